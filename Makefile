@@ -1,0 +1,83 @@
+# Farebox. `make` lists the targets. Needs Python 3.11 or newer and make, nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/local ## turn an image into a video for one credit, and watch the ledger prove it
+	@$(RUN) -m service.local demo
+
+.PHONY: run
+run: $(VENV)/local ## the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000)
+	@$(RUN) -m service.local run
+
+.PHONY: audit
+audit: $(VENV)/local ## prove every balance of the stack that `make run` keeps
+	@$(RUN) -m service.local audit
+
+.PHONY: reset
+reset: $(VENV)/local ## forget what `make run` has stored
+	@$(RUN) -m service.local reset
+
+.PHONY: test
+test: $(VENV)/test ## run the tests
+	@$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup
+
+TEST_PROCESSES ?= 2
+
+.PHONY: check
+check: format-check lint types infrastructure test ## everything that has to hold before a change lands
+
+.PHONY: format
+format: $(VENV)/test ## format the code
+	@$(VENV)/bin/ruff format service tests docker
+	@$(VENV)/bin/ruff check --fix --quiet service tests docker
+
+.PHONY: format-check
+format-check: $(VENV)/test
+	@$(VENV)/bin/ruff format --check --quiet service tests docker
+
+.PHONY: lint
+lint: $(VENV)/test ## lint the code
+	@$(VENV)/bin/ruff check --quiet service tests docker
+
+.PHONY: types
+types: $(VENV)/test ## check the types
+	@$(VENV)/bin/mypy --no-error-summary
+
+.PHONY: infrastructure
+infrastructure: $(VENV)/test ## lint the CloudFormation templates
+	@$(VENV)/bin/cfn-lint -r us-east-1 eu-west-1 -c I -t cloudformation/*.yaml
+
+.PHONY: bench
+bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)
+	@$(RUN) -m tests.bench
+
+.PHONY: lock
+lock: $(VENV)/test ## pin all dependencies anew, with hashes
+	@$(RUN) -m pip install --quiet uv
+	@set -e; compile="$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+	    --no-header --no-emit-index-url --no-emit-find-links pyproject.toml"; \
+	$$compile -o requirements/base.txt; \
+	$$compile --extra local -c requirements/base.txt -o requirements/local.txt; \
+	$$compile --extra test -c requirements/local.txt -o requirements/test.txt
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "Farebox needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another with PYTHON=… make …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment here (Debian: install python3-venv)."; exit 1; }
+
+# Installs one set of pinned packages, with a dot every two seconds, and says in one sentence what went wrong.
+$(VENV)/local $(VENV)/test: $(VENV)/%: requirements/%.txt | $(VENV)/bin/python
+	@printf 'Installing the pinned packages (once) '; \
+	$(RUN) -m pip install --quiet --no-compile --require-hashes -r $< > $(VENV)/install.log 2>&1 & job=$$!; \
+	while kill -0 $$job 2>/dev/null; do printf '.'; sleep 2; done; \
+	wait $$job || { echo; echo "The packages could not be installed (is there a network?). Details: $(VENV)/install.log"; exit 1; }; \
+	echo ' done'; touch $@

@@ -1,0 +1,28 @@
+"""What can be asked for, and for how many credits."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from service.errors import Malformed
+
+IMAGE_TO_VIDEO = "kling:image2video"
+LONGEST_PROMPT = 2500
+
+
+class UnknownPromptKey(Malformed):
+    """Names the known keys, so that the caller can choose one."""
+
+    code = "UNKNOWN_PROMPT_KEY"
+    summary = "There is no prompt with this key."
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A reviewed text that a client asks for by its key."""
+
+    key: str
+    text: str
+
+
+def unknown_prompt(known: Iterable[str]) -> UnknownPromptKey:
+    return UnknownPromptKey(details={"knownPromptKeys": sorted(known)})

@@ -1,0 +1,16 @@
+"""The reviewed prompts, from the data file beside this one."""
+
+import json
+from importlib import resources
+
+from service.catalog.entities import LONGEST_PROMPT, Prompt
+
+
+def read_prompts() -> tuple[Prompt, ...]:
+    """Every prompt, sorted by key. Raises `ValueError` for a file that no reviewer should have let pass."""
+    text = resources.files("service.catalog").joinpath("prompts.json").read_text(encoding="utf-8")
+    prompts = tuple(Prompt(key, words) for key, words in sorted(json.loads(text).items()))
+    for prompt in prompts:
+        if not prompt.key.isidentifier() or not 0 < len(prompt.text) <= LONGEST_PROMPT:
+            raise ValueError(f"prompt {prompt.key!r} has no usable key or text")
+    return prompts

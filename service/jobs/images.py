@@ -1,0 +1,36 @@
+"""What a client may send as an image: a public https address, or the bytes themselves in base64."""
+
+import base64
+import binascii
+
+from service.jobs.entities import LARGEST_IMAGE_BYTES, ImageTooLarge, ImageUnusable
+from service.web.addresses import check_public_url
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_LONGEST_BASE64 = LARGEST_IMAGE_BYTES * 4 // 3 + 4
+
+
+def is_address(image: str) -> bool:
+    return "://" in image[:32] or image[:2] == "//"
+
+
+def check_address(image: str) -> None:
+    """Raises `AddressRefused`. The address is judged, never fetched: Kling fetches it."""
+    if is_address(image):
+        check_public_url(image)
+
+
+def check_bytes(image: str) -> None:
+    """Raises `ImageUnusable` or `ImageTooLarge` for what is no address."""
+    if is_address(image):
+        return
+    if len(image) > _LONGEST_BASE64:
+        raise ImageTooLarge
+    try:
+        data = base64.b64decode(image, validate=True)
+    except (binascii.Error, ValueError):
+        raise ImageUnusable from None
+    if len(data) > LARGEST_IMAGE_BYTES:
+        raise ImageTooLarge
+    if not data.startswith(_SIGNATURES):
+        raise ImageUnusable

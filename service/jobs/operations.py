@@ -1,0 +1,210 @@
+"""Every verb on jobs: place, get, list, wait, hear a callback (the money protocol, section 4)."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from service.catalog.entities import IMAGE_TO_VIDEO
+from service.catalog.operations import Catalog
+from service.clock import Clock
+from service.ids import is_id
+from service.jobs import store
+from service.jobs.entities import (
+    DECLINED,
+    CallbackRefused,
+    IdempotencyKeyReused,
+    Job,
+    JobNotFound,
+    JobStatus,
+)
+from service.jobs.holds import Held, Holds, LookAgain, Order
+from service.jobs.images import check_address, check_bytes
+from service.jobs.settlement import Settlement
+from service.ledger.entities import Wallet, WalletBusy, WalletStatus
+from service.ledger.operations import Ledger, Seen
+from service.metrics import Metric, Metrics
+from service.providers.base import Accepted, Created, Declined, Provider, Unclear, VideoRequest
+from service.storage import cursor, keys
+from service.storage.table import StorageUnavailable, Table
+from service.users.operations import Users
+from service.web.sealed import Sealer
+
+log = structlog.get_logger()
+
+CALLBACK_PATH = "/callbacks/kling"
+MOST_LOOKS = 5
+WAIT_STEP_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The answer to an order: the job as stored, what the user can still spend, and whether the job is an earlier request's."""
+
+    job: Job
+    remaining: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class JobPage:
+    jobs: list[Job]
+    next_token: str | None
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """Seconds that all tries of one create may take, and how many requests may wait at once in this process."""
+
+    create_seconds: float
+    most_waiting: int
+
+
+class Jobs:
+    """Places orders and tells what became of them."""
+
+    def __init__(
+        self,
+        table: Table,
+        ledger: Ledger,
+        users: Users,
+        holds: Holds,
+        catalog: Catalog,
+        provider: Provider,
+        settlement: Settlement,
+        sealer: Sealer,
+        clock: Clock,
+        metrics: Metrics,
+        limits: JobLimits,
+        public_url: str,
+    ) -> None:
+        self._table = table
+        self._ledger = ledger
+        self._users = users
+        self._holds = holds
+        self._catalog = catalog
+        self._provider = provider
+        self._settlement = settlement
+        self._sealer = sealer
+        self._clock = clock
+        self._metrics = metrics
+        self._limits = limits
+        self._public_url = public_url.rstrip("/")
+        self._waiting = threading.BoundedSemaphore(limits.most_waiting)
+
+    def place(self, order: Order) -> Placed:
+        """Holds the price, sends once, and answers from the job as stored. A repeated key gives the same job.
+
+        Raises, before anything is written: `IdempotencyKeyReused`, `UnknownPromptKey`, `AddressRefused`, `ImageUnusable`,
+        `ImageTooLarge`, `SystemLimitReached`, `DeviceAlreadyUsed`, `WalletFrozen`, `InsufficientCredits`, `WalletBusy`.
+        Raises, naming the job: `ImageRejected`, `ContentRejected`, `ProviderBusy`, `ProviderUnavailable` (released),
+        `OutcomeUnknown`."""
+        check_bytes(order.image)
+        for _ in range(MOST_LOOKS):
+            seen = self._ledger.look(order.user_id, order.beside)
+            earlier = self._earlier(order, seen)
+            if earlier is not None and not earlier.retryable:
+                return self._replayed(earlier, seen.wallet)
+            prompt = self._catalog.prompt(order.prompt_key)
+            price = self._catalog.quote(IMAGE_TO_VIDEO)
+            check_address(order.image)
+            device = self._users.marks(order.fingerprint)
+            if seen.wallet is None or seen.wallet.status is WalletStatus.CLOSED:
+                self._users.sign_up(order.principal, device)
+                continue
+            try:
+                held = self._holds.take(order, device, price, earlier, seen)
+            except LookAgain:
+                continue
+            self._metrics.count(Metric.HOLDS)
+            return self._send(order, held, prompt.text)
+        raise WalletBusy
+
+    def get(self, user_id: str, job_id: str) -> Job:
+        """Raises `JobNotFound`, for another user's job exactly as for one that does not exist."""
+        if not is_id("job", job_id):
+            raise JobNotFound
+        return self._settlement.read(user_id, job_id)
+
+    def wait_for(self, user_id: str, job_id: str, seconds: float) -> Job:
+        """The job once it has ended, or as it stands after that many seconds; at once when too many wait already."""
+        job = self.get(user_id, job_id)
+        if seconds <= 0 or not job.is_open or not self._waiting.acquire(blocking=False):
+            return job
+        try:
+            until = self._clock.monotonic() + seconds
+            while job.is_open and (left := until - self._clock.monotonic()) > 0:
+                self._clock.sleep(min(WAIT_STEP_SECONDS, left))
+                job = self.get(user_id, job_id)
+            return job
+        finally:
+            self._waiting.release()
+
+    def page(self, user_id: str, limit: int, token: str | None) -> JobPage:
+        """The user's jobs, newest first. Raises `PageTokenInvalid`."""
+        after = cursor.from_token(token, keys.JOB_PREFIX) if token else ""
+        jobs, last = store.read_page(self._table, user_id, limit, after)
+        return JobPage(jobs, cursor.to_token(last) if last else None)
+
+    def hear(self, token: str, headers: Mapping[str, str], body: bytes, allowed: Callable[[str], bool]) -> None:
+        """Takes a callback for the hint it is: when token and signature hold and it names a final status, looks for itself,
+        if `allowed` says that this job has not just been looked at. Raises `CallbackRefused`."""
+        words = self._sealer.open(token)
+        hint = self._provider.read_callback(headers, body, self._clock.now())
+        if words is None or len(words) != 2 or hint is None:
+            raise CallbackRefused
+        user_id, job_id = words
+        if hint.final and allowed(job_id):
+            self._settlement.resolve(user_id, job_id)
+
+    def _earlier(self, order: Order, seen: Seen) -> Job | None:
+        """The job that the order's key stands for already. Raises `IdempotencyKeyReused`."""
+        use = store.key_use(seen.beside[0]) if seen.beside else None
+        if use is None:
+            return None
+        if use.body_hash != order.body_hash:
+            raise IdempotencyKeyReused
+        return self._settlement.read(order.user_id, use.job_id)
+
+    def _replayed(self, job: Job, wallet: Wallet | None) -> Placed:
+        refusal = job.refusal()
+        if refusal is not None:
+            raise refusal
+        remaining = wallet.spendable(self._clock.now()) if wallet else 0
+        return Placed(job, remaining, replayed=True)
+
+    def _send(self, order: Order, held: Held, prompt: str) -> Placed:
+        """The single send, by the request that made the hold and no other, inside its window."""
+        job = held.job
+        until = min(held.send_until, self._clock.monotonic() + self._limits.create_seconds)
+        request = VideoRequest(job.job_id, order.image, prompt, self._callback_url(job))
+        after = self._noted(job, self._created(request, until))
+        refusal = after.refusal()
+        if refusal is not None:
+            raise refusal
+        remaining = held.remaining + (0 if after.is_open or after.status is JobStatus.SUCCEEDED else job.price)
+        return Placed(after, remaining)
+
+    def _created(self, request: VideoRequest, until: float) -> Created:
+        try:
+            return self._provider.create(request, until)
+        except Exception:
+            log.exception("provider_create_broke", job_id=request.job_id)
+            return Unclear()
+
+    def _noted(self, job: Job, outcome: Created) -> Job:
+        match outcome:
+            case Declined(why):
+                return self._settlement.decline(job, DECLINED[why])
+            case Accepted(task):
+                try:
+                    return self._settlement.record(job, task)
+                except StorageUnavailable as error:
+                    log.warning("record_unconfirmed", job_id=job.job_id, reason=error.code)
+        return job
+
+    def _callback_url(self, job: Job) -> str | None:
+        if not self._public_url:
+            return None
+        return f"{self._public_url}{CALLBACK_PATH}/{self._sealer.seal([job.user_id, job.job_id])}"

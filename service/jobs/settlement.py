@@ -1,0 +1,233 @@
+"""The one place that settles: records, captures, releases and defers jobs, for the request, the worker, the callback and the
+operator alike (the money protocol, section 5)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from service.clock import Clock
+from service.errors import Unavailable
+from service.jobs import store
+from service.jobs.entities import (
+    RESULT_MILLISECONDS,
+    Capture,
+    Failure,
+    Give,
+    Job,
+    JobNotFound,
+    JobStatus,
+    Nothing,
+    Record,
+    Release,
+    Step,
+    StopWatching,
+    Times,
+    Wait,
+    next_step,
+)
+from service.ledger.entities import Movement, Wallet, WalletFrozen, capture, release
+from service.ledger.operations import Also, Guarded, Ledger, Seen
+from service.metrics import Metric, Metrics
+from service.providers.base import Provider, Sight, Task
+from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
+from service.storage.writes import Update
+
+log = structlog.get_logger()
+
+MOST_ROUNDS = 4
+RECORD_TRIES = 3
+RECORD_PAUSE_SECONDS = 0.2
+
+
+class JobChanged(Exception):
+    """Somebody else has moved the job since it was read: read it again and decide anew."""
+
+
+class Settlement:
+    """Brings jobs to their one end. Safe to call at any time, any number of times, from any number of processes."""
+
+    def __init__(
+        self,
+        table: Table,
+        ledger: Ledger,
+        provider: Provider,
+        clock: Clock,
+        metrics: Metrics,
+        times: Times,
+        plain_links: bool,
+    ) -> None:
+        self._table = table
+        self._ledger = ledger
+        self._provider = provider
+        self._clock = clock
+        self._metrics = metrics
+        self._times = times
+        self._plain_links = plain_links
+
+    def resolve(self, user_id: str, job_id: str) -> Job:
+        """Looks at the provider once per round and does what follows from it. Gives the job as it stands afterwards.
+
+        Raises `JobNotFound`, `StorageUnavailable`, or what `Ledger.move` raises."""
+        for _ in range(MOST_ROUNDS):
+            job = self.read(user_id, job_id)
+            if job.status is JobStatus.SUCCEEDED or job.video_url:
+                return job
+            sight = self._provider.look(job.task_id, job.job_id)
+            try:
+                step = self._step(job, sight)
+                if isinstance(step, Record):
+                    job = self.record(job, step.task)
+                    step = self._step(job, sight)
+                return self._take(job, step)
+            except JobChanged:
+                continue
+        return self.read(user_id, job_id)
+
+    def read(self, user_id: str, job_id: str) -> Job:
+        """Raises `JobNotFound`."""
+        job = store.read(self._table, user_id, job_id)
+        if job is None:
+            raise JobNotFound
+        return job
+
+    def record(self, job: Job, task: Task) -> Job:
+        """T3: notes the provider's id. Gives the job as it is stored then, whoever got there first.
+
+        Raises `StorageUnavailable` when that cannot be learnt."""
+        write = store.record_write(job, task.task_id, task.facts)
+        for tries_left in reversed(range(RECORD_TRIES)):
+            try:
+                self._table.write(write)
+                return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
+            except ConditionFailed as refused:
+                if refused.item is None:
+                    raise JobNotFound from None
+                return self._rewatched(store.job_from(refused.item), task)
+            except (NotApplied, MaybeApplied):
+                if not tries_left:
+                    raise
+                self._clock.sleep(RECORD_PAUSE_SECONDS)
+        raise AssertionError("unreachable")
+
+    def decline(self, job: Job, failure: Failure) -> Job:
+        """T5 for a job that the provider surely did not take. Gives the job as stored; as it was, when the release itself cannot
+        be confirmed now (the worker finds out)."""
+        try:
+            return self._release(job, failure)
+        except JobChanged:
+            return self.read(job.user_id, job.job_id)
+        except (Unavailable, WalletFrozen) as error:
+            log.warning("release_unconfirmed", job_id=job.job_id, failure=failure, reason=error.code)
+            return job
+
+    def _step(self, job: Job, sight: Sight) -> Step:
+        return next_step(job, sight, self._clock.now(), self._times, self._plain_links)
+
+    def _take(self, job: Job, step: Step) -> Job:
+        match step:
+            case Capture(task):
+                return self._capture(job, task)
+            case Release(failure):
+                return self._release(job, failure)
+            case Give(task):
+                return self._give(job, task)
+            case StopWatching():
+                self._write(store.stop_watching_write(job))
+                return replace(job, watch_until=None, due_at=None)
+            case Wait():
+                return self._wait(job, step)
+            case Record() | Nothing():
+                return job
+
+    def _capture(self, job: Job, task: Task) -> Job:
+        """T4: the charge and the result in one transaction."""
+        url = task.result_url or ""
+        expires_at = self._clock.now() + RESULT_MILLISECONDS
+        write = store.capture_write(job, url, expires_at, task.facts)
+
+        def decide(wallet: Wallet, now: int) -> Movement:
+            return capture(wallet, job.split, job.price, job.job_id, job.created_at, now)
+
+        self._settle(job, decide, write, JobStatus.SUCCEEDED)
+        self._metrics.count(Metric.CAPTURES)
+        self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
+        log.info("job_captured", job_id=job.job_id, credits=job.price)
+        return replace(
+            job,
+            status=JobStatus.SUCCEEDED,
+            video_url=url,
+            video_expires_at=expires_at,
+            facts=task.facts,
+            due_at=None,
+        )
+
+    def _release(self, job: Job, failure: Failure) -> Job:
+        """T5: everything held goes back; an unresolved job is watched further."""
+        watched = failure is Failure.PROVIDER_UNRESOLVED
+        now = self._clock.now()
+        watch_until = now + self._times.watch if watched else None
+        due_at = now + self._times.watch_poll if watched else None
+        write = store.release_write(job, failure, watch_until, due_at)
+
+        def decide(wallet: Wallet, now: int) -> Movement:
+            return release(wallet, job.split, job.job_id, job.created_at, now)
+
+        self._settle(job, decide, write, JobStatus.FAILED)
+        self._metrics.count(Metric.RELEASES, reason=failure)
+        log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure)
+        return replace(job, status=JobStatus.FAILED, failure=failure, watch_until=watch_until, due_at=due_at)
+
+    def _settle(self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, end: JobStatus) -> None:
+        def decided(seen: Seen, now: int) -> Movement:
+            if seen.wallet is None:
+                raise LookupError(f"job {job.job_id} has no wallet")
+            return decide(seen.wallet, now)
+
+        also = Also(
+            writes=lambda _: [Guarded(write, lambda _: JobChanged())],
+            landed=lambda: self.read(job.user_id, job.job_id).status is end,
+        )
+        self._ledger.move(job.user_id, decided, also)
+
+    def _give(self, job: Job, task: Task) -> Job:
+        url = task.result_url or ""
+        expires_at = self._clock.now() + RESULT_MILLISECONDS
+        self._write(store.give_write(job, task.task_id, url, expires_at, task.facts))
+        self._metrics.count(Metric.HOUSE_LOSS, job.price)
+        log.warning("job_given", job_id=job.job_id, house_loss_credits=job.price)
+        return replace(
+            job,
+            task_id=task.task_id,
+            video_url=url,
+            video_expires_at=expires_at,
+            facts=task.facts,
+            house_loss=job.price,
+            watch_until=None,
+            due_at=None,
+        )
+
+    def _rewatched(self, stored: Job, task: Task) -> Job:
+        """The job as somebody else left it; one released as unresolved is watched anew now that its task is known."""
+        if stored.failure is not Failure.PROVIDER_UNRESOLVED or stored.task_id or stored.video_url:
+            return stored
+        now = self._clock.now()
+        watch_until, due_at = now + self._times.watch, now + self._times.watch_poll
+        try:
+            self._write(store.rewatch_write(stored, task.task_id, watch_until, due_at))
+        except JobChanged:
+            return self.read(stored.user_id, stored.job_id)
+        return replace(stored, task_id=task.task_id, watch_until=watch_until, due_at=due_at)
+
+    def _wait(self, job: Job, wait: Wait) -> Job:
+        if wait.alarm:
+            log.error("job_needs_attention", job_id=job.job_id, alarm=wait.alarm)
+            self._metrics.count(Metric.JOB_ALARMS, alarm=wait.alarm)
+        self._write(store.due_write(job, wait.due_at, wait.not_found_at))
+        return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)
+
+    def _write(self, write: Update) -> None:
+        try:
+            self._table.write(write)
+        except ConditionFailed:
+            raise JobChanged from None

@@ -1,0 +1,176 @@
+"""Jobs and idempotency keys as items. Each write names exactly the state it may leave, and what its refusal shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.clock import from_iso, iso
+from service.jobs.entities import Failure, Job, JobStatus
+from service.ledger.entities import packed, unpacked
+from service.storage import keys
+from service.storage.codec import Item, Value
+from service.storage.keys import Key
+from service.storage.table import Table
+from service.storage.writes import Put, Update, When, Write
+
+_WATCH_ATTRIBUTES = (*keys.DUE_INDEX_ATTRIBUTES, "watchUntil")
+_OPEN_ATTRIBUTES = (*keys.DUE_INDEX_ATTRIBUTES, "submitUntil", "hardAt", "notFoundAt")
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """What an idempotency key stands for."""
+
+    job_id: str
+    body_hash: str
+
+
+def key_use(item: Item | None) -> KeyUse | None:
+    return KeyUse(str(item["jobId"]), str(item["bodyHash"])) if item else None
+
+
+def read(table: Table, user_id: str, job_id: str) -> Job | None:
+    """Strongly consistent, one call."""
+    item = table.get(keys.job(user_id, job_id))
+    return job_from(item) if item else None
+
+
+def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[Job], str | None]:
+    """Newest first, and the sort key to go on from (None: that was all)."""
+    start = after or keys.JOB_PREFIX + "~"
+    page = table.query(keys.partition(user_id), keys.JOB_PREFIX, limit=limit, after=start, ascending=False)
+    return [job_from(item) for item in page.items], str(page.items[-1]["SK"]) if page.more else None
+
+
+def read_due(table: Table, shard: int, now: int, limit: int) -> list[tuple[str, str, int]]:
+    """Jobs of one shard that are past due, oldest first, as (user id, job id, due at). Hints: the index lags."""
+    hits = table.query_index(keys.GSI2, keys.due_shard(shard), limit=limit, up_to=keys.due_time(now))
+    return [(keys.owner(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort)) for hit in hits]
+
+
+def new_job_write(job: Job) -> Put:
+    return Put(_key(job), _item(job))
+
+
+def key_write(key: Key, job_id: str, body_hash: str, predecessor: str | None) -> Write:
+    """Binds a key to a job: if the key is free, or still bound to the predecessor that was read."""
+    if predecessor is None:
+        return Put(key, {"jobId": job_id, "bodyHash": body_hash})
+    return Update(key, When(equals={"jobId": predecessor}), set={"jobId": job_id})
+
+
+def record_write(job: Job, task_id: str, facts: Item) -> Update:
+    """T3: only from exactly SUBMITTING without a task. Due stays as it is, which keeps the index untouched."""
+    guard = When(equals={"status": JobStatus.SUBMITTING, "taskId": None})
+    return Update(_key(job), guard, set={"status": JobStatus.SUBMITTED, "taskId": task_id, "provider": facts})
+
+
+def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Update:
+    """A task id that came to light after the job was released as unresolved."""
+    guard = When(
+        equals={"status": JobStatus.FAILED, "error": Failure.PROVIDER_UNRESOLVED, "taskId": None, "videoUrl": None}
+    )
+    watch: Item = {"taskId": task_id, "watchUntil": watch_until, **keys.due_index(job.job_id, due_at)}
+    return Update(_key(job), guard, set=watch)
+
+
+def capture_write(job: Job, url: str, expires_at: int, facts: Item) -> Update:
+    """T4: the result, and the end of everything that only an open job needs."""
+    result: Item = {
+        "status": JobStatus.SUCCEEDED,
+        "videoUrl": url,
+        "videoExpiresAt": expires_at,
+        "provider": facts,
+    }
+    return Update(_key(job), _as_read(job), set=result, remove=_OPEN_ATTRIBUTES)
+
+
+def release_write(job: Job, failure: Failure, watch_until: int | None, due_at: int | None) -> Update:
+    """T5: the failure; a job released as unresolved stays in the index to be watched."""
+    change: dict[str, Value] = {"status": JobStatus.FAILED, "error": failure}
+    remove: Sequence[str] = _OPEN_ATTRIBUTES
+    if watch_until is not None and due_at is not None:
+        change |= {"watchUntil": watch_until, **keys.due_index(job.job_id, due_at)}
+        remove = [name for name in _OPEN_ATTRIBUTES if name not in keys.DUE_INDEX_ATTRIBUTES]
+    return Update(_key(job), _as_read(job), set=change, remove=tuple(remove))
+
+
+def give_write(job: Job, task_id: str, url: str, expires_at: int, facts: Item) -> Update:
+    """A late success: handed over, counted as house loss, never charged."""
+    guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "videoUrl": None})
+    given: Item = {
+        "taskId": task_id,
+        "videoUrl": url,
+        "videoExpiresAt": expires_at,
+        "houseLoss": job.price,
+        "provider": facts,
+    }
+    return Update(_key(job), guard, set=given, remove=_WATCH_ATTRIBUTES)
+
+
+def stop_watching_write(job: Job) -> Update:
+    guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "watchUntil": job.watch_until})
+    return Update(_key(job), guard, remove=_WATCH_ATTRIBUTES)
+
+
+def due_write(job: Job, due_at: int, not_found_at: int | None) -> Update:
+    """Moves the next look; everything else stays."""
+    change: dict[str, Value] = dict(keys.due_index(job.job_id, due_at))
+    if not_found_at is not None and not_found_at != job.not_found_at:
+        change["notFoundAt"] = not_found_at
+    guard = When(equals={"status": job.status, "taskId": job.task_id, "watchUntil": job.watch_until})
+    return Update(_key(job), guard, set=change)
+
+
+def job_from(item: Item) -> Job:
+    """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
+    fields: Any = item
+    return Job(
+        user_id=keys.owner(fields["PK"]),
+        job_id=fields["SK"].removeprefix(keys.JOB_PREFIX),
+        operation=fields["operation"],
+        prompt_key=fields["promptKey"],
+        price=fields["price"],
+        split=unpacked(fields["split"]),
+        status=JobStatus(fields["status"]),
+        created_at=from_iso(fields["createdAt"]),
+        submit_until=fields.get("submitUntil", 0),
+        hard_at=fields.get("hardAt", 0),
+        due_at=int(fields["GSI2SK"]) if "GSI2SK" in fields else None,
+        image_hash=fields.get("imageHash", ""),
+        image_bytes=fields.get("imageBytes", 0),
+        task_id=fields.get("taskId"),
+        facts=fields.get("provider", {}),
+        not_found_at=fields.get("notFoundAt"),
+        video_url=fields.get("videoUrl"),
+        video_expires_at=fields.get("videoExpiresAt"),
+        failure=Failure(fields["error"]) if "error" in fields else None,
+        watch_until=fields.get("watchUntil"),
+        house_loss=fields.get("houseLoss", 0),
+    )
+
+
+def _item(job: Job) -> dict[str, Value]:
+    index = keys.due_index(job.job_id, job.due_at) if job.due_at is not None else {}
+    return {
+        "status": job.status,
+        "operation": job.operation,
+        "promptKey": job.prompt_key,
+        "price": job.price,
+        "split": packed(job.split),
+        "imageHash": job.image_hash,
+        "imageBytes": job.image_bytes,
+        "createdAt": iso(job.created_at),
+        "submitUntil": job.submit_until,
+        "hardAt": job.hard_at,
+        **index,
+    }
+
+
+def _key(job: Job) -> Key:
+    return keys.job(job.user_id, job.job_id)
+
+
+def _as_read(job: Job) -> When:
+    """Exactly the status and task that were read: whatever happened since makes the write fail."""
+    return When(equals={"status": job.status, "taskId": job.task_id})

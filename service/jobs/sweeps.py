@@ -1,0 +1,53 @@
+"""Background work on jobs: whatever is due is looked at. Bounded batches, safe to run twice and side by side."""
+
+from concurrent.futures import Executor
+
+import structlog
+
+from service.clock import Clock
+from service.errors import FareboxError
+from service.jobs import store
+from service.jobs.settlement import Settlement
+from service.metrics import Metric, Metrics
+from service.storage.keys import DUE_SHARDS
+from service.storage.table import StorageUnavailable, Table
+
+log = structlog.get_logger()
+
+BATCH = 25
+
+
+class DueJobs:
+    """Resolves the jobs that are past due, oldest first, shard by shard."""
+
+    def __init__(
+        self, table: Table, settlement: Settlement, clock: Clock, metrics: Metrics, executor: Executor
+    ) -> None:
+        self._table = table
+        self._settlement = settlement
+        self._clock = clock
+        self._metrics = metrics
+        self._executor = executor
+
+    def run_once(self) -> bool:
+        """One batch of each shard. Gives whether any shard had more than a batch. Raises `StorageUnavailable`."""
+        now = self._clock.now()
+        shards = [store.read_due(self._table, shard, now, BATCH) for shard in range(DUE_SHARDS)]
+        oldest = min((due_at for shard in shards for *_, due_at in shard), default=now)
+        self._metrics.gauge(Metric.OLDEST_DUE_JOB_SECONDS, max(0, now - oldest) / 1000)
+        list(self._executor.map(self._resolve, (job for shard in shards for job in shard)))
+        return any(len(shard) == BATCH for shard in shards)
+
+    def _resolve(self, due: tuple[str, str, int]) -> None:
+        """A job that cannot be resolved now must not stop the others; it stays due, and an operator hears of it."""
+        user_id, job_id, _ = due
+        try:
+            self._settlement.resolve(user_id, job_id)
+        except StorageUnavailable as error:
+            log.warning("job_not_resolved", job_id=job_id, reason=error.code)
+        except FareboxError as error:
+            log.error("job_not_resolved", job_id=job_id, reason=error.code)
+            self._metrics.count(Metric.JOB_ALARMS, alarm="unresolvable")
+        except Exception:
+            log.exception("job_not_resolved", job_id=job_id)
+            self._metrics.count(Metric.JOB_ALARMS, alarm="broken")

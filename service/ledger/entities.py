@@ -1,0 +1,398 @@
+"""Wallets, lots, entries, and the pure rules of how credits move (the money protocol, sections 1 to 3 and 6).
+
+Every rule takes a wallet and gives a `Movement`: the wallet afterwards and the entries that say what happened. Credits are
+whole numbers, times are epoch milliseconds. Nothing here reads a clock, a key or a table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from service.errors import Refused, TooMany, Unavailable
+
+MOST_LOTS = 8
+MOST_CREDITS = 10**12
+EXPIRY_GRACE = 300_000
+_NEVER = 10**16
+
+
+class LotKind(StrEnum):
+    """What a lot came from. Declared in burn order: what costs the user least to lose is spent first."""
+
+    FREE = "free"
+    PROMO = "promo"
+    SUBSCRIPTION = "subscription"
+    PAID = "paid"
+
+
+_PRIORITY = {kind: place for place, kind in enumerate(LotKind)}
+_LETTERS = {LotKind.FREE: "f", LotKind.PROMO: "o", LotKind.SUBSCRIPTION: "s", LotKind.PAID: "p"}
+_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+
+
+class EntryKind(StrEnum):
+    INITIAL = "INITIAL"
+    GRANT = "GRANT"
+    HOLD = "HOLD"
+    CAPTURE = "CAPTURE"
+    RELEASE = "RELEASE"
+    EXPIRE = "EXPIRE"
+    CLAWBACK = "CLAWBACK"
+
+
+class WalletStatus(StrEnum):
+    OPEN = "open"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+class InsufficientCredits(Refused):
+    code = "INSUFFICIENT_CREDITS"
+    summary = "Not enough credits for this request."
+
+
+class WalletFrozen(Refused):
+    code = "WALLET_FROZEN"
+    summary = "This wallet is frozen until an operator has looked at it. No credit is lost."
+
+
+class WalletBusy(Unavailable):
+    """Only conflicts and throttles until the deadline: surely nothing was written."""
+
+    code = "WALLET_BUSY"
+    summary = "Too much is happening on this wallet at once. Nothing was charged; try again."
+    retry_after = 1
+
+
+class OutcomeUnknown(Unavailable):
+    """A wallet write was sent and its answer never came: it may have happened, or may yet."""
+
+    code = "OUTCOME_UNKNOWN"
+    summary = "It is not known yet whether this request was taken. Ask for the job named here, or repeat with the same Idempotency-Key."
+    retry_after = 5
+
+
+class TooManyWaiting(TooMany):
+    code = "TOO_MANY_REQUESTS"
+    summary = "Too many requests for one wallet are waiting already."
+    retry_after = 1
+
+
+@dataclass(frozen=True)
+class Lot:
+    """A batch of granted credits. `number` sorts by time and names it within its wallet; None never expires."""
+
+    number: int
+    kind: LotKind
+    remaining: int
+    expires_at: int | None = None
+
+    @property
+    def lot_id(self) -> str:
+        return f"lot_{self.number:014d}"
+
+    @property
+    def burn_order(self) -> tuple[int, int, int]:
+        return _PRIORITY[self.kind], _end(self.expires_at), self.number
+
+    def packed(self) -> tuple[int, str, int, int]:
+        """The compact form that items keep it in."""
+        return self.number, _LETTERS[self.kind], self.remaining, self.expires_at or 0
+
+    @classmethod
+    def unpacked(cls, number: int, letter: str, remaining: int, expires_at: int) -> "Lot":
+        return cls(number, _KINDS[letter], remaining, expires_at or None)
+
+    def spendable(self, now: int) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+    def lapsed(self, now: int) -> bool:
+        """Long enough past its end that even a slow clock agrees."""
+        return self.expires_at is not None and now >= self.expires_at + EXPIRY_GRACE
+
+
+Split = tuple[Lot, ...]
+"""What was taken from which lots: each `remaining` is the amount taken."""
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """One user's balances. `credits` is available, `held` set aside for open jobs; the rest are totals over all time.
+    `version` counts its entries, `head` is the MAC of the last one."""
+
+    user_id: str
+    version: int = 0
+    head: str = ""
+    status: WalletStatus = WalletStatus.OPEN
+    credits: int = 0
+    held: int = 0
+    granted: int = 0
+    captured: int = 0
+    expired: int = 0
+    clawed_back: int = 0
+    debt: int = 0
+    lots: tuple[Lot, ...] = ()
+    fingerprints: frozenset[str] = frozenset()
+    created_at: int = 0
+    updated_at: int = 0
+
+    def spendable(self, now: int) -> int:
+        """Credits that can be held at that moment."""
+        return sum(lot.remaining for lot in self.lots if lot.spendable(now))
+
+    def faults(self) -> list[str]:
+        """What is wrong with these balances taken by themselves; empty for every wallet the rules can make."""
+        amounts = (self.credits, self.held, self.granted, self.captured, self.expired, self.clawed_back, self.debt)
+        checks = {
+            "a balance is negative": min(amounts) < 0 or any(lot.remaining <= 0 for lot in self.lots),
+            "lots do not sum to credits": sum(lot.remaining for lot in self.lots) != self.credits,
+            "granted is not what became of it": self.granted
+            != self.credits + self.held + self.captured + self.expired + self.clawed_back,
+            "too many lots": len(self.lots) > MOST_LOTS,
+        }
+        return [fault for fault, found in checks.items() if found]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One immutable movement. `amount` is what the kind moves; `returned` the part of a hold that a capture gave back;
+    `debt_paid` what of the incoming credits went to old debt; `credits` and `held` are the balances after it."""
+
+    version: int
+    kind: EntryKind
+    amount: int
+    ref: str
+    split: Split
+    credits: int
+    held: int
+    at: int
+    returned: int = 0
+    debt_paid: int = 0
+    mac: str = ""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A wallet after some entries, the last of which made it what it is."""
+
+    wallet: Wallet
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deltas:
+    """What one entry adds to each balance."""
+
+    credits: int = 0
+    held: int = 0
+    granted: int = 0
+    captured: int = 0
+    expired: int = 0
+    clawed_back: int = 0
+    debt: int = 0
+
+
+def deltas(entry: Entry) -> Deltas:
+    """The one meaning of each kind of entry."""
+    amount, paid = entry.amount, entry.debt_paid
+    match entry.kind:
+        case EntryKind.INITIAL | EntryKind.GRANT:
+            return Deltas(granted=amount, credits=amount - paid, clawed_back=paid, debt=-paid)
+        case EntryKind.HOLD:
+            return Deltas(credits=-amount, held=amount)
+        case EntryKind.CAPTURE:
+            back = entry.returned
+            return Deltas(held=-amount - back, captured=amount, credits=back - paid, clawed_back=paid, debt=-paid)
+        case EntryKind.RELEASE:
+            return Deltas(held=-amount, credits=amount - paid, clawed_back=paid, debt=-paid)
+        case EntryKind.EXPIRE:
+            return Deltas(credits=-amount, expired=amount)
+        case EntryKind.CLAWBACK:
+            taken = total(entry.split)
+            return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
+
+
+def applied(wallet: Wallet, change: Deltas) -> Wallet:
+    """The wallet with those amounts added; nothing else about it changes."""
+    return replace(
+        wallet,
+        credits=wallet.credits + change.credits,
+        held=wallet.held + change.held,
+        granted=wallet.granted + change.granted,
+        captured=wallet.captured + change.captured,
+        expired=wallet.expired + change.expired,
+        clawed_back=wallet.clawed_back + change.clawed_back,
+        debt=wallet.debt + change.debt,
+    )
+
+
+def total(split: Sequence[Lot]) -> int:
+    return sum(part.remaining for part in split)
+
+
+def packed(lots: Sequence[Lot]) -> tuple[tuple[int, str, int, int], ...]:
+    return tuple(lot.packed() for lot in lots)
+
+
+def unpacked(rows: Iterable[tuple[int, str, int, int]]) -> tuple[Lot, ...]:
+    return tuple(Lot.unpacked(*row) for row in rows)
+
+
+def welcome(wallet: Wallet | None, user_id: str, amount: int, now: int) -> Movement:
+    """Opens a wallet with its first credits. One that was closed is opened again, with none: one welcome per person."""
+    if wallet is None:
+        fresh = Wallet(user_id=user_id, created_at=now, updated_at=now)
+        return grant(fresh, LotKind.FREE, amount, None, "welcome", now, EntryKind.INITIAL)
+    return grant(replace(wallet, status=WalletStatus.OPEN), LotKind.FREE, 0, None, "return", now, EntryKind.INITIAL)
+
+
+def grant(
+    wallet: Wallet,
+    kind: LotKind,
+    amount: int,
+    expires_at: int | None,
+    ref: str,
+    now: int,
+    entry_kind: EntryKind = EntryKind.GRANT,
+) -> Movement:
+    """Adds a lot; debt is paid from it first."""
+    paid = min(wallet.debt, amount)
+    lot = Lot(_lot_number(wallet, 0), kind, amount - paid, expires_at)
+    split = (lot,) if lot.remaining else ()
+    return _post(wallet, entry_kind, amount, ref, split, (*wallet.lots, *split), now, debt_paid=paid)
+
+
+def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
+    """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD and its split says whence they came.
+
+    Raises `WalletFrozen`, or `InsufficientCredits` with `required` and `available`."""
+    if wallet.status is not WalletStatus.OPEN:
+        raise WalletFrozen
+    swept = expire(wallet, now)
+    available = swept.wallet.spendable(now)
+    if available < amount:
+        raise InsufficientCredits(
+            f"This request costs {amount} and {available} are available.",
+            details={
+                "required": amount,
+                "available": available,
+                "action": "Wait for held credits to come back, or get more credits.",
+            },
+        )
+    split, rest = _taken(swept.wallet.lots, amount, now)
+    held = _post(swept.wallet, EntryKind.HOLD, amount, ref, split, rest, now)
+    return Movement(held.wallet, swept.entries + held.entries)
+
+
+def capture(wallet: Wallet, split: Split, amount: int, ref: str, held_at: int, now: int) -> Movement:
+    """Spends `amount` of what is held by that split and gives the rest back."""
+    if not 0 < amount <= total(split):
+        raise ValueError("a capture takes at least one credit and at most what is held")
+    used, rest = _cut(split, amount)
+    paid = min(wallet.debt, total(rest))
+    lots = _given_back(wallet, _cut(rest, total(rest) - paid)[0], held_at, now)
+    return _post(wallet, EntryKind.CAPTURE, amount, ref, used, lots, now, returned=total(rest), debt_paid=paid)
+
+
+def release(wallet: Wallet, split: Split, ref: str, held_at: int, now: int) -> Movement:
+    """Gives everything held by that split back to the lots it came from; debt is paid from it first."""
+    amount = total(split)
+    paid = min(wallet.debt, amount)
+    lots = _given_back(wallet, _cut(split, amount - paid)[0], held_at, now)
+    return _post(wallet, EntryKind.RELEASE, amount, ref, split, lots, now, debt_paid=paid)
+
+
+def expire(wallet: Wallet, now: int) -> Movement:
+    """Writes off every lapsed lot in one entry; no entry when there is none."""
+    lapsed = tuple(lot for lot in wallet.lots if lot.lapsed(now))
+    if not lapsed:
+        return Movement(wallet)
+    rest = tuple(lot for lot in wallet.lots if not lot.lapsed(now))
+    return _post(wallet, EntryKind.EXPIRE, total(lapsed), "expiry", lapsed, rest, now)
+
+
+def claw_back(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
+    """Takes credits back, from what would have lived longest first; what is not there becomes debt."""
+    keep = wallet.credits - min(wallet.credits, amount)
+    kept, taken = _cut(tuple(sorted(wallet.lots, key=lambda lot: lot.burn_order)), keep)
+    return _post(wallet, EntryKind.CLAWBACK, amount, ref, taken, kept, now)
+
+
+def _post(
+    wallet: Wallet,
+    kind: EntryKind,
+    amount: int,
+    ref: str,
+    split: Split,
+    lots: Sequence[Lot],
+    now: int,
+    *,
+    returned: int = 0,
+    debt_paid: int = 0,
+) -> Movement:
+    """Adds one entry to the wallet. Time never runs backwards along a ledger."""
+    if not 0 <= amount <= MOST_CREDITS:
+        raise ValueError("an amount of credits is a whole number from 0 up")
+    at = max(now, wallet.updated_at)
+    draft = Entry(wallet.version + 1, kind, amount, ref, split, 0, 0, at, returned, debt_paid)
+    moved = applied(wallet, deltas(draft))
+    after = replace(moved, version=draft.version, lots=_tidy(lots), updated_at=at)
+    return Movement(after, (replace(draft, credits=after.credits, held=after.held),))
+
+
+def _taken(lots: Sequence[Lot], amount: int, now: int) -> tuple[Split, tuple[Lot, ...]]:
+    """What to burn for an amount, in burn order, and the lots that remain."""
+    usable = tuple(sorted((lot for lot in lots if lot.spendable(now)), key=lambda lot: lot.burn_order))
+    taken, rest = _cut(usable, amount)
+    return taken, rest + tuple(lot for lot in lots if not lot.spendable(now))
+
+
+def _cut(lots: Sequence[Lot], amount: int) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
+    """The first `amount` credits of the lots in the order given, and the others."""
+    first: list[Lot] = []
+    rest: list[Lot] = []
+    for lot in lots:
+        part = min(lot.remaining, amount)
+        amount -= part
+        first += [replace(lot, remaining=part)] if part else []
+        rest += [replace(lot, remaining=lot.remaining - part)] if lot.remaining > part else []
+    return tuple(first), tuple(rest)
+
+
+def _given_back(wallet: Wallet, split: Split, held_at: int, now: int) -> tuple[Lot, ...]:
+    """The wallet's lots with a split returned: to its own lot while that is unexpired, else as a lot with the life it had
+    left at the hold (so that nothing is lost by a slow failure, and nothing gained)."""
+    lots = {lot.number: lot for lot in wallet.lots}
+    for place, taken in enumerate(split):
+        part = taken
+        if part.expires_at is not None and now >= part.expires_at:
+            life = max(0, part.expires_at - held_at)
+            part = Lot(_lot_number(wallet, place), part.kind, part.remaining, now + life)
+        old = lots.get(part.number)
+        lots[part.number] = replace(part, remaining=part.remaining + (old.remaining if old else 0))
+    return tuple(lots.values())
+
+
+def _lot_number(wallet: Wallet, place: int) -> int:
+    """Lots are numbered by the entry that makes them, and by their place in it."""
+    return (wallet.version + 1) * 100 + place
+
+
+def _tidy(lots: Sequence[Lot]) -> tuple[Lot, ...]:
+    """Empty lots leave; above the limit, the two neighbours of one kind that differ least in life become one that ends with the later."""
+    kept = sorted((lot for lot in lots if lot.remaining > 0), key=lambda lot: lot.burn_order)
+    while len(kept) > MOST_LOTS:
+        place = min(
+            (place for place in range(len(kept) - 1) if kept[place].kind is kept[place + 1].kind),
+            key=lambda place: (_gap(kept[place], kept[place + 1]), place),
+        )
+        later = kept[place + 1]
+        kept[place : place + 2] = [replace(later, remaining=later.remaining + kept[place].remaining)]
+    return tuple(kept)
+
+
+def _gap(earlier: Lot, later: Lot) -> int:
+    return _end(later.expires_at) - _end(earlier.expires_at)
+
+
+def _end(expires_at: int | None) -> int:
+    return _NEVER if expires_at is None else expires_at

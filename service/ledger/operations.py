@@ -1,0 +1,215 @@
+"""The ledger's one verb that writes: every change of a wallet goes through `Ledger.move` (the money protocol, section 3)."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import structlog
+
+from service.clock import Clock
+from service.errors import FareboxError
+from service.ledger import store
+from service.ledger.entities import Movement, OutcomeUnknown, Wallet, WalletBusy, WalletFrozen
+from service.ledger.turns import Turns
+from service.metrics import Metric, Metrics
+from service.storage import keys
+from service.storage.codec import Item
+from service.storage.keys import Key
+from service.storage.table import Cancelled, ConditionFailed, MaybeApplied, NotApplied, StorageUnavailable, Table
+from service.storage.writes import Write
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A wallet and the items asked for beside it, as they were at one moment."""
+
+    wallet: Wallet | None
+    beside: tuple[Item | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A write of a business object, and what its refusal means: given the item that lies there (None: none), the error to
+    raise, or None to look and decide again."""
+
+    write: Write
+    refusal: Callable[[Item | None], Exception | None]
+
+
+@dataclass(frozen=True)
+class Also:
+    """What rides along with a wallet write.
+
+    `beside`: keys to be seen in the same snapshot as the wallet. `writes`: the guarded writes for one attempt, asked for anew
+    each time. `landed`: reads whether an earlier attempt of this very change is there."""
+
+    writes: Callable[[Movement], Sequence[Guarded]]
+    landed: Callable[[], bool]
+    beside: tuple[Key, ...] = ()
+
+
+Decide = Callable[[Seen, int], Movement]
+
+
+class _Again(Exception):
+    """This attempt surely did not happen; look and decide again."""
+
+
+class Ledger:
+    """Reads wallets and moves them. Knows no job, no provider, no purchase."""
+
+    def __init__(
+        self,
+        table: Table,
+        clock: Clock,
+        metrics: Metrics,
+        turns: Turns,
+        mac_key: bytes,
+        deadline_seconds: float,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._table = table
+        self._clock = clock
+        self._metrics = metrics
+        self._turns = turns
+        self._mac_key = mac_key
+        self._deadline_seconds = deadline_seconds
+        self._jitter = jitter
+
+    def look(self, user_id: str, beside: Sequence[Key] = ()) -> Seen:
+        """The wallet, and other items as they were at the same moment, in one call. Raises `StorageUnavailable`."""
+        if not beside:
+            item = self._table.get(keys.wallet(user_id))
+            return Seen(store.wallet_from(item) if item else None)
+        item, *others = self._table.get_together((keys.wallet(user_id), *beside))
+        return Seen(store.wallet_from(item) if item else None, tuple(others))
+
+    def move(self, user_id: str, decide: Decide, also: Also, seen: Seen | None = None) -> Wallet:
+        """Reads the wallet, lets `decide` (pure) make the movement, and writes wallet, entries and `also` in one transaction.
+
+        `decide` is called with what was seen and the time, once per attempt; whatever it raises is the refusal. `seen` may
+        spare the first read. Gives the wallet as written, or as read when an attempt whose answer was lost turns out to have
+        landed.
+
+        Raises the refusals of `decide` and `also`; `WalletBusy` when nothing but conflicts and throttles came until the
+        deadline (nothing was written); `OutcomeUnknown` when an attempt may have landed or may yet; `WalletFrozen` for a
+        damaged wallet; `TooManyWaiting`; `StorageUnavailable` when the table refuses altogether.
+        """
+        with self._turns.turn(user_id) as waited:
+            return self._until_settled(_Attempts(user_id, decide, also, self._deadline()), None if waited else seen)
+
+    def _deadline(self) -> float:
+        return self._clock.monotonic() + self._deadline_seconds
+
+    def _until_settled(self, attempts: "_Attempts", seen: Seen | None) -> Wallet:
+        """The one retry loop of all wallet writes."""
+        pause_seconds = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._attempt(attempts, seen or self.look(attempts.user_id, attempts.also.beside))
+            except (_Again, NotApplied, MaybeApplied):
+                seen = None
+            except FareboxError as error:
+                if attempts.in_doubt:
+                    raise OutcomeUnknown from error
+                raise
+            if self._clock.monotonic() >= attempts.deadline:
+                return self._last_look(attempts)
+            self._clock.sleep(pause_seconds * self._jitter())
+            pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+
+    def _attempt(self, attempts: "_Attempts", seen: Seen) -> Wallet:
+        if attempts.landed(seen.wallet):
+            return _existing(seen)
+        movement = store.sealed(attempts.decide(seen, self._clock.now()), self._mac_key)
+        if movement.wallet.faults():
+            self._freeze(movement.wallet, seen.wallet, movement.wallet.faults())
+        guarded = attempts.also.writes(movement)
+        entries = store.entry_writes(movement)
+        writes = [store.wallet_write(seen.wallet, movement.wallet), *entries, *(each.write for each in guarded)]
+        try:
+            self._table.transact(writes)
+        except MaybeApplied:
+            attempts.doubt(seen.wallet)
+            raise
+        except Cancelled as cancelled:
+            self._explain(cancelled, seen.wallet, movement, guarded)
+        return movement.wallet
+
+    def _explain(
+        self, cancelled: Cancelled, before: Wallet | None, movement: Movement, guarded: Sequence[Guarded]
+    ) -> NoReturn:
+        """The wallet is believed before anything else: if it has moved, nothing that was decided on it counts."""
+        if 0 in cancelled.refused:
+            raise _Again
+        first_guarded = 1 + len(movement.entries)
+        if any(position < first_guarded for position in cancelled.refused):
+            self._freeze(movement.wallet, before, ["an entry stands beyond the wallet's version"])
+        for position, item in sorted(cancelled.refused.items()):
+            refusal = guarded[position - first_guarded].refusal(item)
+            if refusal is not None:
+                raise refusal
+        raise _Again
+
+    def _freeze(self, wallet: Wallet, before: Wallet | None, faults: list[str]) -> NoReturn:
+        """Damage (a torn restore, a hand in the table): nothing is written over it, spending stops, an operator is called."""
+        log.error("ledger_damaged", wallet_version=wallet.version, faults=faults)
+        self._metrics.count(Metric.LEDGER_DAMAGED)
+        if before is not None:
+            with contextlib.suppress(ConditionFailed):
+                self._table.write(store.freeze_write(before))
+        raise WalletFrozen
+
+    def _last_look(self, attempts: "_Attempts") -> Wallet:
+        """At the deadline: the truth if reading shows it, `OutcomeUnknown` if it does not."""
+        if not attempts.in_doubt:
+            raise WalletBusy
+        try:
+            seen = self.look(attempts.user_id)
+            landed = attempts.landed(seen.wallet)
+        except StorageUnavailable as error:
+            raise OutcomeUnknown from error
+        if landed:
+            return _existing(seen)
+        raise OutcomeUnknown if attempts.in_doubt else WalletBusy
+
+
+class _Attempts:
+    """The attempts of one `move`, and whether one of them may have landed or may yet."""
+
+    def __init__(self, user_id: str, decide: Decide, also: Also, deadline: float) -> None:
+        self.user_id = user_id
+        self.decide = decide
+        self.also = also
+        self.deadline = deadline
+        self.in_doubt = False
+        self._expected_version = 0
+
+    def doubt(self, wallet: Wallet | None) -> None:
+        """An attempt that expects this wallet got no answer."""
+        self.in_doubt = True
+        self._expected_version = _version(wallet)
+
+    def landed(self, wallet: Wallet | None) -> bool:
+        """Whether an attempt in doubt is there, given a wallet read just now. Once the wallet has moved on, every attempt that
+        expected the old version is either in it or can never be."""
+        if not self.in_doubt or _version(wallet) == self._expected_version:
+            return False
+        self.in_doubt = landed = self.also.landed()
+        return landed
+
+
+def _version(wallet: Wallet | None) -> int:
+    return wallet.version if wallet else 0
+
+
+def _existing(seen: Seen) -> Wallet:
+    if seen.wallet is None:
+        raise LookupError("a wallet that an attempt has written cannot be absent")
+    return seen.wallet

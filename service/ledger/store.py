@@ -1,0 +1,154 @@
+"""Wallets and entries as items. Builds writes, sends none."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from service.clock import from_iso, iso
+from service.ledger.entities import Entry, EntryKind, Movement, Wallet, WalletStatus, packed, unpacked
+from service.storage import keys
+from service.storage.codec import Item, Value
+from service.storage.table import Table
+from service.storage.writes import Put, Update, When
+
+_MAC_BYTES = 16
+
+
+def sealed(movement: Movement, key: bytes) -> Movement:
+    """The movement with each entry's MAC chained to the one before, and the wallet's `head` at the last."""
+    head = movement.wallet.head
+    entries = []
+    for entry in movement.entries:
+        head = mac(movement.wallet.user_id, entry, head, key)
+        entries.append(replace(entry, mac=head))
+    return Movement(replace(movement.wallet, head=head), tuple(entries))
+
+
+def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
+    """HMAC-SHA-256 over the whole entry, its owner and the entry before it, cut to 128 bits (22 characters)."""
+    facts = [
+        user_id,
+        entry.version,
+        entry.kind,
+        entry.amount,
+        entry.ref,
+        packed(entry.split),
+        entry.credits,
+        entry.held,
+        entry.at,
+        entry.returned,
+        entry.debt_paid,
+        previous,
+    ]
+    text = json.dumps(facts, separators=(",", ":")).encode()
+    digest = hmac.new(key, text, hashlib.sha256).digest()[:_MAC_BYTES]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def wallet_from(item: Item) -> Wallet:
+    """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
+    fields: Any = item
+    return Wallet(
+        user_id=keys.owner(fields["PK"]),
+        version=fields["version"],
+        head=fields["head"],
+        status=WalletStatus(fields["status"]),
+        credits=fields["credits"],
+        held=fields["held"],
+        granted=fields["granted"],
+        captured=fields["captured"],
+        expired=fields["expired"],
+        clawed_back=fields["clawedBack"],
+        debt=fields["debt"],
+        lots=unpacked(fields["lots"]),
+        fingerprints=fields.get("fingerprints", frozenset()),
+        created_at=from_iso(fields["createdAt"]),
+        updated_at=from_iso(fields["updatedAt"]),
+    )
+
+
+def wallet_write(before: Wallet | None, after: Wallet) -> Update:
+    """Moves the wallet from exactly the version that was read, naming only the attributes that change."""
+    old = _wallet_item(before) if before else {}
+    new = _wallet_item(after)
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    guard = When(equals={"version": before.version if before else None})
+    return Update(keys.wallet(after.user_id), guard, set=changed)
+
+
+def entry_writes(movement: Movement) -> list[Put]:
+    """The entries, each only if there is none at its version."""
+    user_id = movement.wallet.user_id
+    return [Put(keys.entry(user_id, entry.version), _entry_item(entry)) for entry in movement.entries]
+
+
+def freeze_write(wallet: Wallet) -> Update:
+    """Stops further spending; the version stays, for no credit moves."""
+    guard = When(equals={"version": wallet.version, "status": WalletStatus.OPEN})
+    return Update(keys.wallet(wallet.user_id), guard, set={"status": WalletStatus.FROZEN})
+
+
+def entry_from(item: Item) -> Entry:
+    fields: Any = item
+    return Entry(
+        version=int(fields["SK"].removeprefix(keys.ENTRY_PREFIX)),
+        kind=EntryKind(fields["kind"]),
+        amount=fields["amount"],
+        ref=fields["ref"],
+        split=unpacked(fields["split"]),
+        credits=fields["credits"],
+        held=fields["held"],
+        at=from_iso(fields["at"]),
+        returned=fields.get("returned", 0),
+        debt_paid=fields.get("debtPaid", 0),
+        mac=fields["mac"],
+    )
+
+
+def entries(table: Table, user_id: str, *, after_version: int = 0, page: int = 500) -> Iterator[Entry]:
+    """Every entry of a wallet beyond a version, in order, read page by page."""
+    after = keys.entry(user_id, after_version).sk
+    while True:
+        found = table.query(keys.partition(user_id), keys.ENTRY_PREFIX, limit=page, after=after)
+        yield from map(entry_from, found.items)
+        if not found.more:
+            return
+        after = str(found.items[-1]["SK"])
+
+
+def _wallet_item(wallet: Wallet) -> dict[str, Value]:
+    return {
+        "version": wallet.version,
+        "head": wallet.head,
+        "status": wallet.status,
+        "credits": wallet.credits,
+        "held": wallet.held,
+        "granted": wallet.granted,
+        "captured": wallet.captured,
+        "expired": wallet.expired,
+        "clawedBack": wallet.clawed_back,
+        "debt": wallet.debt,
+        "lots": packed(wallet.lots),
+        "fingerprints": wallet.fingerprints or None,
+        "createdAt": iso(wallet.created_at),
+        "updatedAt": iso(wallet.updated_at),
+    }
+
+
+def _entry_item(entry: Entry) -> dict[str, Value]:
+    return {
+        "kind": entry.kind,
+        "amount": entry.amount,
+        "ref": entry.ref,
+        "split": packed(entry.split),
+        "credits": entry.credits,
+        "held": entry.held,
+        "at": iso(entry.at),
+        "returned": entry.returned or None,
+        "debtPaid": entry.debt_paid or None,
+        "mac": entry.mac,
+    }

@@ -1,0 +1,132 @@
+"""One child process, in a process group of its own, whose output is read all its life."""
+
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Thread
+
+from service.clock import Clock, SystemClock
+from service.local.terminal import Say
+
+_TAIL_LINES = 30
+_LONGEST_LINE = 4000
+_GROUP_POLL_SECONDS = 0.05
+_GROUP_SECONDS = 3.0
+_KILLED_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: its name for people, the command, the whole environment, and how long it may take to stop (seconds)."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    stop_seconds: float = 10.0
+
+
+class Child:
+    """A running program. Its standard input stays open as long as this process lives, and no longer."""
+
+    def __init__(self, program: Program, on_line: Say, clock: Clock | None = None) -> None:
+        """Starts it. Every line of its output, standard error included, goes to `on_line`, in a thread of its own."""
+        self.program = program
+        self._on_line = on_line
+        self._clock = clock or SystemClock()
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._process = subprocess.Popen(  # noqa: S603 - a command of ours
+            program.command,
+            env=dict(program.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+        self._reader = Thread(target=self._read, name=f"output of {program.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its group's id too."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """False once it has ended (and is reaped)."""
+        return self._process.poll() is None
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as in `exit code 1` or `SIGKILL`; empty while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return ""
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+    def tail(self) -> str:
+        """Its last lines (30 at most)."""
+        if not self.running:
+            self._reader.join(_GROUP_SECONDS)
+        return "\n".join(self._tail)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM to the process itself, which tells its own children."""
+        if self.running:
+            self._process.terminate()
+
+    def stop(self) -> bool:
+        """Ends it and whatever is left of its group; when this returns, none of them runs.
+
+        It is asked first; True if it ended by itself within its `stop_seconds`, False if it had to be killed.
+        """
+        self.ask_to_stop()
+        try:
+            self._process.wait(self.program.stop_seconds)
+            willing = True
+        except subprocess.TimeoutExpired:
+            willing = False
+            _signal_group(self.pid, signal.SIGKILL)
+            self._process.wait(_KILLED_SECONDS)
+        self.end_group()
+        return willing
+
+    def end_group(self) -> None:
+        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds SIGKILL)."""
+        end_group(self.pid, self._clock, _GROUP_SECONDS)
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._reader.join(_GROUP_SECONDS)
+
+    def _read(self) -> None:
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as lines:
+            while line := lines.readline(_LONGEST_LINE):
+                self._tail.append(line.rstrip("\n"))
+                self._on_line(line.rstrip("\n"))
+
+
+def end_group(group: int, clock: Clock, seconds: float) -> bool:
+    """SIGTERM to every process of the group, SIGKILL to those that live on after `seconds`. False if any had to be killed."""
+    if not _signal_group(group, signal.SIGTERM):
+        return True
+    deadline = clock.monotonic() + seconds
+    while _signal_group(group, 0):
+        if clock.monotonic() >= deadline:
+            return not _signal_group(group, signal.SIGKILL)
+        clock.sleep(_GROUP_POLL_SECONDS)
+    return True
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Whether there was any process in the group to signal."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

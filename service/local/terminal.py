@@ -1,0 +1,54 @@
+"""Lines for whoever is watching: whole, flushed, and from many threads at once."""
+
+import sys
+from collections.abc import Callable
+from itertools import cycle
+from threading import Lock
+from typing import TextIO
+
+Say = Callable[[str], None]
+"""Shows one line."""
+
+_COLOURS = (36, 33, 35, 32, 34)
+_NAME_WIDTH = 10
+
+
+class Terminal:
+    """Writes lines to a stream, coloured if it is a terminal that people read."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._coloured = stream.isatty()
+        self._lock = Lock()
+        self._colours = cycle(_COLOURS)
+
+    def say(self, line: str = "") -> None:
+        """One line. A reader that has gone away is no error."""
+        with self._lock:
+            try:
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+            except (BrokenPipeError, ValueError):
+                return
+
+    def bold(self, text: str) -> str:
+        """The text, bold in a terminal."""
+        return self._paint(1, text)
+
+    def relay(self, name: str) -> Say:
+        """A `Say` that puts the name before each line, in a colour of its own in a terminal."""
+        prefix = self._paint(next(self._colours), f"{name:<{_NAME_WIDTH}}|")
+        return lambda line: self.say(f"{prefix} {line}")
+
+    def _paint(self, colour: int, text: str) -> str:
+        return f"\033[{colour}m{text}\033[0m" if self._coloured else text
+
+
+def output() -> Terminal:
+    """The terminal on standard output."""
+    return Terminal(sys.stdout)
+
+
+def complain(sentence: object) -> None:
+    """One line on standard error."""
+    Terminal(sys.stderr).say(str(sentence))

@@ -1,0 +1,109 @@
+"""What every provider of asynchronous work looks like from inside: create once, look as often as needed.
+
+The words carry one distinction above all: what is known for certain (`Accepted`, `Declined`, `NotFound`) and what is not
+(`Unclear`). An implementation answers `Unclear` whenever it cannot prove the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from service.storage.codec import Value
+
+
+class TaskStatus(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A provider's task as it reports it. `facts` is the whitelisted, bounded part of its data that may be stored and shown;
+    `result_url` is unchecked; `reason` is the provider's own text, for the log only."""
+
+    task_id: str
+    status: TaskStatus
+    facts: Mapping[str, Value] = field(default_factory=dict)
+    result_url: str | None = None
+    reason: str = ""
+
+
+class Why(StrEnum):
+    """Why a provider declined for certain."""
+
+    IMAGE = "image"
+    CONTENT = "content"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    task: Task
+
+
+@dataclass(frozen=True)
+class Declined:
+    """Surely not accepted, or surely never sent."""
+
+    why: Why
+
+
+@dataclass(frozen=True)
+class Found:
+    task: Task
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """The provider says for certain that it has no such task."""
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Nothing that can be relied on came back."""
+
+
+Created = Accepted | Declined | Unclear
+Sight = Found | NotFound | Unclear
+
+
+@dataclass(frozen=True)
+class VideoRequest:
+    """What a job asks for. `job_id` is the id the provider is given for it, so that it can be found again."""
+
+    job_id: str
+    image: str
+    prompt: str
+    callback_url: str | None
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a verified callback says, none of which is believed: it only makes us look."""
+
+    final: bool
+
+
+class Provider(Protocol):
+    """A vendor of asynchronous work."""
+
+    name: str
+
+    def create(self, request: VideoRequest, until: float) -> Created:
+        """Sends the request once, or again after proof that it was not taken, never after an ambiguous send. Ends by the
+        monotonic time `until`."""
+        ...
+
+    def look(self, task_id: str | None, job_id: str) -> Sight:
+        """The task by its own id, or by ours when that is not known."""
+        ...
+
+    def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
+        """Stored facts in the provider's own shape, for the client."""
+        ...
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
+        """What a callback says, or None when its signature does not hold or it is not a callback."""
+        ...

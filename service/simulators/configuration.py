@@ -1,0 +1,69 @@
+"""What the simulators can be told. Nothing here reads the environment."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _option(default: object, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatorSettings:
+    """Every value a simulator process needs, with defaults that suit one machine.
+
+    Keys are the local ones that the service is given too; none is worth anything elsewhere.
+    Raises `ValueError` with one sentence when a value cannot be used.
+    """
+
+    host: str = _option("127.0.0.1", "address to listen on")
+    port: int = _option(8090, "port to listen on; 0 takes a free one")
+    public_url: str = _option("", "address that result links carry; empty: http://host:port")
+    video_seconds: float = _option(2.0, "how long one simulated video takes at speed 1")
+    google_client_id: str = _option("farebox-local.apps.example", "audience of Google ID tokens")
+    kling_api_key: str = _option("kling-local-api-key", "API key that Kling accepts; empty: only signed tokens")
+    kling_access_key: str = _option("kling-local-access-key", "issuer of signed tokens that Kling accepts")
+    kling_secret_key: str = _option("kling-local-secret-key-of-32-characters", "key those tokens are signed with")
+    kling_concurrency: int = _option(200, "tasks that may run at once before Kling answers 1303")
+    kling_units: float = _option(1_000_000.0, "prepaid units before Kling answers 1102")
+    kling_callback_secret: str = _option(
+        "", "webhook secret (whsec_…); two separated by a comma: both sign, as in a rotation; empty: unsigned"
+    )
+    kling_unique_external_ids: bool = _option(True, "refuse an external_task_id that was used before")
+
+    def __post_init__(self) -> None:
+        _in_range("port", self.port, 0, 65_535)
+        _in_range("video_seconds", self.video_seconds, 0, 86_400)
+        _in_range("kling_concurrency", self.kling_concurrency, 0, 10**9)
+        _in_range("kling_units", self.kling_units, 0, 10**12)
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise ValueError("public_url must be an http(s) address")
+        _ = self.callback_keys
+
+    @property
+    def address(self) -> str:
+        """Base of the result links, without a slash at the end."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def callback_keys(self) -> tuple[bytes, ...]:
+        """The signing keys inside `kling_callback_secret`, in the order given. Empty: callbacks are unsigned."""
+        secrets = [part.strip() for part in self.kling_callback_secret.split(",") if part.strip()]
+        return tuple(_decoded(secret) for secret in secrets)
+
+
+def _in_range(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be between {least} and {most}")
+
+
+def _decoded(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("kling_callback_secret must be whsec_ and base64")
+    return key

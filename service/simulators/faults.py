@@ -1,0 +1,128 @@
+"""Fault switches: what the next calls of one operation meet instead of a quick and honest answer."""
+
+import re
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Faults that any answered operation can meet; each service adds its own.
+ANSWERED = frozenset({"status", "html", "reset", "lost-answer", "slow", "garbage"})
+MOST_SECONDS = 600.0
+MOST_ARMED = 1_000
+MOST_COUNT = 1_000_000
+UNTIL_RESET = -1
+
+Known = Mapping[str, Mapping[str, frozenset[str]]]
+
+_STATUS = re.compile(r"status:([2-5]\d\d)(?::([A-Za-z0-9_.-]{1,64}))?")
+_HTML = re.compile(r"html(?::([2-5]\d\d))?")
+_DEFAULT_SECONDS = 1.0
+
+
+class FaultError(Exception):
+    """A switch that does not exist or cannot be set so; the message says why, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One misbehaviour. `kind` is its name, `text` as it was ordered; `status` and `code` only for `status` and `html`."""
+
+    kind: str
+    text: str
+    seconds: float = 0.0
+    status: int = 0
+    code: str | None = None
+
+
+@dataclass
+class _Armed:
+    service: str
+    operation: str
+    fault: Fault
+    left: int
+
+
+class FaultBoard:
+    """The faults that are armed, first ordered first met. Safe from any thread.
+
+    `known` maps service -> operation -> the kinds of fault it can meet. Holds at most 1,000 orders.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._lock = threading.Lock()
+        self._armed: deque[_Armed] = deque()
+
+    @property
+    def known(self) -> dict[str, dict[str, list[str]]]:
+        """Every service, operation and kind of fault there is."""
+        return {
+            service: {name: sorted(kinds) for name, kinds in operations.items()}
+            for service, operations in self._known.items()
+        }
+
+    def arm(self, service: str, operation: str, text: str, count: int = 1, seconds: float | None = None) -> None:
+        """The next `count` calls (-1: all until reset) of the operation meet the fault, after those ordered earlier.
+
+        Raises `FaultError` for anything unknown or out of range.
+        """
+        kinds = self._known.get(service, {}).get(operation)
+        if kinds is None:
+            raise FaultError("there is no such service or operation")
+        fault = parse(text, _DEFAULT_SECONDS if seconds is None else seconds)
+        if fault.kind not in kinds:
+            raise FaultError(f"{service} {operation} knows no fault {fault.kind!r}")
+        if count != UNTIL_RESET and not 1 <= count <= MOST_COUNT:
+            raise FaultError(f"count must be {UNTIL_RESET} or from 1 to {MOST_COUNT}")
+        with self._lock:
+            if len(self._armed) >= MOST_ARMED:
+                raise FaultError(f"{MOST_ARMED} faults are armed already")
+            self._armed.append(_Armed(service, operation, fault, count))
+
+    def take(self, service: str, operation: str) -> Fault | None:
+        """The fault that this call meets, used up by one; None for an honest call."""
+        with self._lock:
+            for armed in self._armed:
+                if (armed.service, armed.operation) == (service, operation):
+                    return self._use(armed)
+            return None
+
+    def _use(self, armed: _Armed) -> Fault:
+        if armed.left != UNTIL_RESET:
+            armed.left -= 1
+        if armed.left == 0:
+            self._armed.remove(armed)
+        return armed.fault
+
+    def listed(self) -> list[dict[str, object]]:
+        """What is armed now, with the calls each has left."""
+        with self._lock:
+            return [
+                {
+                    "service": armed.service,
+                    "operation": armed.operation,
+                    "fault": armed.fault.text,
+                    "count": armed.left,
+                    "seconds": armed.fault.seconds,
+                }
+                for armed in self._armed
+            ]
+
+    def reset(self) -> None:
+        """No more faults."""
+        with self._lock:
+            self._armed.clear()
+
+
+def parse(text: str, seconds: float) -> Fault:
+    """`status:<HTTP status>[:<vendor code>]`, `html[:<status>]` (502), or a plain name. Raises `FaultError`."""
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise FaultError(f"seconds must be from 0 to {MOST_SECONDS:.0f}")
+    if matched := _STATUS.fullmatch(text):
+        return Fault("status", text, seconds, int(matched[1]), matched[2])
+    if matched := _HTML.fullmatch(text):
+        return Fault("html", text, seconds, int(matched[1] or 502))
+    if text.startswith(("status", "html")):
+        raise FaultError("write status:<200-599>[:<vendor code>] or html:<200-599>")
+    return Fault(text, text, seconds)

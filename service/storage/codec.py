@@ -1,0 +1,50 @@
+"""Python values as DynamoDB's typed attributes and back. Whole numbers only: a float anywhere is a mistake."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Value = str | int | bool | tuple["Value", ...] | Mapping[str, "Value"] | frozenset[str] | None
+Item = Mapping[str, Value]
+
+
+def encode(value: Value) -> dict[str, Any]:
+    """One value with its type. Raises `TypeError` for what has no exact counterpart (floats above all)."""
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, tuple):
+        return {"L": [encode(part) for part in value]}
+    if isinstance(value, frozenset) and value:
+        return {"SS": sorted(value)}
+    if isinstance(value, Mapping):
+        return {"M": encode_item(value)}
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def encode_item(item: Item) -> dict[str, Any]:
+    """An item; attributes that are None or an empty set are left out."""
+    return {name: encode(value) for name, value in item.items() if value is not None and value != frozenset()}
+
+
+def decode(attribute: Mapping[str, Any]) -> Value:
+    """The inverse of `encode`. Raises `ValueError` for a number that is not whole, `TypeError` for a type we never write."""
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S" | "BOOL":
+            return value  # type: ignore[no-any-return]
+        case "N":
+            return int(value)
+        case "L":
+            return tuple(decode(part) for part in value)
+        case "SS":
+            return frozenset(value)
+        case "M":
+            return decode_item(value)
+    raise TypeError(f"attribute type {kind} is not one of ours")
+
+
+def decode_item(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Value]:
+    return {name: decode(attribute) for name, attribute in attributes.items()}

@@ -1,0 +1,267 @@
+"""The only door to DynamoDB. It sends each request once, and says of every failure whether it may have been applied."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+
+from service.errors import Unavailable
+from service.storage.codec import Item, decode_item, encode_item
+from service.storage.keys import Key
+from service.storage.writes import Write, request
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Answer = TypeVar("Answer")
+
+MOST_WRITES = 100
+READ_TRIES = 2
+
+_NOT_APPLIED = {
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TransactionConflictException",
+    "LimitExceededException",
+}
+_MAYBE_APPLIED = {"InternalServerError", "ServiceUnavailable", "TransactionInProgressException"}
+_OURS = {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
+_CANCELLED_BY_OTHERS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+class StorageUnavailable(Unavailable):
+    """The table did not answer as it should."""
+
+    code = "STORAGE_UNAVAILABLE"
+    summary = "The service cannot reach its table right now. Nothing is lost; try again shortly."
+    retry_after = 2
+
+
+class NotApplied(StorageUnavailable):
+    """A throttle, a conflict or no connection: surely nothing was written, and trying again makes sense."""
+
+
+class MaybeApplied(StorageUnavailable):
+    """The answer was lost: only reading tells whether the write happened, and it may still happen."""
+
+
+class StorageRefused(StorageUnavailable):
+    """DynamoDB turned the call down (no such table, no permission): an operator has to act, trying again does not help."""
+
+
+class ConditionFailed(Exception):
+    """A write's condition did not hold; nothing was written. `item` is what lies there."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("condition failed")
+        self.item = item
+
+
+class Cancelled(Exception):
+    """A transaction whose conditions did not all hold; nothing was written.
+
+    `refused` maps the position of each refused write to the item that lies there (None: no such item).
+    """
+
+    def __init__(self, refused: dict[int, Item | None]) -> None:
+        super().__init__("transaction cancelled")
+        self.refused = refused
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some items in key order; `more` says that the limit, not the end, was reached."""
+
+    items: tuple[Item, ...]
+    more: bool
+
+
+@dataclass(frozen=True)
+class IndexHit:
+    """What an index says lies where, and under which sort key."""
+
+    key: Key
+    sort: str
+
+
+def connect(
+    region: str, endpoint_url: str, connect_seconds: float, read_seconds: float, connections: int
+) -> "DynamoDBClient":
+    """A client that never retries by itself (its retries repeat writes) and whose pool has room for every thread."""
+    config = Config(
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=connections,
+        parameter_validation=False,
+        tcp_keepalive=True,
+        user_agent="farebox",
+    )
+    return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint_url or None, config=config)
+
+
+class Table:
+    """The one table. Reads are strongly consistent unless they go to an index.
+
+    Every method raises `NotApplied` or `MaybeApplied` when DynamoDB does not serve it; reads are tried twice first.
+    """
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def get(self, key: Key) -> Item | None:
+        """One item, or None."""
+        answer = self._read(
+            lambda: self._client.get_item(TableName=self._name, Key=encode_item(key.attributes()), ConsistentRead=True)
+        )
+        return decode_item(answer["Item"]) if "Item" in answer else None
+
+    def get_together(self, keys: Sequence[Key]) -> tuple[Item | None, ...]:
+        """Several items as they were at one moment (a snapshot), None for each that is not there."""
+        gets: Any = [{"Get": {"TableName": self._name, "Key": encode_item(key.attributes())}} for key in keys]
+        answer = self._read(lambda: self._client.transact_get_items(TransactItems=gets))
+        return tuple(decode_item(found["Item"]) if found.get("Item") else None for found in answer["Responses"])
+
+    def query(self, pk: str, prefix: str, *, limit: int, after: str = "", ascending: bool = True) -> Page:
+        """At most `limit` items of a partition whose sort key begins so, beyond the sort key `after` in that direction."""
+        start: Any = {"ExclusiveStartKey": encode_item({"PK": pk, "SK": after})} if after else {}
+        answer = self._read(
+            lambda: self._client.query(
+                TableName=self._name,
+                KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
+                ExpressionAttributeValues=encode_item({":pk": pk, ":prefix": prefix}),
+                ConsistentRead=True,
+                ScanIndexForward=ascending,
+                Limit=limit,
+                **start,
+            )
+        )
+        return Page(tuple(decode_item(item) for item in answer["Items"]), "LastEvaluatedKey" in answer)
+
+    def query_index(self, index: str, pk: str, *, limit: int, up_to: str = "") -> tuple[IndexHit, ...]:
+        """At most `limit` items of an index partition in order, up to a sort key. An index lags: a hint, never a truth."""
+        condition = f"{index}PK = :pk" + (f" AND {index}SK <= :up_to" if up_to else "")
+        values = {":pk": pk, ":up_to": up_to} if up_to else {":pk": pk}
+        answer = self._read(
+            lambda: self._client.query(
+                TableName=self._name,
+                IndexName=index,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=encode_item(values),
+                Limit=limit,
+            )
+        )
+        found = [decode_item(item) for item in answer["Items"]]
+        return tuple(IndexHit(Key(str(hit["PK"]), str(hit["SK"])), str(hit[f"{index}SK"])) for hit in found)
+
+    def scan(
+        self, *, segment: int, segments: int, limit: int, after: Key | None = None
+    ) -> tuple[tuple[Item, ...], Key | None]:
+        """One page of one segment of the whole table, and where to go on. For the audit only."""
+        start: Any = {"ExclusiveStartKey": encode_item(after.attributes())} if after else {}
+        answer = self._read(
+            lambda: self._client.scan(
+                TableName=self._name,
+                ConsistentRead=True,
+                Segment=segment,
+                TotalSegments=segments,
+                Limit=limit,
+                **start,
+            )
+        )
+        last = decode_item(answer["LastEvaluatedKey"]) if "LastEvaluatedKey" in answer else None
+        items = tuple(decode_item(item) for item in answer["Items"])
+        return items, Key(str(last["PK"]), str(last["SK"])) if last else None
+
+    def write(self, write: Write) -> None:
+        """One conditional write. Raises `ConditionFailed`."""
+        kind, parameters = request(self._name, write)
+        send: Any = self._client.put_item if kind == "Put" else self._client.update_item
+        try:
+            self._send(lambda: send(**parameters))
+        except ClientError as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            raise ConditionFailed(decode_item(item) if item else None) from None
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """All of the writes or none. Raises `Cancelled`. Every call carries a token of its own: a repeated one would be
+        answered with success for a write that has been undone since."""
+        if not 0 < len(writes) <= MOST_WRITES:
+            raise ValueError(f"a transaction takes 1 to {MOST_WRITES} writes")
+        items: Any = [dict([request(self._name, write)]) for write in writes]
+        try:
+            self._send(lambda: self._client.transact_write_items(TransactItems=items))
+        except ClientError as error:
+            raise _cancelled(error) from None
+
+    def ready(self) -> bool:
+        """Whether the table answers."""
+        try:
+            self.get(Key("SYSTEM", "READY"))
+        except StorageUnavailable:
+            return False
+        return True
+
+    def _read(self, send: Callable[[], Answer]) -> Answer:
+        for _ in range(READ_TRIES - 1):
+            try:
+                return self._send_read(send)
+            except StorageUnavailable:
+                continue
+        return self._send_read(send)
+
+    def _send_read(self, send: Callable[[], Answer]) -> Answer:
+        try:
+            return self._send(send)
+        except ClientError as error:
+            raise _cancelled(error) from None
+
+    def _send(self, send: Callable[[], Answer]) -> Answer:
+        """Turns what botocore raises into our words; a failed condition passes through as `ClientError`."""
+        try:
+            return send()
+        except ClientError as error:
+            code = _code(error)
+            if code in _OURS:
+                raise
+            if code in _NOT_APPLIED:
+                raise NotApplied from error
+            if code in _MAYBE_APPLIED or _status(error) >= 500:
+                raise MaybeApplied from error
+            raise StorageRefused from error
+        except (ConnectTimeoutError, EndpointConnectionError) as error:
+            raise NotApplied from error
+        except BotoCoreError as error:
+            raise MaybeApplied from error
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
+
+
+def _cancelled(error: ClientError) -> Exception:
+    """A cancelled transaction in our words: conflicts and throttles are worth a retry, refused conditions are an answer,
+    anything else (a malformed request) is a fault of ours and stays as it is."""
+    reasons: list[Any] = error.response.get("CancellationReasons", [])
+    codes = {reason.get("Code") for reason in reasons} - {"None", None}
+    if codes & _CANCELLED_BY_OTHERS:
+        return NotApplied()
+    if codes == {"ConditionalCheckFailed"}:
+        refused: dict[int, Item | None] = {
+            position: decode_item(reason["Item"]) if reason.get("Item") else None
+            for position, reason in enumerate(reasons)
+            if reason.get("Code") == "ConditionalCheckFailed"
+        }
+        return Cancelled(refused)
+    return error

@@ -1,0 +1,159 @@
+"""Signing users up, and the devices of known users."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.errors import FareboxError
+from service.identity.entities import Principal
+from service.ledger.entities import Movement, Wallet, WalletStatus, welcome
+from service.ledger.operations import Also, Guarded, Ledger, Seen
+from service.metrics import Metric, Metrics
+from service.storage.codec import Item
+from service.storage.table import Table
+from service.users import store
+from service.users.entities import (
+    DeviceAlreadyUsed,
+    Marks,
+    Pepper,
+    SystemLimitReached,
+    belongs_to_another,
+    device_marks,
+    identity_marks,
+    with_device,
+)
+
+
+class _AlreadyOpen(Exception):
+    """A twin request has signed the user up meanwhile."""
+
+    def __init__(self, wallet: Wallet) -> None:
+        super().__init__("already open")
+        self.wallet = wallet
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """Someone who may become a user: who they are, and the device they come with."""
+
+    principal: Principal
+    device: Marks
+    identity: Marks
+
+    @property
+    def user_id(self) -> str:
+        return self.principal.subject
+
+
+class Users:
+    """Sign-up within the cap, one welcome per identity and device; new devices of known users."""
+
+    def __init__(
+        self,
+        table: Table,
+        ledger: Ledger,
+        metrics: Metrics,
+        peppers: Sequence[Pepper],
+        most_users: int,
+        welcome_credits: int,
+    ) -> None:
+        self._table = table
+        self._ledger = ledger
+        self._metrics = metrics
+        self._peppers = tuple(peppers)
+        self._most_users = most_users
+        self._welcome_credits = welcome_credits
+
+    def marks(self, fingerprint: str) -> Marks:
+        """The device behind a fingerprint as the table knows it."""
+        return device_marks(self._peppers, fingerprint)
+
+    def sign_up(self, principal: Principal, device: Marks) -> Wallet:
+        """Gives the open wallet of the principal, making the user if there is none.
+
+        Raises `SystemLimitReached` or `DeviceAlreadyUsed` (nothing is written then, and neither is raised for someone whose
+        wallet is open), and what `Ledger.move` raises.
+        """
+        applicant = Applicant(principal, device, identity_marks(self._peppers, principal.issuer, principal.subject))
+        try:
+            wallet = self._ledger.move(
+                applicant.user_id,
+                lambda seen, now: self._welcomed(applicant, seen, now),
+                Also(
+                    writes=lambda movement: self._sign_up_writes(applicant, movement),
+                    landed=lambda: _is_open(self._ledger.look(applicant.user_id).wallet),
+                ),
+            )
+        except _AlreadyOpen as open_already:
+            return open_already.wallet
+        except (SystemLimitReached, DeviceAlreadyUsed) as refusal:
+            return self._known_after_all(applicant, refusal)
+        self._metrics.count(Metric.SIGN_UPS)
+        return wallet
+
+    def device_writes(self, user_id: str, device: Marks, now: int) -> list[Guarded]:
+        """The writes by which a known user's new device joins: its item, and its claim if nobody has one. One read; a claim
+        lost in the race makes the caller's transaction decide again without it."""
+        found = store.read_device(self._table, user_id, device)
+        writes = [] if found.listed else [Guarded(store.device_write(user_id, device, now), _decide_again)]
+        if not any(found.claimed_by):
+            writes.append(Guarded(store.device_claim_write(user_id, device, now), _decide_again))
+        return writes
+
+    def _welcomed(self, applicant: Applicant, seen: Seen, now: int) -> Movement:
+        if seen.wallet is not None and seen.wallet.status is not WalletStatus.CLOSED:
+            raise _AlreadyOpen(seen.wallet)
+        movement = welcome(seen.wallet, applicant.user_id, self._welcome_credits, now)
+        return Movement(with_device(movement.wallet, applicant.device), movement.entries)
+
+    def _sign_up_writes(self, applicant: Applicant, movement: Movement) -> list[Guarded]:
+        """Limit first, then device, as brief 000 orders them. What is read here only answers early; the conditions decide."""
+        user_id, now = applicant.user_id, movement.wallet.updated_at
+        found = store.read_sign_up(self._table, user_id, applicant.device, applicant.identity)
+        if found.users >= self._most_users:
+            self._metrics.count(Metric.USER_CAP_REFUSALS)
+            raise SystemLimitReached
+        owners = [*found.device.claimed_by, *store.read_device_owners(self._table, applicant.device)]
+        if belongs_to_another(owners, user_id):
+            raise DeviceAlreadyUsed
+        return [
+            Guarded(store.count_write(self._most_users), lambda _: SystemLimitReached()),
+            *self._claim_writes(applicant, found, now),
+        ]
+
+    def _claim_writes(self, applicant: Applicant, found: store.SignUpItems, now: int) -> list[Guarded]:
+        """Whatever of device, claims and profile is not there yet; a returning user has some of it."""
+        user_id, principal = applicant.user_id, applicant.principal
+        writes: list[Guarded] = []
+        if not any(found.device.claimed_by):
+            claim = store.device_claim_write(user_id, applicant.device, now)
+            writes.append(Guarded(claim, lambda item: _taken_by_another(item, user_id)))
+        if not any(found.identity_claimed_by):
+            writes.append(Guarded(store.identity_claim_write(user_id, applicant.identity, now), _decide_again))
+        if not found.device.listed:
+            writes.append(Guarded(store.device_write(user_id, applicant.device, now), _decide_again))
+        if not found.has_profile:
+            profile = store.profile_write(
+                user_id, principal.issuer, principal.email, applicant.device, applicant.identity, now
+            )
+            writes.append(Guarded(profile, _decide_again))
+        return writes
+
+    def _known_after_all(self, applicant: Applicant, refusal: FareboxError) -> Wallet:
+        """A read that finds an open wallet wins over every refusal: a twin request got in first."""
+        wallet = self._ledger.look(applicant.user_id).wallet
+        if wallet is None or not _is_open(wallet):
+            raise refusal
+        return wallet
+
+
+def _is_open(wallet: Wallet | None) -> bool:
+    return wallet is not None and wallet.status is not WalletStatus.CLOSED
+
+
+def _decide_again(_: Item | None) -> None:
+    return None
+
+
+def _taken_by_another(claim: Item | None, user_id: str) -> FareboxError | None:
+    """A claim met in the transaction: another's refuses; my own means that there is more to see."""
+    return DeviceAlreadyUsed() if claim and claim["userId"] != user_id else None

@@ -1,0 +1,104 @@
+"""Profiles, devices, claims and the count of users as items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.clock import iso
+from service.storage import keys
+from service.storage.codec import Item
+from service.storage.keys import Key
+from service.storage.table import Table
+from service.storage.writes import Put, Update, When
+from service.users.entities import Marks
+
+MOST_DEVICE_OWNERS = 25
+
+
+@dataclass(frozen=True)
+class DeviceItems:
+    """What the table says of one device, seen from one user: who claimed it, and whether the user has it already."""
+
+    claimed_by: tuple[str | None, ...]
+    listed: bool
+
+
+@dataclass(frozen=True)
+class SignUpItems:
+    """What the table says, at one moment, to someone who wants to sign up."""
+
+    users: int
+    device: DeviceItems
+    identity_claimed_by: tuple[str | None, ...]
+    has_profile: bool
+
+
+def device_keys(user_id: str, marks: Marks) -> list[Key]:
+    return [*map(keys.fingerprint_claim, marks.all), keys.device(user_id, marks.newest)]
+
+
+def read_device(table: Table, user_id: str, marks: Marks) -> DeviceItems:
+    """One call."""
+    *claims, device = table.get_together(device_keys(user_id, marks))
+    return DeviceItems(_owners(claims), device is not None)
+
+
+def read_sign_up(table: Table, user_id: str, device: Marks, identity: Marks) -> SignUpItems:
+    """One call."""
+    device_part = device_keys(user_id, device)
+    identity_part = [keys.identity_claim(mark) for mark in identity.all]
+    items = table.get_together([keys.COUNT, keys.profile(user_id), *device_part, *identity_part])
+    count, profile, rest = items[0], items[1], items[2:]
+    *claims, listed = rest[: len(device_part)]
+    return SignUpItems(
+        users=_count(count),
+        device=DeviceItems(_owners(claims), listed is not None),
+        identity_claimed_by=_owners(rest[len(device_part) :]),
+        has_profile=profile is not None,
+    )
+
+
+def read_device_owners(table: Table, marks: Marks) -> set[str]:
+    """Users the index knows to have used the device: a first, cheap answer that may lag."""
+    found = (
+        table.query_index(keys.GSI1, f"{keys.FINGERPRINT_PREFIX}{mark}", limit=MOST_DEVICE_OWNERS) for mark in marks.all
+    )
+    return {keys.owner(hit.key.pk) for page in found for hit in page}
+
+
+def device_write(user_id: str, marks: Marks, now: int) -> Put:
+    item = {**keys.device_index(user_id, marks.newest), "createdAt": iso(now)}
+    return Put(keys.device(user_id, marks.newest), item)
+
+
+def device_claim_write(user_id: str, marks: Marks, now: int) -> Put:
+    return Put(keys.fingerprint_claim(marks.newest), {"userId": user_id, "at": iso(now)})
+
+
+def identity_claim_write(user_id: str, marks: Marks, now: int) -> Put:
+    return Put(keys.identity_claim(marks.newest), {"userId": user_id, "at": iso(now)})
+
+
+def profile_write(user_id: str, issuer: str, email: str | None, device: Marks, identity: Marks, now: int) -> Put:
+    """The marks are kept so that the audit can find the claims of a user."""
+    item = {
+        "issuer": issuer,
+        "email": email,
+        "deviceMark": device.newest,
+        "identityMark": identity.newest,
+        "createdAt": iso(now),
+    }
+    return Put(keys.profile(user_id), item)
+
+
+def count_write(most_users: int) -> Update:
+    """One more user, if there is room: the cap is exact because this stands in the sign-up's own transaction."""
+    return Update(keys.COUNT, When(below={"count": most_users}), increment={"count": 1})
+
+
+def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:
+    return tuple(str(claim["userId"]) if claim else None for claim in claims)
+
+
+def _count(item: Item | None) -> int:
+    value = item["count"] if item else 0
+    return value if isinstance(value, int) else 0

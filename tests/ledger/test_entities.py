@@ -1,0 +1,279 @@
+"""The pure rules of credits, by example and by property."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from service.ledger.entities import (
+    EXPIRY_GRACE,
+    MOST_LOTS,
+    EntryKind,
+    InsufficientCredits,
+    Lot,
+    LotKind,
+    Movement,
+    Split,
+    Wallet,
+    WalletFrozen,
+    WalletStatus,
+    applied,
+    capture,
+    claw_back,
+    deltas,
+    expire,
+    grant,
+    hold,
+    packed,
+    release,
+    total,
+    unpacked,
+    welcome,
+)
+
+NOW = 1_790_000_000_000
+HOUR = 3_600_000
+
+
+def opened(amount: int = 3) -> Wallet:
+    return welcome(None, "u", amount, NOW).wallet
+
+
+def test_a_new_wallet_has_its_welcome_in_one_initial_entry() -> None:
+    movement = welcome(None, "u", 3, NOW)
+    assert [entry.kind for entry in movement.entries] == [EntryKind.INITIAL]
+    assert (movement.wallet.credits, movement.wallet.granted, movement.wallet.version) == (3, 3, 1)
+    assert movement.wallet.faults() == []
+
+
+def test_a_returning_wallet_gets_no_second_welcome() -> None:
+    closed = replace(opened(), status=WalletStatus.CLOSED)
+    again = welcome(closed, "u", 3, NOW)
+    assert again.wallet.status is WalletStatus.OPEN
+    assert (again.wallet.credits, again.wallet.granted, again.wallet.version) == (3, 3, 2)
+
+
+def test_a_hold_moves_credits_aside_and_says_from_where() -> None:
+    movement = hold(opened(), 2, "job_1", NOW)
+    assert (movement.wallet.credits, movement.wallet.held) == (1, 2)
+    assert [(part.kind, part.remaining) for part in movement.entries[-1].split] == [(LotKind.FREE, 2)]
+
+
+def test_a_hold_beyond_the_credits_is_refused_with_both_numbers() -> None:
+    with pytest.raises(InsufficientCredits) as refusal:
+        hold(opened(), 4, "job_1", NOW)
+    assert refusal.value.details["required"] == 4
+    assert refusal.value.details["available"] == 3
+
+
+@pytest.mark.parametrize("status", [WalletStatus.FROZEN, WalletStatus.CLOSED])
+def test_a_wallet_that_is_not_open_holds_nothing(status: WalletStatus) -> None:
+    with pytest.raises(WalletFrozen):
+        hold(replace(opened(), status=status), 1, "job_1", NOW)
+
+
+def test_settling_works_while_a_wallet_is_frozen() -> None:
+    held = hold(opened(), 1, "job_1", NOW)
+    frozen = replace(held.wallet, status=WalletStatus.FROZEN)
+    assert capture(frozen, held.entries[-1].split, 1, "job_1", NOW, NOW).wallet.captured == 1
+    assert release(frozen, held.entries[-1].split, "job_1", NOW, NOW).wallet.credits == 3
+
+
+def test_lots_burn_by_kind_then_earliest_end_then_age() -> None:
+    wallet = opened(1)
+    wallet = grant(wallet, LotKind.PAID, 1, None, "g1", NOW).wallet
+    wallet = grant(wallet, LotKind.PROMO, 1, NOW + 2 * HOUR, "g2", NOW).wallet
+    wallet = grant(wallet, LotKind.PROMO, 1, NOW + HOUR, "g3", NOW).wallet
+    split = hold(wallet, 4, "job_1", NOW).entries[-1].split
+    assert [(part.kind, part.expires_at) for part in split] == [
+        (LotKind.FREE, None),
+        (LotKind.PROMO, NOW + HOUR),
+        (LotKind.PROMO, NOW + 2 * HOUR),
+        (LotKind.PAID, None),
+    ]
+
+
+def test_credits_are_spendable_strictly_before_their_end() -> None:
+    wallet = grant(opened(0), LotKind.PROMO, 1, NOW + HOUR, "g", NOW).wallet
+    assert hold(wallet, 1, "job_1", NOW + HOUR - 1).wallet.held == 1
+    with pytest.raises(InsufficientCredits):
+        hold(wallet, 1, "job_1", NOW + HOUR)
+
+
+def test_a_lot_is_written_off_only_after_the_grace() -> None:
+    wallet = grant(opened(0), LotKind.PROMO, 5, NOW + HOUR, "g", NOW).wallet
+    assert expire(wallet, NOW + HOUR + EXPIRY_GRACE - 1).entries == ()
+    gone = expire(wallet, NOW + HOUR + EXPIRY_GRACE)
+    assert [entry.kind for entry in gone.entries] == [EntryKind.EXPIRE]
+    assert (gone.wallet.credits, gone.wallet.expired, gone.wallet.lots) == (0, 5, ())
+
+
+def test_a_hold_writes_lapsed_lots_off_on_its_way() -> None:
+    wallet = grant(opened(1), LotKind.PROMO, 5, NOW + 1, "g", NOW).wallet
+    movement = hold(wallet, 1, "job_1", NOW + HOUR)
+    assert [entry.kind for entry in movement.entries] == [EntryKind.EXPIRE, EntryKind.HOLD]
+    assert [entry.version for entry in movement.entries] == [3, 4]
+
+
+def test_a_release_returns_credits_to_their_own_lot() -> None:
+    wallet = grant(opened(0), LotKind.PROMO, 2, NOW + HOUR, "g", NOW).wallet
+    held = hold(wallet, 1, "job_1", NOW)
+    back = release(held.wallet, held.entries[-1].split, "job_1", NOW, NOW + 1)
+    assert back.wallet.lots == wallet.lots
+
+
+def test_a_release_recreates_a_lot_that_was_used_up() -> None:
+    held = hold(opened(1), 1, "job_1", NOW)
+    assert held.wallet.lots == ()
+    assert release(held.wallet, held.entries[-1].split, "job_1", NOW, NOW + 1).wallet.lots == opened(1).lots
+
+
+def test_credits_that_ended_while_held_come_back_with_the_life_they_had_left() -> None:
+    wallet = grant(opened(0), LotKind.PROMO, 1, NOW + HOUR, "g", NOW).wallet
+    held = hold(wallet, 1, "job_1", NOW + HOUR - 1000)
+    late = NOW + 5 * HOUR
+    back = release(held.wallet, held.entries[-1].split, "job_1", NOW + HOUR - 1000, late).wallet
+    assert [(lot.expires_at, lot.remaining) for lot in back.lots] == [(late + 1000, 1)]
+    assert back.lots[0].number != wallet.lots[0].number
+
+
+def test_a_capture_of_less_gives_the_rest_back() -> None:
+    held = hold(opened(3), 3, "job_1", NOW)
+    movement = capture(held.wallet, held.entries[-1].split, 2, "job_1", NOW, NOW)
+    assert (movement.wallet.credits, movement.wallet.held, movement.wallet.captured) == (1, 0, 2)
+    assert movement.entries[-1].returned == 1
+
+
+def test_a_capture_beyond_the_hold_is_a_mistake() -> None:
+    held = hold(opened(3), 1, "job_1", NOW)
+    with pytest.raises(ValueError, match="at most what is held"):
+        capture(held.wallet, held.entries[-1].split, 2, "job_1", NOW, NOW)
+
+
+def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> None:
+    wallet = claw_back(opened(3), 5, "refund_1", NOW).wallet
+    assert (wallet.credits, wallet.debt) == (0, 2)
+    paid = grant(wallet, LotKind.PAID, 3, None, "g", NOW).wallet
+    assert (paid.credits, paid.debt, paid.faults()) == (1, 0, [])
+
+
+def test_a_release_pays_debt_first() -> None:
+    held = hold(opened(3), 3, "job_1", NOW)
+    indebted = claw_back(held.wallet, 2, "refund_1", NOW).wallet
+    back = release(indebted, held.entries[-1].split, "job_1", NOW, NOW).wallet
+    assert (back.credits, back.debt, back.faults()) == (1, 0, [])
+
+
+def test_lots_of_one_kind_merge_above_the_limit_and_lose_nothing() -> None:
+    wallet = opened(0)
+    for number in range(MOST_LOTS + 4):
+        wallet = grant(wallet, LotKind.PROMO, 1, NOW + HOUR * (number + 1), f"g{number}", NOW).wallet
+    assert len(wallet.lots) == MOST_LOTS
+    assert wallet.credits == total(wallet.lots) == MOST_LOTS + 4
+    assert max(lot.expires_at or 0 for lot in wallet.lots) == NOW + HOUR * (MOST_LOTS + 4)
+
+
+def test_time_never_runs_backwards_along_a_ledger() -> None:
+    wallet = opened()
+    assert hold(wallet, 1, "job_1", NOW - HOUR).entries[-1].at == NOW
+
+
+def test_lots_survive_their_compact_form() -> None:
+    lots = (Lot(101, LotKind.FREE, 3), Lot(202, LotKind.PAID, 7, NOW))
+    assert unpacked(packed(lots)) == lots
+
+
+@given(amounts=st.lists(st.integers(min_value=1, max_value=50), min_size=1, max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_whatever_is_granted_can_be_spent_to_the_last_credit(amounts: list[int]) -> None:
+    wallet = opened(0)
+    for place, amount in enumerate(amounts):
+        wallet = grant(wallet, list(LotKind)[place % 4], amount, None, "g", NOW).wallet
+    assert hold(wallet, sum(amounts), "job_1", NOW).wallet.credits == 0
+
+
+class LedgerLife(RuleBasedStateMachine):
+    """Any order of movements at any times keeps every promise that a wallet makes by itself."""
+
+    @initialize(welcome_credits=st.integers(min_value=0, max_value=20))
+    def open_wallet(self, welcome_credits: int) -> None:
+        movement = welcome(None, "u", welcome_credits, NOW)
+        self.now = NOW
+        self.wallet = movement.wallet
+        self.entries = list(movement.entries)
+        self.open_jobs: list[tuple[str, Split, int]] = []
+
+    def moved(self, movement: Movement) -> None:
+        self.wallet = movement.wallet
+        self.entries += movement.entries
+
+    @rule(minutes=st.integers(min_value=-5, max_value=90))
+    def time_passes(self, minutes: int) -> None:
+        self.now += minutes * 60_000
+
+    @rule(
+        kind=st.sampled_from(LotKind),
+        amount=st.integers(min_value=1, max_value=30),
+        life=st.none() | st.integers(min_value=1, max_value=180),
+    )
+    def grants(self, kind: LotKind, amount: int, life: int | None) -> None:
+        self.moved(grant(self.wallet, kind, amount, None if life is None else self.now + life * 60_000, "g", self.now))
+
+    @rule(amount=st.integers(min_value=1, max_value=25))
+    def holds(self, amount: int) -> None:
+        before = self.wallet
+        try:
+            movement = hold(self.wallet, amount, f"job_{len(self.entries)}", self.now)
+        except InsufficientCredits:
+            assert before.spendable(self.now) < amount
+            return
+        self.moved(movement)
+        entry = movement.entries[-1]
+        self.open_jobs.append((entry.ref, entry.split, self.now))
+
+    @rule(which=st.integers(min_value=0), part=st.integers(min_value=1))
+    def captures(self, which: int, part: int) -> None:
+        if self.open_jobs:
+            ref, split, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+            self.moved(capture(self.wallet, split, 1 + part % total(split), ref, held_at, self.now))
+
+    @rule(which=st.integers(min_value=0))
+    def releases(self, which: int) -> None:
+        if self.open_jobs:
+            ref, split, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+            before, debt = self.wallet.spendable(self.now), self.wallet.debt
+            self.moved(release(self.wallet, split, ref, held_at, self.now))
+            # A release never burns credits: all of it is spendable at once, but for debt (and lots that ended at the hold itself).
+            alive = sum(p.remaining for p in split if p.expires_at is None or p.expires_at > held_at)
+            assert self.wallet.spendable(self.now) >= before + min(alive, total(split) - debt) - debt
+
+    @rule(amount=st.integers(min_value=1, max_value=40))
+    def claws_back(self, amount: int) -> None:
+        self.moved(claw_back(self.wallet, amount, "refund", self.now))
+
+    @rule()
+    def expires(self) -> None:
+        self.moved(expire(self.wallet, self.now))
+
+    @invariant()
+    def the_wallet_is_whole(self) -> None:
+        if hasattr(self, "wallet"):
+            assert self.wallet.faults() == []
+            assert self.wallet.held == sum(total(split) for _, split, _ in self.open_jobs)
+
+    @invariant()
+    def the_entries_make_the_wallet(self) -> None:
+        if hasattr(self, "wallet"):
+            running = Wallet(user_id="u")
+            for version, entry in enumerate(self.entries, start=1):
+                running = applied(running, deltas(entry))
+                assert (entry.version, entry.credits, entry.held) == (version, running.credits, running.held)
+            names = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
+            assert all(getattr(running, name) == getattr(self.wallet, name) for name in names)
+            assert self.wallet.version == len(self.entries)
+
+
+LedgerLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLedgerLife = LedgerLife.TestCase
