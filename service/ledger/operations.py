@@ -34,6 +34,14 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """A wallet, and the moment at which its lots are to be judged."""
+
+    wallet: Wallet | None
+    at: int
+
+
+@dataclass(frozen=True)
 class Guarded:
     """A write of a business object, and what its refusal means: given the item that lies there (None: none), the error to
     raise, or None to look and decide again."""
@@ -89,6 +97,10 @@ class Ledger:
             return Seen(store.wallet_from(item) if item else None)
         item, *others = self._table.get_together((keys.wallet(user_id), *beside))
         return Seen(store.wallet_from(item) if item else None, tuple(others))
+
+    def balance(self, user_id: str) -> Balance:
+        """The wallet as it is now, in one read."""
+        return Balance(self.look(user_id).wallet, self._clock.now())
 
     def move(self, user_id: str, decide: Decide, also: Also, seen: Seen | None = None) -> Wallet:
         """Reads the wallet, lets `decide` (pure) make the movement, and writes wallet, entries and `also` in one transaction.

@@ -6,6 +6,7 @@ import subprocess
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 
 from service.clock import Clock, SystemClock
@@ -16,11 +17,12 @@ _LONGEST_LINE = 4000
 _GROUP_POLL_SECONDS = 0.05
 _GROUP_SECONDS = 3.0
 _KILLED_SECONDS = 5.0
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: its name for people, the command, the whole environment, and how long it may take to stop (seconds)."""
+    """What to run in the checkout: its name for people, command, whole environment, and how long it may take to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -39,6 +41,7 @@ class Child:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(  # noqa: S603 - a command of ours
             program.command,
+            cwd=_CHECKOUT,
             env=dict(program.environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -13,14 +13,12 @@ from service.clock import Clock, SystemClock
 from service.local.errors import LocalSetupError
 from service.local.jars import DOWNLOAD_SECONDS, VERSION, Jar, differing, listed
 from service.local.locks import locked_file
+from service.local.terminal import Say, complain, output
 
 _PARALLEL = 8
 _TRIES = 3
 _REQUEST_SECONDS = 15
 _PROGRESS_SECONDS = 2.0
-
-Say = Callable[[str], None]
-"""Shows one line to whoever is watching."""
 
 Fetch = Callable[[str, Path], None]
 """Puts the file of that repository path below that folder, under the same path. Raises `OSError` or `RuntimeError`."""
@@ -117,10 +115,9 @@ class Download:
 def main(arguments: Sequence[str]) -> int:
     """Downloads into the directory named by the only argument; 1 and one sentence on standard error if that fails."""
     try:
-        say: Say = lambda line: print(line, flush=True)  # noqa: E731
-        Download(Path(arguments[0]), listed(), fetch_from_maven, say, SystemClock()).run()
+        Download(Path(arguments[0]), listed(), fetch_from_maven, output().say, SystemClock()).run()
     except LocalSetupError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -10,16 +10,82 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, Queue
 from threading import Thread
+from types import TracebackType
+from typing import Self
 
+from service.clock import SystemClock
+from service.local.child import Child, Program
 from service.local.errors import LocalSetupError
 from service.local.jars import cache_directory, provide_jars
 from service.local.jvm import JavaServer, start_jvm
 from service.local.locks import locked_file
 from service.local.ports import LOOPBACK, require_free
+from service.local.terminal import complain, output
+from service.settings import process_environment
 
 READY = "ready "
+START_SECONDS = 60.0
+# Long, for a kill would lose what was acknowledged.
+STOP_SECONDS = 60.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def command(port: int, path: Path | None, jars: Path) -> tuple[str, ...]:
+    """The command line of this process entry: data in memory if `path` is None, a free port if `port` is 0."""
+    place = ("--in-memory",) if path is None else ("--path", str(path))
+    return (sys.executable, "-m", "service.local.dynamodb", "--port", str(port), *place, "--jars", str(jars))
+
+
+class DynamoDbLocal:
+    """DynamoDB Local for the life of a `with` block: `with DynamoDbLocal() as db: … db.url`.
+
+    Data below `path`, or in memory. It is gone when the block ends or when this process dies, however it dies.
+    """
+
+    def __init__(self, path: Path | None = None, *, port: int = 0, jars: Path | None = None) -> None:
+        self._path = path
+        self._port = port
+        self._jars = jars
+        self._lines: Queue[str] = Queue()
+        self._child: Child | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        """Raises `LocalSetupError`, with the last lines of its output, if it does not answer within a minute."""
+        jars = self._jars or provide_jars(cache_directory())
+        line = (*command(self._port, self._path, jars), "--while-input-open")
+        self._child = Child(Program("dynamodb", line, process_environment(), STOP_SECONDS), self._lines.put)
+        try:
+            self.url = self._ready_url(self._child)
+        except BaseException:
+            self._child.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._child:
+            self._child.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server; 0 before it is started."""
+        return self._child.pid if self._child else 0
+
+    def _ready_url(self, child: Child) -> str:
+        clock = SystemClock()
+        deadline = clock.monotonic() + START_SECONDS
+        while clock.monotonic() < deadline:
+            try:
+                line = self._lines.get(timeout=0.1)
+            except Empty:
+                if child.running:
+                    continue
+                break
+            if line.startswith(READY):
+                return line.removeprefix(READY)
+        raise LocalSetupError(f"DynamoDB Local did not start; its last words: {child.tail() or 'none'}")
 
 
 def serve(port: int, path: Path | None, jars: Path) -> None:
@@ -35,7 +101,7 @@ def serve(port: int, path: Path | None, jars: Path) -> None:
         start_jvm(jars)
         server = JavaServer([*place, "-sharedDb", "-disableTelemetry"], port)
         chosen = server.start()
-        print(f"{READY}http://{LOOPBACK}:{chosen}", flush=True)
+        output().say(f"{READY}http://{LOOPBACK}:{chosen}")
         signal.sigwait(_STOP_SIGNALS)
         server.stop()
 
@@ -82,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
             Thread(target=_stop_when_input_ends, daemon=True).start()
         serve(given.port, given.path, given.jars or provide_jars(cache_directory()))
     except LocalSetupError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     return 0
 

@@ -16,6 +16,7 @@ from service.local.errors import LocalSetupError
 VERSION = "3.1.0"
 JARS_LIST = Path(__file__).with_name("jars.sha256")
 DOWNLOAD_SECONDS = 900.0
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def provide_jars(directory: Path) -> Path:
     """
     if differing(directory, listed()):
         command = [sys.executable, "-m", "service.local.download", str(directory)]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=DOWNLOAD_SECONDS, check=False)
+        done = subprocess.run(  # noqa: S603 - a command of ours
+            command, cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True, timeout=DOWNLOAD_SECONDS, check=False
+        )
         if done.returncode:
             raise LocalSetupError(_last_line(done.stderr) or "The download of DynamoDB Local was broken off.")
     return directory

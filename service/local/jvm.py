@@ -118,8 +118,9 @@ class JavaServer:
         return int(self._jetty.getConnectors()[0].getLocalPort())
 
     def stop(self) -> None:
-        """Answers no more, then closes the database in order: what was acknowledged is on disk when this returns."""
+        """Answers no more, closes the database in order, ends Java: what was acknowledged is on disk when this returns."""
         self._server.stop()
+        jpype.shutdownJVM()
 
     def _create(self) -> None:
         runner = jpype.JClass("software.amazon.dynamodb.services.local.main.ServerRunner")

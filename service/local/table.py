@@ -1,5 +1,6 @@
 """Creates the table exactly as the CloudFormation template describes it, so that the two cannot drift apart."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,8 @@ def create_table(client: "DynamoDBClient", table_name: str, template: Path = DAT
     Safe to call twice and side by side. Raises `LocalSetupError` if a table of that name has other keys or indexes.
     """
     arguments = table_arguments(table_name, template)
-    try:
+    with suppress(client.exceptions.ResourceInUseException):
         client.create_table(**arguments)
-    except client.exceptions.ResourceInUseException:
-        pass
     waiter = client.get_waiter("table_exists")
     waiter.wait(TableName=table_name, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MOST_POLLS})
     found = client.describe_table(TableName=table_name)["Table"]

@@ -1,5 +1,6 @@
 """Webhooks out: posts what a simulated vendor has to say to the caller's address, without ever holding up an answer."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -16,8 +17,7 @@ MOST_QUEUED = 10_000
 MOST_ATTEMPTS = 3
 _RETRY_SECONDS = (0.5, 2.0)
 _TIMEOUT_SECONDS = (2.0, 5.0)
-_POLL_SECONDS = 0.1
-_STOP_SECONDS = 0.3
+_STOP_SECONDS = 0.6
 
 Headers = Callable[[], Mapping[str, str]]
 
@@ -46,7 +46,7 @@ class Deliverer:
         self._background = background
         self._logger = logger
         self._stopping = threading.Event()
-        self._queues: list[queue.Queue[Delivery]] = [queue.Queue(MOST_QUEUED) for _ in range(LANES)]
+        self._queues: list[queue.Queue[Delivery | None]] = [queue.Queue(MOST_QUEUED) for _ in range(LANES)]
         self._threads = [
             threading.Thread(target=self._run, args=(lane,), name="simulators-callbacks", daemon=True)
             for lane in self._queues
@@ -59,6 +59,9 @@ class Deliverer:
     def stop(self) -> None:
         """Returns soon; what has not left is dropped."""
         self._stopping.set()
+        for lane in self._queues:
+            with contextlib.suppress(queue.Full):
+                lane.put_nowait(None)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_STOP_SECONDS / LANES)
@@ -76,15 +79,13 @@ class Deliverer:
         entry = self._journal.open(delivery.service, "callback", "POST", delivery.url, {}, delivery.body)
         self._journal.close(entry, None, delivery.fault)
 
-    def _run(self, lane: "queue.Queue[Delivery]") -> None:
+    def _run(self, lane: "queue.Queue[Delivery | None]") -> None:
         with requests.Session() as session:
             session.trust_env = False
             while not self._stopping.is_set():
-                try:
-                    delivery = lane.get(timeout=_POLL_SECONDS)
-                except queue.Empty:
-                    continue
-                self._attempt(session, delivery)
+                delivery = lane.get()
+                if delivery is not None:
+                    self._attempt(session, delivery)
 
     def _attempt(self, session: requests.Session, delivery: Delivery) -> None:
         try:

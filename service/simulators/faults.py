@@ -13,7 +13,8 @@ MOST_ARMED = 1_000
 MOST_COUNT = 1_000_000
 UNTIL_RESET = -1
 
-Known = Mapping[str, Mapping[str, frozenset[str]]]
+Operations = Mapping[str, frozenset[str]]
+Known = Mapping[str, Operations]
 
 _STATUS = re.compile(r"status:([2-5]\d\d)(?::([A-Za-z0-9_.-]{1,64}))?")
 _HTML = re.compile(r"html(?::([2-5]\d\d))?")

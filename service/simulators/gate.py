@@ -15,7 +15,7 @@ Act = Callable[[Fault | None], Response]
 # Answered where the truth is that the vendor goes on working: a gateway that gave up waiting.
 LATE_STATUS = 504
 
-_HTML = "<html><head><title>{0}</title></head><body><center><h1>{0} Bad gateway</h1></center></body></html>"
+_HTML = "<html><head><title>{0}</title></head><body><center><h1>{0} from the proxy</h1></center></body></html>"
 
 
 class Gate:

@@ -40,6 +40,7 @@ class Hangup(Response):
     """Answers nothing: the connection is reset."""
 
     def __call__(self, environ: dict[str, Any], start_response: object) -> Iterable[bytes]:
+        del start_response
         connection = environ.get("werkzeug.socket")
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

@@ -47,11 +47,14 @@ class _Expression:
     """Collects the placeholders of one request."""
 
     def __init__(self) -> None:
-        self.names: dict[str, str] = {}
+        self._placeholders: dict[str, str] = {}
         self.values: dict[str, Any] = {}
 
     def name(self, attribute: str) -> str:
-        return self.names.setdefault(attribute, f"#{len(self.names)}")
+        return self._placeholders.setdefault(attribute, f"#{len(self._placeholders)}")
+
+    def names(self) -> dict[str, str]:
+        return {placeholder: attribute for attribute, placeholder in self._placeholders.items()}
 
     def value(self, value: Value) -> str:
         placeholder = f":{len(self.values)}"
@@ -91,7 +94,7 @@ def request(table_name: str, write: Write) -> tuple[str, dict[str, Any]]:
         parameters["Key"] = encode_item(write.key.attributes())
         parameters["UpdateExpression"] = expression.change(write)
     parameters["ConditionExpression"] = expression.condition(write.when)
-    parameters["ExpressionAttributeNames"] = expression.names
+    parameters["ExpressionAttributeNames"] = expression.names()
     if expression.values:
         parameters["ExpressionAttributeValues"] = expression.values
     return ("Put" if isinstance(write, Put) else "Update"), parameters

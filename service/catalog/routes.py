@@ -1,0 +1,19 @@
+"""The catalog routes."""
+
+from flask import Blueprint, Response
+
+from service.catalog.operations import Catalog
+from service.catalog.schemas import PromptsSchema
+from service.web.answers import ok
+from service.web.endpoint import Access, Endpoint, endpoint
+
+
+def catalog_blueprint(catalog: Catalog) -> Blueprint:
+    blueprint = Blueprint("catalog", __name__)
+
+    @blueprint.get("/prompts")
+    @endpoint(Endpoint(access=Access.PUBLIC, summary="List the prompts that can be asked for", answer=PromptsSchema))
+    def get_prompts() -> Response:
+        return ok({"prompts": [{"promptKey": prompt.key, "prompt": prompt.text} for prompt in catalog.prompts()]})
+
+    return blueprint

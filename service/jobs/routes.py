@@ -1,0 +1,154 @@
+"""The job routes: load, call one operation, dump."""
+
+from flask import Blueprint, Response, request
+
+from service.catalog.entities import UnknownPromptKey
+from service.identity.entities import GoogleIdMismatch, Principal
+from service.jobs.entities import (
+    CallbackRefused,
+    ContentRejected,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
+    ImageRejected,
+    ImageTooLarge,
+    ImageUnusable,
+    JobNotFound,
+    ProviderBusy,
+    ProviderUnavailable,
+)
+from service.jobs.holds import Order
+from service.jobs.operations import CALLBACK_PATH, Jobs
+from service.jobs.schemas import (
+    JobPageSchema,
+    JobSchema,
+    PageSchema,
+    VideoSchema,
+    WaitSchema,
+    job_body,
+)
+from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy, WalletFrozen
+from service.providers.base import Provider
+from service.storage.cursor import PageTokenInvalid
+from service.storage.table import StorageUnavailable
+from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
+from service.web.addresses import AddressRefused
+from service.web.answers import ok
+from service.web.body import read_body, read_query
+from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.limits import Window
+
+LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
+LONGEST_KEY = 128
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+POST_VIDEO = Endpoint(
+    access=Access.USER,
+    summary="Turn an image into a video",
+    description="Holds the price, asks Kling once, and answers with the job. Credits are captured only when the video is there; "
+    "a failure gives them back. Send an Idempotency-Key and repeat freely: the same key is the same job for ever.",
+    body=VideoSchema,
+    answer=JobSchema,
+    errors=(
+        UnknownPromptKey,
+        AddressRefused,
+        ImageUnusable,
+        ImageTooLarge,
+        ImageRejected,
+        ContentRejected,
+        IdempotencyKeyMalformed,
+        IdempotencyKeyReused,
+        GoogleIdMismatch,
+        InsufficientCredits,
+        SystemLimitReached,
+        DeviceAlreadyUsed,
+        WalletFrozen,
+        TooManyWaiting,
+        WalletBusy,
+        OutcomeUnknown,
+        ProviderBusy,
+        ProviderUnavailable,
+        StorageUnavailable,
+    ),
+    example={
+        "GoogleID": "110248495921238986420",
+        "Fingerprint": "fp-4be1a2c09d",
+        "imageUrl": "https://images.example.com/astronaut.jpg",
+        "promptKey": "foo_prompt",
+    },
+    headers={IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; a UUID is right."},
+    max_body_bytes=LARGEST_VIDEO_BODY_BYTES,
+)
+
+
+def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Blueprint:
+    """`callbacks` bounds how often one job's callbacks may make us look at the provider."""
+    blueprint = Blueprint("jobs", __name__)
+    video_schema, wait_schema, page_schema = VideoSchema(), WaitSchema(), PageSchema()
+
+    @blueprint.post("/videos")
+    @endpoint(POST_VIDEO)
+    def post_video(principal: Principal) -> Response:
+        body = read_body(video_schema)
+        if body["google_id"] != principal.subject:
+            raise GoogleIdMismatch
+        placed = jobs.place(
+            Order(principal, body["fingerprint"], body["image"], body["prompt_key"], _idempotency_key())
+        )
+        headers = {"Location": placed.job.location} | ({"Idempotency-Replayed": "true"} if placed.replayed else {})
+        return ok(job_body(placed.job, provider, placed.remaining), headers=headers)
+
+    @blueprint.get("/jobs/<job_id>")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="See what became of a job",
+            description="With `wait`, answers when the job has ended or the time is over. Another user's job is not found.",
+            query=WaitSchema,
+            answer=JobSchema,
+            errors=(JobNotFound, StorageUnavailable),
+        )
+    )
+    def get_job(principal: Principal, job_id: str) -> Response:
+        wait = read_query(wait_schema)["wait"]
+        return ok(job_body(jobs.wait_for(principal.subject, job_id, wait), provider))
+
+    @blueprint.get("/jobs")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="List your jobs, newest first",
+            query=PageSchema,
+            answer=JobPageSchema,
+            errors=(PageTokenInvalid, StorageUnavailable),
+        )
+    )
+    def get_jobs(principal: Principal) -> Response:
+        query = read_query(page_schema)
+        page = jobs.page(principal.subject, query["limit"], query["next_token"])
+        return ok({"jobs": [job_body(job, provider) for job in page.jobs], "nextToken": page.next_token})
+
+    @blueprint.post(f"{CALLBACK_PATH}/<token>")
+    @endpoint(
+        Endpoint(
+            access=Access.SEALED,
+            summary="Hear from Kling",
+            description="Kling calls this when a task changes. It is a hint to look, never believed.",
+            errors=(CallbackRefused, StorageUnavailable),
+        )
+    )
+    def post_callback(token: str) -> Response:
+        jobs.hear(token, request.headers, request.get_data(cache=False), callbacks.allows)
+        return ok(None)
+
+    return blueprint
+
+
+def _idempotency_key() -> str | None:
+    """Raises `IdempotencyKeyMalformed`."""
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is None:
+        return None
+    if not 0 < len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
+        raise IdempotencyKeyMalformed
+    return key

@@ -1,0 +1,30 @@
+"""The ledger routes."""
+
+from flask import Blueprint, Response
+
+from service.identity.entities import Principal
+from service.ledger.operations import Ledger
+from service.ledger.schemas import CreditsSchema, credits_body
+from service.storage.table import StorageUnavailable
+from service.web.answers import ok
+from service.web.endpoint import Access, Endpoint, endpoint
+
+
+def ledger_blueprint(ledger: Ledger) -> Blueprint:
+    blueprint = Blueprint("ledger", __name__)
+
+    @blueprint.get("/credits")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="See your credits",
+            description='A valid token without an account answers zeros and `"registered": false`.',
+            answer=CreditsSchema,
+            errors=(StorageUnavailable,),
+        )
+    )
+    def get_credits(principal: Principal) -> Response:
+        balance = ledger.balance(principal.subject)
+        return ok(credits_body(balance.wallet, balance.at))
+
+    return blueprint

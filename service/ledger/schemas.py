@@ -1,0 +1,36 @@
+"""What goes out of the ledger routes."""
+
+from marshmallow import fields
+
+from service.clock import iso
+from service.ledger.entities import Lot, Wallet, WalletStatus
+from service.web.schemas import StrictSchema
+
+
+class LotSchema(StrictSchema):
+    lot_id = fields.String(data_key="lotId", metadata={"example": "lot_00000000000100"})
+    kind = fields.String(metadata={"description": "free, promo, subscription or paid.", "example": "free"})
+    credits = fields.Integer(metadata={"example": 3})
+    expires_at = fields.String(data_key="expiresAt", allow_none=True, metadata={"example": None})
+
+
+class CreditsSchema(StrictSchema):
+    credits = fields.Integer(metadata={"description": "What can be spent now.", "example": 3})
+    held = fields.Integer(metadata={"description": "Set aside for open jobs.", "example": 0})
+    lots = fields.List(fields.Nested(LotSchema))
+    registered = fields.Boolean(
+        metadata={"description": "False until the first request has made an account.", "example": True}
+    )
+
+
+def credits_body(wallet: Wallet | None, now: int) -> dict[str, object]:
+    """A wallet as its owner sees it; zeros for someone who has none."""
+    if wallet is None or wallet.status is WalletStatus.CLOSED:
+        return {"credits": 0, "held": 0, "lots": [], "registered": False}
+    lots = [_lot_body(lot) for lot in wallet.lots if lot.spendable(now)]
+    return {"credits": wallet.spendable(now), "held": wallet.held, "lots": lots, "registered": True}
+
+
+def _lot_body(lot: Lot) -> dict[str, object]:
+    expires_at = None if lot.expires_at is None else iso(lot.expires_at)
+    return {"lotId": lot.lot_id, "kind": lot.kind.value, "credits": lot.remaining, "expiresAt": expires_at}

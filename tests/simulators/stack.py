@@ -1,0 +1,120 @@
+"""What the tests of the simulators share: a clock that stands still, one running server, a receiver of callbacks."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import requests
+
+from service.simulators.server import SimulatorServer
+
+START = 1_800_000_000_000
+_PATIENCE_SECONDS = 5.0
+
+
+class ManualClock:
+    """Moves only when told to; a sleeper moves it."""
+
+    def __init__(self) -> None:
+        self._passed_ms = 0
+
+    def now(self) -> int:
+        return START + self._passed_ms
+
+    def monotonic(self) -> float:
+        return self._passed_ms / 1000
+
+    def sleep(self, seconds: float) -> None:
+        self._passed_ms += round(seconds * 1000)
+
+
+class Stack:
+    """One running server and the few calls that most tests make."""
+
+    def __init__(self, server: SimulatorServer, clock: ManualClock) -> None:
+        self.server = server
+        self.clock = clock
+        self.url = server.url
+        self.authorization = f"Bearer {server.settings.kling_api_key}"
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        return requests.request(method, self.url + path, timeout=10, **options)
+
+    def kling(self, method: str, path: str = "", **options: Any) -> requests.Response:
+        headers = {"Authorization": self.authorization} | options.pop("headers", {})
+        return self.call(method, f"/kling/v1/videos/image2video{path}", headers=headers, **options)
+
+    def create(self, **fields: object) -> requests.Response:
+        order: dict[str, object] = {"model_name": "kling-v1", "image": "https://pictures.example/cat.png", **fields}
+        return self.kling("POST", json={key: value for key, value in order.items() if value is not None})
+
+    def created(self, **fields: object) -> dict[str, Any]:
+        answer = self.create(**fields)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def query(self, identifier: str) -> dict[str, Any]:
+        answer = self.kling("GET", f"/{identifier}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def arm(self, service: str, operation: str, fault: str, **more: object) -> None:
+        order = {"service": service, "operation": operation, "fault": fault, **more}
+        answer = self.call("POST", "/__faults", json=order)
+        assert answer.status_code == 200, answer.text
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return self.call("GET", "/kling/__tasks").json()["tasks"]
+
+    def journal(self, **filters: str) -> list[dict[str, Any]]:
+        return self.call("GET", "/__journal", params=filters).json()["requests"]
+
+
+class Receiver:
+    """An address that takes callbacks and keeps them; answers the statuses it was given, then 200."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[Mapping[str, str], bytes]] = []
+        self.statuses: list[int] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.received.append((dict(self.headers), body))
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/callbacks/kling/a-token"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body in list(self.received)]
+
+    def statuses_told(self) -> list[str]:
+        return [task["task_status"] for task in self.tasks()]
+
+    def wait_for(self, count: int) -> None:
+        eventually(lambda: len(self.received) >= count)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    """Returns as soon as it holds; fails when it does not within five seconds."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.005)
