@@ -16,6 +16,8 @@ from service.local.ports import LOOPBACK
 
 _OLDEST_JAVA = 17
 _ANY_VALID_PORT = 8000
+_DATABASE_THREAD = "SQLiteQueue"
+_CLOSE_MILLISECONDS = 30_000
 _MEMORY = ("-Xms32m", "-Xmx256m", "-XX:+UseSerialGC")
 # Quick to start; -Xrs leaves the signals to Python.
 _BEHAVIOUR = ("-XX:TieredStopAtLevel=1", "-Xrs", "-Djava.awt.headless=true", "--enable-native-access=ALL-UNNAMED")
@@ -118,8 +120,17 @@ class JavaServer:
         return int(self._jetty.getConnectors()[0].getLocalPort())
 
     def stop(self) -> None:
-        """Answers no more, closes the database in order, ends Java: what was acknowledged is on disk when this returns."""
+        """Answers no more and closes the database in order: what was acknowledged is on disk when this returns.
+
+        The server only asks for the closing; the thread that does it is awaited here (at most 30 seconds). After this
+        the process must end: its Java machine is not of use any more.
+        """
+        writers = [thread for thread in _java_threads() if str(thread.getName()).startswith(_DATABASE_THREAD)]
         self._server.stop()
+        for thread in writers:
+            thread.join(_CLOSE_MILLISECONDS)
+        # Idle jobs of the server would keep Java alive for another ten seconds.
+        jpype.config.destroy_jvm = False
         jpype.shutdownJVM()
 
     def _create(self) -> None:
@@ -133,3 +144,7 @@ class JavaServer:
         for connector in self._jetty.getConnectors():
             connector.setHost(LOOPBACK)
             connector.setPort(self._port)
+
+
+def _java_threads() -> list[Any]:
+    return list(jpype.JClass("java.lang.Thread").getAllStackTraces().keySet())

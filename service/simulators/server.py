@@ -26,6 +26,8 @@ class _Handler(WSGIRequestHandler):
     """Quiet, and able to reset a connection instead of finishing it."""
 
     timeout = _IDLE_SECONDS
+    error_content_type = "application/json"
+    error_message_format = '{"error": "HTTP %(code)d"}'
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
         logging.getLogger(__name__).debug("%s: " + message, type, *args)

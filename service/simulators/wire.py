@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask import Response as FlaskResponse
 from flask import request
 from werkzeug.wrappers import Response
 
@@ -36,7 +37,7 @@ class Door:
     refuse: Refuse
 
 
-class Hangup(Response):
+class Hangup(FlaskResponse):
     """Answers nothing: the connection is reset."""
 
     def __call__(self, environ: dict[str, Any], start_response: object) -> Iterable[bytes]:

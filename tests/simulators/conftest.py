@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -6,9 +6,8 @@ import pytest
 
 from service.simulators.configuration import SimulatorSettings
 from service.simulators.server import SimulatorServer
-from tests.simulators.stack import ManualClock, Receiver, Stack
-
-Start = Callable[..., Stack]
+from tests.doubles.clock import FakeClock
+from tests.simulators.stack import START, Receiver, Stack, Start
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as running:
 
         def started(**settings: Any) -> Stack:
-            clock = ManualClock()
+            clock = FakeClock(START)
             server = SimulatorServer(SimulatorSettings(port=0, **settings), clock)
             return Stack(running.enter_context(server), clock)
 
@@ -32,7 +31,7 @@ def stack(start: Start) -> Stack:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Stack]:
     """One server for a module whose tests leave nothing behind that another could see."""
-    clock = ManualClock()
+    clock = FakeClock(START)
     with SimulatorServer(SimulatorSettings(port=0), clock) as server:
         yield Stack(server, clock)
 

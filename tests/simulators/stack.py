@@ -1,4 +1,4 @@
-"""What the tests of the simulators share: a clock that stands still, one running server, a receiver of callbacks."""
+"""What the tests of the simulators share: one running server, and a receiver of callbacks."""
 
 import json
 import threading
@@ -10,31 +10,15 @@ from typing import Any
 import requests
 
 from service.simulators.server import SimulatorServer
+from tests.doubles.clock import FakeClock
 
 START = 1_800_000_000_000
-_PATIENCE_SECONDS = 5.0
-
-
-class ManualClock:
-    """Moves only when told to; a sleeper moves it."""
-
-    def __init__(self) -> None:
-        self._passed_ms = 0
-
-    def now(self) -> int:
-        return START + self._passed_ms
-
-    def monotonic(self) -> float:
-        return self._passed_ms / 1000
-
-    def sleep(self, seconds: float) -> None:
-        self._passed_ms += round(seconds * 1000)
 
 
 class Stack:
     """One running server and the few calls that most tests make."""
 
-    def __init__(self, server: SimulatorServer, clock: ManualClock) -> None:
+    def __init__(self, server: SimulatorServer, clock: FakeClock) -> None:
         self.server = server
         self.clock = clock
         self.url = server.url
@@ -54,12 +38,14 @@ class Stack:
     def created(self, **fields: object) -> dict[str, Any]:
         answer = self.create(**fields)
         assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
+        data: dict[str, Any] = answer.json()["data"]
+        return data
 
     def query(self, identifier: str) -> dict[str, Any]:
         answer = self.kling("GET", f"/{identifier}")
         assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
+        data: dict[str, Any] = answer.json()["data"]
+        return data
 
     def arm(self, service: str, operation: str, fault: str, **more: object) -> None:
         order = {"service": service, "operation": operation, "fault": fault, **more}
@@ -67,10 +53,12 @@ class Stack:
         assert answer.status_code == 200, answer.text
 
     def tasks(self) -> list[dict[str, Any]]:
-        return self.call("GET", "/kling/__tasks").json()["tasks"]
+        tasks: list[dict[str, Any]] = self.call("GET", "/kling/__tasks").json()["tasks"]
+        return tasks
 
     def journal(self, **filters: str) -> list[dict[str, Any]]:
-        return self.call("GET", "/__journal", params=filters).json()["requests"]
+        entries: list[dict[str, Any]] = self.call("GET", "/__journal", params=filters).json()["requests"]
+        return entries
 
 
 class Receiver:
@@ -82,7 +70,7 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.received.append((dict(self.headers), body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
@@ -112,9 +100,12 @@ class Receiver:
         self._server.server_close()
 
 
-def eventually(holds: Callable[[], object]) -> None:
-    """Returns as soon as it holds; fails when it does not within five seconds."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def eventually(holds: Callable[[], object], patience_seconds: float = 5.0) -> None:
+    """Returns as soon as it holds. Raises `AssertionError` when it does not in time."""
+    deadline = time.monotonic() + patience_seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.005)
+
+
+Start = Callable[..., Stack]

@@ -13,7 +13,7 @@ AUDIENCE = "farebox-local.apps.example"
 def token(stack: Stack, **body: object) -> str:
     answer = stack.call("POST", "/google/__token", json={"sub": "117", "email": "cat@mail.example", **body})
     assert answer.status_code == 200, answer.text
-    return answer.json()["token"]
+    return str(answer.json()["token"])
 
 
 def claims(signed: str) -> dict[str, object]:

@@ -1,9 +1,9 @@
 from service.simulators.journal import MOST_ENTRIES, Journal, shown
-from tests.simulators.stack import ManualClock
+from tests.doubles.clock import FakeClock
 
 
 def test_the_oldest_entries_make_room_for_new_ones() -> None:
-    journal = Journal(ManualClock())
+    journal = Journal(FakeClock())
     for number in range(MOST_ENTRIES + 3):
         journal.open("kling", "query", "GET", f"/{number}", {}, b"")
     entries = journal.listed()
@@ -12,7 +12,7 @@ def test_the_oldest_entries_make_room_for_new_ones() -> None:
 
 
 def test_a_request_shows_before_it_is_answered() -> None:
-    journal = Journal(ManualClock())
+    journal = Journal(FakeClock())
     entry = journal.open("kling", "query", "GET", "/1", {}, b"")
     assert journal.listed()[0]["status"] is None
     journal.close(entry, 200, None)

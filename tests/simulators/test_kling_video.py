@@ -1,7 +1,7 @@
 import pytest
 
 from service.simulators.kling.routes import VIDEO
-from tests.simulators.stack import Stack
+from tests.simulators.stack import Stack, Start
 
 LINK = "/kling/videos/867283741759111202.mp4"
 
@@ -66,7 +66,7 @@ def test_a_link_expires_on_command(shared: Stack, status: int) -> None:
     assert shared.call("GET", LINK).status_code == 200
 
 
-def test_links_carry_the_public_address(start) -> None:
+def test_links_carry_the_public_address(start: Start) -> None:
     stack = start(public_url="https://media.example/")
     task_id = stack.created()["task_id"]
     stack.clock.sleep(2)

@@ -2,8 +2,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
@@ -11,7 +11,7 @@ import requests
 from service.simulators.__main__ import main
 from service.simulators.configuration import SimulatorSettings
 from service.simulators.server import SimulatorServer
-from tests.simulators.stack import Stack
+from tests.simulators.stack import Stack, eventually
 
 
 def test_a_hundred_parallel_clients_are_all_served(stack: Stack) -> None:
@@ -39,9 +39,14 @@ def test_by_the_real_clock_a_video_takes_its_seconds() -> None:
         base, headers = f"{server.url}/kling/v1/videos/image2video", {"Authorization": "Bearer kling-local-api-key"}
         order = {"image": "https://pictures.example/cat.png"}
         task_id = requests.post(base, json=order, headers=headers, timeout=5).json()["data"]["task_id"]
-        time.sleep(0.15)
-        data = requests.get(f"{base}/{task_id}", headers=headers, timeout=5).json()["data"]
-        assert data["task_status"] == "succeed"
+
+        def seen() -> dict[str, Any]:
+            data: dict[str, Any] = requests.get(f"{base}/{task_id}", headers=headers, timeout=5).json()["data"]
+            return data
+
+        eventually(lambda: seen()["task_status"] == "succeed")
+        data = seen()
+        assert data["updated_at"] - data["created_at"] >= 100
         assert requests.get(data["task_result"]["videos"][0]["url"], timeout=5).status_code == 200
 
 

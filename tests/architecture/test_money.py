@@ -1,0 +1,46 @@
+"""What no line of the service may do with money."""
+
+import re
+from pathlib import Path
+
+SERVICE = Path(__file__).parents[2] / "service"
+
+
+def _sources() -> dict[str, str]:
+    return {
+        str(file.relative_to(SERVICE)): file.read_text()
+        for file in SERVICE.rglob("*.py")
+        if not str(file.relative_to(SERVICE)).startswith(("simulators/", "local/"))
+    }
+
+
+def test_no_update_adds_to_an_attribute() -> None:
+    """`ADD` is applied twice when a request is; the only increment is the count of users, inside the sign-up transaction."""
+    assert [place for place, text in _sources().items() if re.search(r"[\"']ADD ", text)] == []
+    users = [place for place, text in _sources().items() if "increment=" in text]
+    assert users == ["users/store.py"]
+
+
+def test_only_the_ledger_writes_wallets_and_entries() -> None:
+    writers = [
+        place for place, text in _sources().items() if re.search(r"(Put|Update)\(\s*keys\.(wallet|entry)\(", text)
+    ]
+    assert writers == ["ledger/store.py"]
+
+
+def test_only_the_ledger_sends_transactions() -> None:
+    senders = [place for place, text in _sources().items() if ".transact(" in text]
+    assert senders == ["ledger/operations.py"]
+
+
+def test_no_client_token_is_ever_chosen() -> None:
+    assert [place for place, text in _sources().items() if "ClientRequestToken" in text] == []
+
+
+def test_no_credit_is_a_float() -> None:
+    wrong = [
+        place
+        for place, text in _sources().items()
+        if place.startswith(("ledger/", "catalog/", "users/")) and re.search(r"\bfloat\(|/ *[0-9]", text)
+    ]
+    assert wrong == []

@@ -1,0 +1,13 @@
+"""The real clock, but pauses end at once: for tests over real sockets."""
+
+import threading
+
+from service.clock import SystemClock
+
+
+class QuickClock(SystemClock):
+    def __init__(self, longest_pause_seconds: float = 0.01) -> None:
+        self._longest = longest_pause_seconds
+
+    def sleep(self, seconds: float) -> None:
+        threading.Event().wait(min(seconds, self._longest))
