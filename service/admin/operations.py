@@ -11,6 +11,7 @@ from service.ledger.entities import Entry, Wallet, WalletStatus
 from service.ledger.store import entries, wallet_from
 from service.metrics import Metric, Metrics
 from service.storage import keys
+from service.storage.codec import Item
 from service.storage.table import Table
 
 log = structlog.get_logger()
@@ -65,7 +66,7 @@ class Admin:
             self._clock.sleep(PAUSE_SECONDS)
         return Audit(users=1, in_flight=1)
 
-    def _audit_ownership(self, item: store.Item) -> Audit:
+    def _audit_ownership(self, item: Item) -> Audit:
         """Every claim names a user, and nothing lies with a user who has no wallet."""
         claim = store.claim_from(item)
         owner = claim.user_id if claim else store.owner_of(item)
@@ -75,5 +76,5 @@ class Admin:
         return Audit(claims=1 if claim else 0, violations=fault)
 
     @staticmethod
-    def _orphan(item: store.Item) -> Violation:
+    def _orphan(item: Item) -> Violation:
         return Violation(f"{item['PK']}/{item['SK']}", "belongs to a user without a wallet")

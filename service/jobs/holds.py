@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.clock import Clock
-from service.identity.entities import Principal
 from service.ids import Ids
 from service.jobs import store
 from service.jobs.entities import Job, JobStatus, Times
@@ -17,6 +16,7 @@ from service.storage.keys import Key
 from service.storage.table import Table
 from service.users.entities import Marks, knows_device, with_device
 from service.users.operations import Users
+from service.web.endpoint import Principal
 
 ROUTE = "POST /videos"
 MARGIN_SECONDS = 1.0

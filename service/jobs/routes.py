@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 
 from service.catalog.entities import UnknownPromptKey
-from service.identity.entities import GoogleIdMismatch, Principal
+from service.identity.entities import GoogleIdMismatch
 from service.jobs.entities import (
     CallbackRefused,
     ContentRejected,
@@ -34,7 +34,7 @@ from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.web.addresses import AddressRefused
 from service.web.answers import ok
 from service.web.body import read_body, read_query
-from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.endpoint import Access, Endpoint, Principal, endpoint
 from service.web.limits import Window
 
 LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024

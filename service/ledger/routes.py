@@ -2,12 +2,11 @@
 
 from flask import Blueprint, Response
 
-from service.identity.entities import Principal
 from service.ledger.operations import Ledger
 from service.ledger.schemas import CreditsSchema, credits_body
 from service.storage.table import StorageUnavailable
 from service.web.answers import ok
-from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.endpoint import Access, Endpoint, Principal, endpoint
 
 
 def ledger_blueprint(ledger: Ledger) -> Blueprint:

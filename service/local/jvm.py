@@ -122,16 +122,12 @@ class JavaServer:
     def stop(self) -> None:
         """Answers no more and closes the database in order: what was acknowledged is on disk when this returns.
 
-        The server only asks for the closing; the thread that does it is awaited here (at most 30 seconds). After this
-        the process must end: its Java machine is not of use any more.
+        The server only asks for the closing; the thread that does it is awaited here (at most 30 seconds).
         """
         writers = [thread for thread in _java_threads() if str(thread.getName()).startswith(_DATABASE_THREAD)]
         self._server.stop()
         for thread in writers:
             thread.join(_CLOSE_MILLISECONDS)
-        # Idle jobs of the server would keep Java alive for another ten seconds.
-        jpype.config.destroy_jvm = False
-        jpype.shutdownJVM()
 
     def _create(self) -> None:
         runner = jpype.JClass("software.amazon.dynamodb.services.local.main.ServerRunner")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.errors import FareboxError
-from service.identity.entities import Principal
 from service.ledger.entities import Movement, Wallet, WalletStatus, welcome
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
@@ -21,6 +20,7 @@ from service.users.entities import (
     identity_marks,
     with_device,
 )
+from service.web.endpoint import Principal
 
 
 class _AlreadyOpen(Exception):

@@ -47,7 +47,7 @@ def undeclared_errors(endpoint: Endpoint, method: str, conventions: Conventions)
     kinds = list(conventions.every)
     if endpoint.access is Access.USER:
         kinds += conventions.signed_in
-    if endpoint.body is not None and method not in ("GET", "DELETE"):
+    if endpoint.body is not None and method != "GET":
         kinds += conventions.with_body
     if endpoint.query is not None:
         kinds += conventions.with_query
@@ -57,7 +57,10 @@ def undeclared_errors(endpoint: Endpoint, method: str, conventions: Conventions)
 
 def distinct(kinds: Iterable[Kind]) -> list[Kind]:
     """One kind for each code, in the order given."""
-    return list({kind.code: kind for kind in reversed(list(kinds))}.values())[::-1]
+    first: dict[str, Kind] = {}
+    for kind in kinds:
+        first.setdefault(kind.code, kind)
+    return list(first.values())
 
 
 def codes(kinds: Iterable[Kind]) -> list[str]:
@@ -134,7 +137,11 @@ def envelope_schema() -> dict[str, Any]:
             "success": {"const": False},
             "error": {"type": "string", "description": "A sentence for people. It may change: branch on `code`."},
             "code": {"type": "string", "description": "The stable word for programs."},
-            "details": {"type": "object", "description": "Facts that belong to the code.", "additionalProperties": True},
+            "details": {
+                "type": "object",
+                "description": "Facts that belong to the code.",
+                "additionalProperties": True,
+            },
             "requestId": {"type": "string", "description": "Quote it when you ask for help; also in `X-Request-Id`."},
         },
     }

@@ -24,7 +24,7 @@ def test_a_hundred_parallel_clients_are_all_served(stack: Stack) -> None:
 def test_a_stopped_server_answers_nobody_and_frees_its_port() -> None:
     with SimulatorServer(SimulatorSettings(port=0)) as server:
         port = server.settings.port
-        idle = socket.create_connection(("127.0.0.1", port))
+        idle = socket.create_connection(("127.0.0.1", port), timeout=5)
         assert requests.get(f"{server.url}/health", timeout=5).status_code == 200
     with idle:
         assert idle.recv(1) == b""

@@ -1,0 +1,134 @@
+"""The OpenAPI 3.1 document, built once from what the routes declare and from their marshmallow schemas, and its address."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apispec import APISpec
+from flask import Blueprint, Flask, Response, request
+
+from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
+from service.web.openapi_errors import (
+    ENVELOPE,
+    REQUEST_ID,
+    Conventions,
+    catalogue,
+    distinct,
+    envelope_schema,
+    error_example,
+    undeclared_errors,
+)
+from service.web.openapi_operations import SIGN_IN, document_path, operation, tag_of
+from service.web.openapi_schemas import Document, SchemaPlugin, finished
+
+OPENAPI_PATH = "/openapi.json"
+DOCS_PATH = "/docs"
+CACHE_CONTROL = "public, max-age=300"
+
+Route = tuple[str, str, Endpoint]
+
+_DESCRIPTION = """\
+Farebox stands between your app and paid AI services: it knows who calls, sets credits aside before work begins, and
+charges only for what was delivered.
+
+1. **Sign in** with Google in your app and send the ID token: `Authorization: Bearer <token>`.
+2. **Send JSON** with `Content-Type: application/json`. Fields that are not documented are refused.
+3. **Read the envelope**: `success: true` comes with `data`; `success: false` comes with `error` (for people), `code` (for
+   programs), `details` and `requestId`.
+4. **Branch on `code`**, never on the sentence. Every code is listed in `x-error-codes` and at `/docs`.
+5. **Send an `Idempotency-Key`** (a fresh UUID for each thing the user wants) where a route knows it. Repeat with the same
+   key after a timeout: nothing is charged twice.
+6. **Wait, don't hammer**: ask for a job with `?wait=` and the answer comes when there is news.
+7. **429 and 503** say in `Retry-After` how many seconds to wait.
+8. **Lists** give a `nextToken`; send it back for the next page, until it is null.
+9. **Credits** are held when a job begins, captured when its result is there, released when it fails.
+10. **Quote the `requestId`** (also in `X-Request-Id`) when you ask for help.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What the document says of itself. `public_url` is this service's address; empty: the one it was read from."""
+
+    version: str
+    public_url: str = ""
+    title: str = "Farebox API"
+
+
+def build_document(app: Flask, about: About, conventions: Conventions) -> Document:
+    """The OpenAPI 3.1 document of every route of the app but the documentation's own. The same app gives the same document.
+
+    Raises `LookupError` for a route that declares nothing and for two errors under one code, and `TypeError` for an
+    example that JSON cannot carry."""
+    routes = [route for route in declared_endpoints(app) if not _documentation(route[0])]
+    spec = _empty(about, routes, conventions)
+    for rule, method, declaration in routes:
+        described = operation(rule, method, declaration, conventions)
+        spec.path(path=document_path(rule), operations={method.lower(): described})
+    document: Document = json.loads(json.dumps(spec.to_dict()))
+    return finished(document)
+
+
+def openapi_blueprint(document: Document) -> Blueprint:
+    """Serves the document at `/openapi.json`, with an ETag, for caches to keep for five minutes."""
+    blueprint = Blueprint("openapi", __name__)
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @blueprint.get(OPENAPI_PATH)
+    @endpoint(Endpoint(access=Access.PUBLIC, summary="This API as an OpenAPI 3.1 document.", bare=True))
+    def openapi() -> Response:
+        return cacheable(body, "application/json")
+
+    return blueprint
+
+
+def cacheable(body: bytes, mimetype: str) -> Response:
+    """The body with its ETag, or 304 for a client that has it (RFC 9110, 13.1.2)."""
+    response = Response(body, mimetype=mimetype)
+    response.headers["Cache-Control"] = CACHE_CONTROL
+    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    conditional: Response = response.make_conditional(request)  # type: ignore[assignment]
+    return conditional
+
+
+def _documentation(rule: str) -> bool:
+    return rule in (OPENAPI_PATH, DOCS_PATH) or rule.startswith(f"{DOCS_PATH}/")
+
+
+def _empty(about: About, routes: Sequence[Route], conventions: Conventions) -> APISpec:
+    kinds = [
+        kind for _, method, each in routes for kind in (*each.errors, *undeclared_errors(each, method, conventions))
+    ]
+    spec = APISpec(
+        title=about.title,
+        version=about.version,
+        openapi_version="3.1.0",
+        info={"description": _DESCRIPTION},
+        plugins=[SchemaPlugin()],
+        servers=[{"url": about.public_url.rstrip("/") or "/"}],
+        tags=[{"name": name} for name in dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)],
+    )
+    spec.options["x-error-codes"] = catalogue(kinds, conventions)
+    for kind in sorted(distinct(kinds), key=lambda kind: kind.code):
+        spec.components.example(kind.code, error_example(kind))
+    _add_components(spec)
+    return spec
+
+
+def _add_components(spec: APISpec) -> None:
+    spec.components.schema(ENVELOPE, envelope_schema())
+    spec.components.header(
+        "RequestId",
+        {"description": "The name of this request in our logs.", "schema": {"type": "string", "example": REQUEST_ID}},
+    )
+    spec.components.header(
+        "RetryAfter",
+        {
+            "description": "Whole seconds to wait before trying again.",
+            "schema": {"type": "integer", "minimum": 0, "example": 5},
+        },
+    )
+    text = "A Google ID token of the user, made for one of the client ids that this service knows."
+    scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
+    spec.components.security_scheme(SIGN_IN, scheme)

@@ -1,0 +1,150 @@
+"""One declared route as an OpenAPI operation: its parameters, its body, its answer, its errors."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from service.web.endpoint import Access, Endpoint
+from service.web.openapi_errors import Conventions, by_status, codes, error_response, undeclared_errors
+
+SIGN_IN = "googleIdToken"
+ANSWER_HEADERS = ("Location", "Idempotency-Replayed")
+
+_VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
+_VARIABLE_SCHEMAS: dict[str, dict[str, Any]] = {
+    "int": {"type": "integer", "minimum": 0},
+    "float": {"type": "number", "minimum": 0},
+    "uuid": {"type": "string", "format": "uuid"},
+    "path": {"type": "string", "minLength": 1},
+}
+_TEXT_SEGMENT = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
+_HEADER_TEXT = {"type": "string", "pattern": "^[\\x20-\\x7e]*$"}
+_HEADER_SCHEMAS: dict[str, dict[str, Any]] = {
+    "idempotency-key": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 128,
+        "pattern": "^[\\x21-\\x7e]+$",
+        "example": "9b2f6c1e-57d4-4a0b-8f3c-2f1f6b7c9d10",
+    }
+}
+# OpenAPI 3.1, Parameter Object: header parameters of these names are ignored, other parts of the document describe them.
+_DESCRIBED_ELSEWHERE = {"accept", "content-type", "authorization"}
+
+
+def document_path(rule: str) -> str:
+    """Flask's `/jobs/<job_id>` as OpenAPI's `/jobs/{jobId}`."""
+    return _VARIABLE.sub(lambda found: "{" + _camel(found["name"]) + "}", rule)
+
+
+def tag_of(path: str) -> str:
+    """The noun that a path begins with; routes are grouped by it."""
+    return path.strip("/").partition("/")[0] or "root"
+
+
+def operation(rule: str, method: str, endpoint: Endpoint, conventions: Conventions) -> dict[str, Any]:
+    """The operation, with marshmallow schemas where the document will refer to theirs."""
+    path = document_path(rule)
+    described: dict[str, Any] = {
+        "operationId": _operation_id(method, path),
+        "tags": [tag_of(path)],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "x-access": endpoint.access.value,
+        "x-declared-errors": codes(endpoint.errors),
+        "parameters": _parameters(rule, endpoint),
+        "responses": _responses(method, endpoint, conventions),
+    }
+    if endpoint.access is Access.USER:
+        described["security"] = [{SIGN_IN: []}]
+    if endpoint.body is not None and method != "GET":
+        described["requestBody"] = _request_body(endpoint)
+        described["x-max-body-bytes"] = endpoint.max_body_bytes
+    return {keyword: part for keyword, part in described.items() if part != "" and part != []}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _operation_id(method: str, path: str) -> str:
+    words = []
+    for segment in path.strip("/").split("/"):
+        word = re.sub(r"\W+", "_", segment.strip("{}"))
+        word = _camel(word)
+        words.append(("By" if segment.startswith("{") else "") + word[:1].upper() + word[1:])
+    return method.lower() + "".join(words)
+
+
+def _parameters(rule: str, endpoint: Endpoint) -> list[dict[str, Any]]:
+    in_path = [
+        {
+            "in": "path",
+            "name": _camel(found["name"]),
+            "required": True,
+            "schema": dict(_VARIABLE_SCHEMAS.get(found["converter"] or "", _TEXT_SEGMENT)),
+        }
+        for found in _VARIABLE.finditer(rule)
+    ]
+    in_query: list[dict[str, Any]] = [{"in": "query", "schema": endpoint.query}] if endpoint.query else []
+    return in_path + in_query + _header_parameters(endpoint.headers or {})
+
+
+def _header_parameters(headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "in": "header",
+            "name": name,
+            "required": False,
+            "description": text,
+            "schema": dict(_HEADER_SCHEMAS.get(name.lower(), _HEADER_TEXT)),
+        }
+        for name, text in headers.items()
+        if name.lower() not in _DESCRIBED_ELSEWHERE and name not in ANSWER_HEADERS
+    ]
+
+
+def _request_body(endpoint: Endpoint) -> dict[str, Any]:
+    media: dict[str, Any] = {"schema": endpoint.body}
+    if endpoint.example is not None:
+        media["example"] = dict(endpoint.example)
+    return {
+        "required": True,
+        "description": f"JSON, at most {endpoint.max_body_bytes:,} bytes. Fields not listed here are refused.",
+        "content": {"application/json": media},
+    }
+
+
+def _responses(method: str, endpoint: Endpoint, conventions: Conventions) -> dict[str, Any]:
+    always = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    declared = {**always, **_answer_headers(endpoint)}
+    responses = {"200": _success(endpoint, declared)}
+    kinds = [*endpoint.errors, *undeclared_errors(endpoint, method, conventions)]
+    for status, group in by_status(kinds, conventions).items():
+        own = any(kind in endpoint.errors for kind in group)
+        responses[str(status)] = error_response(status, group, dict(declared if own else always))
+    return responses
+
+
+def _answer_headers(endpoint: Endpoint) -> dict[str, Any]:
+    texts = {name: text for name, text in (endpoint.headers or {}).items() if name in ANSWER_HEADERS}
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}
+
+
+def _success(endpoint: Endpoint, headers: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": "Success", "headers": headers}
+    if endpoint.bare and endpoint.answer is None:
+        return described
+    schema: Any = endpoint.answer if endpoint.bare else _enveloped(endpoint)
+    return {**described, "content": {"application/json": {"schema": schema}}}
+
+
+def _enveloped(endpoint: Endpoint) -> dict[str, Any]:
+    data: Any = endpoint.answer or {"type": ["object", "null"], "example": None}
+    return {
+        "type": "object",
+        "required": ["success", "data"],
+        "additionalProperties": False,
+        "properties": {"success": {"const": True}, "data": data},
+    }

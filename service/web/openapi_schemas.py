@@ -1,0 +1,122 @@
+"""The schemas of the OpenAPI document: how marshmallow's become JSON Schemas, and what is completed once all are there."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import marshmallow
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.common import MODIFIERS, resolve_schema_cls
+from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+
+from service.web.examples import example_of, resolve
+from service.web.openapi_errors import ENVELOPE
+
+Document = dict[str, Any]
+
+
+class _Converter(OpenAPIConverter):
+    """JSON Schema's name for the format of an address is `uri` (draft 2020-12, validation, 7.3.5)."""
+
+    field_mapping: ClassVar[dict[type, tuple[str | None, str | None]]] = {
+        **DEFAULT_FIELD_MAPPING,
+        marshmallow.fields.URL: ("string", "uri"),
+    }
+
+
+class SchemaPlugin(MarshmallowPlugin):
+    """apispec's plugin with our names and formats."""
+
+    Converter = _Converter
+
+    def __init__(self) -> None:
+        super().__init__(schema_name_resolver=_schema_name)  # type: ignore[arg-type]
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every operation of a document as (path, METHOD, operation)."""
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            yield path, method.upper(), described
+
+
+def finished(document: Document) -> Document:
+    """The document with requests closed, answers open, and an example for every body that has none. Changes it in place."""
+    schemas = document["components"]["schemas"]
+    taken = _taken_schemas(document)
+    for name, schema in schemas.items():
+        if name in taken:
+            schema.setdefault("additionalProperties", False)
+        elif name != ENVELOPE and schema.get("additionalProperties") is False:
+            # What we send may grow: a client must not refuse a field that it does not know yet.
+            del schema["additionalProperties"]
+    for _, _, described in operations(document):
+        _complete_parameters(described, schemas)
+        for body in (described.get("requestBody"), described["responses"]["200"]):
+            for media in (body or {}).get("content", {}).values():
+                media.setdefault("example", example_of(media["schema"], schemas))
+    return document
+
+
+def _taken_schemas(document: Document) -> set[str]:
+    """Names of the schemas that request bodies are made of, however deep."""
+    schemas = document["components"]["schemas"]
+    waiting = [described["requestBody"] for _, _, described in operations(document) if "requestBody" in described]
+    taken: set[str] = set()
+    while waiting:
+        for name in set(_references(waiting.pop())) - taken:
+            taken.add(name)
+            waiting.append(schemas[name])
+    return taken
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for each in part:
+            yield from _references(each)
+    elif isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"].rsplit("/", 1)[-1]
+        for each in part.values():
+            yield from _references(each)
+
+
+def _complete_parameters(described: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Path parameters borrow description and example from the answer's field of the same name; a query cannot say null."""
+    answered = _answer_fields(described, schemas)
+    for parameter in described.get("parameters", []):
+        schema = parameter["schema"]
+        if parameter["in"] == "query":
+            _without_null(schema)
+        known = answered.get(parameter["name"], {}) if parameter["in"] == "path" else {}
+        if "description" in known:
+            parameter.setdefault("description", known["description"])
+        if "example" in known:
+            schema.setdefault("example", known["example"])
+
+
+def _answer_fields(described: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    content = described["responses"]["200"].get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    data = schema.get("properties", {}).get("data", schema)
+    fields: dict[str, Any] = resolve(data, schemas).get("properties", {})
+    return fields
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    if isinstance(schema.get("type"), list):
+        types = [each for each in schema["type"] if each != "null"]
+        schema["type"] = types[0] if len(types) == 1 else types
+    if "enum" in schema:
+        schema["enum"] = [choice for choice in schema["enum"] if choice is not None]
+    if "default" in schema and schema["default"] is None:
+        del schema["default"]
+
+
+def _schema_name(schema: Any) -> str | None:
+    """The class's name without "Schema"; none for a schema narrowed by modifiers, which is written where it is used."""
+    if isinstance(schema, marshmallow.Schema) and any(getattr(schema, modifier) for modifier in MODIFIERS):
+        return None
+    resolved = resolve_schema_cls(schema)
+    named = resolved[0] if isinstance(resolved, list) else resolved
+    return named.__name__.removesuffix("Schema") or named.__name__

@@ -1,0 +1,83 @@
+"""The refusals that belong to no feature: what any route can answer before it has begun."""
+
+from typing import ClassVar
+
+from service.errors import (
+    FareboxError,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    UnsupportedMedia,
+)
+
+
+class BadRequest(Malformed):
+    """What HTTP itself finds wrong with a request, such as a body that breaks off."""
+
+    code = "BAD_REQUEST"
+    summary = "The request is not well-formed HTTP."
+
+
+class MalformedJson(Malformed):
+    """The message says what is wrong with the body."""
+
+    code = "MALFORMED_JSON"
+    summary = "The body is not a JSON object."
+
+
+class ValidationFailed(Malformed):
+    """`details.fields` holds the faults of each field by its name on the wire."""
+
+    code = "VALIDATION_FAILED"
+    summary = "Some fields are missing, unknown or wrong; see details.fields."
+    details_example: ClassVar[dict[str, object]] = {"fields": {"imageUrl": ["Is required."]}}
+
+
+class RouteNotFound(NotFound):
+    code = "ROUTE_NOT_FOUND"
+    summary = "There is nothing at this address. /docs lists what there is."
+
+
+class MethodNotAllowed(NotAllowed):
+    code = "METHOD_NOT_ALLOWED"
+    summary = "This address does not take that method; the Allow header lists those it takes."
+
+
+class PayloadTooLarge(TooLarge):
+    code = "PAYLOAD_TOO_LARGE"
+    summary = "The body is larger than this address takes; details.maxBytes is the most."
+    details_example: ClassVar[dict[str, object]] = {"maxBytes": 65536}
+
+
+class UnsupportedMediaType(UnsupportedMedia):
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    summary = "Send the body as Content-Type: application/json, in UTF-8 and uncompressed."
+
+
+class InternalError(FareboxError):
+    """Whatever nobody foresaw. It is in our log under the request's id."""
+
+    code = "INTERNAL_ERROR"
+
+
+class NotReady(Unavailable):
+    """Readiness: this process is draining, or cannot reach its table."""
+
+    code = "NOT_READY"
+    summary = "This process takes no requests now."
+    retry_after = 5
+    details_example: ClassVar[dict[str, object]] = {"reason": "draining"}
+
+
+ANY_ROUTE: tuple[type[FareboxError], ...] = (InternalError,)
+WITH_QUERY: tuple[type[FareboxError], ...] = (ValidationFailed,)
+WITH_BODY: tuple[type[FareboxError], ...] = (
+    MalformedJson,
+    ValidationFailed,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    BadRequest,
+)
+ROUTING: tuple[type[FareboxError], ...] = (RouteNotFound, MethodNotAllowed)

@@ -1,0 +1,105 @@
+"""What surrounds every request: its id, one line in the log, two numbers, and the headers that keep browsers safe.
+
+A line tells the method, the route's template, the status, the milliseconds and the error code. It never tells the address as it
+was called (it may hold a sealed token), the query, a header, the body or who it was."""
+
+import re
+
+import structlog
+from flask import Flask, Response, g, request
+
+from service.clock import Clock
+from service.ids import Ids, RandomIds
+from service.metrics import Metric, Metrics
+
+REQUEST_ID_HEADER = "X-Request-Id"
+HEALTH_PREFIX = "/health"
+NO_ROUTE = "(none)"
+
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_SAFE_DEFAULTS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_HSTS = "max-age=63072000; includeSubDomains"
+
+log = structlog.get_logger()
+
+
+def log_requests(app: Flask, clock: Clock, metrics: Metrics, *, production: bool, ids: Ids | None = None) -> None:
+    """Registers it all. Call it before anything else that hooks into requests: first in, last out.
+
+    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is taken, any other replaced; it is on
+    the answer and on every log line written meanwhile. A view may set a `Cache-Control` or `Content-Security-Policy` of its own.
+    """
+    new_ids = ids or RandomIds()
+
+    def begin() -> None:
+        g.started_at = clock.monotonic()
+        g.request_id = _request_id(new_ids, clock)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    def finish(response: Response) -> Response:
+        milliseconds = (clock.monotonic() - g.started_at) * 1000
+        response.headers[REQUEST_ID_HEADER] = g.request_id
+        _protect(response, production)
+        if response.status_code >= 400 or not _is_probe():
+            _tell(response, milliseconds)
+            _measure(metrics, response, milliseconds)
+        return response
+
+    def forget(_: BaseException | None) -> None:
+        structlog.contextvars.clear_contextvars()
+
+    app.before_request(begin)
+    app.after_request(finish)
+    app.teardown_request(forget)
+
+
+def _request_id(ids: Ids, clock: Clock) -> str:
+    given = request.headers.get(REQUEST_ID_HEADER, "")
+    return given if _ACCEPTABLE_ID.fullmatch(given) else ids.new("req", clock.now())
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else NO_ROUTE
+
+
+def _template() -> str:
+    """Method and route; bounded, whatever methods and addresses strangers think of."""
+    return f"{request.method} {_route()}" if request.url_rule else NO_ROUTE
+
+
+def _is_probe() -> bool:
+    return _route().startswith(HEALTH_PREFIX)
+
+
+def _protect(response: Response, production: bool) -> None:
+    response.headers.update(_SAFE_HEADERS)
+    for name, value in _SAFE_DEFAULTS.items():
+        response.headers.setdefault(name, value)
+    if production:
+        response.headers["Strict-Transport-Security"] = _HSTS
+
+
+def _tell(response: Response, milliseconds: float) -> None:
+    facts = {
+        "method": request.method,
+        "route": _route(),
+        "status": response.status_code,
+        "milliseconds": round(milliseconds, 1),
+    }
+    code = g.get("error_code")
+    if code:
+        facts["code"] = code
+    log.info("request", **facts)
+
+
+def _measure(metrics: Metrics, response: Response, milliseconds: float) -> None:
+    metrics.count(Metric.REQUESTS, status=f"{response.status_code // 100}xx")
+    metrics.timing(Metric.REQUEST_LATENCY, milliseconds, route=_template())

@@ -1,0 +1,60 @@
+"""A provider that does what a test tells it, and keeps books like a real one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from service.providers.base import (
+    Accepted,
+    Created,
+    Found,
+    Hint,
+    NotFound,
+    Sight,
+    Task,
+    TaskStatus,
+    VideoRequest,
+)
+from service.storage.codec import Value
+
+URL = "https://videos.example.com/{}.mp4"
+
+
+@dataclass
+class ScriptedProvider:
+    """Accepts everything unless `creates` or `looks` say otherwise; each scripted answer is used once."""
+
+    name: str = "kling"
+    creates: list[Created | Exception] = field(default_factory=list)
+    looks: list[Sight] = field(default_factory=list)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    sent: list[VideoRequest] = field(default_factory=list)
+    looked: list[tuple[str | None, str]] = field(default_factory=list)
+    hint: Hint | None = field(default_factory=lambda: Hint(final=True))
+
+    def create(self, request: VideoRequest, until: float) -> Created:
+        self.sent.append(request)
+        if self.creates:
+            answer = self.creates.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        return Accepted(self.book(request.job_id, TaskStatus.RUNNING))
+
+    def book(self, job_id: str, status: TaskStatus) -> Task:
+        """Puts a task for that job into the books, as if it had been accepted."""
+        url = URL.format(job_id) if status is TaskStatus.SUCCEEDED else None
+        facts: dict[str, Value] = {"task_id": f"task-{job_id}", "task_status": status.value}
+        self.tasks[job_id] = Task(f"task-{job_id}", status, facts, url)
+        return self.tasks[job_id]
+
+    def look(self, task_id: str | None, job_id: str) -> Sight:
+        self.looked.append((task_id, job_id))
+        if self.looks:
+            return self.looks.pop(0)
+        return Found(self.tasks[job_id]) if job_id in self.tasks else NotFound()
+
+    def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
+        return {**facts, "task_info": {"external_task_id": job_id}}
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
+        return self.hint

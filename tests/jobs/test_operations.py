@@ -1,0 +1,404 @@
+"""Placing orders: the hold, the single send, keys, devices, and every answer of the protocol's table."""
+
+from typing import Any
+
+import pytest
+
+from service.catalog.entities import UnknownPromptKey
+from service.jobs.entities import (
+    CallbackRefused,
+    ContentRejected,
+    IdempotencyKeyReused,
+    ImageRejected,
+    ImageTooLarge,
+    ImageUnusable,
+    JobNotFound,
+    JobStatus,
+    ProviderBusy,
+    ProviderUnavailable,
+)
+from service.jobs.holds import Order
+from service.ledger.entities import InsufficientCredits, OutcomeUnknown, WalletBusy, WalletFrozen
+from service.providers.base import Declined, Hint, TaskStatus, Unclear, Why
+from service.storage import keys
+from service.storage.cursor import PageTokenInvalid
+from service.storage.writes import Update, When
+from service.users.entities import DeviceAlreadyUsed
+from service.web.addresses import AddressRefused
+from tests.doubles.world import IMAGE, World, order
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> World:
+    return World(client, table_name)
+
+
+def test_a_placed_job_is_held_sent_once_and_recorded(world: World) -> None:
+    placed = world.place()
+    assert placed.job.status is JobStatus.SUBMITTED
+    assert (placed.job.task_id, placed.remaining) == (f"task-{placed.job.job_id}", 2)
+    assert world.job(placed.job.job_id) == placed.job
+    assert world.balance() == (2, 1, 0)
+    assert [request.job_id for request in world.provider.sent] == [placed.job.job_id]
+
+
+def test_a_known_user_is_served_in_three_calls(world: World) -> None:
+    world.place()
+    wire = world.wire()
+    world.place()
+    assert wire.calls == ["GetItem", "TransactWriteItems", "UpdateItem"]
+
+
+def test_a_known_user_with_a_key_is_served_in_three_calls(world: World) -> None:
+    world.place()
+    wire = world.wire()
+    world.place(key="k1")
+    assert wire.calls == ["TransactGetItems", "TransactWriteItems", "UpdateItem"]
+
+
+def test_a_new_device_of_a_known_user_takes_one_read_more(world: World) -> None:
+    world.place()
+    wire = world.wire()
+    world.place(device="tablet")
+    assert wire.calls == ["GetItem", "TransactGetItems", "TransactWriteItems", "UpdateItem"]
+    assert len(world.wallet().fingerprints) == 2
+    assert world.audit().violations == ()
+
+
+def test_a_claimed_device_can_be_used_by_another_known_user_but_stays_the_claimants(world: World) -> None:
+    world.place("ann", "phone")
+    world.place("bob", "laptop")
+    world.place("bob", "phone")
+    claim = world.table.get(keys.fingerprint_claim(world.users.marks("phone").newest))
+    assert claim is not None
+    assert claim["userId"] == "ann"
+    with pytest.raises(DeviceAlreadyUsed):
+        world.place("eve", "phone")
+
+
+def test_the_twenty_first_device_pushes_another_out_of_the_set_and_keeps_its_claim(
+    client: Any, table_name: str
+) -> None:
+    world = World(client, table_name, welcome_credits=30)
+    for number in range(21):
+        world.place(device=f"device-{number}")
+    fingerprints = world.wallet().fingerprints
+    assert len(fingerprints) == 20
+    assert world.users.marks("device-20").newest in fingerprints
+    with pytest.raises(DeviceAlreadyUsed):
+        world.place("eve", "device-0")
+
+
+def test_without_credits_nothing_is_written_or_sent(client: Any, table_name: str) -> None:
+    world = World(client, table_name, welcome_credits=1)
+    world.place()
+    before = world.items()
+    with pytest.raises(InsufficientCredits):
+        world.place()
+    assert world.items() == before
+    assert len(world.provider.sent) == 1
+
+
+def test_a_frozen_wallet_holds_nothing(world: World) -> None:
+    world.place()
+    world.table.write(Update(keys.wallet("ann"), When(equals={"status": "open"}), set={"status": "frozen"}))
+    with pytest.raises(WalletFrozen):
+        world.place()
+
+
+@pytest.mark.parametrize(
+    ("image", "refusal"),
+    [
+        ("http://images.example.com/a.jpg", AddressRefused),
+        ("https://127.0.0.1/a.jpg", AddressRefused),
+        ("data:image/png;base64,AAAA", ImageUnusable),
+        ("AAAA", ImageUnusable),
+        ("not base64!", ImageUnusable),
+        ("/9j/" + "A" * 14_000_000, ImageTooLarge),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
+    world: World, image: str, refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        world.place(image=image)
+    assert world.items() == []
+
+
+def test_an_image_may_be_sent_as_base64_and_is_kept_as_its_hash(world: World) -> None:
+    image = "/9j/" + "A" * 4000
+    job = world.place(image=image).job
+    assert (job.image_bytes, len(job.image_hash)) == (4004, 22)
+    assert image not in str(world.items())
+
+
+def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(world: World) -> None:
+    wrong = Order(order().principal, "phone", IMAGE, "no_such_prompt")
+    with pytest.raises(UnknownPromptKey) as refusal:
+        world.jobs.place(wrong)
+    assert "foo_prompt" in str(refusal.value.details)
+    assert world.items() == []
+
+
+@pytest.mark.parametrize(
+    ("why", "refusal"),
+    [
+        (Why.IMAGE, ImageRejected),
+        (Why.CONTENT, ContentRejected),
+        (Why.BUSY, ProviderBusy),
+        (Why.UNAVAILABLE, ProviderUnavailable),
+    ],
+)
+def test_a_definite_refusal_gives_the_credit_back_and_names_the_job(world: World, why: Why, refusal: type[Any]) -> None:
+    world.provider.creates = [Declined(why)]
+    with pytest.raises(refusal) as refused:
+        world.place()
+    job = world.job(refused.value.details["jobId"])
+    assert refused.value.location == f"/jobs/{job.job_id}"
+    assert (job.status, job.failure, job.due_at) == (JobStatus.FAILED, refusal.code, None)
+    assert world.balance() == (3, 0, 0)
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("outcome", [Unclear(), RuntimeError("a fault of ours")])
+def test_an_unclear_send_leaves_the_job_to_the_worker_and_is_no_failure(world: World, outcome: Any) -> None:
+    world.provider.creates = [outcome]
+    placed = world.place()
+    assert placed.job.status is JobStatus.SUBMITTING
+    assert world.balance() == (2, 1, 0)
+    assert len(world.provider.sent) == 1
+
+
+def test_the_same_key_gives_the_same_job(world: World) -> None:
+    first = world.place(key="k1")
+    again = world.place(key="k1")
+    assert (again.job, again.replayed, again.remaining) == (first.job, True, 2)
+    assert len(world.provider.sent) == 1
+
+
+def test_the_same_key_from_another_device_is_the_same_request(world: World) -> None:
+    first = world.place(key="k1")
+    assert world.place(key="k1", device="tablet").job == first.job
+
+
+def test_a_key_belongs_to_its_user(world: World) -> None:
+    first = world.place("ann", "phone", key="k1")
+    assert world.place("bob", "laptop", key="k1").job.job_id != first.job.job_id
+
+
+def test_a_key_with_another_body_is_refused_and_changes_nothing(world: World) -> None:
+    world.place(key="k1")
+    before = world.items()
+    with pytest.raises(IdempotencyKeyReused):
+        world.place(key="k1", image="https://images.example.com/other.jpg")
+    assert world.items() == before
+
+
+def test_a_replay_is_answered_though_the_credits_are_gone(client: Any, table_name: str) -> None:
+    world = World(client, table_name, welcome_credits=1)
+    first = world.place(key="k1")
+    assert world.place(key="k1").job == first.job
+
+
+@pytest.mark.parametrize("why", [Why.IMAGE, Why.CONTENT])
+def test_a_rejected_job_keeps_its_key(world: World, why: Why) -> None:
+    world.provider.creates = [Declined(why)]
+    refusals = []
+    for _ in range(2):
+        with pytest.raises((ImageRejected, ContentRejected)) as refused:
+            world.place(key="k1")
+        refusals.append(refused.value.details["jobId"])
+    assert refusals[0] == refusals[1]
+    assert len(world.provider.sent) == 1
+
+
+@pytest.mark.parametrize("why", [Why.BUSY, Why.UNAVAILABLE])
+def test_a_job_that_was_never_taken_is_followed_by_another_under_its_key(world: World, why: Why) -> None:
+    world.provider.creates = [Declined(why)]
+    with pytest.raises((ProviderBusy, ProviderUnavailable)) as refused:
+        world.place(key="k1")
+    successor = world.place(key="k1")
+    assert successor.job.job_id != refused.value.details["jobId"]
+    assert (successor.job.status, successor.replayed) == (JobStatus.SUBMITTED, False)
+    assert world.place(key="k1").job == successor.job
+    assert world.balance() == (2, 1, 0)
+    assert world.audit().violations == ()
+
+
+def test_a_successor_must_ask_for_the_same(world: World) -> None:
+    world.provider.creates = [Declined(Why.BUSY)]
+    with pytest.raises(ProviderBusy):
+        world.place(key="k1")
+    with pytest.raises(IdempotencyKeyReused):
+        world.place(key="k1", image="https://images.example.com/other.jpg")
+
+
+def test_a_failed_generation_is_answered_by_its_key_as_it_stands(world: World) -> None:
+    placed = world.place(key="k1")
+    world.provider.book(placed.job.job_id, TaskStatus.FAILED)
+    world.settlement.resolve("ann", placed.job.job_id)
+    again = world.place(key="k1")
+    assert (again.job.status, again.job.failure, again.remaining) == (JobStatus.FAILED, "GENERATION_FAILED", 3)
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal", "unreachable"])
+@pytest.mark.parametrize("key", [None, "k1"])
+def test_a_disturbed_hold_makes_one_job(world: World, fault: str, key: str | None) -> None:
+    world.place()
+    world.wire().plan("TransactWriteItems", fault)
+    placed = world.place(key=key)
+    assert placed.job.status is JobStatus.SUBMITTED
+    assert world.balance() == (1, 2, 0)
+    assert [request.job_id for request in world.provider.sent].count(placed.job.job_id) == 1
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "internal"])
+def test_a_disturbed_record_ends_in_the_recorded_job(world: World, fault: str) -> None:
+    world.place()
+    world.wire().plan("UpdateItem", fault)
+    assert world.place().job.status is JobStatus.SUBMITTED
+
+
+def test_a_record_that_cannot_be_confirmed_is_answered_with_the_job(world: World) -> None:
+    world.place()
+    world.wire().plan("UpdateItem", "lost-request", times=3)
+    placed = world.place()
+    assert placed.job.status is JobStatus.SUBMITTING
+    world.work_until(60)
+    assert world.job(placed.job.job_id).status is JobStatus.SUBMITTED
+
+
+def test_a_hold_of_unknown_outcome_names_the_job_it_may_have_made(world: World) -> None:
+    world.place()
+    world.wire().plan("TransactWriteItems", "lost-request", times=1000)
+    with pytest.raises(OutcomeUnknown) as refused:
+        world.place()
+    assert refused.value.location == f"/jobs/{refused.value.details['jobId']}"
+    assert len(world.provider.sent) == 1
+
+
+def test_a_hold_that_lands_late_is_never_sent_and_comes_back(world: World) -> None:
+    world.place()
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "late", times=1000)
+    with pytest.raises(OutcomeUnknown) as refused:
+        world.place()
+    wire._plans.clear()
+    assert 200 in wire.deliver_late()
+    job_id = str(refused.value.details["jobId"])
+    assert world.job(job_id).status is JobStatus.SUBMITTING
+    world.work_until(800)
+    assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
+    assert job_id not in [request.job_id for request in world.provider.sent]
+    assert world.audit().violations == ()
+
+
+def test_a_busy_wallet_is_said_to_be_busy_and_nothing_is_sent(world: World) -> None:
+    world.place()
+    world.wire().plan("TransactWriteItems", "conflict", times=1000)
+    with pytest.raises(WalletBusy):
+        world.place()
+    assert len(world.provider.sent) == 1
+
+
+def test_a_release_that_cannot_be_confirmed_is_answered_with_the_job_as_stored(world: World) -> None:
+    world.place()
+    world.provider.creates = [Declined(Why.CONTENT)]
+    world.wire().plan("TransactWriteItems", "lost-request", skip=1, times=1000)
+    placed = world.place()
+    assert placed.job.status is JobStatus.SUBMITTING
+
+
+def test_another_users_job_is_not_found_exactly_like_an_unknown_one(world: World) -> None:
+    job = world.place().job
+    errors = []
+    for job_id in (job.job_id, job.job_id[:-1] + ("0" if job.job_id[-1] != "0" else "1"), "job_x", "../METADATA"):
+        with pytest.raises(JobNotFound) as refused:
+            world.jobs.get("bob", job_id)
+        errors.append((refused.value.message, refused.value.details))
+    assert errors.count(errors[0]) == 4
+
+
+def test_jobs_are_listed_newest_first_page_by_page(client: Any, table_name: str) -> None:
+    world = World(client, table_name, welcome_credits=10)
+    placed = []
+    for _ in range(5):
+        placed.append(world.place().job.job_id)
+        world.clock.advance(1)
+    first = world.jobs.page("ann", 3, None)
+    second = world.jobs.page("ann", 3, first.next_token)
+    assert [job.job_id for job in first.jobs + second.jobs] == placed[::-1]
+    assert second.next_token is None
+    assert world.jobs.page("bob", 3, None).jobs == []
+
+
+@pytest.mark.parametrize("token", ["x", "!!!!", "TUVUQURBVEE", "A" * 500])
+def test_a_page_token_of_elsewhere_is_refused(world: World, token: str) -> None:
+    with pytest.raises(PageTokenInvalid):
+        world.jobs.page("ann", 3, token)
+
+
+def test_waiting_ends_with_the_job(world: World) -> None:
+    job = world.place().job
+    world.provider.book(job.job_id, TaskStatus.SUCCEEDED)
+    world.wire().before(lambda operation: None)
+    real_sleep = world.clock.sleep
+    world.clock.sleep = lambda seconds: (real_sleep(seconds), world.settlement.resolve("ann", job.job_id))
+    started = world.clock.monotonic()
+    assert world.jobs.wait_for("ann", job.job_id, 25).status is JobStatus.SUCCEEDED
+    assert world.clock.monotonic() - started < 2
+
+
+def test_waiting_ends_with_the_time(world: World) -> None:
+    job = world.place().job
+    started = world.clock.monotonic()
+    assert world.jobs.wait_for("ann", job.job_id, 10).status is JobStatus.SUBMITTED
+    assert world.clock.monotonic() - started == pytest.approx(10)
+
+
+def test_beyond_the_bound_of_waiting_requests_the_answer_comes_at_once(world: World) -> None:
+    job = world.place().job
+    assert [world.jobs._waiting.acquire(blocking=False) for _ in range(2)] == [True, True]
+    started = world.clock.monotonic()
+    world.jobs.wait_for("ann", job.job_id, 10)
+    assert world.clock.monotonic() == started
+
+
+def test_a_callback_makes_us_look_and_is_not_believed(world: World) -> None:
+    job = world.place().job
+    token = world.sealer.seal(["ann", job.job_id])
+    world.jobs.hear(token, {}, b"{}", lambda _: True)
+    assert world.job(job.job_id).status is JobStatus.SUBMITTED
+    world.provider.book(job.job_id, TaskStatus.SUCCEEDED)
+    for _ in range(2):
+        world.jobs.hear(token, {}, b"{}", lambda _: True)
+    assert world.balance() == (2, 0, 1)
+
+
+@pytest.mark.parametrize("hint", [Hint(final=False), None])
+def test_a_callback_without_a_final_status_or_signature_makes_nobody_look(world: World, hint: Hint | None) -> None:
+    job = world.place().job
+    world.provider.hint = hint
+    token = world.sealer.seal(["ann", job.job_id])
+    try:
+        world.jobs.hear(token, {}, b"{}", lambda _: True)
+    except CallbackRefused:
+        assert hint is None
+    assert world.provider.looked == []
+
+
+@pytest.mark.parametrize("token", ["", "x", "gAAAAAB" + "A" * 80, "é" * 50, "A" * 5000])
+def test_a_forged_callback_token_is_refused(world: World, token: str) -> None:
+    with pytest.raises(CallbackRefused):
+        world.jobs.hear(token, {}, b"{}", lambda _: True)
+
+
+def test_the_callback_address_names_neither_user_nor_job(client: Any, table_name: str) -> None:
+    world = World(client, table_name, public_url="https://farebox.example.com/")
+    job = world.place().job
+    url = world.provider.sent[0].callback_url
+    assert url is not None
+    assert url.startswith("https://farebox.example.com/callbacks/kling/")
+    assert job.job_id not in url
+    assert world.sealer.open(url.rpartition("/")[2]) == ["ann", job.job_id]

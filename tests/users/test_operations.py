@@ -1,0 +1,185 @@
+"""Signing up: one welcome per identity and device, the cap exact, under any race."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from service.ledger.entities import OutcomeUnknown, WalletStatus
+from service.storage import keys
+from service.storage.writes import Put, Update, When
+from service.users.entities import DeviceAlreadyUsed, Pepper, SystemLimitReached, device_marks
+from tests.doubles.world import World, order
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> World:
+    return World(client, table_name)
+
+
+def sign_up(world: World, user_id: str = "ann", device: str = "phone") -> Any:
+    return world.users.sign_up(order(user_id).principal, world.users.marks(device))
+
+
+def test_a_new_user_gets_the_welcome_and_is_counted(world: World) -> None:
+    wallet = sign_up(world)
+    assert (wallet.credits, world.count()) == (3, 1)
+    assert world.audit().violations == ()
+
+
+def test_no_fingerprint_and_no_identity_stands_in_the_table_as_it_is(world: World) -> None:
+    sign_up(world, device="a-very-raw-fingerprint")
+    assert "a-very-raw-fingerprint" not in str(world.items())
+
+
+def test_signing_up_twice_is_being_known(world: World) -> None:
+    sign_up(world)
+    assert sign_up(world).version == 1
+    assert world.count() == 1
+
+
+def test_the_device_of_another_is_refused_and_nothing_is_written(world: World) -> None:
+    sign_up(world)
+    before = world.items()
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(world, "bob")
+    assert world.items() == before
+
+
+def test_the_claim_decides_when_the_index_has_not_caught_up(world: World) -> None:
+    """Without the device item there is nothing in the index; the claim alone refuses."""
+    marks = world.users.marks("phone")
+    world.table.write(Put(keys.fingerprint_claim(marks.newest), {"userId": "ann", "at": "2026-11-21T00:00:00.000Z"}))
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(world, "bob")
+
+
+def test_a_device_item_without_a_claim_refuses_by_the_index(world: World) -> None:
+    sign_up(world, "ann", "phone")
+    world.place("ann", "tablet")
+    world.client.delete_item(
+        TableName=world.table._name,
+        Key={"PK": {"S": f"FINGERPRINT#{world.users.marks('tablet').newest}"}, "SK": {"S": "CLAIM"}},
+    )
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(world, "bob", "tablet")
+
+
+def test_a_full_system_refuses_strangers_and_nothing_is_written(client: Any, table_name: str) -> None:
+    world = World(client, table_name, most_users=1)
+    sign_up(world)
+    before = world.items()
+    with pytest.raises(SystemLimitReached):
+        sign_up(world, "bob", "laptop")
+    assert world.items() == before
+    assert sign_up(world).user_id == "ann"
+
+
+def test_the_limit_is_named_before_the_device(client: Any, table_name: str) -> None:
+    world = World(client, table_name, most_users=1)
+    sign_up(world)
+    with pytest.raises(SystemLimitReached):
+        sign_up(world, "bob", "phone")
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"])
+def test_a_disturbed_sign_up_makes_one_user(world: World, fault: str) -> None:
+    world.wire().plan("TransactWriteItems", fault)
+    assert sign_up(world).credits == 3
+    assert world.count() == 1
+    assert world.audit().violations == ()
+
+
+def test_a_late_sign_up_changes_nothing_once_another_has_won(world: World) -> None:
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "late")
+    sign_up(world)
+    assert wire.deliver_late() == [400]
+    assert (world.count(), world.wallet().granted) == (1, 3)
+
+
+def test_a_lost_last_place_is_unknown_rather_than_refused(client: Any, table_name: str) -> None:
+    """The first attempt may still land when another takes the last place: saying "full" could turn out a lie."""
+    world, other = (World(client, table_name, most_users=1) for _ in range(2))
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "late")
+    wire.before(lambda operation: sign_up(other, "bob", "laptop") if wire.calls[-1:] == ["TransactWriteItems"] else None)
+    with pytest.raises(OutcomeUnknown):
+        sign_up(world)
+    assert world.count() == 1
+
+
+def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: World) -> None:
+    """Both requests of one new person race; whoever comes second is known, whatever the limit or the device says."""
+    outcomes = _race([lambda: sign_up(world, "ann", "phone"), lambda: sign_up(world, "ann", "tablet")] * 4)
+    assert {type(outcome).__name__ for outcome in outcomes} == {"Wallet"}
+    assert (world.count(), world.wallet().granted) == (1, 3)
+    assert world.audit().violations == ()
+
+
+def test_one_device_racing_for_many_names_makes_one_user(world: World) -> None:
+    outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", "phone") for n in range(12)])  # type: ignore[misc]
+    assert [type(outcome).__name__ for outcome in outcomes].count("Wallet") == 1
+    assert world.count() == 1
+    assert world.audit().violations == ()
+
+
+def test_many_strangers_racing_for_few_places_fill_them_exactly(client: Any, table_name: str) -> None:
+    world = World(client, table_name, most_users=5)
+    outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", f"device-{n}") for n in range(24)])  # type: ignore[misc]
+    kinds = [type(outcome).__name__ for outcome in outcomes]
+    assert (kinds.count("Wallet"), kinds.count("SystemLimitReached")) == (5, 19)
+    assert world.count() == 5
+    assert world.audit().violations == ()
+
+
+def test_a_returning_identity_gets_its_wallet_back_without_a_second_welcome(world: World) -> None:
+    world.place()
+    close(world)
+    wallet = sign_up(world)
+    assert (wallet.status, wallet.granted, wallet.credits, wallet.held) == (WalletStatus.OPEN, 3, 2, 1)
+    assert world.count() == 1
+
+
+def test_a_returning_identity_is_refused_when_full(client: Any, table_name: str) -> None:
+    world = World(client, table_name, most_users=1)
+    sign_up(world)
+    close(world)
+    sign_up(world, "bob", "laptop")
+    with pytest.raises(SystemLimitReached):
+        sign_up(world)
+    assert world.wallet().status is WalletStatus.CLOSED
+
+
+def test_a_claim_made_under_an_old_pepper_still_refuses(client: Any, table_name: str) -> None:
+    old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
+    sign_up(World(client, table_name, peppers=[old]))
+    rotated = World(client, table_name, peppers=[old, new])
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(rotated, "bob")
+    sign_up(rotated, "bob", "laptop")
+    assert rotated.wallet("bob").fingerprints == {device_marks([new], "laptop").newest}
+
+
+def close(world: World, user_id: str = "ann") -> None:
+    """What erasing an account leaves behind: a closed wallet, one user fewer, the claims."""
+    world.table.write(Update(keys.wallet(user_id), When(equals={"status": "open"}), set={"status": "closed"}))
+    world.table.write(Update(keys.COUNT, When(equals={"count": 1}), set={"count": 0}))
+
+
+def _race(acts: list[Any]) -> list[Any]:
+    """Runs all at once; gives what each returned or raised."""
+    outcomes: list[Any] = []
+
+    def run(act: Any) -> None:
+        try:
+            outcomes.append(act())
+        except Exception as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
