@@ -9,6 +9,7 @@ from typing import Protocol, TextIO
 from service.clock import Clock
 
 NAMESPACE = "Farebox"
+LONGEST_LABEL = 100
 
 
 class Metric(StrEnum):
@@ -57,7 +58,9 @@ class NoMetrics:
 
 
 class EmbeddedMetrics:
-    """Writes each measurement as one line of the embedded metric format."""
+    """Writes each measurement as one line of the embedded metric format, whole, from any thread.
+
+    Dimensions must come from small, closed sets: each combination is a metric that is paid for."""
 
     def __init__(self, out: TextIO, clock: Clock, stage: str, service: str) -> None:
         self._out = out
@@ -75,7 +78,7 @@ class EmbeddedMetrics:
         self._write(metric, value, "None", dimensions)
 
     def _write(self, metric: Metric, value: float, unit: str, dimensions: dict[str, str]) -> None:
-        labels = self._common | dimensions
+        labels = self._common | {name: text[:LONGEST_LABEL] or "none" for name, text in dimensions.items()}
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(self._common), list(labels)] if dimensions else [list(self._common)],

@@ -30,6 +30,7 @@ from service.ledger.entities import Movement, Wallet, WalletFrozen, capture, rel
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
 from service.providers.base import Provider, Sight, Task
+from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
 
@@ -179,14 +180,20 @@ class Settlement:
         return replace(job, status=JobStatus.FAILED, failure=failure, watch_until=watch_until, due_at=due_at)
 
     def _settle(self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, end: JobStatus) -> None:
+        """Wallet and job are seen at one moment: a job that somebody else has settled must not be settled on their wallet."""
+
         def decided(seen: Seen, now: int) -> Movement:
-            if seen.wallet is None:
-                raise LookupError(f"job {job.job_id} has no wallet")
+            stored = seen.beside[0]
+            if seen.wallet is None or stored is None:
+                raise LookupError(f"job {job.job_id} has no wallet or is gone")
+            if not store.is_as_read(stored, job):
+                raise JobChanged
             return decide(seen.wallet, now)
 
         also = Also(
             writes=lambda _: [Guarded(write, lambda _: JobChanged())],
             landed=lambda: self.read(job.user_id, job.job_id).status is end,
+            beside=(keys.job(job.user_id, job.job_id),),
         )
         self._ledger.move(job.user_id, decided, also)
 

@@ -171,6 +171,11 @@ def _key(job: Job) -> Key:
     return keys.job(job.user_id, job.job_id)
 
 
+def is_as_read(item: Item, job: Job) -> bool:
+    """Whether the stored job still has the status and task that were read."""
+    return item["status"] == job.status and item.get("taskId") == job.task_id
+
+
 def _as_read(job: Job) -> When:
     """Exactly the status and task that were read: whatever happened since makes the write fail."""
     return When(equals={"status": job.status, "taskId": job.task_id})

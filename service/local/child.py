@@ -1,6 +1,5 @@
 """One child process, in a process group of its own, whose output is read all its life."""
 
-import os
 import signal
 import subprocess
 from collections import deque
@@ -10,11 +9,11 @@ from pathlib import Path
 from threading import Thread
 
 from service.clock import Clock, SystemClock
+from service.local.groups import end_group, signal_group
 from service.local.terminal import Say
 
 _TAIL_LINES = 30
 _LONGEST_LINE = 4000
-_GROUP_POLL_SECONDS = 0.05
 _GROUP_SECONDS = 3.0
 _KILLED_SECONDS = 5.0
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -93,7 +92,7 @@ class Child:
             willing = True
         except subprocess.TimeoutExpired:
             willing = False
-            _signal_group(self.pid, signal.SIGKILL)
+            signal_group(self.pid, signal.SIGKILL)
             self._process.wait(_KILLED_SECONDS)
         self.end_group()
         return willing
@@ -112,24 +111,3 @@ class Child:
             while line := lines.readline(_LONGEST_LINE):
                 self._tail.append(line.rstrip("\n"))
                 self._on_line(line.rstrip("\n"))
-
-
-def end_group(group: int, clock: Clock, seconds: float) -> bool:
-    """SIGTERM to every process of the group, SIGKILL to those that live on after `seconds`. False if any had to be killed."""
-    if not _signal_group(group, signal.SIGTERM):
-        return True
-    deadline = clock.monotonic() + seconds
-    while _signal_group(group, 0):
-        if clock.monotonic() >= deadline:
-            return not _signal_group(group, signal.SIGKILL)
-        clock.sleep(_GROUP_POLL_SECONDS)
-    return True
-
-
-def _signal_group(group: int, number: int) -> bool:
-    """Whether there was any process in the group to signal."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True

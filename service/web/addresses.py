@@ -112,10 +112,10 @@ def _authority(url: str) -> str:
 def _host(authority: str) -> str:
     end = authority.rfind("]") + 1 if authority.startswith("[") else authority.find(":")
     host, port = (authority, "") if end < 0 else (authority[:end], authority[end:])
-    if port not in ("", ":443"):
-        raise AddressRefused("The image's address may use only port 443.")
     if not host:
         raise AddressRefused("The image's address names no host.")
+    if port not in ("", ":443"):
+        raise AddressRefused("The image's address may use only port 443.")
     return host
 
 

@@ -12,12 +12,11 @@ from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.openapi_errors import (
     ENVELOPE,
     REQUEST_ID,
-    Conventions,
+    SharedErrors,
     catalogue,
     distinct,
     envelope_schema,
     error_example,
-    undeclared_errors,
 )
 from service.web.openapi_operations import SIGN_IN, document_path, operation, tag_of
 from service.web.openapi_schemas import Document, SchemaPlugin, finished
@@ -47,6 +46,17 @@ charges only for what was delivered.
 """
 
 
+_HEADERS: dict[str, tuple[str, dict[str, object]]] = {
+    "RequestId": ("The name of this request in our logs.", {"type": "string", "example": REQUEST_ID}),
+    "RetryAfter": (
+        "Whole seconds to wait before trying again.",
+        {"type": "integer", "minimum": 0, "example": 5},
+    ),
+    "Allow": ("The methods that this address takes.", {"type": "string", "example": "GET, HEAD, OPTIONS"}),
+    "Authenticate": ("How to sign in.", {"type": "string", "example": "Bearer"}),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class About:
     """What the document says of itself. `public_url` is this service's address; empty: the one it was read from."""
@@ -56,15 +66,15 @@ class About:
     title: str = "Farebox API"
 
 
-def build_document(app: Flask, about: About, conventions: Conventions) -> Document:
+def build_document(app: Flask, about: About, shared: SharedErrors) -> Document:
     """The OpenAPI 3.1 document of every route of the app but the documentation's own. The same app gives the same document.
 
     Raises `LookupError` for a route that declares nothing and for two errors under one code, and `TypeError` for an
     example that JSON cannot carry."""
     routes = [route for route in declared_endpoints(app) if not _documentation(route[0])]
-    spec = _empty(about, routes, conventions)
+    spec = _empty(about, routes, shared)
     for rule, method, declaration in routes:
-        described = operation(rule, method, declaration, conventions)
+        described = operation(rule, method, declaration, shared)
         spec.path(path=document_path(rule), operations={method.lower(): described})
     document: Document = json.loads(json.dumps(spec.to_dict()))
     return finished(document)
@@ -96,10 +106,8 @@ def _documentation(rule: str) -> bool:
     return rule in (OPENAPI_PATH, DOCS_PATH) or rule.startswith(f"{DOCS_PATH}/")
 
 
-def _empty(about: About, routes: Sequence[Route], conventions: Conventions) -> APISpec:
-    kinds = [
-        kind for _, method, each in routes for kind in (*each.errors, *undeclared_errors(each, method, conventions))
-    ]
+def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISpec:
+    kinds = [kind for _, _, each in routes for kind in (*each.errors, *shared.of(each))]
     spec = APISpec(
         title=about.title,
         version=about.version,
@@ -109,7 +117,7 @@ def _empty(about: About, routes: Sequence[Route], conventions: Conventions) -> A
         servers=[{"url": about.public_url.rstrip("/") or "/"}],
         tags=[{"name": name} for name in dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)],
     )
-    spec.options["x-error-codes"] = catalogue(kinds, conventions)
+    spec.options["x-error-codes"] = catalogue(kinds)
     for kind in sorted(distinct(kinds), key=lambda kind: kind.code):
         spec.components.example(kind.code, error_example(kind))
     _add_components(spec)
@@ -118,17 +126,8 @@ def _empty(about: About, routes: Sequence[Route], conventions: Conventions) -> A
 
 def _add_components(spec: APISpec) -> None:
     spec.components.schema(ENVELOPE, envelope_schema())
-    spec.components.header(
-        "RequestId",
-        {"description": "The name of this request in our logs.", "schema": {"type": "string", "example": REQUEST_ID}},
-    )
-    spec.components.header(
-        "RetryAfter",
-        {
-            "description": "Whole seconds to wait before trying again.",
-            "schema": {"type": "integer", "minimum": 0, "example": 5},
-        },
-    )
+    for name, (text, schema) in _HEADERS.items():
+        spec.components.header(name, {"description": text, "schema": dict(schema)})
     text = "A Google ID token of the user, made for one of the client ids that this service knows."
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
     spec.components.security_scheme(SIGN_IN, scheme)

@@ -1,16 +1,24 @@
 """What can go wrong, as the OpenAPI document tells it: answers by status, an example for every code, the list of all codes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from service.errors import FareboxError
 from service.web.endpoint import Access, Endpoint
+from service.web.errors import status_of
+from service.web.refusals import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 
 ENVELOPE = "ErrorEnvelope"
 REQUEST_ID = "req_01kbx3v9m2t7q8r5w6y4z1h0ce"
-WAITING = (429, 503)
+
+_HEADERS = {
+    401: {"WWW-Authenticate": {"$ref": "#/components/headers/Authenticate"}},
+    405: {"Allow": {"$ref": "#/components/headers/Allow"}},
+    429: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+    503: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+}
 
 Kind = type[FareboxError]
 
@@ -32,27 +40,25 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conventions:
-    """The errors that routes answer without declaring them, and the status of each kind of error."""
+class SharedErrors:
+    """The errors that routes answer without declaring them. What only signed-in callers can meet is identity's to say."""
 
-    status_of: Callable[[Kind], int]
-    every: tuple[Kind, ...]
-    signed_in: tuple[Kind, ...]
-    with_body: tuple[Kind, ...]
-    with_query: tuple[Kind, ...]
+    signed_in: tuple[Kind, ...] = ()
+    any_route: tuple[Kind, ...] = ANY_ROUTE + ROUTING
+    with_body: tuple[Kind, ...] = WITH_BODY
+    with_query: tuple[Kind, ...] = WITH_QUERY
 
-
-def undeclared_errors(endpoint: Endpoint, method: str, conventions: Conventions) -> list[Kind]:
-    """The errors of a route besides those it declares, without repetition."""
-    kinds = list(conventions.every)
-    if endpoint.access is Access.USER:
-        kinds += conventions.signed_in
-    if endpoint.body is not None and method != "GET":
-        kinds += conventions.with_body
-    if endpoint.query is not None:
-        kinds += conventions.with_query
-    declared = codes(endpoint.errors)
-    return [kind for kind in distinct(kinds) if kind.code not in declared]
+    def of(self, endpoint: Endpoint) -> list[Kind]:
+        """The errors of that route besides those that it declares."""
+        kinds = list(self.any_route)
+        if endpoint.access is Access.USER:
+            kinds += self.signed_in
+        if endpoint.body is not None:
+            kinds += self.with_body
+        if endpoint.query is not None:
+            kinds += self.with_query
+        declared = codes(endpoint.errors)
+        return [kind for kind in distinct(kinds) if kind.code not in declared]
 
 
 def distinct(kinds: Iterable[Kind]) -> list[Kind]:
@@ -67,22 +73,20 @@ def codes(kinds: Iterable[Kind]) -> list[str]:
     return [kind.code for kind in kinds]
 
 
-def by_status(kinds: Iterable[Kind], conventions: Conventions) -> dict[int, list[Kind]]:
+def by_status(kinds: Iterable[Kind]) -> dict[int, list[Kind]]:
     """The kinds under their statuses, lowest status first."""
     groups: dict[int, list[Kind]] = {}
     for kind in distinct(kinds):
-        groups.setdefault(conventions.status_of(kind), []).append(kind)
+        groups.setdefault(status_of(kind), []).append(kind)
     return dict(sorted(groups.items()))
 
 
 def error_response(status: int, kinds: Sequence[Kind], headers: dict[str, Any]) -> dict[str, Any]:
     """One status of one route: the envelope narrowed to the codes that may come with it, and an example of each."""
-    if status in WAITING:
-        headers = {**headers, "Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
     narrowed = {"type": "object", "properties": {"code": {"enum": codes(kinds)}}}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(codes(kinds))}",
-        "headers": headers,
+        "headers": {**headers, **_HEADERS.get(status, {})},
         "content": {
             "application/json": {
                 "schema": {"allOf": [{"$ref": f"#/components/schemas/{ENVELOPE}"}, narrowed]},
@@ -104,7 +108,7 @@ def error_example(kind: Kind) -> dict[str, Any]:
     return {"summary": kind.summary, "value": body}
 
 
-def catalogue(kinds: Iterable[Kind], conventions: Conventions) -> list[dict[str, Any]]:
+def catalogue(kinds: Iterable[Kind]) -> list[dict[str, Any]]:
     """Every code with its status, meaning, advice (the class's own `advice`, else that of its status) and the seconds to wait.
 
     Raises `LookupError` for two unrelated errors under one code."""
@@ -113,7 +117,7 @@ def catalogue(kinds: Iterable[Kind], conventions: Conventions) -> list[dict[str,
         other = known.setdefault(kind.code, kind)
         if not (issubclass(kind, other) or issubclass(other, kind)):
             raise LookupError(f"{kind.__name__} and {other.__name__} share the code {kind.code}")
-    entries = [_entry(kind, conventions.status_of(kind)) for kind in known.values()]
+    entries = [_entry(kind, status_of(kind)) for kind in known.values()]
     return sorted(entries, key=lambda entry: (entry["status"], entry["code"]))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.web.endpoint import Access, Endpoint
-from service.web.openapi_errors import Conventions, by_status, codes, error_response, undeclared_errors
+from service.web.openapi_errors import SharedErrors, by_status, codes, error_response
 
 SIGN_IN = "googleIdToken"
 ANSWER_HEADERS = ("Location", "Idempotency-Replayed")
@@ -42,7 +42,7 @@ def tag_of(path: str) -> str:
     return path.strip("/").partition("/")[0] or "root"
 
 
-def operation(rule: str, method: str, endpoint: Endpoint, conventions: Conventions) -> dict[str, Any]:
+def operation(rule: str, method: str, endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     """The operation, with marshmallow schemas where the document will refer to theirs."""
     path = document_path(rule)
     described: dict[str, Any] = {
@@ -53,11 +53,11 @@ def operation(rule: str, method: str, endpoint: Endpoint, conventions: Conventio
         "x-access": endpoint.access.value,
         "x-declared-errors": codes(endpoint.errors),
         "parameters": _parameters(rule, endpoint),
-        "responses": _responses(method, endpoint, conventions),
+        "responses": _responses(endpoint, shared),
     }
     if endpoint.access is Access.USER:
         described["security"] = [{SIGN_IN: []}]
-    if endpoint.body is not None and method != "GET":
+    if endpoint.body is not None:
         described["requestBody"] = _request_body(endpoint)
         described["x-max-body-bytes"] = endpoint.max_body_bytes
     return {keyword: part for keyword, part in described.items() if part != "" and part != []}
@@ -116,12 +116,12 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _responses(method: str, endpoint: Endpoint, conventions: Conventions) -> dict[str, Any]:
+def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     always = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     declared = {**always, **_answer_headers(endpoint)}
     responses = {"200": _success(endpoint, declared)}
-    kinds = [*endpoint.errors, *undeclared_errors(endpoint, method, conventions)]
-    for status, group in by_status(kinds, conventions).items():
+    kinds = [*endpoint.errors, *shared.of(endpoint)]
+    for status, group in by_status(kinds).items():
         own = any(kind in endpoint.errors for kind in group)
         responses[str(status)] = error_response(status, group, dict(declared if own else always))
     return responses

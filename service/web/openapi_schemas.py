@@ -1,7 +1,7 @@
 """The schemas of the OpenAPI document: how marshmallow's become JSON Schemas, and what is completed once all are there."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import marshmallow
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -11,17 +11,22 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
 from service.web.examples import example_of, resolve
 from service.web.openapi_errors import ENVELOPE
+from service.web.schemas import Text
+
+NO_CONTROL_CHARACTERS = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
 
 Document = dict[str, Any]
 
 
 class _Converter(OpenAPIConverter):
-    """JSON Schema's name for the format of an address is `uri` (draft 2020-12, validation, 7.3.5)."""
+    """Tells two rules more: an address has the format `uri` (JSON Schema 2020-12, validation, 7.3.5), and `Text` takes no
+    control characters."""
 
-    field_mapping: ClassVar[dict[type, tuple[str | None, str | None]]] = {
-        **DEFAULT_FIELD_MAPPING,
-        marshmallow.fields.URL: ("string", "uri"),
-    }
+    field_mapping = {**DEFAULT_FIELD_MAPPING, marshmallow.fields.URL: ("string", "uri")}  # noqa: RUF012 - apispec's way
+
+    def field2pattern(self, field: marshmallow.fields.Field[Any], **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = super().field2pattern(field, **options)
+        return {"pattern": NO_CONTROL_CHARACTERS} if not found and isinstance(field, Text) else found
 
 
 class SchemaPlugin(MarshmallowPlugin):

@@ -178,3 +178,13 @@ def test_an_address_where_nobody_listens_never_holds_up_the_api(stack: Stack) ->
 def test_a_fault_of_answers_is_none_of_callbacks(shared: Stack) -> None:
     order = {"service": "kling", "operation": "callback", "fault": "status:500"}
     assert shared.call("POST", "/__faults", json=order).status_code == 400
+
+
+def test_the_callbacks_of_one_task_leave_in_order_however_many_there_are(stack: Stack, receiver: Receiver) -> None:
+    ids = [stack.created(callback_url=receiver.url)["task_id"] for _ in range(20)]
+    stack.clock.sleep(2)
+    receiver.wait_for(60)
+    told: dict[str, list[str]] = {task_id: [] for task_id in ids}
+    for task in receiver.tasks():
+        told[task["task_id"]].append(task["task_status"])
+    assert list(told.values()) == [["submitted", "processing", "succeed"]] * 20

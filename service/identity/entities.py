@@ -1,0 +1,105 @@
+"""Who is calling, and how it can fail to be known."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from service.errors import Refused, Unauthenticated, Unavailable
+
+GOOGLE = "https://accounts.google.com"
+
+_SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
+
+
+def is_subject(text: str) -> bool:
+    """Whether the text can be a user's id: 1 to 255 characters, none of which has a meaning in our keys (no `#`)."""
+    return _SUBJECT.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is calling: `subject` is the id of the user, unique within the `issuer`. `email` may change and is no id.
+    Raises `ValueError` for what cannot be a subject."""
+
+    issuer: str
+    subject: str
+    email: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not is_subject(self.subject):
+            raise ValueError("not a subject")
+
+
+class Rejection(StrEnum):
+    """What is wrong with a token, for whoever develops the front end. None of it tells what the token holds."""
+
+    MALFORMED = "malformed"
+    ALGORITHM = "algorithm"
+    TYPE = "type"
+    CRITICAL = "critical"
+    KEY = "key"
+    SIGNATURE = "signature"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    CLAIMS = "claims"
+    SUBJECT = "subject"
+
+
+_SENTENCES = {
+    Rejection.MALFORMED: "The token is not a JSON Web Token of at most 8 KB.",
+    Rejection.ALGORITHM: "The token is not signed with RS256; send Google's ID token, not an access token.",
+    Rejection.TYPE: "The token is of another type; send Google's ID token.",
+    Rejection.CRITICAL: "The token demands an extension that is not supported.",
+    Rejection.KEY: "The token is not signed with one of Google's current keys.",
+    Rejection.SIGNATURE: "The token's signature does not match.",
+    Rejection.ISSUER: "The token was not issued by Google.",
+    Rejection.AUDIENCE: "The token was made for another app: its aud is not one of GOOGLE_CLIENT_IDS.",
+    Rejection.EXPIRED: "The token has expired; get a fresh one from Google.",
+    Rejection.NOT_YET_VALID: "The token is not valid yet.",
+    Rejection.CLAIMS: "The token lacks iat or exp.",
+    Rejection.SUBJECT: "The token's sub is missing or malformed.",
+}
+
+
+class AuthenticationRequired(Unauthenticated):
+    code = "AUTHENTICATION_REQUIRED"
+    summary = "Send Google's ID token: Authorization: Bearer <token>."
+
+
+class TokenRejected(Unauthenticated):
+    """`details.reason` is one of `Rejection`."""
+
+    code = "TOKEN_REJECTED"
+    summary = "The ID token cannot be accepted; details.reason says why."
+    details_example: ClassVar[dict[str, object]] = {"reason": Rejection.EXPIRED.value}
+
+    def __init__(self, reason: Rejection) -> None:
+        super().__init__(_SENTENCES[reason], details={"reason": reason.value})
+
+
+class EmailNotVerified(Unauthenticated):
+    """401, not 403: a token whose e-mail address Google has not verified does not say who is calling."""
+
+    code = "EMAIL_NOT_VERIFIED"
+    summary = (
+        "Google has not verified the e-mail address of this account, or the token was made without the email scope."
+    )
+
+
+class GoogleIdMismatch(Refused):
+    code = "GOOGLE_ID_MISMATCH"
+    summary = "GoogleID is not the user that the token was made for."
+
+
+class IdentityUnavailable(Unavailable):
+    """Google's keys cannot be had: whether the token holds is not known."""
+
+    code = "IDENTITY_UNAVAILABLE"
+    summary = "Sign-in cannot be checked at the moment. Try again shortly."
+    retry_after = 5
+
+
+SIGN_IN_ERRORS = (AuthenticationRequired, TokenRejected, EmailNotVerified, IdentityUnavailable)

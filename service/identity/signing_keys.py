@@ -1,0 +1,139 @@
+"""An issuer's public keys, kept fresh: fetched rarely, whatever tokens strangers send, and kept through an outage."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import RSAAlgorithm
+from jwt.exceptions import PyJWTError
+
+from service.clock import Clock
+from service.identity.entities import IdentityUnavailable
+
+SHORTEST_FRESH_SECONDS = 60.0
+LONGEST_FRESH_SECONDS = 86_400.0
+LONGEST_STALE_SECONDS = 86_400.0
+BETWEEN_FETCHES_SECONDS = 30.0
+AFTER_FAILURE_SECONDS = 5.0
+
+ALGORITHM = "RS256"
+MOST_KEYS = 50
+SHORTEST_KEY_BITS = 2048
+LONGEST_KEY_BITS = 8192
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """Keys by their `kid`, and for how many seconds the issuer promises them."""
+
+    keys: Mapping[str, RSAPublicKey]
+    max_age_seconds: float
+
+
+class KeysNotFetched(Exception):
+    """The issuer's keys could not be had this time."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    keys: Mapping[str, RSAPublicKey]
+    fresh_until: float
+    usable_until: float
+
+
+class SigningKeys:
+    """Looks keys up by `kid`. Safe from any thread; one thread fetches at a time.
+
+    A set is fresh for the promised time, at least a minute, at most a day. A stale set is fetched anew while the old keys go on
+    serving, for a day at most. An unknown `kid` makes us look again, at most once in 30 s (5 s after a failure).
+    """
+
+    def __init__(self, fetch: Callable[[], KeySet], clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._known = _Known({}, fresh_until=float("-inf"), usable_until=float("-inf"))
+        self._fetch_again_at = float("-inf")
+        self._failed = False
+
+    def find(self, kid: str) -> RSAPublicKey | None:
+        """The key of that id, None if the issuer has none. Raises `IdentityUnavailable` if that cannot be known now."""
+        key = self._usable(kid)
+        if key is not None and self._clock.monotonic() < self._known.fresh_until:
+            return key
+        self._refresh(wait=key is None)
+        key = self._usable(kid)
+        if key is None and self._failed:
+            raise IdentityUnavailable
+        return key
+
+    def _usable(self, kid: str) -> RSAPublicKey | None:
+        known = self._known
+        return known.keys.get(kid) if self._clock.monotonic() < known.usable_until else None
+
+    def _refresh(self, *, wait: bool) -> None:
+        if self._due() and self._guard.acquire(blocking=wait):
+            try:
+                if self._due():
+                    self._fetch_once()
+            finally:
+                self._guard.release()
+
+    def _due(self) -> bool:
+        return self._clock.monotonic() >= self._fetch_again_at
+
+    def _fetch_once(self) -> None:
+        try:
+            fetched = self._fetch()
+        except KeysNotFetched as error:
+            self._failed = True
+            self._fetch_again_at = self._clock.monotonic() + AFTER_FAILURE_SECONDS
+            log.warning("signing_keys_not_fetched", reason=str(error))
+            return
+        now = self._clock.monotonic()
+        fresh = min(max(fetched.max_age_seconds, SHORTEST_FRESH_SECONDS), LONGEST_FRESH_SECONDS)
+        self._known = _Known(fetched.keys, now + fresh, now + fresh + LONGEST_STALE_SECONDS)
+        self._failed = False
+        self._fetch_again_at = now + BETWEEN_FETCHES_SECONDS
+
+
+def published_keys(body: bytes) -> dict[str, RSAPublicKey]:
+    """The usable keys of a JSON Web Key Set (RFC 7517) by `kid`: RSA, for RS256 signatures, 2048 to 8192 bits.
+    Raises `KeysNotFetched` if there is none, or more than 50 of any kind."""
+    try:
+        entries = json.loads(body)["keys"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise KeysNotFetched("not a key set") from None
+    if not isinstance(entries, list) or len(entries) > MOST_KEYS:
+        raise KeysNotFetched("not a key set")
+    found = {entry["kid"]: _public_key(entry) for entry in entries if _is_ours(entry)}
+    keys = {key_id: key for key_id, key in found.items() if key is not None}
+    if not keys:
+        raise KeysNotFetched("no usable key")
+    return keys
+
+
+def _is_ours(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("kid"), str)
+        and entry.get("kty") == "RSA"
+        and entry.get("use", "sig") == "sig"
+        and entry.get("alg", ALGORITHM) == ALGORITHM
+    )
+
+
+def _public_key(entry: dict[str, Any]) -> RSAPublicKey | None:
+    try:
+        key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": entry["n"], "e": entry["e"]})
+    except (PyJWTError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not isinstance(key, RSAPublicKey) or not SHORTEST_KEY_BITS <= key.key_size <= LONGEST_KEY_BITS:
+        return None
+    return key

@@ -1,0 +1,333 @@
+"""How jobs end: the worker, the late answer, the watch, and everything that may go wrong on the way."""
+
+from typing import Any
+
+import pytest
+
+from service.jobs.entities import JobStatus, deliverable
+from service.providers.base import Found, NotFound, Task, TaskStatus, Unclear
+from tests.doubles.world import World
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> World:
+    return World(client, table_name)
+
+
+def lost(world: World, *, taken: bool) -> str:
+    """A job whose create got no answer; the provider has it, or not."""
+    world.provider.creates = [Unclear()]
+    job_id = world.place().job.job_id
+    if taken:
+        world.provider.book(job_id, TaskStatus.RUNNING)
+    return job_id
+
+
+def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.work_until(30)
+    job = world.job(job_id)
+    assert (job.status, job.due_at) == (JobStatus.SUCCEEDED, None)
+    assert job.video_url == f"https://videos.example.com/{job_id}.mp4"
+    assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_a_failed_generation_gives_the_credit_back(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.FAILED)
+    world.work_until(30)
+    assert (world.job(job_id).failure, world.balance()) == ("GENERATION_FAILED", (3, 0, 0))
+    assert world.audit().violations == ()
+
+
+def test_a_running_job_is_looked_at_ever_more_seldom(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.work_until(1800, step=10)
+    looks = len(world.provider.looked)
+    assert 30 <= looks <= 50
+    assert world.job(job_id).status is JobStatus.SUBMITTED
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize(
+    "url", [None, "", "ftp://x.example/v.mp4", "http://x.example/v.mp4", "https://", "https://x.example/" + "v" * 2000]
+)
+def test_a_success_without_a_usable_link_is_not_charged(world: World, url: str | None) -> None:
+    job_id = world.place().job.job_id
+    world.provider.tasks[job_id] = Task(f"task-{job_id}", TaskStatus.SUCCEEDED, {}, url)
+    world.work_until(120)
+    assert world.job(job_id).status is JobStatus.SUBMITTED
+    assert world.balance() == (2, 1, 0)
+
+
+def test_a_lost_answer_of_a_task_that_was_taken_is_found_and_charged_once(world: World) -> None:
+    job_id = lost(world, taken=True)
+    world.work_until(60)
+    assert (world.job(job_id).status, world.job(job_id).task_id) == (JobStatus.SUBMITTED, f"task-{job_id}")
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.work_until(120)
+    assert world.balance() == (2, 0, 1)
+    assert len(world.provider.sent) == 1
+
+
+def test_a_lost_request_comes_back_only_after_two_not_founds_and_the_quarantine(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.work_until(610, step=10)
+    assert world.job(job_id).status is JobStatus.SUBMITTING
+    world.work_until(100, step=10)
+    job = world.job(job_id)
+    assert (job.failure, world.balance()) == ("PROVIDER_UNRESOLVED", (3, 0, 0))
+    assert job.watch_until is not None
+    assert world.audit().violations == ()
+
+
+def test_one_not_found_is_not_enough_however_late_it_comes(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.clock.advance(5000)
+    world.work()
+    assert world.job(job_id).status is JobStatus.SUBMITTING
+    world.clock.advance(61)
+    world.work()
+    assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
+
+
+def test_errors_never_count_as_not_found(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.provider.looks = [Unclear()] * 1000
+    world.work_until(3600)
+    assert world.job(job_id).status is JobStatus.SUBMITTING
+    assert world.balance() == (2, 1, 0)
+
+
+def test_a_not_found_before_the_end_of_the_window_counts_for_nothing(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.clock.advance(10)
+    world.settlement.resolve("ann", job_id)
+    assert world.job(job_id).not_found_at is None
+
+
+def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.work_until(800)
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.work_until(1000)
+    job = world.job(job_id)
+    assert (job.status, job.house_loss, job.due_at) == (JobStatus.FAILED, 1, None)
+    assert job.video_url is not None
+    assert world.balance() == (3, 0, 0)
+    assert world.audit().violations == ()
+
+
+def test_a_watch_ends_when_the_task_turns_out_to_have_failed(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.work_until(800)
+    world.provider.book(job_id, TaskStatus.FAILED)
+    world.work_until(1000)
+    assert (world.job(job_id).watch_until, world.job(job_id).due_at) == (None, None)
+
+
+def test_a_watch_ends_with_its_time(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.work_until(800)
+    world.work_until(25 * 3600, step=600)
+    assert (world.job(job_id).watch_until, world.job(job_id).due_at) == (None, None)
+    looks = len(world.provider.looked)
+    world.work_until(3600, step=600)
+    assert len(world.provider.looked) == looks
+
+
+def test_a_late_success_of_a_job_that_failed_otherwise_is_given_too(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.FAILED)
+    world.work_until(60)
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    job = world.settlement.resolve("ann", job_id)
+    assert (job.status, job.house_loss) == (JobStatus.FAILED, 1)
+    assert world.balance() == (3, 0, 0)
+    assert world.audit().violations == ()
+
+
+def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.work_until(24 * 3600 - 600, step=300)
+    assert world.job(job_id).status is JobStatus.SUBMITTED
+    world.work_until(1200, step=60)
+    assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.work_until(2000, step=100)
+    assert world.job(job_id).house_loss == 1
+
+
+def test_a_success_at_the_hard_limit_is_still_charged(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.clock.advance(25 * 3600)
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.work()
+    assert world.job(job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.tasks.clear()
+    world.work_until(23 * 3600, step=600)
+    assert world.job(job_id).status is JobStatus.SUBMITTED
+    world.work_until(2 * 3600, step=600)
+    assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
+
+
+def test_when_nothing_answers_at_the_hard_limit_the_job_waits(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.looks = [Unclear()] * 1000
+    world.work_until(26 * 3600, step=600)
+    assert world.job(job_id).status is JobStatus.SUBMITTED
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"])
+@pytest.mark.parametrize("end", [TaskStatus.SUCCEEDED, TaskStatus.FAILED])
+def test_a_disturbed_settlement_happens_once(world: World, fault: str, end: TaskStatus) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, end)
+    world.wire().plan("TransactWriteItems", fault)
+    world.work_until(60)
+    assert world.balance() == ((2, 0, 1) if end is TaskStatus.SUCCEEDED else (3, 0, 0))
+    assert world.audit().violations == ()
+
+
+def test_a_settlement_that_lands_late_settles_nothing_twice(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "late")
+    world.work_until(60)
+    assert wire.deliver_late() == [400]
+    assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_a_worker_that_dies_before_the_capture_leaves_it_to_the_next(
+    client: Any, table_name: str, world: World
+) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+
+    def die(operation: str) -> None:
+        if operation == "TransactWriteItems":
+            raise KeyboardInterrupt
+
+    dying = World(client, table_name, clock=world.clock, provider=world.provider)
+    dying.wire().before(die)
+    world.clock.advance(30)
+    with pytest.raises(KeyboardInterrupt):
+        dying.settlement.resolve("ann", job_id)
+    world.work()
+    assert world.balance() == (2, 0, 1)
+
+
+def test_two_workers_that_saw_the_same_thing_settle_it_once(client: Any, table_name: str, world: World) -> None:
+    """The second worker acts between the first one's look at the provider and its write."""
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    done: list[bool] = []
+
+    def interfere(operation: str) -> None:
+        if operation == "TransactWriteItems" and not done:
+            done.append(True)
+            other.settlement.resolve("ann", job_id)
+
+    world.wire().before(interfere)
+    world.clock.advance(30)
+    assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
+    assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_workers_that_saw_different_things_agree_on_the_first_to_write(
+    client: Any, table_name: str, world: World
+) -> None:
+    job_id = world.place().job.job_id
+    task = world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    world.provider.looks = [
+        Found(Task(task.task_id, TaskStatus.FAILED)),
+        Found(task),
+    ]
+    done: list[bool] = []
+
+    def interfere(operation: str) -> None:
+        if operation == "TransactWriteItems" and not done:
+            done.append(True)
+            other.settlement.resolve("ann", job_id)
+
+    world.wire().before(interfere)
+    world.clock.advance(30)
+    world.settlement.resolve("ann", job_id)
+    assert world.job(job_id).status is JobStatus.SUCCEEDED
+    assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_a_request_whose_job_was_released_meanwhile_makes_it_watched_anew(world: World) -> None:
+    """T3 comes after the release as unresolved: the task id is kept and the watch begins again."""
+    job_id = lost(world, taken=False)
+    job = world.job(job_id)
+    world.work_until(800)
+    before = world.job(job_id).watch_until
+    assert before is not None
+    world.clock.advance(100)
+    task = world.provider.book(job_id, TaskStatus.RUNNING)
+    after = world.settlement.record(job, task)
+    assert (after.status, after.task_id) == (JobStatus.FAILED, task.task_id)
+    assert world.job(job_id) == after
+    assert after.watch_until is not None
+    assert after.watch_until > before
+    assert world.audit().violations == ()
+
+
+def test_one_broken_job_does_not_stop_the_others(client: Any, table_name: str) -> None:
+    world = World(client, table_name, welcome_credits=10)
+    broken, *others = [world.place().job.job_id for _ in range(4)]
+    for job_id in others:
+        world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    look = world.provider.look
+
+    def sometimes(task_id: str | None, job_id: str) -> Any:
+        if job_id == broken:
+            raise RuntimeError("a fault of ours")
+        return look(task_id, job_id)
+
+    world.provider.look = sometimes
+    world.work_until(60)
+    assert [world.job(job_id).status for job_id in others] == [JobStatus.SUCCEEDED] * 3
+    assert world.job(broken).status is JobStatus.SUBMITTED
+
+
+def test_a_stale_index_entry_changes_nothing(world: World) -> None:
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.settlement.resolve("ann", job_id)
+    before = world.items()
+    world.provider.looks = [NotFound()]
+    assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
+    assert world.items() == before
+
+
+@pytest.mark.parametrize(
+    ("url", "plain", "good"),
+    [
+        ("https://v.example/a.mp4?x=1", False, True),
+        ("http://127.0.0.1:8090/a.mp4", True, True),
+        ("http://127.0.0.1:8090/a.mp4", False, False),
+        ("https://user@v.example/a.mp4", True, False),
+        ("javascript:alert(1)", True, False),
+        ("https://v.example/a b", True, False),
+        ("https://v.example/\n", True, False),
+        ("https://[::1", True, False),
+        ("file:///etc/passwd", True, False),
+        ("//v.example/a.mp4", True, False),
+    ],
+)
+def test_only_a_whole_and_bounded_link_is_handed_on(url: str, plain: bool, good: bool) -> None:
+    assert deliverable(url, plain) is good

@@ -1,0 +1,60 @@
+import pytest
+from marshmallow import ValidationError, fields, validate
+
+from service.web.schemas import StrictSchema, Text
+
+
+class Inner(StrictSchema):
+    word = Text(longest=3)
+
+
+class Sample(StrictSchema):
+    name = Text(data_key="theName", required=True, longest=5)
+    maybe = Text(longest=5, shortest=0, allow_none=True)
+    inner = fields.Nested(Inner)
+
+
+SAMPLE = Sample()
+
+
+def faults(content: object) -> dict[str, object]:
+    with pytest.raises(ValidationError) as caught:
+        SAMPLE.load(content)  # type: ignore[arg-type]
+    return dict(caught.value.messages_dict)
+
+
+def test_good_fields_are_loaded_under_our_names() -> None:
+    assert SAMPLE.load({"theName": "née 🚀"}) == {"name": "née 🚀"}
+    assert SAMPLE.load({"theName": "a", "maybe": ""}) == {"name": "a", "maybe": ""}
+    assert SAMPLE.load({"theName": "a", "maybe": None}) == {"name": "a", "maybe": None}
+
+
+@pytest.mark.parametrize("value", [1, 1.5, True, False, [], {}, ["a"], b"a"])
+def test_nothing_but_text_is_text(value: object) -> None:
+    assert faults({"theName": value}) == {"theName": ["Must be a string."]}
+
+
+@pytest.mark.parametrize("value", ["", "toolong", "🚀" * 6])
+def test_length_is_counted_in_characters(value: str) -> None:
+    assert faults({"theName": value}) == {"theName": ["Must have 1 to 5 characters."]}
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9f", "\ud800", "\udfff"])
+def test_control_characters_are_refused(character: str) -> None:
+    assert faults({"theName": f"a{character}b"}) == {"theName": ["Must not contain control characters."]}
+
+
+def test_joiners_and_unusual_spaces_are_text_like_any_other() -> None:
+    assert SAMPLE.load({"theName": "a\u200db\u00a0c"})
+
+
+def test_what_is_missing_null_or_unknown_is_named() -> None:
+    assert faults({}) == {"theName": ["Is required."]}
+    assert faults({"theName": None}) == {"theName": ["Must not be null."]}
+    assert faults({"theName": "a", "name": "b", "price": 0}) == {"name": ["Is not known."], "price": ["Is not known."]}
+    assert faults({"theName": "a", "inner": {"word": "a", "x": 1}}) == {"inner": {"x": ["Is not known."]}}
+
+
+def test_the_bounds_can_be_read_by_the_document() -> None:
+    [length] = [rule for rule in SAMPLE.fields["name"].validators if isinstance(rule, validate.Length)]
+    assert (length.min, length.max) == (1, 5)
