@@ -14,6 +14,7 @@ from service.catalog.routes import catalog_blueprint
 from service.catalog.store import read_prompts
 from service.clock import Clock, SystemClock
 from service.identity.enforcement import enforce
+from service.identity.entities import SIGN_IN_ERRORS
 from service.identity.google import GoogleTokens
 from service.identity.operations import Identity
 from service.ids import RandomIds
@@ -40,10 +41,12 @@ from service.web.docs import docs_blueprint
 from service.web.errors import register_errors
 from service.web.health import health_blueprint
 from service.web.limits import Window
-from service.web.openapi import openapi_blueprint
+from service.web.openapi import About, build_document, openapi_blueprint
+from service.web.openapi_errors import SharedErrors
 from service.web.request_log import log_requests
 from service.web.sealed import Sealer
 
+VERSION = "0.1.0"
 CALLBACKS_PER_WINDOW = 6
 CALLBACK_WINDOW_SECONDS = 10.0
 
@@ -65,9 +68,9 @@ class Parts:
     admin: Admin
 
 
-def build(settings: Settings, service: str) -> Parts:
+def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts:
     """Wires the parts of one process. Raises `SettingsError` or `SecretUnavailable` when our own keys cannot be had."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     metrics = _metrics(settings, clock, service)
     secrets = SecretsManager.connect(settings.aws_region)
     keyring = read_keyring(settings, secrets.read)
@@ -114,13 +117,15 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(jobs_blueprint(parts.jobs, parts.provider, _callback_window(parts.clock)))
     app.register_blueprint(ledger_blueprint(parts.ledger))
     app.register_blueprint(catalog_blueprint(parts.catalog))
-    app.register_blueprint(health_blueprint(parts.table.ready, settings.drain_flag_path))
+    app.register_blueprint(health_blueprint(parts.table.ready, settings.drain_flag_path, parts.clock))
     log_requests(app, parts.clock, parts.metrics, production=settings.production)
     register_errors(app, parts.metrics)
     enforce(app, parts.identity)
     allow_origins(app, settings.cors_allowed_origins)
-    app.register_blueprint(openapi_blueprint(app))
-    app.register_blueprint(docs_blueprint(app))
+    about = About(version=VERSION, public_url=settings.public_url)
+    document = build_document(app, about, SharedErrors(signed_in=SIGN_IN_ERRORS))
+    app.register_blueprint(openapi_blueprint(document))
+    app.register_blueprint(docs_blueprint(document))
     return app
 
 

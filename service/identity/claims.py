@@ -6,8 +6,9 @@ from typing import Any
 from jwt import PyJWS
 from jwt.exceptions import PyJWTError
 
-from service.identity.entities import GOOGLE, EmailNotVerified, Principal, Rejection, TokenRejected, is_subject
+from service.identity.entities import GOOGLE, EmailNotVerified, Rejection, TokenRejected, is_subject
 from service.identity.signing_keys import ALGORITHM
+from service.web.endpoint import Principal
 
 ISSUERS = (GOOGLE, "accounts.google.com")
 LEEWAY_SECONDS = 60

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from flask import Flask, current_app, g, request
 
-from service.identity.entities import AuthenticationRequired, Principal
+from service.identity.entities import AuthenticationRequired
 from service.web.body import peek_json_field
-from service.web.endpoint import Access, endpoint_of
+from service.web.endpoint import Access, Principal, endpoint_of
 
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"

@@ -1,7 +1,6 @@
 """Who is calling, and how it can fail to be known."""
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -15,20 +14,6 @@ _SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
 def is_subject(text: str) -> bool:
     """Whether the text can be a user's id: 1 to 255 characters, none of which has a meaning in our keys (no `#`)."""
     return _SUBJECT.fullmatch(text) is not None
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Who is calling: `subject` is the id of the user, unique within the `issuer`. `email` may change and is no id.
-    Raises `ValueError` for what cannot be a subject."""
-
-    issuer: str
-    subject: str
-    email: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        if not is_subject(self.subject):
-            raise ValueError("not a subject")
 
 
 class Rejection(StrEnum):

@@ -14,8 +14,9 @@ from jwt.exceptions import InvalidSignatureError, PyJWTError
 
 from service.clock import Clock
 from service.identity.claims import LEEWAY_SECONDS, key_id_of, principal_of
-from service.identity.entities import Principal, Rejection, TokenRejected
+from service.identity.entities import Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM, KeySet, KeysNotFetched, SigningKeys, published_keys
+from service.web.endpoint import Principal
 
 LONGEST_TOKEN = 8192
 MOST_REMEMBERED = 10_000

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from service.identity.entities import GOOGLE, AuthenticationRequired, Principal, is_subject
+from service.identity.entities import GOOGLE, AuthenticationRequired, is_subject
+from service.web.endpoint import Principal
 
 
 class Tokens(Protocol):

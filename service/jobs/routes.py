@@ -33,7 +33,7 @@ from service.storage.table import StorageUnavailable
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.web.addresses import AddressRefused
 from service.web.answers import ok
-from service.web.body import read_body, read_query
+from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, Principal, endpoint
 from service.web.limits import Window
 
@@ -138,7 +138,8 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
         )
     )
     def post_callback(token: str) -> Response:
-        jobs.hear(token, request.headers, request.get_data(cache=False), callbacks.allows)
+        headers = {name.lower(): value for name, value in request.headers}
+        jobs.hear(token, headers, read_raw(), callbacks.allows)
         return ok(None)
 
     return blueprint

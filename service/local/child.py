@@ -37,6 +37,7 @@ class Child:
         self.program = program
         self._on_line = on_line
         self._clock = clock or SystemClock()
+        self._group_ended = False
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(  # noqa: S603 - a command of ours
             program.command,
@@ -98,7 +99,11 @@ class Child:
         return willing
 
     def end_group(self) -> None:
-        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds SIGKILL)."""
+        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds SIGKILL). Once only, for
+        the group's number may belong to others later."""
+        if self._group_ended:
+            return
+        self._group_ended = True
         end_group(self.pid, self._clock, _GROUP_SECONDS)
         if self._process.stdin:
             self._process.stdin.close()

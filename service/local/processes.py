@@ -68,13 +68,17 @@ class Supervisor:
         if self._looking:
             self._looking.join()
         with self._guard:
-            for post in reversed(self._posts):
-                if not post.child.stop():
-                    self._terminal.say(f"{post.program.name} did not stop when asked and was killed.")
-            self._posts.clear()
+            while self._posts:
+                self._end(self._posts.pop())
             if self._watchdog:
                 self._watchdog.close()
                 self._watchdog = None
+
+    def _end(self, post: _Post) -> None:
+        if not post.child.stop():
+            self._terminal.say(f"{post.program.name} did not stop when asked and was killed.")
+        if self._watchdog:
+            self._watchdog.remove(post.child.pid)
 
     def _launch(self, program: Program) -> Child:
         child = Child(program, self._terminal.relay(program.name), self._clock)

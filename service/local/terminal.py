@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from itertools import cycle
 from threading import Lock
 from typing import TextIO
 
@@ -20,7 +19,7 @@ class Terminal:
         self._stream = stream
         self._coloured = stream.isatty()
         self._lock = Lock()
-        self._colours = cycle(_COLOURS)
+        self._colour_of: dict[str, int] = {}
 
     def say(self, line: str = "") -> None:
         """One line. A reader that has gone away is no error."""
@@ -37,7 +36,8 @@ class Terminal:
 
     def relay(self, name: str) -> Say:
         """A `Say` that puts the name before each line, in a colour of its own in a terminal."""
-        prefix = self._paint(next(self._colours), f"{name:<{_NAME_WIDTH}}|")
+        colour = self._colour_of.setdefault(name, _COLOURS[len(self._colour_of) % len(_COLOURS)])
+        prefix = self._paint(colour, f"{name:<{_NAME_WIDTH}}|")
         return lambda line: self.say(f"{prefix} {line}")
 
     def _paint(self, colour: int, text: str) -> str:

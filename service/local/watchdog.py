@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from service.clock import Clock, SystemClock
 from service.local.groups import end_group
@@ -35,15 +36,20 @@ class Watchdog:
         self._tell(f"remove {group}")
 
     def close(self) -> None:
-        """Ends the watchdog, and what is still added."""
-        if self._process.stdin:
-            self._process.stdin.close()
+        """Ends the watchdog, once every group has been removed."""
+        with suppress(BrokenPipeError):
+            self._input().close()
         self._process.wait()
 
     def _tell(self, line: str) -> None:
-        if self._process.stdin:
-            self._process.stdin.write(f"{line}\n")
-            self._process.stdin.flush()
+        with suppress(BrokenPipeError):
+            self._input().write(f"{line}\n")
+            self._input().flush()
+
+    def _input(self) -> IO[str]:
+        if self._process.stdin is None:
+            raise ValueError("the watchdog has no input")
+        return self._process.stdin
 
 
 def groups_left(lines: Iterable[str]) -> dict[int, float]:

@@ -4,10 +4,9 @@ from typing import Any
 
 from flask import current_app, request
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.web.endpoint import SMALL_BODY_BYTES, endpoint_of
-from service.web.refusals import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from service.web.refusals import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from service.web.strict_json import parse_object
 
 MOST_FAULTS = 20
@@ -18,14 +17,15 @@ def read_body(schema: Schema) -> dict[str, Any]:
     """The request's JSON object as the schema loads it.
 
     Raises `UnsupportedMediaType`, `PayloadTooLarge` (beyond the endpoint's `max_body_bytes`, whether or not the length is
-    announced), `MalformedJson` (see `parse_object`) or `ValidationFailed`.
+    announced), `BadRequest` (it breaks off), `MalformedJson` (see `parse_object`) or `ValidationFailed`.
     """
     _require_json()
     return _load(schema, parse_object(read_raw()))
 
 
 def read_raw() -> bytes:
-    """The request's body as it came. Raises `PayloadTooLarge` beyond the endpoint's `max_body_bytes`."""
+    """The request's body as it came. Raises `PayloadTooLarge` beyond the endpoint's `max_body_bytes`, `BadRequest` if it
+    breaks off."""
     return _bounded(keep=False)
 
 
@@ -59,11 +59,23 @@ def _require_json() -> None:
 def _bounded(*, keep: bool) -> bytes:
     declared = endpoint_of(current_app, request.endpoint)
     most = declared.max_body_bytes if declared else SMALL_BODY_BYTES
+    announced = request.content_length or 0
+    # One byte more than allowed is asked for: werkzeug ends a body without announced length at the bound, and says nothing.
+    raw = b"" if announced > most else _received(most + 1, keep)
+    if max(announced, len(raw)) > most:
+        raise PayloadTooLarge(details={"maxBytes": most})
+    if len(raw) < announced:
+        raise BadRequest("The body broke off.")
+    return raw
+
+
+def _received(most: int, keep: bool) -> bytes:
     request.max_content_length = most
     try:
         return request.get_data(cache=keep)
-    except RequestEntityTooLarge:
-        raise PayloadTooLarge(details={"maxBytes": most}) from None
+    except Exception:
+        # Each server has errors of its own for bodies that break off or are wrongly chunked.
+        raise BadRequest("The body could not be read.") from None
 
 
 def _load(schema: Schema, content: dict[str, Any]) -> dict[str, Any]:

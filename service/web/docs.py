@@ -92,8 +92,12 @@ def prose(text: str) -> Markup:
     written = Markup("")
     end = 0
     for found in _PROSE.finditer(text):
-        marked = Markup("<code>{}</code>") if found[1] else Markup("<strong>{}</strong>")
-        written += escape(text[end : found.start()]) + marked.format(found[1] or found[2])
+        marked = (
+            Markup("<code>{}</code>").format(found[1])
+            if found[1]
+            else Markup("<strong>{}</strong>").format(prose(found[2]))
+        )
+        written += escape(text[end : found.start()]) + marked
         end = found.end()
     return written + escape(text[end:])
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from service.web.endpoint import Access
-from service.web.examples import main_type, resolve
+from service.web.examples import is_nullable, main_type, resolve
 from service.web.openapi_schemas import Document, operations
 
 DEEPEST_ROW = 5
@@ -27,6 +27,11 @@ class Row:
     text: str
     limits: str = ""
     where: str = ""
+
+    @property
+    def steps(self) -> list[str]:
+        """The name in the pieces between which a line may break."""
+        return re.findall(r"[^.]+\.?", self.name)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class RouteView:
     parameters: list[Row]
     fields: list[Row]
     body_text: str
+    enveloped: bool
     answer_rows: list[Row]
     answer: str
     answer_headers: list[Row]
@@ -97,6 +103,7 @@ def _route_view(document: Document, path: str, method: str, described: Mapping[s
     schemas = document["components"]["schemas"]
     own, shared = _errors(document, described)
     answer_schema, answer = _json_content(described["responses"]["200"])
+    envelope = answer_schema.get("properties", {})
     body_schema, _ = _json_content(described.get("requestBody", {}))
     return RouteView(
         anchor=described["operationId"],
@@ -110,7 +117,8 @@ def _route_view(document: Document, path: str, method: str, described: Mapping[s
         parameters=[_parameter_row(parameter, schemas) for parameter in described.get("parameters", [])],
         fields=list(_field_rows(body_schema, schemas)),
         body_text=described.get("requestBody", {}).get("description", ""),
-        answer_rows=list(_field_rows(answer_schema.get("properties", {}).get("data", answer_schema), schemas)),
+        enveloped="data" in envelope,
+        answer_rows=list(_field_rows(envelope.get("data", answer_schema), schemas)),
         answer=as_json(answer) if answer_schema else "",
         answer_headers=_answer_headers(described),
         curl=curl_command(path, method, described),
@@ -175,14 +183,11 @@ def _field_rows(
 
 def kind_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     """What a value may be, in words: "array of string", "string or null", "integer"."""
-    alternatives = schema.get("anyOf") or schema.get("oneOf") or []
     seen = resolve(schema, schemas)
     kind = main_type(seen)
     if kind == "array":
         kind = f"array of {kind_of(seen.get('items', {}), schemas)}"
-    if {"type": "null"} in alternatives or "null" in (seen.get("type") or []):
-        kind += " or null"
-    return kind
+    return f"{kind} or null" if is_nullable(schema) else kind
 
 
 def limits_of(schema: Mapping[str, Any]) -> str:
@@ -201,7 +206,7 @@ def limits_of(schema: Mapping[str, Any]) -> str:
 
 def _range(schema: Mapping[str, Any], least: str, most: str, unit: str) -> str:
     low, high = schema.get(least), schema.get(most)
-    if low is None and high is None:
+    if high is None and (low is None or (unit and low <= 1)):
         return ""
     if high is None:
         words = f"at least {low:,}"

@@ -30,6 +30,11 @@ def resolve(schema: JsonSchema, schemas: Mapping[str, JsonSchema]) -> JsonSchema
     return schema
 
 
+def is_nullable(schema: JsonSchema) -> bool:
+    """Whether null is one of the values it names."""
+    return {"type": "null"} in schema.get("anyOf", []) or "null" in schema.get("type", [])
+
+
 def main_type(schema: JsonSchema) -> str:
     """The first type that is not null; "any" for a schema that names none."""
     types = schema.get("type", [])
@@ -38,12 +43,16 @@ def main_type(schema: JsonSchema) -> str:
 
 
 def example_of(schema: JsonSchema, schemas: Mapping[str, JsonSchema], depth: int = 0) -> Any:
-    """A value of that shape: what `example`, `const`, a default or a choice says, else built from its parts.
+    """A value of that shape: what `example`, `const`, a default or a choice says, null where that is allowed and no example
+    is given, else built from its parts.
 
     `schemas` are the document's components. Nesting beyond 8 levels (a schema that holds itself) answers None."""
     if depth > DEEPEST:
         return None
+    may_be_null = is_nullable(schema) and "example" not in schema
     schema = resolve(schema, schemas)
+    if may_be_null:
+        return None
     if "example" in schema:
         return schema["example"]
     if "const" in schema:

@@ -23,7 +23,7 @@ _HEADERS = {
 Kind = type[FareboxError]
 
 _ADVICE = {
-    400: "Correct the request: `details` says what is wrong. Unchanged, it will be refused again.",
+    400: "Correct the request. Unchanged, it will be refused again.",
     401: "Sign in again and send a fresh ID token.",
     403: "Do not repeat it: show the user the reason and what they can do about it.",
     404: "Check the address and the id in it.",
@@ -33,9 +33,9 @@ _ADVICE = {
     415: "Send `Content-Type: application/json`.",
     422: "Send a new request under a new key; repeat an old one unchanged.",
     429: "Wait as long as `Retry-After` says, then repeat.",
-    500: "Repeat with the same `Idempotency-Key`. If it stays, tell us the `requestId`.",
+    500: "Repeat, with the same `Idempotency-Key` if you sent one. If it stays, tell us the `requestId`.",
     502: "Nothing was charged. Try again later.",
-    503: "Wait as long as `Retry-After` says, then repeat with the same `Idempotency-Key`.",
+    503: "Wait as long as `Retry-After` says, then repeat, with the same `Idempotency-Key` if you sent one.",
 }
 
 

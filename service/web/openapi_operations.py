@@ -111,9 +111,16 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any]:
         media["example"] = dict(endpoint.example)
     return {
         "required": True,
-        "description": f"JSON, at most {endpoint.max_body_bytes:,} bytes. Fields not listed here are refused.",
+        "description": f"JSON, at most {_size(endpoint.max_body_bytes)}. Fields not listed here are refused.",
         "content": {"application/json": media},
     }
+
+
+def _size(count: int) -> str:
+    """Bytes in the largest unit that holds them without a rest."""
+    if count % 1024**2 == 0:
+        return f"{count // 1024**2} MiB"
+    return f"{count // 1024} KiB" if count % 1024 == 0 else f"{count:,} bytes"
 
 
 def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:

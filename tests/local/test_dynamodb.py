@@ -64,7 +64,9 @@ def own_addresses() -> list[str]:
 
 
 def test_it_listens_on_loopback_alone(dynamodb: DynamoDbLocal) -> None:
-    listening = [found.laddr for found in psutil.Process(dynamodb.pid).net_connections("inet") if found.status == "LISTEN"]
+    listening = [
+        found.laddr for found in psutil.Process(dynamodb.pid).net_connections("inet") if found.status == "LISTEN"
+    ]
     assert [place.ip.removeprefix("::ffff:") for place in listening] == ["127.0.0.1"]
 
 

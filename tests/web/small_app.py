@@ -107,3 +107,8 @@ def _blueprint(misbehave: Callable[[], None] | None, clock: FakeClock) -> Bluepr
         )
 
     return blueprint
+
+
+def serve() -> Flask:
+    """For a server in a process of its own."""
+    return small_app().app

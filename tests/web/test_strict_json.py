@@ -1,3 +1,4 @@
+import contextlib
 import json
 from typing import Any
 
@@ -107,10 +108,8 @@ def test_any_modest_object_survives_the_trip(value: dict[str, Any]) -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    try:
+    with contextlib.suppress(MalformedJson):
         assert isinstance(parse_object(raw), dict)
-    except MalformedJson:
-        pass
 
 
 @given(st.text('{}[]",:0123456789eE+-.truefalsn\\u ', max_size=40))

@@ -1,0 +1,77 @@
+"""How gunicorn runs the web process: `gunicorn -c docker/gunicorn.conf.py`, in the container and on a laptop.
+
+Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes), WEB_THREADS (32 each),
+DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary folder, one for each port).
+"""
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+from threading import Timer
+from types import FrameType
+
+from gunicorn.arbiter import Arbiter
+
+_HOST = os.environ.get("HOST", "127.0.0.1")
+_PORT = int(os.environ.get("PORT", "8080"))
+_DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "15"))
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file of its own there
+
+# The web processes inherit it, and answer `GET /health/ready` with 503 while the file exists.
+_DRAIN_FLAG = Path(
+    os.environ.setdefault("DRAIN_FLAG_PATH", str(Path(tempfile.gettempdir()) / f"farebox-drain-{_PORT}"))
+)
+
+wsgi_app = "service.wsgi:app"
+bind = f"{_HOST}:{_PORT}"
+reuse_port = True
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "32"))
+# Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just closing: a stray 502.
+keepalive = 75
+# What the longest request may take after the draining; both together stay below the container's stop time-out.
+graceful_timeout = 30
+# It would be written to the home folder, and the container's file system is read-only.
+control_socket_disable = True
+# A heartbeat must never wait for a disk.
+worker_tmp_dir = _SHARED_MEMORY if Path(_SHARED_MEMORY).is_dir() else None
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def on_starting(server: Arbiter) -> None:
+    """A flag that a killed predecessor left would keep us out of service."""
+    del server
+    _DRAIN_FLAG.unlink(missing_ok=True)
+
+
+def when_ready(server: Arbiter) -> None:
+    """Serves on for DRAIN_SECONDS after SIGTERM, but not ready any more, so that balancers leave before the doors close.
+
+    Without it new and idle connections break the moment the signal arrives, and not every platform takes a task out of
+    its balancer first. A second SIGTERM stops at once.
+    """
+    del server
+    stop = signal.getsignal(signal.SIGTERM)
+    if _DRAIN_SECONDS <= 0 or not callable(stop):
+        return
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        if _DRAIN_FLAG.exists():
+            stop(number, frame)
+            return
+        _DRAIN_FLAG.touch()
+        timer = Timer(_DRAIN_SECONDS, stop, (number, None))
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, drain)
+
+
+def on_exit(server: Arbiter) -> None:
+    """The next one on this port starts ready."""
+    del server
+    _DRAIN_FLAG.unlink(missing_ok=True)

@@ -1,0 +1,123 @@
+"""gunicorn with our configuration, as a process of its own, around a small application."""
+
+import http.client
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.local.ports import free_port
+from service.settings import Settings
+
+CONFIGURATION = Path(__file__).parents[2] / "docker" / "gunicorn.conf.py"
+BALANCER_IDLE_SECONDS = 60
+APPLICATION = """
+import os, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(1.5)
+    drains = environ["PATH_INFO"] == "/ready" and os.path.exists(os.environ["DRAIN_FLAG_PATH"])
+    start_response("503 no" if drains else "200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    (folder / "small.py").write_text(APPLICATION)
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port), "TMPDIR": str(folder), "PYTHONPATH": str(folder), **settings}
+    command = [sys.executable, "-m", "gunicorn", "-c", str(CONFIGURATION), "small:app"]
+    process = subprocess.Popen(command, env=environment, cwd=folder)
+    try:
+        wait_until_up(port)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until_up(port: int) -> None:
+    for _ in range(100):
+        try:
+            status(port, "/")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("gunicorn does not come up")
+
+
+def status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_told_to_stop_it_serves_on_for_a_while_but_is_not_ready_any_more(tmp_path: Path) -> None:
+    with serving(tmp_path, DRAIN_SECONDS="1.5") as (process, port):
+        assert status(port, "/ready") == 200
+        idle = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        idle.request("GET", "/")
+        idle.getresponse().read()
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert status(port, "/ready") == 503
+        assert [status(port, "/") for _ in range(20)] == [200] * 20
+        idle.request("GET", "/")
+        assert idle.getresponse().status == 200
+        idle.close()
+        assert process.wait(10) == 0
+        assert not list(tmp_path.glob("farebox-drain-*"))
+
+
+def test_a_request_under_way_is_answered_when_it_stops(tmp_path: Path) -> None:
+    with serving(tmp_path, DRAIN_SECONDS="0") as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/slow")
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert process.wait(10) == 0
+
+
+def test_a_second_signal_stops_without_further_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path, DRAIN_SECONDS="60") as (process, port):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert status(port, "/ready") == 503
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_a_flag_left_by_a_killed_predecessor_is_cleared(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    with serving(tmp_path, DRAIN_FLAG_PATH=str(flag)) as (_, port):
+        assert status(port, "/ready") == 200
+
+
+def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "DRAIN_FLAG_PATH", "DRAIN_SECONDS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    numbers = runpy.run_path(str(CONFIGURATION))
+    assert numbers["keepalive"] > BALANCER_IDLE_SECONDS
+    assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
+    assert numbers["threads"] == Settings.web_threads
+    assert numbers["worker_class"] == "gthread"
+    assert numbers["control_socket_disable"] is True
+    assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
+    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")

@@ -1,0 +1,19 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.journeys.town import Town
+
+
+@pytest.fixture
+def start(client: Any, table_name: str) -> Iterator[Callable[..., Town]]:
+    """Starts the service, its worker and the simulators on free ports; settings and simulator settings by name."""
+    with ExitStack() as running:
+        yield lambda **settings: running.enter_context(Town(client.meta.endpoint_url, table_name, **settings))
+
+
+@pytest.fixture
+def town(start: Callable[..., Town]) -> Town:
+    return start()

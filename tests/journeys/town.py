@@ -1,0 +1,225 @@
+"""The service as its clients meet it: over HTTP, with a worker beside it and simulators behind it."""
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any
+
+import requests
+from flask import Flask
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from service.app import build, create_app
+from service.jobs.sweeps import DueJobs
+from service.settings import Secret, Settings
+from service.simulators.configuration import SimulatorSettings
+from service.simulators.server import SimulatorServer
+from tests.doubles.fast import FastClock
+
+SPEED = 10
+CLIENT_ID = "farebox-local.apps.example"
+IMAGE = "https://images.example.com/astronaut.jpg"
+PATIENCE_SECONDS = 30.0
+
+SETTINGS: dict[str, Any] = {
+    "google_client_ids": (CLIENT_ID,),
+    "kling_api_key": Secret("kling-local-api-key"),
+    "fingerprint_peppers": Secret("1:" + "p" * 32),
+    "ledger_mac_key": Secret("m" * 32),
+    "callback_token_keys": Secret("t" * 32),
+    "dynamodb_read_timeout_seconds": 5.0,
+    "submit_seconds": 24.0,
+    "quarantine_seconds": 30.0,
+    "not_found_gap_seconds": 5.0,
+    "poll_min_seconds": 1.0,
+    "poll_max_seconds": 5.0,
+    "watch_poll_seconds": 5.0,
+    "log_format": "pretty",
+    "web_threads": 256,
+}
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+class _Server(ThreadedWSGIServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+
+class Town:
+    """Everything started and stopped together. `web` processes may be several over one table."""
+
+    def __init__(
+        self, dynamodb_url: str, table_name: str, simulator: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
+        self._dynamodb_url = dynamodb_url
+        self._table_name = table_name
+        self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(simulator or {})
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def __enter__(self) -> "Town":
+        self.simulators = SimulatorServer(SimulatorSettings(port=0, **self._simulator_settings)).__enter__()
+        self.sim_url = self.simulators.url
+        self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
+        self.settings = Settings(
+            **SETTINGS
+            | {
+                "dynamodb_endpoint_url": self._dynamodb_url,
+                "dynamodb_table_name": self._table_name,
+                "google_certs_url": f"{self.sim_url}/google/oauth2/v3/certs",
+                "kling_base_url": f"{self.sim_url}/kling",
+            }
+            | public
+            | self._settings
+        )
+        self.parts = build(self.settings, "test", FastClock(SPEED))
+        self._server.app = create_app(self.parts)
+        self._threads = [threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)]
+        self._threads.append(threading.Thread(target=self._work, daemon=True))
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._server.shutdown()
+        for thread in self._threads:
+            thread.join(10)
+        self._server.server_close()
+        self.simulators.__exit__(kind, error, trace)
+        self._http.close()
+
+    def _work(self) -> None:
+        """The worker, in a thread of its own."""
+        with ThreadPoolExecutor(4) as executor:
+            parts = self.parts
+            sweep = DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor)
+            while not self._stopped.wait(0.1):
+                sweep.run_once()
+
+    # What a client does.
+
+    def token(self, sub: str = "ann", **claims: Any) -> str:
+        body = {"sub": sub, "email": f"{sub}@example.com", **claims}
+        return str(requests.post(f"{self.sim_url}/google/__token", json=body, timeout=10).json()["token"])
+
+    def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= more.pop("headers", {})
+        return requests.request(method, self.url + path, headers=headers, timeout=60, **more)
+
+    def get(self, path: str, sub: str = "ann", **more: Any) -> requests.Response:
+        return self.call("GET", path, self.token(sub), **more)
+
+    def post_video(
+        self,
+        sub: str = "ann",
+        device: str | None = None,
+        key: str | None = None,
+        token: str | None = None,
+        **fields: Any,
+    ) -> requests.Response:
+        body = {
+            "GoogleID": sub,
+            "Fingerprint": device or f"device-of-{sub}",
+            "imageUrl": IMAGE,
+            "promptKey": "foo_prompt",
+        }
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.call("POST", "/videos", token or self.token(sub), json=body | fields, headers=headers)
+
+    def placed(self, sub: str = "ann", **more: Any) -> str:
+        answer = self.post_video(sub, **more)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["data"]["jobId"])
+
+    def settled(self, job_id: str, sub: str = "ann") -> dict[str, Any]:
+        """The job once it has ended."""
+        return self.until(lambda: self.ended(job_id, sub))
+
+    def ended(self, job_id: str, sub: str = "ann") -> dict[str, Any] | None:
+        job = self.get(f"/jobs/{job_id}", sub).json()["data"]
+        return job if job["status"] in ("SUCCEEDED", "FAILED") else None
+
+    def credits(self, sub: str = "ann") -> tuple[int, int]:
+        data = self.get("/credits", sub).json()["data"]
+        return data["credits"], data["held"]
+
+    # What stands behind it.
+
+    def fault(self, operation: str, fault: str, service: str = "kling", **more: Any) -> None:
+        body = {"service": service, "operation": operation, "fault": fault, **more}
+        assert self._http.post(f"{self.sim_url}/__faults", json=body, timeout=10).status_code == 200
+
+    def no_more_faults(self) -> None:
+        self._http.delete(f"{self.sim_url}/__faults", timeout=10)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        tasks: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/kling/__tasks", timeout=10).json()["tasks"]
+        return tasks
+
+    def journal(self, operation: str, service: str = "kling") -> list[dict[str, Any]]:
+        query = {"service": service, "operation": operation}
+        found: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/__journal", params=query, timeout=10).json()[
+            "requests"
+        ]
+        return found
+
+    def count(self) -> int:
+        item = self.parts.table._client.get_item(
+            TableName=self._table_name, Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}}, ConsistentRead=True
+        ).get("Item")
+        return int(item["count"]["N"]) if item else 0
+
+    def items(self) -> list[dict[str, Any]]:
+        found: list[Any] = self.parts.table._client.scan(TableName=self._table_name, ConsistentRead=True)["Items"]
+        return found
+
+    def assert_proved(self) -> None:
+        """Every balance is proved, and the vendor's books agree with ours: no task twice, every charge delivered."""
+        assert self.parts.admin.audit().violations == ()
+        books = {task["external_task_id"]: task for task in self.tasks()}
+        assert len(books) == len(self.tasks())
+        for item in self.items():
+            if item["SK"]["S"].startswith("JOB#"):
+                self._assert_delivered(item, books)
+
+    @staticmethod
+    def _assert_delivered(item: Mapping[str, Any], books: Mapping[str, Any]) -> None:
+        task = books.get(item["SK"]["S"].removeprefix("JOB#"))
+        status = item["status"]["S"]
+        if status == "SUCCEEDED":
+            assert task is not None
+            assert task["status"] == "succeed"
+        if status == "FAILED" and task is not None and task["status"] == "succeed":
+            assert "houseLoss" in item or "watchUntil" in item
+
+    @staticmethod
+    def until(find: Any, seconds: float = PATIENCE_SECONDS) -> Any:
+        """What `find` gives, once it gives something."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = find()
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"nothing came in {seconds} s")
+
+
+def new_key() -> str:
+    return str(uuid.uuid4())

@@ -1,0 +1,128 @@
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.web.small_app import small_app
+
+SITE = "https://app.example.com"
+EXTENSION = "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
+LOCAL = "http://localhost:3000"
+ALLOWED = (SITE, EXTENSION, LOCAL)
+
+STRANGERS = [
+    "null",
+    "",
+    "*",
+    "https://evil.com",
+    "http://app.example.com",
+    "https://app.example.com.evil.com",
+    "https://app.example.community",
+    "https://evil-app.example.com",
+    "https://evilapp.example.com",
+    "https://x.app.example.com",
+    "https://example.com",
+    "https://appXexample.com",
+    "https://app.example.com:443",
+    "https://app.example.com:8443",
+    "https://app.example.com/",
+    "https://app.example.com/path",
+    "https://APP.example.com",
+    "HTTPS://app.example.com",
+    "https://app.example.com, https://evil.com",
+    "https://app.example.com https://evil.com",
+    "https://user@app.example.com",
+    "https://app.example.com@evil.com",
+    "https://app.example.com%00.evil.com",
+    "https://app.example.com\t",
+    "http://localhost",
+    "http://localhost:3001",
+    "http://127.0.0.1:3000",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnoq",
+    "chrome-extension://ABCDEFGHIJKLMNOPABCDEFGHIJKLMNOP",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop/page.html",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnopx",
+    "moz-extension://abcdefghijklmnopabcdefghijklmnop",
+    "file://",
+]
+
+
+def preflight(origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: str = "/notes") -> TestResponse:
+    headers = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,x-google-id,x-request-id,x-evil",
+    }
+    return (
+        small_app(origins=origins)
+        .app.test_client()
+        .options(path, headers=headers | ({"Origin": origin} if origin is not None else {}))
+    )
+
+
+def call(origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: str = "/misbehave") -> TestResponse:
+    headers = {"Origin": origin} if origin is not None else {}
+    return small_app(origins=origins).app.test_client().get(path, headers=headers)
+
+
+def cors_headers(answer: TestResponse) -> dict[str, str]:
+    return {name: value for name, value in answer.headers if name.startswith("Access-Control")}
+
+
+@pytest.mark.parametrize("origin", ALLOWED)
+def test_a_page_of_an_allowed_origin_may_ask_and_call(origin: str) -> None:
+    asked = preflight(origin)
+    assert asked.status_code == 200
+    assert cors_headers(asked) == {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "DELETE, GET, POST",
+        "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, x-google-id, x-request-id",
+        "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, X-Request-Id",
+        "Access-Control-Max-Age": "3600",
+    }
+    assert cors_headers(call(origin)) == {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, X-Request-Id",
+    }
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+def test_any_other_origin_gets_no_leave_at_all(origin: str) -> None:
+    assert cors_headers(preflight(origin)) == {}
+    answer = call(origin)
+    assert (answer.status_code, cors_headers(answer)) == (200, {})
+
+
+def test_pages_of_an_allowed_origin_can_read_errors_too() -> None:
+    for path in ("/nowhere", "/notes?theNote="):
+        answer = call(SITE, path=path)
+        assert answer.status_code >= 400
+        assert answer.headers["Access-Control-Allow-Origin"] == SITE
+
+
+@pytest.mark.parametrize("origins", [(), (SITE,), ALLOWED])
+@pytest.mark.parametrize("origin", [None, SITE, "https://evil.com"])
+def test_every_answer_varies_by_origin(origins: tuple[str, ...], origin: str | None) -> None:
+    for answer in (
+        call(origin, origins=origins),
+        preflight(origin, origins=origins),
+        call(origin, origins=origins, path="/nowhere"),
+    ):
+        assert answer.headers["Vary"] == "Origin"
+
+
+def test_who_names_no_origin_gets_no_leave() -> None:
+    assert cors_headers(call(None)) == {}
+
+
+def test_without_configured_origins_nobody_gets_leave() -> None:
+    for origin in (*ALLOWED, *STRANGERS):
+        assert cors_headers(call(origin, origins=())) == {}
+
+
+def test_a_wildcard_or_pattern_in_the_settings_is_taken_to_the_letter() -> None:
+    for pattern in ("*", ".*", "https://.*", "https://*.example.com"):
+        assert cors_headers(call("https://evil.com", origins=(pattern,))) == {}
+        assert cors_headers(call("https://a.example.com", origins=(pattern,))) == {}
+
+
+def test_cookies_are_never_let_in() -> None:
+    for origin in ALLOWED:
+        assert "Access-Control-Allow-Credentials" not in preflight(origin).headers

@@ -1,0 +1,296 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from marshmallow import fields
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.errors import Malformed
+from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
+from service.web.errors import status_of
+from service.web.examples import example_of
+from service.web.openapi import DOCS_PATH, OPENAPI_PATH
+from service.web.openapi_errors import SharedErrors
+from service.web.openapi_operations import document_path
+from service.web.openapi_schemas import Document, operations
+from service.web.refusals import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
+from service.web.schemas import StrictSchema
+from tests.doubles.documented import SHARED, VIDEO_ERRORS, VIDEO_EXAMPLE, document_of, documented_app, served_app
+
+ENVELOPE_KEYS = ["success", "error", "code", "details", "requestId"]
+
+
+@pytest.fixture(scope="module")
+def document() -> Document:
+    return document_of(documented_app())
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return served_app().test_client()
+
+
+def codes_of(operation: dict[str, Any]) -> dict[str, list[str]]:
+    """Error codes by status, from the examples."""
+    answers = {status: answer for status, answer in operation["responses"].items() if status != "200"}
+    return {status: list(answer["content"]["application/json"]["examples"]) for status, answer in answers.items()}
+
+
+def resolved(part: Any, document: Document) -> Any:
+    """The part with every reference replaced by what it names."""
+    if isinstance(part, list):
+        return [resolved(each, document) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        _, group, kind, name = part["$ref"].split("/")
+        return resolved(document[group][kind][name], document)
+    return {name: resolved(each, document) for name, each in part.items()}
+
+
+def app_with(declaration: Endpoint, rule: str = "/things") -> Flask:
+    app = Flask("one", static_folder=None)
+    app.get(rule)(endpoint(declaration)(lambda: ""))
+    return app
+
+
+def test_the_document_is_valid_openapi(document: Document) -> None:
+    OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
+    assert document["openapi"] == "3.1.0"
+
+
+def test_every_declared_route_is_in_the_document(document: Document) -> None:
+    declared = {(document_path(rule), method) for rule, method, _ in declared_endpoints(documented_app())}
+    assert {(path, method) for path, method, _ in operations(document)} == declared
+    assert ("/jobs/{jobId}", "GET") in declared
+
+
+def test_a_finished_app_gives_the_same_document_as_before_its_documentation_was_added(document: Document) -> None:
+    again = document_of(served_app())
+    assert json.dumps(again) == json.dumps(document)
+    assert not any(path.startswith((DOCS_PATH, OPENAPI_PATH)) for path in again["paths"])
+
+
+def test_every_error_of_a_route_stands_under_its_status(document: Document) -> None:
+    for rule, method, declared in declared_endpoints(documented_app()):
+        told = codes_of(document["paths"][document_path(rule)][method.lower()])
+        for error in declared.errors + ANY_ROUTE + ROUTING:
+            assert error.code in told[str(status_of(error))]
+
+
+def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_else(document: Document) -> None:
+    posting = codes_of(document["paths"]["/videos"]["post"])
+    asking = codes_of(document["paths"]["/jobs/{jobId}"]["get"])
+    probing = codes_of(document["paths"]["/health"]["get"])
+    assert posting["401"] == asking["401"] == ["NOT_SIGNED_IN"]
+    assert posting["429"] == ["HASTY"]
+    assert {code for codes in posting.values() for code in codes} >= {error.code for error in WITH_BODY}
+    assert asking["400"] == [error.code for error in WITH_QUERY]
+    assert set(probing) == {"404", "405", "500"}
+
+
+def test_an_error_is_told_once_even_if_it_is_declared_and_shared() -> None:
+    shared = replace(SHARED, any_route=(*ANY_ROUTE, *VIDEO_ERRORS))
+    route = Endpoint(access=Access.PUBLIC, summary="Twice", errors=VIDEO_ERRORS + VIDEO_ERRORS[:1])
+    assert not set(shared.of(route)) & set(VIDEO_ERRORS)
+
+
+def test_every_error_example_is_the_envelope_and_nothing_else(document: Document) -> None:
+    examples = document["components"]["examples"]
+    assert len(examples) > 10
+    for code, example in examples.items():
+        assert list(example["value"]) == ENVELOPE_KEYS
+        assert example["value"]["code"] == code
+        assert example["value"]["success"] is False
+    assert examples["TOO_POOR"]["value"]["details"] == {"required": 1, "available": 0}
+
+
+def test_every_example_in_the_document_fits_its_schema(document: Document) -> None:
+    checked = 0
+    for _, _, operation in operations(document):
+        for holder in (operation.get("requestBody"), *operation["responses"].values()):
+            for media in resolved(holder or {}, document).get("content", {}).values():
+                examples = [media["example"]] if "example" in media else []
+                examples += [named["value"] for named in media.get("examples", {}).values()]
+                for example in examples:
+                    Draft202012Validator(media["schema"]).validate(example)
+                    checked += 1
+    assert checked > 20
+
+
+def test_an_answer_with_a_code_that_the_route_does_not_name_breaks_the_schema(document: Document) -> None:
+    refusal = document["paths"]["/videos"]["post"]["responses"]["403"]["content"]["application/json"]["schema"]
+    body = dict(document["components"]["examples"]["TOO_POOR"]["value"], code="SOMETHING_ELSE")
+    assert not Draft202012Validator(resolved(refusal, document)).is_valid(body)
+
+
+def test_every_code_is_in_the_list_of_codes_with_what_to_do(document: Document) -> None:
+    listed = {entry["code"]: entry for entry in document["x-error-codes"]}
+    assert set(listed) == set(document["components"]["examples"])
+    assert all(entry["meaning"] and entry["advice"] for entry in listed.values())
+    assert listed["TOO_POOR"]["advice"] == "Offer the user a pack of credits."
+    assert listed["AWAY"]["status"] == 503
+    assert listed["AWAY"]["retryAfterSeconds"] == 60
+
+
+def test_two_errors_under_one_code_are_refused() -> None:
+    class Impostor(Malformed):
+        code = "TOO_POOR"
+
+    route = Endpoint(access=Access.PUBLIC, summary="Confusing", errors=(*VIDEO_ERRORS, Impostor))
+    with pytest.raises(LookupError, match="TOO_POOR"):
+        document_of(app_with(route))
+
+
+def test_an_error_that_narrows_another_may_keep_its_code() -> None:
+    narrower = type("Narrower", (VIDEO_ERRORS[0],), {})
+    route = Endpoint(access=Access.PUBLIC, summary="Fine", errors=(VIDEO_ERRORS[0], narrower))
+    document = document_of(app_with(route))
+    assert codes_of(document["paths"]["/things"]["get"])["400"] == ["PROMPT_UNKNOWN"]
+
+
+def test_a_request_is_closed_however_deep_and_an_answer_stays_open(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["Video"]["additionalProperties"] is False
+    assert schemas["Crop"]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["Job"]
+    assert "additionalProperties" not in schemas["Credits"]
+
+
+def test_an_answer_is_wrapped_unless_it_is_bare(document: Document) -> None:
+    job = document["paths"]["/jobs/{jobId}"]["get"]["responses"]["200"]["content"]["application/json"]
+    health = document["paths"]["/health"]["get"]["responses"]["200"]["content"]["application/json"]
+    thrown_away = document["paths"]["/files/{fileNumber}"]["delete"]["responses"]["200"]["content"]["application/json"]
+    assert job["example"]["success"] is True
+    assert job["example"]["data"]["credits"] == {"held": 1, "captured": 0}
+    assert job["schema"]["required"] == ["success", "data"]
+    assert health["example"] == {"status": "healthy"}
+    assert thrown_away["example"] == {"success": True, "data": None}
+
+
+def test_a_request_is_shown_with_the_example_that_its_route_declares(document: Document) -> None:
+    body = document["paths"]["/videos"]["post"]["requestBody"]
+    assert body["required"] is True
+    assert body["content"]["application/json"]["example"] == VIDEO_EXAMPLE
+    assert "64 KiB" in body["description"]
+
+
+def test_a_path_parameter_is_described_like_the_answers_field_of_its_name(document: Document) -> None:
+    job_id = document["paths"]["/jobs/{jobId}"]["get"]["parameters"][0]
+    number = document["paths"]["/files/{fileNumber}"]["delete"]["parameters"][0]
+    assert (job_id["in"], job_id["description"]) == ("path", "Names the job.")
+    assert job_id["schema"]["example"].startswith("job_")
+    assert number["schema"] == {"type": "integer", "minimum": 0}
+
+
+def test_query_parameters_come_with_their_bounds_and_never_as_null(document: Document) -> None:
+    parameters = document["paths"]["/jobs/{jobId}"]["get"]["parameters"]
+    query = {parameter["name"]: parameter for parameter in parameters if parameter["in"] == "query"}
+    assert query["wait"]["schema"] == {"type": "integer", "default": 0, "minimum": 0, "maximum": 20}
+    assert query["part"]["schema"]["type"] == "string"
+    assert "default" not in query["part"]["schema"]
+    assert query["kind"]["required"] is True
+
+
+def test_request_headers_are_parameters_and_answer_headers_are_on_the_answers(document: Document) -> None:
+    posting = document["paths"]["/videos"]["post"]
+    names = [parameter["name"] for parameter in posting["parameters"] if parameter["in"] == "header"]
+    assert names == ["Idempotency-Key", "X-Google-ID"]
+    assert "Location" in posting["responses"]["200"]["headers"]
+    assert "Location" in posting["responses"]["503"]["headers"]
+    assert "Location" not in posting["responses"]["401"]["headers"]
+
+
+def test_every_answer_names_the_headers_that_come_with_it(document: Document) -> None:
+    for _, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            assert "X-Request-Id" in answer["headers"]
+            assert ("Retry-After" in answer["headers"]) == (status in ("429", "503"))
+            assert ("Allow" in answer["headers"]) == (status == "405")
+            assert ("WWW-Authenticate" in answer["headers"]) == (status == "401")
+
+
+def test_only_routes_for_signed_in_users_ask_for_a_token(document: Document) -> None:
+    assert document["components"]["securitySchemes"]["googleIdToken"]["scheme"] == "bearer"
+    assert document["paths"]["/videos"]["post"]["security"] == [{"googleIdToken": []}]
+    assert "security" not in document["paths"]["/files/{fileNumber}"]["delete"]
+    assert "security" not in document["paths"]["/health"]["get"]
+
+
+def test_the_introduction_tells_a_newcomer_how_to_call_in_ten_rules(document: Document) -> None:
+    text = document["info"]["description"]
+    assert "\n10. " in text
+    assert "\n11. " not in text
+    for word in ("Authorization: Bearer", "Idempotency-Key", "Retry-After", "requestId", "nextToken"):
+        assert word in text
+
+
+def test_text_fields_say_that_they_take_no_control_characters(document: Document) -> None:
+    pattern = Draft202012Validator(document["components"]["schemas"]["Video"]["properties"]["promptKey"])
+    assert pattern.is_valid("foo_prompt")
+    assert not pattern.is_valid("foo\x00")
+
+
+def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
+    class WholeSchema(StrictSchema):
+        one = fields.Integer()
+        two = fields.Integer()
+
+    class HolderSchema(StrictSchema):
+        whole = fields.Nested(WholeSchema)
+        half = fields.Nested(WholeSchema(only=("one",)))
+
+    document = document_of(app_with(Endpoint(access=Access.PUBLIC, summary="Held", answer=HolderSchema)))
+    OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
+    half = document["components"]["schemas"]["Holder"]["properties"]["half"]
+    assert list(half["properties"]) == ["one"]
+
+
+def test_an_undeclared_route_has_no_document() -> None:
+    app = documented_app()
+    app.get("/forgotten")(lambda: "")
+    with pytest.raises(LookupError, match="/forgotten"):
+        document_of(app)
+
+
+def test_a_schema_that_holds_itself_has_an_example_that_ends() -> None:
+    schemas = {"Knot": {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Knot"}}}}
+    example = json.dumps(example_of(schemas["Knot"], schemas))
+    assert example.count("next") < 10
+
+
+def test_what_may_be_null_and_has_no_example_is_shown_as_null() -> None:
+    knot = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    reference = {"$ref": "#/components/schemas/Knot"}
+    maybe = {"anyOf": [reference, {"type": "null"}]}
+    assert example_of(maybe, {"Knot": knot}) is None
+    assert example_of(reference, {"Knot": knot}) == {"a": 1}
+
+
+def test_the_document_names_its_public_address() -> None:
+    app = documented_app()
+    assert document_of(app)["servers"] == [{"url": "/"}]
+    assert document_of(app, "https://api.example.com/")["servers"] == [{"url": "https://api.example.com"}]
+
+
+def test_the_document_is_served_for_caches_and_answers_304_to_who_has_it(
+    client: FlaskClient, document: Document
+) -> None:
+    answer = client.get(OPENAPI_PATH)
+    assert answer.json == document
+    assert answer.mimetype == "application/json"
+    assert "max-age" in answer.headers["Cache-Control"]
+    again = client.get(OPENAPI_PATH, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    changed = client.get(OPENAPI_PATH, headers={"If-None-Match": '"another"'})
+    assert changed.status_code == 200
+
+
+def test_what_signed_in_callers_share_is_given_by_who_builds_the_document() -> None:
+    route = Endpoint(access=Access.USER, summary="Mine")
+    assert SharedErrors().of(route) == list(ANY_ROUTE + ROUTING)
+    assert SHARED.of(route) == [*ANY_ROUTE, *ROUTING, *SHARED.signed_in]
