@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/local ## turn an image into a video for one credit, and watch the ledger prove it
@@ -59,6 +59,10 @@ infrastructure: $(VENV)/test ## lint the CloudFormation templates
 .PHONY: bench
 bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)
 	@$(RUN) -m tests.bench
+
+.PHONY: documents
+documents: $(VENV)/test ## write the tables of the README and .env.example anew from the code
+	@$(RUN) -m tests.documents
 
 .PHONY: lock
 lock: $(VENV)/test ## pin all dependencies anew, with hashes

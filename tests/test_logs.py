@@ -12,6 +12,7 @@ import structlog
 
 from service.logs import LONGEST_TEXT, LONGEST_TRACEBACK, REDACTED, configure
 
+TOUCHED = ("boto3", "botocore", "flask_cors", "gunicorn.access", "gunicorn.error", "urllib3", "werkzeug")
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMTAifQ.c2lnbmF0dXJl"
 
 
@@ -20,7 +21,7 @@ def _as_before() -> Iterator[None]:
     """Logging belongs to the whole process: puts back what the test has changed."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    touched = {name: logging.getLogger(name) for name in ("gunicorn.error", "gunicorn.access", "werkzeug", "botocore")}
+    touched = {name: logging.getLogger(name) for name in TOUCHED}
     before = {name: (logger.handlers, logger.propagate, logger.level) for name, logger in touched.items()}
     yield
     root.handlers = handlers

@@ -62,6 +62,11 @@ class Supervisor:
         with self._guard:
             return {post.program.name: post.child.pid for post in self._posts if post.child.running}
 
+    def dead(self) -> tuple[str, ...]:
+        """Names of the programs that have died at least once."""
+        with self._guard:
+            return tuple(post.program.name for post in self._posts if post.deaths or not post.child.running)
+
     def stop(self) -> None:
         """Stops all, last started first, each with as long as its program says; none of them runs when this returns."""
         self._stopping.set()

@@ -94,7 +94,7 @@ class HealthSchema(StrictSchema):
     status = fields.String(required=True, metadata={"example": "healthy"})
 
 
-VIDEO_EXAMPLE: dict[str, Any] = {"imageUrl": "https://example.com/it's a cat.jpg", "promptKey": "foo_prompt"}
+VIDEO_EXAMPLE: dict[str, Any] = {"imageUrl": "https://example.com/it's <b>a</b> cat.jpg", "promptKey": "foo_prompt"}
 VIDEO_ERRORS = (PromptUnknown, TooPoor, Away)
 SHARED = SharedErrors(signed_in=(NotSignedIn, Hasty))
 HEADERS = {

@@ -82,6 +82,16 @@ def test_the_page_holds_every_code_with_its_meaning_and_advice(page: Page, docum
     assert "Retry-After: 60 s" in text
 
 
+def test_each_route_on_the_page_lists_its_own_errors_and_the_shared_ones(document: Document) -> None:
+    articles = {
+        article.split('"', 2)[1]: article for article in render_page(document).split('<article class="route" id=')[1:]
+    }
+    for view in route_views(document):
+        linked = re.findall(r'href="#error-(\w+)"', articles[view.anchor].partition("</article>")[0])
+        assert linked == [error.code for error in view.errors + view.shared_errors]
+    assert [error.code for error in route_views(document)[0].errors] == ["PROMPT_UNKNOWN", "TOO_POOR", "AWAY"]
+
+
 def test_the_page_holds_a_command_for_every_route(page: Page, document: Document) -> None:
     for view in route_views(document):
         command = f"{view.curl.before}http://127.0.0.1:8080{view.curl.after}"
@@ -163,8 +173,8 @@ def test_what_routes_say_of_themselves_cannot_become_markup(document: Document) 
 
 
 def test_prose_knows_code_and_strong_and_escapes_the_rest() -> None:
-    assert prose("**Send `a`** and `<b>` & more") == (
-        "<strong>Send <code>a</code></strong> and <code>&lt;b&gt;</code> &amp; more"
+    assert prose("1 < 2: **Send `a`** and `<b>` & more") == (
+        "1 &lt; 2: <strong>Send <code>a</code></strong> and <code>&lt;b&gt;</code> &amp; more"
     )
 
 

@@ -1,0 +1,46 @@
+"""The documents say what the code does."""
+
+import re
+from collections import Counter
+
+from service.settings import Settings
+from tests import documents
+
+
+def test_the_readme_lists_every_error_and_setting() -> None:
+    assert documents.README.read_text() == documents.readme(), "run: make documents"
+
+
+def test_the_example_environment_lists_every_setting_with_its_default() -> None:
+    assert documents.EXAMPLE.read_text() == documents.env_example(), "run: make documents"
+
+
+def test_every_error_code_means_one_thing() -> None:
+    codes = Counter(error.code for error in documents.errors())
+    assert [code for code, times in codes.items() if times > 1] == []
+
+
+def test_every_error_code_is_a_word_in_capitals_and_every_summary_a_sentence() -> None:
+    for error in documents.errors():
+        assert re.fullmatch(r"[A-Z][A-Z0-9_]+", error.code), error
+        assert error.summary.endswith((".", "why.")), error
+
+
+def test_the_defaults_alone_do_not_start_a_service() -> None:
+    """No default opens a door: client ids, keys and Kling's credentials must be given."""
+    faults = _faults({})
+    assert [fault.split()[0] for fault in faults] == [
+        "GOOGLE_CLIENT_IDS",
+        "FINGERPRINT_PEPPERS",
+        "LEDGER_MAC_KEY",
+        "CALLBACK_TOKEN_KEYS",
+        "KLING_API_KEY_SECRET_NAME",
+    ]
+
+
+def _faults(environment: dict[str, str]) -> list[str]:
+    try:
+        Settings.from_environment(environment)
+    except Exception as error:
+        return list(getattr(error, "faults", []))
+    return []

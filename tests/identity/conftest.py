@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.identity.issuer import Issuer, publishing
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with publishing() as publisher:
+        issuer = Issuer(publisher)
+        yield issuer
+        issuer.session.close()

@@ -1,0 +1,172 @@
+"""What requests cost DynamoDB: calls and units, as the money protocol (section 8) counts them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.ledger.entities import Lot, LotKind
+from service.ledger.store import wallet_write
+from service.providers.base import Task, TaskStatus, Unclear
+from service.storage.codec import Value, encode_item
+from service.web.endpoint import Principal
+from tests.doubles.meter import Meter, size
+from tests.doubles.provider import ScriptedProvider
+from tests.doubles.world import World
+
+REAL_LINK = "https://v15-kling.example.com/bs2/upload-ylab-stunt/" + "a" * 200 + ".mp4"
+
+
+class LikeKling(ScriptedProvider):
+    """Facts and links as long as Kling's own."""
+
+    def book(self, job_id: str, status: TaskStatus) -> Task:
+        facts: dict[str, Value] = {
+            "task_id": "867283741759111202",
+            "task_status": "succeed" if status is TaskStatus.SUCCEEDED else "submitted",
+            "created_at": 1774805076166,
+            "updated_at": 1774805076166,
+        }
+        if status is TaskStatus.SUCCEEDED:
+            facts["videos"] = ({"id": "867283741759111203", "duration": "5.041"},)
+        url = REAL_LINK if status is TaskStatus.SUCCEEDED else None
+        self.tasks[job_id] = Task("867283741759111202", status, facts, url)
+        return self.tasks[job_id]
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> World:
+    world = World(client, table_name, provider=LikeKling(), welcome_credits=100_000)
+    world.place("110248495921238986420")
+    return world
+
+
+@pytest.fixture
+def meter(client: Any, world: World) -> Meter:
+    return Meter(world.client, client)
+
+
+USER = "110248495921238986420"
+
+
+def test_a_finished_job_costs_fifteen_write_units(world: World, meter: Meter) -> None:
+    with meter.watch() as held:
+        job_id = world.place(USER).job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    with meter.watch() as captured:
+        world.settlement.resolve(USER, job_id)
+    assert held.calls == ["GetItem", "TransactWriteItems", "UpdateItem"]
+    assert (held.writes, captured.writes) == (7 + 1, 7)
+    assert captured.calls == ["GetItem", "TransactGetItems", "TransactWriteItems"]
+
+
+def test_items_keep_their_size(world: World, meter: Meter) -> None:
+    with meter.watch() as held:
+        job_id = world.place(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11").job.job_id
+    assert held.largest["JOB"] <= 600
+    assert held.largest["METADATA"] <= 1024
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    with meter.watch() as captured:
+        world.settlement.resolve(USER, job_id)
+    assert captured.largest["JOB"] <= 1024
+
+
+def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(world: World, meter: Meter) -> None:
+    wallet = replace(
+        world.wallet(USER),
+        fingerprints=frozenset(f"{number:022d}" for number in range(20)),
+        lots=tuple(Lot(123_456_00 + n, LotKind.PAID, 12_345, 1_790_000_000_000 + n) for n in range(8)),
+        version=123_456,
+        granted=1_234_567,
+        captured=1_134_567,
+    )
+    write = wallet_write(None, wallet)
+    assert size(encode_item({**write.key.attributes(), **write.set})) <= 1024
+
+
+def test_a_key_costs_two_more(world: World, meter: Meter) -> None:
+    with meter.watch() as bill:
+        world.place(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11")
+    assert bill.calls == ["TransactGetItems", "TransactWriteItems", "UpdateItem"]
+    assert bill.writes == 7 + 2 + 1
+
+
+def test_a_replay_writes_nothing(world: World, meter: Meter) -> None:
+    world.place(USER, key="k1")
+    with meter.watch() as bill:
+        world.place(USER, key="k1")
+    assert (bill.calls, bill.writes) == (["TransactGetItems", "GetItem"], 0)
+
+
+def test_an_inconclusive_look_costs_three(world: World, meter: Meter) -> None:
+    job_id = world.place(USER).job.job_id
+    with meter.watch() as bill:
+        world.settlement.resolve(USER, job_id)
+    assert (bill.calls, bill.writes) == (["GetItem", "UpdateItem"], 3)
+
+
+def test_a_sign_up_costs_fifteen_or_less(world: World, meter: Meter) -> None:
+    with meter.watch() as bill:
+        world.users.sign_up(_principal("someone"), world.users.marks("laptop"))
+    assert bill.calls == ["GetItem", "TransactGetItems", "Query", "TransactWriteItems"]
+    assert bill.writes == 15
+
+
+def test_a_new_device_costs_five_and_a_claimed_one_three(world: World, meter: Meter) -> None:
+    with meter.watch() as fresh:
+        world.place(USER, device="tablet")
+    world.place("bob", device="laptop")
+    with meter.watch() as claimed:
+        world.place(USER, device="laptop")
+    assert fresh.writes == 8 + 5
+    assert claimed.writes == 8 + 3
+
+
+def test_a_release_into_the_watch_costs_eight_and_its_end_two(world: World, meter: Meter) -> None:
+    world.provider.creates = [Unclear()]
+    job_id = world.place(USER).job.job_id
+    world.clock.advance(700)
+    world.settlement.resolve(USER, job_id)
+    world.clock.advance(100)
+    with meter.watch() as released:
+        world.settlement.resolve(USER, job_id)
+    assert world.job(job_id, USER).failure == "PROVIDER_UNRESOLVED"
+    world.clock.advance(25 * 3600)
+    with meter.watch() as ended:
+        world.settlement.resolve(USER, job_id)
+    assert (released.writes, ended.writes) == (8, 2)
+
+
+def test_looking_costs_one_read(world: World, meter: Meter) -> None:
+    job_id = world.place(USER).job.job_id
+    for look in (lambda: world.jobs.get(USER, job_id), lambda: world.ledger.balance(USER)):
+        with meter.watch() as bill:
+            look()
+        assert (bill.calls, bill.reads, bill.writes) == (["GetItem"], 1, 0)
+
+
+def test_a_list_costs_one_query(world: World, meter: Meter) -> None:
+    with meter.watch() as bill:
+        world.jobs.page(USER, 20, None)
+    assert bill.calls == ["Query"]
+
+
+def test_a_round_of_the_worker_with_nothing_due_costs_four_queries_whatever_waits(world: World, meter: Meter) -> None:
+    for _ in range(30):
+        world.place(USER)
+    with meter.watch() as bill:
+        world.work()
+    assert bill.calls == ["Query"] * 4
+
+
+def test_no_path_scans(world: World, meter: Meter) -> None:
+    with meter.watch() as bill:
+        job_id = world.place(USER, device="tablet", key="k").job.job_id
+        world.provider.book(job_id, TaskStatus.SUCCEEDED)
+        world.work_until(60)
+        world.jobs.page(USER, 20, None)
+    assert "Scan" not in bill.calls
+
+
+def _principal(user_id: str) -> Any:
+    return Principal("https://accounts.google.com", user_id, None)

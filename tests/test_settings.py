@@ -1,0 +1,144 @@
+"""Settings: every fault at once, and nothing insecure in production."""
+
+import pytest
+
+from service.keyring import read_keyring
+from service.settings import Secret, Settings, SettingsError
+
+GOOD = {
+    "GOOGLE_CLIENT_IDS": "a.apps.example, b.apps.example",
+    "KLING_API_KEY_SECRET_NAME": "farebox/kling",
+    "KEYS_SECRET_NAME": "farebox/keys",
+}
+PRODUCTION = GOOD | {"STAGE": "production"}
+PEPPER, MAC, TOKEN = "p" * 32, "m" * 32, "t" * 32
+
+
+def faults(environment: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_environment(environment)
+    return error.value.faults
+
+
+def test_good_settings_are_read_by_their_types() -> None:
+    settings = Settings.from_environment(
+        GOOD | {"MAX_USERS": "500", "TRUST_BARE_GOOGLE_ID": "true", "SUBMIT_SECONDS": "30"}
+    )
+    assert settings.google_client_ids == ("a.apps.example", "b.apps.example")
+    assert (settings.max_users, settings.trust_bare_google_id, settings.submit_seconds) == (500, True, 30.0)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    found = faults(
+        {"STAGE": "prod", "MAX_USERS": "many", "PORT": "0", "TRUST_BARE_GOOGLE_ID": "yes", "LOG_LEVEL": "LOUD"}
+    )
+    names = {fault.split()[0] for fault in found}
+    assert {"STAGE", "MAX_USERS", "PORT", "TRUST_BARE_GOOGLE_ID", "LOG_LEVEL", "GOOGLE_CLIENT_IDS"} <= names
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"TRUST_BARE_GOOGLE_ID": "true"}, "TRUST_BARE_GOOGLE_ID"),
+        ({"DYNAMODB_ENDPOINT_URL": "https://x.example"}, "DYNAMODB_ENDPOINT_URL"),
+        ({"KLING_API_KEY": "k"}, "KLING_API_KEY"),
+        ({"KLING_ACCESS_KEY": "k"}, "KLING_ACCESS_KEY"),
+        ({"KLING_SECRET_KEY": "k"}, "KLING_SECRET_KEY"),
+        ({"KLING_CALLBACK_SECRET": "k"}, "KLING_CALLBACK_SECRET"),
+        ({"FINGERPRINT_PEPPERS": "1:k"}, "FINGERPRINT_PEPPERS"),
+        ({"LEDGER_MAC_KEY": "k"}, "LEDGER_MAC_KEY"),
+        ({"CALLBACK_TOKEN_KEYS": "k"}, "CALLBACK_TOKEN_KEYS"),
+        ({"KLING_BASE_URL": "http://x.example"}, "KLING_BASE_URL"),
+        ({"GOOGLE_CERTS_URL": "http://x.example"}, "GOOGLE_CERTS_URL"),
+        ({"PUBLIC_URL": "http://x.example"}, "PUBLIC_URL"),
+        ({"CORS_ALLOWED_ORIGINS": "http://x.example"}, "CORS_ALLOWED_ORIGINS"),
+    ],
+)
+def test_nothing_insecure_starts_in_production(change: dict[str, str], named: str) -> None:
+    Settings.from_environment(PRODUCTION)
+    assert [fault.split()[0] for fault in faults(PRODUCTION | change)] == [named]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SUBMIT_SECONDS": "19"},
+        {"QUARANTINE_SECONDS": "20"},
+        {"KLING_CREATE_SECONDS": "9"},
+        {"DYNAMODB_READ_TIMEOUT_SECONDS": "4"},
+        {"TRANSACTION_DEADLINE_SECONDS": "7"},
+        {"NOT_FOUND_GAP_SECONDS": "600"},
+        {"HARD_LIMIT_SECONDS": "600"},
+        {"POLL_MAX_SECONDS": "1"},
+        {"SUBMIT_SECONDS": "nan"},
+        {"SUBMIT_SECONDS": "inf"},
+    ],
+)
+def test_times_that_contradict_each_other_are_refused(change: dict[str, str]) -> None:
+    assert faults(GOOD | change) != []
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "https://*.example.com", "https://app.example.com/", "app.example.com"]
+)
+def test_an_origin_must_be_exact(origin: str) -> None:
+    assert "CORS_ALLOWED_ORIGINS" in faults(GOOD | {"CORS_ALLOWED_ORIGINS": origin})[0]
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    settings = Settings.from_environment(GOOD | {"KLING_API_KEY": "canary-value"})
+    assert "canary-value" not in repr(settings)
+    assert str(settings.kling_api_key) == "canary-value"
+
+
+def test_our_own_keys_come_from_one_secret() -> None:
+    settings = Settings.from_environment(GOOD)
+    text = f'{{"fingerprintPeppers": {{"1": "{PEPPER}"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}'
+    keyring = read_keyring(settings, lambda name: text if name == "farebox/keys" else "")
+    assert (keyring.peppers[0].version, keyring.mac_key, keyring.token_keys) == (1, MAC.encode(), (TOKEN,))
+    assert PEPPER not in repr(keyring)
+    assert PEPPER not in repr(keyring.peppers)
+
+
+def test_outside_production_our_own_keys_may_come_from_the_environment() -> None:
+    given = {
+        "FINGERPRINT_PEPPERS": f"1:{PEPPER},2:{PEPPER}",
+        "LEDGER_MAC_KEY": MAC,
+        "CALLBACK_TOKEN_KEYS": f"{TOKEN},{TOKEN}",
+    }
+    settings = Settings.from_environment({**GOOD, "KEYS_SECRET_NAME": "", **given})
+    keyring = read_keyring(settings, lambda _: "")
+    assert ([pepper.version for pepper in keyring.peppers], len(keyring.token_keys)) == ([1, 2], 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "{}",
+        '{"fingerprintPeppers": [], "ledgerMacKey": "m", "callbackTokenKeys": []}',
+        f'{{"fingerprintPeppers": {{}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}',
+        f'{{"fingerprintPeppers": {{"1": "short"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}',
+        f'{{"fingerprintPeppers": {{"one": "{PEPPER}"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}',
+    ],
+)
+def test_a_secret_of_another_form_is_refused_without_quoting_it(text: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_keyring(Settings.from_environment(GOOD), lambda _: text)
+    assert not text or text not in str(error.value)
+
+
+def test_a_pepper_without_a_version_is_refused() -> None:
+    settings = Settings.from_environment(
+        {
+            **GOOD,
+            "KEYS_SECRET_NAME": "",
+            "FINGERPRINT_PEPPERS": PEPPER,
+            "LEDGER_MAC_KEY": MAC,
+            "CALLBACK_TOKEN_KEYS": TOKEN,
+        }
+    )
+    with pytest.raises(SettingsError):
+        read_keyring(settings, lambda _: "")
+    assert settings.fingerprint_peppers == Secret(PEPPER)
