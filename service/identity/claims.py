@@ -26,8 +26,8 @@ def key_id_of(token: str) -> str:
         raise TokenRejected(Rejection.ALGORITHM)
     if str(header.get("typ", "JWT")).upper() != "JWT":
         raise TokenRejected(Rejection.TYPE)
-    if "crit" in header or "b64" in header:
-        raise TokenRejected(Rejection.CRITICAL)
+    if "crit" in header:
+        raise TokenRejected(Rejection.MALFORMED)
     key_id = header.get("kid")
     if not isinstance(key_id, str):
         raise TokenRejected(Rejection.KEY)

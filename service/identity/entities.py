@@ -22,7 +22,6 @@ class Rejection(StrEnum):
     MALFORMED = "malformed"
     ALGORITHM = "algorithm"
     TYPE = "type"
-    CRITICAL = "critical"
     KEY = "key"
     SIGNATURE = "signature"
     ISSUER = "issuer"
@@ -34,10 +33,9 @@ class Rejection(StrEnum):
 
 
 _SENTENCES = {
-    Rejection.MALFORMED: "The token is not a JSON Web Token of at most 8 KB.",
+    Rejection.MALFORMED: "The token is not a plain JSON Web Token of at most 8 KB.",
     Rejection.ALGORITHM: "The token is not signed with RS256; send Google's ID token, not an access token.",
     Rejection.TYPE: "The token is of another type; send Google's ID token.",
-    Rejection.CRITICAL: "The token demands an extension that is not supported.",
     Rejection.KEY: "The token is not signed with one of Google's current keys.",
     Rejection.SIGNATURE: "The token's signature does not match.",
     Rejection.ISSUER: "The token was not issued by Google.",

@@ -51,12 +51,12 @@ class LocalFolder:
             _write_private(file, new_keys())
         return _read(file)
 
-    def remember(self, environment: Mapping[str, str]) -> None:
-        """Keeps what the processes were told, for commands that join the running stack."""
-        _write_private(self._path / "stack.json", environment)
+    def remember(self, told: Mapping[str, str]) -> None:
+        """Keeps where the stack runs, for commands that join it."""
+        _write_private(self._path / "stack.json", told)
 
-    def running_environment(self) -> dict[str, str]:
-        """What the running stack told its processes. Raises `LocalSetupError` if none runs."""
+    def running(self) -> dict[str, str]:
+        """What the running stack had remembered. Raises `LocalSetupError` if none runs."""
         if not is_locked(self._lock) or not (self._path / "stack.json").exists():
             raise LocalSetupError("The stack of this checkout does not run; start it with `make run` first.")
         return _read(self._path / "stack.json")
@@ -79,11 +79,10 @@ class LocalFolder:
     @contextmanager
     def _locked(self, refusal: str) -> Iterator[None]:
         try:
-            self._path.mkdir(exist_ok=True)
-            lock = locked_file(self._lock, refusal)
+            self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LocalSetupError(f"{self._path} cannot be used: {error}.") from error
-        with lock:
+        with locked_file(self._lock, refusal):
             yield
 
 

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from service.clock import Clock, SystemClock
 from service.local.errors import LocalSetupError
@@ -15,11 +16,12 @@ _POLL_SECONDS = 0.2
 def locked_file(path: Path, refusal: str, wait_seconds: float = 0.0, clock: Clock | None = None) -> Iterator[None]:
     """Holds the lock on the file (made if absent, never removed) while the block runs.
 
-    Raises `LocalSetupError(refusal)` if another holder does not give it back within `wait_seconds`.
+    Raises `LocalSetupError(refusal)` if another holder does not give it back within `wait_seconds`, and another one if
+    the file cannot be opened.
     """
     clock = clock or SystemClock()
     deadline = clock.monotonic() + wait_seconds
-    with path.open("w") as file:
+    with _opened(path) as file:
         while not _taken(file.fileno()):
             if clock.monotonic() >= deadline:
                 raise LocalSetupError(refusal)
@@ -33,6 +35,13 @@ def is_locked(path: Path) -> bool:
         return False
     with path.open("r+") as file:
         return not _taken(file.fileno())
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise LocalSetupError(f"{path} cannot be used: {error}.") from error
 
 
 def _taken(descriptor: int) -> bool:

@@ -97,7 +97,7 @@ def prose(text: str) -> Markup:
             if found[1]
             else Markup("<strong>{}</strong>").format(prose(found[2]))
         )
-        written += Markup(text[end : found.start()]) + marked
+        written += escape(text[end : found.start()]) + marked
         end = found.end()
     return written + escape(text[end:])
 

@@ -83,7 +83,7 @@ def publishing() -> Iterator[Publisher]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     publisher.url = f"http://127.0.0.1:{server.server_port}/certs"
     try:

@@ -1,0 +1,213 @@
+import pytest
+from flask import Blueprint, Flask, Response
+from flask.testing import FlaskClient
+
+from service.identity.enforcement import enforce
+from service.identity.entities import Rejection, TokenRejected
+from service.identity.operations import Identity
+from service.web.answers import ok
+from service.web.body import read_body
+from service.web.cors import allow_origins
+from service.web.endpoint import Access, Endpoint, Principal, declared_endpoints, endpoint
+from service.web.errors import register_errors
+from service.web.request_log import log_requests
+from service.web.schemas import StrictSchema, Text
+from tests.doubles.clock import FakeClock
+from tests.web.small_app import Counts
+
+SITE = "https://app.example.com"
+
+
+class GoogleSchema(StrictSchema):
+    google_id = Text(data_key="GoogleID", required=True, longest=255)
+
+
+class Tokens:
+    """Takes `good-<subject>`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def verify(self, token: str) -> Principal:
+        self.asked.append(token)
+        if not token.startswith("good-"):
+            raise TokenRejected(Rejection.SIGNATURE)
+        return Principal("https://accounts.google.com", token.removeprefix("good-"))
+
+
+class Stack:
+    def __init__(self, *, bare: bool = False) -> None:
+        self.tokens, self.reached = Tokens(), 0
+        self.app = Flask("x", static_folder=None)
+        self.app.register_blueprint(self._blueprint())
+        self.app.add_url_rule("/undeclared", view_func=lambda: ok(None))
+        log_requests(self.app, FakeClock(), Counts(), production=False)
+        register_errors(self.app, Counts())
+        enforce(self.app, Identity(self.tokens, trust_bare_google_id=bare))
+        allow_origins(self.app, (SITE,))
+        self.client: FlaskClient = self.app.test_client()
+
+    def _blueprint(self) -> Blueprint:
+        blueprint = Blueprint("x", __name__)
+        schema = GoogleSchema()
+
+        @blueprint.get("/mine")
+        @endpoint(Endpoint(access=Access.USER, summary=""))
+        def mine(principal: Principal) -> Response:
+            self.reached += 1
+            return ok(principal.subject)
+
+        @blueprint.post("/mine")
+        @endpoint(Endpoint(access=Access.USER, summary="", body=GoogleSchema, max_body_bytes=500))
+        def make(principal: Principal) -> Response:
+            self.reached += 1
+            return ok([principal.subject, read_body(schema)["google_id"]])
+
+        @blueprint.get("/open")
+        @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
+        def open_to_all() -> Response:
+            return ok("open")
+
+        @blueprint.post("/sealed/<token>")
+        @endpoint(Endpoint(access=Access.SEALED, summary=""))
+        def sealed(token: str) -> Response:
+            return ok(token)
+
+        return blueprint
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("header", ["Bearer good-110", "bearer good-110", "BEARER  good-110"])
+def test_a_user_s_route_is_called_with_who_calls(header: str) -> None:
+    answer = Stack().client.get("/mine", headers={"Authorization": header})
+    assert (answer.status_code, answer.get_json()["data"]) == (200, "110")
+
+
+def test_without_credentials_nobody_gets_in() -> None:
+    stack = Stack()
+    for answer in (
+        stack.client.get("/mine"),
+        stack.client.post("/mine", json={"GoogleID": "110"}),
+        stack.client.get("/mine", headers={"X-Google-ID": "110"}),
+    ):
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "AUTHENTICATION_REQUIRED")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert stack.reached == 0
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "good-110",
+        "Basic good-110",
+        "Token good-110",
+        "Bearer good-110 extra",
+        "Bearer good-110,Bearer good-111",
+        "Bearer good-110, Bearer good-110",
+        "Bearer good-110\tx",
+        "Bearer good-é",
+        "Bearer\tgood-110",
+        "Bearer good=110",
+        "Bearer <good-110>",
+    ],
+)
+def test_credentials_that_are_not_exactly_one_bearer_token_never_get_in(header: str, bare: bool) -> None:
+    stack = Stack(bare=bare)
+    answer = stack.client.get("/mine", environ_overrides={"HTTP_AUTHORIZATION": header, "HTTP_X_GOOGLE_ID": "110"})
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "AUTHENTICATION_REQUIRED")
+    assert (stack.reached, stack.tokens.asked) == (0, [])
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_bad_token_never_gets_in_whatever_else_is_claimed(bare: bool) -> None:
+    stack = Stack(bare=bare)
+    headers = bearer("bad") | {"X-Google-ID": "110"}
+    for answer in (
+        stack.client.get("/mine", headers=headers),
+        stack.client.post("/mine", json={"GoogleID": "110"}, headers=headers),
+    ):
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "TOKEN_REJECTED")
+        assert answer.get_json()["details"] == {"reason": "signature"}
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert stack.reached == 0
+
+
+def test_a_token_decides_over_a_claimed_id_even_where_that_is_trusted() -> None:
+    answer = Stack(bare=True).client.get("/mine", headers=bearer("good-110") | {"X-Google-ID": "111"})
+    assert answer.get_json()["data"] == "110"
+
+
+def test_where_it_is_trusted_the_id_comes_from_the_header_or_else_the_body() -> None:
+    client = Stack(bare=True).client
+    assert client.get("/mine", headers={"X-Google-ID": "110"}).get_json()["data"] == "110"
+    assert client.post("/mine", json={"GoogleID": "110"}).get_json()["data"] == ["110", "110"]
+    answer = client.post("/mine", json={"GoogleID": "111"}, headers={"X-Google-ID": "110"})
+    assert answer.get_json()["data"] == ["110", "111"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{}", 401, "AUTHENTICATION_REQUIRED"),
+        (b'{"GoogleID": 110}', 401, "AUTHENTICATION_REQUIRED"),
+        (b'{"GoogleID": "1#2"}', 401, "AUTHENTICATION_REQUIRED"),
+        (b'{"GoogleID": "110", "GoogleID": "111"}', 400, "MALFORMED_JSON"),
+        (b"{", 400, "MALFORMED_JSON"),
+        (b" " * 501, 413, "PAYLOAD_TOO_LARGE"),
+    ],
+)
+def test_where_it_is_trusted_a_bad_body_names_nobody(body: bytes, status: int, code: str) -> None:
+    stack = Stack(bare=True)
+    answer = stack.client.post("/mine", data=body, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["code"], stack.reached) == (status, code, 0)
+
+
+def test_routes_for_everyone_and_for_holders_of_a_seal_ask_for_nobody() -> None:
+    stack = Stack()
+    assert stack.client.get("/open", headers=bearer("bad")).get_json()["data"] == "open"
+    assert stack.client.post("/sealed/x", headers=bearer("bad")).get_json()["data"] == "x"
+    assert stack.tokens.asked == []
+
+
+def test_a_route_that_declares_nothing_is_closed_and_found_at_the_start() -> None:
+    stack = Stack()
+    answer = stack.client.get("/undeclared", headers=bearer("good-110"))
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "INTERNAL_ERROR")
+    with pytest.raises(LookupError, match="/undeclared"):
+        list(declared_endpoints(stack.app))
+
+
+def test_what_reaches_no_view_needs_no_credentials() -> None:
+    stack = Stack()
+    assert stack.client.get("/nowhere").status_code == 404
+    assert stack.client.delete("/mine").status_code == 405
+    preflight = stack.client.options("/mine", headers={"Origin": SITE, "Access-Control-Request-Method": "POST"})
+    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (200, SITE)
+    assert stack.reached == 0
+
+
+def test_head_is_as_closed_as_get() -> None:
+    stack = Stack()
+    assert stack.client.head("/mine").status_code == 401
+    assert stack.client.head("/mine", headers=bearer("good-110")).status_code == 200
+
+
+def test_cors_opens_no_route() -> None:
+    answer = Stack().client.get("/mine", headers={"Origin": SITE})
+    assert answer.status_code == 401
+    assert answer.headers["Access-Control-Allow-Origin"] == SITE
+
+
+def test_one_request_s_principal_is_not_the_next_one_s() -> None:
+    stack = Stack()
+    assert stack.client.get("/mine", headers=bearer("good-110")).get_json()["data"] == "110"
+    assert stack.client.get("/mine").status_code == 401
+    assert stack.client.get("/mine", headers=bearer("good-111")).get_json()["data"] == "111"
