@@ -10,11 +10,14 @@ class FareboxError(Exception):
 
     `code` is the stable word for programs, `summary` the default sentence for people (never vendor text, never a secret),
     `details` JSON-ready facts, `retry_after_seconds` when trying again makes sense, `location` the path of the job concerned.
+    `details_example` and `advice` (what to do about it) are for the documentation.
     """
 
     code: ClassVar[str] = "INTERNAL_ERROR"
     summary: ClassVar[str] = "Something went wrong on our side."
     retry_after: ClassVar[int | None] = None
+    details_example: ClassVar[Mapping[str, object]] = {}
+    advice: ClassVar[str] = ""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """What can be asked for, and for how many credits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from service.errors import Malformed
 
@@ -14,6 +15,7 @@ class UnknownPromptKey(Malformed):
 
     code = "UNKNOWN_PROMPT_KEY"
     summary = "There is no prompt with this key."
+    details_example: ClassVar[Mapping[str, object]] = {"knownPromptKeys": ["foo_prompt", "slow_zoom"]}
 
 
 @dataclass(frozen=True)

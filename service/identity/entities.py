@@ -1,6 +1,7 @@
 """Who is calling, and how it can fail to be known."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -57,7 +58,7 @@ class TokenRejected(Unauthenticated):
 
     code = "TOKEN_REJECTED"
     summary = "The ID token cannot be accepted; details.reason says why."
-    details_example: ClassVar[dict[str, object]] = {"reason": Rejection.EXPIRED.value}
+    details_example: ClassVar[Mapping[str, object]] = {"reason": Rejection.EXPIRED.value}
 
     def __init__(self, reason: Rejection) -> None:
         super().__init__(_SENTENCES[reason], details={"reason": reason.value})

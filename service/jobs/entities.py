@@ -5,10 +5,11 @@ Times are epoch milliseconds."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from service.errors import FareboxError, Malformed, NotFound, TooLarge, Unavailable, Unprocessable
-from service.ledger.entities import Split
+from service.ledger.entities import EXAMPLE_JOB, Split
 from service.providers import base
 from service.storage.codec import Value
 
@@ -66,22 +67,26 @@ class JobNotFound(NotFound):
 class ImageRejected(Malformed):
     code = Failure.IMAGE_REJECTED.value
     summary = MESSAGES[Failure.IMAGE_REJECTED]
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class ContentRejected(Malformed):
     code = Failure.CONTENT_REJECTED.value
     summary = MESSAGES[Failure.CONTENT_REJECTED]
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class ProviderBusy(Unavailable):
     code = Failure.PROVIDER_BUSY.value
     summary = MESSAGES[Failure.PROVIDER_BUSY]
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
     retry_after = 5
 
 
 class ProviderUnavailable(Unavailable):
     code = Failure.PROVIDER_UNAVAILABLE.value
     summary = MESSAGES[Failure.PROVIDER_UNAVAILABLE]
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
     retry_after = 60
 
 

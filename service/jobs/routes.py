@@ -76,7 +76,11 @@ POST_VIDEO = Endpoint(
         "imageUrl": "https://images.example.com/astronaut.jpg",
         "promptKey": "foo_prompt",
     },
-    headers={IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; a UUID is right."},
+    headers={
+        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; a UUID is right.",
+        "Location": "The address of the job.",
+        "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
+    },
     max_body_bytes=LARGEST_VIDEO_BODY_BYTES,
 )
 

@@ -3,7 +3,8 @@
 from marshmallow import fields, validate
 
 from service.clock import iso
-from service.jobs.entities import MESSAGES, Job
+from service.jobs.entities import MESSAGES, Failure, Job
+from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import Provider
 from service.web.schemas import StrictSchema, Text
 
@@ -11,7 +12,6 @@ LONGEST_WAIT_SECONDS = 25
 MOST_JOBS_A_PAGE = 50
 JOBS_A_PAGE = 20
 LONGEST_IMAGE_CHARACTERS = 14_000_000
-EXAMPLE_JOB_ID = "job_01kb7r3v6q8f2x0m4n5p6q7r8s"
 
 
 class VideoSchema(StrictSchema):
@@ -79,20 +79,29 @@ class JobCreditsSchema(StrictSchema):
 
 
 class JobErrorSchema(StrictSchema):
-    code = fields.String(metadata={"example": "GENERATION_FAILED"})
-    message = fields.String(metadata={"example": MESSAGES["GENERATION_FAILED"]})  # type: ignore[index]
+    code = fields.String(metadata={"description": ", ".join(Failure), "example": Failure.GENERATION_FAILED.value})
+    message = fields.String(
+        metadata={"description": "The same for people.", "example": MESSAGES[Failure.GENERATION_FAILED]}
+    )
 
 
 class JobSchema(StrictSchema):
     """A job as its owner sees it."""
 
-    job_id = fields.String(data_key="jobId", metadata={"example": EXAMPLE_JOB_ID})
+    job_id = fields.String(
+        data_key="jobId", metadata={"description": "Names the job, sorts by time.", "example": EXAMPLE_JOB["jobId"]}
+    )
     status = fields.String(
         metadata={"description": "SUBMITTING, SUBMITTED, SUCCEEDED or FAILED.", "example": "SUCCEEDED"}
     )
-    prompt_key = fields.String(data_key="promptKey", metadata={"example": "foo_prompt"})
-    created_at = fields.String(data_key="createdAt", metadata={"example": "2026-11-21T09:00:00.000Z"})
-    credits = fields.Nested(JobCreditsSchema)
+    prompt_key = fields.String(
+        data_key="promptKey", metadata={"description": "The prompt that was asked for.", "example": "foo_prompt"}
+    )
+    created_at = fields.String(
+        data_key="createdAt",
+        metadata={"description": "When it was placed (UTC).", "example": "2026-11-21T09:00:00.000Z"},
+    )
+    credits = fields.Nested(JobCreditsSchema, metadata={"description": "What became of its price."})
     provider = fields.Dict(
         allow_none=True,
         metadata={

@@ -3,15 +3,18 @@
 Every rule takes a wallet and gives a `Movement`: the wallet afterwards and the entries that say what happened. Credits are
 whole numbers, times are epoch milliseconds. Nothing here reads a clock, a key or a table."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import ClassVar
 
 from service.errors import Refused, TooMany, Unavailable
 
 MOST_LOTS = 8
 MOST_CREDITS = 10**12
 EXPIRY_GRACE = 300_000
+GET_MORE = "Wait for held credits to come back, or get more credits."
+EXAMPLE_JOB = {"jobId": "job_01kb7r3v6q8f2x0m4n5p6q7r8s"}
 _NEVER = 10**16
 
 
@@ -48,6 +51,7 @@ class WalletStatus(StrEnum):
 class InsufficientCredits(Refused):
     code = "INSUFFICIENT_CREDITS"
     summary = "Not enough credits for this request."
+    details_example: ClassVar[Mapping[str, object]] = {"required": 1, "available": 0, "action": GET_MORE}
 
 
 class WalletFrozen(Refused):
@@ -69,6 +73,7 @@ class OutcomeUnknown(Unavailable):
     code = "OUTCOME_UNKNOWN"
     summary = "It is not known yet whether this request was taken. Ask for the job named here, or repeat with the same Idempotency-Key."
     retry_after = 5
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class TooManyWaiting(TooMany):
@@ -213,16 +218,8 @@ def deltas(entry: Entry) -> Deltas:
 
 def applied(wallet: Wallet, change: Deltas) -> Wallet:
     """The wallet with those amounts added; nothing else about it changes."""
-    return replace(
-        wallet,
-        credits=wallet.credits + change.credits,
-        held=wallet.held + change.held,
-        granted=wallet.granted + change.granted,
-        captured=wallet.captured + change.captured,
-        expired=wallet.expired + change.expired,
-        clawed_back=wallet.clawed_back + change.clawed_back,
-        debt=wallet.debt + change.debt,
-    )
+    sums = {name: amount + getattr(wallet, name) for name, amount in asdict(change).items()}
+    return replace(wallet, **sums)
 
 
 def total(split: Sequence[Lot]) -> int:
@@ -275,7 +272,7 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
             details={
                 "required": amount,
                 "available": available,
-                "action": "Wait for held credits to come back, or get more credits.",
+                "action": GET_MORE,
             },
         )
     split, rest = _taken(swept.wallet.lots, amount, now)

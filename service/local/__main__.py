@@ -5,6 +5,8 @@ import sys
 # Before anything is imported that an older Python could not even read.
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit("Farebox needs Python 3.11 or newer; this is Python " + sys.version.split()[0] + ".")
+if sys.platform == "win32":
+    sys.exit("The embedded stack runs on Linux and macOS; on Windows use WSL, or `docker compose up`.")
 
 try:
     from service.local.commands import main

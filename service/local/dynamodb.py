@@ -53,7 +53,7 @@ class DynamoDbLocal:
 
     def __enter__(self) -> Self:
         """Raises `LocalSetupError`, with the last lines of its output, if it does not answer within a minute."""
-        jars = self._jars or provide_jars(cache_directory())
+        jars = self._jars or _cached_jars()
         line = (*command(self._port, self._path, jars), "--while-input-open")
         self._child = Child(Program("dynamodb", line, process_environment(), STOP_SECONDS), self._lines.put)
         try:
@@ -85,6 +85,10 @@ class DynamoDbLocal:
             if line.startswith(READY):
                 return line.removeprefix(READY)
         raise LocalSetupError(f"DynamoDB Local did not start; its last words: {child.tail() or 'none'}")
+
+
+def _cached_jars() -> Path:
+    return provide_jars(cache_directory(process_environment().get("XDG_CACHE_HOME", "")))
 
 
 def serve(port: int, path: Path | None, jars: Path) -> None:
@@ -147,7 +151,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.while_input_open:
             threading.Thread(target=_stop_when_input_ends, daemon=True).start()
-        serve(given.port, given.path, given.jars or provide_jars(cache_directory()))
+        serve(given.port, given.path, given.jars or _cached_jars())
     except LocalSetupError as error:
         complain(error)
         return 1

@@ -115,6 +115,6 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name, "").strip() or str(default)
-    if not text.isdecimal() or not 0 < int(text) <= 65535:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= 65535:
         raise LocalSetupError(f"{name} must be a port number from 1 to 65535, not {text!r}.")
     return int(text)

@@ -52,9 +52,12 @@ def provide_jars(directory: Path) -> Path:
     """
     if differing(directory, listed()):
         command = [sys.executable, "-m", "service.local.download", str(directory)]
-        done = subprocess.run(  # noqa: S603 - a command of ours
-            command, cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True, timeout=DOWNLOAD_SECONDS, check=False
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - a command of ours
+                command, cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True, timeout=DOWNLOAD_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise LocalSetupError("The download of DynamoDB Local takes too long; try again later.") from None
         if done.returncode:
             raise LocalSetupError(_last_line(done.stderr) or "The download of DynamoDB Local was broken off.")
     return directory

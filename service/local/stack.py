@@ -14,13 +14,14 @@ from service.clock import Clock
 from service.local.calls import call
 from service.local.child import Program
 from service.local.dynamodb import START_SECONDS, STOP_SECONDS, command
-from service.local.environment import Ports, simulator_options, stack_environment
+from service.local.environment import Ports, simulator_options, stack_environment, without_settings
 from service.local.errors import LocalSetupError
 from service.local.jars import cache_directory, provide_jars
 from service.local.ports import require_free
 from service.local.processes import Supervisor
 from service.local.table import create_table
 from service.local.terminal import Terminal
+from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -56,10 +57,14 @@ class Stack:
         self._clock = clock
         self._supervisor = Supervisor(terminal, clock)
         self.ports = configuration.ports
+        # What stands for the outside world has no business with our keys.
+        self._outside = without_settings(configuration.own_environment)
         self.environment = stack_environment(configuration.own_environment, configuration.ports, configuration.keys)
 
     def __enter__(self) -> Self:
-        """Starts all of it. Raises `LocalSetupError` if a port is taken or a part does not come up in its time."""
+        """Starts all of it. Raises `LocalSetupError` if the settings cannot be used, a port is taken, or a part does not
+        come up in its time."""
+        self._require_settings()
         self._require_ports()
         jars = provide_jars(cache_directory(self.environment.get("XDG_CACHE_HOME", "")))
         try:
@@ -83,6 +88,12 @@ class Stack:
         """Process ids of `dynamodb`, `simulators`, `web` and `worker`, of those that run."""
         return self._supervisor.pids()
 
+    def _require_settings(self) -> None:
+        try:
+            Settings.from_environment(self.environment)
+        except SettingsError as error:
+            raise LocalSetupError(str(error)) from error
+
     def _require_ports(self) -> None:
         require_free(self.ports.app, "PORT", "make run")
         require_free(self.ports.dynamodb, "DYNAMODB_PORT", "make run")
@@ -90,13 +101,13 @@ class Stack:
 
     def _start_dynamodb(self, jars: Path) -> None:
         line = command(self.ports.dynamodb, self._configuration.data, jars)
-        self._supervisor.start(Program("dynamodb", line, self.environment, STOP_SECONDS))
+        self._supervisor.start(Program("dynamodb", line, self._outside, STOP_SECONDS))
         self._await("dynamodb", self.ports.dynamodb_url, START_SECONDS)
         create_table(self._client(), self.environment["DYNAMODB_TABLE_NAME"])
 
     def _start_simulators(self) -> None:
         options = simulator_options(self.environment, self.ports)
-        self._supervisor.start(Program("simulators", (*_SIMULATORS, *options), self.environment))
+        self._supervisor.start(Program("simulators", (*_SIMULATORS, *options), self._outside))
         self._await("simulators", f"{self.ports.simulators_url}/__faults", _UP_SECONDS)
 
     def _start_service(self) -> None:

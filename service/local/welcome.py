@@ -40,9 +40,9 @@ def welcome(ports: Ports, bold: Callable[[str], str]) -> str:
     return f"""
 {bold("Farebox is up.")} Ctrl-C stops all of it; what it stores stays in .local (`make reset` forgets it).
 
-  app         {ports.app_url}          what it can do: {ports.app_url}/docs
-  simulators  {ports.simulators_url}          Google and Kling, with fault switches: POST /__faults
-  DynamoDB    {ports.dynamodb_url}          table UserCredits
+  app         {ports.app_url}    what it can do: {ports.app_url}/docs
+  simulators  {ports.simulators_url}    Google and Kling, with fault switches: POST /__faults
+  DynamoDB    {ports.dynamodb_url}    DynamoDB Local, the real engine, on loopback only
 
 {bold("A signed-in user")} (a simulated Google account, good for {_TOKEN_SECONDS // 3600} hours):
 

@@ -102,7 +102,7 @@ def error_example(kind: Kind) -> dict[str, Any]:
         "success": False,
         "error": kind.summary,
         "code": kind.code,
-        "details": dict(getattr(kind, "details_example", {})),
+        "details": dict(kind.details_example),
         "requestId": REQUEST_ID,
     }
     return {"summary": kind.summary, "value": body}
@@ -126,7 +126,7 @@ def _entry(kind: Kind, status: int) -> dict[str, Any]:
         "code": kind.code,
         "status": status,
         "meaning": kind.summary,
-        "advice": getattr(kind, "advice", "") or _ADVICE.get(status, ""),
+        "advice": kind.advice or _ADVICE.get(status, ""),
         "retryAfterSeconds": kind.retry_after,
     }
 

@@ -1,5 +1,6 @@
 """The refusals that belong to no feature: what any route can answer before it has begun."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from service.errors import (
@@ -32,7 +33,7 @@ class ValidationFailed(Malformed):
 
     code = "VALIDATION_FAILED"
     summary = "Some fields are missing, unknown or wrong; see details.fields."
-    details_example: ClassVar[dict[str, object]] = {"fields": {"imageUrl": ["Is required."]}}
+    details_example: ClassVar[Mapping[str, object]] = {"fields": {"imageUrl": ["Is required."]}}
 
 
 class RouteNotFound(NotFound):
@@ -48,7 +49,7 @@ class MethodNotAllowed(NotAllowed):
 class PayloadTooLarge(TooLarge):
     code = "PAYLOAD_TOO_LARGE"
     summary = "The body is larger than this address takes; details.maxBytes is the most."
-    details_example: ClassVar[dict[str, object]] = {"maxBytes": 65536}
+    details_example: ClassVar[Mapping[str, object]] = {"maxBytes": 65536}
 
 
 class UnsupportedMediaType(UnsupportedMedia):
@@ -68,7 +69,7 @@ class NotReady(Unavailable):
     code = "NOT_READY"
     summary = "This process takes no requests now."
     retry_after = 5
-    details_example: ClassVar[dict[str, object]] = {"reason": "draining"}
+    details_example: ClassVar[Mapping[str, object]] = {"reason": "draining"}
 
 
 ANY_ROUTE: tuple[type[FareboxError], ...] = (InternalError,)

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
@@ -23,6 +23,7 @@ SPEED = 10
 CLIENT_ID = "farebox-local.apps.example"
 IMAGE = "https://images.example.com/astronaut.jpg"
 PATIENCE_SECONDS = 30.0
+MOST_AT_ONCE = 100
 
 SETTINGS: dict[str, Any] = {
     "google_client_ids": (CLIENT_ID,),
@@ -54,14 +55,39 @@ class _Server(ThreadedWSGIServer):
     daemon_threads = True
 
 
+class _Web:
+    """One web process: first an address, then an application that answers there."""
+
+    def __init__(self) -> None:
+        self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def serve(self, app: Flask) -> None:
+        self._server.app = app
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join(10)
+        self._server.server_close()
+
+
 class Town:
-    """Everything started and stopped together. `web` processes may be several over one table."""
+    """Everything started and stopped together. Web processes may be several over one table (`open_app`); their protocol's
+    time runs `speed` times as fast as ours."""
 
     def __init__(
-        self, dynamodb_url: str, table_name: str, simulator: Mapping[str, Any] | None = None, **settings: Any
+        self,
+        dynamodb_url: str,
+        table_name: str,
+        simulator: Mapping[str, Any] | None = None,
+        speed: float = SPEED,
+        **settings: Any,
     ) -> None:
         self._dynamodb_url = dynamodb_url
         self._table_name = table_name
+        self._clock = FastClock(speed)
         self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(simulator or {})
         self._settings = settings
         self._stopped = threading.Event()
@@ -71,8 +97,9 @@ class Town:
     def __enter__(self) -> "Town":
         self.simulators = SimulatorServer(SimulatorSettings(port=0, **self._simulator_settings)).__enter__()
         self.sim_url = self.simulators.url
-        self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        first = _Web()
+        self._webs = [first]
+        self.url = first.url
         public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
         self.settings = Settings(
             **SETTINGS
@@ -85,24 +112,29 @@ class Town:
             | public
             | self._settings
         )
-        self.parts = build(self.settings, "test", FastClock(SPEED))
-        self._server.app = create_app(self.parts)
-        self._threads = [threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)]
-        self._threads.append(threading.Thread(target=self._work, daemon=True))
-        for thread in self._threads:
-            thread.start()
+        self.parts = build(self.settings, "test", self._clock)
+        self.app = create_app(self.parts)
+        first.serve(self.app)
+        self._worker = threading.Thread(target=self._work, daemon=True)
+        self._worker.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
-        self._server.shutdown()
-        for thread in self._threads:
-            thread.join(10)
-        self._server.server_close()
+        for web in self._webs:
+            web.stop()
+        self._worker.join(10)
         self.simulators.__exit__(kind, error, trace)
         self._http.close()
+
+    def open_app(self) -> str:
+        """One more web process over the same table, with parts of its own; gives its address."""
+        web = _Web()
+        web.serve(create_app(build(self.settings, "test", self._clock)))
+        self._webs.append(web)
+        return web.url
 
     def _work(self) -> None:
         """The worker, in a thread of its own."""
@@ -117,6 +149,9 @@ class Town:
     def token(self, sub: str = "ann", **claims: Any) -> str:
         body = {"sub": sub, "email": f"{sub}@example.com", **claims}
         return str(requests.post(f"{self.sim_url}/google/__token", json=body, timeout=10).json()["token"])
+
+    def tokens(self, subs: Sequence[str]) -> dict[str, str]:
+        return {sub: self.token(sub) for sub in subs}
 
     def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -134,14 +169,17 @@ class Town:
         token: str | None = None,
         **fields: Any,
     ) -> requests.Response:
-        body = {
-            "GoogleID": sub,
-            "Fingerprint": device or f"device-of-{sub}",
-            "imageUrl": IMAGE,
-            "promptKey": "foo_prompt",
-        }
         headers = {"Idempotency-Key": key} if key else {}
-        return self.call("POST", "/videos", token or self.token(sub), json=body | fields, headers=headers)
+        return self.call(
+            "POST", "/videos", token or self.token(sub), json=video_body(sub, device) | fields, headers=headers
+        )
+
+    def order(
+        self, sub: str, token: str, device: str | None = None, key: str | None = None, url: str = ""
+    ) -> requests.Request:
+        """A POST /videos that is yet to be sent (`at_once`), to the first web process or the one at `url`."""
+        headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
+        return requests.Request("POST", f"{url or self.url}/videos", headers=headers, json=video_body(sub, device))
 
     def placed(self, sub: str = "ann", **more: Any) -> str:
         answer = self.post_video(sub, **more)
@@ -165,6 +203,10 @@ class Town:
     def fault(self, operation: str, fault: str, service: str = "kling", **more: Any) -> None:
         body = {"service": service, "operation": operation, "fault": fault, **more}
         assert self._http.post(f"{self.sim_url}/__faults", json=body, timeout=10).status_code == 200
+
+    def hurry(self) -> None:
+        """Every simulated video is made at once from now on."""
+        assert self._http.post(f"{self.sim_url}/__clock", json={"speed": 100_000}, timeout=10).status_code == 200
 
     def no_more_faults(self) -> None:
         self._http.delete(f"{self.sim_url}/__faults", timeout=10)
@@ -219,6 +261,34 @@ class Town:
                 return found
             time.sleep(0.05)
         raise AssertionError(f"nothing came in {seconds} s")
+
+
+def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:
+    return {
+        "GoogleID": sub,
+        "Fingerprint": device or f"device-of-{sub}",
+        "imageUrl": IMAGE,
+        "promptKey": "foo_prompt",
+    }
+
+
+def at_once(orders: Sequence[requests.Request]) -> list[requests.Response]:
+    """The answers, in the order of the requests. At most 100 threads, each with a session of its own, begin in the same moment."""
+    threads = min(len(orders), MOST_AT_ONCE)
+    ready = threading.Barrier(threads, timeout=PATIENCE_SECONDS)
+
+    def send(thread: int) -> list[requests.Response]:
+        with requests.Session() as session:
+            session.trust_env = False
+            prepared = [session.prepare_request(order) for order in orders[thread::threads]]
+            ready.wait()
+            return [session.send(request, timeout=60) for request in prepared]
+
+    answers: list[Any] = [None] * len(orders)
+    with ThreadPoolExecutor(threads) as executor:
+        for thread, found in enumerate(executor.map(send, range(threads))):
+            answers[thread::threads] = found
+    return answers
 
 
 def new_key() -> str:
