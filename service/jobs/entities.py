@@ -206,6 +206,7 @@ class Release:
     """It will not be delivered, or nobody can learn whether it was: give the credits back."""
 
     failure: Failure
+    task: base.Task | None = None
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,7 @@ def _resolve_submitted(job: Job, sight: base.Sight, now: int, times: Times, plai
                 return Capture(task)
             return Wait(wait.due_at, wait.not_found_at, "result_unusable")
         case base.Found(task) if task.status is base.TaskStatus.FAILED:
-            return Release(Failure.GENERATION_FAILED)
+            return Release(Failure.GENERATION_FAILED, task)
         case base.Found() | base.NotFound() if now >= job.hard_at:
             return Release(Failure.PROVIDER_UNRESOLVED)
         case base.NotFound():

@@ -129,8 +129,8 @@ class Settlement:
         match step:
             case Capture(task):
                 return self._capture(job, task)
-            case Release(failure):
-                return self._release(job, failure)
+            case Release(failure, task):
+                return self._release(job, failure, task)
             case Give(task):
                 return self._give(job, task)
             case StopWatching():
@@ -163,13 +163,14 @@ class Settlement:
             due_at=None,
         )
 
-    def _release(self, job: Job, failure: Failure) -> Job:
+    def _release(self, job: Job, failure: Failure, task: Task | None = None) -> Job:
         """T5: everything held goes back; an unresolved job is watched further."""
         watched = failure is Failure.PROVIDER_UNRESOLVED
         now = self._clock.now()
         watch_until = now + self._times.watch if watched else None
         due_at = now + self._times.watch_poll if watched else None
-        write = store.release_write(job, failure, watch_until, due_at)
+        facts = task.facts if task else job.facts
+        write = store.release_write(job, failure, facts, watch_until, due_at)
 
         def decide(wallet: Wallet, now: int) -> Movement:
             return release(wallet, job.split, job.job_id, job.created_at, now)
@@ -177,7 +178,9 @@ class Settlement:
         self._settle(job, decide, write, JobStatus.FAILED)
         self._metrics.count(Metric.RELEASES, reason=failure)
         log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure)
-        return replace(job, status=JobStatus.FAILED, failure=failure, watch_until=watch_until, due_at=due_at)
+        return replace(
+            job, status=JobStatus.FAILED, failure=failure, facts=facts, watch_until=watch_until, due_at=due_at
+        )
 
     def _settle(self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, end: JobStatus) -> None:
         """Wallet and job are seen at one moment: a job that somebody else has settled must not be settled on their wallet."""

@@ -85,9 +85,11 @@ def capture_write(job: Job, url: str, expires_at: int, facts: Item) -> Update:
     return Update(_key(job), _as_read(job), set=result, remove=_OPEN_ATTRIBUTES)
 
 
-def release_write(job: Job, failure: Failure, watch_until: int | None, due_at: int | None) -> Update:
+def release_write(job: Job, failure: Failure, facts: Item, watch_until: int | None, due_at: int | None) -> Update:
     """T5: the failure; a job released as unresolved stays in the index to be watched."""
     change: dict[str, Value] = {"status": JobStatus.FAILED, "error": failure}
+    if facts != job.facts:
+        change["provider"] = facts
     remove: Sequence[str] = _OPEN_ATTRIBUTES
     if watch_until is not None and due_at is not None:
         change |= {"watchUntil": watch_until, **keys.due_index(job.job_id, due_at)}

@@ -68,8 +68,7 @@ class Stack:
         self._require_ports()
         jars = provide_jars(cache_directory(self.environment.get("XDG_CACHE_HOME", "")))
         try:
-            self._start_dynamodb(jars)
-            self._start_simulators()
+            self._start_outside(jars)
             self._start_service()
         except BaseException:
             self._supervisor.stop()
@@ -99,15 +98,13 @@ class Stack:
         require_free(self.ports.dynamodb, "DYNAMODB_PORT", "make run")
         require_free(self.ports.simulators, "SIMULATOR_PORT", "make run")
 
-    def _start_dynamodb(self, jars: Path) -> None:
+    def _start_outside(self, jars: Path) -> None:
         line = command(self.ports.dynamodb, self._configuration.data, jars)
+        options = simulator_options(self.environment, self.ports)
         self._supervisor.start(Program("dynamodb", line, self._outside, STOP_SECONDS))
+        self._supervisor.start(Program("simulators", (*_SIMULATORS, *options), self._outside))
         self._await("dynamodb", self.ports.dynamodb_url, START_SECONDS)
         create_table(self._client(), self.environment["DYNAMODB_TABLE_NAME"])
-
-    def _start_simulators(self) -> None:
-        options = simulator_options(self.environment, self.ports)
-        self._supervisor.start(Program("simulators", (*_SIMULATORS, *options), self._outside))
         self._await("simulators", f"{self.ports.simulators_url}/__faults", _UP_SECONDS)
 
     def _start_service(self) -> None:

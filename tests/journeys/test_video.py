@@ -55,6 +55,7 @@ def test_a_failed_generation_gives_the_credit_back(town: Town) -> None:
     town.fault("create", "job-fails")
     job = town.settled(town.placed())
     assert (job["status"], job["error"]["code"], job["credits"]["released"]) == ("FAILED", "GENERATION_FAILED", 1)
+    assert job["provider"]["task_status"] == "failed"
     assert town.credits() == (3, 0)
     town.assert_proved()
 
