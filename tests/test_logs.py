@@ -75,7 +75,8 @@ def test_the_request_s_id_is_on_every_line(out: io.StringIO) -> None:
 
 
 def test_loggers_with_handlers_of_their_own_lose_them() -> None:
-    own = logging.StreamHandler(io.StringIO())
+    before = io.StringIO()
+    own = logging.StreamHandler(before)
     for name in ("gunicorn.error", "werkzeug"):
         logging.getLogger(name).handlers = [own]
         logging.getLogger(name).propagate = False
@@ -84,6 +85,7 @@ def test_loggers_with_handlers_of_their_own_lose_them() -> None:
     for name in ("gunicorn.error", "werkzeug"):
         logging.getLogger(name).warning("worker exiting")
     assert [line["logger"] for line in lines(out)] == ["gunicorn.error", "werkzeug"]
+    assert before.getvalue() == ""
 
 
 def test_setting_up_twice_does_not_say_things_twice(out: io.StringIO) -> None:

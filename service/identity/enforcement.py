@@ -47,10 +47,11 @@ def _is_answered_by_flask() -> bool:
 
 
 def _bearer() -> str | None:
-    given = request.headers.getlist("Authorization")
-    if not given:
+    given = request.headers.get("Authorization")
+    if given is None:
         return None
-    match = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
+    # A server joins several such headers with commas, which no token holds.
+    match = _BEARER.fullmatch(given)
     if match is None:
         raise AuthenticationRequired("Send exactly one header Authorization: Bearer <token>, with Google's ID token.")
     return match[1]

@@ -182,6 +182,7 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "exp beyond all time": (lambda i: i.token(exp=10**400), Rejection.CLAIMS),
     "exp negative": (lambda i: i.token(exp=-1), Rejection.CLAIMS),
     "iat future": (lambda i: i.token(iat=i.now + 61), Rejection.NOT_YET_VALID),
+    "iat future, nbf past": (lambda i: i.token(iat=i.now + 61, nbf=0), Rejection.NOT_YET_VALID),
     "iat missing": (lambda i: i.token(iat=REMOVE), Rejection.CLAIMS),
     "iat text": (lambda i: i.token(iat=str(i.now)), Rejection.CLAIMS),
     "nbf future": (lambda i: i.token(nbf=i.now + 61), Rejection.NOT_YET_VALID),

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import requests
 
+from service.clock import SystemClock
 from tests.journeys.town import Town, at_once, new_key
 
-# Time is the real one here, and no video is made before it is told to be: the race alone decides.
-REAL_TIME = {"speed": 1, "simulator": {"video_seconds": 600.0, "kling_concurrency": 10_000}}
+# No video is made before it is told to be: the race alone decides.
+SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}
 
 one_process_and_two = pytest.mark.parametrize("processes", [1, 2])
 
@@ -20,7 +21,7 @@ def race(start: Callable[..., Town]) -> Callable[..., tuple[Town, list[str]]]:
     """A town, and the addresses of its web processes."""
 
     def begin(processes: int, **settings: Any) -> tuple[Town, list[str]]:
-        town = start(**REAL_TIME, **settings)
+        town = start(clock=SystemClock(), simulator=SIMULATOR, **settings)
         return town, [town.url, *(town.open_app() for _ in range(processes - 1))]
 
     return begin

@@ -1,10 +1,12 @@
 """The service as its clients meet it: over HTTP, with a worker beside it and simulators behind it."""
 
+import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -13,7 +15,9 @@ from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from service.app import build, create_app
+from service.clock import Clock
 from service.jobs.sweeps import DueJobs
+from service.local.table import create_table
 from service.settings import Secret, Settings
 from service.simulators.configuration import SimulatorSettings
 from service.simulators.server import SimulatorServer
@@ -74,20 +78,20 @@ class _Web:
 
 
 class Town:
-    """Everything started and stopped together. Web processes may be several over one table (`open_app`); their protocol's
-    time runs `speed` times as fast as ours."""
+    """Everything started and stopped together. Web processes may be several over one table (`open_app`); they and the
+    worker share a clock, one that runs ten times as fast as ours unless another is given."""
 
     def __init__(
         self,
         dynamodb_url: str,
         table_name: str,
         simulator: Mapping[str, Any] | None = None,
-        speed: float = SPEED,
+        clock: Clock | None = None,
         **settings: Any,
     ) -> None:
         self._dynamodb_url = dynamodb_url
         self._table_name = table_name
-        self._clock = FastClock(speed)
+        self._clock = clock or FastClock(SPEED)
         self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(simulator or {})
         self._settings = settings
         self._stopped = threading.Event()
@@ -158,6 +162,13 @@ class Town:
         headers |= more.pop("headers", {})
         return requests.request(method, self.url + path, headers=headers, timeout=60, **more)
 
+    def raw(self, request: bytes) -> bytes:
+        """Everything that comes back, until the service ends the connection, for bytes sent as they are."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
     def get(self, path: str, sub: str = "ann", **more: Any) -> requests.Response:
         return self.call("GET", path, self.token(sub), **more)
 
@@ -200,16 +211,20 @@ class Town:
 
     # What stands behind it.
 
+    def steer(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """A call to the simulators."""
+        return self._http.request(method, self.sim_url + path, json=body, timeout=10)
+
     def fault(self, operation: str, fault: str, service: str = "kling", **more: Any) -> None:
         body = {"service": service, "operation": operation, "fault": fault, **more}
-        assert self._http.post(f"{self.sim_url}/__faults", json=body, timeout=10).status_code == 200
+        assert self.steer("POST", "/__faults", body).status_code == 200
 
     def hurry(self) -> None:
         """Every simulated video is made at once from now on."""
-        assert self._http.post(f"{self.sim_url}/__clock", json={"speed": 100_000}, timeout=10).status_code == 200
+        assert self.steer("POST", "/__clock", {"speed": 100_000}).status_code == 200
 
     def no_more_faults(self) -> None:
-        self._http.delete(f"{self.sim_url}/__faults", timeout=10)
+        self.steer("DELETE", "/__faults")
 
     def tasks(self) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/kling/__tasks", timeout=10).json()["tasks"]
@@ -261,6 +276,18 @@ class Town:
                 return found
             time.sleep(0.05)
         raise AssertionError(f"nothing came in {seconds} s")
+
+
+@contextmanager
+def town_of_its_own(client: Any, **settings: Any) -> Iterator[Town]:
+    """A town with a table of its own, for fixtures that many tests share."""
+    table_name = f"Test-{uuid.uuid4().hex}"
+    create_table(client, table_name)
+    try:
+        with Town(client.meta.endpoint_url, table_name, **settings) as town:
+            yield town
+    finally:
+        client.delete_table(TableName=table_name)
 
 
 def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:

@@ -95,7 +95,8 @@ def test_who_is_not_known_is_told_how_to_become_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/notes/", "//notes", "/Notes", "/notes/%2e%2e/notes", "/%00", "/%ff", "/sealed/"]
+    "path",
+    ["/nowhere", "/notes/", "//notes", "/Notes", "/notes/%2e%2e/notes", "/%00", "/%ff", "/sealed/", "/sealed//x"],
 )
 def test_an_unknown_address_is_not_found_in_the_same_shape(path: str) -> None:
     answer = small_app().app.test_client().get(path)

@@ -1,0 +1,173 @@
+"""The door to DynamoDB says of every failure whether it may have been applied."""
+
+from typing import Any
+
+import pytest
+
+from service.storage.codec import decode_item, encode, encode_item
+from service.storage.keys import Key
+from service.storage.table import (
+    Cancelled,
+    ConditionFailed,
+    MaybeApplied,
+    NotApplied,
+    StorageRefused,
+    StorageUnavailable,
+    Table,
+    connect,
+)
+from service.storage.writes import Put, Update, When
+from tests.doubles.wire import Wire
+
+ONE, TWO = Key("P", "1"), Key("P", "2")
+
+
+@pytest.fixture
+def table(client: Any, table_name: str) -> Table:
+    return Table(connect("us-east-1", client.meta.endpoint_url, 1, 5, 4), table_name)
+
+
+@pytest.fixture
+def wire(table: Table) -> Wire:
+    return Wire(table._client)
+
+
+def test_an_item_comes_back_as_it_was_put(table: Table) -> None:
+    item = {
+        "text": "é",
+        "number": -7,
+        "flag": False,
+        "list": (1, ("a",)),
+        "map": {"x": 1},
+        "set": frozenset({"a", "b"}),
+    }
+    table.write(Put(ONE, item | {"none": None, "empty": frozenset()}))
+    assert table.get(ONE) == {**ONE.attributes(), **item}
+
+
+@pytest.mark.parametrize("value", [1.5, float("nan"), b"x", [1], {1}, object()])
+def test_what_has_no_exact_counterpart_cannot_be_stored(value: Any) -> None:
+    with pytest.raises(TypeError):
+        encode(value)
+
+
+def test_a_number_that_is_not_whole_is_not_read() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        decode_item({"n": {"N": "1.5"}})
+
+
+def test_numbers_keep_every_digit() -> None:
+    assert decode_item(encode_item({"n": 10**30 + 1})) == {"n": 10**30 + 1}
+
+
+def test_a_put_over_something_fails_and_shows_it(table: Table) -> None:
+    table.write(Put(ONE, {"by": "first"}))
+    with pytest.raises(ConditionFailed) as failed:
+        table.write(Put(ONE, {"by": "second"}))
+    assert failed.value.item is not None
+    assert failed.value.item["by"] == "first"
+    assert table.get(ONE) == {**ONE.attributes(), "by": "first"}
+
+
+def test_an_update_changes_only_what_it_names(table: Table) -> None:
+    table.write(Put(ONE, {"a": 1, "b": 2, "c": 3}))
+    table.write(Update(ONE, When(equals={"a": 1, "z": None}), set={"a": 10}, remove=("b",), increment={"n": 2}))
+    assert table.get(ONE) == {**ONE.attributes(), "a": 10, "c": 3, "n": 2}
+
+
+@pytest.mark.parametrize("when", [When(equals={"a": 2}), When(equals={"a": None}), When(below={"a": 1})])
+def test_an_update_whose_condition_does_not_hold_changes_nothing(table: Table, when: When) -> None:
+    table.write(Put(ONE, {"a": 1}))
+    with pytest.raises(ConditionFailed):
+        table.write(Update(ONE, when, set={"a": 5}))
+    assert table.get(ONE) == {**ONE.attributes(), "a": 1}
+
+
+def test_a_transaction_writes_all_or_nothing_and_says_which_was_refused(table: Table) -> None:
+    table.write(Put(TWO, {"by": "first"}))
+    with pytest.raises(Cancelled) as cancelled:
+        table.transact([Put(ONE, {}), Put(TWO, {})])
+    assert set(cancelled.value.refused) == {1}
+    assert cancelled.value.refused[1] is not None
+    assert table.get(ONE) is None
+
+
+def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:
+    tokens: list[str] = []
+    table._client.meta.events.register(
+        "before-call.dynamodb.TransactWriteItems", lambda params, **_: tokens.append(params["body"].decode())
+    )
+    table.transact([Put(ONE, {})])
+    with pytest.raises(Cancelled):
+        table.transact([Put(ONE, {})])
+    assert tokens[0] != tokens[1]
+
+
+@pytest.mark.parametrize("fault", ["throttle", "unreachable"])
+@pytest.mark.parametrize("send", ["write", "transact"])
+def test_a_definite_failure_is_known_as_one(table: Table, wire: Wire, fault: str, send: str) -> None:
+    wire.plan("Write", fault)
+    with pytest.raises(NotApplied):
+        table.write(Put(ONE, {})) if send == "write" else table.transact([Put(ONE, {})])
+    assert table.get(ONE) is None
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "internal"])
+@pytest.mark.parametrize("send", ["write", "transact"])
+def test_a_lost_answer_is_known_as_perhaps(table: Table, wire: Wire, fault: str, send: str) -> None:
+    wire.plan("Write", fault)
+    with pytest.raises(MaybeApplied):
+        table.write(Put(ONE, {})) if send == "write" else table.transact([Put(ONE, {})])
+    assert (table.get(ONE) is not None) is (fault == "lost-answer")
+    assert len([call for call in wire.calls if call != "GetItem"]) == 1
+
+
+def test_a_conflict_is_a_definite_failure(table: Table, wire: Wire) -> None:
+    wire.plan("TransactWriteItems", "conflict")
+    with pytest.raises(NotApplied):
+        table.transact([Put(ONE, {})])
+
+
+@pytest.mark.parametrize("fault", ["throttle", "lost-request", "unreachable", "internal"])
+def test_a_read_is_tried_twice(table: Table, wire: Wire, fault: str) -> None:
+    wire.plan("GetItem", fault)
+    assert table.get(ONE) is None
+    wire.plan("GetItem", fault, times=2)
+    with pytest.raises(StorageUnavailable):
+        table.get(ONE)
+
+
+def test_a_missing_table_is_refused_and_not_ready(client: Any) -> None:
+    table = Table(connect("us-east-1", client.meta.endpoint_url, 1, 5, 4), "NoSuchTable")
+    assert not table.ready()
+    with pytest.raises(StorageRefused):
+        table.get(ONE)
+    with pytest.raises(StorageRefused):
+        table.transact([Put(ONE, {})])
+
+
+def test_an_unreachable_table_is_not_ready() -> None:
+    assert not Table(connect("us-east-1", "http://127.0.0.1:1", 1, 1, 1), "T").ready()
+
+
+def test_several_items_are_seen_at_one_moment_in_the_order_asked(table: Table) -> None:
+    table.write(Put(TWO, {"n": 2}))
+    assert table.get_together([ONE, TWO]) == (None, {**TWO.attributes(), "n": 2})
+
+
+def test_a_list_goes_on_where_it_ended(table: Table) -> None:
+    for number in range(5):
+        table.write(Put(Key("P", f"A#{number}"), {}))
+    table.write(Put(Key("P", "B#0"), {}))
+    first = table.query("P", "A#", limit=3)
+    assert first.more
+    second = table.query("P", "A#", limit=3, after=str(first.items[-1]["SK"]))
+    assert [item["SK"] for item in first.items + second.items] == [f"A#{number}" for number in range(5)]
+    backwards = table.query("P", "A#", limit=2, ascending=False, after="A#~")
+    assert [item["SK"] for item in backwards.items] == ["A#4", "A#3"]
+
+
+@pytest.mark.parametrize("writes", [[], [Put(Key("P", str(n)), {}) for n in range(101)]])
+def test_a_transaction_keeps_to_what_dynamodb_takes(table: Table, writes: list[Put]) -> None:
+    with pytest.raises(ValueError, match="1 to 100"):
+        table.transact(writes)
