@@ -60,6 +60,10 @@ infrastructure: $(VENV)/test ## lint the CloudFormation templates
 bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)
 	@$(RUN) -m tests.bench
 
+.PHONY: mutants
+mutants: $(VENV)/test ## break the money protocol by name, one change at a time; each must be noticed (MUTANT=name for one)
+	@$(RUN) -m tests.mutants $(MUTANT)
+
 .PHONY: documents
 documents: $(VENV)/test ## write the tables of the README and .env.example anew from the code
 	@$(RUN) -m tests.documents

@@ -200,6 +200,19 @@ def test_a_replay_is_answered_though_the_credits_are_gone(client: Any, table_nam
     assert world.place(key="k1").job == first.job
 
 
+def test_a_twin_that_spends_the_last_credit_in_between_is_no_refusal(client: Any, table_name: str) -> None:
+    """The twin's hold comes after this request's first read: what it finds is its own job, not an empty wallet."""
+    world = World(client, table_name, welcome_credits=1)
+    world.users.sign_up(order().principal, world.users.marks("phone"))
+    twin = World(client, table_name, clock=world.clock, provider=world.provider)
+    placed: list[Any] = []
+    wire = world.wire()
+    wire.before(lambda _: placed.append(twin.place(key="k1")) if len(wire.calls) == 1 and not placed else None)
+    answer = world.place(key="k1")
+    assert (answer.job, answer.replayed) == (placed[0].job, True)
+    assert len(world.provider.sent) == 1
+
+
 @pytest.mark.parametrize("why", [Why.IMAGE, Why.CONTENT])
 def test_a_rejected_job_keeps_its_key(world: World, why: Why) -> None:
     world.provider.creates = [Declined(why)]

@@ -162,11 +162,14 @@ class Town:
         headers |= more.pop("headers", {})
         return requests.request(method, self.url + path, headers=headers, timeout=60, **more)
 
-    def raw(self, request: bytes) -> bytes:
-        """Everything that comes back, until the service ends the connection, for bytes sent as they are."""
+    def raw(self, request: bytes, *, no_more: bool = False) -> bytes:
+        """Everything that comes back, until the service ends the connection, for bytes sent as they are; with `no_more` our
+        side of the connection is closed behind them."""
         host, _, port = self.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(request)
+            if no_more:
+                connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def get(self, path: str, sub: str = "ann", **more: Any) -> requests.Response:

@@ -1,0 +1,66 @@
+"""`make mutants [MUTANT=name]`: applies each named change to a copy of the service and runs the tests that must notice it.
+
+A mutant that survives is a missing test: exit 1."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.mutants.catalog import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 300
+_COPIED = ("service", "tests", "cloudformation", "docker", "pyproject.toml", "README.md", ".env.example")
+
+
+def apply(mutant: Mutant, root: Path) -> None:
+    """Raises `LookupError` when the code has moved on from under the mutant."""
+    for file, old, new in ((mutant.file, mutant.old, mutant.new), *mutant.also):
+        path = root / "service" / file
+        text = path.read_text()
+        if text.count(old) != 1:
+            raise LookupError(f"{mutant.name}: its place in {file} is not there exactly once")
+        path.write_text(text.replace(old, new))
+
+
+def copy_of_the_tree(folder: str) -> Path:
+    root = Path(folder)
+    for name in _COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, root / name)
+    return root
+
+
+def killer(mutant: Mutant) -> str | None:
+    """The first test that fails under the mutant, None if none does."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = copy_of_the_tree(folder)
+        apply(mutant, root)
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests.split()]
+        try:
+            run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return "(ran out of time)"
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
+        return failed[1] if failed else None if run.returncode == 0 else "(broke the run)"
+
+
+def main(names: list[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    survivors = 0
+    for mutant in chosen:
+        caught_by = killer(mutant)
+        survivors += caught_by is None
+        print(f"{'SURVIVED' if caught_by is None else 'killed':8}  {mutant.name:34}  {caught_by or ''}", flush=True)
+    print(f"{len(chosen)} mutants, {len(chosen) - survivors} killed, {survivors} survived.")
+    return 1 if survivors or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

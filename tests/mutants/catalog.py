@@ -1,0 +1,358 @@
+"""Named changes that break the money protocol, and the tests that must notice each."""
+
+from dataclasses import dataclass
+
+LEDGER = "tests/ledger"
+USERS = "tests/users"
+JOBS = "tests/jobs/test_operations.py"
+SETTLEMENT = "tests/jobs/test_settlement.py"
+KLING = "tests/providers/test_kling.py"
+STORAGE = "tests/storage/test_table.py"
+IDENTITY = "tests/journeys/test_identity.py"
+ADMIN = "tests/admin"
+ALWAYS = 'When(below={"never": 1})'
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` stands exactly once in the file; put `new` there and one of `tests` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+    also: tuple[tuple[str, str, str], ...] = ()
+
+
+MUTANTS = (
+    Mutant(
+        "version-not-compared",
+        "ledger/store.py",
+        'guard = When(equals={"version": before.version if before else None})',
+        f"guard = {ALWAYS}",
+        LEDGER,
+    ),
+    Mutant(
+        "entry-overwritten",
+        "ledger/store.py",
+        "Put(keys.entry(user_id, entry.version), _entry_item(entry))",
+        f"Put(keys.entry(user_id, entry.version), _entry_item(entry), {ALWAYS})",
+        LEDGER,
+    ),
+    Mutant("mac-not-chained", "ledger/store.py", "        previous,\n    ]", '        "",\n    ]', ADMIN),
+    Mutant(
+        "retry-without-re-read",
+        "ledger/operations.py",
+        "            except (_Again, NotApplied, MaybeApplied):\n                seen = None",
+        "            except (_Again, NotApplied, MaybeApplied):\n                seen = seen or self.look(attempts.user_id)",
+        JOBS,
+    ),
+    Mutant(
+        "refusal-in-doubt-is-final",
+        "ledger/operations.py",
+        "                if attempts.in_doubt:\n                    raise OutcomeUnknown from error\n                raise",
+        "                raise",
+        f"{LEDGER} {USERS}",
+    ),
+    Mutant(
+        "landed-attempt-not-looked-for",
+        "ledger/operations.py",
+        "        self.in_doubt = landed = self.also.landed()",
+        "        self.in_doubt = landed = False",
+        f"{LEDGER} {JOBS}",
+    ),
+    Mutant(
+        "doubt-forgotten-at-the-deadline",
+        "ledger/operations.py",
+        "        if not attempts.in_doubt:\n            raise WalletBusy",
+        "        if True:\n            raise WalletBusy",
+        LEDGER,
+    ),
+    Mutant(
+        "damage-written-over",
+        "ledger/operations.py",
+        '            self._freeze(movement.wallet, before, ["an entry stands beyond the wallet\'s version"])',
+        "            raise _Again",
+        LEDGER,
+    ),
+    Mutant(
+        "key-looked-at-before-the-wallet",
+        "ledger/operations.py",
+        "        item, *others = self._table.get_together((keys.wallet(user_id), *beside))",
+        "        others = [self._table.get(key) for key in beside]\n        item = self._table.get(keys.wallet(user_id))",
+        JOBS,
+    ),
+    Mutant(
+        "spent-after-the-end",
+        "ledger/entities.py",
+        "usable = tuple(sorted((lot for lot in lots if lot.spendable(now)), key=lambda lot: lot.burn_order))",
+        "usable = tuple(sorted(lots, key=lambda lot: lot.burn_order))",
+        LEDGER,
+    ),
+    Mutant(
+        "released-into-an-ended-lot",
+        "ledger/entities.py",
+        "if part.expires_at is not None and now >= part.expires_at:",
+        "if part.expires_at is not None and now < 0:",
+        LEDGER,
+    ),
+    Mutant(
+        "debt-not-paid-by-a-release",
+        "ledger/entities.py",
+        "    amount = total(split)\n    paid = min(wallet.debt, amount)",
+        "    amount = total(split)\n    paid = 0",
+        LEDGER,
+    ),
+    Mutant(
+        "merged-lots-end-early",
+        "ledger/entities.py",
+        "        later = kept[place + 1]\n        kept[place : place + 2] = [replace(later, remaining=later.remaining + kept[place].remaining)]",
+        "        later = kept[place]\n        kept[place : place + 2] = [replace(later, remaining=later.remaining + kept[place + 1].remaining)]",
+        LEDGER,
+    ),
+    Mutant(
+        "frozen-wallet-spends",
+        "ledger/entities.py",
+        "    if wallet.status is not WalletStatus.OPEN:\n        raise WalletFrozen\n",
+        "",
+        f"{LEDGER} {JOBS}",
+    ),
+    Mutant(
+        "claim-overwritten",
+        "users/store.py",
+        'return Put(keys.fingerprint_claim(marks.newest), {"userId": user_id, "at": iso(now)})',
+        f'return Put(keys.fingerprint_claim(marks.newest), {{"userId": user_id, "at": iso(now)}}, {ALWAYS})',
+        USERS,
+    ),
+    Mutant(
+        "index-trusted-alone",
+        "users/operations.py",
+        "owners = [*found.device.claimed_by, *store.read_device_owners(self._table, applicant.device)]",
+        "owners = [*store.read_device_owners(self._table, applicant.device)]",
+        USERS,
+        also=(
+            (
+                "users/operations.py",
+                "        if not any(found.device.claimed_by):\n            claim =",
+                "        if not any(found.device.claimed_by) and not found.users:\n            claim =",
+            ),
+        ),
+    ),
+    Mutant(
+        "cap-by-reading-the-count",
+        "users/store.py",
+        'return Update(keys.COUNT, When(below={"count": most_users}), increment={"count": 1})',
+        f'return Update(keys.COUNT, {ALWAYS}, increment={{"count": 1}})',
+        USERS,
+    ),
+    Mutant(
+        "twin-of-a-new-user-refused",
+        "users/operations.py",
+        "        if wallet is None or not _is_open(wallet):\n            raise refusal\n        return wallet",
+        "        raise refusal",
+        USERS,
+    ),
+    Mutant(
+        "hmac-dropped",
+        "users/entities.py",
+        '    return base64.urlsafe_b64encode(digest).decode().rstrip("=")',
+        "    return text.partition('\\n')[2]",
+        USERS,
+    ),
+    Mutant(
+        "second-welcome",
+        "ledger/entities.py",
+        'LotKind.FREE, 0, None, "return"',
+        'LotKind.FREE, amount, None, "return"',
+        f"{LEDGER} {USERS}",
+    ),
+    Mutant(
+        "twin-sends",
+        "jobs/operations.py",
+        "                return self._replayed(earlier, seen.wallet)",
+        "                self._provider.create(VideoRequest(earlier.job_id, order.image, order.prompt_key, None), 1e12)\n"
+        "                return self._replayed(earlier, seen.wallet)",
+        JOBS,
+    ),
+    Mutant(
+        "body-not-compared",
+        "jobs/operations.py",
+        "        if use.body_hash != order.body_hash:\n            raise IdempotencyKeyReused\n",
+        "",
+        JOBS,
+    ),
+    Mutant(
+        "device-part-of-the-request",
+        "jobs/holds.py",
+        'body = json.dumps([self.user_id, self.image, self.prompt_key], separators=(",", ":"))',
+        'body = json.dumps([self.user_id, self.image, self.prompt_key, self.fingerprint], separators=(",", ":"))',
+        JOBS,
+    ),
+    Mutant(
+        "rejected-key-used-again",
+        "jobs/entities.py",
+        "RETRYABLE = (Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE)",
+        "RETRYABLE = tuple(Failure)",
+        JOBS,
+    ),
+    Mutant(
+        "unclear-is-a-failure",
+        "jobs/operations.py",
+        "            case Declined(why):\n                return self._settlement.decline(job, DECLINED[why])",
+        '            case Unclear():\n                return self._settlement.decline(job, DECLINED["unavailable"])  # type: ignore[index]\n'
+        "            case Declined(why):\n                return self._settlement.decline(job, DECLINED[why])",
+        JOBS,
+    ),
+    Mutant(
+        "status-not-compared-exactly",
+        "jobs/store.py",
+        'guard = When(equals={"status": JobStatus.SUBMITTING, "taskId": None})',
+        'guard = When(equals={"taskId": None})',
+        SETTLEMENT,
+    ),
+    Mutant(
+        "released-twice",
+        "jobs/store.py",
+        '    return item["status"] == job.status and item.get("taskId") == job.task_id',
+        "    return True",
+        SETTLEMENT,
+        also=(
+            (
+                "jobs/store.py",
+                '    return When(equals={"status": job.status, "taskId": job.task_id})',
+                f"    return {ALWAYS}",
+            ),
+        ),
+    ),
+    Mutant(
+        "settled-on-a-stale-job",
+        "jobs/store.py",
+        '    return item["status"] == job.status and item.get("taskId") == job.task_id',
+        "    return True",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "captured-before-it-is-delivered",
+        "jobs/entities.py",
+        "        case base.Found(task) if task.status is base.TaskStatus.SUCCEEDED:\n            if deliverable(task.result_url, plain_links):",
+        "        case base.Found(task) if task.status is not base.TaskStatus.FAILED:\n            if task:",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "captured-without-a-link",
+        "jobs/entities.py",
+        "            if deliverable(task.result_url, plain_links):\n                return Capture(task)",
+        "            if task:\n                return Capture(task)",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "released-after-one-not-found",
+        "jobs/entities.py",
+        "    if job.not_found_at is not None and now >= releasable_at:",
+        "    if now >= job.submit_until + times.quarantine:",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "quarantine-skipped",
+        "jobs/entities.py",
+        "releasable_at = max(first + times.not_found_gap, job.submit_until + times.quarantine)",
+        "releasable_at = first + times.not_found_gap",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "early-not-found-counts",
+        "jobs/entities.py",
+        "    if now < job.submit_until:\n        return Wait(job.submit_until)\n",
+        "",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "released-after-an-error",
+        "jobs/entities.py",
+        "    if isinstance(sight, base.Unclear):\n        return Wait(later, job.not_found_at, _late(job, now))\n",
+        "",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "unresolved-not-watched",
+        "jobs/settlement.py",
+        "        watched = failure is Failure.PROVIDER_UNRESOLVED",
+        "        watched = False",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "sweep-sends",
+        "jobs/settlement.py",
+        "            sight = self._provider.look(job.task_id, job.job_id)\n",
+        "            sight = self._provider.look(job.task_id, job.job_id)\n"
+        '            if job.status is JobStatus.SUBMITTING and type(sight).__name__ == "NotFound":\n'
+        '                self._provider.create(__import__("service.providers.base", fromlist=["x"]).VideoRequest(job.job_id, "", "", None), 1e12)\n',
+        JOBS,
+    ),
+    Mutant(
+        "sent-again-after-no-answer",
+        "providers/kling.py",
+        "        except NoAnswer:\n            return Unclear()\n\n    def _body",
+        "        except NoAnswer:\n            return None\n\n    def _body",
+        KLING,
+    ),
+    Mutant(
+        "no-answer-is-never-sent",
+        "providers/http.py",
+        "                if not progress.connected:",
+        "                if True:",
+        KLING,
+    ),
+    Mutant(
+        "sent-after-the-window",
+        "providers/kling.py",
+        "            if self._clock.monotonic() >= until:\n                return outcome\n",
+        "            until = max(until, self._clock.monotonic() + 5)\n",
+        KLING,
+    ),
+    Mutant(
+        "refusal-behind-a-5xx",
+        "providers/kling.py",
+        "if code in DECLINED and 400 <= reply.status < 500:",
+        "if code in DECLINED:",
+        KLING,
+    ),
+    Mutant(
+        "any-404-is-not-found",
+        "providers/kling.py",
+        "NotFound() if (reply.status, code) == TASK_NOT_FOUND",
+        "NotFound() if reply.status == 404",
+        KLING,
+    ),
+    Mutant(
+        "another-task-believed",
+        "providers/kling.py",
+        "ours = task is not None and (task_id is None or task.task_id == task_id)",
+        "ours = task is not None",
+        KLING,
+    ),
+    Mutant("botocore-retries", "storage/table.py", '"total_max_attempts": 1', '"total_max_attempts": 3', STORAGE),
+    Mutant(
+        "same-client-request-token",
+        "storage/table.py",
+        "self._client.transact_write_items(TransactItems=items)",
+        'self._client.transact_write_items(TransactItems=items, ClientRequestToken="same")',
+        f"{STORAGE} tests/architecture",
+    ),
+    Mutant(
+        "lost-answer-is-a-failure",
+        "storage/table.py",
+        "        except BotoCoreError as error:\n            raise MaybeApplied",
+        "        except BotoCoreError as error:\n            raise NotApplied",
+        STORAGE,
+    ),
+    Mutant(
+        "token-not-compared",
+        "jobs/routes.py",
+        '        if body["google_id"] != principal.subject:\n            raise GoogleIdMismatch\n',
+        "",
+        IDENTITY,
+    ),
+    Mutant("foreign-page-token", "storage/cursor.py", " or not text.startswith(prefix)", "", JOBS),
+)

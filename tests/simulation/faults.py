@@ -1,0 +1,98 @@
+"""What may go wrong, and how often it did."""
+
+import random
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from zlib import crc32
+
+TABLE_FAULTS = (
+    "lost request",
+    "lost answer",
+    "late write",
+    "slow request",
+    "slow answer",
+    "throttle",
+    "conflict",
+    "internal error",
+    "internal error, applied",
+    "unreachable",
+    "torn view",
+    "death before call",
+    "death in flight",
+    "pause before call",
+    "pause in flight",
+)
+VENDOR_FAULTS = (
+    "create: image refused",
+    "create: content refused",
+    "create: busy",
+    "create: unavailable",
+    "create: unclear, lost",
+    "create: unclear, acted",
+    "create: unclear, acts late",
+    "create: unclear, slow",
+    "create: breaks",
+    "create: death before",
+    "create: death in flight",
+    "create: pause before",
+    "create: pause in flight",
+)
+LOOK_FAULTS = (
+    "look: unclear",
+    "look: stale",
+    "look: not found",
+    "look: death",
+    "look: pause",
+    "look: no link",
+)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """The chance of each fault per call, by name; a muted one is drawn as before, and then does not happen."""
+
+    chances: Mapping[str, float] = field(default_factory=dict)
+    muted: frozenset[str] = frozenset()
+
+    def without(self, names: Iterable[str]) -> "Faults":
+        return replace(self, muted=self.muted | set(names))
+
+
+class Dice:
+    """Draws at most one fault of a family for a call."""
+
+    def __init__(self, faults: Faults, family: Iterable[str]) -> None:
+        likely = [name for name in family if faults.chances.get(name)]
+        self._names = ["" if name in faults.muted else name for name in likely]
+        self._bounds = list(accumulate(faults.chances[name] for name in likely))
+
+    def draw(self, rng: random.Random) -> str:
+        """Uses one random number whatever comes out, so that muting a fault shifts nothing else."""
+        place = bisect_right(self._bounds, rng.random())
+        return self._names[place] if place < len(self._names) else ""
+
+
+class Journal:
+    """What happened: counts always, lines only when a trace is wanted, and a running digest of all of it."""
+
+    def __init__(self, tracing: bool = False) -> None:
+        self.counts: Counter[str] = Counter()
+        self.lines: list[str] = []
+        self.tracing = tracing
+        self.digest = 0
+
+    def count(self, what: str, number: int = 1) -> None:
+        self.counts[what] += number
+
+    def note(self, at: float, who: str, what: str) -> None:
+        self.digest = hash_of(self.digest, at, who, what)
+        if self.tracing:
+            self.lines.append(f"{at:10.3f}  {who:<28} {what}")
+
+
+def hash_of(before: int, at: float, who: str, what: str) -> int:
+    """The same in every process, whatever PYTHONHASHSEED says."""
+    return crc32(f"{at!r}|{who}|{what}".encode(), before)

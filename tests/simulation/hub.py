@@ -1,0 +1,243 @@
+"""One scheduler, one virtual clock: every task runs alone until it waits, and the seeds alone decide who goes on.
+
+Tasks are greenlets. A task belongs to a process; when the process dies its tasks unwind where they stand and everything they
+held in memory is gone, while what they sent is still on its way."""
+
+import contextlib
+import heapq
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import greenlet
+
+START_SECONDS = 1_790_000_000.0
+
+
+def stream(*words: object) -> random.Random:
+    """Random numbers of one purpose's own, the same in every run."""
+    return random.Random("\n".join(map(str, words)))
+
+
+class Process:
+    """What dies, sleeps and has a wrong clock together."""
+
+    def __init__(self, hub: "Hub", name: str, skew_seconds: float = 0.0) -> None:
+        self.name = name
+        self.dead = False
+        self.paused_until = 0.0
+        self.clock = SimulatedClock(hub, skew_seconds)
+        self.tasks: list[Task] = []
+
+
+class Task:
+    """One strand of work. `calls` counts its table and provider calls, `rng` decides whatever befalls it."""
+
+    def __init__(self, hub: "Hub", process: Process, name: str, work: Callable[[], object], rng: random.Random) -> None:
+        self.name = name
+        self.process = process
+        self.rng = rng
+        self.calls = 0
+        self.done = False
+        self.ended_by: BaseException | None = None
+        self.result: Any = None
+        self.job_ids: list[str] = []
+        self._work = work
+        self._hub = hub
+        self.strand = greenlet.greenlet(self._run, hub.strand)
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except greenlet.GreenletExit:
+            pass
+        except Exception as error:
+            self.ended_by = error
+        self.done = True
+
+
+class Hub:
+    """Runs events in the order of virtual time."""
+
+    def __init__(self) -> None:
+        self.strand = greenlet.getcurrent()
+        self.now = 0.0
+        self.current: Task | None = None
+        self.events = 0
+        self.broken: list[Task] = []
+        self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._pushed = 0
+
+    def at(self, when: float, act: Callable[..., None], *arguments: Any) -> None:
+        """Does that at that time (now, if the time has passed), outside every task."""
+        self._pushed += 1
+        heapq.heappush(self._heap, (max(when, self.now), self._pushed, act, arguments))
+
+    def spawn(self, process: Process, name: str, work: Callable[[], object], rng: random.Random, after: float) -> Task:
+        task = Task(self, process, name, work, rng)
+        process.tasks.append(task)
+        self.at(self.now + after, self.resume, task, None)
+        return task
+
+    def run(self, until: float, enough: Callable[[], bool]) -> None:
+        """Event after event, until the time is over or `enough` says so."""
+        while self._heap and self._heap[0][0] <= until and not enough():
+            self.now, _, act, arguments = heapq.heappop(self._heap)
+            self.events += 1
+            act(*arguments)
+
+    def resume(self, task: Task, answer: Any) -> None:
+        """Goes on with a task that waits for this answer; a paused process gets it when it wakes."""
+        process = task.process
+        if process.dead or task.done:
+            return
+        if process.paused_until > self.now:
+            self.at(process.paused_until, self.resume, task, answer)
+            return
+        self.current = task
+        task.strand.switch(answer)
+        self.current = None
+        if task.done:
+            process.tasks.remove(task)
+            if task.ended_by is not None:
+                self.broken.append(task)
+
+    def wait(self) -> Any:
+        """Gives the baton back until somebody resumes this task; gives the answer it is resumed with."""
+        task = self.running()
+        if task.process.dead:
+            raise greenlet.GreenletExit
+        return self.strand.switch()
+
+    def sleep(self, seconds: float) -> None:
+        self.at(self.now + max(0.0, seconds), self.resume, self.running(), None)
+        self.wait()
+
+    def running(self) -> Task:
+        if self.current is None:
+            raise RuntimeError("only a task can wait")
+        return self.current
+
+    def kill(self, process: Process) -> None:
+        """Ends every task of the process where it stands. Called outside every task."""
+        process.dead = True
+        tasks, process.tasks = process.tasks, []
+        for task in tasks:
+            self.current = task
+            if task.strand:
+                task.strand.throw(greenlet.GreenletExit)
+            task.done = True
+        self.current = None
+
+
+class SimulatedClock:
+    """A process's view of the virtual time: the wall clock may be wrong, the monotonic one runs true."""
+
+    def __init__(self, hub: Hub, skew_seconds: float) -> None:
+        self._hub = hub
+        self._skew = skew_seconds
+
+    def now(self) -> int:
+        return int((START_SECONDS + self._hub.now + self._skew) * 1000)
+
+    def monotonic(self) -> float:
+        return self._hub.now
+
+    def sleep(self, seconds: float) -> None:
+        self._hub.sleep(seconds)
+
+
+class SimulatedEvent:
+    """`threading.Event` for tasks: waiting is a scheduling point in virtual time."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._set = False
+        self._waiting: list[tuple[Task, int]] = []
+        self._waits = 0
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def set(self) -> None:
+        self._set = True
+        for task, number in self._waiting:
+            self._hub.at(self._hub.now, self._wake, task, number)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._set:
+            return True
+        self._waits += 1
+        mine = (self._hub.running(), self._waits)
+        self._waiting.append(mine)
+        if timeout is not None:
+            self._hub.at(self._hub.now + timeout, self._wake, *mine)
+        self._hub.wait()
+        return self._set
+
+    def _wake(self, task: Task, number: int) -> None:
+        """Only the first of set and timeout wakes; a paused process is woken when its pause is over."""
+        if (task, number) in self._waiting and not task.process.dead:
+            if task.process.paused_until > self._hub.now:
+                self._hub.at(task.process.paused_until, self._wake, task, number)
+                return
+            self._waiting.remove((task, number))
+            self._hub.resume(task, None)
+
+
+class SimulatedThreading:
+    """What the product's modules find under the name `threading` while a world runs."""
+
+    Lock = staticmethod(threading.Lock)
+    BoundedSemaphore = staticmethod(threading.BoundedSemaphore)
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def Event(self) -> SimulatedEvent:  # noqa: N802
+        return SimulatedEvent(self._hub)
+
+
+@contextlib.contextmanager
+def in_place_of_threads(hub: Hub, *modules: Any) -> Any:
+    """Lets those modules wait on the virtual clock instead of on threads."""
+    before = [module.threading for module in modules]
+    for module in modules:
+        module.threading = SimulatedThreading(hub)
+    try:
+        yield
+    finally:
+        for module, threads in zip(modules, before, strict=True):
+            module.threading = threads
+
+
+class SimulatedExecutor:
+    """`Executor.map` with tasks of the same process, a few at a time."""
+
+    def __init__(self, hub: Hub, process: Process, most: int) -> None:
+        self._hub = hub
+        self._process = process
+        self._most = most
+
+    def map(self, work: Callable[[Any], Any], things: Any) -> list[Any]:
+        parent = self._hub.running()
+        left = list(things)
+        runners = min(self._most, len(left))
+        done = SimulatedEvent(self._hub)
+        finished = 0
+
+        def run() -> None:
+            nonlocal finished
+            while left:
+                work(left.pop(0))
+            finished += 1
+            if finished == runners:
+                done.set()
+
+        for number in range(runners):
+            rng = random.Random(parent.rng.getrandbits(64))
+            self._hub.spawn(self._process, f"{parent.name}.{number}", run, rng, 0.0)
+        if runners:
+            done.wait()
+        return []

@@ -1,0 +1,320 @@
+"""One DynamoDB table in memory, with its semantics: conditions, transactions with reasons, indexes that lag.
+
+Items are kept as DynamoDB's typed attributes and never changed in place. `test_table` holds this model against DynamoDB Local."""
+
+import bisect
+import heapq
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.simulation.expressions import Change, Malformed, NotUnderstood, Range, Words, change, condition, key_condition
+
+Attributes = dict[str, Any]
+ItemKey = tuple[str, str]
+
+INDEXES = ("GSI1", "GSI2")
+LARGEST_ITEM_BYTES = 400 * 1024
+MOST_TRANSACTED = 100
+_WRITE_WORDS = {
+    "TableName",
+    "ConditionExpression",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ReturnValuesOnConditionCheckFailure",
+}
+
+
+def refusal(code: str, status: int = 400, **extra: Any) -> ClientError:
+    """What botocore raises for DynamoDB's answer."""
+    response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **extra}
+    return ClientError(response, "Simulated")
+
+
+def cancelled(codes: Sequence[str], items: Mapping[int, Attributes] | None = None) -> ClientError:
+    """A cancelled transaction with a reason for each of its parts, "None" for the blameless."""
+    reasons = [{"Code": code} for code in codes]
+    for position, item in (items or {}).items():
+        reasons[position]["Item"] = item  # type: ignore[assignment]
+    return refusal("TransactionCanceledException", CancellationReasons=reasons)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One item as a write whose condition holds will leave it."""
+
+    key: ItemKey
+    before: Attributes | None
+    after: Attributes
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A write whose condition does not hold, or which is malformed."""
+
+    code: str
+    item: Attributes | None = None
+
+
+class MemoryTable:
+    """The items, their order within partitions, and what the indexes show by now."""
+
+    def __init__(self, now: Callable[[], float] = lambda: 0.0, lag: Callable[[], float] = lambda: 0.0) -> None:
+        self.items: dict[ItemKey, Attributes] = {}
+        self.watchers: list[Callable[[Sequence[Prepared]], None]] = []
+        self._partitions: dict[str, list[str]] = {}
+        self._due: dict[ItemKey, str] = {}
+        self._indexes = {name: _Index(name, now, lag) for name in INDEXES}
+
+    def get(self, key: ItemKey) -> Attributes | None:
+        return self.items.get(key)
+
+    def prepare(self, kind: str, request: Mapping[str, Any]) -> Prepared | Failed:
+        """What one Put or Update would do. Raises `Malformed`."""
+        return _put(self, request) if kind == "Put" else _update(self, request)
+
+    def commit(self, batch: Sequence[Prepared]) -> None:
+        """Makes prepared writes true, all of them, and tells the watchers."""
+        for write in batch:
+            self.put(write)
+        for watcher in self.watchers:
+            watcher(batch)
+
+    def put(self, write: Prepared) -> None:
+        pk, sk = write.key
+        if write.key not in self.items:
+            bisect.insort(self._partitions.setdefault(pk, []), sk)
+        self.items[write.key] = write.after
+        if "GSI2SK" in write.after:
+            self._due[write.key] = write.after["GSI2SK"]["S"]
+        else:
+            self._due.pop(write.key, None)
+        for index in self._indexes.values():
+            index.follow(write)
+
+    def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A page of a partition, or of an index as far as it has caught up. Raises `Malformed`."""
+        _known(request, {*_QUERY_WORDS})
+        parsed, words = _parsed(key_condition(request["KeyConditionExpression"]), request)
+        index = request.get("IndexName")
+        if index is None:
+            return self._query_table(request, parsed, words)
+        if request.get("ConsistentRead"):
+            raise Malformed("consistent reads are not supported on global secondary indexes")
+        return self._indexes[index].query(request, parsed, words)
+
+    def scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A page of one segment, in an order of this model's own."""
+        _known(request, {"TableName", "ConsistentRead", "Segment", "TotalSegments", "Limit", "ExclusiveStartKey"})
+        segments = request.get("TotalSegments", 1)
+        start = _place(_key(request["ExclusiveStartKey"])) if "ExclusiveStartKey" in request else (-1, "", "")
+        mine = (key for key in self.items if zlib.crc32(key[0].encode()) % segments == request.get("Segment", 0))
+        places = heapq.nsmallest(request["Limit"], (place for place in map(_place, mine) if place > start))
+        found = [self.items[pk, sk] for _, pk, sk in places]
+        more = {"LastEvaluatedKey": _keys_of(found[-1])} if len(found) == request["Limit"] else {}
+        return {"Items": found, "Count": len(found), **more}
+
+    def due(self) -> Iterable[str]:
+        """Every sort key that the due index will show once it has caught up."""
+        return self._due.values()
+
+    def _query_table(self, request: Mapping[str, Any], parsed: Range, words: Words) -> dict[str, Any]:
+        if parsed.partition[0] != "PK":
+            raise Malformed("the partition key is missing")
+        pk = words.value(parsed.partition[1])["S"]
+        prefix = ""
+        if parsed.sort:
+            if parsed.sort[:2] != ("SK", "begins_with"):
+                raise NotUnderstood(str(parsed.sort))
+            prefix = words.value(parsed.sort[2])["S"]
+        keys = [sk for sk in self._partitions.get(pk, ()) if sk.startswith(prefix)]
+        ascending = request.get("ScanIndexForward", True)
+        if "ExclusiveStartKey" in request:
+            start_pk, start = _key(request["ExclusiveStartKey"])
+            if start_pk != pk:
+                raise Malformed("the start key is outside the query")
+            keys = [sk for sk in keys if (sk > start if ascending else sk < start)]
+        page = (keys if ascending else keys[::-1])[: request["Limit"]]
+        more = {"LastEvaluatedKey": _attributes((pk, page[-1]))} if len(page) == request["Limit"] else {}
+        return {"Items": [self.items[pk, sk] for sk in page], "Count": len(page), **more}
+
+
+class _Index:
+    """A KEYS_ONLY global index that catches up with each item a random while after its write, in order."""
+
+    def __init__(self, name: str, now: Callable[[], float], lag: Callable[[], float]) -> None:
+        self._pk, self._sk = f"{name}PK", f"{name}SK"
+        self._now = now
+        self._lag = lag
+        self._shown: dict[ItemKey, tuple[str, str]] = {}
+        self._partitions: dict[str, list[tuple[str, str, str]]] = {}
+        self._coming: list[tuple[float, int, ItemKey, tuple[str, str] | None]] = []
+        self._latest: dict[ItemKey, float] = {}
+        self._count = 0
+
+    def follow(self, write: Prepared) -> None:
+        before, after = self._entry(write.before), self._entry(write.after)
+        if before == after:
+            return
+        shows_at = max(self._now() + self._lag(), self._latest.get(write.key, 0.0))
+        self._latest[write.key] = shows_at
+        self._count += 1
+        heapq.heappush(self._coming, (shows_at, self._count, write.key, after))
+
+    def query(self, request: Mapping[str, Any], parsed: Range, words: Words) -> dict[str, Any]:
+        if parsed.partition[0] != self._pk or "ExclusiveStartKey" in request or "ScanIndexForward" in request:
+            raise NotUnderstood(str(parsed))
+        self._catch_up()
+        pk = words.value(parsed.partition[1])["S"]
+        entries = self._partitions.get(pk, [])
+        if parsed.sort:
+            if parsed.sort[:2] != (self._sk, "<="):
+                raise NotUnderstood(str(parsed.sort))
+            up_to = words.value(parsed.sort[2])["S"]
+            entries = entries[: bisect.bisect_right(entries, (up_to, "\U0010ffff", ""))]
+        page = entries[: request["Limit"]]
+        found = [{**_attributes((base_pk, base_sk)), **self._attributes(pk, sk)} for sk, base_pk, base_sk in page]
+        more = {"LastEvaluatedKey": found[-1]} if len(page) == request["Limit"] else {}
+        return {"Items": found, "Count": len(found), **more}
+
+    def _entry(self, item: Attributes | None) -> tuple[str, str] | None:
+        if item is None or self._pk not in item or self._sk not in item:
+            return None
+        return item[self._pk]["S"], item[self._sk]["S"]
+
+    def _attributes(self, pk: str, sk: str) -> Attributes:
+        return {self._pk: {"S": pk}, self._sk: {"S": sk}}
+
+    def _catch_up(self) -> None:
+        while self._coming and self._coming[0][0] <= self._now():
+            _, _, key, entry = heapq.heappop(self._coming)
+            old = self._shown.pop(key, None)
+            if old:
+                self._partitions[old[0]].remove((old[1], *key))
+            if entry:
+                self._shown[key] = entry
+                bisect.insort(self._partitions.setdefault(entry[0], []), (entry[1], *key))
+
+
+_QUERY_WORDS = (
+    "TableName",
+    "IndexName",
+    "KeyConditionExpression",
+    "ExpressionAttributeValues",
+    "ExpressionAttributeNames",
+    "ConsistentRead",
+    "ScanIndexForward",
+    "Limit",
+    "ExclusiveStartKey",
+)
+
+
+def _put(table: MemoryTable, request: Mapping[str, Any]) -> Prepared | Failed:
+    _known(request, _WRITE_WORDS | {"Item"})
+    key, after = _key(request["Item"]), request["Item"]
+    words, holds = _guard(request, frozenset(), frozenset())
+    _check_item(after)
+    before = table.get(key)
+    if not holds(before or {}, words):
+        return _condition_failed(request, before)
+    return Prepared(key, before, after)
+
+
+def _update(table: MemoryTable, request: Mapping[str, Any]) -> Prepared | Failed:
+    _known(request, _WRITE_WORDS | {"Key", "UpdateExpression"})
+    key = _key(request["Key"])
+    if len(request["Key"]) != 2:
+        raise Malformed("the key does not match the schema")
+    parsed = change(request["UpdateExpression"])
+    words, holds = _guard(request, parsed.names, parsed.values)
+    _check_paths(parsed.tree, words)
+    before = table.get(key)
+    if not holds(before or {}, words):
+        return _condition_failed(request, before)
+    after = _changed(before if before is not None else request["Key"], parsed.tree, words)
+    _check_item(after)
+    return Prepared(key, before, after)
+
+
+def _guard(request: Mapping[str, Any], names: frozenset[str], values: frozenset[str]) -> tuple[Words, Any]:
+    """The request's placeholders, each of which must be used and defined, and its condition."""
+    words = Words(request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {}))
+    text = request.get("ConditionExpression")
+    if text == "":
+        raise Malformed("the expression can not be empty")
+    holds: Any = lambda item, words: True  # noqa: E731
+    if text is not None:
+        parsed = condition(text)
+        names, values, holds = names | parsed.names, values | parsed.values, parsed.tree
+    _check_used(words, names, values)
+    return words, holds
+
+
+def _parsed(parsed: Any, request: Mapping[str, Any]) -> tuple[Any, Words]:
+    words = Words(request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {}))
+    _check_used(words, parsed.names, parsed.values)
+    return parsed.tree, words
+
+
+def _check_used(words: Words, names: frozenset[str], values: frozenset[str]) -> None:
+    if words.names.keys() != names or words.values.keys() != values:
+        raise Malformed("placeholders are unused or undefined")
+
+
+def _check_paths(update: Change, words: Words) -> None:
+    paths = [words.name(path) for path, _ in update.sets] + [words.name(path) for path in update.removes]
+    if len(set(paths)) != len(paths):
+        raise Malformed("two document paths overlap with each other")
+    if not paths or {"PK", "SK"} & set(paths):
+        raise Malformed("this attribute is part of the key, or nothing is changed")
+
+
+def _changed(item: Attributes, update: Change, words: Words) -> Attributes:
+    after = {**item, **{words.name(path): operand(item, words) for path, operand in update.sets}}
+    for path in update.removes:
+        after.pop(words.name(path), None)
+    return after
+
+
+def _check_item(item: Attributes) -> None:
+    for index in INDEXES:
+        for name in (f"{index}PK", f"{index}SK"):
+            if name in item and not item[name].get("S"):
+                raise Malformed("an index key is not a string, or empty")
+    if len(item) > 40 and len(repr(item)) > LARGEST_ITEM_BYTES:
+        raise Malformed("item size has exceeded the maximum allowed size")
+
+
+def _condition_failed(request: Mapping[str, Any], item: Attributes | None) -> Failed:
+    wanted = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    return Failed("ConditionalCheckFailed", item if wanted else None)
+
+
+def _known(request: Mapping[str, Any], words: set[str]) -> None:
+    if not request.keys() <= words:
+        raise NotUnderstood(f"parameters {sorted(request.keys() - words)}")
+
+
+def _key(attributes: Mapping[str, Any]) -> ItemKey:
+    try:
+        key = attributes["PK"]["S"], attributes["SK"]["S"]
+    except KeyError:
+        raise Malformed("a key attribute is missing or no string") from None
+    if not all(key):
+        raise Malformed("a key attribute is empty")
+    return key
+
+
+def _attributes(key: ItemKey) -> Attributes:
+    return {"PK": {"S": key[0]}, "SK": {"S": key[1]}}
+
+
+def _keys_of(item: Attributes) -> Attributes:
+    return {"PK": item["PK"], "SK": item["SK"]}
+
+
+def _place(key: ItemKey) -> tuple[int, str, str]:
+    return zlib.crc32(key[0].encode()), *key

@@ -1,0 +1,227 @@
+"""A provider with books of its own, of which every unpleasant thing that `service.providers.base` allows can be expected."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from service.providers.base import (
+    Accepted,
+    Created,
+    Declined,
+    Found,
+    Hint,
+    NotFound,
+    Sight,
+    Task,
+    TaskStatus,
+    Unclear,
+    VideoRequest,
+    Why,
+)
+from service.storage.codec import Value
+from tests.simulation.faults import Dice, Journal
+from tests.simulation.hub import Hub, Process
+
+URL = "https://videos.example.com/{}.mp4"
+NEVER = 10.0**12
+_REFUSED = {
+    "create: image refused": Why.IMAGE,
+    "create: content refused": Why.CONTENT,
+    "create: busy": Why.BUSY,
+    "create: unavailable": Why.UNAVAILABLE,
+}
+
+
+@dataclass
+class Work:
+    """One task in the books: what becomes of it and when, and when queries can see it."""
+
+    task_id: str
+    job_id: str
+    began_at: float
+    ends_at: float
+    succeeds: bool
+    linked_at: float
+    hidden: list[tuple[float, float]] = field(default_factory=list)
+
+    def visible(self, now: float) -> bool:
+        return not any(start <= now < end for start, end in self.hidden)
+
+    def status(self, now: float) -> TaskStatus:
+        if now < self.ends_at:
+            return TaskStatus.RUNNING
+        return TaskStatus.SUCCEEDED if self.succeeds else TaskStatus.FAILED
+
+    def task(self, now: float) -> Task:
+        status = self.status(now)
+        link = URL.format(self.job_id) if status is TaskStatus.SUCCEEDED and now >= self.linked_at else None
+        facts: dict[str, Value] = {"task_id": self.task_id, "task_status": status.value}
+        return Task(self.task_id, status, facts, link)
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How tasks tend to go: chances of failing, never ending, lagging links and being out of view; usual length."""
+
+    run_seconds: float = 60.0
+    fails: float = 0.15
+    endless: float = 0.03
+    slow: float = 0.05
+    hides: float = 0.15
+    vanishes: float = 0.05
+    unlinked: float = 0.05
+
+
+class Books:
+    """The vendor itself, shared by all processes: tasks by our job id, and every definite not-found it has answered."""
+
+    def __init__(self, habits: Habits, hard_seconds: float) -> None:
+        self.habits = habits
+        self.works: dict[str, list[Work]] = {}
+        self.sends: dict[str, int] = {}
+        self.not_found: dict[str, list[float]] = {}
+        self.on_accept: list[Callable[[Work, str | None, random.Random], None]] = []
+        self._hard_seconds = hard_seconds
+
+    def accept(self, request: VideoRequest, now: float, rng: random.Random) -> Work:
+        """A create arrives, whatever its sender comes to know of it."""
+        habits, draws = self.habits, [rng.random() for _ in range(8)]
+        ends_at = now + 2.0 + habits.run_seconds * 2 * draws[0]
+        if draws[1] < habits.endless:
+            ends_at = NEVER
+        elif draws[1] < habits.endless + habits.slow:
+            ends_at = now + 2.4 * self._hard_seconds * draws[0]
+        linked_at = ends_at + (300 * draws[2] if draws[3] < habits.unlinked else 0)
+        hidden = []
+        if draws[4] < habits.hides:
+            hidden.append((0.0, now + 120 * draws[5] ** 2))
+        if draws[6] < habits.vanishes:
+            hidden.append((now + 60 * draws[5], now + 60 * draws[5] + 800 * draws[2]))
+        others = self.works.setdefault(request.job_id, [])
+        name = f"task-{request.job_id}" + ("" if not others else f"-{len(others)}")
+        work = Work(name, request.job_id, now, ends_at, draws[7] >= habits.fails, linked_at, hidden)
+        others.append(work)
+        for listener in self.on_accept:
+            listener(work, request.callback_url, rng)
+        return work
+
+    def find(self, task_id: str | None, job_id: str, now: float) -> Work | None:
+        works = [work for work in self.works.get(job_id, ()) if task_id is None or work.task_id == task_id]
+        return next((work for work in works if work.visible(now)), None)
+
+
+class SimulatedProvider:
+    """One process's door to the vendor. Implements `service.providers.base.Provider`; every call is a scheduling point."""
+
+    name = "kling"
+
+    def __init__(
+        self,
+        hub: Hub,
+        books: Books,
+        process: Process,
+        create_dice: Callable[[], Dice],
+        look_dice: Callable[[], Dice],
+        journal: Journal,
+        die: Callable[[], None],
+    ) -> None:
+        self._hub = hub
+        self._books = books
+        self._process = process
+        self._create_dice = create_dice
+        self._look_dice = look_dice
+        self._journal = journal
+        self._die = die
+
+    def create(self, request: VideoRequest, until: float) -> Created:
+        """Sends once; again only after `busy`, while there is time."""
+        hub, task = self._hub, self._hub.running()
+        self._books.sends[request.job_id] = self._books.sends.get(request.job_id, 0) + 1
+        outcome: Created = Declined(Why.UNAVAILABLE)
+        for _ in range(3):
+            if hub.now >= until:
+                self._journal.count("create: window over")
+                return outcome
+            outcome = self._send(request, until, task.rng)
+            self._journal.note(hub.now, task.name, f"create {request.job_id} -> {outcome}")
+            if outcome != Declined(Why.BUSY):
+                return outcome
+            hub.sleep(1.0)
+        return outcome
+
+    def look(self, task_id: str | None, job_id: str) -> Sight:
+        hub, task = self._hub, self._hub.running()
+        sight = self._look(task_id, job_id, task.rng)
+        self._journal.note(hub.now, task.name, f"look {task_id or job_id} -> {_short(sight)}")
+        return sight
+
+    def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
+        return facts
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
+        return None if body == b"unsigned" else Hint(final=body == b"final")
+
+    def _send(self, request: VideoRequest, until: float, rng: random.Random) -> Created:
+        """One send: it arrives or not, its sender learns of it or not."""
+        hub = self._hub
+        fault = self._meet(self._create_dice(), rng)
+        limit = max(0.0, until - hub.now)
+        there, back, share = 0.02 + 0.3 * rng.random(), 0.02 + 0.3 * rng.random(), rng.random()
+        work_rng = random.Random(rng.getrandbits(64))
+        if fault in _REFUSED:
+            hub.sleep(min(limit, there + back))
+            return Declined(_REFUSED[fault])
+        if fault == "create: unclear, lost":
+            hub.sleep(limit)
+            return Unclear()
+        arrives_at = hub.now + (there if fault != "create: unclear, acts late" else 1500.0**share)
+        accepted: list[Work] = []
+        hub.at(arrives_at, lambda: accepted.append(self._books.accept(request, hub.now, work_rng)))
+        if fault == "create: death in flight":
+            hub.at(hub.now + (there + back) * share, self._die)
+        elif fault == "create: pause in flight":
+            self._process.paused_until = hub.now + 400.0**share
+        if fault.startswith("create: unclear"):
+            hub.sleep(limit if share < 0.5 else min(limit, there + back))
+            return Unclear()
+        hub.sleep(there + back)
+        if fault == "create: breaks":
+            raise RuntimeError("injected")
+        return Accepted(accepted[0].task(hub.now))
+
+    def _look(self, task_id: str | None, job_id: str, rng: random.Random) -> Sight:
+        hub = self._hub
+        fault = self._meet(self._look_dice(), rng)
+        hub.sleep(0.02 + 0.1 * rng.random())
+        work = self._books.find(task_id, job_id, hub.now)
+        seen_at = hub.now - (60.0 * rng.random() if fault == "look: stale" else 0.0)
+        hub.sleep(5.0 if fault == "look: unclear" else 0.02 + 0.1 * rng.random())
+        if fault == "look: unclear":
+            return Unclear()
+        if work is None or work.began_at > seen_at or (fault == "look: not found" and task_id is not None):
+            self._books.not_found.setdefault(job_id, []).append(hub.now)
+            return NotFound()
+        task = work.task(seen_at)
+        if fault == "look: no link":
+            task = Task(task.task_id, task.status, task.facts, None)
+        return Found(task)
+
+    def _meet(self, dice: Dice, rng: random.Random) -> str:
+        """Counts the call and draws its fault; the process may die or stop here, before anything is sent."""
+        hub, task = self._hub, self._hub.running()
+        task.calls += 1
+        self._journal.count("provider calls")
+        fault = dice.draw(rng)
+        if fault:
+            self._journal.count(fault)
+        if fault in ("create: death before", "look: death"):
+            hub.at(hub.now, self._die)
+            hub.wait()
+        elif fault in ("create: pause before", "look: pause"):
+            self._process.paused_until = hub.now + 400.0 ** rng.random()
+            hub.sleep(0.0)
+        return fault
+
+
+def _short(sight: Sight) -> str:
+    return f"found {sight.task.status}" if isinstance(sight, Found) else type(sight).__name__
