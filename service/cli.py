@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_environment()
-        configure("WARNING", settings.log_format)
+        configure("WARNING", settings.log_format, sys.stderr)
         return int(arguments.run(build(settings, service="cli"), arguments))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

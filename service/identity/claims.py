@@ -6,9 +6,9 @@ from typing import Any
 from jwt import PyJWS
 from jwt.exceptions import PyJWTError
 
-from service.identity.entities import GOOGLE, EmailNotVerified, Rejection, TokenRejected, is_subject
+from service.identity.entities import GOOGLE, EmailNotVerified, Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM
-from service.web.endpoint import Principal
+from service.web.principal import Principal, is_subject
 
 ISSUERS = (GOOGLE, "accounts.google.com")
 LEEWAY_SECONDS = 60

@@ -8,7 +8,8 @@ from flask import Flask, current_app, g, request
 
 from service.identity.entities import AuthenticationRequired
 from service.web.body import peek_json_field
-from service.web.endpoint import Access, Principal, endpoint_of
+from service.web.endpoint import Access, endpoint_of
+from service.web.principal import Principal
 
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"

@@ -1,6 +1,5 @@
 """Who is calling, and how it can fail to be known."""
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
@@ -8,13 +7,6 @@ from typing import ClassVar
 from service.errors import Refused, Unauthenticated, Unavailable
 
 GOOGLE = "https://accounts.google.com"
-
-_SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
-
-
-def is_subject(text: str) -> bool:
-    """Whether the text can be a user's id: 1 to 255 characters, none of which has a meaning in our keys (no `#`)."""
-    return _SUBJECT.fullmatch(text) is not None
 
 
 class Rejection(StrEnum):

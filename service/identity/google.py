@@ -16,7 +16,7 @@ from service.clock import Clock
 from service.identity.claims import LEEWAY_SECONDS, key_id_of, principal_of
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM, KeySet, KeysNotFetched, SigningKeys, published_keys
-from service.web.endpoint import Principal
+from service.web.principal import Principal
 
 LONGEST_TOKEN = 8192
 MOST_REMEMBERED = 10_000

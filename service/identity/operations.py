@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from service.identity.entities import GOOGLE, AuthenticationRequired, is_subject
-from service.web.endpoint import Principal
+from service.identity.entities import GOOGLE, AuthenticationRequired
+from service.web.principal import Principal, is_subject
 
 
 class Tokens(Protocol):

@@ -16,7 +16,7 @@ from service.storage.keys import Key
 from service.storage.table import Table
 from service.users.entities import Marks, knows_device, with_device
 from service.users.operations import Users
-from service.web.endpoint import Principal
+from service.web.principal import Principal
 
 ROUTE = "POST /videos"
 MARGIN_SECONDS = 1.0

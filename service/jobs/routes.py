@@ -34,8 +34,9 @@ from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.web.addresses import AddressRefused
 from service.web.answers import ok
 from service.web.body import read_body, read_query, read_raw
-from service.web.endpoint import Access, Endpoint, Principal, endpoint
+from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.limits import Window
+from service.web.principal import Principal
 
 LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 LONGEST_KEY = 128

@@ -46,6 +46,7 @@ DECLINED = {
     **dict.fromkeys((1302, 1303), Why.BUSY),
     **dict.fromkeys((1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1202, 1203, 1304), Why.UNAVAILABLE),
 }
+TROUBLES = (5000, 5001, 5002)
 _STATUSES = {
     "submitted": TaskStatus.RUNNING,
     "processing": TaskStatus.RUNNING,
@@ -200,8 +201,10 @@ class Kling:
             provider_message=str(told.get("message", ""))[:200],
             provider_request_id=str(told.get("request_id", ""))[:64],
         )
-        self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=str(_code(reply)))
-        if DECLINED.get(_code(reply) or 0) is Why.UNAVAILABLE and operation == "create":
+        code = _code(reply) or 0
+        known = str(code) if code in DECLINED or code in TROUBLES else "other"
+        self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=known)
+        if DECLINED.get(code) is Why.UNAVAILABLE and operation == "create":
             self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
     def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:

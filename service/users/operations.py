@@ -20,7 +20,7 @@ from service.users.entities import (
     identity_marks,
     with_device,
 )
-from service.web.endpoint import Principal
+from service.web.principal import Principal
 
 
 class _AlreadyOpen(Exception):

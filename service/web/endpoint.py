@@ -28,15 +28,6 @@ class Access(Enum):
     SEALED = "whoever holds the sealed token in the address"
 
 
-@dataclass(frozen=True)
-class Principal:
-    """Who is calling, as far as it was proved: the issuer of the identity, the subject within it, an e-mail if it told one."""
-
-    issuer: str
-    subject: str
-    email: str | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One route's promise. `body` and `query` are what it takes, `answer` the `data` of its envelope (`bare`: no envelope),

@@ -8,10 +8,11 @@ from marshmallow import fields, validate
 from service.errors import Malformed, NotFound, Refused, TooMany, Unauthenticated, Unavailable
 from service.web.answers import json_answer, ok
 from service.web.docs import docs_blueprint
-from service.web.endpoint import Access, Endpoint, Principal, endpoint
+from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi import About, build_document, openapi_blueprint
 from service.web.openapi_errors import SharedErrors
 from service.web.openapi_schemas import Document
+from service.web.principal import Principal
 from service.web.schemas import StrictSchema, Text
 
 

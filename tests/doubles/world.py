@@ -25,7 +25,7 @@ from service.providers.base import Provider
 from service.storage.table import Table, connect
 from service.users.entities import Pepper
 from service.users.operations import Users
-from service.web.endpoint import Principal
+from service.web.principal import Principal
 from service.web.sealed import Sealer
 from tests.doubles.clock import FakeClock
 from tests.doubles.provider import ScriptedProvider

@@ -8,8 +8,9 @@ from service.identity.operations import Identity
 from service.web.answers import ok
 from service.web.body import read_body
 from service.web.cors import allow_origins
-from service.web.endpoint import Access, Endpoint, Principal, declared_endpoints, endpoint
+from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import register_errors
+from service.web.principal import Principal
 from service.web.request_log import log_requests
 from service.web.schemas import StrictSchema, Text
 from tests.doubles.clock import FakeClock

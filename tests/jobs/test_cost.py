@@ -9,7 +9,7 @@ from service.ledger.entities import Lot, LotKind
 from service.ledger.store import wallet_write
 from service.providers.base import Task, TaskStatus, Unclear
 from service.storage.codec import Value, encode_item
-from service.web.endpoint import Principal
+from service.web.principal import Principal
 from tests.doubles.meter import Meter, size
 from tests.doubles.provider import ScriptedProvider
 from tests.doubles.world import World

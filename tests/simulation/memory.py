@@ -11,7 +11,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.simulation.expressions import Change, Malformed, NotUnderstood, Range, Words, change, condition, key_condition
+from tests.simulation.expressions import (
+    Change,
+    Malformed,
+    NotUnderstood,
+    Range,
+    Words,
+    change,
+    condition,
+    key_condition,
+)
 
 Attributes = dict[str, Any]
 ItemKey = tuple[str, str]

@@ -1,0 +1,253 @@
+"""What surrounds the routes: browsers' pages, probes, the document and the page that describe it all."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.web.endpoint import declared_endpoints
+from service.web.errors import status_of
+from service.web.openapi_operations import document_path
+from service.web.openapi_schemas import operations
+from tests.journeys.face import Face
+from tests.journeys.town import Town, town_of_its_own
+
+PAGE = "https://app.example.com"
+EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
+DESCRIBING = ("/openapi.json", "/docs", "/docs/style.css", "/docs/script.js")
+
+
+@pytest.fixture(scope="module")
+def face(client: Any) -> Iterator[Face]:
+    with town_of_its_own(client, cors_allowed_origins=(PAGE, EXTENSION)) as town:
+        yield Face(town)
+
+
+# Browsers.
+
+
+def cors_of(answer: requests.Response) -> dict[str, str]:
+    return {name.lower(): text for name, text in answer.headers.items() if name.lower().startswith("access-control-")}
+
+
+def preflight(face: Face, origin: str, method: str = "POST", path: str = "/videos") -> requests.Response:
+    wanted = "authorization, content-type, idempotency-key"
+    headers = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": wanted}
+    return face.town.call("OPTIONS", path, headers=headers)
+
+
+@pytest.mark.parametrize("origin", [PAGE, EXTENSION])
+def test_a_page_of_ours_may_ask_before_it_sends_a_paid_request(face: Face, origin: str) -> None:
+    answer = preflight(face, origin)
+    told = cors_of(answer)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert told["access-control-allow-origin"] == origin
+    assert "POST" in told["access-control-allow-methods"]
+    allowed = {name.strip().lower() for name in told["access-control-allow-headers"].split(",")}
+    assert allowed == {"authorization", "content-type", "idempotency-key"}
+    assert int(told["access-control-max-age"]) > 0
+    assert "access-control-allow-credentials" not in told
+    assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("null", "*", "", "https://evil.example", "http://app.example.com", "https://app.example.com.evil.example"),
+        *("https://evilapp.example.com", "https://app.example.com:8443", "https://APP.example.com", PAGE + "/"),
+        *("https://appXexample.com", "https://x.app.example.com", "chrome-extension://bbbb", f"{PAGE}, {PAGE}"),
+        f"https://evil.example/{PAGE}",
+    ],
+)
+def test_a_page_of_anyone_else_is_told_nothing(face: Face, origin: str) -> None:
+    for answer in (
+        preflight(face, origin),
+        face.town.call("GET", "/credits", face.token, headers={"Origin": origin}),
+        face.town.call("GET", "/nowhere", headers={"Origin": origin}),
+    ):
+        assert cors_of(answer) == {}
+        assert "Origin" in answer.headers["Vary"]
+
+
+def test_a_page_of_ours_can_read_refusals_and_the_headers_it_needs(face: Face) -> None:
+    for method, path, token in (
+        ("GET", "/credits", face.token),
+        ("GET", "/credits", None),
+        ("GET", "/nowhere", None),
+        ("POST", "/videos", face.token),
+        ("DELETE", "/videos", face.token),
+    ):
+        told = cors_of(face.town.call(method, path, token, headers={"Origin": PAGE}))
+        exposed = {name.strip() for name in told["access-control-expose-headers"].split(",")}
+        assert told["access-control-allow-origin"] == PAGE
+        assert exposed == {"Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed"}
+
+
+def test_an_origin_is_no_sign_in(face: Face) -> None:
+    answer = face.town.call("GET", "/credits", headers={"Origin": PAGE})
+    face.refused(answer, 401, "AUTHENTICATION_REQUIRED")
+
+
+# Probes.
+
+
+def test_a_well_service_says_so_in_the_bare_words_of_the_brief(face: Face) -> None:
+    answer = face.town.call("GET", "/health")
+    assert answer.json() == {"status": "healthy", "dynamodb": "connected", "environment": "configured"}
+    face.surrounded(answer)
+    for path, status in (("/health/live", "alive"), ("/health/ready", "ready")):
+        answer = face.town.call("GET", path)
+        assert (answer.status_code, answer.json()) == (200, {"success": True, "data": {"status": status}})
+        face.surrounded(answer)
+
+
+def test_a_service_without_its_table_says_so_and_lives(start: Callable[..., Town]) -> None:
+    face = Face(start(dynamodb_table_name="nowhere"))
+    answer = face.town.call("GET", "/health")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "unhealthy", "dynamodb": "disconnected", "environment": "configured"},
+    )
+    assert face.refused(face.town.call("GET", "/health/ready"), 503, "NOT_READY") == {"reason": "dynamodb"}
+    assert face.town.call("GET", "/health/live").status_code == 200
+    for answer in (face.town.post_video(), face.get("/credits"), face.get("/jobs")):
+        assert face.refused(answer, 503, "STORAGE_UNAVAILABLE") == {}
+    assert face.town.tasks() == []
+
+
+def test_a_draining_service_is_not_ready_and_goes_on_serving(start: Callable[..., Town], tmp_path: Path) -> None:
+    flag = tmp_path / "draining"
+    face = Face(start(drain_flag_path=str(flag)))
+    assert face.town.call("GET", "/health/ready").status_code == 200
+    flag.touch()
+    assert face.refused(face.town.call("GET", "/health/ready"), 503, "NOT_READY") == {"reason": "draining"}
+    assert face.town.call("GET", "/health").status_code == 200
+    assert face.town.post_video().status_code == 200
+
+
+# The document.
+
+
+def test_the_document_is_valid_and_served_for_caches(face: Face) -> None:
+    OpenAPIV31SpecValidator(face.document).validate()
+    answer = face.town.call("GET", "/openapi.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    again = face.town.call("GET", "/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_document_lists_every_route_and_no_other(face: Face) -> None:
+    served = {
+        (document_path(rule.rule), method)
+        for rule in face.town.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule not in DESCRIBING
+    }
+    assert {(path, method) for path, method, _ in operations(face.document)} == served
+
+
+def test_the_document_lists_every_error_that_each_route_declares(face: Face) -> None:
+    for rule, method, declared in declared_endpoints(face.town.app):
+        for error in declared.errors if rule not in DESCRIBING else ():
+            assert error.code in face.codes(rule, method, status_of(error)), f"{method} {rule}"
+
+
+def test_every_code_of_the_document_is_in_the_table_of_the_readme(face: Face) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = set(re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", readme, re.MULTILINE))
+    told = {
+        (status, code)
+        for _, _, described in operations(face.document)
+        for status, answer in described["responses"].items()
+        if status != "200"
+        for code in answer["content"]["application/json"]["examples"]
+    }
+    assert told <= table
+    assert {(str(entry["status"]), entry["code"]) for entry in face.document["x-error-codes"]} == table
+
+
+def test_the_documents_own_example_of_an_order_is_taken_and_its_answer_is_as_described(
+    start: Callable[..., Town],
+) -> None:
+    face = Face(start())
+    described = face.document["paths"]["/videos"]["post"]
+    example = described["requestBody"]["content"]["application/json"]["example"]
+    answer = face.town.call("POST", "/videos", face.town.token(example["GoogleID"]), json=example)
+    assert answer.status_code == 200
+    schema = described["responses"]["200"]["content"]["application/json"]["schema"]
+    Draft202012Validator({**schema, "components": face.document["components"]}).validate(answer.json())
+    assert set(answer.json()["data"]) == set(
+        described["responses"]["200"]["content"]["application/json"]["example"]["data"]
+    )
+
+
+# The page.
+
+
+class Commands(HTMLParser):
+    """The text of every block of code on a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._inside = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "pre":
+            self.found.append("")
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag != "pre"
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.found[-1] += data
+
+
+def test_the_page_has_a_working_command_for_every_route(start: Callable[..., Town]) -> None:
+    """Each command is taken apart as a shell would, and sent."""
+    face = Face(start())
+    user = face.document["paths"]["/videos"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    token = face.town.token(user["GoogleID"])
+    page = face.town.call("GET", "/docs").text
+    commands = [command for command in Commands(page).found if command.startswith("curl ")]
+    tried = {
+        outcome_of(face, command.replace("$ID_TOKEN", token).replace("$(uuidgen)", "a-key")) for command in commands
+    }
+    assert {(method, rule) for method, rule, _ in tried} == {
+        (method, path) for path, method, _ in operations(face.document)
+    }
+    assert {status for _, _, status in tried} <= {200, 404}
+    assert ("POST", "/videos", 200) in tried
+
+
+def outcome_of(face: Face, command: str) -> tuple[str, str, int]:
+    """The method, the documented path and the status that a curl command comes to."""
+    words = shlex.split(command)
+    options = list(zip(words, words[1:], strict=False))
+    headers = dict(text.split(": ", 1) for flag, text in options if flag == "-H")
+    data = next((text for flag, text in options if flag == "-d"), None)
+    method = next((text for flag, text in options if flag == "-X"), "POST" if data else "GET")
+    url = next(word for word in words if word.startswith("http"))
+    answer = requests.request(method, url, headers=headers, data=data, timeout=30)
+    path = url.removeprefix(face.town.url)
+    rule, _ = face.town.app.url_map.bind("town").match(path, method, return_rule=True)
+    return method, document_path(rule.rule), answer.status_code
+
+
+def test_the_page_needs_nothing_from_elsewhere(face: Face) -> None:
+    page = face.town.call("GET", "/docs")
+    assert page.headers["Content-Type"].startswith("text/html")
+    addresses = re.findall(r"""(?:src|href)=["']([^"'#]+)""", page.text)
+    assert addresses
+    for address in addresses:
+        assert face.town.call("GET", address).status_code == 200
