@@ -24,7 +24,8 @@ def errors() -> list[type[FareboxError]]:
     for module in pkgutil.walk_packages(service.__path__, "service."):
         if not module.name.startswith(_OUTSIDE):
             importlib.import_module(module.name)
-    named = {error for error in _subclasses(FareboxError) if "code" in vars(error)}
+    ours = (error for error in _subclasses(FareboxError) if error.__module__.startswith("service."))
+    named = {error for error in ours if "code" in vars(error)}
     return sorted(named, key=lambda error: (status_of(error), error.code))
 
 
