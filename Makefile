@@ -28,7 +28,7 @@ reset: $(VENV)/local ## forget what `make run` has stored
 
 .PHONY: test
 test: $(VENV)/test ## run the tests
-	@$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup
+	@$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 TEST_PROCESSES ?= 2
 

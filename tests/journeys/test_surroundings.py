@@ -1,5 +1,6 @@
 """What surrounds the routes: browsers' pages, probes, the document and the page that describe it all."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -233,7 +234,7 @@ def test_the_page_has_a_working_command_for_every_route(start: Callable[..., Tow
 def outcome_of(face: Face, command: str) -> tuple[str, str, int]:
     """The method, the documented path and the status that a curl command comes to."""
     words = shlex.split(command)
-    options = list(zip(words, words[1:], strict=False))
+    options = list(itertools.pairwise(words))
     headers = dict(text.split(": ", 1) for flag, text in options if flag == "-H")
     data = next((text for flag, text in options if flag == "-d"), None)
     method = next((text for flag, text in options if flag == "-X"), "POST" if data else "GET")

@@ -102,6 +102,14 @@ def test_credits_are_spendable_strictly_before_their_end() -> None:
         hold(wallet, 1, "job_1", NOW + HOUR)
 
 
+def test_a_hold_passes_over_lots_that_have_ended_but_are_not_written_off_yet() -> None:
+    wallet = grant(opened(0), LotKind.PROMO, 5, NOW + HOUR, "g", NOW).wallet
+    wallet = grant(wallet, LotKind.PAID, 5, None, "g", NOW).wallet
+    movement = hold(wallet, 1, "job_1", NOW + HOUR + 1)
+    assert [part.kind for part in movement.entries[-1].split] == [LotKind.PAID]
+    assert movement.wallet.faults() == []
+
+
 def test_a_lot_is_written_off_only_after_the_grace() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 5, NOW + HOUR, "g", NOW).wallet
     assert expire(wallet, NOW + HOUR + EXPIRY_GRACE - 1).entries == ()
@@ -172,7 +180,8 @@ def test_lots_of_one_kind_merge_above_the_limit_and_lose_nothing() -> None:
         wallet = grant(wallet, LotKind.PROMO, 1, NOW + HOUR * (number + 1), f"g{number}", NOW).wallet
     assert len(wallet.lots) == MOST_LOTS
     assert wallet.credits == total(wallet.lots) == MOST_LOTS + 4
-    assert max(lot.expires_at or 0 for lot in wallet.lots) == NOW + HOUR * (MOST_LOTS + 4)
+    for hours in range(MOST_LOTS + 4):
+        assert wallet.spendable(NOW + HOUR * hours) >= MOST_LOTS + 4 - hours
 
 
 def test_time_never_runs_backwards_along_a_ledger() -> None:

@@ -195,6 +195,28 @@ def test_a_hundred_parallel_holds_on_three_credits_take_exactly_three(world: Wor
     assert world.state() == (4, 0, 3, 4)
 
 
+def test_processes_that_share_no_queue_still_take_exactly_three(client: Any, table_name: str, world: World) -> None:
+    worlds = [World(client, table_name) for _ in range(8)]
+    outcomes: list[str] = []
+
+    def one(number: int) -> None:
+        worlds[number].ledger._clock = _RealSleep()
+        for turn in range(2):
+            try:
+                worlds[number].hold(1, Key("USER#u", f"MARKER#{number}-{turn}"))
+                outcomes.append("held")
+            except InsufficientCredits:
+                outcomes.append("refused")
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (outcomes.count("held"), outcomes.count("refused")) == (3, 13)
+    assert world.state() == (4, 0, 3, 4)
+
+
 class _RealSleep(FakeClock):
     """Sleeps a little for real, so that threads give way; time itself stands."""
 

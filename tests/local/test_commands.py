@@ -56,7 +56,6 @@ def test_a_port_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "PORT must be a port number from 1 to 65535, not 'web'.\n"
 
 
-@pytest.mark.xdist_group("stack")
 def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     ports = {name: str(free_port()) for name in ("PORT", "DYNAMODB_PORT", "SIMULATOR_PORT")}
     script = (

@@ -20,8 +20,6 @@ from service.local.terminal import Terminal
 from service.local.welcome import welcome
 from service.settings import process_environment
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 def configuration(**own: str) -> StackConfiguration:
     environment = {**without_settings(process_environment()), **own}

@@ -40,7 +40,7 @@ MUTANTS = (
         f"Put(keys.entry(user_id, entry.version), _entry_item(entry), {ALWAYS})",
         LEDGER,
     ),
-    Mutant("mac-not-chained", "ledger/store.py", "        previous,\n    ]", '        "",\n    ]', ADMIN),
+    Mutant("mac-not-chained", "ledger/store.py", "        previous,\n    ]", '        "",\n    ]', LEDGER),
     Mutant(
         "retry-without-re-read",
         "ledger/operations.py",

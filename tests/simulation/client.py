@@ -31,7 +31,7 @@ class SimulatedClient:
     """Offers the methods that `service.storage.table` calls. Each is a scheduling point; none ever retries."""
 
     def __init__(
-        self, hub: Hub, server: Server, process: Process, dice: Callable[[], Dice], journal: Journal, die: Callable[[], None]
+        self, hub: Hub, server: Server, process: Process, dice: Callable[[str], Dice], journal: Journal, die: Callable[[], None]
     ) -> None:
         self._hub = hub
         self._server = server
@@ -65,7 +65,7 @@ class SimulatedClient:
         hub, task = self._hub, self._hub.running()
         task.calls += 1
         self._journal.count("table calls")
-        fault = self._dice().draw(task.rng)
+        fault = self._dice(operation).draw(task.rng)
         if fault:
             self._journal.count(fault)
         if fault == "death before call":
@@ -75,6 +75,7 @@ class SimulatedClient:
             self._pause(task.rng)
             hub.sleep(0.0)
         call = Call(task, operation)
+        task.last_call_at = hub.now
         self._send(call, fault, serve, request, task.rng)
         answer = hub.wait()
         if isinstance(answer, Exception):
@@ -100,7 +101,7 @@ class SimulatedClient:
                 return
             case "late write":
                 hub.at(now + READ_SECONDS, self._answer, call, _timeout())
-                there, answer = READ_SECONDS * (LATEST_SECONDS / READ_SECONDS) ** min(share, 1.0), None
+                there, answer = READ_SECONDS * (LATEST_SECONDS / READ_SECONDS) ** min(share**2, 1.0), None
             case "lost answer":
                 hub.at(now + READ_SECONDS, self._answer, call, _timeout())
                 answer = None

@@ -39,6 +39,7 @@ class Task:
         self.process = process
         self.rng = rng
         self.calls = 0
+        self.last_call_at = 0.0
         self.done = False
         self.ended_by: BaseException | None = None
         self.result: Any = None
@@ -47,7 +48,7 @@ class Task:
         self._hub = hub
         self.strand = greenlet.greenlet(self._run, hub.strand)
 
-    def _run(self) -> None:
+    def _run(self, _: object = None) -> None:
         try:
             self.result = self._work()
         except greenlet.GreenletExit:

@@ -23,6 +23,8 @@ from tests.simulation.faults import Dice, Journal
 from tests.simulation.hub import Hub, Process
 
 URL = "https://videos.example.com/{}.mp4"
+MOST_SENDS = 3
+STAYS_BUSY = 0.6
 NEVER = 10.0**12
 _REFUSED = {
     "create: image refused": Why.IMAGE,
@@ -138,11 +140,12 @@ class SimulatedProvider:
         hub, task = self._hub, self._hub.running()
         self._books.sends[request.job_id] = self._books.sends.get(request.job_id, 0) + 1
         outcome: Created = Declined(Why.UNAVAILABLE)
-        for _ in range(3):
+        for _ in range(MOST_SENDS):
             if hub.now >= until:
                 self._journal.count("create: window over")
                 return outcome
-            outcome = self._send(request, until, task.rng)
+            again = outcome == Declined(Why.BUSY) and task.rng.random() < STAYS_BUSY
+            outcome = outcome if again else self._send(request, until, task.rng)
             self._journal.note(hub.now, task.name, f"create {request.job_id} -> {outcome}")
             if outcome != Declined(Why.BUSY):
                 return outcome
@@ -181,7 +184,7 @@ class SimulatedProvider:
             hub.at(hub.now + (there + back) * share, self._die)
         elif fault == "create: pause in flight":
             self._process.paused_until = hub.now + 400.0**share
-        if fault.startswith("create: unclear"):
+        if fault.startswith("create: unclear") or there + back > limit:
             hub.sleep(limit if share < 0.5 else min(limit, there + back))
             return Unclear()
         hub.sleep(there + back)

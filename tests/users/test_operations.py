@@ -117,6 +117,17 @@ def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: Worl
     assert world.audit().violations == ()
 
 
+@pytest.mark.parametrize("most_users", [1, 33])
+def test_a_twin_that_signs_up_in_between_makes_the_user_known(client: Any, table_name: str, most_users: int) -> None:
+    """Between looking for the wallet and looking at limit and claims, the twin takes the last place and the device."""
+    world, twin = (World(client, table_name, most_users=most_users) for _ in range(2))
+    done: list[Any] = []
+    wire = world.wire()
+    wire.before(lambda _: done.append(sign_up(twin)) if wire.calls == ["GetItem"] and not done else None)
+    assert sign_up(world) == done[0]
+    assert world.count() == 1
+
+
 def test_one_device_racing_for_many_names_makes_one_user(world: World) -> None:
     outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", "phone") for n in range(12)])  # type: ignore[misc]
     assert [type(outcome).__name__ for outcome in outcomes].count("Wallet") == 1

@@ -1,0 +1,214 @@
+"""No secret gets out: each is a canary here, and none sings in the log, the metrics, the answers or the table."""
+
+import base64
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import requests
+import structlog
+
+from service.logs import configure
+from service.settings import Secret
+from tests.journeys.town import Town, new_key, video_body
+
+TOUCHED = ("boto3", "botocore", "flask_cors", "gunicorn.access", "gunicorn.error", "urllib3", "werkzeug")
+PROMPT = "The astronaut stood up and walked away"
+CALLBACK_BYTES = b"canary-callback-secret-0123456789"
+PICTURE = base64.b64encode(b"\xff\xd8\xff\xe0canary-picture-0123456789").decode()
+
+# What only the service knows, and what a client told it in confidence.
+OURS = {
+    "api key": "canary-api-key-0123456789",
+    "pepper": "canary-pepper-0123456789-0123456789",
+    "mac key": "canary-mac-key-0123456789-0123456789",
+    "token key": "canary-token-key-0123456789-0123456789",
+    "callback secret": base64.b64encode(CALLBACK_BYTES).decode(),
+}
+THEIRS = {
+    "fingerprint": "canary-fingerprint-0123456789",
+    "image address": "https://images.example.com/canary-address-0123456789.jpg",
+    "picture": PICTURE,
+}
+SUBJECT = "canary-subject-0123456789"
+EMAIL = "canary-email@mail.example"
+DAMAGED = "USER#eve"
+IDEMPOTENCY = "canary-idempotency-key-0123456789"
+
+
+@pytest.fixture
+def _logging_as_before() -> Iterator[None]:
+    """Logging belongs to the whole process: puts back what `configure` changes."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    before = {
+        name: (logger.handlers, logger.propagate, logger.level)
+        for name, logger in ((name, logging.getLogger(name)) for name in TOUCHED)
+    }
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    for name, (own, propagate, own_level) in before.items():
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = own, propagate
+        logger.setLevel(own_level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    """What the service's processes write."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def towns(start: Callable[..., Town], out: io.StringIO, _logging_as_before: None) -> tuple[Town, Town]:
+    """A town that says as much as it ever can, and one like it whose table is gone."""
+    configure("DEBUG", "json", out)
+    secret = f"whsec_{OURS['callback secret']}"
+    settings: dict[str, Any] = {
+        "log_format": "json",
+        "log_level": "DEBUG",
+        "kling_api_key": Secret(OURS["api key"]),
+        "fingerprint_peppers": Secret(f"1:{OURS['pepper']}"),
+        "ledger_mac_key": Secret(OURS["mac key"]),
+        "callback_token_keys": Secret(OURS["token key"]),
+        "kling_callback_secret": Secret(secret),
+        "simulator": {"kling_api_key": OURS["api key"], "kling_callback_secret": secret},
+        "welcome_credits": 50,
+    }
+    with contextlib.redirect_stdout(out):  # where metrics go
+        return start(**settings), start(**settings, dynamodb_table_name="gone")
+
+
+class Ear:
+    """Calls the service, and keeps every answer and every token."""
+
+    def __init__(self) -> None:
+        self.heard: list[requests.Response] = []
+        self.tokens: list[str] = []
+
+    def sign_in(self, town: Town, **claims: Any) -> str:
+        token = town.token(SUBJECT, email=EMAIL, **claims)
+        self.tokens.append(token)
+        return token
+
+    def call(self, town: Town, method: str, path: str, token: str | None, **more: Any) -> requests.Response:
+        self.heard.append(town.call(method, path, token, **more))
+        return self.heard[-1]
+
+    def order(self, town: Town, token: str | None, key: str | None = None, **fields: Any) -> requests.Response:
+        body = video_body(SUBJECT) | {"Fingerprint": THEIRS["fingerprint"], "imageUrl": THEIRS["image address"]}
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.call(town, "POST", "/videos", token, json=body | fields, headers=headers)
+
+
+def everything_happens(ear: Ear, town: Town, gone: Town) -> None:
+    token = ear.sign_in(town)
+    placed = [ear.order(town, token, IDEMPOTENCY), ear.order(town, token, new_key(), imageUrl=PICTURE)]
+    assert [answer.status_code for answer in placed] == [200, 200]
+    for answer in placed:
+        town.until(lambda answer=answer: ended(ear, town, token, answer))
+    for path in ("/credits", "/jobs", "/jobs?nextToken=" + token[:100], "/nowhere?token=" + token, f"/jobs/{token}"):
+        ear.call(town, "GET", path, token)
+    refusals(ear, town, token)
+    faults(ear, town, token)
+    strangers(ear, town, token)
+    broken(ear, town, gone, token)
+
+
+def ended(ear: Ear, town: Town, token: str, placed: requests.Response) -> bool:
+    job = ear.call(town, "GET", f"{placed.headers['Location']}?wait=5", token).json()["data"]
+    return job["status"] == "SUCCEEDED"
+
+
+def refusals(ear: Ear, town: Town, token: str) -> None:
+    """Canaries where they do not belong."""
+    ear.order(town, token, IDEMPOTENCY, promptKey="slow_zoom")
+    for field in ("GoogleID", "promptKey"):
+        ear.order(town, token, **{field: THEIRS["fingerprint"]})
+    ear.order(town, token, imageUrl="http://" + THEIRS["image address"][8:])
+    ear.order(town, token, unknown=token, GoogleID=[token], Fingerprint={"a": PICTURE})
+    raw = f'{{"Fingerprint": "{THEIRS["fingerprint"]}", "imageUrl": "{PICTURE}", "token": "{token}"'
+    ear.call(town, "POST", "/videos", token, data=raw, headers={"Content-Type": "application/json"})
+    ear.call(town, "POST", "/videos", token, data=raw)
+    ear.order(town, token, key=f"{token} {IDEMPOTENCY}")
+
+
+def faults(ear: Ear, town: Town, token: str) -> None:
+    """Everything that Kling can do to us."""
+    for fault in ("status:400:1201", "status:400:1301", "status:429:1303", "status:401:1002", "html:502", "garbage"):
+        town.fault("create", fault, count=3)
+        ear.order(town, token)
+        town.no_more_faults()
+    for fault in ("reset", "lost-answer", "job-fails"):
+        town.fault("create", fault)
+        ear.order(town, token)
+    town.fault("query", "status:500:5000", count=5)
+    town.fault("callback", "forged", count=3)
+    ear.order(town, token)
+
+
+def strangers(ear: Ear, town: Town, token: str) -> None:
+    """Tokens that do not hold, callbacks that nobody sealed."""
+    ear.tokens.append(f"{token}x")
+    ear.order(town, f"{token}x")
+    ear.order(town, ear.sign_in(town, email_verified=False))
+    ear.order(town, ear.sign_in(town, expires_in=-5000))
+    ear.order(town, ear.sign_in(town, aud="elsewhere"))
+    for header in (f"Basic {token}", f"Bearer {token}, Bearer {token}", OURS["api key"]):
+        ear.call(town, "GET", "/credits", None, headers={"Authorization": header, "X-Google-ID": SUBJECT})
+    sealed = town.seal(SUBJECT, "job_01kb7r3v6q8f2x0m4n5p6q7r8s")
+    ear.tokens.append(sealed)
+    for path in (sealed, f"{sealed}x", THEIRS["fingerprint"]):
+        ear.call(town, "POST", f"/callbacks/kling/{path}", None, json={"task_status": "succeed", "token": token})
+    headers = {"Origin": "https://evil.example", "X-Request-Id": f"{token}\t", "User-Agent": token, "Referer": token}
+    ear.call(town, "GET", "/credits", token, headers=headers)
+
+
+def broken(ear: Ear, town: Town, gone: Town, token: str) -> None:
+    """The table gone, Google gone, and damage that nobody foresaw."""
+    for answer in (ear.order(gone, ear.sign_in(gone)), ear.call(gone, "GET", "/credits", ear.sign_in(gone))):
+        assert answer.status_code == 503
+    item = {
+        "PK": {"S": "USER#eve"},
+        "SK": {"S": "METADATA"},
+        "version": {"N": "1"},
+        "note": {"S": THEIRS["fingerprint"]},
+    }
+    town.put(item)
+    eve = town.token("eve")
+    ear.tokens.append(eve)
+    assert ear.call(town, "GET", "/credits", eve).status_code == 500
+    town.steer("POST", "/google/__rotate")
+    town.fault("certs", "reset", service="google", count=-1)
+    ear.order(town, ear.sign_in(town))
+
+
+def found(canaries: Mapping[str, str], text: str) -> list[str]:
+    return [name for name, canary in canaries.items() if canary in text]
+
+
+def test_no_canary_sings(towns: tuple[Town, Town], out: io.StringIO) -> None:
+    ear, town = Ear(), towns[0]
+    everything_happens(ear, *towns)
+    sealed = [entry["body"]["callback_url"].rpartition("/")[2] for entry in town.journal("create")]
+    tokens = {f"token {number}": token for number, token in enumerate([*ear.tokens, *sealed])}
+    secrets = OURS | THEIRS | tokens | {"prompt": PROMPT, "idempotency key": IDEMPOTENCY}
+    personal = {"subject": SUBJECT, "email": EMAIL}
+
+    events = {json.loads(line).get("event") for line in out.getvalue().splitlines()}
+    assert {"request", "job_captured", "unforeseen_error", "signing_keys_not_fetched", None} <= events
+    assert found(secrets | personal, out.getvalue()) == []
+
+    answers = "\n".join(f"{answer.headers}\n{answer.text}" for answer in ear.heard)
+    assert {answer.status_code for answer in ear.heard} >= {200, 400, 401, 403, 404, 415, 422, 500, 503}
+    assert found(secrets | personal, answers) == []
+
+    table = json.dumps([item for item in town.items() if item["PK"]["S"] != DAMAGED])
+    assert found(secrets, table) == []

@@ -1,0 +1,183 @@
+"""What a world will be like, drawn from its seed before it begins: plain data, so that a failing plan can be made smaller."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.jobs.entities import Times
+from service.jobs.holds import ROUTE
+from service.storage import keys
+from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
+from tests.simulation.hub import stream
+from tests.simulation.vendor import Habits
+
+SECOND = 1000
+TIMES = Times(
+    submit=20 * SECOND,
+    quarantine=120 * SECOND,
+    not_found_gap=20 * SECOND,
+    hard_limit=1200 * SECOND,
+    watch=1200 * SECOND,
+    poll_min=5 * SECOND,
+    poll_max=60 * SECOND,
+    watch_poll=120 * SECOND,
+)
+_CHANCES = {
+    "lost request": 0.004,
+    "lost answer": 0.006,
+    "late write": 0.006,
+    "slow request": 0.010,
+    "slow answer": 0.010,
+    "throttle": 0.010,
+    "conflict": 0.005,
+    "internal error": 0.003,
+    "internal error, applied": 0.004,
+    "unreachable": 0.003,
+    "torn view": 0.050,
+    "death before call": 0.002,
+    "death in flight": 0.003,
+    "pause before call": 0.001,
+    "pause in flight": 0.001,
+    "create: image refused": 0.03,
+    "create: content refused": 0.02,
+    "create: busy": 0.06,
+    "create: unavailable": 0.03,
+    "create: unclear, lost": 0.03,
+    "create: unclear, acted": 0.04,
+    "create: unclear, acts late": 0.02,
+    "create: unclear, slow": 0.02,
+    "create: breaks": 0.01,
+    "create: death before": 0.01,
+    "create: death in flight": 0.01,
+    "create: pause before": 0.01,
+    "create: pause in flight": 0.01,
+    "look: unclear": 0.05,
+    "look: stale": 0.05,
+    "look: not found": 0.02,
+    "look: death": 0.005,
+    "look: pause": 0.005,
+    "look: no link": 0.02,
+}
+_STORM = {
+    "late write": 0.20,
+    "lost request": 0.10,
+    "lost answer": 0.10,
+    "throttle": 0.03,
+    "conflict": 0.03,
+    "internal error": 0.03,
+    "internal error, applied": 0.05,
+    "death in flight": 0.01,
+}
+_SCALES = (0.0, 0.3, 1.0, 1.0, 3.0)
+_ACCENTS = (0.0, 0.5, 1.0, 1.0, 1.0, 5.0)
+_LARGEST_SHARE = {TABLE_FAULTS: 0.35, VENDOR_FAULTS: 0.7, LOOK_FAULTS: 0.6}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One thing a user wants, and how doggedly: `twins` at once, `retries` after what is not final, `repeats` later on (seconds
+    after the answer), `changed` with another image at the last repeat."""
+
+    number: int
+    user: str
+    device: str
+    key: str | None
+    image: int
+    at: float
+    twins: int
+    retries: int
+    patience: float
+    repeats: tuple[float, ...]
+    changed: bool
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where the table keeps this key."""
+        key = keys.idempotency(self.user, ROUTE, self.key or "")
+        return key.pk, key.sk
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A world. `calm_at` is when faults end; in a storm writes meet `storm_faults`."""
+
+    seed: int
+    most_users: int
+    welcome: int
+    price: int
+    webs: int
+    workers: int
+    skew: float
+    lag: float
+    callbacks: bool
+    calm_at: float
+    storms: tuple[tuple[float, float], ...]
+    faults: Faults
+    storm_faults: Faults
+    habits: Habits
+    asks: tuple[Ask, ...]
+
+
+def draw(seed: int) -> Plan:
+    """The plan of that seed, always the same."""
+    rng = stream(seed, "plan")
+    busy_seconds = rng.choice((5.0, 60.0, 300.0))
+    users = [f"user{number}" for number in range(rng.choice((1, 2, 3, 6, 10)))]
+    devices = [f"device{number}" for number in range(max(1, int(len(users) * rng.choice((0.5, 1.0, 1.5, 1.5)))))]
+    asks = [_ask(rng, number, users, devices, busy_seconds) for number in range(rng.choice((4, 12, 25, 25)))]
+    return Plan(
+        seed=seed,
+        most_users=rng.choice((1, 2, len(users), 33, 33, 33)),
+        welcome=rng.choice((1, 3, 10, 40, 40)),
+        price=rng.choice((1, 1, 1, 2)),
+        webs=rng.choice((1, 2, 3)),
+        workers=rng.choice((1, 2, 2)),
+        skew=rng.choice((0.0, 0.5, 3.0)),
+        lag=rng.choice((0.0, 1.0, 20.0)),
+        callbacks=rng.random() < 0.5,
+        calm_at=busy_seconds + rng.choice((60.0, 600.0, 2000.0)),
+        storms=tuple(_storm(rng, busy_seconds) for _ in range(rng.choice((0, 0, 1, 2, 3)))),
+        faults=_faults(rng),
+        storm_faults=_mix(rng, _STORM, rng.choice((1.0, 1.5, 3.0)), 0.95),
+        habits=Habits(run_seconds=rng.choice((5.0, 60.0, 60.0, 300.0))),
+        asks=tuple(asks),
+    )
+
+
+def _ask(rng: random.Random, number: int, users: list[str], devices: list[str], busy_seconds: float) -> Ask:
+    user = rng.randrange(len(users))
+    usual = devices[user % len(devices)]
+    keyed = rng.random() < 0.7
+    return Ask(
+        number=number,
+        user=users[user],
+        device=usual if rng.random() < 0.8 else rng.choice(devices),
+        key=f"key{rng.randrange(number + 1) if rng.random() < 0.3 else number}" if keyed else None,
+        image=rng.choice((0, 0, 0, 1)),
+        at=busy_seconds * rng.random() ** rng.choice((1, 4)),
+        twins=rng.choice((1, 1, 1, 2, 3, 6)),
+        retries=rng.choice((0, 1, 3, 6)),
+        patience=rng.choice((0.5, 30.0, 30.0, 60.0)),
+        repeats=tuple(1500.0 ** rng.random() for _ in range(rng.choice((0, 0, 1, 2)))),
+        changed=rng.random() < 0.1,
+    )
+
+
+def _storm(rng: random.Random, busy_seconds: float) -> tuple[float, float]:
+    began_at = busy_seconds * rng.random()
+    return began_at, began_at + rng.choice((4.0, 12.0, 40.0))
+
+
+def _faults(rng: random.Random) -> Faults:
+    """Every world has its own mix; no family makes most calls fail."""
+    chances = {}
+    for family, largest in _LARGEST_SHARE.items():
+        usual = {name: _CHANCES[name] for name in family}
+        chances |= _mix(rng, usual, rng.choice(_SCALES), largest).chances
+    return Faults(chances)
+
+
+def _mix(rng: random.Random, usual: Mapping[str, float], scale: float, largest: float) -> Faults:
+    drawn = {name: chance * scale * rng.choice(_ACCENTS) for name, chance in usual.items()}
+    shrink = min(1.0, largest / (sum(drawn.values()) or 1.0))
+    return Faults({name: chance * shrink for name, chance in drawn.items()})
