@@ -16,6 +16,12 @@ from service.web.errors import status_of
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 EXAMPLE = ROOT / ".env.example"
+# Read by gunicorn's own configuration (docker/gunicorn.conf.py), before there is a service.
+SERVER_SETTINGS = (
+    ("HOST", "`127.0.0.1`", "address the web process listens on; 0.0.0.0 in the container"),
+    ("WEB_CONCURRENCY", "`2`", "web processes"),
+    ("DRAIN_SECONDS", "`15`", "how long a stopping web process still serves, not ready any more; 0: not at all"),
+)
 _OUTSIDE = ("service.simulators", "service.local", "service.wsgi")
 
 
@@ -58,6 +64,7 @@ def env_example() -> str:
 def _settings() -> Iterator[tuple[str, str, str]]:
     for setting in fields(Settings):
         yield setting.name.upper(), _shown(setting.default), str(setting.metadata["help"])
+    yield from SERVER_SETTINGS
 
 
 def _shown(default: object) -> str:
