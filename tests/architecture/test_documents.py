@@ -1,14 +1,27 @@
 """The documents say what the code does."""
 
 import re
+import tomllib
 from collections import Counter
 
+from service.app import VERSION
 from service.settings import Settings
 from tests import documents
 
 
 def test_the_readme_lists_every_error_and_setting() -> None:
     assert documents.README.read_text() == documents.readme(), "run: make documents"
+
+
+def test_the_version_is_told_the_same_everywhere() -> None:
+    project = tomllib.loads((documents.ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
+
+
+def test_the_map_of_the_code_names_every_folder() -> None:
+    folders = {path.name for path in (documents.ROOT / "service").iterdir() if (path / "__init__.py").exists()}
+    missing = [name for name in sorted(folders) if f"`service/{name}/`" not in documents.README.read_text()]
+    assert missing == []
 
 
 def test_the_example_environment_lists_every_setting_with_its_default() -> None:

@@ -1,0 +1,203 @@
+"""The table in memory against DynamoDB Local: the same calls, one after the other, give the same answers and refusals."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.storage.keys import Key
+from service.storage.table import Cancelled, ConditionFailed, Table
+from service.storage.writes import ABSENT, Put, Update, When, Write
+from tests.simulation.expressions import Malformed, NotUnderstood, condition
+from tests.simulation.memory import MemoryTable
+from tests.simulation.server import Server, outcome_of
+
+_METHODS = ("get_item", "transact_get_items", "query", "scan", "put_item", "update_item", "transact_write_items")
+_PARTITIONS = ("USER#ann", "USER#bob")
+_SORTS = ("METADATA", "JOB#1", "JOB#2", "JOB#3")
+_NAMES = ("status", "version", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "due")
+
+
+class Both:
+    """A client that asks the model and DynamoDB Local, and insists that they agree."""
+
+    def __init__(self, local: Any, table_name: str) -> None:
+        self._local = local
+        self._server = Server(MemoryTable())
+        self._name = table_name
+
+    def __getattr__(self, method: str) -> Any:
+        assert method in _METHODS
+        return lambda **request: self._ask(method, request)
+
+    def _ask(self, method: str, request: dict[str, Any]) -> Any:
+        ours = outcome_of(getattr(self._server, method), request)
+        theirs = outcome_of(lambda request: getattr(self._local, method)(**request), request)
+        if method == "scan":
+            assert _sorted(ours) == _sorted(theirs)
+        else:
+            assert _shown(ours) == _shown(theirs), (method, request)
+        if isinstance(ours, ClientError):
+            raise ours
+        return ours
+
+
+def _shown(outcome: Any) -> Any:
+    """What the service looks at, of an answer or an error."""
+    if isinstance(outcome, ClientError):
+        response: Any = outcome.response
+        reasons = [(reason.get("Code"), reason.get("Item")) for reason in response.get("CancellationReasons", ())]
+        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response.get("Item"), reasons
+    shown = {name: outcome[name] for name in ("Item", "Items", "LastEvaluatedKey") if name in outcome}
+    if "Responses" in outcome:
+        shown["Responses"] = [part.get("Item") for part in outcome["Responses"]]
+    return shown
+
+
+def _sorted(outcome: Any) -> list[Any]:
+    return sorted(outcome["Items"], key=lambda item: (item["PK"]["S"], item["SK"]["S"]))
+
+
+_keys = st.builds(Key, st.sampled_from(_PARTITIONS), st.sampled_from(_SORTS))
+_numbers = st.integers(0, 3)
+_texts = st.sampled_from(("a", "b", "c"))
+_attributes = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": _texts,
+        "version": _numbers,
+        "lots": st.lists(st.tuples(_numbers, _texts), max_size=2).map(tuple),
+        "marks": st.frozensets(_texts, max_size=2),
+        "facts": st.dictionaries(_texts, _numbers, max_size=2),
+        "open": st.booleans(),
+        "GSI1PK": _texts,
+        "GSI1SK": _texts,
+        "GSI2PK": _texts,
+        "GSI2SK": _texts,
+    },
+)
+_conditions = st.builds(
+    When,
+    equals=st.dictionaries(st.sampled_from(_NAMES), st.none() | _numbers | _texts, min_size=1, max_size=2),
+    below=st.dictionaries(st.sampled_from(("version", "count")), _numbers, max_size=1),
+)
+_puts = st.builds(Put, _keys, _attributes, st.just(ABSENT) | _conditions)
+_updates = st.builds(
+    lambda key, when, change, remove, increment: Update(
+        key, when, change, tuple(name for name in remove if name not in change), increment
+    ),
+    _keys,
+    _conditions,
+    _attributes,
+    st.sets(st.sampled_from(_NAMES), max_size=2),
+    st.dictionaries(st.just("count"), st.integers(1, 3), max_size=1),
+)
+_writes = _puts | _updates
+_calls = st.one_of(
+    st.tuples(st.just("get"), _keys),
+    st.tuples(st.just("get_together"), st.lists(_keys, min_size=1, max_size=4)),
+    st.tuples(st.just("query"), st.sampled_from(_PARTITIONS), _numbers, st.booleans(), st.booleans()),
+    st.tuples(st.just("query_index"), st.sampled_from(("GSI1", "GSI2")), _texts, _numbers, st.just("") | _texts),
+    st.tuples(st.just("scan")),
+    st.tuples(st.just("write"), _writes),
+    st.tuples(st.just("write"), _writes),
+    st.tuples(st.just("transact"), st.lists(_writes, min_size=1, max_size=4)),
+    st.tuples(st.just("transact"), st.lists(_writes, min_size=1, max_size=4)),
+)
+
+
+def _make(table: Table, call: tuple[Any, ...]) -> None:
+    match call:
+        case ("get", key):
+            table.get(key)
+        case ("get_together", keys):
+            table.get_together(keys)
+        case ("query", pk, limit, ascending, later):
+            table.query(pk, "JOB#", limit=limit + 1, ascending=ascending, after="JOB#2" if later else "")
+        case ("query_index", index, pk, limit, up_to):
+            table.query_index(index, pk, limit=limit + 1, up_to=up_to)
+        case ("scan",):
+            table.scan(segment=0, segments=1, limit=100)
+        case ("write", write):
+            _tolerant(lambda: table.write(write))
+        case ("transact", writes):
+            _tolerant(lambda: table.transact(writes))
+
+
+def _tolerant(act: Any) -> None:
+    """Refusals are compared, not avoided."""
+    try:
+        act()
+    except (ConditionFailed, Cancelled, ClientError):
+        pass
+
+
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(calls=st.lists(_calls, min_size=5, max_size=25))
+def test_the_same_calls_give_the_same_answers_as_dynamodb_local(client: Any, table_name: str, calls: list[Any]) -> None:
+    _sweep(client, table_name)
+    both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
+    for call in calls:
+        _make(both, call)
+    both.scan(segment=0, segments=1, limit=100)
+
+
+def _sweep(client: Any, table_name: str) -> None:
+    for item in client.scan(TableName=table_name, ConsistentRead=True)["Items"]:
+        client.delete_item(TableName=table_name, Key={"PK": item["PK"], "SK": item["SK"]})
+
+
+def test_a_page_says_where_it_ended_exactly_as_dynamodb_local_does(client: Any, table_name: str) -> None:
+    both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
+    writes: list[Write] = [Put(Key("USER#ann", f"JOB#{number}"), {"n": number}) for number in range(5)]
+    both.transact(writes)
+    for limit in range(1, 7):
+        assert len(both.query("USER#ann", "JOB#", limit=limit).items) == min(limit, 5)
+
+
+def test_a_lagging_index_shows_what_was_and_then_what_is() -> None:
+    now = 0.0
+    memory = MemoryTable(lambda: now, lambda: 5.0)
+    table = Table(Server(memory), "T")  # type: ignore[arg-type]
+    server = Server(memory)
+    server.put_item(_put_request("DUE#0", "1"))
+    query = {
+        "TableName": "T",
+        "IndexName": "GSI2",
+        "KeyConditionExpression": "GSI2PK = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "DUE#0"}},
+        "Limit": 5,
+    }
+    assert server.query(query)["Items"] == []
+    now = 5.0
+    assert len(server.query(query)["Items"]) == 1
+    assert table is not None
+
+
+def _put_request(pk: str, sk: str) -> dict[str, Any]:
+    item = {name: {"S": value} for name, value in {"PK": "USER#a", "SK": "JOB#1", "GSI2PK": pk, "GSI2SK": sk}.items()}
+    return {"TableName": "T", "Item": item}
+
+
+def test_items_of_a_transaction_under_way_are_locked_until_it_is_finished() -> None:
+    server = Server(MemoryTable())
+    batch = server.begin({"TransactItems": [{"Put": _put_request("DUE#0", "1")}]})
+    second = outcome_of(server.put_item, _put_request("DUE#0", "1"))
+    assert second.response["Error"]["Code"] == "TransactionConflictException"
+    key = {"PK": {"S": "USER#a"}, "SK": {"S": "JOB#1"}}
+    gets = {"TransactItems": [{"Get": {"TableName": "T", "Key": key}}]}
+    assert outcome_of(server.transact_get_items, gets).response["CancellationReasons"][0]["Code"] == "TransactionConflict"
+    assert server.get_item({"TableName": "T", "Key": key, "ConsistentRead": True}) == {}
+    server.finish(batch)
+    assert "Item" in server.get_item({"TableName": "T", "Key": key, "ConsistentRead": True})
+
+
+@pytest.mark.parametrize("text", ["#a <> :b", "size(#a) = :b", "#a = :b)", "NOT #a = :b", "#a BETWEEN :b AND :c", "#a.b = :c"])
+def test_an_expression_that_the_service_never_writes_is_refused(text: str) -> None:
+    with pytest.raises((NotUnderstood, Malformed)):
+        condition(text)
