@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.clock import from_iso
-from service.jobs.entities import RETRYABLE, Failure
+from service.jobs.entities import Failure
 from service.jobs.routes import POST_VIDEO
 from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
+from tests.simulation.faults import Journal
 from tests.simulation.hub import START_SECONDS, Hub, Task
 from tests.simulation.memory import Attributes, MemoryTable, Prepared
 from tests.simulation.plan import TIMES, Ask, Plan
@@ -26,6 +27,7 @@ _STEPS = {
     ("FAILED", "FAILED"),
 }
 _ONCE = ("taskId", "error", "videoUrl", "price", "split", "createdAt", "imageHash")
+RETRYABLE = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
 _NEVER_TAKEN = {Failure.IMAGE_REJECTED, Failure.CONTENT_REJECTED, Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
 
 
@@ -49,7 +51,8 @@ def plain(attribute: Any) -> Any:
 class Witness:
     """Watches everything and remembers what the end has to be judged by."""
 
-    def __init__(self, hub: Hub, plan: Plan, memory: MemoryTable, books: Books) -> None:
+    def __init__(self, hub: Hub, plan: Plan, memory: MemoryTable, books: Books, journal: Journal) -> None:
+        self._journal = journal
         self._hub = hub
         self._plan = plan
         self._memory = memory
@@ -76,6 +79,8 @@ class Witness:
                 require(plain(write.after["count"]) <= self._plan.most_users, "more users than the cap")
             elif kind in ("ENTRY", "CLAIM"):
                 require(write.before is None, f"{kind} written twice at {pk}")
+            if kind == "ENTRY":
+                self._entry(write, batch)
 
     def accepted(self, work: Work, callback_url: str | None, rng: Any) -> None:
         """A create has arrived at the vendor."""
@@ -133,6 +138,14 @@ class Witness:
             require(claims == {"FINGERPRINT", "IDENTITY"}, f"a welcome without its claims at {pk}")
             self.opened_at[pk] = self._hub.now
 
+    def _entry(self, write: Prepared, batch: Sequence[Prepared]) -> None:
+        """Credits come back or go only together with the one end of an open job."""
+        kind, ref = plain(write.after["kind"]), plain(write.after["ref"])
+        self._journal.note(self._hub.now, write.key[0], f"== {kind} {plain(write.after['amount'])} {ref}")
+        before = {other.key[1]: plain((other.before or {}).get("status")) for other in batch}
+        if kind in ("CAPTURE", "RELEASE"):
+            require(before.get(f"JOB#{ref}") in ("SUBMITTING", "SUBMITTED"), f"{kind} of {ref}, which has ended")
+
     def _key(self, write: Prepared) -> None:
         before, after = write.before, write.after
         self.key_bound_at[write.key] = self._hub.now
@@ -146,6 +159,9 @@ class Witness:
         job_id = write.key[1].removeprefix("JOB#")
         self.owners[job_id] = write.key[0]
         step = plain(before.get("status")), plain(after["status"])
+        if step[0] != step[1]:
+            told = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
+            self._journal.note(self._hub.now, write.key[0], told)
         require(step in _STEPS, f"{job_id} went from {step[0]} to {step[1]}")
         for name in _ONCE:
             require(name not in before or before[name] == after.get(name), f"{name} of {job_id} changed")

@@ -81,7 +81,8 @@ class SimulatedClient:
         if isinstance(answer, Exception):
             self._journal.note(hub.now, task.name, f"{operation} {_told(fault)}-> {_said(answer)}")
             raise answer
-        self._journal.note(hub.now, task.name, f"{operation} {_told(fault)}-> ok")
+        found = len(answer["Items"]) if "Items" in answer else ""
+        self._journal.note(hub.now, task.name, f"{operation} {_told(fault)}-> ok {found}".rstrip())
         return answer
 
     def _send(

@@ -3,11 +3,9 @@
 from typing import Any
 
 from service.admin.entities import Audit
-from service.jobs.entities import RETRYABLE
 from service.ledger.entities import OutcomeUnknown
-from tests.simulation.checks import Witness, plain, require
+from tests.simulation.checks import RETRYABLE, Witness, plain, require
 from tests.simulation.faults import Journal
-from tests.simulation.hub import START_SECONDS
 from tests.simulation.memory import Attributes, MemoryTable
 from tests.simulation.plan import TIMES, Ask, Plan
 from tests.simulation.vendor import Books, Work
@@ -114,7 +112,3 @@ def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) ->
         images = {plain(jobs[job_id]["imageHash"]) for job_id in answers if job_id in jobs}
         require(len(images) <= 1 and len(set(answers.values())) <= 1, f"the key at {place} stands for two bodies")
 
-
-def started(seconds: float) -> int:
-    """Virtual seconds as the service's milliseconds."""
-    return int((START_SECONDS + seconds) * 1000)

@@ -25,6 +25,7 @@ FINAL = {
     "CONTENT_REJECTED",
 }
 NO_ANSWER = "no answer"
+MOST_REQUESTS = 32
 
 
 @dataclass
@@ -106,7 +107,7 @@ class People:
         hub, me = self._hub, self._hub.running()
         rng = random.Random(me.rng.getrandbits(64))
         self._journal.count("user operations")
-        webs = self._webs()
+        webs = [web for web in self._webs() if len(web.process.tasks) < MOST_REQUESTS]
         if not webs:
             self._journal.count("no web process")
             return NO_ANSWER

@@ -1,6 +1,6 @@
 """The table in memory against DynamoDB Local: the same calls, one after the other, give the same answers and refusals."""
 
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -39,7 +39,7 @@ class Both:
         if method == "scan":
             assert _sorted(ours) == _sorted(theirs)
         else:
-            assert _shown(ours) == _shown(theirs), (method, request)
+            assert _shown(ours) == _shown(theirs), f"{method} of {request!r}"
         if isinstance(ours, ClientError):
             raise ours
         return ours
@@ -70,7 +70,7 @@ _attributes = st.fixed_dictionaries(
         "status": _texts,
         "version": _numbers,
         "lots": st.lists(st.tuples(_numbers, _texts), max_size=2).map(tuple),
-        "marks": st.frozensets(_texts, max_size=2),
+        "marks": st.frozensets(_texts, min_size=1, max_size=2),
         "facts": st.dictionaries(_texts, _numbers, max_size=2),
         "open": st.booleans(),
         "GSI1PK": _texts,
@@ -96,16 +96,18 @@ _updates = st.builds(
     st.dictionaries(st.just("count"), st.integers(1, 3), max_size=1),
 )
 _writes = _puts | _updates
+# An item named twice is left out: DynamoDB refuses the call, DynamoDB Local looks at the conditions first.
+_transactions = st.lists(_writes, min_size=1, max_size=4, unique_by=lambda write: write.key)
 _calls = st.one_of(
     st.tuples(st.just("get"), _keys),
-    st.tuples(st.just("get_together"), st.lists(_keys, min_size=1, max_size=4)),
+    st.tuples(st.just("get_together"), st.lists(_keys, min_size=1, max_size=4, unique=True)),
     st.tuples(st.just("query"), st.sampled_from(_PARTITIONS), _numbers, st.booleans(), st.booleans()),
     st.tuples(st.just("query_index"), st.sampled_from(("GSI1", "GSI2")), _texts, _numbers, st.just("") | _texts),
     st.tuples(st.just("scan")),
     st.tuples(st.just("write"), _writes),
     st.tuples(st.just("write"), _writes),
-    st.tuples(st.just("transact"), st.lists(_writes, min_size=1, max_size=4)),
-    st.tuples(st.just("transact"), st.lists(_writes, min_size=1, max_size=4)),
+    st.tuples(st.just("transact"), _transactions),
+    st.tuples(st.just("transact"), _transactions),
 )
 
 
@@ -122,28 +124,21 @@ def _make(table: Table, call: tuple[Any, ...]) -> None:
         case ("scan",):
             table.scan(segment=0, segments=1, limit=100)
         case ("write", write):
-            _tolerant(lambda: table.write(write))
+            table.write(write)
         case ("transact", writes):
-            _tolerant(lambda: table.transact(writes))
-
-
-def _tolerant(act: Any) -> None:
-    """Refusals are compared, not avoided."""
-    try:
-        act()
-    except (ConditionFailed, Cancelled, ClientError):
-        pass
+            table.transact(writes)
 
 
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls=st.lists(_calls, min_size=5, max_size=25))
 def test_the_same_calls_give_the_same_answers_as_dynamodb_local(client: Any, table_name: str, calls: list[Any]) -> None:
     _sweep(client, table_name)
     both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
     for call in calls:
-        _make(both, call)
+        with suppress(ConditionFailed, Cancelled, ClientError):
+            _make(both, call)
     both.scan(segment=0, segments=1, limit=100)
 
 

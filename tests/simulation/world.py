@@ -53,7 +53,7 @@ class World:
         self.memory = MemoryTable(lambda: self.hub.now, lambda: plan.lag * lag.random() ** 3)
         self.server = Server(self.memory)
         self.books = Books(plan.habits, TIMES.hard_limit / 1000)
-        self.witness = Witness(self.hub, plan, self.memory, self.books)
+        self.witness = Witness(self.hub, plan, self.memory, self.books, journal)
         self.books.on_accept.append(self._callbacks)
         self.calm = False
         self.webs: list[Parts] = []

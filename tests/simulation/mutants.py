@@ -1,0 +1,150 @@
+"""Rules of the money protocol taken away one at a time, to prove that a world would notice."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from service.jobs import entities as job_rules
+from service.jobs import operations as job_operations
+from service.jobs import settlement
+from service.jobs import store as job_store
+from service.jobs.entities import Failure, JobStatus, Release
+from service.ledger import operations as ledger_operations
+from service.ledger import store as ledger_store
+from service.ledger.operations import Ledger, Seen
+from service.providers.base import NotFound, Unclear
+from service.storage import keys
+from service.storage.keys import Key
+from service.storage.writes import Put, When
+from service.users import store as user_store
+
+ALWAYS = When(below={"nothing": 1})
+Mutant = Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+def unguarded(owner: Any, name: str) -> Mutant:
+    """The write that this function builds, without its condition."""
+    build = getattr(owner, name)
+    return lambda: patch.object(owner, name, lambda *given: replace(build(*given), when=ALWAYS))
+
+
+def key_before_wallet() -> Any:
+    def look(self: Any, user_id: str, beside: Sequence[Key] = ()) -> Seen:
+        others = tuple(self._table.get(key) for key in beside)
+        item = self._table.get(keys.wallet(user_id))
+        return Seen(ledger_store.wallet_from(item) if item else None, others)
+
+    return patch.object(Ledger, "look", look)
+
+
+def release_after_one_not_found() -> Any:
+    rule = settlement.next_step
+
+    def step(job: Any, sight: Any, now: int, *rest: Any) -> Any:
+        if job.status is JobStatus.SUBMITTING and isinstance(sight, NotFound) and now >= job.submit_until:
+            return Release(Failure.PROVIDER_UNRESOLVED)
+        return rule(job, sight, now, *rest)
+
+    return patch.object(settlement, "next_step", step)
+
+
+def second_send_after_unclear() -> Any:
+    created = job_operations.Jobs._created
+
+    def twice(self: Any, request: Any, until: float) -> Any:
+        outcome = created(self, request, until)
+        return created(self, request, until) if isinstance(outcome, Unclear) else outcome
+
+    return patch.object(job_operations.Jobs, "_created", twice)
+
+
+def doubt_forgotten() -> Any:
+    return patch.object(ledger_operations._Attempts, "doubt", lambda self, wallet: None)
+
+
+def refusal_final_while_in_doubt() -> Any:
+    def landed(self: Any, wallet: Any) -> bool:
+        if not self.in_doubt:
+            return False
+        self.in_doubt = found = self.also.landed()
+        return bool(found)
+
+    return patch.object(ledger_operations._Attempts, "landed", landed)
+
+
+def unclear_create_is_a_refusal() -> Any:
+    noted = job_operations.Jobs._noted
+
+    def refused(self: Any, job: Any, outcome: Any) -> Any:
+        if isinstance(outcome, Unclear):
+            return self._settlement.decline(job, Failure.PROVIDER_UNAVAILABLE)
+        return noted(self, job, outcome)
+
+    return patch.object(job_operations.Jobs, "_noted", refused)
+
+
+def any_link_is_a_result() -> Any:
+    return patch.object(job_rules, "deliverable", lambda url, plain_links: True)
+
+
+def unresolved_ends_no_key() -> Any:
+    return patch.object(job_rules, "RETRYABLE", (*job_rules.RETRYABLE, Failure.PROVIDER_UNRESOLVED))
+
+
+def nothing_is_watched() -> Any:
+    build = job_store.release_write
+    return patch.object(job_store, "release_write", lambda job, failure, facts, *_: build(job, failure, facts, None, None))
+
+
+def key_rebound_freely() -> Any:
+    def write(key: Key, job_id: str, body_hash: str, predecessor: str | None) -> Put:
+        return Put(key, {"jobId": job_id, "bodyHash": body_hash}, ALWAYS)
+
+    return patch.object(job_store, "key_write", write)
+
+
+def sign_up_refused_without_a_second_look() -> Any:
+    def refuse(self: Any, applicant: Any, refusal: Exception) -> Any:
+        raise refusal
+
+    return patch.object(job_operations.Users, "_known_after_all", refuse)
+
+
+@contextlib.contextmanager
+def charge_before_delivery() -> Iterator[None]:
+    """Captures a task that still runs."""
+    rule = settlement.next_step
+
+    def step(job: Any, sight: Any, *rest: Any) -> Any:
+        outcome = rule(job, sight, *rest)
+        running = job.status is JobStatus.SUBMITTED and hasattr(sight, "task")
+        return job_rules.Capture(replace(sight.task, result_url="https://x.example.com/v.mp4")) if running else outcome
+
+    with patch.object(settlement, "next_step", step):
+        yield
+
+
+MUTANTS: dict[str, Mutant] = {
+    "key_before_wallet": key_before_wallet,
+    "release_after_one_not_found": release_after_one_not_found,
+    "second_send_after_unclear": second_send_after_unclear,
+    "doubt_forgotten": doubt_forgotten,
+    "refusal_final_while_in_doubt": refusal_final_while_in_doubt,
+    "unclear_create_is_a_refusal": unclear_create_is_a_refusal,
+    "any_link_is_a_result": any_link_is_a_result,
+    "unresolved_ends_no_key": unresolved_ends_no_key,
+    "nothing_is_watched": nothing_is_watched,
+    "key_rebound_freely": key_rebound_freely,
+    "sign_up_refused_without_a_second_look": sign_up_refused_without_a_second_look,
+    "charge_before_delivery": charge_before_delivery,
+    "capture_unguarded": unguarded(job_store, "capture_write"),
+    "release_unguarded": unguarded(job_store, "release_write"),
+    "record_unguarded": unguarded(job_store, "record_write"),
+    "gift_unguarded": unguarded(job_store, "give_write"),
+    "device_claim_unguarded": unguarded(user_store, "device_claim_write"),
+    "identity_claim_unguarded": unguarded(user_store, "identity_claim_write"),
+    "cap_only_read": unguarded(user_store, "count_write"),
+    "version_not_compared": unguarded(ledger_store, "wallet_write"),
+}
