@@ -90,10 +90,10 @@ def test_200_strangers_with_60_devices_race_for_33_places_and_exactly_33_get_in(
 
 
 @one_process_and_two
-def test_20_first_requests_of_one_stranger_with_one_key_make_one_user_and_one_job(
+def test_20_first_requests_of_one_stranger_with_one_key_for_the_last_place_make_one_user_and_one_job(
     race: Callable[..., tuple[Town, list[str]]], processes: int
 ) -> None:
-    town, urls = race(processes)
+    town, urls = race(processes, max_users=1)
     token, key = town.token(), new_key()
     answers = at_once([town.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(20)])
     assert outcomes(answers) == {(200, ""): 20}
@@ -105,10 +105,10 @@ def test_20_first_requests_of_one_stranger_with_one_key_make_one_user_and_one_jo
 
 @one_process_and_two
 @pytest.mark.parametrize("devices", [1, 20])
-def test_20_first_requests_of_one_stranger_with_keys_of_their_own_make_one_user_and_spend_one_welcome(
+def test_20_first_requests_of_one_stranger_with_keys_of_their_own_for_the_last_place_spend_one_welcome(
     race: Callable[..., tuple[Town, list[str]]], processes: int, devices: int
 ) -> None:
-    town, urls = race(processes)
+    town, urls = race(processes, max_users=1)
     token = town.token()
     answers = at_once(
         [

@@ -60,7 +60,7 @@ class Witness:
         self.owners: dict[str, str] = {}
         self.key_bound_at: dict[tuple[str, str], float] = {}
         self.opened_at: dict[str, float] = {}
-        self.watched_until: dict[str, float] = {}
+        self.released_at: dict[str, float] = {}
         self.answers: list[tuple[Task, Ask, Any]] = []
         memory.watchers.append(self.committed)
         books.on_accept.append(self.accepted)
@@ -122,7 +122,9 @@ class Witness:
         if bound is None or self.key_bound_at[place] >= last_call_at:
             return
         job = self.job(plain(bound["jobId"])) or {}
-        require(plain(job.get("error")) in RETRYABLE, f"refused for want of credits, though its job is there: {ask.key}")
+        require(
+            plain(job.get("error")) in RETRYABLE, f"refused for want of credits, though its job is there: {ask.key}"
+        )
 
     def _wallet(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         pk, before, after = write.key[0], write.before or {}, write.after
@@ -165,8 +167,6 @@ class Witness:
         require(step in _STEPS, f"{job_id} went from {step[0]} to {step[1]}")
         for name in _ONCE:
             require(name not in before or before[name] == after.get(name), f"{name} of {job_id} changed")
-        if "watchUntil" in after:
-            self.watched_until[job_id] = plain(after["watchUntil"]) / 1000 - START_SECONDS
         if "videoUrl" in after and "videoUrl" not in before:
             self._delivered(job_id, after)
         if step[1] == "FAILED" and step[0] != "FAILED":
@@ -194,6 +194,7 @@ class Witness:
 
     def _unresolved(self, job_id: str, after: Attributes) -> None:
         """Released only past the hard limit, or after two not-founds far enough apart, the later past the quarantine."""
+        self.released_at[job_id] = self._hub.now
         now, slack = self._hub.now, 2 * self._plan.skew + 0.5
         created_at = _created_at(after)
         if now >= created_at + TIMES.hard_limit / 1000 - slack:

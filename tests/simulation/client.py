@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
@@ -11,10 +12,14 @@ from tests.simulation.hub import Hub, Process, Task
 from tests.simulation.memory import cancelled, refusal
 from tests.simulation.server import Request, Server, outcome_of
 
+Serve = Callable[[Request], Any]
+
 READ_SECONDS = 3.0
 LATEST_SECONDS = 900.0
 LONGEST_PAUSE_SECONDS = 400.0
 _URL = "http://dynamodb.example"
+_REFUSED = ("throttle", "conflict", "internal error", "unreachable")
+_TIMES_OUT = ("lost request", "late write", "lost answer", "slow request", "slow answer")
 _MAYBE = ("InternalServerError", "ServiceUnavailable", "TransactionInProgressException")
 
 
@@ -27,11 +32,29 @@ class Call:
         self.answered = False
 
 
+@dataclass(frozen=True)
+class Trip:
+    """How one request travels: seconds there and back, whether it gets lost, whether an answer comes, and which error instead."""
+
+    there: float
+    back: float
+    share: float
+    lost: bool
+    answers: bool
+    error: Exception | None
+
+
 class SimulatedClient:
     """Offers the methods that `service.storage.table` calls. Each is a scheduling point; none ever retries."""
 
     def __init__(
-        self, hub: Hub, server: Server, process: Process, dice: Callable[[str], Dice], journal: Journal, die: Callable[[], None]
+        self,
+        hub: Hub,
+        server: Server,
+        process: Process,
+        dice: Callable[[str], Dice],
+        journal: Journal,
+        die: Callable[[], None],
     ) -> None:
         self._hub = hub
         self._server = server
@@ -61,7 +84,7 @@ class SimulatedClient:
     def transact_write_items(self, **request: Any) -> Any:
         return self._call("TransactWriteItems", None, request)
 
-    def _call(self, operation: str, serve: Callable[[Request], Any] | None, request: Request) -> Any:
+    def _call(self, operation: str, serve: Serve | None, request: Request) -> Any:
         hub, task = self._hub, self._hub.running()
         task.calls += 1
         self._journal.count("table calls")
@@ -85,72 +108,50 @@ class SimulatedClient:
         self._journal.note(hub.now, task.name, f"{operation} {_told(fault)}-> ok {found}".rstrip())
         return answer
 
-    def _send(
-        self, call: Call, fault: str, serve: Callable[[Request], Any] | None, request: Request, rng: random.Random
-    ) -> None:
-        """Puts the request on its way. Two random numbers, whatever the fault."""
+    def _send(self, call: Call, fault: str, serve: Serve | None, request: Request, rng: random.Random) -> None:
+        """Puts the request on its way."""
         hub, now = self._hub, self._hub.now
-        there, back = 0.001 + rng.random() * 0.008, 0.001 + rng.random() * 0.008
-        share = there * 125
-        answer: Callable[[Any], None] | None = lambda value: hub.at(hub.now + back, self._answer, call, value)  # noqa: E731
-        match fault:
-            case "throttle" | "internal error" | "unreachable" | "conflict":
-                hub.at(now + there + back, self._answer, call, _error(fault, call.operation, rng))
-                return
-            case "lost request":
-                hub.at(now + READ_SECONDS, self._answer, call, _timeout())
-                return
-            case "late write":
-                hub.at(now + READ_SECONDS, self._answer, call, _timeout())
-                there, answer = READ_SECONDS * (LATEST_SECONDS / READ_SECONDS) ** min(share**2, 1.0), None
-            case "lost answer":
-                hub.at(now + READ_SECONDS, self._answer, call, _timeout())
-                answer = None
-            case "internal error, applied":
-                error = _error(fault, call.operation, rng)
-                answer = lambda _: hub.at(hub.now + back, self._answer, call, error)  # noqa: E731
-            case "slow request":
-                hub.at(now + READ_SECONDS, self._answer, call, _timeout())
-                there = READ_SECONDS * share
-            case "slow answer":
-                hub.at(now + READ_SECONDS, self._answer, call, _timeout())
-                back = READ_SECONDS * share
-            case "death in flight":
-                hub.at(now + (there + back) * min(share, 1.0), self._die)
-            case "pause in flight":
-                self._pause(rng)
+        trip = _trip(fault, call.operation, rng)
+        if fault in _TIMES_OUT:
+            hub.at(now + READ_SECONDS, self._answer, call, ReadTimeoutError(endpoint_url=_URL))
+        if trip.lost:
+            if trip.error is not None:
+                hub.at(now + trip.there + trip.back, self._answer, call, trip.error)
+            return
+        if fault == "death in flight":
+            hub.at(now + (trip.there + trip.back) * trip.share, self._die)
+        elif fault == "pause in flight":
+            self._pause(rng)
         if serve is None:
-            hub.at(now + there, self._transact, call, request, answer, fault == "torn view", rng.random())
+            hub.at(now + trip.there, self._transact, call, request, trip, fault == "torn view")
         else:
-            hub.at(now + there, self._serve, serve, request, answer)
+            hub.at(now + trip.there, self._serve, call, serve, request, trip)
 
-    def _serve(self, serve: Callable[[Request], Any], request: Request, answer: Callable[[Any], None] | None) -> None:
-        value = outcome_of(serve, request)
-        if answer:
-            answer(value)
+    def _serve(self, call: Call, serve: Serve, request: Request, trip: Trip) -> None:
+        self._reply(call, outcome_of(serve, request), trip)
 
-    def _transact(
-        self, call: Call, request: Request, answer: Callable[[Any], None] | None, torn: bool, share: float
-    ) -> None:
+    def _transact(self, call: Call, request: Request, trip: Trip, torn: bool) -> None:
         batch = outcome_of(self._server.begin, request)
         if isinstance(batch, Exception):
-            if answer:
-                answer(batch)
+            self._reply(call, batch, trip)
             return
         hub = self._hub
-        commit_at = hub.now + 0.001 + 0.006 * share
+        commit_at = hub.now + 0.001 + 0.006 * trip.share
         if torn:
-            hub.at(commit_at, self._server.show_some, batch, 1 + int(share * (len(batch) - 1)))
-            commit_at += 0.5 * share
-        hub.at(commit_at, self._finish, call, batch, answer)
+            hub.at(commit_at, self._server.show_some, batch, 1 + int(trip.share * (len(batch) - 1)))
+            commit_at += 0.5 * trip.share
+        hub.at(commit_at, self._finish, call, batch, trip)
 
-    def _finish(self, call: Call, batch: Any, answer: Callable[[Any], None] | None) -> None:
+    def _finish(self, call: Call, batch: Any, trip: Trip) -> None:
         self._server.finish(batch)
-        if answer:
-            answer({})
-        elif call.answered:
+        if call.answered:
             self._journal.count("late writes that landed")
             self._journal.note(self._hub.now, call.task.name, f"late {call.operation} lands")
+        self._reply(call, {}, trip)
+
+    def _reply(self, call: Call, value: Any, trip: Trip) -> None:
+        if trip.answers:
+            self._hub.at(self._hub.now + trip.back, self._answer, call, trip.error or value)
 
     def _answer(self, call: Call, value: Any) -> None:
         if not call.answered:
@@ -161,8 +162,19 @@ class SimulatedClient:
         self._process.paused_until = self._hub.now + LONGEST_PAUSE_SECONDS ** rng.random()
 
 
-def _timeout() -> Exception:
-    return ReadTimeoutError(endpoint_url=_URL)
+def _trip(fault: str, operation: str, rng: random.Random) -> Trip:
+    """Three random numbers, whatever the fault."""
+    share = rng.random()
+    there, back = 0.001 + rng.random() * 0.008, 0.001 + rng.random() * 0.008
+    if fault == "late write":
+        there = READ_SECONDS * (LATEST_SECONDS / READ_SECONDS) ** share**2
+    elif fault == "slow request":
+        there = READ_SECONDS * share
+    elif fault == "slow answer":
+        back = READ_SECONDS * share
+    error = _error(fault, operation, rng) if fault in _REFUSED or fault == "internal error, applied" else None
+    lost = fault in _REFUSED or fault == "lost request"
+    return Trip(there, back, share, lost, fault not in ("late write", "lost answer"), error)
 
 
 def _error(fault: str, operation: str, rng: random.Random) -> Exception:

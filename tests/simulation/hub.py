@@ -120,6 +120,10 @@ class Hub:
             raise RuntimeError("only a task can wait")
         return self.current
 
+    def chance(self) -> float:
+        """A random number of the running task."""
+        return self.running().rng.random()
+
     def kill(self, process: Process) -> None:
         """Ends every task of the process where it stands. Called outside every task."""
         process.dead = True

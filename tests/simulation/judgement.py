@@ -13,9 +13,7 @@ from tests.simulation.vendor import Books, Work
 REFUSED_WITH_A_JOB = {"IMAGE_REJECTED", "CONTENT_REJECTED", "PROVIDER_BUSY", "PROVIDER_UNAVAILABLE"}
 
 
-def judge(
-    plan: Plan, memory: MemoryTable, books: Books, witness: Witness, audit: Audit, journal: Journal
-) -> None:
+def judge(plan: Plan, memory: MemoryTable, books: Books, witness: Witness, audit: Audit, journal: Journal) -> None:
     """Raises `Violation`."""
     require(not audit.violations and not audit.in_flight, f"the audit found {audit.violations}")
     jobs = {sk.removeprefix("JOB#"): item for (_, sk), item in memory.items.items() if sk.startswith("JOB#")}
@@ -66,7 +64,8 @@ def _work(work: Work, job: Attributes | None, witness: Witness, plan: Plan, jour
         return
     journal.count("success never learnt")
     seen_at = max(work.linked_at, work.ends_at, plan.calm_at, *(end for _, end in work.hidden), work.began_at)
-    last_look = witness.watched_until.get(work.job_id, 0.0) - 3 * TIMES.watch_poll / 1000 - 60
+    watched_until = witness.released_at[work.job_id] + TIMES.watch / 1000
+    last_look = watched_until - 3 * TIMES.watch_poll / 1000 - 60
     require(seen_at > last_look, f"{work.task_id} succeeded at {seen_at} and was never delivered")
 
 
@@ -87,9 +86,7 @@ def _answer(task: Any, ask: Ask, answer: Any, jobs: dict[str, Attributes], memor
     else:
         require(not mine, f"{task.name} was told {code}, and its job {mine} is there")
     if code == "DEVICE_ALREADY_USED":
-        owned = any(
-            sk.startswith("DEVICE#") and pk != f"USER#{ask.user}" for pk, sk in memory.items
-        )
+        owned = any(sk.startswith("DEVICE#") and pk != f"USER#{ask.user}" for pk, sk in memory.items)
         require(owned, f"{ask.device} was refused and is nobody's")
 
 
@@ -111,4 +108,3 @@ def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) ->
             require(job_id == last or error in RETRYABLE, f"the key at {place} told of {job_id} and stands for {last}")
         images = {plain(jobs[job_id]["imageHash"]) for job_id in answers if job_id in jobs}
         require(len(images) <= 1 and len(set(answers.values())) <= 1, f"the key at {place} stands for two bodies")
-

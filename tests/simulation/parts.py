@@ -57,7 +57,7 @@ class Parts:
 def build(hub: Hub, plan: Plan, process: Process, client: SimulatedClient, provider: SimulatedProvider) -> Parts:
     clock, metrics = process.clock, NoMetrics()
     table = Table(client, "Simulated")  # type: ignore[arg-type]
-    ledger = Ledger(table, clock, metrics, Turns(64), MAC_KEY, 5.0, lambda: hub.running().rng.random())
+    ledger = Ledger(table, clock, metrics, Turns(64), MAC_KEY, 5.0, hub.chance)
     users = Users(table, ledger, metrics, (Pepper(1, b"p" * 32),), plan.most_users, plan.welcome)
     settlement = Settlement(table, ledger, provider, clock, metrics, TIMES, plain_links=False)
     jobs = Jobs(

@@ -17,7 +17,12 @@ _SIMPLER: tuple[dict[str, Any], ...] = (
     {"workers": 1},
     {"price": 1},
 )
-_ASK_SIMPLER: tuple[dict[str, Any], ...] = ({"repeats": (), "changed": False}, {"retries": 0}, {"twins": 1}, {"twins": 2})
+_ASK_SIMPLER: tuple[dict[str, Any], ...] = (
+    {"repeats": (), "changed": False},
+    {"retries": 0},
+    {"twins": 1},
+    {"twins": 2},
+)
 
 
 class Shrinker:

@@ -129,8 +129,6 @@ def _make(table: Table, call: tuple[Any, ...]) -> None:
             table.transact(writes)
 
 
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls=st.lists(_calls, min_size=5, max_size=25))
 def test_the_same_calls_give_the_same_answers_as_dynamodb_local(client: Any, table_name: str, calls: list[Any]) -> None:
@@ -186,13 +184,17 @@ def test_items_of_a_transaction_under_way_are_locked_until_it_is_finished() -> N
     assert second.response["Error"]["Code"] == "TransactionConflictException"
     key = {"PK": {"S": "USER#a"}, "SK": {"S": "JOB#1"}}
     gets = {"TransactItems": [{"Get": {"TableName": "T", "Key": key}}]}
-    assert outcome_of(server.transact_get_items, gets).response["CancellationReasons"][0]["Code"] == "TransactionConflict"
+    assert (
+        outcome_of(server.transact_get_items, gets).response["CancellationReasons"][0]["Code"] == "TransactionConflict"
+    )
     assert server.get_item({"TableName": "T", "Key": key, "ConsistentRead": True}) == {}
     server.finish(batch)
     assert "Item" in server.get_item({"TableName": "T", "Key": key, "ConsistentRead": True})
 
 
-@pytest.mark.parametrize("text", ["#a <> :b", "size(#a) = :b", "#a = :b)", "NOT #a = :b", "#a BETWEEN :b AND :c", "#a.b = :c"])
+@pytest.mark.parametrize(
+    "text", ["#a <> :b", "size(#a) = :b", "#a = :b)", "NOT #a = :b", "#a BETWEEN :b AND :c", "#a.b = :c"]
+)
 def test_an_expression_that_the_service_never_writes_is_refused(text: str) -> None:
     with pytest.raises((NotUnderstood, Malformed)):
         condition(text)

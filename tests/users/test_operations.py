@@ -103,7 +103,9 @@ def test_a_lost_last_place_is_unknown_rather_than_refused(client: Any, table_nam
     world, other = (World(client, table_name, most_users=1) for _ in range(2))
     wire = world.wire()
     wire.plan("TransactWriteItems", "late")
-    wire.before(lambda operation: sign_up(other, "bob", "laptop") if wire.calls[-1:] == ["TransactWriteItems"] else None)
+    wire.before(
+        lambda operation: sign_up(other, "bob", "laptop") if wire.calls[-1:] == ["TransactWriteItems"] else None
+    )
     with pytest.raises(OutcomeUnknown):
         sign_up(world)
     assert world.count() == 1

@@ -1,0 +1,107 @@
+"""A sample of `make simulate`, and the proof that it can fail."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.__main__ import Run, tell
+from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.plan import draw
+from tests.simulation.shrink import Shrinker
+
+SAMPLE_SEED = 1
+SAMPLE_STEPS = 6_000
+MUTANT_STEPS = 12_000
+# From which world on a mutant is looked for; it is to be noticed from any, from these quickly.
+MUTANT_SEEDS = {
+    "key_before_wallet": 100_021,
+    "refusal_final_while_in_doubt": 100_007,
+    "sign_up_refused_without_a_second_look": 100_045,
+    "record_unguarded": 100_010,
+    "device_claim_unguarded": 100_031,
+    "cap_only_read": 100_013,
+}
+_BRANCHES = (
+    "answer: job",
+    "answer: replayed",
+    "answer: no answer",
+    "answer: INSUFFICIENT_CREDITS",
+    "answer: SYSTEM_LIMIT_REACHED",
+    "answer: DEVICE_ALREADY_USED",
+    "answer: IDEMPOTENCY_KEY_REUSED",
+    "answer: OUTCOME_UNKNOWN",
+    "answer: PROVIDER_BUSY",
+    "answer: PROVIDER_UNAVAILABLE",
+    "callbacks",
+    "end: SUCCEEDED",
+    "end: FAILED GENERATION_FAILED",
+    "end: FAILED PROVIDER_UNRESOLVED",
+    "house loss",
+    "late writes that landed",
+    "process deaths",
+)
+
+
+@pytest.fixture(scope="module")
+def sample() -> Run:
+    run = Run(SAMPLE_SEED, SAMPLE_STEPS)
+    failed = run.play()
+    if failed is not None:
+        tell(run.next_seed - 1, failed.violation)
+        pytest.fail(f"world {run.next_seed - 1}: {failed.violation}")
+    return run
+
+
+@pytest.mark.timeout(300)
+def test_a_sample_of_worlds_keeps_every_promise(sample: Run) -> None:
+    assert sample.counts["user operations"] >= SAMPLE_STEPS
+
+
+@pytest.mark.timeout(300)
+def test_every_fault_and_every_branch_really_happens_in_the_sample(sample: Run) -> None:
+    wanted = (*TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS, *_BRANCHES)
+    assert [name for name in wanted if not sample.counts[name]] == []
+
+
+def test_the_same_seed_is_the_same_run_in_every_process() -> None:
+    told = {_run_in_a_process_with_hash_seed(hash_seed) for hash_seed in ("1", "2")}
+    assert len(told) == 1
+    assert "digest" in told.pop()
+
+
+def test_another_seed_is_another_run() -> None:
+    runs = [Run(seed, 1) for seed in (7, 8)]
+    for run in runs:
+        run.play()
+    assert runs[0].digest != runs[1].digest
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_rule_taken_away_is_noticed(name: str) -> None:
+    run = Run(MUTANT_SEEDS.get(name, 100_000), MUTANT_STEPS)
+    with MUTANTS[name]():
+        failed = run.play()
+    assert failed is not None
+
+
+def test_a_violation_is_made_small_before_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with MUTANTS["charge_before_delivery"]():
+        plan = Shrinker(draw(100_000)).shrink()
+        tell(100_000, "for the test")
+    assert len(plan.asks) == 1
+    assert plan.asks[0].twins == 1
+    out = capsys.readouterr().out
+    assert "delivered what is not there" in out
+    assert "make simulate SEED=100000 STEPS=1" in out
+
+
+def _run_in_a_process_with_hash_seed(hash_seed: str) -> str:
+    """The summary, but for its last line, which tells the speed."""
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "7", "--steps", "100"]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return told.stdout.rpartition("\n")[0].rpartition("\n")[0]
