@@ -151,8 +151,10 @@ class Jobs:
         """Takes a callback for the hint it is: when token and signature hold and it names a final status, looks for itself,
         if `allowed` says that this job has not just been looked at. Raises `CallbackRefused`."""
         words = self._sealer.open(token)
+        if words is None or len(words) != 2:
+            raise CallbackRefused
         hint = self._provider.read_callback(headers, body, self._clock.now())
-        if words is None or len(words) != 2 or hint is None:
+        if hint is None:
             raise CallbackRefused
         user_id, job_id = words
         if hint.final and allowed(job_id):

@@ -29,6 +29,7 @@ from service.jobs.schemas import (
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy, WalletFrozen
 from service.providers.base import Provider
 from service.storage.cursor import PageTokenInvalid
+from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.web.addresses import AddressRefused
@@ -37,6 +38,7 @@ from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.limits import Window
 from service.web.principal import Principal
+from service.web.refusals import PayloadTooLarge
 
 LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 LONGEST_KEY = 128
@@ -139,7 +141,16 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
             access=Access.SEALED,
             summary="Hear from Kling",
             description="Kling calls this when a task changes. It is a hint to look, never believed.",
-            errors=(CallbackRefused, StorageUnavailable),
+            errors=(
+                CallbackRefused,
+                PayloadTooLarge,
+                WalletBusy,
+                WalletFrozen,
+                OutcomeUnknown,
+                TooManyWaiting,
+                SecretUnavailable,
+                StorageUnavailable,
+            ),
         )
     )
     def post_callback(token: str) -> Response:

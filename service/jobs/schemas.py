@@ -6,12 +6,12 @@ from service.clock import iso
 from service.jobs.entities import MESSAGES, Failure, Job
 from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import Provider
-from service.web.schemas import StrictSchema, Text
+from service.web.schemas import StrictSchema, Text, WholeNumber
 
 LONGEST_WAIT_SECONDS = 25
 MOST_JOBS_A_PAGE = 50
 JOBS_A_PAGE = 20
-LONGEST_IMAGE_CHARACTERS = 14_000_000
+LONGEST_IMAGE_CHARACTERS = 15 * 1024 * 1024
 
 
 class VideoSchema(StrictSchema):
@@ -50,7 +50,7 @@ class VideoSchema(StrictSchema):
 
 
 class WaitSchema(StrictSchema):
-    wait = fields.Integer(
+    wait = WholeNumber(
         load_default=0,
         validate=validate.Range(0, LONGEST_WAIT_SECONDS),
         metadata={"description": "Seconds to wait for the job to end before answering (long poll).", "example": 20},
@@ -58,7 +58,7 @@ class WaitSchema(StrictSchema):
 
 
 class PageSchema(StrictSchema):
-    limit = fields.Integer(
+    limit = WholeNumber(
         load_default=JOBS_A_PAGE,
         validate=validate.Range(1, MOST_JOBS_A_PAGE),
         metadata={"description": "Jobs on one page.", "example": JOBS_A_PAGE},

@@ -8,6 +8,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_DIGITS = re.compile("[0-9]{1,9}")
+
 
 class StrictSchema(Schema):
     """Refuses what it does not name."""
@@ -30,6 +32,17 @@ class Text(fields.String):
     def __init__(self, *, longest: int, shortest: int = 1, **options: Any) -> None:
         length = validate.Length(shortest, longest, error="Must have {min} to {max} characters.")
         super().__init__(validate=[length, _no_control_characters], **options)
+
+
+class WholeNumber(fields.Integer):
+    """A whole number from 0 up as a query string spells it: one to nine ASCII digits, nothing else."""
+
+    default_error_messages = {"invalid": "Must be a whole number."}  # noqa: RUF012 - marshmallow's way
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **options)
 
 
 def _no_control_characters(text: str) -> None:

@@ -1,5 +1,8 @@
 """What surrounds the routes: browsers' pages, probes, the document and the page that describe it all."""
 
+import contextlib
+import errno
+import io
 import itertools
 import re
 import shlex
@@ -131,6 +134,26 @@ def test_a_draining_service_is_not_ready_and_goes_on_serving(start: Callable[...
     assert face.refused(face.town.call("GET", "/health/ready"), 503, "NOT_READY") == {"reason": "draining"}
     assert face.town.call("GET", "/health").status_code == 200
     assert face.town.post_video().status_code == 200
+
+
+class FullDisk(io.StringIO):
+    """Somewhere to write to, until `full`."""
+
+    full = False
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_numbers_that_cannot_be_written_stop_no_order_between_hold_and_send(start: Callable[..., Town]) -> None:
+    out = FullDisk()
+    with contextlib.redirect_stdout(out):  # where metrics go
+        town = start(log_format="json")
+    out.full = True
+    assert town.post_video().status_code == 200
+    assert len(town.tasks()) == 1
 
 
 # The document.
