@@ -1,6 +1,7 @@
 """What the service counts, as CloudWatch embedded metrics: one JSON line each, which CloudWatch turns into numbers
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)."""
 
+import contextlib
 import json
 import threading
 from enum import StrEnum
@@ -90,6 +91,7 @@ class EmbeddedMetrics:
             metric.value: value,
         }
         text = json.dumps(line, separators=(",", ":")) + "\n"
-        with self._guard:
+        # A number that cannot be written must not stop an order between its hold and its send.
+        with self._guard, contextlib.suppress(OSError, ValueError):
             self._out.write(text)
             self._out.flush()

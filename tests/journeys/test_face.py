@@ -245,6 +245,12 @@ def test_a_body_that_breaks_off_is_refused(face: Face, headers: list[str], data:
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
 
+def test_a_callback_that_breaks_off_is_refused_as_documented(face: Face) -> None:
+    answer = raw(face, "Content-Length: 9", data=b"{", request="POST /callbacks/kling/x HTTP/1.1", no_more=True)
+    assert (answer.status, answer.code) == (400, "BAD_REQUEST")
+    assert "BAD_REQUEST" in face.codes("/callbacks/kling/<token>", "POST", 400)
+
+
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "0x10", "+2"])
 def test_a_length_that_is_none_never_makes_us_wait_or_fall(face: Face, length: str) -> None:
     assert raw(face, f"Content-Length: {length}", data=b"{}").status in (400, 411)
