@@ -60,6 +60,10 @@ infrastructure: $(VENV)/test ## lint the CloudFormation templates
 bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)
 	@$(RUN) -m tests.bench
 
+.PHONY: simulate
+simulate: $(VENV)/test ## the real operations in simulated worlds full of faults (SEED=1 STEPS=10000)
+	@$(RUN) -m tests.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),10000)
+
 .PHONY: mutants
 mutants: $(VENV)/test ## break the money protocol by name, one change at a time; each must be noticed (MUTANT=name for one)
 	@$(RUN) -m tests.mutants $(MUTANT)

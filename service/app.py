@@ -149,9 +149,10 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _metrics(settings: Settings, clock: Clock, service: str) -> Metrics:
-    return (
-        NoMetrics() if settings.log_format == "pretty" else EmbeddedMetrics(sys.stdout, clock, settings.stage, service)
-    )
+    if settings.log_format == "pretty":
+        return NoMetrics()
+    out = sys.stderr if service == "cli" else sys.stdout
+    return EmbeddedMetrics(out, clock, settings.stage, service)
 
 
 def _table(settings: Settings) -> Table:

@@ -198,8 +198,11 @@ def _addresses(settings: Settings) -> list[str]:
 
 
 def _is_http(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _times(settings: Settings) -> list[str]:
@@ -228,6 +231,13 @@ def _times(settings: Settings) -> list[str]:
         for name, value, least, what in chain
         if not value > least
     ]
+
+
+def _threads(settings: Settings) -> list[str]:
+    """Long polls must leave threads for everything else, probes among them."""
+    if settings.long_poll_limit < settings.web_threads:
+        return []
+    return ["LONG_POLL_LIMIT must be less than WEB_THREADS"]
 
 
 def _identity(settings: Settings) -> list[str]:
@@ -269,6 +279,8 @@ def _production(settings: Settings) -> list[str]:
     ]
     if settings.trust_bare_google_id:
         faults.append("TRUST_BARE_GOOGLE_ID must not be on in production: anyone could spend anyone's credits")
+    if settings.log_format != "json":
+        faults.append("LOG_FORMAT must be json in production: the metrics that alarms watch are in it")
     if settings.dynamodb_endpoint_url:
         faults.append("DYNAMODB_ENDPOINT_URL must not be set in production")
     plain = [
@@ -285,4 +297,4 @@ def _production(settings: Settings) -> list[str]:
     return faults
 
 
-_RULES = (_known_words, _sizes, _addresses, _times, _identity, _own_keys, _kling_keys, _production)
+_RULES = (_known_words, _sizes, _addresses, _times, _threads, _identity, _own_keys, _kling_keys, _production)

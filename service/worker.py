@@ -20,11 +20,11 @@ def main() -> int:
     """Runs until SIGTERM or SIGINT, finishing the batch at hand. 0 when it was told to stop, 1 when it could not start."""
     try:
         settings = Settings.from_environment()
-    except SettingsError as error:
+        configure(settings.log_level, settings.log_format)
+        parts = build(settings, service="worker")
+    except (SettingsError, FareboxError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    configure(settings.log_level, settings.log_format)
-    parts = build(settings, service="worker")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

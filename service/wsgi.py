@@ -3,6 +3,7 @@
 import sys
 
 from service.app import build, create_app
+from service.errors import FareboxError
 from service.logs import configure
 from service.settings import Settings, SettingsError
 
@@ -10,5 +11,5 @@ try:
     settings = Settings.from_environment()
     configure(settings.log_level, settings.log_format)
     app = create_app(build(settings, service="web"))
-except SettingsError as error:
+except (SettingsError, FareboxError) as error:
     sys.exit(str(error))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service.admin.entities import Account
 from service.jobs.store import job_from, key_use
+from service.ledger.entities import WalletStatus
 from service.ledger.store import entries, wallet_from
 from service.storage import keys
 from service.storage.codec import Item
@@ -73,7 +74,7 @@ def read_account(table: Table, user_id: str) -> Account | None:
             for item in _partition(table, user_id, keys.IDEMPOTENCY_PREFIX)
             if (use := key_use(item))
         },
-        claims_held=_claims_held(table, user_id),
+        claims_held=wallet.status is WalletStatus.CLOSED or _claims_held(table, user_id),
     )
     after = table.get(keys.wallet(user_id))
     return account if after is not None and after["version"] == wallet.version else None
@@ -90,10 +91,10 @@ def _partition(table: Table, user_id: str, prefix: str) -> Iterator[Item]:
 
 
 def _claims_held(table: Table, user_id: str) -> bool:
-    """Whether the claims that the profile names are there and this user's; a user whose profile was erased has none named."""
+    """Whether there is a profile, and the claims that it names are there and this user's."""
     profile = table.get(keys.profile(user_id))
     if profile is None:
-        return True
+        return False
     marks = (
         keys.fingerprint_claim(str(profile["deviceMark"])),
         keys.identity_claim(str(profile["identityMark"])),

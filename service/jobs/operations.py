@@ -9,6 +9,7 @@ import structlog
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.clock import Clock
+from service.errors import FareboxError
 from service.ids import is_id
 from service.jobs import store
 from service.jobs.entities import (
@@ -27,7 +28,7 @@ from service.ledger.operations import Ledger, Seen
 from service.metrics import Metric, Metrics
 from service.providers.base import Accepted, Created, Declined, Provider, Unclear, VideoRequest
 from service.storage import cursor, keys
-from service.storage.table import StorageUnavailable, Table
+from service.storage.table import Table
 from service.users.operations import Users
 from service.web.sealed import Sealer
 
@@ -179,14 +180,19 @@ class Jobs:
     def _send(self, order: Order, held: Held, prompt: str) -> Placed:
         """The single send, by the request that made the hold and no other, inside its window."""
         job = held.job
+        if job.status is not JobStatus.SUBMITTING or job.task_id:
+            return self._answered(job, held)
         until = min(held.send_until, self._clock.monotonic() + self._limits.create_seconds)
         request = VideoRequest(job.job_id, order.image, prompt, self._callback_url(job))
-        after = self._noted(job, self._created(request, until))
-        refusal = after.refusal()
+        return self._answered(self._noted(job, self._created(request, until)), held)
+
+    def _answered(self, job: Job, held: Held) -> Placed:
+        """The answer for the job as it is stored. Whatever is said after the hold names it."""
+        refusal = job.refusal()
         if refusal is not None:
             raise refusal
-        remaining = held.remaining + (0 if after.is_open or after.status is JobStatus.SUCCEEDED else job.price)
-        return Placed(after, remaining)
+        returned = job.price if job.status is JobStatus.FAILED else 0
+        return Placed(job, held.remaining + returned)
 
     def _created(self, request: VideoRequest, until: float) -> Created:
         try:
@@ -196,14 +202,17 @@ class Jobs:
             return Unclear()
 
     def _noted(self, job: Job, outcome: Created) -> Job:
-        match outcome:
-            case Declined(why):
-                return self._settlement.decline(job, DECLINED[why])
-            case Accepted(task):
-                try:
+        """The job as stored after that outcome; as it was held, when that cannot be noted now (the worker finds out)."""
+        try:
+            match outcome:
+                case Declined(why):
+                    return self._settlement.decline(job, DECLINED[why])
+                case Accepted(task):
                     return self._settlement.record(job, task)
-                except StorageUnavailable as error:
-                    log.warning("record_unconfirmed", job_id=job.job_id, reason=error.code)
+        except FareboxError as error:
+            log.warning("outcome_not_noted", job_id=job.job_id, reason=error.code)
+        except Exception:
+            log.exception("outcome_not_noted", job_id=job.job_id)
         return job
 
     def _callback_url(self, job: Job) -> str | None:

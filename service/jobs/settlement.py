@@ -7,7 +7,6 @@ from dataclasses import replace
 import structlog
 
 from service.clock import Clock
-from service.errors import Unavailable
 from service.jobs import store
 from service.jobs.entities import (
     RESULT_MILLISECONDS,
@@ -26,7 +25,7 @@ from service.jobs.entities import (
     Wait,
     next_step,
 )
-from service.ledger.entities import Movement, Wallet, WalletFrozen, capture, release
+from service.ledger.entities import Movement, Wallet, capture, release
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
 from service.providers.base import Provider, Sight, Task
@@ -74,12 +73,13 @@ class Settlement:
             job = self.read(user_id, job_id)
             if job.status is JobStatus.SUCCEEDED or job.video_url:
                 return job
+            asked_at = self._clock.now()
             sight = self._provider.look(job.task_id, job.job_id)
             try:
-                step = self._step(job, sight)
+                step = self._step(job, sight, asked_at)
                 if isinstance(step, Record):
                     job = self.record(job, step.task)
-                    step = self._step(job, sight)
+                    step = self._step(job, sight, asked_at)
                 return self._take(job, step)
             except JobChanged:
                 continue
@@ -112,18 +112,16 @@ class Settlement:
         raise AssertionError("unreachable")
 
     def decline(self, job: Job, failure: Failure) -> Job:
-        """T5 for a job that the provider surely did not take. Gives the job as stored; as it was, when the release itself cannot
-        be confirmed now (the worker finds out)."""
+        """T5 for a job that the provider surely did not take. Gives the job as stored, whoever settled it.
+
+        Raises what `Ledger.move` raises, and `StorageUnavailable`."""
         try:
             return self._release(job, failure)
         except JobChanged:
             return self.read(job.user_id, job.job_id)
-        except (Unavailable, WalletFrozen) as error:
-            log.warning("release_unconfirmed", job_id=job.job_id, failure=failure, reason=error.code)
-            return job
 
-    def _step(self, job: Job, sight: Sight) -> Step:
-        return next_step(job, sight, self._clock.now(), self._times, self._plain_links)
+    def _step(self, job: Job, sight: Sight, asked_at: int) -> Step:
+        return next_step(job, sight, asked_at, self._times, self._plain_links)
 
     def _take(self, job: Job, step: Step) -> Job:
         match step:
@@ -183,7 +181,10 @@ class Settlement:
         )
 
     def _settle(self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, end: JobStatus) -> None:
-        """Wallet and job are seen at one moment: a job that somebody else has settled must not be settled on their wallet."""
+        """Wallet and job are seen at one moment: a job that somebody else has settled must not be settled on their wallet,
+        and one that has ended, however it was read, never again."""
+        if not job.is_open:
+            raise JobChanged
 
         def decided(seen: Seen, now: int) -> Movement:
             stored = seen.beside[0]

@@ -45,7 +45,11 @@ def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[
 def read_due(table: Table, shard: int, now: int, limit: int) -> list[tuple[str, str, int]]:
     """Jobs of one shard that are past due, oldest first, as (user id, job id, due at). Hints: the index lags."""
     hits = table.query_index(keys.GSI2, keys.due_shard(shard), limit=limit, up_to=keys.due_time(now))
-    return [(keys.owner(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort)) for hit in hits]
+    return [
+        (keys.owner(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort))
+        for hit in hits
+        if hit.sort.isdecimal()
+    ]
 
 
 def new_job_write(job: Job) -> Put:
@@ -122,6 +126,12 @@ def due_write(job: Job, due_at: int, not_found_at: int | None) -> Update:
         change["notFoundAt"] = not_found_at
     guard = When(equals={"status": job.status, "taskId": job.task_id, "watchUntil": job.watch_until})
     return Update(_key(job), guard, set=change)
+
+
+def postpone_write(user_id: str, job_id: str, was_due_at: int, due_at: int) -> Update:
+    """Moves the next look at a job of which nothing is known but when it was due."""
+    guard = When(equals={"GSI2SK": keys.due_time(was_due_at)})
+    return Update(keys.job(user_id, job_id), guard, set=keys.due_index(job_id, due_at))
 
 
 def job_from(item: Item) -> Job:

@@ -1,5 +1,6 @@
 """Background work on jobs: whatever is due is looked at. Bounded batches, safe to run twice and side by side."""
 
+import contextlib
 from concurrent.futures import Executor
 
 import structlog
@@ -10,11 +11,12 @@ from service.jobs import store
 from service.jobs.settlement import Settlement
 from service.metrics import Metric, Metrics
 from service.storage.keys import DUE_SHARDS
-from service.storage.table import StorageUnavailable, Table
+from service.storage.table import ConditionFailed, StorageUnavailable, Table
 
 log = structlog.get_logger()
 
 BATCH = 25
+POSTPONE_MILLISECONDS = 60_000
 
 
 class DueJobs:
@@ -35,19 +37,29 @@ class DueJobs:
         shards = [store.read_due(self._table, shard, now, BATCH) for shard in range(DUE_SHARDS)]
         oldest = min((due_at for shard in shards for *_, due_at in shard), default=now)
         self._metrics.gauge(Metric.OLDEST_DUE_JOB_SECONDS, max(0, now - oldest) / 1000)
-        list(self._executor.map(self._resolve, (job for shard in shards for job in shard)))
-        return any(len(shard) == BATCH for shard in shards)
+        resolved = list(self._executor.map(self._resolve, (job for shard in shards for job in shard)))
+        return all(resolved) and any(len(shard) == BATCH for shard in shards)
 
-    def _resolve(self, due: tuple[str, str, int]) -> None:
-        """A job that cannot be resolved now must not stop the others; it stays due, and an operator hears of it."""
-        user_id, job_id, _ = due
+    def _resolve(self, due: tuple[str, str, int]) -> bool:
+        """A job that cannot be resolved must stop neither the others nor those behind it: it is looked at again later, and an
+        operator hears of it. Gives whether it was resolved."""
+        user_id, job_id, due_at = due
         try:
             self._settlement.resolve(user_id, job_id)
+            return True
         except StorageUnavailable as error:
             log.warning("job_not_resolved", job_id=job_id, reason=error.code)
+            return False
         except FareboxError as error:
             log.error("job_not_resolved", job_id=job_id, reason=error.code)
             self._metrics.count(Metric.JOB_ALARMS, alarm="unresolvable")
         except Exception:
             log.exception("job_not_resolved", job_id=job_id)
             self._metrics.count(Metric.JOB_ALARMS, alarm="broken")
+        self._postpone(user_id, job_id, due_at)
+        return False
+
+    def _postpone(self, user_id: str, job_id: str, due_at: int) -> None:
+        later = self._clock.now() + POSTPONE_MILLISECONDS
+        with contextlib.suppress(ConditionFailed, StorageUnavailable):
+            self._table.write(store.postpone_write(user_id, job_id, due_at, later))

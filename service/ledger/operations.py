@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.5
+LOOK_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,16 @@ class Ledger:
         self._jitter = jitter
 
     def look(self, user_id: str, beside: Sequence[Key] = ()) -> Seen:
-        """The wallet, and other items as they were at the same moment, in one call. Raises `StorageUnavailable`."""
+        """The wallet, and other items as they were at the same moment, in one call. A write under way that is in the way of the
+        snapshot is waited out. Raises `StorageUnavailable`."""
+        for pause_seconds in LOOK_PAUSES_SECONDS if beside else ():
+            try:
+                return self._look(user_id, beside)
+            except NotApplied:
+                self._clock.sleep(pause_seconds * (0.5 + self._jitter() / 2))
+        return self._look(user_id, beside)
+
+    def _look(self, user_id: str, beside: Sequence[Key]) -> Seen:
         if not beside:
             item = self._table.get(keys.wallet(user_id))
             return Seen(store.wallet_from(item) if item else None)

@@ -9,6 +9,7 @@ import jwt
 
 from service.clock import Clock
 from service.settings import Secret
+from service.storage.secrets import SecretUnavailable
 
 TOKEN_SECONDS = 1800
 RENEW_BEFORE_SECONDS = 60
@@ -39,7 +40,8 @@ def parse_kling_keys(text: str) -> KlingKeys:
 
 
 class KlingCredentials:
-    """What to send as bearer. `read` fetches the keys; it is called first when they are needed and after `renew`."""
+    """What to send as bearer. `read` fetches the keys; it is called first when they are needed and after `renew`, and again
+    as long as what it gives is no usable key (`SecretUnavailable`)."""
 
     def __init__(self, read: Callable[[], KlingKeys], clock: Clock) -> None:
         self._read = read
@@ -70,7 +72,10 @@ class KlingCredentials:
 
     def _current(self) -> KlingKeys:
         if self._keys is None:
-            self._keys = self._read()
+            keys = self._read()
+            if not keys.api_key and not (keys.access_key and keys.secret_key):
+                raise SecretUnavailable
+            self._keys = keys
             self._read_at = self._clock.monotonic()
         return self._keys
 

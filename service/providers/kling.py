@@ -105,7 +105,7 @@ class Kling:
             if isinstance(reply, Unclear):
                 return reply
             outcome = self._created(reply, request.job_id)
-            if _code(reply) in STALE_TOKEN_CODES and not renewed:
+            if outcome == Declined(Why.UNAVAILABLE) and _code(reply) in STALE_TOKEN_CODES and not renewed:
                 renewed = True
                 self._credentials.renew()
             elif outcome == Declined(Why.BUSY) and sends_left:

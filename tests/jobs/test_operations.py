@@ -415,3 +415,44 @@ def test_the_callback_address_names_neither_user_nor_job(client: Any, table_name
     assert url.startswith("https://farebox.example.com/callbacks/kling/")
     assert job.job_id not in url
     assert world.sealer.open(url.rpartition("/")[2]) == ["ann", job.job_id]
+
+
+def test_a_request_that_wakes_after_its_job_was_released_neither_sends_nor_releases_again(
+    client: Any, table_name: str
+) -> None:
+    """The hold lands, its answer is lost, and the process stands still until the worker has given the credit back."""
+    world = World(client, table_name)
+    world.place()
+    worker = World(client, table_name, clock=world.clock, provider=world.provider)
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "lost-answer")
+    slept: list[bool] = []
+
+    def stand_still(_: str) -> None:
+        if wire.calls[-1:] == ["TransactWriteItems"] and not slept:
+            slept.append(True)
+            worker.work_until(800)
+
+    wire.before(stand_still)
+    placed = world.place()
+    assert (placed.job.failure, len(world.provider.sent)) == ("PROVIDER_UNRESOLVED", 1)
+    assert world.balance() == (2, 1, 0)
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("why", [Why.CONTENT, Why.BUSY])
+def test_whatever_goes_wrong_after_the_hold_the_answer_names_the_job(world: World, why: Why) -> None:
+    world.place()
+    world.provider.creates = [Declined(why)]
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    world.jobs._settlement = type("Broken", (), {"decline": broken, "record": broken})()
+    assert world.place().job.status is JobStatus.SUBMITTING
+
+
+def test_a_conflict_at_the_first_look_is_waited_out(world: World) -> None:
+    world.place()
+    world.wire().plan("TransactGetItems", "conflict", times=4)
+    assert world.place(key="k1").job.status is JobStatus.SUBMITTED

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.jobs.entities import JobStatus, deliverable
+from service.jobs.entities import Failure, JobStatus, deliverable
 from service.providers.base import Found, NotFound, Task, TaskStatus, Unclear
 from tests.doubles.world import World
 
@@ -331,3 +331,33 @@ def test_a_stale_index_entry_changes_nothing(world: World) -> None:
 )
 def test_only_a_whole_and_bounded_link_is_handed_on(url: str, plain: bool, good: bool) -> None:
     assert deliverable(url, plain) is good
+
+
+def test_a_job_that_has_ended_is_never_settled_again(world: World) -> None:
+    world.place()
+    job_id = lost(world, taken=False)
+    world.work_until(800)
+    released = world.job(job_id)
+    before = world.items()
+    assert world.settlement.decline(released, Failure.PROVIDER_UNAVAILABLE) == released
+    assert world.items() == before
+
+
+def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any, table_name: str) -> None:
+    world = World(client, table_name, welcome_credits=200)
+    sick = {world.place().job.job_id for _ in range(130)}
+    look = world.provider.look
+
+    def sometimes(task_id: str | None, job_id: str) -> Any:
+        if job_id in sick:
+            raise RuntimeError("a fault of ours")
+        return look(task_id, job_id)
+
+    world.provider.look = sometimes
+    world.clock.advance(1)
+    well = world.place().job.job_id
+    world.provider.book(well, TaskStatus.SUCCEEDED)
+    world.clock.advance(30)
+    rounds = [world.work() for _ in range(3)]
+    assert rounds[0] is False, "no round follows at once when nothing could be done"
+    assert world.job(well).status is JobStatus.SUCCEEDED

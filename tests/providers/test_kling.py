@@ -272,3 +272,18 @@ def silent_server() -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("fault", ["status:500:1000", "status:503:1004"])
+def test_a_stale_token_behind_a_5xx_proves_nothing_and_is_not_sent_again(world: World, fault: str) -> None:
+    world.fault("create", fault, count=-1)
+    assert world.kling().create(ORDER, soon()) == Unclear()
+    assert len(world.journal("create")) == 1
+
+
+def test_a_secret_without_usable_keys_means_never_sent_and_heals_by_itself(world: World) -> None:
+    world.keys = KlingKeys()
+    kling = world.kling()
+    assert kling.create(ORDER, soon()) == Declined(Why.UNAVAILABLE)
+    world.keys = KEYS
+    assert isinstance(kling.create(ORDER, soon()), Accepted)
