@@ -98,7 +98,7 @@ class Ledger:
             try:
                 return self._look(user_id, beside)
             except NotApplied:
-                self._clock.sleep(pause_seconds * (0.5 + self._jitter() / 2))
+                self._clock.sleep(pause_seconds * self._jitter())
         return self._look(user_id, beside)
 
     def _look(self, user_id: str, beside: Sequence[Key]) -> Seen:

@@ -199,10 +199,24 @@ MUTANTS = (
     Mutant(
         "unclear-is-a-failure",
         "jobs/operations.py",
-        "            case Declined(why):\n                return self._settlement.decline(job, DECLINED[why])",
-        '            case Unclear():\n                return self._settlement.decline(job, DECLINED["unavailable"])  # type: ignore[index]\n'
-        "            case Declined(why):\n                return self._settlement.decline(job, DECLINED[why])",
+        "                case Declined(why):\n                    return self._settlement.decline(job, DECLINED[why])",
+        '                case Unclear():\n                    return self._settlement.decline(job, DECLINED["unavailable"])  # type: ignore[index]\n'
+        "                case Declined(why):\n                    return self._settlement.decline(job, DECLINED[why])",
         JOBS,
+    ),
+    Mutant(
+        "ended-job-settled-again",
+        "jobs/settlement.py",
+        "        if not job.is_open:\n            raise JobChanged\n",
+        "",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "sick-jobs-keep-their-place",
+        "jobs/sweeps.py",
+        "        self._postpone(user_id, job_id, due_at)\n        return False",
+        "        return False",
+        SETTLEMENT,
     ),
     Mutant(
         "status-not-compared-exactly",
