@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service.jobs.entities import Failure, JobStatus, deliverable
+from service.ledger.entities import WalletFrozen
 from service.providers.base import Found, NotFound, Task, TaskStatus, Unclear
 from tests.doubles.world import World
 
@@ -350,7 +351,7 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
         if job_id in sick:
-            raise RuntimeError("a fault of ours")
+            raise WalletFrozen
         return look(task_id, job_id)
 
     world.provider.look = sometimes
