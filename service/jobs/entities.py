@@ -144,7 +144,7 @@ class Job:
     hard_at: int
     due_at: int | None
     image_hash: str = ""
-    image_bytes: int = 0
+    image_length: int = 0
     task_id: str | None = None
     facts: Mapping[str, Value] = field(default_factory=dict)
     not_found_at: int | None = None

@@ -96,15 +96,9 @@ class Settlement:
         """T3: notes the provider's id. Gives the job as it is stored then, whoever got there first.
 
         Raises `StorageUnavailable` when that cannot be learnt."""
-        write = store.record_write(job, task.task_id, task.facts)
         for tries_left in reversed(range(RECORD_TRIES)):
             try:
-                self._table.write(write)
-                return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
-            except ConditionFailed as refused:
-                if refused.item is None:
-                    raise JobNotFound from None
-                return self._rewatched(store.job_from(refused.item), task)
+                return self._recorded(job, task)
             except (NotApplied, MaybeApplied):
                 if not tries_left:
                     raise
@@ -175,7 +169,8 @@ class Settlement:
 
         self._settle(job, decide, write, JobStatus.FAILED)
         self._metrics.count(Metric.RELEASES, reason=failure)
-        log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure)
+        told = task.reason if task else ""
+        log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure, provider_reason=told)
         return replace(
             job, status=JobStatus.FAILED, failure=failure, facts=facts, watch_until=watch_until, due_at=due_at
         )
@@ -218,6 +213,15 @@ class Settlement:
             due_at=None,
         )
 
+    def _recorded(self, job: Job, task: Task) -> Job:
+        try:
+            self._table.write(store.record_write(job, task.task_id, task.facts))
+        except ConditionFailed as refused:
+            if refused.item is None:
+                raise JobNotFound from None
+            return self._rewatched(store.job_from(refused.item), task)
+        return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
+
     def _rewatched(self, stored: Job, task: Task) -> Job:
         """The job as somebody else left it; one released as unresolved is watched anew now that its task is known."""
         if stored.failure is not Failure.PROVIDER_UNRESOLVED or stored.task_id or stored.video_url:
@@ -232,7 +236,7 @@ class Settlement:
 
     def _wait(self, job: Job, wait: Wait) -> Job:
         if wait.alarm:
-            log.error("job_needs_attention", job_id=job.job_id, alarm=wait.alarm)
+            log.error("job_needs_attention", user_id=job.user_id, job_id=job.job_id, alarm=wait.alarm)
             self._metrics.count(Metric.JOB_ALARMS, alarm=wait.alarm)
         self._write(store.due_write(job, wait.due_at, wait.not_found_at))
         return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)

@@ -128,7 +128,7 @@ def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
 def test_an_image_may_be_sent_as_base64_and_is_kept_as_its_hash(world: World) -> None:
     image = "/9j/" + "A" * 4000
     job = world.place(image=image).job
-    assert (job.image_bytes, len(job.image_hash)) == (4004, 22)
+    assert (job.image_length, len(job.image_hash)) == (4004, 22)
     assert image not in str(world.items())
 
 

@@ -121,8 +121,8 @@ MUTANTS = (
     Mutant(
         "claim-overwritten",
         "users/store.py",
-        'return Put(keys.fingerprint_claim(marks.newest), {"userId": user_id, "at": iso(now)})',
-        f'return Put(keys.fingerprint_claim(marks.newest), {{"userId": user_id, "at": iso(now)}}, {ALWAYS})',
+        'return [Put(key, {"userId": user_id, "at": iso(now)}) for key in free]',
+        f'return [Put(key, {{"userId": user_id, "at": iso(now)}}, {ALWAYS}) for key in free]',
         USERS,
     ),
     Mutant(
@@ -131,13 +131,20 @@ MUTANTS = (
         "owners = [*found.device.claimed_by, *store.read_device_owners(self._table, applicant.device)]",
         "owners = [*store.read_device_owners(self._table, applicant.device)]",
         USERS,
-        also=(
-            (
-                "users/operations.py",
-                "        if not any(found.device.claimed_by):\n            claim =",
-                "        if not any(found.device.claimed_by) and not found.users:\n            claim =",
-            ),
-        ),
+    ),
+    Mutant(
+        "only-the-newest-pepper-claims",
+        "users/store.py",
+        "return _claim_writes(map(keys.fingerprint_claim, marks.all), claimed_by, user_id, now)",
+        "return _claim_writes([keys.fingerprint_claim(marks.newest)], claimed_by[:1], user_id, now)",
+        USERS,
+    ),
+    Mutant(
+        "welcome-again-without-a-wallet",
+        "users/operations.py",
+        "        if movement.opens and user_id in (*found.device.claimed_by, *found.identity_claimed_by):",
+        "        if False:",
+        USERS,
     ),
     Mutant(
         "cap-by-reading-the-count",

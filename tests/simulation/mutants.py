@@ -33,6 +33,12 @@ def unguarded(owner: Any, name: str) -> Mutant:
     return lambda: patch.object(owner, name, lambda *given: replace(build(*given), when=ALWAYS))
 
 
+def unguarded_all(owner: Any, name: str) -> Mutant:
+    """The writes that this function builds, without their conditions."""
+    build = getattr(owner, name)
+    return lambda: patch.object(owner, name, lambda *given: [replace(write, when=ALWAYS) for write in build(*given)])
+
+
 def key_before_wallet() -> Any:
     def look(self: Any, user_id: str, beside: Sequence[Key] = ()) -> Seen:
         others = tuple(self._table.get(key) for key in beside)
@@ -149,7 +155,7 @@ MUTANTS: dict[str, Mutant] = {
     "charge_before_delivery": charge_before_delivery,
     "settling_unguarded": settling_unguarded,
     "record_unguarded": unguarded(job_store, "record_write"),
-    "device_claim_unguarded": unguarded(user_store, "device_claim_write"),
+    "device_claim_unguarded": unguarded_all(user_store, "device_claim_writes"),
     "cap_only_read": unguarded(user_store, "count_write"),
     "version_not_compared": unguarded(ledger_store, "wallet_write"),
 }
