@@ -207,10 +207,12 @@ def test_a_pepper_rolled_out_in_the_middle_of_a_sign_up_does_not_welcome_a_devic
     assert (done[0].user_id, rotated.count()) == ("bob", 1)
 
 
-def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(world: World) -> None:
+@pytest.mark.parametrize("lost", [[keys.wallet("ann")], [keys.wallet("ann"), keys.entry("ann", 1)]])
+def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(world: World, lost: list[keys.Key]) -> None:
     sign_up(world)
-    wallet = keys.wallet("ann").attributes()
-    world.client.delete_item(TableName=world.table._name, Key={name: {"S": text} for name, text in wallet.items()})
+    for key in lost:
+        where = {name: {"S": text} for name, text in key.attributes().items()}
+        world.client.delete_item(TableName=world.table._name, Key=where)
     before = world.items()
     with pytest.raises(WalletFrozen):
         sign_up(world)
