@@ -45,7 +45,7 @@ class DueJobs:
         operator hears of it. Gives whether it was resolved."""
         user_id, job_id, due_at = due
         try:
-            self._settlement.resolve(user_id, job_id)
+            self._settlement.resolve(user_id, job_id, due_by=self._clock.now())
             return True
         except StorageUnavailable as error:
             log.warning("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)

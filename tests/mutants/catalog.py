@@ -44,8 +44,8 @@ MUTANTS = (
     Mutant(
         "retry-without-re-read",
         "ledger/operations.py",
-        "            except (_Again, NotApplied, MaybeApplied):\n                seen = None",
-        "            except (_Again, NotApplied, MaybeApplied):\n                seen = seen or self.look(attempts.user_id)",
+        "                seen, trouble = None, error",
+        "                seen, trouble = seen or self.look(attempts.user_id), error",
         JOBS,
     ),
     Mutant(
@@ -65,8 +65,8 @@ MUTANTS = (
     Mutant(
         "doubt-forgotten-at-the-deadline",
         "ledger/operations.py",
-        "        if not attempts.in_doubt:\n            raise WalletBusy",
-        "        if True:\n            raise WalletBusy",
+        "        if not attempts.in_doubt:\n            raise trouble",
+        "        if True:\n            raise trouble",
         LEDGER,
     ),
     Mutant(
@@ -349,9 +349,44 @@ MUTANTS = (
     Mutant(
         "another-task-believed",
         "providers/kling.py",
-        "ours = task is not None and (task_id is None or task.task_id == task_id)",
-        "ours = task is not None",
+        "        return task.task_id == task_id",
+        "        return True",
         KLING,
+    ),
+    Mutant(
+        "task-of-another-job-believed",
+        "providers/kling.py",
+        '    return external in (None, "", job_id)',
+        "    return True",
+        KLING,
+    ),
+    Mutant(
+        "another-s-settlement-taken-for-mine",
+        "jobs/settlement.py",
+        "lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until)",
+        "lambda stored: stored.status is JobStatus.FAILED",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "not-found-counted-from-its-question",
+        "jobs/entities.py",
+        "first = look.answered_at if",
+        "first = look.asked_at if",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "window-from-before-the-queue",
+        "jobs/holds.py",
+        "        self.send_until = 0.0\n",
+        "        self.send_until = holds.send_until()\n",
+        JOBS,
+    ),
+    Mutant(
+        "sent-on-a-connection-that-came-late",
+        "providers/http.py",
+        "        if self._clock.monotonic() >= self._until:\n            raise requests.ConnectTimeout\n",
+        "",
+        "tests/providers/test_http.py",
     ),
     Mutant("botocore-retries", "storage/table.py", '"total_max_attempts": 1', '"total_max_attempts": 3', STORAGE),
     Mutant(

@@ -51,10 +51,11 @@ def key_before_wallet() -> Any:
 def release_after_one_not_found() -> Any:
     rule = settlement.next_step
 
-    def step(job: Any, sight: Any, now: int, *rest: Any) -> Any:
-        if job.status is JobStatus.SUBMITTING and isinstance(sight, NotFound) and now >= job.submit_until:
+    def step(job: Any, look: Any, *rest: Any) -> Any:
+        not_found = isinstance(look.sight, NotFound) and look.asked_at >= job.submit_until
+        if job.status is JobStatus.SUBMITTING and not_found:
             return Release(Failure.PROVIDER_UNRESOLVED)
-        return rule(job, sight, now, *rest)
+        return rule(job, look, *rest)
 
     return patch.object(settlement, "next_step", step)
 
@@ -121,10 +122,11 @@ def charge_before_delivery() -> Iterator[None]:
     """Captures a task that still runs."""
     rule = settlement.next_step
 
-    def step(job: Any, sight: Any, *rest: Any) -> Any:
-        outcome = rule(job, sight, *rest)
-        running = job.status is JobStatus.SUBMITTED and hasattr(sight, "task")
-        return job_rules.Capture(replace(sight.task, result_url="https://x.example.com/v.mp4")) if running else outcome
+    def step(job: Any, look: Any, *rest: Any) -> Any:
+        outcome = rule(job, look, *rest)
+        running = job.status is JobStatus.SUBMITTED and hasattr(look.sight, "task")
+        link = "https://x.example.com/v.mp4"
+        return job_rules.Capture(replace(look.sight.task, result_url=link)) if running else outcome
 
     with patch.object(settlement, "next_step", step):
         yield
