@@ -45,6 +45,8 @@ worker_connections = 900
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
+# The one parser that our worker knows.
+http_parser = "python"
 # It would be written to the home folder, and the container's file system is read-only.
 control_socket_disable = True
 # A heartbeat must never wait for a disk.

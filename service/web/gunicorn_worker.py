@@ -15,7 +15,7 @@ from itertools import takewhile
 from selectors import EVENT_READ
 from typing import Any, ClassVar
 
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
@@ -28,10 +28,19 @@ from service.web.refusals import AddressTooLong, BadRequest, HeadersTooLarge, In
 
 PARTING_SECONDS = 2.0
 
+_GIVEN_ONCE = ("AUTHORIZATION", "IDEMPOTENCY-KEY", "X-GOOGLE-ID", "X-REQUEST-ID", "CONTENT-ENCODING")
 _NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
 class _Request(Request):  # type: ignore[misc]
+    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
+        """Raises `InvalidHeader` also for two credentials or two keys in one request: which of them is meant?"""
+        headers: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
+        given = [name for name, _ in headers if name in _GIVEN_ONCE]
+        if len(given) > len(set(given)):
+            raise InvalidHeader("given more than once", req=self)
+        return headers
+
     def should_close(self) -> bool:
         """Also when the body is not in: where the next request begins is then unknown."""
         return self._is_unfinished() or bool(super().should_close())
@@ -84,20 +93,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         sock = PatientSocket(taken, self.patience, self._places, self._clock)
         self._await_request(_Connection(self.cfg, sock, client, listener.getsockname()))
-        if self.nr_conns >= self.worker_connections:
-            self._make_room()
 
     def _make_room(self) -> None:
-        """Whoever has been leaving, silent, slow or idle for longest goes, in this order."""
-        silent = deque(conn for conn in self.pending_conns if conn.is_silent)
-        for room, candidates in (
-            (self._parting, self._parting),
-            (self.pending_conns, silent),
-            (self.pending_conns, self.pending_conns),
-            (self.keepalived_conns, self.keepalived_conns),
-        ):
-            if candidates:
-                self._end(self._leave(room, candidates[0]))
+        """Whoever has been leaving, coming or idle for longest goes, in this order."""
+        for room in (self._parting, self.pending_conns, self.keepalived_conns):
+            if room:
+                self._end(self._leave(room, room[0]))
                 return
 
     def _on_next(self, conn: _Connection, _: object) -> None:
@@ -155,11 +156,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._end(self._leave(self._parting, conn))
 
     def murder_pending(self) -> None:
-        """Called by the main loop at least once in a second."""
+        """Called by the main loop at least once in a second, when no event waits for a connection that goes here."""
         for conn in self._overdue(self.pending_conns):
             self._hand_over(conn)
         for conn in self._overdue(self._parting):
             self._end(conn)
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
 
     def _overdue(self, room: deque[_Connection]) -> list[_Connection]:
         now = self._clock.monotonic()

@@ -19,19 +19,21 @@ from service.local.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RECEIVE_SECONDS = 1.0
-LONGEST_ANSWER_SECONDS = 2.0
+# Stock gunicorn is away as long as the slow clients stay.
+LONGEST_ANSWER_SECONDS = 3.0
 CUT_SECONDS = RECEIVE_SECONDS + 3.0
 THREADS = 6
 CONNECTIONS = 60
 MANY = 40
 APPLICATION = """
-from flask import Blueprint
+from flask import Blueprint, Response
 from service.web.answers import ok
 from service.web.body import read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.health import health_blueprint
 from tests.web.small_app import small_app
 
+LARGE = b"x" * 8_000_000
 app = small_app().app
 more = Blueprint("more", __name__)
 
@@ -43,7 +45,7 @@ def upload():
 @more.get("/large")
 @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
 def large():
-    return ok("x" * 20_000_000)
+    return Response(LARGE)
 
 app.register_blueprint(more)
 app.register_blueprint(health_blueprint(lambda: True, ""))
@@ -231,6 +233,7 @@ def slow_clients(url: str, number: int, first: bytes, rest: bytes, *, reads: boo
     with ExitStack() as stack:
         clients = []
         for _ in range(number):
+            time.sleep(0.01)
             clients.append(SlowClient(url, first, rest, reads))
             stack.callback(clients[-1].close)
         yield clients
@@ -273,7 +276,7 @@ def test_all_kinds_together_stop_nobody(url: str) -> None:
 
 def test_clients_that_take_no_answers_are_cut(url: str) -> None:
     asks = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 3
-    with visited(url) as visitors, slow_clients(url, THREADS * 2, asks, b"", reads=False):
+    with visited(url) as visitors, slow_clients(url, THREADS + 2, asks, b"", reads=False):
         time.sleep(CUT_SECONDS)
     for visitor in visitors:
         visitor.assert_served()
@@ -287,9 +290,9 @@ def test_clients_that_do_not_leave_after_their_answer_stop_nobody(url: str) -> N
         visitor.assert_served()
 
 
-def test_more_connections_than_there_is_room_for_shut_nobody_out(url: str) -> None:
-    with visited(url) as visitors, slow_clients(url, CONNECTIONS * 2, b"", b"") as clients:
-        time.sleep(RECEIVE_SECONDS / 2)
+@pytest.mark.parametrize("first", [b"", b"G"], ids=["silent", "one letter"])
+def test_more_connections_than_there_is_room_for_shut_nobody_out(url: str, first: bytes) -> None:
+    with visited(url) as visitors, slow_clients(url, CONNECTIONS * 2, first, b"") as clients:
         suffered(clients, CUT_SECONDS)
         assert [client for client in clients if client.ended_after is None] == []
     for visitor in visitors:
