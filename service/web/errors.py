@@ -1,7 +1,7 @@
 """The one translation of errors into answers. No other code turns an error into a status."""
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as MethodNotAllowedByRoute
 
@@ -91,6 +91,12 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
         log.error("unforeseen_error", exc_info=error)
         return answer(InternalError())
 
+    def refuse_doubled_slash() -> None:
+        """werkzeug drops all but one of the slashes that an address begins with; no rule in front of us would."""
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise RouteNotFound
+
+    app.before_request(refuse_doubled_slash)
     app.register_error_handler(FareboxError, answer)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unforeseen)

@@ -22,7 +22,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 from service.clock import SystemClock
 from service.errors import FareboxError
 from service.ids import RandomIds
-from service.web.arrivals import Arrival, Patience, PatientSocket
+from service.web.arrivals import LARGEST_HEAD_BYTES, Arrival, Patience, PatientSocket
 from service.web.errors import bare_answer
 from service.web.refusals import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
 
@@ -34,7 +34,10 @@ _NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 class _Request(Request):  # type: ignore[misc]
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        """Raises `InvalidHeader` also for two credentials or two keys in one request: which of them is meant?"""
+        """Raises `LimitRequestHeaders` also for too much in all, `InvalidHeader` also for two credentials or two keys in one
+        request: which of them is meant?"""
+        if len(data) > LARGEST_HEAD_BYTES:
+            raise LimitRequestHeaders("too much in all")
         headers: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
         given = [name for name, _ in headers if name in _GIVEN_ONCE]
         if len(given) > len(set(given)):

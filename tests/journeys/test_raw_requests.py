@@ -117,7 +117,7 @@ def assert_refused(answer: Answer) -> None:
             (path, 404)
             for path in ("/health//live", "//health/live", "/health/live/..", "/health/./live", "/%", "/%u002e")
         ),
-        *(("/" + "a" * length, status) for length, status in ((8_000, 404), (10_240, 414), (70_000, 414))),
+        *(("/" + "a" * length, status) for length, status in ((4_000, 404), (10_240, 414), (70_000, 414))),
         ("/health/live?" + "a" * 10_240, 414),
         *(("http://evil.example/health/live", 200), ("http://evil.example", 404), ("ftp://evil.example/x", 404)),
         *(("http://user:pass@evil.example:99999/health/live", 200), ("http://[::1/x", 400)),
@@ -330,7 +330,6 @@ def test_a_trailer_is_no_header(gate: Gate, post: Post) -> None:
                 "Cookie: a=b; c",
                 "Range: bytes=0-1",
                 "Upgrade: h2c",
-                "Connection: upgrade\r\nUpgrade: websocket",
             )
         ),
         *((["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__", "Connection: Upgrade, HTTP2-Settings"], 200),),
@@ -339,8 +338,10 @@ def test_a_trailer_is_no_header(gate: Gate, post: Post) -> None:
             for name, text in (("For", "127.0.0.1"), ("Proto", "https"), ("Host", MARK), ("Prefix", "//evil.example"))
         ),
         (["Forwarded: for=127.0.0.1;host=evil.example;proto=https", "X-Real-IP: ::1", "X-Original-URL: /credits"], 200),
-        *(([f"Host: {host}"], 200) for host in (MARK, "evil.example:99999", "127.0.0.1", "[::1]", "", "a" * 300)),
+        *(([f"Host: {host}"], 200) for host in (MARK, "evil.example:99999", "127.0.0.1", "[::1]", "")),
         (["Host: a", f"Host: {MARK}"], 400),
+        (["Host: " + "a" * 300], 400),
+        (["Connection: upgrade", "Upgrade: websocket"], 400),
         (["Content-Type: a/b", "Content-Type: application/json"], 400),
     ],
     ids=lambda part: str(part)[:40],
