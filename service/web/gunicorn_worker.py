@@ -110,18 +110,22 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _await_request(self, conn: _Connection) -> None:
         conn.timeout = conn.sock.begin()
         conn.arrival.add(conn.parser.unreader.take_buffered())
-        if conn.arrival.is_in:
+        if conn.arrival.is_in or self._receive(conn):
             self._hand_over(conn)
         else:
             self._enter(self.pending_conns, conn, self._on_bytes)
 
     def _on_bytes(self, conn: _Connection, _: object) -> None:
+        if self._receive(conn):
+            self._hand_over(self._leave(self.pending_conns, conn))
+
+    def _receive(self, conn: _Connection) -> bool:
+        """Takes in what has come, and says whether there is nothing more to wait for."""
         data = conn.sock.receive_now()
         if data is None:
-            return
+            return False
         conn.arrival.add(data)
-        if conn.arrival.is_in or not data:
-            self._hand_over(self._leave(self.pending_conns, conn))
+        return conn.arrival.is_in or not data
 
     def _hand_over(self, conn: _Connection) -> None:
         """To a thread, which refuses what is not whole: a client that is gone or too slow is told so there."""
