@@ -43,8 +43,6 @@ graceful_timeout = 30
 worker_connections = 900
 # Nobody in front of us speaks for a client in headers that we read.
 forwarded_allow_ips = ""
-forwarder_headers = ""
-secure_scheme_headers: dict[str, str] = {}
 # The one parser that our worker knows.
 http_parser = "python"
 # It would be written to the home folder, and the container's file system is read-only.

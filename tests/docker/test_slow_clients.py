@@ -23,6 +23,7 @@ RECEIVE_SECONDS = 1.0
 LONGEST_ANSWER_SECONDS = 3.0
 CUT_SECONDS = RECEIVE_SECONDS + 3.0
 THREADS = 6
+SLOW_CLIENT_LIMIT = 2
 CONNECTIONS = 60
 MANY = 40
 APPLICATION = """
@@ -59,7 +60,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[str]:
+def serving(folder: Path, *options: str, receive_seconds: float = RECEIVE_SECONDS) -> Iterator[str]:
     """One web process with few threads."""
     (folder / "slow_app.py").write_text(APPLICATION)
     port = free_port()
@@ -69,8 +70,8 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
         "TMPDIR": str(folder),
         "WEB_CONCURRENCY": "1",
         "WEB_THREADS": str(THREADS),
-        "RECEIVE_SECONDS": str(RECEIVE_SECONDS),
-        "SLOW_CLIENT_LIMIT": "2",
+        "RECEIVE_SECONDS": str(receive_seconds),
+        "SLOW_CLIENT_LIMIT": str(SLOW_CLIENT_LIMIT),
         "DRAIN_SECONDS": "0",
     }
     most = ["--worker-connections", str(CONNECTIONS)]
@@ -264,6 +265,21 @@ def assert_told(kind: str, answer: bytes) -> None:
     assert (int(head.split()[1]), told["code"]) in [(408, "BODY_TIMEOUT"), (503, "UPLOADS_BUSY")][: 1 + busy]
     assert b"\r\nConnection: close" in head
     assert answer.count(b"HTTP/1.1 ") == 1 + (kind.startswith(("a second", "a body awaited")))
+
+
+def test_slow_uploads_wait_in_a_few_threads_only(tmp_path: Path) -> None:
+    seconds = LONGEST_ANSWER_SECONDS * 2
+    slow = SLOW["a dripping large body"]
+    with (
+        serving(tmp_path, receive_seconds=seconds) as url,
+        visited(url) as visitors,
+        slow_clients(url, MANY, *slow) as clients,
+    ):
+        suffered(clients, seconds)
+        refused = [client for client in clients if b"UPLOADS_BUSY" in client.answer]
+        assert MANY - len(refused) <= SLOW_CLIENT_LIMIT
+    for visitor in visitors:
+        visitor.assert_served()
 
 
 def test_all_kinds_together_stop_nobody(url: str) -> None:
