@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from service.jobs.routes import LARGEST_VIDEO_BODY_BYTES
 from service.local.ports import free_port
 from service.settings import Settings
-from service.web.arrivals import Patience
+from service.web.arrivals import BYTES_A_SECOND, Patience
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docker" / "gunicorn.conf.py"
@@ -135,6 +136,8 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(mon
     assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
     assert numbers["threads"] == Settings.web_threads
     assert numbers["worker_class"].patience == Patience(Settings.receive_seconds, Settings.slow_client_limit)
+    longest_upload_seconds = Settings.receive_seconds + LARGEST_VIDEO_BODY_BYTES / BYTES_A_SECOND
+    assert longest_upload_seconds < numbers["graceful_timeout"]
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
