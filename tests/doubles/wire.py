@@ -25,11 +25,15 @@ class _Raw:
         return [self._body]
 
 
+def answer_with(status: int, content: Any) -> AWSResponse:
+    """What DynamoDB answers on the wire."""
+    headers = {"content-type": "application/x-amz-json-1.0"}
+    return AWSResponse("http://127.0.0.1", status, headers, _Raw(json.dumps(content).encode()))
+
+
 def refusal(status: int, code: str, **extra: object) -> AWSResponse:
     """DynamoDB's own answer with that error."""
-    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra}).encode()
-    headers = {"content-type": "application/x-amz-json-1.0"}
-    return AWSResponse("http://127.0.0.1", status, headers, _Raw(body))
+    return answer_with(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra})
 
 
 def operation_of(request: AWSPreparedRequest) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
-from botocore.httpsession import URLLib3Session
 
 from service.clock import Clock
 from service.providers.http import NeverSent, NoAnswer, Reply
 from tests.doubles.wire import WRITES, operation_of, refusal
 from tests.faults.enumeration.faults import Kind, Told
 from tests.faults.enumeration.run import Run
+from tests.faults.enumeration.tables import TableBehind
 from tests.faults.enumeration.vendor import Vendor
 
 READ_TIMEOUT_SECONDS = 3.0
@@ -20,19 +20,19 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 
 class TableDoor:
-    """Where one client's requests pass on their way to DynamoDB. Without a run they are not disturbed."""
+    """Where one client's requests pass on their way to the table. Without a run they are not disturbed."""
 
     name = "table"
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, behind: TableBehind) -> None:
         self.run: Run | None = None
-        self._session = URLLib3Session()
+        self._behind = behind
         client.meta.events.register("before-send.dynamodb", self._meet)
 
-    def _meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+    def _meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         run, operation = self.run, operation_of(request)
         if run is None:
-            return None
+            return self._behind.send(request)
         kind = Kind.WRITE if operation in WRITES else Kind.READ
 
         def tell(told: Told) -> AWSResponse:
@@ -42,7 +42,7 @@ class TableDoor:
             return _refused(operation, told)
 
         what = f"{operation} {', '.join(_named(json.loads(request.body)))}"
-        return run.meet(self.name, kind, what, lambda: self._session.send(request), tell)
+        return run.meet(self.name, kind, what, lambda: self._behind.send(request), tell)
 
 
 def _refused(operation: str, told: Told) -> AWSResponse:

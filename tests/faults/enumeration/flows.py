@@ -14,21 +14,23 @@ KEY = "key-1"
 LOT_LIFE = HOUR
 
 
+def _known_user(scene: Scene) -> None:
+    world = scene.process()
+    world.users.sign_up(
+        Principal("https://accounts.google.com", USER, f"{USER}@example.com"), world.users.marks(DEVICE)
+    )
+
+
 @dataclass(frozen=True)
 class Flow:
     """`begin` prepares the table, undisturbed; `play` is what faults are tried on; the worker then settles all there is."""
 
     name: str
     play: Callable[[Scene], None]
-    begin: Callable[[Scene], None] = lambda scene: _known_user(scene)
+    begin: Callable[[Scene], None] = _known_user
     habits: Habits = field(default_factory=Habits)
     keyed: bool = False
     lapsing: int = 0
-
-
-def _known_user(scene: Scene) -> None:
-    world = scene.process()
-    world.users.sign_up(Principal("https://accounts.google.com", USER, f"{USER}@example.com"), world.users.marks(DEVICE))
 
 
 def _nobody(scene: Scene) -> None:

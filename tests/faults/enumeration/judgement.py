@@ -12,10 +12,10 @@ from service.metrics import NoMetrics
 from service.storage.table import Table
 from tests.doubles.world import MAC_KEY
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.stage import Asked, Items, Scene
+from tests.faults.enumeration.stage import Asked, Scene
+from tests.faults.enumeration.tables import Items, served
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.judgement import REFUSED_WITH_A_JOB
-from tests.simulation.memory import MemoryTable, Prepared
 from tests.simulation.server import Server
 
 _NEVER_TAKEN = {Failure.IMAGE_REJECTED, Failure.CONTENT_REJECTED, Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
@@ -31,9 +31,7 @@ class Verdict:
         self.items = items
         self.before = _wallet(beginning)
         self.wallet = _wallet(items)
-        self.jobs = {
-            item["SK"]["S"].removeprefix("JOB#"): item for item in items if item["SK"]["S"].startswith("JOB#")
-        }
+        self.jobs = {item["SK"]["S"].removeprefix("JOB#"): item for item in items if item["SK"]["S"].startswith("JOB#")}
         self.tasks = {task["external_task_id"]: task for task in scene.vendor.tasks()}
 
     def judge(self) -> None:
@@ -117,7 +115,9 @@ class Verdict:
             require(not mine or named == mine[0], f"{step} was told {named} and has {mine}")
         else:
             require(not mine, f"{step} was told {answer.code}, and its job {mine} is there")
-            require(answer.code not in ("SYSTEM_LIMIT_REACHED", "DEVICE_ALREADY_USED"), f"{step} was told {answer.code}")
+            require(
+                answer.code not in ("SYSTEM_LIMIT_REACHED", "DEVICE_ALREADY_USED"), f"{step} was told {answer.code}"
+            )
             taken = any(plain(job.get("error")) not in RETRYABLE for job in self.jobs.values())
             poor = answer.code == "INSUFFICIENT_CREDITS" and self.flow.keyed and taken
             require(not poor, f"{step} was refused for want of credits, though its job is there")
@@ -143,10 +143,7 @@ class Verdict:
 
 def audited(items: Items, scene: Scene) -> Audit:
     """The real audit over these items, in memory: a table that stands still needs no server."""
-    memory = MemoryTable()
-    for item in items:
-        memory.put(Prepared((item["PK"]["S"], item["SK"]["S"]), None, item))
-    return Admin(Table(_Client(Server(memory)), "Copy"), scene.clock, NoMetrics(), MAC_KEY).audit()  # type: ignore[arg-type]
+    return Admin(Table(_Client(served(items)), "Copy"), scene.clock, NoMetrics(), MAC_KEY).audit()  # type: ignore[arg-type]
 
 
 class _Client:

@@ -1,7 +1,8 @@
 """Recording a flow once, and playing it again with faults: every effect with every fault of its kind, and pairs of them."""
 
+import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.faults.enumeration.faults import FAULTS, Fault, Kind, Meanwhile
 from tests.faults.enumeration.flows import Flow
@@ -41,21 +42,6 @@ class Replay:
         return f"flow {self.flow}:\n{faults}\n    {self.violation}\n    again: {again}"
 
 
-@dataclass
-class Tally:
-    """What many replays add up to."""
-
-    flows: int = 0
-    effects: int = 0
-    replays: int = 0
-    failures: list[Replay] = field(default_factory=list)
-
-    def add(self, replay: Replay) -> None:
-        self.replays += 1
-        if replay.violation:
-            self.failures.append(replay)
-
-
 class Enumeration:
     """Plays flows on a stage."""
 
@@ -68,16 +54,26 @@ class Enumeration:
         require(not recorded.violation, f"{flow.name} undisturbed: {recorded.violation}")
         return recorded
 
-    def singles(self, flow: Flow) -> Iterator[Replay]:
+    def singles(self, flow: Flow) -> Iterator[tuple[Hit, ...]]:
         """Each effect of the recording with each fault of its kind."""
         for hit in rows(flow, self.record(flow).effects):
-            yield self.play(flow, (hit,))
+            yield (hit,)
 
-    def pairs(self, flow: Flow) -> Iterator[tuple[Hit, Hit]]:
+    def pairs(self, flow: Flow) -> Iterator[tuple[Hit, ...]]:
         """Each of those, followed by each fault at each later effect of the run as it then goes."""
-        for first in rows(flow, self.record(flow).effects):
+        for (first,) in self.singles(flow):
             later = self.play(flow, (first,)).effects[first.effect.number + 1 :]
-            yield from ((first, second) for second in rows(flow, later))
+            for second in rows(flow, later):
+                yield first, second
+
+    def some_pairs(self, flow: Flow, number: int, rng: random.Random) -> list[tuple[Hit, ...]]:
+        """As many pairs, drawn: first the one, then one of those that can follow it."""
+        firsts = list(self.singles(flow))
+        return [pair for _ in range(number) if (pair := self._drawn_pair(flow, rng.choice(firsts), rng))]
+
+    def _drawn_pair(self, flow: Flow, first: tuple[Hit, ...], rng: random.Random) -> tuple[Hit, ...]:
+        seconds = list(rows(flow, self.play(flow, first).effects[first[0].effect.number + 1 :]))
+        return (*first, rng.choice(seconds)) if seconds else ()
 
     def play(self, flow: Flow, hits: tuple[Hit, ...]) -> Replay:
         """One run from the flow's beginning to its judgement."""
@@ -93,7 +89,7 @@ class Enumeration:
 
     def _play(self, flow: Flow, hits: tuple[Hit, ...], plan: dict[int, Fault]) -> Replay:
         beginning = self._beginning(flow)
-        self._stage.put_back(beginning.items)
+        self._stage.table.put_back(beginning.items)
         scene = Scene(self._stage, beginning, flow.habits, plan)
         with counted_logs(Journal()) as broken:
             violation = ""
@@ -114,11 +110,11 @@ class Enumeration:
         """Made once by the real operations."""
         known = self._stage.beginnings.get(flow.name)
         if known is None:
-            self._stage.put_back([])
+            self._stage.table.put_back([])
             scene = Scene(self._stage, None, flow.habits, {})
             with counted_logs(Journal()):
                 flow.begin(scene)
-            known = Beginning(self._stage.items(), scene.clock.now())
+            known = Beginning(self._stage.table.items(), scene.clock.now())
             self._stage.beginnings[flow.name] = known
         return known
 

@@ -64,7 +64,9 @@ class Run:
             finally:
                 self._step_over()
 
-    def meet(self, door: str, kind: Kind, what: str, send: Callable[[], Answer], tell: Callable[[Told], Answer]) -> Answer:
+    def meet(
+        self, door: str, kind: Kind, what: str, send: Callable[[], Answer], tell: Callable[[Told], Answer]
+    ) -> Answer:
         """One request at a door: `send` carries it out, `tell` is what the sender sees of a fault. Raises `Killed`."""
         if not self._alive:
             raise Killed

@@ -19,6 +19,7 @@ from tests.doubles.world import HOUR, IMAGE, SECOND, TIMES, World
 from tests.faults.enumeration.doors import KlingDoor, TableDoor
 from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile
 from tests.faults.enumeration.run import Run
+from tests.faults.enumeration.tables import Items, TableBehind
 from tests.faults.enumeration.vendor import API_KEY, Vendor
 from tests.simulation.checks import plain, require
 
@@ -29,8 +30,6 @@ QUICK = replace(
     TIMES, hard_limit=4 * HOUR, watch=HOUR, poll_min=300 * SECOND, poll_max=600 * SECOND, watch_poll=1200 * SECOND
 )
 MOST_ROUNDS = 60
-MOST_IN_A_BATCH = 25
-Items = list[dict[str, Any]]
 
 
 class NumberedIds:
@@ -68,31 +67,11 @@ class Beginning:
 class Stage:
     """Keeps what is dear to make: the connection to the table, and how each flow begins."""
 
-    def __init__(self, client: Any, table_name: str) -> None:
-        self.client = client
-        self.table_name = table_name
-        self.connected: Any = connect("us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=8)
-        self.door = TableDoor(self.connected)
+    def __init__(self, table: TableBehind) -> None:
+        self.table = table
+        self.connected: Any = connect("us-east-1", table.url, 1.0, 10.0, connections=8)
+        self.door = TableDoor(self.connected, table)
         self.beginnings: dict[str, Beginning] = {}
-
-    def items(self) -> Items:
-        found: Items = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
-        return found
-
-    def put_back(self, items: Items) -> None:
-        """Leaves exactly these items in the table."""
-        kept = {_place(item) for item in items}
-        gone = [item for item in self.items() if _place(item) not in kept]
-        requests: list[Any] = [
-            {"DeleteRequest": {"Key": {name: item[name] for name in ("PK", "SK")}}} for item in gone
-        ] + [{"PutRequest": {"Item": item}} for item in items]
-        for start in range(0, len(requests), MOST_IN_A_BATCH):
-            batch = {self.table_name: requests[start : start + MOST_IN_A_BATCH]}
-            require(not self.client.batch_write_item(RequestItems=batch)["UnprocessedItems"], "the table is set back")
-
-
-def _place(item: dict[str, Any]) -> tuple[str, str]:
-    return item["PK"]["S"], item["SK"]["S"]
 
 
 @dataclass(frozen=True)
@@ -121,8 +100,8 @@ class Scene:
     def process(self, ids: NumberedIds | None = None) -> World:
         """A fresh process of the real parts."""
         return World(
-            self.stage.client,
-            self.stage.table_name,
+            self.stage.connected,
+            self.stage.table.name,
             clock=self.clock,
             provider=self._kling(self.clock),
             welcome_credits=self.habits.welcome_credits,
@@ -173,7 +152,7 @@ class Scene:
 
     def look(self) -> Items:
         """The table as it is. Every look compares each job with what was seen of it before."""
-        items = self.stage.items()
+        items = self.stage.table.items()
         for item in items:
             if item["SK"]["S"].startswith("JOB#"):
                 self._compare(item["SK"]["S"].removeprefix("JOB#"), item)
