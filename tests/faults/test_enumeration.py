@@ -86,8 +86,8 @@ def lost_answer_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(table, "MaybeApplied", NotApplied)
 
 
-def landed_attempt_never_looked_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger_operations._Attempts, "landed", lambda *_: False)
+def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ledger_operations._Attempts, "doubt", lambda *_: None)
 
 
 def sent_again_after_no_answer(patch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def sent_again_after_no_answer(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "break_it",
-    [lost_answer_taken_for_a_failure, landed_attempt_never_looked_for, sent_again_after_no_answer],
+    [lost_answer_taken_for_a_failure, doubt_forgotten, sent_again_after_no_answer],
     ids=lambda break_it: break_it.__name__,
 )
 def test_a_broken_rule_is_noticed(memory: Enumeration, monkeypatch: pytest.MonkeyPatch, break_it: Any) -> None:

@@ -21,7 +21,7 @@ from tests.faults.enumeration.run import Effect
 from tests.faults.enumeration.stage import Stage
 from tests.faults.enumeration.tables import LocalTable, MemoryBehind
 
-MOST_SHOWN = 20
+MOST_BROKEN = 20
 
 
 @contextmanager
@@ -43,13 +43,13 @@ def main() -> int:
     flows = [flow(name) for name in given.flows] or ([MAIN] if given.pairs else list(FLOWS))
     with enumeration(given.table == "local") as played:
         if given.only:
-            return _tell([played.play_named(flows[0], _only(given.only))], "One run", show=True)
+            return _tell([played.play_named(flows[0], _only(given.only))], "One run", 1, show=True)
         effects = {each.name: played.record(each).effects for each in flows}
         if given.list:
             _list(flows, effects)
             return 0
         what = f"{len(flows)} flows, {sum(map(len, effects.values()))} effects"
-        return _tell((played.play(each, hits) for each, hits in _chosen(played, flows, given)), what)
+        return _tell((played.play(each, hits) for each, hits in _chosen(played, flows, given)), what, given.most)
 
 
 def _chosen(
@@ -67,13 +67,15 @@ def _chosen(
         yield from ((each, one) for one in hits)
 
 
-def _tell(replays: Iterable[Replay], what: str, *, show: bool = False) -> int:
-    """Plays them and says what came of them."""
+def _tell(replays: Iterable[Replay], what: str, most: int, *, show: bool = False) -> int:
+    """Plays them, until `most` have broken a promise, and says what came of them."""
     began_at, count, broken = time.perf_counter(), 0, 0
     for count, replay in enumerate(replays, 1):
         broken += bool(replay.violation)
-        if show or (replay.violation and broken <= MOST_SHOWN):
+        if show or replay.violation:
             _say(str(replay))
+        if broken >= most:
+            break
         if count % 1000 == 0:
             _say(f"{count} replays, {broken} broken promises")
     _say(f"{what}: {count} replays, {broken} broken promises, {time.perf_counter() - began_at:.0f} s.")
@@ -103,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--table", choices=("local", "memory"), default="local", help="DynamoDB Local, or much faster")
     parser.add_argument("--pairs", action="store_true", help="each fault followed by each fault at each later effect")
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn with --seed")
+    parser.add_argument("--most", type=int, default=MOST_BROKEN, help="stop after so many broken promises")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="one run: 5:killed-after,9:lost-answer")
     parser.add_argument("--list", action="store_true", help="the effects, without faults")
