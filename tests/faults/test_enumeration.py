@@ -42,7 +42,7 @@ def broken(replays: list[Replay]) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("each", FLOWS, ids=lambda each: each.name)
 def test_a_fault_at_any_effect_breaks_no_promise(memory: Enumeration, each: Flow) -> None:
-    assert broken([memory.play(each, hits) for hits in memory.singles(each)]) == ""
+    assert broken([memory.play(each, hits) for hits in memory.singles(each, thorough=False)]) == ""
 
 
 @pytest.mark.timeout(300)

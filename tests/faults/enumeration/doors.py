@@ -9,6 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from service.clock import Clock
 from service.providers.http import NeverSent, NoAnswer, Reply
+from service.providers.kling import TASK_NOT_FOUND
 from tests.doubles.wire import WRITES, operation_of, refusal
 from tests.faults.enumeration.faults import Kind, Told
 from tests.faults.enumeration.run import Run
@@ -16,6 +17,7 @@ from tests.faults.enumeration.tables import TableBehind
 from tests.faults.enumeration.vendor import Vendor
 
 READ_TIMEOUT_SECONDS = 3.0
+REFUSAL_SECONDS = 0.4
 _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 
@@ -39,6 +41,7 @@ class TableDoor:
             if told is Told.SILENCE:
                 run.clock.advance(READ_TIMEOUT_SECONDS)
                 raise ReadTimeoutError(endpoint_url=request.url)
+            run.clock.advance(REFUSAL_SECONDS)
             return _refused(operation, told)
 
         what = f"{operation} {', '.join(_named(json.loads(request.body)))}"
@@ -73,10 +76,12 @@ class KlingDoor:
 
     name = "kling"
 
-    def __init__(self, run: Run, vendor: Vendor, clock: Clock) -> None:
+    def __init__(self, run: Run, vendor: Vendor, clock: Clock, not_found: list[tuple[str, int]]) -> None:
+        """Every definite not-found that is answered is noted in `not_found`, as (id asked for, when)."""
         self._run = run
         self._vendor = vendor
         self._clock = clock
+        self._not_found = not_found
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         def send() -> Reply:
@@ -96,7 +101,10 @@ class KlingDoor:
         def send() -> Reply:
             return self._vendor.query(dict(headers), identifier)
 
-        return self._run.meet(self.name, Kind.QUERY, what, send, lambda told: self._told(told, until))
+        reply = self._run.meet(self.name, Kind.QUERY, what, send, lambda told: self._told(told, until))
+        if (reply.status, (reply.json() or {}).get("code")) == TASK_NOT_FOUND:
+            self._not_found.append((identifier, self._clock.now()))
+        return reply
 
     def _told(self, told: Told, until: float) -> Reply:
         match told:

@@ -68,6 +68,11 @@ def _failing_past_the_lot(scene: Scene) -> None:
     scene.place(image=FAILING_IMAGE)
 
 
+def _in_the_last_moment_of_the_lot(scene: Scene) -> None:
+    scene.wait(LOT_LIFE / 1000 - 2)
+    scene.place()
+
+
 def _refused(scene: Scene) -> None:
     scene.vendor.refuse("status:400:1301", 1)
     scene.place(KEY)
@@ -106,6 +111,13 @@ def _from_a_new_device(scene: Scene) -> None:
     scene.place(device="tablet")
 
 
+def _looked_at_early_and_late(scene: Scene) -> None:
+    """Somebody looks while the job may still be sent; the worker comes back only when the quarantine is over."""
+    scene.place()
+    scene.look_by_hand()
+    scene.wait(1000)
+
+
 def _unheard(name: str) -> Habits:
     return Habits(own={Kind.CREATE: fault(Kind.CREATE, name)})
 
@@ -124,8 +136,16 @@ FLOWS = (
     Flow("new-device", _from_a_new_device),
     Flow("lapsed-lot", _once, _lapsed_lot, lapsing=1),
     Flow("lot-ends-while-held", _failing_past_the_lot, _lot_that_ends, lapsing=1),
+    Flow(
+        "last-moment-of-a-lot",
+        _in_the_last_moment_of_the_lot,
+        _lot_that_ends,
+        habits=Habits(welcome_credits=0),
+        lapsing=1,
+    ),
     Flow("answer-lost", _once, habits=_unheard("lost-answer")),
     Flow("never-arrived", _once, habits=_unheard("lost-request")),
+    Flow("worker-away", _looked_at_early_and_late, habits=_unheard("lost-request")),
     Flow("late-success", _once, habits=_unheard("late-after-the-release")),
 )
 

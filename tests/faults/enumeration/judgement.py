@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from service.admin.entities import Audit
 from service.admin.operations import Admin
 from service.errors import FareboxError
 from service.jobs.entities import Failure
 from service.jobs.operations import Placed
-from service.ledger.entities import OutcomeUnknown
+from service.ledger.entities import EntryKind, OutcomeUnknown
+from service.ledger.store import entries, wallet_from
 from service.metrics import NoMetrics
+from service.storage.codec import decode_item
 from service.storage.table import Table
 from tests.doubles.world import MAC_KEY
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.stage import Asked, Scene
+from tests.faults.enumeration.stage import USER, Asked, Scene
 from tests.faults.enumeration.tables import Items, served
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.judgement import REFUSED_WITH_A_JOB
@@ -31,12 +32,14 @@ class Verdict:
         self.items = items
         self.before = _wallet(beginning)
         self.wallet = _wallet(items)
+        # The end stands still, so that what reads it needs no server.
+        self.table = Table(_Client(served(items)), "Copy")  # type: ignore[arg-type]
         self.jobs = {item["SK"]["S"].removeprefix("JOB#"): item for item in items if item["SK"]["S"].startswith("JOB#")}
         self.tasks = {task["external_task_id"]: task for task in scene.vendor.tasks()}
 
     def judge(self) -> None:
         """Raises `Violation`."""
-        audit = audited(self.items, self.scene)
+        audit = Admin(self.table, self.scene.clock, NoMetrics(), MAC_KEY).audit()
         require(not audit.violations and not audit.in_flight, f"the audit found {audit.violations}")
         require(len(self.tasks) == len(self.scene.vendor.tasks()), "the provider has two tasks for one job")
         self._credits()
@@ -48,6 +51,8 @@ class Verdict:
             self._answer(asked)
         self._keys()
         self._devices()
+        if self.flow.lapsing:
+            self._given_back()
 
     def _credits(self) -> None:
         wallet = self.wallet
@@ -122,6 +127,13 @@ class Verdict:
             poor = answer.code == "INSUFFICIENT_CREDITS" and self.flow.keyed and taken
             require(not poor, f"{step} was refused for want of credits, though its job is there")
 
+    def _given_back(self) -> None:
+        """What a release gives back can be spent when it comes back."""
+        wallet = next((wallet_from(decode_item(item)) for item in self.items if item["SK"]["S"] == "METADATA"), None)
+        for entry in entries(self.table, USER):
+            if entry.kind is EntryKind.RELEASE and wallet is not None:
+                require(wallet.spendable(entry.at) >= entry.amount, f"the credits of {entry.ref} came back dead")
+
     def _keys(self) -> None:
         """A key tells of one job for ever, or of successors to those that were never taken."""
         if not self.flow.keyed:
@@ -139,11 +151,6 @@ class Verdict:
         for mark in marks:
             require((f"FINGERPRINT#{mark}", "CLAIM") in places, f"a device without its claim: {mark}")
             require(any(sk == f"DEVICE#{mark}" for _, sk in places), f"a device without its item: {mark}")
-
-
-def audited(items: Items, scene: Scene) -> Audit:
-    """The real audit over these items, in memory: a table that stands still needs no server."""
-    return Admin(Table(_Client(served(items)), "Copy"), scene.clock, NoMetrics(), MAC_KEY).audit()  # type: ignore[arg-type]
 
 
 class _Client:
