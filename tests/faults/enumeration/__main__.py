@@ -20,6 +20,7 @@ from tests.faults.enumeration.replay import Enumeration, Hit, Replay, rows
 from tests.faults.enumeration.run import Effect
 from tests.faults.enumeration.stage import Stage
 from tests.faults.enumeration.tables import LocalTable, MemoryBehind
+from tests.simulation.checks import Violation
 
 MOST_BROKEN = 20
 
@@ -42,14 +43,23 @@ def main() -> int:
     given = _arguments()
     flows = [flow(name) for name in given.flows] or ([MAIN] if given.pairs else list(FLOWS))
     with enumeration(given.table == "local") as played:
-        if given.only:
-            return _tell([played.play_named(flows[0], _only(given.only))], "One run", 1, show=True)
-        effects = {each.name: played.record(each).effects for each in flows}
-        if given.list:
-            _list(flows, effects)
-            return 0
-        what = f"{len(flows)} flows, {sum(map(len, effects.values()))} effects"
-        return _tell((played.play(each, hits) for each, hits in _chosen(played, flows, given)), what, given.most)
+        try:
+            return _play(played, flows, given)
+        except Violation as error:
+            _say(str(error))
+            return 1
+
+
+def _play(played: Enumeration, flows: list[Flow], given: argparse.Namespace) -> int:
+    """Raises `Violation` when a flow cannot even be recorded."""
+    if given.only:
+        return _tell([played.play_named(flows[0], _only(given.only))], "One run", 1, show=True)
+    effects = {each.name: played.record(each).effects for each in flows}
+    if given.list:
+        _list(flows, effects)
+        return 0
+    what = f"{len(flows)} flows, {sum(map(len, effects.values()))} effects"
+    return _tell((played.play(each, hits) for each, hits in _chosen(played, flows, given)), what, given.most)
 
 
 def _chosen(

@@ -18,6 +18,8 @@ from tests.faults.enumeration.vendor import Vendor
 
 READ_TIMEOUT_SECONDS = 3.0
 REFUSAL_SECONDS = 0.4
+Noted = list[tuple[str, int]]
+"""Our id of a job, or its task id, and when."""
 _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 
@@ -76,14 +78,17 @@ class KlingDoor:
 
     name = "kling"
 
-    def __init__(self, run: Run, vendor: Vendor, clock: Clock, not_found: list[tuple[str, int]]) -> None:
-        """Every definite not-found that is answered is noted in `not_found`, as (id asked for, when)."""
+    def __init__(self, run: Run, vendor: Vendor, clock: Clock, not_found: Noted, sends: Noted) -> None:
+        """Notes every definite not-found that is answered, and every create before it is sent."""
         self._run = run
         self._vendor = vendor
         self._clock = clock
         self._not_found = not_found
+        self._sends = sends
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
+        self._sends.append((json.loads(body)["external_task_id"], self._clock.now()))
+
         def send() -> Reply:
             return self._vendor.create(dict(headers), body)
 

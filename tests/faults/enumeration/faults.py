@@ -42,7 +42,7 @@ class Told(StrEnum):
 
 
 class Meanwhile(StrEnum):
-    """What others do while the sender stands still before its request."""
+    """What others do while the sender stands still."""
 
     NOTHING = ""
     WORKER = "the worker settles every open job"
@@ -51,13 +51,15 @@ class Meanwhile(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """`lasting`: every later call at the same door in this step is lost, and told the same."""
+    """`lasting`: every later call at the same door in this step is lost, and told the same. `stands_after`: the sender
+    stands still with its answer in hand instead of before it sends."""
 
     name: str
     arrives: Arrives
     told: Told
     lasting: bool = False
     meanwhile: Meanwhile = Meanwhile.NOTHING
+    stands_after: bool = False
 
 
 _OVERTAKEN = (
@@ -91,6 +93,7 @@ _WRITE = (
     Fault("outage-applied", Arrives.NOW, Told.SILENCE, lasting=True),
     Fault("outage-landing-late", Arrives.STEP_OVER, Told.SILENCE, lasting=True),
     Fault("storm", Arrives.NEVER, Told.THROTTLED, lasting=True),
+    Fault("paused-after", Arrives.NOW, Told.TRUTH, meanwhile=Meanwhile.WORKER, stands_after=True),
 )
 _CREATE = (
     Fault("killed-before", Arrives.NEVER, Told.DEATH),

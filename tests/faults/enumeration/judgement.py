@@ -13,7 +13,7 @@ from service.storage.codec import decode_item
 from service.storage.table import Table
 from tests.doubles.world import MAC_KEY
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.stage import USER, Asked, Scene
+from tests.faults.enumeration.stage import QUICK, USER, Asked, Scene
 from tests.faults.enumeration.tables import Items, served
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.judgement import REFUSED_WITH_A_JOB
@@ -47,6 +47,8 @@ class Verdict:
             self._job(job_id, job)
         for job_id, task in self.tasks.items():
             self._task(job_id, task)
+        for job_id, at in self.scene.sends:
+            require(at < self.scene.begun[job_id] + QUICK.submit, f"{job_id} was sent after its window")
         for asked in self.scene.asked:
             self._answer(asked)
         self._keys()

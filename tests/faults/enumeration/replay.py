@@ -12,7 +12,7 @@ from tests.faults.enumeration.stage import Beginning, Scene, Stage
 from tests.faults.enumeration.vendor import VIDEO_SECONDS
 from tests.simulation.checks import Violation, require
 from tests.simulation.faults import Journal
-from tests.simulation.logs import counted_logs
+from tests.simulation.logs import INJECTED, counted_logs
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Enumeration:
         beginning = self._beginning(flow)
         self._stage.table.put_back(beginning.items)
         scene = Scene(self._stage, beginning, flow.habits, plan)
-        with counted_logs(Journal()) as broken:
-            violation = ""
+        journal, violation = Journal(), ""
+        with counted_logs(journal) as broken:
             self._stage.door.run = scene.run
             try:
                 flow.play(scene)
@@ -104,6 +104,7 @@ class Enumeration:
                 scene.wait(VIDEO_SECONDS + 1)
                 Verdict(flow, scene, beginning.items, scene.look()).judge()
                 require(not broken, f"the service logged {broken}")
+                require(not journal.counts[f"log: {INJECTED}"], "a create broke")
                 require(scene.run.met == set(plan), f"only {scene.run.met} of the faults were met")
             except Violation as error:
                 violation = str(error)

@@ -110,11 +110,14 @@ class Run:
         return fault
 
     def _suffer(self, fault: Fault, send: Callable[[], Answer], tell: Callable[[Told], Answer]) -> Answer:
-        if fault.meanwhile is not Meanwhile.NOTHING:
-            self.others[fault.meanwhile]()
+        others = self.others.get(fault.meanwhile, _nothing)
+        if not fault.stands_after:
+            others()
         if fault.arrives not in (Arrives.NEVER, Arrives.NOW):
             self._late.append(_Late(fault.arrives, send))
         answer = send() if fault.arrives is Arrives.NOW else None
+        if fault.stands_after:
+            others()
         if fault.told is Told.DEATH:
             self._alive = False
             raise Killed
@@ -137,3 +140,7 @@ class Run:
         for late in self._late:
             if late.arrives is Arrives.NEXT_STEP:
                 late.arrives = Arrives.SOON
+
+
+def _nothing() -> None:
+    """Nobody else does anything."""

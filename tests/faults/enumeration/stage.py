@@ -40,16 +40,19 @@ MOST_ROUNDS = 60
 
 
 class NumberedIds:
-    """Ids of the service's own form, counted, so that every replay is the same; knows those that its process made."""
+    """Ids of the service's own form, counted, so that every replay is the same; knows those that its process made.
 
-    def __init__(self, count: list[int]) -> None:
+    `begun` is shared by all of a run: when each id was made."""
+
+    def __init__(self, begun: dict[str, int]) -> None:
         self.made: list[str] = []
-        self._count = count
+        self._begun = begun
 
     def new(self, prefix: str, at: int) -> str:
-        self._count[0] += 1
-        self.made.append(f"{prefix}_{self._count[0]:026d}")
-        return self.made[-1]
+        made = f"{prefix}_{len(self._begun) + 1:026d}"
+        self.made.append(made)
+        self._begun[made] = at
+        return made
 
 
 @dataclass
@@ -101,8 +104,9 @@ class Scene:
         self.vendor = Vendor(self.clock)
         self.asked: list[Asked] = []
         self.seen: dict[str, dict[str, Any]] = {}
+        self.begun: dict[str, int] = {}
         self.not_found: list[tuple[str, int]] = []
-        self._count = [0]
+        self.sends: list[tuple[str, int]] = []
         self.run.others[Meanwhile.WORKER] = self.settle_open
 
     def process(self, ids: NumberedIds | None = None) -> World:
@@ -115,14 +119,14 @@ class Scene:
             welcome_credits=self.habits.welcome_credits,
             public_url="https://farebox.example.com" if self.habits.callbacks else "",
             times=QUICK,
-            ids=ids or NumberedIds(self._count),
+            ids=ids or NumberedIds(self.begun),
             jitter=lambda: 1.0,
             connected=self.stage.connected,
         )
 
     def place(self, key: str | None = None, image: str = IMAGE, device: str = DEVICE, step: str = "place") -> None:
         """A client's request, whatever comes of it."""
-        asked = Asked(step, key, image, NumberedIds(self._count))
+        asked = Asked(step, key, image, NumberedIds(self.begun))
         self.asked.append(asked)
         if key is not None:
             self.run.others[Meanwhile.TWIN] = lambda: self.place(key, image, device, "twin")
@@ -221,7 +225,7 @@ class Scene:
 
     def _kling(self, clock: Clock) -> Kling:
         return Kling(
-            http=KlingDoor(self.run, self.vendor, clock, self.not_found),  # type: ignore[arg-type]
+            http=KlingDoor(self.run, self.vendor, clock, self.not_found, self.sends),  # type: ignore[arg-type]
             credentials=KlingCredentials(lambda: KlingKeys(api_key=Secret(API_KEY)), clock),
             clock=clock,
             metrics=NoMetrics(),
