@@ -1,0 +1,124 @@
+"""What is compared, each as calls that do one request straight through WSGI: the service itself, the floor (the least that any
+service would do), and the naive brief."""
+
+import io
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from typing import Any, TextIO
+
+import boto3
+import requests
+from botocore.config import Config
+from flask import Flask, request
+from werkzeug.test import EnvironBuilder
+
+from service.app import build, create_app
+from service.logs import configure
+from service.settings import Settings
+from service.storage.table import Table
+from service.storage.writes import Write
+from service.storage.writes import request as as_request
+from tests.bench.naive import naive_app
+from tests.bench.outside import BODY, JOB_ID, KLING, USER, Outside, bearer, order
+
+Call = Callable[[], None]
+Calls = dict[str, Call]
+
+POST, CREDITS, JOB = "POST /videos", "GET /credits", "GET /jobs/{id}"
+KEY = {"PK": {"S": f"USER#{USER}"}, "SK": {"S": "METADATA"}}
+NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1})
+
+
+def call_of(app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Call:
+    """Raises `RuntimeError` for any answer but 200."""
+    builder = EnvironBuilder(path=path, method=method, headers=dict(headers), data=body, content_type="application/json")
+    template = builder.get_environ()
+
+    def call() -> None:
+        told: list[str] = []
+        environ = template | {"wsgi.input": io.BytesIO(body)}
+        answer = b"".join(app(environ, lambda status, *_: told.append(status)))  # type: ignore[arg-type,func-returns-value]
+        if not told[0].startswith("200"):
+            raise RuntimeError(f"{told[0]}: {answer.decode()}")
+
+    return call
+
+
+def ours(world: Outside, out: TextIO) -> Calls:
+    """The service, wired as in production, with the user's Google token; its log and its metrics go to `out`."""
+    configure("INFO", "json", out)
+    with redirect_stdout(out):
+        app = create_app(build(Settings.from_environment(world.environment()), "bench"))
+    headers = {"Authorization": f"Bearer {bearer()}"}
+    return {
+        POST: call_of(app, "POST", "/videos", headers, order()),
+        CREDITS: call_of(app, "GET", "/credits", headers),
+        JOB: call_of(app, "GET", f"/jobs/{JOB_ID}", headers),
+    }
+
+
+def floor(world: Outside, hold: list[dict[str, Any]], config: Config = NO_RETRIES, *, tuned: bool = False) -> Calls:
+    """Bare Flask, the same number of bare boto3 calls with the same payloads, one provider call with a bare session.
+
+    No sign-in, no check, no log, no metric; the provider's connection is kept. `tuned`: the service's own client settings."""
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=world.dynamodb_url, region_name="us-east-1", config=config)
+    session = requests.Session()
+    session.trust_env = not tuned
+    app = Flask("floor")
+    sent = {"model_name": "kling-v1", "mode": "pro", "duration": "5", "image": BODY["imageUrl"], "prompt": "x" * 40}
+
+    @app.post("/videos")
+    def post_video() -> dict[str, Any]:
+        request.get_json()
+        dynamodb.get_item(TableName="UserCredits", Key=KEY, ConsistentRead=True)
+        dynamodb.transact_write_items(TransactItems=hold)
+        answer = session.post(f"{world.vendor_url}/v1/videos/image2video", json=sent, timeout=5).json()
+        dynamodb.update_item(
+            TableName="UserCredits",
+            Key=KEY,
+            UpdateExpression="SET #s = :s, taskId = :t, provider = :p",
+            ConditionExpression="#s = :o AND attribute_not_exists(taskId)",
+            ExpressionAttributeNames={"#s": "status"},
+            ExpressionAttributeValues={
+                ":s": {"S": "SUBMITTED"},
+                ":t": {"S": answer["data"]["task_id"]},
+                ":o": {"S": "SUBMITTING"},
+                ":p": {"M": {name: {"S": str(fact)} for name, fact in KLING["data"].items()}},
+            },
+        )
+        return {"success": True, "data": answer["data"]}
+
+    @app.get("/one")
+    def get_one() -> dict[str, Any]:
+        found = dynamodb.get_item(TableName="UserCredits", Key=KEY, ConsistentRead=True)["Item"]
+        return {"success": True, "data": {"credits": found["credits"]["N"]}}
+
+    read = call_of(app, "GET", "/one", {})
+    return {POST: call_of(app, "POST", "/videos", {}, order()), CREDITS: read, JOB: read}
+
+
+def tuned_floor(world: Outside, hold: list[dict[str, Any]]) -> Calls:
+    config = NO_RETRIES.merge(Config(parameter_validation=False, user_agent="floor", tcp_keepalive=True))
+    return floor(world, hold, config, tuned=True)
+
+
+def naive(world: Outside) -> Calls:
+    app = naive_app(world.dynamodb_url, world.vendor_url)
+    return {POST: call_of(app, "POST", "/videos", {}, order())}
+
+
+def recorded_hold(calls: Calls) -> list[dict[str, Any]]:
+    """The transaction that one order of the service sends, for the floor to send too."""
+    sent: list[dict[str, Any]] = []
+    original = Table.transact
+
+    def note(table: Table, writes: list[Write]) -> None:
+        sent[:] = [dict([as_request("UserCredits", write)]) for write in writes]
+        original(table, writes)
+
+    Table.transact = note  # type: ignore[method-assign,assignment]
+    try:
+        calls[POST]()
+    finally:
+        Table.transact = original  # type: ignore[method-assign]
+    return sent

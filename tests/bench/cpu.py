@@ -1,0 +1,65 @@
+"""CPU per request of the service beside the floor and the naive brief, in interleaved rounds."""
+
+import os
+import statistics
+import time
+from collections.abc import Mapping
+
+from tests.bench.contestants import POST, Call, Calls, floor, naive, ours, recorded_hold, tuned_floor
+from tests.bench.outside import outside
+from tests.bench.report import Table, spread
+
+ROUNDS, REQUESTS = 15, 100
+QUICK_ROUNDS, QUICK_REQUESTS = 5, 40
+SERVICE = "service"
+
+
+def run(quick: bool) -> list[Table]:
+    rounds, requests = (QUICK_ROUNDS, QUICK_REQUESTS) if quick else (ROUNDS, REQUESTS)
+    with outside() as world, open(os.devnull, "w") as nowhere:
+        service = ours(world, nowhere)
+        hold = recorded_hold(service)
+        contestants: Mapping[str, Calls] = {
+            SERVICE: service,
+            "floor": floor(world, hold),
+            "floor, tuned": tuned_floor(world, hold),
+            "naive brief": naive(world),
+        }
+        rows = []
+        for path in service:
+            calls = {name: paths[path] for name, paths in contestants.items() if path in paths}
+            rows += _rows(path, _measured(calls, rounds, requests))
+    title = f"CPU per request ({rounds} interleaved rounds of {requests})"
+    note = "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
+    return [Table(title, ("path", "who", "CPU µs", "requests/s per core", "its CPU by the service's"), rows, note)]
+
+
+def _measured(calls: Mapping[str, Call], rounds: int, requests: int) -> dict[str, list[float]]:
+    """Microseconds per request by contestant, one figure a round; the order turns, so that nobody always comes first."""
+    names = list(calls)
+    measured: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
+        _microseconds(calls[name], 20)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            measured[name].append(_microseconds(calls[name], requests))
+    return measured
+
+
+def _microseconds(call: Call, requests: int) -> float:
+    """CPU time of this process, user and system, by request; the canned endpoints' own is not in it."""
+    started = time.process_time()
+    for _ in range(requests):
+        call()
+    return (time.process_time() - started) / requests * 1e6
+
+
+def _rows(path: str, measured: Mapping[str, list[float]]) -> list[tuple[str, ...]]:
+    rows = []
+    for name, figures in measured.items():
+        ratios = [theirs / own for theirs, own in zip(figures, measured[SERVICE], strict=True)]
+        ratio = "1" if name == SERVICE else spread(ratios)
+        if path != POST and name != SERVICE:
+            ratio += f"; the service takes {1 / statistics.median(ratios):.2f} times it"
+        rows.append((path, name, spread(figures, 0), f"{1e6 / statistics.median(figures):.0f}", ratio))
+    return rows
