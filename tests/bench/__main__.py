@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from tests.bench import cpu
+from tests.bench import cpu, memory, processes, startup
 from tests.bench.outside import ENVIRONMENT
 from tests.bench.report import Table
 
 EXPERIMENTS: Mapping[str, Callable[[bool], list[Table]]] = {
     "cpu": cpu.run,
+    "processes": processes.run,
+    "memory": memory.run,
+    "startup": startup.run,
 }
 
 
