@@ -8,15 +8,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from tests.bench import cpu, memory, processes, startup
+from service.logs import configure
+from tests.bench import cost, cpu, growth, hotspots, memory, processes, startup, wallet
 from tests.bench.outside import ENVIRONMENT
 from tests.bench.report import Table
 
 EXPERIMENTS: Mapping[str, Callable[[bool], list[Table]]] = {
     "cpu": cpu.run,
+    "cost": cost.run,
+    "growth": growth.run,
+    "wallet": wallet.run,
     "processes": processes.run,
     "memory": memory.run,
     "startup": startup.run,
+    "hotspots": hotspots.run,
 }
 
 
@@ -26,12 +31,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="small numbers: a look, not a figure to quote")
     given = parser.parse_args(arguments)
     os.environ |= {name: value for name, value in ENVIRONMENT.items() if name.startswith("AWS_")}
-    for name in given.names or EXPERIMENTS:
-        started = time.monotonic()
-        for table in EXPERIMENTS[name](given.quick):
-            print(table.markdown(), flush=True)
-        print(f"({name}: {time.monotonic() - started:.0f} s)\n", file=sys.stderr, flush=True)
+    with open(os.devnull, "w") as nowhere:
+        for name in given.names or EXPERIMENTS:
+            configure("INFO", "json", nowhere)
+            _tell(name, given.quick)
     return 0
+
+
+def _tell(name: str, quick: bool) -> None:
+    started = time.monotonic()
+    for table in EXPERIMENTS[name](quick):
+        print(table.markdown(), flush=True)
+    print(f"({name}: {time.monotonic() - started:.0f} s)\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1})
 
 def call_of(app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Call:
     """Raises `RuntimeError` for any answer but 200."""
-    builder = EnvironBuilder(path=path, method=method, headers=dict(headers), data=body, content_type="application/json")
+    builder = EnvironBuilder(
+        path=path, method=method, headers=dict(headers), data=body, content_type="application/json"
+    )
     template = builder.get_environ()
 
     def call() -> None:

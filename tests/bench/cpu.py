@@ -30,7 +30,9 @@ def run(quick: bool) -> list[Table]:
             calls = {name: paths[path] for name, paths in contestants.items() if path in paths}
             rows += _rows(path, _measured(calls, rounds, requests))
     title = f"CPU per request ({rounds} interleaved rounds of {requests})"
-    note = "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
+    note = (
+        "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
+    )
     return [Table(title, ("path", "who", "CPU µs", "requests/s per core", "its CPU by the service's"), rows, note)]
 
 

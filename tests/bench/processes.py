@@ -22,7 +22,13 @@ def run(quick: bool) -> list[Table]:
         "itself: read the CPU per request, which says what it does with a core it has."
     )
     title = f"POST /videos of {WALLETS} users, {CLIENTS} connections, real gunicorn ({rounds} interleaved rounds of {requests})"
-    columns = ("web processes", "requests/s", "CPU µs of the web processes", "requests/s per core used", "answers but 200")
+    columns = (
+        "web processes",
+        "requests/s",
+        "CPU µs of the web processes",
+        "requests/s per core used",
+        "answers but 200",
+    )
     return [Table(title, columns, rows, note)]
 
 

@@ -31,7 +31,8 @@ def run(quick: bool) -> list[Table]:
         }
         rounds = [{what: start() for what, start in starts.items()} for _ in range(QUICK_ROUNDS if quick else ROUNDS)]
     rows = [
-        (what, spread([each[what][0] for each in rounds]), spread([each[what][1] for each in rounds])) for what in starts
+        (what, spread([each[what][0] for each in rounds]), spread([each[what][1] for each in rounds]))
+        for what in starts
     ]
     return [Table(f"Starting ({len(rounds)} interleaved rounds)", ("what", "seconds", "CPU seconds"), rows)]
 

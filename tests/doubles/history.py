@@ -70,9 +70,7 @@ def _item(job: Job, task: Task, now: int) -> Put:
 
 
 def _put_all(world: World, puts: list[Put]) -> None:
-    requests: list[Any] = [
-        {"PutRequest": {"Item": encode_item({**put.key.attributes(), **put.item})}} for put in puts
-    ]
+    requests: list[Any] = [{"PutRequest": {"Item": encode_item({**put.key.attributes(), **put.item})}} for put in puts]
     table = world.table._name
     for _ in range(MOST_BATCHES):
         if not requests:

@@ -14,6 +14,7 @@ from tests.doubles.meter import Meter, size
 from tests.doubles.provider import LikeKling
 from tests.doubles.world import World
 
+
 @pytest.fixture
 def world(client: Any, table_name: str) -> World:
     world = World(client, table_name, provider=LikeKling(), welcome_credits=100_000)
