@@ -314,8 +314,8 @@ MUTANTS = (
     Mutant(
         "no-answer-is-never-sent",
         "providers/http.py",
-        "                if not progress.connected:",
-        "                if True:",
+        "            except _TROUBLES as error:\n                raise NoAnswer from error",
+        "            except _TROUBLES as error:\n                raise NeverSent from error",
         KLING,
     ),
     Mutant(
