@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from service.logs import configure
-from tests.bench import cost, cpu, growth, hotspots, memory, processes, startup, wallet
+from tests.bench import cost, cpu, growth, hotspots, memory, processes, startup, tls, wallet
 from tests.bench.outside import ENVIRONMENT
 from tests.bench.report import Table
 
 EXPERIMENTS: Mapping[str, Callable[[bool], list[Table]]] = {
     "cpu": cpu.run,
+    "tls": tls.run,
     "cost": cost.run,
     "growth": growth.run,
     "wallet": wallet.run,

@@ -4,20 +4,23 @@ that what is measured is the service alone."""
 import json
 import multiprocessing
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.bench.wire import LOOPBACK, Ended, Wire
+from tests.doubles.certificate import Certificate
 
 IDLE_SECONDS = 120
 
 
-def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes]) -> None:
+def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes], tls: ssl.SSLContext | None) -> None:
     """Answers by the first marker found in the request; keeps the connection until the client ends it."""
-    wire = Wire.of(connection, IDLE_SECONDS)
     try:
+        connection = tls.wrap_socket(connection, server_side=True) if tls else connection
+        wire = Wire.of(connection, IDLE_SECONDS)
         while True:
             request = b"".join(wire.read())
             body = next(answer for marker, answer in answers.items() if marker in request)
@@ -30,23 +33,25 @@ def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes]) ->
         connection.close()
 
 
-def _run(port_out: Any, answers: dict[bytes, bytes]) -> None:
+def _run(port_out: Any, answers: dict[bytes, bytes], certificate: Certificate | None) -> None:
+    tls = certificate.serving() if certificate else None
     with socket.create_server((LOOPBACK, 0), backlog=512) as listener:
         port_out.send(listener.getsockname()[1])
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_serve_connection, args=(connection, answers), daemon=True).start()
+            threading.Thread(target=_serve_connection, args=(connection, answers, tls), daemon=True).start()
 
 
 @contextmanager
-def canned(answers: dict[str, object]) -> Iterator[str]:
-    """Serves those answers, by marker in the request (a target, a path, a key), until the block ends. Gives the address."""
+def canned(answers: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
+    """Serves those answers, by marker in the request (a target, a path, a key), until the block ends; over TLS if there is a
+    certificate. Gives the address."""
     ours, theirs = multiprocessing.Pipe()
     bodies = {marker.encode(): json.dumps(answer).encode() for marker, answer in answers.items()}
-    process = multiprocessing.Process(target=_run, args=(theirs, bodies), daemon=True)
+    process = multiprocessing.Process(target=_run, args=(theirs, bodies, certificate), daemon=True)
     process.start()
     try:
-        yield f"http://{LOOPBACK}:{ours.recv()}"
+        yield f"http{'s' if certificate else ''}://{LOOPBACK}:{ours.recv()}"
     finally:
         process.terminate()
         process.join(5)

@@ -23,10 +23,12 @@ from tests.bench.outside import BODY, JOB_ID, KLING, USER, Outside, bearer, orde
 
 Call = Callable[[], None]
 Calls = dict[str, Call]
+Post = Callable[..., requests.Response]
 
 POST, CREDITS, JOB = "POST /videos", "GET /credits", "GET /jobs/{id}"
 KEY = {"PK": {"S": f"USER#{USER}"}, "SK": {"S": "METADATA"}}
 NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1})
+TUNED = Config(parameter_validation=False, user_agent="floor", tcp_keepalive=True)
 
 
 def call_of(app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Call:
@@ -59,13 +61,16 @@ def ours(world: Outside, out: TextIO) -> Calls:
     }
 
 
-def floor(world: Outside, hold: list[dict[str, Any]], config: Config = NO_RETRIES, *, tuned: bool = False) -> Calls:
+def floor(world: Outside, hold: list[dict[str, Any]], *, tuned: bool = False, post: Post | None = None) -> Calls:
     """Bare Flask, the same number of bare boto3 calls with the same payloads, one provider call with a bare session.
 
-    No sign-in, no check, no log, no metric; the provider's connection is kept. `tuned`: the service's own client settings."""
+    No sign-in, no check, no log, no metric; the provider's connection is kept, unless another `post` is given. `tuned`: the
+    service's own client settings."""
+    config = NO_RETRIES.merge(TUNED) if tuned else NO_RETRIES
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=world.dynamodb_url, region_name="us-east-1", config=config)
     session = requests.Session()
     session.trust_env = not tuned
+    send = post or session.post
     app = Flask("floor")
     sent = {"model_name": "kling-v1", "mode": "pro", "duration": "5", "image": BODY["imageUrl"], "prompt": "x" * 40}
 
@@ -74,7 +79,7 @@ def floor(world: Outside, hold: list[dict[str, Any]], config: Config = NO_RETRIE
         request.get_json()
         dynamodb.get_item(TableName="UserCredits", Key=KEY, ConsistentRead=True)
         dynamodb.transact_write_items(TransactItems=hold)
-        answer = session.post(f"{world.vendor_url}/v1/videos/image2video", json=sent, timeout=5).json()
+        answer = send(f"{world.vendor_url}/v1/videos/image2video", json=sent, timeout=5).json()
         dynamodb.update_item(
             TableName="UserCredits",
             Key=KEY,
@@ -97,11 +102,6 @@ def floor(world: Outside, hold: list[dict[str, Any]], config: Config = NO_RETRIE
 
     read = call_of(app, "GET", "/one", {})
     return {POST: call_of(app, "POST", "/videos", {}, order()), CREDITS: read, JOB: read}
-
-
-def tuned_floor(world: Outside, hold: list[dict[str, Any]]) -> Calls:
-    config = NO_RETRIES.merge(Config(parameter_validation=False, user_agent="floor", tcp_keepalive=True))
-    return floor(world, hold, config, tuned=True)
 
 
 def naive(world: Outside) -> Calls:

@@ -5,12 +5,13 @@ import statistics
 import time
 from collections.abc import Mapping
 
-from tests.bench.contestants import POST, Call, Calls, floor, naive, ours, recorded_hold, tuned_floor
+from tests.bench.contestants import POST, Call, Calls, floor, naive, ours, recorded_hold
 from tests.bench.outside import outside
 from tests.bench.report import Table, spread
 
 ROUNDS, REQUESTS = 15, 100
 QUICK_ROUNDS, QUICK_REQUESTS = 5, 40
+WARM_UP = 10
 SERVICE = "service"
 
 
@@ -22,13 +23,10 @@ def run(quick: bool) -> list[Table]:
         contestants: Mapping[str, Calls] = {
             SERVICE: service,
             "floor": floor(world, hold),
-            "floor, tuned": tuned_floor(world, hold),
+            "floor, tuned": floor(world, hold, tuned=True),
             "naive brief": naive(world),
         }
-        rows = []
-        for path in service:
-            calls = {name: paths[path] for name, paths in contestants.items() if path in paths}
-            rows += _rows(path, _measured(calls, rounds, requests))
+        rows = [row for path in service for row in compared(path, contestants, rounds, requests)]
     title = f"CPU per request ({rounds} interleaved rounds of {requests})"
     note = (
         "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
@@ -36,12 +34,18 @@ def run(quick: bool) -> list[Table]:
     return [Table(title, ("path", "who", "CPU µs", "requests/s per core", "its CPU by the service's"), rows, note)]
 
 
+def compared(path: str, contestants: Mapping[str, Calls], rounds: int, requests: int) -> list[tuple[str, ...]]:
+    """A row for each contestant that has this path; "service" must be one."""
+    calls = {name: paths[path] for name, paths in contestants.items() if path in paths}
+    return _rows(path, _measured(calls, rounds, requests))
+
+
 def _measured(calls: Mapping[str, Call], rounds: int, requests: int) -> dict[str, list[float]]:
     """Microseconds per request by contestant, one figure a round; the order turns, so that nobody always comes first."""
     names = list(calls)
     measured: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
-        _microseconds(calls[name], 20)
+        _microseconds(calls[name], WARM_UP)
     for number in range(rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:
             measured[name].append(_microseconds(calls[name], requests))

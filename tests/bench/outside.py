@@ -15,6 +15,7 @@ from service.ledger.store import sealed, wallet_write
 from service.storage.codec import encode_item
 from service.users.entities import Pepper, device_marks, with_device
 from tests.bench.canned import canned
+from tests.doubles.certificate import Certificate
 from tests.identity.issuer import CLIENT, published, rsa_key
 
 USER = "110248495921238986420"
@@ -67,8 +68,8 @@ class Outside:
 
 
 @contextmanager
-def outside() -> Iterator[Outside]:
-    """DynamoDB in one process, the vendors in another."""
+def outside(certificate: Certificate | None = None) -> Iterator[Outside]:
+    """DynamoDB in one process, the vendors in another; these over TLS if there is a certificate."""
     wallet, job = {"Item": _wallet_item()}, {"Item": _job_item()}
     table: dict[str, object] = {
         "_20120810.TransactWriteItems": {},
@@ -78,7 +79,8 @@ def outside() -> Iterator[Outside]:
         "JOB#": job,
         "": wallet,
     }
-    with canned(table) as dynamodb_url, canned({"/certs": {"keys": [published("one")]}, "": KLING}) as vendor_url:
+    vendors: dict[str, object] = {"/certs": {"keys": [published("one")]}, "": KLING}
+    with canned(table) as dynamodb_url, canned(vendors, certificate) as vendor_url:
         yield Outside(dynamodb_url, vendor_url)
 
 
