@@ -20,7 +20,7 @@ def run(quick: bool) -> list[Table]:
     with outside() as world, web(world.environment(), WEB_CONCURRENCY="1") as server:
         rows = [("0", f"{server.resident_megabytes():.1f}", "", "")]
         rows += [_stage(server, done, until) for done, until in zip((0, *stages), stages, strict=False)]
-    title = f"Memory of one web process (32 threads, {CLIENTS} connections; 1 POST /videos to 9 GETs)"
+    title = f"Memory of one web process (32 threads, {CLIENTS} connections; 1 POST /videos to 19 GETs)"
     return [Table(title, ("requests so far", "RSS MB", "CPU µs per request since", "answers but 200"), rows)]
 
 
@@ -33,6 +33,6 @@ def _stage(server: Web, done: int, until: int) -> tuple[str, ...]:
 
 
 def _mixed(number: int) -> bytes:
-    """Every tenth is an order, counted so that each connection has its share of both."""
+    """Every twentieth is an order, counted so that each connection has its share of both."""
     turn = number // CLIENTS
-    return _READS[turn % 2] if turn % 10 else _WRITE
+    return _READS[turn % 2] if turn % 20 else _WRITE

@@ -13,7 +13,7 @@ from tests.bench.outside import outside
 from tests.bench.report import Table, spread
 from tests.bench.web import COMMAND, STOP_SECONDS, wait_until_ready
 
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 5, 1
 LIBRARIES = "import boto3, flask, flask_cors, jwt, marshmallow, requests, structlog, apispec, cryptography.fernet"
 Seconds = tuple[float, float]
 """Wall and CPU."""

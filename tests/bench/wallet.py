@@ -8,7 +8,7 @@ from tests.bench.web import web
 from tests.bench.wire import message
 
 CLIENTS = 50
-REQUESTS, QUICK_REQUESTS = 500, 100
+REQUESTS, QUICK_REQUESTS = 500, 50
 CREDITS = 10_000
 
 
@@ -25,7 +25,7 @@ def run(quick: bool) -> list[Table]:
     columns = ("web processes", "answers", "p50 ms", "p99 ms", "orders/s", "credits held", "audit")
     note = (
         "One user's orders go one after the other, whatever the number of processes: this is the least favourable load there "
-        "is. Clients, DynamoDB Local (Java) and the service share two cores."
+        "is. Clients, DynamoDB Local (Java) and the service share two cores. One of the credits held is that of the sign-up order."
     )
     return [Table(f"One wallet, {CLIENTS} requests at once", columns, rows, note)]
 
@@ -36,11 +36,11 @@ def _order(number: int) -> bytes:
 
 
 def _row(processes: int, done: Load, place: Place) -> tuple[str, ...]:
-    """Raises `RuntimeError` unless exactly what was answered with 200 is held."""
+    """Raises `RuntimeError` if an order was answered whose credit is not held, or the audit finds anything."""
     world = place.world()
     _, held, _ = world.balance(USER)
-    if held != 1 + done.statuses[200]:
-        raise RuntimeError(f"{held} credits are held for {done.statuses[200] + 1} orders")
     audit = world.audit()
-    found = f"{len(audit.violations)} violations in {audit.entries:,} entries"
-    return str(processes), done.told(), done.at(0.5), done.at(0.99), f"{done.rate:.0f}", str(held), found
+    if held < 1 + done.statuses[200] or audit.violations:
+        raise RuntimeError(f"{held} credits are held for {1 + done.statuses[200]} orders; {audit.violations[:3]}")
+    proved = f"{audit.entries:,} entries in order"
+    return str(processes), done.told(), done.at(0.5), done.at(0.99), f"{done.rate:.0f}", str(held), proved
