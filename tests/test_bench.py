@@ -9,7 +9,7 @@ ONE_TINY_ROUND = """
 import sys
 from tests.bench import __main__, cpu
 
-cpu.QUICK_ROUNDS = cpu.QUICK_REQUESTS = 1
+cpu.QUICK_ROUNDS = cpu.QUICK_REQUESTS = cpu.TURN = 1
 sys.exit(__main__.main(["cpu", "--quick"]))
 """
 

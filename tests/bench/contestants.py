@@ -2,9 +2,11 @@
 service would do), and the naive brief."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass, field
 from typing import Any, TextIO
+from unittest.mock import patch
 
 import boto3
 import requests
@@ -19,7 +21,7 @@ from service.storage.table import Table
 from service.storage.writes import Write
 from service.storage.writes import request as as_request
 from tests.bench.naive import naive_app
-from tests.bench.outside import BODY, JOB_ID, KLING, USER, Outside, bearer, order
+from tests.bench.outside import BODY, JOB_ID, USER, Outside, bearer, order
 
 Call = Callable[[], None]
 Calls = dict[str, Call]
@@ -29,6 +31,14 @@ POST, CREDITS, JOB = "POST /videos", "GET /credits", "GET /jobs/{id}"
 KEY = {"PK": {"S": f"USER#{USER}"}, "SK": {"S": "METADATA"}}
 NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1})
 TUNED = Config(parameter_validation=False, user_agent="floor", tcp_keepalive=True)
+
+
+@dataclass
+class Sent:
+    """The writes of one order, as parameters of DynamoDB's client."""
+
+    hold: list[dict[str, Any]] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 def call_of(app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Call:
@@ -61,7 +71,7 @@ def ours(world: Outside, out: TextIO) -> Calls:
     }
 
 
-def floor(world: Outside, hold: list[dict[str, Any]], *, tuned: bool = False, post: Post | None = None) -> Calls:
+def floor(world: Outside, sent: Sent, *, tuned: bool = False, post: Post | None = None) -> Calls:
     """Bare Flask, the same number of bare boto3 calls with the same payloads, one provider call with a bare session.
 
     No sign-in, no check, no log, no metric; the provider's connection is kept, unless another `post` is given. `tuned`: the
@@ -72,27 +82,15 @@ def floor(world: Outside, hold: list[dict[str, Any]], *, tuned: bool = False, po
     session.trust_env = not tuned
     send = post or session.post
     app = Flask("floor")
-    sent = {"model_name": "kling-v1", "mode": "pro", "duration": "5", "image": BODY["imageUrl"], "prompt": "x" * 40}
+    wanted = {"model_name": "kling-v1", "mode": "pro", "duration": "5", "image": BODY["imageUrl"], "prompt": "x" * 40}
 
     @app.post("/videos")
     def post_video() -> dict[str, Any]:
         request.get_json()
         dynamodb.get_item(TableName="UserCredits", Key=KEY, ConsistentRead=True)
-        dynamodb.transact_write_items(TransactItems=hold)
-        answer = send(f"{world.vendor_url}/v1/videos/image2video", json=sent, timeout=5).json()
-        dynamodb.update_item(
-            TableName="UserCredits",
-            Key=KEY,
-            UpdateExpression="SET #s = :s, taskId = :t, provider = :p",
-            ConditionExpression="#s = :o AND attribute_not_exists(taskId)",
-            ExpressionAttributeNames={"#s": "status"},
-            ExpressionAttributeValues={
-                ":s": {"S": "SUBMITTED"},
-                ":t": {"S": answer["data"]["task_id"]},
-                ":o": {"S": "SUBMITTING"},
-                ":p": {"M": {name: {"S": str(fact)} for name, fact in KLING["data"].items()}},
-            },
-        )
+        dynamodb.transact_write_items(TransactItems=sent.hold)
+        answer = send(f"{world.vendor_url}/v1/videos/image2video", json=wanted, timeout=5).json()
+        dynamodb.update_item(**sent.record)
         return {"success": True, "data": answer["data"]}
 
     @app.get("/one")
@@ -109,18 +107,19 @@ def naive(world: Outside) -> Calls:
     return {POST: call_of(app, "POST", "/videos", {}, order())}
 
 
-def recorded_hold(calls: Calls) -> list[dict[str, Any]]:
-    """The transaction that one order of the service sends, for the floor to send too."""
-    sent: list[dict[str, Any]] = []
-    original = Table.transact
+def recorded(calls: Calls) -> Sent:
+    """What one order of the service writes."""
+    sent = Sent()
+    transact, write = Table.transact, Table.write
 
-    def note(table: Table, writes: list[Write]) -> None:
-        sent[:] = [dict([as_request("UserCredits", write)]) for write in writes]
-        original(table, writes)
+    def note_hold(table: Table, writes: Sequence[Write]) -> None:
+        sent.hold = [dict([as_request("UserCredits", each)]) for each in writes]
+        transact(table, writes)
 
-    Table.transact = note  # type: ignore[method-assign,assignment]
-    try:
+    def note_record(table: Table, record: Write) -> None:
+        _, sent.record = as_request("UserCredits", record)
+        write(table, record)
+
+    with patch.object(Table, "transact", note_hold), patch.object(Table, "write", note_record):
         calls[POST]()
-    finally:
-        Table.transact = original  # type: ignore[method-assign]
     return sent

@@ -5,25 +5,27 @@ import statistics
 import time
 from collections.abc import Mapping
 
-from tests.bench.contestants import POST, Call, Calls, floor, naive, ours, recorded_hold
+from tests.bench.contestants import POST, Call, Calls, floor, naive, ours, recorded
 from tests.bench.outside import outside
 from tests.bench.report import Table, spread
 
 ROUNDS, REQUESTS = 15, 100
 QUICK_ROUNDS, QUICK_REQUESTS = 5, 40
 WARM_UP = 10
+TURN = 5
 SERVICE = "service"
+COLUMNS = ("path", "who", "CPU µs", "requests/s per core", "the service's requests/s by its")
 
 
 def run(quick: bool) -> list[Table]:
     rounds, requests = (QUICK_ROUNDS, QUICK_REQUESTS) if quick else (ROUNDS, REQUESTS)
     with outside() as world, open(os.devnull, "w") as nowhere:
         service = ours(world, nowhere)
-        hold = recorded_hold(service)
+        sent = recorded(service)
         contestants: Mapping[str, Calls] = {
             SERVICE: service,
-            "floor": floor(world, hold),
-            "floor, tuned": floor(world, hold, tuned=True),
+            "floor": floor(world, sent),
+            "floor, tuned": floor(world, sent, tuned=True),
             "naive brief": naive(world),
         }
         rows = [row for path in service for row in compared(path, contestants, rounds, requests)]
@@ -31,7 +33,7 @@ def run(quick: bool) -> list[Table]:
     note = (
         "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
     )
-    return [Table(title, ("path", "who", "CPU µs", "requests/s per core", "its CPU by the service's"), rows, note)]
+    return [Table(title, COLUMNS, rows, note)]
 
 
 def compared(path: str, contestants: Mapping[str, Calls], rounds: int, requests: int) -> list[tuple[str, ...]]:
@@ -41,23 +43,27 @@ def compared(path: str, contestants: Mapping[str, Calls], rounds: int, requests:
 
 
 def _measured(calls: Mapping[str, Call], rounds: int, requests: int) -> dict[str, list[float]]:
-    """Microseconds per request by contestant, one figure a round; the order turns, so that nobody always comes first."""
-    names = list(calls)
-    measured: dict[str, list[float]] = {name: [] for name in names}
-    for name in names:
-        _microseconds(calls[name], WARM_UP)
-    for number in range(rounds):
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            measured[name].append(_microseconds(calls[name], requests))
+    """Microseconds per request by contestant, one figure a round. Within a round they take short turns, so that whatever else
+    the machine does meets all of them alike."""
+    measured: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        _cpu_seconds(call, WARM_UP)
+    for _ in range(rounds):
+        spent = dict.fromkeys(calls, 0.0)
+        for _ in range(requests // TURN):
+            for name, call in calls.items():
+                spent[name] += _cpu_seconds(call, TURN)
+        for name, seconds in spent.items():
+            measured[name].append(seconds / requests * 1e6)
     return measured
 
 
-def _microseconds(call: Call, requests: int) -> float:
-    """CPU time of this process, user and system, by request; the canned endpoints' own is not in it."""
+def _cpu_seconds(call: Call, requests: int) -> float:
+    """CPU time of this process, user and system; the canned endpoints' own is not in it."""
     started = time.process_time()
     for _ in range(requests):
         call()
-    return (time.process_time() - started) / requests * 1e6
+    return time.process_time() - started
 
 
 def _rows(path: str, measured: Mapping[str, list[float]]) -> list[tuple[str, ...]]:
