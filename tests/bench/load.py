@@ -27,10 +27,6 @@ class Load:
     def rate(self) -> float:
         return len(self.milliseconds) / self.seconds
 
-    @property
-    def server_errors(self) -> int:
-        return sum(count for status, count in self.statuses.items() if status >= 500)
-
     def at(self, share: float) -> str:
         return f"{percentile(self.milliseconds, share):.0f}"
 
