@@ -13,6 +13,7 @@ import certifi
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from service.clock import Clock
 
@@ -63,7 +64,7 @@ class ProviderHttp:
             try:
                 # A server may refuse before it has read everything; its answer counts.
                 with suppress(BrokenPipeError):
-                    connection.request("POST", urlsplit(url).path, body, headers, preload_content=False)
+                    connection.request("POST", parse_url(url).request_uri, body, headers, preload_content=False)
                 return self._reply(connection.getresponse(), until)
             except _TROUBLES as error:
                 raise NoAnswer from error
@@ -95,6 +96,7 @@ class ProviderHttp:
             connection.connect()
         except _TROUBLES as error:
             raise NeverSent from error
+        # Looking up a name knows no time limit of ours.
         connection.timeout = self._left(until)
         if connection.timeout <= 0:
             raise NeverSent

@@ -1,4 +1,4 @@
-"""The door to providers over real sockets: whom it trusts, what it sends, and when it gives up."""
+"""The door to providers tells "never sent" from "no answer", trusts whom it should, and sends nothing once its time is over."""
 
 import socket
 import ssl
@@ -53,6 +53,22 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
+
+
+class Stopwatch:
+    """A clock whose monotonic time is what the test says: one reading after the other, the last for ever."""
+
+    def __init__(self, *readings: float) -> None:
+        self._readings = list(readings)
+
+    def now(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return self._readings.pop(0) if len(self._readings) > 1 else self._readings[0]
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here waits")
 
 
 def answer_ok(connection: socket.socket) -> None:
@@ -178,3 +194,22 @@ def test_a_window_that_is_over_sends_nothing() -> None:
         with pytest.raises(NoAnswer):
             ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() - 1)
     assert server.received == b""
+
+
+def test_a_connection_that_stands_too_late_carries_nothing() -> None:
+    with Server(answer_ok) as server, pytest.raises(NeverSent):
+        ProviderHttp(Stopwatch(0.0, 9.0)).send_once(server.url, {}, b"{}", until=8.0)
+    assert server.received == b""
+
+
+def test_a_request_without_an_answer_may_have_arrived() -> None:
+    with Server(lambda connection: None) as server, pytest.raises(NoAnswer):
+        ProviderHttp(Stopwatch(0.0)).send_once(server.url, {}, b"{}", until=8.0)
+    assert server.received.startswith(b"POST /path ")
+
+
+def test_an_address_is_asked_for_with_its_query() -> None:
+    with Server(answer_ok) as server:
+        http, until = ProviderHttp(QuickClock()), QuickClock().monotonic() + 5
+        http.send_once(server.url.replace("/path", "?a=b"), {}, b"{}", until)
+    assert server.received.startswith(b"POST /?a=b ")
