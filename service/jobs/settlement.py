@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from service.clock import Clock
+from service.clock import Clock, iso
 from service.jobs import store
 from service.jobs.entities import (
     RESULT_MILLISECONDS,
@@ -17,6 +17,7 @@ from service.jobs.entities import (
     JobNotFound,
     JobStatus,
     Nothing,
+    NotToBeGivenUp,
     Record,
     Release,
     Step,
@@ -28,7 +29,7 @@ from service.jobs.entities import (
 from service.ledger.entities import Movement, Wallet, capture, release
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
-from service.providers.base import Provider, Sight, Task
+from service.providers.base import Provider, Sight, Task, Unclear
 from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
@@ -85,6 +86,21 @@ class Settlement:
                 continue
         return self.read(user_id, job_id)
 
+    def give_up(self, user_id: str, job_id: str) -> Job:
+        """An operator's way out for a job past its hard limit that nothing settles. The provider is asked once more: what is
+        certain is done as always, and anything else releases the job as unresolved, to be watched further.
+
+        Raises `NotToBeGivenUp` (nothing is written), and what `resolve` raises."""
+        job = self._overdue(user_id, job_id)
+        for _ in range(MOST_ROUNDS):
+            try:
+                return self._given_up(job)
+            except JobChanged:
+                job = self.read(user_id, job_id)
+                if not job.is_open:
+                    return job
+        return job
+
     def read(self, user_id: str, job_id: str) -> Job:
         """Raises `JobNotFound`."""
         job = store.read(self._table, user_id, job_id)
@@ -113,6 +129,30 @@ class Settlement:
             return self._release(job, failure)
         except JobChanged:
             return self.read(job.user_id, job.job_id)
+
+    def _overdue(self, user_id: str, job_id: str) -> Job:
+        job = self.read(user_id, job_id)
+        if not job.is_open:
+            raise NotToBeGivenUp(f"{job_id} has ended already: it is {job.status}.")
+        if self._clock.now() < job.hard_at:
+            raise NotToBeGivenUp(f"{job_id} may still settle by itself: its time runs out at {iso(job.hard_at)}.")
+        return job
+
+    def _given_up(self, job: Job) -> Job:
+        asked_at, sight = self._clock.now(), self._last_sight(job)
+        step = self._step(job, sight, asked_at)
+        if isinstance(step, Record):
+            job = self.record(job, step.task)
+            step = self._step(job, sight, asked_at)
+        return self._take(job, step if isinstance(step, Capture | Release) else Release(Failure.PROVIDER_UNRESOLVED))
+
+    def _last_sight(self, job: Job) -> Sight:
+        """What cannot even be asked is as unclear as no answer."""
+        try:
+            return self._provider.look(job.task_id, job.job_id)
+        except Exception:
+            log.exception("provider_look_broke", job_id=job.job_id)
+            return Unclear()
 
     def _step(self, job: Job, sight: Sight, asked_at: int) -> Step:
         return next_step(job, sight, asked_at, self._times, self._plain_links)
