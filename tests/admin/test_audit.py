@@ -247,18 +247,32 @@ def test_a_claim_or_count_nobody_can_read_is_one_violation(world: World, item: A
 
 
 def test_what_moves_while_it_is_read_is_judged_and_no_violation(client: Any, table_name: str, world: World) -> None:
-    """Another process places a job, and its worker ends one, before every single read of the audit."""
-    other = World(client, table_name, clock=world.clock, welcome_credits=10, provider=world.provider)
-    moves = iter(range(8))
+    """Before every single read of the audit another process places a job and ends the one that it placed before."""
+    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    welcome_all(other, "cara")
+    placed = [other.place("cara", "phone-of-cara").job.job_id]
 
     def move(operation: str) -> None:
-        if operation == "Query" and next(moves, None) is not None:
-            other.provider.book(other.place("ann", "phone").job.job_id, TaskStatus.SUCCEEDED)
-            other.work_until(30)
+        if operation == "Query" and len(placed) < 30:
+            other.provider.book(placed[-1], TaskStatus.SUCCEEDED if len(placed) % 2 else TaskStatus.FAILED)
+            assert not other.settlement.resolve("cara", placed[-1]).is_open
+            placed.append(other.place("cara", "phone-of-cara", key=f"k{len(placed)}").job.job_id)
 
     world.wire().before(move)
     assert violations(world) == []
-    assert world.audit().entries > 20
+    assert len(placed) == 30
+
+
+def welcome_all(world: World, user_id: str) -> None:
+    """A wallet that lasts for a while."""
+    world.users._welcome_credits = 100
+    world.place(user_id, f"phone-of-{user_id}")
+
+
+def test_a_job_that_says_open_though_its_end_was_there_before_is_found(world: World) -> None:
+    where = key(world, "JOB#", has="videoUrl")
+    change(world, where, "SET #status = :s", s={"S": "SUBMITTED"})
+    assert f"USER#ann/{where['SK']['S']}: SUBMITTED with movements HOLD, CAPTURE" in violations(world)
 
 
 def test_damage_to_a_wallet_that_never_stands_still_is_found(client: Any, table_name: str, world: World) -> None:
