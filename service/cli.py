@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from service.admin.entities import Audit, AuditStopped, Place, Route
+from service.admin.repair import Repaired
+from service.admin.store import Stopped
 from service.app import Parts, build
 from service.clock import iso
 from service.errors import FareboxError
@@ -16,6 +18,7 @@ from service.jobs.entities import Job, JobNotFound, NotToBeGivenUp
 from service.ledger.entities import Entry, Wallet
 from service.logs import configure
 from service.settings import Settings, SettingsError
+from service.storage.table import StorageRefused
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +63,9 @@ def _audit_parser(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--segment", type=int, help="walk this part alone (from 0)")
     audit.add_argument("--start", metavar="TOKEN", help="go on where an earlier audit stopped")
     audit.add_argument("--reads-per-second", type=_rate, metavar="R", help="most read units to use in a second")
-    audit.set_defaults(run=_audit)
+    audit.add_argument("--repair", action="store_true", help="print what would put a torn restore right")
+    audit.add_argument("--yes", action="store_true", help="with --repair: do it, then audit")
+    audit.set_defaults(run=lambda parts, given: _repair(parts, given) if given.repair else _audit(parts, given))
 
 
 def _rate(text: str) -> float:
@@ -88,6 +93,36 @@ def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
         return 2
     _show(audit, arguments)
     return 1 if audit.violations else 0
+
+
+def _repair(parts: Parts, arguments: argparse.Namespace) -> int:
+    """Says what it would do; with --yes does it and audits. 0: there was nothing to do, or all is well again."""
+    if arguments.segments != 1 or arguments.segment is not None or arguments.start:
+        _tell("--repair takes the whole table: it cannot be run in pieces")
+        return 2
+    stop = threading.Event()
+    try:
+        with _signals_set(stop):
+            repaired = parts.repair.run(apply=arguments.yes, stopping=stop.is_set)
+    except Stopped:
+        _tell("The repair was told to stop. What it began is whole; run it again.")
+        return 2
+    except StorageRefused:
+        _tell("The table refuses this role: a repair needs one that may read, put, update and delete its items.")
+        return 2
+    for line in _repaired_lines(repaired):
+        _tell(line)
+    if arguments.yes:
+        return max(_audit(parts, arguments), 1 if repaired.left else 0)
+    _tell("Nothing was done; --yes does it." if repaired.plans else "There is nothing to repair.")
+    return 1 if repaired.plans or repaired.left else 0
+
+
+def _repaired_lines(repaired: Repaired) -> Iterator[str]:
+    for plan in repaired.plans:
+        yield from (f"REPAIR  {plan.where}: {said}" for said in plan.says)
+    for violation in repaired.left:
+        yield f"LEFT    {violation.item}: {violation.what}"
 
 
 @contextmanager

@@ -160,15 +160,15 @@ class Findings:
         self.faults.append(Violation(name_of(raw), what))
 
 
-def read_account(reader: Reader, user_id: str) -> Account | None:
-    """One user's account, None without a wallet. The order of the reads is the proof: what is written together with an entry up
-    to the wallet's version is there when it is read after the wallet; whatever moves meanwhile leaves an entry beyond that
-    version, and those are read last."""
+def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) -> Account | None:
+    """One user's account; where there is no wallet None, or what is left. The order of the reads is the proof: what is written
+    together with an entry up to the wallet's version is there when it is read after the wallet; whatever moves meanwhile
+    leaves an entry beyond that version, and those are read last."""
     raw_wallet = reader.one(keys.wallet(user_id))
-    if raw_wallet is None:
+    if raw_wallet is None and not without_wallet:
         return None
     items = _Items(reader, user_id)
-    wallet = items.findings.read(raw_wallet, wallet_from)
+    wallet = items.findings.read(raw_wallet, wallet_from) if raw_wallet else None
     last = keys.entry(user_id, wallet.version).sk if wallet else keys.ENTRY_PREFIX + "~"
     account = Account(
         user_id=user_id,

@@ -222,7 +222,7 @@ class Table:
     def write(self, write: Write) -> None:
         """One conditional write. Raises `ConditionFailed`."""
         kind, parameters = request(self._name, write)
-        send: Any = self._client.put_item if kind == "Put" else self._client.update_item
+        send: Any = getattr(self._client, f"{kind.lower()}_item")
         try:
             self._send(lambda: send(**parameters))
         except ClientError as error:

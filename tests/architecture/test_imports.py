@@ -38,12 +38,17 @@ BESIDE = {
     ("jobs", "settlement"): {"entities", "store"},
     ("jobs", "images"): {"entities"},
     ("ledger", "turns"): {"entities"},
+    ("admin", "replay"): set(),
+    ("admin", "mending"): {"entities"},
+    ("admin", "repair"): {"entities", "store"},
 }
 USED_BESIDE = {
     ("jobs", "operations"): {"holds", "settlement", "images"},
     ("jobs", "routes"): {"holds"},
     ("jobs", "sweeps"): {"settlement"},
     ("ledger", "operations"): {"turns"},
+    ("admin", "mending"): {"replay"},
+    ("admin", "repair"): {"mending"},
 }
 FEATURES = {"admin", "jobs", "users", "ledger", "catalog", "identity"}
 ACROSS = {"operations", "entities"}

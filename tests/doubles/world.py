@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from service.admin.entities import Audit
+from service.admin.mending import Knowledge
 from service.admin.operations import Admin
+from service.admin.repair import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.store import read_prompts
@@ -89,6 +91,7 @@ class World:
             public_url=public_url,
         )
         self.admin = Admin(self.table, self.clock, metrics, MAC_KEY)
+        self.repair = Repair(self.table, self.ledger, self.clock, Knowledge(MAC_KEY, tuple(peppers), TIMES))
         self._metrics = metrics
 
     def place(self, user_id: str = "ann", device: str = "phone", key: str | None = None, image: str = IMAGE) -> Placed:
