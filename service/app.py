@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import requests
 from flask import Flask
 
-from service.admin.mending import Knowledge
+from service.admin.belongings import Knowledge
 from service.admin.operations import Admin
 from service.admin.repair import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO

@@ -76,6 +76,9 @@ def _rate(text: str) -> float:
 
 
 def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
+    if arguments.yes and not arguments.repair:
+        _tell("--yes belongs to --repair")
+        return 2
     try:
         start = Place.from_token(arguments.start) if arguments.start else None
         route = Route(arguments.segments, arguments.segment, start)

@@ -9,6 +9,7 @@ import pytest
 from service import cli
 from service.admin import operations
 from service.providers.base import TaskStatus
+from service.storage.table import StorageRefused, Table
 from tests.doubles.clock import FakeClock
 from tests.doubles.world import World
 
@@ -152,6 +153,57 @@ def test_release_of_a_job_that_has_ended_exits_1_and_writes_nothing(
     assert cli.main(["release", "ann", delivered]) == 1
     assert capsys.readouterr().err == f"{delivered} has ended already: it is SUCCEEDED.\n"
     assert world.items() == before
+
+
+def lose_the_last_entry(world: World) -> None:
+    where = {"PK": {"S": "USER#ann"}, "SK": {"S": "ENTRY#000000000004"}}
+    world.client.delete_item(TableName=world.table._name, Key=where)
+
+
+def test_a_repair_says_what_it_would_do_and_does_it_only_when_told(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["audit", "--repair"]) == 0
+    assert "There is nothing to repair." in capsys.readouterr().err
+    lose_the_last_entry(world)
+    before = world.items()
+    assert cli.main(["audit", "--repair"]) == 1
+    told = capsys.readouterr().err
+    assert "REPAIR  USER#ann: write entry 4 (HOLD 1 for job_" in told
+    assert "Nothing was done; --yes does it." in told
+    assert world.items() == before
+    assert cli.main(["audit", "--repair", "--yes", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert (json.loads(printed.out)["entries"], json.loads(printed.out)["violations"]) == (4, [])
+    assert cli.main(["audit", "--repair"]) == 0
+
+
+def test_a_repair_names_what_it_leaves_to_a_person(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    break_the_wallet(world)
+    assert cli.main(["audit", "--repair", "--yes"]) == 1
+    assert "LEFT    USER#ann: needs a person: METADATA cannot be read" in capsys.readouterr().err
+
+
+def test_a_role_that_may_not_write_cannot_repair(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_the_last_entry(world)
+    before = world.items()
+
+    def denied(*_: object) -> None:
+        raise StorageRefused
+
+    monkeypatch.setattr(Table, "transact", denied)
+    assert cli.main(["audit", "--repair"]) == 1
+    assert cli.main(["audit", "--repair", "--yes"]) == 2
+    assert "The table refuses this role" in capsys.readouterr().err
+    assert world.items() == before
+
+
+def test_a_repair_takes_the_whole_table(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    assert cli.main(["audit", "--repair", "--segments", "2"]) == 2
+    assert cli.main(["audit", "--yes"]) == 2
+    assert "--yes belongs to --repair" in capsys.readouterr().err
 
 
 def test_settings_that_cannot_be_used_exit_2(monkeypatch: pytest.MonkeyPatch) -> None:

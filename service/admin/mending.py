@@ -4,15 +4,15 @@ A table restored to a point in time may hold only a part of the transactions of 
 what the longest intact run of entries makes it, and everything else follows. A plan is made in memory first, and only one that
 the audit would find nothing wrong with is a plan at all; what no restore tears is left to a person."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from service.admin.entities import Account, audit_account
+from service.admin.belongings import Belongings, Knowledge, NotMended, Remains, marks_of
+from service.admin.entities import audit_account
 from service.admin.replay import Moment, replayed
 from service.catalog.entities import IMAGE_TO_VIDEO
-from service.identity.entities import GOOGLE
 from service.jobs import store as jobs_store
-from service.jobs.entities import Failure, Job, JobStatus, Times
+from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger import store as ledger_store
 from service.ledger.entities import (
     Entry,
@@ -27,28 +27,13 @@ from service.ledger.entities import (
 )
 from service.storage import keys
 from service.storage.keys import Key
-from service.storage.writes import Delete, Update, When, Write
-from service.users import store as users_store
-from service.users.entities import MOST_DEVICES, Marks, Pepper, identity_marks
+from service.storage.writes import Delete, When, Write
+from service.users.entities import MOST_DEVICES
 
 MOST_TORN = 20
 MOST_CHANGES = 90
 _OF_JOBS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE, EntryKind.EXPIRE)
 _ENDS = {EntryKind.CAPTURE: JobStatus.SUCCEEDED, EntryKind.RELEASE: JobStatus.FAILED}
-
-
-class NotMended(Exception):
-    """This account needs a person: no restore tears a table like this, or what is missing cannot be known."""
-
-
-@dataclass(frozen=True)
-class Remains:
-    """What is left of one user: the account, the claims that name the user, and whose the claims are that the account needs
-    (None: nobody's)."""
-
-    account: Account
-    claimed: tuple[Key, ...] = ()
-    owners: Mapping[Key, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,23 +44,6 @@ class Plan:
     says: tuple[str, ...]
     writes: tuple[Write, ...]
     is_open: bool
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """What a plan is made with."""
-
-    mac_key: bytes
-    peppers: tuple[Pepper, ...]
-    times: Times
-
-
-def needed_claims(account: Account, claimed: Sequence[Key], knowledge: Knowledge) -> list[Key]:
-    """The claims whose owners a plan has to know."""
-    marks = _marks(account, claimed, knowledge)
-    listed = account.wallet.fingerprints if account.wallet else frozenset()
-    devices = {*account.devices, *listed, *([marks[0]] if marks else [])}
-    return [*map(keys.fingerprint_claim, sorted(devices)), *([keys.identity_claim(marks[1])] if marks else [])]
 
 
 def plan(remains: Remains, knowledge: Knowledge, now: int) -> Plan | None:
@@ -92,27 +60,11 @@ def plan(remains: Remains, knowledge: Knowledge, now: int) -> Plan | None:
     return _Mending(remains, moments, knowledge, now).plan()
 
 
-def _marks(account: Account, claimed: Sequence[Key], knowledge: Knowledge) -> tuple[str, str] | None:
-    """Device and identity of the sign-up, as far as anything still tells; a profile always does."""
-    if account.marks is not None:
-        return account.marks
-    of_claims = [key.pk.removeprefix(keys.FINGERPRINT_PREFIX) for key in claimed if _is_of_device(key)]
-    listed = account.wallet.fingerprints if account.wallet else frozenset()
-    devices = [*(mark for mark in of_claims if mark in account.devices), *of_claims, *sorted(account.devices | listed)]
-    identities = identity_marks(knowledge.peppers, GOOGLE, account.user_id).all
-    identity = next((mark for mark in identities if keys.identity_claim(mark) in claimed), identities[0])
-    return (devices[0], identity) if devices else None
-
-
-def _is_of_device(key: Key) -> bool:
-    return key.pk.startswith(keys.FINGERPRINT_PREFIX)
-
-
 def _is_undone(remains: Remains, moments: Sequence[Moment], knowledge: Knowledge) -> bool:
     """Whether a sign-up was torn beyond mending before anything was done with its credits: the person signs up again."""
     account = remains.account
     used = account.jobs or len((*account.entries, *account.late)) > 1 or (account.wallet and account.wallet.version > 1)
-    told = moments and _marks(account, remains.claimed, knowledge)
+    told = moments and marks_of(remains, knowledge)
     return not used and not told and not account.closed
 
 
@@ -156,6 +108,7 @@ class _Mending:
         self._now = now
         self._says: list[str] = []
         self._writes: list[Write] = []
+        self._belongings = Belongings(remains, knowledge, now)
         self._kept = self._whole(moments)
         self._torn = (*self._account.entries, *self._account.late)[len(self._kept) :]
         self._added: list[Entry] = []
@@ -180,12 +133,14 @@ class _Mending:
             keys=uses,
             faults=(),
         )
-        mended = mended if mended.closed else self._mend_identity(mended)
+        mended = self._belongings.put_back(mended)
         left = audit_account(mended, self._knowledge.mac_key)
         if left:
             raise NotMended(f"{left[0].item}: {left[0].what}")
         is_open = not mended.closed
-        return _bounded(Plan(keys.partition(account.user_id), tuple(self._says), tuple(self._writes), is_open))
+        says = (*self._says, *self._belongings.says)
+        writes = (*self._writes, *self._belongings.writes)
+        return _bounded(Plan(keys.partition(account.user_id), says, writes, is_open))
 
     # The ledger.
 
@@ -222,15 +177,14 @@ class _Mending:
 
     def _sealed(self) -> tuple[Wallet, list[Entry]]:
         movement = Movement(self._wallet, tuple(self._added))
-        before = replace(self._wallet, head=self._kept[-1].wallet.head)
-        wallet, added = self._wallet, list[Entry]()
         if self._added:
-            sealed = ledger_store.sealed(Movement(before, movement.entries), self._knowledge.mac_key)
-            wallet, added = sealed.wallet, list(sealed.entries)
-        if wallet.status is WalletStatus.FROZEN:
+            movement = ledger_store.sealed(movement, self._knowledge.mac_key)
+        if movement.wallet.status is WalletStatus.FROZEN:
             self._says.append("the wallet was frozen and is opened")
-            wallet = replace(wallet, status=WalletStatus.OPEN)
-        return wallet, added
+        return replace(movement.wallet, status=self._state()), list(movement.entries)
+
+    def _state(self) -> WalletStatus:
+        return WalletStatus.CLOSED if self._account.closed else WalletStatus.OPEN
 
     def _tell_of_the_ledger(self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]) -> None:
         stored = self._account.wallet
@@ -352,53 +306,6 @@ class _Mending:
                 guard = When(equals={"jobId": job_id})
                 self._writes.append(Delete(Key(keys.partition(self._account.user_id), sk), guard))
         return uses
-
-    # Who the user is.
-
-    def _mend_identity(self, account: Account) -> Account:
-        """Profile, devices and claims as far as anything still tells; a mark is never invented."""
-        marks = _marks(self._account, self._remains.claimed, self._knowledge)
-        if marks is None or account.wallet is None:
-            raise NotMended("nothing tells of the device that it signed up with")
-        if account.marks is None:
-            profile = users_store.profile_write(
-                account.user_id, GOOGLE, None, Marks((marks[0],)), Marks((marks[1],)), self._now
-            )
-            self._put(profile)
-        self._index_devices(account)
-        missing = sorted({*account.wallet.fingerprints, marks[0]} - account.devices)
-        for mark in missing:
-            self._put(users_store.device_write(account.user_id, Marks((mark,)), self._now))
-        claims = self._claims(marks, {*account.devices, *missing})
-        return replace(account, marks=marks, devices=account.devices | set(missing), claims=claims)
-
-    def _index_devices(self, account: Account) -> None:
-        for mark in sorted(account.devices):
-            key = keys.device(account.user_id, mark)
-            if any(fault.item == f"{key.pk}/{key.sk}" for fault in self._account.faults):
-                self._says.append(f"set the index attributes of {key.sk}")
-                index = keys.device_index(account.user_id, mark)
-                self._writes.append(Update(key, When(equals={"PK": key.pk}), set=index))
-
-    def _claims(self, marks: tuple[str, str], devices: set[str]) -> dict[str, str | None]:
-        """Free claims of the user's devices and identity are taken; another's stays, and only the sign-up's own must be mine."""
-        owners, user_id = dict(self._remains.owners), self._account.user_id
-        for mark in sorted(devices):
-            if owners.setdefault(keys.fingerprint_claim(mark), None) is None:
-                (claim,) = users_store.device_claim_writes(user_id, Marks((mark,)), [None], self._now)
-                self._put(claim)
-                owners[claim.key] = user_id
-        identity = keys.identity_claim(marks[1])
-        if owners.get(identity) is None:
-            (claim,) = users_store.identity_claim_writes(user_id, Marks((marks[1],)), [None], self._now)
-            self._put(claim)
-            owners[identity] = user_id
-        needed = (keys.fingerprint_claim(marks[0]), identity)
-        return {f"{key.pk}/{key.sk}": owners[key] for key in needed}
-
-    def _put(self, write: Write) -> None:
-        self._says.append(f"put {write.key.pk}/{write.key.sk} again")
-        self._writes.append(write)
 
 
 def _told(entry: Entry) -> str:

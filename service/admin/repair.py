@@ -1,11 +1,12 @@
 """Putting right what a restore has torn, user by user (`service.admin.mending` says how)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.admin import store
+from service.admin.belongings import Knowledge, NotMended, Remains, needed_claims
 from service.admin.entities import Violation
-from service.admin.mending import Knowledge, NotMended, Plan, Remains, needed_claims, plan
+from service.admin.mending import Plan, plan
 from service.admin.store import Findings, Reader
 from service.clock import Clock
 from service.ledger.operations import Ledger
@@ -77,9 +78,9 @@ class Repair:
             account = store.read_account(reader, user_id, without_wallet=True)
             if account is None:
                 continue
-            needed = {*needed_claims(account, claimed, self._knowledge), *claimed}
-            owners = {key: self._owner(reader, key) for key in sorted(needed, key=str)}
-            yield Remains(account, tuple(claimed), owners)
+            remains = Remains(account, tuple(claimed))
+            needed = sorted(needed_claims(remains, self._knowledge), key=str)
+            yield replace(remains, owners={key: self._owner(reader, key) for key in needed})
 
     @staticmethod
     def _owner(reader: Reader, key: Key) -> str | None:

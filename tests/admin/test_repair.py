@@ -1,13 +1,31 @@
 """Whatever part of a transaction a restore leaves out, the repair makes a table in which the audit finds nothing, no credit
 is lost or invented, and every person can go on."""
 
+import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import pytest
 
-from service.jobs.entities import JobStatus
+from service.admin.replay import replayed
+from service.ledger.entities import (
+    Entry,
+    EntryKind,
+    LotKind,
+    Movement,
+    Wallet,
+    WalletStatus,
+    capture,
+    claw_back,
+    expire,
+    grant,
+    hold,
+    release,
+)
+from service.ledger.operations import Also
+from service.ledger.store import freeze_write, sealed
 from service.providers.base import Declined, Task, TaskStatus, Unclear, Why
 from tests.doubles.world import World, order
 
@@ -170,7 +188,6 @@ def repaired(world: World) -> None:
             if not world.work():
                 break
     assert world.audit().violations == ()
-    assert world.repair.run(apply=True).plans == ()
 
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
@@ -178,16 +195,251 @@ def test_every_way_to_tear_the_last_transaction_is_mended(
     client: Any, world: World, life: Callable[[World, str], None]
 ) -> None:
     users = torn_users(world, client, life)
-    assert len(users) >= 7
+    told = {user_id: ended_jobs(world, user_id) for user_id in users}
+    torn = {violation.item.partition("/")[0] for violation in world.audit().violations}
+    assert len(torn & {f"USER#{user_id}" for user_id in users}) >= len(users) // 2
     repaired(world)
     for user_id, restored in users.items():
         assert_whole(world, user_id, restored)
+        still = ended_jobs(world, user_id)
+        for job_id, end in told[user_id].items():
+            assert still.get(job_id) == end, f"{user_id}: {job_id} had ended, restored: {restored}"
+    assert world.count() == len(users)
+
+
+def items_of(world: World, user_id: str, kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.client.query(
+        TableName=world.table._name,
+        ConsistentRead=True,
+        KeyConditionExpression="PK = :pk AND begins_with(SK, :kind)",
+        ExpressionAttributeValues={":pk": {"S": f"USER#{user_id}"}, ":kind": {"S": kind}},
+    )["Items"]
+    return found
+
+
+def ended_jobs(world: World, user_id: str) -> dict[str, tuple[str, str]]:
+    jobs = items_of(world, user_id, "JOB#")
+    ends = {job["SK"]["S"]: (job["status"]["S"], job.get("error", {}).get("S", "")) for job in jobs}
+    return {name: end for name, end in ends.items() if end[0] in ("SUCCEEDED", "FAILED")}
 
 
 def assert_whole(world: World, user_id: str, restored: str) -> None:
-    wallet = world.ledger.look(user_id).wallet
-    if wallet is None:
+    """Charged for what was delivered and for nothing else; one welcome, which this person has or can still get."""
+    if world.ledger.look(user_id).wallet is None:
         signs_up(world, user_id)
-        wallet = world.wallet(user_id)
-    assert wallet.granted == ALL_CREDITS, restored
-    assert (wallet.held, wallet.credits + wallet.captured) == (0, ALL_CREDITS), restored
+    wallet = world.wallet(user_id)
+    delivered = [job for job in items_of(world, user_id, "JOB#") if job["status"]["S"] == "SUCCEEDED"]
+    assert (wallet.granted, wallet.held) == (ALL_CREDITS, 0), restored
+    assert wallet.captured == len(delivered) == ALL_CREDITS - wallet.credits, restored
+    assert all("videoUrl" in job for job in delivered), restored
+    for device in items_of(world, user_id, "DEVICE#"):
+        mark = device["SK"]["S"].removeprefix("DEVICE#")
+        claim = world.client.get_item(
+            TableName=world.table._name, Key={"PK": {"S": f"FINGERPRINT#{mark}"}, "SK": {"S": "CLAIM"}}
+        ).get("Item")
+        assert claim is not None, restored
+        assert claim["userId"] == {"S": user_id}, restored
+
+
+# What else a repair promises.
+
+
+def remove(world: World, user_id: str, sk: str) -> None:
+    (item,) = items_of(world, user_id, sk)
+    world.client.delete_item(TableName=world.table._name, Key={"PK": item["PK"], "SK": item["SK"]})
+
+
+def change(world: World, user_id: str, sk: str, expression: str, **values: Any) -> None:
+    (item,) = items_of(world, user_id, sk)
+    world.client.update_item(
+        TableName=world.table._name,
+        Key={"PK": item["PK"], "SK": item["SK"]},
+        UpdateExpression=expression,
+        ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+    )
+
+
+def says(world: World, *, apply: bool = False) -> list[str]:
+    return [said for plan in world.repair.run(apply=apply).plans for said in plan.says]
+
+
+def test_a_healthy_table_needs_no_repair(world: World) -> None:
+    for number, life in enumerate(LIVES):
+        life(world, f"user-{number}")
+    before = world.items()
+    assert world.repair.run(apply=True).plans == ()
+    assert world.items() == before
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(world: World) -> None:
+    is_charged(world, "ann")
+    remove(world, "ann", "ENTRY#000000000003")
+    world.clock.advance(5)
+    before = world.items()
+    said = says(world)
+    assert [words.partition(" (")[0] for words in said] == [
+        "write entry 3",
+        "set the wallet from version 3, 2 available, 0 held, 1 captured to version 3, 2 available, 0 held, 1 captured",
+    ]
+    assert world.items() == before
+    assert says(world, apply=True) == said
+
+
+def test_a_wallet_behind_its_entries_moves_forward_and_a_lost_one_is_made_again(world: World) -> None:
+    is_charged(world, "ann")
+    whole = world.wallet("ann")
+    change(world, "ann", "METADATA", "SET version = :v, held = :h", v={"N": "2"}, h={"N": "1"})
+    world.repair.run(apply=True)
+    assert world.wallet("ann") == whole
+    remove(world, "ann", "METADATA")
+    world.repair.run(apply=True)
+    assert world.wallet("ann") == whole
+
+
+def test_a_wallet_that_was_frozen_over_the_damage_is_opened(world: World) -> None:
+    is_charged(world, "ann")
+    remove(world, "ann", "ENTRY#000000000003")
+    world.client.update_item(
+        TableName=world.table._name,
+        Key={"PK": {"S": "USER#ann"}, "SK": {"S": "METADATA"}},
+        UpdateExpression="SET #status = :s",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":s": {"S": "frozen"}},
+    )
+    assert "the wallet was frozen and is opened" in says(world, apply=True)
+    assert world.place("ann", "phone-of-ann").job.is_open
+
+
+def test_a_frozen_wallet_without_damage_stays_frozen(world: World) -> None:
+    is_charged(world, "ann")
+    wallet = world.wallet("ann")
+    world.ledger._table.write(freeze_write(wallet))
+    assert says(world, apply=True) == []
+    assert world.wallet("ann").status is WalletStatus.FROZEN
+
+
+def left(world: World) -> str:
+    """What a repair leaves to a person; nothing is written then."""
+    before = world.items()
+    (violation,) = world.repair.run(apply=True).left
+    assert world.items() == before
+    return violation.what
+
+
+def test_a_forged_entry_is_left_to_a_person(world: World) -> None:
+    is_charged(world, "ann")
+    change(world, "ann", "ENTRY#000000000002", "SET amount = :n", n={"N": "2"})
+    assert left(world) == "needs a person: entry 2 is not one that this ledger wrote"
+
+
+def test_an_item_nobody_can_read_is_left_to_a_person(world: World) -> None:
+    is_charged(world, "ann")
+    change(world, "ann", "JOB#", "SET price = :n", n={"S": "1"})
+    assert "cannot be read" in left(world)
+
+
+def test_a_used_account_without_its_first_entry_is_left_to_a_person(world: World) -> None:
+    is_charged(world, "ann")
+    remove(world, "ann", "ENTRY#000000000001")
+    assert "entries would have to go" in left(world)
+
+
+def test_a_charge_that_lacks_its_delivery_is_not_taken_back_over_later_grants(world: World) -> None:
+    holds_what_never_arrives(world, "ann")
+    (job,) = items_of(world, "ann", "JOB#")
+    settles(world, "ann", job["SK"]["S"].removeprefix("JOB#"), TaskStatus.SUCCEEDED)
+    world.ledger.move(
+        "ann",
+        lambda seen, now: grant(seen.wallet, LotKind.PAID, 5, None, "gift", now),  # type: ignore[arg-type]
+        Also(writes=lambda _: [], landed=lambda: True),
+    )
+    world.client.put_item(TableName=world.table._name, Item=job)
+    assert "2 entries would have to go" in left(world)
+
+
+def test_a_job_whose_hold_is_lost_is_forgotten_with_its_key_when_there_are_no_credits_left(world: World) -> None:
+    holds(world, "ann")
+    (job,) = items_of(world, "ann", "JOB#")
+    for item in (*items_of(world, "ann", "ENTRY#000000000002"), job):
+        world.client.delete_item(TableName=world.table._name, Key={"PK": item["PK"], "SK": item["SK"]})
+    world.client.put_item(TableName=world.table._name, Item={**job, "price": {"N": "9"}, "split": {"L": []}})
+    said = says(world, apply=True)
+    assert any("there are no credits for another" in words for words in said)
+    assert (items_of(world, "ann", "JOB#"), items_of(world, "ann", "IDEMPOTENCY#")) == ([], [])
+    assert world.balance("ann") == (3, 0, 0)
+    assert world.audit().violations == ()
+
+
+def test_index_attributes_are_put_right(world: World) -> None:
+    holds(world, "ann")
+    change(world, "ann", "JOB#", "SET GSI2PK = :p", p={"S": "DUE#9"})
+    change(world, "ann", "DEVICE#", "SET GSI1PK = :p", p={"S": "FINGERPRINT#other"})
+    world.repair.run(apply=True)
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("count", [None, "0", "1", "7"])
+def test_the_count_becomes_the_number_of_open_wallets(world: World, count: str | None) -> None:
+    for number in range(3):
+        signs_up(world, f"user-{number}")
+    place = {"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}}
+    world.client.delete_item(TableName=world.table._name, Key=place)
+    if count is not None:
+        world.client.put_item(TableName=world.table._name, Item={**place, "count": {"N": count}})
+    assert len(says(world)) == 1
+    world.repair.run(apply=True)
+    assert world.count() == 3
+    assert says(world) == []
+
+
+def test_a_user_who_moves_between_the_look_and_the_repair_is_left_for_another_run(client: Any, world: World) -> None:
+    is_charged(world, "ann")
+    remove(world, "ann", "JOB#")
+    other = World(client, world.table._name, clock=world.clock, most_users=1000)
+    moved: list[str] = []
+
+    def move(operation: str) -> None:
+        if operation == "TransactWriteItems" and not moved:
+            moved.append(other.place("ann", "phone-of-ann").job.job_id)
+
+    world.wire().before(move)
+    (violation,) = world.repair.run(apply=True).left
+    assert violation.what == "has moved meanwhile: run again"
+    assert world.repair.run(apply=True).left == ()
+    assert world.audit().violations == ()
+    assert moved[0] in {job["SK"]["S"].removeprefix("JOB#") for job in items_of(world, "ann", "JOB#")}
+
+
+def test_a_ledger_played_again_gives_the_wallet_with_its_lots() -> None:
+    rng = random.Random(7)
+    for _ in range(200):
+        wallet, entries, held = Wallet("ann"), list[Entry](), list[Entry]()
+        now = 1_000_000
+        for step in range(40):
+            now += rng.choice((0, 1, 1000, 400_000))
+            movement = _some_movement(rng, wallet, held, f"ref-{step}", now)
+            sealed_movement = sealed(movement, b"k" * 32)
+            wallet = sealed_movement.wallet
+            entries += sealed_movement.entries
+            held += [entry for entry in sealed_movement.entries if entry.kind is EntryKind.HOLD]
+        moments = list(replayed("ann", entries, b"k" * 32))
+        assert [moment.entry for moment in moments] == entries
+        assert replace(moments[-1].wallet, created_at=0) == wallet
+        assert len(list(replayed("ann", entries, b"x" * 32))) == 0
+
+
+def _some_movement(rng: random.Random, wallet: Wallet, held: list[Entry], ref: str, now: int) -> Movement:
+    kind = rng.choice(("grant", "hold", "hold", "capture", "release", "expire", "claw back"))
+    if kind in ("capture", "release") and held:
+        entry = held.pop(rng.randrange(len(held)))
+        if kind == "capture":
+            return capture(wallet, entry.split, rng.randint(1, entry.amount), entry.ref, entry.at, now)
+        return release(wallet, entry.split, entry.ref, entry.at, now)
+    if kind == "hold" and wallet.spendable(now):
+        return hold(wallet, rng.randint(1, wallet.spendable(now)), ref, now)
+    if kind == "expire":
+        return expire(wallet, now)
+    if kind == "claw back":
+        return claw_back(wallet, rng.randint(1, 5), ref, now)
+    expires_at = rng.choice((None, now + 500_000, now + 5_000_000))
+    return grant(wallet, rng.choice(list(LotKind)), rng.randint(1, 9), expires_at, ref, now)

@@ -95,6 +95,17 @@ def test_a_walk_stopped_anywhere_goes_on_there_and_counts_nothing_twice(world: W
     assert both == whole
 
 
+@pytest.mark.parametrize("pages", [1, 2, 3, 4, 5])
+def test_a_walk_stopped_between_two_pages_goes_on_there_and_counts_nothing_twice(world: World, pages: int) -> None:
+    """At that pace a page holds four items, so that most pages end within a user."""
+    whole, wire = world.audit(), world.wire()
+    wire.plan("Scan", "throttle", skip=pages, times=16)
+    with pytest.raises(AuditStopped) as stopped:
+        world.admin.audit(reads_per_second=1.0)
+    rest = world.admin.audit(Route(start=stopped.value.place))
+    assert stopped.value.audit.plus(rest) == whole
+
+
 def test_a_short_trouble_is_waited_out_at_the_same_place(world: World) -> None:
     whole, wire, began = world.audit(), world.wire(), world.clock.monotonic()
     wire.plan("Query", "throttle", skip=9, times=9)

@@ -39,6 +39,7 @@ BESIDE = {
     ("jobs", "images"): {"entities"},
     ("ledger", "turns"): {"entities"},
     ("admin", "replay"): set(),
+    ("admin", "belongings"): {"entities"},
     ("admin", "mending"): {"entities"},
     ("admin", "repair"): {"entities", "store"},
 }
@@ -47,8 +48,8 @@ USED_BESIDE = {
     ("jobs", "routes"): {"holds"},
     ("jobs", "sweeps"): {"settlement"},
     ("ledger", "operations"): {"turns"},
-    ("admin", "mending"): {"replay"},
-    ("admin", "repair"): {"mending"},
+    ("admin", "mending"): {"replay", "belongings"},
+    ("admin", "repair"): {"mending", "belongings"},
 }
 FEATURES = {"admin", "jobs", "users", "ledger", "catalog", "identity"}
 ACROSS = {"operations", "entities"}

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from service.admin.entities import Audit
-from service.admin.mending import Knowledge
+from service.admin.belongings import Knowledge
 from service.admin.operations import Admin
 from service.admin.repair import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO
