@@ -110,7 +110,7 @@ def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts
         jobs=jobs,
         identity=_identity(settings, clock),
         admin=Admin(table, clock, metrics, keyring.mac_key),
-        repair=Repair(table, ledger, clock, Knowledge(keyring.mac_key, keyring.peppers, times)),
+        repair=_repair(settings, table, ledger, clock, keyring),
     )
 
 
@@ -180,6 +180,11 @@ def _ledger(settings: Settings, table: Table, clock: Clock, metrics: Metrics, ke
         deadline_seconds=settings.transaction_deadline_seconds,
         jitter=random.random,
     )
+
+
+def _repair(settings: Settings, table: Table, ledger: Ledger, clock: Clock, keyring: Keyring) -> Repair:
+    knowledge = Knowledge(keyring.mac_key, keyring.peppers, job_times(settings), settings.welcome_credits)
+    return Repair(table, ledger, clock, knowledge)
 
 
 def _kling(settings: Settings, secrets: SecretsManager, clock: Clock, metrics: Metrics) -> Kling:

@@ -106,7 +106,8 @@ def _repair(parts: Parts, arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     try:
         with _signals_set(stop):
-            repaired = parts.repair.run(apply=arguments.yes, stopping=stop.is_set)
+            rate = arguments.reads_per_second
+            repaired = parts.repair.run(apply=arguments.yes, reads_per_second=rate, stopping=stop.is_set)
     except Stopped:
         _tell("The repair was told to stop. What it began is whole; run it again.")
         return 2

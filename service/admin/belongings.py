@@ -34,6 +34,7 @@ class Knowledge:
     mac_key: bytes
     peppers: tuple[Pepper, ...]
     times: Times
+    welcome_credits: int
 
 
 def marks_of(remains: Remains, knowledge: Knowledge) -> tuple[str, str] | None:

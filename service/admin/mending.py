@@ -24,6 +24,7 @@ from service.ledger.entities import (
     capture,
     hold,
     release,
+    welcome,
 )
 from service.storage import keys
 from service.storage.keys import Key
@@ -63,7 +64,10 @@ def plan(remains: Remains, knowledge: Knowledge, now: int) -> Plan | None:
 def _is_undone(remains: Remains, moments: Sequence[Moment], knowledge: Knowledge) -> bool:
     """Whether a sign-up was torn beyond mending before anything was done with its credits: the person signs up again."""
     account = remains.account
-    used = account.jobs or len((*account.entries, *account.late)) > 1 or (account.wallet and account.wallet.version > 1)
+    entries = (*account.entries, *account.late)
+    used = (
+        account.jobs or any(entry.version > 1 for entry in entries) or (account.wallet and account.wallet.version > 1)
+    )
     told = moments and marks_of(remains, knowledge)
     return not used and not told and not account.closed
 
@@ -121,8 +125,9 @@ class _Mending:
             self._mend_job(job_id)
         wallet, added = self._sealed()
         gone = [entry for entry in self._torn if entry not in added]
-        self._tell_of_the_ledger(wallet, gone, added)
-        self._writes[:0] = ledger_store.rebuilt_writes(account.wallet, wallet, gone, added)
+        new = [entry for entry in added if entry not in self._torn]
+        self._tell_of_the_ledger(wallet, gone, new)
+        self._writes[:0] = ledger_store.rebuilt_writes(account.wallet, wallet, gone, new)
         uses = self._mend_keys()
         mended = replace(
             account,
@@ -159,13 +164,23 @@ class _Mending:
         )
         cut = next(charged, len(moments))
         torn = entries[cut:]
-        if len(torn) > MOST_TORN or any(entry.kind not in _OF_JOBS for entry in torn) or not cut:
+        if len(torn) > MOST_TORN or any(entry.kind not in _OF_JOBS for entry in torn):
             raise NotMended(f"{len(torn)} entries would have to go, from {cut + 1} on")
+        if account.wallet is not None and account.wallet.version > len(entries) + MOST_TORN:
+            raise NotMended(f"{account.wallet.version - len(entries)} entries are missing")
         return list(moments[:cut])
+
+    def _welcomed(self) -> Wallet:
+        """Someone whose first entry is lost is welcomed anew, with today's welcome: what an unsigned wallet says it was granted
+        is no witness."""
+        user_id, amount = self._account.user_id, self._knowledge.welcome_credits
+        movement = welcome(None, user_id, amount, self._now)
+        self._added += movement.entries
+        return movement.wallet
 
     def _rebuilt(self) -> Wallet:
         """The stored wallet where it is the one that its entries make; else theirs, with the stored devices and state."""
-        stored, made = self._account.wallet, self._kept[-1].wallet
+        stored, made = self._account.wallet, self._kept[-1].wallet if self._kept else self._welcomed()
         if stored is None:
             devices = frozenset(sorted(self._account.devices)[:MOST_DEVICES])
             return replace(made, fingerprints=devices)

@@ -34,12 +34,14 @@ class Repair:
         self._clock = clock
         self._knowledge = knowledge
 
-    def run(self, *, apply: bool, stopping: Callable[[], bool] = lambda: False) -> Repaired:
+    def run(
+        self, *, apply: bool, reads_per_second: float | None = None, stopping: Callable[[], bool] = lambda: False
+    ) -> Repaired:
         """Walks the table twice: whose claims are whose, then user by user. Writes only if `apply` is set, each user's changes
         in one transaction. Safe to stop anywhere and to run again.
 
         Raises `Stopped`, `StorageUnavailable`, and `StorageRefused` where this role may not write."""
-        reader = Reader(self._table, self._clock, None, stopping)
+        reader = Reader(self._table, self._clock, reads_per_second, stopping)
         plans, left, open_wallets = list[Plan](), list[Violation](), 0
         for remains in self._remains(reader):
             where = keys.partition(remains.account.user_id)

@@ -91,7 +91,9 @@ class World:
             public_url=public_url,
         )
         self.admin = Admin(self.table, self.clock, metrics, MAC_KEY)
-        self.repair = Repair(self.table, self.ledger, self.clock, Knowledge(MAC_KEY, tuple(peppers), TIMES))
+        self.repair = Repair(
+            self.table, self.ledger, self.clock, Knowledge(MAC_KEY, tuple(peppers), TIMES, welcome_credits)
+        )
         self._metrics = metrics
 
     def place(self, user_id: str = "ann", device: str = "phone", key: str | None = None, image: str = IMAGE) -> Placed:
