@@ -56,9 +56,10 @@ def main() -> int:
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
     plan, keep = _plan()
     folder = Path(tempfile.mkdtemp(prefix="farebox-torture-"))
+    print(f"Seed {plan.seed}; logs and data are in {folder} until the end.", flush=True)
     progress = Progress()
     try:
-        outcome = Run(plan, folder, print, progress.show).play()
+        outcome = Run(plan, folder, progress.show).play()
     except (LocalSetupError, TimeoutError, OSError) as error:
         progress.end()
         print(f"The run broke off: {error}\nSeed {plan.seed}; logs and data: {folder}")
@@ -66,7 +67,7 @@ def main() -> int:
     progress.end()
     for sentence in outcome.violations[:MOST_SHOWN]:
         print(f"VIOLATION  {sentence}")
-    print(outcome.summary)
+    print(outcome.summary())
     if outcome.violations or keep:
         print(f"Logs and data: {folder}")
     else:

@@ -45,6 +45,11 @@ class Evidence:
     def house_loss(self) -> int:
         return sum(job.house_loss for job in self.jobs)
 
+    @property
+    def deliveries(self) -> int:
+        """Tasks that the vendor has delivered, charged or not."""
+        return sum(task["status"] == DELIVERED for task in self.tasks)
+
     def delivered(self, job: Job) -> bool:
         return self.task.get(job.job_id, {}).get("status") == DELIVERED
 
@@ -95,9 +100,9 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
             yield f"{job.job_id} failed, but its task did not"
         if job.failure in _REFUSALS and job.job_id in evidence.task:
             yield f"{job.job_id} ended with {job.failure}, but the vendor took it"
-    delivered_tasks = sum(task["status"] == DELIVERED for task in evidence.tasks)
-    if evidence.house_loss != delivered_tasks - evidence.captured.total():
-        yield f"house loss is {evidence.house_loss}, {delivered_tasks} were delivered and {evidence.captured.total()} charged"
+    charged = evidence.captured.total()
+    if evidence.house_loss != evidence.deliveries - charged:
+        yield f"house loss is {evidence.house_loss}, {evidence.deliveries} were delivered and {charged} charged"
 
 
 def balances(evidence: Evidence) -> Iterator[str]:
@@ -125,16 +130,12 @@ def one_key_one_job(evidence: Evidence) -> Iterator[str]:
 
 
 def one_order_one_job(evidence: Evidence) -> Iterator[str]:
-    """Without keys a user has as many jobs as requests at most, and no key has two."""
+    """Jobs that no key stands for, and that no successor can have replaced, were asked for without a key, once each."""
     bound = set(evidence.bound.values())
-    loose = Counter(job.user_id for job in evidence.jobs if job.job_id not in bound and not _keyed_before(job))
+    loose = Counter(job.user_id for job in evidence.jobs if job.job_id not in bound and not job.retryable)
     for user, jobs in loose.items():
         if jobs > evidence.notes.keyless[user]:
             yield f"{user} has {jobs} jobs without a key, but sent {evidence.notes.keyless[user]} such orders"
-
-
-def _keyed_before(job: Job) -> bool:
-    return job.retryable
 
 
 def _is_retryable(evidence: Evidence, job_id: str) -> bool:
