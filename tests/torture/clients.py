@@ -29,12 +29,14 @@ HONEST = {(200, ""), (403, InsufficientCredits.code)}
 
 
 class Traffic:
-    """Which requests are on their way to which web group, so that a kill can meet one."""
+    """Which orders are on their way to which web group, and how much was answered, so that a kill can meet an order, and
+    comes after some work on a machine of any speed."""
 
     def __init__(self, webs: Sequence[Web]) -> None:
         self._changed = threading.Condition()
         self._open = {web.url: 0 for web in webs}
         self._begun = {web.url: 0 for web in webs}
+        self._answered = {web.url: 0 for web in webs}
 
     def begin(self, url: str) -> None:
         with self._changed:
@@ -42,12 +44,14 @@ class Traffic:
             self._begun[url] += 1
             self._changed.notify_all()
 
-    def end(self, url: str) -> None:
+    def end(self, url: str, *, answered: bool) -> None:
         with self._changed:
             self._open[url] -= 1
+            self._answered[url] += answered
+            self._changed.notify_all()
 
     def is_met(self, web: Web) -> bool:
-        """Whether a request is on its way to that group."""
+        """Whether an order is on its way to that group."""
         with self._changed:
             return self._open[web.url] > 0
 
@@ -56,6 +60,12 @@ class Traffic:
         with self._changed:
             before = self._begun[web.url]
             self._changed.wait_for(lambda: self._begun[web.url] != before, seconds)
+
+    def await_answers(self, webs: Sequence[Web], orders: int, seconds: float) -> None:
+        """Returns when so many orders have been answered by those groups together, or when the time is over."""
+        with self._changed:
+            wanted = sum(self._answered[web.url] for web in webs) + orders
+            self._changed.wait_for(lambda: sum(self._answered[web.url] for web in webs) >= wanted, seconds)
 
 
 @dataclass
@@ -183,17 +193,16 @@ class Client(threading.Thread):
     ) -> Answer | None:
         """None when the connection broke or the answer did not come in time."""
         self._notes.count("requests")
+        answer = None
         if body:
             self._traffic.begin(url)
         try:
             answer = call(method, url + path, body, headers, PATIENCE_SECONDS)
         except OSError:
             self._notes.count("unanswered")
-            return None
         finally:
             if body:
-                self._traffic.end(url)
-        self._notes.count(f"answered {answer.status}")
+                self._traffic.end(url, answered=answer is not None)
         return answer
 
     def _pause(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Who is killed when: each victim has an executioner with dice of their own, who waits until it is up again."""
+"""Who is killed when: each victim has a killer with dice of their own, who waits until it is up again."""
 
 import threading
 import time
@@ -9,10 +9,12 @@ from random import Random
 from tests.torture.clients import Traffic
 from tests.torture.site import WORKERS, Site, Web
 
-WHOLE_GROUP = 0.12
+WHOLE_GROUP = 0.08
 INTO_A_REQUEST = 0.8
+MOST_ANSWERS = 5
 LONGEST_REQUEST_SECONDS = 0.12
-LONGEST_LIFE_SECONDS = 2.0
+LONGEST_ROUND_SECONDS = 0.5
+LONGEST_LIFE_SECONDS = 4.0
 KILLS_BETWEEN_TABLE_RESTARTS = 60
 POLL_SECONDS = 0.05
 
@@ -40,59 +42,87 @@ class Quota:
         """All kills were made, or the time (monotonic seconds) is over."""
         return self.done >= self._kills or time.monotonic() >= self._deadline
 
-    def note(self, kind: str, victim: str, *, amid: bool) -> None:
+    def note(self, kind: str, victim: str, *, amid: bool = False) -> None:
         with self._guard:
             self.by_kind[kind] += 1
             self.amid_requests += amid
         self._on_kill(f"kill -9 {kind} {victim}{' amid a request' if amid else ''}")
 
 
-class WebKiller(threading.Thread):
-    """Kills the workers of one web group, now and then the whole group, mostly while a request is on its way."""
+class Killer(threading.Thread):
+    """Kills one victim again and again, whenever it is up: its children, which its master replaces, or the whole group."""
 
-    def __init__(self, seed: int, web: Web, site: Site, traffic: Traffic, quota: Quota) -> None:
-        super().__init__(name=f"killer of {web.name}", daemon=True)
+    kind = ""
+
+    def __init__(self, seed: int, victim: str, site: Site, quota: Quota) -> None:
+        super().__init__(name=f"killer of {victim}", daemon=True)
         self._dice = Random(f"{seed} {self.name}")
-        self._web = web
+        self._victim = victim
         self._site = site
-        self._traffic = traffic
         self._quota = quota
 
     def run(self) -> None:
         while not self._quota.is_over:
-            if not self._site.is_up(self._web):
+            if not self.is_up():
                 time.sleep(POLL_SECONDS)
                 continue
-            time.sleep(self._dice.uniform(0, LONGEST_LIFE_SECONDS))
-            if self._dice.random() < INTO_A_REQUEST:
-                self._traffic.await_next(self._web, LONGEST_LIFE_SECONDS)
-                time.sleep(self._dice.uniform(0, LONGEST_REQUEST_SECONDS))
+            self.await_moment(self._dice.randint(0, MOST_ANSWERS))
             self._kill()
 
+    def is_up(self) -> bool:
+        raise NotImplementedError
+
+    def await_moment(self, answers: int) -> None:
+        """Returns when it is to die: after so many answered orders or its longest life, at a random moment of what comes next."""
+        raise NotImplementedError
+
+    def is_amid_a_request(self) -> bool:
+        return False
+
     def _kill(self) -> None:
-        amid = self._traffic.is_met(self._web)
-        group = self._dice.random() < WHOLE_GROUP
-        if self._site.kill_group(self._web.name) if group else self._site.kill_web_worker(self._web):
-            self._quota.note("web group" if group else "web worker", self._web.name, amid=amid)
+        amid, group = self.is_amid_a_request(), self._dice.random() < WHOLE_GROUP
+        if self._site.kill_group(self._victim) if group else self._site.kill_children(self._victim):
+            self._quota.note(f"{self.kind} {'groups' if group else 'processes'}", self._victim, amid=amid)
 
 
-class WorkerKiller(threading.Thread):
-    """Kills one background worker at any moment of its rounds."""
+class WebKiller(Killer):
+    """Mostly strikes while a request is on its way."""
 
-    def __init__(self, seed: int, name: str, site: Site, quota: Quota) -> None:
-        super().__init__(name=f"killer of {name}", daemon=True)
-        self._dice = Random(f"{seed} {self.name}")
-        self._victim = name
-        self._site = site
-        self._quota = quota
+    kind = "web"
 
-    def run(self) -> None:
-        while not self._quota.is_over:
-            if not self._site.await_worker(self._victim, 1.0):
-                continue
-            time.sleep(self._dice.uniform(0, LONGEST_LIFE_SECONDS))
-            if self._site.kill_group(self._victim):
-                self._quota.note("background worker", self._victim, amid=False)
+    def __init__(self, seed: int, web: Web, site: Site, traffic: Traffic, quota: Quota) -> None:
+        super().__init__(seed, web.name, site, quota)
+        self._web = web
+        self._traffic = traffic
+
+    def is_up(self) -> bool:
+        return self._site.is_up(self._web)
+
+    def await_moment(self, answers: int) -> None:
+        self._traffic.await_answers([self._web], answers, LONGEST_LIFE_SECONDS)
+        if self._dice.random() < INTO_A_REQUEST:
+            self._traffic.await_next(self._web, LONGEST_LIFE_SECONDS)
+            time.sleep(self._dice.uniform(0, LONGEST_REQUEST_SECONDS))
+
+    def is_amid_a_request(self) -> bool:
+        return self._traffic.is_met(self._web)
+
+
+class WorkerKiller(Killer):
+    """Strikes a background worker at any moment of its rounds."""
+
+    kind = "worker"
+
+    def __init__(self, seed: int, victim: str, site: Site, traffic: Traffic, quota: Quota) -> None:
+        super().__init__(seed, victim, site, quota)
+        self._traffic = traffic
+
+    def await_moment(self, answers: int) -> None:
+        self._traffic.await_answers(self._site.webs, answers, LONGEST_LIFE_SECONDS)
+        time.sleep(self._dice.uniform(0, LONGEST_ROUND_SECONDS))
+
+    def is_up(self) -> bool:
+        return self._site.await_worker(self._victim, POLL_SECONDS)
 
 
 class TableRestarter(threading.Thread):
@@ -120,5 +150,5 @@ class TableRestarter(threading.Thread):
 def killers(seed: int, site: Site, traffic: Traffic, quota: Quota) -> list[threading.Thread]:
     return [
         *(WebKiller(seed, web, site, traffic, quota) for web in site.webs),
-        *(WorkerKiller(seed, name, site, quota) for name in WORKERS),
+        *(WorkerKiller(seed, name, site, traffic, quota) for name in WORKERS),
     ]

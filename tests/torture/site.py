@@ -33,7 +33,7 @@ VIDEO_SECONDS = 0.4
 WATCH_SECONDS = 25.0
 AUDIT_SECONDS = 600
 _WEB = (sys.executable, "-m", "tests.torture.web", "-c", "docker/gunicorn.conf.py")
-_WORKER = (sys.executable, "-m", "service.worker")
+_WORKER = (sys.executable, "-m", "tests.torture.worker")
 _STOP_SECONDS = 35.0
 _UP_SECONDS = 60.0
 _ALWAYS_AGAIN_AT_ONCE = RestartRule(most_deaths=1_000_000, first_wait_seconds=0.0)
@@ -67,8 +67,10 @@ class Log(Terminal):
     def await_worker(self, name: str, seconds: float) -> bool:
         return self._up[name].wait(seconds)
 
-    def forget_worker(self, name: str) -> None:
-        self._up[name].clear()
+    def forget(self, name: str) -> None:
+        """It is being killed: whatever it has said of being up is over."""
+        if name in self._up:
+            self._up[name].clear()
 
 
 class Site(Stack):
@@ -78,6 +80,7 @@ class Site(Stack):
         ports = Ports(free_port(), free_port(), free_port())
         own = without_settings(process_environment()) | {
             **SHORT_TIMES,
+            "WORKER_INTERVAL_SECONDS": "0.4",
             "WATCH_SECONDS": f"{WATCH_SECONDS:g}",
             "WATCH_POLL_SECONDS": "2",
             "MAX_USERS": "100000",
@@ -138,28 +141,27 @@ class Site(Stack):
             return call("GET", url, seconds=2.0).status == 200
         return False
 
-    def kill_web_worker(self, web: Web) -> bool:
-        """`kill -9` of the gunicorn workers of one group, whose master forks new ones. Whether there was any to kill."""
-        master = self.pids().get(web.name)
+    def kill_children(self, name: str) -> bool:
+        """`kill -9` of the processes that work for a master, which replaces them at once. Whether there was any to kill."""
+        master = self.pids().get(name)
         killed = False
         with suppress(psutil.Error):
             for child in psutil.Process(master).children() if master else ():
+                self._log.forget(name)
                 child.kill()
                 killed = True
         return killed
 
     def kill_group(self, name: str) -> bool:
-        """`kill -9` of a program and all its children at once. Whether it ran."""
+        """`kill -9` of a master and all its children at once; the master is started again. Whether it ran."""
         pid = self.pids().get(name)
         if pid is None:
             return False
-        if name in WORKERS:
-            self._log.forget_worker(name)
-        try:
+        self._log.forget(name)
+        with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
+            return True
+        return False
 
     def restart_table(self) -> bool:
         """Asks DynamoDB Local to stop, never kills it: killed, it loses what it has acknowledged. It starts again on the same
