@@ -45,6 +45,7 @@ class Traffic:
             self._changed.notify_all()
 
     def end(self, url: str, *, answered: bool) -> None:
+        """`answered`: with anything but a fault of the service."""
         with self._changed:
             self._open[url] -= 1
             self._answered[url] += answered
@@ -202,7 +203,7 @@ class Client(threading.Thread):
             self._notes.count("unanswered")
         finally:
             if body:
-                self._traffic.end(url, answered=answer is not None)
+                self._traffic.end(url, answered=answer is not None and answer.status < 500)
         return answer
 
     def _pause(self, seconds: float) -> None:

@@ -14,8 +14,10 @@ INTO_A_REQUEST = 0.8
 MOST_ANSWERS = 5
 LONGEST_REQUEST_SECONDS = 0.12
 LONGEST_ROUND_SECONDS = 0.5
-LONGEST_LIFE_SECONDS = 4.0
-KILLS_BETWEEN_TABLE_RESTARTS = 60
+LONGEST_WAIT_SECONDS = 2.0
+LONGEST_LIFE_SECONDS = 20.0
+"""While the table is down nothing is answered; a few die even then."""
+KILLS_BETWEEN_TABLE_RESTARTS = 90
 POLL_SECONDS = 0.05
 
 Say = Callable[[str], None]
@@ -101,7 +103,7 @@ class WebKiller(Killer):
     def await_moment(self, answers: int) -> None:
         self._traffic.await_answers([self._web], answers, LONGEST_LIFE_SECONDS)
         if self._dice.random() < INTO_A_REQUEST:
-            self._traffic.await_next(self._web, LONGEST_LIFE_SECONDS)
+            self._traffic.await_next(self._web, LONGEST_WAIT_SECONDS)
             time.sleep(self._dice.uniform(0, LONGEST_REQUEST_SECONDS))
 
     def is_amid_a_request(self) -> bool:
@@ -131,14 +133,14 @@ class TableRestarter(threading.Thread):
     def __init__(self, seed: int, kills: int, site: Site, quota: Quota, on_restart: Say) -> None:
         super().__init__(name="restarter of the table", daemon=True)
         self._dice = Random(f"{seed} {self.name}")
-        self._between = min(KILLS_BETWEEN_TABLE_RESTARTS, max(1, kills // 2))
+        self._between = min(KILLS_BETWEEN_TABLE_RESTARTS, max(2, kills))
         self._site = site
         self._quota = quota
         self._on_restart = on_restart
         self.restarts = 0
 
     def run(self) -> None:
-        wanted = self._dice.randint(1, self._between)
+        wanted = self._dice.randint(1, self._between // 2)
         while not self._quota.is_over:
             if self._quota.done >= wanted and self._site.restart_table():
                 self.restarts += 1

@@ -35,7 +35,7 @@ AUDIT_SECONDS = 600
 _WEB = (sys.executable, "-m", "tests.torture.web", "-c", "docker/gunicorn.conf.py")
 _WORKER = (sys.executable, "-m", "tests.torture.worker")
 _STOP_SECONDS = 35.0
-_UP_SECONDS = 60.0
+_UP_SECONDS = 180.0
 _ALWAYS_AGAIN_AT_ONCE = RestartRule(most_deaths=1_000_000, first_wait_seconds=0.0)
 
 
