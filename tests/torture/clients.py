@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
+from service.identity.entities import IdentityUnavailable
 from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.local.calls import Answer, call
@@ -22,7 +23,9 @@ MOST_ORDERS = 7
 IMAGE = "https://images.example.com/astronaut.jpg"
 WITH_KEY, TWIN, REPEAT, SECOND_DEVICE = 0.75, 0.15, 0.3, 0.1
 
-_PASSING = {error.code for error in (OutcomeUnknown, TooManyWaiting, WalletBusy, StorageUnavailable)}
+_PASSING = {
+    error.code for error in (IdentityUnavailable, OutcomeUnknown, StorageUnavailable, TooManyWaiting, WalletBusy)
+}
 _TOLD_OF_A_JOB = {ImageRejected.code, ContentRejected.code, *RETRYABLE}
 HONEST = {(200, ""), (403, InsufficientCredits.code)}
 """What a well-behaved client may be answered at any time, besides what passes and what the vendor refuses."""
@@ -139,23 +142,31 @@ class Client(threading.Thread):
         self._pause(self._dice.uniform(0, 0.3))
 
     def _post_until_answered(self, person: Person, key: str | None) -> Told | None:
-        """Without a key nobody can repeat: one try."""
-        first = self._dice.randrange(2)
+        """Without a key nobody can repeat: one try. The last answer; None: none came."""
+        told, first = None, self._dice.randrange(2)
         for attempt in range(MOST_TRIES if key else 1):
             told = self._post(person, key, first + attempt)
-            if told is not None and told.status not in (429, 503):
+            if self._stop_event.is_set() or not _is_passing(told):
                 return told
             self._pause(self._dice.uniform(0.05, 0.5))
-            if self._stop_event.is_set():
+        return told
+
+    def ask_again(self, person: Person, key: str) -> Told | None:
+        """The answer to a key that was used before, once nothing disturbs any more; None: none came."""
+        told = None
+        for attempt in range(MOST_TRIES):
+            told = self._ask(person, key, attempt)
+            if not _is_passing(told):
                 return told
-        return None
+            self._pause(0.5)
+        return told
 
     def _post(self, person: Person, key: str | None, place: int) -> Told | None:
         """None: no answer came."""
         device = "second" if self._dice.random() < SECOND_DEVICE and person.orders > 1 else "first"
-        return self.ask(person, key, place, device)
+        return self._ask(person, key, place, device)
 
-    def ask(self, person: Person, key: str | None, place: int, device: str = "first") -> Told | None:
+    def _ask(self, person: Person, key: str | None, place: int, device: str = "first") -> Told | None:
         """One order sent once to one of the web groups."""
         body = {
             "GoogleID": person.user,
@@ -208,3 +219,8 @@ class Client(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         time.sleep(min(seconds, 1.0))
+
+
+def _is_passing(told: Told | None) -> bool:
+    """Whether the same request may be answered otherwise in a moment."""
+    return told is None or told.status in (429, 503)

@@ -39,15 +39,23 @@ def _bound(items: list[Item], notes: Notes) -> dict[tuple[str, str], str]:
     return {asked: uses[at.pk, at.sk] for asked, at in places.items() if (at.pk, at.sk) in uses}
 
 
-def audit_faults(audit: "subprocess.CompletedProcess[str]") -> list[str]:
-    """What an audit found; when nothing moves any more, no wallet may be left for another time."""
+def audit_violations(audit: "subprocess.CompletedProcess[str]") -> list[str] | None:
+    """What an audit found; None if it could not be run to its end."""
     try:
         found = json.loads(audit.stdout)
     except ValueError:
+        return None
+    return [f"audit: {violation['item']}: {violation['what']}" for violation in found["violations"]]
+
+
+def audit_faults(audit: "subprocess.CompletedProcess[str]") -> list[str]:
+    """What is wrong with an audit made when nothing moves any more: no wallet may be left for another time."""
+    faults = audit_violations(audit)
+    if faults is None:
         return [f"the audit could not be run: {audit.stderr[-500:]}"]
-    faults = [f"audit: {violation['item']}: {violation['what']}" for violation in found["violations"]]
-    if found["in_flight"] or audit.returncode != (1 if faults else 0):
-        faults.append(f"audit: exit {audit.returncode}, {found['in_flight']} wallets in flight")
+    moving = json.loads(audit.stdout)["in_flight"]
+    if moving or audit.returncode != (1 if faults else 0):
+        faults.append(f"audit: exit {audit.returncode}, {moving} wallets in flight")
     return faults
 
 

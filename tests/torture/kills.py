@@ -17,7 +17,6 @@ LONGEST_ROUND_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 2.0
 LONGEST_LIFE_SECONDS = 20.0
 """While the table is down nothing is answered; a few die even then."""
-KILLS_BETWEEN_TABLE_RESTARTS = 90
 POLL_SECONDS = 0.05
 
 Say = Callable[[str], None]
@@ -127,25 +126,24 @@ class WorkerKiller(Killer):
         return self._site.await_worker(self._victim, POLL_SECONDS)
 
 
-class TableRestarter(threading.Thread):
-    """Restarts DynamoDB Local after every so many kills, and at least once in a run."""
+class EverySoManyKills(threading.Thread):
+    """Does something after every so many kills, and at least once in a run of two or more. `done` counts how often."""
 
-    def __init__(self, seed: int, kills: int, site: Site, quota: Quota, on_restart: Say) -> None:
-        super().__init__(name="restarter of the table", daemon=True)
-        self._dice = Random(f"{seed} {self.name}")
-        self._between = min(KILLS_BETWEEN_TABLE_RESTARTS, max(2, kills))
-        self._site = site
+    def __init__(self, name: str, seed: int, between: int, quota: Quota, act: Callable[[], bool]) -> None:
+        """`act` says whether it could be done; it is asked again until it is."""
+        super().__init__(name=name, daemon=True)
+        self._dice = Random(f"{seed} {name}")
+        self._between = max(2, between)
         self._quota = quota
-        self._on_restart = on_restart
-        self.restarts = 0
+        self._act = act
+        self.done = 0
 
     def run(self) -> None:
         wanted = self._dice.randint(1, self._between // 2)
         while not self._quota.is_over:
-            if self._quota.done >= wanted and self._site.restart_table():
-                self.restarts += 1
+            if self._quota.done >= wanted and self._act():
+                self.done += 1
                 wanted += self._between
-                self._on_restart("SIGTERM dynamodb")
             time.sleep(POLL_SECONDS)
 
 

@@ -11,15 +11,17 @@ from service.jobs.store import read_due
 from service.settings import Settings
 from service.storage import keys
 from tests.torture.clients import Client, Person, Traffic
-from tests.torture.collect import audit_faults, evidence
+from tests.torture.collect import audit_faults, audit_violations, evidence
 from tests.torture.judgement import REFUSED, violations
-from tests.torture.kills import Quota, TableRestarter, killers
+from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
 from tests.torture.outcome import Outcome, in_words
 from tests.torture.site import WORKERS, Site
 from tests.torture.weather import LATEST_SECONDS, Weather
 
 CLIENTS = 5
+KILLS_BETWEEN_TABLE_RESTARTS = 90
+KILLS_BETWEEN_AUDITS = 250
 SETTLE_SECONDS = 120.0
 """Window, quarantine, the minute that a job is put off after a look that failed, and as much again for a slow machine."""
 MOST_REPEATED = 500
@@ -65,17 +67,18 @@ class Run:
         began_at = time.monotonic()
         traffic = Traffic(site.webs)
         quota = Quota(self._plan.kills, began_at + self._plan.seconds, self._event)
-        restarter = TableRestarter(self._plan.seed, self._plan.kills, site, quota, self._event)
+        restarter = self._every(KILLS_BETWEEN_TABLE_RESTARTS, "restarter of the table", quota, site.restart_table)
+        auditor = self._every(KILLS_BETWEEN_AUDITS, "auditor", quota, lambda: self._audit_amid_it_all(site))
         weather = Weather(self._plan.seed, site, self._notes, self._stop)
         clients = [Client(f"c{n}", self._plan.seed, site, self._notes, traffic, self._stop) for n in range(CLIENTS)]
-        self._torture(quota, [restarter, *killers(self._plan.seed, site, traffic, quota)], [weather, *clients])
+        self._torture(quota, [restarter, auditor, *killers(self._plan.seed, site, traffic, quota)], [weather, *clients])
         tortured_seconds = time.monotonic() - began_at
         weather.clear()
         self._start_all_again(site)
-        parts = build(Settings.from_environment(site.environment), "torture")
+        parts = build(Settings.from_environment(site.observer), "torture")
         settled_seconds = self._settle(site, parts)
         self._repeat_everything(clients[0], parts)
-        return self._judged(site, parts, quota, restarter.restarts + 1, (tortured_seconds, settled_seconds))
+        return self._judged(site, parts, quota, restarter.done + 1, (tortured_seconds, settled_seconds))
 
     def _torture(self, quota: Quota, hands: Sequence[threading.Thread], load: Sequence[threading.Thread]) -> None:
         for thread in (*load, *hands):
@@ -86,6 +89,19 @@ class Run:
         _join(hands)
         self._stop.set()
         _join(load)
+
+    def _every(self, kills: int, name: str, quota: Quota, act: Callable[[], bool]) -> EverySoManyKills:
+        return EverySoManyKills(name, self._plan.seed, min(kills, self._plan.kills), quota, act)
+
+    def _audit_amid_it_all(self, site: Site) -> bool:
+        """Whatever is in flight is no violation. Whether the audit came to an end, which it cannot while the table is down."""
+        found = audit_violations(site.audit())
+        if found is None:
+            return False
+        self._event(f"audit: {len(found)} violations")
+        self._notes.count("audits")
+        self._notes.strange += [f"amid the load, {violation}" for violation in found]
+        return True
 
     def _start_all_again(self, site: Site) -> None:
         """The last word of the torture: everything goes down at once, and comes back from what is on disk."""
@@ -114,7 +130,7 @@ class Run:
             self._progress(f"asking once more with every key ({done} of {min(len(given), MOST_REPEATED)})")
             if parts.settlement.read(user, job_id).retryable:
                 continue  # asked again, it would be a new order
-            told = client.ask(Person(user, client.token(user)), key, done)
+            told = client.ask_again(Person(user, client.token(user)), key)
             if told is None or told.job_id != job_id or not told.replayed:
                 self._notes.strange.append(f"{user} asked for {key} again, had {job_id} before and is now told {told}")
 

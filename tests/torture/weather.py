@@ -21,7 +21,7 @@ _FAULTS = (
     ("create", "html:502", 0.0, 0.0, 2),
     ("create", "garbage", 0.0, 0.0, 1),
     ("create", "no-task-id", 0.0, 0.0, 1),
-    ("create", "job-fails", 0.0, 0.0, 5),
+    ("create", "job-fails", 0.0, 0.0, 8),
     ("create", "late", 0.0, 6.0, 2),
     ("create", "late", LATEST_SECONDS - 1.0, LATEST_SECONDS, 2),
     ("create", "status:429:1303", 0.0, 0.0, 3),
