@@ -142,6 +142,7 @@ class Run:
         (self._folder / "audit.json").write_text(audit.stdout + audit.stderr, encoding="utf-8")
         found, faults = evidence(site, parts, self._notes, self._folder), audit_faults(audit)
         late = [f"not everything settled within {SETTLE_SECONDS:g} s"] if seconds[1] is None else []
+        idle = [] if found.captured else ["no video was delivered in all the time: such a run proves nothing"]
         return Outcome(
             seed=self._plan.seed,
             kills_by_kind=quota.by_kind,
@@ -152,7 +153,7 @@ class Run:
             tortured_seconds=seconds[0],
             settled_seconds=seconds[1],
             audit_clean=not faults,
-            violations=(*faults, *late, *violations(found)),
+            violations=(*faults, *late, *idle, *violations(found)),
         )
 
     def _standing(self, quota: Quota) -> str:
