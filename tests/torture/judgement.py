@@ -200,6 +200,12 @@ def nothing_strange(evidence: Evidence) -> Iterable[str]:
     return evidence.notes.strange
 
 
+def is_the_same_again(told: Told | None, job_id: str) -> bool:
+    """Whether the answer to a key that has had this job is that job again: as a replay, or as the refusal it has ended with
+    since (who asked while it was being sent was shown a job under way)."""
+    return told is not None and told.job_id == job_id and (told.replayed or told.code in _REFUSALS)
+
+
 RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (
     settled,
     one_task_each,

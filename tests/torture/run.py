@@ -12,7 +12,7 @@ from service.settings import Settings
 from service.storage import keys
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
-from tests.torture.judgement import REFUSED, violations
+from tests.torture.judgement import REFUSED, is_the_same_again, violations
 from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
 from tests.torture.outcome import Outcome, in_words
@@ -131,7 +131,7 @@ class Run:
             if parts.settlement.read(user, job_id).retryable:
                 continue  # asked again, it would be a new order
             told = client.ask_again(Person(user, client.token(user)), key)
-            if told is None or told.job_id != job_id or not told.replayed:
+            if not is_the_same_again(told, job_id):
                 self._notes.strange.append(f"{user} asked for {key} again, had {job_id} before and is now told {told}")
 
     def _judged(

@@ -11,7 +11,7 @@ import pytest
 from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger.entities import Wallet
 from tests.torture.collect import audit_faults
-from tests.torture.judgement import Evidence, violations
+from tests.torture.judgement import Evidence, is_the_same_again, violations
 from tests.torture.notes import Notes, Told, Total
 
 LINK = "http://127.0.0.1:1/kling/videos/77.mp4"
@@ -130,6 +130,22 @@ def test_a_job_that_was_never_begun_may_have_a_successor_under_its_key() -> None
     refusal = told({}, 503, "PROVIDER_BUSY", job_id="job_0")
     both = [replace(UNSENT, job_id="job_0"), DONE]
     assert violations(evidence(DONE, refusal, told(), jobs=both)) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "same"),
+    [
+        (told(replayed=True), True),
+        (told({}, 400, "CONTENT_REJECTED"), True),
+        (told(), False),
+        (told(replayed=True, job_id="job_2"), False),
+        (told({}, 400, "CONTENT_REJECTED", job_id="job_2"), False),
+        (told({}, 503, "OUTCOME_UNKNOWN"), False),
+        (None, False),
+    ],
+)
+def test_a_key_asked_again_must_give_its_job(answer: Told | None, same: bool) -> None:
+    assert is_the_same_again(answer, "job_1") is same
 
 
 @pytest.mark.parametrize(
