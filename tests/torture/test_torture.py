@@ -7,7 +7,7 @@ import pytest
 from tests.torture.run import Plan, Run
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_thirty_kills_under_load_leave_nothing_wrong(tmp_path: Path) -> None:
     outcome = Run(Plan(kills=30, seed=1, seconds=90.0), tmp_path, lambda _: None).play()
     assert outcome.violations == (), outcome.summary()
