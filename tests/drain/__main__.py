@@ -1,0 +1,30 @@
+"""`make drain`: deployments under load, behind a real balancer, without one failed request."""
+
+import argparse
+import sys
+
+from tests.drain.balancer import haproxy
+from tests.drain.rehearsal import rehearse
+
+_FAULTS_SHOWN = 20
+
+
+def main() -> int:
+    """0: nothing failed; 1: something did, and is named; 2: it cannot be tried here."""
+    parser = argparse.ArgumentParser(prog="python -m tests.drain", description=__doc__)
+    parser.add_argument("--replacements", type=int, default=100)
+    parser.add_argument("--clients", type=int, default=12)
+    given = parser.parse_args()
+    program = haproxy()
+    if program is None:
+        sys.stderr.write("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy).\n")
+        return 2
+    outcome = rehearse(program, given.replacements, given.clients, lambda line: print(line, flush=True))
+    for fault in outcome.faults[:_FAULTS_SHOWN]:
+        print(f"FAULT  {fault}")
+    print(outcome.summary())
+    return 1 if outcome.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
