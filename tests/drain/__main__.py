@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from service.local.terminal import output
 from tests.drain.balancer import haproxy
 from tests.drain.rehearsal import rehearse
 
@@ -15,14 +16,14 @@ def main() -> int:
     parser.add_argument("--replacements", type=int, default=100)
     parser.add_argument("--clients", type=int, default=12)
     given = parser.parse_args()
-    program = haproxy()
+    say, program = output().say, haproxy()
     if program is None:
         sys.stderr.write("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy).\n")
         return 2
-    outcome = rehearse(program, given.replacements, given.clients, lambda line: print(line, flush=True))
+    outcome = rehearse(program, given.replacements, given.clients, say)
     for fault in outcome.faults[:_FAULTS_SHOWN]:
-        print(f"FAULT  {fault}")
-    print(outcome.summary())
+        say(f"FAULT  {fault}")
+    say(outcome.summary())
     return 1 if outcome.faults else 0
 
 

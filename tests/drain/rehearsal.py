@@ -46,7 +46,9 @@ class Outcome:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        unclean = [f"{stop.name} ended with {stop.ending} after {stop.seconds:.1f} s" for stop in self.stops if not stop.clean]
+        unclean = [
+            f"{stop.name} ended with {stop.ending} after {stop.seconds:.1f} s" for stop in self.stops if not stop.clean
+        ]
         audit = [] if self.audit == "clean" else [f"audit: {self.audit}"]
         short = [] if len(self.stops) >= 2 * self.replacements else ["not every replacement was made"]
         idle = [] if self.videos else ["no video was made"]
@@ -56,7 +58,7 @@ class Outcome:
         """One line."""
         return (
             f"{self.replacements} replacements of web and worker under load: {self.requests} requests by {self.clients} clients, "
-            f"{len(self.failures)} failed; {self.videos} videos, each delivered and charged once; "
+            f"{len(self.failures)} failed; {self.videos} videos delivered; "
             f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, web within {self._slowest('web'):.1f} s, "
             f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; {self.seconds:.0f} s"
         )
@@ -74,7 +76,9 @@ def rehearse(program: str, replacements: int, clients: int, told: Callable[[str]
         ports = tuple(free_port() for _ in range(_STEADY + 2))
         balancer = Balancer(program, Path(folder), ports)
         fleet = Fleet(balancer, ports, _STEADY, environment)
-        load = [Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS) for n in range(clients)]
+        load = [
+            Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS) for n in range(clients)
+        ]
         try:
             _play(fleet, load, replacements, told)
         finally:
