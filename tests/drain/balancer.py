@@ -25,10 +25,10 @@ defaults
     retries 0
     no option redispatch
     http-reuse always
-    timeout connect 2s
+    timeout connect 10s
     timeout client 60s
     timeout server 60s
-    timeout check 2s
+    timeout check 10s
 frontend door
     bind {host}:{door}
     default_backend web
@@ -65,6 +65,7 @@ class Balancer:
             _CONFIGURATION.format(host=LOOPBACK, door=door, status=status, servers=servers), encoding="ascii"
         )
         self.door = door
+        self.url = f"http://{LOOPBACK}:{door}"
         self._status = f"http://{LOOPBACK}:{status}/status;csv"
         command = (program, "-db", "-f", str(configuration))
         self._child = Child(Program("balancer", command, process_environment()), lambda line: None)
