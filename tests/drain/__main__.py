@@ -8,6 +8,7 @@ from tests.drain.balancer import haproxy
 from tests.drain.rehearsal import rehearse
 
 _FAULTS_SHOWN = 20
+_LINES_SHOWN = 60
 
 
 def main() -> int:
@@ -21,6 +22,8 @@ def main() -> int:
         sys.stderr.write("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy).\n")
         return 2
     outcome = rehearse(program, given.replacements, given.clients, say)
+    if outcome.faults:
+        say("\n".join(["The processes' last warnings:", *outcome.log[-_LINES_SHOWN:]]))
     for fault in outcome.faults[:_FAULTS_SHOWN]:
         say(f"FAULT  {fault}")
     say(outcome.summary())
