@@ -73,9 +73,7 @@ def _welcome(given: argparse.Namespace) -> None:
     output().say(welcome(ports, str, _HINTS, given.simulators))
 
 
-def await_answer(
-    url: str, wanted: Callable[[int], bool], clock: Clock, up_seconds: float = _UP_SECONDS
-) -> None:
+def await_answer(url: str, wanted: Callable[[int], bool], clock: Clock, up_seconds: float = _UP_SECONDS) -> None:
     """Returns once the address answers with a status as wanted. Raises `LocalSetupError` after `up_seconds`."""
     deadline = clock.monotonic() + up_seconds
     while not _answers(url, wanted):

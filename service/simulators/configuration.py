@@ -23,7 +23,8 @@ class SimulatorSettings:
     port: int = _option(8090, "port to listen on; 0 takes a free one")
     public_url: str = _option("", "address that result links carry; empty: http://host:port")
     callback_origin: str = _option(
-        "", "where callbacks really go, when the address they are meant for leads elsewhere from here; empty: that address"
+        "",
+        "where callbacks really go, when the address they are meant for leads elsewhere from here; empty: that address",
     )
     video_seconds: float = _option(2.0, "how long one simulated video takes at speed 1")
     google_client_id: str = _option("farebox-local.apps.example", "audience of Google ID tokens")
