@@ -9,7 +9,7 @@ from typing import Any
 
 IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_SECONDS = 2
-MOST_LOOKS = 60
+MOST_LOOKS = 120
 _REQUEST_SECONDS = 180.0
 _PAUSE_SECONDS = 0.05
 
