@@ -21,6 +21,10 @@ from service.web.arrivals import BYTES_A_SECOND, Patience
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docker" / "gunicorn.conf.py"
 BALANCER_IDLE_SECONDS = 60
+READ = (
+    *("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "RECEIVE_SECONDS", "SLOW_CLIENT_LIMIT"),
+    *("DRAIN_FLAG_PATH", "DRAIN_SECONDS"),
+)
 APPLICATION = """
 import os, time
 
@@ -119,16 +123,7 @@ def test_a_flag_left_by_a_killed_predecessor_is_cleared(tmp_path: Path) -> None:
 
 
 def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (
-        "PORT",
-        "HOST",
-        "WEB_CONCURRENCY",
-        "WEB_THREADS",
-        "RECEIVE_SECONDS",
-        "SLOW_CLIENT_LIMIT",
-        "DRAIN_FLAG_PATH",
-        "DRAIN_SECONDS",
-    ):
+    for name in READ:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     numbers = runpy.run_path(str(CONFIGURATION))
@@ -140,4 +135,15 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(mon
     assert longest_upload_seconds < numbers["graceful_timeout"]
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
+    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
+
+
+def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in READ:
+        monkeypatch.setenv(name, "")
+    numbers = runpy.run_path(str(CONFIGURATION))
+    assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
+    assert numbers["threads"] == Settings.web_threads
+    assert numbers["workers"] == 2
+    assert numbers["_DRAIN_SECONDS"] == 15
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
