@@ -1,7 +1,7 @@
 """How gunicorn runs the web process: `gunicorn -c docker/gunicorn.conf.py`, in the container and on a laptop.
 
 Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes), WEB_THREADS (32 each),
-DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary folder, one for each port).
+DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary folder, one for each port). Empty: not set.
 """
 
 import os
@@ -13,22 +13,21 @@ from types import FrameType
 
 from gunicorn.arbiter import Arbiter
 
-_HOST = os.environ.get("HOST", "127.0.0.1")
-_PORT = int(os.environ.get("PORT", "8080"))
-_DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "15"))
+_HOST = os.environ.get("HOST") or "127.0.0.1"
+_PORT = int(os.environ.get("PORT") or "8080")
+_DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or "15")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file of its own there
 
 # The web processes inherit it, and answer `GET /health/ready` with 503 while the file exists.
-_DRAIN_FLAG = Path(
-    os.environ.setdefault("DRAIN_FLAG_PATH", str(Path(tempfile.gettempdir()) / f"farebox-drain-{_PORT}"))
-)
+_DRAIN_FLAG = Path(os.environ.get("DRAIN_FLAG_PATH") or Path(tempfile.gettempdir()) / f"farebox-drain-{_PORT}")
+os.environ["DRAIN_FLAG_PATH"] = str(_DRAIN_FLAG)
 
 wsgi_app = "service.wsgi:app"
 bind = f"{_HOST}:{_PORT}"
 reuse_port = True
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "32"))
+workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
+threads = int(os.environ.get("WEB_THREADS") or "32")
 # Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just closing: a stray 502.
 keepalive = 75
 # What the longest request may take after the draining; both together stay below the container's stop time-out.

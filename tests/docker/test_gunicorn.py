@@ -121,3 +121,14 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(mon
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
+
+
+def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "DRAIN_FLAG_PATH", "DRAIN_SECONDS"):
+        monkeypatch.setenv(name, "")
+    numbers = runpy.run_path(str(CONFIGURATION))
+    assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
+    assert numbers["threads"] == Settings.web_threads
+    assert numbers["workers"] == 2
+    assert numbers["_DRAIN_SECONDS"] == 15
+    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")

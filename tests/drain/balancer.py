@@ -1,0 +1,89 @@
+"""A real load balancer (HAProxy) that learns from readiness alone who takes requests, as the one in front of the service does.
+
+It repeats nothing: a request that meets a closed door fails, and the client hears of it.
+"""
+
+import csv
+import io
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.local.calls import call
+from service.local.child import Child, Program
+from service.local.ports import LOOPBACK, free_port
+from service.settings import process_environment
+
+INSTALL_SECONDS = 180.0
+_CONFIGURATION = """
+global
+    maxconn 500
+defaults
+    mode http
+    retries 0
+    no option redispatch
+    http-reuse always
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+    timeout check 10s
+frontend door
+    bind {host}:{door}
+    default_backend web
+frontend status
+    bind {host}:{status}
+    stats enable
+    stats uri /status
+backend web
+    balance roundrobin
+    option httpchk GET /health/ready
+    http-check expect status 200
+    default-server check inter 250ms fastinter 250ms downinter 250ms fall 2 rise 2
+{servers}
+"""
+
+
+def haproxy() -> str | None:
+    """The program; installed first where it is absent, we are root and `apt-get` can. None: it cannot be had here."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    if not shutil.which("haproxy", path=path) and os.geteuid() == 0 and shutil.which("apt-get"):
+        for arguments in (["update"], ["install", "-y", "--no-install-recommends", "haproxy"]):
+            subprocess.run(["apt-get", "-qq", *arguments], capture_output=True, timeout=INSTALL_SECONDS, check=False)
+    return shutil.which("haproxy", path=path)
+
+
+class Balancer:
+    """In front of the given ports from its making until `stop`; `url` is its door."""
+
+    def __init__(self, program: str, folder: Path, ports: Sequence[int]) -> None:
+        door, status = free_port(), free_port()
+        servers = "\n".join(f"    server web{port} {LOOPBACK}:{port}" for port in ports)
+        configuration = folder / "haproxy.cfg"
+        configuration.write_text(
+            _CONFIGURATION.format(host=LOOPBACK, door=door, status=status, servers=servers), encoding="ascii"
+        )
+        self.door = door
+        self.url = f"http://{LOOPBACK}:{door}"
+        self._status = f"http://{LOOPBACK}:{status}/status;csv"
+        command = (program, "-db", "-f", str(configuration))
+        self._child = Child(Program("balancer", command, process_environment()), lambda line: None)
+
+    def up(self) -> set[int]:
+        """Ports that it sends requests to; none as long as it does not answer itself."""
+        try:
+            text = call("GET", self._status, seconds=5).body.decode()
+        except OSError:
+            return set()
+        rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
+        # "UP 1/2" is on its way down, and still takes requests.
+        return {int(row["svname"].removeprefix("web")) for row in rows if _takes_requests(row)}
+
+    def stop(self) -> None:
+        """Breaks off what is still open."""
+        self._child.stop()
+
+
+def _takes_requests(row: dict[str, str]) -> bool:
+    return row["pxname"] == "web" and row["svname"] != "BACKEND" and row["status"].startswith("UP")

@@ -1,0 +1,201 @@
+"""One rehearsal of deployments under load, and what came of it."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from service.local.calls import call
+from service.local.dynamodb import DynamoDbLocal
+from service.local.ports import free_port
+from service.local.table import create_table
+from service.local.template import CHECKOUT
+from service.simulators.configuration import SimulatorSettings
+from service.simulators.server import SimulatorServer
+from tests.drain.balancer import Balancer
+from tests.drain.fleet import Fleet, Stop
+from tests.drain.load import Client
+
+WELCOME_CREDITS = 100_000
+FINISH_SECONDS = 180.0
+AUDIT_SECONDS = 300.0
+_TABLE = "Drain"
+_STEADY = 2
+_DROPPED = 9
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rehearsal showed; `faults` says everything that is not as it should be, `log` what the processes
+    warned of last."""
+
+    replacements: int
+    clients: int
+    requests: int
+    videos: int
+    stops: tuple[Stop, ...]
+    failures: tuple[str, ...]
+    audit: str
+    seconds: float
+    log: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        unclean = [
+            f"{stop.name} ended with {stop.ending} after {stop.seconds:.1f} s" for stop in self.stops if not stop.clean
+        ]
+        audit = [] if self.audit == "clean" else [f"audit: {self.audit}"]
+        short = [] if len(self.stops) >= 2 * self.replacements else ["not every replacement was made"]
+        idle = [] if self.videos else ["no video was made"]
+        return (*self.failures, *unclean, *audit, *short, *idle)
+
+    def summary(self) -> str:
+        """One line."""
+        return (
+            f"{self.replacements} replacements of web and worker under load: {self.requests} requests by {self.clients} clients, "
+            f"{len(self.failures)} failed; {self.videos} videos delivered; "
+            f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, web within {self._slowest('web'):.1f} s, "
+            f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; {self.seconds:.0f} s"
+        )
+
+    def _slowest(self, name: str) -> float:
+        return max((stop.seconds for stop in self.stops if stop.name == name), default=0.0)
+
+
+def rehearse(program: str, replacements: int, clients: int, told: Callable[[str], None], **settings: str) -> Outcome:
+    """Runs it all on loopback; `settings` go over the rehearsal's own. Raises `TimeoutError` when a process does not come up."""
+    before = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, DynamoDbLocal() as dynamodb, _simulators() as simulators:
+        _make_table(dynamodb.url)
+        ports = tuple(free_port() for _ in range(_STEADY + 2))
+        balancer = Balancer(program, Path(folder), ports)
+        environment = _environment(dynamodb.url, simulators, balancer.url, Path(folder)) | settings
+        fleet = Fleet(balancer, ports, _STEADY, environment)
+        load = [
+            Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS) for n in range(clients)
+        ]
+        try:
+            _play(fleet, load, simulators, replacements, told)
+        finally:
+            fleet.stop()
+            balancer.stop()
+        return Outcome(
+            replacements=replacements,
+            clients=clients,
+            requests=sum(client.requests for client in load),
+            videos=sum(client.delivered for client in load),
+            stops=tuple(fleet.stops),
+            failures=(*_failures(load), *_failed_callbacks(simulators)),
+            audit=_audit(environment, sum(client.placed for client in load)),
+            seconds=time.monotonic() - before,
+            log=tuple(fleet.lines),
+        )
+
+
+def _play(fleet: Fleet, load: list[Client], simulators: str, replacements: int, told: Callable[[str], None]) -> None:
+    fleet.start()
+    for client in load:
+        client.start()
+    try:
+        for number in range(1, replacements + 1):
+            _drop_callbacks(simulators)
+            fleet.replace()
+            told(f"{number}/{replacements} replaced, {len(_failures(load))} failures {_failures(load)[-1:] or ''}")
+    finally:
+        for client in load:
+            client.finish(FINISH_SECONDS)
+
+
+def _failures(load: list[Client]) -> list[str]:
+    return [failure for client in load for failure in client.failures]
+
+
+def _drop_callbacks(simulators: str) -> None:
+    """Most jobs end by callback, through the balancer; these are left to the worker, so that it always has some in hand."""
+    order = {"service": "kling", "operation": "callback", "fault": "drop", "count": _DROPPED}
+    call("POST", f"{simulators}/__faults", order)
+
+
+def _failed_callbacks(simulators: str) -> list[str]:
+    """Of the journal's last 5,000 requests, those callbacks that were answered with anything but 200."""
+    sent = call("GET", f"{simulators}/__journal?service=kling&operation=callback").json()["requests"]
+    return [f"callback: {entry['status']}" for entry in sent if entry["status"] not in (200, None)]
+
+
+@contextmanager
+def _simulators() -> Iterator[str]:
+    with SimulatorServer(SimulatorSettings(port=0, video_seconds=1.0)) as server:
+        yield server.url
+
+
+def _make_table(url: str) -> None:
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    create_table(client, _TABLE)
+
+
+def _token(simulators: str, subject: str) -> str:
+    order = {"sub": subject, "email": f"{subject}@example.com", "expires_in": 8 * 3600}
+    return str(call("POST", f"{simulators}/google/__token", order).json()["token"])
+
+
+def _audit(environment: Mapping[str, str], placed: int) -> str:
+    """`clean`, or what it found. Every job that a client placed must be in the table."""
+    command = [sys.executable, "-m", "service.cli", "audit", "--json"]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=AUDIT_SECONDS, check=False
+    )
+    if done.returncode not in (0, 1):
+        return f"could not be run: {done.stderr[-500:]}"
+    found = json.loads(done.stdout)
+    if found["violations"]:
+        return f"{len(found['violations'])} violations, the first {found['violations'][0]}"
+    return "clean" if found["jobs"] >= placed else f"{placed} jobs were placed, {found['jobs']} are there"
+
+
+def _environment(dynamodb: str, simulators: str, public_url: str, folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "STAGE": "dev",
+        "LOG_FORMAT": "pretty",
+        "LOG_LEVEL": "WARNING",
+        "PUBLIC_URL": public_url,
+        "TMPDIR": str(folder),
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DYNAMODB_TABLE_NAME": _TABLE,
+        "DYNAMODB_ENDPOINT_URL": dynamodb,
+        "GOOGLE_CLIENT_IDS": SimulatorSettings.google_client_id,
+        "GOOGLE_CERTS_URL": f"{simulators}/google/oauth2/v3/certs",
+        "KLING_BASE_URL": f"{simulators}/kling",
+        "KLING_API_KEY": SimulatorSettings.kling_api_key,
+        "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
+        "LEDGER_MAC_KEY": "m" * 32,
+        "CALLBACK_TOKEN_KEYS": "t" * 32,
+        "WELCOME_CREDITS": str(WELCOME_CREDITS),
+        # Patient, for a crowded machine is not what is tried here; then the worker's turn as soon as the rules allow.
+        "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",
+        "DYNAMODB_READ_TIMEOUT_SECONDS": "10",
+        "TRANSACTION_DEADLINE_SECONDS": "20",
+        "KLING_CREATE_SECONDS": "10",
+        "SUBMIT_SECONDS": "50.1",
+        "POLL_MIN_SECONDS": "0.5",
+        "POLL_MAX_SECONDS": "1",
+        "WORKER_INTERVAL_SECONDS": "0.2",
+        "WEB_CONCURRENCY": "2",
+        "DRAIN_SECONDS": "2",
+    }

@@ -1,0 +1,16 @@
+"""A sample of `make drain`: a few deployments under load."""
+
+import pytest
+
+from tests.drain.balancer import haproxy
+from tests.drain.rehearsal import rehearse
+
+
+@pytest.mark.timeout(400)
+def test_replacing_web_and_worker_under_load_fails_no_request_and_loses_no_job() -> None:
+    program = haproxy()
+    if program is None:
+        pytest.skip("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy)")
+    outcome = rehearse(program, replacements=4, clients=6, told=lambda line: None)
+    assert outcome.faults == (), outcome.summary()
+    assert outcome.requests > 100
