@@ -137,22 +137,23 @@ def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
     """A stage as it is deployed, with some parameters of the service changed. Raises `RenderError` when CloudFormation would
     refuse one of the stacks."""
     folder, given = root / "cloudformation", stage_parameters(root, stage)
-    data = render(_template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data")
-    template = _template(folder / "service.yaml")
-    handed = {name: value for name, value in physical(data).items() if name in template["Parameters"]}
+    data = render(template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data")
+    service = template(folder / "service.yaml")
+    handed = {name: value for name, value in physical(data).items() if name in service["Parameters"]}
     told = {"Stage": stage, "ImageUri": IMAGE, **handed, **filled(stage, given["service"]), **changes}
-    return Deployment(root, stage, data, render(template, told, f"farebox-{stage}"))
+    return Deployment(root, stage, data, render(service, told, f"farebox-{stage}"))
 
 
 def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
     return tuple(deployment(stage, root) for stage in STAGES)
 
 
-@lru_cache(maxsize=16)
+def template(path: Path) -> dict[str, Any]:
+    """The template, read once for each state of the file."""
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> dict[str, Any]:
     del changed
     return read_template(path)
-
-
-def _template(path: Path) -> dict[str, Any]:
-    return _read(path, path.stat().st_mtime_ns)

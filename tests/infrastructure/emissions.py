@@ -2,11 +2,13 @@
 
 import ast
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 
 from service.metrics import Metric
 
 
+@lru_cache(maxsize=1)
 def emitted(root: Path) -> dict[str, set[frozenset[str]]]:
     """For each metric the sets of labels it comes with besides stage and service; every measurement comes without labels too."""
     found: dict[str, set[frozenset[str]]] = defaultdict(set)

@@ -235,7 +235,9 @@ class _Resolver:
         return f"<{name}{attribute}>"
 
     def _sub(self, told: Any) -> str:
-        text, own = (told, {}) if isinstance(told, str) else (told[0], {key: self.value(v) for key, v in told[1].items()})
+        text, own = (
+            (told, {}) if isinstance(told, str) else (told[0], {key: self.value(v) for key, v in told[1].items()})
+        )
 
         def one(match: re.Match[str]) -> str:
             if match[1]:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from service.settings import STAGES
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import Deployment, deployment
-from service.settings import STAGES
 
 CHOICES: tuple[dict[str, str], ...] = (
     {"NatGateways": "none", "ZoneCount": "3"},

@@ -102,7 +102,11 @@ def targets_are_addresses(deployment: Deployment) -> Iterator[str]:
 def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
     """Readiness takes a target out; liveness ends a task, so that an outage of the table ends none."""
     group = deployment.service.one(TARGETS)
-    found = (group.get("HealthCheckPath"), group.get("Matcher", {}).get("HttpCode"), group.get("HealthCheckProtocol", "HTTP"))
+    found = (
+        group.get("HealthCheckPath"),
+        group.get("Matcher", {}).get("HttpCode"),
+        group.get("HealthCheckProtocol", "HTTP"),
+    )
     if found != ("/health/ready", "200", "HTTP"):
         yield f"probed with {found}"
 
@@ -154,7 +158,11 @@ def a_redirect_goes_to_the_same_place_by_https_for_good(deployment: Deployment) 
     for name, listener in deployment.service.of(LISTENER).items():
         for action in listener["DefaultActions"]:
             told = action.get("RedirectConfig")
-            if told and (told.get("Protocol"), str(told.get("Port")), told.get("StatusCode")) != ("HTTPS", "443", "HTTP_301"):
+            if told and (told.get("Protocol"), str(told.get("Port")), told.get("StatusCode")) != (
+                "HTTPS",
+                "443",
+                "HTTP_301",
+            ):
                 yield f"{name} redirects to {told}"
 
 

@@ -118,7 +118,9 @@ def the_web_container_says_whether_it_lives(deployment: Deployment) -> Iterator[
 
 
 def every_container_is_essential(deployment: Deployment) -> Iterator[str]:
-    yield from (container.name for container in deployment.containers if container.definition.get("Essential") is not True)
+    yield from (
+        container.name for container in deployment.containers if container.definition.get("Essential") is not True
+    )
 
 
 def every_log_goes_to_a_group_of_the_stack(deployment: Deployment) -> Iterator[str]:

@@ -8,6 +8,7 @@ from tests.infrastructure.checks import (
     containers,
     environment,
     firewall,
+    image,
     network,
     roles,
     services,
@@ -18,7 +19,7 @@ from tests.infrastructure.checks import (
 from tests.infrastructure.deployments import Deployment
 
 Check = Callable[[Deployment], Iterator[str]]
-_THEMES = (stacks, storage, network, balancer, firewall, roles, containers, environment, services, watching)
+_THEMES = (stacks, storage, network, balancer, firewall, roles, containers, image, environment, services, watching)
 
 
 def checks() -> dict[str, Check]:

@@ -77,19 +77,26 @@ def every_security_group_says_where_it_may_go(deployment: Deployment) -> Iterato
     for name, group in deployment.service.of("EC2::SecurityGroup").items():
         if not group.get("SecurityGroupEgress") and name not in apart:
             yield f"{name} may go anywhere"
-        yield from (f"{name} may go anywhere" for rule in group.get("SecurityGroupEgress", []) if rule["IpProtocol"] in (-1, "-1"))
+        yield from (
+            f"{name} may go anywhere"
+            for rule in group.get("SecurityGroupEgress", [])
+            if rule["IpProtocol"] in (-1, "-1")
+        )
 
 
 def the_table_is_reached_without_the_internet(deployment: Deployment) -> Iterator[str]:
     endpoints = deployment.service.of("EC2::VPCEndpoint").values()
     tables = {
-        _route_table(deployment, subnet) for network in _task_networks(deployment).values() for subnet in network["Subnets"]
+        _route_table(deployment, subnet)
+        for network in _task_networks(deployment).values()
+        for subnet in network["Subnets"]
     }
     for service in ("dynamodb", "s3"):
         served = {
             table
             for endpoint in endpoints
-            if endpoint["ServiceName"].endswith(f".{service}") and endpoint.get("VpcEndpointType", "Gateway") == "Gateway"
+            if endpoint["ServiceName"].endswith(f".{service}")
+            and endpoint.get("VpcEndpointType", "Gateway") == "Gateway"
             for table in endpoint["RouteTableIds"]
         }
         yield from (f"{table} has no gateway to {service}" for table in sorted(tables - served))

@@ -43,7 +43,10 @@ def no_role_may_do_everything(deployment: Deployment) -> Iterator[str]:
 def no_role_may_do_it_to_everything(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.of("IAM::Role").items():
         for statement in statements(role):
-            if "*" in listed(statement.get("Resource", [])) and not set(listed(statement["Action"])) <= WITHOUT_RESOURCE:
+            if (
+                "*" in listed(statement.get("Resource", []))
+                and not set(listed(statement["Action"])) <= WITHOUT_RESOURCE
+            ):
                 yield f"{name}: {statement['Action']} on everything"
 
 

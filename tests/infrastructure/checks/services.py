@@ -44,7 +44,9 @@ def the_web_service_waits_for_its_listener(deployment: Deployment) -> Iterator[s
             for listener, body in deployment.service.of("ElasticLoadBalancingV2::Listener").items()
             if service.get("LoadBalancers") and any(action["Type"] == "forward" for action in body["DefaultActions"])
         }
-        yield from (f"{name} does not wait for {missing}" for missing in sorted(listeners - deployment.service.before(name)))
+        yield from (
+            f"{name} does not wait for {missing}" for missing in sorted(listeners - deployment.service.before(name))
+        )
 
 
 def every_service_waits_for_its_way_out(deployment: Deployment) -> Iterator[str]:
@@ -62,7 +64,9 @@ def the_balancer_speaks_to_a_port_that_a_container_has(deployment: Deployment) -
     (group,) = deployment.service.of("ElasticLoadBalancingV2::TargetGroup")
     for name, service in deployment.service.of(SERVICE).items():
         for balancer in service.get("LoadBalancers", []):
-            containers = [found for found in deployment.containers if f"<{found.task_name}>" == service["TaskDefinition"]]
+            containers = [
+                found for found in deployment.containers if f"<{found.task_name}>" == service["TaskDefinition"]
+            ]
             fitting = [found for found in containers if found.name == balancer["ContainerName"]]
             if not fitting:
                 yield f"{name}: there is no container {balancer['ContainerName']}"
@@ -82,7 +86,9 @@ def the_web_service_is_behind_the_balancer(deployment: Deployment) -> Iterator[s
 def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterator[str]:
     used = {str(service["TaskDefinition"]) for service in deployment.service.of(SERVICE).values()}
     used |= {str(value) for value in deployment.service.outputs.values()}
-    rest = str([*deployment.service.of("Scheduler::Schedule").values(), *deployment.service.of("Events::Rule").values()])
+    rest = str(
+        [*deployment.service.of("Scheduler::Schedule").values(), *deployment.service.of("Events::Rule").values()]
+    )
     for name in deployment.service.of("ECS::TaskDefinition"):
         if f"<{name}>" not in used and f"<{name}" not in rest:
             yield name
@@ -105,7 +111,10 @@ def scaling_has_bounds_and_a_deployment_does_not_reset_it(deployment: Deployment
 
 def every_scaling_policy_has_a_target(deployment: Deployment) -> Iterator[str]:
     targets = {f"<{name}>" for name in deployment.service.of("ApplicationAutoScaling::ScalableTarget")}
-    used = {policy.get("ScalingTargetId") for policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").values()}
+    used = {
+        policy.get("ScalingTargetId")
+        for policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").values()
+    }
     yield from sorted(targets ^ {str(name) for name in used})
 
 

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from service.local.template import read_template
-from tests.infrastructure.deployments import Deployment, stage_parameters
+from tests.infrastructure.deployments import Deployment, stage_parameters, template
 from tests.infrastructure.render import RenderError, render
 
 # What the release hands over from stack to stack and from release to release.
@@ -27,11 +26,11 @@ def no_rule_of_the_template_is_broken(deployment: Deployment) -> Iterator[str]:
 def production_cannot_be_deployed_with_a_weak_choice(deployment: Deployment) -> Iterator[str]:
     if not deployment.production:
         return
-    template = read_template(deployment.root / "cloudformation" / "service.yaml")
+    service = template(deployment.root / "cloudformation" / "service.yaml")
     parameters = {name: _text(value) for name, value in deployment.service.parameters.items()}
     for name, value in WEAK_IN_PRODUCTION.items():
         try:
-            broken = render(template, parameters | {name: value}).broken_rules
+            broken = render(service, parameters | {name: value}).broken_rules
         except RenderError:
             continue
         if not broken:
@@ -60,13 +59,22 @@ def each_output_tells_what_its_name_says(deployment: Deployment) -> Iterator[str
 
 def a_parameter_file_names_only_parameters(deployment: Deployment) -> Iterator[str]:
     for stack, given in stage_parameters(deployment.root, deployment.stage).items():
-        template = read_template(deployment.root / "cloudformation" / f"{stack}.yaml")
-        yield from (f"{stack} has no {name}" for name in sorted(set(given) - set(template["Parameters"])))
+        known = template(deployment.root / "cloudformation" / f"{stack}.yaml")["Parameters"]
+        yield from (f"{stack} has no {name}" for name in sorted(set(given) - set(known)))
 
 
 def stages_can_share_an_account(deployment: Deployment) -> Iterator[str]:
     """Whatever has a name of our own says of which stage it is."""
-    named = ("TableName", "ClusterName", "RepositoryName", "LogGroupName", "AliasName", "Family", "BucketName", "RoleName")
+    named = (
+        "TableName",
+        "ClusterName",
+        "RepositoryName",
+        "LogGroupName",
+        "AliasName",
+        "Family",
+        "BucketName",
+        "RoleName",
+    )
     named += ("DashboardName", "AlarmName", "TopicName", "BackupVaultName")
     for name, resource in deployment.resources():
         for key in named:

@@ -42,11 +42,11 @@ def the_table_is_named_for_its_stage(deployment: Deployment) -> Iterator[str]:
 
 def the_table_has_the_keys_and_indexes_of_the_code(deployment: Deployment) -> Iterator[str]:
     table = deployment.data.one("DynamoDB::Table")
-    schemas = {"": table["KeySchema"]} | {index["IndexName"]: index["KeySchema"] for index in table["GlobalSecondaryIndexes"]}
-    found = {name: [(key["AttributeName"], key["KeyType"]) for key in schema] for name, schema in schemas.items()}
-    wanted = {
-        prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")] for prefix in ("", keys.GSI1, keys.GSI2)
+    schemas = {"": table["KeySchema"]} | {
+        index["IndexName"]: index["KeySchema"] for index in table["GlobalSecondaryIndexes"]
     }
+    found = {name: [(key["AttributeName"], key["KeyType"]) for key in schema] for name, schema in schemas.items()}
+    wanted = {prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")] for prefix in ("", keys.GSI1, keys.GSI2)}
     if found != wanted:
         yield f"{found}"
     for index in table["GlobalSecondaryIndexes"]:
@@ -118,12 +118,15 @@ def no_bucket_is_public(deployment: Deployment) -> Iterator[str]:
 
 
 def every_bucket_is_reached_by_tls_only(deployment: Deployment) -> Iterator[str]:
-    policies = {policy["Bucket"]: policy["PolicyDocument"]["Statement"] for policy in deployment.of("S3::BucketPolicy").values()}
+    policies = {
+        policy["Bucket"]: policy["PolicyDocument"]["Statement"] for policy in deployment.of("S3::BucketPolicy").values()
+    }
     for name in deployment.of("S3::Bucket"):
         denied = [
             statement
             for statement in policies.get(f"<{name}>", [])
-            if statement["Effect"] == "Deny" and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+            if statement["Effect"] == "Deny"
+            and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         ]
         if not denied:
             yield name

@@ -66,6 +66,7 @@ MUST_BE_WATCHED = {
     Metric.USER_CAP_REFUSALS,
 }
 
+
 def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[str, str]]]:
     """Every metric an alarm looks at as (alarm, namespace, metric, dimensions)."""
     for name, alarm in deployment.service.of(ALARM).items():
@@ -98,7 +99,11 @@ def every_alarm_of_several_metrics_adds_up(deployment: Deployment) -> Iterator[s
 
 
 def every_alarm_is_heard(deployment: Deployment) -> Iterator[str]:
-    heard = {f"<{name}>" for kind in ("SNS::Topic", "ApplicationAutoScaling::ScalingPolicy") for name in deployment.service.of(kind)}
+    heard = {
+        f"<{name}>"
+        for kind in ("SNS::Topic", "ApplicationAutoScaling::ScalingPolicy")
+        for name in deployment.service.of(kind)
+    }
     for kind in (ALARM, "CloudWatch::CompositeAlarm"):
         for name, alarm in deployment.service.of(kind).items():
             actions = set(alarm.get("AlarmActions", []))
@@ -142,10 +147,11 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
 
 
 def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
-    found = [
-        alarm for alarm in deployment.service.of(ALARM).values() if alarm.get("MetricName") == "HealthyHostCount"
-    ]
-    if not any(alarm["TreatMissingData"] == "breaching" and alarm["ComparisonOperator"].startswith("LessThan") for alarm in found):
+    found = [alarm for alarm in deployment.service.of(ALARM).values() if alarm.get("MetricName") == "HealthyHostCount"]
+    if not any(
+        alarm["TreatMissingData"] == "breaching" and alarm["ComparisonOperator"].startswith("LessThan")
+        for alarm in found
+    ):
         yield "no alarm for no healthy target"
 
 
@@ -175,13 +181,21 @@ def topics_may_be_published_to_by_those_who_do(deployment: Deployment) -> Iterat
         for principal in _listed(statement["Principal"]["Service"])
         for resource in _listed(statement["Resource"])
     }
-    used = {("cloudwatch.amazonaws.com", topic) for alarm in deployment.service.of(ALARM).values() for topic in alarm["AlarmActions"]}
+    used = {
+        ("cloudwatch.amazonaws.com", topic)
+        for alarm in deployment.service.of(ALARM).values()
+        for topic in alarm["AlarmActions"]
+    }
     used |= {
         ("events.amazonaws.com", target["Arn"])
         for rule in deployment.service.of("Events::Rule").values()
         for target in rule["Targets"]
     }
-    yield from (f"{who} may not publish to {topic}" for who, topic in sorted(used) if topic in topics and (who, topic) not in granted)
+    yield from (
+        f"{who} may not publish to {topic}"
+        for who, topic in sorted(used)
+        if topic in topics and (who, topic) not in granted
+    )
 
 
 def the_key_may_be_used_by_those_who_publish(deployment: Deployment) -> Iterator[str]:
@@ -207,7 +221,9 @@ def the_widgets_of_the_dashboard_do_not_overlap(deployment: Deployment) -> Itera
     for name, dashboard in deployment.service.of("CloudWatch::Dashboard").items():
         taken: set[tuple[int, int]] = set()
         for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
-            cells = {(widget["x"] + i, widget["y"] + j) for i in range(widget["width"]) for j in range(widget["height"])}
+            cells = {
+                (widget["x"] + i, widget["y"] + j) for i in range(widget["width"]) for j in range(widget["height"])
+            }
             if cells & taken or widget["x"] + widget["width"] > 24:
                 yield f"{name}: {widget['properties'].get('title')}"
             taken |= cells
