@@ -33,7 +33,11 @@ def test_the_template_gives_exactly_the_keys_and_indexes_of_the_design() -> None
 def test_the_deployed_table_is_kept_recoverable_encrypted_and_guarded_in_production() -> None:
     properties = table_properties()
     assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert properties["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Fn::GetAtt": ["Key", "Arn"]},
+    }
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
     assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
     assert properties["TableName"] == {"Fn::Sub": "${TableName}-${Stage}"}
