@@ -25,6 +25,8 @@ def read_keyring(settings: Settings, read_secret: Callable[[str], str]) -> Keyri
     `callbackTokenKeys` [newest first]), else from the settings. Raises `SettingsError` for keys that cannot be used."""
     keyring = _from_secret(read_secret(settings.keys_secret_name)) if settings.keys_secret_name else _from(settings)
     keys = [*(pepper.key for pepper in keyring.peppers), keyring.mac_key, *(key.encode() for key in keyring.token_keys)]
+    if len({pepper.version for pepper in keyring.peppers}) < len(keyring.peppers):
+        raise SettingsError(["each version of a fingerprint pepper may be given once"])
     if not keyring.peppers or not keyring.token_keys or any(len(key) < LEAST_KEY_LENGTH for key in keys):
         raise SettingsError([f"every key needs at least {LEAST_KEY_LENGTH} characters, and none may be missing"])
     return keyring

@@ -2,9 +2,11 @@
 
 Nothing that can name a person, open a door or forge a line gets through: it is enough that someone logs by mistake."""
 
+import contextlib
 import logging
 import re
 import sys
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
@@ -42,7 +44,7 @@ def configure(level: str, style: str, out: TextIO | None = None) -> None:
     `style` is `json` or `pretty` (coloured on a terminal). May be called again; a web process under gunicorn calls it after
     gunicorn has set up its own loggers.
     """
-    out = out or sys.stdout
+    out = typing.cast("TextIO", _Steadfast(out or sys.stdout))
     steps = _steps()
     render = _pretty(out) if style == "pretty" else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -52,6 +54,25 @@ def configure(level: str, style: str, out: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     _route_standard_library(level, out, steps, render)
+
+
+class _Steadfast:
+    """A stream whose failures (a full disk, a reader gone) stop nobody: an answer counts for more than its line in the log."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return self._out.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._out.flush()
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
 
 
 def _steps() -> list[Processor]:

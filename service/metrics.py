@@ -21,6 +21,7 @@ class Metric(StrEnum):
     REFUSALS = "Refusals"
     SIGN_UPS = "SignUps"
     USER_CAP_REFUSALS = "UserCapRefusals"
+    USER_CAP_USED = "UserCapUsedPercent"
     HOLDS = "Holds"
     CAPTURES = "Captures"
     RELEASES = "Releases"

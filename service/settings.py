@@ -166,6 +166,8 @@ def _known_words(settings: Settings) -> list[str]:
         "stage": STAGES,
         "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
         "log_format": ("json", "pretty"),
+        "kling_mode": ("std", "pro", "4k"),
+        "kling_duration": tuple(str(seconds) for seconds in range(3, 16)),
     }
     return [
         f"{name.upper()} must be one of {', '.join(words)}"
@@ -225,6 +227,7 @@ def _times(settings: Settings) -> list[str]:
             "SUBMIT_SECONDS + QUARANTINE_SECONDS",
         ),
         ("POLL_MAX_SECONDS", settings.poll_max_seconds, settings.poll_min_seconds - 0.001, "POLL_MIN_SECONDS"),
+        ("WATCH_SECONDS", settings.watch_seconds, settings.watch_poll_seconds - 0.001, "WATCH_POLL_SECONDS"),
     ]
     return [
         f"{name} ({value:g}) must be more than {what} ({least:g})"

@@ -291,3 +291,14 @@ def test_lines_of_many_threads_stay_whole(out: io.StringIO) -> None:
     for thread in threads:
         thread.join()
     assert len(lines(out)) == 800
+
+
+@pytest.mark.parametrize("style", ["json", "pretty"])
+def test_a_stream_that_cannot_be_written_stops_nobody(style: str) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    configure("INFO", style, Full())
+    structlog.get_logger().info("answered")
+    logging.getLogger("other").warning("answered")

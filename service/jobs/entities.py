@@ -144,7 +144,7 @@ class Job:
     hard_at: int
     due_at: int | None
     image_hash: str = ""
-    image_bytes: int = 0
+    image_length: int = 0
     task_id: str | None = None
     facts: Mapping[str, Value] = field(default_factory=dict)
     not_found_at: int | None = None
@@ -235,23 +235,34 @@ class Nothing:
     """The job has ended and stays as it is."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the provider said, and between which moments it looked: not before `asked_at`, not after `answered_at`."""
+
+    sight: base.Sight
+    asked_at: int
+    answered_at: int
+
+
 Step = Record | Capture | Release | Give | StopWatching | Wait | Nothing
 
 
-def next_step(job: Job, sight: base.Sight, now: int, times: Times, plain_links: bool) -> Step:
+def next_step(job: Job, look: Look, times: Times, plain_links: bool) -> Step:
     """What one fresh look at the provider means for a job as it is stored. Pure, and the only place that decides."""
     match job.status:
         case JobStatus.SUBMITTING:
-            return _resolve_submitting(job, sight, now, times)
+            return _resolve_submitting(job, look, times)
         case JobStatus.SUBMITTED:
-            return _resolve_submitted(job, sight, now, times, plain_links)
+            return _resolve_submitted(job, look.sight, look.asked_at, times, plain_links)
         case JobStatus.FAILED:
-            return _resolve_failed(job, sight, now, times, plain_links)
+            return _resolve_failed(job, look.sight, look.asked_at, times, plain_links)
         case JobStatus.SUCCEEDED:
             return Nothing()
 
 
-def _resolve_submitting(job: Job, sight: base.Sight, now: int, times: Times) -> Step:
+def _resolve_submitting(job: Job, look: Look, times: Times) -> Step:
+    """Two not-founds are far enough apart when the first was answered long enough before the second was asked for."""
+    sight, now = look.sight, look.asked_at
     if isinstance(sight, base.Found):
         return Record(sight.task)
     later = _next_due(job, now, times)
@@ -261,7 +272,7 @@ def _resolve_submitting(job: Job, sight: base.Sight, now: int, times: Times) -> 
         return Wait(job.submit_until)
     if now >= job.hard_at:
         return Release(Failure.PROVIDER_UNRESOLVED)
-    first = now if job.not_found_at is None else job.not_found_at
+    first = look.answered_at if job.not_found_at is None else job.not_found_at
     releasable_at = max(first + times.not_found_gap, job.submit_until + times.quarantine)
     if job.not_found_at is not None and now >= releasable_at:
         return Release(Failure.PROVIDER_UNRESOLVED)

@@ -81,14 +81,16 @@ class Holds:
         `OutcomeUnknown` names the job."""
         job_id = self._ids.new("job", self._clock.now())
         attempt = _Hold(self, order, device, price, predecessor, job_id)
-        # From the first attempt on, though each attempt sets the stored window anew: the stored one never ends earlier.
-        send_until = self._clock.monotonic() + self._times.submit / 1000 - MARGIN_SECONDS
         also = Also(writes=attempt.writes, landed=attempt.landed, beside=order.beside)
         try:
             wallet = self._ledger.move(order.user_id, attempt.decide, also, seen)
         except OutcomeUnknown as error:
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
-        return Held(attempt.job(), wallet.spendable(self._clock.now()), send_until)
+        return Held(attempt.job(), wallet.spendable(self._clock.now()), attempt.send_until)
+
+    def send_until(self) -> float:
+        """Monotonic seconds until which a job may be sent whose window begins now."""
+        return self._clock.monotonic() + self._times.submit / 1000 - MARGIN_SECONDS
 
     def read(self, user_id: str, job_id: str) -> Job | None:
         return store.read(self._table, user_id, job_id)
@@ -108,7 +110,7 @@ class Holds:
             hard_at=now + self._times.hard_limit,
             due_at=now + self._times.submit,
             image_hash=hashlib.sha256(order.image.encode()).hexdigest()[:22],
-            image_bytes=len(order.image),
+            image_length=len(order.image),
         )
 
     def device_writes(self, user_id: str, device: Marks) -> list[Guarded]:
@@ -129,6 +131,7 @@ class _Hold:
         self._job_id = job_id
         self._device_is_new = False
         self._job: Job | None = None
+        self.send_until = 0.0
 
     def job(self) -> Job:
         if self._job is None:
@@ -136,7 +139,11 @@ class _Hold:
         return self._job
 
     def decide(self, seen: Seen, now: int) -> Movement:
-        """The key first: it may have been taken since it was looked at."""
+        """The key first: it may have been taken since it was looked at.
+
+        The time to send runs from the first attempt on, after the wait for the wallet's turn; each attempt sets the stored
+        window anew, so that the stored one never ends earlier."""
+        self.send_until = self.send_until or self._holds.send_until()
         use = store.key_use(seen.beside[0]) if seen.beside else None
         if (use.job_id if use else None) != self._predecessor_id:
             raise LookAgain

@@ -16,6 +16,7 @@ from service.jobs.entities import (
     Job,
     JobNotFound,
     JobStatus,
+    Look,
     Nothing,
     Record,
     Release,
@@ -28,7 +29,7 @@ from service.jobs.entities import (
 from service.ledger.entities import Movement, Wallet, capture, release
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
-from service.providers.base import Provider, Sight, Task
+from service.providers.base import Provider, Task
 from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
@@ -65,21 +66,27 @@ class Settlement:
         self._times = times
         self._plain_links = plain_links
 
-    def resolve(self, user_id: str, job_id: str) -> Job:
+    def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
         """Looks at the provider once per round and does what follows from it. Gives the job as it stands afterwards.
+
+        With `due_by` (epoch milliseconds), a job whose next look lies later is left alone: the index that named it lags, or
+        another worker has just looked.
 
         Raises `JobNotFound`, `StorageUnavailable`, or what `Ledger.move` raises."""
         for _ in range(MOST_ROUNDS):
             job = self.read(user_id, job_id)
             if job.status is JobStatus.SUCCEEDED or job.video_url:
                 return job
+            if due_by is not None and (job.due_at is None or job.due_at > due_by):
+                return job
             asked_at = self._clock.now()
             sight = self._provider.look(job.task_id, job.job_id)
+            look = Look(sight, asked_at, self._clock.now())
             try:
-                step = self._step(job, sight, asked_at)
+                step = self._step(job, look)
                 if isinstance(step, Record):
                     job = self.record(job, step.task)
-                    step = self._step(job, sight, asked_at)
+                    step = self._step(job, look)
                 return self._take(job, step)
             except JobChanged:
                 continue
@@ -96,15 +103,9 @@ class Settlement:
         """T3: notes the provider's id. Gives the job as it is stored then, whoever got there first.
 
         Raises `StorageUnavailable` when that cannot be learnt."""
-        write = store.record_write(job, task.task_id, task.facts)
         for tries_left in reversed(range(RECORD_TRIES)):
             try:
-                self._table.write(write)
-                return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
-            except ConditionFailed as refused:
-                if refused.item is None:
-                    raise JobNotFound from None
-                return self._rewatched(store.job_from(refused.item), task)
+                return self._recorded(job, task)
             except (NotApplied, MaybeApplied):
                 if not tries_left:
                     raise
@@ -120,8 +121,8 @@ class Settlement:
         except JobChanged:
             return self.read(job.user_id, job.job_id)
 
-    def _step(self, job: Job, sight: Sight, asked_at: int) -> Step:
-        return next_step(job, sight, asked_at, self._times, self._plain_links)
+    def _step(self, job: Job, look: Look) -> Step:
+        return next_step(job, look, self._times, self._plain_links)
 
     def _take(self, job: Job, step: Step) -> Job:
         match step:
@@ -148,7 +149,7 @@ class Settlement:
         def decide(wallet: Wallet, now: int) -> Movement:
             return capture(wallet, job.split, job.price, job.job_id, job.created_at, now)
 
-        self._settle(job, decide, write, JobStatus.SUCCEEDED)
+        self._settle(job, decide, write, lambda stored: stored.video_expires_at == expires_at)
         self._metrics.count(Metric.CAPTURES)
         self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
         log.info("job_captured", job_id=job.job_id, credits=job.price)
@@ -173,16 +174,20 @@ class Settlement:
         def decide(wallet: Wallet, now: int) -> Movement:
             return release(wallet, job.split, job.job_id, job.created_at, now)
 
-        self._settle(job, decide, write, JobStatus.FAILED)
+        self._settle(job, decide, write, lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until))
         self._metrics.count(Metric.RELEASES, reason=failure)
-        log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure)
+        told = task.reason if task else ""
+        log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure, provider_reason=told)
         return replace(
             job, status=JobStatus.FAILED, failure=failure, facts=facts, watch_until=watch_until, due_at=due_at
         )
 
-    def _settle(self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, end: JobStatus) -> None:
+    def _settle(
+        self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, is_mine: Callable[[Job], bool]
+    ) -> None:
         """Wallet and job are seen at one moment: a job that somebody else has settled must not be settled on their wallet,
-        and one that has ended, however it was read, never again."""
+        and one that has ended, however it was read, never again. `is_mine` tells this settlement, should its answer be lost,
+        from another's: what somebody else decided is read, never assumed."""
         if not job.is_open:
             raise JobChanged
 
@@ -196,7 +201,7 @@ class Settlement:
 
         also = Also(
             writes=lambda _: [Guarded(write, lambda _: JobChanged())],
-            landed=lambda: self.read(job.user_id, job.job_id).status is end,
+            landed=lambda: is_mine(self.read(job.user_id, job.job_id)),
             beside=(keys.job(job.user_id, job.job_id),),
         )
         self._ledger.move(job.user_id, decided, also)
@@ -218,6 +223,15 @@ class Settlement:
             due_at=None,
         )
 
+    def _recorded(self, job: Job, task: Task) -> Job:
+        try:
+            self._table.write(store.record_write(job, task.task_id, task.facts))
+        except ConditionFailed as refused:
+            if refused.item is None:
+                raise JobNotFound from None
+            return self._rewatched(store.job_from(refused.item), task)
+        return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
+
     def _rewatched(self, stored: Job, task: Task) -> Job:
         """The job as somebody else left it; one released as unresolved is watched anew now that its task is known."""
         if stored.failure is not Failure.PROVIDER_UNRESOLVED or stored.task_id or stored.video_url:
@@ -232,7 +246,7 @@ class Settlement:
 
     def _wait(self, job: Job, wait: Wait) -> Job:
         if wait.alarm:
-            log.error("job_needs_attention", job_id=job.job_id, alarm=wait.alarm)
+            log.error("job_needs_attention", user_id=job.user_id, job_id=job.job_id, alarm=wait.alarm)
             self._metrics.count(Metric.JOB_ALARMS, alarm=wait.alarm)
         self._write(store.due_write(job, wait.due_at, wait.not_found_at))
         return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)

@@ -45,16 +45,16 @@ class DueJobs:
         operator hears of it. Gives whether it was resolved."""
         user_id, job_id, due_at = due
         try:
-            self._settlement.resolve(user_id, job_id)
+            self._settlement.resolve(user_id, job_id, due_by=self._clock.now())
             return True
         except StorageUnavailable as error:
-            log.warning("job_not_resolved", job_id=job_id, reason=error.code)
+            log.warning("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
             return False
         except FareboxError as error:
-            log.error("job_not_resolved", job_id=job_id, reason=error.code)
+            log.error("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
             self._metrics.count(Metric.JOB_ALARMS, alarm="unresolvable")
         except Exception:
-            log.exception("job_not_resolved", job_id=job_id)
+            log.exception("job_not_resolved", user_id=user_id, job_id=job_id)
             self._metrics.count(Metric.JOB_ALARMS, alarm="broken")
         self._postpone(user_id, job_id, due_at)
         return False

@@ -182,6 +182,11 @@ class Movement:
     wallet: Wallet
     entries: tuple[Entry, ...] = ()
 
+    @property
+    def opens(self) -> bool:
+        """Whether there was no wallet before it."""
+        return self.wallet.version == len(self.entries)
+
 
 @dataclass(frozen=True)
 class Deltas:

@@ -16,7 +16,15 @@ from service.metrics import Metric, Metrics
 from service.storage import keys
 from service.storage.codec import Item
 from service.storage.keys import Key
-from service.storage.table import Cancelled, ConditionFailed, MaybeApplied, NotApplied, StorageUnavailable, Table
+from service.storage.table import (
+    Cancelled,
+    ConditionFailed,
+    MaybeApplied,
+    NotApplied,
+    NotReached,
+    StorageUnavailable,
+    Table,
+)
 from service.storage.writes import Write
 
 log = structlog.get_logger()
@@ -121,7 +129,7 @@ class Ledger:
 
         Raises the refusals of `decide` and `also`; `WalletBusy` when nothing but conflicts and throttles came until the
         deadline (nothing was written); `OutcomeUnknown` when an attempt may have landed or may yet; `WalletFrozen` for a
-        damaged wallet; `TooManyWaiting`; `StorageUnavailable` when the table refuses altogether.
+        damaged wallet; `TooManyWaiting`; `StorageUnavailable` when the table refuses or cannot be reached (nothing was written).
         """
         with self._turns.turn(user_id) as waited:
             return self._until_settled(_Attempts(user_id, decide, also, self._deadline()), None if waited else seen)
@@ -135,14 +143,14 @@ class Ledger:
         while True:
             try:
                 return self._attempt(attempts, seen or self.look(attempts.user_id, attempts.also.beside))
-            except (_Again, NotApplied, MaybeApplied):
-                seen = None
+            except (_Again, NotApplied, MaybeApplied) as error:
+                seen, trouble = None, error
             except FareboxError as error:
                 if attempts.in_doubt:
                     raise OutcomeUnknown from error
                 raise
             if self._clock.monotonic() >= attempts.deadline:
-                return self._last_look(attempts)
+                return self._last_look(attempts, trouble)
             self._clock.sleep(pause_seconds * self._jitter())
             pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
@@ -181,17 +189,18 @@ class Ledger:
 
     def _freeze(self, wallet: Wallet, before: Wallet | None, faults: list[str]) -> NoReturn:
         """Damage (a torn restore, a hand in the table): nothing is written over it, spending stops, an operator is called."""
-        log.error("ledger_damaged", wallet_version=wallet.version, faults=faults)
+        log.error("ledger_damaged", user_id=wallet.user_id, wallet_version=wallet.version, faults=faults)
         self._metrics.count(Metric.LEDGER_DAMAGED)
         if before is not None:
             with contextlib.suppress(ConditionFailed):
                 self._table.write(store.freeze_write(before))
         raise WalletFrozen
 
-    def _last_look(self, attempts: "_Attempts") -> Wallet:
-        """At the deadline: the truth if reading shows it, `OutcomeUnknown` if it does not."""
+    def _last_look(self, attempts: "_Attempts", trouble: Exception) -> Wallet:
+        """At the deadline: the truth if reading shows it, `OutcomeUnknown` if it does not. Without doubt, the trouble decides: a
+        table that did not answer is not a busy wallet."""
         if not attempts.in_doubt:
-            raise WalletBusy
+            raise trouble if isinstance(trouble, MaybeApplied | NotReached) else WalletBusy
         try:
             seen = self.look(attempts.user_id)
             landed = attempts.landed(seen.wallet)

@@ -39,10 +39,19 @@ class Reply:
 
 
 class _Progress:
-    """Whether a connection was made on behalf of one request."""
+    """Whether a connection was made on behalf of one request, in time to send it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, until: float) -> None:
+        self._clock = clock
+        self._until = until
         self.connected = False
+
+    def note(self) -> None:
+        """The connection stands. Raises `requests.Timeout` when it took too long (looking up a name knows no time limit of
+        ours): nothing has been sent on it, and nothing will be."""
+        if self._clock.monotonic() >= self._until:
+            raise requests.ConnectTimeout
+        self.connected = True
 
 
 class _PlainConnection(HTTPConnection):
@@ -50,7 +59,7 @@ class _PlainConnection(HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.progress.connected = True
+        self.progress.note()
 
 
 class _TlsConnection(HTTPSConnection):
@@ -58,7 +67,7 @@ class _TlsConnection(HTTPSConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.progress.connected = True
+        self.progress.note()
 
 
 class _WatchedAdapter(HTTPAdapter):
@@ -93,7 +102,7 @@ class ProviderHttp:
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         """One POST on a connection of its own, ended by the monotonic time `until`. Raises `NeverSent` or `NoAnswer`."""
-        progress = _Progress()
+        progress = _Progress(self._clock, until)
         with requests.Session() as session:
             session.trust_env = False
             session.mount("https://", _WatchedAdapter(progress))

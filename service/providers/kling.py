@@ -55,6 +55,7 @@ _STATUSES = {
     "failed": TaskStatus.FAILED,
 }
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ADDRESS = re.compile(r"https?://\S+")
 _LONGEST_FACT = 40
 
 
@@ -183,8 +184,7 @@ class Kling:
         code = _code(reply)
         if reply.status == 200 and code == 0:
             task = _task(reply)
-            ours = task is not None and (task_id is None or task.task_id == task_id)
-            return Found(task) if task and ours else Unclear()
+            return Found(task) if task and _is_asked_for(reply, task, task_id, job_id) else Unclear()
         self._report("query", reply, job_id)
         return NotFound() if (reply.status, code) == TASK_NOT_FOUND else Unclear()
 
@@ -198,7 +198,7 @@ class Kling:
             job_id=job_id,
             status=reply.status,
             provider_code=told.get("code"),
-            provider_message=str(told.get("message", ""))[:200],
+            provider_message=_ADDRESS.sub("[address]", str(told.get("message", "")))[:200],
             provider_request_id=str(told.get("request_id", ""))[:64],
         )
         code = _code(reply) or 0
@@ -236,8 +236,21 @@ def _task(reply: Reply) -> Task | None:
     if status is TaskStatus.SUCCEEDED and isinstance(url, str):
         facts["videos"] = ({name: str(video[name])[:_LONGEST_FACT] for name in ("id", "duration") if name in video},)
     return Task(
-        task_id, status, facts, url if isinstance(url, str) else None, str(data.get("task_status_msg") or "")[:200]
+        task_id,
+        status,
+        facts,
+        url if isinstance(url, str) else None,
+        _ADDRESS.sub("[address]", str(data.get("task_status_msg") or ""))[:200],
     )
+
+
+def _is_asked_for(reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
+    """Whether the answer is about the task asked for; asked by our own id, what it says of that id counts."""
+    if task_id is not None:
+        return task.task_id == task_id
+    told = reply.json()["data"].get("task_info")
+    external = told.get("external_task_id") if isinstance(told, dict) else None
+    return external in (None, "", job_id)
 
 
 def _first_video(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 from service.errors import Unavailable
 from service.storage.codec import Item, decode_item, encode_item
@@ -29,6 +37,13 @@ _NOT_APPLIED = {
     "LimitExceededException",
 }
 _MAYBE_APPLIED = {"InternalServerError", "ServiceUnavailable", "TransactionInProgressException"}
+_NEVER_LEFT = (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+)
 _OURS = {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
 _CANCELLED_BY_OTHERS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
@@ -42,7 +57,11 @@ class StorageUnavailable(Unavailable):
 
 
 class NotApplied(StorageUnavailable):
-    """A throttle, a conflict or no connection: surely nothing was written, and trying again makes sense."""
+    """A throttle or a conflict: surely nothing was written, and trying again makes sense."""
+
+
+class NotReached(NotApplied):
+    """No connection, or no credentials to sign with yet: the request never left."""
 
 
 class MaybeApplied(StorageUnavailable):
@@ -236,8 +255,8 @@ class Table:
             if code in _MAYBE_APPLIED or _status(error) >= 500:
                 raise MaybeApplied from error
             raise StorageRefused from error
-        except (ConnectTimeoutError, EndpointConnectionError) as error:
-            raise NotApplied from error
+        except _NEVER_LEFT as error:
+            raise NotReached from error
         except BotoCoreError as error:
             raise MaybeApplied from error
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from service.errors import FareboxError
-from service.ledger.entities import Movement, Wallet, WalletStatus, welcome
+from service.ledger.entities import Movement, Wallet, WalletBusy, WalletFrozen, WalletStatus, welcome
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
 from service.storage.codec import Item
@@ -21,6 +23,8 @@ from service.users.entities import (
     with_device,
 )
 from service.web.principal import Principal
+
+log = structlog.get_logger()
 
 
 class _AlreadyOpen(Exception):
@@ -71,7 +75,7 @@ class Users:
         """Gives the open wallet of the principal, making the user if there is none.
 
         Raises `SystemLimitReached` or `DeviceAlreadyUsed` (nothing is written then, and neither is raised for someone whose
-        wallet is open), and what `Ledger.move` raises.
+        wallet is open), `WalletFrozen` for someone whose claims stand without a wallet, and what `Ledger.move` raises.
         """
         applicant = Applicant(principal, device, identity_marks(self._peppers, principal.issuer, principal.subject))
         try:
@@ -95,8 +99,9 @@ class Users:
         lost in the race makes the caller's transaction decide again without it."""
         found = store.read_device(self._table, user_id, device)
         writes = [] if found.listed else [Guarded(store.device_write(user_id, device, now), _decide_again)]
-        if not any(found.claimed_by):
-            writes.append(Guarded(store.device_claim_write(user_id, device, now), _decide_again))
+        if not belongs_to_another(found.claimed_by, user_id):
+            claims = store.device_claim_writes(user_id, device, found.claimed_by, now)
+            writes += [Guarded(claim, _decide_again) for claim in claims]
         return writes
 
     def _welcomed(self, applicant: Applicant, seen: Seen, now: int) -> Movement:
@@ -109,12 +114,15 @@ class Users:
         """Limit first, then device, as brief 000 orders them. What is read here only answers early; the conditions decide."""
         user_id, now = applicant.user_id, movement.wallet.updated_at
         found = store.read_sign_up(self._table, user_id, applicant.device, applicant.identity)
+        self._metrics.gauge(Metric.USER_CAP_USED, round(100 * found.users / max(self._most_users, 1), 1))
         if found.users >= self._most_users:
             self._metrics.count(Metric.USER_CAP_REFUSALS)
             raise SystemLimitReached
         owners = [*found.device.claimed_by, *store.read_device_owners(self._table, applicant.device)]
-        if belongs_to_another(owners, user_id):
+        if belongs_to_another([*owners, *found.identity_claimed_by], user_id):
             raise DeviceAlreadyUsed
+        if movement.opens and user_id in (*found.device.claimed_by, *found.identity_claimed_by):
+            raise self._claimed_without_wallet(applicant)
         return [
             Guarded(store.count_write(self._most_users), lambda _: SystemLimitReached()),
             *self._claim_writes(applicant, found, now),
@@ -124,11 +132,11 @@ class Users:
         """Whatever of device, claims and profile is not there yet; a returning user has some of it."""
         user_id, principal = applicant.user_id, applicant.principal
         writes: list[Guarded] = []
-        if not any(found.device.claimed_by):
-            claim = store.device_claim_write(user_id, applicant.device, now)
-            writes.append(Guarded(claim, lambda item: _taken_by_another(item, user_id)))
-        if not any(found.identity_claimed_by):
-            writes.append(Guarded(store.identity_claim_write(user_id, applicant.identity, now), _decide_again))
+        claims = [
+            *store.device_claim_writes(user_id, applicant.device, found.device.claimed_by, now),
+            *store.identity_claim_writes(user_id, applicant.identity, found.identity_claimed_by, now),
+        ]
+        writes += [Guarded(claim, lambda item: _taken_by_another(item, user_id)) for claim in claims]
         if not found.device.listed:
             writes.append(Guarded(store.device_write(user_id, applicant.device, now), _decide_again))
         if not found.has_profile:
@@ -137,6 +145,16 @@ class Users:
             )
             writes.append(Guarded(profile, _decide_again))
         return writes
+
+    def _claimed_without_wallet(self, applicant: Applicant) -> Exception:
+        """Claims of someone who had no wallet a moment ago: a twin request has just signed them up, or the wallet is lost, and
+        then nobody is welcomed a second time before an operator has looked."""
+        wallet = self._ledger.look(applicant.user_id).wallet
+        if wallet is not None:
+            return _AlreadyOpen(wallet) if _is_open(wallet) else WalletBusy()
+        log.error("wallet_missing", user_id=applicant.user_id)
+        self._metrics.count(Metric.LEDGER_DAMAGED)
+        return WalletFrozen()
 
     def _known_after_all(self, applicant: Applicant, refusal: FareboxError) -> Wallet:
         """A read that finds an open wallet wins over every refusal: a twin request got in first."""

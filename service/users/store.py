@@ -1,6 +1,6 @@
 """Profiles, devices, claims and the count of users as items."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.clock import iso
@@ -70,12 +70,14 @@ def device_write(user_id: str, marks: Marks, now: int) -> Put:
     return Put(keys.device(user_id, marks.newest), item)
 
 
-def device_claim_write(user_id: str, marks: Marks, now: int) -> Put:
-    return Put(keys.fingerprint_claim(marks.newest), {"userId": user_id, "at": iso(now)})
+def device_claim_writes(user_id: str, marks: Marks, claimed_by: Sequence[str | None], now: int) -> list[Put]:
+    """A claim under every mark that has none: a process that knows fewer peppers must meet one it knows."""
+    return _claim_writes(map(keys.fingerprint_claim, marks.all), claimed_by, user_id, now)
 
 
-def identity_claim_write(user_id: str, marks: Marks, now: int) -> Put:
-    return Put(keys.identity_claim(marks.newest), {"userId": user_id, "at": iso(now)})
+def identity_claim_writes(user_id: str, marks: Marks, claimed_by: Sequence[str | None], now: int) -> list[Put]:
+    """As `device_claim_writes`, of an identity."""
+    return _claim_writes(map(keys.identity_claim, marks.all), claimed_by, user_id, now)
 
 
 def profile_write(user_id: str, issuer: str, email: str | None, device: Marks, identity: Marks, now: int) -> Put:
@@ -93,6 +95,11 @@ def profile_write(user_id: str, issuer: str, email: str | None, device: Marks, i
 def count_write(most_users: int) -> Update:
     """One more user, if there is room: the cap is exact because this stands in the sign-up's own transaction."""
     return Update(keys.COUNT, When(below={"count": most_users}), increment={"count": 1})
+
+
+def _claim_writes(claims: Iterable[Key], claimed_by: Sequence[str | None], user_id: str, now: int) -> list[Put]:
+    free = [key for key, owner in zip(claims, claimed_by, strict=True) if owner is None]
+    return [Put(key, {"userId": user_id, "at": iso(now)}) for key in free]
 
 
 def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:

@@ -1,5 +1,7 @@
 """Placing orders: the hold, the single send, keys, devices, and every answer of the protocol's table."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -128,7 +130,7 @@ def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
 def test_an_image_may_be_sent_as_base64_and_is_kept_as_its_hash(world: World) -> None:
     image = "/9j/" + "A" * 4000
     job = world.place(image=image).job
-    assert (job.image_bytes, len(job.image_hash)) == (4004, 22)
+    assert (job.image_length, len(job.image_hash)) == (4004, 22)
     assert image not in str(world.items())
 
 
@@ -305,6 +307,29 @@ def test_a_hold_that_lands_late_is_never_sent_and_comes_back(world: World) -> No
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
     assert job_id not in [request.job_id for request in world.provider.sent]
     assert world.audit().violations == ()
+
+
+def test_the_time_to_send_begins_after_the_wait_for_the_wallets_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that queued for longer than the window is still sent: the window belongs to its hold."""
+    world.place()
+    left: list[float] = []
+    create = world.provider.create
+
+    @contextmanager
+    def slow_turn(_: str) -> Iterator[bool]:
+        world.clock.advance(25)
+        yield True
+
+    def timed(request: Any, until: float) -> Any:
+        left.append(until - world.clock.monotonic())
+        return create(request, until)
+
+    monkeypatch.setattr(world.ledger._turns, "turn", slow_turn)
+    monkeypatch.setattr(world.provider, "create", timed)
+    world.place()
+    assert left == [8.0]
 
 
 def test_a_busy_wallet_is_said_to_be_busy_and_nothing_is_sent(world: World) -> None:

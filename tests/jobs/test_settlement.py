@@ -6,7 +6,7 @@ import pytest
 
 from service.jobs.entities import Failure, JobStatus, deliverable
 from service.ledger.entities import WalletFrozen
-from service.providers.base import Found, NotFound, Task, TaskStatus, Unclear
+from service.providers.base import Declined, Found, NotFound, Task, TaskStatus, Unclear, Why
 from tests.doubles.world import World
 
 
@@ -91,6 +91,22 @@ def test_one_not_found_is_not_enough_however_late_it_comes(world: World) -> None
     assert world.job(job_id).status is JobStatus.SUBMITTING
     world.clock.advance(61)
     world.work()
+    assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
+
+
+def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(world: World) -> None:
+    """The provider may have looked at any moment until it answered: the second look must be far enough from that."""
+    job_id = lost(world, taken=False)
+    world.clock.advance(700)
+    look = world.provider.look
+    world.provider.look = lambda *asked: (world.clock.advance(40), look(*asked))[1]
+    world.work()
+    world.provider.look = look
+    world.clock.advance(30)
+    world.settlement.resolve("ann", job_id)
+    assert world.job(job_id).status is JobStatus.SUBMITTING
+    world.clock.advance(31)
+    world.settlement.resolve("ann", job_id)
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
@@ -242,6 +258,43 @@ def test_two_workers_that_saw_the_same_thing_settle_it_once(client: Any, table_n
     world.clock.advance(30)
     assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
     assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_a_job_that_another_worker_has_just_looked_at_is_left_alone(client: Any, table_name: str, world: World) -> None:
+    """Both workers were told of the job by the index; the first has moved its next look before the second reads it."""
+    world.place()
+    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    done: list[bool] = []
+
+    def interfere(operation: str) -> None:
+        if operation == "GetItem" and not done:
+            done.append(True)
+            other.work()
+
+    world.wire().before(interfere)
+    world.clock.advance(30)
+    world.work()
+    assert (done, len(world.provider.looked)) == ([True], 1)
+
+
+def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(client: Any, table_name: str, world: World) -> None:
+    """The request's own release never arrives, and somebody else releases the job for another reason: that reason counts."""
+    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    world.provider.creates = [Declined(Why.BUSY)]
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "lost-request", skip=2)
+
+    def interfere(operation: str) -> None:
+        if operation == "TransactGetItems" and wire.calls.count("TransactWriteItems") == 3:
+            (job,) = other.jobs.page("ann", 10, None).jobs
+            other.settlement.decline(job, Failure.PROVIDER_UNRESOLVED)
+
+    wire.before(interfere)
+    placed = world.place()
+    assert placed.job == world.job(placed.job.job_id)
+    assert placed.job.failure is Failure.PROVIDER_UNRESOLVED
+    assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 
 

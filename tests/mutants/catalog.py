@@ -44,8 +44,8 @@ MUTANTS = (
     Mutant(
         "retry-without-re-read",
         "ledger/operations.py",
-        "            except (_Again, NotApplied, MaybeApplied):\n                seen = None",
-        "            except (_Again, NotApplied, MaybeApplied):\n                seen = seen or self.look(attempts.user_id)",
+        "                seen, trouble = None, error",
+        "                seen, trouble = seen or self.look(attempts.user_id), error",
         JOBS,
     ),
     Mutant(
@@ -65,8 +65,8 @@ MUTANTS = (
     Mutant(
         "doubt-forgotten-at-the-deadline",
         "ledger/operations.py",
-        "        if not attempts.in_doubt:\n            raise WalletBusy",
-        "        if True:\n            raise WalletBusy",
+        "        if not attempts.in_doubt:\n            raise trouble",
+        "        if True:\n            raise trouble",
         LEDGER,
     ),
     Mutant(
@@ -121,8 +121,8 @@ MUTANTS = (
     Mutant(
         "claim-overwritten",
         "users/store.py",
-        'return Put(keys.fingerprint_claim(marks.newest), {"userId": user_id, "at": iso(now)})',
-        f'return Put(keys.fingerprint_claim(marks.newest), {{"userId": user_id, "at": iso(now)}}, {ALWAYS})',
+        'return [Put(key, {"userId": user_id, "at": iso(now)}) for key in free]',
+        f'return [Put(key, {{"userId": user_id, "at": iso(now)}}, {ALWAYS}) for key in free]',
         USERS,
     ),
     Mutant(
@@ -131,13 +131,20 @@ MUTANTS = (
         "owners = [*found.device.claimed_by, *store.read_device_owners(self._table, applicant.device)]",
         "owners = [*store.read_device_owners(self._table, applicant.device)]",
         USERS,
-        also=(
-            (
-                "users/operations.py",
-                "        if not any(found.device.claimed_by):\n            claim =",
-                "        if not any(found.device.claimed_by) and not found.users:\n            claim =",
-            ),
-        ),
+    ),
+    Mutant(
+        "only-the-newest-pepper-claims",
+        "users/store.py",
+        "return _claim_writes(map(keys.fingerprint_claim, marks.all), claimed_by, user_id, now)",
+        "return _claim_writes([keys.fingerprint_claim(marks.newest)], claimed_by[:1], user_id, now)",
+        USERS,
+    ),
+    Mutant(
+        "welcome-again-without-a-wallet",
+        "users/operations.py",
+        "        if movement.opens and user_id in (*found.device.claimed_by, *found.identity_claimed_by):",
+        "        if False:",
+        USERS,
     ),
     Mutant(
         "cap-by-reading-the-count",
@@ -342,9 +349,44 @@ MUTANTS = (
     Mutant(
         "another-task-believed",
         "providers/kling.py",
-        "ours = task is not None and (task_id is None or task.task_id == task_id)",
-        "ours = task is not None",
+        "        return task.task_id == task_id",
+        "        return True",
         KLING,
+    ),
+    Mutant(
+        "task-of-another-job-believed",
+        "providers/kling.py",
+        '    return external in (None, "", job_id)',
+        "    return True",
+        KLING,
+    ),
+    Mutant(
+        "another-s-settlement-taken-for-mine",
+        "jobs/settlement.py",
+        "lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until)",
+        "lambda stored: stored.status is JobStatus.FAILED",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "not-found-counted-from-its-question",
+        "jobs/entities.py",
+        "first = look.answered_at if",
+        "first = look.asked_at if",
+        SETTLEMENT,
+    ),
+    Mutant(
+        "window-from-before-the-queue",
+        "jobs/holds.py",
+        "        self.send_until = 0.0\n",
+        "        self.send_until = holds.send_until()\n",
+        JOBS,
+    ),
+    Mutant(
+        "sent-on-a-connection-that-came-late",
+        "providers/http.py",
+        "        if self._clock.monotonic() >= self._until:\n            raise requests.ConnectTimeout\n",
+        "",
+        "tests/providers/test_http.py",
     ),
     Mutant("botocore-retries", "storage/table.py", '"total_max_attempts": 1', '"total_max_attempts": 3', STORAGE),
     Mutant(

@@ -253,6 +253,8 @@ def test_another_task_than_the_one_asked_for_is_not_believed(world: World) -> No
     kling = world.kling()
     kling.create(ORDER, soon())
     assert kling.look("job_1", "job_1") == Unclear()
+    (task,) = world.tasks()
+    assert kling.look(None, task["task_id"]) == Unclear()
 
 
 def test_stored_facts_are_shown_in_klings_own_shape(world: World) -> None:

@@ -33,6 +33,12 @@ def unguarded(owner: Any, name: str) -> Mutant:
     return lambda: patch.object(owner, name, lambda *given: replace(build(*given), when=ALWAYS))
 
 
+def unguarded_all(owner: Any, name: str) -> Mutant:
+    """The writes that this function builds, without their conditions."""
+    build = getattr(owner, name)
+    return lambda: patch.object(owner, name, lambda *given: [replace(write, when=ALWAYS) for write in build(*given)])
+
+
 def key_before_wallet() -> Any:
     def look(self: Any, user_id: str, beside: Sequence[Key] = ()) -> Seen:
         others = tuple(self._table.get(key) for key in beside)
@@ -45,10 +51,11 @@ def key_before_wallet() -> Any:
 def release_after_one_not_found() -> Any:
     rule = settlement.next_step
 
-    def step(job: Any, sight: Any, now: int, *rest: Any) -> Any:
-        if job.status is JobStatus.SUBMITTING and isinstance(sight, NotFound) and now >= job.submit_until:
+    def step(job: Any, look: Any, *rest: Any) -> Any:
+        not_found = isinstance(look.sight, NotFound) and look.asked_at >= job.submit_until
+        if job.status is JobStatus.SUBMITTING and not_found:
             return Release(Failure.PROVIDER_UNRESOLVED)
-        return rule(job, sight, now, *rest)
+        return rule(job, look, *rest)
 
     return patch.object(settlement, "next_step", step)
 
@@ -115,10 +122,11 @@ def charge_before_delivery() -> Iterator[None]:
     """Captures a task that still runs."""
     rule = settlement.next_step
 
-    def step(job: Any, sight: Any, *rest: Any) -> Any:
-        outcome = rule(job, sight, *rest)
-        running = job.status is JobStatus.SUBMITTED and hasattr(sight, "task")
-        return job_rules.Capture(replace(sight.task, result_url="https://x.example.com/v.mp4")) if running else outcome
+    def step(job: Any, look: Any, *rest: Any) -> Any:
+        outcome = rule(job, look, *rest)
+        running = job.status is JobStatus.SUBMITTED and hasattr(look.sight, "task")
+        link = "https://x.example.com/v.mp4"
+        return job_rules.Capture(replace(look.sight.task, result_url=link)) if running else outcome
 
     with patch.object(settlement, "next_step", step):
         yield
@@ -149,7 +157,7 @@ MUTANTS: dict[str, Mutant] = {
     "charge_before_delivery": charge_before_delivery,
     "settling_unguarded": settling_unguarded,
     "record_unguarded": unguarded(job_store, "record_write"),
-    "device_claim_unguarded": unguarded(user_store, "device_claim_write"),
+    "device_claim_unguarded": unguarded_all(user_store, "device_claim_writes"),
     "cap_only_read": unguarded(user_store, "count_write"),
     "version_not_compared": unguarded(ledger_store, "wallet_write"),
 }

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from service.ledger.entities import OutcomeUnknown, WalletStatus
+from service.ledger.entities import OutcomeUnknown, WalletFrozen, WalletStatus
 from service.storage import keys
 from service.storage.writes import Put, Update, When
-from service.users.entities import DeviceAlreadyUsed, Pepper, SystemLimitReached, device_marks
+from service.users.entities import DeviceAlreadyUsed, Pepper, SystemLimitReached, device_marks, identity_marks
 from tests.doubles.world import World, order
 
 
@@ -172,6 +172,61 @@ def test_a_claim_made_under_an_old_pepper_still_refuses(client: Any, table_name:
         sign_up(rotated, "bob")
     sign_up(rotated, "bob", "laptop")
     assert rotated.wallet("bob").fingerprints == {device_marks([new], "laptop").newest}
+    assert rotated.audit().violations == ()
+
+
+@pytest.mark.parametrize("first", ["old", "rotated"])
+def test_a_device_is_welcomed_once_while_a_pepper_is_rolled_out(client: Any, table_name: str, first: str) -> None:
+    """Processes that know one pepper and processes that know two meet on a mark that both know."""
+    old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
+    worlds = {
+        "old": World(client, table_name, peppers=[old]),
+        "rotated": World(client, table_name, peppers=[old, new]),
+    }
+    sign_up(worlds.pop(first))
+    (second,) = worlds.values()
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(second, "bob")
+    assert second.audit().violations == ()
+
+
+def test_a_pepper_rolled_out_in_the_middle_of_a_sign_up_does_not_welcome_a_device_twice(
+    client: Any, table_name: str
+) -> None:
+    old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
+    before, rotated = World(client, table_name, peppers=[old]), World(client, table_name, peppers=[old, new])
+    done: list[Any] = []
+    wire = before.wire()
+    wire.before(
+        lambda operation: (
+            done.append(sign_up(rotated, "bob")) if operation == "TransactWriteItems" and not done else None
+        )
+    )
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(before)
+    assert (done[0].user_id, rotated.count()) == ("bob", 1)
+
+
+@pytest.mark.parametrize("lost", [[keys.wallet("ann")], [keys.wallet("ann"), keys.entry("ann", 1)]])
+def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(world: World, lost: list[keys.Key]) -> None:
+    sign_up(world)
+    for key in lost:
+        where = {name: {"S": text} for name, text in key.attributes().items()}
+        world.client.delete_item(TableName=world.table._name, Key=where)
+    before = world.items()
+    with pytest.raises(WalletFrozen):
+        sign_up(world)
+    assert world.items() == before
+
+
+def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written(world: World) -> None:
+    person = order("ann").principal
+    (mark,) = identity_marks([Pepper(1, b"p" * 32)], person.issuer, person.subject).all
+    world.table.write(Put(keys.identity_claim(mark), {"userId": "bob", "at": "2026-11-21T00:00:00.000Z"}))
+    before = world.items()
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(world)
+    assert world.items() == before
 
 
 def close(world: World, user_id: str = "ann") -> None:
