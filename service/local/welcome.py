@@ -4,6 +4,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from service.local.calls import call
 from service.local.environment import Ports
@@ -27,10 +28,23 @@ def new_subject() -> str:
     return str(10**20 + secrets.randbelow(9 * 10**20))
 
 
-def welcome(ports: Ports, bold: Callable[[str], str]) -> str:
-    """Addresses, a token of a new user, and calls to paste."""
+@dataclass(frozen=True)
+class Hints:
+    """What differs with the way the stack is run: where its data stays, and the command that audits it."""
+
+    data: str
+    audit: str
+
+
+EMBEDDED = Hints("what it stores stays in .local (`make reset` forgets it).", "make audit")
+
+
+def welcome(
+    ports: Ports, bold: Callable[[str], str], hints: Hints = EMBEDDED, simulators_url: str | None = None
+) -> str:
+    """Addresses, a token of a new user, and calls to paste. `simulators_url`: theirs as seen from here, if that differs."""
     subject = new_subject()
-    token = sign_in(ports.simulators_url, subject, "you@example.com")
+    token = sign_in(simulators_url or ports.simulators_url, subject, "you@example.com")
     body = {
         "GoogleID": subject,
         "Fingerprint": f"fp-{secrets.token_hex(8)}",
@@ -38,7 +52,7 @@ def welcome(ports: Ports, bold: Callable[[str], str]) -> str:
         "promptKey": "foo_prompt",
     }
     return f"""
-{bold("Farebox is up.")} Ctrl-C stops all of it; what it stores stays in .local (`make reset` forgets it).
+{bold("Farebox is up.")} Ctrl-C stops all of it; {hints.data}
 
   app         {ports.app_url}    what it can do: {ports.app_url}/docs
   simulators  {ports.simulators_url}    Google and Kling, with fault switches: POST /__faults
@@ -59,5 +73,5 @@ curl -s {ports.app_url}/videos -H "Authorization: Bearer $TOKEN" -H 'Content-Typ
 curl -s "{ports.app_url}/jobs?limit=1" -H "Authorization: Bearer $TOKEN"
 curl -s {ports.app_url}/credits -H "Authorization: Bearer $TOKEN"
 
-{bold("Prove every balance:")} make audit
+{bold("Prove every balance:")} {hints.audit}
 """

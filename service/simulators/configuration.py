@@ -4,6 +4,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 
 def _option(default: object, text: str) -> Any:
@@ -21,6 +22,10 @@ class SimulatorSettings:
     host: str = _option("127.0.0.1", "address to listen on")
     port: int = _option(8090, "port to listen on; 0 takes a free one")
     public_url: str = _option("", "address that result links carry; empty: http://host:port")
+    callback_origin: str = _option(
+        "",
+        "where callbacks really go, when the address they are meant for leads elsewhere from here; empty: that address",
+    )
     video_seconds: float = _option(2.0, "how long one simulated video takes at speed 1")
     google_client_id: str = _option("farebox-local.apps.example", "audience of Google ID tokens")
     kling_api_key: str = _option("kling-local-api-key", "API key that Kling accepts; empty: only signed tokens")
@@ -38,14 +43,21 @@ class SimulatorSettings:
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
         _in_range("kling_concurrency", self.kling_concurrency, 0, 10**9)
         _in_range("kling_units", self.kling_units, 0, 10**12)
-        if self.public_url and not self.public_url.startswith(("http://", "https://")):
-            raise ValueError("public_url must be an http(s) address")
+        for name, url in (("public_url", self.public_url), ("callback_origin", self.callback_origin)):
+            if url and not url.startswith(("http://", "https://")):
+                raise ValueError(f"{name} must be an http(s) address")
         _ = self.callback_keys
 
     @property
     def address(self) -> str:
         """Base of the result links, without a slash at the end."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    def callback_address(self, url: str) -> str:
+        """Where a callback meant for `url` is sent: the same path, at `callback_origin` if there is one."""
+        parts = urlsplit(url)
+        rest = urlunsplit(("", "", parts.path, parts.query, ""))
+        return f"{self.callback_origin.rstrip('/')}{rest}" if self.callback_origin else url
 
     @property
     def callback_keys(self) -> tuple[bytes, ...]:

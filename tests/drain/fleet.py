@@ -9,7 +9,7 @@ from service.clock import SystemClock
 from service.local.child import Child, Program
 from tests.drain.balancer import Balancer
 
-UP_SECONDS = 60.0
+UP_SECONDS = 240.0
 # The platform's stop time-out: then it kills.
 STOP_SECONDS = 60.0
 WORKER_STOP_SECONDS = 15.0
@@ -96,5 +96,5 @@ class Fleet:
         deadline = self._clock.monotonic() + UP_SECONDS
         while not happens():
             if self._clock.monotonic() > deadline:
-                raise TimeoutError(f"in vain awaited: {what}\n" + "\n".join(self.lines))
+                raise TimeoutError(f"not within {UP_SECONDS:g} s: {what}; the balancer knows {self._balancer.up()}")
             self._clock.sleep(_LOOK_SECONDS)

@@ -36,6 +36,8 @@ class Client:
     def finish(self, seconds: float) -> None:
         """Lets the video at hand end."""
         self._stop.set()
+        if self._thread.ident is None:
+            return
         self._thread.join(seconds)
         if self._thread.is_alive():
             self.failures.append(f"{self._subject} does not finish")

@@ -1,7 +1,9 @@
 """One rehearsal of deployments under load, and what came of it."""
 
+import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,7 @@ import boto3
 
 from service.local.calls import call
 from service.local.dynamodb import DynamoDbLocal
-from service.local.ports import free_port
+from service.local.ports import is_free
 from service.local.table import create_table
 from service.local.template import CHECKOUT
 from service.simulators.configuration import SimulatorSettings
@@ -71,11 +73,11 @@ class Outcome:
 
 
 def rehearse(program: str, replacements: int, clients: int, told: Callable[[str], None], **settings: str) -> Outcome:
-    """Runs it all on loopback; `settings` go over the rehearsal's own. Raises `TimeoutError` when a process does not come up."""
+    """Runs it all on loopback, and ends early if a process does not come up; `settings` go over the rehearsal's own."""
     before = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, DynamoDbLocal() as dynamodb, _simulators() as simulators:
         _make_table(dynamodb.url)
-        ports = tuple(free_port() for _ in range(_STEADY + 2))
+        ports = _quiet_ports(_STEADY + 2)
         balancer = Balancer(program, Path(folder), ports)
         environment = _environment(dynamodb.url, simulators, balancer.url, Path(folder)) | settings
         fleet = Fleet(balancer, ports, _STEADY, environment)
@@ -83,7 +85,7 @@ def rehearse(program: str, replacements: int, clients: int, told: Callable[[str]
             Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS) for n in range(clients)
         ]
         try:
-            _play(fleet, load, simulators, replacements, told)
+            broken = _play(fleet, load, simulators, replacements, told)
         finally:
             fleet.stop()
             balancer.stop()
@@ -93,25 +95,31 @@ def rehearse(program: str, replacements: int, clients: int, told: Callable[[str]
             requests=sum(client.requests for client in load),
             videos=sum(client.delivered for client in load),
             stops=tuple(fleet.stops),
-            failures=(*_failures(load), *_failed_callbacks(simulators)),
+            failures=(*broken, *_failures(load), *_failed_callbacks(simulators)),
             audit=_audit(environment, sum(client.placed for client in load)),
             seconds=time.monotonic() - before,
             log=tuple(fleet.lines),
         )
 
 
-def _play(fleet: Fleet, load: list[Client], simulators: str, replacements: int, told: Callable[[str], None]) -> None:
-    fleet.start()
-    for client in load:
-        client.start()
+def _play(
+    fleet: Fleet, load: list[Client], simulators: str, replacements: int, told: Callable[[str], None]
+) -> list[str]:
+    """Gives what broke it off, if anything did."""
     try:
+        fleet.start()
+        for client in load:
+            client.start()
         for number in range(1, replacements + 1):
             _drop_callbacks(simulators)
             fleet.replace()
             told(f"{number}/{replacements} replaced, {len(_failures(load))} failures {_failures(load)[-1:] or ''}")
+    except TimeoutError as error:
+        return [str(error)]
     finally:
         for client in load:
             client.finish(FINISH_SECONDS)
+    return []
 
 
 def _failures(load: list[Client]) -> list[str]:
@@ -128,6 +136,15 @@ def _failed_callbacks(simulators: str) -> list[str]:
     """Of the journal's last 5,000 requests, those callbacks that were answered with anything but 200."""
     sent = call("GET", f"{simulators}/__journal?service=kling&operation=callback").json()["requests"]
     return [f"callback: {entry['status']}" for entry in sent if entry["status"] not in (200, None)]
+
+
+def _quiet_ports(count: int) -> tuple[int, ...]:
+    """Free ones below those that the system gives to outgoing connections: they must be free again later."""
+    first = random.randrange(15_000, 30_000)
+    found = tuple(itertools.islice((port for port in range(first, first + 500) if is_free(port)), count))
+    if len(found) < count:
+        raise OSError("there are no free ports")
+    return found
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class Callbacks:
         background: Background,
     ) -> None:
         self._address = settings.address
+        self._send_to = settings.callback_address
         self._keys = settings.callback_keys
         self._clock = clock
         self._faults = faults
@@ -67,7 +68,7 @@ class Callbacks:
         return Delivery(
             service="kling",
             subject=task.task_id,
-            url=task.order.callback_url,
+            url=self._send_to(task.order.callback_url),
             body=body,
             headers=self._headers(kind, body),
             fault=fault.text if fault else None,

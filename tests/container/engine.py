@@ -1,0 +1,114 @@
+"""What builds images and runs containers here: Docker, or on a bare Debian as root Buildah and Podman, installed if need be."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.settings import process_environment
+
+PACKAGES = ("buildah", "podman", "runc", "catatonit", "netavark", "aardvark-dns", "iptables", "mmdebstrap")
+INSTALL_SECONDS = 300.0
+BUILD_SECONDS = 900.0
+COMMAND_SECONDS = 120.0
+PRODUCTION = "localhost/farebox:check"
+LOCAL = "localhost/farebox:check-local"
+BASE = "localhost/farebox-base:check"
+# Podman asks for more open files than a container on this machine may have, crun wants other control groups than are here,
+# and names of services are resolved by netavark alone.
+_PODMAN_CONFIGURATION = """
+[containers]
+default_ulimits = ["nofile=16384:16384", "nproc=4096:4096"]
+init_path = "/usr/bin/catatonit"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_backend = "netavark"
+"""
+# A build reaches the package index as this machine does.
+_TRUST = ("/etc/pip.conf", "/etc/ssl/certs")
+
+
+class CheckFailed(Exception):
+    """The check cannot go on; the message says why."""
+
+
+class Unavailable(Exception):
+    """Containers cannot be had here; one sentence why."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`docker` or `podman`, and the environment it is run with."""
+
+    program: str
+    environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def podman(self) -> bool:
+        return self.program == "podman"
+
+    def call(
+        self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Raises `CheckFailed` with its last words if it fails."""
+        return run([self.program, *arguments], self.environment, stdin=stdin, seconds=seconds, check=check)
+
+    def build(self, target: str, tag: str, checkout: Path, base: str | None) -> None:
+        """Builds one target of the Dockerfile, on `base` instead of its own if given."""
+        program = ["buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker"]
+        trust = [f"--volume={path}:{path}:ro" for path in _TRUST if Path(path).exists()]
+        command = [*program, *trust] if self.podman else ["docker", "build"]
+        base_image = [f"--build-arg=BASE_IMAGE={base}"] if base else []
+        command += [*base_image, "--target", target, "-f", str(checkout / "docker" / "Dockerfile"), "-t", tag]
+        run([*command, str(checkout)], self.environment, seconds=BUILD_SECONDS)
+
+
+def provide(folder: Path) -> Engine:
+    """Raises `Unavailable`."""
+    environment = process_environment()
+    if shutil.which("docker") and not _fails(["docker", "info"]):
+        return Engine("docker", environment)
+    missing = [name for name in ("buildah", "podman", "runc", "catatonit", "mmdebstrap") if not shutil.which(name)]
+    if missing:
+        _install()
+    configuration = folder / "containers.conf"
+    configuration.write_text(_PODMAN_CONFIGURATION)
+    return Engine("podman", environment | {"CONTAINERS_CONF": str(configuration)})
+
+
+def _install() -> None:
+    if not shutil.which("apt-get"):
+        raise Unavailable("there is no Docker engine here, and no apt-get to install Buildah and Podman with")
+    if os.geteuid() != 0:
+        raise Unavailable("there is no Docker engine here, and only root can install Buildah and Podman")
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+        if _fails(["apt-get", "-qq", *arguments]):
+            raise Unavailable("there is no Docker engine here, and Buildah and Podman cannot be installed")
+
+
+def _fails(command: Sequence[str]) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=False).returncode != 0
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: str | None = None,
+    seconds: float = COMMAND_SECONDS,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Raises `CheckFailed` with its last words if it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command, env=environment, input=stdin, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise CheckFailed(f"{' '.join(command[:4])} … takes longer than {seconds:g} s") from None
+    if check and done.returncode:
+        raise CheckFailed(f"{' '.join(command[:6])} … failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return done

@@ -1,0 +1,78 @@
+"""Runs inside a container and tells as JSON what it finds there."""
+
+import importlib.util
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+
+BUILD_TOOLS = ("pip", "pip3", "uv", "gcc", "cc", "g++", "make", "ld", "git", "curl", "wget")
+
+
+def writable(folder: str) -> bool:
+    try:
+        file = Path(folder) / "probe"
+        file.touch()
+        file.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def capabilities() -> dict[str, int]:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {line.split(":")[0]: int(line.split()[1], 16) for line in lines if line.startswith("Cap")}
+
+
+def setuid_files() -> list[str]:
+    found = []
+    for folder, folders, names in os.walk("/"):
+        folders[:] = [
+            name for name in folders if f"{folder}/{name}".replace("//", "/") not in ("/proc", "/sys", "/dev")
+        ]
+        for name in names:
+            mode = os.lstat(f"{folder}/{name}").st_mode
+            if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
+                found.append(f"{folder}/{name}")
+    return found
+
+
+def can_import(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+print(
+    json.dumps(
+        {
+            "uid": os.getuid(),
+            "gid": os.getgid(),
+            "capabilities": capabilities(),
+            "writable": [
+                folder
+                for folder in ("/", "/app", "/opt/farebox", "/usr", "/etc", "/tmp", "/dev/shm")
+                if writable(folder)
+            ],
+            "tools": [name for name in BUILD_TOOLS if shutil.which(name)],
+            "setuid": setuid_files(),
+            "importable": [
+                name
+                for name in (
+                    "service.wsgi",
+                    "service.worker",
+                    "service.cli",
+                    "service.local",
+                    "service.simulators",
+                    "tests",
+                )
+                + ("pip", "ensurepip", "setuptools", "yaml", "pytest", "moto", "jpype")
+                if can_import(name)
+            ],
+            "farebox": shutil.which("farebox"),
+            "app": sorted(os.listdir("/app")),
+        }
+    )
+)
