@@ -5,7 +5,7 @@ parameters botocore checks against the service's own API. Only creation is prove
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,10 @@ import boto3
 from botocore.exceptions import ParamValidationError
 from botocore.validate import ParamValidator
 from moto import mock_aws
+from moto.cloudformation import models as cloudformation_models
 from moto.cloudformation import parsing
+from moto.cloudformation import responses as cloudformation_responses
+from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.common_models import CloudFormationModel
 
 from tests.infrastructure.render import REGION
@@ -78,10 +81,19 @@ def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
             return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]
         return original(body, resources)
 
+    def tagged(loader: Any, tag: str, node: Any) -> Any:
+        """moto takes `!Condition X` for an unknown function, and what depends on it for false."""
+        return {"Condition": node.value} if tag == "!Condition" else yaml_tag_constructor(loader, tag, node)
+
     models = {kind: _model(kind, make) for kind, make in makers.items()}
     known = parsing.get_model_map
 
-    with mock_aws(), patch.object(parsing, "clean_json", cleaned), patch.object(parsing, "get_model_map", lambda: known() | models):
+    with ExitStack() as changed:
+        changed.enter_context(mock_aws())
+        changed.enter_context(patch.object(parsing, "clean_json", cleaned))
+        changed.enter_context(patch.object(parsing, "get_model_map", lambda: known() | models))
+        for module in (cloudformation_models, cloudformation_responses):
+            changed.enter_context(patch.object(module, "yaml_tag_constructor", tagged))
         yield
 
 

@@ -108,13 +108,20 @@ def the_worker_may_finish_its_batch(deployment: Deployment) -> Iterator[str]:
 
 
 def the_web_container_says_whether_it_lives(deployment: Deployment) -> Iterator[str]:
-    """Liveness, never readiness: an outage of the table must not end every task."""
+    """Liveness, never readiness: an outage of the table must not end every task. The image's own script asks for it."""
     told = deployment.web.definition.get("HealthCheck", {})
-    command = " ".join(told.get("Command", []))
-    if "/health/live" not in command or "/health/ready" in command:
-        yield f"checked by {command or 'nothing'}"
-    elif not (int(told.get("Timeout", 5)) < int(told.get("Interval", 30)) and int(told.get("Retries", 3)) >= 2):
-        yield f"checked by {told}"
+    if told.get("Command") != ["CMD", "python", "-I", "/app/docker/healthcheck.py"]:
+        yield f"checked by {told.get('Command')}"
+        return
+    script = (deployment.root / "docker" / "healthcheck.py").read_text(encoding="utf-8")
+    asks = re.search(r'"(/health/\w+)"', script)
+    patience = re.search(r"^_SECONDS = (\d+)$", script, re.MULTILINE)
+    if asks is None or asks[1] != "/health/live" or "PORT" not in script:
+        yield f"the script asks for {asks[1] if asks else 'nothing'}"
+    if patience is None or not int(patience[1]) < int(told.get("Timeout", 5)) < int(told.get("Interval", 30)):
+        yield f"the script waits {patience[1] if patience else '?'} s: {told}"
+    if int(told.get("Retries", 3)) < 2:
+        yield "one lost probe ends a task"
 
 
 def every_container_is_essential(deployment: Deployment) -> Iterator[str]:

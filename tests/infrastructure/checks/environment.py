@@ -101,7 +101,7 @@ def the_web_process_listens_where_the_balancer_looks(deployment: Deployment) -> 
         yield f"gunicorn binds {deployment.server['bind']}, the container's port is {port}"
     if int(group["Port"]) != port:
         yield f"the target group sends to {group['Port']}, the container's port is {port}"
-    if f":{port}/" not in " ".join(deployment.web.definition.get("HealthCheck", {}).get("Command", [])):
+    if deployment.web.environment.get("PORT") != str(port):
         yield "the container's own check looks at another port"
 
 

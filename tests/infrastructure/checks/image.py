@@ -51,6 +51,8 @@ def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
             path = words[words.index("-c") + 1]
             if path not in copied or not (deployment.root / path).exists() or folder != "/app":
                 yield f"{container.name}: {path} is not in {folder}"
+        if words[0] == "farebox" and "docker/farebox /usr/local/bin/farebox" not in copied:
+            yield f"{container.name}: there is no farebox"
         for module in (word for word in words if word.startswith("service.")):
             file = module.partition(":")[0].replace(".", "/") + ".py"
             if not (deployment.root / file).exists():
