@@ -1,0 +1,77 @@
+"""`python -m tests.infrastructure.lint`: every linter over what it is for. Each says nothing, or what is wrong."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.infrastructure.deployments import ROOT
+from tests.infrastructure.tools import tool
+
+TEMPLATES = ROOT / "cloudformation"
+REGIONS = ("us-east-1", "eu-west-1")
+_SECONDS = 300
+
+
+def cfn_lint_command(*templates: Path) -> list[str]:
+    """With informational rules: one of them tells of a missing DeletionPolicy."""
+    return [sys.executable, "-m", "cfnlint", "-r", *REGIONS, "-c", "I", "-t", *map(str, templates)]
+
+
+def checkov_command(*templates: Path) -> list[str]:
+    """Never asks a server of its maker; reasons for what is skipped stand in the templates."""
+    files = [part for path in templates for part in ("-f", str(path))]
+    return [tool("checkov"), *files, "--framework", "cloudformation", "--skip-download", "--compact", "--quiet"]
+
+
+def commands() -> dict[str, list[str]]:
+    """Each linter by name."""
+    templates = sorted(TEMPLATES.glob("*.yaml"))
+    dockerfile = str(ROOT / "docker" / "Dockerfile")
+    composes = sorted(str(path) for path in ROOT.glob("docker-compose*.yml"))
+    workflows = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    found = {
+        "cfn-lint": cfn_lint_command(*templates),
+        "checkov": checkov_command(*templates),
+        "checkov-image": [tool("checkov"), "-f", dockerfile, "--framework", "dockerfile", *_QUIET],
+        "hadolint": [tool("hadolint"), "--failure-threshold", "info", dockerfile],
+        "shellcheck": [tool("shellcheck"), "--external-sources", *map(str, scripts())],
+        "workflows": [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *workflows],
+    }
+    for path in composes:
+        found[Path(path).stem] = [tool("docker-compose"), "-f", path, "config", "--quiet"]
+    return found
+
+
+_QUIET = ("--skip-download", "--compact", "--quiet")
+
+
+def scripts() -> list[Path]:
+    """Every shell script of the checkout, by its first line."""
+    folders = (ROOT / ".ci", ROOT / "release", ROOT / "docker")
+    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file()]
+    return [path for path in files if path.suffix == ".sh" or _first_line(path).startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))]
+
+
+def complaint(command: Sequence[str]) -> str:
+    """What a linter has to say; nothing when all is well."""
+    run = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, cwd=ROOT, check=False)
+    return (run.stdout + run.stderr).strip() or "failed" if run.returncode else ""
+
+
+def main() -> int:
+    told = commands()
+    with ThreadPoolExecutor(2) as executor:
+        complaints = dict(zip(told, executor.map(complaint, told.values()), strict=True))
+    for name, text in complaints.items():
+        sys.stdout.write(f"{name}: {text or 'well'}\n")
+    return 1 if any(complaints.values()) else 0
+
+
+def _first_line(path: Path) -> bytes:
+    return path.read_bytes()[:60].partition(b"\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
