@@ -3,12 +3,12 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from service.local.errors import LocalSetupError
-from tests.infrastructure.checks.everything import checks
-from tests.infrastructure.deployments import ROOT, deployment
+from tests.infrastructure.checks.everything import Check, checks
+from tests.infrastructure.deployments import ROOT, Deployment, deployment
 from tests.infrastructure.lint import cfn_lint_command, checkov_command
 from tests.infrastructure.mistakes.catalog import Mistake
 from tests.infrastructure.permissions import Call, faults
@@ -16,6 +16,7 @@ from tests.infrastructure.render import RenderError
 
 # production first: most checks look hardest there.
 _STAGES = ("production", "dev", "staging")
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RenderError, IndexError, ArithmeticError)
 _COPIED = ("cloudformation", "docker", "docs")
 
 
@@ -42,20 +43,23 @@ def apply(mistake: Mistake, root: Path) -> None:
     path.write_text(text[:place] + mistake.new + text[place + len(mistake.old) :], encoding="utf-8")
 
 
-def rendered(root: Path, calls: Sequence[Call]) -> str | None:
-    """The name of the first check that notices, by rendering alone; `calls` are what each role was seen to need."""
+def rendered(root: Path, calls: Sequence[Call], known: frozenset[str] = frozenset()) -> str | None:
+    """The name of the first check that notices, by rendering alone. `calls` are what each role was seen to need; whoever is
+    in `known` complains without any mistake, and does not count."""
+    return next((name for name in complaints(root, calls) if name not in known), None)
+
+
+def complaints(root: Path, calls: Sequence[Call]) -> Iterator[str]:
+    """Whoever complains, by name."""
     for stage in _STAGES:
         try:
             staged = deployment(stage, root)
         except (RenderError, LocalSetupError) as error:
-            return f"render: {str(error).splitlines()[0][:60]}"
-        for name, check in checks().items():
-            if _complains(check, staged):
-                return name
-        wrong = faults(staged, calls)
-        if wrong:
-            return f"roles: {wrong[0]}"
-    return None
+            yield f"render: {str(error).splitlines()[0][:60]}"
+            continue
+        yield from (name for name, check in checks().items() if _complains(check, staged))
+        # Of one container's calls, the same in every stage.
+        yield from (f"roles: {fault.rpartition(' on ')[0]}" for fault in _role_faults(staged, calls))
 
 
 def linted(root: Path, mistake: Mistake) -> str | None:
@@ -70,12 +74,19 @@ def linted(root: Path, mistake: Mistake) -> str | None:
     return f"checkov {found[1]}" if found else None
 
 
-def _complains(check: object, staged: object) -> bool:
+def _complains(check: Check, staged: Deployment) -> bool:
     """A check that cannot even read what it looks at complains too."""
     try:
-        return bool(list(check(staged)))  # type: ignore[operator]
-    except (KeyError, ValueError, TypeError, AttributeError, RenderError, IndexError, ArithmeticError):
+        return bool(list(check(staged)))
+    except _UNREADABLE:
         return True
+
+
+def _role_faults(staged: Deployment, calls: Sequence[Call]) -> list[str]:
+    try:
+        return faults(staged, calls)
+    except _UNREADABLE as error:
+        return [f"{type(error).__name__} on reading"]
 
 
 def _output(command: Sequence[str]) -> str:
