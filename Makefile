@@ -56,6 +56,27 @@ types: $(VENV)/test ## check the types
 infrastructure: $(VENV)/test ## lint the CloudFormation templates
 	@$(VENV)/bin/cfn-lint -r us-east-1 eu-west-1 -c I -t cloudformation/*.yaml
 
+# The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
+.PHONY: image
+image: ## build this commit's image and push it (STAGE=dev|staging|production)
+	@release/image
+
+.PHONY: deploy
+deploy: ## bring this commit to a deployment, and back if it does not answer (STAGE=…; YES=1 asks nothing)
+	@release/deploy
+
+.PHONY: rollback
+rollback: ## go back to the image that ran before (STAGE=…)
+	@release/rollback
+
+.PHONY: status
+status: ## what runs in a deployment, and what is wrong with it (STAGE=…)
+	@release/status
+
+.PHONY: operate
+operate: ## an operator's command inside a deployment (STAGE=… COMMAND="audit")
+	@release/operate $(COMMAND)
+
 .PHONY: bench
 bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)
 	@$(RUN) -m tests.bench

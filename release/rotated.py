@@ -1,0 +1,58 @@
+"""Reads our own keys (README, Secrets), prints them after one step of a rotation. Usage: rotated.py STEP < keys > keys
+
+Raises `SystemExit`, printing nothing, for a step that does not fit what is there: an empty output is refused by Secrets Manager.
+"""
+
+import copy
+import json
+import secrets
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Keys = dict[str, Any]
+_BYTES = 48
+
+
+def add_token_key(keys: Keys) -> None:
+    """A new key last: every process can open with it before any process seals with it."""
+    if len(keys["callbackTokenKeys"]) > 1:
+        raise SystemExit("A rotation has begun already: use-token-key, then drop-token-key.")
+    keys["callbackTokenKeys"].append(secrets.token_urlsafe(_BYTES))
+
+
+def use_token_key(keys: Keys) -> None:
+    """The newest first: it seals from here on, the others still open."""
+    if len(keys["callbackTokenKeys"]) < 2:
+        raise SystemExit("There is no new key: add-token-key first.")
+    keys["callbackTokenKeys"].insert(0, keys["callbackTokenKeys"].pop())
+
+
+def drop_token_key(keys: Keys) -> None:
+    """Only the first stays. Jobs that were sealed with the others are looked at by the worker alone."""
+    del keys["callbackTokenKeys"][1:]
+
+
+def add_pepper(keys: Keys) -> None:
+    """A version beside the old ones, which stay: they still recognise whoever was welcomed under them."""
+    versions = [int(version) for version in keys["fingerprintPeppers"]]
+    keys["fingerprintPeppers"][str(max(versions) + 1)] = secrets.token_urlsafe(_BYTES)
+
+
+STEPS: dict[str, Callable[[Keys], None]] = {
+    "add-token-key": add_token_key,
+    "use-token-key": use_token_key,
+    "drop-token-key": drop_token_key,
+    "add-pepper": add_pepper,
+}
+
+
+def rotated(keys: Keys, step: str) -> Keys:
+    """The keys after that step; those given stay as they are."""
+    after = copy.deepcopy(keys)
+    STEPS[step](after)
+    return after
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(rotated(json.load(sys.stdin), sys.argv[1])))

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# Sourced by the others: which deployment is meant, and how to ask CloudFormation about it.
+set -euo pipefail
+
+case "${STAGE:-}" in
+    dev | staging | production) ;;
+    *)
+        echo "Name the deployment: STAGE=dev, STAGE=staging or STAGE=production." >&2
+        exit 2
+        ;;
+esac
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+DATA_STACK=farebox-$STAGE-data
+SERVICE_STACK=farebox-$STAGE
+PARAMETERS=$ROOT/cloudformation/parameters/$STAGE.json
+# No pager would ever be closed in a pipeline.
+export AWS_PAGER=""
+export STAGE ROOT DATA_STACK SERVICE_STACK PARAMETERS
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# What CloudFormation says of a stack; nothing if there is no such stack. Any other error ends the run: "not there" and "not asked" must
+# never be taken for each other.
+described() {
+    local trouble
+    trouble=$(mktemp)
+    if ! aws cloudformation describe-stacks --stack-name "$1" --query "$2" --output text 2>"$trouble" &&
+        ! grep -q 'does not exist' "$trouble"; then
+        cat "$trouble" >&2
+        rm -f "$trouble"
+        exit 1
+    fi
+    rm -f "$trouble"
+}
+
+# A stack's outputs, a line each, and how to pick one of them.
+outputs() { described "$1" 'Stacks[0].Outputs[].[OutputKey, OutputValue]'; }
+pick() { awk -F '\t' -v name="$1" '$1 == name { print $2 }'; }
+output() { outputs "$1" | pick "$2"; }
+
+confirm() {
+    [ "${YES:-}" = 1 ] && return 0
+    [ -t 0 ] || fail "$1 Nobody is here to say yes; YES=1 says it in advance."
+    local answer
+    read -r -p "$1 [y/N] " answer
+    [ "$answer" = y ] || fail "Nothing was changed."
+}
+
+# A folder of this run alone, gone when it ends.
+scratch() {
+    SCRATCH=$(mktemp -d)
+    trap 'rm -rf "$SCRATCH"' EXIT
+}
