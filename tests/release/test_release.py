@@ -244,6 +244,17 @@ def test_a_rotation_out_of_turn_is_refused() -> None:
         rotated(rotated(KEYS, "add-token-key"), "add-token-key")
 
 
+def test_a_rotation_puts_the_new_keys_and_one_out_of_turn_puts_nothing(deployed: Machine) -> None:
+    [before] = deployed.account["secrets"]["arn:keys"].values()
+    assert deployed.run("rotate", "use-token-key").returncode == 1
+    assert list(deployed.account["secrets"]["arn:keys"].values()) == [before]
+    done = deployed.run("rotate", "add-token-key")
+    assert done.returncode == 0, done.stderr
+    *_, after = deployed.account["secrets"]["arn:keys"].values()
+    assert json.loads(after)["callbackTokenKeys"][0] == json.loads(before)["callbackTokenKeys"][0]
+    assert len(json.loads(after)["callbackTokenKeys"]) == 2
+
+
 @pytest.mark.parametrize("stage", ["dev", "staging", "production"])
 def test_a_stage_names_only_parameters_that_its_templates_have(stage: str) -> None:
     given = json.loads((ROOT / f"cloudformation/parameters/{stage}.json").read_text())
