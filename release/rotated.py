@@ -1,6 +1,6 @@
 """Reads our own keys (README, Secrets), prints them after one step of a rotation. Usage: rotated.py STEP < keys > keys
 
-Raises `SystemExit`, printing nothing, for a step that does not fit what is there: an empty output is refused by Secrets Manager.
+Ends with an error, printing nothing, for a step that does not fit what is there.
 """
 
 import copy

@@ -25,18 +25,24 @@ fail() {
     exit 1
 }
 
-# The value of one output of a stack; nothing if there is no such stack or output.
-output() {
-    local value
-    value=$(aws cloudformation describe-stacks --stack-name "$1" --output text \
-        --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue | [0]" 2>/dev/null) || return 0
-    [ "$value" = None ] || printf '%s' "$value"
+# What CloudFormation says of a stack; nothing if there is no such stack. Any other error ends the run: "not there" and "not asked" must
+# never be taken for each other.
+described() {
+    local trouble
+    trouble=$(mktemp)
+    if ! aws cloudformation describe-stacks --stack-name "$1" --query "$2" --output text 2>"$trouble" &&
+        ! grep -q 'does not exist' "$trouble"; then
+        cat "$trouble" >&2
+        rm -f "$trouble"
+        exit 1
+    fi
+    rm -f "$trouble"
 }
 
-# NONE for a stack that is not there.
-stack_status() {
-    aws cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || echo NONE
-}
+# A stack's outputs, a line each, and how to pick one of them.
+outputs() { described "$1" 'Stacks[0].Outputs[].[OutputKey, OutputValue]'; }
+pick() { awk -F '\t' -v name="$1" '$1 == name { print $2 }'; }
+output() { outputs "$1" | pick "$2"; }
 
 confirm() {
     [ "${YES:-}" = 1 ] && return 0

@@ -1,0 +1,278 @@
+"""Stands in for `aws`, `docker`, `curl` and `git` where the release scripts are tried: the account is one JSON file.
+
+Called as `pretended_aws.py TOOL ARGUMENT …` with the file's path in `PRETENDED`. Answers have the services' own shapes, and the
+scripts' own `--query` expressions are applied to them. Only what the scripts use is there; anything else is an error."""
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jmespath
+
+Account = dict[str, Any]
+Options = dict[str, Any]
+
+DATA_OUTPUTS = {
+    "TableName": "UserCredits-dev",
+    "KeyArn": "arn:key",
+    "KeysSecretArn": "arn:keys",
+    "KlingSecretArn": "arn:kling",
+    "RepositoryArn": "arn:repository",
+    "RepositoryUri": "registry.example/farebox-dev",
+    "AccessLogsBucket": "access-logs",
+    "TemplatesBucket": "templates",
+}
+SERVICE_OUTPUTS = {
+    "Url": "https://api.example.com",
+    "BalancerName": "balancer.example.com",
+    "ClusterName": "farebox-dev",
+    "WebServiceName": "web",
+    "WorkerServiceName": "worker",
+}
+
+
+FLAGS = {
+    "only-show-errors",
+    "retain-except-on-create",
+    "use-previous-template",
+    "consistent-read",
+    "force-new-deployment",
+}
+
+
+class Refused(Exception):
+    """What the service answers with."""
+
+
+def listed(values: dict[str, str], name: str, value: str) -> list[dict[str, str]]:
+    return [{name: key, value: text} for key, text in values.items()]
+
+
+def describe_stacks(account: Account, options: Options) -> Any:
+    stack = account["stacks"].get(options["stack-name"])
+    if stack is None:
+        raise Refused("ValidationError: does not exist")
+    return {
+        "Stacks": [
+            {
+                "StackStatus": stack["status"],
+                "Outputs": listed(stack["outputs"], "OutputKey", "OutputValue"),
+                "Parameters": listed(stack["parameters"], "ParameterKey", "ParameterValue"),
+            }
+        ]
+    }
+
+
+def create_change_set(account: Account, options: Options) -> Any:
+    before = account["stacks"].get(options["stack-name"], {"parameters": {}, "template": ""})
+    given = json.loads(Path(options["parameters"].removeprefix("file://")).read_text())
+    parameters = {
+        one["ParameterKey"]: before["parameters"][one["ParameterKey"]]
+        if one.get("UsePreviousValue")
+        else one["ParameterValue"]
+        for one in given
+    }
+    template = before["template"]
+    if "template-body" in options:
+        template = Path(options["template-body"].removeprefix("file://")).read_text()
+    if "template-url" in options:
+        template = account["objects"][options["template-url"]]
+    account["change"] = {"parameters": parameters, "template": template, "type": options["change-set-type"]}
+    return {}
+
+
+def describe_change_set(account: Account, options: Options) -> Any:
+    changes = account.get("changes", {}).get(options["stack-name"], [])
+    return {
+        "Changes": [{"ResourceChange": change} for change in changes],
+        "StatusReason": "The submitted information didn't contain changes.",
+    }
+
+
+def wait(account: Account, options: Options) -> Any:
+    if options["words"][-1] == "change-set-create-complete":
+        stack = account["stacks"].get(options["stack-name"])
+        change = account["change"]
+        same = stack and (stack["parameters"], stack["template"]) == (change["parameters"], change["template"])
+        if same:
+            raise Refused("Waiter ChangeSetCreateComplete failed")
+    elif account["stacks"].get(options.get("stack-name", ""), {}).get("status", "").endswith("ROLLBACK_COMPLETE"):
+        raise Refused("Waiter failed")
+    return {}
+
+
+def execute_change_set(account: Account, options: Options) -> Any:
+    name, change = options["stack-name"], account["change"]
+    account["executed"].append(name)
+    if name in account.get("failing", []):
+        if name in account["stacks"]:
+            account["stacks"][name]["status"] = "UPDATE_ROLLBACK_COMPLETE"
+        return {}
+    outputs = DATA_OUTPUTS
+    if not name.endswith("-data"):
+        images = {key: change["parameters"][key] for key in ("ImageUri", "PreviousImageUri")}
+        outputs = SERVICE_OUTPUTS | {key: value for key, value in images.items() if value}
+    status = f"{change['type']}_COMPLETE"
+    account["stacks"][name] = {"status": status, "outputs": outputs, **change}
+    return {}
+
+
+def events(account: Account, options: Options) -> Any:
+    failed = {"ResourceStatus": "UPDATE_FAILED", "LogicalResourceId": "WebService", "ResourceStatusReason": "no luck"}
+    return {"StackEvents": [failed]}
+
+
+def describe_secret(account: Account, options: Options) -> Any:
+    versions = {} if account.get("blind") else account["secrets"].get(options["secret-id"], {})
+    return {"VersionIdsToStages": {name: ["AWSCURRENT"] for name in versions}}
+
+
+def put_secret(account: Account, options: Options) -> Any:
+    versions = account["secrets"].setdefault(options["secret-id"], {})
+    token = options.get("client-request-token", f"version-{len(versions)}")
+    if token in versions:
+        raise Refused("ResourceExistsException")
+    with open(options["secret-string"].removeprefix("file://"), encoding="utf-8") as file:
+        versions[token] = file.read()
+    return {}
+
+
+def get_secret(account: Account, options: Options) -> Any:
+    return {"SecretString": list(account["secrets"][options["secret-id"]].values())[-1]}
+
+
+def upload(account: Account, options: Options) -> Any:
+    source, target = options["words"][-2:]
+    account["objects"][target.replace("s3://", "https://s3/")] = Path(source).read_text()
+    return {}
+
+
+def presign(account: Account, options: Options) -> Any:
+    return options["words"][-1].replace("s3://", "https://s3/") + "?signature"
+
+
+def images(account: Account, options: Options) -> Any:
+    digest = account["images"].get(options["image-ids"].removeprefix("imageTag="))
+    if digest is None:
+        raise Refused("ImageNotFoundException")
+    return {"imageDetails": [{"imageDigest": digest}]}
+
+
+def nothing(account: Account, options: Options) -> Any:
+    return {}
+
+
+AWS: dict[str, Callable[[Account, Options], Any]] = {
+    "cloudformation describe-stacks": describe_stacks,
+    "cloudformation create-change-set": create_change_set,
+    "cloudformation describe-change-set": describe_change_set,
+    "cloudformation delete-change-set": nothing,
+    "cloudformation execute-change-set": execute_change_set,
+    "cloudformation describe-stack-events": events,
+    "cloudformation get-template": lambda account, options: {
+        "TemplateBody": account["stacks"][options["stack-name"]]["template"]
+    },
+    "cloudformation update-termination-protection": nothing,
+    "cloudformation wait": wait,
+    "secretsmanager describe-secret": describe_secret,
+    "secretsmanager put-secret-value": put_secret,
+    "secretsmanager get-secret-value": get_secret,
+    "dynamodb get-item": lambda account, options: (
+        {"Item": {"count": {"N": str(account["users"])}}} if account["users"] else {}
+    ),
+    "s3 cp": upload,
+    "s3 presign": presign,
+    "ecr describe-images": images,
+    "ecr get-login-password": lambda account, options: "password",
+    "ecs describe-services": lambda account, options: {"services": [{"desiredCount": account["web_tasks"]}]},
+    "ecs update-service": nothing,
+    "ecs wait": nothing,
+    "cloudwatch describe-alarms": lambda account, options: {"MetricAlarms": [], "CompositeAlarms": []},
+}
+
+
+def read_options(arguments: list[str]) -> Options:
+    """`--name value` pairs; the words before and between are kept in order."""
+    options: Options = {"words": []}
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            options["words"].append(word)
+        elif word[2:] in FLAGS or not rest or rest[0].startswith("--"):
+            options[word[2:]] = True
+        else:
+            options[word[2:]] = rest.pop(0)
+    return options
+
+
+def shown(answer: Any, style: str) -> str:
+    if style == "json":
+        return json.dumps(answer)
+    if isinstance(answer, list):
+        lines = answer if answer and isinstance(answer[0], list) else [answer]
+        return "\n".join("\t".join(map(str, line)) for line in lines)
+    return str(answer)
+
+
+def aws(account: Account, arguments: list[str]) -> str:
+    options = read_options(arguments)
+    act = AWS[" ".join(options["words"][:2])]
+    answer = act(account, options)
+    if "query" in options:
+        answer = jmespath.search(options["query"], answer)
+    elif not answer:
+        return ""
+    return shown(answer, options.get("output", "text")) + "\n"
+
+
+def docker(account: Account, arguments: list[str]) -> str:
+    account["docker"].append(arguments[0])
+    if arguments[:2] == ["image", "inspect"] and arguments[2] not in account["built"]:
+        raise Refused("No such image")
+    if arguments[0] == "build":
+        account["built"].append(arguments[arguments.index("--tag") + 1])
+    if arguments[0] == "push":
+        account["images"][arguments[-1].rpartition(":")[2]] = account["next_digest"]
+    return ""
+
+
+def curl(account: Account, arguments: list[str]) -> str:
+    url = arguments[-1]
+    running = account["stacks"]["farebox-dev"]["parameters"]["ImageUri"]
+    broken = running.endswith(tuple(account["broken"]))
+    if "--write-out" in arguments:
+        return "503" if broken else "401" if url.endswith("/credits") else "200"
+    return '{"openapi": "3.1.0"}'
+
+
+def git(account: Account, arguments: list[str]) -> str:
+    return account["commit"] if arguments[0] == "rev-parse" else account["dirt"]
+
+
+TOOLS: dict[str, Callable[[Account, list[str]], str]] = {"aws": aws, "docker": docker, "curl": curl, "git": git}
+
+
+def main(tool: str, *arguments: str) -> int:
+    with open(os.environ["PRETENDED"], "r+", encoding="utf-8") as file:
+        # Two tools of one pipe are at it at the same time.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        account = json.load(file)
+        try:
+            sys.stdout.write(TOOLS[tool](account, list(arguments)))
+            return 0
+        except Refused as refused:
+            sys.stderr.write(f"{refused}\n")
+            return 254
+        finally:
+            file.seek(0)
+            file.truncate()
+            json.dump(account, file)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
