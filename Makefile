@@ -89,6 +89,14 @@ simulate: $(VENV)/test ## the real operations in simulated worlds full of faults
 mutants: $(VENV)/test ## break the money protocol by name, one change at a time; each must be noticed (MUTANT=name for one)
 	@$(RUN) -m tests.mutants $(MUTANT)
 
+.PHONY: drain
+drain: $(VENV)/test ## replace web and worker under load behind a balancer; no request may fail (REPLACEMENTS=100)
+	@$(RUN) -m tests.drain --replacements $(or $(REPLACEMENTS),100)
+
+.PHONY: check-container
+check-container: $(VENV)/test $(VENV)/container ## build the image, look inside, run docker-compose.yml with it end to end
+	@$(RUN) -m tests.container
+
 .PHONY: documents
 documents: $(VENV)/test ## write the tables of the README and .env.example anew from the code
 	@$(RUN) -m tests.documents
@@ -100,7 +108,8 @@ lock: $(VENV)/test ## pin all dependencies anew, with hashes
 	    --no-header --no-emit-index-url --no-emit-find-links pyproject.toml"; \
 	$$compile -o requirements/base.txt; \
 	$$compile --extra local -c requirements/base.txt -o requirements/local.txt; \
-	$$compile --extra test -c requirements/local.txt -o requirements/test.txt
+	$$compile --extra test -c requirements/local.txt -o requirements/test.txt; \
+	$$compile --extra container -c requirements/test.txt -o requirements/container.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -108,7 +117,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment here (Debian: install python3-venv)."; exit 1; }
 
 # Installs one set of pinned packages, with a dot every two seconds, and says in one sentence what went wrong.
-$(VENV)/local $(VENV)/test: $(VENV)/%: requirements/%.txt | $(VENV)/bin/python
+$(VENV)/local $(VENV)/test $(VENV)/container: $(VENV)/%: requirements/%.txt | $(VENV)/bin/python
 	@printf 'Installing the pinned packages (once) '; \
 	$(RUN) -m pip install --quiet --no-compile --require-hashes -r $< > $(VENV)/install.log 2>&1 & job=$$!; \
 	while kill -0 $$job 2>/dev/null; do printf '.'; sleep 2; done; \

@@ -54,7 +54,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _table(given: argparse.Namespace) -> None:
     """What answers at all is up: DynamoDB Local answers a bare GET with 400."""
-    await_answer(given.endpoint, lambda status: True, SystemClock())
+    await_answer(given.endpoint, bool, SystemClock())
     client = boto3.client(
         "dynamodb",
         endpoint_url=given.endpoint,

@@ -5,8 +5,15 @@ import json
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
+FOLDERS = ("/", "/app", "/opt/farebox", "/usr", "/etc", "/tmp", "/dev/shm")
+PRODUCT = ("service.wsgi", "service.worker", "service.cli")
+STRANGERS = (
+    *("service.local", "service.simulators", "tests"),
+    *("pip", "ensurepip", "setuptools", "yaml", "pytest", "moto", "jpype"),
+)
 BUILD_TOOLS = ("pip", "pip3", "uv", "gcc", "cc", "g++", "make", "ld", "git", "curl", "wget")
 
 
@@ -45,34 +52,16 @@ def can_import(name: str) -> bool:
         return False
 
 
-print(
-    json.dumps(
-        {
-            "uid": os.getuid(),
-            "gid": os.getgid(),
-            "capabilities": capabilities(),
-            "writable": [
-                folder
-                for folder in ("/", "/app", "/opt/farebox", "/usr", "/etc", "/tmp", "/dev/shm")
-                if writable(folder)
-            ],
-            "tools": [name for name in BUILD_TOOLS if shutil.which(name)],
-            "setuid": setuid_files(),
-            "importable": [
-                name
-                for name in (
-                    "service.wsgi",
-                    "service.worker",
-                    "service.cli",
-                    "service.local",
-                    "service.simulators",
-                    "tests",
-                )
-                + ("pip", "ensurepip", "setuptools", "yaml", "pytest", "moto", "jpype")
-                if can_import(name)
-            ],
-            "farebox": shutil.which("farebox"),
-            "app": sorted(os.listdir("/app")),
-        }
-    )
-)
+found = {
+    "uid": os.getuid(),
+    "gid": os.getgid(),
+    "capabilities": capabilities(),
+    "writable": [folder for folder in FOLDERS if writable(folder)],
+    "tools": [name for name in BUILD_TOOLS if shutil.which(name)],
+    "setuid": setuid_files(),
+    "product": [name for name in PRODUCT if can_import(name)],
+    "strangers": [name for name in STRANGERS if can_import(name)],
+    "farebox": shutil.which("farebox"),
+    "app": sorted(os.listdir("/app")),
+}
+sys.stdout.write(json.dumps(found))

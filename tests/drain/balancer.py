@@ -14,9 +14,11 @@ from pathlib import Path
 from service.local.calls import call
 from service.local.child import Child, Program
 from service.local.ports import LOOPBACK, free_port
+from service.local.watchdog import Watchdog
 from service.settings import process_environment
 
 INSTALL_SECONDS = 180.0
+_STOP_SECONDS = 2.0
 _CONFIGURATION = """
 global
     maxconn 500
@@ -57,7 +59,7 @@ def haproxy() -> str | None:
 class Balancer:
     """In front of the given ports from its making until `stop`; `url` is its door."""
 
-    def __init__(self, program: str, folder: Path, ports: Sequence[int]) -> None:
+    def __init__(self, program: str, folder: Path, ports: Sequence[int], watchdog: Watchdog) -> None:
         door, status = free_port(), free_port()
         servers = "\n".join(f"    server web{port} {LOOPBACK}:{port}" for port in ports)
         configuration = folder / "haproxy.cfg"
@@ -69,6 +71,8 @@ class Balancer:
         self._status = f"http://{LOOPBACK}:{status}/status;csv"
         command = (program, "-db", "-f", str(configuration))
         self._child = Child(Program("balancer", command, process_environment()), lambda line: None)
+        self._watchdog = watchdog
+        watchdog.add(self._child.pid, _STOP_SECONDS)
 
     def up(self) -> set[int]:
         """Ports that it sends requests to; none as long as it does not answer itself."""
@@ -83,6 +87,7 @@ class Balancer:
     def stop(self) -> None:
         """Breaks off what is still open."""
         self._child.stop()
+        self._watchdog.remove(self._child.pid)
 
 
 def _takes_requests(row: dict[str, str]) -> bool:

@@ -1,12 +1,14 @@
-"""Web processes and a worker behind the balancer, replaced as a deployment does it: the new one is up before the old one goes."""
+"""Web processes and workers behind the balancer, replaced as a deployment does it: the new ones are up before the old ones go."""
 
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from service.clock import SystemClock
 from service.local.child import Child, Program
+from service.local.watchdog import Watchdog
 from tests.drain.balancer import Balancer
 
 UP_SECONDS = 240.0
@@ -14,7 +16,10 @@ UP_SECONDS = 240.0
 STOP_SECONDS = 60.0
 WORKER_STOP_SECONDS = 15.0
 _LOOK_SECONDS = 0.1
+_ABANDONED_SECONDS = 1.0
 _LINES = 400
+_WEB = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")
+_WORKER = (sys.executable, "-m", "service.worker")
 
 
 @dataclass(frozen=True)
@@ -31,66 +36,77 @@ class Stop:
 
 
 class Fleet:
-    """`steady` web processes and one worker; `ports` has at least one more than that, for the newcomer."""
+    """`size` web processes and as many workers; there are two `ports` for each web process, one for its successor."""
 
-    def __init__(self, balancer: Balancer, ports: tuple[int, ...], steady: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        balancer: Balancer,
+        ports: Sequence[int],
+        size: int,
+        environment: Mapping[str, str],
+        watchdog: Watchdog,
+    ) -> None:
         self._balancer = balancer
+        self._watchdog = watchdog
         self._environment = environment
         self._free = deque(ports)
-        self._steady = steady
-        self._webs: deque[tuple[int, Child]] = deque()
-        self._worker: Child | None = None
+        self._size = size
+        self._running: list[tuple[int, Child]] = []
         self._clock = SystemClock()
         self.stops: list[Stop] = []
         self.lines: deque[str] = deque(maxlen=_LINES)
 
     def start(self) -> None:
         """Returns once the balancer sends requests to each, and to no other. Raises `TimeoutError`."""
-        self._worker = self._new_worker()
-        for _ in range(self._steady):
-            self._new_web()
-        wanted = {port for port, _ in self._webs}
+        self._running = self._newcomers()
+        wanted = {port for port, _ in self._running if port}
         self._await(lambda: self._balancer.up() == wanted, "the balancer knows who is there")
 
-    def replace(self) -> None:
-        """A new web process and a new worker, then SIGTERM to the oldest web process and the old worker."""
-        old_worker, self._worker = self._worker, self._new_worker()
-        self._new_web()
-        if old_worker:
-            self._retire(old_worker)
-        self._retire_oldest_web()
+    def deploy(self) -> None:
+        """As a platform does it that may double its tasks for a while: all new ones come up, then all old ones are told to go.
+
+        The balancer is not told; it has to see it for itself. Raises `TimeoutError`.
+        """
+        old, self._running = self._running, self._newcomers()
+        self._retire(old)
 
     def stop(self) -> None:
         """Ends all of it."""
-        while self._webs:
-            self._retire_oldest_web()
-        if self._worker:
-            self._retire(self._worker)
+        self._retire(self._running)
+        self._running = []
 
-    def _new_web(self) -> None:
-        port = self._free.popleft()
-        environment = {**self._environment, "PORT": str(port)}
-        command = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")
-        child = Child(Program("web", command, environment, STOP_SECONDS), self.lines.append)
-        self._webs.append((port, child))
-        self._await(lambda: not child.running or port in self._balancer.up(), "the new web process is ready")
-        if not child.running:
-            raise TimeoutError(f"a web process died at its start:\n{child.tail()}")
+    def _newcomers(self) -> list[tuple[int, Child]]:
+        """Web processes, each with its port, that the balancer sends requests to, and workers, with port 0."""
+        found = []
+        for _ in range(self._size):
+            found.append((0, self._launch(Program("worker", _WORKER, self._environment, WORKER_STOP_SECONDS))))
+            port = self._free.popleft()
+            environment = {**self._environment, "PORT": str(port)}
+            found.append((port, self._launch(Program("web", _WEB, environment, STOP_SECONDS))))
+        ports = {port for port, _ in found if port}
+        try:
+            self._await(lambda: ports <= self._balancer.up(), "the new web processes are ready")
+        except TimeoutError:
+            self._retire(found)
+            raise
+        return found
 
-    def _new_worker(self) -> Child:
-        """Its signal handler stands before it says that it has started; the web process takes longer anyway."""
-        command = (sys.executable, "-m", "service.worker")
-        return Child(Program("worker", command, self._environment, WORKER_STOP_SECONDS), self.lines.append)
+    def _retire(self, leaving: Sequence[tuple[int, Child]]) -> None:
+        """All at once: SIGTERM, and SIGKILL to what does not end in its time."""
+        with ThreadPoolExecutor(max(1, len(leaving))) as executor:
+            list(executor.map(self._end, [child for _, child in leaving]))
+        self._free.extend(port for port, _ in leaving if port)
 
-    def _retire_oldest_web(self) -> None:
-        port, child = self._webs.popleft()
-        self._retire(child)
-        self._free.append(port)
-
-    def _retire(self, child: Child) -> None:
+    def _end(self, child: Child) -> None:
         before = self._clock.monotonic()
         child.stop()
+        self._watchdog.remove(child.pid)
         self.stops.append(Stop(child.program.name, self._clock.monotonic() - before, child.ending))
+
+    def _launch(self, program: Program) -> Child:
+        child = Child(program, self.lines.append)
+        self._watchdog.add(child.pid, _ABANDONED_SECONDS)
+        return child
 
     def _await(self, happens: Callable[[], bool], what: str) -> None:
         deadline = self._clock.monotonic() + UP_SECONDS

@@ -42,6 +42,10 @@ class Client:
         if self._thread.is_alive():
             self.failures.append(f"{self._subject} does not finish")
 
+    def play_once(self) -> None:
+        """One video, in the caller's thread."""
+        self._one_video()
+
     def _run(self) -> None:
         while not self._stop.is_set():
             self._one_video()

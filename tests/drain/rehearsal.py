@@ -20,6 +20,7 @@ from service.local.dynamodb import DynamoDbLocal
 from service.local.ports import is_free
 from service.local.table import create_table
 from service.local.template import CHECKOUT
+from service.local.watchdog import Watchdog
 from service.simulators.configuration import SimulatorSettings
 from service.simulators.server import SimulatorServer
 from tests.drain.balancer import Balancer
@@ -30,8 +31,18 @@ WELCOME_CREDITS = 100_000
 FINISH_SECONDS = 180.0
 AUDIT_SECONDS = 300.0
 _TABLE = "Drain"
-_STEADY = 2
 _DROPPED = 9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`deployments` of a fleet with `size` web processes and workers, under load of so many clients; after `seconds` none is
+    begun any more."""
+
+    deployments: int
+    size: int
+    clients: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,8 @@ class Outcome:
     """What a rehearsal showed; `faults` says everything that is not as it should be, `log` what the processes
     warned of last."""
 
-    replacements: int
-    clients: int
+    plan: Plan
+    deployments: int
     requests: int
     videos: int
     stops: tuple[Stop, ...]
@@ -50,19 +61,24 @@ class Outcome:
     log: tuple[str, ...]
 
     @property
+    def replacements(self) -> int:
+        """Web processes replaced, and as many workers."""
+        return self.deployments * self.plan.size
+
+    @property
     def faults(self) -> tuple[str, ...]:
         unclean = [
             f"{stop.name} ended with {stop.ending} after {stop.seconds:.1f} s" for stop in self.stops if not stop.clean
         ]
         audit = [] if self.audit == "clean" else [f"audit: {self.audit}"]
-        short = [] if len(self.stops) >= 2 * self.replacements else ["not every replacement was made"]
+        short = [] if self.deployments == self.plan.deployments else ["not every deployment was made"]
         idle = [] if self.videos else ["no video was made"]
         return (*self.failures, *unclean, *audit, *short, *idle)
 
     def summary(self) -> str:
         """One line."""
         return (
-            f"{self.replacements} replacements of web and worker under load: {self.requests} requests by {self.clients} clients, "
+            f"{self.replacements} replacements of web and worker under load: {self.requests} requests by {self.plan.clients} clients, "
             f"{len(self.failures)} failed; {self.videos} videos delivered; "
             f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, web within {self._slowest('web'):.1f} s, "
             f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; {self.seconds:.0f} s"
@@ -72,26 +88,29 @@ class Outcome:
         return max((stop.seconds for stop in self.stops if stop.name == name), default=0.0)
 
 
-def rehearse(program: str, replacements: int, clients: int, told: Callable[[str], None], **settings: str) -> Outcome:
+def rehearse(program: str, plan: Plan, told: Callable[[str], None], **settings: str) -> Outcome:
     """Runs it all on loopback, and ends early if a process does not come up; `settings` go over the rehearsal's own."""
     before = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, DynamoDbLocal() as dynamodb, _simulators() as simulators:
         _make_table(dynamodb.url)
-        ports = _quiet_ports(_STEADY + 2)
-        balancer = Balancer(program, Path(folder), ports)
+        ports = _quiet_ports(2 * plan.size)
+        watchdog = Watchdog()
+        balancer = Balancer(program, Path(folder), ports, watchdog)
         environment = _environment(dynamodb.url, simulators, balancer.url, Path(folder)) | settings
-        fleet = Fleet(balancer, ports, _STEADY, environment)
+        fleet = Fleet(balancer, ports, plan.size, environment, watchdog)
         load = [
-            Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS) for n in range(clients)
+            Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS)
+            for n in range(plan.clients)
         ]
         try:
-            broken = _play(fleet, load, simulators, replacements, told)
+            deployments, broken = _play(fleet, load, simulators, plan, told)
         finally:
             fleet.stop()
             balancer.stop()
+            watchdog.close()
         return Outcome(
-            replacements=replacements,
-            clients=clients,
+            deployments=deployments,
+            plan=plan,
             requests=sum(client.requests for client in load),
             videos=sum(client.delivered for client in load),
             stops=tuple(fleet.stops),
@@ -103,23 +122,25 @@ def rehearse(program: str, replacements: int, clients: int, told: Callable[[str]
 
 
 def _play(
-    fleet: Fleet, load: list[Client], simulators: str, replacements: int, told: Callable[[str], None]
-) -> list[str]:
-    """Gives what broke it off, if anything did."""
+    fleet: Fleet, load: list[Client], simulators: str, plan: Plan, told: Callable[[str], None]
+) -> tuple[int, list[str]]:
+    """Gives how many deployments were made, and what broke it off, if anything did."""
+    number, begun = 0, time.monotonic()
     try:
         fleet.start()
         for client in load:
             client.start()
-        for number in range(1, replacements + 1):
+        while number < plan.deployments and time.monotonic() - begun < plan.seconds:
             _drop_callbacks(simulators)
-            fleet.replace()
-            told(f"{number}/{replacements} replaced, {len(_failures(load))} failures {_failures(load)[-1:] or ''}")
+            fleet.deploy()
+            number += 1
+            told(f"{number}/{plan.deployments} deployed, {len(_failures(load))} failures {_failures(load)[-1:] or ''}")
     except TimeoutError as error:
-        return [str(error)]
+        return number, [str(error)]
     finally:
         for client in load:
             client.finish(FINISH_SECONDS)
-    return []
+    return number, []
 
 
 def _failures(load: list[Client]) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.drain.balancer import haproxy
-from tests.drain.rehearsal import rehearse
+from tests.drain.rehearsal import Plan, rehearse
 
 
 @pytest.mark.timeout(400)
@@ -11,6 +11,6 @@ def test_replacing_web_and_worker_under_load_fails_no_request_and_loses_no_job()
     program = haproxy()
     if program is None:
         pytest.skip("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy)")
-    outcome = rehearse(program, replacements=4, clients=6, told=lambda line: None)
+    outcome = rehearse(program, Plan(deployments=2, size=2, clients=6, seconds=300), told=lambda line: None)
     assert outcome.faults == (), outcome.summary()
     assert outcome.requests > 100

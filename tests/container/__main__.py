@@ -1,0 +1,119 @@
+"""`make check-container`: builds the image, looks inside it, and runs the compose file with it from end to end."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from service.local.errors import LocalSetupError
+from service.local.template import CHECKOUT
+from service.local.terminal import output
+from tests.container import checks
+from tests.container.engine import BASE, LOCAL, PRODUCTION, CheckFailed, Engine, Unavailable, provide, run
+from tests.container.stack import ComposeStack, compose_program, tool, until
+from tests.container.stand_ins import build_base, build_dynamodb
+
+_CACHE = CHECKOUT / ".cache" / "container"
+
+
+class Report:
+    """Shows each check as it ends, and keeps what was found wrong."""
+
+    def __init__(self) -> None:
+        self._say = output().say
+        self.checks = 0
+        self.faults: list[str] = []
+        self.figures: list[str] = []
+
+    def add(self, name: str, faults: list[str]) -> None:
+        self.checks += 1
+        self.faults += faults
+        self._say(f"{'ok   ' if not faults else 'WRONG'}  {name}")
+        for fault in faults:
+            self._say(f"       {fault}")
+
+    def figure(self, text: str) -> None:
+        self.figures.append(text)
+
+    def summary(self) -> str:
+        """One line."""
+        verdict = f"{len(self.faults)} faults" if self.faults else "all well"
+        return f"container: {self.checks} checks, {verdict}; {', '.join(self.figures)}"
+
+
+def main() -> int:
+    """0: as it should be, or not to be tried here, which is said in one line; 1: something is wrong, and named."""
+    report = Report()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            engine = provide(Path(folder))
+            _check(engine, Path(folder), report)
+    except Unavailable as reason:
+        output().say(f"container: skipped, for {reason}.")
+        return 0
+    except (CheckFailed, LocalSetupError) as error:
+        report.add("the check could go on to its end", [str(error)])
+    output().say(report.summary())
+    return 1 if report.faults else 0
+
+
+def _check(engine: Engine, folder: Path, report: Report) -> None:
+    report.add("the Dockerfile is without complaint (hadolint)", _lint(engine))
+    report.add("the compose file is valid (the real Compose)", _validate(engine))
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    if engine.podman:
+        build_base(engine, _CACHE)
+        build_dynamodb(engine, _CACHE)
+    base = BASE if engine.podman else None
+    seconds = _timed(lambda: engine.build("production", PRODUCTION, CHECKOUT, base))
+    engine.build("local", LOCAL, CHECKOUT, base)
+    report.figure(f"image {_megabytes(engine, PRODUCTION)} MB built in {seconds:.0f} s")
+    if base:
+        report.figure(f"{_megabytes(engine, PRODUCTION) - _megabytes(engine, base)} MB of it ours")
+    report.add("the image says what it must of itself", checks.image(engine))
+    report.add("a hardened container has nothing that it should not have", checks.inside(engine))
+    _check_stack(engine, ComposeStack(engine, CHECKOUT, folder), report)
+
+
+def _check_stack(engine: Engine, stack: ComposeStack, report: Report) -> None:
+    with stack.up():
+        report.figure(f"stack up in {until(stack.ready, 'the web process is ready'):.0f} s")
+        report.add("the main job, over HTTP", checks.main_job(stack))
+        until(lambda: "Prove every balance" in stack.logs("welcome"), "the welcome is shown")
+        report.add("the welcome says what to open", checks.welcome(stack))
+        report.add("the health check can pass and fail", checks.healthy(engine, stack))
+        faults, requests = checks.drain(engine, stack)
+        report.add(f"requests while the web container is stopped ({requests})", faults)
+        report.figure(f"{requests} requests answered while draining")
+        report.figure(f"web ready {checks.start_up(engine, stack):.1f} s after its start")
+        faults, seconds = checks.worker_stops(engine, stack)
+        report.add("the worker stops when told", faults)
+        report.figure(f"worker stopped in {seconds:.1f} s")
+        report.add("farebox audit, in the container", checks.audit(engine, stack))
+
+
+def _lint(engine: Engine) -> list[str]:
+    done = run([tool("hadolint"), str(CHECKOUT / "docker" / "Dockerfile")], engine.environment, check=False)
+    return (done.stdout + done.stderr).splitlines() if done.returncode else []
+
+
+def _validate(engine: Engine) -> list[str]:
+    file = str(CHECKOUT / "docker-compose.yml")
+    command = [compose_program(), "-f", file, "--profile", "browser", "config", "--quiet"]
+    done = run(command, engine.environment, check=False)
+    return (done.stdout + done.stderr).splitlines() if done.returncode else []
+
+
+def _megabytes(engine: Engine, tag: str) -> int:
+    return int(engine.call("image", "inspect", "--format", "{{.Size}}", tag).stdout) // 1_000_000
+
+
+def _timed(action: Callable[[], None]) -> float:
+    before = time.monotonic()
+    action()
+    return time.monotonic() - before
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""What the image and the stack must show. Each check gives its faults, in words; none is as it should be."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from service.local.calls import call
+from tests.container.engine import PRODUCTION, Engine
+from tests.container.stack import DRAIN_SECONDS, ComposeStack, status, until
+from tests.drain.load import Client
+
+# As the task definition has it: nothing to write to but /tmp, no capability, nobody's user, a small machine.
+HARDENED = (
+    *("--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--init", "--user", "10001:10001"),
+    *("--tmpfs", "/tmp:size=64m,mode=1777,noexec,nosuid,nodev", "--memory", "512m"),
+)
+_WITHOUT_SYSTEMD = ("--no-healthcheck", "--read-only-tmpfs=false")
+_PROBE = Path(__file__).with_name("probe.py")
+WELCOME_CREDITS = 3
+_WORKER_STOP_SECONDS = 15
+
+
+def image(engine: Engine) -> list[str]:
+    """What the image says of itself."""
+    told: dict[str, Any] = json.loads(engine.call("image", "inspect", PRODUCTION).stdout)[0]
+    configuration: dict[str, Any] = told["Config"]
+    health = configuration.get("Healthcheck") or told.get("Healthcheck") or {}
+    wanted = {
+        "user": (configuration["User"], "10001:10001"),
+        "port": (sorted(configuration["ExposedPorts"]), ["8080/tcp"]),
+        "stop signal": (configuration["StopSignal"], "SIGTERM"),
+        "command": (configuration["Cmd"], ["gunicorn", "-c", "docker/gunicorn.conf.py", "service.wsgi:app"]),
+        "entry point": (configuration.get("Entrypoint") or [], []),
+        "health check": (health.get("Test", [""])[0], "CMD"),
+    }
+    return [f"the image's {name} is {found}" for name, (found, right) in wanted.items() if found != right]
+
+
+def inside(engine: Engine) -> list[str]:
+    """What a hardened container of the image finds when it looks around."""
+    extra = _WITHOUT_SYSTEMD if engine.podman else ()
+    done = engine.call("run", "--rm", "-i", *HARDENED, *extra, PRODUCTION, "python", "-", stdin=_PROBE.read_text())
+    found: dict[str, Any] = json.loads(done.stdout)
+    wanted = {
+        "uid": 10001,
+        "gid": 10001,
+        "capabilities": dict.fromkeys(found["capabilities"], 0),
+        "writable": ["/tmp", "/dev/shm"],
+        "tools": [],
+        "setuid": [],
+        "product": ["service.wsgi", "service.worker", "service.cli"],
+        "strangers": [],
+        "farebox": "/usr/local/bin/farebox",
+        "app": ["docker", "service"],
+    }
+    return [f"inside, {name} is {found[name]}" for name, right in wanted.items() if found[name] != right]
+
+
+def main_job(stack: ComposeStack) -> list[str]:
+    """One user over HTTP: signs in, has a video made and delivered, and pays one credit for it."""
+    subject = "100000000000000000001"
+    client = Client(stack.port, subject, _token(stack, subject), WELCOME_CREDITS)
+    client.play_once()
+    return [*client.failures, *([] if client.delivered == 1 else ["no video was delivered"])]
+
+
+def welcome(stack: ComposeStack) -> list[str]:
+    """`docker compose up` says what to open and what to paste."""
+    shown = stack.logs("welcome")
+    wanted = ("Farebox is up.", f"{stack.url}/docs", "TOKEN=ey", "curl -s ", "farebox audit")
+    return [f"the welcome does not show {text}" for text in wanted if text not in shown]
+
+
+def healthy(engine: Engine, stack: ComposeStack) -> list[str]:
+    """The image's own health check, run as the engine would."""
+    web = stack.container("web")
+    told = engine.call("exec", web, "python", "-I", "/app/docker/healthcheck.py", check=False).returncode
+    wrong = engine.call("exec", web, "python", "-I", "/app/docker/healthcheck.py", "/nowhere", check=False).returncode
+    return [*(["the health check fails"] if told else []), *([] if wrong else ["the health check cannot fail"])]
+
+
+def audit(engine: Engine, stack: ComposeStack) -> list[str]:
+    """`farebox audit` in the container of the web process."""
+    done = engine.call("exec", stack.container("web"), "farebox", "audit", check=False)
+    well = done.returncode == 0 and "Every balance is proved" in done.stdout
+    return [] if well else [f"farebox audit: {done.stdout}{done.stderr}"]
+
+
+def drain(engine: Engine, stack: ComposeStack) -> tuple[list[str], int]:
+    """Requests while the engine stops the web container: all are answered until the doors close. Gives faults and requests."""
+    token = _token(stack, "100000000000000000002")
+    headers = {"Authorization": f"Bearer {token}"}
+    answers: list[int] = []
+    stopping = threading.Thread(target=engine.call, args=("stop", "--time", "60", stack.container("web")))
+    before = time.monotonic()
+    stopping.start()
+    drained = until(lambda: status(f"{stack.url}/health/ready") == 503, "readiness says that it drains", DRAIN_SECONDS)
+    while time.monotonic() - before < DRAIN_SECONDS - 0.5:
+        answers.append(status(f"{stack.url}/credits", headers))
+    stopping.join(60)
+    failed = [answer for answer in answers if answer != 200]
+    faults = [f"{len(failed)} of {len(answers)} requests failed while it drained: {failed[:5]}"] if failed else []
+    faults += ["no request was made while it drained"] if not answers else []
+    faults += [f"readiness told only after {drained:.1f} s"] if drained > 2 else []
+    return [*faults, *_exit_code(engine, stack, "web")], len(answers)
+
+
+def start_up(engine: Engine, stack: ComposeStack) -> float:
+    """Seconds from starting the container of the web process until it is ready."""
+    before = time.monotonic()
+    engine.call("start", stack.container("web"))
+    until(stack.ready, "the web process is ready again")
+    return time.monotonic() - before
+
+
+def worker_stops(engine: Engine, stack: ComposeStack) -> tuple[list[str], float]:
+    """The worker ends its round and goes. Gives faults and seconds."""
+    before = time.monotonic()
+    engine.call("stop", "--time", "60", stack.container("worker"))
+    seconds = time.monotonic() - before
+    late = [f"the worker took {seconds:.0f} s to stop"] if seconds > _WORKER_STOP_SECONDS else []
+    return [*late, *_exit_code(engine, stack, "worker")], seconds
+
+
+def _exit_code(engine: Engine, stack: ComposeStack, service: str) -> list[str]:
+    code = engine.call("inspect", "--format", "{{.State.ExitCode}}", stack.container(service)).stdout.strip()
+    return [] if code == "0" else [f"{service} ended with exit code {code}"]
+
+
+def _token(stack: ComposeStack, subject: str) -> str:
+    order = {"sub": subject, "email": f"{subject}@example.com"}
+    return str(call("POST", f"{stack.simulators}/google/__token", order).json()["token"])
