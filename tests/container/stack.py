@@ -21,6 +21,15 @@ UP_SECONDS = 180.0
 DRAIN_SECONDS = 4
 PROJECT = "farebox-check"
 _STOP_SECONDS = 240.0
+# A crowded machine is not what is tried here.
+_PATIENT = {
+    "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",
+    "DYNAMODB_READ_TIMEOUT_SECONDS": "10",
+    "TRANSACTION_DEADLINE_SECONDS": "20",
+    "KLING_CREATE_SECONDS": "10",
+    "SUBMIT_SECONDS": "50.1",
+    "QUARANTINE_SECONDS": "60",
+}
 
 
 class ComposeStack:
@@ -29,7 +38,7 @@ class ComposeStack:
     def __init__(self, engine: Engine, checkout: Path, folder: Path) -> None:
         self._engine = engine
         ports = {name: free_port() for name in ("PORT", "SIMULATOR_PORT", "DYNAMODB_PORT")}
-        own = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "COMPOSE_PROJECT_NAME": PROJECT}
+        own = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "COMPOSE_PROJECT_NAME": PROJECT, **_PATIENT}
         stand_in = {"DYNAMODB_IMAGE": DYNAMODB} if engine.podman else {}
         self._environment = {
             **engine.environment,

@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--replacements", type=int, default=100, help="of web and worker (%(default)s)")
     parser.add_argument("--size", type=int, default=4, help="so many of each are replaced at once (%(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="of each web (%(default)s)")
+    parser.add_argument("--drain-seconds", type=float, default=2, help="more on a crowded machine (%(default)s)")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=3600, help="begin no deployment after that (%(default)s)")
     given = parser.parse_args()
@@ -25,7 +26,9 @@ def main() -> int:
     if program is None:
         sys.stderr.write("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy).\n")
         return 2
-    plan = Plan(math.ceil(given.replacements / given.size), given.size, given.clients, given.seconds)
+    plan = Plan(
+        math.ceil(given.replacements / given.size), given.size, given.clients, given.seconds, given.drain_seconds
+    )
     outcome = rehearse(program, plan, say, WEB_CONCURRENCY=str(given.processes))
     if outcome.faults:
         say("\n".join(["The processes' last warnings:", *outcome.log[-_LINES_SHOWN:]]))

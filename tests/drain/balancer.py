@@ -28,8 +28,8 @@ defaults
     no option redispatch
     http-reuse always
     timeout connect 10s
-    timeout client 60s
-    timeout server 60s
+    timeout client 180s
+    timeout server 180s
     timeout check 10s
 frontend door
     bind {host}:{door}
@@ -42,7 +42,7 @@ backend web
     balance roundrobin
     option httpchk GET /health/ready
     http-check expect status 200
-    default-server check inter 250ms fastinter 250ms downinter 250ms fall 2 rise 2
+    default-server check inter {interval}ms fall 2 rise 2
 {servers}
 """
 
@@ -57,14 +57,18 @@ def haproxy() -> str | None:
 
 
 class Balancer:
-    """In front of the given ports from its making until `stop`; `url` is its door."""
+    """In front of the given ports from its making until `stop`; `url` is its door. It looks at readiness every `seconds`, and
+    believes what it saw twice."""
 
-    def __init__(self, program: str, folder: Path, ports: Sequence[int], watchdog: Watchdog) -> None:
+    def __init__(self, program: str, folder: Path, ports: Sequence[int], seconds: float, watchdog: Watchdog) -> None:
         door, status = free_port(), free_port()
         servers = "\n".join(f"    server web{port} {LOOPBACK}:{port}" for port in ports)
         configuration = folder / "haproxy.cfg"
         configuration.write_text(
-            _CONFIGURATION.format(host=LOOPBACK, door=door, status=status, servers=servers), encoding="ascii"
+            _CONFIGURATION.format(
+                host=LOOPBACK, door=door, status=status, servers=servers, interval=round(seconds * 1000)
+            ),
+            encoding="ascii",
         )
         self.door = door
         self.url = f"http://{LOOPBACK}:{door}"

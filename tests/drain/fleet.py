@@ -11,11 +11,11 @@ from service.local.child import Child, Program
 from service.local.watchdog import Watchdog
 from tests.drain.balancer import Balancer
 
-UP_SECONDS = 240.0
+UP_SECONDS = 600.0
 # The platform's stop time-out: then it kills.
 STOP_SECONDS = 60.0
 WORKER_STOP_SECONDS = 15.0
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.3
 _ABANDONED_SECONDS = 1.0
 _LINES = 400
 _WEB = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")

@@ -9,8 +9,8 @@ from typing import Any
 
 IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_SECONDS = 2
-MOST_LOOKS = 60
-_REQUEST_SECONDS = 45.0
+MOST_LOOKS = 120
+_REQUEST_SECONDS = 180.0
 _PAUSE_SECONDS = 0.05
 
 

@@ -37,12 +37,13 @@ _DROPPED = 9
 @dataclass(frozen=True)
 class Plan:
     """`deployments` of a fleet with `size` web processes and workers, under load of so many clients; after `seconds` none is
-    begun any more."""
+    begun any more. `drain_seconds` is what a web process gets for leaving; the balancer looks eight times as often."""
 
     deployments: int
     size: int
     clients: int
     seconds: float
+    drain_seconds: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,9 @@ def rehearse(program: str, plan: Plan, told: Callable[[str], None], **settings: 
         _make_table(dynamodb.url)
         ports = _quiet_ports(2 * plan.size)
         watchdog = Watchdog()
-        balancer = Balancer(program, Path(folder), ports, watchdog)
-        environment = _environment(dynamodb.url, simulators, balancer.url, Path(folder)) | settings
+        balancer = Balancer(program, Path(folder), ports, plan.drain_seconds / 8, watchdog)
+        environment = _environment(dynamodb.url, simulators, balancer.url, Path(folder))
+        environment |= {"DRAIN_SECONDS": str(plan.drain_seconds), **settings}
         fleet = Fleet(balancer, ports, plan.size, environment, watchdog)
         load = [
             Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS)
@@ -229,11 +231,11 @@ def _environment(dynamodb: str, simulators: str, public_url: str, folder: Path) 
         "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",
         "DYNAMODB_READ_TIMEOUT_SECONDS": "10",
         "TRANSACTION_DEADLINE_SECONDS": "20",
-        "KLING_CREATE_SECONDS": "10",
-        "SUBMIT_SECONDS": "50.1",
+        "KLING_CREATE_SECONDS": "20",
+        "SUBMIT_SECONDS": "60.1",
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "1",
-        "WORKER_INTERVAL_SECONDS": "0.2",
+        "WORKER_INTERVAL_SECONDS": "1",
         "WEB_CONCURRENCY": "2",
-        "DRAIN_SECONDS": "2",
+        "GUNICORN_CMD_ARGS": "--timeout=180",
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from service.simulators.configuration import SimulatorSettings
 from tests.simulators.stack import START, Receiver, Stack, Start, eventually
 
 KEY, NEWER_KEY = b"a callback key of 32 characters.", b"another callback key, as long..."
@@ -188,3 +189,18 @@ def test_the_callbacks_of_one_task_leave_in_order_however_many_there_are(stack: 
     for task in receiver.tasks():
         told[task["task_id"]].append(task["task_status"])
     assert list(told.values()) == [["submitted", "processing", "succeed"]] * 20
+
+
+def test_callbacks_go_where_the_simulators_can_reach_the_one_they_are_meant_for(
+    start: Start, receiver: Receiver
+) -> None:
+    origin = receiver.url.partition("/callbacks")[0]
+    stack = start(callback_origin=origin)
+    stack.created(callback_url="http://127.0.0.1:9/callbacks/kling/elsewhere?once=1")
+    receiver.wait_for(1)
+    assert stack.journal(operation="callback")[0]["path"] == f"{origin}/callbacks/kling/elsewhere?once=1"
+
+
+def test_an_origin_of_callbacks_that_is_no_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="callback_origin must be an http"):
+        SimulatorSettings(callback_origin="web:8080")
