@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from service.local.template import read_template
+import yaml
+
+from service.local.template import _short_tag
 from service.settings import STAGES
 from tests.infrastructure.emissions import emitted
 from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
@@ -149,11 +151,19 @@ def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
 
 
 def template(path: Path) -> dict[str, Any]:
-    """The template, read once for each state of the file."""
-    return _read(path, path.stat().st_mtime_ns)
+    """The template, read once for each text."""
+    return _read(path.read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: int) -> dict[str, Any]:
-    del changed
-    return read_template(path)
+def _read(text: str) -> dict[str, Any]:
+    """As `service.local.template` reads it, by libyaml, which is ten times as fast. Raises `yaml.YAMLError`."""
+    made: dict[str, Any] = yaml.load(text, Loader=_QuickLoader)
+    return made
+
+
+class _QuickLoader(yaml.CSafeLoader):
+    """CSafeLoader that also takes CloudFormation's short tags."""
+
+
+_QuickLoader.add_multi_constructor("!", _short_tag)

@@ -51,7 +51,11 @@ def scripts() -> list[Path]:
     """Every shell script of the checkout, by its first line."""
     folders = (ROOT / ".ci", ROOT / "release", ROOT / "docker")
     files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file()]
-    return [path for path in files if path.suffix == ".sh" or _first_line(path).startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))]
+    return [
+        path
+        for path in files
+        if path.suffix == ".sh" or _first_line(path).startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))
+    ]
 
 
 def complaint(command: Sequence[str]) -> str:

@@ -85,6 +85,15 @@ def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
         """moto takes `!Condition X` for an unknown function, and what depends on it for false."""
         return {"Condition": node.value} if tag == "!Condition" else yaml_tag_constructor(loader, tag, node)
 
+    execute = cloudformation_models.CloudFormationBackend.execute_change_set
+
+    def executed(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
+        """moto keeps the outputs of the template before the change: of none."""
+        execute(backend, change_set_name, stack_name)
+        for stack in backend.stacks.values():
+            stack._parse_template()
+            stack.output_map = stack._create_output_map()
+
     models = {kind: _model(kind, make) for kind, make in makers.items()}
     known = parsing.get_model_map
 
@@ -92,6 +101,7 @@ def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
         changed.enter_context(mock_aws())
         changed.enter_context(patch.object(parsing, "clean_json", cleaned))
         changed.enter_context(patch.object(parsing, "get_model_map", lambda: known() | models))
+        changed.enter_context(patch.object(cloudformation_models.CloudFormationBackend, "execute_change_set", executed))
         for module in (cloudformation_models, cloudformation_responses):
             changed.enter_context(patch.object(module, "yaml_tag_constructor", tagged))
         yield

@@ -72,7 +72,11 @@ class Processes:
             told["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
             "https://www.googleapis.com/oauth2": f"{self._simulator.url}/google/oauth2",
         }
-        with patch.dict(os.environ, told | self._around, clear=True), self._recorder.working(container), redirected(real):
+        with (
+            patch.dict(os.environ, told | self._around, clear=True),
+            self._recorder.working(container),
+            redirected(real),
+        ):
             yield Settings.from_environment()
 
     def web(self) -> tuple[str, list[str]]:
@@ -143,5 +147,3 @@ class Client:
         (url,) = [body["callback_url"] for body in bodies if body["external_task_id"] == job]
         answer = self._http.post(urlsplit(url).path, json={"task_status": "succeed"})
         assert answer.status_code == 200, answer.text
-
-

@@ -9,7 +9,13 @@ import boto3
 from tests.infrastructure.permissions import Call
 
 # IAM knows no action for a transaction: it is permitted by its parts.
-PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem", "Get": "GetItem"}
+PARTS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Get": "GetItem",
+}
 READS = ("GetItem", "Query", "Scan")
 # What DynamoDB and Secrets Manager do with our key on behalf of the caller (AWS KMS key policies of both).
 FOR_READING = ("kms:Decrypt", "kms:DescribeKey")

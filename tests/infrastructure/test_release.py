@@ -77,14 +77,14 @@ def test_the_real_client_deploys_both_stacks(account: Account, tmp_path: Path) -
         parameters = _parameters(stack, filled(STAGE, given[stack]), handed, account.given, tmp_path)
         account.run("release/change", name, str(ROOT / "cloudformation" / f"{stack}.yaml"), str(parameters))
     rendered = deployment(STAGE)
-    assert account.kinds(f"farebox-{STAGE}-data") == {key: body["Type"] for key, body in rendered.data.resources.items()}
+    assert account.kinds(f"farebox-{STAGE}-data") == {
+        key: body["Type"] for key, body in rendered.data.resources.items()
+    }
     assert account.kinds(f"farebox-{STAGE}") == {key: body["Type"] for key, body in rendered.service.resources.items()}
     assert account.described(f"farebox-{STAGE}")["ImageUri"] == IMAGE
 
 
-def _parameters(
-    stack: str, told: dict[str, str], handed: dict[str, str], given: dict[str, str], folder: Path
-) -> Path:
+def _parameters(stack: str, told: dict[str, str], handed: dict[str, str], given: dict[str, str], folder: Path) -> Path:
     """Made by the release's own program from the stage's file, what the data stack gave, and what only this run knows."""
     stage_file = folder / f"{stack}-stage.json"
     stage_file.write_text(json.dumps({stack: told | (given if stack == "service" else {})}))

@@ -28,7 +28,9 @@ def tool(name: str) -> str:
 
 
 def _install(stamp: Path, wanted: str) -> None:
-    with locked_file(_FOLDER.with_suffix(".lock"), "Somebody else is installing the tools, and does not end.", _INSTALL_SECONDS):
+    with locked_file(
+        _FOLDER.with_suffix(".lock"), "Somebody else is installing the tools, and does not end.", _INSTALL_SECONDS
+    ):
         if stamp.exists() and stamp.read_text() == wanted:
             return
         venv.create(_FOLDER, with_pip=True, clear=True)

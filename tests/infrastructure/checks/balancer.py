@@ -136,8 +136,9 @@ def requests_under_way_may_end_before_a_target_is_let_go(deployment: Deployment)
 
 def connections_are_closed_by_the_balancer_first(deployment: Deployment) -> Iterator[str]:
     idle = int(balancer_attributes(deployment).get("idle_timeout.timeout_seconds", 60))
-    if not deployment.server["graceful_timeout"] < idle < deployment.server["keepalive"]:
-        yield f"idle time-out {idle} s, keepalive {deployment.server['keepalive']} s, longest request {deployment.server['graceful_timeout']} s"
+    longest, keepalive = deployment.server["graceful_timeout"], deployment.server["keepalive"]
+    if not longest < idle < keepalive:
+        yield f"idle time-out {idle} s, keepalive {keepalive} s, longest request {longest} s"
 
 
 def listeners_speak_modern_tls_or_redirect_to_it(deployment: Deployment) -> Iterator[str]:

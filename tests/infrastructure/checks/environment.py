@@ -21,6 +21,8 @@ NEEDED = {
     "LOG_FORMAT",
     "STAGE",
 }
+# How much one kind of process does at once is its own business.
+OWN_SIZES = {"LONG_POLL_LIMIT", "WEB_THREADS", "WORKER_INTERVAL_SECONDS", "WORKER_THREADS"}
 # What an operator decides for a stage; must be possible without another image.
 ADJUSTABLE = {"CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "MAX_USERS", "PUBLIC_URL", "VIDEO_PRICE_CREDITS", "WELCOME_CREDITS"}
 
@@ -45,7 +47,7 @@ def no_name_is_told_twice(deployment: Deployment) -> Iterator[str]:
 
 def all_containers_are_told_the_same(deployment: Deployment) -> Iterator[str]:
     """Two processes over one table must agree on prices, limits and times."""
-    for name in sorted(SETTINGS - SERVER):
+    for name in sorted(SETTINGS - SERVER - OWN_SIZES):
         values = {container.environment.get(name) for container in deployment.containers}
         if len(values) > 1:
             yield f"{name} is {sorted(map(str, values))}"

@@ -85,6 +85,11 @@ def stages_can_share_an_account(deployment: Deployment) -> Iterator[str]:
                 yield f"{name}: {key} is {value}"
 
 
+def nothing_waits_for_itself(deployment: Deployment) -> Iterator[str]:
+    for stack in deployment.stacks:
+        yield from (name for name in stack.resources if name in stack.before(name))
+
+
 def templates_are_small_enough(deployment: Deployment) -> Iterator[str]:
     for path in sorted((deployment.root / "cloudformation").glob("*.yaml")):
         if path.stat().st_size > LARGEST_TEMPLATE_BYTES:

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from service.local.errors import LocalSetupError
+import yaml
+
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import ROOT, Deployment, deployment
 from tests.infrastructure.lint import cfn_lint_command, checkov_command
@@ -54,7 +55,7 @@ def complaints(root: Path, calls: Sequence[Call]) -> Iterator[str]:
     for stage in _STAGES:
         try:
             staged = deployment(stage, root)
-        except (RenderError, LocalSetupError) as error:
+        except (RenderError, yaml.YAMLError) as error:
             yield f"render: {str(error).splitlines()[0][:60]}"
             continue
         yield from (name for name, check in checks().items() if _complains(check, staged))
@@ -90,5 +91,5 @@ def _role_faults(staged: Deployment, calls: Sequence[Call]) -> list[str]:
 
 
 def _output(command: Sequence[str]) -> str:
-    run = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     return run.stdout if run.returncode else ""
