@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the others: which deployment is meant, and how to ask CloudFormation about it.
 set -euo pipefail
+# Bash forgets -e inside $(…) otherwise; the one of macOS does so anyway, so what matters there says `|| exit` besides.
+shopt -s inherit_errexit 2>/dev/null || true
 
 case "${STAGE:-}" in
     dev | staging | production) ;;

@@ -170,6 +170,14 @@ def test_what_cloudformation_takes_back_is_reported_and_ends_the_release(deploye
     assert deployed.account["stacks"]["farebox-dev"]["parameters"]["ImageUri"] == OLD
 
 
+def test_a_cloud_that_does_not_answer_is_not_taken_for_an_empty_one(deployed: Machine) -> None:
+    deployed.set(silent=True)
+    done = deployed.run("deploy")
+    assert done.returncode == 1
+    assert "Could not connect" in done.stderr
+    assert deployed.account["executed"] == []
+
+
 def test_two_releases_at_a_time_put_one_set_of_keys(deployed: Machine) -> None:
     before = deployed.account["secrets"]
     deployed.set(blind=True)
