@@ -1,7 +1,8 @@
 """How gunicorn runs the web process: `gunicorn -c docker/gunicorn.conf.py`, in the container and on a laptop.
 
 Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes), WEB_THREADS (32 each),
-DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary folder, one for each port). Empty: not set.
+RECEIVE_SECONDS (10) and SLOW_CLIENT_LIMIT (8 threads each; `service.web.arrivals`), DRAIN_SECONDS (15; 0: none),
+DRAIN_FLAG_PATH (a file below the temporary folder, one for each port). Empty: not set.
 """
 
 import os
@@ -12,6 +13,8 @@ from threading import Timer
 from types import FrameType
 
 from gunicorn.arbiter import Arbiter
+
+from service.web.gunicorn_worker import patient
 
 _HOST = os.environ.get("HOST") or "127.0.0.1"
 _PORT = int(os.environ.get("PORT") or "8080")
@@ -25,13 +28,22 @@ os.environ["DRAIN_FLAG_PATH"] = str(_DRAIN_FLAG)
 wsgi_app = "service.wsgi:app"
 bind = f"{_HOST}:{_PORT}"
 reuse_port = True
-worker_class = "gthread"
+worker_class = patient(
+    seconds=float(os.environ.get("RECEIVE_SECONDS") or "10"),
+    most_waiting=int(os.environ.get("SLOW_CLIENT_LIMIT") or "8"),
+)
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
 threads = int(os.environ.get("WEB_THREADS") or "32")
 # Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just closing: a stray 502.
 keepalive = 75
 # What the longest request may take after the draining; both together stay below the container's stop time-out.
 graceful_timeout = 30
+# The fullest house: a connection more, and the one that has waited longest goes. Below the usual limit of open files.
+worker_connections = 900
+# Nobody in front of us speaks for a client in headers that we read.
+forwarded_allow_ips = ""
+# The one parser that our worker knows.
+http_parser = "python"
 # It would be written to the home folder, and the container's file system is read-only.
 control_socket_disable = True
 # A heartbeat must never wait for a disk.

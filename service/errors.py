@@ -58,6 +58,10 @@ class Conflict(FareboxError):
     """The thing is in a state that does not allow this."""
 
 
+class TooSlow(FareboxError):
+    """The request did not come in within its time."""
+
+
 class TooLarge(FareboxError):
     """More bytes than allowed."""
 

@@ -94,6 +94,8 @@ class Settings:
 
     web_threads: int = _setting(32, "request threads of one web process")
     long_poll_limit: int = _setting(16, "requests that may wait for a job at once in one web process")
+    receive_seconds: float = _setting(10.0, "longest time for a request to come in; a second more for each megabyte")
+    slow_client_limit: int = _setting(8, "request threads that may wait for slow clients at once in one web process")
     worker_threads: int = _setting(4, "jobs one worker process resolves side by side")
     worker_interval_seconds: float = _setting(1.0, "pause between two rounds of the worker")
 
@@ -237,10 +239,10 @@ def _times(settings: Settings) -> list[str]:
 
 
 def _threads(settings: Settings) -> list[str]:
-    """Long polls must leave threads for everything else, probes among them."""
-    if settings.long_poll_limit < settings.web_threads:
+    """Long polls and slow clients must leave threads for everything else, probes among them."""
+    if settings.long_poll_limit + settings.slow_client_limit < settings.web_threads:
         return []
-    return ["LONG_POLL_LIMIT must be less than WEB_THREADS"]
+    return ["LONG_POLL_LIMIT and SLOW_CLIENT_LIMIT together must be less than WEB_THREADS"]
 
 
 def _identity(settings: Settings) -> list[str]:

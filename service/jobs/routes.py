@@ -38,7 +38,7 @@ from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.limits import Window
 from service.web.principal import Principal
-from service.web.refusals import BadRequest, PayloadTooLarge
+from service.web.refusals import BadRequest, BodyTimeout, PayloadTooLarge, UploadsBusy
 
 LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 LONGEST_KEY = 128
@@ -145,6 +145,8 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
                 BadRequest,
                 CallbackRefused,
                 PayloadTooLarge,
+                BodyTimeout,
+                UploadsBusy,
                 WalletBusy,
                 WalletFrozen,
                 OutcomeUnknown,

@@ -1,24 +1,32 @@
 """The door to providers: HTTP requests of which it is known whether they can have arrived."""
 
 import json
+import ssl
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
+import certifi
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from service.clock import Clock
 
 LARGEST_ANSWER_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024
 CONNECT_SECONDS = 3.0
+MOST_ASKING = 32
+
+_TROUBLES = (HTTPError, HTTPException, OSError)
 
 
 class NeverSent(Exception):
-    """The connection or the TLS handshake failed: the request cannot have arrived."""
+    """The connection or the TLS handshake failed, or came too late: the request cannot have arrived."""
 
 
 class NoAnswer(Exception):
@@ -38,117 +46,69 @@ class Reply:
             return None
 
 
-class _Progress:
-    """Whether a connection was made on behalf of one request, in time to send it."""
-
-    def __init__(self, clock: Clock, until: float) -> None:
-        self._clock = clock
-        self._until = until
-        self.connected = False
-
-    def note(self) -> None:
-        """The connection stands. Raises `requests.Timeout` when it took too long (looking up a name knows no time limit of
-        ours): nothing has been sent on it, and nothing will be."""
-        if self._clock.monotonic() >= self._until:
-            raise requests.ConnectTimeout
-        self.connected = True
-
-
-class _PlainConnection(HTTPConnection):
-    progress: _Progress
-
-    def connect(self) -> None:
-        super().connect()
-        self.progress.note()
-
-
-class _TlsConnection(HTTPSConnection):
-    progress: _Progress
-
-    def connect(self) -> None:
-        super().connect()
-        self.progress.note()
-
-
-class _WatchedAdapter(HTTPAdapter):
-    """Connects anew and notes when the connection stands, which is what tells "never sent" from "no answer"."""
-
-    def __init__(self, progress: _Progress) -> None:
-        self._progress = progress
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": _pool(HTTPConnectionPool, _PlainConnection, self._progress),
-            "https": _pool(HTTPSConnectionPool, _TlsConnection, self._progress),
-        }
-
-
-def _pool(pool: type[Any], connection: type[Any], progress: _Progress) -> type[Any]:
-    watched = type(connection.__name__, (connection,), {"progress": progress})
-    return type(pool.__name__, (pool,), {"ConnectionCls": watched})
-
-
 class ProviderHttp:
-    """Sends and asks. Proxies and credentials of the environment are not used, redirects are not followed, nothing is retried."""
+    """Sends and asks. Proxies and credentials of the environment are not used, redirects are not followed, nothing is retried.
 
-    def __init__(self, clock: Clock) -> None:
+    `tls` says whom to trust. All connections share it: loading the root certificates takes longer than a whole order does.
+    """
+
+    def __init__(self, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
-        self._asking = requests.Session()
-        self._asking.trust_env = False
-        self._asking.mount("https://", HTTPAdapter(pool_maxsize=32, max_retries=0))
-        self._asking.mount("http://", HTTPAdapter(pool_maxsize=32, max_retries=0))
+        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._asking = PoolManager(maxsize=MOST_ASKING, retries=False, ssl_context=self._tls)
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         """One POST on a connection of its own, ended by the monotonic time `until`. Raises `NeverSent` or `NoAnswer`."""
-        progress = _Progress(self._clock, until)
-        with requests.Session() as session:
-            session.trust_env = False
-            session.mount("https://", _WatchedAdapter(progress))
-            session.mount("http://", _WatchedAdapter(progress))
+        with closing(self._connection(url)) as connection:
+            self._connect(connection, until)
             try:
-                return self._exchange(session, "POST", url, headers, body, until)
-            except NoAnswer as error:
-                if not progress.connected:
-                    raise NeverSent from error
-                raise
+                # A server may refuse before it has read everything; its answer counts.
+                with suppress(BrokenPipeError):
+                    connection.request("POST", parse_url(url).request_uri, body, headers, preload_content=False)
+                return self._reply(connection.getresponse(), until)
+            except _TROUBLES as error:
+                raise NoAnswer from error
 
     def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
         """One GET. Raises `NoAnswer`."""
-        return self._exchange(self._asking, "GET", url, headers, None, until)
-
-    def _exchange(
-        self,
-        session: requests.Session,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        until: float,
-    ) -> Reply:
-        left = until - self._clock.monotonic()
+        left = self._left(until)
         if left <= 0:
             raise NoAnswer
+        wait = Timeout(connect=min(CONNECT_SECONDS, left), read=left)
         try:
-            with session.request(
-                method,
-                url,
-                headers=headers,
-                data=body,
-                timeout=(min(CONNECT_SECONDS, left), left),
-                allow_redirects=False,
-                stream=True,
+            with self._asking.request(
+                "GET", url, headers=headers, timeout=wait, redirect=False, preload_content=False
             ) as answer:
-                return Reply(answer.status_code, self._bounded(answer, until))
-        except requests.RequestException as error:
+                return self._reply(answer, until)
+        except _TROUBLES as error:
             raise NoAnswer from error
 
-    def _bounded(self, answer: requests.Response, until: float) -> bytes:
-        """The body, refused when it is too long or drips past the deadline."""
+    def _connection(self, url: str) -> HTTPConnection:
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            return HTTPSConnection(parts.hostname or "", parts.port, ssl_context=self._tls)
+        return HTTPConnection(parts.hostname or "", parts.port)
+
+    def _connect(self, connection: HTTPConnection, until: float) -> None:
+        """After it nothing is sent yet, and what will be has until then. Raises `NeverSent`."""
+        try:
+            connection.timeout = min(CONNECT_SECONDS, max(self._left(until), 0.001))
+            connection.connect()
+        except _TROUBLES as error:
+            raise NeverSent from error
+        # Looking up a name knows no time limit of ours.
+        connection.timeout = self._left(until)
+        if connection.timeout <= 0:
+            raise NeverSent
+
+    def _reply(self, answer: BaseHTTPResponse, until: float) -> Reply:
+        """Refused when it is too long or drips past the deadline."""
         body = b""
-        for chunk in answer.iter_content(CHUNK_BYTES):
+        while chunk := answer.read1(CHUNK_BYTES):
             body += chunk
-            if len(body) > LARGEST_ANSWER_BYTES or self._clock.monotonic() > until:
+            if len(body) > LARGEST_ANSWER_BYTES or self._left(until) <= 0:
                 raise NoAnswer
-        return body
+        return Reply(answer.status, body)
+
+    def _left(self, until: float) -> float:
+        return until - self._clock.monotonic()

@@ -5,6 +5,7 @@ from typing import Any
 from flask import current_app, request
 from marshmallow import Schema, ValidationError
 
+from service.errors import FareboxError
 from service.web.endpoint import SMALL_BODY_BYTES, endpoint_of
 from service.web.refusals import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from service.web.strict_json import parse_object
@@ -17,7 +18,8 @@ def read_body(schema: Schema) -> dict[str, Any]:
     """The request's JSON object as the schema loads it.
 
     Raises `UnsupportedMediaType`, `PayloadTooLarge` (beyond the endpoint's `max_body_bytes`, whether or not the length is
-    announced), `BadRequest` (it breaks off), `MalformedJson` (see `parse_object`) or `ValidationFailed`.
+    announced), `BadRequest` (it breaks off), `BodyTimeout` or `UploadsBusy` (it comes too slowly, see `arrivals`),
+    `MalformedJson` (see `parse_object`) or `ValidationFailed`.
     """
     _require_json()
     return _load(schema, parse_object(read_raw()))
@@ -25,7 +27,7 @@ def read_body(schema: Schema) -> dict[str, Any]:
 
 def read_raw() -> bytes:
     """The request's body as it came. Raises `PayloadTooLarge` beyond the endpoint's `max_body_bytes`, `BadRequest` if it
-    breaks off."""
+    breaks off, `BodyTimeout` or `UploadsBusy` if it comes too slowly."""
     return _bounded(keep=False)
 
 
@@ -73,6 +75,8 @@ def _received(most: int, keep: bool) -> bytes:
     request.max_content_length = most
     try:
         return request.get_data(cache=keep)
+    except FareboxError:
+        raise
     except Exception:
         # Each server has errors of its own for bodies that break off or are wrongly chunked.
         raise BadRequest("The body could not be read.") from None

@@ -1,7 +1,7 @@
 """The one translation of errors into answers. No other code turns an error into a status."""
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as MethodNotAllowedByRoute
 
@@ -15,6 +15,7 @@ from service.errors import (
     Refused,
     TooLarge,
     TooMany,
+    TooSlow,
     Unauthenticated,
     Unavailable,
     Unprocessable,
@@ -23,22 +24,28 @@ from service.errors import (
 from service.metrics import Metric, Metrics
 from service.web.answers import json_answer
 from service.web.refusals import (
+    AddressTooLong,
     BadRequest,
+    HeadersTooLarge,
     InternalError,
     MethodNotAllowed,
     PayloadTooLarge,
     RouteNotFound,
     UnsupportedMediaType,
 )
+from service.web.request_log import REQUEST_ID_HEADER, protect
 
 WAIT_SECONDS = 5
 
 _STATUS: tuple[tuple[type[FareboxError], int], ...] = (
+    (AddressTooLong, 414),
+    (HeadersTooLarge, 431),
     (Malformed, 400),
     (Unauthenticated, 401),
     (Refused, 403),
     (NotFound, 404),
     (NotAllowed, 405),
+    (TooSlow, 408),
     (Conflict, 409),
     (TooLarge, 413),
     (UnsupportedMedia, 415),
@@ -84,6 +91,12 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
         log.error("unforeseen_error", exc_info=error)
         return answer(InternalError())
 
+    def refuse_doubled_slash() -> None:
+        """werkzeug drops all but one of the slashes that an address begins with; no rule in front of us would."""
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise RouteNotFound
+
+    app.before_request(refuse_doubled_slash)
     app.register_error_handler(FareboxError, answer)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unforeseen)
@@ -93,14 +106,27 @@ def error_answer(error: FareboxError) -> Response:
     """The error as its client sees it."""
     g.error_code = error.code
     status = status_of(type(error))
-    content = {
+    return json_answer(_envelope(error, g.get("request_id", "")), status=status, headers=_headers(error, status))
+
+
+def bare_answer(error: FareboxError, request_id: str) -> bytes:
+    """The same as bytes on a connection that ends here, for what never became a request."""
+    status = status_of(type(error))
+    answer = json_answer(_envelope(error, request_id), status=status, headers=_headers(error, status))
+    protect(answer, production=False)
+    answer.headers |= {REQUEST_ID_HEADER: request_id, "Vary": "Origin", "Connection": "close"}
+    lines = [f"HTTP/1.1 {answer.status}", *(f"{name}: {text}" for name, text in answer.headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.get_data()
+
+
+def _envelope(error: FareboxError, request_id: str) -> dict[str, object]:
+    return {
         "success": False,
         "error": error.message,
         "code": error.code,
         "details": error.details,
-        "requestId": g.get("request_id", ""),
+        "requestId": request_id,
     }
-    return json_answer(content, status=status, headers=_headers(error, status))
 
 
 def _headers(error: FareboxError, status: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from service.errors import (
     NotAllowed,
     NotFound,
     TooLarge,
+    TooSlow,
     Unavailable,
     UnsupportedMedia,
 )
@@ -34,6 +35,31 @@ class ValidationFailed(Malformed):
     code = "VALIDATION_FAILED"
     summary = "Some fields are missing, unknown or wrong; see details.fields."
     details_example: ClassVar[Mapping[str, object]] = {"fields": {"imageUrl": ["Is required."]}}
+
+
+class AddressTooLong(Malformed):
+    code = "ADDRESS_TOO_LONG"
+    summary = "The address is longer than this service reads."
+
+
+class HeadersTooLarge(Malformed):
+    code = "HEADERS_TOO_LARGE"
+    summary = "The headers are larger or more than this service reads."
+
+
+class BodyTimeout(TooSlow):
+    """Nothing of the request was done."""
+
+    code = "BODY_TIMEOUT"
+    summary = "The request did not come in within its time. Nothing was done; send it again, faster."
+
+
+class UploadsBusy(Unavailable):
+    """Nothing of the request was done."""
+
+    code = "UPLOADS_BUSY"
+    summary = "Too many slow uploads are coming in at once. Nothing was done."
+    retry_after = 5
 
 
 class RouteNotFound(NotFound):
@@ -80,5 +106,7 @@ WITH_BODY: tuple[type[FareboxError], ...] = (
     PayloadTooLarge,
     UnsupportedMediaType,
     BadRequest,
+    BodyTimeout,
+    UploadsBusy,
 )
 ROUTING: tuple[type[FareboxError], ...] = (RouteNotFound, MethodNotAllowed)

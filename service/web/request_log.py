@@ -47,7 +47,7 @@ def log_requests(app: Flask, clock: Clock, metrics: Metrics, *, production: bool
     def finish(response: Response) -> Response:
         milliseconds = (clock.monotonic() - g.started_at) * 1000
         response.headers[REQUEST_ID_HEADER] = g.request_id
-        _protect(response, production)
+        protect(response, production)
         if response.status_code >= 400 or not _is_probe():
             _tell(response, milliseconds)
             _measure(metrics, response, milliseconds)
@@ -79,7 +79,8 @@ def _is_probe() -> bool:
     return _route().startswith(HEALTH_PREFIX)
 
 
-def _protect(response: Response, production: bool) -> None:
+def protect(response: Response, production: bool) -> None:
+    """Adds the headers that keep browsers safe."""
     response.headers.update(_SAFE_HEADERS)
     for name, value in _SAFE_DEFAULTS.items():
         response.headers.setdefault(name, value)

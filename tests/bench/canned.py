@@ -1,73 +1,57 @@
-"""Endpoints that answer the wire protocol of DynamoDB and Kling at once and always the same: a process of their own, so that
-what is measured is the service alone."""
+"""Endpoints that answer the wire protocol of DynamoDB, Kling and Google at once and always the same: a process of their own, so
+that what is measured is the service alone."""
 
 import json
 import multiprocessing
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-MOST_HEADER_BYTES = 64 * 1024
-IDLE_SECONDS = 60
+from tests.bench.wire import LOOPBACK, Ended, Wire
+from tests.doubles.certificate import Certificate
+
+IDLE_SECONDS = 120
 
 
-def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes]) -> None:
-    """Answers by the first marker found in the request's head; keeps the connection until the client ends it."""
-    connection.settimeout(IDLE_SECONDS)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    buffer = b""
+def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes], tls: ssl.SSLContext | None) -> None:
+    """Answers by the first marker found in the request; keeps the connection until the client ends it."""
     try:
+        connection = tls.wrap_socket(connection, server_side=True) if tls else connection
+        wire = Wire.of(connection, IDLE_SECONDS)
         while True:
-            while b"\r\n\r\n" not in buffer:
-                part = connection.recv(65536)
-                if not part or len(buffer) > MOST_HEADER_BYTES:
-                    return
-                buffer += part
-            head, _, rest = buffer.partition(b"\r\n\r\n")
-            length = _length(head)
-            while len(rest) < length:
-                part = connection.recv(65536)
-                if not part:
-                    return
-                rest += part
-            buffer = rest[length:]
-            body = next(answer for marker, answer in answers.items() if marker in head)
+            request = b"".join(wire.read())
+            body = next(answer for marker, answer in answers.items() if marker in request)
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
             )
-    except OSError:
+    except (OSError, Ended):
         return
     finally:
         connection.close()
 
 
-def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
-
-
-def _run(port_out: Any, answers: dict[bytes, bytes]) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+def _run(port_out: Any, answers: dict[bytes, bytes], certificate: Certificate | None) -> None:
+    tls = certificate.serving() if certificate else None
+    with socket.create_server((LOOPBACK, 0), backlog=512) as listener:
         port_out.send(listener.getsockname()[1])
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_serve_connection, args=(connection, answers), daemon=True).start()
+            threading.Thread(target=_serve_connection, args=(connection, answers, tls), daemon=True).start()
 
 
 @contextmanager
-def canned(answers: dict[str, object]) -> Iterator[str]:
-    """Serves those answers, by marker in the head (a target, a path), until the block ends. Gives the address."""
+def canned(answers: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
+    """Serves those answers, by marker in the request (a target, a path, a key), until the block ends; over TLS if there is a
+    certificate. Gives the address."""
     ours, theirs = multiprocessing.Pipe()
     bodies = {marker.encode(): json.dumps(answer).encode() for marker, answer in answers.items()}
-    process = multiprocessing.Process(target=_run, args=(theirs, bodies), daemon=True)
+    process = multiprocessing.Process(target=_run, args=(theirs, bodies, certificate), daemon=True)
     process.start()
     try:
-        yield f"http://127.0.0.1:{ours.recv()}"
+        yield f"http{'s' if certificate else ''}://{LOOPBACK}:{ours.recv()}"
     finally:
         process.terminate()
         process.join(5)

@@ -13,11 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from service.jobs.routes import LARGEST_VIDEO_BODY_BYTES
 from service.local.ports import free_port
 from service.settings import Settings
+from service.web.arrivals import BYTES_A_SECOND, Patience
 
-CONFIGURATION = Path(__file__).parents[2] / "docker" / "gunicorn.conf.py"
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = ROOT / "docker" / "gunicorn.conf.py"
 BALANCER_IDLE_SECONDS = 60
+READ = (
+    *("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "RECEIVE_SECONDS", "SLOW_CLIENT_LIMIT"),
+    *("DRAIN_FLAG_PATH", "DRAIN_SECONDS"),
+)
 APPLICATION = """
 import os, time
 
@@ -34,7 +41,13 @@ def app(environ, start_response):
 def serving(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     (folder / "small.py").write_text(APPLICATION)
     port = free_port()
-    environment = {**os.environ, "PORT": str(port), "TMPDIR": str(folder), "PYTHONPATH": str(folder), **settings}
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "TMPDIR": str(folder),
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        **settings,
+    }
     command = [sys.executable, "-m", "gunicorn", "-c", str(CONFIGURATION), "small:app"]
     process = subprocess.Popen(command, env=environment, cwd=folder)
     try:
@@ -110,21 +123,23 @@ def test_a_flag_left_by_a_killed_predecessor_is_cleared(tmp_path: Path) -> None:
 
 
 def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "DRAIN_FLAG_PATH", "DRAIN_SECONDS"):
+    for name in READ:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     numbers = runpy.run_path(str(CONFIGURATION))
     assert numbers["keepalive"] > BALANCER_IDLE_SECONDS
     assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
     assert numbers["threads"] == Settings.web_threads
-    assert numbers["worker_class"] == "gthread"
+    assert numbers["worker_class"].patience == Patience(Settings.receive_seconds, Settings.slow_client_limit)
+    longest_upload_seconds = Settings.receive_seconds + LARGEST_VIDEO_BODY_BYTES / BYTES_A_SECOND
+    assert longest_upload_seconds < numbers["graceful_timeout"]
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
 
 
 def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "DRAIN_FLAG_PATH", "DRAIN_SECONDS"):
+    for name in READ:
         monkeypatch.setenv(name, "")
     numbers = runpy.run_path(str(CONFIGURATION))
     assert numbers["bind"] == f"127.0.0.1:{Settings.port}"

@@ -17,6 +17,7 @@ from service.providers.base import (
 from service.storage.codec import Value
 
 URL = "https://videos.example.com/{}.mp4"
+REAL_LINK = "https://v15-kling.example.com/bs2/upload-ylab-stunt/" + "a" * 200 + ".mp4"
 
 
 @dataclass
@@ -58,3 +59,20 @@ class ScriptedProvider:
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
         return self.hint
+
+
+class LikeKling(ScriptedProvider):
+    """Facts and links as long as Kling's own."""
+
+    def book(self, job_id: str, status: TaskStatus) -> Task:
+        facts: dict[str, Value] = {
+            "task_id": "867283741759111202",
+            "task_status": "succeed" if status is TaskStatus.SUCCEEDED else "submitted",
+            "created_at": 1774805076166,
+            "updated_at": 1774805076166,
+        }
+        if status is TaskStatus.SUCCEEDED:
+            facts["videos"] = ({"id": "867283741759111203", "duration": "5.041"},)
+        url = REAL_LINK if status is TaskStatus.SUCCEEDED else None
+        self.tasks[job_id] = Task("867283741759111202", status, facts, url)
+        return self.tasks[job_id]

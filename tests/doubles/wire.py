@@ -25,10 +25,20 @@ class _Raw:
         return [self._body]
 
 
-def _refusal(status: int, code: str, **extra: object) -> AWSResponse:
-    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra}).encode()
+def answer_with(status: int, content: Any) -> AWSResponse:
+    """What DynamoDB answers on the wire."""
     headers = {"content-type": "application/x-amz-json-1.0"}
-    return AWSResponse("http://127.0.0.1", status, headers, _Raw(body))
+    return AWSResponse("http://127.0.0.1", status, headers, _Raw(json.dumps(content).encode()))
+
+
+def refusal(status: int, code: str, **extra: object) -> AWSResponse:
+    """DynamoDB's own answer with that error."""
+    return answer_with(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra})
+
+
+def operation_of(request: AWSPreparedRequest) -> str:
+    target = request.headers["X-Amz-Target"]
+    return str((target.decode() if isinstance(target, bytes) else target).partition(".")[2])
 
 
 @dataclass
@@ -64,8 +74,7 @@ class Wire:
         return [self._session.send(request).status_code for request in late]
 
     def _meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        target = request.headers["X-Amz-Target"]
-        operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
+        operation = operation_of(request)
         for act in self._before:
             act(operation)
         self.calls.append(operation)
@@ -97,10 +106,10 @@ class Wire:
             case "unreachable":
                 raise EndpointConnectionError(endpoint_url=request.url)
             case "throttle":
-                return _refusal(400, "ThrottlingException")
+                return refusal(400, "ThrottlingException")
             case "internal":
-                return _refusal(500, "InternalServerError")
+                return refusal(500, "InternalServerError")
             case "conflict":
                 reasons = [{"Code": "TransactionConflict", "Message": "ongoing"}]
-                return _refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
+                return refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
         raise ValueError(fault)

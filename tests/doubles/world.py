@@ -1,8 +1,8 @@
 """The real parts over DynamoDB Local, with doubles at the doors only: clock and provider."""
 
 import random
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from service.admin.entities import Audit
@@ -11,7 +11,7 @@ from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.store import read_prompts
 from service.clock import Clock
-from service.ids import RandomIds
+from service.ids import Ids, RandomIds
 from service.jobs.entities import Job, Times
 from service.jobs.holds import Holds, Order
 from service.jobs.operations import JobLimits, Jobs, Placed
@@ -62,23 +62,28 @@ class World:
         price: int = 1,
         peppers: Sequence[Pepper] = (Pepper(1, b"p" * 32),),
         public_url: str = "",
+        times: Times = TIMES,
+        ids: Ids | None = None,
+        jitter: Callable[[], float] = random.random,
+        connected: Any = None,
     ) -> None:
+        """`client` says where the table is; the world connects by itself unless a `connected` client is to be shared."""
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
-        self.client: Any = connect("us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64)
+        self.client: Any = connected or connect("us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64)
         self.table = Table(self.client, table_name)
         metrics = NoMetrics()
-        self.ledger = Ledger(self.table, self.clock, metrics, Turns(256), MAC_KEY, 5.0, random.random)
+        self.ledger = Ledger(self.table, self.clock, metrics, Turns(256), MAC_KEY, 5.0, jitter)
         self.users = Users(self.table, self.ledger, metrics, peppers, most_users, welcome_credits)
         self.settlement = Settlement(
-            self.table, self.ledger, self.provider, self.clock, metrics, TIMES, plain_links=False
+            self.table, self.ledger, self.provider, self.clock, metrics, times, plain_links=False
         )
         self.sealer = Sealer(["s" * 32])
         self.jobs = Jobs(
             table=self.table,
             ledger=self.ledger,
             users=self.users,
-            holds=Holds(self.table, self.ledger, self.users, self.clock, RandomIds(), TIMES),
+            holds=Holds(self.table, self.ledger, self.users, self.clock, ids or RandomIds(), times),
             catalog=Catalog(read_prompts(), {IMAGE_TO_VIDEO: price}),
             provider=self.provider,
             settlement=self.settlement,
@@ -110,7 +115,11 @@ class World:
     def work(self) -> bool:
         """One round of the worker."""
         with ThreadPoolExecutor(1) as executor:
-            return DueJobs(self.table, self.settlement, self.clock, self._metrics, executor).run_once()
+            return self.sweep(executor).run_once()
+
+    def sweep(self, executor: Executor) -> DueJobs:
+        """The worker's part."""
+        return DueJobs(self.table, self.settlement, self.clock, self._metrics, executor)
 
     def work_until(self, seconds: float, step: float = 30.0) -> None:
         """The worker, round after round, for that much of the clock's time."""

@@ -7,31 +7,12 @@ import pytest
 
 from service.ledger.entities import Lot, LotKind
 from service.ledger.store import wallet_write
-from service.providers.base import Task, TaskStatus, Unclear
-from service.storage.codec import Value, encode_item
+from service.providers.base import TaskStatus, Unclear
+from service.storage.codec import encode_item
 from service.web.principal import Principal
 from tests.doubles.meter import Meter, size
-from tests.doubles.provider import ScriptedProvider
+from tests.doubles.provider import LikeKling
 from tests.doubles.world import World
-
-REAL_LINK = "https://v15-kling.example.com/bs2/upload-ylab-stunt/" + "a" * 200 + ".mp4"
-
-
-class LikeKling(ScriptedProvider):
-    """Facts and links as long as Kling's own."""
-
-    def book(self, job_id: str, status: TaskStatus) -> Task:
-        facts: dict[str, Value] = {
-            "task_id": "867283741759111202",
-            "task_status": "succeed" if status is TaskStatus.SUCCEEDED else "submitted",
-            "created_at": 1774805076166,
-            "updated_at": 1774805076166,
-        }
-        if status is TaskStatus.SUCCEEDED:
-            facts["videos"] = ({"id": "867283741759111203", "duration": "5.041"},)
-        url = REAL_LINK if status is TaskStatus.SUCCEEDED else None
-        self.tasks[job_id] = Task("867283741759111202", status, facts, url)
-        return self.tasks[job_id]
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ import json
 from collections.abc import Callable
 
 import pytest
+import requests
 
 from service.clock import SystemClock
+from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
 from tests.journeys.town import IMAGE, Town, new_key, video_body
 
@@ -119,6 +121,38 @@ def test_anothers_job_is_not_there_whatever_is_asked_of_it(slow: Face) -> None:
             slow.refused(answer, 404, "JOB_NOT_FOUND")
     for path in (f"/jobs/%2e%2e/jobs/{job_id}", f"/jobs/ann/{job_id}", f"/jobs/{job_id}%23{job_id}"):
         assert town.get(path, "bob").status_code == 404
+
+
+PER_ANSWER = {"Date", "X-Request-Id"}
+
+
+def test_every_address_with_an_id_tells_strangers_and_others_nothing_of_whether_it_is_there(slow: Face) -> None:
+    """One answer, byte for byte and header for header, to another user and to nobody, for what is there and what is not."""
+    town = slow.town
+    job_id = town.placed("ann")
+    town.placed("bob")
+    sealed = town.journal("create")[0]["body"]["callback_url"].rpartition("/")[2]
+    there = {"jobId": job_id, "token": sealed}
+    absent = {"jobId": f"{job_id[:-4]}zzzz", "token": f"{sealed[:-4]}AAAA"}
+    routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
+    assert {path for _, path in routes} == {"/jobs/{jobId}", "/callbacks/kling/{token}"}
+    own_by_id = [(method, path) for method, path in routes if "{jobId}" in path]
+    for method, path in own_by_id:
+        assert town.call(method, path.format(**there), town.token("ann")).status_code == 200
+        for token, status, code in ((town.token("bob"), 404, "JOB_NOT_FOUND"), (None, 401, "AUTHENTICATION_REQUIRED")):
+            known, unknown = (town.call(method, path.format(**ids), token) for ids in (there, absent))
+            slow.refused(known, status, code)
+            assert without_names(known) == without_names(unknown)
+    before = town.items()
+    unsealed = town.call("POST", "/callbacks/kling/{token}".format(**absent), json={"task_status": "succeed"})
+    slow.refused(unsealed, 404, "CALLBACK_NOT_FOUND")
+    assert town.items() == before
+
+
+def without_names(answer: requests.Response) -> tuple[int, bytes, dict[str, str]]:
+    """The answer but for what is new each time."""
+    body = answer.content.replace(answer.headers["X-Request-Id"].encode(), b"")
+    return answer.status_code, body, {name: text for name, text in answer.headers.items() if name not in PER_ANSWER}
 
 
 def test_lists_hold_the_caller_s_own_jobs_even_with_anothers_page_token(slow: Face) -> None:

@@ -321,8 +321,8 @@ MUTANTS = (
     Mutant(
         "no-answer-is-never-sent",
         "providers/http.py",
-        "                if not progress.connected:",
-        "                if True:",
+        "            except _TROUBLES as error:\n                raise NoAnswer from error",
+        "            except _TROUBLES as error:\n                raise NeverSent from error",
         KLING,
     ),
     Mutant(
@@ -384,8 +384,8 @@ MUTANTS = (
     Mutant(
         "sent-on-a-connection-that-came-late",
         "providers/http.py",
-        "        if self._clock.monotonic() >= self._until:\n            raise requests.ConnectTimeout\n",
-        "",
+        "        if connection.timeout <= 0:\n            raise NeverSent\n",
+        "        connection.timeout = abs(connection.timeout)\n",
         "tests/providers/test_http.py",
     ),
     Mutant("botocore-retries", "storage/table.py", '"total_max_attempts": 1', '"total_max_attempts": 3', STORAGE),

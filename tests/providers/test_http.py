@@ -1,12 +1,58 @@
-"""The door to providers tells "never sent" from "no answer", and sends nothing once its time is over."""
+"""The door to providers tells "never sent" from "no answer", trusts whom it should, and sends nothing once its time is over."""
 
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from service.providers.http import NeverSent, NoAnswer, ProviderHttp
+from service.providers.http import NeverSent, NoAnswer, ProviderHttp, Reply
+from tests.doubles.certificate import make_certificate
+from tests.doubles.quick import QuickClock
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+Serve = Callable[[socket.socket], None]
+
+
+class Server:
+    """One connection, served by a function; what it received is kept."""
+
+    def __init__(self, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
+        self._serve = serve
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.received = b""
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}/path"
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            connection, _ = self._listener.accept()
+            connection.settimeout(10)
+            with self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as stream:
+                while not self._heard_enough() and (part := stream.recv(65536)):
+                    self.received += part
+                self._serve(stream)
+
+    def _heard_enough(self) -> bool:
+        """A whole request without a body or with the small one, or the beginning of a large one."""
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        return bool(end) and (head.startswith(b"GET") or body[:2] in (b"{}", b"xx"))
+
+    def __enter__(self) -> "Server":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Ends an accept that nobody came to.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
 
 
 class Stopwatch:
@@ -25,43 +71,145 @@ class Stopwatch:
         raise AssertionError("nothing here waits")
 
 
-class Listener:
-    """Takes one connection, keeps what comes in, and hangs up without an answer."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
-        self.heard = b""
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        connection, _ = self._socket.accept()
-        with connection:
-            connection.settimeout(5)
-            self.heard = connection.recv(65536)
-
-    def close(self) -> None:
-        self._thread.join(10)
-        self._socket.close()
+def answer_ok(connection: socket.socket) -> None:
+    connection.sendall(OK)
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.close()
+def send(server: Server, http: ProviderHttp | None = None, *, seconds: float = 5.0, body: bytes = b"{}") -> Reply:
+    clock = QuickClock()
+    return (http or ProviderHttp(clock)).send_once(server.url, {"X-One": "1"}, body, clock.monotonic() + seconds)
 
 
-def test_a_connection_that_stands_too_late_carries_nothing(listener: Listener) -> None:
-    with pytest.raises(NeverSent):
-        ProviderHttp(Stopwatch(0.0, 9.0)).send_once(listener.url, {}, b"{}", until=8.0)
-    listener.close()
-    assert listener.heard == b""
+def test_a_request_is_sent_whole_and_its_answer_read_whole() -> None:
+    with Server(answer_ok) as server:
+        assert send(server) == Reply(200, b"{}")
+    head, _, body = server.received.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /path HTTP/1.1\r\n")
+    assert {b"X-One: 1", b"Content-Length: 2"} <= set(head.split(b"\r\n"))
+    assert body == b"{}"
 
 
-def test_a_request_without_an_answer_may_have_arrived(listener: Listener) -> None:
-    with pytest.raises(NoAnswer):
-        ProviderHttp(Stopwatch(0.0)).send_once(listener.url, {}, b"{}", until=8.0)
-    listener.close()
-    assert listener.heard.startswith(b"POST / ")
+def test_a_trusted_server_is_spoken_to(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    http = ProviderHttp(QuickClock(), certificate.trusting())
+    with Server(answer_ok, certificate.serving()) as server:
+        assert send(server, http) == Reply(200, b"{}")
+    with Server(answer_ok, certificate.serving()) as server:
+        assert http.ask(server.url, {}, QuickClock().monotonic() + 5) == Reply(200, b"{}")
+
+
+@contextmanager
+def not_trusted(folder: Path, kind: str) -> Iterator[tuple[Server, ProviderHttp]]:
+    address = "127.0.0.2" if kind == "made for another address" else "127.0.0.1"
+    certificate = make_certificate(folder, address)
+    trusted = certificate.trusting() if address == "127.0.0.2" else None
+    with Server(answer_ok, certificate.serving()) as server:
+        yield server, ProviderHttp(QuickClock(), trusted)
+
+
+@pytest.mark.parametrize("kind", ["of an unknown authority", "made for another address"])
+def test_a_certificate_that_does_not_hold_is_never_sent_anything(tmp_path: Path, kind: str) -> None:
+    with not_trusted(tmp_path, kind) as (server, http), pytest.raises(NeverSent):
+        send(server, http)
+    assert server.received == b""
+    with not_trusted(tmp_path, kind) as (server, http), pytest.raises(NoAnswer):
+        http.ask(server.url, {}, QuickClock().monotonic() + 5)
+    assert server.received == b""
+
+
+def test_the_roots_that_are_trusted_are_read_once_for_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    http = ProviderHttp(QuickClock())
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
+    for _ in range(2):
+        with Server(answer_ok) as server:
+            assert send(server, http).status == 200
+    connection = http._connection("https://127.0.0.1:1")
+    assert getattr(connection, "ssl_context", None) is http._tls
+
+
+def drip(connection: socket.socket) -> None:
+    """Promises a long answer and gives a byte of it ten times a second."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")
+    for _ in range(60):
+        connection.sendall(b" ")
+        time.sleep(0.1)
+
+
+def test_an_answer_that_drips_past_its_end_is_none() -> None:
+    started = time.monotonic()
+    with Server(drip) as server:
+        with pytest.raises(NoAnswer):
+            send(server, seconds=0.3)
+        assert time.monotonic() - started < 2
+
+
+def refuse_early(connection: socket.socket) -> None:
+    """As servers do with what is too long: answers after the first bytes, says goodbye and closes the door."""
+    connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+    connection.shutdown(socket.SHUT_WR)
+    time.sleep(0.1)
+
+
+def test_a_refusal_before_the_body_was_read_is_heard() -> None:
+    with Server(refuse_early) as server:
+        assert send(server, body=b"x" * 8_000_000) == Reply(413, b"{}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b" " * 300_000,
+        b"hello\r\n\r\n",
+    ],
+    ids=["none", "cut short", "badly chunked", "not what it says", "too long", "not HTTP"],
+)
+def test_an_answer_that_is_not_whole_and_bounded_is_none(answer: bytes) -> None:
+    with Server(lambda connection: connection.sendall(answer)) as server, pytest.raises(NoAnswer):
+        send(server)
+
+
+def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    with Server(lambda connection: connection.sendall(moved)) as server:
+        assert send(server).status == 302
+    with Server(lambda connection: connection.sendall(moved)) as server:
+        assert ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() + 5).status == 302
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with Server(answer_ok) as server:
+        assert send(server).status == 200
+
+
+def test_a_window_that_is_over_sends_nothing() -> None:
+    with Server(answer_ok) as server:
+        with pytest.raises(NeverSent):
+            send(server, seconds=-1)
+        with pytest.raises(NoAnswer):
+            ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() - 1)
+    assert server.received == b""
+
+
+def test_a_connection_that_stands_too_late_carries_nothing() -> None:
+    with Server(answer_ok) as server, pytest.raises(NeverSent):
+        ProviderHttp(Stopwatch(0.0, 9.0)).send_once(server.url, {}, b"{}", until=8.0)
+    assert server.received == b""
+
+
+def test_a_request_without_an_answer_may_have_arrived() -> None:
+    with Server(lambda connection: None) as server, pytest.raises(NoAnswer):
+        ProviderHttp(Stopwatch(0.0)).send_once(server.url, {}, b"{}", until=8.0)
+    assert server.received.startswith(b"POST /path ")
+
+
+def test_an_address_is_asked_for_with_its_query() -> None:
+    with Server(answer_ok) as server:
+        http, until = ProviderHttp(QuickClock()), QuickClock().monotonic() + 5
+        http.send_once(server.url.replace("/path", "?a=b"), {}, b"{}", until)
+    assert server.received.startswith(b"POST /?a=b ")

@@ -59,7 +59,7 @@ def test_each_kind_of_error_has_its_status(kind: type[FareboxError], status: int
 def test_every_kind_in_the_error_tree_has_a_status_of_its_own() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FareboxError)]
     statuses = [status_of(kind) for kind in kinds]
-    assert len(set(statuses)) == len(kinds) == 13
+    assert len(set(statuses)) == len(kinds) == 14
 
 
 def test_an_error_is_answered_in_the_envelope() -> None:
@@ -174,4 +174,4 @@ def test_general_refusals_have_codes_and_sentences_of_their_own() -> None:
         for kind in vars(refusals).values()
         if isinstance(kind, type) and kind.__module__ == refusals.__name__ and issubclass(kind, FareboxError)
     ]
-    assert len({kind.code for kind in kinds}) == len({kind.summary for kind in kinds}) == len(kinds) == 9
+    assert len({kind.code for kind in kinds}) == len({kind.summary for kind in kinds}) == len(kinds) == 13

@@ -1,0 +1,44 @@
+"""DynamoDB Local for experiments where the answers must be true."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from service.local.dynamodb import DynamoDbLocal
+from service.local.table import create_table
+from tests.doubles.meter import Meter
+from tests.doubles.provider import LikeKling
+from tests.doubles.world import World
+
+CREDITS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A fresh table and how to reach it."""
+
+    url: str
+    table_name: str
+    client: Any
+
+    def world(self) -> World:
+        """The real parts over the table, with a clock and a provider that can be told what to do."""
+        return World(self.client, self.table_name, provider=LikeKling(), most_users=1_000, welcome_credits=CREDITS)
+
+    def meter(self, world: World) -> Meter:
+        return Meter(world.client, self.client)
+
+
+@contextmanager
+def dynamodb() -> Iterator[Place]:
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=64)
+    with DynamoDbLocal() as server:
+        client = boto3.client("dynamodb", endpoint_url=server.url, region_name="us-east-1", config=config)
+        name = f"Bench-{uuid.uuid4().hex}"
+        create_table(client, name)
+        yield Place(server.url, name, client)

@@ -1,0 +1,327 @@
+"""Slow clients against gunicorn with our configuration: they are cut in time, and meanwhile everybody else is served."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from service.local.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+RECEIVE_SECONDS = 1.0
+# Stock gunicorn is away as long as the slow clients stay.
+LONGEST_ANSWER_SECONDS = 3.0
+CUT_SECONDS = RECEIVE_SECONDS + 3.0
+THREADS = 6
+SLOW_CLIENT_LIMIT = 2
+CONNECTIONS = 60
+MANY = 40
+APPLICATION = """
+from flask import Blueprint, Response
+from service.web.answers import ok
+from service.web.body import read_raw
+from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.health import health_blueprint
+from tests.web.small_app import small_app
+
+LARGE = b"x" * 8_000_000
+app = small_app().app
+more = Blueprint("more", __name__)
+
+@more.post("/upload")
+@endpoint(Endpoint(access=Access.PUBLIC, summary="", max_body_bytes=15 * 1024 * 1024))
+def upload():
+    return ok(len(read_raw()))
+
+@more.get("/large")
+@endpoint(Endpoint(access=Access.PUBLIC, summary=""))
+def large():
+    return Response(LARGE)
+
+app.register_blueprint(more)
+app.register_blueprint(health_blueprint(lambda: True, ""))
+"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("slow")) as url:
+        yield url
+
+
+@contextmanager
+def serving(folder: Path, *options: str, receive_seconds: float = RECEIVE_SECONDS) -> Iterator[str]:
+    """One web process with few threads."""
+    (folder / "slow_app.py").write_text(APPLICATION)
+    port = free_port()
+    own = {
+        "PORT": str(port),
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "TMPDIR": str(folder),
+        "WEB_CONCURRENCY": "1",
+        "WEB_THREADS": str(THREADS),
+        "RECEIVE_SECONDS": str(receive_seconds),
+        "SLOW_CLIENT_LIMIT": str(SLOW_CLIENT_LIMIT),
+        "DRAIN_SECONDS": "0",
+    }
+    most = ["--worker-connections", str(CONNECTIONS)]
+    command = [sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py", *most, *options, "slow_app:app"]
+    process = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_up(url)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until_up(url: str) -> None:
+    for _ in range(100):
+        try:
+            requests.get(f"{url}/health/live", timeout=5)
+        except requests.RequestException:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("gunicorn does not come up")
+
+
+@dataclass
+class SlowClient:
+    """Sends `first` at once and then one byte of `rest`, for ever from its start, whenever told to. `reads` what comes back."""
+
+    url: str
+    first: bytes
+    rest: bytes = b""
+    reads: bool = True
+    answer: bytes = b""
+    ended_after: float | None = None
+    _sent: int = 0
+    _started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=5)
+        self._socket.settimeout(0)
+        if self.first:
+            self._socket.send(self.first)
+
+    def step(self) -> None:
+        if self.ended_after is not None:
+            return
+        try:
+            self._step()
+        except OSError:
+            self._end()
+
+    def _step(self) -> None:
+        try:
+            if self.rest:
+                self._socket.send(self.rest[self._sent % len(self.rest) :][:1])
+                self._sent += 1
+            if not self.reads:
+                return
+            while data := self._socket.recv(65536):
+                self.answer += data
+            self._end()
+        except BlockingIOError:
+            pass
+
+    def _end(self) -> None:
+        self.ended_after = time.monotonic() - self._started
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+POST = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+HUGE = POST + b"Content-Length: 9000000\r\n\r\n"
+SLOW: dict[str, tuple[bytes, bytes]] = {
+    "silent": (b"", b""),
+    "a dripping head": (b"POST /notes HTTP/1.1\r\n", b"X-A: b\r\n"),
+    "half a head": (b"POST /notes HTTP/1.1\r\nHost: x\r\n", b""),
+    "a dripping body": (POST + b"Content-Length: 1000\r\n\r\n", b" "),
+    "a body that never comes": (POST + b"Content-Length: 1000\r\n\r\n", b""),
+    "a dripping large body": (HUGE, b" "),
+    "a large body that never comes": (HUGE, b""),
+    "a dripping chunk": (CHUNKED + b"ffff\r\n", b" "),
+    "chunks of one byte": (CHUNKED, b"1\r\n \r\n"),
+    "chunks that never come": (CHUNKED, b""),
+    "a body awaited by the server": (POST + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n", b""),
+    "a second request that drips": (b"GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa", b""),
+}
+
+
+def ordinary(url: str) -> int:
+    """A request like any other, on a connection of its own and in two pieces."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    data = b'{"theNote": "hi"}'
+    head = b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(data))
+        time.sleep(0.02)
+        connection.sendall(data)
+        return int([*connection.recv(65536).split(), b"", b"0"][1])
+
+
+def probe(url: str) -> int:
+    return requests.get(f"{url}/health/live", timeout=30).status_code
+
+
+@dataclass
+class Visitor:
+    """Asks again and again, and remembers how long each answer took and what it was."""
+
+    ask: Callable[[str], int]
+    url: str
+    seconds: list[float] = field(default_factory=list)
+    answers: list[int | str] = field(default_factory=list)
+
+    def go_on(self, until: Callable[[], bool]) -> None:
+        while not until():
+            start = time.monotonic()
+            try:
+                self.answers.append(self.ask(self.url))
+            except OSError as error:
+                self.answers.append(type(error).__name__)
+            self.seconds.append(time.monotonic() - start)
+            time.sleep(0.1)
+
+    def assert_served(self) -> None:
+        assert set(self.answers) == {200}
+        assert max(self.seconds) < LONGEST_ANSWER_SECONDS
+
+
+@contextmanager
+def visited(url: str) -> Iterator[list[Visitor]]:
+    """While the block runs, others call."""
+    over = threading.Event()
+    visitors = [Visitor(probe, url), Visitor(ordinary, url)]
+    threads = [threading.Thread(target=visitor.go_on, args=(over.is_set,)) for visitor in visitors]
+    for thread in threads:
+        thread.start()
+    try:
+        yield visitors
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(35)
+
+
+def suffered(clients: list[SlowClient], seconds: float) -> None:
+    """The clients go on being slow until all are cut or the time is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(client.ended_after is None for client in clients):
+        for client in clients:
+            client.step()
+        time.sleep(0.1)
+
+
+@contextmanager
+def slow_clients(url: str, number: int, first: bytes, rest: bytes, *, reads: bool = True) -> Iterator[list[SlowClient]]:
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(number):
+            time.sleep(0.01)
+            clients.append(SlowClient(url, first, rest, reads))
+            stack.callback(clients[-1].close)
+        yield clients
+
+
+@pytest.mark.parametrize("number", [2, MANY])
+@pytest.mark.parametrize("kind", SLOW)
+def test_slow_clients_are_cut_in_time_and_nobody_else_notices(url: str, kind: str, number: int) -> None:
+    with visited(url) as visitors, slow_clients(url, number, *SLOW[kind]) as clients:
+        suffered(clients, CUT_SECONDS + 3)
+        assert [client for client in clients if client.ended_after is None] == []
+        assert max(client.ended_after or 0 for client in clients) < CUT_SECONDS
+    for visitor in visitors:
+        visitor.assert_served()
+    for client in clients:
+        assert_told(kind, client.answer)
+
+
+def assert_told(kind: str, answer: bytes) -> None:
+    """The last answer on the connection says what was wrong and that the connection ends."""
+    if kind == "silent":
+        assert answer == b""
+        return
+    head, _, content = answer[answer.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+    told = json.loads(content)
+    assert set(told) == {"success", "error", "code", "details", "requestId"}
+    busy = "large" in kind or "chunk" in kind or "awaited" in kind
+    assert (int(head.split()[1]), told["code"]) in [(408, "BODY_TIMEOUT"), (503, "UPLOADS_BUSY")][: 1 + busy]
+    assert b"\r\nConnection: close" in head
+    assert answer.count(b"HTTP/1.1 ") == 1 + (kind.startswith(("a second", "a body awaited")))
+
+
+def test_slow_uploads_wait_in_a_few_threads_only(tmp_path: Path) -> None:
+    seconds = LONGEST_ANSWER_SECONDS * 2
+    slow = SLOW["a dripping large body"]
+    with (
+        serving(tmp_path, receive_seconds=seconds) as url,
+        visited(url) as visitors,
+        slow_clients(url, MANY, *slow) as clients,
+    ):
+        suffered(clients, seconds)
+        refused = [client for client in clients if b"UPLOADS_BUSY" in client.answer]
+        assert MANY - len(refused) <= SLOW_CLIENT_LIMIT
+    for visitor in visitors:
+        visitor.assert_served()
+
+
+def test_all_kinds_together_stop_nobody(url: str) -> None:
+    with visited(url) as visitors, ExitStack() as stack:
+        clients = [each for slow in SLOW.values() for each in stack.enter_context(slow_clients(url, 3, *slow))]
+        suffered(clients, CUT_SECONDS + 3)
+    for visitor in visitors:
+        visitor.assert_served()
+
+
+def test_clients_that_take_no_answers_are_cut(url: str) -> None:
+    asks = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 3
+    with visited(url) as visitors, slow_clients(url, THREADS + 2, asks, b"", reads=False):
+        time.sleep(CUT_SECONDS)
+    for visitor in visitors:
+        visitor.assert_served()
+
+
+def test_clients_that_do_not_leave_after_their_answer_stop_nobody(url: str) -> None:
+    asks = b"GET /page HTTP/1.0\r\n\r\n"
+    with visited(url) as visitors, slow_clients(url, MANY, asks, b"", reads=False):
+        time.sleep(3)
+    for visitor in visitors:
+        visitor.assert_served()
+
+
+@pytest.mark.parametrize("first", [b"", b"G"], ids=["silent", "one letter"])
+def test_more_connections_than_there_is_room_for_shut_nobody_out(url: str, first: bytes) -> None:
+    with visited(url) as visitors, slow_clients(url, CONNECTIONS * 2, first, b"") as clients:
+        suffered(clients, CUT_SECONDS)
+        assert [client for client in clients if client.ended_after is None] == []
+    for visitor in visitors:
+        visitor.assert_served()
+
+
+def test_a_large_body_that_keeps_coming_has_more_time_and_is_read_whole(url: str) -> None:
+    size = 6 * 1024 * 1024
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(60):
+            time.sleep(0.05)
+            yield b" " * (size // 60)
+
+    answer = requests.post(f"{url}/upload", data=pieces(), timeout=30)
+    assert answer.json()["data"] == size // 60 * 60

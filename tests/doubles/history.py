@@ -1,0 +1,81 @@
+"""A long past, made cheaply: the very items that finished jobs leave behind, made by the real rules and written in batches."""
+
+from dataclasses import replace
+from typing import Any
+
+from service.catalog.entities import IMAGE_TO_VIDEO
+from service.ids import RandomIds
+from service.jobs.entities import RESULT_MILLISECONDS, Job, JobStatus
+from service.jobs.store import capture_write, new_job_write, record_write
+from service.ledger.entities import Movement, Wallet, capture, hold
+from service.ledger.store import entry_writes, sealed, wallet_write
+from service.providers.base import Task, TaskStatus
+from service.storage.codec import encode_item
+from service.storage.writes import Put
+from tests.doubles.world import MAC_KEY, World, order
+
+MOST_IN_BATCH = 25
+MOST_BATCHES = 10_000
+
+
+def write_finished_jobs(world: World, user_id: str, count: int) -> None:
+    """Gives a user, who must have as many credits, that many finished jobs; the audit finds nothing to say against them."""
+    before = wallet = world.wallet(user_id)
+    puts: list[Put] = []
+    for _ in range(count):
+        wallet, finished = _finished(world, wallet)
+        puts += finished
+    _put_all(world, puts)
+    world.table.write(wallet_write(before, wallet))
+
+
+def _finished(world: World, wallet: Wallet) -> tuple[Wallet, list[Put]]:
+    now = world.clock.now()
+    job_id = RandomIds().new("job", now)
+    held = sealed(hold(wallet, 1, job_id, now), MAC_KEY)
+    job = _job(wallet.user_id, job_id, held, now)
+    world.clock.advance(60)
+    captured = sealed(capture(held.wallet, job.split, 1, job_id, now, world.clock.now()), MAC_KEY)
+    item = _item(job, world.provider.book(job_id, TaskStatus.SUCCEEDED), world.clock.now())
+    return captured.wallet, [*entry_writes(held), *entry_writes(captured), item]
+
+
+def _job(user_id: str, job_id: str, held: Movement, now: int) -> Job:
+    wanted = order(user_id)
+    return Job(
+        user_id=user_id,
+        job_id=job_id,
+        operation=IMAGE_TO_VIDEO,
+        prompt_key=wanted.prompt_key,
+        price=1,
+        split=held.entries[-1].split,
+        status=JobStatus.SUBMITTING,
+        created_at=now,
+        submit_until=now,
+        hard_at=now,
+        due_at=now,
+        image_hash=wanted.body_hash[:22],
+        image_bytes=len(wanted.image),
+    )
+
+
+def _item(job: Job, task: Task, now: int) -> Put:
+    """The job's item as its three writes leave it."""
+    new = new_job_write(job)
+    record = record_write(job, task.task_id, task.facts)
+    submitted = replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id)
+    end = capture_write(submitted, task.result_url or "", now + RESULT_MILLISECONDS, task.facts)
+    left = {**new.item, **record.set, **end.set}
+    return Put(new.key, {name: value for name, value in left.items() if name not in end.remove})
+
+
+def _put_all(world: World, puts: list[Put]) -> None:
+    requests: list[Any] = [{"PutRequest": {"Item": encode_item({**put.key.attributes(), **put.item})}} for put in puts]
+    table = world.table._name
+    for _ in range(MOST_BATCHES):
+        if not requests:
+            return
+        batch, requests = requests[:MOST_IN_BATCH], requests[MOST_IN_BATCH:]
+        left = world.client.batch_write_item(RequestItems={table: batch})["UnprocessedItems"]
+        requests += left.get(table, [])
+    raise RuntimeError("the history could not be written")

@@ -1,0 +1,263 @@
+"""Where runs are played: one table that every run finds as its flow begins, processes made of the real parts, and their clock."""
+
+import contextlib
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from service.clock import Clock, from_iso
+from service.errors import FareboxError, Unavailable
+from service.jobs.entities import OPEN
+from service.jobs.operations import Placed
+from service.metrics import NoMetrics
+from service.providers.credentials import KlingCredentials, KlingKeys
+from service.providers.kling import Kling, KlingDefaults
+from service.settings import Secret
+from service.storage.table import connect
+from service.worker import run_until
+from tests.doubles.clock import FakeClock
+from tests.doubles.world import HOUR, IMAGE, SECOND, TIMES, World
+from tests.faults.enumeration.doors import KlingDoor, TableDoor
+from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile
+from tests.faults.enumeration.run import Run
+from tests.faults.enumeration.tables import Items, TableBehind
+from tests.faults.enumeration.vendor import API_KEY, Vendor
+from tests.simulation.checks import plain, require
+
+USER = "ann"
+DEVICE = "phone"
+FAILING_IMAGE = "https://images.example.com/bad-pixels.jpg"
+# Seldom looks spare rounds of the worker; what waits for what stays as in production.
+QUICK = replace(
+    TIMES,
+    hard_limit=4 * HOUR,
+    watch=2400 * SECOND,
+    poll_min=600 * SECOND,
+    poll_max=600 * SECOND,
+    watch_poll=1200 * SECOND,
+)
+MOST_ROUNDS = 60
+
+
+class NumberedIds:
+    """Ids of the service's own form, counted, so that every replay is the same; knows those that its process made.
+
+    `begun` is shared by all of a run: when each id was made."""
+
+    def __init__(self, begun: dict[str, int]) -> None:
+        self.made: list[str] = []
+        self._begun = begun
+
+    def new(self, prefix: str, at: int) -> str:
+        made = f"{prefix}_{len(self._begun) + 1:026d}"
+        self.made.append(made)
+        self._begun[made] = at
+        return made
+
+
+@dataclass
+class Asked:
+    """A request, the job ids that it made, and its answer: a job, an error, or None for a process that died."""
+
+    step: str
+    key: str | None
+    image: str
+    ids: NumberedIds
+    answer: Placed | Exception | None = None
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The table and the time at which every replay of a flow starts."""
+
+    items: Items
+    now: int
+
+
+class Stage:
+    """Keeps what is dear to make: the connection to the table, and how each flow begins."""
+
+    def __init__(self, table: TableBehind) -> None:
+        self.table = table
+        self.connected: Any = connect("us-east-1", table.url, 1.0, 10.0, connections=8)
+        self.door = TableDoor(self.connected, table)
+        self.beginnings: dict[str, Beginning] = {}
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How one flow's service is set up."""
+
+    welcome_credits: int = 1
+    callbacks: bool = False
+    own: dict[Kind, Fault] = field(default_factory=dict)
+
+
+class Scene:
+    """One run: what its steps may do, and what is to be judged when it is over."""
+
+    def __init__(self, stage: Stage, beginning: Beginning | None, habits: Habits, plan: dict[int, Fault]) -> None:
+        self.stage = stage
+        self.habits = habits
+        self.clock = FakeClock(beginning.now) if beginning else FakeClock()
+        self.run = Run(self.clock, plan, habits.own)
+        self.vendor = Vendor(self.clock)
+        self.asked: list[Asked] = []
+        self.seen: dict[str, dict[str, Any]] = {}
+        self.begun: dict[str, int] = {}
+        self.not_found: list[tuple[str, int]] = []
+        self.sends: list[tuple[str, int]] = []
+        self.run.others[Meanwhile.WORKER] = self.settle_open
+
+    def process(self, ids: NumberedIds | None = None) -> World:
+        """A fresh process of the real parts."""
+        return World(
+            self.stage.connected,
+            self.stage.table.name,
+            clock=self.clock,
+            provider=self._kling(self.clock),
+            welcome_credits=self.habits.welcome_credits,
+            public_url="https://farebox.example.com" if self.habits.callbacks else "",
+            times=QUICK,
+            ids=ids or NumberedIds(self.begun),
+            jitter=lambda: 1.0,
+            connected=self.stage.connected,
+        )
+
+    def place(self, key: str | None = None, image: str = IMAGE, device: str = DEVICE, step: str = "place") -> None:
+        """A client's request, whatever comes of it."""
+        asked = Asked(step, key, image, NumberedIds(self.begun))
+        self.asked.append(asked)
+        if key is not None:
+            self.run.others[Meanwhile.TWIN] = lambda: self.place(key, image, device, "twin")
+        self.run.step(step, lambda: self._ask(asked, device))
+
+    def hear(self) -> None:
+        """Kling calls back about every task that has ended."""
+        for task in self.vendor.tasks():
+            if task["callback_url"] and task["status"] in ("succeed", "failed"):
+                token, body = task["callback_url"].rpartition("/")[2], b'{"task_status": "succeed"}'
+                self.run.step("callback", lambda token=token, body=body: self._hear(token, body))
+
+    def look_by_hand(self) -> None:
+        """An operator has every job looked at."""
+        for job_id in [job_id for asked in self.asked for job_id in asked.ids.made]:
+            self.run.step("operator", lambda job_id=job_id: self._resolve(job_id))
+
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def settle(self) -> None:
+        """The worker, round after round, until nothing is due any more and nothing is under way."""
+        for _ in range(MOST_ROUNDS):
+            open_jobs, due = self._open_and_due()
+            if not open_jobs and self.run.land(Arrives.SETTLED):
+                continue
+            if due is None:
+                return
+            self._round(due)
+        require(False, "jobs that nobody can settle")
+
+    def settle_open(self) -> None:
+        """The worker, round after round, until every job has ended."""
+        for _ in range(MOST_ROUNDS):
+            open_jobs, due = self._open_and_due()
+            if not open_jobs or due is None:
+                return
+            self._round(due)
+        require(False, "jobs that nobody can settle")
+
+    def look(self) -> Items:
+        """The table as it is. Every look compares each job with what was seen of it before."""
+        items = self.stage.table.items()
+        for item in items:
+            if item["SK"]["S"].startswith("JOB#"):
+                self._compare(item["SK"]["S"].removeprefix("JOB#"), item)
+        return items
+
+    def _open_and_due(self) -> tuple[int, int | None]:
+        jobs = [item for item in self.look() if item["SK"]["S"].startswith("JOB#")]
+        due = min((int(job["GSI2SK"]["S"]) for job in jobs if "GSI2SK" in job), default=None)
+        return sum(plain(job["status"]) in OPEN for job in jobs), due
+
+    def _round(self, due: int) -> None:
+        self.clock.advance(max(1.0, (due - self.clock.now()) / 1000))
+        self.run.step("worker", self._work)
+
+    def _work(self) -> None:
+        run_until(_OneRound(), self.process().sweep(_InPlace()), 1.0)  # type: ignore[arg-type]
+
+    def _ask(self, asked: Asked, device: str) -> None:
+        try:
+            asked.answer = self.process(asked.ids).place(USER, device, asked.key, asked.image)
+        except Exception as error:
+            asked.answer = error
+
+    def _hear(self, token: str, body: bytes) -> None:
+        with contextlib.suppress(Unavailable):
+            self.process().jobs.hear(token, {}, body, lambda _: True)
+
+    def _resolve(self, job_id: str) -> None:
+        with contextlib.suppress(FareboxError):
+            self.process().settlement.resolve(USER, job_id)
+
+    def _compare(self, job_id: str, job: dict[str, Any]) -> None:
+        """What has ended stays so, and what was known stays known."""
+        before = self.seen.get(job_id, {})
+        if plain(before.get("status")) in ("SUCCEEDED", "FAILED"):
+            for name in ("status", "error"):
+                require(before.get(name) == job.get(name), f"{name} of {job_id}, which had ended, changed")
+        for name in ("taskId", "videoUrl", "price", "split"):
+            require(name not in before or before[name] == job.get(name), f"{name} of {job_id} changed")
+        if plain(job.get("error")) == "PROVIDER_UNRESOLVED" and not before.get("error"):
+            self._released(job_id, job)
+        self.seen[job_id] = job
+
+    def _released(self, job_id: str, job: dict[str, Any]) -> None:
+        """Only past the hard limit, or after two definite not-founds far enough apart, the later past the quarantine."""
+        created_at = from_iso(plain(job["createdAt"]))
+        if self.clock.now() >= created_at + QUICK.hard_limit:
+            return
+        seen = [at for asked, at in self.not_found if asked == job_id and at >= created_at + QUICK.submit]
+        late = [at for at in seen if at >= created_at + QUICK.submit + QUICK.quarantine]
+        apart = bool(late) and max(late) - min(seen) >= QUICK.not_found_gap
+        require(apart, f"{job_id} was released as unresolved after {len(seen)} not-founds, {len(late)} of them late")
+
+    def _kling(self, clock: Clock) -> Kling:
+        return Kling(
+            http=KlingDoor(self.run, self.vendor, clock, self.not_found, self.sends),  # type: ignore[arg-type]
+            credentials=KlingCredentials(lambda: KlingKeys(api_key=Secret(API_KEY)), clock),
+            clock=clock,
+            metrics=NoMetrics(),
+            base_url="https://kling.example.com",
+            defaults=KlingDefaults("kling-v1", "pro", "5"),
+            query_seconds=5.0,
+            callback_secret=lambda: "",
+        )
+
+
+class _InPlace(Executor):
+    """Runs what it is given at once, in this thread."""
+
+    def submit(self, act: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(act(*arguments, **named))
+        return future
+
+
+class _OneRound:
+    """Stops a worker after its first round."""
+
+    def __init__(self) -> None:
+        self._over = False
+
+    def is_set(self) -> bool:
+        return self._over
+
+    def look_by_hand(self) -> None:
+        """An operator has every job looked at."""
+        for job_id in [job_id for asked in self.asked for job_id in asked.ids.made]:
+            self.run.step("operator", lambda job_id=job_id: self._resolve(job_id))
+
+    def wait(self, seconds: float) -> None:
+        self._over = True

@@ -1,0 +1,103 @@
+"""What stands behind the table's door: DynamoDB Local, or the simulation's own table, which is proved to answer like it."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
+
+from tests.doubles.wire import answer_with, operation_of, refusal
+from tests.simulation.memory import MemoryTable, Prepared
+from tests.simulation.server import Server
+
+MOST_IN_A_BATCH = 25
+NOWHERE = "http://127.0.0.1:9"
+Items = list[dict[str, Any]]
+
+
+class TableBehind(Protocol):
+    """Carries requests out, and is set back to where a run begins."""
+
+    url: str
+    name: str
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse: ...
+
+    def items(self) -> Items: ...
+
+    def put_back(self, items: Items) -> None:
+        """Leaves exactly these items."""
+        ...
+
+
+class LocalTable:
+    """A table of DynamoDB Local."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.url: str = client.meta.endpoint_url
+        self.name = name
+        self._client = client
+        self._session = URLLib3Session()
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        return self._session.send(request)
+
+    def items(self) -> Items:
+        found: Items = self._client.scan(TableName=self.name, ConsistentRead=True)["Items"]
+        return found
+
+    def put_back(self, items: Items) -> None:
+        kept = {_place(item) for item in items}
+        keys = [{name: item[name] for name in ("PK", "SK")} for item in self.items() if _place(item) not in kept]
+        requests: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys]
+        requests += [{"PutRequest": {"Item": item}} for item in items]
+        for batch in _batches(requests):
+            answer = self._client.batch_write_item(RequestItems={self.name: batch})
+            assert not answer["UnprocessedItems"], "the table is set back whole"
+
+
+class MemoryBehind:
+    """The simulation's table, behind the wire protocol that botocore speaks."""
+
+    url = NOWHERE
+    name = "Memory"
+
+    def __init__(self) -> None:
+        self._server = Server(MemoryTable())
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        body = json.loads(request.body or b"{}")
+        body.pop("ClientRequestToken", None)
+        serve = getattr(self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation_of(request)).lower())
+        try:
+            return answer_with(200, serve(body))
+        except ClientError as error:
+            told: Any = error.response
+            extra = {name: told[name] for name in ("Item", "CancellationReasons") if name in told}
+            return refusal(told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"], **extra)
+
+    def items(self) -> Items:
+        return list(self._server.memory.items.values())
+
+    def put_back(self, items: Items) -> None:
+        self._server = served(items)
+
+
+def served(items: Items) -> Server:
+    """A server of a table in memory with those items."""
+    memory = MemoryTable()
+    for item in items:
+        memory.put(Prepared(_place(item), None, item))
+    return Server(memory)
+
+
+def _batches(requests: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(requests), MOST_IN_A_BATCH):
+        yield requests[start : start + MOST_IN_A_BATCH]
+
+
+def _place(item: dict[str, Any]) -> tuple[str, str]:
+    return item["PK"]["S"], item["SK"]["S"]

@@ -1,0 +1,104 @@
+"""Every effect of every flow with every fault, a sample of pairs, and the proof that a broken rule is noticed.
+
+The table is the simulation's, behind botocore's own wire protocol, which is what makes thousands of runs affordable;
+that flows go the same way on DynamoDB Local, and a sample of faults with them, is tested here too."""
+
+import random
+from typing import Any
+
+import pytest
+
+from service.ledger import operations as ledger_operations
+from service.providers import kling
+from service.providers.http import NeverSent, NoAnswer
+from service.storage import table
+from service.storage.keys import Key
+from service.storage.table import NotApplied
+from service.storage.writes import Put
+from tests.faults.enumeration.flows import FLOWS, MAIN, Flow, flow
+from tests.faults.enumeration.replay import Enumeration, Replay, rows
+from tests.faults.enumeration.stage import Scene, Stage
+from tests.faults.enumeration.tables import LocalTable, MemoryBehind
+
+SEED = 1
+PAIRS = 120
+ON_DYNAMODB = 40
+
+
+@pytest.fixture(scope="module")
+def memory() -> Enumeration:
+    return Enumeration(Stage(MemoryBehind()))
+
+
+@pytest.fixture
+def dynamodb_local(client: Any, table_name: str) -> Enumeration:
+    return Enumeration(Stage(LocalTable(client, table_name)))
+
+
+def broken(replays: list[Replay]) -> str:
+    return "\n".join(str(replay) for replay in replays if replay.violation)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("each", FLOWS, ids=lambda each: each.name)
+def test_a_fault_at_any_effect_breaks_no_promise(memory: Enumeration, each: Flow) -> None:
+    assert broken([memory.play(each, hits) for hits in memory.singles(each, thorough=False)]) == ""
+
+
+@pytest.mark.timeout(300)
+def test_two_faults_in_one_job_break_no_promise(memory: Enumeration) -> None:
+    pairs = memory.some_pairs(MAIN, PAIRS, random.Random(SEED))
+    assert broken([memory.play(MAIN, hits) for hits in pairs]) == ""
+
+
+@pytest.mark.timeout(300)
+def test_flows_go_the_same_way_on_dynamodb_local(memory: Enumeration, dynamodb_local: Enumeration) -> None:
+    for each in FLOWS:
+        assert dynamodb_local.record(each).effects == memory.record(each).effects
+
+
+@pytest.mark.timeout(300)
+def test_faults_break_no_promise_on_dynamodb_local_either(dynamodb_local: Enumeration) -> None:
+    each = flow("retry-at-once")
+    hits = random.Random(SEED).sample(list(dynamodb_local.singles(each)), ON_DYNAMODB)
+    assert broken([dynamodb_local.play(each, hit) for hit in hits]) == ""
+
+
+def test_a_flow_with_one_more_write_has_one_more_effect_to_fail(memory: Enumeration) -> None:
+    def with_a_write(scene: Scene) -> None:
+        note = Put(Key("USER#ann", "NOTE"), {"text": "written yesterday"})
+        scene.run.step("note", lambda: scene.process().table.write(note))
+        MAIN.play(scene)
+
+    more = Flow("with-a-write", with_a_write)
+    effects, others = memory.record(more).effects, memory.record(MAIN).effects
+    assert len(effects) == len(others) + 1
+    assert effects[0].what == "PutItem NOTE"
+    assert {hit.fault.name for hit in rows(more, effects[:1])} >= {"killed-before", "lost-answer", "slow", "throttled"}
+
+
+def test_a_run_is_the_same_each_time(memory: Enumeration) -> None:
+    hits = memory.some_pairs(MAIN, 3, random.Random(SEED))
+    assert [memory.play(MAIN, pair) for pair in hits] == [memory.play(MAIN, pair) for pair in hits]
+
+
+def lost_answer_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(table, "MaybeApplied", NotApplied)
+
+
+def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ledger_operations._Attempts, "doubt", lambda *_: None)
+
+
+def sent_again_after_no_answer(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kling, "NeverSent", (NeverSent, NoAnswer))
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [lost_answer_taken_for_a_failure, doubt_forgotten, sent_again_after_no_answer],
+    ids=lambda break_it: break_it.__name__,
+)
+def test_a_broken_rule_is_noticed(memory: Enumeration, monkeypatch: pytest.MonkeyPatch, break_it: Any) -> None:
+    break_it(monkeypatch)
+    assert any(memory.play(MAIN, hits).violation for hits in memory.singles(MAIN))

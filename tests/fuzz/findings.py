@@ -1,0 +1,152 @@
+"""Everything that schemathesis thinks of, sent to the service by its own document, and what came of it."""
+
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from schemathesis.engine import Status, events, from_schema
+
+from tests.journeys.town import IMAGE, Town
+
+POST_VIDEO = "POST /videos"
+READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")
+
+# A request that fits the document may still be refused for what no schema can say: whether there is such a prompt, page or picture.
+CHECKS = {
+    "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "401", "403", "404", "413", "422"]},
+    "negative_data_rejection": {"expected-statuses": ["400", "401", "403", "404", "405", "413", "415", "422"]},
+}
+BY_SCHEMA = ("VALIDATION_FAILED", "MALFORMED_JSON")
+
+Prepare = Callable[[schemathesis.Case], None]
+
+
+@dataclass
+class Findings:
+    """What a run met: how often each operation answered with each status, the jobs its answers named, and each kind of failure
+    once."""
+
+    statuses: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    jobs: set[str] = field(default_factory=set)
+    calls: int = 0
+
+    def add(self, event: events.EngineEvent) -> None:
+        match event:
+            case events.ScenarioFinished(recorder=recorder):
+                for case_id, each in recorder.interactions.items():
+                    self._heard(recorder.cases[case_id].value, each.response)
+                for case_id, checks in recorder.checks.items():
+                    self._judged(recorder.cases[case_id].value.operation.label, checks)
+            case events.NonFatalError(label=label, value=value):
+                self.failures[label, type(value).__name__] = str(value)
+            case events.FatalError(exception=exception):
+                raise exception
+
+    def _heard(self, case: schemathesis.Case, response: Any) -> None:
+        self.calls += 1
+        label = case.operation.label
+        if response is None:
+            self.failures[label, "no answer"] = ""
+        elif case.method == case.operation.method.upper():
+            self.statuses[label][response.status_code] += 1
+            if response.status_code >= 500:
+                self.failures[label, str(response.status_code)] = response.text
+            if label == POST_VIDEO:
+                self._placed(response.json())
+
+    def _placed(self, answer: dict[str, Any]) -> None:
+        named = answer.get("data") or answer.get("details") or {}
+        if "jobId" in named:
+            self.jobs.add(named["jobId"])
+
+    def _judged(self, label: str, checks: list[Any]) -> None:
+        for check in checks:
+            if check.status is not Status.SUCCESS:
+                info = check.failure_info
+                text = (
+                    f"{info.failure.title}: {info.failure.message}\n{info.code_sample}" if info else "the check broke"
+                )
+                self.failures.setdefault((label, check.name), text)
+
+    def table(self) -> str:
+        """A line for each operation: how many cases, and how many of each status."""
+        return "\n".join(
+            f"{label:36} {counts.total():6}  " + "  ".join(f"{status}: {counts[status]}" for status in sorted(counts))
+            for label, counts in sorted(self.statuses.items())
+        )
+
+
+@schemathesis.check
+def what_fits_the_document_fits_the_service(context: Any, response: Any, case: schemathesis.Case) -> None:
+    """The service refuses as malformed only what the document calls malformed."""
+    del context
+    if case.meta and case.meta.generation.mode.is_positive and response.status_code == 400:
+        code = response.json()["code"]
+        assert code not in BY_SCHEMA, f"{code} for what the document allows: {response.text}"
+
+
+def fuzzed(
+    town: Town,
+    token: str | None,
+    examples: int,
+    prepare: Prepare = lambda _: None,
+    *,
+    seed: int | None = None,
+    findings: Findings | None = None,
+) -> Findings:
+    """One run with that many examples an operation, each after `prepare` has had a look at it; added to `findings` if given.
+    Without a seed it is the same every time."""
+    config: dict[str, Any] = {
+        "generation": {"max-examples": examples, "deterministic": seed is None, "database": "none"},
+        "checks": CHECKS,
+        "headers": {"Authorization": f"Bearer {token}"} if token else {},
+        "continue-on-failure": True,
+        "warnings": False,
+        "request-timeout": 30,
+    } | ({} if seed is None else {"seed": seed})
+    schema = schemathesis.openapi.from_url(
+        f"{town.url}/openapi.json", config=schemathesis.Config.from_dict(config), timeout=10
+    )
+
+    def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+        del context, kwargs
+        prepare(case)
+
+    findings = findings or Findings()
+    schemathesis.hook(before_call)
+    try:
+        for event in from_schema(schema).execute():
+            findings.add(event)
+    finally:
+        schemathesis.hooks.unregister(before_call)
+    return findings
+
+
+def someone_real(user: str, job_id: str) -> Prepare:
+    """Most names that fit are those of things that are there; else every request would end at the same refusal."""
+    turn = itertools.count()
+
+    def prepare(case: schemathesis.Case) -> None:
+        if isinstance(case.body, dict) and READABLE.fullmatch(str(case.body.get("GoogleID", ""))):
+            known = {"GoogleID": user, "imageUrl": IMAGE, "promptKey": "foo_prompt"}
+            for name, value in known.items():
+                if isinstance(case.body.get(name), str) and case.body[name] and next(turn) % 4:
+                    case.body = case.body | {name: value}
+        if case.path_parameters.get("jobId") and next(turn) % 2:
+            case.path_parameters = {"jobId": job_id}
+
+    return prepare
+
+
+def assert_refusals_wrote_nothing(town: Town, known: set[str]) -> None:
+    """There is no job that no answer named, and nobody has a wallet but who placed one. Then everything is proved."""
+    jobs = [item for item in town.items() if item["SK"]["S"].startswith("JOB#")]
+    assert {item["SK"]["S"].removeprefix("JOB#") for item in jobs} == known
+    wallets = {item["PK"]["S"] for item in town.items() if item["SK"]["S"] == "METADATA"}
+    assert wallets == {item["PK"]["S"] for item in jobs}
+    town.assert_proved()

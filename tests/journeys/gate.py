@@ -1,0 +1,120 @@
+"""The service under gunicorn as it runs in production, and bytes sent to it as they are."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.local.environment import without_settings
+from service.local.ports import free_port
+from tests.journeys.town import SETTINGS, Town
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Answer:
+    """One answer as it came: status, headers by their names in lower case, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        return str(json.loads(self.body).get("code", "")) if self.body.startswith(b"{") else ""
+
+    @property
+    def ends(self) -> bool:
+        return self.headers.get("connection") == "close"
+
+
+@dataclass
+class Gate:
+    port: int
+    log: Path
+
+    def exchange(self, request: bytes, *, no_more: bool = True) -> list[Answer]:
+        """All answers to those bytes until the service ends the connection; our side is closed behind them."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(request)
+            if no_more:
+                connection.shutdown(socket.SHUT_WR)
+            return list(answers(b"".join(iter(lambda: received(connection), b""))))
+
+
+def received(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
+def answers(stream: bytes) -> Iterator[Answer]:
+    """Raises `ValueError` for a stream that is not one whole answer after another."""
+    while stream:
+        head, end, stream = stream.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        if not end or not first.startswith("HTTP/1."):
+            raise ValueError(f"no answer: {head[:200]!r}")
+        headers = {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
+        length = int(headers.get("content-length", "0"))
+        if len(stream) < length:
+            raise ValueError("an answer that breaks off")
+        yield Answer(int(first.split()[1]), headers, stream[:length])
+        stream = stream[length:]
+
+
+@contextmanager
+def opened(town: Town, folder: Path, **settings: str) -> Iterator[Gate]:
+    """One web process of its own over the town's table and simulators."""
+    port, log = free_port(), folder / "log"
+    command = [sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"]
+    environment = (
+        without_settings(os.environ) | _environment(town) | {"PORT": str(port), "TMPDIR": str(folder)} | settings
+    )
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+    try:
+        _wait_until_up(Gate(port, log))
+        yield Gate(port, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _environment(town: Town) -> dict[str, str]:
+    own: dict[str, Any] = SETTINGS | {
+        "dynamodb_endpoint_url": town.settings.dynamodb_endpoint_url,
+        "dynamodb_table_name": town.settings.dynamodb_table_name,
+        "google_certs_url": town.settings.google_certs_url,
+        "kling_base_url": town.settings.kling_base_url,
+        "google_client_ids": ",".join(town.settings.google_client_ids),
+        "log_format": "json",
+        "web_concurrency": 1,
+        "web_threads": 32,
+        "drain_seconds": 0,
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+    }
+    return {name.upper(): str(value) for name, value in own.items()}
+
+
+def _wait_until_up(gate: Gate) -> None:
+    for _ in range(300):
+        try:
+            gate.exchange(b"GET /health/live HTTP/1.0\r\n\r\n")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"gunicorn does not come up: {gate.log.read_text()[-2000:]}")
