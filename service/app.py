@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import requests
 from flask import Flask
 
+from service.admin.belongings import Knowledge
 from service.admin.operations import Admin
+from service.admin.repair import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.routes import catalog_blueprint
@@ -66,6 +68,7 @@ class Parts:
     jobs: Jobs
     identity: Identity
     admin: Admin
+    repair: Repair
 
 
 def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts:
@@ -107,6 +110,7 @@ def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts
         jobs=jobs,
         identity=_identity(settings, clock),
         admin=Admin(table, clock, metrics, keyring.mac_key),
+        repair=_repair(settings, table, ledger, clock, keyring),
     )
 
 
@@ -176,6 +180,11 @@ def _ledger(settings: Settings, table: Table, clock: Clock, metrics: Metrics, ke
         deadline_seconds=settings.transaction_deadline_seconds,
         jitter=random.random,
     )
+
+
+def _repair(settings: Settings, table: Table, ledger: Ledger, clock: Clock, keyring: Keyring) -> Repair:
+    knowledge = Knowledge(keyring.mac_key, keyring.peppers, job_times(settings), settings.welcome_credits)
+    return Repair(table, ledger, clock, knowledge)
 
 
 def _kling(settings: Settings, secrets: SecretsManager, clock: Clock, metrics: Metrics) -> Kling:

@@ -1,74 +1,183 @@
-"""The operator's commands: `farebox audit`, `farebox ledger USER`, `farebox resolve USER JOB`."""
+"""The operator's commands: `farebox audit`, `farebox ledger USER`, `farebox resolve USER JOB`, `farebox release USER JOB`."""
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from service.admin.entities import Audit
+from service.admin.entities import Audit, AuditStopped, Place, Route
+from service.admin.repair import Repaired
+from service.admin.store import Stopped
 from service.app import Parts, build
 from service.clock import iso
 from service.errors import FareboxError
+from service.jobs.entities import Job, JobNotFound, NotToBeGivenUp
 from service.ledger.entities import Entry, Wallet
 from service.logs import configure
 from service.settings import Settings, SettingsError
+from service.storage.table import StorageRefused
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. 0: done and well; 1: a violation or no such thing; 2: it could not be run."""
+    """Runs one command. 0: done and well; 1: a violation, no such thing, or not to be done; 2: it could not be run, or not to
+    its end."""
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_environment()
         configure("WARNING", settings.log_format, sys.stderr)
         return int(arguments.run(build(settings, service="cli"), arguments))
     except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
+        _tell(str(error))
+    except (JobNotFound, NotToBeGivenUp) as refusal:
+        _tell(str(refusal))
+        return 1
     except FareboxError as error:
-        sys.stderr.write(f"{error.code}: {error.message}\n")
+        _tell(f"{error.code}: {error.message}")
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="farebox", description="Operator commands of Farebox.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    audit = commands.add_parser(
-        "audit", help="prove every balance in the table from its entries; 1 if anything is wrong"
-    )
-    audit.add_argument("--json", action="store_true", help="print the result as JSON")
-    audit.set_defaults(run=_audit)
+    _audit_parser(commands.add_parser("audit", help="prove every balance from its entries; 1 if anything is wrong"))
     ledger = commands.add_parser("ledger", help="print the wallet and the entries of one user")
     ledger.add_argument("user_id")
     ledger.set_defaults(run=_ledger)
-    resolve = commands.add_parser(
-        "resolve", help="look at the provider for one job now, and settle what can be settled"
-    )
-    resolve.add_argument("user_id")
-    resolve.add_argument("job_id")
-    resolve.set_defaults(run=_resolve)
+    for name, run, text in (
+        ("resolve", _resolve, "look at the provider for one job now, and settle what can be settled"),
+        ("release", _release, "give up a job past its hard limit that nothing settles: nothing is charged"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("user_id")
+        command.add_argument("job_id")
+        command.set_defaults(run=run)
     return parser
 
 
+def _audit_parser(audit: argparse.ArgumentParser) -> None:
+    audit.add_argument("--json", action="store_true", help="print the result as JSON")
+    audit.add_argument("--segments", type=int, default=1, help="into how many parts the table is cut")
+    audit.add_argument("--segment", type=int, help="walk this part alone (from 0)")
+    audit.add_argument("--start", metavar="TOKEN", help="go on where an earlier audit stopped")
+    audit.add_argument("--reads-per-second", type=_rate, metavar="R", help="most read units to use in a second")
+    audit.add_argument("--repair", action="store_true", help="print what would put a torn restore right")
+    audit.add_argument("--yes", action="store_true", help="with --repair: do it, then audit")
+    audit.set_defaults(run=lambda parts, given: _repair(parts, given) if given.repair else _audit(parts, given))
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return rate
+
+
 def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
-    audit = parts.admin.audit()
-    _print(_audit_json(audit) if arguments.json else _audit_text(audit))
+    if arguments.yes and not arguments.repair:
+        _tell("--yes belongs to --repair")
+        return 2
+    try:
+        start = Place.from_token(arguments.start) if arguments.start else None
+        route = Route(arguments.segments, arguments.segment, start)
+    except ValueError as error:
+        _tell(str(error))
+        return 2
+    stop = threading.Event()
+    try:
+        with _signals_set(stop):
+            rate = arguments.reads_per_second
+            audit = parts.admin.audit(route, reads_per_second=rate, stopping=stop.is_set, told=_segment_told)
+    except AuditStopped as stopped:
+        _show(stopped.audit, arguments, complete=False)
+        _tell(f"The audit stopped: {stopped.why}\ngo on with: {_go_on(stopped.place, arguments)}")
+        return 2
+    _show(audit, arguments)
     return 1 if audit.violations else 0
 
 
-def _audit_json(audit: Audit) -> str:
+def _repair(parts: Parts, arguments: argparse.Namespace) -> int:
+    """Says what it would do; with --yes does it and audits. 0: there was nothing to do, or all is well again."""
+    if arguments.segments != 1 or arguments.segment is not None or arguments.start:
+        _tell("--repair takes the whole table: it cannot be run in pieces")
+        return 2
+    stop = threading.Event()
+    try:
+        with _signals_set(stop):
+            rate = arguments.reads_per_second
+            repaired = parts.repair.run(apply=arguments.yes, reads_per_second=rate, stopping=stop.is_set)
+    except Stopped:
+        _tell("The repair was told to stop. What it began is whole; run it again.")
+        return 2
+    except StorageRefused:
+        _tell("The table refuses this role: a repair needs one that may read, put, update and delete its items.")
+        return 2
+    for line in _repaired_lines(repaired):
+        _tell(line)
+    if arguments.yes:
+        return max(_audit(parts, arguments), 1 if repaired.left else 0)
+    _tell("Nothing was done; --yes does it." if repaired.plans else "There is nothing to repair.")
+    return 1 if repaired.plans or repaired.left else 0
+
+
+def _repaired_lines(repaired: Repaired) -> Iterator[str]:
+    for plan in repaired.plans:
+        yield from (f"REPAIR  {plan.where}: {said}" for said in plan.says)
+    for violation in repaired.left:
+        yield f"LEFT    {violation.item}: {violation.what}"
+
+
+@contextmanager
+def _signals_set(stop: threading.Event) -> Iterator[None]:
+    """While the block runs, the signals that end a process set `stop` instead."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _segment_told(place: Place, audit: Audit) -> None:
+    if place.segments > 1:
+        found = f"{audit.users} wallets, {len(audit.violations)} violations so far"
+        _tell(f"segment {place.segment} of {place.segments} is done: {found}")
+
+
+def _go_on(place: Place, arguments: argparse.Namespace) -> str:
+    words = ["farebox audit"]
+    if place.segments > 1:
+        words.append(f"--segments {place.segments}")
+    if arguments.segment is not None:
+        words.append(f"--segment {place.segment}")
+    if arguments.reads_per_second:
+        words.append(f"--reads-per-second {arguments.reads_per_second:g}")
+    return " ".join([*words, f"--start {place.token()}"])
+
+
+def _show(audit: Audit, arguments: argparse.Namespace, *, complete: bool = True) -> None:
+    _print(_audit_json(audit, complete) if arguments.json else _audit_text(audit, complete))
+
+
+def _audit_json(audit: Audit, complete: bool) -> str:
     violations = [{"item": violation.item, "what": violation.what} for violation in audit.violations]
-    numbers = ("users", "entries", "jobs", "claims", "idempotency_keys", "in_flight")
-    return json.dumps({name: getattr(audit, name) for name in numbers} | {"violations": violations}, indent=2)
+    numbers = ("users", "entries", "jobs", "claims", "idempotency_keys")
+    told = {name: getattr(audit, name) for name in numbers} | {"complete": complete, "violations": violations}
+    return json.dumps(told, indent=2)
 
 
-def _audit_text(audit: Audit) -> str:
+def _audit_text(audit: Audit, complete: bool) -> str:
     lines = [f"VIOLATION  {violation.item}: {violation.what}" for violation in sorted(audit.violations)]
     checked = (
         f"Checked {audit.users} wallets, {audit.entries} ledger entries, {audit.jobs} jobs, {audit.claims} claims, "
         f"{audit.idempotency_keys} idempotency keys."
     )
-    moving = f" {audit.in_flight} wallets were moving and wait for the next audit." if audit.in_flight else ""
-    verdict = f"{len(lines)} violations." if lines else "Every balance is proved by its entries."
-    return "\n".join([*lines, checked + moving, verdict])
+    proved = "Every balance is proved by its entries." if complete else "No violation so far."
+    verdict = f"{len(lines)} violations." if lines else proved
+    return "\n".join([*lines, checked, verdict])
 
 
 def _ledger(parts: Parts, arguments: argparse.Namespace) -> int:
@@ -100,13 +209,24 @@ def _wallet_text(wallet: Wallet) -> str:
 
 
 def _resolve(parts: Parts, arguments: argparse.Namespace) -> int:
-    job = parts.settlement.resolve(arguments.user_id, arguments.job_id)
+    return _job_shown(parts.settlement.resolve(arguments.user_id, arguments.job_id))
+
+
+def _release(parts: Parts, arguments: argparse.Namespace) -> int:
+    return _job_shown(parts.settlement.give_up(arguments.user_id, arguments.job_id))
+
+
+def _job_shown(job: Job) -> int:
     _print(f"{job.job_id} is {job.status}" + (f" ({job.failure})" if job.failure else ""))
     return 0
 
 
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 if __name__ == "__main__":

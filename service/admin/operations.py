@@ -1,23 +1,20 @@
 """Operator actions: the audit, and a look at one ledger."""
 
-from collections.abc import Iterator
-
-import structlog
+from collections.abc import Callable, Iterator
 
 from service.admin import store
-from service.admin.entities import Audit, Violation, audit_account
+from service.admin.entities import Audit, AuditStopped, Place, Route, Violation, audit_account
+from service.admin.store import Findings, Reader, Stopped
 from service.clock import Clock
-from service.ledger.entities import Entry, Wallet, WalletStatus
+from service.ledger.entities import Entry, Wallet
 from service.ledger.store import entries, wallet_from
 from service.metrics import Metric, Metrics
 from service.storage import keys
-from service.storage.codec import Item
-from service.storage.table import Table
+from service.storage.codec import RawItem
+from service.storage.keys import Key
+from service.storage.table import StorageUnavailable, Table
 
-log = structlog.get_logger()
-
-MOST_ROUNDS = 5
-PAUSE_SECONDS = 0.2
+WHOLE = Route()
 
 
 class Admin:
@@ -29,52 +26,101 @@ class Admin:
         self._metrics = metrics
         self._mac_key = mac_key
 
-    def audit(self) -> Audit:
-        """Proves over the whole table what the money protocol (section 9) lists. Safe beside live traffic: whatever is in
-        flight is no violation. Raises `StorageUnavailable`."""
-        count_before = store.read_count(self._table)
-        audit, open_users = Audit(), 0
-        for item in store.scan(self._table, 0, 1):
-            if store.is_wallet(item):
-                audit = audit.plus(self._audit_user(str(store.owner_of(item))))
-                open_users += item["status"] != WalletStatus.CLOSED
-            audit = audit.plus(self._audit_ownership(item))
-        count_after = store.read_count(self._table)
-        if not min(count_before, count_after) <= open_users <= max(count_before, count_after):
-            wrong = Violation("SYSTEM/USERS", f"count is {count_after}, there are {open_users} open wallets")
-            audit = audit.plus(Audit(violations=(wrong,)))
-        self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(audit.violations))
-        return audit
+    def audit(
+        self,
+        route: Route = WHOLE,
+        *,
+        reads_per_second: float | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        told: Callable[[Place, Audit], None] = lambda *_: None,
+    ) -> Audit:
+        """Proves over that part of the table what the money protocol (section 9) lists. Safe beside live traffic: what moves
+        while it is read is judged all the same, and moving is no violation. `told` hears of each segment that is done, with
+        all that was found so far.
+
+        Raises `AuditStopped` when `stopping` says so or the table does not answer for about a minute."""
+        reader = Reader(self._table, self._clock, reads_per_second, stopping)
+        walk = _Walk(reader, self._mac_key, next(iter(route.legs)))
+        try:
+            count_before = store.read_count(reader) if route.whole else None
+            for leg in route.legs:
+                walk.segment(leg)
+                told(leg, walk.audit)
+            if route.whole:
+                walk.compare(count_before, store.read_count(reader))
+        except Stopped as error:
+            raise AuditStopped(walk.audit, walk.place, "it was told to stop") from error
+        except StorageUnavailable as error:
+            raise AuditStopped(walk.audit, walk.place, error.message) from error
+        finally:
+            self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(walk.audit.violations))
+        return walk.audit
 
     def ledger(self, user_id: str) -> tuple[Wallet, Iterator[Entry]] | None:
         """A user's wallet and entries, None for an unknown user."""
         item = self._table.get(keys.wallet(user_id))
         return (wallet_from(item), entries(self._table, user_id)) if item else None
 
-    def _audit_user(self, user_id: str) -> Audit:
-        """A stable reading is judged; an account that keeps moving is left for the next audit."""
-        for _ in range(MOST_ROUNDS):
-            try:
-                account = store.read_account(self._table, user_id)
-            except (KeyError, ValueError, TypeError) as error:
-                unreadable = Violation(f"USER#{user_id}", f"an item cannot be read: {type(error).__name__}")
-                return Audit(users=1, violations=(unreadable,))
-            if account is not None:
-                violations = tuple(audit_account(account, self._mac_key))
-                sizes = (1, len(account.entries), len(account.jobs), 0, len(account.keys), 0)
-                return Audit(*sizes, violations=violations)
-            self._clock.sleep(PAUSE_SECONDS)
-        return Audit(users=1, in_flight=1)
 
-    def _audit_ownership(self, item: Item) -> Audit:
-        """Every claim names a user, and nothing lies with a user who has no wallet."""
-        claim = store.claim_from(item)
-        owner = claim.user_id if claim else store.owner_of(item)
-        if owner is None or store.is_wallet(item) or (claim is None and item["SK"] != keys.profile("").sk):
-            return Audit()
-        fault = () if store.has_wallet(self._table, owner) else (self._orphan(item),)
-        return Audit(claims=1 if claim else 0, violations=fault)
+class _Walk:
+    """Goes through segments item by item. A partition lies together: its first item stands for all of it."""
 
-    @staticmethod
-    def _orphan(item: Item) -> Violation:
-        return Violation(f"{item['PK']}/{item['SK']}", "belongs to a user without a wallet")
+    def __init__(self, reader: Reader, mac_key: bytes, place: Place) -> None:
+        self._reader = reader
+        self._mac_key = mac_key
+        self.place = place
+        self.audit = Audit()
+
+    def segment(self, leg: Place) -> None:
+        """Walks one segment from that place to its end. `place` follows behind what has been judged."""
+        self.place = leg
+        judged = leg.after.pk if leg.after else ""
+        for raw in self._reader.scan(leg.segment, leg.segments, leg.after):
+            key = store.key_of(raw)
+            if key.pk != judged:
+                self.audit = self.audit.plus(self._judged(raw, key))
+                judged = key.pk
+            self.place = Place(leg.segments, leg.segment, key)
+
+    def compare(self, before: int | None, after: int | None) -> None:
+        """The count of users with the wallets found open, over the whole table. People sign up meanwhile: the truth lies
+        between the counts before and after."""
+        found = self.audit.open_users
+        if before is None or after is None:
+            self._add(Violation(_COUNT, "cannot be read"))
+        elif not min(before, after) <= found <= max(before, after):
+            self._add(Violation(_COUNT, f"count is {after}, there are {found} open wallets"))
+
+    def _add(self, violation: Violation) -> None:
+        self.audit = self.audit.plus(Audit(violations=(violation,)))
+
+    def _judged(self, raw: RawItem, key: Key) -> Audit:
+        owner = store.owner_of(key)
+        if owner is not None:
+            return self._judged_user(owner)
+        return self._judged_claim(raw) if store.is_claim(key) else Audit()
+
+    def _judged_user(self, user_id: str) -> Audit:
+        account = store.read_account(self._reader, user_id)
+        if account is None:
+            items = self._reader.partition(keys.partition(user_id), "")
+            return Audit(violations=tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items))
+        return Audit(
+            users=1,
+            open_users=0 if account.closed else 1,
+            entries=len(account.entries) + len(account.late),
+            jobs=len(account.jobs),
+            idempotency_keys=len(account.keys),
+            violations=tuple(audit_account(account, self._mac_key)),
+        )
+
+    def _judged_claim(self, raw: RawItem) -> Audit:
+        findings = Findings()
+        owner = findings.read(raw, store.claimant)
+        if owner is not None and self._reader.one(keys.wallet(owner)) is None:
+            findings.note(raw, _ORPHAN)
+        return Audit(claims=1, violations=tuple(findings.faults))
+
+
+_COUNT = f"{keys.COUNT.pk}/{keys.COUNT.sk}"
+_ORPHAN = "belongs to a user without a wallet"

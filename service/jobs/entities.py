@@ -59,6 +59,10 @@ DECLINED = {
 }
 
 
+class NotToBeGivenUp(Exception):
+    """A job that has ended, or whose time has not run out: an operator is told so, and nothing happens."""
+
+
 class JobNotFound(NotFound):
     code = "JOB_NOT_FOUND"
     summary = "There is no such job."

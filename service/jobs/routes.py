@@ -38,7 +38,7 @@ from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.limits import Window
 from service.web.principal import Principal
-from service.web.refusals import BadRequest, BodyTimeout, PayloadTooLarge, UploadsBusy
+from service.web.refusals import PayloadTooLarge, UploadsBusy
 
 LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 LONGEST_KEY = 128
@@ -142,10 +142,8 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
             summary="Hear from Kling",
             description="Kling calls this when a task changes. It is a hint to look, never believed.",
             errors=(
-                BadRequest,
                 CallbackRefused,
                 PayloadTooLarge,
-                BodyTimeout,
                 UploadsBusy,
                 WalletBusy,
                 WalletFrozen,

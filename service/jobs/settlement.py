@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from service.clock import Clock
+from service.clock import Clock, iso
 from service.jobs import store
 from service.jobs.entities import (
     RESULT_MILLISECONDS,
@@ -18,6 +18,7 @@ from service.jobs.entities import (
     JobStatus,
     Look,
     Nothing,
+    NotToBeGivenUp,
     Record,
     Release,
     Step,
@@ -29,7 +30,7 @@ from service.jobs.entities import (
 from service.ledger.entities import Movement, Wallet, capture, release
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.metrics import Metric, Metrics
-from service.providers.base import Provider, Task
+from service.providers.base import Provider, Task, Unclear
 from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
@@ -79,18 +80,27 @@ class Settlement:
                 return job
             if due_by is not None and (job.due_at is None or job.due_at > due_by):
                 return job
-            asked_at = self._clock.now()
-            sight = self._provider.look(job.task_id, job.job_id)
-            look = Look(sight, asked_at, self._clock.now())
+            look = self._look(job)
             try:
-                step = self._step(job, look)
-                if isinstance(step, Record):
-                    job = self.record(job, step.task)
-                    step = self._step(job, look)
-                return self._take(job, step)
+                return self._take(*self._step(job, look))
             except JobChanged:
                 continue
         return self.read(user_id, job_id)
+
+    def give_up(self, user_id: str, job_id: str) -> Job:
+        """An operator's way out for a job past its hard limit that nothing settles. The provider is asked once more: what is
+        certain is done as always, and anything else releases the job as unresolved, to be watched further.
+
+        Raises `NotToBeGivenUp` (nothing is written), and what `resolve` raises."""
+        job = self._overdue(user_id, job_id)
+        for _ in range(MOST_ROUNDS):
+            try:
+                return self._given_up(job)
+            except JobChanged:
+                job = self.read(user_id, job_id)
+                if not job.is_open:
+                    return job
+        return job
 
     def read(self, user_id: str, job_id: str) -> Job:
         """Raises `JobNotFound`."""
@@ -121,8 +131,39 @@ class Settlement:
         except JobChanged:
             return self.read(job.user_id, job.job_id)
 
-    def _step(self, job: Job, look: Look) -> Step:
-        return next_step(job, look, self._times, self._plain_links)
+    def _look(self, job: Job) -> Look:
+        asked_at = self._clock.now()
+        sight = self._provider.look(job.task_id, job.job_id)
+        return Look(sight, asked_at, self._clock.now())
+
+    def _step(self, job: Job, look: Look) -> tuple[Job, Step]:
+        """What follows, for the job with its task noted if that has only now come to light."""
+        step = next_step(job, look, self._times, self._plain_links)
+        if isinstance(step, Record):
+            job = self.record(job, step.task)
+            step = next_step(job, look, self._times, self._plain_links)
+        return job, step
+
+    def _overdue(self, user_id: str, job_id: str) -> Job:
+        job = self.read(user_id, job_id)
+        if not job.is_open:
+            raise NotToBeGivenUp(f"{job_id} has ended already: it is {job.status}.")
+        if self._clock.now() < job.hard_at:
+            raise NotToBeGivenUp(f"{job_id} may still settle by itself: its time runs out at {iso(job.hard_at)}.")
+        return job
+
+    def _given_up(self, job: Job) -> Job:
+        job, step = self._step(job, self._last_look(job))
+        return self._take(job, step if isinstance(step, Capture | Release) else Release(Failure.PROVIDER_UNRESOLVED))
+
+    def _last_look(self, job: Job) -> Look:
+        """What cannot even be asked is as unclear as no answer."""
+        try:
+            return self._look(job)
+        except Exception:
+            log.exception("provider_look_broke", job_id=job.job_id)
+            now = self._clock.now()
+            return Look(Unclear(), now, now)
 
     def _take(self, job: Job, step: Step) -> Job:
         match step:

@@ -134,6 +134,25 @@ def postpone_write(user_id: str, job_id: str, was_due_at: int, due_at: int) -> U
     return Update(keys.job(user_id, job_id), guard, set=keys.due_index(job_id, due_at))
 
 
+def repaired_write(before: Job | None, after: Job) -> Put | Update:
+    """For an operator's repair alone: the job as it has to be. Of a job that is there, only what a repair may change."""
+    if before is None:
+        return Put(_key(after), {**_item(after), "error": after.failure, "watchUntil": after.watch_until})
+    due = keys.due_index(after.job_id, after.due_at) if after.due_at is not None else {}
+    change: dict[str, Value] = {
+        "status": after.status,
+        "split": packed(after.split),
+        "error": after.failure,
+        "watchUntil": after.watch_until,
+        **due,
+    }
+    gone = [name for name in ("error", "watchUntil") if change[name] is None]
+    gone += [name for name in keys.DUE_INDEX_ATTRIBUTES if name not in due]
+    gone += [] if after.is_open else ["submitUntil", "hardAt", "notFoundAt"]
+    kept = {name: value for name, value in change.items() if value is not None}
+    return Update(_key(after), _as_read(before), set=kept, remove=tuple(gone))
+
+
 def job_from(item: Item) -> Job:
     """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
     fields: Any = item

@@ -134,6 +134,11 @@ class Ledger:
         with self._turns.turn(user_id) as waited:
             return self._until_settled(_Attempts(user_id, decide, also, self._deadline()), None if waited else seen)
 
+    def put_right(self, writes: Sequence[Write]) -> None:
+        """An operator's repair of what a restore has torn (`store.rebuilt_writes`): all of the writes or none, each guarded by
+        what was read. Raises `Cancelled` (nothing was written) and `StorageUnavailable`."""
+        self._table.transact(writes)
+
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._deadline_seconds
 

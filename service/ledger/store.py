@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from service.ledger.entities import Entry, EntryKind, Movement, Wallet, WalletSt
 from service.storage import keys
 from service.storage.codec import Item, Value
 from service.storage.table import Table
-from service.storage.writes import Put, Update, When
+from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
 
 _MAC_BYTES = 16
 
@@ -90,6 +90,27 @@ def freeze_write(wallet: Wallet) -> Update:
     """Stops further spending; the version stays, for no credit moves."""
     guard = When(equals={"version": wallet.version, "status": WalletStatus.OPEN})
     return Update(keys.wallet(wallet.user_id), guard, set={"status": WalletStatus.FROZEN})
+
+
+def rebuilt_writes(
+    before: Wallet | None, after: Wallet | None, gone: Sequence[Entry], added: Sequence[Entry]
+) -> list[Write]:
+    """For an operator's repair alone: a wallet as its entries say (None: no wallet), without the entries of transactions that a
+    restore has torn, and with those that take their place. Guarded by the version and the MACs that were read."""
+    owner = after or before
+    user_id = owner.user_id if owner else ""
+    at = {entry.version: entry for entry in gone}
+    writes: list[Write] = []
+    for entry in added:
+        old = at.pop(entry.version, None)
+        guard = When(equals={"mac": old.mac}) if old else ABSENT
+        writes.append(Put(keys.entry(user_id, entry.version), _entry_item(entry), guard))
+    writes += [Delete(keys.entry(user_id, entry.version), When(equals={"mac": entry.mac})) for entry in at.values()]
+    if after is None and before is not None:
+        writes.append(Delete(keys.wallet(user_id), When(equals={"version": before.version, "head": before.head})))
+    elif after is not None and after != before:
+        writes.append(wallet_write(before, after))
+    return writes
 
 
 def entry_from(item: Item) -> Entry:

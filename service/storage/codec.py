@@ -5,6 +5,8 @@ from typing import Any
 
 Value = str | int | bool | tuple["Value", ...] | Mapping[str, "Value"] | frozenset[str] | None
 Item = Mapping[str, Value]
+RawItem = Mapping[str, Mapping[str, Any]]
+"""An item in DynamoDB's own types."""
 
 
 def encode(value: Value) -> dict[str, Any]:
@@ -46,5 +48,5 @@ def decode(attribute: Mapping[str, Any]) -> Value:
     raise TypeError(f"attribute type {kind} is not one of ours")
 
 
-def decode_item(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Value]:
+def decode_item(attributes: RawItem) -> dict[str, Value]:
     return {name: decode(attribute) for name, attribute in attributes.items()}

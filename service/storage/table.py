@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from service.errors import Unavailable
-from service.storage.codec import Item, decode_item, encode_item
+from service.storage.codec import Item, RawItem, decode_item, encode_item
 from service.storage.keys import Key
 from service.storage.writes import Write, request
 
@@ -100,6 +100,16 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A page as it lies, in DynamoDB's own types: one odd item does not spoil the others. `after` says where to go on (None:
+    that was all), `units` how many read units it took."""
+
+    items: tuple[RawItem, ...]
+    after: Key | None
+    units: float
+
+
+@dataclass(frozen=True)
 class IndexHit:
     """What an index says lies where, and under which sort key."""
 
@@ -178,29 +188,41 @@ class Table:
         found = [decode_item(item) for item in answer["Items"]]
         return tuple(IndexHit(Key(str(hit["PK"]), str(hit["SK"])), str(hit[f"{index}SK"])) for hit in found)
 
-    def scan(
-        self, *, segment: int, segments: int, limit: int, after: Key | None = None
-    ) -> tuple[tuple[Item, ...], Key | None]:
-        """One page of one segment of the whole table, and where to go on. For the audit only."""
+    def browse(self, pk: str, prefix: str, *, limit: int, after: str = "") -> Reading:
+        """As `query`, for the audit. An empty prefix means the whole partition."""
+        start: Any = {"ExclusiveStartKey": encode_item({"PK": pk, "SK": after})} if after else {}
+        condition = "PK = :pk" + (" AND begins_with(SK, :prefix)" if prefix else "")
+        return self._reading(
+            lambda: self._client.query(
+                TableName=self._name,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=encode_item({":pk": pk, ":prefix": prefix or None}),
+                ConsistentRead=True,
+                Limit=limit,
+                ReturnConsumedCapacity="TOTAL",
+                **start,
+            )
+        )
+
+    def scan(self, *, segment: int, segments: int, limit: int, after: Key | None = None) -> Reading:
+        """One page of one segment of the whole table, for the audit."""
         start: Any = {"ExclusiveStartKey": encode_item(after.attributes())} if after else {}
-        answer = self._read(
+        return self._reading(
             lambda: self._client.scan(
                 TableName=self._name,
                 ConsistentRead=True,
                 Segment=segment,
                 TotalSegments=segments,
                 Limit=limit,
+                ReturnConsumedCapacity="TOTAL",
                 **start,
             )
         )
-        last = decode_item(answer["LastEvaluatedKey"]) if "LastEvaluatedKey" in answer else None
-        items = tuple(decode_item(item) for item in answer["Items"])
-        return items, Key(str(last["PK"]), str(last["SK"])) if last else None
 
     def write(self, write: Write) -> None:
         """One conditional write. Raises `ConditionFailed`."""
         kind, parameters = request(self._name, write)
-        send: Any = self._client.put_item if kind == "Put" else self._client.update_item
+        send: Any = getattr(self._client, f"{kind.lower()}_item")
         try:
             self._send(lambda: send(**parameters))
         except ClientError as error:
@@ -227,6 +249,12 @@ class Table:
         except StorageUnavailable:
             return False
         return True
+
+    def _reading(self, send: Callable[[], Any]) -> Reading:
+        answer = self._read(send)
+        last = decode_item(answer.get("LastEvaluatedKey", {}))
+        after = Key(str(last["PK"]), str(last["SK"])) if last else None
+        return Reading(tuple(answer["Items"]), after, answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
 
     def _read(self, send: Callable[[], Answer]) -> Answer:
         for _ in range(READ_TRIES - 1):

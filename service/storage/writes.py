@@ -40,7 +40,15 @@ class Update:
     increment: Mapping[str, int] = field(default_factory=dict)
 
 
-Write = Put | Update
+@dataclass(frozen=True)
+class Delete:
+    """Takes an item away. An operator's repair alone does that."""
+
+    key: Key
+    when: When
+
+
+Write = Put | Update | Delete
 
 
 class _Expression:
@@ -85,16 +93,18 @@ class _Expression:
 
 
 def request(table_name: str, write: Write) -> tuple[str, dict[str, Any]]:
-    """A write as DynamoDB's own parameters: ("Put" or "Update", parameters); the old item is asked for should the condition fail."""
+    """A write as DynamoDB's own parameters: ("Put", "Update" or "Delete", parameters); the old item is asked for should the
+    condition fail."""
     expression = _Expression()
     parameters: dict[str, Any] = {"TableName": table_name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     if isinstance(write, Put):
         parameters["Item"] = encode_item({**write.key.attributes(), **write.item})
     else:
         parameters["Key"] = encode_item(write.key.attributes())
+    if isinstance(write, Update):
         parameters["UpdateExpression"] = expression.change(write)
     parameters["ConditionExpression"] = expression.condition(write.when)
     parameters["ExpressionAttributeNames"] = expression.names()
     if expression.values:
         parameters["ExpressionAttributeValues"] = expression.values
-    return ("Put" if isinstance(write, Put) else "Update"), parameters
+    return type(write).__name__, parameters

@@ -97,6 +97,12 @@ def count_write(most_users: int) -> Update:
     return Update(keys.COUNT, When(below={"count": most_users}), increment={"count": 1})
 
 
+def recount_write(before: int, after: int) -> Update:
+    """For an operator's repair alone: the count as the open wallets have it."""
+    guard = When(equals={"count": before}) if before else When(below={"count": 1})
+    return Update(keys.COUNT, guard, set={"count": after})
+
+
 def _claim_writes(claims: Iterable[Key], claimed_by: Sequence[str | None], user_id: str, now: int) -> list[Put]:
     free = [key for key, owner in zip(claims, claimed_by, strict=True) if owner is None]
     return [Put(key, {"userId": user_id, "at": iso(now)}) for key in free]

@@ -98,15 +98,19 @@ class NotReady(Unavailable):
     details_example: ClassVar[Mapping[str, object]] = {"reason": "draining"}
 
 
-ANY_ROUTE: tuple[type[FareboxError], ...] = (InternalError,)
+ANY_ROUTE: tuple[type[FareboxError], ...] = (
+    InternalError,
+    BadRequest,
+    BodyTimeout,
+    AddressTooLong,
+    HeadersTooLarge,
+)
 WITH_QUERY: tuple[type[FareboxError], ...] = (ValidationFailed,)
 WITH_BODY: tuple[type[FareboxError], ...] = (
     MalformedJson,
     ValidationFailed,
     PayloadTooLarge,
     UnsupportedMediaType,
-    BadRequest,
-    BodyTimeout,
     UploadsBusy,
 )
 ROUTING: tuple[type[FareboxError], ...] = (RouteNotFound, MethodNotAllowed)

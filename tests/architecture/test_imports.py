@@ -38,12 +38,18 @@ BESIDE = {
     ("jobs", "settlement"): {"entities", "store"},
     ("jobs", "images"): {"entities"},
     ("ledger", "turns"): {"entities"},
+    ("admin", "replay"): set(),
+    ("admin", "belongings"): {"entities"},
+    ("admin", "mending"): {"entities"},
+    ("admin", "repair"): {"entities", "store"},
 }
 USED_BESIDE = {
     ("jobs", "operations"): {"holds", "settlement", "images"},
     ("jobs", "routes"): {"holds"},
     ("jobs", "sweeps"): {"settlement"},
     ("ledger", "operations"): {"turns"},
+    ("admin", "mending"): {"replay", "belongings"},
+    ("admin", "repair"): {"mending", "belongings"},
 }
 FEATURES = {"admin", "jobs", "users", "ledger", "catalog", "identity"}
 ACROSS = {"operations", "entities"}

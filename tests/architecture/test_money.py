@@ -33,6 +33,21 @@ def test_only_the_ledger_sends_transactions() -> None:
     assert senders == ["ledger/operations.py"]
 
 
+def test_only_an_operators_repair_takes_items_away() -> None:
+    """The service itself never deletes: its role need not be allowed to."""
+    deleting = {place for place, text in _sources().items() if re.search(r"\bDelete\(|delete_item|DeleteItem", text)}
+    assert deleting == {"admin/mending.py", "ledger/store.py"}
+    repairing = {
+        place
+        for place, text in _sources().items()
+        if re.search(r"\b(rebuilt_writes|repaired_write|recount_write|put_right)\(", text)
+    }
+    assert repairing == {
+        *("admin/mending.py", "admin/repair.py"),
+        *("ledger/store.py", "ledger/operations.py", "jobs/store.py", "users/store.py"),
+    }
+
+
 def test_no_client_token_is_ever_chosen() -> None:
     assert [place for place, text in _sources().items() if "ClientRequestToken" in text] == []
 

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from service.catalog.entities import IMAGE_TO_VIDEO
 from service.ids import RandomIds
 from service.jobs.entities import RESULT_MILLISECONDS, Job, JobStatus
 from service.jobs.store import capture_write, new_job_write, record_write
-from service.ledger.entities import Movement, Wallet, capture, hold
+from service.ledger.entities import Wallet, capture, hold
 from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item
@@ -33,30 +32,11 @@ def _finished(world: World, wallet: Wallet) -> tuple[Wallet, list[Put]]:
     now = world.clock.now()
     job_id = RandomIds().new("job", now)
     held = sealed(hold(wallet, 1, job_id, now), MAC_KEY)
-    job = _job(wallet.user_id, job_id, held, now)
+    job = world.jobs._holds.new_job(order(wallet.user_id), job_id, 1, held)
     world.clock.advance(60)
     captured = sealed(capture(held.wallet, job.split, 1, job_id, now, world.clock.now()), MAC_KEY)
     item = _item(job, world.provider.book(job_id, TaskStatus.SUCCEEDED), world.clock.now())
     return captured.wallet, [*entry_writes(held), *entry_writes(captured), item]
-
-
-def _job(user_id: str, job_id: str, held: Movement, now: int) -> Job:
-    wanted = order(user_id)
-    return Job(
-        user_id=user_id,
-        job_id=job_id,
-        operation=IMAGE_TO_VIDEO,
-        prompt_key=wanted.prompt_key,
-        price=1,
-        split=held.entries[-1].split,
-        status=JobStatus.SUBMITTING,
-        created_at=now,
-        submit_until=now,
-        hard_at=now,
-        due_at=now,
-        image_hash=wanted.body_hash[:22],
-        image_bytes=len(wanted.image),
-    )
 
 
 def _item(job: Job, task: Task, now: int) -> Put:

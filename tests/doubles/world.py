@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
+from service.admin.belongings import Knowledge
 from service.admin.entities import Audit
 from service.admin.operations import Admin
+from service.admin.repair import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.store import read_prompts
@@ -94,6 +96,9 @@ class World:
             public_url=public_url,
         )
         self.admin = Admin(self.table, self.clock, metrics, MAC_KEY)
+        self.repair = Repair(
+            self.table, self.ledger, self.clock, Knowledge(MAC_KEY, tuple(peppers), TIMES, welcome_credits)
+        )
         self._metrics = metrics
 
     def place(self, user_id: str = "ann", device: str = "phone", key: str | None = None, image: str = IMAGE) -> Placed:

@@ -82,6 +82,14 @@ def test_a_run_is_the_same_each_time(memory: Enumeration) -> None:
     assert [memory.play(MAIN, pair) for pair in hits] == [memory.play(MAIN, pair) for pair in hits]
 
 
+def test_a_failure_names_the_run_that_fails_again(memory: Enumeration, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent_again_after_no_answer(monkeypatch)
+    failed = next(replay for hits in memory.singles(MAIN) if (replay := memory.play(MAIN, hits)).violation)
+    (hit,) = failed.hits
+    assert memory.play_named(MAIN, {hit.effect.number: hit.fault.name}) == failed
+    assert f"delivered --only {hit}" in str(failed)
+
+
 def lost_answer_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(table, "MaybeApplied", NotApplied)
 

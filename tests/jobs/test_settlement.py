@@ -1,10 +1,11 @@
 """How jobs end: the worker, the late answer, the watch, and everything that may go wrong on the way."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from service.jobs.entities import Failure, JobStatus, deliverable
+from service.jobs.entities import Failure, JobStatus, NotToBeGivenUp, deliverable
 from service.ledger.entities import WalletFrozen
 from service.providers.base import Declined, Found, NotFound, Task, TaskStatus, Unclear, Why
 from tests.doubles.world import World
@@ -415,3 +416,105 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any
     rounds = [world.work() for _ in range(3)]
     assert rounds[0] is False, "no round follows at once when nothing could be done"
     assert world.job(well).status is JobStatus.SUCCEEDED
+
+
+OVERDUE = 24 * 3600 + 1
+
+
+def overdue(world: World) -> str:
+    """A job that the provider calls delivered, with a link that cannot be used, for longer than any job may take."""
+    job_id = world.place().job.job_id
+    world.provider.tasks[job_id] = Task(f"task-{job_id}", TaskStatus.SUCCEEDED, {}, "ftp://nowhere")
+    world.work_until(OVERDUE, step=600)
+    assert world.job(job_id).status is JobStatus.SUBMITTED
+    return job_id
+
+
+def test_a_job_whose_link_stays_unusable_can_be_given_up_and_is_watched_further(world: World) -> None:
+    job_id = overdue(world)
+    given_up = world.settlement.give_up("ann", job_id)
+    assert (given_up.failure, world.balance()) == (Failure.PROVIDER_UNRESOLVED, (3, 0, 0))
+    assert given_up == replace(world.job(job_id), submit_until=given_up.submit_until, hard_at=given_up.hard_at)
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.work_until(1000)
+    assert (world.job(job_id).house_loss, world.balance()) == (1, (3, 0, 0))
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize(
+    ("last_look", "status", "failure", "balance"),
+    [
+        (TaskStatus.SUCCEEDED, JobStatus.SUCCEEDED, None, (2, 0, 1)),
+        (TaskStatus.FAILED, JobStatus.FAILED, Failure.GENERATION_FAILED, (3, 0, 0)),
+        (TaskStatus.RUNNING, JobStatus.FAILED, Failure.PROVIDER_UNRESOLVED, (3, 0, 0)),
+    ],
+)
+def test_giving_up_looks_once_more_and_believes_what_is_certain(
+    world: World, last_look: TaskStatus, status: JobStatus, failure: Failure | None, balance: tuple[int, int, int]
+) -> None:
+    job_id = overdue(world)
+    world.provider.book(job_id, last_look)
+    given_up = world.settlement.give_up("ann", job_id)
+    assert (given_up.status, given_up.failure, world.balance()) == (status, failure, balance)
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("sight", [Unclear(), NotFound(), RuntimeError("broken")])
+def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(world: World, sight: Any) -> None:
+    job_id = lost(world, taken=False)
+    world.provider.look = _raises_or_gives(Unclear())
+    world.work_until(OVERDUE, step=600)
+    assert world.job(job_id).is_open
+    world.provider.look = _raises_or_gives(sight)
+    assert world.settlement.give_up("ann", job_id).failure is Failure.PROVIDER_UNRESOLVED
+    assert world.balance() == (3, 0, 0)
+    assert world.audit().violations == ()
+
+
+def test_a_late_task_of_a_job_that_was_never_recorded_is_charged_when_it_is_given_up(world: World) -> None:
+    job_id = lost(world, taken=False)
+    world.clock.advance(OVERDUE)
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    assert world.settlement.give_up("ann", job_id).status is JobStatus.SUCCEEDED
+    assert (world.job(job_id).task_id, world.balance()) == (f"task-{job_id}", (2, 0, 1))
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_job_that_may_still_settle_or_has_ended_is_not_given_up(world: World, ended: bool) -> None:
+    job_id = world.place().job.job_id
+    if ended:
+        world.provider.book(job_id, TaskStatus.SUCCEEDED)
+        world.work_until(60)
+    before, looked = world.items(), len(world.provider.looked)
+    with pytest.raises(NotToBeGivenUp, match="has ended already" if ended else "may still settle"):
+        world.settlement.give_up("ann", job_id)
+    assert (world.items(), len(world.provider.looked)) == (before, looked)
+
+
+def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(client: Any, table_name: str) -> None:
+    world = World(client, table_name)
+    job_id = overdue(world)
+    twin = World(client, table_name, clock=world.clock, provider=world.provider)
+    look = world.provider.look
+
+    def slow(task_id: str | None, asked: str) -> Any:
+        world.provider.look = look
+        sight = look(task_id, asked)
+        world.provider.book(job_id, TaskStatus.SUCCEEDED)
+        assert twin.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
+        return sight
+
+    world.provider.look = slow
+    assert world.settlement.give_up("ann", job_id).status is JobStatus.SUCCEEDED
+    assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def _raises_or_gives(sight: Any) -> Any:
+    def look(task_id: str | None, job_id: str) -> Any:
+        if isinstance(sight, Exception):
+            raise sight
+        return sight
+
+    return look

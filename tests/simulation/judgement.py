@@ -15,7 +15,7 @@ REFUSED_WITH_A_JOB = {"IMAGE_REJECTED", "CONTENT_REJECTED", "PROVIDER_BUSY", "PR
 
 def judge(plan: Plan, memory: MemoryTable, books: Books, witness: Witness, audit: Audit, journal: Journal) -> None:
     """Raises `Violation`."""
-    require(not audit.violations and not audit.in_flight, f"the audit found {audit.violations}")
+    require(not audit.violations, f"the audit found {audit.violations}")
     jobs = {sk.removeprefix("JOB#"): item for (_, sk), item in memory.items.items() if sk.startswith("JOB#")}
     _wallets(plan, memory, jobs)
     for job_id, job in jobs.items():

@@ -117,7 +117,7 @@ class MemoryTable:
 
     def scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A page of one segment, in an order of this model's own."""
-        _known(request, {"TableName", "ConsistentRead", "Segment", "TotalSegments", "Limit", "ExclusiveStartKey"})
+        _known(request, {*_SCAN_WORDS})
         segments = request.get("TotalSegments", 1)
         start = _place(_key(request["ExclusiveStartKey"])) if "ExclusiveStartKey" in request else (-1, "", "")
         mine = (key for key in self.items if zlib.crc32(key[0].encode()) % segments == request.get("Segment", 0))
@@ -208,6 +208,15 @@ class _Index:
                 bisect.insort(self._partitions.setdefault(entry[0], []), (entry[1], *key))
 
 
+_SCAN_WORDS = (
+    "TableName",
+    "ConsistentRead",
+    "Segment",
+    "TotalSegments",
+    "Limit",
+    "ExclusiveStartKey",
+    "ReturnConsumedCapacity",
+)
 _QUERY_WORDS = (
     "TableName",
     "IndexName",
@@ -218,6 +227,7 @@ _QUERY_WORDS = (
     "ScanIndexForward",
     "Limit",
     "ExclusiveStartKey",
+    "ReturnConsumedCapacity",
 )
 
 

@@ -16,7 +16,7 @@ from service.storage.table import (
     Table,
     connect,
 )
-from service.storage.writes import Put, Update, When
+from service.storage.writes import Delete, Put, Update, When
 from tests.doubles.wire import Wire
 
 ONE, TWO = Key("P", "1"), Key("P", "2")
@@ -90,6 +90,28 @@ def test_a_transaction_writes_all_or_nothing_and_says_which_was_refused(table: T
     assert set(cancelled.value.refused) == {1}
     assert cancelled.value.refused[1] is not None
     assert table.get(ONE) is None
+
+
+def test_an_item_is_taken_away_only_as_it_was_read(table: Table) -> None:
+    table.write(Put(ONE, {"n": 1}))
+    with pytest.raises(ConditionFailed) as refused:
+        table.write(Delete(ONE, When(equals={"n": 2})))
+    assert refused.value.item == {**ONE.attributes(), "n": 1}
+    with pytest.raises(Cancelled):
+        table.transact([Delete(ONE, When(equals={"n": 1})), Delete(TWO, When(equals={"n": 1}))])
+    assert table.get(ONE) is not None
+    table.transact([Delete(ONE, When(equals={"n": 1})), Put(TWO, {})])
+    assert (table.get(ONE), table.get(TWO)) == (None, TWO.attributes())
+
+
+def test_an_item_of_a_strange_type_does_not_spoil_the_page_of_an_audit(client: Any, table: Table) -> None:
+    table.write(Put(ONE, {"n": 1}))
+    strange = encode_item(TWO.attributes()) | {"n": {"N": "1.5"}, "b": {"B": b"x"}}
+    client.put_item(TableName=table._name, Item=strange)
+    for page in (table.browse("P", "", limit=9), table.scan(segment=0, segments=1, limit=9)):
+        assert [raw["n"] for raw in page.items] == [{"N": "1"}, {"N": "1.5"}]
+        assert (page.after, page.units) == (None, 1.0)
+    assert table.browse("P", "2", limit=1).after == TWO
 
 
 def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:

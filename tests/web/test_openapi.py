@@ -89,8 +89,8 @@ def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_els
     assert posting["401"] == asking["401"] == ["NOT_SIGNED_IN"]
     assert posting["429"] == ["HASTY"]
     assert {code for codes in posting.values() for code in codes} >= {error.code for error in WITH_BODY}
-    assert asking["400"] == [error.code for error in WITH_QUERY]
-    assert set(probing) == {"404", "405", "500"}
+    assert asking["400"] == ["BAD_REQUEST", *(error.code for error in WITH_QUERY)]
+    assert set(probing) == {"400", "404", "405", "408", "414", "431", "500"}
 
 
 def test_an_error_is_told_once_even_if_it_is_declared_and_shared() -> None:
@@ -150,7 +150,7 @@ def test_an_error_that_narrows_another_may_keep_its_code() -> None:
     narrower = type("Narrower", (VIDEO_ERRORS[0],), {})
     route = Endpoint(access=Access.PUBLIC, summary="Fine", errors=(VIDEO_ERRORS[0], narrower))
     document = document_of(app_with(route))
-    assert codes_of(document["paths"]["/things"]["get"])["400"] == ["PROMPT_UNKNOWN"]
+    assert codes_of(document["paths"]["/things"]["get"])["400"] == ["PROMPT_UNKNOWN", "BAD_REQUEST"]
 
 
 def test_a_request_is_closed_however_deep_and_an_answer_stays_open(document: Document) -> None:

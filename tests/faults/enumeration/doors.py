@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from service.clock import Clock
 from service.providers.http import NeverSent, NoAnswer, Reply
@@ -44,6 +44,8 @@ class TableDoor:
                 run.clock.advance(READ_TIMEOUT_SECONDS)
                 raise ReadTimeoutError(endpoint_url=request.url)
             run.clock.advance(REFUSAL_SECONDS)
+            if told is Told.UNREACHED:
+                raise EndpointConnectionError(endpoint_url=request.url)
             return _refused(operation, told)
 
         what = f"{operation} {', '.join(_named(json.loads(request.body)))}"

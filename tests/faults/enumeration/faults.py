@@ -93,6 +93,8 @@ _WRITE = (
     Fault("outage-applied", Arrives.NOW, Told.SILENCE, lasting=True),
     Fault("outage-landing-late", Arrives.STEP_OVER, Told.SILENCE, lasting=True),
     Fault("storm", Arrives.NEVER, Told.THROTTLED, lasting=True),
+    Fault("never-connected", Arrives.NEVER, Told.UNREACHED),
+    Fault("unreachable", Arrives.NEVER, Told.UNREACHED, lasting=True),
     Fault("paused-after", Arrives.NOW, Told.TRUTH, meanwhile=Meanwhile.WORKER, stands_after=True),
 )
 _CREATE = (

@@ -106,8 +106,8 @@ class Enumeration:
                 require(not broken, f"the service logged {broken}")
                 require(not journal.counts[f"log: {INJECTED}"], "a create broke")
                 require(scene.run.met == set(plan), f"only {scene.run.met} of the faults were met")
-            except Violation as error:
-                violation = str(error)
+            except Exception as error:
+                violation = str(error) if isinstance(error, Violation) else f"the run broke: {error!r}"
             finally:
                 self._stage.door.run = None
         return Replay(flow.name, hits, tuple(scene.run.effects), violation)

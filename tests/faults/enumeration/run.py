@@ -98,11 +98,9 @@ class Run:
             self._step, self._alive, self._lasting = before
 
     def _fault(self, door: str, effect: Effect) -> Fault | None:
-        if door in self._lasting:
-            return self._lasting[door]
         fault = self._plan.get(effect.number)
         if fault is None:
-            return self._own.pop(effect.kind, None)
+            return self._lasting.get(door) or self._own.pop(effect.kind, None)
         self.met.add(effect.number)
         self._own.pop(effect.kind, None)
         if fault.lasting:

@@ -116,6 +116,7 @@ class Scene:
             self.stage.table.name,
             clock=self.clock,
             provider=self._kling(self.clock),
+            most_users=1,
             welcome_credits=self.habits.welcome_credits,
             public_url="https://farebox.example.com" if self.habits.callbacks else "",
             times=QUICK,

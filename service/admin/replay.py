@@ -1,0 +1,67 @@
+"""The ledger played again by its own rules: what a wallet must be after its entries, lots included. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from service.ledger.entities import (
+    Entry,
+    EntryKind,
+    InsufficientCredits,
+    LotKind,
+    Movement,
+    Wallet,
+    WalletStatus,
+    capture,
+    claw_back,
+    expire,
+    grant,
+    hold,
+    release,
+)
+from service.ledger.store import sealed
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An entry and the wallet that it leaves behind."""
+
+    entry: Entry
+    wallet: Wallet
+
+
+def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes) -> Iterator[Moment]:
+    """From the first entry on, as long as each is exactly what the rules make of it again, MAC and balances included. The
+    moment of a hold is taken from its entry."""
+    wallet, holds = Wallet(user_id), dict[str, Entry]()
+    for entry in entries:
+        try:
+            again = sealed(_again(wallet, entry, holds), mac_key)
+        except (InsufficientCredits, ValueError, KeyError):
+            return
+        if again.entries != (entry,):
+            return
+        if entry.kind is EntryKind.HOLD:
+            holds[entry.ref] = entry
+        created_at = wallet.created_at or entry.at
+        wallet = replace(again.wallet, created_at=created_at, status=WalletStatus.OPEN)
+        yield Moment(entry, wallet)
+
+
+def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
+    match entry.kind:
+        case EntryKind.INITIAL | EntryKind.GRANT:
+            kind = entry.split[0].kind if entry.split else LotKind.FREE
+            expires_at = entry.split[0].expires_at if entry.split else None
+            return grant(wallet, kind, entry.amount, expires_at, entry.ref, entry.at, entry.kind)
+        case EntryKind.HOLD:
+            return hold(wallet, entry.amount, entry.ref, entry.at)
+        case EntryKind.CAPTURE:
+            held = holds[entry.ref]
+            return capture(wallet, held.split, entry.amount, entry.ref, held.at, entry.at)
+        case EntryKind.RELEASE:
+            held = holds[entry.ref]
+            return release(wallet, held.split, entry.ref, held.at, entry.at)
+        case EntryKind.EXPIRE:
+            return expire(wallet, entry.at)
+        case EntryKind.CLAWBACK:
+            return claw_back(wallet, entry.amount, entry.ref, entry.at)

@@ -1,0 +1,215 @@
+"""The operator's commands: what they print where, and what they exit with."""
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from service import cli
+from service.admin import operations
+from service.providers.base import TaskStatus
+from service.storage.table import StorageRefused, Table
+from tests.doubles.clock import FakeClock
+from tests.doubles.world import World
+
+LONG_AGO = 1_600_000_000_000
+
+
+@pytest.fixture
+def world(client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A table in which one job was delivered and one is open, and the environment of the commands that look at it."""
+    environment = {
+        "DYNAMODB_TABLE_NAME": table_name,
+        "DYNAMODB_ENDPOINT_URL": client.meta.endpoint_url,
+        "GOOGLE_CLIENT_IDS": "a.apps.example",
+        "KLING_API_KEY": "k",
+        "KLING_BASE_URL": "http://127.0.0.1:9",
+        "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
+        "LEDGER_MAC_KEY": "m" * 32,
+        "CALLBACK_TOKEN_KEYS": "t" * 32,
+        "LOG_FORMAT": "json",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    world = World(client, table_name, clock=FakeClock(LONG_AGO))
+    delivered = world.place().job.job_id
+    world.provider.book(delivered, TaskStatus.SUCCEEDED)
+    world.work_until(60)
+    world.place()
+    return world
+
+
+def job_ids(world: World) -> list[str]:
+    """The delivered and the open one."""
+    return sorted(item["SK"]["S"].removeprefix("JOB#") for item in world.items() if item["SK"]["S"].startswith("JOB#"))
+
+
+def break_the_wallet(world: World) -> None:
+    where = {"PK": {"S": "USER#ann"}, "SK": {"S": "METADATA"}}
+    world.client.update_item(TableName=world.table._name, Key=where, UpdateExpression="REMOVE head")
+
+
+def test_an_audit_as_json_prints_nothing_else_on_stdout(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["audit", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {
+        "users": 1,
+        "entries": 4,
+        "jobs": 2,
+        "claims": 2,
+        "idempotency_keys": 0,
+        "complete": True,
+        "violations": [],
+    }
+    assert json.loads(printed.err)["AuditViolations"] == 0
+
+
+def test_an_audit_that_finds_something_exits_1_and_names_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    break_the_wallet(world)
+    assert cli.main(["audit"]) == 1
+    assert "VIOLATION  USER#ann/METADATA: cannot be read" in capsys.readouterr().out
+
+
+def test_an_audit_tells_of_each_segment_that_is_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["audit", "--segments", "3", "--reads-per-second", "5000"]) == 0
+    told = capsys.readouterr().err
+    assert [f"segment {number} of 3 is done" in told for number in range(3)] == [True, True, True]
+
+
+def test_a_terminated_audit_says_how_to_go_on_and_going_on_finishes_it(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proofs = operations.audit_account
+
+    def terminated(*arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return proofs(*arguments)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(operations, "audit_account", terminated)
+    segments = ["audit", "--segments", "2"]
+    assert cli.main([*segments, "--json", "--reads-per-second", "9000"]) == 2
+    assert signal.getsignal(signal.SIGTERM) is before
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["complete"] is False
+    words = printed.err.rpartition("go on with: farebox ")[2].split("\n")[0].split()
+    assert words[:5] == [*segments, "--reads-per-second", "9000"]
+    monkeypatch.setattr(operations, "audit_account", proofs)
+    assert cli.main([*words, "--json"]) == 0
+    rest = capsys.readouterr()
+    assert json.loads(printed.out)["users"] + json.loads(rest.out)["users"] == 1
+    assert cli.main(["audit", "--segments", "4", *words[5:]]) == 2
+    assert "--start belongs to a walk with other segments" in capsys.readouterr().err
+
+
+def test_one_segment_goes_on_as_one_segment(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNAMODB_TABLE_NAME", "NoSuchTable")
+    assert cli.main(["audit", "--segments", "8", "--segment", "3"]) == 2
+    assert "go on with: farebox audit --segments 8 --segment 3 --start " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--segments", "0"], ["--segment", "1"], ["--start", "nonsense"]])
+def test_pieces_that_do_not_exist_are_refused(
+    world: World, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["audit", *words]) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "inf", "nan", "x"])
+def test_a_pace_is_a_number_above_nothing(rate: str) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["audit", "--reads-per-second", rate])
+
+
+@pytest.mark.parametrize("command", ["resolve", "release"])
+def test_a_job_that_does_not_exist_exits_1(world: World, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "ann", "job_none"]) == 1
+    assert capsys.readouterr() == ("", "There is no such job.\n")
+
+
+def test_resolve_shows_the_job_as_it_stands(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    delivered, _ = job_ids(world)
+    assert cli.main(["resolve", "ann", delivered]) == 0
+    assert capsys.readouterr().out == f"{delivered} is SUCCEEDED\n"
+
+
+def test_release_gives_up_what_nobody_answers_for(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    _, still_open = job_ids(world)
+    assert cli.main(["release", "ann", still_open]) == 0
+    assert capsys.readouterr().out == f"{still_open} is FAILED (PROVIDER_UNRESOLVED)\n"
+    assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_release_of_a_job_that_has_ended_exits_1_and_writes_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivered, _ = job_ids(world)
+    before = world.items()
+    assert cli.main(["release", "ann", delivered]) == 1
+    assert capsys.readouterr().err == f"{delivered} has ended already: it is SUCCEEDED.\n"
+    assert world.items() == before
+
+
+def lose_the_last_entry(world: World) -> None:
+    where = {"PK": {"S": "USER#ann"}, "SK": {"S": "ENTRY#000000000004"}}
+    world.client.delete_item(TableName=world.table._name, Key=where)
+
+
+def test_a_repair_says_what_it_would_do_and_does_it_only_when_told(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["audit", "--repair"]) == 0
+    assert "There is nothing to repair." in capsys.readouterr().err
+    lose_the_last_entry(world)
+    before = world.items()
+    assert cli.main(["audit", "--repair"]) == 1
+    told = capsys.readouterr().err
+    assert "REPAIR  USER#ann: write entry 4 (HOLD 1 for job_" in told
+    assert "Nothing was done; --yes does it." in told
+    assert world.items() == before
+    assert cli.main(["audit", "--repair", "--yes", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert (json.loads(printed.out)["entries"], json.loads(printed.out)["violations"]) == (4, [])
+    assert cli.main(["audit", "--repair"]) == 0
+
+
+def test_a_repair_names_what_it_leaves_to_a_person(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    break_the_wallet(world)
+    assert cli.main(["audit", "--repair", "--yes"]) == 1
+    assert "LEFT    USER#ann: needs a person: METADATA cannot be read" in capsys.readouterr().err
+
+
+def test_a_role_that_may_not_write_cannot_repair(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_the_last_entry(world)
+    before = world.items()
+
+    def denied(*_: object) -> None:
+        raise StorageRefused
+
+    monkeypatch.setattr(Table, "transact", denied)
+    assert cli.main(["audit", "--repair"]) == 1
+    assert cli.main(["audit", "--repair", "--yes"]) == 2
+    assert "The table refuses this role" in capsys.readouterr().err
+    assert world.items() == before
+
+
+def test_a_repair_takes_the_whole_table(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    assert cli.main(["audit", "--repair", "--segments", "2"]) == 2
+    assert cli.main(["audit", "--yes"]) == 2
+    assert "--yes belongs to --repair" in capsys.readouterr().err
+
+
+def test_settings_that_cannot_be_used_exit_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGE", "nowhere")
+    assert cli.main(["audit"]) == 2
+
+
+def test_the_ledger_of_a_stranger_exits_1(world: World) -> None:
+    assert cli.main(["ledger", "nobody"]) == 1
