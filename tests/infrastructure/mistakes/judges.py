@@ -32,16 +32,19 @@ def copy_of_the_sources(folder: Path) -> Path:
 
 
 def apply(mistake: Mistake, root: Path) -> None:
-    """Raises `LookupError` when the files have moved on from under the mistake."""
+    """Raises `LookupError` when the file has moved on from under the mistake."""
     path = root / mistake.file
-    text = path.read_text(encoding="utf-8")
+    path.write_text(changed(mistake, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def changed(mistake: Mistake, text: str) -> str:
+    """The text with the mistake in it. Raises `LookupError` when there is no place for it."""
     if mistake.after and text.count(mistake.after) != 1:
         raise LookupError(f"{mistake.name}: {mistake.after.strip()} is not in {mistake.file} exactly once")
-    start = text.index(mistake.after) if mistake.after else 0
-    place = text.find(mistake.old, start)
+    place = text.find(mistake.old, text.index(mistake.after) if mistake.after else 0)
     if place < 0:
         raise LookupError(f"{mistake.name}: {mistake.old[:60]!r} is not in {mistake.file}")
-    path.write_text(text[:place] + mistake.new + text[place + len(mistake.old) :], encoding="utf-8")
+    return text[:place] + mistake.new + text[place + len(mistake.old) :]
 
 
 def rendered(root: Path, calls: Sequence[Call], known: frozenset[str] = frozenset()) -> str | None:
