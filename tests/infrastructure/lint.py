@@ -17,7 +17,7 @@ _QUIET = ("--skip-download", "--compact", "--quiet")
 
 def cfn_lint_command(*templates: Path) -> list[str]:
     """With informational rules: one of them tells of a missing DeletionPolicy."""
-    return [sys.executable, "-m", "cfnlint", "-r", *REGIONS, "-c", "I", "-t", *map(str, templates)]
+    return [str(Path(sys.executable).with_name("cfn-lint")), "-r", *REGIONS, "-c", "I", "-t", *map(str, templates)]
 
 
 def checkov_command(*templates: Path) -> list[str]:

@@ -147,6 +147,8 @@ def listeners_speak_modern_tls_or_redirect_to_it(deployment: Deployment) -> Iter
     for name, listener in secure.items():
         if listener.get("SslPolicy") not in MODERN_POLICIES:
             yield f"{name} speaks {listener.get('SslPolicy')}"
+        if not listener.get("Certificates"):
+            yield f"{name} has no certificate"
     for name in sorted(set(listeners) - set(secure)):
         actions = {action["Type"] for action in listeners[name]["DefaultActions"]}
         if (secure or deployment.production) and actions != {"redirect"}:
