@@ -28,7 +28,7 @@ reset: $(VENV)/local ## forget what `make run` has stored
 
 .PHONY: test
 test: $(VENV)/test ## run the tests
-	@$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
+	@$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m 'not tools'
 
 TEST_PROCESSES ?= 2
 
@@ -53,8 +53,33 @@ types: $(VENV)/test ## check the types
 	@$(VENV)/bin/mypy --no-error-summary
 
 .PHONY: infrastructure
-infrastructure: $(VENV)/test ## lint the CloudFormation templates
-	@$(VENV)/bin/cfn-lint -r us-east-1 eu-west-1 -c I -t cloudformation/*.yaml
+infrastructure: $(VENV)/test ## check templates, roles, image and release scripts: linted, rendered, deployed into a simulated AWS
+	@$(RUN) -m pytest -q tests/infrastructure
+
+.PHONY: mistakes
+mistakes: $(VENV)/test ## make each named mistake in the templates; each must be noticed (MISTAKE=name for one)
+	@$(RUN) -m tests.infrastructure.mistakes $(MISTAKE)
+
+# The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
+.PHONY: image
+image: ## build this commit's image and push it (STAGE=dev|staging|production)
+	@release/image
+
+.PHONY: deploy
+deploy: ## bring this commit to a deployment, and back if it does not answer (STAGE=…; YES=1 asks nothing)
+	@release/deploy
+
+.PHONY: rollback
+rollback: ## go back to the image that ran before (STAGE=…)
+	@release/rollback
+
+.PHONY: status
+status: ## what runs in a deployment, and what is wrong with it (STAGE=…)
+	@release/status
+
+.PHONY: operate
+operate: ## an operator's command inside a deployment (STAGE=… COMMAND="audit")
+	@release/operate $(COMMAND)
 
 # The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
 .PHONY: image
@@ -105,10 +130,11 @@ documents: $(VENV)/test ## write the tables of the README and .env.example anew 
 lock: $(VENV)/test ## pin all dependencies anew, with hashes
 	@$(RUN) -m pip install --quiet uv
 	@set -e; compile="$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
-	    --no-header --no-emit-index-url --no-emit-find-links pyproject.toml"; \
-	$$compile -o requirements/base.txt; \
-	$$compile --extra local -c requirements/base.txt -o requirements/local.txt; \
-	$$compile --extra test -c requirements/local.txt -o requirements/test.txt; \
+	    --no-header --no-emit-index-url --no-emit-find-links"; \
+	$$compile pyproject.toml -o requirements/base.txt; \
+	$$compile pyproject.toml --extra local -c requirements/base.txt -o requirements/local.txt; \
+	$$compile pyproject.toml --extra test -c requirements/local.txt -o requirements/test.txt; \
+	$$compile requirements/infrastructure.in -o requirements/infrastructure.txt; \
 	$$compile --extra container -c requirements/test.txt -o requirements/container.txt
 
 $(VENV)/bin/python:

@@ -1,0 +1,43 @@
+"""All checks by name."""
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+from tests.infrastructure.checks import (
+    balancer,
+    containers,
+    environment,
+    firewall,
+    image,
+    network,
+    roles,
+    services,
+    stacks,
+    storage,
+    watching,
+)
+from tests.infrastructure.deployments import Deployment
+
+Check = Callable[[Deployment], Iterator[str]]
+_THEMES = (stacks, storage, network, balancer, firewall, roles, containers, image, environment, services, watching)
+
+
+def checks() -> dict[str, Check]:
+    """Every check of every theme, by theme and name. A check tells each fault of a deployment in a sentence."""
+    return {f"{_theme(module)}.{name}": check for module in _THEMES for name, check in _of(module).items()}
+
+
+def _of(module: ModuleType) -> dict[str, Check]:
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+        and getattr(value, "__annotations__", {}).get("deployment") is Deployment
+        and value.__annotations__.get("return") == Iterator[str]
+        and not name.startswith("_")
+        and value.__code__.co_argcount == 1
+    }
+
+
+def _theme(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

@@ -1,0 +1,73 @@
+"""The image, as far as the task definitions rely on it."""
+
+import re
+from collections.abc import Iterator
+
+from tests.infrastructure.deployments import Deployment
+
+BUILT = "production"
+
+
+def instructions(deployment: Deployment, word: str) -> list[str]:
+    """The arguments of every such instruction, in order, over all stages of the build."""
+    text = re.sub(r"\\\n", " ", re.sub(r"^#.*\n", "", deployment.dockerfile, flags=re.MULTILINE))
+    return [found.strip() for found in re.findall(rf"^{word}\s+(.+)$", text, re.MULTILINE)]
+
+
+def what_is_built_by_default_is_what_is_deployed(deployment: Deployment) -> Iterator[str]:
+    """The simulators and the local stack must not be in the image: its last stage is the one without them."""
+    last = instructions(deployment, "FROM")[-1]
+    if not last.endswith(f" AS {BUILT}"):
+        yield f"the last stage is {last}"
+    removed = " ".join(instructions(deployment, "RUN"))
+    for folder in ("/app/service/local", "/app/service/simulators"):
+        if folder not in removed:
+            yield f"{folder} is in the image"
+
+
+def the_image_runs_as_the_user_of_the_tasks(deployment: Deployment) -> Iterator[str]:
+    users = {str(container.definition.get("User")) for container in deployment.containers}
+    if users != set(instructions(deployment, "USER")) or len(users) != 1:
+        yield f"the image runs as {instructions(deployment, 'USER')}, the tasks as {sorted(users)}"
+
+
+def the_image_exposes_the_port_of_the_task(deployment: Deployment) -> Iterator[str]:
+    if [int(port) for port in instructions(deployment, "EXPOSE")] != deployment.web.ports:
+        yield f"the image exposes {instructions(deployment, 'EXPOSE')}, the task {deployment.web.ports}"
+
+
+def the_image_is_told_to_stop_by_the_signal_that_drains(deployment: Deployment) -> Iterator[str]:
+    if instructions(deployment, "STOPSIGNAL") not in ([], ["SIGTERM"]):
+        yield str(instructions(deployment, "STOPSIGNAL"))
+
+
+def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
+    """Relative paths start in the working folder, and every file of ours that a command names is copied there."""
+    (folder,) = set(instructions(deployment, "WORKDIR"))
+    copied = " ".join(instructions(deployment, "COPY"))
+    for container in deployment.containers:
+        words = [str(word) for word in container.definition["Command"]]
+        if "-c" in words and words[0] == "gunicorn":
+            path = words[words.index("-c") + 1]
+            if path not in copied or not (deployment.root / path).exists() or folder != "/app":
+                yield f"{container.name}: {path} is not in {folder}"
+        if words[0] == "farebox" and "docker/farebox /usr/local/bin/farebox" not in copied:
+            yield f"{container.name}: there is no farebox"
+        for module in (word for word in words if word.startswith("service.")):
+            file = module.partition(":")[0].replace(".", "/") + ".py"
+            if not (deployment.root / file).exists():
+                yield f"{container.name}: there is no {module}"
+
+
+def nothing_is_installed_that_is_not_pinned(deployment: Deployment) -> Iterator[str]:
+    for run in instructions(deployment, "RUN"):
+        if "install" in run and "pip" in run and "uninstall" not in run and "--require-hashes" not in run:
+            yield run[:80]
+    for add in instructions(deployment, "ADD"):
+        yield f"ADD {add}"
+
+
+def no_secret_is_built_in(deployment: Deployment) -> Iterator[str]:
+    words = ("API_KEY", "SECRET", "PASSWORD", "PEPPER", "TOKEN", "MAC_KEY", "AWS_ACCESS")
+    for told in instructions(deployment, "ENV") + instructions(deployment, "ARG"):
+        yield from (f"{word} in {told[:60]}" for word in words if word in told.upper())

@@ -1,0 +1,158 @@
+"""Who can reach what."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.infrastructure.deployments import Deployment
+
+EVERYONE = {"0.0.0.0/0", "::/0"}
+PUBLIC_PORTS = {80, 443}
+
+
+def subnets_do_not_overlap_and_lie_in_their_network(deployment: Deployment) -> Iterator[str]:
+    whole = ipaddress.ip_network(str(deployment.service.one("EC2::VPC")["CidrBlock"]))
+    blocks = {
+        name: ipaddress.ip_network(subnet["CidrBlock"]) for name, subnet in deployment.service.of("EC2::Subnet").items()
+    }
+    for name, block in blocks.items():
+        if not block.subnet_of(whole):  # type: ignore[arg-type]
+            yield f"{name} {block} is outside of {whole}"
+        yield from (f"{name} overlaps {other}" for other in blocks if other > name and block.overlaps(blocks[other]))
+
+
+def each_tier_spans_two_zones(deployment: Deployment) -> Iterator[str]:
+    for name, subnets in _placements(deployment).items():
+        zones = {deployment.service.resources[_bare(subnet)]["Properties"]["AvailabilityZone"] for subnet in subnets}
+        if len(zones) < 2 or len(zones) != len(subnets):
+            yield f"{name} lies in zones {sorted(zones)} with {len(subnets)} subnets"
+
+
+def tasks_have_no_public_address_where_there_is_another_way_out(deployment: Deployment) -> Iterator[str]:
+    for name, network in _task_networks(deployment).items():
+        public = network["AssignPublicIp"] == "ENABLED"
+        open_subnets = [subnet for subnet in network["Subnets"] if _reaches_internet_directly(deployment, subnet)]
+        if public and deployment.production:
+            yield f"{name}: a task in production has a public address"
+        if public and len(open_subnets) != len(network["Subnets"]):
+            yield f"{name}: a public address in a private subnet reaches nothing"
+        if not public and open_subnets:
+            yield f"{name}: without a public address nothing can be reached from {open_subnets}"
+
+
+def the_balancer_lies_in_public_subnets(deployment: Deployment) -> Iterator[str]:
+    balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
+    for subnet in balancer["Subnets"]:
+        if not _reaches_internet_directly(deployment, subnet):
+            yield f"{subnet} has no way to the internet"
+
+
+def only_the_balancer_is_open_to_everyone(deployment: Deployment) -> Iterator[str]:
+    balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
+    for group, rule in _ingress(deployment):
+        if rule.get("CidrIp") in EVERYONE or rule.get("CidrIpv6") in EVERYONE or rule.get("IpProtocol") == "-1":
+            if group not in {_pointed(name) for name in balancer["SecurityGroups"]}:
+                yield f"{group} lets everyone in"
+            elif rule["FromPort"] != rule["ToPort"] or int(rule["FromPort"]) not in PUBLIC_PORTS:
+                yield f"{group} opens {rule['FromPort']}-{rule['ToPort']} to everyone"
+
+
+def the_web_task_lets_only_the_balancer_in_and_only_on_its_port(deployment: Deployment) -> Iterator[str]:
+    balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
+    (port,) = deployment.web.ports
+    groups = {_pointed(group) for network in _task_networks(deployment).values() for group in network["SecurityGroups"]}
+    rules = [(group, rule) for group, rule in _ingress(deployment) if group in groups]
+    if not rules:
+        yield "no task lets the balancer in"
+    for group, rule in rules:
+        source = _pointed(rule.get("SourceSecurityGroupId", ""))
+        if source not in {_pointed(name) for name in balancer["SecurityGroups"]}:
+            yield f"{group} lets in {source or rule}"
+        if (int(rule["FromPort"]), int(rule["ToPort"])) != (port, port):
+            yield f"{group} opens {rule['FromPort']}-{rule['ToPort']}, the container listens on {port}"
+
+
+def every_security_group_says_where_it_may_go(deployment: Deployment) -> Iterator[str]:
+    apart = {_pointed(rule["GroupId"]) for rule in deployment.service.of("EC2::SecurityGroupEgress").values()}
+    for name, group in deployment.service.of("EC2::SecurityGroup").items():
+        if not group.get("SecurityGroupEgress") and name not in apart:
+            yield f"{name} may go anywhere"
+        yield from (
+            f"{name} may go anywhere"
+            for rule in group.get("SecurityGroupEgress", [])
+            if rule["IpProtocol"] in (-1, "-1")
+        )
+
+
+def the_table_is_reached_without_the_internet(deployment: Deployment) -> Iterator[str]:
+    endpoints = deployment.service.of("EC2::VPCEndpoint").values()
+    tables = {
+        _route_table(deployment, subnet)
+        for network in _task_networks(deployment).values()
+        for subnet in network["Subnets"]
+    }
+    for service in ("dynamodb", "s3"):
+        served = {
+            table
+            for endpoint in endpoints
+            if endpoint["ServiceName"].endswith(f".{service}")
+            and endpoint.get("VpcEndpointType", "Gateway") == "Gateway"
+            for table in endpoint["RouteTableIds"]
+        }
+        yield from (f"{table} has no gateway to {service}" for table in sorted(tables - served))
+
+
+def _placements(deployment: Deployment) -> dict[str, list[str]]:
+    balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
+    return {"the balancer": list(balancer["Subnets"])} | {
+        name: list(network["Subnets"]) for name, network in _task_networks(deployment).items()
+    }
+
+
+def _task_networks(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
+    """The network of every service and of every task started by the clock."""
+    found = {
+        name: service["NetworkConfiguration"]["AwsvpcConfiguration"]
+        for name, service in deployment.service.of("ECS::Service").items()
+    }
+    for name, schedule in deployment.service.of("Scheduler::Schedule").items():
+        found[name] = schedule["Target"]["EcsParameters"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    for name, rule in deployment.service.of("Events::Rule").items():
+        for target in rule.get("Targets", []):
+            if "EcsParameters" in target:
+                told = target["EcsParameters"]["NetworkConfiguration"]
+                found[name] = told.get("AwsVpcConfiguration") or told["AwsvpcConfiguration"]
+    return found
+
+
+def _ingress(deployment: Deployment) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every rule that lets something in, with the name of its group."""
+    for name, group in deployment.service.of("EC2::SecurityGroup").items():
+        for rule in group.get("SecurityGroupIngress", []):
+            yield name, rule
+    for rule in deployment.service.of("EC2::SecurityGroupIngress").values():
+        yield _pointed(rule["GroupId"]), rule
+
+
+def _route_table(deployment: Deployment, subnet: str) -> str:
+    for association in deployment.service.of("EC2::SubnetRouteTableAssociation").values():
+        if association["SubnetId"] == subnet:
+            return str(association["RouteTableId"])
+    return "(the main route table)"
+
+
+def _reaches_internet_directly(deployment: Deployment, subnet: str) -> bool:
+    table = _route_table(deployment, subnet)
+    return any(
+        route["RouteTableId"] == table and route.get("DestinationCidrBlock") == "0.0.0.0/0" and "GatewayId" in route
+        for route in deployment.service.of("EC2::Route").values()
+    )
+
+
+def _bare(reference: str) -> str:
+    return reference.strip("<>")
+
+
+def _pointed(reference: str) -> str:
+    """The name of the resource that a reference or one of its attributes points at."""
+    return _bare(reference).split(".")[0]

@@ -1,0 +1,138 @@
+"""Who may do what. Which calls each role needs is proved by making them (test_roles.py); here is what no role may have."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.infrastructure.deployments import Deployment
+
+# Actions that IAM cannot bind to a resource (Service Authorization Reference).
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
+# KMS names families of actions so; AWS's own examples for encrypted tables grant them by family.
+FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+
+
+def statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for policy in role.get("Policies", []):
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def listed(value: Any) -> list[str]:
+    return [str(part) for part in value] if isinstance(value, list) else [str(value)]
+
+
+def task_roles(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
+    """The roles that containers act in, by their container's name."""
+    roles = deployment.service.of("IAM::Role")
+    return {
+        container.name: roles[str(container.task["TaskRoleArn"]).strip("<>").split(".")[0]]
+        for container in deployment.containers
+    }
+
+
+def no_role_may_do_everything(deployment: Deployment) -> Iterator[str]:
+    for name, role in deployment.of("IAM::Role").items():
+        for statement in statements(role):
+            if "NotAction" in statement or "NotResource" in statement:
+                yield f"{name} is permitted by exclusion"
+            for action in listed(statement.get("Action", [])):
+                if "*" in action and action not in FAMILIES:
+                    yield f"{name}: {action}"
+
+
+def no_role_may_do_it_to_everything(deployment: Deployment) -> Iterator[str]:
+    for name, role in deployment.of("IAM::Role").items():
+        for statement in statements(role):
+            if (
+                "*" in listed(statement.get("Resource", []))
+                and not set(listed(statement["Action"])) <= WITHOUT_RESOURCE
+            ):
+                yield f"{name}: {statement['Action']} on everything"
+
+
+def no_role_has_a_policy_from_elsewhere(deployment: Deployment) -> Iterator[str]:
+    for name, role in deployment.service.of("IAM::Role").items():
+        if role.get("ManagedPolicyArns"):
+            yield f"{name}: {role['ManagedPolicyArns']}"
+    for kind in ("IAM::Policy", "IAM::ManagedPolicy", "IAM::User", "IAM::AccessKey"):
+        yield from deployment.of(kind)
+
+
+def each_role_is_taken_only_by_the_service_of_this_account(deployment: Deployment) -> Iterator[str]:
+    for name, role in deployment.of("IAM::Role").items():
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            if set(statement["Principal"]) != {"Service"} or not isinstance(statement["Principal"]["Service"], str):
+                yield f"{name} may be taken by {statement['Principal']}"
+            if "aws:SourceAccount" not in str(statement.get("Condition", {})):
+                yield f"{name} may be taken for another account"
+
+
+def containers_act_in_roles_of_their_own(deployment: Deployment) -> Iterator[str]:
+    for container in deployment.containers:
+        roles = {str(container.task.get(kind)) for kind in ("TaskRoleArn", "ExecutionRoleArn")}
+        if len(roles) != 2 or "None" in roles:
+            yield f"{container.task_name}: {sorted(roles)}"
+    tasks = [str(container.task["TaskRoleArn"]) for container in deployment.containers]
+    if len(tasks) != len(set(tasks)):
+        yield "two tasks share a role"
+
+
+def only_this_stages_table_is_touched(deployment: Deployment) -> Iterator[str]:
+    table = str(deployment.service.parameters["TableName"])
+    for name, role in deployment.service.of("IAM::Role").items():
+        for statement in statements(role):
+            if any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
+                for resource in listed(statement["Resource"]):
+                    if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
+                        yield f"{name}: {resource}"
+
+
+def no_request_may_walk_the_whole_table(deployment: Deployment) -> Iterator[str]:
+    for name, role in task_roles(deployment).items():
+        actions = {action for statement in statements(role) for action in listed(statement["Action"])}
+        if name in ("web", "worker") and "dynamodb:Scan" in actions:
+            yield f"{name} may scan"
+        if name == "audit" and actions & WRITES:
+            yield f"the audit may write: {sorted(actions & WRITES)}"
+
+
+def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
+    words = ("Delete", "Create", "Put", "Update", "PassRole", "Attach")
+    harmless = {"dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents"}
+    for name, role in task_roles(deployment).items():
+        actions = {action for statement in statements(role) for action in listed(statement["Action"])}
+        wrong = {action for action in actions - harmless if any(word in action.split(":")[1] for word in words)}
+        yield from (f"{name}: {action}" for action in sorted(wrong))
+
+
+def roles_are_handed_on_only_to_tasks(deployment: Deployment) -> Iterator[str]:
+    for name, role in deployment.service.of("IAM::Role").items():
+        for statement in statements(role):
+            if "iam:PassRole" in listed(statement["Action"]):
+                condition = statement.get("Condition", {}).get("StringEquals", {})
+                if condition.get("iam:PassedToService") != "ecs-tasks.amazonaws.com":
+                    yield name
+
+
+def the_audit_is_started_with_every_role_it_needs(deployment: Deployment) -> Iterator[str]:
+    """The scheduler must be permitted to hand on both roles of what it starts, or nothing ever runs."""
+    roles = deployment.service.of("IAM::Role")
+    for name, schedule in deployment.service.of("Scheduler::Schedule").items():
+        target = schedule["Target"]
+        task = deployment.service.of("ECS::TaskDefinition")[target["EcsParameters"]["TaskDefinitionArn"].strip("<>")]
+        starter = roles[target["RoleArn"].strip("<>").split(".")[0]]
+        granted = {action: set(listed(s["Resource"])) for s in statements(starter) for action in listed(s["Action"])}
+        missing = {task["TaskRoleArn"], task["ExecutionRoleArn"]} - granted.get("iam:PassRole", set())
+        yield from (f"{name} may not hand on {role}" for role in sorted(missing))
+        if not any(f"task-definition/{task['Family']}:" in resource for resource in granted.get("ecs:RunTask", set())):
+            yield f"{name} may not run {task['Family']}"
+
+
+def the_table_gateway_lets_nobody_take_data_elsewhere(deployment: Deployment) -> Iterator[str]:
+    table = str(deployment.service.parameters["TableName"])
+    for name, endpoint in deployment.service.of("EC2::VPCEndpoint").items():
+        if endpoint["ServiceName"].endswith(".dynamodb"):
+            for statement in endpoint.get("PolicyDocument", {}).get("Statement", [{"Resource": "*"}]):
+                for resource in listed(statement["Resource"]):
+                    if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
+                        yield f"{name}: {resource}"

@@ -1,0 +1,101 @@
+"""The two stacks as wholes."""
+
+import re
+from collections.abc import Iterator
+
+from tests.infrastructure.deployments import Deployment, stage_parameters, template
+from tests.infrastructure.render import RenderError, render
+
+# What the release hands over from stack to stack and from release to release.
+HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn", "AccessLogsBucket"}
+# Choices that weaken security or lose sleep; the deployment has to refuse them, not the service that starts later.
+WEAK_IN_PRODUCTION = (
+    {"CertificateArn": "", "DomainName": "", "HostedZoneId": ""},
+    {"GoogleClientIds": ""},
+    {"NatGateways": "none"},
+    {"NatGateways": "single"},
+    {"TrustBareGoogleId": "true"},
+)
+LARGEST_TEMPLATE_BYTES = 1_000_000
+
+
+def no_rule_of_the_template_is_broken(deployment: Deployment) -> Iterator[str]:
+    for stack in deployment.stacks:
+        yield from stack.broken_rules
+
+
+def production_cannot_be_deployed_with_a_weak_choice(deployment: Deployment) -> Iterator[str]:
+    if not deployment.production:
+        return
+    service = template(deployment.root / "cloudformation" / "service.yaml")
+    parameters = {name: _text(value) for name, value in deployment.service.parameters.items()}
+    for choice in WEAK_IN_PRODUCTION:
+        try:
+            broken = render(service, parameters | choice).broken_rules
+        except RenderError:
+            continue
+        if not broken:
+            yield f"{choice} is taken"
+
+
+def what_one_stack_gives_the_other_takes(deployment: Deployment) -> Iterator[str]:
+    missing = HANDED_OVER - (set(deployment.data.outputs) & set(deployment.service.parameters))
+    yield from sorted(missing)
+
+
+def each_output_tells_what_its_name_says(deployment: Deployment) -> Iterator[str]:
+    wanted = {
+        "TableName": r"<Table>",
+        "TableArn": r"<Table\.Arn>",
+        "KeyArn": r"<Key\.Arn>",
+        "KeysSecretArn": r"<KeysSecret>",
+        "KlingSecretArn": r"<KlingSecret>",
+        "RepositoryArn": r"<Repository\.Arn>",
+        "AccessLogsBucket": r"<AccessLogs>",
+    }
+    for name, value in deployment.data.outputs.items():
+        if name in wanted and not re.fullmatch(wanted[name], str(value)):
+            yield f"{name} is {value}"
+
+
+def a_parameter_file_names_only_parameters(deployment: Deployment) -> Iterator[str]:
+    for stack, given in stage_parameters(deployment.root, deployment.stage).items():
+        known = template(deployment.root / "cloudformation" / f"{stack}.yaml")["Parameters"]
+        yield from (f"{stack} has no {name}" for name in sorted(set(given) - set(known)))
+
+
+def stages_can_share_an_account(deployment: Deployment) -> Iterator[str]:
+    """Whatever has a name of our own says of which stage it is."""
+    named = (
+        "TableName",
+        "ClusterName",
+        "RepositoryName",
+        "LogGroupName",
+        "AliasName",
+        "Family",
+        "BucketName",
+        "RoleName",
+    )
+    named += ("DashboardName", "AlarmName", "TopicName", "BackupVaultName")
+    for name, resource in deployment.resources():
+        for key in named:
+            value = resource.get("Properties", {}).get(key)
+            if resource["Type"] == "AWS::EC2::FlowLog" or value is None:
+                continue
+            if deployment.stage not in str(value) and "<" not in str(value):
+                yield f"{name}: {key} is {value}"
+
+
+def nothing_waits_for_itself(deployment: Deployment) -> Iterator[str]:
+    for stack in deployment.stacks:
+        yield from (name for name in stack.resources if name in stack.before(name))
+
+
+def templates_are_small_enough(deployment: Deployment) -> Iterator[str]:
+    for path in sorted((deployment.root / "cloudformation").glob("*.yaml")):
+        if path.stat().st_size > LARGEST_TEMPLATE_BYTES:
+            yield f"{path.name} has {path.stat().st_size} bytes"
+
+
+def _text(value: object) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,289 @@
+"""Alarms, the dashboard, and who hears of what."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.metrics import NAMESPACE, Metric
+from tests.documents import errors
+from tests.infrastructure.deployments import Deployment
+
+ALARM = "CloudWatch::Alarm"
+SERVICES = {"web", "worker", "cli"}
+CODES = {error.code for error in errors()}
+# Metrics that AWS tells by itself, from the documentation of each service, with the dimensions they come with.
+KNOWN = {
+    "AWS/ApplicationELB": {
+        "ActiveConnectionCount",
+        "HTTPCode_ELB_4XX_Count",
+        "HTTPCode_ELB_5XX_Count",
+        "HTTPCode_Target_2XX_Count",
+        "HTTPCode_Target_4XX_Count",
+        "HTTPCode_Target_5XX_Count",
+        "HealthyHostCount",
+        "RejectedConnectionCount",
+        "RequestCount",
+        "RequestCountPerTarget",
+        "TargetConnectionErrorCount",
+        "TargetResponseTime",
+        "UnHealthyHostCount",
+    },
+    "AWS/DynamoDB": {
+        "ConditionalCheckFailedRequests",
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "SuccessfulRequestLatency",
+        "SystemErrors",
+        "ThrottledRequests",
+        "TransactionConflict",
+        "UserErrors",
+        "WriteThrottleEvents",
+    },
+    "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
+    "AWS/WAFV2": {"AllowedRequests", "BlockedRequests", "CountedRequests"},
+    "ECS/ContainerInsights": {"DesiredTaskCount", "PendingTaskCount", "RunningTaskCount"},
+}
+# Without one of these CloudWatch knows no such metric; a wrong set of dimensions means an alarm that never sounds.
+DIMENSIONS = {
+    "AWS/ApplicationELB": ({"LoadBalancer"}, {"LoadBalancer", "TargetGroup"}),
+    "AWS/DynamoDB": ({"TableName"}, {"TableName", "Operation"}, {"TableName", "GlobalSecondaryIndexName"}),
+    "AWS/ECS": ({"ClusterName", "ServiceName"},),
+    "AWS/WAFV2": ({"WebACL", "Region", "Rule"},),
+    "ECS/ContainerInsights": ({"ClusterName", "ServiceName"},),
+}
+OF_TARGETS = {"HealthyHostCount", "UnHealthyHostCount", "RequestCountPerTarget"}
+# What nobody may miss (docs: what must never break), each watched by at least one alarm.
+MUST_BE_WATCHED = {
+    Metric.AUDIT_VIOLATIONS,
+    Metric.HOUSE_LOSS,
+    Metric.JOB_ALARMS,
+    Metric.LEDGER_DAMAGED,
+    Metric.OLDEST_DUE_JOB_SECONDS,
+    Metric.PROVIDER_ERRORS,
+    Metric.PROVIDER_REFUSES_US,
+    Metric.USER_CAP_REFUSALS,
+}
+
+
+def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """Every metric an alarm looks at as (alarm, namespace, metric, dimensions)."""
+    for name, alarm in deployment.service.of(ALARM).items():
+        stated = [alarm] if "MetricName" in alarm else []
+        stated += [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        for metric in stated:
+            dimensions = {pair["Name"]: str(pair["Value"]) for pair in metric.get("Dimensions", [])}
+            yield name, metric["Namespace"], metric["MetricName"], dimensions
+
+
+def every_alarm_looks_at_a_metric_that_exists(deployment: Deployment) -> Iterator[str]:
+    for name, namespace, metric, dimensions in alarm_metrics(deployment):
+        yield from (f"{name}: {fault}" for fault in _metric_faults(deployment, namespace, metric, dimensions))
+
+
+def every_alarm_of_several_metrics_adds_up(deployment: Deployment) -> Iterator[str]:
+    """Each id is used, each name in an expression is an id, and exactly one query gives the answer."""
+    for name, alarm in deployment.service.of(ALARM).items():
+        queries = alarm.get("Metrics", [])
+        ids = {query["Id"] for query in queries}
+        told = [query for query in queries if query.get("ReturnData", True) is True]
+        if queries and len(told) != 1:
+            yield f"{name} has {len(told)} answers"
+        for expression in (query["Expression"] for query in queries if "Expression" in query):
+            words = set(re.findall(r"\b[a-z][A-Za-z0-9_]*\b", expression))
+            yield from (f"{name}: {word} is no metric" for word in sorted(words - ids))
+            unused = {query["Id"] for query in queries if "MetricStat" in query} - words
+            if "METRICS()" not in expression:
+                yield from (f"{name}: {word} is not used" for word in sorted(unused))
+
+
+def every_alarm_is_heard(deployment: Deployment) -> Iterator[str]:
+    heard = {
+        f"<{name}>"
+        for kind in ("SNS::Topic", "ApplicationAutoScaling::ScalingPolicy")
+        for name in deployment.service.of(kind)
+    }
+    for kind in (ALARM, "CloudWatch::CompositeAlarm"):
+        for name, alarm in deployment.service.of(kind).items():
+            actions = set(alarm.get("AlarmActions", []))
+            if not actions or actions - heard or alarm.get("ActionsEnabled", True) is not True:
+                yield f"{name}: {sorted(actions)}"
+
+
+def every_alarm_says_what_to_do(deployment: Deployment) -> Iterator[str]:
+    """Each description names a section that is in the runbook."""
+    runbook = deployment.root / "docs" / "runbook.md"
+    sections = _sections(runbook.read_text(encoding="utf-8")) if runbook.exists() else set()
+    for kind in (ALARM, "CloudWatch::CompositeAlarm"):
+        for name, alarm in deployment.service.of(kind).items():
+            found = re.search(r"docs/runbook\.md#([a-z0-9-]+)$", str(alarm.get("AlarmDescription", "")))
+            if found is None or found[1] not in sections:
+                yield f"{name}: {found[1] if found else 'names no section'}"
+
+
+def every_alarm_waits_for_data_that_comes(deployment: Deployment) -> Iterator[str]:
+    """Silence of what is told every minute is an alarm; silence of what is told now and then is none. Nothing is left to chance."""
+    steady = {"HealthyHostCount", Metric.OLDEST_DUE_JOB_SECONDS.value, Metric.AUDIT_VIOLATIONS.value}
+    for name, alarm in deployment.service.of(ALARM).items():
+        missing = alarm.get("TreatMissingData")
+        if missing is None:
+            yield f"{name} does not say what silence means"
+        watched = {metric for owner, _, metric, _ in alarm_metrics(deployment) if owner == name}
+        if missing == "breaching" and not watched <= steady:
+            yield f"{name} would sound whenever nothing happens"
+
+
+def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
+    watched = {metric for _, namespace, metric, _ in alarm_metrics(deployment) if namespace == NAMESPACE}
+    yield from sorted(metric.value for metric in MUST_BE_WATCHED if metric.value not in watched)
+    silent = [
+        alarm
+        for alarm in deployment.service.of(ALARM).values()
+        if alarm.get("MetricName") == Metric.OLDEST_DUE_JOB_SECONDS and alarm.get("TreatMissingData") == "breaching"
+    ]
+    if not silent:
+        yield "a worker that is gone"
+
+
+def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
+    found = [alarm for alarm in deployment.service.of(ALARM).values() if alarm.get("MetricName") == "HealthyHostCount"]
+    if not any(
+        alarm["TreatMissingData"] == "breaching" and alarm["ComparisonOperator"].startswith("LessThan")
+        for alarm in found
+    ):
+        yield "no alarm for no healthy target"
+
+
+def no_alarm_that_sounds_in_silence_stops_a_deployment(deployment: Deployment) -> Iterator[str]:
+    """Before the first task has told anything it sounds already, and would roll the first deployment back."""
+    alarms = deployment.service.of(ALARM)
+    for name, service in deployment.service.of("ECS::Service").items():
+        for alarm in service["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", []):
+            if alarms.get(alarm.strip("<>"), {}).get("TreatMissingData") == "breaching":
+                yield f"{name}: {alarm}"
+
+
+def a_page_is_made_of_alarms_that_exist(deployment: Deployment) -> Iterator[str]:
+    alarms = set(deployment.service.of(ALARM))
+    for name, page in deployment.service.of("CloudWatch::CompositeAlarm").items():
+        used = set(re.findall(r"ALARM\(\"?<(\w+)(?:\.\w+)?>", page["AlarmRule"]))
+        if not used or used - alarms:
+            yield f"{name}: {sorted(used - alarms)}"
+
+
+def topics_may_be_published_to_by_those_who_do(deployment: Deployment) -> Iterator[str]:
+    topics = {f"<{name}>" for name in deployment.service.of("SNS::Topic")}
+    granted = {
+        (principal, resource)
+        for policy in deployment.service.of("SNS::TopicPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        for principal in _listed(statement["Principal"]["Service"])
+        for resource in _listed(statement["Resource"])
+    }
+    used = {
+        ("cloudwatch.amazonaws.com", topic)
+        for alarm in deployment.service.of(ALARM).values()
+        for topic in alarm["AlarmActions"]
+    }
+    used |= {
+        ("events.amazonaws.com", target["Arn"])
+        for rule in deployment.service.of("Events::Rule").values()
+        for target in rule["Targets"]
+    }
+    yield from (
+        f"{who} may not publish to {topic}"
+        for who, topic in sorted(used)
+        if topic in topics and (who, topic) not in granted
+    )
+
+
+def the_key_may_be_used_by_those_who_publish(deployment: Deployment) -> Iterator[str]:
+    """A topic is encrypted: without the key an alarm is silent, and nothing says so."""
+    statements = deployment.data.one("KMS::Key")["KeyPolicy"]["Statement"]
+    permitted = {who for statement in statements for who in _listed(statement["Principal"].get("Service", []))}
+    yield from sorted({"cloudwatch.amazonaws.com", "events.amazonaws.com"} - permitted)
+
+
+def the_dashboard_shows_metrics_that_exist(deployment: Deployment) -> Iterator[str]:
+    for name, dashboard in deployment.service.of("CloudWatch::Dashboard").items():
+        try:
+            widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+        except (ValueError, KeyError, TypeError) as error:
+            yield f"{name} cannot be read: {error!r}"
+            continue
+        for widget in widgets:
+            for row in widget["properties"].get("metrics", []):
+                yield from (f"{name}: {fault}" for fault in _row_faults(deployment, row))
+
+
+def the_widgets_of_the_dashboard_do_not_overlap(deployment: Deployment) -> Iterator[str]:
+    for name, dashboard in deployment.service.of("CloudWatch::Dashboard").items():
+        taken: set[tuple[int, int]] = set()
+        for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+            cells = {
+                (widget["x"] + i, widget["y"] + j) for i in range(widget["width"]) for j in range(widget["height"])
+            }
+            if cells & taken or widget["x"] + widget["width"] > 24:
+                yield f"{name}: {widget['properties'].get('title')}"
+            taken |= cells
+
+
+def _row_faults(deployment: Deployment, row: list[Any]) -> Iterator[str]:
+    words = [part for part in row if isinstance(part, str)]
+    if len(words) < 2:
+        return
+    namespace, metric, *pairs = words
+    yield from _metric_faults(deployment, namespace, metric, dict(zip(pairs[::2], pairs[1::2], strict=True)))
+
+
+def _metric_faults(deployment: Deployment, namespace: str, metric: str, dimensions: Mapping[str, str]) -> Iterator[str]:
+    if namespace == NAMESPACE:
+        yield from _own_faults(deployment, metric, dimensions)
+    elif metric not in KNOWN.get(namespace, set()):
+        yield f"{namespace} has no {metric}"
+    elif set(dimensions) not in DIMENSIONS[namespace] or (metric in OF_TARGETS and "TargetGroup" not in dimensions):
+        yield f"{metric} does not come by {sorted(dimensions)}"
+    else:
+        yield from _pointing_faults(deployment, metric, dimensions)
+
+
+def _own_faults(deployment: Deployment, metric: str, dimensions: Mapping[str, str]) -> Iterator[str]:
+    labels = deployment.emitted.get(metric)
+    if labels is None:
+        yield f"the code tells no {metric}"
+        return
+    if dimensions.get("Stage") != deployment.stage or dimensions.get("Service") not in SERVICES:
+        yield f"{metric} comes with Stage and Service, not {dict(dimensions)}"
+    if set(dimensions) - {"Stage", "Service"} not in labels:
+        yield f"{metric} does not come by {sorted(dimensions)}"
+    if "code" in dimensions and dimensions["code"] not in CODES:
+        yield f"there is no error {dimensions['code']}"
+
+
+def _pointing_faults(deployment: Deployment, metric: str, dimensions: Mapping[str, str]) -> Iterator[str]:
+    wanted: dict[str, set[str]] = {
+        "TableName": {str(deployment.service.parameters["TableName"])},
+        "LoadBalancer": _attribute(deployment, "ElasticLoadBalancingV2::LoadBalancer", ".LoadBalancerFullName"),
+        "TargetGroup": _attribute(deployment, "ElasticLoadBalancingV2::TargetGroup", ".TargetGroupFullName"),
+        "ClusterName": _attribute(deployment, "ECS::Cluster", ""),
+        "ServiceName": _attribute(deployment, "ECS::Service", ".Name"),
+    }
+    for name, value in dimensions.items():
+        if name in wanted and value not in wanted[name]:
+            yield f"{metric}: {name} is {value}"
+
+
+def _attribute(deployment: Deployment, kind: str, attribute: str) -> set[str]:
+    return {f"<{name}{attribute}>" for name in deployment.service.of(kind)}
+
+
+def _sections(text: str) -> set[str]:
+    """The anchors of a Markdown file's headings, as GitHub makes them; and those set by hand."""
+    headings = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    made = {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
+
+
+def _listed(value: Any) -> list[str]:
+    return list(value) if isinstance(value, list) else [value]

@@ -1,0 +1,169 @@
+"""What the checkout would deploy: both stacks rendered for each stage, and the files that must agree with them."""
+
+import json
+import os
+import runpy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import yaml
+
+from service.local.template import _short_tag
+from service.settings import STAGES
+from tests.infrastructure.emissions import emitted
+from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
+
+ROOT = Path(__file__).parents[2]
+DIGEST = "sha256:" + "0" * 64
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/farebox@{DIGEST}"
+# What an operator fills into the parameter files of a stage that people use.
+FILLED = {
+    "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/11111111-2222-3333-4444-555555555555",
+    "DomainName": "api.example.com",
+    "HostedZoneId": "Z0123456789ABCDEFGHIJ",
+    "GoogleClientIds": "farebox.apps.example",
+    "CorsAllowedOrigins": "https://app.example.com",
+    "AlertEmail": "alerts@example.com",
+    "PagerUrl": "https://pager.example.com/farebox",
+}
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as its task definition describes it."""
+
+    task_name: str
+    task: Mapping[str, Any]
+    definition: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.definition["Name"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {pair["Name"]: str(pair["Value"]) for pair in self.definition.get("Environment", [])}
+
+    @property
+    def ports(self) -> list[int]:
+        return [int(mapping["ContainerPort"]) for mapping in self.definition.get("PortMappings", [])]
+
+    @property
+    def command(self) -> str:
+        return " ".join(str(word) for word in self.definition.get("Command", []))
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stage of the checkout at `root`."""
+
+    root: Path
+    stage: str
+    data: Stack
+    service: Stack
+
+    @property
+    def production(self) -> bool:
+        return self.stage == "production"
+
+    @property
+    def stacks(self) -> tuple[Stack, Stack]:
+        return self.data, self.service
+
+    def resources(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Every resource of both stacks with its name."""
+        for stack in self.stacks:
+            yield from stack.resources.items()
+
+    def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        return self.data.of(kind) | self.service.of(kind)
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        tasks = self.service.of("ECS::TaskDefinition").items()
+        return tuple(Container(name, task, body) for name, task in tasks for body in task["ContainerDefinitions"])
+
+    @cached_property
+    def web(self) -> Container:
+        """The one container that listens."""
+        (found,) = [container for container in self.containers if container.ports]
+        return found
+
+    @cached_property
+    def server(self) -> dict[str, Any]:
+        """gunicorn's configuration as the web container would read it."""
+        with patch.dict(os.environ, self.web.environment):
+            return runpy.run_path(str(self.root / "docker" / "gunicorn.conf.py"))
+
+    @cached_property
+    def emitted(self) -> dict[str, set[frozenset[str]]]:
+        """The metrics that the code emits, with their labels."""
+        return emitted(ROOT)
+
+    @cached_property
+    def dockerfile(self) -> str:
+        return (self.root / "docker" / "Dockerfile").read_text(encoding="utf-8")
+
+
+def stage_parameters(root: Path, stage: str) -> dict[str, dict[str, str]]:
+    """The parameter file of a stage: the parameters of each stack."""
+    told = json.loads((root / "cloudformation" / "parameters" / f"{stage}.json").read_text(encoding="utf-8"))
+    return {stack: {name: str(value) for name, value in given.items()} for stack, given in told.items()}
+
+
+def filled(stage: str, given: Mapping[str, str]) -> dict[str, str]:
+    """What a stage is deployed with: what the file leaves open is filled in, except for dev, which needs nothing."""
+    return dict(given) if stage == "dev" else {name: value or FILLED.get(name, "") for name, value in given.items()}
+
+
+def physical(data: Stack) -> dict[str, str]:
+    """The outputs of the data stack as they would be, for the parameters of the same names."""
+    stage, table = data.parameters["Stage"], data.one("DynamoDB::Table")["TableName"]
+    key = "11111111-2222-3333-4444-555555555555"
+    return {
+        "TableName": table,
+        "TableArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}",
+        "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}",
+        "KeysSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/{stage}/keys-AbCdEf",
+        "KlingSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/{stage}/kling-AbCdEf",
+        "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
+        "AccessLogsBucket": f"farebox-{stage}-accesslogs",
+    }
+
+
+def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
+    """A stage as it is deployed, with some parameters of the service changed. Raises `RenderError` when CloudFormation would
+    refuse one of the stacks."""
+    folder, given = root / "cloudformation", stage_parameters(root, stage)
+    data = render(template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data")
+    service = template(folder / "service.yaml")
+    handed = {name: value for name, value in physical(data).items() if name in service["Parameters"]}
+    told = {"Stage": stage, "ImageUri": IMAGE, **handed, **filled(stage, given["service"]), **changes}
+    return Deployment(root, stage, data, render(service, told, f"farebox-{stage}"))
+
+
+def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
+    return tuple(deployment(stage, root) for stage in STAGES)
+
+
+def template(path: Path) -> dict[str, Any]:
+    """The template, read once for each text."""
+    return _read(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> dict[str, Any]:
+    """As `service.local.template` reads it, by libyaml, which is ten times as fast. Raises `yaml.YAMLError`."""
+    made: dict[str, Any] = yaml.load(text, Loader=_QuickLoader)
+    return made
+
+
+class _QuickLoader(yaml.CSafeLoader):
+    """CSafeLoader that also takes CloudFormation's short tags."""
+
+
+_QuickLoader.add_multi_constructor("!", _short_tag)

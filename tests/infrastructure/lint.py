@@ -1,0 +1,75 @@
+"""`python -m tests.infrastructure.lint`: every linter over what it is for. Each says nothing, or what is wrong."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.infrastructure.deployments import ROOT
+from tests.infrastructure.tools import tool
+
+TEMPLATES = ROOT / "cloudformation"
+REGIONS = ("us-east-1", "eu-west-1")
+_SECONDS = 600
+_DOCKERFILE = str(ROOT / "docker" / "Dockerfile")
+_QUIET = ("--skip-download", "--compact", "--quiet")
+
+
+def cfn_lint_command(*templates: Path) -> list[str]:
+    """With informational rules: one of them tells of a missing DeletionPolicy."""
+    return [str(Path(sys.executable).with_name("cfn-lint")), "-r", *REGIONS, "-c", "I", "-t", *map(str, templates)]
+
+
+def checkov_command(*templates: Path) -> list[str]:
+    """Never asks a server of its maker; reasons for what is skipped stand in the templates."""
+    files = [part for path in templates for part in ("-f", str(path))]
+    return [tool("checkov"), *files, "--framework", "cloudformation", *_QUIET]
+
+
+def linters() -> dict[str, Callable[[], list[str]]]:
+    """Each linter by name, with what makes its command; making one may install it."""
+    return {
+        "cfn-lint": lambda: cfn_lint_command(*sorted(TEMPLATES.glob("*.yaml"))),
+        "checkov": lambda: checkov_command(*sorted(TEMPLATES.glob("*.yaml"))),
+        "checkov-image": lambda: [tool("checkov"), "-f", _DOCKERFILE, "--framework", "dockerfile", *_QUIET],
+        "hadolint": lambda: [tool("hadolint"), "--failure-threshold", "info", _DOCKERFILE],
+        "shellcheck": lambda: [tool("shellcheck"), "--external-sources", *map(str, scripts())],
+        "compose": lambda: [tool("docker-compose"), "-f", str(ROOT / "docker-compose.yml"), "config", "--quiet"],
+        "workflows": lambda: [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *_workflows()],
+    }
+
+
+def scripts() -> list[Path]:
+    """Every shell script of the checkout, by its first line."""
+    folders = (ROOT / ".ci", ROOT / "release", ROOT / "docker")
+    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file()]
+    return [
+        path
+        for path in files
+        if path.suffix == ".sh" or _first_line(path).startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))
+    ]
+
+
+def complaint(command: Sequence[str]) -> str:
+    """What a linter has to say; nothing when all is well."""
+    run = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, cwd=ROOT, check=False)
+    return (run.stdout + run.stderr).strip() or "failed" if run.returncode else ""
+
+
+def main() -> int:
+    complaints = {name: complaint(command()) for name, command in linters().items()}
+    for name, text in complaints.items():
+        sys.stdout.write(f"{name}: {text or 'well'}\n")
+    return 1 if any(complaints.values()) else 0
+
+
+def _workflows() -> list[str]:
+    return sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def _first_line(path: Path) -> bytes:
+    return path.read_bytes()[:60].partition(b"\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Lets moto's CloudFormation make every resource of our templates by the calls that CloudFormation itself would make.
+
+moto knows a third of our types and drops most of their properties. Here each type is made by calls of boto3 inside the mock, whose
+parameters botocore checks against the service's own API. Only creation is proved; updates are not."""
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.exceptions import ParamValidationError
+from botocore.validate import ParamValidator
+from moto import mock_aws
+from moto.cloudformation import models as cloudformation_models
+from moto.cloudformation import parsing
+from moto.cloudformation import responses as cloudformation_responses
+from moto.cloudformation.utils import yaml_tag_constructor
+from moto.core.common_models import CloudFormationModel
+
+from tests.infrastructure.render import REGION
+from tests.infrastructure.shapes import fitted
+
+
+@dataclass(frozen=True)
+class Made:
+    """A resource that is there: what `Ref` and `GetAtt` give."""
+
+    reference: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Maker = Callable[[str, dict[str, Any]], Made]
+
+
+def call(service: str, operation: str, **properties: Any) -> dict[str, Any]:
+    """One call, its parameters fitted to the API. Raises what botocore raises, and `UnknownProperty`."""
+    client = _client(service)
+    (name,) = [python for python, api in client.meta.method_to_api_mapping.items() if api == operation]
+    answer: dict[str, Any] = getattr(client, name)(**_given(client, operation, properties))
+    return answer
+
+
+def check(service: str, operation: str, **properties: Any) -> None:
+    """The same for an operation that moto does not have: its parameters are checked, nothing is sent."""
+    client = _client(service)
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    report = ParamValidator().validate(_given(client, operation, properties), shape)
+    if report.has_errors():
+        raise ParamValidationError(report=report.generate_report())
+
+
+@lru_cache(maxsize=32)
+def _client(service: str) -> Any:
+    """Making one takes longer than any call inside the mock."""
+    return boto3.client(service, region_name=REGION)
+
+
+def _given(client: Any, operation: str, properties: dict[str, Any]) -> Any:
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    return fitted({key: value for key, value in properties.items() if value is not None}, shape)
+
+
+@contextmanager
+def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
+    """moto, with those types made by us. Everything ends with the block."""
+    original = parsing.clean_json
+
+    def cleaned(body: Any, resources: Any) -> Any:
+        if isinstance(body, list):
+            return [part for part in (parsing.clean_json(part, resources) for part in body) if part is not None]
+        if isinstance(body, dict) and set(body) == {"Fn::GetAtt"}:
+            # moto looks with `get`, which takes a KeyError on the way for an absent resource.
+            _ = resources[body["Fn::GetAtt"][0]]
+        if isinstance(body, dict) and set(body) == {"Fn::Cidr"}:
+            block, count, bits = parsing.clean_json(body["Fn::Cidr"], resources)
+            subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+            return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]
+        return original(body, resources)
+
+    def tagged(loader: Any, tag: str, node: Any) -> Any:
+        """moto takes `!Condition X` for an unknown function, and what depends on it for false."""
+        return {"Condition": node.value} if tag == "!Condition" else yaml_tag_constructor(loader, tag, node)
+
+    execute = cloudformation_models.CloudFormationBackend.execute_change_set
+
+    def executed(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
+        """moto keeps the outputs of the template before the change: of none."""
+        execute(backend, change_set_name, stack_name)
+        for stack in backend.stacks.values():
+            stack._parse_template()
+            stack.output_map = stack._create_output_map()
+
+    models = {kind: _model(kind, make) for kind, make in makers.items()}
+    known = parsing.get_model_map
+
+    with ExitStack() as changed:
+        changed.enter_context(mock_aws())
+        changed.enter_context(patch.object(parsing, "clean_json", cleaned))
+        changed.enter_context(patch.object(parsing, "get_model_map", lambda: known() | models))
+        changed.enter_context(patch.object(cloudformation_models.CloudFormationBackend, "execute_change_set", executed))
+        for module in (cloudformation_models, cloudformation_responses):
+            changed.enter_context(patch.object(module, "yaml_tag_constructor", tagged))
+        yield
+
+
+def _model(kind: str, make: Maker) -> type[CloudFormationModel]:
+    def create(
+        cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> "_Resource":
+        del cls, account_id, region_name
+        return _Resource(make(resource_name, dict(cloudformation_json.get("Properties", {}))))
+
+    body = {
+        # moto files each model under the second word of its module's name.
+        "__module__": "moto.extension.models",
+        "cloudformation_type": staticmethod(lambda: kind),
+        "cloudformation_name_type": staticmethod(lambda: ""),
+        "create_from_cloudformation_json": classmethod(create),
+        "has_cfn_attr": classmethod(lambda cls, attr: True),
+    }
+    return type(kind.replace("::", ""), (CloudFormationModel,), body)
+
+
+class _Resource:
+    """What moto keeps of a resource."""
+
+    def __init__(self, made: Made) -> None:
+        self.physical_resource_id = made.reference
+        self._attributes = made.attributes
+
+    def get_cfn_attribute(self, name: str) -> Any:
+        return self._attributes[name]
+
+    def is_created(self) -> bool:
+        return True

@@ -1,0 +1,85 @@
+"""What a role may do against what was seen to be needed: nothing missing, nothing unused."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from tests.infrastructure.checks.roles import listed, statements, task_roles
+from tests.infrastructure.deployments import Deployment
+
+SEEN = Path(__file__).with_name("calls.json")
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """An action that a container was seen to need, on a kind of resource: table, index, keys or kling."""
+
+    container: str
+    action: str
+    resource: str
+
+
+def remembered() -> tuple[Call, ...]:
+    """What test_roles.py has seen; it fails when the file is stale."""
+    told: dict[str, dict[str, list[str]]] = json.loads(SEEN.read_text(encoding="utf-8"))
+    return tuple(
+        Call(container, action, resource)
+        for container, kinds in told.items()
+        for resource, actions in kinds.items()
+        for action in actions
+    )
+
+
+def written(calls: Sequence[Call]) -> str:
+    """The text of that file for those calls."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for call in sorted(set(calls)):
+        told.setdefault(call.container, {}).setdefault(call.resource, []).append(call.action)
+    return json.dumps(told, indent=1) + "\n"
+
+
+def faults(deployment: Deployment, calls: Sequence[Call]) -> list[str]:
+    """Every call that its role forbids, and every grant of our data that no call needs."""
+    roles = task_roles(deployment)
+    missing = [
+        f"{call.container} may not {call.action} on {call.resource}"
+        for call in calls
+        if not _permits(roles[call.container], call.action, arn(deployment, call.resource))
+    ]
+    return missing + [fault for name, role in roles.items() for fault in _unused(deployment, name, role, calls)]
+
+
+def arn(deployment: Deployment, resource: str) -> str:
+    parameters = deployment.service.parameters
+    table = f"arn:aws:dynamodb:us-east-1:123456789012:table/{parameters['TableName']}"
+    known = {
+        "table": table,
+        "index": f"{table}/index/GSI1",
+        "keys": str(parameters["KeysSecretArn"]),
+        "kling": str(parameters["KlingSecretArn"]),
+        "key": str(parameters["KeyArn"]),
+    }
+    return known[resource]
+
+
+def _permits(role: Mapping[str, Any], action: str, resource: str) -> bool:
+    return any(
+        statement["Effect"] == "Allow"
+        and any(fnmatchcase(action, pattern) for pattern in listed(statement["Action"]))
+        and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+        for statement in statements(role)
+    )
+
+
+def _unused(deployment: Deployment, name: str, role: Mapping[str, Any], calls: Sequence[Call]) -> list[str]:
+    needed = [(call.action, arn(deployment, call.resource)) for call in calls if call.container == name]
+    return [
+        f"{name} needs no {action} on {resource.rpartition(':')[2]}"
+        for statement in statements(role)
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+        if not any(fnmatchcase(used, action) and fnmatchcase(on, resource) for used, on in needed)
+    ]

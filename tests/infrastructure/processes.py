@@ -1,0 +1,149 @@
+"""The processes of a deployment, each with exactly the environment of its container, doing all that they ever do."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+from requests.adapters import HTTPAdapter
+
+from service import cli
+from service.app import build, create_app
+from service.clock import SystemClock
+from service.jobs.sweeps import DueJobs
+from service.settings import Settings
+from service.simulators.server import SimulatorServer
+from tests.doubles.clock import FakeClock
+from tests.infrastructure.recording import Recorder
+from tests.infrastructure.render import REGION
+from tests.journeys.town import IMAGE
+
+LATER_SECONDS = 300
+# How AWS reaches a container besides the task definition: credentials, and here the table's address.
+_AROUND = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def environment_of(stage: str, container: str) -> dict[str, str]:
+    """What the deployed task definition tells a container."""
+    client: Any = boto3.client("ecs", region_name=REGION)
+    task = client.describe_task_definition(taskDefinition=f"farebox-{stage}-{container}")["taskDefinition"]
+    return {pair["name"]: pair["value"] for pair in task["containerDefinitions"][0]["environment"]}
+
+
+@contextmanager
+def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
+    """Requests to the vendors' real addresses go to their stand-ins; anything else beyond this machine is refused."""
+    send: Callable[..., Any] = HTTPAdapter.send
+
+    def instead(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> Any:
+        url = str(request.url)
+        for real, stand_in in addresses.items():
+            if url.startswith(real):
+                request.url = stand_in + url.removeprefix(real)
+        if urlsplit(str(request.url)).hostname != "127.0.0.1":
+            raise requests.ConnectionError(f"nothing beyond this machine: {url}")
+        return send(adapter, request, **options)
+
+    with patch.object(HTTPAdapter, "send", instead):
+        yield
+
+
+class Processes:
+    """Web, worker, audit and operator of one stage over one table, recorded while they work."""
+
+    def __init__(self, stage: str, recorder: Recorder, dynamodb_url: str, simulator: SimulatorServer) -> None:
+        self._stage = stage
+        self._recorder = recorder
+        self._simulator = simulator
+        self._around = _AROUND | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url}
+        self.clock = FakeClock(now=SystemClock().now())
+
+    @contextmanager
+    def inside(self, container: str) -> Iterator[Settings]:
+        """Within the block the process's environment is the container's, and no other."""
+        told = environment_of(self._stage, container)
+        real = {
+            told["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
+            "https://www.googleapis.com/oauth2": f"{self._simulator.url}/google/oauth2",
+        }
+        with (
+            patch.dict(os.environ, told | self._around, clear=True),
+            self._recorder.working(container),
+            redirected(real),
+        ):
+            yield Settings.from_environment()
+
+    def web(self) -> tuple[str, list[str]]:
+        """Everything a client can do. Gives the user and three jobs that are still open."""
+        with self.inside("web") as settings:
+            app = create_app(build(settings, "web", self.clock))
+            client = Client(app.test_client(), self._simulator, settings.google_client_ids[0])
+            return client.everything()
+
+    def worker(self) -> None:
+        """Whatever has come due."""
+        self.clock.advance(LATER_SECONDS)
+        with self.inside("worker") as settings, ThreadPoolExecutor(1) as executor:
+            parts = build(settings, "worker", self.clock)
+            DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor).run_once()
+
+    def command(self, container: str, *words: str) -> int:
+        with self.inside(container):
+            return cli.main(words)
+
+
+class Client:
+    """Someone who signs in, orders, looks and is called back about."""
+
+    def __init__(self, http: Any, simulator: SimulatorServer, audience: str) -> None:
+        self._http = http
+        self._simulator = simulator
+        self._audience = audience
+
+    def everything(self) -> tuple[str, list[str]]:
+        assert self._http.get("/health/ready").status_code == 200
+        jobs = [self._order("ann", "device-1", "key-1") for _ in range(2)]
+        assert jobs[0] == jobs[1]
+        self._call_back(jobs[0])
+        assert self._get(f"/jobs/{jobs[0]}")["status"] == "SUCCEEDED"
+        still_open = [self._order("ann", device, None) for device in ("device-1", "device-2")]
+        assert self._post("bob", "device-1", None).status_code == 403
+        assert len(self._get("/jobs")["jobs"]) == 3
+        assert self._get("/credits")["held"] == 2
+        self._get("/prompts")
+        return "ann", still_open
+
+    def _order(self, sub: str, device: str, key: str | None) -> str:
+        answer = self._post(sub, device, key)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json["data"]["jobId"])
+
+    def _post(self, sub: str, device: str, key: str | None) -> Any:
+        body = {"GoogleID": sub, "Fingerprint": device, "imageUrl": IMAGE, "promptKey": "foo_prompt"}
+        headers = self._signed_in(sub) | ({"Idempotency-Key": key} if key else {})
+        return self._http.post("/videos", json=body, headers=headers)
+
+    def _get(self, path: str) -> Any:
+        answer = self._http.get(path, headers=self._signed_in("ann"))
+        assert answer.status_code == 200, answer.text
+        return answer.json["data"]
+
+    def _signed_in(self, sub: str) -> dict[str, str]:
+        body = {"sub": sub, "email": f"{sub}@example.com", "aud": self._audience}
+        token = requests.post(f"{self._simulator.url}/google/__token", json=body, timeout=10).json()["token"]
+        return {"Authorization": f"Bearer {token}"}
+
+    def _call_back(self, job: str) -> None:
+        """As Kling would, at the address it was given."""
+        query = {"service": "kling", "operation": "create"}
+        orders = requests.get(f"{self._simulator.url}/__journal", params=query, timeout=10).json()["requests"]
+        bodies = [body if isinstance(body := order["body"], dict) else json.loads(body) for order in orders]
+        (url,) = [body["callback_url"] for body in bodies if body["external_task_id"] == job]
+        answer = self._http.post(urlsplit(url).path, json={"task_status": "succeed"})
+        assert answer.status_code == 200, answer.text

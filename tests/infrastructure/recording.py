@@ -1,0 +1,67 @@
+"""Which actions of AWS a process needs, seen at botocore while it works."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+
+from tests.infrastructure.permissions import Call
+
+# IAM knows no action for a transaction: it is permitted by its parts.
+PARTS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Get": "GetItem",
+}
+READS = ("GetItem", "Query", "Scan")
+# What DynamoDB and Secrets Manager do with our key on behalf of the caller (AWS KMS key policies of both).
+FOR_READING = ("kms:Decrypt", "kms:DescribeKey")
+FOR_WRITING = ("kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+
+
+class Recorder:
+    """The calls of whichever container is said to be working."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self.calls: set[Call] = set()
+        self._secrets = secrets
+        self._container = ""
+
+    @contextmanager
+    def working(self, container: str) -> Iterator[None]:
+        """A default session of its own for the block, whose clients are watched."""
+        former, self._container = boto3.DEFAULT_SESSION, container
+        boto3.setup_default_session()
+        session: Any = boto3.DEFAULT_SESSION
+        session.events.register("before-parameter-build", self._see)
+        try:
+            yield
+        finally:
+            boto3.DEFAULT_SESSION = former
+
+    def _see(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.service_model.service_name == "dynamodb":
+            for action, index in _dynamodb(model.name, params):
+                self._add(f"dynamodb:{action}", "index" if index else "table")
+                self._add_key(FOR_READING if action in READS else FOR_READING + FOR_WRITING)
+        else:
+            action = f"{model.service_model.service_name}:{model.name}"
+            self._add(action, self._secrets.get(params.get("SecretId", ""), "(something else)"))
+            self._add_key(FOR_READING)
+
+    def _add(self, action: str, resource: str) -> None:
+        self.calls.add(Call(self._container, action, resource))
+
+    def _add_key(self, actions: tuple[str, ...]) -> None:
+        for action in actions:
+            self._add(action, "key")
+
+
+def _dynamodb(operation: str, params: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """The actions of one request, and whether each goes to an index."""
+    if operation in ("TransactWriteItems", "TransactGetItems"):
+        return [(PARTS[part], False) for item in params["TransactItems"] for part in item]
+    return [(operation, "IndexName" in params)]

@@ -1,0 +1,273 @@
+"""Renders a CloudFormation template for given parameters, as far as that can be known before anything exists.
+
+References to resources become markers, `<Table>` for its Ref and `<Table.Arn>` for an attribute, so that a check can say
+"this points at that". Source of every rule: CloudFormation, template anatomy and intrinsic function reference."""
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+_ABSENT = object()
+_MARKER = re.compile(r"<(\w+)[.\w]*>")
+_LOGICAL = re.compile(r"\$\{(!?)([A-Za-z0-9:.]+)\}")
+
+
+class RenderError(Exception):
+    """CloudFormation would refuse the template or the parameters."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One template with one set of parameters: what it would create, give out, and which of its own rules it breaks."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    resources: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Any]
+    exports: Mapping[str, Any]
+    broken_rules: tuple[str, ...]
+
+    def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        """The properties of every resource of a type, such as `ECS::Service`, by its name in the template."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == f"AWS::{kind}"
+        }
+
+    def one(self, kind: str) -> Mapping[str, Any]:
+        """The properties of the only resource of a type. Raises `RenderError` unless there is exactly one."""
+        found = list(self.of(kind).values())
+        if len(found) != 1:
+            raise RenderError(f"{self.name} has {len(found)} resources of type {kind}, not one")
+        return found[0]
+
+    def before(self, name: str) -> set[str]:
+        """Every resource that CloudFormation makes before this one: what it waits for and what it refers to, all the way down."""
+        found: set[str] = set()
+        open_names = [name]
+        while open_names:
+            resource = self.resources[open_names.pop()]
+            waits = resource.get("DependsOn", [])
+            named = {waits} if isinstance(waits, str) else set(waits)
+            new = ((named | set(_MARKER.findall(json.dumps(resource)))) & set(self.resources)) - found
+            found |= new
+            open_names += new
+        return found
+
+
+def render(
+    template: Mapping[str, Any], given: Mapping[str, str], name: str = "stack", imports: Mapping[str, Any] | None = None
+) -> Stack:
+    """Raises `RenderError` for what CloudFormation would refuse. Broken `Rules` are told, not raised: a test wants to see them."""
+    parameters = _parameters(template.get("Parameters", {}), given)
+    resolver = _Resolver(template, parameters, name, imports or {})
+    kept = {key: body for key, body in template["Resources"].items() if resolver.holds(body)}
+    resolver.existing = frozenset(kept)
+    outputs = {key: body for key, body in template.get("Outputs", {}).items() if resolver.holds(body)}
+    rendered = {key: resolver.value(body) for key, body in outputs.items()}
+    return Stack(
+        name=name,
+        parameters=parameters,
+        resources={key: resolver.value(_checked(key, body)) for key, body in kept.items()},
+        outputs={key: body["Value"] for key, body in rendered.items()},
+        exports={body["Export"]["Name"]: body["Value"] for body in rendered.values() if "Export" in body},
+        broken_rules=tuple(_broken(template.get("Rules", {}), resolver)),
+    )
+
+
+def _checked(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"Type", "Properties", "DependsOn", "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"}
+    known |= {"CreationPolicy", "UpdatePolicy"}
+    if set(body) - known or "Type" not in body:
+        raise RenderError(f"{name} has unknown parts: {sorted(set(body) - known)}")
+    return {key: value for key, value in body.items() if key != "Condition"}
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise RenderError(f"parameters that the template does not have: {unknown}")
+    return {name: _parameter(name, rules, given.get(name, rules.get("Default"))) for name, rules in declared.items()}
+
+
+def _parameter(name: str, rules: Mapping[str, Any], value: Any) -> Any:
+    if value is None:
+        raise RenderError(f"parameter {name} must be given")
+    text = str(value)
+    if "AllowedValues" in rules and text not in [str(allowed) for allowed in rules["AllowedValues"]]:
+        raise RenderError(f"parameter {name}: {text!r} is not one of {rules['AllowedValues']}")
+    parts = text.split(",") if "List" in rules["Type"] else [text]
+    for part in parts:
+        _fits(name, rules, part)
+    return [part.strip() for part in parts] if "List" in rules["Type"] else text
+
+
+def _fits(name: str, rules: Mapping[str, Any], text: str) -> None:
+    if "AllowedPattern" in rules and not re.fullmatch(rules["AllowedPattern"], text):
+        raise RenderError(f"parameter {name}: {text!r} does not match {rules['AllowedPattern']}")
+    if not int(rules.get("MinLength", 0)) <= len(text) <= int(rules.get("MaxLength", 4096)):
+        raise RenderError(f"parameter {name}: {text!r} has the wrong length")
+    if rules["Type"] == "Number":
+        number = _number(name, text)
+        if not float(rules.get("MinValue", "-inf")) <= number <= float(rules.get("MaxValue", "inf")):
+            raise RenderError(f"parameter {name}: {text} is out of range")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise RenderError(f"parameter {name}: {text!r} is not a number") from None
+
+
+def _broken(rules: Mapping[str, Any], resolver: "_Resolver") -> list[str]:
+    """The descriptions of the assertions that do not hold."""
+    applying = [rule for rule in rules.values() if resolver.truth(rule.get("RuleCondition", True))]
+    assertions = [assertion for rule in applying for assertion in rule["Assertions"]]
+    return [
+        str(assertion.get("AssertDescription", "a rule is broken"))
+        for assertion in assertions
+        if not resolver.truth(assertion["Assert"])
+    ]
+
+
+class _Resolver:
+    """Resolves the intrinsic functions of one template."""
+
+    def __init__(
+        self, template: Mapping[str, Any], parameters: Mapping[str, Any], name: str, imports: Mapping[str, Any]
+    ) -> None:
+        self._conditions = template.get("Conditions", {})
+        self._mappings = template.get("Mappings", {})
+        self._parameters = parameters
+        self._imports = imports
+        self.existing: frozenset[str] = frozenset()
+        self._pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::NoValue": _ABSENT,
+            "AWS::NotificationARNs": [],
+            "AWS::Partition": "aws",
+            "AWS::Region": REGION,
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/1",
+            "AWS::StackName": name,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Condition": self._condition,
+            "Fn::GetAtt": self._attribute,
+            "Fn::Sub": self._sub,
+            "Fn::Join": lambda told: str(told[0]).join(str(part) for part in self.value(told[1])),
+            "Fn::Split": lambda told: str(self.value(told[1])).split(told[0]),
+            "Fn::Select": self._select,
+            "Fn::If": lambda told: self._raw(told[1] if self._condition(told[0]) else told[2]),
+            "Fn::Equals": lambda told: str(self.value(told[0])) == str(self.value(told[1])),
+            "Fn::Not": lambda told: not self.truth(told[0]),
+            "Fn::And": lambda told: all(self.truth(part) for part in told),
+            "Fn::Or": lambda told: any(self.truth(part) for part in told),
+            "Fn::Contains": lambda told: self.value(told[1]) in self.value(told[0]),
+            "Fn::EachMemberIn": lambda told: set(self.value(told[0])) <= set(self.value(told[1])),
+            "Fn::EachMemberEquals": lambda told: set(self.value(told[0])) <= {self.value(told[1])},
+            "Fn::FindInMap": self._find,
+            "Fn::GetAZs": lambda told: [f"{self.value(told) or REGION}{letter}" for letter in "abc"],
+            "Fn::Cidr": self._cidr,
+            "Fn::ImportValue": self._import,
+            "Fn::ToJsonString": lambda told: json.dumps(self.value(told)),
+            "Fn::Base64": lambda told: f"base64({self.value(told)})",
+        }
+
+    def value(self, body: Any) -> Any:
+        """The body with every function resolved; `AWS::NoValue` takes its property away."""
+        found = self._raw(body)
+        if found is _ABSENT:
+            raise RenderError("AWS::NoValue stands where something must be")
+        return found
+
+    def holds(self, body: Mapping[str, Any]) -> bool:
+        """Whether the condition of a resource or an output is true."""
+        return "Condition" not in body or self._condition(body["Condition"])
+
+    def truth(self, body: Any) -> bool:
+        found = self.value(body)
+        if not isinstance(found, bool):
+            raise RenderError(f"{body} is no condition")
+        return found
+
+    def _raw(self, body: Any) -> Any:
+        if isinstance(body, dict):
+            if len(body) == 1:
+                (name, told), *_ = body.items()
+                if name in self._functions and not (name == "Condition" and isinstance(told, dict)):
+                    return self._functions[name](told)
+                if name.startswith("Fn::"):
+                    raise RenderError(f"{name} is not known to this renderer")
+            made = {name: self._raw(part) for name, part in body.items()}
+            return {name: part for name, part in made.items() if part is not _ABSENT}
+        if isinstance(body, list):
+            return [part for part in map(self._raw, body) if part is not _ABSENT]
+        return body
+
+    def _condition(self, name: str) -> bool:
+        if name not in self._conditions:
+            raise RenderError(f"there is no condition {name}")
+        return self.truth(self._conditions[name])
+
+    def _ref(self, name: str) -> Any:
+        if name in self._parameters:
+            return self._parameters[name]
+        if name in self._pseudo:
+            return self._pseudo[name]
+        return self._resource(name, "")
+
+    def _attribute(self, told: Any) -> str:
+        name, _, attribute = told.partition(".") if isinstance(told, str) else (told[0], "", self.value(told[1]))
+        return self._resource(name, f".{attribute}")
+
+    def _resource(self, name: str, attribute: str) -> str:
+        if name not in self.existing:
+            raise RenderError(f"{name} is referred to, and neither a parameter nor a resource that would exist")
+        return f"<{name}{attribute}>"
+
+    def _sub(self, told: Any) -> str:
+        text, own = (
+            (told, {}) if isinstance(told, str) else (told[0], {key: self.value(v) for key, v in told[1].items()})
+        )
+
+        def one(match: re.Match[str]) -> str:
+            if match[1]:
+                return "${" + match[2] + "}"
+            if match[2] in own:
+                return str(own[match[2]])
+            return str(self._attribute(match[2]) if "." in match[2] else self._ref(match[2]))
+
+        return _LOGICAL.sub(one, text)
+
+    def _select(self, told: Any) -> Any:
+        index, choices = int(self.value(told[0])), self.value(told[1])
+        if not 0 <= index < len(choices):
+            raise RenderError(f"there is no element {index} in {choices}")
+        return choices[index]
+
+    def _find(self, told: Any) -> Any:
+        try:
+            return self._mappings[self.value(told[0])][self.value(told[1])][self.value(told[2])]
+        except KeyError as error:
+            raise RenderError(f"no mapping has {error}") from None
+
+    def _cidr(self, told: Any) -> list[str]:
+        """`[block, count, host bits]`; the real function gives subnets from the start of the block in order."""
+        block, count, bits = (self.value(part) for part in told)
+        subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+        return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]
+
+    def _import(self, told: Any) -> Any:
+        name = self.value(told)
+        if name not in self._imports:
+            raise RenderError(f"nothing exports {name}")
+        return self._imports[name]

@@ -1,0 +1,67 @@
+"""Both stacks of every stage are really deployed, side by side in one account, into a moto that takes all their types."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from service.settings import STAGES
+from tests.infrastructure.cloud import Deployed, cloud, deploy
+from tests.infrastructure.deployments import deployment
+from tests.infrastructure.render import REGION
+
+Account = dict[str, tuple[Deployed, Deployed]]
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with cloud():
+        yield {stage: deploy(stage) for stage in STAGES}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("stage", STAGES)
+def test_both_stacks_are_made_whole(account: Account, stage: str) -> None:
+    """Whatever the renderer says would exist does exist, by its type; nothing is skipped as unknown."""
+    rendered = deployment(stage)
+    for stack, deployed in zip(rendered.stacks, account[stage], strict=True):
+        assert deployed.status == "CREATE_COMPLETE"
+        assert deployed.resources == {name: body["Type"] for name, body in stack.resources.items()}
+        assert set(deployed.outputs) == set(stack.outputs)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_renderer_and_the_deployment_agree_on_every_environment(account: Account, stage: str) -> None:
+    """What does not depend on the account is the same text, so checks on the rendered template say something about the real one."""
+    differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME"}
+    for container in deployment(stage).containers:
+        found = boto3.client("ecs", region_name=REGION).describe_task_definition(
+            taskDefinition=f"farebox-{stage}-{container.name}"
+        )["taskDefinition"]["containerDefinitions"][0]
+        environment = {pair["name"]: pair["value"] for pair in found["environment"]}
+        assert {name for name, value in container.environment.items() if environment.get(name) != value} <= differing
+        assert set(environment) == set(container.environment)
+
+
+def test_the_secrets_are_empty_until_an_operator_fills_them(account: Account) -> None:
+    client = boto3.client("secretsmanager", region_name=REGION)
+    for stage, (data, _) in account.items():
+        for output in ("KeysSecretArn", "KlingSecretArn"):
+            assert f"/{stage}/" in data.outputs[output]
+            assert "AWSCURRENT" not in str(
+                client.describe_secret(SecretId=data.outputs[output]).get("VersionIdsToStages")
+            )
+
+
+def test_stages_share_nothing(account: Account) -> None:
+    outputs = [{**data.outputs, **service.outputs} for data, service in account.values()]
+    for name in (
+        "TableName",
+        "KeyArn",
+        "KeysSecretArn",
+        "RepositoryUri",
+        "ClusterName",
+        "BalancerName",
+        "AccessLogsBucket",
+    ):
+        assert len({told[name] for told in outputs}) == len(STAGES), name

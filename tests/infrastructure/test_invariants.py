@@ -1,0 +1,29 @@
+"""What no linter sees: every check holds for every stage, and for the choices that an operator has."""
+
+import pytest
+
+from service.settings import STAGES
+from tests.infrastructure.checks.everything import Check, checks
+from tests.infrastructure.deployments import Deployment, deployment
+
+CHOICES: tuple[dict[str, str], ...] = (
+    {"NatGateways": "none", "ZoneCount": "3"},
+    {"NatGateways": "per-az", "ZoneCount": "2"},
+    {"NatGateways": "single", "ZoneCount": "3", "InterfaceEndpoints": "true"},
+    {"CpuArchitecture": "ARM64", "WebSize": "large", "WorkerSize": "medium"},
+)
+STAGED = {stage: deployment(stage) for stage in STAGES}
+CHOSEN = {"-".join(choice.values()): deployment("staging", **choice) for choice in CHOICES}
+
+
+@pytest.mark.parametrize("staged", STAGED.values(), ids=STAGED)
+@pytest.mark.parametrize("check", checks().values(), ids=checks())
+def test_every_check_holds_for_every_stage(check: Check, staged: Deployment) -> None:
+    faults = list(check(staged))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("chosen", CHOSEN.values(), ids=CHOSEN)
+def test_every_check_holds_for_what_an_operator_may_choose(chosen: Deployment) -> None:
+    faults = [f"{name}: {fault}" for name, check in checks().items() for fault in check(chosen)]
+    assert not faults, "\n".join(faults)

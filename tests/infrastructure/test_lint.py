@@ -1,0 +1,58 @@
+"""Every linter is content, and each would not be if there were something to say."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.lint import cfn_lint_command, checkov_command, complaint, linters, scripts
+from tests.infrastructure.tools import tool
+
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+BUCKET = """
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties: {BucketEncrypted: true}
+"""
+FAULTY: dict[str, tuple[str, str, Callable[[Path], list[str]]]] = {
+    "cfn-lint": ("stack.yaml", BUCKET, cfn_lint_command),
+    "checkov": ("stack.yaml", BUCKET.replace("BucketEncrypted: true", ""), checkov_command),
+    "checkov-image": (
+        "Dockerfile",
+        "FROM python\nADD . /\n",
+        lambda path: [tool("checkov"), "-f", str(path), "--framework", "dockerfile", "--skip-download", "--quiet"],
+    ),
+    "hadolint": ("Dockerfile", "FROM python\nRUN cd /\n", lambda path: [tool("hadolint"), str(path)]),
+    "shellcheck": ("script.sh", "#!/bin/sh\necho $1\n", lambda path: [tool("shellcheck"), str(path)]),
+    "compose": (
+        "docker-compose.yml",
+        "services: {web: {image: x, depends_on: [table]}}\n",
+        lambda path: [tool("docker-compose"), "-f", str(path), "config", "--quiet"],
+    ),
+    "workflows": (
+        "check.yml",
+        "on: push\njobs: {check: {steps: []}}\n",
+        lambda path: [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(path)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", linters())
+def test_every_linter_is_content(name: str) -> None:
+    said = complaint(linters()[name]())
+    assert not said, said
+
+
+@pytest.mark.parametrize("name", linters())
+def test_every_linter_complains_of_something_faulty(name: str, tmp_path: Path) -> None:
+    file, text, command = FAULTY[name]
+    (tmp_path / file).write_text(text)
+    assert complaint(command(tmp_path / file))
+
+
+def test_every_script_of_the_release_is_looked_at() -> None:
+    names = {path.name for path in scripts()}
+    assert {"deploy", "rollback", "stage.sh", "run"} <= names

@@ -1,0 +1,44 @@
+"""Every mistake of the catalog still finds its place, and a sample of them is noticed (all: `make mistakes`)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.deployments import ROOT
+from tests.infrastructure.mistakes.catalog import MISTAKES, Mistake
+from tests.infrastructure.mistakes.judges import apply, changed, complaints, copy_of_the_sources, rendered
+from tests.infrastructure.permissions import remembered
+
+SAMPLE = {
+    "user-root": "containers.no_container_runs_as_root",
+    "drain-longer-than-the-stop": "containers.every_container_may_take_the_time_it_needs_to_stop",
+    "listener-not-waited-for": "services.the_web_service_waits_for_its_listener",
+    "targets-are-instances": "balancer.targets_are_addresses",
+    "answer-not-defined": "firewall.every_answer_of_the_firewall_is_defined",
+    "keys-made-anew": "storage.no_template_writes_the_value_of_a_secret",
+    "web-may-not-update": "roles: web may not dynamodb:UpdateItem",
+    "dashboard-of-nothing": "watching.the_dashboard_shows_metrics_that_exist",
+    "rule-for-tls-lost": "stacks.production_cannot_be_deployed_with_a_weak_choice",
+    "image-with-the-simulators": "image.what_is_built_by_default_is_what_is_deployed",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_the_mistake_finds_its_place_and_is_a_change(mistake: Mistake) -> None:
+    text = (ROOT / mistake.file).read_text(encoding="utf-8")
+    assert changed(mistake, text) != text
+
+
+def test_each_mistake_has_a_name_of_its_own() -> None:
+    assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES) >= 79
+
+
+def test_without_a_mistake_nobody_complains(tmp_path: Path) -> None:
+    assert list(complaints(copy_of_the_sources(tmp_path), remembered())) == []
+
+
+@pytest.mark.parametrize(("name", "check"), SAMPLE.items())
+def test_the_right_check_notices(name: str, check: str, tmp_path: Path) -> None:
+    (mistake,) = [mistake for mistake in MISTAKES if mistake.name == name]
+    apply(mistake, copy_of_the_sources(tmp_path))
+    assert rendered(tmp_path, remembered()) == check

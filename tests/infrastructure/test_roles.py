@@ -1,0 +1,75 @@
+"""Each role permits exactly what its container was seen to need: no call is missing, no grant unused."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from service.local.table import create_table
+from service.settings import STAGES
+from service.simulators.configuration import SimulatorSettings
+from service.simulators.server import SimulatorServer
+from tests.infrastructure.cloud import cloud, deploy
+from tests.infrastructure.deployments import deployment
+from tests.infrastructure.permissions import SEEN, Call, faults, remembered, written
+from tests.infrastructure.processes import Processes
+from tests.infrastructure.recording import Recorder
+from tests.infrastructure.render import REGION
+
+STAGE = "production"
+KEYS = {"fingerprintPeppers": {"1": "p" * 32}, "ledgerMacKey": "m" * 32, "callbackTokenKeys": ["t" * 32]}
+SIMULATED = SimulatorSettings(port=0, video_seconds=0.01, public_url="https://videos.example.com")
+
+
+@pytest.fixture(scope="module")
+def seen(client: Any) -> Iterator[set[Call]]:
+    """Every process of production does all it ever does, told exactly what the deployed task definitions tell."""
+    with cloud(), SimulatorServer(SIMULATED) as simulator:
+        data, _ = deploy(STAGE)
+        secrets = {data.outputs["KeysSecretArn"]: "keys", data.outputs["KlingSecretArn"]: "kling"}
+        values = (json.dumps(KEYS), SIMULATED.kling_api_key)
+        for arn, value in zip(secrets, values, strict=True):
+            boto3.client("secretsmanager", region_name=REGION).put_secret_value(SecretId=arn, SecretString=value)
+        create_table(client, data.outputs["TableName"])
+        recorder = Recorder(secrets)
+        _work(Processes(STAGE, recorder, client.meta.endpoint_url, simulator))
+        yield recorder.calls
+        client.delete_table(TableName=data.outputs["TableName"])
+
+
+def _work(processes: Processes) -> None:
+    user, (first, second) = processes.web()
+    assert processes.command("operator", "resolve", user, first) == 0
+    processes.worker()
+    assert processes.command("operator", "ledger", user) == 0
+    assert processes.command("operator", "resolve", user, second) == 0
+    assert processes.command("operator", "audit") == 0
+    assert processes.command("audit", "audit") == 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_call_is_missing_and_no_grant_unused(seen: set[Call], stage: str) -> None:
+    assert faults(deployment(stage), sorted(seen)) == []
+
+
+def test_what_was_seen_is_what_the_mistakes_are_judged_by(seen: set[Call]) -> None:
+    """When the code has come to need other calls, the file is what this failure says it should be."""
+    assert written(sorted(seen)) == SEEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("web", "dynamodb:Scan", "table"),
+        Call("web", "dynamodb:DeleteItem", "table"),
+        Call("audit", "dynamodb:PutItem", "table"),
+        Call("audit", "secretsmanager:GetSecretValue", "kling"),
+        Call("worker", "secretsmanager:PutSecretValue", "keys"),
+    ],
+    ids=lambda call: f"{call.container}-{call.action}",
+)
+def test_a_call_that_must_not_be_is_forbidden(call: Call) -> None:
+    assert any("may not" in fault for fault in faults(deployment(STAGE), [*remembered(), call]))
