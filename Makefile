@@ -81,27 +81,6 @@ status: ## what runs in a deployment, and what is wrong with it (STAGE=…)
 operate: ## an operator's command inside a deployment (STAGE=… COMMAND="audit")
 	@release/operate $(COMMAND)
 
-# The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
-.PHONY: image
-image: ## build this commit's image and push it (STAGE=dev|staging|production)
-	@release/image
-
-.PHONY: deploy
-deploy: ## bring this commit to a deployment, and back if it does not answer (STAGE=…; YES=1 asks nothing)
-	@release/deploy
-
-.PHONY: rollback
-rollback: ## go back to the image that ran before (STAGE=…)
-	@release/rollback
-
-.PHONY: status
-status: ## what runs in a deployment, and what is wrong with it (STAGE=…)
-	@release/status
-
-.PHONY: operate
-operate: ## an operator's command inside a deployment (STAGE=… COMMAND="audit")
-	@release/operate $(COMMAND)
-
 .PHONY: bench
 bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)
 	@$(RUN) -m tests.bench
@@ -109,6 +88,18 @@ bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine
 .PHONY: simulate
 simulate: $(VENV)/test ## the real operations in simulated worlds full of faults (SEED=1 STEPS=10000)
 	@$(RUN) -m tests.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),10000)
+
+.PHONY: faults
+faults: $(VENV)/test ## every fault at every effect of a job's life (ARGUMENTS="--table memory --pairs")
+	@$(RUN) -m tests.faults.enumeration $(ARGUMENTS)
+
+.PHONY: torture
+torture: $(VENV)/test ## kill -9 web and worker processes under load, then prove that nothing is wrong (KILLS=200 SEED=… MINUTES=30)
+	@$(RUN) -m tests.torture $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+.PHONY: fuzz
+fuzz: $(VENV)/test ## thousands of requests made from the served document (CASES=5000 SEED=1)
+	@$(RUN) -m tests.fuzz --cases $(or $(CASES),5000) --seed $(or $(SEED),1)
 
 .PHONY: mutants
 mutants: $(VENV)/test ## break the money protocol by name, one change at a time; each must be noticed (MUTANT=name for one)
