@@ -89,6 +89,18 @@ bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine
 simulate: $(VENV)/test ## the real operations in simulated worlds full of faults (SEED=1 STEPS=10000)
 	@$(RUN) -m tests.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),10000)
 
+.PHONY: faults
+faults: $(VENV)/test ## every fault at every effect of a job's life (ARGUMENTS="--table memory --pairs")
+	@$(RUN) -m tests.faults.enumeration $(ARGUMENTS)
+
+.PHONY: torture
+torture: $(VENV)/test ## kill -9 web and worker processes under load, then prove that nothing is wrong (KILLS=200 SEED=… MINUTES=30)
+	@$(RUN) -m tests.torture $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+.PHONY: fuzz
+fuzz: $(VENV)/test ## thousands of requests made from the served document (CASES=5000 SEED=1)
+	@$(RUN) -m tests.fuzz --cases $(or $(CASES),5000) --seed $(or $(SEED),1)
+
 .PHONY: mutants
 mutants: $(VENV)/test ## break the money protocol by name, one change at a time; each must be noticed (MUTANT=name for one)
 	@$(RUN) -m tests.mutants $(MUTANT)

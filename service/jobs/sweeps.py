@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 import structlog
 
 from service.clock import Clock
-from service.errors import FareboxError
+from service.errors import FareboxError, TooMany, Unavailable
 from service.jobs import store
 from service.jobs.settlement import Settlement
 from service.metrics import Metric, Metrics
@@ -42,12 +42,13 @@ class DueJobs:
 
     def _resolve(self, due: tuple[str, str, int]) -> bool:
         """A job that cannot be resolved must stop neither the others nor those behind it: it is looked at again later, and an
-        operator hears of it. Gives whether it was resolved."""
+        operator hears of it. What passes by itself (no table, a busy wallet, an unknown outcome) is simply tried in the next
+        round. Gives whether it was resolved."""
         user_id, job_id, due_at = due
         try:
             self._settlement.resolve(user_id, job_id, due_by=self._clock.now())
             return True
-        except StorageUnavailable as error:
+        except (Unavailable, TooMany) as error:
             log.warning("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
             return False
         except FareboxError as error:

@@ -87,7 +87,8 @@ def stack_environment(own: Mapping[str, str], ports: Ports, keys: Mapping[str, s
 
 
 def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str, ...]:
-    """The simulators' command line for that environment: SIMULATOR_VIDEO_SECONDS=9 becomes --video-seconds 9."""
+    """The simulators' command line for that environment: SIMULATOR_VIDEO_SECONDS=9 becomes --video-seconds=9, and
+    SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS=false becomes --no-kling-unique-external-ids."""
     options = {
         "google-client-id": environment["GOOGLE_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
@@ -100,7 +101,12 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         if name.startswith(_SIMULATOR_PREFIX):
             options[name.removeprefix(_SIMULATOR_PREFIX).lower().replace("_", "-")] = value
     options["port"] = str(ports.simulators)
-    return tuple(f"--{name}={value}" for name, value in options.items() if value)
+    return tuple(_option(name, value) for name, value in options.items() if value)
+
+
+def _option(name: str, value: str) -> str:
+    """Switches take no value on a command line."""
+    return {"true": f"--{name}", "false": f"--no-{name}"}.get(value.lower(), f"--{name}={value}")
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from service.local.errors import LocalSetupError
 from service.local.jars import cache_directory, provide_jars
 from service.local.ports import require_free
 from service.local.processes import Supervisor
+from service.local.restarts import RestartRule
 from service.local.table import create_table
 from service.local.terminal import Terminal
 from service.settings import Settings, SettingsError
@@ -52,10 +53,12 @@ class Stack:
     Inside the block everything answers; what dies is started again. After it, or when this process dies, nothing is left.
     """
 
-    def __init__(self, configuration: StackConfiguration, terminal: Terminal, clock: Clock) -> None:
+    def __init__(
+        self, configuration: StackConfiguration, terminal: Terminal, clock: Clock, rule: RestartRule | None = None
+    ) -> None:
         self._configuration = configuration
         self._clock = clock
-        self._supervisor = Supervisor(terminal, clock)
+        self._supervisor = Supervisor(terminal, clock, rule)
         self.ports = configuration.ports
         # What stands for the outside world has no business with our keys.
         self._outside = without_settings(configuration.own_environment)

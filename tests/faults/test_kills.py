@@ -26,6 +26,7 @@ from service.simulators.configuration import SimulatorSettings
 from service.simulators.server import SimulatorServer
 from tests.doubles.world import order
 from tests.faults.proxy import Proxy
+from tests.faults.times import SHORT_TIMES
 from tests.journeys.town import CLIENT_ID, IMAGE
 
 ROOT = Path(__file__).parents[2]
@@ -50,16 +51,7 @@ class Site:
             "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
             "LEDGER_MAC_KEY": "m" * 32,
             "CALLBACK_TOKEN_KEYS": "t" * 32,
-            "TRANSACTION_DEADLINE_SECONDS": "2",
-            "DYNAMODB_READ_TIMEOUT_SECONDS": "1.5",
-            "KLING_CREATE_SECONDS": "2",
-            "KLING_QUERY_SECONDS": "3",
-            "SUBMIT_SECONDS": "7.5",
-            "QUARANTINE_SECONDS": "8",
-            "NOT_FOUND_GAP_SECONDS": "1",
-            "POLL_MIN_SECONDS": "0.5",
-            "POLL_MAX_SECONDS": "1",
-            "WORKER_INTERVAL_SECONDS": "0.1",
+            **SHORT_TIMES,
             "WEB_CONCURRENCY": "1",
             "DRAIN_SECONDS": "0",
             "PORT": str(self.port),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.jobs.entities import Failure, JobStatus, NotToBeGivenUp, deliverable
-from service.ledger.entities import WalletFrozen
+from service.ledger.entities import OutcomeUnknown, WalletBusy, WalletFrozen
 from service.providers.base import Declined, Found, NotFound, Task, TaskStatus, Unclear, Why
 from tests.doubles.world import World
 
@@ -416,6 +416,25 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any
     rounds = [world.work() for _ in range(3)]
     assert rounds[0] is False, "no round follows at once when nothing could be done"
     assert world.job(well).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("passing", [WalletBusy, OutcomeUnknown])
+def test_what_passes_by_itself_is_tried_again_in_the_next_round(world: World, passing: type[Exception]) -> None:
+    """A table that restarts makes wallets busy and outcomes unknown for a moment: no reason to put a job off for a minute."""
+    job_id = world.place().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    look, troubles = world.provider.look, [passing()]
+
+    def once(*asked: Any) -> Any:
+        if troubles:
+            raise troubles.pop()
+        return look(*asked)
+
+    world.provider.look = once
+    world.clock.advance(30)
+    assert world.work() is False
+    world.work()
+    assert world.job(job_id).status is JobStatus.SUCCEEDED
 
 
 OVERDUE = 24 * 3600 + 1

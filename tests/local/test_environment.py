@@ -57,6 +57,11 @@ def test_simulators_take_their_own_settings() -> None:
     assert "--port=1" not in options
 
 
+def test_switches_of_the_simulators_can_be_turned_off() -> None:
+    told = stack_environment({"SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS": "false"}, PORTS, new_keys())
+    assert "--no-kling-unique-external-ids" in simulator_options(told, PORTS)
+
+
 def test_ports_have_defaults_and_can_be_chosen() -> None:
     assert default_ports({}) == Ports(app=8080, dynamodb=8000, simulators=8090)
     chosen = {"PORT": "8081", "DYNAMODB_PORT": "8001", "SIMULATOR_PORT": "8091"}

@@ -305,10 +305,10 @@ MUTANTS = (
     Mutant(
         "sweep-sends",
         "jobs/settlement.py",
-        "            sight = self._provider.look(job.task_id, job.job_id)\n",
-        "            sight = self._provider.look(job.task_id, job.job_id)\n"
-        '            if job.status is JobStatus.SUBMITTING and type(sight).__name__ == "NotFound":\n'
-        '                self._provider.create(__import__("service.providers.base", fromlist=["x"]).VideoRequest(job.job_id, "", "", None), 1e12)\n',
+        "        sight = self._provider.look(job.task_id, job.job_id)\n",
+        "        sight = self._provider.look(job.task_id, job.job_id)\n"
+        '        if job.status is JobStatus.SUBMITTING and type(sight).__name__ == "NotFound":\n'
+        '            self._provider.create(__import__("service.providers.base", fromlist=["x"]).VideoRequest(job.job_id, "", "", None), 1e12)\n',
         JOBS,
     ),
     Mutant(

@@ -1,0 +1,73 @@
+"""What people follow when something is wrong must be there: scripts, targets, sections; and the pipeline runs only what is pinned."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.local.template import read_template
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+SERVICE = read_template(ROOT / "cloudformation" / "service.yaml")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def sections() -> set[str]:
+    """The addresses of all headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", RUNBOOK, re.M)
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def alarms() -> dict[str, str]:
+    """Each alarm's description by its name."""
+    kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+    resources = SERVICE["Resources"].items()
+    return {
+        name: resource["Properties"]["AlarmDescription"] for name, resource in resources if resource["Type"] in kinds
+    }
+
+
+def test_every_alarm_names_a_section_of_the_runbook_and_every_such_section_an_alarm() -> None:
+    named = {re.findall(r"docs/runbook\.md#([a-z-]+)$", text)[0] for text in alarms().values()}
+    assert named <= sections()
+    assert {section for section in sections() if section.startswith("alarm-")} <= named
+
+
+def test_every_link_inside_the_runbook_leads_somewhere() -> None:
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= sections()
+
+
+def test_the_runbook_names_only_scripts_and_targets_that_are_there() -> None:
+    scripts = set(re.findall(r"\brelease/([a-z]+)", RUNBOOK))
+    assert scripts <= {path.name for path in (ROOT / "release").iterdir()}
+    targets = set(re.findall(r"`make ([a-z]+)", RUNBOOK))
+    assert targets <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+
+
+def test_the_runbook_marks_exactly_the_alarms_that_page() -> None:
+    resources: dict[str, Any] = SERVICE["Resources"]
+    paging = set(re.findall(r"\$\{(\w+)\}", resources["PageAlarm"]["Properties"]["AlarmRule"]["Fn::Sub"]))
+    addresses = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower() for name in paging}
+    marked = set(re.findall(r"^### Alarm: ([a-z ]+)\n\n●", RUNBOOK, re.M))
+    assert {heading.replace(" ", "-") for heading in marked} == addresses
+
+
+@pytest.mark.parametrize("path", [path for path in WORKFLOWS if path.name == "deploy.yml"], ids=lambda path: path.name)
+def test_whoever_may_deploy_runs_only_actions_pinned_by_commit(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert [action for action in used if not re.search(r"@[0-9a-f]{40}$", action)] == []
+
+
+def test_only_a_job_with_an_environment_may_ask_for_a_role_and_production_comes_after_staging() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))["jobs"]
+    asking = {name for name, job in jobs.items() if job.get("permissions", {}).get("id-token") == "write"}
+    assert asking == {name for name, job in jobs.items() if "environment" in job} == {"staging", "production"}
+    assert (jobs["production"]["needs"], jobs["staging"]["needs"], jobs["build"]["needs"]) == (
+        "staging",
+        "build",
+        "check",
+    )

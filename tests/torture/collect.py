@@ -1,0 +1,63 @@
+"""Gathers the evidence when all is over, and keeps it in the folder of the run."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from service.admin.store import is_wallet, scan
+from service.app import Parts
+from service.jobs.holds import ROUTE
+from service.jobs.store import job_from
+from service.ledger.store import wallet_from
+from service.storage import keys
+from service.storage.codec import Item
+from tests.torture.judgement import Evidence
+from tests.torture.notes import Notes
+from tests.torture.site import Site
+
+
+def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
+    """The whole table, the vendor's books and the notes."""
+    items = list(scan(parts.table, 0, 1))
+    tasks = site.steer("GET", "/kling/__tasks")["tasks"]
+    _keep(folder / "table.json", items)
+    _keep(folder / "books.json", tasks)
+    _keep(folder / "told.json", [vars(told) for told in notes.told])
+    return Evidence(
+        jobs=[job_from(item) for item in items if str(item["SK"]).startswith(keys.JOB_PREFIX)],
+        wallets=[wallet_from(item) for item in items if is_wallet(item)],
+        bound=_bound(items, notes),
+        tasks=tasks,
+        notes=notes,
+    )
+
+
+def _bound(items: list[Item], notes: Notes) -> dict[tuple[str, str], str]:
+    """(user, key) -> the job that the key stands for in the table."""
+    uses = {(str(item["PK"]), str(item["SK"])): str(item["jobId"]) for item in items if "bodyHash" in item}
+    places = {(user, key): keys.idempotency(user, ROUTE, key) for user, key in notes.keys}
+    return {asked: uses[at.pk, at.sk] for asked, at in places.items() if (at.pk, at.sk) in uses}
+
+
+def audit_violations(audit: "subprocess.CompletedProcess[str]") -> list[str] | None:
+    """What an audit found; None if it could not be run to its end."""
+    try:
+        found = json.loads(audit.stdout)
+    except ValueError:
+        return None
+    return [f"audit: {violation['item']}: {violation['what']}" for violation in found["violations"]]
+
+
+def audit_faults(audit: "subprocess.CompletedProcess[str]") -> list[str]:
+    """What is wrong with an audit made when nothing moves any more: no wallet may be left for another time."""
+    faults = audit_violations(audit)
+    if faults is None:
+        return [f"the audit could not be run: {audit.stderr[-500:]}"]
+    moving = json.loads(audit.stdout)["in_flight"]
+    if moving or audit.returncode != (1 if faults else 0):
+        faults.append(f"audit: exit {audit.returncode}, {moving} wallets in flight")
+    return faults
+
+
+def _keep(file: Path, content: object) -> None:
+    file.write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")

@@ -1,0 +1,221 @@
+"""What must hold when everything has settled: the table, the vendor's books and all that clients were told, held against each
+other. Pure; every function gives a sentence for each promise that was broken."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from service.jobs.entities import RETRYABLE, Failure, Job, JobStatus
+from service.ledger.entities import InsufficientCredits, OutcomeUnknown, Wallet
+from tests.torture.notes import Notes, Told
+
+WELCOME_CREDITS = 3
+DELIVERED, REFUSED = "succeed", "failed"
+
+Task = Mapping[str, str]
+_REFUSALS = {Failure.IMAGE_REJECTED, Failure.CONTENT_REJECTED, *RETRYABLE}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The table (`bound`: user and key -> the job it stands for), the vendor's books and the clients' notes."""
+
+    jobs: Sequence[Job]
+    wallets: Sequence[Wallet]
+    bound: Mapping[tuple[str, str], str]
+    tasks: Sequence[Task]
+    notes: Notes = field(default_factory=Notes)
+
+    @cached_property
+    def job(self) -> dict[str, Job]:
+        return {job.job_id: job for job in self.jobs}
+
+    @cached_property
+    def task(self) -> dict[str, Task]:
+        """The vendor's task by our job's id."""
+        return {task["external_task_id"]: task for task in self.tasks}
+
+    @cached_property
+    def captured(self) -> Counter[str]:
+        """User -> jobs that were charged."""
+        return Counter(job.user_id for job in self.jobs if job.status is JobStatus.SUCCEEDED)
+
+    @property
+    def house_loss(self) -> int:
+        return sum(job.house_loss for job in self.jobs)
+
+    @property
+    def deliveries(self) -> int:
+        """Tasks that the vendor has delivered, charged or not."""
+        return sum(task["status"] == DELIVERED for task in self.tasks)
+
+    def delivered(self, job: Job) -> bool:
+        return self.task.get(job.job_id, {}).get("status") == DELIVERED
+
+
+def violations(evidence: Evidence) -> list[str]:
+    """Every broken promise, a sentence each; none is good."""
+    return [sentence for rule in RULES for sentence in rule(evidence)]
+
+
+def settled(evidence: Evidence) -> Iterator[str]:
+    for job in evidence.jobs:
+        if job.is_open:
+            yield f"{job.job_id} is still {job.status}"
+
+
+def one_task_each(evidence: Evidence) -> Iterator[str]:
+    for job_id, times in Counter(task["external_task_id"] for task in evidence.tasks).items():
+        if times > 1:
+            yield f"{job_id} was sent {times} times"
+        if job_id not in evidence.job:
+            yield f"{job_id} was sent, but there is no such job"
+
+
+def charged_means_delivered(evidence: Evidence) -> Iterator[str]:
+    for job in evidence.jobs:
+        task = evidence.task.get(job.job_id, {})
+        if job.status is not JobStatus.SUCCEEDED:
+            continue
+        if task.get("status") != DELIVERED:
+            yield f"{job.job_id} was charged, its task is {task.get('status', 'nowhere')}"
+        elif task["task_id"] != job.task_id or f"/{job.task_id}.mp4" not in (job.video_url or ""):
+            yield f"{job.job_id} was charged for {job.video_url}, its task is {task['task_id']}"
+        if job.house_loss or job.failure:
+            yield f"{job.job_id} was charged and is also a loss or failed"
+
+
+def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[str]:
+    """Uncharged though delivered: only what nobody could learn in time, given to the user and counted."""
+    for job in evidence.jobs:
+        if job.status is not JobStatus.FAILED:
+            continue
+        delivered = evidence.delivered(job)
+        if delivered and job.failure is not Failure.PROVIDER_UNRESOLVED:
+            yield f"{job.job_id} was delivered, but failed with {job.failure}"
+        if delivered != bool(job.video_url) or job.house_loss != (job.price if delivered else 0):
+            yield f"{job.job_id} is released, delivered {delivered}, house loss {job.house_loss}, link {job.video_url}"
+        if job.failure is Failure.GENERATION_FAILED and evidence.task.get(job.job_id, {}).get("status") != REFUSED:
+            yield f"{job.job_id} failed, but its task did not"
+        if job.failure in _REFUSALS and job.job_id in evidence.task:
+            yield f"{job.job_id} ended with {job.failure}, but the vendor took it"
+    charged = evidence.captured.total()
+    if evidence.house_loss != evidence.deliveries - charged:
+        yield f"house loss is {evidence.house_loss}, {evidence.deliveries} were delivered and {charged} charged"
+
+
+def balances(evidence: Evidence) -> Iterator[str]:
+    for wallet in evidence.wallets:
+        captured = evidence.captured[wallet.user_id]
+        if (wallet.credits, wallet.held, wallet.captured) != (WELCOME_CREDITS - captured, 0, captured):
+            yield f"{wallet.user_id} has {wallet.credits} credits, {wallet.held} held, {captured} jobs charged"
+    owners = {wallet.user_id for wallet in evidence.wallets}
+    for job in evidence.jobs:
+        if job.user_id not in owners:
+            yield f"{job.job_id} belongs to nobody"
+
+
+def one_key_one_job(evidence: Evidence) -> Iterator[str]:
+    """Only a job that was never begun may have had a successor under its key."""
+    seen: dict[tuple[str, str], list[Told]] = {}
+    for told in evidence.notes.told:
+        if told.key and told.job_id and told.code != OutcomeUnknown.code:
+            seen.setdefault((told.user, told.key), []).append(told)
+    for (user, key), answers in seen.items():
+        lasting = {told.job_id for told in answers if not _is_retryable(evidence, told.job_id)}
+        stands_for = evidence.bound.get((user, key))
+        if len(lasting) > 1 or (lasting and lasting != {stands_for}):
+            yield f"{user} was told {sorted(lasting)} for {key}, which stands for {stands_for}"
+
+
+def one_order_one_job(evidence: Evidence) -> Iterator[str]:
+    """Jobs that no key stands for, and that no successor can have replaced, were asked for without a key, once each."""
+    bound = set(evidence.bound.values())
+    loose = Counter(job.user_id for job in evidence.jobs if job.job_id not in bound and not job.retryable)
+    for user, jobs in loose.items():
+        if jobs > evidence.notes.keyless[user]:
+            yield f"{user} has {jobs} jobs without a key, but sent {evidence.notes.keyless[user]} such orders"
+
+
+def _is_retryable(evidence: Evidence, job_id: str) -> bool:
+    return job_id in evidence.job and evidence.job[job_id].retryable
+
+
+def told_the_truth(evidence: Evidence) -> Iterator[str]:
+    for told in evidence.notes.told:
+        if told.job_id and told.code != OutcomeUnknown.code:
+            fault = _untrue(told, evidence.job.get(told.job_id))
+            if fault:
+                yield f"{told.user} was told {told.status} {told.code} {dict(told.job)} of {told.job_id}, {fault}"
+
+
+def _untrue(told: Told, job: Job | None) -> str:
+    """What is wrong with an answer, seen from the end; empty if nothing is."""
+    if job is None:
+        return "which does not exist"
+    if job.user_id != told.user:
+        return f"which is {job.user_id}'s"
+    if told.code:
+        return "" if job.failure == told.code else f"which is {job.status} {job.failure or ''}"
+    shown = told.job
+    task_id = (shown["provider"] or {}).get("task_id")
+    if task_id and task_id != job.task_id:
+        return f"whose task is {job.task_id}"
+    if shown["status"] in (JobStatus.SUCCEEDED, JobStatus.FAILED) and shown["status"] != job.status:
+        return f"which is {job.status}"
+    if shown["error"] and shown["error"]["code"] != job.failure:
+        return f"which ended with {job.failure}"
+    if shown["videoUrl"] and shown["videoUrl"] != job.video_url:
+        return f"whose video is {job.video_url}"
+    account = shown["credits"]
+    if account["captured"] + account["released"] + account["held"] != job.price:
+        return "whose price is not accounted for"
+    return ""
+
+
+def refused_for_a_reason(evidence: Evidence) -> Iterator[str]:
+    """Whoever was told that no credit is left has had three holds at least."""
+    jobs = Counter(job.user_id for job in evidence.jobs)
+    for told in evidence.notes.told:
+        if told.code == InsufficientCredits.code and jobs[told.user] < WELCOME_CREDITS:
+            yield f"{told.user} was refused for lack of credits with {jobs[told.user]} jobs"
+
+
+def totals_only_shrink(evidence: Evidence) -> Iterator[str]:
+    """Available and held together are what was not charged: never more than before, never below what remains in the end."""
+    last: dict[str, int] = {}
+    for total in evidence.notes.totals:
+        together = total.credits + total.held
+        before = last.get(total.user, WELCOME_CREDITS)
+        if total.credits < 0 or total.held < 0 or together > before:
+            yield f"{total.user} was told of {total.credits} credits and {total.held} held after {before} together"
+        last[total.user] = together
+    for user, together in last.items():
+        if together < WELCOME_CREDITS - evidence.captured[user]:
+            yield f"{user} was told of {together} credits in all, but {evidence.captured[user]} jobs were charged"
+
+
+def nothing_strange(evidence: Evidence) -> Iterable[str]:
+    return evidence.notes.strange
+
+
+def is_the_same_again(told: Told | None, job_id: str) -> bool:
+    """Whether the answer to a key that has had this job is that job again: as a replay, or as the refusal it has ended with
+    since (who asked while it was being sent was shown a job under way)."""
+    return told is not None and told.job_id == job_id and (told.replayed or told.code in _REFUSALS)
+
+
+RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (
+    settled,
+    one_task_each,
+    charged_means_delivered,
+    delivered_is_charged_or_lost_to_the_house,
+    balances,
+    one_key_one_job,
+    one_order_one_job,
+    told_the_truth,
+    refused_for_a_reason,
+    totals_only_shrink,
+    nothing_strange,
+)

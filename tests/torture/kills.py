@@ -1,0 +1,154 @@
+"""Who is killed when: each victim has a killer with dice of their own, who waits until it is up again."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+from tests.torture.clients import Traffic
+from tests.torture.site import WORKERS, Site, Web
+
+WHOLE_GROUP = 0.08
+INTO_A_REQUEST = 0.8
+MOST_ANSWERS = 5
+LONGEST_REQUEST_SECONDS = 0.12
+LONGEST_ROUND_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 2.0
+LONGEST_LIFE_SECONDS = 20.0
+"""While the table is down nothing is answered; a few die even then."""
+POLL_SECONDS = 0.05
+
+Say = Callable[[str], None]
+
+
+class Quota:
+    """How many kills there are to be, and how many of each kind there were."""
+
+    def __init__(self, kills: int, deadline: float, on_kill: Say) -> None:
+        self._kills = kills
+        self._deadline = deadline
+        self._on_kill = on_kill
+        self._guard = threading.Lock()
+        self.by_kind: Counter[str] = Counter()
+        self.amid_requests = 0
+
+    @property
+    def done(self) -> int:
+        with self._guard:
+            return self.by_kind.total()
+
+    @property
+    def is_over(self) -> bool:
+        """All kills were made, or the time (monotonic seconds) is over."""
+        return self.done >= self._kills or time.monotonic() >= self._deadline
+
+    def note(self, kind: str, victim: str, *, amid: bool = False) -> None:
+        with self._guard:
+            self.by_kind[kind] += 1
+            self.amid_requests += amid
+        self._on_kill(f"kill -9 {kind} {victim}{' amid a request' if amid else ''}")
+
+
+class Killer(threading.Thread):
+    """Kills one victim again and again, whenever it is up: its children, which its master replaces, or the whole group."""
+
+    kind = ""
+
+    def __init__(self, seed: int, victim: str, site: Site, quota: Quota) -> None:
+        super().__init__(name=f"killer of {victim}", daemon=True)
+        self._dice = Random(f"{seed} {self.name}")
+        self._victim = victim
+        self._site = site
+        self._quota = quota
+
+    def run(self) -> None:
+        while not self._quota.is_over:
+            if not self.is_up():
+                time.sleep(POLL_SECONDS)
+                continue
+            self.await_moment(self._dice.randint(0, MOST_ANSWERS))
+            self._kill()
+
+    def is_up(self) -> bool:
+        raise NotImplementedError
+
+    def await_moment(self, answers: int) -> None:
+        """Returns when it is to die: after so many answered orders or its longest life, at a random moment of what comes next."""
+        raise NotImplementedError
+
+    def is_amid_a_request(self) -> bool:
+        return False
+
+    def _kill(self) -> None:
+        amid, group = self.is_amid_a_request(), self._dice.random() < WHOLE_GROUP
+        if self._site.kill_group(self._victim) if group else self._site.kill_children(self._victim):
+            self._quota.note(f"{self.kind} {'groups' if group else 'processes'}", self._victim, amid=amid)
+
+
+class WebKiller(Killer):
+    """Mostly strikes while a request is on its way."""
+
+    kind = "web"
+
+    def __init__(self, seed: int, web: Web, site: Site, traffic: Traffic, quota: Quota) -> None:
+        super().__init__(seed, web.name, site, quota)
+        self._web = web
+        self._traffic = traffic
+
+    def is_up(self) -> bool:
+        return self._site.is_up(self._web)
+
+    def await_moment(self, answers: int) -> None:
+        self._traffic.await_answers([self._web], answers, LONGEST_LIFE_SECONDS)
+        if self._dice.random() < INTO_A_REQUEST:
+            self._traffic.await_next(self._web, LONGEST_WAIT_SECONDS)
+            time.sleep(self._dice.uniform(0, LONGEST_REQUEST_SECONDS))
+
+    def is_amid_a_request(self) -> bool:
+        return self._traffic.is_met(self._web)
+
+
+class WorkerKiller(Killer):
+    """Strikes a background worker at any moment of its rounds."""
+
+    kind = "worker"
+
+    def __init__(self, seed: int, victim: str, site: Site, traffic: Traffic, quota: Quota) -> None:
+        super().__init__(seed, victim, site, quota)
+        self._traffic = traffic
+
+    def await_moment(self, answers: int) -> None:
+        self._traffic.await_answers(self._site.webs, answers, LONGEST_LIFE_SECONDS)
+        time.sleep(self._dice.uniform(0, LONGEST_ROUND_SECONDS))
+
+    def is_up(self) -> bool:
+        return self._site.await_worker(self._victim, POLL_SECONDS)
+
+
+class EverySoManyKills(threading.Thread):
+    """Does something after every so many kills, and at least once in a run of two or more. `done` counts how often."""
+
+    def __init__(self, name: str, seed: int, between: int, quota: Quota, act: Callable[[], bool]) -> None:
+        """`act` says whether it could be done; it is asked again until it is."""
+        super().__init__(name=name, daemon=True)
+        self._dice = Random(f"{seed} {name}")
+        self._between = max(2, between)
+        self._quota = quota
+        self._act = act
+        self.done = 0
+
+    def run(self) -> None:
+        wanted = self._dice.randint(1, self._between // 2)
+        while not self._quota.is_over:
+            if self._quota.done >= wanted and self._act():
+                self.done += 1
+                wanted += self._between
+            time.sleep(POLL_SECONDS)
+
+
+def killers(seed: int, site: Site, traffic: Traffic, quota: Quota) -> list[threading.Thread]:
+    return [
+        *(WebKiller(seed, web, site, traffic, quota) for web in site.webs),
+        *(WorkerKiller(seed, name, site, traffic, quota) for name in WORKERS),
+    ]

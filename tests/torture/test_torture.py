@@ -1,0 +1,15 @@
+"""A small sample of `make torture` with every change; the whole of it is for the night."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.run import Plan, Run
+
+
+@pytest.mark.timeout(480)
+def test_thirty_kills_under_load_leave_nothing_wrong(tmp_path: Path) -> None:
+    outcome = Run(Plan(kills=30, seed=1, seconds=90.0), tmp_path, lambda _: None).play()
+    assert outcome.violations == (), outcome.summary()
+    assert outcome.kills >= 10, outcome.summary()
+    assert outcome.captured > 0, outcome.summary()
