@@ -60,9 +60,10 @@ def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
 
 
 def nothing_is_installed_that_is_not_pinned(deployment: Deployment) -> Iterator[str]:
-    for run in instructions(deployment, "RUN"):
-        if "install" in run and "pip" in run and "uninstall" not in run and "--require-hashes" not in run:
-            yield run[:80]
+    steps = [step for run in instructions(deployment, "RUN") for step in run.split("&&")]
+    for step in steps:
+        if "pip" in step and re.search(r"\binstall\b", step) and "--require-hashes" not in step:
+            yield step[:80]
     for add in instructions(deployment, "ADD"):
         yield f"ADD {add}"
 

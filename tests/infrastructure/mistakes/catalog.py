@@ -427,7 +427,12 @@ WATCHING = (
 
 SERVER_AND_IMAGE = (
     Mistake("keepalive-of-gunicorns-own", SERVER, "keepalive = 75", "keepalive = 2"),
-    Mistake("workers-that-keep-nothing-alive", SERVER, '"gthread"', '"sync"'),
+    Mistake(
+        "workers-that-keep-nothing-alive",
+        SERVER,
+        "worker_class = patient(",
+        'worker_class = "sync"\n_patient = patient(',
+    ),
     Mistake("control-socket-in-the-home", SERVER, "control_socket_disable = True", "control_socket_disable = False"),
     Mistake("grace-beyond-the-stop", SERVER, "graceful_timeout = 30", "graceful_timeout = 60"),
     Mistake("grace-below-an-order", SERVER, "graceful_timeout = 30", "graceful_timeout = 10"),
@@ -435,9 +440,9 @@ SERVER_AND_IMAGE = (
     Mistake("other-threads-than-the-settings", SERVER, '"WEB_THREADS") or "32"', '"WEB_THREADS") or "64"'),
     Mistake("image-of-root", IMAGE, "USER 10001:10001", "USER 0:0"),
     Mistake("image-on-another-port", IMAGE, "EXPOSE 8080", "EXPOSE 80"),
-    Mistake("image-with-the-simulators", IMAGE, " /app/service/simulators", ""),
+    Mistake("image-with-the-simulators", IMAGE, ', "/app/service/simulators"', ""),
     Mistake("image-of-the-local-stack", IMAGE, "FROM runtime AS production\n", "FROM local AS production-too\n"),
-    Mistake("packages-without-hashes", IMAGE, '"--require-hashes", ', ""),
+    Mistake("packages-without-hashes", IMAGE, " --require-hashes", ""),
     Mistake("image-stopped-otherwise", IMAGE, "STOPSIGNAL SIGTERM", "STOPSIGNAL SIGINT"),
 )
 
