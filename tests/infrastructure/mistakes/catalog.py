@@ -443,6 +443,7 @@ SERVER_AND_IMAGE = (
     Mistake("image-with-the-simulators", IMAGE, ', "/app/service/simulators"', ""),
     Mistake("image-of-the-local-stack", IMAGE, "FROM runtime AS production\n", "FROM local AS production-too\n"),
     Mistake("packages-without-hashes", IMAGE, " --require-hashes", ""),
+    Mistake("image-of-whatever-is-latest", IMAGE, "python:3.13-slim-bookworm\n\n", "python:latest\n\n"),
     Mistake("image-stopped-otherwise", IMAGE, "STOPSIGNAL SIGTERM", "STOPSIGNAL SIGINT"),
 )
 
