@@ -29,6 +29,7 @@ from service.ledger.entities import (
 from service.ledger.operations import Also
 from service.ledger.store import freeze_write, sealed
 from service.providers.base import Declined, Task, TaskStatus, Unclear, Why
+from service.users.entities import Pepper
 from tests.doubles.world import World, order
 
 Images = dict[tuple[str, str], tuple[dict[str, Any] | None, dict[str, Any]]]
@@ -335,6 +336,16 @@ def test_a_healthy_table_needs_no_repair(world: World) -> None:
     before = world.items()
     assert world.repair.run(apply=True).plans == ()
     assert world.items() == before
+
+
+def test_a_device_that_is_anothers_under_an_older_pepper_is_not_claimed(client: Any, world: World) -> None:
+    signs_up(world, "bob")
+    peppers = (Pepper(1, b"p" * 32), Pepper(2, b"q" * 32))
+    rolled_out = World(client, world.table._name, clock=world.clock, most_users=1000, peppers=peppers)
+    signs_up(rolled_out, "ann")
+    rolled_out.place("ann", "phone-of-bob")
+    assert rolled_out.audit().violations == ()
+    assert rolled_out.repair.run(apply=True).plans == ()
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(world: World) -> None:
