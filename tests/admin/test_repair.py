@@ -204,12 +204,14 @@ def test_every_way_to_tear_the_last_transaction_is_mended(
 ) -> None:
     users = torn_users(world, client, life)
     told = {user_id: ended_jobs(world, user_id) for user_id in users}
+    known = {user_id: {job["SK"]["S"] for job in items_of(world, user_id, "JOB#")} for user_id in users}
     torn = {violation.item.partition("/")[0] for violation in world.audit().violations}
     assert len(torn & {f"USER#{user_id}" for user_id in users}) >= len(users) // 2
     repaired(world)
     for user_id, restored in users.items():
         assert_whole(world, user_id, restored)
         still = ended_jobs(world, user_id)
+        assert known[user_id] <= set(still), f"{user_id}: a job is gone or never ends, restored: {restored}"
         for job_id, end in told[user_id].items():
             assert still.get(job_id) == end, f"{user_id}: {job_id} had ended, restored: {restored}"
     assert world.count() == len(users)
