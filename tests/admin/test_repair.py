@@ -95,8 +95,7 @@ def holds_what_never_arrives(world: World, user_id: str) -> None:
 
 
 def holds_from_a_new_device(world: World, user_id: str) -> None:
-    job_id = world.place(user_id, f"phone-of-{user_id}").job.job_id
-    settles(world, user_id, job_id, TaskStatus.SUCCEEDED)
+    signs_up(world, user_id)
     job_id = world.place(user_id, f"tablet-of-{user_id}").job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
 
