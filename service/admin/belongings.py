@@ -55,10 +55,12 @@ def _is_of_device(key: Key) -> bool:
 
 
 def needed_claims(remains: Remains, knowledge: Knowledge) -> set[Key]:
-    """The claims whose owners a plan has to know."""
+    """The claims whose owners a plan has to know. While a pepper is rolled out, a device that is not the sign-up's own may
+    rightly be unclaimed under the newest, for it is another's under the older."""
     account, marks = remains.account, marks_of(remains, knowledge)
     listed = account.wallet.fingerprints if account.wallet else frozenset()
-    devices = {*account.devices, *listed, *([marks[0]] if marks else [])}
+    others = account.devices | listed if len(knowledge.peppers) == 1 else frozenset()
+    devices = {*others, *([marks[0]] if marks else [])}
     return {
         *map(keys.fingerprint_claim, devices),
         *([keys.identity_claim(marks[1])] if marks else []),
@@ -92,7 +94,7 @@ class Belongings:
         missing = sorted({*account.wallet.fingerprints, marks[0]} - account.devices)
         for mark in missing:
             self._put(users_store.device_write(account.user_id, Marks((mark,)), self._now))
-        claims = self._claims(marks, {*account.devices, *missing})
+        claims = self._claims(marks)
         return replace(account, marks=marks, devices=account.devices | set(missing), claims=claims)
 
     def _index_devices(self, account: Account) -> None:
@@ -103,20 +105,15 @@ class Belongings:
                 index = keys.device_index(account.user_id, mark)
                 self.writes.append(Update(key, When(equals={"PK": key.pk}), set=index))
 
-    def _claims(self, marks: tuple[str, str], devices: set[str]) -> dict[str, str | None]:
+    def _claims(self, marks: tuple[str, str]) -> dict[str, str | None]:
         """Free claims of the user's devices and identity are taken; another's stays, and only the sign-up's own must be mine."""
         owners, user_id = dict(self._remains.owners), self._remains.account.user_id
-        for mark in sorted(devices):
-            if owners.setdefault(keys.fingerprint_claim(mark), None) is None:
-                (claim,) = users_store.device_claim_writes(user_id, Marks((mark,)), [None], self._now)
-                self._put(claim)
-                owners[claim.key] = user_id
-        identity = keys.identity_claim(marks[1])
-        if owners.get(identity) is None:
-            (claim,) = users_store.identity_claim_writes(user_id, Marks((marks[1],)), [None], self._now)
+        for key in sorted((key for key, owner in owners.items() if owner is None), key=str):
+            write = users_store.device_claim_writes if _is_of_device(key) else users_store.identity_claim_writes
+            (claim,) = write(user_id, Marks((key.pk.partition("#")[2],)), [None], self._now)
             self._put(claim)
-            owners[identity] = user_id
-        needed = (keys.fingerprint_claim(marks[0]), identity)
+            owners[key] = user_id
+        needed = (keys.fingerprint_claim(marks[0]), keys.identity_claim(marks[1]))
         return {f"{key.pk}/{key.sk}": owners[key] for key in needed}
 
     def _put(self, write: Write) -> None:

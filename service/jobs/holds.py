@@ -105,7 +105,7 @@ class Holds:
             price=price,
             split=movement.entries[-1].split,
             status=JobStatus.SUBMITTING,
-            created_at=now,
+            created_at=movement.entries[-1].at,
             submit_until=now + self._times.submit,
             hard_at=now + self._times.hard_limit,
             due_at=now + self._times.submit,

@@ -29,6 +29,7 @@ from service.ledger.entities import (
 from service.ledger.operations import Also
 from service.ledger.store import freeze_write, sealed
 from service.providers.base import Declined, Task, TaskStatus, Unclear, Why
+from service.users.entities import Pepper
 from tests.doubles.world import World, order
 
 Images = dict[tuple[str, str], tuple[dict[str, Any] | None, dict[str, Any]]]
@@ -94,8 +95,7 @@ def holds_what_never_arrives(world: World, user_id: str) -> None:
 
 
 def holds_from_a_new_device(world: World, user_id: str) -> None:
-    job_id = world.place(user_id, f"phone-of-{user_id}").job.job_id
-    settles(world, user_id, job_id, TaskStatus.SUCCEEDED)
+    signs_up(world, user_id)
     job_id = world.place(user_id, f"tablet-of-{user_id}").job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
 
@@ -203,12 +203,14 @@ def test_every_way_to_tear_the_last_transaction_is_mended(
 ) -> None:
     users = torn_users(world, client, life)
     told = {user_id: ended_jobs(world, user_id) for user_id in users}
+    known = {user_id: {job["SK"]["S"] for job in items_of(world, user_id, "JOB#")} for user_id in users}
     torn = {violation.item.partition("/")[0] for violation in world.audit().violations}
     assert len(torn & {f"USER#{user_id}" for user_id in users}) >= len(users) // 2
     repaired(world)
     for user_id, restored in users.items():
         assert_whole(world, user_id, restored)
         still = ended_jobs(world, user_id)
+        assert known[user_id] <= set(still), f"{user_id}: a job is gone or never ends, restored: {restored}"
         for job_id, end in told[user_id].items():
             assert still.get(job_id) == end, f"{user_id}: {job_id} had ended, restored: {restored}"
     assert world.count() == len(users)
@@ -335,6 +337,16 @@ def test_a_healthy_table_needs_no_repair(world: World) -> None:
     before = world.items()
     assert world.repair.run(apply=True).plans == ()
     assert world.items() == before
+
+
+def test_a_device_that_is_anothers_under_an_older_pepper_is_not_claimed(client: Any, world: World) -> None:
+    signs_up(world, "bob")
+    peppers = (Pepper(1, b"p" * 32), Pepper(2, b"q" * 32))
+    rolled_out = World(client, world.table._name, clock=world.clock, most_users=1000, peppers=peppers)
+    signs_up(rolled_out, "ann")
+    rolled_out.place("ann", "phone-of-bob")
+    assert rolled_out.audit().violations == ()
+    assert rolled_out.repair.run(apply=True).plans == ()
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(world: World) -> None:
