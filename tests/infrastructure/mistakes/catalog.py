@@ -384,6 +384,9 @@ ROLES = (
     ),
     Mistake("anybody-takes-the-role", SERVICE, "Service: ecs-tasks.amazonaws.com", 'AWS: "*"', "\n  WebRole:\n"),
     Mistake(
+        "operator-always-repairs", SERVICE, "!GetAtt OperatorRole.Arn", "!GetAtt RepairRole.Arn", "\n  OperatorTask:\n"
+    ),
+    Mistake(
         "roles-handed-to-anybody",
         SERVICE,
         "                Condition: {StringEquals: {iam:PassedToService: ecs-tasks.amazonaws.com}}\n",
