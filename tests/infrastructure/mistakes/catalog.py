@@ -440,7 +440,12 @@ SERVER_AND_IMAGE = (
     Mistake("grace-beyond-the-stop", SERVER, "graceful_timeout = 30", "graceful_timeout = 60"),
     Mistake("grace-below-an-order", SERVER, "graceful_timeout = 30", "graceful_timeout = 10"),
     Mistake("drain-forgotten", SERVER, "def when_ready(", "def when_it_is_ready("),
-    Mistake("other-threads-than-the-settings", SERVER, '"WEB_THREADS") or "32"', '"WEB_THREADS") or "64"'),
+    Mistake(
+        "other-threads-than-the-settings",
+        SERVER,
+        'threads = int(os.environ.get("WEB_THREADS") or "32")',
+        "threads = 64",
+    ),
     Mistake("image-of-root", IMAGE, "USER 10001:10001", "USER 0:0"),
     Mistake("image-on-another-port", IMAGE, "EXPOSE 8080", "EXPOSE 80"),
     Mistake("image-with-the-simulators", IMAGE, ', "/app/service/simulators"', ""),
