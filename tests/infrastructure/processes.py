@@ -78,8 +78,8 @@ class Processes:
         self.clock = FakeClock(now=SystemClock().now())
 
     @contextmanager
-    def inside(self, container: str) -> Iterator[Settings]:
-        """Within the block the process's environment is the container's, and no other."""
+    def inside(self, container: str, role: str = "") -> Iterator[Settings]:
+        """Within the block the process's environment is the container's, and no other; its calls count for the role."""
         told = environment_of(self._stage, container)
         real = {
             told["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
@@ -87,7 +87,7 @@ class Processes:
         }
         with (
             patch.dict(os.environ, told | self._around, clear=True),
-            self._recorder.working(container),
+            self._recorder.working(role or container),
             redirected(real),
         ):
             yield Settings.from_environment()
@@ -106,8 +106,8 @@ class Processes:
             parts = build(settings, "worker", self.clock)
             DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor).run_once()
 
-    def command(self, container: str, *words: str) -> int:
-        with self.inside(container):
+    def command(self, container: str, *words: str, role: str = "") -> int:
+        with self.inside(container, role):
             return cli.main(words)
 
 

@@ -34,7 +34,11 @@ def seen(client: Any) -> Iterator[set[Call]]:
             boto3.client("secretsmanager", region_name=REGION).put_secret_value(SecretId=arn, SecretString=value)
         create_table(client, data.outputs["TableName"])
         recorder = Recorder(secrets)
-        _work(Processes(STAGE, recorder, client.meta.endpoint_url, simulator))
+        processes = Processes(STAGE, recorder, client.meta.endpoint_url, simulator)
+        _work(processes)
+        _tear(client, data.outputs["TableName"])
+        processes.command("operator", "audit", "--repair", "--yes", role="repair")
+        assert processes.command("operator", "audit") == 0
         yield recorder.calls
         client.delete_table(TableName=data.outputs["TableName"])
 
@@ -47,6 +51,20 @@ def _work(processes: Processes) -> None:
     assert processes.command("operator", "resolve", user, second) == 0
     assert processes.command("operator", "audit") == 0
     assert processes.command("audit", "audit") == 0
+
+
+def _tear(client: Any, table: str) -> None:
+    """As a restore does that met transactions half-way: a device gone, an index entry too many, a claim of nobody."""
+    items = client.scan(TableName=table)["Items"]
+    job, claim = (
+        next(item for item in items if word in item["SK"]["S"] + item["PK"]["S"]) for word in ("JOB#", "FINGERPRINT#")
+    )
+    due = {"GSI2PK": {"S": "DUE#0"}, "GSI2SK": {"S": "1790000000000"}}
+    client.put_item(TableName=table, Item=job | due)
+    device = next(item["SK"] for item in items if item["SK"]["S"].startswith("DEVICE#"))
+    client.delete_item(TableName=table, Key={"PK": job["PK"], "SK": device})
+    nobody = claim | {"PK": {"S": "FINGERPRINT#" + "x" * 22}, "userId": {"S": "nobody"}}
+    client.put_item(TableName=table, Item=nobody)
 
 
 @pytest.mark.timeout(300)
