@@ -33,6 +33,11 @@ SERVICE_OUTPUTS = {
     "ClusterName": "farebox-dev",
     "WebServiceName": "web",
     "WorkerServiceName": "worker",
+    "OperatorTask": "operator:1",
+    "RepairRoleArn": "arn:repair",
+    "TaskSubnets": "subnet-a,subnet-b",
+    "TaskSecurityGroup": "group",
+    "TaskPublicAddress": "DISABLED",
 }
 
 
@@ -161,6 +166,15 @@ def images(account: Account, options: Options) -> Any:
     return {"imageDetails": [{"imageDigest": digest}]}
 
 
+def run_task(account: Account, options: Options) -> Any:
+    account["task"] = json.loads(options["overrides"]) | {"network": options["network-configuration"]}
+    return {"tasks": [{"taskArn": "arn:task/abc"}]}
+
+
+def describe_tasks(account: Account, options: Options) -> Any:
+    return {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": account["exit_code"]}]}]}
+
+
 def nothing(account: Account, options: Options) -> Any:
     return {}
 
@@ -188,6 +202,11 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "ecr get-login-password": lambda account, options: "password",
     "ecs describe-services": lambda account, options: {"services": [{"desiredCount": account["web_tasks"]}]},
     "ecs update-service": nothing,
+    "ecs run-task": run_task,
+    "ecs describe-tasks": describe_tasks,
+    "logs get-log-events": lambda account, options: {
+        "events": [{"message": "VIOLATION"}, {"message": "1 violations."}]
+    },
     "ecs wait": nothing,
     "cloudwatch describe-alarms": lambda account, options: {"MetricAlarms": [], "CompositeAlarms": []},
 }

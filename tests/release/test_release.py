@@ -62,7 +62,14 @@ class Machine:
 
     def run(self, *command: str, stage: str = "dev", yes: str = "1") -> subprocess.CompletedProcess[str]:
         script, *arguments = command
-        given = {"PATH": self._path, "STAGE": stage, "YES": yes, "SMOKE_TRIES": "1", "PRETENDED": str(self._file)}
+        given = {
+            "PATH": self._path,
+            "STAGE": stage,
+            "YES": yes,
+            "SMOKE_TRIES": "1",
+            "OPERATE_PAUSE_SECONDS": "1",
+            "PRETENDED": str(self._file),
+        }
         return subprocess.run(
             [str(ROOT / "release" / script), *arguments],
             env=given,
@@ -222,6 +229,24 @@ def test_what_is_not_committed_goes_no_further_than_dev(deployed: Machine) -> No
     done = deployed.run("image", stage="staging")
     assert (done.returncode, done.stdout) == (1, "")
     assert "not committed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "role"),
+    [(["audit"], None), (["audit", "--repair", "--yes"], "arn:repair"), (["ledger", "--repairs"], None)],
+)
+def test_only_a_repair_gets_the_role_that_may_delete(deployed: Machine, command: list[str], role: str | None) -> None:
+    deployed.set(exit_code=0)
+    assert deployed.run("operate", *command).returncode == 0
+    task = deployed.account["task"]
+    assert task.get("taskRoleArn") == role
+    assert task["containerOverrides"][0]["command"] == ["farebox", *command]
+
+
+def test_an_operators_command_says_and_ends_as_it_did_inside(deployed: Machine) -> None:
+    deployed.set(exit_code=1)
+    done = deployed.run("operate", "audit")
+    assert (done.returncode, done.stdout) == (1, "VIOLATION\n1 violations.\n")
 
 
 @pytest.mark.parametrize("step", ["add-token-key", "use-token-key", "drop-token-key", "add-pepper"])

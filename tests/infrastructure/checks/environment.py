@@ -22,7 +22,7 @@ NEEDED = {
     "STAGE",
 }
 # How much one kind of process does at once is its own business.
-OWN_SIZES = {"LONG_POLL_LIMIT", "WEB_THREADS", "WORKER_INTERVAL_SECONDS", "WORKER_THREADS"}
+OWN_SIZES = {"LONG_POLL_LIMIT", "SLOW_CLIENT_LIMIT", "WEB_THREADS", "WORKER_INTERVAL_SECONDS", "WORKER_THREADS"}
 # What an operator decides for a stage; must be possible without another image.
 ADJUSTABLE = {"CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "MAX_USERS", "PUBLIC_URL", "VIDEO_PRICE_CREDITS", "WELCOME_CREDITS"}
 
