@@ -117,7 +117,7 @@ def drain(engine: Engine, stack: ComposeStack) -> tuple[list[str], int]:
     failed = [answer for answer in answers if answer != 200]
     faults = [f"{len(failed)} of {len(answers)} requests failed while it drained: {failed[:5]}"] if failed else []
     faults += ["no request was made while it drained"] if not answers else []
-    faults += [f"readiness told only after {drained:.1f} s"] if drained > 2 else []
+    faults += [f"readiness told only after {drained:.1f} s"] if drained > DRAIN_SECONDS / 2 else []
     return [*faults, *_exit_code(engine, stack, "web")], len(answers)
 
 
