@@ -36,8 +36,8 @@ _TABLE = "Drain"
 @dataclass(frozen=True)
 class Plan:
     """`deployments` of a fleet with `size` web processes and workers, under load of so many clients; after `seconds` none is
-    begun any more. `drain_seconds` is what a web process gets for leaving; the balancer looks eight times as often. For each deployment so many
-    callbacks get lost."""
+    begun any more. `drain_seconds` is what a web process gets for leaving; the balancer looks eight times as often. With each
+    deployment so many callbacks get lost."""
 
     deployments: int
     size: int
