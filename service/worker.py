@@ -17,7 +17,8 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT, finishing the jobs at hand and leaving the rest of the batch to others. 0 when it was told to stop, 1 when it could not start."""
+    """Runs until SIGTERM or SIGINT, finishing the jobs at hand and leaving the rest of the batch to others. 0 when it was
+    told to stop, 1 when it could not start."""
     try:
         settings = Settings.from_environment()
         configure(settings.log_level, settings.log_format)
