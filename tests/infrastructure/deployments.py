@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,6 +99,12 @@ class Deployment:
         """gunicorn's configuration as the web container would read it."""
         with patch.dict(os.environ, self.web.environment):
             return runpy.run_path(str(self.root / "docker" / "gunicorn.conf.py"))
+
+    @cached_property
+    def server_settings(self) -> set[str]:
+        """The names that gunicorn's configuration reads, before there is a service."""
+        text = (self.root / "docker" / "gunicorn.conf.py").read_text(encoding="utf-8")
+        return set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', text))
 
     @cached_property
     def emitted(self) -> dict[str, set[frozenset[str]]]:

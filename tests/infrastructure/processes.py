@@ -13,10 +13,12 @@ import boto3
 import requests
 from requests.adapters import HTTPAdapter
 
+from service import app as composition
 from service import cli
 from service.app import build, create_app
 from service.clock import SystemClock
 from service.jobs.sweeps import DueJobs
+from service.providers.http import ProviderHttp, Reply
 from service.settings import Settings
 from service.simulators.server import SimulatorServer
 from tests.doubles.clock import FakeClock
@@ -41,16 +43,27 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
     """Requests to the vendors' real addresses go to their stand-ins; anything else beyond this machine is refused."""
     send: Callable[..., Any] = HTTPAdapter.send
 
-    def instead(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> Any:
-        url = str(request.url)
-        for real, stand_in in addresses.items():
+    def stand_in(url: str) -> str:
+        for real, instead in addresses.items():
             if url.startswith(real):
-                request.url = stand_in + url.removeprefix(real)
-        if urlsplit(str(request.url)).hostname != "127.0.0.1":
-            raise requests.ConnectionError(f"nothing beyond this machine: {url}")
+                url = instead + url.removeprefix(real)
+        assert urlsplit(url).hostname == "127.0.0.1", f"nothing beyond this machine: {url}"
+        return url
+
+    def sent(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> Any:
+        request.url = stand_in(str(request.url))
         return send(adapter, request, **options)
 
-    with patch.object(HTTPAdapter, "send", instead):
+    class Door(ProviderHttp):
+        """The provider's, to the stand-in."""
+
+        def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
+            return super().send_once(stand_in(url), headers, body, until)
+
+        def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
+            return super().ask(stand_in(url), headers, until)
+
+    with patch.object(HTTPAdapter, "send", sent), patch.object(composition, "ProviderHttp", Door):
         yield
 
 

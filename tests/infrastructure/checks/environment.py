@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import fields
 
+from gunicorn.workers.gthread import ThreadWorker
+
 from service.settings import Secret, Settings, SettingsError
 from tests.infrastructure.deployments import Container, Deployment
 
-# Read by docker/gunicorn.conf.py and botocore, not by service/settings.py.
-SERVER = {"HOST", "PORT", "WEB_CONCURRENCY", "WEB_THREADS", "DRAIN_SECONDS", "DRAIN_FLAG_PATH"}
 SETTINGS = {setting.name.upper() for setting in fields(Settings)}
 SECRETS = {setting.name.upper() for setting in fields(Settings) if setting.type is Secret}
 # Facts of a deployment: a default would be somebody else's.
@@ -29,7 +29,7 @@ ADJUSTABLE = {"CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "MAX_USERS", "PUBLIC_URL", "V
 
 def every_name_is_one_that_the_code_reads(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
-        known = SETTINGS | (SERVER if container is deployment.web else set())
+        known = SETTINGS | (deployment.server_settings if container is deployment.web else set())
         yield from (f"{container.name}: nobody reads {name}" for name in sorted(set(container.environment) - known))
 
 
@@ -47,7 +47,7 @@ def no_name_is_told_twice(deployment: Deployment) -> Iterator[str]:
 
 def all_containers_are_told_the_same(deployment: Deployment) -> Iterator[str]:
     """Two processes over one table must agree on prices, limits and times."""
-    for name in sorted(SETTINGS - SERVER - OWN_SIZES):
+    for name in sorted(SETTINGS - deployment.server_settings - OWN_SIZES):
         values = {container.environment.get(name) for container in deployment.containers}
         if len(values) > 1:
             yield f"{name} is {sorted(map(str, values))}"
@@ -111,8 +111,9 @@ def the_server_fits_a_read_only_container(deployment: Deployment) -> Iterator[st
     server = deployment.server
     if server.get("control_socket_disable") is not True:
         yield "gunicorn would write its control socket into the home folder"
-    if server.get("worker_class") != "gthread":
-        yield f"{server.get('worker_class')} keeps no connection alive"
+    kind = server.get("worker_class")
+    if kind != "gthread" and not (isinstance(kind, type) and issubclass(kind, ThreadWorker)):
+        yield f"{kind} keeps no connection alive"
     if os.path.isdir("/dev/shm") and server.get("worker_tmp_dir") != "/dev/shm":
         yield f"heartbeats go to {server.get('worker_tmp_dir')}"
     if not any(callable(server.get(hook)) for hook in ("when_ready",)):

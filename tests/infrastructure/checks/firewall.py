@@ -50,8 +50,9 @@ def each_rule_has_an_action_of_the_kind_it_needs(deployment: Deployment) -> Iter
 
 def addresses_that_ask_too_often_are_turned_away(deployment: Deployment) -> Iterator[str]:
     limits = [rule for rule in rules(deployment) if "RateBasedStatement" in rule["Statement"]]
-    if deployment.service.of(ACL) and not any("Block" in rule["Action"] for rule in limits):
+    if deployment.service.of(ACL) and not limits:
         yield "no rule limits the rate"
+    yield from (f"{rule['Name']} turns nobody away" for rule in limits if "Block" not in rule["Action"])
     by_address = [rule for rule in limits if rule["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"]
     if limits and not by_address:
         yield "no rule limits the rate of an address"

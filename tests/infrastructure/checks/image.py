@@ -59,10 +59,21 @@ def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
                 yield f"{container.name}: there is no {module}"
 
 
+def the_base_image_is_of_a_version(deployment: Deployment) -> Iterator[str]:
+    bases = [told for told in instructions(deployment, "ARG") if told.startswith("BASE_IMAGE=")]
+    if len(bases) != 1 or not re.search(r":\d+\.\d+\S*$", bases[0]):
+        yield f"{bases}"
+    stages = {told.rpartition(" AS ")[2] for told in instructions(deployment, "FROM")}
+    for told in instructions(deployment, "FROM"):
+        if told.partition(" AS ")[0] not in {"${BASE_IMAGE}", *stages}:
+            yield told
+
+
 def nothing_is_installed_that_is_not_pinned(deployment: Deployment) -> Iterator[str]:
-    for run in instructions(deployment, "RUN"):
-        if "install" in run and "pip" in run and "uninstall" not in run and "--require-hashes" not in run:
-            yield run[:80]
+    steps = [step for run in instructions(deployment, "RUN") for step in run.split("&&")]
+    for step in steps:
+        if "pip" in step and re.search(r"\binstall\b", step) and "--require-hashes" not in step:
+            yield step[:80]
     for add in instructions(deployment, "ADD"):
         yield f"ADD {add}"
 

@@ -105,6 +105,15 @@ def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
         yield from (f"{name}: {action}" for action in sorted(wrong))
 
 
+def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:
+    """Its role is no task's own: an operator has to ask for it by name."""
+    for name, role in deployment.of("IAM::Role").items():
+        deletes = any("Delete" in action for statement in statements(role) for action in listed(statement["Action"]))
+        taken = any(f"<{name}.Arn>" == container.task["TaskRoleArn"] for container in deployment.containers)
+        if deletes and (name != "RepairRole" or taken):
+            yield name
+
+
 def roles_are_handed_on_only_to_tasks(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.service.of("IAM::Role").items():
         for statement in statements(role):

@@ -167,9 +167,10 @@ def no_alarm_that_sounds_in_silence_stops_a_deployment(deployment: Deployment) -
 def a_page_is_made_of_alarms_that_exist(deployment: Deployment) -> Iterator[str]:
     alarms = set(deployment.service.of(ALARM))
     for name, page in deployment.service.of("CloudWatch::CompositeAlarm").items():
-        used = set(re.findall(r"ALARM\(\"?<(\w+)(?:\.\w+)?>", page["AlarmRule"]))
-        if not used or used - alarms:
-            yield f"{name}: {sorted(used - alarms)}"
+        used = re.findall(r"(?:ALARM|OK|INSUFFICIENT_DATA)\(\"?([^\")]+)\"?\)", page["AlarmRule"])
+        wrong = [alarm for alarm in used if alarm.strip("<>").removesuffix(".Arn") not in alarms or "<" not in alarm]
+        if not used or wrong:
+            yield f"{name}: {wrong}"
 
 
 def topics_may_be_published_to_by_those_who_do(deployment: Deployment) -> Iterator[str]:

@@ -384,6 +384,9 @@ ROLES = (
     ),
     Mistake("anybody-takes-the-role", SERVICE, "Service: ecs-tasks.amazonaws.com", 'AWS: "*"', "\n  WebRole:\n"),
     Mistake(
+        "operator-always-repairs", SERVICE, "!GetAtt OperatorRole.Arn", "!GetAtt RepairRole.Arn", "\n  OperatorTask:\n"
+    ),
+    Mistake(
         "roles-handed-to-anybody",
         SERVICE,
         "                Condition: {StringEquals: {iam:PassedToService: ecs-tasks.amazonaws.com}}\n",
@@ -427,17 +430,28 @@ WATCHING = (
 
 SERVER_AND_IMAGE = (
     Mistake("keepalive-of-gunicorns-own", SERVER, "keepalive = 75", "keepalive = 2"),
-    Mistake("workers-that-keep-nothing-alive", SERVER, '"gthread"', '"sync"'),
+    Mistake(
+        "workers-that-keep-nothing-alive",
+        SERVER,
+        "worker_class = patient(",
+        'worker_class = "sync"\n_patient = patient(',
+    ),
     Mistake("control-socket-in-the-home", SERVER, "control_socket_disable = True", "control_socket_disable = False"),
     Mistake("grace-beyond-the-stop", SERVER, "graceful_timeout = 30", "graceful_timeout = 60"),
     Mistake("grace-below-an-order", SERVER, "graceful_timeout = 30", "graceful_timeout = 10"),
     Mistake("drain-forgotten", SERVER, "def when_ready(", "def when_it_is_ready("),
-    Mistake("other-threads-than-the-settings", SERVER, '"WEB_THREADS") or "32"', '"WEB_THREADS") or "64"'),
+    Mistake(
+        "other-threads-than-the-settings",
+        SERVER,
+        'threads = int(os.environ.get("WEB_THREADS") or "32")',
+        "threads = 64",
+    ),
     Mistake("image-of-root", IMAGE, "USER 10001:10001", "USER 0:0"),
     Mistake("image-on-another-port", IMAGE, "EXPOSE 8080", "EXPOSE 80"),
-    Mistake("image-with-the-simulators", IMAGE, " /app/service/simulators", ""),
+    Mistake("image-with-the-simulators", IMAGE, ', "/app/service/simulators"', ""),
     Mistake("image-of-the-local-stack", IMAGE, "FROM runtime AS production\n", "FROM local AS production-too\n"),
-    Mistake("packages-without-hashes", IMAGE, '"--require-hashes", ', ""),
+    Mistake("packages-without-hashes", IMAGE, " --require-hashes", ""),
+    Mistake("image-of-whatever-is-latest", IMAGE, "python:3.13-slim-bookworm\n\n", "python:latest\n\n"),
     Mistake("image-stopped-otherwise", IMAGE, "STOPSIGNAL SIGTERM", "STOPSIGNAL SIGINT"),
 )
 
