@@ -116,7 +116,8 @@ class Jobs:
                 self._users.sign_up(order.principal, device)
                 continue
             try:
-                held = self._holds.take(order, device, price, earlier, seen)
+                # The predecessor was read after the wallet, and its end may have brought the credits back since.
+                held = self._holds.take(order, device, price, earlier, None if earlier else seen)
             except LookAgain:
                 continue
             self._metrics.count(Metric.HOLDS)
