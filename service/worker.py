@@ -17,7 +17,8 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT, finishing the batch at hand. 0 when it was told to stop, 1 when it could not start."""
+    """Runs until SIGTERM or SIGINT, finishing the jobs at hand and leaving the rest of the batch to others. 0 when it was
+    told to stop, 1 when it could not start."""
     try:
         settings = Settings.from_environment()
         configure(settings.log_level, settings.log_format)
@@ -29,7 +30,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="resolve") as executor:
-        sweep = DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor)
+        sweep = DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor, stop.is_set)
         log.info("worker_started", threads=settings.worker_threads)
         run_until(stop, sweep, settings.worker_interval_seconds)
     log.info("worker_stopped")

@@ -76,8 +76,9 @@ class Holds:
         self._ids = ids
         self._times = times
 
-    def take(self, order: Order, device: Marks, price: int, predecessor: Job | None, seen: Seen) -> Held:
-        """`predecessor` is the job that the order's key stands for so far. Raises `LookAgain` and what `Ledger.move` raises;
+    def take(self, order: Order, device: Marks, price: int, predecessor: Job | None, seen: Seen | None) -> Held:
+        """`predecessor` is the job that the order's key stands for so far; `seen` may spare a read, unless it is older than the
+        predecessor's. Raises `LookAgain` and what `Ledger.move` raises;
         `OutcomeUnknown` names the job."""
         job_id = self._ids.new("job", self._clock.now())
         attempt = _Hold(self, order, device, price, predecessor, job_id)

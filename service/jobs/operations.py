@@ -36,7 +36,8 @@ log = structlog.get_logger()
 
 CALLBACK_PATH = "/callbacks/kling"
 MOST_LOOKS = 5
-WAIT_STEP_SECONDS = 0.5
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class Jobs:
                 self._users.sign_up(order.principal, device)
                 continue
             try:
-                held = self._holds.take(order, device, price, earlier, seen)
+                # The predecessor was read after the wallet, and its end may have brought the credits back since.
+                held = self._holds.take(order, device, price, earlier, None if earlier else seen)
             except LookAgain:
                 continue
             self._metrics.count(Metric.HOLDS)
@@ -134,9 +136,10 @@ class Jobs:
         if seconds <= 0 or not job.is_open or not self._waiting.acquire(blocking=False):
             return job
         try:
-            until = self._clock.monotonic() + seconds
+            until, step_seconds = self._clock.monotonic() + seconds, FIRST_WAIT_SECONDS
             while job.is_open and (left := until - self._clock.monotonic()) > 0:
-                self._clock.sleep(min(WAIT_STEP_SECONDS, left))
+                self._clock.sleep(min(step_seconds, left))
+                step_seconds = min(1.3 * step_seconds, LONGEST_WAIT_SECONDS)
                 job = self.get(user_id, job_id)
             return job
         finally:

@@ -1,6 +1,7 @@
 """Background work on jobs: whatever is due is looked at. Bounded batches, safe to run twice and side by side."""
 
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 import structlog
@@ -23,13 +24,20 @@ class DueJobs:
     """Resolves the jobs that are past due, oldest first, shard by shard."""
 
     def __init__(
-        self, table: Table, settlement: Settlement, clock: Clock, metrics: Metrics, executor: Executor
+        self,
+        table: Table,
+        settlement: Settlement,
+        clock: Clock,
+        metrics: Metrics,
+        executor: Executor,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._table = table
         self._settlement = settlement
         self._clock = clock
         self._metrics = metrics
         self._executor = executor
+        self._stopping = stopping
 
     def run_once(self) -> bool:
         """One batch of each shard. Gives whether any shard had more than a batch. Raises `StorageUnavailable`."""
@@ -43,7 +51,9 @@ class DueJobs:
     def _resolve(self, due: tuple[str, str, int]) -> bool:
         """A job that cannot be resolved must stop neither the others nor those behind it: it is looked at again later, and an
         operator hears of it. What passes by itself (no table, a busy wallet, an unknown outcome) is simply tried in the next
-        round. Gives whether it was resolved."""
+        round, and so is what is left when the process is to stop. Gives whether it was resolved."""
+        if self._stopping():
+            return False
         user_id, job_id, due_at = due
         try:
             self._settlement.resolve(user_id, job_id, due_by=self._clock.now())

@@ -79,6 +79,7 @@ def _check(engine: Engine, folder: Path, report: Report) -> None:
 def _check_stack(engine: Engine, stack: ComposeStack, report: Report) -> None:
     with stack.up():
         report.figure(f"stack up in {until(stack.ready, 'the web process is ready'):.0f} s")
+        report.add("the stack's containers are hardened likewise", checks.inside_the_stack(engine, stack))
         report.add("the main job, over HTTP", checks.main_job(stack))
         until(lambda: "Prove every balance" in stack.logs("welcome"), "the welcome is shown")
         report.add("the welcome says what to open", checks.welcome(stack))

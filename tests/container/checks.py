@@ -28,10 +28,10 @@ def image(engine: Engine) -> list[str]:
     configuration: dict[str, Any] = told["Config"]
     health = configuration.get("Healthcheck") or told.get("Healthcheck") or {}
     wanted = {
-        "user": (configuration["User"], "10001:10001"),
-        "port": (sorted(configuration["ExposedPorts"]), ["8080/tcp"]),
-        "stop signal": (configuration["StopSignal"], "SIGTERM"),
-        "command": (configuration["Cmd"], ["gunicorn", "-c", "docker/gunicorn.conf.py", "service.wsgi:app"]),
+        "user": (configuration.get("User"), "10001:10001"),
+        "port": (sorted(configuration.get("ExposedPorts") or []), ["8080/tcp"]),
+        "stop signal": (configuration.get("StopSignal"), "SIGTERM"),
+        "command": (configuration.get("Cmd"), ["gunicorn", "-c", "docker/gunicorn.conf.py", "service.wsgi:app"]),
         "entry point": (configuration.get("Entrypoint") or [], []),
         "health check": (health.get("Test", [""])[0], "CMD"),
     }
@@ -41,12 +41,26 @@ def image(engine: Engine) -> list[str]:
 def inside(engine: Engine) -> list[str]:
     """What a hardened container of the image finds when it looks around."""
     extra = _WITHOUT_SYSTEMD if engine.podman else ()
-    done = engine.call("run", "--rm", "-i", *HARDENED, *extra, PRODUCTION, "python", "-", stdin=_PROBE.read_text())
+    return _looked_around(engine, "run", "--rm", "-i", *HARDENED, *extra, PRODUCTION)
+
+
+def inside_the_stack(engine: Engine, stack: ComposeStack) -> list[str]:
+    """The same of the containers that the compose file makes of it."""
+    return [
+        fault
+        for service in ("web", "worker")
+        for fault in _looked_around(engine, "exec", "-i", stack.container(service))
+    ]
+
+
+def _looked_around(engine: Engine, *command: str) -> list[str]:
+    done = engine.call(*command, "python", "-", stdin=_PROBE.read_text())
     found: dict[str, Any] = json.loads(done.stdout)
     wanted = {
         "uid": 10001,
         "gid": 10001,
         "capabilities": dict.fromkeys(found["capabilities"], 0),
+        "read_only": True,
         "writable": ["/tmp", "/dev/shm"],
         "tools": [],
         "setuid": [],
@@ -103,7 +117,7 @@ def drain(engine: Engine, stack: ComposeStack) -> tuple[list[str], int]:
     failed = [answer for answer in answers if answer != 200]
     faults = [f"{len(failed)} of {len(answers)} requests failed while it drained: {failed[:5]}"] if failed else []
     faults += ["no request was made while it drained"] if not answers else []
-    faults += [f"readiness told only after {drained:.1f} s"] if drained > 2 else []
+    faults += [f"readiness told only after {drained:.1f} s"] if drained > DRAIN_SECONDS / 2 else []
     return [*faults, *_exit_code(engine, stack, "web")], len(answers)
 
 

@@ -56,6 +56,7 @@ found = {
     "uid": os.getuid(),
     "gid": os.getgid(),
     "capabilities": capabilities(),
+    "read_only": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
     "writable": [folder for folder in FOLDERS if writable(folder)],
     "tools": [name for name in BUILD_TOOLS if shutil.which(name)],
     "setuid": setuid_files(),

@@ -18,7 +18,7 @@ from tests.container.engine import LOCAL, PRODUCTION, CheckFailed, Engine, run
 from tests.container.stand_ins import DYNAMODB
 
 UP_SECONDS = 180.0
-DRAIN_SECONDS = 4
+DRAIN_SECONDS = 8
 PROJECT = "farebox-check"
 _STOP_SECONDS = 240.0
 # A crowded machine is not what is tried here.

@@ -14,7 +14,7 @@ from tests.drain.balancer import Balancer
 UP_SECONDS = 600.0
 # The platform's stop time-out: then it kills.
 STOP_SECONDS = 60.0
-WORKER_STOP_SECONDS = 15.0
+WORKER_STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.3
 _ABANDONED_SECONDS = 1.0
 _LINES = 400

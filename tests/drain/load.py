@@ -45,10 +45,12 @@ class Client:
     def play_once(self) -> None:
         """One video, in the caller's thread."""
         self._one_video()
+        self._hang_up()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._one_video()
+        self._hang_up()
 
     def _one_video(self) -> None:
         body = {
@@ -94,7 +96,7 @@ class Client:
         try:
             status, answer = self._send(method, path, body, headers or {})
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._connection = None
+            self._hang_up()
             self.failures.append(f"{method} {path}: {error!r}")
             return None
         if status != 200:
@@ -102,6 +104,11 @@ class Client:
             return None
         data: dict[str, Any] = answer["data"]
         return data
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, Any]:
         if self._connection is None:

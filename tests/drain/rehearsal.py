@@ -31,19 +31,20 @@ WELCOME_CREDITS = 100_000
 FINISH_SECONDS = 180.0
 AUDIT_SECONDS = 300.0
 _TABLE = "Drain"
-_DROPPED = 9
 
 
 @dataclass(frozen=True)
 class Plan:
     """`deployments` of a fleet with `size` web processes and workers, under load of so many clients; after `seconds` none is
-    begun any more. `drain_seconds` is what a web process gets for leaving; the balancer looks eight times as often."""
+    begun any more. `drain_seconds` is what a web process gets for leaving; the balancer looks eight times as often. With each
+    deployment so many callbacks get lost."""
 
     deployments: int
     size: int
     clients: int
     seconds: float
     drain_seconds: float = 2.0
+    dropped_callbacks: int = 9
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _play(
         for client in load:
             client.start()
         while number < plan.deployments and time.monotonic() - begun < plan.seconds:
-            _drop_callbacks(simulators)
+            _drop_callbacks(simulators, plan.dropped_callbacks)
             fleet.deploy()
             number += 1
             told(f"{number}/{plan.deployments} deployed, {len(_failures(load))} failures {_failures(load)[-1:] or ''}")
@@ -149,10 +150,11 @@ def _failures(load: list[Client]) -> list[str]:
     return [failure for client in load for failure in client.failures]
 
 
-def _drop_callbacks(simulators: str) -> None:
+def _drop_callbacks(simulators: str, count: int) -> None:
     """Most jobs end by callback, through the balancer; these are left to the worker, so that it always has some in hand."""
-    order = {"service": "kling", "operation": "callback", "fault": "drop", "count": _DROPPED}
-    call("POST", f"{simulators}/__faults", order)
+    order = {"service": "kling", "operation": "callback", "fault": "drop", "count": count}
+    if count:
+        call("POST", f"{simulators}/__faults", order)
 
 
 def _failed_callbacks(simulators: str) -> list[str]:

@@ -10,6 +10,7 @@ from service.catalog.entities import UnknownPromptKey
 from service.jobs.entities import (
     CallbackRefused,
     ContentRejected,
+    Failure,
     IdempotencyKeyReused,
     ImageRejected,
     ImageTooLarge,
@@ -237,6 +238,29 @@ def test_a_job_that_was_never_taken_is_followed_by_another_under_its_key(world: 
     assert (successor.job.status, successor.replayed) == (JobStatus.SUBMITTED, False)
     assert world.place(key="k1").job == successor.job
     assert world.balance() == (2, 1, 0)
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("successor", [False, True])
+def test_a_twin_is_not_refused_on_the_wallet_of_before_its_job_was_released(
+    client: Any, table_name: str, successor: bool
+) -> None:
+    """Between its look at wallet and key and its look at the job, that job gives its credit back, and is maybe followed."""
+    world, other = (World(client, table_name, welcome_credits=1) for _ in range(2))
+    world.provider.creates = [Unclear()]
+    first = world.place(key="k1").job
+    done: list[Any] = []
+
+    def interfere(operation: str) -> None:
+        if operation == "GetItem" and not done:
+            done.append(other.settlement.decline(first, Failure.PROVIDER_BUSY))
+            done.extend([other.place(key="k1").job] if successor else [])
+
+    world.wire().before(interfere)
+    placed = world.place(key="k1").job
+    assert placed.job_id != first.job_id
+    assert placed.job_id == (done[1].job_id if successor else placed.job_id)
+    assert world.balance() == (0, 1, 0)
     assert world.audit().violations == ()
 
 

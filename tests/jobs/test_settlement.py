@@ -1,12 +1,15 @@
 """How jobs end: the worker, the late answer, the watch, and everything that may go wrong on the way."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from service.jobs.entities import Failure, JobStatus, NotToBeGivenUp, deliverable
+from service.jobs.sweeps import DueJobs
 from service.ledger.entities import OutcomeUnknown, WalletBusy, WalletFrozen
+from service.metrics import NoMetrics
 from service.providers.base import Declined, Found, NotFound, Task, TaskStatus, Unclear, Why
 from tests.doubles.world import World
 
@@ -416,6 +419,18 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any
     rounds = [world.work() for _ in range(3)]
     assert rounds[0] is False, "no round follows at once when nothing could be done"
     assert world.job(well).status is JobStatus.SUCCEEDED
+
+
+def test_a_worker_that_is_to_stop_begins_no_further_job(world: World) -> None:
+    """A batch may hold a hundred jobs of five seconds each: longer than anybody waits before killing the process."""
+    for _ in range(3):
+        world.place()
+    world.clock.advance(30)
+    with ThreadPoolExecutor(1) as executor:
+        parts = (world.table, world.settlement, world.clock, NoMetrics(), executor)
+        sweep = DueJobs(*parts, stopping=lambda: bool(world.provider.looked))
+        assert sweep.run_once() is False
+    assert len(world.provider.looked) == 1
 
 
 @pytest.mark.parametrize("passing", [WalletBusy, OutcomeUnknown])

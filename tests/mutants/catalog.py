@@ -375,6 +375,13 @@ MUTANTS = (
         SETTLEMENT,
     ),
     Mutant(
+        "successor-refused-on-an-old-wallet",
+        "jobs/operations.py",
+        "price, earlier, None if earlier else seen)",
+        "price, earlier, seen)",
+        JOBS,
+    ),
+    Mutant(
         "window-from-before-the-queue",
         "jobs/holds.py",
         "        self.send_until = 0.0\n",

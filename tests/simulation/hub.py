@@ -69,6 +69,7 @@ class Hub:
         self.broken: list[Task] = []
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._pushed = 0
+        self._processes: dict[int, Process] = {}
 
     def at(self, when: float, act: Callable[..., None], *arguments: Any) -> None:
         """Does that at that time (now, if the time has passed), outside every task."""
@@ -78,6 +79,7 @@ class Hub:
     def spawn(self, process: Process, name: str, work: Callable[[], object], rng: random.Random, after: float) -> Task:
         task = Task(self, process, name, work, rng)
         process.tasks.append(task)
+        self._processes[id(process)] = process
         self.at(self.now + after, self.resume, task, None)
         return task
 
@@ -123,6 +125,11 @@ class Hub:
     def chance(self) -> float:
         """A random number of the running task."""
         return self.running().rng.random()
+
+    def end(self) -> None:
+        """Ends everything that still waits. A task that stands still in the middle is never collected, and keeps its world."""
+        for process in self._processes.values():
+            self.kill(process)
 
     def kill(self, process: Process) -> None:
         """Ends every task of the process where it stands. Called outside every task."""

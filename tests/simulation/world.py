@@ -229,5 +229,6 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
                 require(not broken, f"the service logged {broken}")
             except Violation as error:
                 violation = f"{error}" + (f" ({error.__cause__!r})" if error.__cause__ else "")
+            world.hub.end()
     journal.count("worlds")
     return Outcome(violation, journal, world.hub.now, world.hub.events, world.books)
