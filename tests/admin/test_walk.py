@@ -180,3 +180,16 @@ def test_other_words_are_no_places(token: str) -> None:
 def test_a_route_that_cannot_be_walked_is_refused(segments: int, only: int | None, start: Place | None) -> None:
     with pytest.raises(ValueError, match=r"segments|--start"):
         Route(segments, only, start)
+
+
+@pytest.mark.parametrize(("harmed", "heard"), [(False, 0), (True, 1)])
+def test_an_audit_that_stopped_early_speaks_only_of_what_it_found(world: World, harmed: bool, heard: int) -> None:
+    """Its silence is what the alarm for a missing audit hears."""
+    if harmed:
+        for number in range(USERS):
+            damaged(world, f"user-{number}")
+    world.admin._metrics = gauges = Gauges()
+    wire = world.wire()
+    with pytest.raises(AuditStopped):
+        world.admin.audit(stopping=lambda: len(wire.calls) >= 60)
+    assert len(gauges.seen) == heard
