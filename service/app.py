@@ -8,6 +8,7 @@ import requests
 from flask import Flask
 
 from service.admin.belongings import Knowledge
+from service.admin.daily import AuditRecords, DailyAudit
 from service.admin.operations import Admin
 from service.admin.repair import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO
@@ -35,6 +36,7 @@ from service.providers.credentials import KlingCredentials, KlingKeys, parse_kli
 from service.providers.http import ProviderHttp
 from service.providers.kling import Kling, KlingDefaults
 from service.settings import Settings
+from service.storage.objects import Objects
 from service.storage.secrets import SecretsManager
 from service.storage.table import Table, connect
 from service.users.operations import Users
@@ -112,6 +114,12 @@ def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts
         admin=Admin(table, clock, metrics, keyring.mac_key),
         repair=_repair(settings, table, ledger, clock, keyring),
     )
+
+
+def daily_audit(parts: Parts, bucket: str, prefix: str) -> DailyAudit:
+    """The audit that keeps a record of each day there."""
+    records = AuditRecords(Objects.connect(parts.settings.aws_region, bucket), prefix)
+    return DailyAudit(parts.admin, records, parts.clock, RandomIds())
 
 
 def create_app(parts: Parts) -> Flask:

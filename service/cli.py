@@ -2,16 +2,18 @@
 
 import argparse
 import json
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from service.admin.daily import AuditTaken, Ending
 from service.admin.entities import Audit, AuditStopped, Place, Route
 from service.admin.repair import Repaired
 from service.admin.store import Stopped
-from service.app import Parts, build
+from service.app import Parts, build, daily_audit
 from service.clock import iso
 from service.errors import FareboxError
 from service.jobs.entities import Job, JobNotFound, NotToBeGivenUp
@@ -63,9 +65,15 @@ def _audit_parser(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--segment", type=int, help="walk this part alone (from 0)")
     audit.add_argument("--start", metavar="TOKEN", help="go on where an earlier audit stopped")
     audit.add_argument("--reads-per-second", type=_rate, metavar="R", help="most read units to use in a second")
+    audit.add_argument(
+        "--record",
+        type=_record_address,
+        metavar="s3://BUCKET/PREFIX",
+        help="once a day, with a record there of how far it has come: begin it, go on with it, or say how it ended",
+    )
     audit.add_argument("--repair", action="store_true", help="print what would put a torn restore right")
     audit.add_argument("--yes", action="store_true", help="with --repair: do it, then audit")
-    audit.set_defaults(run=lambda parts, given: _repair(parts, given) if given.repair else _audit(parts, given))
+    audit.set_defaults(run=_audit_or_repair)
 
 
 def _rate(text: str) -> float:
@@ -75,10 +83,26 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
+def _record_address(text: str) -> tuple[str, str]:
+    found = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([A-Za-z0-9_./-]*[A-Za-z0-9_-])/?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError("must be s3://BUCKET/PREFIX")
+    return found[1], found[2]
+
+
+def _audit_or_repair(parts: Parts, arguments: argparse.Namespace) -> int:
     if arguments.yes and not arguments.repair:
         _tell("--yes belongs to --repair")
         return 2
+    if arguments.record and (arguments.start or arguments.segment is not None or arguments.repair):
+        _tell("--record is of the whole table, and knows its place itself: no --start, --segment or --repair with it")
+        return 2
+    if arguments.record:
+        return _daily(parts, arguments)
+    return _repair(parts, arguments) if arguments.repair else _audit(parts, arguments)
+
+
+def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
     try:
         start = Place.from_token(arguments.start) if arguments.start else None
         route = Route(arguments.segments, arguments.segment, start)
@@ -96,6 +120,31 @@ def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
         return 2
     _show(audit, arguments)
     return 1 if audit.violations else 0
+
+
+def _daily(parts: Parts, arguments: argparse.Namespace) -> int:
+    """0 also where another run is at it: that one will tell."""
+    stop = threading.Event()
+    try:
+        route = Route(arguments.segments)
+    except ValueError as error:
+        _tell(str(error))
+        return 2
+    try:
+        with _signals_set(stop):
+            daily, rate = daily_audit(parts, *arguments.record), arguments.reads_per_second
+            ended = daily.run(route, reads_per_second=rate, stopping=stop.is_set, told=_segment_told, said=_tell)
+    except AuditTaken as taken:
+        _tell(str(taken))
+        return 2
+    except AuditStopped as stopped:
+        _show(stopped.audit, arguments, complete=False)
+        _tell(f"The audit stopped: {stopped.why}\nthe next start with this record goes on at {stopped.place.token()}")
+        return 2
+    if ended.ending is Ending.ELSEWHERE:
+        return 0
+    _show(ended.audit, arguments)
+    return 1 if ended.audit.violations else 0
 
 
 def _repair(parts: Parts, arguments: argparse.Namespace) -> int:

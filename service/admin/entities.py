@@ -147,6 +147,20 @@ class Audit:
         return Audit(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a walk over the whole table has come: where it stands, what it found before that, and how many users were
+    counted when it began (None: the count could not be read). Whoever goes on from it ends as if it had never stopped."""
+
+    place: Place
+    audit: Audit
+    users_before: int | None
+
+    @property
+    def rest(self) -> Route:
+        return Route(self.place.segments, start=self.place)
+
+
 class AuditStopped(Exception):
     """An audit that did not come to its end: what it found so far, and where to go on."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from service.admin import store
-from service.admin.entities import Audit, AuditStopped, Place, Route, Violation, audit_account
+from service.admin.entities import Audit, AuditStopped, Place, Progress, Route, Violation, audit_account
 from service.admin.store import Findings, Reader, Stopped
 from service.clock import Clock
 from service.ledger.entities import Entry, Wallet
@@ -33,21 +33,28 @@ class Admin:
         reads_per_second: float | None = None,
         stopping: Callable[[], bool] = lambda: False,
         told: Callable[[Place, Audit], None] = lambda *_: None,
+        begun: Progress | None = None,
+        noted: Callable[[Progress], None] = lambda _: None,
     ) -> Audit:
         """Proves over that part of the table what the money protocol (section 9) lists. Safe beside live traffic: what moves
         while it is read is judged all the same, and moving is no violation. `told` hears of each segment that is done, with
-        all that was found so far.
+        all that was found so far; `noted` hears, behind each account, from where the whole walk could go on. With `begun`, it
+        goes on from there instead of walking the route, and ends with the result of both.
 
-        Raises `AuditStopped` when `stopping` says so or the table does not answer for about a minute."""
+        `stopping` is asked before each read and every second of waiting. Raises `AuditStopped` when it says so or the table
+        does not answer for about a minute."""
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
-        walk, finished = _Walk(reader, self._mac_key, next(iter(route.legs))), False
+        route, whole = (begun.rest, True) if begun else (route, route.whole)
+        first = begun or Progress(next(iter(route.legs)), Audit(), None)
+        walk, finished = _Walk(reader, self._mac_key, first, noted), False
         try:
-            count_before = store.read_count(reader) if route.whole else None
+            if whole and not begun:
+                walk.users_before = store.read_count(reader)
             for leg in route.legs:
                 walk.segment(leg)
                 told(leg, walk.audit)
-            if route.whole:
-                walk.compare(count_before, store.read_count(reader))
+            if whole:
+                walk.compare(store.read_count(reader))
             finished = True
         except Stopped as error:
             raise AuditStopped(walk.audit, walk.place, "it was told to stop") from error
@@ -68,27 +75,33 @@ class Admin:
 class _Walk:
     """Goes through segments item by item. A partition lies together: its first item stands for all of it."""
 
-    def __init__(self, reader: Reader, mac_key: bytes, place: Place) -> None:
+    def __init__(self, reader: Reader, mac_key: bytes, begun: Progress, noted: Callable[[Progress], None]) -> None:
         self._reader = reader
         self._mac_key = mac_key
-        self.place = place
-        self.audit = Audit()
+        self._noted = noted
+        self.place = begun.place
+        self.audit = begun.audit
+        self.users_before = begun.users_before
 
     def segment(self, leg: Place) -> None:
         """Walks one segment from that place to its end. `place` follows behind what has been judged."""
-        self.place = leg
+        self._stand(leg)
         judged = leg.after.pk if leg.after else ""
         for raw in self._reader.scan(leg.segment, leg.segments, leg.after):
             key = store.key_of(raw)
             if key.pk != judged:
                 self.audit = self.audit.plus(self._judged(raw, key))
                 judged = key.pk
-            self.place = Place(leg.segments, leg.segment, key)
+            self._stand(Place(leg.segments, leg.segment, key))
 
-    def compare(self, before: int | None, after: int | None) -> None:
+    def _stand(self, place: Place) -> None:
+        self.place = place
+        self._noted(Progress(place, self.audit, self.users_before))
+
+    def compare(self, after: int | None) -> None:
         """The count of users with the wallets found open, over the whole table. People sign up meanwhile: the truth lies
         between the counts before and after."""
-        found = self.audit.open_users
+        before, found = self.users_before, self.audit.open_users
         if before is None or after is None:
             self._add(Violation(_COUNT, "cannot be read"))
         elif not min(before, after) <= found <= max(before, after):

@@ -42,6 +42,8 @@ BESIDE = {
     ("admin", "belongings"): {"entities"},
     ("admin", "mending"): {"entities"},
     ("admin", "repair"): {"entities", "store"},
+    ("admin", "records"): {"entities"},
+    ("admin", "daily"): {"entities", "operations"},
 }
 USED_BESIDE = {
     ("jobs", "operations"): {"holds", "settlement", "images"},
@@ -50,14 +52,21 @@ USED_BESIDE = {
     ("ledger", "operations"): {"turns"},
     ("admin", "mending"): {"replay", "belongings"},
     ("admin", "repair"): {"mending", "belongings"},
+    ("admin", "daily"): {"records"},
 }
 FEATURES = {"admin", "jobs", "users", "ledger", "catalog", "identity"}
 ACROSS = {"operations", "entities"}
 
 # Who may import what from outside, by its first name.
 DOORS = {
-    "boto3": {"storage/table.py", "storage/secrets.py", "local/stack.py", "local/dynamodb.py", "local/table.py"},
-    "botocore": {"storage/table.py", "storage/secrets.py", "local/stack.py", "local/table.py"},
+    "boto3": {
+        *("storage/table.py", "storage/secrets.py", "storage/objects.py"),
+        *("local/stack.py", "local/dynamodb.py", "local/table.py"),
+    },
+    "botocore": {
+        *("storage/table.py", "storage/secrets.py", "storage/objects.py"),
+        *("local/stack.py", "local/table.py"),
+    },
     "os": {"settings.py"},
     "time": {"clock.py"},
     "datetime": {"clock.py"},
