@@ -78,7 +78,9 @@ def _with(**other: Any) -> bytes:
         *(_with(runs=-1), _with(runs=True), _with(place="x"), _with(place=None), _with(usersBefore="12")),
         *(_with(found={}), _with(violations=[{}]), _with(violations=[{"item": "a", "what": 1}])),
         *(_with(violationsNotKept=None), _with(place=Place(2_000_000, 0).token())),
-        json.dumps({key: value for key, value in json.loads(_with(state="finished")).items() if key != "place"}).encode(),
+        json.dumps(
+            {key: value for key, value in json.loads(_with(state="finished")).items() if key != "place"}
+        ).encode(),
     ],
 )
 def test_what_no_version_wrote_is_damaged(body: bytes) -> None:

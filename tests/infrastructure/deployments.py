@@ -139,6 +139,7 @@ def physical(data: Stack) -> dict[str, str]:
         "KlingSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/{stage}/kling-AbCdEf",
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
         "AccessLogsBucket": f"farebox-{stage}-accesslogs",
+        "RecordsBucket": f"farebox-{stage}-records",
     }
 
 

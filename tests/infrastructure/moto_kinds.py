@@ -73,6 +73,12 @@ def _bucket(name: str, told: dict[str, Any]) -> Made:
         call("s3", "PutBucketLifecycleConfiguration", **place, LifecycleConfiguration={"Rules": lifecycle})
     if "VersioningConfiguration" in told:
         call("s3", "PutBucketVersioning", **place, VersioningConfiguration=told["VersioningConfiguration"])
+    if "LoggingConfiguration" in told:
+        # moto knows only the ACLs by which this was once permitted.
+        logging = _renamed(
+            told["LoggingConfiguration"], DestinationBucketName="TargetBucket", LogFilePrefix="TargetPrefix"
+        )
+        check("s3", "PutBucketLogging", **place, BucketLoggingStatus={"LoggingEnabled": logging})
     return Made(place["Bucket"], {"Arn": f"arn:aws:s3:::{place['Bucket']}"})
 
 

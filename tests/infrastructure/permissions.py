@@ -17,7 +17,7 @@ SEEN = Path(__file__).with_name("calls.json")
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """An action that a container was seen to need, on a kind of resource: table, index, keys or kling."""
+    """An action that a container was seen to need, on a kind of resource: table, index, key, keys, kling or records."""
 
     container: str
     action: str
@@ -64,7 +64,15 @@ def arn(deployment: Deployment, resource: str) -> str:
         "kling": str(parameters["KlingSecretArn"]),
         "key": str(parameters["KeyArn"]),
     }
-    return known[resource]
+    return known[resource] if resource in known else _record(deployment)
+
+
+def _record(deployment: Deployment) -> str:
+    """A record of the audit, where its task is told to keep them."""
+    (container,) = [container for container in deployment.containers if container.name == "audit"]
+    words = container.command.split()
+    address = words[words.index("--record") + 1].removeprefix("s3://")
+    return f"arn:aws:s3:::{address}/2026-11-21.json"
 
 
 def _permits(role: Mapping[str, Any], action: str, resource: str) -> bool:

@@ -33,9 +33,20 @@ _AROUND = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_
 
 def environment_of(stage: str, container: str) -> dict[str, str]:
     """What the deployed task definition tells a container."""
+    return {pair["name"]: pair["value"] for pair in _defined(stage, container)["environment"]}
+
+
+def command_of(stage: str, container: str) -> list[str]:
+    """What the deployed task definition runs."""
+    command: list[str] = _defined(stage, container)["command"]
+    return command
+
+
+def _defined(stage: str, container: str) -> dict[str, Any]:
     client: Any = boto3.client("ecs", region_name=REGION)
     task = client.describe_task_definition(taskDefinition=f"farebox-{stage}-{container}")["taskDefinition"]
-    return {pair["name"]: pair["value"] for pair in task["containerDefinitions"][0]["environment"]}
+    defined: dict[str, Any] = task["containerDefinitions"][0]
+    return defined
 
 
 @contextmanager
@@ -105,6 +116,12 @@ class Processes:
         with self.inside("worker") as settings, ThreadPoolExecutor(1) as executor:
             parts = build(settings, "worker", self.clock)
             DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor).run_once()
+
+    def scheduled(self) -> int:
+        """Whatever the clock starts."""
+        program, *words = command_of(self._stage, "audit")
+        assert program == "farebox"
+        return self.command("audit", *words)
 
     def command(self, container: str, *words: str, role: str = "") -> int:
         with self.inside(container, role):

@@ -17,17 +17,20 @@ PARTS = {
     "Get": "GetItem",
 }
 READS = ("GetItem", "Query", "Scan")
-# What DynamoDB and Secrets Manager do with our key on behalf of the caller (AWS KMS key policies of both).
+# What DynamoDB, Secrets Manager and S3 do with our key on behalf of the caller (AWS KMS key policies of the first two; Amazon S3,
+# PutObject and GetObject).
 FOR_READING = ("kms:Decrypt", "kms:DescribeKey")
 FOR_WRITING = ("kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+FOR_OBJECTS = {"GetObject": ("kms:Decrypt",), "PutObject": ("kms:Decrypt", "kms:GenerateDataKey")}
 
 
 class Recorder:
     """The calls of whichever container is said to be working."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
+    def __init__(self, named: Mapping[str, str]) -> None:
+        """`named`: which kind of resource a secret's or a bucket's name stands for."""
         self.calls: set[Call] = set()
-        self._secrets = secrets
+        self._named = named
         self._container = ""
 
     @contextmanager
@@ -48,9 +51,10 @@ class Recorder:
                 self._add(f"dynamodb:{action}", "index" if index else "table")
                 self._add_key(FOR_READING if action in READS else FOR_READING + FOR_WRITING)
         else:
-            action = f"{model.service_model.service_name}:{model.name}"
-            self._add(action, self._secrets.get(params.get("SecretId", ""), "(something else)"))
-            self._add_key(FOR_READING)
+            service = model.service_model.service_name
+            name = params.get("Bucket" if service == "s3" else "SecretId", "")
+            self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
+            self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)
 
     def _add(self, action: str, resource: str) -> None:
         self.calls.add(Call(self._container, action, resource))

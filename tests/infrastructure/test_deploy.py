@@ -63,5 +63,6 @@ def test_stages_share_nothing(account: Account) -> None:
         "ClusterName",
         "BalancerName",
         "AccessLogsBucket",
+        "RecordsBucket",
     ):
         assert len({told[name] for told in outputs}) == len(STAGES), name

@@ -18,6 +18,11 @@ SAMPLE = {
     "keys-made-anew": "storage.no_template_writes_the_value_of_a_secret",
     "web-may-not-update": "roles: web may not dynamodb:UpdateItem",
     "dashboard-of-nothing": "watching.the_dashboard_shows_metrics_that_exist",
+    "records-not-retained": "storage.everything_that_holds_data_is_retained",
+    "records-under-another-prefix": "roles: audit may not s3:GetObject",
+    "audit-may-write": "roles.no_request_may_walk_the_whole_table",
+    "audit-without-a-record": "services.the_daily_audit_goes_on_by_itself_where_it_died",
+    "missing-audit-noticed-at-once": "watching.an_audit_that_never_ends_is_noticed",
     "rule-for-tls-lost": "stacks.production_cannot_be_deployed_with_a_weak_choice",
     "image-with-the-simulators": "image.what_is_built_by_default_is_what_is_deployed",
 }

@@ -24,6 +24,7 @@ DATA_OUTPUTS = {
     "RepositoryArn": "arn:repository",
     "RepositoryUri": "registry.example/farebox-dev",
     "AccessLogsBucket": "access-logs",
+    "RecordsBucket": "records",
     "TemplatesBucket": "templates",
     "TemplatesUrl": "https://s3/templates",
 }

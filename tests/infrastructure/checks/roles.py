@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.render import REGION
 
 # Actions that IAM cannot bind to a resource (Service Authorization Reference).
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
@@ -101,8 +102,30 @@ def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
     harmless = {"dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents"}
     for name, role in task_roles(deployment).items():
         actions = {action for statement in statements(role) for action in listed(statement["Action"])}
-        wrong = {action for action in actions - harmless if any(word in action.split(":")[1] for word in words)}
+        # Its own records; which they are is proved by its calls (test_roles.py).
+        own = {"s3:PutObject"} if name == "audit" else set()
+        wrong = {action for action in actions - harmless - own if any(word in action.split(":")[1] for word in words)}
         yield from (f"{name}: {action}" for action in sorted(wrong))
+
+
+def our_key_may_be_used_wherever_a_role_reaches_what_it_encrypts(deployment: Deployment) -> Iterator[str]:
+    """A grant of the key counts only through the services that it names."""
+    wanted = {
+        "dynamodb": {"kms:Decrypt"},
+        "secretsmanager": {"kms:Decrypt"},
+        "s3": {"kms:Decrypt", "kms:GenerateDataKey"},
+    }
+    for name, role in task_roles(deployment).items():
+        reached = {action.split(":")[0] for statement in statements(role) for action in listed(statement["Action"])}
+        for service in sorted(reached & set(wanted)):
+            through = {
+                action
+                for statement in statements(role)
+                if f"{service}.{REGION}.amazonaws.com"
+                in listed(statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", []))
+                for action in listed(statement["Action"])
+            }
+            yield from (f"{name} may not {action} through {service}" for action in sorted(wanted[service] - through))
 
 
 def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:

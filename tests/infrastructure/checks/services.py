@@ -1,5 +1,6 @@
 """The ECS services: how they are rolled, placed and scaled."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -92,6 +93,24 @@ def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterato
     for name in deployment.service.of("ECS::TaskDefinition"):
         if f"<{name}>" not in used and f"<{name}" not in rest:
             yield name
+
+
+def the_daily_audit_goes_on_by_itself_where_it_died(deployment: Deployment) -> Iterator[str]:
+    """Started several times a day, whole, with its record in the bucket that outlives the stack."""
+    records = f"s3://{deployment.service.parameters['RecordsBucket']}/"
+    for name, schedule in deployment.service.of("Scheduler::Schedule").items():
+        task = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].strip("<>")
+        (container,) = [container for container in deployment.containers if container.task_name == task]
+        words = container.command.split()
+        if "--record" not in words or not words[words.index("--record") + 1].startswith(records):
+            yield f"{name}: {container.command} keeps no record in {records}"
+        if {"--segment", "--start"} & set(words):
+            yield f"{name}: {container.command} is but a part"
+        hours = re.fullmatch(r"cron\(\d+ 0/(\d+) \* \* \? \*\)", schedule["ScheduleExpression"])
+        if hours is None or not 1 <= int(hours[1]) <= 6:
+            yield f"{name}: {schedule['ScheduleExpression']}, so who dies is not taken over the same day"
+        if schedule.get("ScheduleExpressionTimezone", "UTC") != "UTC":
+            yield f"{name}: a record's day is one in UTC"
 
 
 def production_survives_the_loss_of_a_zone(deployment: Deployment) -> Iterator[str]:

@@ -7,7 +7,8 @@ from tests.infrastructure.deployments import Deployment, stage_parameters, templ
 from tests.infrastructure.render import RenderError, render
 
 # What the release hands over from stack to stack and from release to release.
-HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn", "AccessLogsBucket"}
+HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
+HANDED_OVER |= {"AccessLogsBucket", "RecordsBucket"}
 # Choices that weaken security or lose sleep; the deployment has to refuse them, not the service that starts later.
 WEAK_IN_PRODUCTION = (
     {"CertificateArn": "", "DomainName": "", "HostedZoneId": ""},
@@ -52,6 +53,7 @@ def each_output_tells_what_its_name_says(deployment: Deployment) -> Iterator[str
         "KlingSecretArn": r"<KlingSecret>",
         "RepositoryArn": r"<Repository\.Arn>",
         "AccessLogsBucket": r"<AccessLogs>",
+        "RecordsBucket": r"<Records>",
     }
     for name, value in deployment.data.outputs.items():
         if name in wanted and not re.fullmatch(wanted[name], str(value)):

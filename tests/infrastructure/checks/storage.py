@@ -132,6 +132,37 @@ def every_bucket_is_reached_by_tls_only(deployment: Deployment) -> Iterator[str]
             yield name
 
 
+def the_audits_records_are_kept_as_evidence(deployment: Deployment) -> Iterator[str]:
+    """Under our own key, for more than a year, with what each said before, and with a note of who touched them."""
+    bucket = deployment.data.of("S3::Bucket")[str(deployment.data.outputs["RecordsBucket"]).strip("<>")]
+    rules = bucket.get("LifecycleConfiguration", {}).get("Rules", [])
+    days = {int(rule["ExpirationInDays"]) for rule in rules if rule["Status"] == "Enabled"}
+    if not days or not 366 <= min(days) <= 800:
+        yield f"kept for {sorted(days)} days"
+    if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
+        yield "what they said before is lost"
+    encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"]
+    if encryption.get("KMSMasterKeyID") not in {f"<{name}.Arn>" for name in deployment.data.of("KMS::Key")}:
+        yield f"encrypted by {encryption}"
+    if not bucket.get("LoggingConfiguration", {}).get("DestinationBucketName"):
+        yield "nobody notes who touched them"
+
+
+def every_access_log_may_be_written_where_it_goes(deployment: Deployment) -> Iterator[str]:
+    """S3 loses what it may not write, and says nothing."""
+    permitted = {
+        str(resource)
+        for policy in deployment.data.of("S3::BucketPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement.get("Principal") == {"Service": "logging.s3.amazonaws.com"} and statement["Effect"] == "Allow"
+        for resource in [statement["Resource"]]
+    }
+    for name, bucket in deployment.data.of("S3::Bucket").items():
+        told = bucket.get("LoggingConfiguration")
+        if told and f"{told['DestinationBucketName'].strip('>')}.Arn>/{told['LogFilePrefix']}*" not in permitted:
+            yield f"{name}: {told}"
+
+
 def images_cannot_be_replaced(deployment: Deployment) -> Iterator[str]:
     for name, repository in deployment.data.of("ECR::Repository").items():
         if repository.get("ImageTagMutability") != "IMMUTABLE":

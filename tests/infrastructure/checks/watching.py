@@ -146,6 +146,25 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
         yield "a worker that is gone"
 
 
+def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]:
+    """One may end early on one day and late on the next, so a day and a half; nothing but an end tells the metric."""
+    found = [
+        alarm
+        for alarm in deployment.service.of(ALARM).values()
+        if alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS and alarm.get("Statistic") == "SampleCount"
+    ]
+    hours = [int(alarm["Period"]) * int(alarm["EvaluationPeriods"]) / 3600 for alarm in found]
+    if not any(
+        alarm["TreatMissingData"] == "breaching"
+        and alarm["ComparisonOperator"] == "LessThanThreshold"
+        and int(alarm["Threshold"]) == 1
+        and int(alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])) == int(alarm["EvaluationPeriods"])
+        and 36 <= length <= 48
+        for alarm, length in zip(found, hours, strict=True)
+    ):
+        yield f"alarms for it look back {hours} hours"
+
+
 def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
     found = [alarm for alarm in deployment.service.of(ALARM).values() if alarm.get("MetricName") == "HealthyHostCount"]
     if not any(

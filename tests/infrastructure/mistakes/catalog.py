@@ -44,6 +44,14 @@ def _table(name: str, old: str, new: str) -> Mistake:
     return Mistake(name, DATA, old, new, "\n  Table:\n")
 
 
+def _records(name: str, old: str, new: str) -> Mistake:
+    return Mistake(name, DATA, old, new, "\n  Records:\n")
+
+
+def _audit_role(name: str, old: str, new: str) -> Mistake:
+    return Mistake(name, SERVICE, old, new, "\n  AuditRole:\n")
+
+
 def _alarm(name: str, alarm: str, old: str, new: str) -> Mistake:
     return Mistake(name, SERVICE, old, new, f"\n  {alarm}:\n")
 
@@ -122,6 +130,35 @@ SERVICES = (
     _service("operators-log-in", "EnableExecuteCommand: false", "EnableExecuteCommand: true"),
     _service(
         "silence-rolls-back", "!Ref InternalErrorsAlarm]", "!Ref InternalErrorsAlarm, !Ref NoHealthyTargetsAlarm]"
+    ),
+    Mistake(
+        "audit-without-a-record",
+        SERVICE,
+        '            - --record\n            - !Sub "s3://${RecordsBucket}/audit"\n',
+        "",
+        "\n  AuditTask:\n",
+    ),
+    Mistake(
+        "audit-record-in-the-templates",
+        SERVICE,
+        "s3://${RecordsBucket}/audit",
+        "s3://${AccessLogsBucket}/audit",
+        "\n  AuditTask:\n",
+    ),
+    Mistake(
+        "audit-of-a-part",
+        SERVICE,
+        "--record\n",
+        '--segment\n            - "0"\n            - --record\n',
+        "\n  AuditTask:\n",
+    ),
+    Mistake("audit-once-a-day", SERVICE, "cron(15 0/2 * * ? *)", "cron(15 3 * * ? *)", "\n  AuditSchedule:\n"),
+    Mistake(
+        "audit-of-another-days",
+        SERVICE,
+        "      ScheduleExpression: cron",
+        "      ScheduleExpressionTimezone: Europe/Berlin\n      ScheduleExpression: cron",
+        "\n  AuditSchedule:\n",
     ),
     Mistake("one-task-in-production", PRODUCTION, '"WebMinTasks": "3"', '"WebMinTasks": "1"'),
     Mistake("parameter-that-is-not-there", PRODUCTION, '"WebMaxTasks"', '"WebMostTasks"'),
@@ -326,6 +363,16 @@ DATA_MISTAKES = (
         "\n  BackupSelection:\n",
     ),
     Mistake("backup-for-a-week", DATA, "Lifecycle: {DeleteAfterDays: 35}", "Lifecycle: {DeleteAfterDays: 7}"),
+    _records("records-not-retained", "    DeletionPolicy: Retain\n", "    DeletionPolicy: Delete\n"),
+    _records("records-forgotten-within-a-month", "ExpirationInDays: 400", "ExpirationInDays: 30"),
+    _records("records-without-what-they-said-before", "Status: Enabled}", "Status: Suspended}"),
+    _records(
+        "records-without-our-key", "SSEAlgorithm: aws:kms, KMSMasterKeyID: !GetAtt Key.Arn", "SSEAlgorithm: AES256"
+    ),
+    _records("records-open", "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
+    _records("records-touched-by-nobody-knows-whom", "LogFilePrefix: records/", "LogFilePrefix: record/"),
+    Mistake("records-in-the-clear", DATA, 'aws:SecureTransport: "false"', "{}", "\n  RecordsPolicy:\n"),
+    Mistake("records-of-another-bucket", DATA, "Value: !Ref Records", "Value: !Ref Templates", "\n  RecordsBucket:\n"),
     Mistake(
         "secret-in-the-template",
         DATA,
@@ -382,6 +429,13 @@ ROLES = (
         "[!Ref KeysSecretArn, !Ref KlingSecretArn]",
         "\n  AuditRole:\n",
     ),
+    _audit_role("audit-may-delete-its-records", "s3:PutObject]", "s3:PutObject, s3:DeleteObject]"),
+    _audit_role("audit-may-not-write-its-records", "[s3:GetObject, s3:PutObject]", "[s3:GetObject]"),
+    _audit_role("audit-may-not-read-its-records", "[s3:GetObject, s3:PutObject]", "[s3:PutObject]"),
+    _audit_role("records-under-another-prefix", "${RecordsBucket}/audit/*", "${RecordsBucket}/audits/*"),
+    _audit_role("records-under-every-prefix", 's3:::${RecordsBucket}/audit/*"', 's3:::*"'),
+    _audit_role("records-without-the-key", "[kms:Decrypt, kms:GenerateDataKey]", "[kms:Decrypt]"),
+    _audit_role("records-key-through-the-table-only", 'Sub "s3.${AWS::Region}', 'Sub "dynamodb.${AWS::Region}'),
     Mistake("anybody-takes-the-role", SERVICE, "Service: ecs-tasks.amazonaws.com", 'AWS: "*"', "\n  WebRole:\n"),
     Mistake(
         "operator-always-repairs", SERVICE, "!GetAtt OperatorRole.Arn", "!GetAtt RepairRole.Arn", "\n  OperatorTask:\n"
@@ -416,6 +470,14 @@ WATCHING = (
         "TreatMissingData: breaching",
         "TreatMissingData: notBreaching",
     ),
+    _alarm("missing-audit-noticed-at-once", "AuditMissingAlarm", "Period: 43200", "Period: 7200"),
+    _alarm(
+        "missing-audit-that-says-nothing",
+        "AuditMissingAlarm",
+        "TreatMissingData: breaching",
+        "TreatMissingData: ignore",
+    ),
+    _alarm("missing-audit-of-many", "AuditMissingAlarm", "Threshold: 1\n", "Threshold: 2\n"),
     _alarm("silence-that-alarms", "CreditStormAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching"),
     _alarm("page-of-nothing", "PageAlarm", 'ALARM("${LedgerDamagedAlarm}")', 'ALARM("LedgerDamagedAlarm")'),
     _alarm("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
