@@ -1,5 +1,6 @@
 """Who may do what. Which calls each role needs is proved by making them (test_roles.py); here is what no role may have."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -85,6 +86,17 @@ def only_this_stages_table_is_touched(deployment: Deployment) -> Iterator[str]:
             if any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
                 for resource in listed(statement["Resource"]):
                     if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
+                        yield f"{name}: {resource}"
+
+
+def only_the_audits_records_are_touched(deployment: Deployment) -> Iterator[str]:
+    """A prefix of their own in their own bucket."""
+    bucket = re.escape(str(deployment.service.parameters["RecordsBucket"]))
+    for name, role in deployment.service.of("IAM::Role").items():
+        for statement in statements(role):
+            if any(action.startswith("s3:") for action in listed(statement["Action"])):
+                for resource in listed(statement["Resource"]):
+                    if name != "AuditRole" or not re.fullmatch(rf"arn:aws:s3:::{bucket}/[a-z]+/\*", resource):
                         yield f"{name}: {resource}"
 
 

@@ -371,7 +371,7 @@ DATA_MISTAKES = (
     ),
     _records("records-open", "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
     _records("records-touched-by-nobody-knows-whom", "LogFilePrefix: records/", "LogFilePrefix: record/"),
-    Mistake("records-in-the-clear", DATA, 'aws:SecureTransport: "false"', "{}", "\n  RecordsPolicy:\n"),
+    Mistake("records-in-the-clear", DATA, "aws:SecureTransport", "aws:SecureTransports", "\n  RecordsPolicy:\n"),
     Mistake("records-of-another-bucket", DATA, "Value: !Ref Records", "Value: !Ref Templates", "\n  RecordsBucket:\n"),
     Mistake(
         "secret-in-the-template",
