@@ -41,6 +41,9 @@ SERVICE_OUTPUTS = {
 }
 
 
+# Longer than a pipe holds: whoever stops reading early breaks it.
+DOCUMENT = json.dumps({"openapi": "3.1.0", "paths": {f"/path-{number}": {} for number in range(20_000)}}, indent=1)
+
 FLAGS = {
     "only-show-errors",
     "retain-except-on-create",
@@ -264,7 +267,7 @@ def curl(account: Account, arguments: list[str]) -> str:
     broken = running.endswith(tuple(account["broken"]))
     if "--write-out" in arguments:
         return "503" if broken else "401" if url.endswith("/credits") else "200"
-    return '{"openapi": "3.1.0"}'
+    return DOCUMENT
 
 
 def git(account: Account, arguments: list[str]) -> str:
@@ -275,6 +278,10 @@ TOOLS: dict[str, Callable[[Account, list[str]], str]] = {"aws": aws, "docker": d
 
 
 def main(tool: str, *arguments: str) -> int:
+    # Read before the account is locked: who writes it needs the account too. Not read at all, it would break the writer's pipe.
+    if (tool, *arguments[:1]) == ("docker", "login") and sys.stdin.read() != "password\n":
+        sys.stderr.write("unauthorized: incorrect username or password\n")
+        return 1
     with open(os.environ["PRETENDED"], "r+", encoding="utf-8") as file:
         # Two tools of one pipe are at it at the same time.
         fcntl.flock(file, fcntl.LOCK_EX)
