@@ -11,7 +11,7 @@ import boto3
 from service.local.template import read_template
 from tests.infrastructure.deployments import IMAGE, ROOT, filled, stage_parameters
 from tests.infrastructure.moto_extension import extended
-from tests.infrastructure.moto_kinds import MAKERS
+from tests.infrastructure.moto_kinds import CHANGERS, MAKERS
 from tests.infrastructure.render import REGION
 
 INLINE_BYTES = 51_200
@@ -29,7 +29,7 @@ class Deployed:
 @contextmanager
 def cloud() -> Iterator[None]:
     """An account with nothing in it, that takes every type of our templates."""
-    with extended(MAKERS):
+    with extended(MAKERS, CHANGERS):
         yield
 
 

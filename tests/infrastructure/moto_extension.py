@@ -1,9 +1,10 @@
 """Lets moto's CloudFormation make every resource of our templates by the calls that CloudFormation itself would make.
 
 moto knows a third of our types and drops most of their properties. Here each type is made by calls of boto3 inside the mock, whose
-parameters botocore checks against the service's own API. Only creation is proved; updates are not."""
+parameters botocore checks against the service's own API. Of updates it knows what a new image changes, and refuses all others."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Made:
 
 
 Maker = Callable[[str, dict[str, Any]], Made]
+Changer = Callable[[Made, dict[str, Any]], Made]
 
 
 def call(service: str, operation: str, **properties: Any) -> dict[str, Any]:
@@ -65,8 +67,8 @@ def _given(client: Any, operation: str, properties: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
-    """moto, with those types made by us. Everything ends with the block."""
+def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> Iterator[None]:
+    """moto, with those types made and changed by us. Everything ends with the block."""
     original = parsing.clean_json
 
     def cleaned(body: Any, resources: Any) -> Any:
@@ -94,12 +96,13 @@ def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
             stack._parse_template()
             stack.output_map = stack._create_output_map()
 
-    models = {kind: _model(kind, make) for kind, make in makers.items()}
+    models = {kind: _model(kind, make, changers.get(kind)) for kind, make in makers.items()}
     known = parsing.get_model_map
 
     with ExitStack() as changed:
         changed.enter_context(mock_aws())
         changed.enter_context(patch.object(parsing, "clean_json", cleaned))
+        changed.enter_context(patch.object(parsing.ResourceMap, "build_resource_diff", _difference))
         changed.enter_context(patch.object(parsing, "get_model_map", lambda: known() | models))
         changed.enter_context(patch.object(cloudformation_models.CloudFormationBackend, "execute_change_set", executed))
         for module in (cloudformation_models, cloudformation_responses):
@@ -107,12 +110,68 @@ def extended(makers: Mapping[str, Maker]) -> Iterator[None]:
         yield
 
 
-def _model(kind: str, make: Maker) -> type[CloudFormationModel]:
+# Any change of one of these makes another one, with another name.
+_REPLACED = ("AWS::ECS::TaskDefinition",)
+
+
+def _difference(
+    resources: Any, template: dict[str, Any], parameters: dict[str, str] | None = None
+) -> dict[str, list[str]]:
+    """What a change adds, changes and removes. moto's own takes a default that is now given for a change, and what refers to a
+    replaced resource for none."""
+    old, new = resources._resource_json_map, template["Resources"]
+    before = _values(resources._template, resources.input_parameters)
+    after = _values(template, resources.input_parameters if parameters is None else parameters)
+    changed = {name for name in after if before.get(name) != after[name]}
+    there = [name for name in new if name in old]
+    modified = [name for name in there if not _same(old[name], new[name]) or changed & set(_references(new[name]))]
+    replaced = {name for name in modified if new[name]["Type"] in _REPLACED}
+    modified += [name for name in there if name not in modified and replaced & set(_references(new[name]))]
+    absent = [name for name in modified if name not in resources._parsed_resources]
+    return {
+        "Add": [name for name in new if name not in old],
+        "Modify": [name for name in modified if name not in absent],
+        "Remove": [name for name in old if name not in new],
+    }
+
+
+def _values(template: dict[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    declared = template.get("Parameters", {}).items()
+    return {name: str(given.get(name, body.get("Default", ""))) for name, body in declared}
+
+
+def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """moto gives what has no properties empty ones."""
+    return {"Properties": {}} | old == {"Properties": {}} | new
+
+
+def _references(body: Any) -> Iterator[str]:
+    """The names that it refers to by `Ref`, or in the text of `Sub`."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::Sub":
+                text = value if isinstance(value, str) else value[0]
+                yield from re.findall(r"\$\{(\w+)", text)
+            yield from () if key == "Ref" else _references(value)
+    elif isinstance(body, list):
+        for part in body:
+            yield from _references(part)
+
+
+def _model(kind: str, make: Maker, change: Changer | None) -> type[CloudFormationModel]:
     def create(
         cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
     ) -> "_Resource":
         del cls, account_id, region_name
         return _Resource(make(resource_name, dict(cloudformation_json.get("Properties", {}))))
+
+    def update(cls: Any, original_resource: "_Resource", cloudformation_json: Any, **_: Any) -> "_Resource":
+        del cls
+        if change is None:
+            raise NotImplementedError(f"a change of {kind}")
+        return _Resource(change(original_resource.made, dict(cloudformation_json.get("Properties", {}))))
 
     body = {
         # moto files each model under the second word of its module's name.
@@ -120,6 +179,7 @@ def _model(kind: str, make: Maker) -> type[CloudFormationModel]:
         "cloudformation_type": staticmethod(lambda: kind),
         "cloudformation_name_type": staticmethod(lambda: ""),
         "create_from_cloudformation_json": classmethod(create),
+        "update_from_cloudformation_json": classmethod(update),
         "has_cfn_attr": classmethod(lambda cls, attr: True),
     }
     return type(kind.replace("::", ""), (CloudFormationModel,), body)
@@ -129,11 +189,11 @@ class _Resource:
     """What moto keeps of a resource."""
 
     def __init__(self, made: Made) -> None:
+        self.made = made
         self.physical_resource_id = made.reference
-        self._attributes = made.attributes
 
     def get_cfn_attribute(self, name: str) -> Any:
-        return self._attributes[name]
+        return self.made.attributes[name]
 
     def is_created(self) -> bool:
         return True

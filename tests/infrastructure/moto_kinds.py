@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.infrastructure.moto_extension import Made, Maker, call, check
+from tests.infrastructure.moto_extension import Changer, Made, Maker, call, check
 from tests.infrastructure.render import ACCOUNT, REGION
 
 
@@ -228,8 +228,16 @@ def _task(name: str, told: dict[str, Any]) -> Made:
 
 
 def _service(name: str, told: dict[str, Any]) -> Made:
-    made = call("ecs", "CreateService", **{"ServiceName": name, **told})["service"]
+    """One task, where no number is named (CloudFormation, AWS::ECS::Service, DesiredCount)."""
+    made = call("ecs", "CreateService", **{"ServiceName": name, "DesiredCount": 1, **told})["service"]
     return Made(made["serviceArn"], {"Name": made["serviceName"], "ServiceArn": made["serviceArn"]})
+
+
+def _changed_service(made: Made, told: dict[str, Any]) -> Made:
+    """How many tasks there are is left alone."""
+    given = {name: told[name] for name in ("Cluster", "TaskDefinition", "DesiredCount") if name in told}
+    call("ecs", "UpdateService", Service=made.attributes["Name"], **given)
+    return made
 
 
 def _scalable(name: str, told: dict[str, Any]) -> Made:
@@ -247,6 +255,11 @@ def _scaling_policy(name: str, told: dict[str, Any]) -> Made:
 def _schedule(name: str, told: dict[str, Any]) -> Made:
     call("scheduler", "CreateSchedule", **{"Name": name[:64], **told})
     return Made(name[:64])
+
+
+def _changed_schedule(made: Made, told: dict[str, Any]) -> Made:
+    call("scheduler", "UpdateSchedule", **{"Name": made.reference, **told})
+    return made
 
 
 def _events_rule(name: str, told: dict[str, Any]) -> Made:
@@ -325,4 +338,11 @@ MAKERS: dict[str, Maker] = {
     "AWS::WAFv2::LoggingConfiguration": _firewall_logging,
     "AWS::WAFv2::WebACL": _firewall,
     "AWS::WAFv2::WebACLAssociation": _firewall_association,
+}
+
+# What a new image changes.
+CHANGERS: dict[str, Changer] = {
+    "AWS::ECS::Service": _changed_service,
+    "AWS::ECS::TaskDefinition": lambda made, told: _task("", told),
+    "AWS::Scheduler::Schedule": _changed_schedule,
 }

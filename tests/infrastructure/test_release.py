@@ -1,53 +1,97 @@
-"""The release's own scripts deploy a stage by the real AWS CLI, against a server that takes all our types."""
+"""Deployments by the real AWS CLI, against a server that takes all our types: by its own `deploy`, and by the release's scripts."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from service.settings import STAGES
+from tests.infrastructure.cloud import INLINE_BYTES
 from tests.infrastructure.deployments import IMAGE, ROOT, deployment, filled, stage_parameters
+from tests.infrastructure.render import Stack
 from tests.infrastructure.tools import tool
+from tests.journeys.town import Town
 
-STAGE = "staging"
 _SECONDS = 240
+_FIRST, _SECOND, _BROKEN = "1" * 40, "2" * 40, "3" * 40
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+
+# No engine builds here, the commit is named by the test, and the balancer's name leads to this machine; `aws` and `curl` are real.
+_STAND_INS = {
+    "docker": """
+case "$1" in
+    image) [ "$3" = --format ] && echo "registry.example/python@sha256:$(printf 'b%.0s' {1..64})" ;;
+    login) [ -n "$(cat)" ] ;;
+    push)
+        name=${3##*/}
+        # The registry wants to be told what kind of image it is.
+        kind=application/vnd.oci.image.manifest.v1+json
+        aws ecr put-image --repository-name "${name%:*}" --image-tag "${name##*:}" \\
+            --image-manifest "{\\"tag\\": \\"$3\\"}" --image-manifest-media-type "$kind" >&2
+        ;;
+esac
+""",
+    "git": """
+case " $* " in *" rev-parse "*) echo "$COMMIT" ;; esac
+""",
+    "curl": """
+exec {curl} --connect-to "::127.0.0.1:$WEB_PORT" "$@"
+""",
+}
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account behind an address, and what was there before the first deployment."""
+    """An account behind an address, what was there before the first deployment, and programs of ours to be found first."""
 
     url: str
     given: dict[str, str]
+    programs: str = "/nonexistent"
 
-    def run(self, *command: str) -> str:
-        """The output of a command that speaks to this account and to no other."""
+    def tried(self, *command: str, **told: str) -> subprocess.CompletedProcess[str]:
+        """A command that speaks to this account and to no other."""
         environment = {
-            "PATH": f"{Path(tool('aws')).parent}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{self.programs}:{Path(tool('aws')).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": "/nonexistent",
-            "STAGE": STAGE,
             "YES": "1",
             "AWS_ENDPOINT_URL": self.url,
+            # The CLI names a template by this address, and moto tells a bucket's name from no other of this machine.
+            "AWS_ENDPOINT_URL_S3": self.url.replace("127.0.0.1", "localhost"),
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
         }
-        run = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment | told,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
         )
+
+    def run(self, *command: str, **told: str) -> str:
+        """Its output, when it has succeeded."""
+        run = self.tried(*command, **told)
         assert run.returncode == 0, f"{command}\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}"
         return run.stdout
 
-    def described(self, stack: str) -> dict[str, str]:
+    def described(self, stack: str, status: str) -> dict[str, str]:
+        """The outputs of a stack that is in this status."""
         told = json.loads(self.run("aws", "cloudformation", "describe-stacks", "--stack-name", stack))["Stacks"][0]
-        assert told["StackStatus"] == "CREATE_COMPLETE"
+        assert told["StackStatus"] == status
         return {output["OutputKey"]: output["OutputValue"] for output in told.get("Outputs", [])}
 
     def kinds(self, stack: str) -> dict[str, str]:
@@ -55,10 +99,25 @@ class Account:
         listed = json.loads(self.run(*command))["StackResources"]
         return {body["LogicalResourceId"]: body["ResourceType"] for body in listed if "LogicalResourceId" in body}
 
+    def images(self, stage: str) -> set[str]:
+        """What the tasks of a stage run that a deployment brings up."""
+        found = set()
+        for family in ("web", "worker", "audit", "operator"):
+            command = ("aws", "ecs", "describe-task-definition", "--task-definition", f"farebox-{stage}-{family}")
+            (container,) = json.loads(self.run(*command))["taskDefinition"]["containerDefinitions"]
+            found.add(container["image"])
+        return found
 
-@pytest.fixture(scope="module")
+    def running(self, stage: str, outputs: dict[str, str]) -> set[str]:
+        """The task definitions of both services."""
+        command = ("aws", "ecs", "describe-services", "--cluster", outputs["ClusterName"], "--services")
+        listed = self.run(*command, outputs["WebServiceName"], outputs["WorkerServiceName"])
+        return {service["taskDefinition"] for service in json.loads(listed)["services"]}
+
+
+@pytest.fixture
 def account() -> Iterator[Account]:
-    command = [sys.executable, "-m", "tests.infrastructure.server", STAGE]
+    command = [sys.executable, "-m", "tests.infrastructure.server"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, **pipes) as server:  # type: ignore[call-overload]
         word, url, *given = server.stdout.readline().split()
@@ -68,31 +127,86 @@ def account() -> Iterator[Account]:
         server.wait(30)
 
 
-def test_the_real_client_deploys_both_stacks(account: Account, tmp_path: Path) -> None:
-    """Data first, inline; then the service, which is too long for that and goes through the data stack's own bucket."""
-    given = stage_parameters(ROOT, STAGE)
-    for stack, outputs in (("data", {}), ("service", None)):
-        name = f"farebox-{STAGE}-data" if stack == "data" else f"farebox-{STAGE}"
-        handed = account.described(f"farebox-{STAGE}-data") if outputs is None else outputs
-        parameters = _parameters(stack, filled(STAGE, given[stack]), handed, account.given, tmp_path)
-        account.run("release/change", name, str(ROOT / "cloudformation" / f"{stack}.yaml"), str(parameters))
-    rendered = deployment(STAGE)
-    assert account.kinds(f"farebox-{STAGE}-data") == {
-        key: body["Type"] for key, body in rendered.data.resources.items()
-    }
-    assert account.kinds(f"farebox-{STAGE}") == {key: body["Type"] for key, body in rendered.service.resources.items()}
-    assert account.described(f"farebox-{STAGE}")["ImageUri"] == IMAGE
+@pytest.fixture
+def releasing(account: Account, tmp_path: Path) -> Account:
+    """The same account, and a terminal in which a release can be made."""
+    curl = shutil.which("curl")
+    assert curl, "the release needs curl"
+    for name, text in _STAND_INS.items():
+        script = tmp_path / name
+        script.write_text("#!/bin/bash\nset -eu\n" + text.replace("{curl}", curl))
+        script.chmod(0o755)
+    return Account(account.url, account.given, str(tmp_path))
 
 
-def _parameters(stack: str, told: dict[str, str], handed: dict[str, str], given: dict[str, str], folder: Path) -> Path:
-    """Made by the release's own program from the stage's file, what the data stack gave, and what only this run knows."""
-    stage_file = folder / f"{stack}-stage.json"
-    stage_file.write_text(json.dumps({stack: told | (given if stack == "service" else {})}))
-    outputs = json.dumps([{"OutputKey": name, "OutputValue": value} for name, value in handed.items()])
-    decided = [f"Stage={STAGE}"] + ([f"ImageUri={IMAGE}"] if stack == "service" else [])
-    template = ROOT / "cloudformation" / f"{stack}.yaml"
-    command = [sys.executable, str(ROOT / "release" / "parameters.py"), str(stage_file), str(template), *decided]
-    made = subprocess.run(command, input=outputs, capture_output=True, text=True, timeout=60, check=True).stdout
-    path = folder / f"{stack}.json"
-    path.write_text(made)
-    return path
+@pytest.fixture
+def town(client: Any, table_name: str) -> Iterator[Town]:
+    """The service itself, to be asked whether it is there."""
+    with Town(client.meta.endpoint_url, table_name) as town:
+        yield town
+
+
+def test_the_cli_s_own_deploy_brings_every_stage_up_whole(account: Account) -> None:
+    """Side by side in one account; data first, then the service, which is too long to go inline."""
+    for stage in STAGES:
+        rendered, given = deployment(stage), stage_parameters(ROOT, stage)
+        data, service = f"farebox-{stage}-data", f"farebox-{stage}"
+        _deploy(account, data, "data", {"Stage": stage, **given["data"]})
+        handed = account.described(data, "CREATE_COMPLETE")
+        outside = {} if stage == "dev" else account.given
+        told = handed | filled(stage, given["service"]) | outside | {"Stage": stage, "ImageUri": IMAGE}
+        _deploy(account, service, "service", told, handed["TemplatesBucket"])
+        for name, stack in ((data, rendered.data), (service, rendered.service)):
+            assert account.kinds(name) == _kinds(stack)
+            assert set(account.described(name, "CREATE_COMPLETE")) == set(stack.outputs)
+
+
+def _deploy(account: Account, stack: str, name: str, told: dict[str, str], bucket: str = "") -> None:
+    template = ROOT / "cloudformation" / f"{name}.yaml"
+    assert (template.stat().st_size > INLINE_BYTES) == bool(bucket)
+    known = (deployment("dev").data if name == "data" else deployment("dev").service).parameters
+    overrides = [f"{key}={value}" for key, value in told.items() if key in known]
+    command = ["aws", "cloudformation", "deploy", "--stack-name", stack, "--template-file", str(template)]
+    command += ["--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *overrides]
+    said = account.run(*command, *(["--s3-bucket", bucket] if bucket else []))
+    assert f"Successfully created/updated stack - {stack}" in said
+
+
+def _kinds(stack: Stack) -> dict[str, str]:
+    return {key: body["Type"] for key, body in stack.resources.items()}
+
+
+def test_a_release_goes_out_is_followed_taken_back_when_broken_and_rolled_back(releasing: Account, town: Town) -> None:
+    """`make deploy`, `make rollback` and `make status` as they are; what answers behind the balancer's name is the service itself."""
+    port = str(urlsplit(town.url).port)
+
+    def release(script: str, commit: str = "", web_port: str = port) -> subprocess.CompletedProcess[str]:
+        told = {"STAGE": "dev", "COMMIT": commit, "WEB_PORT": web_port, "SMOKE_TRIES": "1", "ROLE_PAUSE_SECONDS": "0"}
+        return releasing.tried(f"release/{script}", **told)
+
+    def deployed(done: subprocess.CompletedProcess[str], status: str) -> dict[str, str]:
+        assert done.returncode == 0, done.stdout + done.stderr
+        return releasing.described("farebox-dev", status)
+
+    first = deployed(release("deploy", _FIRST), "CREATE_COMPLETE")
+    assert releasing.images("dev") == {first["ImageUri"]}
+    assert "PreviousImageUri" not in first
+
+    second = deployed(release("deploy", _SECOND), "UPDATE_COMPLETE")
+    assert second["PreviousImageUri"] == first["ImageUri"] != second["ImageUri"]
+    assert releasing.images("dev") == {second["ImageUri"]}
+    after = releasing.running("dev", second)
+
+    nobody_listens = "1"
+    broken = release("deploy", _BROKEN, nobody_listens)
+    assert (broken.returncode, "was taken back" in broken.stderr) == (1, True), broken.stderr
+    kept = releasing.described("farebox-dev", "UPDATE_COMPLETE")
+    assert (kept["ImageUri"], kept["PreviousImageUri"]) == (second["ImageUri"], first["ImageUri"])
+    assert releasing.images("dev") == {second["ImageUri"]}
+    assert releasing.running("dev", second) != after, "the services went there and back"
+
+    back = deployed(release("rollback"), "UPDATE_COMPLETE")
+    assert (back["ImageUri"], back["PreviousImageUri"]) == (first["ImageUri"], second["ImageUri"])
+    assert releasing.images("dev") == {first["ImageUri"]}
+    status = release("status")
+    assert (status.returncode, first["ImageUri"] in status.stdout) == (0, True), status.stderr
