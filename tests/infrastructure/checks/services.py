@@ -96,13 +96,15 @@ def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterato
 
 
 def the_daily_audit_goes_on_by_itself_where_it_died(deployment: Deployment) -> Iterator[str]:
-    """Started several times a day, whole, with its record in the bucket that outlives the stack."""
-    records = f"s3://{deployment.service.parameters['RecordsBucket']}/"
+    """Started several times a day, whole, with a record of this very table in the bucket that outlives the stack: on the day of a
+    restore, nobody may go on in the new table where the old one was left, or take the old one's result for its own."""
+    parameters = deployment.service.parameters
+    records = f"s3://{parameters['RecordsBucket']}/audit/{parameters['TableName']}"
     for name, schedule in deployment.service.of("Scheduler::Schedule").items():
         task = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].strip("<>")
         (container,) = [container for container in deployment.containers if container.task_name == task]
         words = container.command.split()
-        if "--record" not in words or not words[words.index("--record") + 1].startswith(records):
+        if words[-2:] != ["--record", records]:
             yield f"{name}: {container.command} keeps no record in {records}"
         if {"--segment", "--start"} & set(words):
             yield f"{name}: {container.command} is but a part"

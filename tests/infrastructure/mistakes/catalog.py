@@ -134,7 +134,7 @@ SERVICES = (
     Mistake(
         "audit-without-a-record",
         SERVICE,
-        '            - --record\n            - !Sub "s3://${RecordsBucket}/audit"\n',
+        '            - --record\n            - !Sub "s3://${RecordsBucket}/audit/${TableName}"\n',
         "",
         "\n  AuditTask:\n",
     ),
@@ -145,6 +145,7 @@ SERVICES = (
         "s3://${AccessLogsBucket}/audit",
         "\n  AuditTask:\n",
     ),
+    Mistake("audit-record-of-any-table", SERVICE, "/audit/${TableName}", "/audit", "\n  AuditTask:\n"),
     Mistake(
         "audit-of-a-part",
         SERVICE,
@@ -432,8 +433,8 @@ ROLES = (
     _audit_role("audit-may-delete-its-records", "s3:PutObject]", "s3:PutObject, s3:DeleteObject]"),
     _audit_role("audit-may-not-write-its-records", "[s3:GetObject, s3:PutObject]", "[s3:GetObject]"),
     _audit_role("audit-may-not-read-its-records", "[s3:GetObject, s3:PutObject]", "[s3:PutObject]"),
-    _audit_role("records-under-another-prefix", "${RecordsBucket}/audit/*", "${RecordsBucket}/audits/*"),
-    _audit_role("records-under-every-prefix", 's3:::${RecordsBucket}/audit/*"', 's3:::*"'),
+    _audit_role("records-under-another-prefix", "${RecordsBucket}/audit/${", "${RecordsBucket}/audits/${"),
+    _audit_role("records-under-every-prefix", 's3:::${RecordsBucket}/audit/${TableName}/*"', 's3:::*"'),
     _audit_role("records-without-the-key", "[kms:Decrypt, kms:GenerateDataKey]", "[kms:Decrypt]"),
     _audit_role("records-key-through-the-table-only", 'Sub "s3.${AWS::Region}', 'Sub "dynamodb.${AWS::Region}'),
     Mistake("anybody-takes-the-role", SERVICE, "Service: ecs-tasks.amazonaws.com", 'AWS: "*"', "\n  WebRole:\n"),
