@@ -46,6 +46,9 @@ class Admin:
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
         route, whole = (begun.rest, True) if begun else (route, route.whole)
         first = begun or Progress(next(iter(route.legs)), Audit(), None)
+        if first.audit.violations:
+            # Whoever found them may have died before it told, and this run may die as well.
+            self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
         walk, finished = _Walk(reader, self._mac_key, first, noted), False
         try:
             if whole and not begun:

@@ -247,6 +247,21 @@ def test_violations_found_before_the_death_are_kept_even_if_they_are_gone_by_the
     assert site.start().audit.violations == found
 
 
+def test_violations_that_the_dead_run_found_ring_at_once_and_not_only_at_the_end(site: Site) -> None:
+    for number in {*range(USERS)} - {3, 5}:
+        damage(site.world, f"USER#user-{number}", "METADATA", "held")
+    assert site.start_and_die(0.9)
+    known = len(site.found().violations)
+    site.gauges.seen.clear()
+    site.later()
+    reads, gauges = len(site.reads), []
+    site.world.client.meta.events.register("before-send.dynamodb", lambda **_: gauges.append(list(site.gauges.seen)))
+    ended = site.start()
+    assert len(site.reads) > reads
+    assert gauges[0] == [known]
+    assert site.gauges.seen == [known, len(ended.audit.violations)]
+
+
 def test_people_who_sign_up_between_death_and_end_make_no_violation(site: Site) -> None:
     """The truth lies between the counts before the first run and after the last: one read at the takeover would be too high."""
     assert site.start_and_die(0.9)

@@ -147,7 +147,7 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
 
 
 def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]:
-    """One may end early on one day and late on the next, so a day and a half; nothing but an end tells the metric."""
+    """One may end early on one day and late on the next, so a day and a half; only an end or a violation tells the metric."""
     found = [
         alarm
         for alarm in deployment.service.of(ALARM).values()
