@@ -10,6 +10,7 @@ from tests.infrastructure.checks import (
     firewall,
     image,
     network,
+    paging,
     roles,
     services,
     stacks,
@@ -19,7 +20,20 @@ from tests.infrastructure.checks import (
 from tests.infrastructure.deployments import Deployment
 
 Check = Callable[[Deployment], Iterator[str]]
-_THEMES = (stacks, storage, network, balancer, firewall, roles, containers, image, environment, services, watching)
+_THEMES = (
+    stacks,
+    storage,
+    network,
+    balancer,
+    firewall,
+    roles,
+    containers,
+    image,
+    environment,
+    services,
+    watching,
+    paging,
+)
 
 
 def checks() -> dict[str, Check]:
