@@ -84,13 +84,15 @@ def every_alarm_looks_at_a_metric_that_exists(deployment: Deployment) -> Iterato
 
 
 def every_alarm_of_several_metrics_adds_up(deployment: Deployment) -> Iterator[str]:
-    """Each id is used, each name in an expression is an id, and exactly one query gives the answer."""
+    """Each id is used, each name in an expression is an id, exactly one query gives the answer, and all are of the same time."""
     for name, alarm in deployment.service.of(ALARM).items():
         queries = alarm.get("Metrics", [])
         ids = {query["Id"] for query in queries}
         told = [query for query in queries if query.get("ReturnData", True) is True]
         if queries and len(told) != 1:
             yield f"{name} has {len(told)} answers"
+        if len({query["MetricStat"]["Period"] for query in queries if "MetricStat" in query}) > 1:
+            yield f"{name} adds up different times"
         for expression in (query["Expression"] for query in queries if "Expression" in query):
             words = set(re.findall(r"\b[a-z][A-Za-z0-9_]*\b", expression))
             yield from (f"{name}: {word} is no metric" for word in sorted(words - ids))
