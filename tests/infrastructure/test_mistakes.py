@@ -18,7 +18,7 @@ SAMPLE = {
     "answer-not-defined": "firewall.every_answer_of_the_firewall_is_defined",
     "keys-made-anew": "storage.no_template_writes_the_value_of_a_secret",
     "web-may-not-update": "roles: web may not dynamodb:UpdateItem",
-    "preflights-counted-with-requests": "firewall.a_preflight_does_not_use_up_the_limit_of_its_page",
+    "preflights-counted-with-requests": "limits.a_preflight_does_not_use_up_the_limit_of_its_page",
     "managed-rule-misspelt": "firewall.what_managed_rules_refuse_is_answered_by_us",
     "any-bucket-through-the-gateway": "network.only_images_and_our_own_come_through_the_gateway_to_s3",
     "few-errors-unheard": "paging.little_traffic_that_all_fails_pages_within_a_quarter_of_an_hour",

@@ -1,4 +1,4 @@
-"""The web application firewall before the balancer."""
+"""The web application firewall before the balancer. How much it lets through: limits.py."""
 
 import json
 from collections import Counter
@@ -8,23 +8,11 @@ from typing import Any
 from service.web.errors import status_of
 from tests.documents import errors
 from tests.infrastructure.deployments import Deployment
-from tests.infrastructure.statements import Request, counted
 
 ACL = "WAFv2::WebACL"
 LOGGING = "WAFv2::LoggingConfiguration"
 # Headers that say who somebody is (README, API).
 IDENTITY = {"authorization", "cookie", "x-google-id"}
-ORDER = Request("POST", "/videos", {"authorization": "Bearer x"})
-PREFLIGHT = Request("OPTIONS", "/videos")
-CALLBACK = Request("POST", "/callbacks/kling/token")
-ANYTHING = (
-    ORDER,
-    PREFLIGHT,
-    CALLBACK,
-    Request("GET", "/credits"),
-    Request("BREW", "/%63allbacks/"),
-    Request("GET", "/"),
-)
 # AWS WAF quotas: custom response headers in a web ACL (can be raised on request), headers in one answer, rate-based rules.
 MOST_HEADERS, MOST_HEADERS_OF_ONE, MOST_RATES = 100, 10, 10
 # AWS's published lists of the rules that block
@@ -62,12 +50,6 @@ def answers(acl: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield name, action["Block"].get("CustomResponse", {})
 
 
-def rates(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
-    """The rules that limit by address."""
-    found = {rule["Name"]: rule["Statement"].get("RateBasedStatement", {}) for rule in rules(deployment)}
-    return {name: rate for name, rate in found.items() if rate.get("AggregateKeyType") == "IP"}
-
-
 def production_has_a_firewall(deployment: Deployment) -> Iterator[str]:
     if deployment.production and not deployment.service.of(ACL):
         yield "there is none"
@@ -101,16 +83,6 @@ def each_rule_has_an_action_of_the_kind_it_needs(deployment: Deployment) -> Iter
             yield f"{rule['Name']} has the wrong kind of action"
 
 
-def addresses_that_ask_too_often_are_turned_away(deployment: Deployment) -> Iterator[str]:
-    limits = [rule for rule in rules(deployment) if "RateBasedStatement" in rule["Statement"]]
-    if deployment.service.of(ACL) and not limits:
-        yield "no rule limits the rate"
-    yield from (f"{rule['Name']} turns nobody away" for rule in limits if "Block" not in rule["Action"])
-    by_address = [rule for rule in limits if rule["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"]
-    if limits and not by_address:
-        yield "no rule limits the rate of an address"
-
-
 def every_answer_of_the_firewall_is_defined(deployment: Deployment) -> Iterator[str]:
     for acl in deployment.service.of(ACL).values():
         bodies = acl.get("CustomResponseBodies", {})
@@ -127,15 +99,6 @@ def every_answer_of_the_firewall_has_the_shape_of_ours(deployment: Deployment) -
                 yield f"{key} is no JSON"
             elif told.get("success") is not False or not {"error", "code", "details", "requestId"} <= set(told):
                 yield f"{key} is not our envelope"
-
-
-def a_limited_caller_is_told_when_to_come_back(deployment: Deployment) -> Iterator[str]:
-    for rule in rules(deployment):
-        if "RateBasedStatement" in rule["Statement"] and "Block" in rule["Action"]:
-            answer = rule["Action"]["Block"].get("CustomResponse", {})
-            headers = {header["Name"].lower() for header in answer.get("ResponseHeaders", [])}
-            if int(answer.get("ResponseCode", 403)) != 429 or "retry-after" not in headers:
-                yield f"{rule['Name']} answers {answer.get('ResponseCode', 403)} with {sorted(headers)}"
 
 
 def an_image_sent_along_is_not_too_big_for_the_firewall(deployment: Deployment) -> Iterator[str]:
@@ -222,37 +185,6 @@ def the_firewall_stays_within_its_quotas(deployment: Deployment) -> Iterator[str
         limits = [rule for rule in acl["Rules"] if "RateBasedStatement" in rule["Statement"]]
         if sum(headers) > MOST_HEADERS or max(headers, default=0) > MOST_HEADERS_OF_ONE or len(limits) > MOST_RATES:
             yield f"{name}: {sum(headers)} headers, {len(limits)} limits"
-
-
-def whatever_an_address_sends_is_counted(deployment: Deployment) -> Iterator[str]:
-    for request in ANYTHING:
-        if rates(deployment) and not any(counted(rate, request) for rate in rates(deployment).values()):
-            yield f"{request.method} {request.path} has no limit"
-
-
-def a_preflight_does_not_use_up_the_limit_of_its_page(deployment: Deployment) -> Iterator[str]:
-    """A page cannot read a refused one, and the browser sends it by itself: only the outermost limit counts it."""
-    for name, rate in rates(deployment).items():
-        if counted(rate, PREFLIGHT) and not all(counted(rate, request) for request in ANYTHING):
-            yield f"{name} counts preflights"
-
-
-def callbacks_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]:
-    """A provider calls from few addresses, and often: neither with the limit of a user's address nor without any."""
-    limits = rates(deployment)
-    if limits and not any(counted(rate, CALLBACK) and not counted(rate, ORDER) for rate in limits.values()):
-        yield "there is none"
-    for name, rate in limits.items():
-        if counted(rate, CALLBACK) and int(rate["Limit"]) < 3000:
-            yield f"{name} turns callbacks away from {rate['Limit']} on"
-
-
-def the_outermost_limit_leaves_room_for_the_others(deployment: Deployment) -> Iterator[str]:
-    limits = rates(deployment)
-    outermost = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" not in rate]
-    inner = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" in rate]
-    if limits and not (outermost and min(outermost) > sum(inner)):
-        yield f"{outermost} in all, {sum(inner)} within"
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
