@@ -1,15 +1,16 @@
 """Whether an alarm of ours would sound, by what is told in a quarter of an hour. It knows sums, and the few functions of metric
 math that the template uses (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html)."""
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 MINUTES = 15
 Told = Mapping[str, Sequence[int]]
-_COMPARED = {
-    "GreaterThanThreshold": lambda value, threshold: value > threshold,
-    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+_COMPARED: Mapping[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
 }
 
 
