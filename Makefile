@@ -38,16 +38,16 @@ check: format-check lint types test ## everything that has to hold before a chan
 
 .PHONY: format
 format: $(VENV)/test ## format the code
-	@$(VENV)/bin/ruff format service tests docker
-	@$(VENV)/bin/ruff check --fix --quiet service tests docker
+	@$(VENV)/bin/ruff format service tests docker release
+	@$(VENV)/bin/ruff check --fix --quiet service tests docker release
 
 .PHONY: format-check
 format-check: $(VENV)/test
-	@$(VENV)/bin/ruff format --check --quiet service tests docker
+	@$(VENV)/bin/ruff format --check --quiet service tests docker release
 
 .PHONY: lint
 lint: $(VENV)/test ## lint the code
-	@$(VENV)/bin/ruff check --quiet service tests docker
+	@$(VENV)/bin/ruff check --quiet service tests docker release
 
 .PHONY: types
 types: $(VENV)/test ## check the types
@@ -69,6 +69,10 @@ image: ## build this commit's image and push it (STAGE=dev|staging|production)
 .PHONY: deploy
 deploy: ## bring this commit to a deployment, and back if it does not answer (STAGE=…; YES=1 asks nothing)
 	@release/deploy
+
+.PHONY: settings
+settings: ## bring changed settings to a deployment, with the image that runs there (STAGE=…)
+	@release/settings
 
 .PHONY: rollback
 rollback: ## go back to the image that ran before (STAGE=…)

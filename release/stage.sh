@@ -54,6 +54,25 @@ confirm() {
     [ "$answer" = y ] || fail "Nothing was changed."
 }
 
+on_arm() { grep -q '"CpuArchitecture": *"ARM64"' "$PARAMETERS"; }
+
+# What an image of this checkout is called: its commit, and its processors where they are not the usual ones.
+release_tag() {
+    if [ -n "${RELEASE_TAG:-}" ]; then
+        printf '%s\n' "$RELEASE_TAG"
+        return
+    fi
+    local tag
+    tag=$(git -C "$ROOT" rev-parse HEAD)
+    if [ -n "$(git -C "$ROOT" status --porcelain)" ]; then
+        # What is not committed cannot be found again.
+        [ "$STAGE" = dev ] || fail "There are changes that are not committed. What runs in $STAGE is a commit."
+        tag=$tag-$(date -u +%Y%m%d%H%M%S)
+    fi
+    if on_arm; then tag=$tag-arm64; fi
+    printf '%s\n' "$tag"
+}
+
 # A folder of this run alone, gone when it ends.
 scratch() {
     SCRATCH=$(mktemp -d)

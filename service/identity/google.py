@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from jwt import PyJWS
 from jwt.exceptions import InvalidSignatureError, PyJWTError
+from urllib3.exceptions import HTTPError
 
 from service.clock import Clock
 from service.identity.claims import LEEWAY_SECONDS, key_id_of, principal_of
@@ -84,7 +85,7 @@ class GoogleTokens:
 
     def _fetch_keys(self) -> KeySet:
         until = self._clock.monotonic() + FETCH_SECONDS
-        headers = {"Accept": "application/json", "Connection": "close"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
         try:
             with self._session.get(
                 self._certs_url,
@@ -97,12 +98,13 @@ class GoogleTokens:
                     raise KeysNotFetched(f"status {answer.status_code}")
                 keys = published_keys(self._bounded(answer, until))
                 return KeySet(keys, _max_age_seconds(answer.headers.get("Cache-Control", "")))
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise KeysNotFetched(type(error).__name__) from error
 
     def _bounded(self, answer: requests.Response, until: float) -> bytes:
+        """Takes what has come each time, or a dripping answer would be waited for to the end of each piece."""
         body = b""
-        for chunk in answer.iter_content(CHUNK_BYTES):
+        while chunk := answer.raw.read1(CHUNK_BYTES):
             body += chunk
             if len(body) > LARGEST_KEY_SET_BYTES or self._clock.monotonic() > until:
                 raise KeysNotFetched("too long")

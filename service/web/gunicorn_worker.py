@@ -2,13 +2,15 @@
 
 A connection gets a thread when its request has come in (a large body: when its head has), and none while it is silent,
 drips or does not go away. Stock gunicorn gives a thread to each new connection, waits for requests without end, and waits
-in its one main loop for clients to leave."""
+in its one main loop for clients to leave.
+
+Probes have threads of their own: behind a queue of orders they would come too late, and what does not answer them is replaced."""
 
 import errno
 import socket
 import threading
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
@@ -27,8 +29,10 @@ from service.web.errors import bare_answer
 from service.web.refusals import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
 
 PARTING_SECONDS = 2.0
+PROBE_THREADS = 2
 
 _GIVEN_ONCE = ("AUTHORIZATION", "IDEMPOTENCY-KEY", "X-GOOGLE-ID", "X-REQUEST-ID", "CONTENT-ENCODING")
+_PROBES = (b"GET /health/live ", b"GET /health/ready ")
 _NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
@@ -71,6 +75,10 @@ class _Connection(TConn):  # type: ignore[misc]
     def is_silent(self) -> bool:
         return not self.arrival.received
 
+    @property
+    def is_probe(self) -> bool:
+        return self.arrival.received.startswith(_PROBES)
+
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """Plain HTTP/1 only. `patience` is set by the subclass that the configuration names (`patient`)."""
@@ -83,6 +91,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._places = threading.Semaphore(self.patience.most_waiting)
         self.pending_conns: deque[_Connection] = deque()
         self._parting: deque[_Connection] = deque()
+        self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, "probe")
 
     # In the main loop, where nothing may wait.
 
@@ -132,8 +141,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if conn.is_silent:
             self._end(conn)
             return
+        threads = self._probe_threads if conn.is_probe else self.tpool
         conn.parser.unreader.unread(conn.arrival.take())
-        self.enqueue_req(conn)
+        handled = threads.submit(self.handle, conn)
+        handled.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
 
     def finish_request(self, conn: _Connection, finished: "Future[bool]") -> None:
         keep = not finished.cancelled() and finished.exception() is None and finished.result()

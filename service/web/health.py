@@ -38,6 +38,7 @@ class RememberedCheck:
         self._clock = clock
         self._guard = threading.Lock()
         self._passed: bool | None = None
+        self.has_passed = False
         self._ask_again_at = float("-inf")
 
     def passes(self) -> bool:
@@ -47,6 +48,7 @@ class RememberedCheck:
             try:
                 if self._due():
                     self._passed = self._ask()
+                    self.has_passed = self.has_passed or self._passed
                     self._ask_again_at = self._clock.monotonic() + REMEMBER_SECONDS
             finally:
                 self._guard.release()
@@ -97,6 +99,8 @@ def health_blueprint(check: Callable[[], bool], drain_flag_path: str, clock: Clo
         Endpoint(
             access=Access.PUBLIC,
             summary="See whether the process takes requests",
+            description="From its first sight of the table until it drains. An outage of the table, which all processes share, "
+            "does not end it: a balancer that takes them all out mends nothing.",
             answer=ProbeSchema,
             errors=(NotReady,),
         )
@@ -104,7 +108,7 @@ def health_blueprint(check: Callable[[], bool], drain_flag_path: str, clock: Clo
     def get_ready() -> Response:
         if drain_flag is not None and drain_flag.exists():
             raise NotReady(details={"reason": "draining"})
-        if not table.passes():
+        if not table.has_passed and not table.passes():
             raise NotReady(details={"reason": "dynamodb"})
         return ok({"status": "ready"})
 

@@ -27,6 +27,9 @@ SLOW_CLIENT_LIMIT = 2
 CONNECTIONS = 60
 MANY = 40
 APPLICATION = """
+import os
+import time
+
 from flask import Blueprint, Response
 from service.web.answers import ok
 from service.web.body import read_raw
@@ -47,6 +50,13 @@ def upload():
 @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
 def large():
     return Response(LARGE)
+
+@more.get("/occupied")
+@endpoint(Endpoint(access=Access.PUBLIC, summary=""))
+def occupied():
+    while not os.path.exists(os.environ["TMPDIR"] + "/free"):
+        time.sleep(0.02)
+    return ok("free")
 
 app.register_blueprint(more)
 app.register_blueprint(health_blueprint(lambda: True, ""))
@@ -280,6 +290,19 @@ def test_slow_uploads_wait_in_a_few_threads_only(tmp_path: Path) -> None:
         assert MANY - len(refused) <= SLOW_CLIENT_LIMIT
     for visitor in visitors:
         visitor.assert_served()
+
+
+def test_probes_are_answered_while_every_thread_is_at_work_and_more_requests_wait(tmp_path: Path) -> None:
+    """An orchestrator would replace what does not answer them: the busiest processes first."""
+    asks = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(tmp_path) as url, slow_clients(url, THREADS * 2, asks, b"") as clients:
+        suffered(clients, 0.5)
+        for path in ("/health/live", "/health/ready"):
+            assert requests.get(url + path, timeout=20).status_code == 200
+        suffered(clients, 0.1)
+        assert [client.answer for client in clients if client.answer] == []
+        (tmp_path / "free").touch()
+        assert requests.get(f"{url}/occupied", timeout=20).status_code == 200
 
 
 def test_all_kinds_together_stop_nobody(url: str) -> None:

@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -58,6 +58,8 @@ class Publisher:
         self.status = 200
         self.body: bytes | None = None
         self.before: Callable[[], None] = lambda: None
+        self.between: Callable[[], None] | None = None
+        self.pieces_sent = 0
         self.asked = 0
         self.url = ""
         self._guard = threading.Lock()
@@ -71,6 +73,16 @@ class Publisher:
         )
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         return self.status, headers | ({"Cache-Control": self.cache_control} if self.cache_control else {}), body
+
+    def send(self, write: Callable[[bytes], object], body: bytes) -> None:
+        """At once, or byte by byte with `between` after each."""
+        if self.between is None:
+            write(body)
+            return
+        for place in range(len(body)):
+            write(body[place : place + 1])
+            self.pieces_sent += 1
+            self.between()
 
 
 @contextmanager
@@ -86,7 +98,8 @@ def publishing() -> Iterator[Publisher]:
             if 300 <= status < 400:
                 self.send_header("Location", publisher.url + "?elsewhere")
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):
+                publisher.send(self.wfile.write, body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -219,7 +220,31 @@ def test_nobody_there_is_an_outage(issuer: Issuer) -> None:
     assert outcome(issuer) == "unavailable"
 
 
-def test_an_answer_that_drips_is_given_up(issuer: Issuer) -> None:
+def test_an_answer_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> None:
+    def wait() -> None:
+        issuer.clock.advance(1)
+        time.sleep(0.005)
+
+    issuer.publisher.between = wait
+    assert outcome(issuer) == "unavailable"
+    assert FETCH_SECONDS <= issuer.publisher.pieces_sent < 100 < len(json.dumps(published("one")))
+
+
+def test_an_answer_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
+    def leave() -> None:
+        raise ConnectionResetError
+
+    issuer.publisher.between = leave
+    assert outcome(issuer) == "unavailable"
+
+
+def test_an_answer_that_stops_half_way_is_an_outage(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.identity.google.READ_SECONDS", 0.05)
+    issuer.publisher.between = lambda: time.sleep(0.3) if issuer.publisher.pieces_sent == 3 else None
+    assert outcome(issuer) == "unavailable"
+
+
+def test_an_answer_that_comes_too_late_is_given_up(issuer: Issuer) -> None:
     issuer.publisher.before = lambda: issuer.clock.advance(FETCH_SECONDS + 1)
     assert outcome(issuer) == "unavailable"
 

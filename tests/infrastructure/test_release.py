@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 _STAND_INS = {
     "docker": """
 case "$1" in
-    image) exit 1 ;;
+    image) [ "$3" = --format ] && echo "registry.example/python@sha256:$(printf 'b%.0s' {1..64})" ;;
     login) [ -n "$(cat)" ] ;;
     push)
         name=${3##*/}
@@ -40,7 +40,7 @@ case "$1" in
 esac
 """,
     "git": """
-if [ "$1" = rev-parse ]; then echo "$COMMIT"; fi
+case " $* " in *" rev-parse "*) echo "$COMMIT" ;; esac
 """,
     "curl": """
 exec {curl} --connect-to "::127.0.0.1:$WEB_PORT" "$@"
@@ -181,7 +181,7 @@ def test_a_release_goes_out_is_followed_taken_back_when_broken_and_rolled_back(r
     port = str(urlsplit(town.url).port)
 
     def release(script: str, commit: str = "", web_port: str = port) -> subprocess.CompletedProcess[str]:
-        told = {"STAGE": "dev", "COMMIT": commit, "WEB_PORT": web_port, "SMOKE_TRIES": "1"}
+        told = {"STAGE": "dev", "COMMIT": commit, "WEB_PORT": web_port, "SMOKE_TRIES": "1", "ROLE_PAUSE_SECONDS": "0"}
         return releasing.tried(f"release/{script}", **told)
 
     def deployed(done: subprocess.CompletedProcess[str], status: str) -> dict[str, str]:

@@ -41,6 +41,8 @@ SERVICE_OUTPUTS = {
 }
 
 
+BASE = "registry.example/python@sha256:" + "b" * 64
+
 # Longer than a pipe holds: whoever stops reading early breaks it.
 DOCUMENT = json.dumps({"openapi": "3.1.0", "paths": {f"/path-{number}": {} for number in range(20_000)}}, indent=1)
 
@@ -133,8 +135,17 @@ def execute_change_set(account: Account, options: Options) -> Any:
 
 
 def events(account: Account, options: Options) -> Any:
-    failed = {"ResourceStatus": "UPDATE_FAILED", "LogicalResourceId": "WebService", "ResourceStatusReason": "no luck"}
-    return {"StackEvents": [failed]}
+    """Newest first, as CloudFormation tells them; those of the change before are among them."""
+    told = [
+        ("UPDATE_FAILED", "Listener", "Resource update cancelled"),
+        ("UPDATE_FAILED", "WebService", "no luck"),
+        ("UPDATE_IN_PROGRESS", "farebox-dev", "User Initiated"),
+        ("UPDATE_FAILED", "WebService", "an older story"),
+    ]
+    names = ("ResourceStatus", "LogicalResourceId", "ResourceStatusReason")
+    return {
+        "StackEvents": [{"Timestamp": "2026-11-21T10:00:00Z", **dict(zip(names, event, strict=True))} for event in told]
+    }
 
 
 def describe_secret(account: Account, options: Options) -> Any:
@@ -178,6 +189,14 @@ def describe_tasks(account: Account, options: Options) -> Any:
     return {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": account["exit_code"]}]}]}
 
 
+def create_role(account: Account, options: Options) -> Any:
+    """An account has it once."""
+    if account["ecs_role"]:
+        raise Refused("InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account")
+    account["ecs_role"] = True
+    return {}
+
+
 def nothing(account: Account, options: Options) -> Any:
     return {}
 
@@ -207,10 +226,11 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "ecs update-service": nothing,
     "ecs run-task": run_task,
     "ecs describe-tasks": describe_tasks,
-    "logs get-log-events": lambda account, options: {
+    "logs filter-log-events": lambda account, options: {
         "events": [{"message": "VIOLATION"}, {"message": "1 violations."}]
     },
     "ecs wait": nothing,
+    "iam create-service-linked-role": create_role,
     "cloudwatch describe-alarms": lambda account, options: {"MetricAlarms": [], "CompositeAlarms": []},
 }
 
@@ -252,9 +272,13 @@ def aws(account: Account, arguments: list[str]) -> str:
 
 def docker(account: Account, arguments: list[str]) -> str:
     account["docker"].append(arguments[0])
-    if arguments[:2] == ["image", "inspect"] and arguments[2] not in account["built"]:
-        raise Refused("No such image")
+    if arguments[:2] == ["image", "inspect"]:
+        if arguments[2] == "--format":
+            return f"{BASE}\n"
+        if arguments[2] not in account["built"]:
+            raise Refused("No such image")
     if arguments[0] == "build":
+        account["build"] = arguments
         account["built"].append(arguments[arguments.index("--tag") + 1])
     if arguments[0] == "push":
         account["images"][arguments[-1].rpartition(":")[2]] = account["next_digest"]
@@ -271,7 +295,7 @@ def curl(account: Account, arguments: list[str]) -> str:
 
 
 def git(account: Account, arguments: list[str]) -> str:
-    return account["commit"] if arguments[0] == "rev-parse" else account["dirt"]
+    return account["commit"] if "rev-parse" in arguments else account["dirt"]
 
 
 TOOLS: dict[str, Callable[[Account, list[str]], str]] = {"aws": aws, "docker": docker, "curl": curl, "git": git}

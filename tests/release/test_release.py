@@ -14,6 +14,7 @@ from release.parameters import parameter_names
 from release.rotated import rotated
 from service.keyring import read_keyring
 from service.settings import Settings
+from tests.release.pretended_aws import BASE
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "registry.example/farebox-dev@sha256:" + "0" * 64
@@ -46,6 +47,7 @@ class Machine:
             broken=[],
             users=0,
             web_tasks=1,
+            ecs_role=False,
             commit="c0ffee",
             dirt="",
             next_digest="sha256:" + "1" * 64,
@@ -60,13 +62,14 @@ class Machine:
         before = self.account if self._file.exists() else {}
         self._file.write_text(json.dumps(before | facts))
 
-    def run(self, *command: str, stage: str = "dev", yes: str = "1") -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, stage: str = "dev", yes: str = "1", **more: str) -> subprocess.CompletedProcess[str]:
         script, *arguments = command
-        given = {
+        given = more | {
             "PATH": self._path,
             "STAGE": stage,
             "YES": yes,
             "SMOKE_TRIES": "1",
+            "ROLE_PAUSE_SECONDS": "0",
             "OPERATE_PAUSE_SECONDS": "1",
             "PRETENDED": str(self._file),
         }
@@ -79,6 +82,11 @@ class Machine:
             stdin=subprocess.DEVNULL,
             check=False,
         )
+
+    def shell(self, script: str) -> str:
+        """What a piece of shell says."""
+        given = {"PATH": self._path, "STAGE": "dev", "PRETENDED": str(self._file)}
+        return subprocess.run(["bash", "-c", script], env=given, capture_output=True, text=True, check=True).stdout
 
     def runs(self, image: str, before: str = "") -> None:
         """From here on, a deployment of that image is there."""
@@ -126,6 +134,54 @@ def test_the_first_deployment_brings_data_then_keys_then_the_service_by_digest(
     parameters = account["stacks"]["farebox-dev"]["parameters"]
     assert parameters["ImageUri"] == NEW
     assert (parameters["TableName"], parameters["KeyArn"], parameters["Stage"]) == ("UserCredits-dev", "arn:key", "dev")
+    assert account["ecs_role"]
+
+
+def test_an_image_is_built_on_a_base_named_by_digest_and_says_on_which(
+    first: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
+    build = first[1]["build"]
+    assert f"BASE_IMAGE={BASE}" in build
+    assert f"org.opencontainers.image.base.name={BASE}" in build
+    assert "org.opencontainers.image.revision=c0ffee" in build
+
+
+def test_a_base_that_is_named_by_digest_is_taken_as_it_is(deployed: Machine) -> None:
+    deployed.set(commit="decaf")
+    assert deployed.run("build", BASE_IMAGE=BASE).stdout == "farebox:decaf\n"
+    assert deployed.account["docker"] == ["image", "build"]
+
+
+def test_another_kind_of_processor_gets_an_image_of_its_own(deployed: Machine, tmp_path: Path) -> None:
+    parameters = tmp_path / "parameters.json"
+    parameters.write_text('{"service": {"CpuArchitecture": "ARM64"}}')
+    script = f"source {ROOT}/release/stage.sh; PARAMETERS={parameters}; release_tag"
+    assert deployed.shell(script) == "c0ffee-arm64\n"
+
+
+def test_changed_settings_go_out_with_the_image_that_runs(deployed: Machine) -> None:
+    deployed.runs(OLD)
+    deployed.set(commit="decaf")
+    done = deployed.run("settings")
+    assert done.returncode == 0, done.stderr
+    parameters = deployed.account["stacks"]["farebox-dev"]["parameters"]
+    assert (parameters["ImageUri"], parameters["PreviousImageUri"]) == (OLD, "")
+    assert deployed.account["docker"] == []
+
+
+def test_settings_of_what_is_not_there_are_refused(machine: Machine) -> None:
+    done = machine.run("settings")
+    assert (done.returncode, machine.account["executed"]) == (1, [])
+    assert "is not there" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["deploy", "rollback", "restart", "smoke"])
+def test_nobody_asks_a_paused_deployment_whether_it_answers(deployed: Machine, script: str) -> None:
+    deployed.runs(OLD, before=NEW)
+    deployed.set(web_tasks=0, broken=["0" * 64, "1" * 64])
+    done = deployed.run(script)
+    assert done.returncode == 0, done.stderr
+    assert "paused" in done.stderr
 
 
 def test_the_first_deployment_makes_keys_that_the_service_takes_and_shows_them_to_nobody(
@@ -174,6 +230,8 @@ def test_what_cloudformation_takes_back_is_reported_and_ends_the_release(deploye
     done = deployed.run("deploy")
     assert done.returncode == 1
     assert "no luck" in done.stderr
+    assert "cancelled" not in done.stderr
+    assert "an older story" not in done.stderr
     assert deployed.account["stacks"]["farebox-dev"]["parameters"]["ImageUri"] == OLD
 
 
@@ -209,6 +267,22 @@ def test_nothing_of_the_data_is_replaced_or_dropped_on_the_way(machine: Machine)
     assert done.returncode == 1
     assert "replace or drop Table" in done.stderr
     assert machine.account["executed"] == []
+
+
+def test_what_may_be_replaced_is_not_changed_either(machine: Machine) -> None:
+    machine.set(
+        changes={"farebox-dev-data": [{"Action": "Modify", "LogicalResourceId": "Keys", "Replacement": "Conditional"}]}
+    )
+    done = machine.run("deploy")
+    assert (done.returncode, machine.account["executed"]) == (1, [])
+    assert "replace or drop Keys" in done.stderr
+
+
+def test_another_selection_of_what_is_backed_up_is_no_loss(machine: Machine) -> None:
+    kind = "AWS::Backup::BackupSelection"
+    change = {"Action": "Modify", "LogicalResourceId": "BackupSelection", "ResourceType": kind, "Replacement": "True"}
+    machine.set(changes={"farebox-dev-data": [change]})
+    assert machine.run("deploy").returncode == 0
 
 
 def test_without_a_yes_nothing_is_changed(machine: Machine) -> None:

@@ -58,6 +58,25 @@ def test_without_its_table_the_service_is_unhealthy_and_not_ready_but_alive() ->
         assert stack.client.get("/health/live").status_code == 200
 
 
+def test_a_process_that_was_ready_once_stays_so_when_the_table_goes_away() -> None:
+    """It is the table of all processes: a balancer that takes them out, and an orchestrator that replaces them, mend nothing."""
+    stack = Stack()
+    assert stack.client.get("/health/ready").status_code == 200
+    stack.table.well = False
+    stack.clock.advance(REMEMBER_SECONDS)
+    assert stack.client.get("/health/ready").status_code == 200
+    assert stack.client.get("/health").status_code == 503
+
+
+def test_a_process_becomes_ready_once_the_table_answers() -> None:
+    stack = Stack()
+    stack.table.well = False
+    assert stack.client.get("/health/ready").status_code == 503
+    stack.table.well = True
+    stack.clock.advance(REMEMBER_SECONDS)
+    assert stack.client.get("/health/ready").status_code == 200
+
+
 def test_liveness_never_asks_the_table() -> None:
     stack = Stack()
     assert stack.client.get("/health/live").get_json() == {"success": True, "data": {"status": "alive"}}

@@ -306,8 +306,8 @@ DATA_MISTAKES = (
     Mistake(
         "backup-of-nothing",
         DATA,
-        "Resources: [!GetAtt Table.Arn]",
-        "Resources: [!GetAtt Key.Arn]",
+        "- !GetAtt Table.Arn",
+        "- !GetAtt Key.Arn",
         "\n  BackupSelection:\n",
     ),
     Mistake("backup-for-a-week", DATA, "Lifecycle: {DeleteAfterDays: 35}", "Lifecycle: {DeleteAfterDays: 7}"),
