@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.infrastructure.checks.roles import statements, task_roles
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.render import REGION
 
@@ -115,6 +116,22 @@ def only_images_and_our_own_come_through_the_gateway_to_s3(deployment: Deploymen
             for action, resource in sorted(granted)
             if (action, resource) != ("s3:GetObject", layers) and (action == "s3:*" or not resource.startswith(ours))
         )
+
+
+def what_a_task_may_do_in_s3_comes_through_the_gateway(deployment: Deployment) -> Iterator[str]:
+    """A gateway's policy and a role's both have to allow it."""
+    wanted = {
+        (name, action, resource)
+        for name, role in task_roles(deployment).items()
+        for statement in statements(role)
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+        if action.startswith("s3:")
+    }
+    for endpoint, granted in _through(deployment, "s3").items():
+        for name, action, resource in sorted(wanted):
+            if (action, resource) not in granted:
+                yield f"{endpoint} keeps {name} from {action} on {resource}"
 
 
 def only_our_secrets_come_through_their_endpoint(deployment: Deployment) -> Iterator[str]:

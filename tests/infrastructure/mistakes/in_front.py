@@ -113,6 +113,13 @@ IN_FRONT = (
         "\n  StorageEndpoint:\n",
     ),
     Mistake(
+        "bucket-that-the-gateway-keeps-away",
+        SERVICE,
+        "            Statement:\n",
+        '            Statement:\n              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "arn:${AWS::Partition}:s3:::farebox-${Stage}-records/*"}\n',
+        "\n  AuditRole:\n",
+    ),
+    Mistake(
         "any-secret-through-the-endpoint",
         SERVICE,
         "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn]",
