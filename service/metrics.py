@@ -32,6 +32,7 @@ class Metric(StrEnum):
     PROVIDER_LATENCY = "ProviderLatency"
     PROVIDER_ERRORS = "ProviderErrors"
     PROVIDER_REFUSES_US = "ProviderRefusesUs"
+    PROVIDER_NOT_REACHED = "ProviderNotReached"
     LEDGER_DAMAGED = "LedgerDamaged"
     AUDIT_VIOLATIONS = "AuditViolations"
 

@@ -109,7 +109,9 @@ class Kling:
             if outcome == Declined(Why.UNAVAILABLE) and _code(reply) in STALE_TOKEN_CODES and not renewed:
                 renewed = True
                 self._credentials.renew()
-            elif outcome == Declined(Why.BUSY) and sends_left:
+                continue
+            self._count_refusal(reply)
+            if outcome == Declined(Why.BUSY) and sends_left:
                 self._clock.sleep(BUSY_PAUSE_SECONDS)
             else:
                 return outcome
@@ -151,7 +153,7 @@ class Kling:
             return self._timed("create", lambda: self._http.send_once(self._url, self._headers(), body, until))
         except (NeverSent, SecretUnavailable) as error:
             log.warning("provider_not_reached", provider=self.name, reason=type(error).__name__)
-            self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
+            self._metrics.count(Metric.PROVIDER_NOT_REACHED, provider=self.name)
             return None
         except NoAnswer:
             return Unclear()
@@ -186,7 +188,10 @@ class Kling:
             task = _task(reply)
             return Found(task) if task and _is_asked_for(reply, task, task_id, job_id) else Unclear()
         self._report("query", reply, job_id)
-        return NotFound() if (reply.status, code) == TASK_NOT_FOUND else Unclear()
+        if (reply.status, code) == TASK_NOT_FOUND:
+            return NotFound()
+        self._count_refusal(reply)
+        return Unclear()
 
     def _report(self, operation: str, reply: Reply, job_id: str) -> None:
         """Kling's words go to the log, for the operator; never to the client."""
@@ -204,7 +209,11 @@ class Kling:
         code = _code(reply) or 0
         known = str(code) if code in DECLINED or code in TROUBLES else "other"
         self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=known)
-        if DECLINED.get(code) is Why.UNAVAILABLE and operation == "create":
+
+    def _count_refusal(self, reply: Reply) -> None:
+        """Of our key, our balance or our way of asking, orders and looks alike: one is enough to wake somebody, so a token that
+        is only stale does not count before it was made anew."""
+        if DECLINED.get(_code(reply) or 0) is Why.UNAVAILABLE:
             self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
     def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:

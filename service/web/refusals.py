@@ -8,6 +8,7 @@ from service.errors import (
     Malformed,
     NotAllowed,
     NotFound,
+    Refused,
     TooLarge,
     TooSlow,
     Unavailable,
@@ -83,6 +84,14 @@ class UnsupportedMediaType(UnsupportedMedia):
     summary = "Send the body as Content-Type: application/json, in UTF-8 and uncompressed."
 
 
+class RequestRefused(Refused):
+    """Answered by the firewall in front of a deployment (cloudformation/service.yaml), which writes no `requestId`."""
+
+    code = "REQUEST_REFUSED"
+    summary = "Refused in front of the service: the request looks like an attack, or its address is known for them."
+    advice = "Send it without what looks like an attack (markup, paths, commands), or from another network."
+
+
 class InternalError(FareboxError):
     """Whatever nobody foresaw. It is in our log under the request's id."""
 
@@ -104,6 +113,7 @@ ANY_ROUTE: tuple[type[FareboxError], ...] = (
     BodyTimeout,
     AddressTooLong,
     HeadersTooLarge,
+    RequestRefused,
 )
 WITH_QUERY: tuple[type[FareboxError], ...] = (ValidationFailed,)
 WITH_BODY: tuple[type[FareboxError], ...] = (

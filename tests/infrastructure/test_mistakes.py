@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.infrastructure.deployments import ROOT
-from tests.infrastructure.mistakes.catalog import MISTAKES, Mistake
+from tests.infrastructure.mistakes.catalog import MISTAKES
 from tests.infrastructure.mistakes.judges import apply, changed, complaints, copy_of_the_sources, rendered
+from tests.infrastructure.mistakes.mistake import Mistake
 from tests.infrastructure.permissions import remembered
 
 SAMPLE = {
@@ -17,6 +18,11 @@ SAMPLE = {
     "answer-not-defined": "firewall.every_answer_of_the_firewall_is_defined",
     "keys-made-anew": "storage.no_template_writes_the_value_of_a_secret",
     "web-may-not-update": "roles: web may not dynamodb:UpdateItem",
+    "preflights-counted-with-requests": "limits.a_preflight_does_not_use_up_the_limit_of_its_page",
+    "managed-rule-misspelt": "firewall.what_managed_rules_refuse_is_answered_by_us",
+    "any-bucket-through-the-gateway": "network.only_images_and_our_own_come_through_the_gateway_to_s3",
+    "few-errors-unheard": "paging.little_traffic_that_all_fails_pages_within_a_quarter_of_an_hour",
+    "alarm-in-two-pages": "paging.no_page_hides_another",
     "dashboard-of-nothing": "watching.the_dashboard_shows_metrics_that_exist",
     "records-not-retained": "storage.everything_that_holds_data_is_retained",
     "records-under-another-prefix": "roles.only_the_audits_records_are_touched",

@@ -342,8 +342,22 @@ MUTANTS = (
     Mutant(
         "any-404-is-not-found",
         "providers/kling.py",
-        "NotFound() if (reply.status, code) == TASK_NOT_FOUND",
-        "NotFound() if reply.status == 404",
+        "if (reply.status, code) == TASK_NOT_FOUND:",
+        "if reply.status == 404:",
+        KLING,
+    ),
+    Mutant(
+        "stale-token-wakes-somebody",
+        "providers/kling.py",
+        "                self._credentials.renew()\n                continue\n",
+        "                self._credentials.renew()\n",
+        KLING,
+    ),
+    Mutant(
+        "refused-look-wakes-nobody",
+        "providers/kling.py",
+        "        self._count_refusal(reply)\n        return Unclear()",
+        "        return Unclear()",
         KLING,
     ),
     Mutant(

@@ -1,15 +1,16 @@
 """Kling's client against the simulated Kling, over real HTTP: what is known for certain, and what is not."""
 
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import requests
 
-from service.metrics import NoMetrics
+from service.metrics import Metric, NoMetrics
 from service.providers.base import Accepted, Declined, Found, NotFound, TaskStatus, Unclear, VideoRequest, Why
 from service.providers.credentials import KlingCredentials, KlingKeys
 from service.providers.http import ProviderHttp
@@ -27,11 +28,26 @@ PAIR = KlingKeys(
 ORDER = VideoRequest("job_1", "https://images.example.com/a.jpg", "The astronaut stood up", None)
 
 
+class Counting(NoMetrics):
+    def __init__(self) -> None:
+        self.counts: Counter[Metric] = Counter()
+
+    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
+        self.counts[metric] += value
+
+
 @dataclass
 class World:
     url: str
     reads: list[KlingKeys]
     keys: KlingKeys = KEYS
+    metrics: Counting = field(default_factory=Counting)
+
+    @property
+    def refusals(self) -> tuple[int, int]:
+        """How often Kling has refused us, and how often it was not reached."""
+        counts = self.metrics.counts
+        return counts[Metric.PROVIDER_REFUSES_US], counts[Metric.PROVIDER_NOT_REACHED]
 
     def kling(self, url: str | None = None, seconds: float = 5.0) -> Kling:
         clock = QuickClock()
@@ -44,7 +60,7 @@ class World:
             http=ProviderHttp(clock),
             credentials=KlingCredentials(read, clock),
             clock=clock,
-            metrics=NoMetrics(),
+            metrics=self.metrics,
             base_url=url or f"{self.url}/kling",
             defaults=KlingDefaults("kling-v1", "pro", "5"),
             query_seconds=seconds,
@@ -289,3 +305,36 @@ def test_a_secret_without_usable_keys_means_never_sent_and_heals_by_itself(world
     assert kling.create(ORDER, soon()) == Declined(Why.UNAVAILABLE)
     world.keys = KEYS
     assert isinstance(kling.create(ORDER, soon()), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [("status:401:1004", 1), ("status:429:1102", 1), ("status:400:1201", 0), ("status:429:1303", 0)],
+)
+def test_an_order_counts_a_refusal_of_us_once_and_no_other(world: World, fault: str, times: int) -> None:
+    world.fault("create", fault, count=-1)
+    world.kling().create(ORDER, soon())
+    assert world.refusals == (times, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [("status:401:1000", 1), ("status:429:1101", 1), ("status:404:1203", 0), ("status:500:5000", 0)],
+)
+def test_a_look_counts_a_refusal_of_us_too(world: World, fault: str, times: int) -> None:
+    world.fault("query", fault, count=-1)
+    world.kling().look(None, "job_1")
+    assert world.refusals == (times, 0)
+
+
+def test_a_token_that_was_only_stale_counts_as_no_refusal(world: World) -> None:
+    world.fault("create", "status:401:1004", count=1)
+    world.fault("query", "status:401:1004", count=1)
+    assert isinstance(world.kling().create(ORDER, soon()), Accepted)
+    assert isinstance(world.kling().look(None, "job_1"), Found)
+    assert world.refusals == (0, 0)
+
+
+def test_what_was_never_sent_counts_as_not_reached_and_not_as_refused(world: World) -> None:
+    world.kling(world.url.replace("http://", "https://")).create(ORDER, soon())
+    assert world.refusals == (0, 3)

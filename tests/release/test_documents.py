@@ -49,10 +49,17 @@ def test_the_runbook_names_only_scripts_and_targets_that_are_there() -> None:
 
 def test_the_runbook_marks_exactly_the_alarms_that_page() -> None:
     resources: dict[str, Any] = SERVICE["Resources"]
-    paging = set(re.findall(r"\$\{(\w+)\}", resources["PageAlarm"]["Properties"]["AlarmRule"]["Fn::Sub"]))
-    addresses = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower() for name in paging}
+    pages = [body for body in resources.values() if body["Type"] == "AWS::CloudWatch::CompositeAlarm"]
+    paging = {name for page in pages for name in re.findall(r"\$\{(\w+)\}", page["Properties"]["AlarmRule"]["Fn::Sub"])}
+    addresses = {alarms()[name].partition("#")[2] for name in paging}
     marked = set(re.findall(r"^### Alarm: ([a-z ]+)\n\n●", RUNBOOK, re.M))
-    assert {heading.replace(" ", "-") for heading in marked} == addresses
+    assert {f"alarm-{heading.replace(' ', '-')}" for heading in marked} == addresses
+
+
+def test_the_runbook_names_every_page() -> None:
+    pages = re.findall(r"\"?farebox-\$\{Stage\}-page(-[a-z]+)", (ROOT / "cloudformation" / "service.yaml").read_text())
+    assert len(pages) == len(set(pages)) > 1
+    assert [page for page in pages if f"`{page}`" not in RUNBOOK and f"page{page}`" not in RUNBOOK] == []
 
 
 @pytest.mark.parametrize("path", [path for path in WORKFLOWS if path.name == "deploy.yml"], ids=lambda path: path.name)

@@ -174,4 +174,4 @@ def test_general_refusals_have_codes_and_sentences_of_their_own() -> None:
         for kind in vars(refusals).values()
         if isinstance(kind, type) and kind.__module__ == refusals.__name__ and issubclass(kind, FareboxError)
     ]
-    assert len({kind.code for kind in kinds}) == len({kind.summary for kind in kinds}) == len(kinds) == 13
+    assert len({kind.code for kind in kinds}) == len({kind.summary for kind in kinds}) == len(kinds) == 14

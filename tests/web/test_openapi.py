@@ -90,7 +90,7 @@ def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_els
     assert posting["429"] == ["HASTY"]
     assert {code for codes in posting.values() for code in codes} >= {error.code for error in WITH_BODY}
     assert asking["400"] == ["BAD_REQUEST", *(error.code for error in WITH_QUERY)]
-    assert set(probing) == {"400", "404", "405", "408", "414", "431", "500"}
+    assert set(probing) == {"400", "403", "404", "405", "408", "414", "431", "500"}
 
 
 def test_an_error_is_told_once_even_if_it_is_declared_and_shared() -> None:

@@ -9,7 +9,9 @@ from tests.infrastructure.checks import (
     environment,
     firewall,
     image,
+    limits,
     network,
+    paging,
     roles,
     services,
     stacks,
@@ -19,7 +21,21 @@ from tests.infrastructure.checks import (
 from tests.infrastructure.deployments import Deployment
 
 Check = Callable[[Deployment], Iterator[str]]
-_THEMES = (stacks, storage, network, balancer, firewall, roles, containers, image, environment, services, watching)
+_THEMES = (
+    stacks,
+    storage,
+    network,
+    balancer,
+    firewall,
+    limits,
+    roles,
+    containers,
+    image,
+    environment,
+    services,
+    watching,
+    paging,
+)
 
 
 def checks() -> dict[str, Check]:

@@ -4,7 +4,9 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.infrastructure.checks.roles import statements, task_roles
 from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.render import REGION
 
 EVERYONE = {"0.0.0.0/0", "::/0"}
 PUBLIC_PORTS = {80, 443}
@@ -102,6 +104,68 @@ def the_table_is_reached_without_the_internet(deployment: Deployment) -> Iterato
         yield from (f"{table} has no gateway to {service}" for table in sorted(tables - served))
 
 
+def only_images_and_our_own_come_through_the_gateway_to_s3(deployment: Deployment) -> Iterator[str]:
+    """Layers lie in a bucket of ECR's own (ECR, Interface VPC endpoints, minimum Amazon S3 bucket permissions)."""
+    layers = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"
+    ours = tuple(f"arn:aws:s3:::{name}" for name in _buckets(deployment))
+    for name, granted in _through(deployment, "s3").items():
+        if ("s3:GetObject", layers) not in granted:
+            yield f"{name} lets no image in"
+        yield from (
+            f"{name} lets {action} on {resource} through"
+            for action, resource in sorted(granted)
+            if (action, resource) != ("s3:GetObject", layers) and (action == "s3:*" or not resource.startswith(ours))
+        )
+
+
+def what_a_task_may_do_in_s3_comes_through_the_gateway(deployment: Deployment) -> Iterator[str]:
+    """A gateway's policy and a role's both have to allow it."""
+    wanted = {
+        (name, action, resource)
+        for name, role in task_roles(deployment).items()
+        for statement in statements(role)
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+        if action.startswith("s3:")
+    }
+    for endpoint, granted in _through(deployment, "s3").items():
+        for name, action, resource in sorted(wanted):
+            if (action, resource) not in granted:
+                yield f"{endpoint} keeps {name} from {action} on {resource}"
+
+
+def only_our_secrets_come_through_their_endpoint(deployment: Deployment) -> Iterator[str]:
+    named = ("KeysSecretArn", "KlingSecretArn")
+    wanted = {("secretsmanager:GetSecretValue", str(deployment.service.parameters[name])) for name in named}
+    for name, granted in _through(deployment, "secretsmanager").items():
+        if granted != wanted:
+            yield f"{name} lets {sorted(granted)} through"
+
+
+def _through(deployment: Deployment, service: str) -> dict[str, set[tuple[str, str]]]:
+    """The actions and resources that each endpoint of the service lets through; without a policy everything."""
+    anything = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
+    return {
+        name: {
+            (action, resource)
+            for statement in endpoint.get("PolicyDocument", {}).get("Statement", [anything])
+            for action in _listed(statement["Action"])
+            for resource in _listed(statement["Resource"])
+        }
+        for name, endpoint in deployment.service.of("EC2::VPCEndpoint").items()
+        if endpoint["ServiceName"].endswith(f".{service}")
+    }
+
+
+def _buckets(deployment: Deployment) -> list[str]:
+    """The names of our buckets that a task may use, as parameters hand them over; logs are written from outside the network."""
+    return [
+        str(value)
+        for name, value in deployment.service.parameters.items()
+        if name.endswith("Bucket") and name != "AccessLogsBucket"
+    ]
+
+
 def _placements(deployment: Deployment) -> dict[str, list[str]]:
     balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
     return {"the balancer": list(balancer["Subnets"])} | {
@@ -156,3 +220,7 @@ def _bare(reference: str) -> str:
 def _pointed(reference: str) -> str:
     """The name of the resource that a reference or one of its attributes points at."""
     return _bare(reference).split(".")[0]
+
+
+def _listed(value: Any) -> list[str]:
+    return list(value) if isinstance(value, list) else [value]

@@ -172,6 +172,15 @@ def the_audit_is_started_with_every_role_it_needs(deployment: Deployment) -> Ite
             yield f"{name} may not run {task['Family']}"
 
 
+def whoever_writes_the_networks_log_finds_its_group(deployment: Deployment) -> Iterator[str]:
+    """The least that VPC asks for where the group is there already (Amazon VPC, IAM role for publishing flow logs)."""
+    needed = {f"logs:{name}" for name in ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams")}
+    for name, flow in deployment.service.of("EC2::FlowLog").items():
+        role = deployment.service.of("IAM::Role")[flow["DeliverLogsPermissionArn"].strip("<>").split(".")[0]]
+        granted = {action for statement in statements(role) for action in listed(statement["Action"])}
+        yield from (f"{name} may not {action}" for action in sorted(needed - granted))
+
+
 def the_table_gateway_lets_nobody_take_data_elsewhere(deployment: Deployment) -> Iterator[str]:
     table = str(deployment.service.parameters["TableName"])
     for name, endpoint in deployment.service.of("EC2::VPCEndpoint").items():

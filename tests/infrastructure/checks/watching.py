@@ -1,4 +1,4 @@
-"""Alarms, the dashboard, and who hears of what."""
+"""Alarms and the dashboard. Who is woken by them: paging.py."""
 
 import json
 import re
@@ -62,6 +62,7 @@ MUST_BE_WATCHED = {
     Metric.LEDGER_DAMAGED,
     Metric.OLDEST_DUE_JOB_SECONDS,
     Metric.PROVIDER_ERRORS,
+    Metric.PROVIDER_NOT_REACHED,
     Metric.PROVIDER_REFUSES_US,
     Metric.USER_CAP_REFUSALS,
 }
@@ -83,13 +84,15 @@ def every_alarm_looks_at_a_metric_that_exists(deployment: Deployment) -> Iterato
 
 
 def every_alarm_of_several_metrics_adds_up(deployment: Deployment) -> Iterator[str]:
-    """Each id is used, each name in an expression is an id, and exactly one query gives the answer."""
+    """Each id is used, each name in an expression is an id, exactly one query gives the answer, and all are of the same time."""
     for name, alarm in deployment.service.of(ALARM).items():
         queries = alarm.get("Metrics", [])
         ids = {query["Id"] for query in queries}
         told = [query for query in queries if query.get("ReturnData", True) is True]
         if queries and len(told) != 1:
             yield f"{name} has {len(told)} answers"
+        if len({query["MetricStat"]["Period"] for query in queries if "MetricStat" in query}) > 1:
+            yield f"{name} adds up different times"
         for expression in (query["Expression"] for query in queries if "Expression" in query):
             words = set(re.findall(r"\b[a-z][A-Za-z0-9_]*\b", expression))
             yield from (f"{name}: {word} is no metric" for word in sorted(words - ids))
@@ -132,6 +135,22 @@ def every_alarm_waits_for_data_that_comes(deployment: Deployment) -> Iterator[st
         watched = {metric for owner, _, metric, _ in alarm_metrics(deployment) if owner == name}
         if missing == "breaching" and not watched <= steady:
             yield f"{name} would sound whenever nothing happens"
+
+
+def what_the_audit_found_stands_until_an_audit_finds_nothing(deployment: Deployment) -> Iterator[str]:
+    """It tells once a day: an alarm that silence ends would be over before anybody has acted."""
+    for name, alarm in deployment.service.of(ALARM).items():
+        found = alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS and alarm["Statistic"] != "SampleCount"
+        if found and alarm["TreatMissingData"] != "ignore":
+            yield name
+
+
+def throttling_is_watched_wherever_it_can_happen(deployment: Deployment) -> Iterator[str]:
+    """What the table tells does not include its indexes (DynamoDB, metrics and dimensions)."""
+    indexes = [index["IndexName"] for index in deployment.data.one("DynamoDB::Table")["GlobalSecondaryIndexes"]]
+    watched = {(name, where.get("GlobalSecondaryIndexName")) for _, _, name, where in alarm_metrics(deployment)}
+    wanted = {(f"{kind}ThrottleEvents", index) for kind in ("Read", "Write") for index in (None, *indexes)}
+    yield from (f"{name} of {index or 'the table'}" for name, index in sorted(wanted - watched, key=str))
 
 
 def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
@@ -181,48 +200,6 @@ def no_alarm_that_sounds_in_silence_stops_a_deployment(deployment: Deployment) -
         for alarm in service["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", []):
             if alarms.get(alarm.strip("<>"), {}).get("TreatMissingData") == "breaching":
                 yield f"{name}: {alarm}"
-
-
-def a_page_is_made_of_alarms_that_exist(deployment: Deployment) -> Iterator[str]:
-    alarms = set(deployment.service.of(ALARM))
-    for name, page in deployment.service.of("CloudWatch::CompositeAlarm").items():
-        used = re.findall(r"(?:ALARM|OK|INSUFFICIENT_DATA)\(\"?([^\")]+)\"?\)", page["AlarmRule"])
-        wrong = [alarm for alarm in used if alarm.strip("<>").removesuffix(".Arn") not in alarms or "<" not in alarm]
-        if not used or wrong:
-            yield f"{name}: {wrong}"
-
-
-def topics_may_be_published_to_by_those_who_do(deployment: Deployment) -> Iterator[str]:
-    topics = {f"<{name}>" for name in deployment.service.of("SNS::Topic")}
-    granted = {
-        (principal, resource)
-        for policy in deployment.service.of("SNS::TopicPolicy").values()
-        for statement in policy["PolicyDocument"]["Statement"]
-        for principal in _listed(statement["Principal"]["Service"])
-        for resource in _listed(statement["Resource"])
-    }
-    used = {
-        ("cloudwatch.amazonaws.com", topic)
-        for alarm in deployment.service.of(ALARM).values()
-        for topic in alarm["AlarmActions"]
-    }
-    used |= {
-        ("events.amazonaws.com", target["Arn"])
-        for rule in deployment.service.of("Events::Rule").values()
-        for target in rule["Targets"]
-    }
-    yield from (
-        f"{who} may not publish to {topic}"
-        for who, topic in sorted(used)
-        if topic in topics and (who, topic) not in granted
-    )
-
-
-def the_key_may_be_used_by_those_who_publish(deployment: Deployment) -> Iterator[str]:
-    """A topic is encrypted: without the key an alarm is silent, and nothing says so."""
-    statements = deployment.data.one("KMS::Key")["KeyPolicy"]["Statement"]
-    permitted = {who for statement in statements for who in _listed(statement["Principal"].get("Service", []))}
-    yield from sorted({"cloudwatch.amazonaws.com", "events.amazonaws.com"} - permitted)
 
 
 def the_dashboard_shows_metrics_that_exist(deployment: Deployment) -> Iterator[str]:
@@ -303,7 +280,3 @@ def _sections(text: str) -> set[str]:
     headings = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
     made = {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
     return made | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
-
-
-def _listed(value: Any) -> list[str]:
-    return list(value) if isinstance(value, list) else [value]

@@ -6,8 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.infrastructure.mistakes.catalog import MISTAKES, Mistake
+from tests.infrastructure.mistakes.catalog import MISTAKES
 from tests.infrastructure.mistakes.judges import apply, complaints, copy_of_the_sources, linted, rendered
+from tests.infrastructure.mistakes.mistake import Mistake
 from tests.infrastructure.permissions import Call, remembered
 
 

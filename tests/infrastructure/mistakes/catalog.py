@@ -1,23 +1,8 @@
 """Named mistakes that somebody could make in the templates, the parameters, gunicorn's configuration or the image."""
 
-from dataclasses import dataclass
-
-SERVICE = "cloudformation/service.yaml"
-DATA = "cloudformation/data.yaml"
-SERVER = "docker/gunicorn.conf.py"
-IMAGE = "docker/Dockerfile"
-PRODUCTION = "cloudformation/parameters/production.json"
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """The first `old` behind the only `after` becomes `new`."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    after: str = ""
+from tests.infrastructure.mistakes.in_front import IN_FRONT
+from tests.infrastructure.mistakes.mistake import DATA, IMAGE, PRODUCTION, SERVER, SERVICE, Mistake
+from tests.infrastructure.mistakes.pages import PAGES
 
 
 def _web(name: str, old: str, new: str) -> Mistake:
@@ -271,10 +256,10 @@ FIREWALL = (
     ),
     _firewall(
         "limit-that-only-counts",
-        '          Action:\n            Block:\n              CustomResponse:\n                ResponseCode: 429\n                CustomResponseBodyKey: TooMany\n                ResponseHeaders: [{Name: Retry-After, Value: "60"}]\n',
-        "          Action: {Count: {}}\n",
+        "          Action:\n            Block:\n              CustomResponse:\n                ResponseCode: 429\n                CustomResponseBodyKey: TooMany\n                ResponseHeaders:\n",
+        "          Action:\n            Count:\n              CustomRequestHandling:\n                InsertHeaders:\n",
     ),
-    _firewall("no-retry-after", '                ResponseHeaders: [{Name: Retry-After, Value: "60"}]\n', ""),
+    _firewall("no-retry-after", '                  - {Name: Retry-After, Value: "60"}\n', ""),
     _firewall("images-blocked", "                - {Name: SizeRestrictions_BODY, ActionToUse: {Count: {}}}\n", ""),
     _firewall("managed-rules-with-an-action", "OverrideAction: {None: {}}", "Action: {Block: {}}"),
     _firewall(
@@ -480,12 +465,12 @@ WATCHING = (
     ),
     _alarm("missing-audit-of-many", "AuditMissingAlarm", "Threshold: 1\n", "Threshold: 2\n"),
     _alarm("silence-that-alarms", "CreditStormAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching"),
-    _alarm("page-of-nothing", "PageAlarm", 'ALARM("${LedgerDamagedAlarm}")', 'ALARM("LedgerDamagedAlarm")'),
+    _alarm("page-of-nothing", "PageLedgerAlarm", 'ALARM("${LedgerDamagedAlarm}")', 'ALARM("LedgerDamagedAlarm")'),
     _alarm("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
     _alarm("dashboard-of-nothing", "Dashboard", '"Farebox", "Holds"', '"Farebox", "Hold"'),
     _alarm(
         "topic-closed-to-events",
-        "TopicPolicy",
+        "NoticeTopicPolicy",
         "Principal: {Service: events.amazonaws.com}",
         "Principal: {Service: budgets.amazonaws.com}",
     ),
@@ -518,4 +503,15 @@ SERVER_AND_IMAGE = (
     Mistake("image-stopped-otherwise", IMAGE, "STOPSIGNAL SIGTERM", "STOPSIGNAL SIGINT"),
 )
 
-MISTAKES = (*TASKS, *SERVICES, *NETWORK, *FIREWALL, *DATA_MISTAKES, *ROLES, *WATCHING, *SERVER_AND_IMAGE)
+MISTAKES = (
+    *TASKS,
+    *SERVICES,
+    *NETWORK,
+    *FIREWALL,
+    *DATA_MISTAKES,
+    *ROLES,
+    *WATCHING,
+    *SERVER_AND_IMAGE,
+    *IN_FRONT,
+    *PAGES,
+)

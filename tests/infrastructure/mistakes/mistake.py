@@ -1,0 +1,20 @@
+"""What a mistake is, and the files it can be made in."""
+
+from dataclasses import dataclass
+
+SERVICE = "cloudformation/service.yaml"
+DATA = "cloudformation/data.yaml"
+SERVER = "docker/gunicorn.conf.py"
+IMAGE = "docker/Dockerfile"
+PRODUCTION = "cloudformation/parameters/production.json"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """The first `old` behind the only `after` becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    after: str = ""
