@@ -25,7 +25,7 @@ SAMPLE = {
     "alarm-in-two-pages": "paging.no_page_hides_another",
     "dashboard-of-nothing": "watching.the_dashboard_shows_metrics_that_exist",
     "records-not-retained": "storage.everything_that_holds_data_is_retained",
-    "records-under-another-prefix": "roles.only_the_audits_records_are_touched",
+    "records-under-another-prefix": "network.what_a_task_may_do_in_s3_comes_through_the_gateway",
     "audit-may-not-read-its-records": "roles: audit may not s3:GetObject",
     "audit-may-write": "roles.no_request_may_walk_the_whole_table",
     "audit-without-a-record": "services.the_daily_audit_goes_on_by_itself_where_it_died",
