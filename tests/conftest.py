@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -33,12 +33,17 @@ def _no_real_aws() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _usual_logs() -> dict[str, Any]:
+    return structlog.get_config()
+
+
 @pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """A test that sets up logging (every command of an operator does) must not make the next one silent."""
-    before = structlog.get_config()
+def _logs_as_usual(_usual_logs: dict[str, Any]) -> Iterator[None]:
+    """A test, or what it shares with others, that sets up logging (every command of an operator does) must not make the next one
+    silent."""
     yield
-    structlog.configure(**before)
+    structlog.configure(**_usual_logs)
 
 
 @pytest.fixture(scope="session")
