@@ -71,6 +71,7 @@ def _audit_parser(audit: argparse.ArgumentParser) -> None:
         metavar="s3://BUCKET/PREFIX",
         help="once a day, with a record there of how far it has come: begin it, go on with it, or say how it ended",
     )
+    audit.add_argument("--copy", action="store_true", help="of a copy that is not in use: tell the alarms nothing")
     audit.add_argument("--repair", action="store_true", help="print what would put a torn restore right")
     audit.add_argument("--yes", action="store_true", help="with --repair: do it, then audit")
     audit.set_defaults(run=_audit_or_repair)
@@ -94,8 +95,10 @@ def _audit_or_repair(parts: Parts, arguments: argparse.Namespace) -> int:
     if arguments.yes and not arguments.repair:
         _tell("--yes belongs to --repair")
         return 2
-    if arguments.record and (arguments.start or arguments.segment is not None or arguments.repair):
-        _tell("--record is of the whole table, and knows its place itself: no --start, --segment or --repair with it")
+    if arguments.record and (arguments.start or arguments.segment is not None or arguments.repair or arguments.copy):
+        _tell(
+            "--record is of the whole table, and knows its place itself: no --start, --segment, --copy or --repair with it"
+        )
         return 2
     if arguments.record:
         return _daily(parts, arguments)
@@ -113,7 +116,13 @@ def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
     try:
         with _signals_set(stop):
             rate = arguments.reads_per_second
-            audit = parts.admin.audit(route, reads_per_second=rate, stopping=stop.is_set, told=_segment_told)
+            audit = parts.admin.audit(
+                route,
+                reads_per_second=rate,
+                stopping=stop.is_set,
+                told=_segment_told,
+                in_use=not arguments.copy,
+            )
     except AuditStopped as stopped:
         _show(stopped.audit, arguments, complete=False)
         _tell(f"The audit stopped: {stopped.why}\ngo on with: {_go_on(stopped.place, arguments)}")

@@ -35,18 +35,20 @@ class Admin:
         told: Callable[[Place, Audit], None] = lambda *_: None,
         begun: Progress | None = None,
         noted: Callable[[Progress], None] = lambda _: None,
+        in_use: bool = True,
     ) -> Audit:
         """Proves over that part of the table what the money protocol (section 9) lists. Safe beside live traffic: what moves
         while it is read is judged all the same, and moving is no violation. `told` hears of each segment that is done, with
         all that was found so far; `noted` hears, behind each account, from where the whole walk could go on. With `begun`, it
-        goes on from there instead of walking the route, and ends with the result of both.
+        goes on from there instead of walking the route, and ends with the result of both. Violations are told as a metric, and
+        their absence if all of the table was walked; nothing of a table that is not `in_use`, for the alarms are of the one that is.
 
         `stopping` is asked before each read and every second of waiting. Raises `AuditStopped` when it says so or the table
         does not answer for about a minute."""
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
         route, whole = (begun.rest, True) if begun else (route, route.whole)
         first = begun or Progress(next(iter(route.legs)), Audit(), None)
-        if first.audit.violations:
+        if in_use and first.audit.violations:
             # Whoever found them may have died before it told, and this run may die as well.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
         walk, finished = _Walk(reader, self._mac_key, first, noted), False
@@ -64,8 +66,8 @@ class Admin:
         except StorageUnavailable as error:
             raise AuditStopped(walk.audit, walk.place, error.message) from error
         finally:
-            # One that stopped before it found anything has proved nothing, and must not quiet the alarm for a missing audit.
-            if finished or walk.audit.violations:
+            # One that stopped early, or saw a part, has proved nothing about the rest, and must not quiet an alarm.
+            if in_use and ((finished and whole) or walk.audit.violations):
                 self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(walk.audit.violations))
         return walk.audit
 

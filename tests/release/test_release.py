@@ -317,6 +317,14 @@ def test_only_a_repair_gets_the_role_that_may_delete(deployed: Machine, command:
     assert task["containerOverrides"][0]["command"] == ["farebox", *command]
 
 
+def test_an_audit_of_a_restored_copy_is_told_that_it_is_one(deployed: Machine) -> None:
+    deployed.set(exit_code=0)
+    assert deployed.run("operate", "audit", "--repair", TABLE="UserCredits-dev-20261121").returncode == 0
+    [container] = deployed.account["task"]["containerOverrides"]
+    assert container["command"] == ["farebox", "audit", "--repair", "--copy"]
+    assert {"name": "DYNAMODB_TABLE_NAME", "value": "UserCredits-dev-20261121"} in container["environment"]
+
+
 def test_an_operators_command_says_and_ends_as_it_did_inside(deployed: Machine) -> None:
     deployed.set(exit_code=1)
     done = deployed.run("operate", "audit")
