@@ -15,7 +15,6 @@ BUILD_SECONDS = 900.0
 COMMAND_SECONDS = 120.0
 PRODUCTION = "localhost/farebox:check"
 LOCAL = "localhost/farebox:check-local"
-BASE = "localhost/farebox-base:check"
 # Podman asks for more open files than a container on this machine may have, crun wants other control groups than are here,
 # and names of services are resolved by netavark alone.
 _PODMAN_CONFIGURATION = """
@@ -32,7 +31,10 @@ network_backend = "netavark"
 # Podman makes more writable than Docker, and without systemd it has nobody to wake its health checks.
 _PODMAN_OPTIONS = ("--no-healthcheck", "--read-only-tmpfs=false")
 # A build reaches the package index as this machine does.
-_TRUST = ("/etc/pip.conf", "/etc/ssl/certs")
+_BUILD = {
+    "docker": ("docker", "build", "--network", "host"),
+    "podman": ("buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker"),
+}
 
 
 class CheckFailed(Exception):
@@ -71,14 +73,9 @@ class Engine:
         if containers:
             self.call("rm", "--force", "--volumes", *at_once, *containers, check=False)
 
-    def build(self, target: str, tag: str, checkout: Path, base: str | None) -> None:
-        """Builds one target of the Dockerfile, on `base` instead of its own if given."""
-        program = ["buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker"]
-        trust = [f"--volume={path}:{path}:ro" for path in _TRUST if Path(path).exists()]
-        command = [*program, *trust] if self.podman else ["docker", "build"]
-        base_image = [f"--build-arg=BASE_IMAGE={base}"] if base else []
-        command += [*base_image, "--target", target, "-f", str(checkout / "docker" / "Dockerfile"), "-t", tag]
-        run([*command, str(checkout)], self.environment, seconds=BUILD_SECONDS)
+    def build(self, context: Path, tag: str, *options: str) -> None:
+        """An image from a folder with a Dockerfile. Raises `CheckFailed`."""
+        run([*_BUILD[self.program], *options, "-t", tag, str(context)], self.environment, seconds=BUILD_SECONDS)
 
 
 def provide(folder: Path) -> Engine:

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.local.errors import LocalSetupError
-from service.local.template import CHECKOUT
 from service.local.terminal import output
 from tests.container.engine import PRODUCTION, CheckFailed, Unavailable, provide
-from tests.container.stand_ins import provide_base
+from tests.container.images import build, provide_base
 from tests.drain.balancer import haproxy
 from tests.drain.containers import Containers
 from tests.drain.launcher import Launcher
@@ -74,7 +73,7 @@ def _containers() -> Iterator[Launcher]:
     """Builds the production image first."""
     with tempfile.TemporaryDirectory() as folder:
         engine = provide(Path(folder))
-        engine.build("production", PRODUCTION, CHECKOUT, provide_base(engine))
+        build(engine, "production", PRODUCTION, provide_base(engine, output().say))
         with Containers(engine) as launcher:
             yield launcher
 

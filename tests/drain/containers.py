@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from service.local.template import CHECKOUT
-from tests.container.engine import COMMAND_SECONDS, PRODUCTION, Engine
+from tests.container.engine import COMMAND_SECONDS, PRODUCTION, Engine, Unavailable
 from tests.container.task import Task, described
 from tests.drain.launcher import Replaceable
 from tests.drain.processes import LOG_LINES
@@ -22,9 +22,14 @@ _TAIL_LINES = "30"
 
 
 class Containers:
-    """A `Launcher`. They share this machine's network, for balancer, table and simulators are on its loopback; so must they be."""
+    """A `Launcher`. They share this machine's network, for balancer, table and simulators are on its loopback; so must they be.
+
+    Raises `Unavailable` where containers have a machine of their own.
+    """
 
     def __init__(self, engine: Engine) -> None:
+        if sys.platform != "linux":
+            raise Unavailable("only on Linux can containers share this machine's network")
         self._engine = engine
         self._prefix = f"farebox-drain-{secrets.token_hex(4)}-"
         self._numbers = itertools.count(1)
