@@ -8,6 +8,7 @@ from typing import Any
 
 from service.local.calls import call
 from tests.container.engine import PRODUCTION, Engine
+from tests.container.images import python_version
 from tests.container.stack import DRAIN_SECONDS, ComposeStack, status, until
 from tests.container.task import described
 from tests.drain.load import Client
@@ -51,6 +52,7 @@ def _looked_around(engine: Engine, *command: str) -> list[str]:
     done = engine.call(*command, "python", "-", stdin=_PROBE.read_text())
     found: dict[str, Any] = json.loads(done.stdout)
     wanted = {
+        "python": python_version(),
         "uid": 10001,
         "gid": 10001,
         "capabilities": dict.fromkeys(found["capabilities"], 0),

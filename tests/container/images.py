@@ -12,6 +12,11 @@ _COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
 _PULL_SECONDS = 300.0
 
 
+def python_version() -> str:
+    """The Python of the Dockerfile's own base image, as in `3.13`."""
+    return _named(r"ARG BASE_IMAGE=\S+/python:(\d+\.\d+)", _DOCKERFILE.read_text())
+
+
 def provide_base(engine: Engine, told: Say) -> str:
     """What our image is built on."""
     official = _named(r"ARG BASE_IMAGE=(\S+)", _DOCKERFILE.read_text())

@@ -14,7 +14,8 @@ from tests.container.engine import BUILD_SECONDS, Engine, Unavailable, run
 _BASE_TAG = "localhost/farebox-base:check"
 _DYNAMODB_TAG = "localhost/dynamodb-local:check"
 _CACHE = CHECKOUT / ".cache" / "container"
-_SUITE = "bookworm"
+# Its Python is the one that the Dockerfile asks for.
+_SUITE = "trixie"
 _MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 _LIBRARIES = "DynamoDBLocal_lib"
 # What lets pip reach the package index from this machine.
@@ -39,7 +40,7 @@ ENTRYPOINT ["/opt/java/bin/java"]
 
 def stand_in_base(engine: Engine) -> str:
     """A small Debian with Python, kept for the next time. Raises `Unavailable`."""
-    context = _CACHE / "base"
+    context = _CACHE / f"base-{_SUITE}"
     context.mkdir(parents=True, exist_ok=True)
     archive = context / "rootfs.tar"
     if not archive.exists():

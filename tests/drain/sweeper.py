@@ -4,7 +4,7 @@ whose name begins so. It is held by whoever starts them."""
 import signal
 import sys
 
-from service.clock import SystemClock
+from service.clock import Clock, SystemClock
 from service.settings import process_environment
 from tests.container.engine import Engine
 
@@ -12,7 +12,7 @@ _LOOKS = 10
 _PAUSE_SECONDS = 1.0
 
 
-def sweep(engine: Engine, prefix: str) -> None:
+def sweep(engine: Engine, prefix: str, clock: Clock) -> None:
     """Looks until there are none twice in a row: one may have been on its way when its starter died."""
     quiet = 0
     for _ in range(_LOOKS):
@@ -21,7 +21,7 @@ def sweep(engine: Engine, prefix: str) -> None:
         if quiet == 2:
             return
         engine.remove(*found)
-        SystemClock().sleep(_PAUSE_SECONDS)
+        clock.sleep(_PAUSE_SECONDS)
     raise TimeoutError(f"containers {prefix}… come back")
 
 
@@ -29,4 +29,4 @@ if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
-    sweep(Engine(sys.argv[1], process_environment()), sys.argv[2])
+    sweep(Engine(sys.argv[1], process_environment()), sys.argv[2], SystemClock())
