@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from service.local.template import CHECKOUT
-from tests.container.engine import COMMAND_SECONDS, PRODUCTION, Engine, Unavailable
+from tests.container.engine import COMMAND_SECONDS, PRODUCTION, CheckFailed, Engine, Unavailable
 from tests.container.task import Task, described
 from tests.drain.launcher import Replaceable
 from tests.drain.processes import LOG_LINES
@@ -24,8 +24,10 @@ _TAIL_LINES = "30"
 class Containers:
     """A `Launcher`. They share this machine's network, for balancer, table and simulators are on its loopback; so must they be.
 
-    Raises `Unavailable` where containers have a machine of their own.
+    Raises `Unavailable` where containers have a machine of their own, and `CheckFailed` if any are left in the end.
     """
+
+    kind = "containers"
 
     def __init__(self, engine: Engine) -> None:
         if sys.platform != "linux":
@@ -46,6 +48,8 @@ class Containers:
 
     def __exit__(self, *error: object) -> None:
         self._sweeper.communicate(timeout=_SWEEP_SECONDS)
+        if self._sweeper.returncode:
+            raise CheckFailed(f"containers are left behind: {self._prefix}…")
 
     def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
         task, container = self._tasks[name], f"{self._prefix}{next(self._numbers)}"

@@ -20,6 +20,10 @@ class Replaceable(Protocol):
 class Launcher(Protocol):
     """Between `__enter__` and `__exit__`, after which nothing runs that it has launched."""
 
+    @property
+    def kind(self) -> str:
+        """What it launches them as: `processes`, `containers`."""
+
     def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
         """Starts a `web` process or a `worker` with these settings, and returns without waiting until it is ready."""
 

@@ -24,6 +24,8 @@ _STOP_SECONDS = {"web": 60.0, "worker": 45.0}
 class Processes:
     """A `Launcher`."""
 
+    kind = "processes"
+
     def __enter__(self) -> Self:
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._folder = tempfile.TemporaryDirectory()

@@ -54,6 +54,7 @@ class Outcome:
     warned of last."""
 
     plan: Plan
+    kind: str
     deployments: int
     requests: int
     videos: int
@@ -81,7 +82,8 @@ class Outcome:
     def summary(self) -> str:
         """One line."""
         return (
-            f"{self.replacements} replacements of web and worker under load: {self.requests} requests by {self.plan.clients} clients, "
+            f"{self.replacements} replacements of web and worker as {self.kind} under load: "
+            f"{self.requests} requests by {self.plan.clients} clients, "
             f"{len(self.failures)} failed; {self.videos} videos delivered; "
             f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, web within {self._slowest('web'):.1f} s, "
             f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; {self.seconds:.0f} s"
@@ -118,6 +120,7 @@ def rehearse(program: str, plan: Plan, launcher: Launcher, told: Callable[[str],
         return Outcome(
             deployments=deployments,
             plan=plan,
+            kind=launcher.kind,
             requests=sum(client.requests for client in load),
             videos=sum(client.delivered for client in load),
             stops=tuple(fleet.stops),
