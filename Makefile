@@ -111,8 +111,8 @@ mutants: $(VENV)/test ## break the money protocol by name, one change at a time;
 	@$(RUN) -m tests.mutants $(MUTANT)
 
 .PHONY: drain
-drain: $(VENV)/test ## replace web and worker under load behind a balancer; no request may fail (REPLACEMENTS=100)
-	@$(RUN) -m tests.drain --replacements $(or $(REPLACEMENTS),100)
+drain: $(VENV)/test ## replace web and worker under load behind a balancer; no request may fail (REPLACEMENTS=100 ARGUMENTS=--containers)
+	@$(RUN) -m tests.drain --replacements $(or $(REPLACEMENTS),100) $(ARGUMENTS)
 
 .PHONY: check-container
 check-container: $(VENV)/test $(VENV)/container ## build the image, look inside, run docker-compose.yml with it end to end

@@ -10,18 +10,17 @@ from service.local.errors import LocalSetupError
 from service.local.template import CHECKOUT
 from service.local.terminal import output
 from tests.container import checks
-from tests.container.engine import BASE, LOCAL, PRODUCTION, CheckFailed, Engine, Unavailable, provide, run
-from tests.container.stack import ComposeStack, compose_program, tool, until
-from tests.container.stand_ins import build_base, build_dynamodb
-
-_CACHE = CHECKOUT / ".cache" / "container"
+from tests.container.engine import LOCAL, PRODUCTION, CheckFailed, Engine, Unavailable, provide, run
+from tests.container.images import build, provide_base, provide_dynamodb
+from tests.container.rolling import replaced
+from tests.container.stack import COMPOSE_FILE, ComposeStack, compose_program, tool, until
 
 
 class Report:
     """Shows each check as it ends, and keeps what was found wrong."""
 
     def __init__(self) -> None:
-        self._say = output().say
+        self.say = output().say
         self.checks = 0
         self.faults: list[str] = []
         self.figures: list[str] = []
@@ -29,9 +28,9 @@ class Report:
     def add(self, name: str, faults: list[str]) -> None:
         self.checks += 1
         self.faults += faults
-        self._say(f"{'ok   ' if not faults else 'WRONG'}  {name}")
+        self.say(f"{'ok   ' if not faults else 'WRONG'}  {name}")
         for fault in faults:
-            self._say(f"       {fault}")
+            self.say(f"       {fault}")
 
     def figure(self, text: str) -> None:
         self.figures.append(text)
@@ -61,19 +60,16 @@ def main() -> int:
 def _check(engine: Engine, folder: Path, report: Report) -> None:
     report.add("the Dockerfile is without complaint (hadolint)", _lint(engine))
     report.add("the compose file is valid (the real Compose)", _validate(engine))
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    if engine.podman:
-        build_base(engine, _CACHE)
-        build_dynamodb(engine, _CACHE)
-    base = BASE if engine.podman else None
-    seconds = _timed(lambda: engine.build("production", PRODUCTION, CHECKOUT, base))
-    engine.build("local", LOCAL, CHECKOUT, base)
-    report.figure(f"image {_megabytes(engine, PRODUCTION)} MB built in {seconds:.0f} s")
-    if base:
-        report.figure(f"{_megabytes(engine, PRODUCTION) - _megabytes(engine, base)} MB of it ours")
+    base = provide_base(engine, report.say)
+    dynamodb = provide_dynamodb(engine, base, report.say)
+    seconds = _timed(lambda: build(engine, "production", PRODUCTION, base))
+    build(engine, "local", LOCAL, base)
+    size = _megabytes(engine, PRODUCTION)
+    report.figure(f"image {size} MB built in {seconds:.0f} s, {size - _megabytes(engine, base)} MB of it ours")
     report.add("the image says what it must of itself", checks.image(engine))
     report.add("a hardened container has nothing that it should not have", checks.inside(engine))
-    _check_stack(engine, ComposeStack(engine, CHECKOUT, folder), report)
+    _check_stack(engine, ComposeStack(engine, dynamodb, folder), report)
+    _check_replacing(engine, report)
 
 
 def _check_stack(engine: Engine, stack: ComposeStack, report: Report) -> None:
@@ -94,13 +90,23 @@ def _check_stack(engine: Engine, stack: ComposeStack, report: Report) -> None:
         report.add("farebox audit, in the container", checks.audit(engine, stack))
 
 
+def _check_replacing(engine: Engine, report: Report) -> None:
+    try:
+        outcome = replaced(engine)
+    except Unavailable as reason:
+        report.say(f"       replacing web and worker under load is not tried, for {reason}.")
+        return
+    report.add(f"replacing web and worker under load ({outcome.requests} requests)", list(outcome.faults))
+    report.figure(f"{outcome.replacements} replacements in {outcome.seconds:.0f} s")
+
+
 def _lint(engine: Engine) -> list[str]:
     done = run([tool("hadolint"), str(CHECKOUT / "docker" / "Dockerfile")], engine.environment, check=False)
     return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
 
 def _validate(engine: Engine) -> list[str]:
-    file = str(CHECKOUT / "docker-compose.yml")
+    file = str(COMPOSE_FILE)
     command = [compose_program(), "-f", file, "--profile", "browser", "config", "--quiet"]
     done = run(command, engine.environment, check=False)
     return (done.stdout + done.stderr).splitlines() if done.returncode else []

@@ -8,15 +8,11 @@ from typing import Any
 
 from service.local.calls import call
 from tests.container.engine import PRODUCTION, Engine
+from tests.container.images import python_version
 from tests.container.stack import DRAIN_SECONDS, ComposeStack, status, until
+from tests.container.task import described
 from tests.drain.load import Client
 
-# As the task definition has it: nothing to write to but /tmp, no capability, nobody's user, a small machine.
-HARDENED = (
-    *("--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--init", "--user", "10001:10001"),
-    *("--tmpfs", "/tmp:size=64m,mode=1777,noexec,nosuid,nodev", "--memory", "512m"),
-)
-_WITHOUT_SYSTEMD = ("--no-healthcheck", "--read-only-tmpfs=false")
 _PROBE = Path(__file__).with_name("probe.py")
 WELCOME_CREDITS = 3
 _WORKER_STOP_SECONDS = 15
@@ -40,8 +36,7 @@ def image(engine: Engine) -> list[str]:
 
 def inside(engine: Engine) -> list[str]:
     """What a hardened container of the image finds when it looks around."""
-    extra = _WITHOUT_SYSTEMD if engine.podman else ()
-    return _looked_around(engine, "run", "--rm", "-i", *HARDENED, *extra, PRODUCTION)
+    return _looked_around(engine, "run", "--rm", "-i", *described("WebTask").options, *engine.run_options, PRODUCTION)
 
 
 def inside_the_stack(engine: Engine, stack: ComposeStack) -> list[str]:
@@ -57,6 +52,7 @@ def _looked_around(engine: Engine, *command: str) -> list[str]:
     done = engine.call(*command, "python", "-", stdin=_PROBE.read_text())
     found: dict[str, Any] = json.loads(done.stdout)
     wanted = {
+        "python": python_version(),
         "uid": 10001,
         "gid": 10001,
         "capabilities": dict.fromkeys(found["capabilities"], 0),

@@ -15,7 +15,6 @@ BUILD_SECONDS = 900.0
 COMMAND_SECONDS = 120.0
 PRODUCTION = "localhost/farebox:check"
 LOCAL = "localhost/farebox:check-local"
-BASE = "localhost/farebox-base:check"
 # Podman asks for more open files than a container on this machine may have, crun wants other control groups than are here,
 # and names of services are resolved by netavark alone.
 _PODMAN_CONFIGURATION = """
@@ -29,8 +28,13 @@ events_logger = "file"
 [network]
 network_backend = "netavark"
 """
+# Podman makes more writable than Docker, and without systemd it has nobody to wake its health checks.
+_PODMAN_OPTIONS = ("--no-healthcheck", "--read-only-tmpfs=false")
 # A build reaches the package index as this machine does.
-_TRUST = ("/etc/pip.conf", "/etc/ssl/certs")
+_BUILD = {
+    "docker": ("docker", "build", "--network", "host"),
+    "podman": ("buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker"),
+}
 
 
 class CheckFailed(Exception):
@@ -52,20 +56,26 @@ class Engine:
     def podman(self) -> bool:
         return self.program == "podman"
 
+    @property
+    def run_options(self) -> tuple[str, ...]:
+        """What `run` has to be told besides, for a container to be the same with either engine."""
+        return _PODMAN_OPTIONS if self.podman else ()
+
     def call(
         self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Raises `CheckFailed` with its last words if it fails."""
         return run([self.program, *arguments], self.environment, stdin=stdin, seconds=seconds, check=check)
 
-    def build(self, target: str, tag: str, checkout: Path, base: str | None) -> None:
-        """Builds one target of the Dockerfile, on `base` instead of its own if given."""
-        program = ["buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker"]
-        trust = [f"--volume={path}:{path}:ro" for path in _TRUST if Path(path).exists()]
-        command = [*program, *trust] if self.podman else ["docker", "build"]
-        base_image = [f"--build-arg=BASE_IMAGE={base}"] if base else []
-        command += [*base_image, "--target", target, "-f", str(checkout / "docker" / "Dockerfile"), "-t", tag]
-        run([*command, str(checkout)], self.environment, seconds=BUILD_SECONDS)
+    def remove(self, *containers: str) -> None:
+        """At once, whatever they do. Those that are gone already are no error."""
+        at_once = ["--time", "0"] if self.podman else []
+        if containers:
+            self.call("rm", "--force", "--volumes", *at_once, *containers, check=False)
+
+    def build(self, context: Path, tag: str, *options: str) -> None:
+        """An image from a folder with a Dockerfile. Raises `CheckFailed`."""
+        run([*_BUILD[self.program], *options, "-t", tag, str(context)], self.environment, seconds=BUILD_SECONDS)
 
 
 def provide(folder: Path) -> Engine:

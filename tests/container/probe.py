@@ -53,6 +53,7 @@ def can_import(name: str) -> bool:
 
 
 found = {
+    "python": f"{sys.version_info.major}.{sys.version_info.minor}",
     "uid": os.getuid(),
     "gid": os.getgid(),
     "capabilities": capabilities(),

@@ -14,12 +14,13 @@ import yaml
 
 from service.local.calls import call
 from service.local.ports import free_port
+from service.local.template import CHECKOUT
 from tests.container.engine import LOCAL, PRODUCTION, CheckFailed, Engine, run
-from tests.container.stand_ins import DYNAMODB
 
 UP_SECONDS = 180.0
 DRAIN_SECONDS = 8
 PROJECT = "farebox-check"
+COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
 _STOP_SECONDS = 240.0
 # A crowded machine is not what is tried here.
 _PATIENT = {
@@ -35,18 +36,17 @@ _PATIENT = {
 class ComposeStack:
     """The services of `docker-compose.yml` in a project of their own, on free ports of loopback."""
 
-    def __init__(self, engine: Engine, checkout: Path, folder: Path) -> None:
+    def __init__(self, engine: Engine, dynamodb: str, folder: Path) -> None:
         self._engine = engine
         ports = {name: free_port() for name in ("PORT", "SIMULATOR_PORT", "DYNAMODB_PORT")}
-        own = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "COMPOSE_PROJECT_NAME": PROJECT, **_PATIENT}
-        stand_in = {"DYNAMODB_IMAGE": DYNAMODB} if engine.podman else {}
+        own = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "COMPOSE_PROJECT_NAME": PROJECT, "DYNAMODB_IMAGE": dynamodb}
         self._environment = {
             **engine.environment,
             **{name: str(port) for name, port in ports.items()},
             **own,
-            **stand_in,
+            **_PATIENT,
         }
-        self._files = _files(engine, checkout, folder)
+        self._files = _files(engine, folder)
         self.port = ports["PORT"]
         self.url = f"http://127.0.0.1:{self.port}"
         self.simulators = f"http://127.0.0.1:{ports['SIMULATOR_PORT']}"
@@ -73,14 +73,14 @@ class ComposeStack:
         return status(f"{self.url}/health/ready") == 200
 
     def _compose(self, *arguments: str, check: bool = True) -> None:
-        program = [tool("podman-compose")] if self._engine.podman else ["docker", "compose"]
+        program = [tool("podman-compose")] if self._engine.podman else [compose_program()]
         run([*program, *self._files, *arguments], self._environment, seconds=_STOP_SECONDS, check=check)
 
 
-def _files(engine: Engine, checkout: Path, folder: Path) -> list[str]:
+def _files(engine: Engine, folder: Path) -> list[str]:
     """The compose file's services as they are, but for their images. Podman on a machine without systemd has neither health
     checks nor the conditions that rest on them: the services have to find each other without."""
-    services: dict[str, Any] = yaml.safe_load((checkout / "docker-compose.yml").read_text())["services"]
+    services: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
     images = {
         name: PRODUCTION if name in ("web", "worker") else LOCAL for name, it in services.items() if "build" in it
     }
@@ -89,7 +89,7 @@ def _files(engine: Engine, checkout: Path, folder: Path) -> list[str]:
         override.write_text(
             json.dumps({"services": {n: {"image": i, "pull_policy": "never"} for n, i in images.items()}})
         )
-        return ["-f", str(checkout / "docker-compose.yml"), "-f", str(override)]
+        return ["-f", str(COMPOSE_FILE), "-f", str(override)]
     for name, service in services.items():
         service.pop("depends_on", None)
         service.pop("build", None)

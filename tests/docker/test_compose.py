@@ -83,3 +83,9 @@ def test_containers_stop_with_more_time_than_the_draining_needs() -> None:
 
 def test_only_the_table_browser_stays_away_unless_asked_for() -> None:
     assert [name for name, service in SERVICES.items() if "profiles" in service] == ["browser"]
+
+
+def test_dynamodb_local_may_run_the_library_that_it_unpacks() -> None:
+    """Docker mounts a tmpfs `noexec` unless told otherwise (docker run reference, --tmpfs); Podman does not."""
+    (tmpfs,) = SERVICES["dynamodb"]["tmpfs"]
+    assert "exec" in tmpfs.partition(":")[2].split(",")

@@ -79,7 +79,9 @@ class Balancer:
         watchdog.add(self._child.pid, _STOP_SECONDS)
 
     def up(self) -> set[int]:
-        """Ports that it sends requests to; none as long as it does not answer itself."""
+        """Ports that it sends requests to; none as long as it does not answer itself. Raises `OSError` once it has ended."""
+        if not self._child.running:
+            raise OSError(f"the balancer has ended: {self._child.tail()}")
         try:
             text = call("GET", self._status, seconds=5).body.decode()
         except OSError:

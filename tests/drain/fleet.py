@@ -1,30 +1,21 @@
 """Web processes and workers behind the balancer, replaced as a deployment does it: the new ones are up before the old ones go."""
 
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from service.clock import SystemClock
-from service.local.child import Child, Program
-from service.local.watchdog import Watchdog
 from tests.drain.balancer import Balancer
+from tests.drain.launcher import CLEAN, Launcher, Replaceable
 
 UP_SECONDS = 600.0
-# The platform's stop time-out: then it kills.
-STOP_SECONDS = 60.0
-WORKER_STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.3
-_ABANDONED_SECONDS = 1.0
-_LINES = 400
-_WEB = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")
-_WORKER = (sys.executable, "-m", "service.worker")
 
 
 @dataclass(frozen=True)
 class Stop:
-    """How one process went: its name, how long it took, and how it ended (`exit code 0` is as it should be)."""
+    """How one of them went: its name, how long it took, and how it ended (`CLEAN` is as it should be)."""
 
     name: str
     seconds: float
@@ -32,7 +23,7 @@ class Stop:
 
     @property
     def clean(self) -> bool:
-        return self.ending == "exit code 0"
+        return self.ending == CLEAN
 
 
 class Fleet:
@@ -43,18 +34,17 @@ class Fleet:
         balancer: Balancer,
         ports: Sequence[int],
         size: int,
-        environment: Mapping[str, str],
-        watchdog: Watchdog,
+        settings: Mapping[str, str],
+        launcher: Launcher,
     ) -> None:
         self._balancer = balancer
-        self._watchdog = watchdog
-        self._environment = environment
+        self._launcher = launcher
+        self._settings = settings
         self._free = deque(ports)
         self._size = size
-        self._running: list[tuple[int, Child]] = []
+        self._running: list[tuple[int, Replaceable]] = []
         self._clock = SystemClock()
         self.stops: list[Stop] = []
-        self.lines: deque[str] = deque(maxlen=_LINES)
 
     def start(self) -> None:
         """Returns once the balancer sends requests to each, and to no other. Raises `TimeoutError`."""
@@ -75,38 +65,28 @@ class Fleet:
         self._retire(self._running)
         self._running = []
 
-    def _newcomers(self) -> list[tuple[int, Child]]:
+    def _newcomers(self) -> list[tuple[int, Replaceable]]:
         """Web processes, each with its port, that the balancer sends requests to, and workers, with port 0."""
-        found = []
-        for _ in range(self._size):
-            found.append((0, self._launch(Program("worker", _WORKER, self._environment, WORKER_STOP_SECONDS))))
-            port = self._free.popleft()
-            environment = {**self._environment, "PORT": str(port)}
-            found.append((port, self._launch(Program("web", _WEB, environment, STOP_SECONDS))))
-        ports = {port for port, _ in found if port}
+        ports = [self._free.popleft() for _ in range(self._size)]
+        found = [(0, self._launcher.launch("worker", self._settings)) for _ in ports]
+        found += [(port, self._launcher.launch("web", {**self._settings, "PORT": str(port)})) for port in ports]
         try:
-            self._await(lambda: ports <= self._balancer.up(), "the new web processes are ready")
+            self._await(lambda: set(ports) <= self._balancer.up(), "the new web processes are ready")
         except TimeoutError:
             self._retire(found)
             raise
         return found
 
-    def _retire(self, leaving: Sequence[tuple[int, Child]]) -> None:
+    def _retire(self, leaving: Sequence[tuple[int, Replaceable]]) -> None:
         """All at once: SIGTERM, and SIGKILL to what does not end in its time."""
         with ThreadPoolExecutor(max(1, len(leaving))) as executor:
-            list(executor.map(self._end, [child for _, child in leaving]))
+            list(executor.map(self._end, [each for _, each in leaving]))
         self._free.extend(port for port, _ in leaving if port)
 
-    def _end(self, child: Child) -> None:
+    def _end(self, leaving: Replaceable) -> None:
         before = self._clock.monotonic()
-        child.stop()
-        self._watchdog.remove(child.pid)
-        self.stops.append(Stop(child.program.name, self._clock.monotonic() - before, child.ending))
-
-    def _launch(self, program: Program) -> Child:
-        child = Child(program, self.lines.append)
-        self._watchdog.add(child.pid, _ABANDONED_SECONDS)
-        return child
+        ending = leaving.stop()
+        self.stops.append(Stop(leaving.name, self._clock.monotonic() - before, ending))
 
     def _await(self, happens: Callable[[], bool], what: str) -> None:
         deadline = self._clock.monotonic() + UP_SECONDS

@@ -17,7 +17,7 @@ import boto3
 
 from service.local.calls import call
 from service.local.dynamodb import DynamoDbLocal
-from service.local.ports import is_free
+from service.local.ports import LOOPBACK, is_free
 from service.local.table import create_table
 from service.local.template import CHECKOUT
 from service.local.watchdog import Watchdog
@@ -25,6 +25,7 @@ from service.simulators.configuration import SimulatorSettings
 from service.simulators.server import SimulatorServer
 from tests.drain.balancer import Balancer
 from tests.drain.fleet import Fleet, Stop
+from tests.drain.launcher import Launcher
 from tests.drain.load import Client
 
 WELCOME_CREDITS = 100_000
@@ -53,6 +54,7 @@ class Outcome:
     warned of last."""
 
     plan: Plan
+    kind: str
     deployments: int
     requests: int
     videos: int
@@ -80,7 +82,8 @@ class Outcome:
     def summary(self) -> str:
         """One line."""
         return (
-            f"{self.replacements} replacements of web and worker under load: {self.requests} requests by {self.plan.clients} clients, "
+            f"{self.replacements} replacements of web and worker as {self.kind} under load: "
+            f"{self.requests} requests by {self.plan.clients} clients, "
             f"{len(self.failures)} failed; {self.videos} videos delivered; "
             f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, web within {self._slowest('web'):.1f} s, "
             f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; {self.seconds:.0f} s"
@@ -90,7 +93,7 @@ class Outcome:
         return max((stop.seconds for stop in self.stops if stop.name == name), default=0.0)
 
 
-def rehearse(program: str, plan: Plan, told: Callable[[str], None], **settings: str) -> Outcome:
+def rehearse(program: str, plan: Plan, launcher: Launcher, told: Callable[[str], None], **settings: str) -> Outcome:
     """Runs it all on loopback, and ends early if a process does not come up; `settings` go over the rehearsal's own."""
     before = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, DynamoDbLocal() as dynamodb, _simulators() as simulators:
@@ -98,9 +101,12 @@ def rehearse(program: str, plan: Plan, told: Callable[[str], None], **settings: 
         ports = _quiet_ports(2 * plan.size)
         watchdog = Watchdog()
         balancer = Balancer(program, Path(folder), ports, plan.drain_seconds / 8, watchdog)
-        environment = _environment(dynamodb.url, simulators, balancer.url, Path(folder))
-        environment |= {"DRAIN_SECONDS": str(plan.drain_seconds), **settings}
-        fleet = Fleet(balancer, ports, plan.size, environment, watchdog)
+        settings = {
+            **_settings(dynamodb.url, simulators, balancer.url),
+            "DRAIN_SECONDS": str(plan.drain_seconds),
+            **settings,
+        }
+        fleet = Fleet(balancer, ports, plan.size, settings, launcher)
         load = [
             Client(balancer.door, f"user-{n}", _token(simulators, f"user-{n}"), WELCOME_CREDITS)
             for n in range(plan.clients)
@@ -114,13 +120,14 @@ def rehearse(program: str, plan: Plan, told: Callable[[str], None], **settings: 
         return Outcome(
             deployments=deployments,
             plan=plan,
+            kind=launcher.kind,
             requests=sum(client.requests for client in load),
             videos=sum(client.delivered for client in load),
             stops=tuple(fleet.stops),
             failures=(*broken, *_failures(load), *_failed_callbacks(simulators)),
-            audit=_audit(environment, sum(client.placed for client in load)),
+            audit=_audit(settings, sum(client.placed for client in load)),
             seconds=time.monotonic() - before,
-            log=tuple(fleet.lines),
+            log=launcher.log(),
         )
 
 
@@ -194,11 +201,17 @@ def _token(simulators: str, subject: str) -> str:
     return str(call("POST", f"{simulators}/google/__token", order).json()["token"])
 
 
-def _audit(environment: Mapping[str, str], placed: int) -> str:
+def _audit(settings: Mapping[str, str], placed: int) -> str:
     """`clean`, or what it found. Every job that a client placed must be in the table."""
     command = [sys.executable, "-m", "service.cli", "audit", "--json"]
     done = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=AUDIT_SECONDS, check=False
+        command,
+        cwd=CHECKOUT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=AUDIT_SECONDS,
+        check=False,
     )
     if done.returncode not in (0, 1):
         return f"could not be run: {done.stderr[-500:]}"
@@ -208,13 +221,13 @@ def _audit(environment: Mapping[str, str], placed: int) -> str:
     return "clean" if found["jobs"] >= placed else f"{placed} jobs were placed, {found['jobs']} are there"
 
 
-def _environment(dynamodb: str, simulators: str, public_url: str, folder: Path) -> dict[str, str]:
-    return os.environ | {
+def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]:
+    return {
         "STAGE": "dev",
         "LOG_FORMAT": "pretty",
         "LOG_LEVEL": "WARNING",
+        "HOST": LOOPBACK,
         "PUBLIC_URL": public_url,
-        "TMPDIR": str(folder),
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",

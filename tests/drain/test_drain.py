@@ -3,6 +3,7 @@
 import pytest
 
 from tests.drain.balancer import haproxy
+from tests.drain.processes import Processes
 from tests.drain.rehearsal import Plan, rehearse
 
 # Four replacements of web and worker; all jobs end by callback, or the slowest would take a minute.
@@ -14,6 +15,7 @@ def test_replacing_web_and_worker_under_load_fails_no_request_and_loses_no_job()
     program = haproxy()
     if program is None:
         pytest.skip("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy)")
-    outcome = rehearse(program, PLAN, told=lambda line: None)
+    with Processes() as launcher:
+        outcome = rehearse(program, PLAN, launcher, told=lambda line: None)
     assert outcome.faults == (), outcome.summary()
     assert outcome.requests > 50

@@ -1,0 +1,18 @@
+"""A sample of `make drain ARGUMENTS=--containers`: the image is replaced under load."""
+
+from tests.container.engine import Engine, Unavailable
+from tests.drain.balancer import haproxy
+from tests.drain.containers import Containers
+from tests.drain.rehearsal import Outcome, Plan, rehearse
+
+# Four replacements of web and worker; all jobs end by callback, or the slowest would take a minute.
+_PLAN = Plan(deployments=2, size=2, clients=4, seconds=300, dropped_callbacks=0)
+
+
+def replaced(engine: Engine) -> Outcome:
+    """Raises `Unavailable` where it cannot be tried."""
+    program = haproxy()
+    if program is None:
+        raise Unavailable("HAProxy is not here and cannot be installed")
+    with Containers(engine) as launcher:
+        return rehearse(program, _PLAN, launcher, told=lambda line: None)

@@ -1,0 +1,31 @@
+"""What the fleet knows of its members: they are launched, and go when told to."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+CLEAN = "exit code 0"
+
+
+class Replaceable(Protocol):
+    """A web process or worker that runs."""
+
+    @property
+    def name(self) -> str:
+        """`web` or `worker`."""
+
+    def stop(self) -> str:
+        """SIGTERM, and SIGKILL when its stop time-out is over. Nothing is left of it. Gives how it ended: `CLEAN`, or what else."""
+
+
+class Launcher(Protocol):
+    """Between `__enter__` and `__exit__`, after which nothing runs that it has launched."""
+
+    @property
+    def kind(self) -> str:
+        """What it launches them as: `processes`, `containers`."""
+
+    def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
+        """Starts a `web` process or a `worker` with these settings, and returns without waiting until it is ready."""
+
+    def log(self) -> tuple[str, ...]:
+        """The last lines of those that have ended, and perhaps of others."""

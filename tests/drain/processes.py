@@ -1,0 +1,58 @@
+"""Web and worker as processes of this checkout."""
+
+import os
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Mapping
+from typing import Self
+
+from service.local.child import Child, Program
+from service.local.watchdog import Watchdog
+from tests.drain.launcher import Replaceable
+
+LOG_LINES = 400
+_ABANDONED_SECONDS = 1.0
+_COMMANDS = {
+    "web": (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"),
+    "worker": (sys.executable, "-m", "service.worker"),
+}
+# The platform's stop time-out: then it kills.
+_STOP_SECONDS = {"web": 60.0, "worker": 45.0}
+
+
+class Processes:
+    """A `Launcher`."""
+
+    kind = "processes"
+
+    def __enter__(self) -> Self:
+        self._lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._folder = tempfile.TemporaryDirectory()
+        self._watchdog = Watchdog()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._watchdog.close()
+        self._folder.cleanup()
+
+    def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
+        environment = {**os.environ, "TMPDIR": self._folder.name, **settings}
+        child = Child(Program(name, _COMMANDS[name], environment, _STOP_SECONDS[name]), self._lines.append)
+        self._watchdog.add(child.pid, _ABANDONED_SECONDS)
+        return _Process(child, self._watchdog)
+
+    def log(self) -> tuple[str, ...]:
+        return tuple(self._lines)
+
+
+class _Process:
+    def __init__(self, child: Child, watchdog: Watchdog) -> None:
+        self._child = child
+        self._watchdog = watchdog
+        self.name = child.program.name
+
+    def stop(self) -> str:
+        self._child.stop()
+        self._watchdog.remove(self._child.pid)
+        return self._child.ending
