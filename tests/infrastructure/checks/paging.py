@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.events.models import EventPattern
+
 from tests.infrastructure.alarms import MINUTES, Told, looks_at, sounds
 from tests.infrastructure.deployments import Deployment
 
@@ -43,6 +45,32 @@ def little_traffic_that_all_fails_pages_within_a_quarter_of_an_hour(deployment: 
 def one_odd_failure_wakes_nobody(deployment: Deployment) -> Iterator[str]:
     for odd, told in ODD.items():
         yield from (f"{name} pages because {odd}" for name in _woken_by(deployment, told))
+
+
+def an_audit_that_fails_or_never_starts_is_told(deployment: Deployment) -> Iterator[str]:
+    """By EventBridge's own rules, as moto knows them (it takes an event's list of one container for that container)."""
+    started = {
+        "clusterArn": "<Cluster.Arn>",
+        "group": f"family:farebox-{deployment.stage}-audit",
+        "lastStatus": "STOPPED",
+    }
+    endings: Mapping[str, tuple[bool, Mapping[str, Any]]] = {
+        "found violations": (True, {"containers": {"exitCode": 1}, "stopCode": "EssentialContainerExited"}),
+        "could not run": (True, {"containers": {"exitCode": 2}, "stopCode": "EssentialContainerExited"}),
+        "could not start": (True, {"containers": {"name": "audit"}, "stopCode": "TaskFailedToStart"}),
+        "found nothing": (False, {"containers": {"exitCode": 0}, "stopCode": "EssentialContainerExited"}),
+    }
+    for what, (is_told, detail) in endings.items():
+        event: Any = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": started | detail}
+        rules = [
+            rule for rule in deployment.service.of("Events::Rule").values() if _matches(rule["EventPattern"], event)
+        ]
+        if bool(rules) != is_told:
+            yield f"an audit that {what} is {'not ' if is_told else ''}told"
+
+
+def _matches(pattern: dict[str, Any], event: Any) -> bool:
+    return EventPattern(None, pattern).matches_event(event)
 
 
 def no_page_hides_another(deployment: Deployment) -> Iterator[str]:

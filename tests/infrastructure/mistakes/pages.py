@@ -73,4 +73,14 @@ PAGES = (
         "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref TableName}, {Name: GlobalSecondaryIndexName, Value: GSI2}]",
         "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref TableName}]",
     ),
+    _on("failed-audit-unheard", "AuditFailures", "anything-but: 0", "anything-but: 1"),
+    _on(
+        "audit-that-never-starts-unheard",
+        "AuditFailures",
+        "            - stopCode: [TaskFailedToStart]\n",
+        "",
+    ),
+    _on(
+        "audit-of-another-cluster", "AuditFailures", "family:farebox-${Stage}-audit", "family:farebox-${Stage}-operator"
+    ),
 )
