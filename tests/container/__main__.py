@@ -61,6 +61,7 @@ def _check(engine: Engine, folder: Path, report: Report) -> None:
     report.add("the Dockerfile is without complaint (hadolint)", _lint(engine))
     report.add("the compose file is valid (the real Compose)", _validate(engine))
     base = provide_base(engine, report.say)
+    engine.prove(base)
     dynamodb = provide_dynamodb(engine, base, report.say)
     seconds = _timed(lambda: build(engine, "production", PRODUCTION, base))
     build(engine, "local", LOCAL, base)

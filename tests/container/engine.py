@@ -77,6 +77,12 @@ class Engine:
         """An image from a folder with a Dockerfile. Raises `CheckFailed`."""
         run([*_BUILD[self.program], *options, "-t", tag, str(context)], self.environment, seconds=BUILD_SECONDS)
 
+    def prove(self, image: str) -> None:
+        """That containers run here at all. Raises `Unavailable`."""
+        done = self.call("run", "--rm", *self.run_options, image, "true", check=False)
+        if done.returncode:
+            raise Unavailable(f"containers cannot be run here: {done.stderr.strip()[-300:]}")
+
 
 def provide(folder: Path) -> Engine:
     """Raises `Unavailable`."""

