@@ -204,13 +204,24 @@ class _Keeper:
         self._due = self._clock.monotonic() + BEAT_SECONDS
         self.record = replace(self.record, state=state, written=self._clock.now())
         try:
-            self._tag = self._records.write(self._day, self.record, self._tag)
+            self._tag = self._written()
         except RecordTaken:
             self.taken = True
         except ObjectsUnavailable as error:
             self._fails(error)
         else:
             self._works()
+
+    def _written(self) -> str:
+        """The new tag. What lies there and is nobody's any more is written over: it was there at the start, when it could not be
+        read."""
+        try:
+            return self._records.write(self._day, self.record, self._tag)
+        except RecordTaken as taken:
+            there = taken.found.record
+            if there is not None and step(there, self._clock.now()) is not Step.GO_ON:
+                raise
+            return self._records.write(self._day, self.record, taken.found.tag)
 
     def _met(self, found: Found) -> Ended | None:
         now, there = self._clock.now(), found.record

@@ -53,7 +53,7 @@ class Place:
             if not 0 <= place.segment < place.segments:
                 raise ValueError
             return place
-        except (binascii.Error, ValueError, TypeError):
+        except (binascii.Error, ValueError, TypeError, OverflowError):
             raise NotAPlace("--start is not a token that an audit gave out") from None
 
 

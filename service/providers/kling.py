@@ -96,17 +96,19 @@ class Kling:
     def create(self, request: VideoRequest, until: float) -> Created:
         body = json.dumps(self._body(request)).encode()
         outcome: Created = Declined(Why.UNAVAILABLE)
-        renewed = False
+        renewed = missed = False
         for sends_left in reversed(range(MOST_SENDS)):
             if self._clock.monotonic() >= until:
-                return outcome
+                break
             reply = self._send(body, until)
+            missed = reply is None
             if reply is None:
                 continue
             if isinstance(reply, Unclear):
                 return reply
             outcome = self._created(reply, request.job_id)
-            if outcome == Declined(Why.UNAVAILABLE) and _code(reply) in STALE_TOKEN_CODES and not renewed:
+            stale = outcome == Declined(Why.UNAVAILABLE) and _code(reply) in STALE_TOKEN_CODES
+            if stale and not renewed and sends_left:
                 renewed = True
                 self._credentials.renew()
                 continue
@@ -115,6 +117,9 @@ class Kling:
                 self._clock.sleep(BUSY_PAUSE_SECONDS)
             else:
                 return outcome
+        if missed:
+            # Of orders, not of tries: one that gets through in the end was not out of reach.
+            self._metrics.count(Metric.PROVIDER_NOT_REACHED, provider=self.name)
         return outcome
 
     def look(self, task_id: str | None, job_id: str) -> Sight:
@@ -153,7 +158,6 @@ class Kling:
             return self._timed("create", lambda: self._http.send_once(self._url, self._headers(), body, until))
         except (NeverSent, SecretUnavailable) as error:
             log.warning("provider_not_reached", provider=self.name, reason=type(error).__name__)
-            self._metrics.count(Metric.PROVIDER_NOT_REACHED, provider=self.name)
             return None
         except NoAnswer:
             return Unclear()

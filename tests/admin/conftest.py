@@ -10,17 +10,17 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from service.local.ports import LOOPBACK, free_port
+from service.local.ports import LOOPBACK
 
 
 @pytest.fixture(scope="package")
 def s3_url() -> Iterator[str]:
-    port, log = free_port(), logging.getLogger("werkzeug")
+    log = logging.getLogger("werkzeug")
     before = log.level
     log.setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address=LOOPBACK, port=port, verbose=False)
+    server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
     server.start()
-    yield f"http://{LOOPBACK}:{port}"
+    yield f"http://{LOOPBACK}:{server.get_host_and_port()[1]}"
     server.stop()
     log.setLevel(before)
 

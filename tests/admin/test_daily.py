@@ -390,6 +390,28 @@ def test_a_run_that_was_overtaken_just_before_its_end_still_has_its_result(site:
 # ---------------------------------------------------------------- S3 fails
 
 
+@pytest.mark.parametrize(("method", "fault"), [("PUT", "internal"), ("GET", "denied"), ("PUT", "unreachable")])
+@pytest.mark.parametrize("left", ["stale", "stopped", "damaged"])
+def test_a_lost_call_at_the_start_costs_the_place_and_not_the_audit(
+    site: Site, left: str, method: str, fault: str
+) -> None:
+    """What it meets later is nobody's: it goes on, and the record becomes its own."""
+    whole = site.whole()
+    if left == "damaged":
+        site.put(b"junk")
+    elif left == "stale":
+        assert site.start_and_die()
+        site.later()
+    else:
+        until = len(site.reads) + site.length // 2
+        with pytest.raises(AuditStopped):
+            site.start(lambda: len(site.reads) >= until)
+    site.wire.plan(method, fault)
+    ended = site.start()
+    assert (ended.ending, ended.audit) == (Ending.HERE, whole)
+    assert (site.record().state, site.found()) == (State.FINISHED, whole)
+
+
 @pytest.mark.parametrize("fault", ["unreachable", "denied", "lost-answer", "conflict"])
 def test_no_fault_of_s3_at_any_write_changes_the_result(site: Site, fault: str) -> None:
     """A day for each write of a run, which meets the fault."""

@@ -328,7 +328,7 @@ MUTANTS = (
     Mutant(
         "sent-after-the-window",
         "providers/kling.py",
-        "            if self._clock.monotonic() >= until:\n                return outcome\n",
+        "            if self._clock.monotonic() >= until:\n                break\n",
         "            until = max(until, self._clock.monotonic() + 5)\n",
         KLING,
     ),

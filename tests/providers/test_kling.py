@@ -13,7 +13,7 @@ import requests
 from service.metrics import Metric, NoMetrics
 from service.providers.base import Accepted, Declined, Found, NotFound, TaskStatus, Unclear, VideoRequest, Why
 from service.providers.credentials import KlingCredentials, KlingKeys
-from service.providers.http import ProviderHttp
+from service.providers.http import NeverSent, ProviderHttp
 from service.providers.kling import Kling, KlingDefaults
 from service.settings import Secret
 from service.simulators.configuration import SimulatorSettings
@@ -337,4 +337,27 @@ def test_a_token_that_was_only_stale_counts_as_no_refusal(world: World) -> None:
 
 def test_what_was_never_sent_counts_as_not_reached_and_not_as_refused(world: World) -> None:
     world.kling(world.url.replace("http://", "https://")).create(ORDER, soon())
-    assert world.refusals == (0, 3)
+    assert world.refusals == (0, 1)
+
+
+def test_an_order_that_gets_through_in_the_end_was_not_out_of_reach(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, fail = ProviderHttp.send_once, [NeverSent("no route"), None]
+
+    def sometimes(*arguments: Any) -> Any:
+        error = fail.pop(0)
+        if error is not None:
+            raise error
+        return send(*arguments)
+
+    monkeypatch.setattr(ProviderHttp, "send_once", sometimes)
+    assert isinstance(world.kling().create(ORDER, soon()), Accepted)
+    assert world.refusals == (0, 0)
+
+
+def test_a_refusal_of_our_key_at_the_last_try_counts_though_it_might_be_stale(world: World) -> None:
+    world.fault("create", "status:429:1303", count=2)
+    world.fault("create", "status:401:1004", count=1)
+    assert world.kling().create(ORDER, soon()) == Declined(Why.UNAVAILABLE)
+    assert world.refusals == (1, 0)

@@ -24,7 +24,7 @@ TROUBLES: Mapping[str, Told] = {
     "the balancer answers every request itself": {"HTTPCode_ELB_5XX_Count": SELDOM},
     "an order was refused": {"ProviderRefusesUs web": ONCE},
     "a look was refused": {"ProviderRefusesUs worker": ONCE},
-    "no order reaches the provider": {"ProviderNotReached web": [3, 0, 0] * (MINUTES // 3)},
+    "no order reaches the provider": {"ProviderNotReached web": SELDOM},
 }
 # What must wake nobody.
 ODD: Mapping[str, Told] = {
@@ -32,7 +32,7 @@ ODD: Mapping[str, Told] = {
     "one request of few ended in 5xx": {"RequestCount": SELDOM, "HTTPCode_Target_5XX_Count": ONCE},
     "one request ended in an error nobody foresaw": {"Refusals web INTERNAL_ERROR": ONCE},
     "the balancer answered three of many itself": {"RequestCount": BUSY, "HTTPCode_ELB_5XX_Count": THRICE},
-    "one order did not reach the provider": {"ProviderNotReached web": THRICE},
+    "one order did not reach the provider": {"ProviderNotReached web": ONCE},
 }
 
 
