@@ -73,6 +73,19 @@ release_tag() {
     printf '%s\n' "$tag"
 }
 
+# An older checkout takes templates, roles and alarms back with it, and a newer release that came in between. What runs says in its image's
+# tag which commit it is of; where nobody can tell (the image is gone), nobody is held up. $1: the running image.
+guard_forward() {
+    [ -n "$1" ] && [ "${BACKWARDS:-}" != 1 ] || return 0
+    local repository tag
+    repository=${1#*/}
+    tag=$(aws ecr describe-images --repository-name "${repository%@*}" --image-ids "imageDigest=${1##*@}" \
+        --query 'imageDetails[0].imageTags[0]' --output text 2>/dev/null) || return 0
+    [ -n "$tag" ] && [ "$tag" != None ] || return 0
+    git -C "$ROOT" merge-base --is-ancestor "${tag%%-*}" HEAD 2>/dev/null ||
+        fail "$STAGE runs ${tag%%-*}, which this checkout does not contain (git fetch?). If you mean to go back: BACKWARDS=1."
+}
+
 # A folder of this run alone, gone when it ends.
 scratch() {
     SCRATCH=$(mktemp -d)

@@ -175,10 +175,19 @@ def upload(account: Account, options: Options) -> Any:
 
 
 def images(account: Account, options: Options) -> Any:
+    kind, _, name = options["image-ids"].partition("=")
+    if kind == "imageDigest":
+        return {"imageDetails": [{"imageTags": [tag]} for tag, digest in account["images"].items() if digest == name]}
     digest = account["images"].get(options["image-ids"].removeprefix("imageTag="))
     if digest is None:
         raise Refused("ImageNotFoundException")
     return {"imageDetails": [{"imageDigest": digest}]}
+
+
+def describe_services(account: Account, options: Options) -> Any:
+    if account["web_tasks"] == "no answer":
+        raise Refused("ThrottlingException")
+    return {"services": [{"desiredCount": account["web_tasks"]}]}
 
 
 def run_task(account: Account, options: Options) -> Any:
@@ -223,7 +232,7 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "s3 cp": upload,
     "ecr describe-images": images,
     "ecr get-login-password": lambda account, options: "password",
-    "ecs describe-services": lambda account, options: {"services": [{"desiredCount": account["web_tasks"]}]},
+    "ecs describe-services": describe_services,
     "ecs update-service": nothing,
     "ecs run-task": run_task,
     "ecs describe-tasks": describe_tasks,
@@ -275,7 +284,7 @@ def docker(account: Account, arguments: list[str]) -> str:
     account["docker"].append(arguments[0])
     if arguments[:2] == ["image", "inspect"]:
         if arguments[2] == "--format":
-            return f"{BASE}\n"
+            return f"registry.example/elsewhere@sha256:{'e' * 64}\n{BASE}\n"
         if arguments[2] not in account["built"]:
             raise Refused("No such image")
     if arguments[0] == "build":
@@ -296,6 +305,10 @@ def curl(account: Account, arguments: list[str]) -> str:
 
 
 def git(account: Account, arguments: list[str]) -> str:
+    if "merge-base" in arguments:
+        if account.get("apart"):
+            raise Refused("not an ancestor")
+        return ""
     return account["commit"] if "rev-parse" in arguments else account["dirt"]
 
 

@@ -169,6 +169,29 @@ def test_changed_settings_go_out_with_the_image_that_runs(deployed: Machine) -> 
     assert deployed.account["docker"] == []
 
 
+@pytest.mark.parametrize("script", ["deploy", "settings"])
+def test_a_checkout_that_does_not_contain_what_runs_is_refused_unless_that_is_meant(
+    deployed: Machine, script: str
+) -> None:
+    deployed.set(apart=True)
+    done = deployed.run(script)
+    assert (done.returncode, deployed.account["executed"]) == (1, [])
+    assert "c0ffee" in done.stderr
+    assert "BACKWARDS=1" in done.stderr
+    assert deployed.run(script, BACKWARDS="1").returncode == 0
+
+
+def test_what_runs_of_an_unknown_commit_holds_nobody_up(deployed: Machine) -> None:
+    deployed.runs(OLD)
+    deployed.set(apart=True)
+    assert deployed.run("deploy").returncode == 0
+
+
+def test_a_cloud_that_cannot_say_how_many_tasks_are_wanted_does_not_take_a_release_back(deployed: Machine) -> None:
+    deployed.set(web_tasks="no answer")
+    assert deployed.run("smoke").returncode == 0
+
+
 def test_settings_of_what_is_not_there_are_refused(machine: Machine) -> None:
     done = machine.run("settings")
     assert (done.returncode, machine.account["executed"]) == (1, [])
@@ -271,11 +294,27 @@ def test_nothing_of_the_data_is_replaced_or_dropped_on_the_way(machine: Machine)
 
 def test_what_may_be_replaced_is_not_changed_either(machine: Machine) -> None:
     machine.set(
-        changes={"farebox-dev-data": [{"Action": "Modify", "LogicalResourceId": "Keys", "Replacement": "Conditional"}]}
+        changes={
+            "farebox-dev-data": [
+                {
+                    "Action": "Modify",
+                    "LogicalResourceId": "Keys",
+                    "Replacement": "Conditional",
+                    "ResourceType": "AWS::SecretsManager::Secret",
+                }
+            ]
+        }
     )
     done = machine.run("deploy")
     assert (done.returncode, machine.account["executed"]) == (1, [])
     assert "replace or drop Keys" in done.stderr
+
+
+def test_what_only_refers_to_a_changed_key_is_no_loss(machine: Machine) -> None:
+    kind = "AWS::Backup::BackupVault"
+    change = {"Action": "Modify", "LogicalResourceId": "Vault", "ResourceType": kind, "Replacement": "Conditional"}
+    machine.set(changes={"farebox-dev-data": [change]})
+    assert machine.run("deploy").returncode == 0
 
 
 def test_another_selection_of_what_is_backed_up_is_no_loss(machine: Machine) -> None:
