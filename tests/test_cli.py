@@ -71,6 +71,14 @@ def test_an_audit_that_finds_something_exits_1_and_names_it(world: World, capsys
     assert "VIOLATION  USER#ann/METADATA: cannot be read" in capsys.readouterr().out
 
 
+def test_an_audit_of_a_copy_tells_the_alarms_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    break_the_wallet(world)
+    assert cli.main(["audit"]) == 1
+    assert "AuditViolations" in capsys.readouterr().err
+    assert cli.main(["audit", "--copy"]) == 1
+    assert "AuditViolations" not in capsys.readouterr().err
+
+
 def test_an_audit_tells_of_each_segment_that_is_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["audit", "--segments", "3", "--reads-per-second", "5000"]) == 0
     told = capsys.readouterr().err

@@ -167,7 +167,8 @@ def test_a_run_that_is_overtaken_ends_with_2_and_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "more", [["--start", "WzEsMF0"], ["--segment", "0"], ["--repair"], ["--repair", "--yes"], ["--segments", "0"]]
+    "more",
+    [["--start", "WzEsMF0"], ["--segment", "0"], ["--repair"], ["--repair", "--yes"], ["--copy"], ["--segments", "0"]],
 )
 def test_a_record_is_of_the_whole_table_and_of_no_repair(
     site: Site, more: list[str], capsys: pytest.CaptureFixture[str]
