@@ -69,7 +69,6 @@ class _Connection(TConn):  # type: ignore[misc]
         super().__init__(*arguments)
         self.arrival = Arrival()
         self.is_new = True
-        self.is_probing = False
         self.init()
         self.parser.mesg_class = _Request
 
@@ -77,11 +76,12 @@ class _Connection(TConn):  # type: ignore[misc]
     def is_silent(self) -> bool:
         return not self.arrival.received
 
-    def begin(self) -> None:
-        """A request is in. A probe is one only as the first of its connection, and the last: whoever asks on and on, and takes no
-        answer, must not hold a thread that is kept for others."""
-        self.is_probing = self.is_new and self.arrival.received.startswith(_PROBES)
+    def begins_with_probe(self) -> bool:
+        """Asked for each request that is in; true of the first alone. Its answer never waits for the client, as those would of one
+        that asks on and on and takes none: the threads that are kept for probes are not for that."""
+        is_probe = self.is_new and self.arrival.received.startswith(_PROBES)
         self.is_new = False
+        return is_probe
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -145,8 +145,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if conn.is_silent:
             self._end(conn)
             return
-        conn.begin()
-        threads = self._probe_threads if conn.is_probing else self.tpool
+        threads = self._probe_threads if conn.begins_with_probe() else self.tpool
         conn.parser.unreader.unread(conn.arrival.take())
         handled = threads.submit(self.handle, conn)
         handled.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
@@ -219,10 +218,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return bool(super().handle(conn))
         finally:
             conn.sock.rest()
-
-    def handle_request(self, req: _Request, conn: _Connection) -> bool:
-        req.must_close = req.must_close or conn.is_probing
-        return bool(super().handle_request(req, conn))
 
     def _keepalive_after(self, conn: _Connection, keepalive: bool) -> bool:
         """A body that nobody read is thrown away if it is here; it is not waited for."""

@@ -305,17 +305,8 @@ def test_probes_are_answered_while_every_thread_is_at_work_and_more_requests_wai
         assert requests.get(f"{url}/occupied", timeout=20).status_code == 200
 
 
-def test_a_probe_is_the_only_request_of_its_connection(url: str) -> None:
-    """Or one client that asks on and on and takes no answer would hold the threads that are kept for probes."""
-    asks = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 3
-    with slow_clients(url, 1, asks, b"") as (client,):
-        suffered([client], 5)
-        assert client.ended_after is not None
-        assert client.answer.count(b"HTTP/1.1 200") == 1
-        assert b"\r\nConnection: close" in client.answer
-
-
 def test_later_probes_of_a_connection_wait_like_other_requests(tmp_path: Path) -> None:
+    """Or one client that asks on and on, and takes no answer, would hold the threads that are kept for probes."""
     asks = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(tmp_path) as url, requests.Session() as session:
         assert session.post(f"{url}/upload", data=b"x").status_code == 200
