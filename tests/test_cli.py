@@ -11,6 +11,7 @@ from service.admin import operations
 from service.providers.base import TaskStatus
 from service.storage.table import StorageRefused, Table
 from tests.doubles.clock import FakeClock
+from tests.doubles.operator import operator_environment
 from tests.doubles.world import World
 
 LONG_AGO = 1_600_000_000_000
@@ -19,17 +20,7 @@ LONG_AGO = 1_600_000_000_000
 @pytest.fixture
 def world(client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch) -> World:
     """A table in which one job was delivered and one is open, and the environment of the commands that look at it."""
-    environment = {
-        "DYNAMODB_TABLE_NAME": table_name,
-        "DYNAMODB_ENDPOINT_URL": client.meta.endpoint_url,
-        "GOOGLE_CLIENT_IDS": "a.apps.example",
-        "KLING_API_KEY": "k",
-        "KLING_BASE_URL": "http://127.0.0.1:9",
-        "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
-        "LEDGER_MAC_KEY": "m" * 32,
-        "CALLBACK_TOKEN_KEYS": "t" * 32,
-        "LOG_FORMAT": "json",
-    }
+    environment = operator_environment(client.meta.endpoint_url, table_name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     world = World(client, table_name, clock=FakeClock(LONG_AGO))

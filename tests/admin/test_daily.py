@@ -13,6 +13,7 @@ from service.clock import iso
 from service.ids import RandomIds
 from service.storage.objects import Objects
 from tests.doubles.bucket import BucketWire
+from tests.doubles.gauges import Gauges
 from tests.doubles.world import World
 
 USERS = 7
@@ -25,20 +26,6 @@ DAMAGED = {"USER#user-3/METADATA", "USER#user-5/METADATA"}
 
 class Died(BaseException):
     """What `kill -9` looks like from inside: nothing more is done."""
-
-
-class Gauges:
-    """Remembers what was measured."""
-
-    def __init__(self) -> None:
-        self.seen: list[float] = []
-
-    def count(self, *_: object, **__: object) -> None: ...
-
-    def timing(self, *_: object, **__: object) -> None: ...
-
-    def gauge(self, metric: Any, value: float, **_: str) -> None:
-        self.seen.append(value)
 
 
 class Site:

@@ -16,6 +16,7 @@ import pytest
 from service import cli
 from service.admin.daily import AuditTaken, DailyAudit
 from service.admin.records import STALE_MILLISECONDS, Record, State
+from tests.doubles.operator import operator_environment
 from tests.doubles.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -70,17 +71,7 @@ class Site:
 
 @pytest.fixture
 def site(client: Any, table_name: str, s3: Any, s3_url: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Site:
-    environment = {
-        "AWS_ENDPOINT_URL_S3": s3_url,
-        "DYNAMODB_TABLE_NAME": table_name,
-        "DYNAMODB_ENDPOINT_URL": client.meta.endpoint_url,
-        "GOOGLE_CLIENT_IDS": "a.apps.example",
-        "KLING_API_KEY": "k",
-        "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
-        "LEDGER_MAC_KEY": "m" * 32,
-        "CALLBACK_TOKEN_KEYS": "t" * 32,
-        "LOG_FORMAT": "json",
-    }
+    environment = {"AWS_ENDPOINT_URL_S3": s3_url} | operator_environment(client.meta.endpoint_url, table_name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     world = World(client, table_name)

@@ -8,23 +8,10 @@ from service.admin.entities import Audit, AuditStopped, NotAPlace, Place, Route
 from service.admin.store import PAGE
 from service.storage.keys import Key
 from service.storage.table import Table
+from tests.doubles.gauges import Gauges
 from tests.doubles.world import World
 
 USERS = 12
-
-
-class Gauges:
-    """Remembers what was measured."""
-
-    def __init__(self) -> None:
-        self.seen: list[float] = []
-
-    def count(self, *_: object, **__: object) -> None: ...
-
-    def timing(self, *_: object, **__: object) -> None: ...
-
-    def gauge(self, metric: Any, value: float, **_: str) -> None:
-        self.seen.append(value)
 
 
 @pytest.fixture

@@ -1,24 +1,24 @@
 """Named mistakes that somebody could make in the templates, the parameters, gunicorn's configuration or the image."""
 
 from tests.infrastructure.mistakes.in_front import IN_FRONT
-from tests.infrastructure.mistakes.mistake import DATA, IMAGE, PRODUCTION, SERVER, SERVICE, Mistake
+from tests.infrastructure.mistakes.mistake import DATA, IMAGE, PRODUCTION, SERVER, SERVICE, Mistake, on
 from tests.infrastructure.mistakes.pages import PAGES
 
 
 def _web(name: str, old: str, new: str) -> Mistake:
-    return Mistake(name, SERVICE, old, new, "\n  WebTask:\n")
+    return on(name, "WebTask", old, new)
 
 
 def _service(name: str, old: str, new: str) -> Mistake:
-    return Mistake(name, SERVICE, old, new, "\n  WebService:\n")
+    return on(name, "WebService", old, new)
 
 
 def _balancer(name: str, old: str, new: str) -> Mistake:
-    return Mistake(name, SERVICE, old, new, "\n  LoadBalancer:\n")
+    return on(name, "LoadBalancer", old, new)
 
 
 def _targets(name: str, old: str, new: str) -> Mistake:
-    return Mistake(name, SERVICE, old, new, "\n  TargetGroup:\n")
+    return on(name, "TargetGroup", old, new)
 
 
 def _firewall(name: str, old: str, new: str, after: str = "\n  WebAcl:\n") -> Mistake:
@@ -34,11 +34,7 @@ def _records(name: str, old: str, new: str) -> Mistake:
 
 
 def _audit_role(name: str, old: str, new: str) -> Mistake:
-    return Mistake(name, SERVICE, old, new, "\n  AuditRole:\n")
-
-
-def _alarm(name: str, alarm: str, old: str, new: str) -> Mistake:
-    return Mistake(name, SERVICE, old, new, f"\n  {alarm}:\n")
+    return on(name, "AuditRole", old, new)
 
 
 TASKS = (
@@ -435,40 +431,40 @@ ROLES = (
 )
 
 WATCHING = (
-    _alarm(
+    on(
         "statistic-twice",
         "TargetLatencyAlarm",
         "      ExtendedStatistic: p99\n",
         "      ExtendedStatistic: p99\n      Statistic: Average\n",
     ),
-    _alarm("metric-of-nobody", "OldestDueJobAlarm", "MetricName: OldestDueJobSeconds", "MetricName: OldestJobSeconds"),
-    _alarm("metric-misspelt", "BalancerErrorsAlarm", "HTTPCode_ELB_5XX_Count", "HTTPCode_ELB_5xx_Count"),
-    _alarm("namespace-misspelt", "OrderLatencyAlarm", "Namespace: Farebox", "Namespace: FareBox"),
-    _alarm("labels-that-do-not-come", "CreditStormAlarm", "{Name: code,", "{Name: reason,"),
-    _alarm("error-that-does-not-exist", "CreditStormAlarm", "INSUFFICIENT_CREDITS", "INSUFFICIENT_CREDIT"),
-    _alarm("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
-    _alarm("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
-    _alarm("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
-    _alarm("alarm-without-a-section", "LedgerDamagedAlarm", "#alarm-ledger-damaged", "#alarm-ledger-broken"),
-    _alarm(
+    on("metric-of-nobody", "OldestDueJobAlarm", "MetricName: OldestDueJobSeconds", "MetricName: OldestJobSeconds"),
+    on("metric-misspelt", "BalancerErrorsAlarm", "HTTPCode_ELB_5XX_Count", "HTTPCode_ELB_5xx_Count"),
+    on("namespace-misspelt", "OrderLatencyAlarm", "Namespace: Farebox", "Namespace: FareBox"),
+    on("labels-that-do-not-come", "CreditStormAlarm", "{Name: code,", "{Name: reason,"),
+    on("error-that-does-not-exist", "CreditStormAlarm", "INSUFFICIENT_CREDITS", "INSUFFICIENT_CREDIT"),
+    on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
+    on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
+    on("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
+    on("alarm-without-a-section", "LedgerDamagedAlarm", "#alarm-ledger-damaged", "#alarm-ledger-broken"),
+    on(
         "silence-that-says-nothing",
         "WorkerSilentAlarm",
         "TreatMissingData: breaching",
         "TreatMissingData: notBreaching",
     ),
-    _alarm("missing-audit-noticed-at-once", "AuditMissingAlarm", "Period: 43200", "Period: 7200"),
-    _alarm(
+    on("missing-audit-noticed-at-once", "AuditMissingAlarm", "Period: 43200", "Period: 7200"),
+    on(
         "missing-audit-that-says-nothing",
         "AuditMissingAlarm",
         "TreatMissingData: breaching",
         "TreatMissingData: ignore",
     ),
-    _alarm("missing-audit-of-many", "AuditMissingAlarm", "Threshold: 1\n", "Threshold: 2\n"),
-    _alarm("silence-that-alarms", "CreditStormAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching"),
-    _alarm("page-of-nothing", "PageLedgerAlarm", 'ALARM("${LedgerDamagedAlarm}")', 'ALARM("LedgerDamagedAlarm")'),
-    _alarm("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
-    _alarm("dashboard-of-nothing", "Dashboard", '"Farebox", "Holds"', '"Farebox", "Hold"'),
-    _alarm(
+    on("missing-audit-of-many", "AuditMissingAlarm", "Threshold: 1\n", "Threshold: 2\n"),
+    on("silence-that-alarms", "CreditStormAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching"),
+    on("page-of-nothing", "PageLedgerAlarm", 'ALARM("${LedgerDamagedAlarm}")', 'ALARM("LedgerDamagedAlarm")'),
+    on("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
+    on("dashboard-of-nothing", "Dashboard", '"Farebox", "Holds"', '"Farebox", "Hold"'),
+    on(
         "topic-closed-to-events",
         "NoticeTopicPolicy",
         "Principal: {Service: events.amazonaws.com}",

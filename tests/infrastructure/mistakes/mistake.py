@@ -18,3 +18,8 @@ class Mistake:
     old: str
     new: str
     after: str = ""
+
+
+def on(name: str, resource: str, old: str, new: str) -> Mistake:
+    """In one resource of the service."""
+    return Mistake(name, SERVICE, old, new, f"\n  {resource}:\n")

@@ -1,0 +1,13 @@
+"""Metrics of which only the gauges are of interest."""
+
+from service.metrics import Metric, NoMetrics
+
+
+class Gauges(NoMetrics):
+    """Remembers what was measured."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def gauge(self, metric: Metric, value: float, **dimensions: str) -> None:
+        self.seen.append(value)
