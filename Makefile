@@ -12,19 +12,19 @@ help: ## list the targets
 
 .PHONY: demo
 demo: $(VENV)/local ## turn an image into a video for one credit, and watch the ledger prove it
-	@$(RUN) -m service.local demo
+	@$(RUN) -m devstack demo
 
 .PHONY: run
 run: $(VENV)/local ## the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000)
-	@$(RUN) -m service.local run
+	@$(RUN) -m devstack run
 
 .PHONY: audit
 audit: $(VENV)/local ## prove every balance of the stack that `make run` keeps
-	@$(RUN) -m service.local audit
+	@$(RUN) -m devstack audit
 
 .PHONY: reset
 reset: $(VENV)/local ## forget what `make run` has stored
-	@$(RUN) -m service.local reset
+	@$(RUN) -m devstack reset
 
 .PHONY: test
 test: $(VENV)/test ## run the tests
@@ -59,7 +59,7 @@ infrastructure: $(VENV)/test ## check templates, roles, image and release script
 
 .PHONY: mistakes
 mistakes: $(VENV)/test ## make each named mistake in the templates; each must be noticed (MISTAKE=name for one)
-	@$(RUN) -m tests.infrastructure.mistakes $(MISTAKE)
+	@$(RUN) -m tests.infrastructure.template_mutations $(MISTAKE)
 
 # The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
 .PHONY: image

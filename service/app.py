@@ -7,34 +7,34 @@ from dataclasses import dataclass
 import requests
 from flask import Flask
 
-from service.admin.belongings import Knowledge
-from service.admin.daily import AuditRecords, DailyAudit
-from service.admin.operations import Admin
-from service.admin.repair import Repair
+from service.repair.account_records import Knowledge
+from service.audit.daily import AuditRecords, DailyAudit
+from service.audit.operations import Admin
+from service.repair.operations import Repair
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.routes import catalog_blueprint
 from service.catalog.store import read_prompts
-from service.clock import Clock, SystemClock
+from service.core.clock import Clock, SystemClock
 from service.identity.enforcement import enforce
 from service.identity.entities import SIGN_IN_ERRORS
 from service.identity.google import GoogleTokens
 from service.identity.operations import Identity
-from service.ids import RandomIds
+from service.core.ids import RandomIds
 from service.jobs.entities import Times
 from service.jobs.holds import Holds
 from service.jobs.operations import JobLimits, Jobs
 from service.jobs.routes import jobs_blueprint
 from service.jobs.settlement import Settlement
-from service.keyring import Keyring, read_keyring
+from service.core.keyring import Keyring, read_keyring
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
-from service.ledger.turns import Turns
-from service.metrics import EmbeddedMetrics, Metrics, NoMetrics
+from service.ledger.wallet_locks import Turns
+from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
 from service.providers.base import Provider
-from service.providers.credentials import KlingCredentials, KlingKeys, parse_kling_keys
+from service.providers.kling.credentials import KlingCredentials, KlingKeys, parse_kling_keys
 from service.providers.http import ProviderHttp
-from service.providers.kling import Kling, KlingDefaults
+from service.providers.kling.client import Kling, KlingDefaults
 from service.settings import Settings
 from service.storage.objects import Objects
 from service.storage.secrets import SecretsManager
@@ -44,11 +44,11 @@ from service.web.cors import allow_origins
 from service.web.docs import docs_blueprint
 from service.web.errors import register_errors
 from service.web.health import health_blueprint
-from service.web.limits import Window
+from service.core.rate_limits import Window
 from service.web.openapi import About, build_document, openapi_blueprint
 from service.web.openapi_errors import SharedErrors
 from service.web.request_log import log_requests
-from service.web.sealed import Sealer
+from service.core.token_cipher import Sealer
 
 VERSION = "0.1.0"
 CALLBACKS_PER_WINDOW = 6

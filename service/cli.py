@@ -9,16 +9,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from service.admin.daily import AuditTaken, Ending
-from service.admin.entities import Audit, AuditStopped, Place, Route
-from service.admin.repair import Repaired
-from service.admin.store import Stopped
+from service.audit.daily import AuditTaken, Ending
+from service.audit.entities import Audit, AuditStopped, Place, Route
+from service.repair.operations import Repaired
+from service.audit.store import Stopped
 from service.app import Parts, build, daily_audit
-from service.clock import iso
-from service.errors import FareboxError
+from service.core.clock import iso
+from service.core.errors import FareboxError
 from service.jobs.entities import Job, JobNotFound, NotToBeGivenUp
 from service.ledger.entities import Entry, Wallet
-from service.logs import configure
+from service.core.logs import configure
 from service.settings import Settings, SettingsError
 from service.storage.table import StorageRefused
 

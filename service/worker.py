@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from service.app import build
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.jobs.sweeps import DueJobs
-from service.logs import configure
+from service.core.logs import configure
 from service.settings import Settings, SettingsError
 
 log = structlog.get_logger()

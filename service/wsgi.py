@@ -3,8 +3,8 @@
 import sys
 
 from service.app import build, create_app
-from service.errors import FareboxError
-from service.logs import configure
+from service.core.errors import FareboxError
+from service.core.logs import configure
 from service.settings import Settings, SettingsError
 
 try:

@@ -9,8 +9,8 @@ import pytest
 import structlog
 from botocore.config import Config
 
-from service.local.dynamodb import DynamoDbLocal
-from service.local.table import create_table
+from devstack.dynamodb import DynamoDbLocal
+from devstack.table import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import service
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.settings import Secret, Settings
 from service.web.errors import status_of
 
@@ -22,7 +22,7 @@ SERVER_SETTINGS = (
     ("WEB_CONCURRENCY", "`2`", "web processes"),
     ("DRAIN_SECONDS", "`15`", "how long a stopping web process still serves, not ready any more; 0: not at all"),
 )
-_OUTSIDE = ("service.simulators", "service.local", "service.wsgi")
+_OUTSIDE = ("devstack.simulators", "devstack", "service.wsgi")
 
 
 def errors() -> list[type[FareboxError]]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from service import cli
-from service.admin import operations
+from service.audit import operations
 from service.providers.base import TaskStatus
 from service.storage.table import StorageRefused, Table
 from tests.doubles.clock import FakeClock
 from tests.doubles.operator import operator_environment
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 LONG_AGO = 1_600_000_000_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.keyring import read_keyring
+from service.core.keyring import read_keyring
 from service.settings import Secret, Settings, SettingsError
 
 GOOD = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.errors import Malformed
+from service.core.errors import Malformed
 
 IMAGE_TO_VIDEO = "kling:image2video"
 LONGEST_PROMPT = 2500

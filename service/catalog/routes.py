@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from service.catalog.operations import Catalog
 from service.catalog.schemas import PromptsSchema
-from service.web.answers import ok
+from service.web.responses import ok
 from service.web.endpoint import Access, Endpoint, endpoint
 
 

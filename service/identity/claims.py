@@ -8,7 +8,7 @@ from jwt.exceptions import PyJWTError
 
 from service.identity.entities import GOOGLE, EmailNotVerified, Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM
-from service.web.principal import Principal, is_subject
+from service.core.principal import Principal, is_subject
 
 ISSUERS = (GOOGLE, "accounts.google.com")
 LEEWAY_SECONDS = 60

@@ -9,7 +9,7 @@ from flask import Flask, current_app, g, request
 from service.identity.entities import AuthenticationRequired
 from service.web.body import peek_json_field
 from service.web.endpoint import Access, endpoint_of
-from service.web.principal import Principal
+from service.core.principal import Principal
 
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"

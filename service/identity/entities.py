@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from service.errors import Refused, Unauthenticated, Unavailable
+from service.core.errors import Refused, Unauthenticated, Unavailable
 
 GOOGLE = "https://accounts.google.com"
 

@@ -13,11 +13,11 @@ from jwt import PyJWS
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 from urllib3.exceptions import HTTPError
 
-from service.clock import Clock
+from service.core.clock import Clock
 from service.identity.claims import LEEWAY_SECONDS, key_id_of, principal_of
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM, KeySet, KeysNotFetched, SigningKeys, published_keys
-from service.web.principal import Principal
+from service.core.principal import Principal
 
 LONGEST_TOKEN = 8192
 MOST_REMEMBERED = 10_000

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from service.identity.entities import GOOGLE, AuthenticationRequired
-from service.web.principal import Principal, is_subject
+from service.core.principal import Principal, is_subject
 
 
 class Tokens(Protocol):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
-from service.clock import Clock
+from service.core.clock import Clock
 from service.identity.entities import IdentityUnavailable
 
 SHORTEST_FRESH_SECONDS = 60.0

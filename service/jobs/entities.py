@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from service.errors import FareboxError, Malformed, NotFound, TooLarge, Unavailable, Unprocessable
+from service.core.errors import FareboxError, Malformed, NotFound, TooLarge, Unavailable, Unprocessable
 from service.ledger.entities import EXAMPLE_JOB, Split
 from service.providers import base
 from service.storage.codec import Value

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 
 from service.catalog.entities import IMAGE_TO_VIDEO
-from service.clock import Clock
-from service.ids import Ids
+from service.core.clock import Clock
+from service.core.ids import Ids
 from service.jobs import store
 from service.jobs.entities import Job, JobStatus, Times
 from service.ledger.entities import Movement, OutcomeUnknown, WalletStatus, hold
@@ -16,7 +16,7 @@ from service.storage.keys import Key
 from service.storage.table import Table
 from service.users.entities import Marks, knows_device, with_device
 from service.users.operations import Users
-from service.web.principal import Principal
+from service.core.principal import Principal
 
 ROUTE = "POST /videos"
 MARGIN_SECONDS = 1.0

@@ -4,7 +4,7 @@ import base64
 import binascii
 
 from service.jobs.entities import LARGEST_IMAGE_BYTES, ImageTooLarge, ImageUnusable
-from service.web.addresses import check_public_url
+from service.core.public_urls import check_public_url
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _LONGEST_BASE64 = LARGEST_IMAGE_BYTES * 4 // 3 + 4

@@ -8,9 +8,9 @@ import structlog
 
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
-from service.clock import Clock
-from service.errors import FareboxError
-from service.ids import is_id
+from service.core.clock import Clock
+from service.core.errors import FareboxError
+from service.core.ids import is_id
 from service.jobs import store
 from service.jobs.entities import (
     DECLINED,
@@ -25,12 +25,12 @@ from service.jobs.images import check_address, check_bytes
 from service.jobs.settlement import Settlement
 from service.ledger.entities import Wallet, WalletBusy, WalletStatus
 from service.ledger.operations import Ledger, Seen
-from service.metrics import Metric, Metrics
+from service.core.metrics import Metric, Metrics
 from service.providers.base import Accepted, Created, Declined, Provider, Unclear, VideoRequest
 from service.storage import cursor, keys
 from service.storage.table import Table
 from service.users.operations import Users
-from service.web.sealed import Sealer
+from service.core.token_cipher import Sealer
 
 log = structlog.get_logger()
 

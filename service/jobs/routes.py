@@ -32,13 +32,13 @@ from service.storage.cursor import PageTokenInvalid
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
-from service.web.addresses import AddressRefused
-from service.web.answers import ok
+from service.core.public_urls import AddressRefused
+from service.web.responses import ok
 from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.web.limits import Window
-from service.web.principal import Principal
-from service.web.refusals import PayloadTooLarge, UploadsBusy
+from service.core.rate_limits import Window
+from service.core.principal import Principal
+from service.web.request_errors import PayloadTooLarge, UploadsBusy
 
 LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 LONGEST_KEY = 128

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from service.clock import iso
+from service.core.clock import iso
 from service.jobs.entities import MESSAGES, Failure, Job
 from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import Provider

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from service.clock import Clock, iso
+from service.core.clock import Clock, iso
 from service.jobs import store
 from service.jobs.entities import (
     RESULT_MILLISECONDS,
@@ -29,7 +29,7 @@ from service.jobs.entities import (
 )
 from service.ledger.entities import Movement, Wallet, capture, release
 from service.ledger.operations import Also, Guarded, Ledger, Seen
-from service.metrics import Metric, Metrics
+from service.core.metrics import Metric, Metrics
 from service.providers.base import Provider, Task, Unclear
 from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table

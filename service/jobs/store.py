@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.clock import from_iso, iso
+from service.core.clock import from_iso, iso
 from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger.entities import packed, unpacked
 from service.storage import keys

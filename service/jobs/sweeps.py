@@ -6,11 +6,11 @@ from concurrent.futures import Executor
 
 import structlog
 
-from service.clock import Clock
-from service.errors import FareboxError, TooMany, Unavailable
+from service.core.clock import Clock
+from service.core.errors import FareboxError, TooMany, Unavailable
 from service.jobs import store
 from service.jobs.settlement import Settlement
-from service.metrics import Metric, Metrics
+from service.core.metrics import Metric, Metrics
 from service.storage.keys import DUE_SHARDS
 from service.storage.table import ConditionFailed, StorageUnavailable, Table
 

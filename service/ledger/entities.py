@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from service.errors import Refused, TooMany, Unavailable
+from service.core.errors import Refused, TooMany, Unavailable
 
 MOST_LOTS = 8
 MOST_CREDITS = 10**12

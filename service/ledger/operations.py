@@ -7,12 +7,12 @@ from typing import NoReturn
 
 import structlog
 
-from service.clock import Clock
-from service.errors import FareboxError
+from service.core.clock import Clock
+from service.core.errors import FareboxError
 from service.ledger import store
 from service.ledger.entities import Movement, OutcomeUnknown, Wallet, WalletBusy, WalletFrozen
-from service.ledger.turns import Turns
-from service.metrics import Metric, Metrics
+from service.ledger.wallet_locks import Turns
+from service.core.metrics import Metric, Metrics
 from service.storage import keys
 from service.storage.codec import Item
 from service.storage.keys import Key

@@ -5,9 +5,9 @@ from flask import Blueprint, Response
 from service.ledger.operations import Ledger
 from service.ledger.schemas import CreditsSchema, credits_body
 from service.storage.table import StorageUnavailable
-from service.web.answers import ok
+from service.web.responses import ok
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.web.principal import Principal
+from service.core.principal import Principal
 
 
 def ledger_blueprint(ledger: Ledger) -> Blueprint:

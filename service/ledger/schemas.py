@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from service.clock import iso
+from service.core.clock import iso
 from service.ledger.entities import Lot, Wallet, WalletStatus
 from service.web.schemas import StrictSchema
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.clock import from_iso, iso
+from service.core.clock import from_iso, iso
 from service.ledger.entities import Entry, EntryKind, Movement, Wallet, WalletStatus, packed, unpacked
 from service.storage import keys
 from service.storage.codec import Item, Value

@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from service.clock import Clock
+from service.core.clock import Clock
 
 LARGEST_ANSWER_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024

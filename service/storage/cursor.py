@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from service.errors import Malformed
+from service.core.errors import Malformed
 
 LONGEST_TOKEN = 200
 

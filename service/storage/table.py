@@ -16,7 +16,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from service.errors import Unavailable
+from service.core.errors import Unavailable
 from service.storage.codec import Item, RawItem, decode_item, encode_item
 from service.storage.keys import Key
 from service.storage.writes import Write, request

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from service.errors import Refused
+from service.core.errors import Refused
 from service.ledger.entities import Wallet
 
 MOST_DEVICES = 20

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.ledger.entities import Movement, Wallet, WalletBusy, WalletFrozen, WalletStatus, welcome
 from service.ledger.operations import Also, Guarded, Ledger, Seen
-from service.metrics import Metric, Metrics
+from service.core.metrics import Metric, Metrics
 from service.storage.codec import Item
 from service.storage.table import Table
 from service.users import store
@@ -22,7 +22,7 @@ from service.users.entities import (
     identity_marks,
     with_device,
 )
-from service.web.principal import Principal
+from service.core.principal import Principal
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from service.clock import iso
+from service.core.clock import iso
 from service.storage import keys
 from service.storage.codec import Item
 from service.storage.keys import Key

@@ -6,9 +6,9 @@ import socket
 import threading
 from dataclasses import dataclass
 
-from service.clock import Clock
+from service.core.clock import Clock
 from service.web.endpoint import SMALL_BODY_BYTES
-from service.web.refusals import BodyTimeout, UploadsBusy
+from service.web.request_errors import BodyTimeout, UploadsBusy
 
 LARGEST_HEAD_BYTES = 64 * 1024
 BYTES_A_SECOND = 1024 * 1024

@@ -5,9 +5,9 @@ from typing import Any
 from flask import current_app, request
 from marshmallow import Schema, ValidationError
 
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.web.endpoint import SMALL_BODY_BYTES, endpoint_of
-from service.web.refusals import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from service.web.request_errors import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from service.web.strict_json import parse_object
 
 MOST_FAULTS = 20

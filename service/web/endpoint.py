@@ -13,7 +13,7 @@ from flask import Flask, g
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 
 SMALL_BODY_BYTES = 64 * 1024
 

@@ -5,7 +5,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as MethodNotAllowedByRoute
 
-from service.errors import (
+from service.core.errors import (
     BadGateway,
     Conflict,
     FareboxError,
@@ -21,9 +21,9 @@ from service.errors import (
     Unprocessable,
     UnsupportedMedia,
 )
-from service.metrics import Metric, Metrics
-from service.web.answers import json_answer
-from service.web.refusals import (
+from service.core.metrics import Metric, Metrics
+from service.web.responses import json_answer
+from service.web.request_errors import (
     AddressTooLong,
     BadRequest,
     HeadersTooLarge,

@@ -21,12 +21,12 @@ from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, LimitReques
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from service.clock import SystemClock
-from service.errors import FareboxError
-from service.ids import RandomIds
+from service.core.clock import SystemClock
+from service.core.errors import FareboxError
+from service.core.ids import RandomIds
 from service.web.arrivals import LARGEST_HEAD_BYTES, Arrival, Patience, PatientSocket
 from service.web.errors import bare_answer
-from service.web.refusals import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
+from service.web.request_errors import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
 
 PARTING_SECONDS = 2.0
 PROBE_THREADS = 2

@@ -7,10 +7,10 @@ from pathlib import Path
 from flask import Blueprint, Response
 from marshmallow import fields
 
-from service.clock import Clock, SystemClock
-from service.web.answers import json_answer, ok
+from service.core.clock import Clock, SystemClock
+from service.web.responses import json_answer, ok
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.web.refusals import NotReady
+from service.web.request_errors import NotReady
 from service.web.schemas import StrictSchema
 
 REMEMBER_SECONDS = 2.0

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.web.endpoint import Access, Endpoint
 from service.web.errors import status_of
-from service.web.refusals import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
+from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 
 ENVELOPE = "ErrorEnvelope"
 REQUEST_ID = "req_01kbx3v9m2t7q8r5w6y4z1h0ce"

@@ -8,9 +8,9 @@ import re
 import structlog
 from flask import Flask, Response, g, request
 
-from service.clock import Clock
-from service.ids import Ids, RandomIds
-from service.metrics import Metric, Metrics
+from service.core.clock import Clock
+from service.core.ids import Ids, RandomIds
+from service.core.metrics import Metric, Metrics
 
 REQUEST_ID_HEADER = "X-Request-Id"
 HEALTH_PREFIX = "/health"

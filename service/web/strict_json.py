@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from service.web.refusals import MalformedJson
+from service.web.request_errors import MalformedJson
 
 MOST_LEVELS = 32
 MOST_MARKS = 10_000

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from service.logs import configure
+from service.core.logs import configure
 from tests.bench import cost, cpu, growth, hotspots, memory, processes, startup, tls, wallet
 from tests.bench.outside import ENVIRONMENT
 from tests.bench.report import Table

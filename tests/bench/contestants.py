@@ -15,7 +15,7 @@ from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
 from service.app import build, create_app
-from service.logs import configure
+from service.core.logs import configure
 from service.settings import Settings
 from service.storage.table import Table
 from service.storage.writes import Write

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from service.providers.base import TaskStatus
-from service.web.principal import Principal
+from service.core.principal import Principal
 from tests.bench.report import Table
 from tests.bench.storage import dynamodb
 from tests.doubles.meter import Bill, Meter
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 USER = "110248495921238986420"
 KEY = "5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11"

@@ -8,7 +8,7 @@ from tests.bench.report import Table, spread
 from tests.bench.storage import dynamodb
 from tests.doubles.history import write_finished_jobs
 from tests.doubles.meter import Bill, Meter
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 USER = "110248495921238986420"
 USERS = 50

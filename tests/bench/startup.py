@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
-from service.local.ports import free_port
+from devstack.ports import free_port
 from service.settings import process_environment
 from tests.bench.outside import outside
 from tests.bench.report import Table, spread

@@ -9,11 +9,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from service.local.dynamodb import DynamoDbLocal
-from service.local.table import create_table
+from devstack.dynamodb import DynamoDbLocal
+from devstack.table import create_table
 from tests.doubles.meter import Meter
 from tests.doubles.provider import LikeKling
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 CREDITS = 1_000_000
 

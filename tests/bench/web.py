@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from service.local.ports import free_port
+from devstack.ports import free_port
 from service.settings import process_environment
 from tests.bench.wire import Ended, Wire, message
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.local.errors import LocalSetupError
-from service.local.template import CHECKOUT
-from service.local.terminal import output
+from devstack.errors import LocalSetupError
+from devstack.template import CHECKOUT
+from devstack.terminal import output
 from tests.container import checks
 from tests.container.engine import LOCAL, PRODUCTION, CheckFailed, Engine, Unavailable, provide, run
 from tests.container.images import build, provide_base, provide_dynamodb

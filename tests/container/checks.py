@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from service.local.calls import call
+from devstack.calls import call
 from tests.container.engine import PRODUCTION, Engine
 from tests.container.images import python_version
 from tests.container.stack import DRAIN_SECONDS, ComposeStack, status, until

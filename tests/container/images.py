@@ -2,8 +2,8 @@
 
 import re
 
-from service.local.template import CHECKOUT
-from service.local.terminal import Say
+from devstack.template import CHECKOUT
+from devstack.terminal import Say
 from tests.container.engine import Engine
 from tests.container.stand_ins import stand_in_base, stand_in_dynamodb
 

@@ -11,7 +11,7 @@ from pathlib import Path
 FOLDERS = ("/", "/app", "/opt/farebox", "/usr", "/etc", "/tmp", "/dev/shm")
 PRODUCT = ("service.wsgi", "service.worker", "service.cli")
 STRANGERS = (
-    *("service.local", "service.simulators", "tests"),
+    *("devstack", "devstack.simulators", "tests"),
     *("pip", "ensurepip", "setuptools", "yaml", "pytest", "moto", "jpype"),
 )
 BUILD_TOOLS = ("pip", "pip3", "uv", "gcc", "cc", "g++", "make", "ld", "git", "curl", "wget")

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from service.local.calls import call
-from service.local.ports import free_port
-from service.local.template import CHECKOUT
+from devstack.calls import call
+from devstack.ports import free_port
+from devstack.template import CHECKOUT
 from tests.container.engine import LOCAL, PRODUCTION, CheckFailed, Engine, run
 
 UP_SECONDS = 180.0

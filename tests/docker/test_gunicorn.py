@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from service.jobs.routes import LARGEST_VIDEO_BODY_BYTES
-from service.local.ports import free_port
+from devstack.ports import free_port
 from service.settings import Settings
 from service.web.arrivals import BYTES_A_SECOND, Patience
 

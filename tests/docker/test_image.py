@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.app import VERSION
-from service.local.ports import free_port
+from devstack.ports import free_port
 from service.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_nothing_that_runs_in_it_runs_in_a_shell() -> None:
 def test_what_is_built_by_default_is_what_is_deployed() -> None:
     stages = re.findall(r"^FROM .* AS ([\w-]+)$", DOCKERFILE, re.MULTILINE)
     assert stages[-1] == "production"
-    assert 'RUN ["rm", "-r", "/app/service/local", "/app/service/simulators"]' in DOCKERFILE
+    assert 'RUN ["rm", "-r", "/app/devstack", "/app/devstack/simulators"]' in DOCKERFILE
 
 
 def test_every_package_is_installed_by_its_hash() -> None:

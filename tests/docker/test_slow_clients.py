@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from service.local.ports import free_port
+from devstack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RECEIVE_SECONDS = 1.0
@@ -31,7 +31,7 @@ import os
 import time
 
 from flask import Blueprint, Response
-from service.web.answers import ok
+from service.web.responses import ok
 from service.web.body import read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.health import health_blueprint

@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 from flask import Blueprint, Flask, Response
 from marshmallow import fields, validate
 
-from service.errors import Malformed, NotFound, Refused, TooMany, Unauthenticated, Unavailable
-from service.web.answers import json_answer, ok
+from service.core.errors import Malformed, NotFound, Refused, TooMany, Unauthenticated, Unavailable
+from service.web.responses import json_answer, ok
 from service.web.docs import docs_blueprint
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi import About, build_document, openapi_blueprint
 from service.web.openapi_errors import SharedErrors
 from service.web.openapi_schemas import Document
-from service.web.principal import Principal
+from service.core.principal import Principal
 from service.web.schemas import StrictSchema, Text
 
 

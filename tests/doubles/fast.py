@@ -2,7 +2,7 @@
 
 import time
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 
 
 class FastClock(SystemClock):

@@ -1,6 +1,6 @@
 """Metrics of which only the gauges are of interest."""
 
-from service.metrics import Metric, NoMetrics
+from service.core.metrics import Metric, NoMetrics
 
 
 class Gauges(NoMetrics):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from service.ids import RandomIds
+from service.core.ids import RandomIds
 from service.jobs.entities import RESULT_MILLISECONDS, Job, JobStatus
 from service.jobs.store import capture_write, new_job_write, record_write
 from service.ledger.entities import Wallet, capture, hold
@@ -11,7 +11,7 @@ from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item
 from service.storage.writes import Put
-from tests.doubles.world import MAC_KEY, World, order
+from tests.doubles.service_harness import MAC_KEY, World, order
 
 MOST_IN_BATCH = 25
 MOST_BATCHES = 10_000

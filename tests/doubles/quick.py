@@ -2,7 +2,7 @@
 
 import threading
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 
 
 class QuickClock(SystemClock):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.local.errors import LocalSetupError
-from service.local.terminal import output
+from devstack.errors import LocalSetupError
+from devstack.terminal import output
 from tests.container.engine import PRODUCTION, CheckFailed, Unavailable, provide
 from tests.container.images import build, provide_base
 from tests.drain.balancer import haproxy

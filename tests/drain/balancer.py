@@ -11,10 +11,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.local.calls import call
-from service.local.child import Child, Program
-from service.local.ports import LOOPBACK, free_port
-from service.local.watchdog import Watchdog
+from devstack.calls import call
+from devstack.child import Child, Program
+from devstack.ports import LOOPBACK, free_port
+from devstack.watchdog import Watchdog
 from service.settings import process_environment
 
 INSTALL_SECONDS = 180.0

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Self
 
-from service.local.template import CHECKOUT
+from devstack.template import CHECKOUT
 from tests.container.engine import COMMAND_SECONDS, PRODUCTION, CheckFailed, Engine, Unavailable
 from tests.container.task import Task, described
 from tests.drain.launcher import Replaceable

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from tests.drain.balancer import Balancer
 from tests.drain.launcher import CLEAN, Launcher, Replaceable
 

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Self
 
-from service.local.child import Child, Program
-from service.local.watchdog import Watchdog
+from devstack.child import Child, Program
+from devstack.watchdog import Watchdog
 from tests.drain.launcher import Replaceable
 
 LOG_LINES = 400

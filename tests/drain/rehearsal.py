@@ -15,14 +15,14 @@ from pathlib import Path
 
 import boto3
 
-from service.local.calls import call
-from service.local.dynamodb import DynamoDbLocal
-from service.local.ports import LOOPBACK, is_free
-from service.local.table import create_table
-from service.local.template import CHECKOUT
-from service.local.watchdog import Watchdog
-from service.simulators.configuration import SimulatorSettings
-from service.simulators.server import SimulatorServer
+from devstack.calls import call
+from devstack.dynamodb import DynamoDbLocal
+from devstack.ports import LOOPBACK, is_free
+from devstack.table import create_table
+from devstack.template import CHECKOUT
+from devstack.watchdog import Watchdog
+from devstack.simulators.configuration import SimulatorSettings
+from devstack.simulators.server import SimulatorServer
 from tests.drain.balancer import Balancer
 from tests.drain.fleet import Fleet, Stop
 from tests.drain.launcher import Launcher

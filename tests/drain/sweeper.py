@@ -4,7 +4,7 @@ whose name begins so. It is held by whoever starts them."""
 import signal
 import sys
 
-from service.clock import Clock, SystemClock
+from service.core.clock import Clock, SystemClock
 from service.settings import process_environment
 from tests.container.engine import Engine
 

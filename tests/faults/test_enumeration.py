@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.ledger import operations as ledger_operations
-from service.providers import kling
+from service.providers.kling import client
 from service.providers.http import NeverSent, NoAnswer
 from service.storage import table
 from service.storage.keys import Key

@@ -20,14 +20,14 @@ import requests
 
 from service.app import Parts, build
 from service.jobs.sweeps import DueJobs
-from service.local.ports import free_port
+from devstack.ports import free_port
 from service.settings import Settings
-from service.simulators.configuration import SimulatorSettings
-from service.simulators.server import SimulatorServer
-from tests.doubles.world import order
+from devstack.simulators.configuration import SimulatorSettings
+from devstack.simulators.server import SimulatorServer
+from tests.doubles.service_harness import order
 from tests.faults.proxy import Proxy
 from tests.faults.times import SHORT_TIMES
-from tests.journeys.town import CLIENT_ID, IMAGE
+from tests.journeys.live_stack import CLIENT_ID, IMAGE
 
 ROOT = Path(__file__).parents[2]
 UP_SECONDS = 60.0

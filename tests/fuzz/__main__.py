@@ -11,13 +11,13 @@ import time
 
 import boto3
 
-from service.clock import SystemClock
-from service.local.dynamodb import DynamoDbLocal
-from service.logs import configure
+from service.core.clock import SystemClock
+from devstack.dynamodb import DynamoDbLocal
+from service.core.logs import configure
 from service.web.openapi_schemas import operations
 from tests.fuzz.findings import Findings, assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.journeys.town import Town, town_of_its_own
+from tests.journeys.live_stack import Town, town_of_its_own
 
 USER = "ann"
 EXAMPLES_A_ROUND = 100

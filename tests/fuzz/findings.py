@@ -10,7 +10,7 @@ from typing import Any
 import schemathesis
 from schemathesis.engine import Status, events, from_schema
 
-from tests.journeys.town import IMAGE, Town
+from tests.journeys.live_stack import IMAGE, Town
 
 POST_VIDEO = "POST /videos"
 READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")

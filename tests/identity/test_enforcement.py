@@ -5,12 +5,12 @@ from flask.testing import FlaskClient
 from service.identity.enforcement import enforce
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.operations import Identity
-from service.web.answers import ok
+from service.web.responses import ok
 from service.web.body import read_body
 from service.web.cors import allow_origins
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import register_errors
-from service.web.principal import Principal
+from service.core.principal import Principal
 from service.web.request_log import log_requests
 from service.web.schemas import StrictSchema, Text
 from tests.doubles.clock import FakeClock

@@ -2,7 +2,7 @@ import pytest
 
 from service.identity import entities
 from service.identity.entities import Rejection, TokenRejected
-from service.web.principal import is_subject
+from service.core.principal import is_subject
 
 
 @pytest.mark.parametrize("text", ["1", "110248495921238986420", "google-oauth2|1", "a.b_c:d@e~f-g", "A" * 255])

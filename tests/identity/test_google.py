@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.identity.claims import principal_of
 from service.identity.entities import EmailNotVerified, IdentityUnavailable, Rejection, TokenRejected
 from service.identity.google import LONGEST_TOKEN, MOST_REMEMBERED
-from service.web.principal import Principal, is_subject
+from service.core.principal import Principal, is_subject
 from tests.identity.issuer import CLIENT, REMOVE, SUBJECT, Issuer, publishing, rsa_key, segment
 
 ME = Principal("https://accounts.google.com", SUBJECT, "cat@mail.example")

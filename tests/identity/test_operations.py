@@ -2,7 +2,7 @@ import pytest
 
 from service.identity.entities import AuthenticationRequired, Rejection, TokenRejected
 from service.identity.operations import Identity
-from service.web.principal import Principal
+from service.core.principal import Principal
 
 ME = Principal("https://accounts.google.com", "110", "cat@mail.example")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from service.local.template import read_template
+from devstack.template import read_template
 from tests.infrastructure.deployments import IMAGE, ROOT, filled, stage_parameters
 from tests.infrastructure.moto_extension import extended
 from tests.infrastructure.moto_kinds import CHANGERS, MAKERS

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import yaml
 
-from service.local.template import _short_tag
+from devstack.template import _short_tag
 from service.settings import STAGES
 from tests.infrastructure.emissions import emitted
 from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
@@ -165,7 +165,7 @@ def template(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _read(text: str) -> dict[str, Any]:
-    """As `service.local.template` reads it, by libyaml, which is ten times as fast. Raises `yaml.YAMLError`."""
+    """As `devstack.template` reads it, by libyaml, which is ten times as fast. Raises `yaml.YAMLError`."""
     made: dict[str, Any] = yaml.load(text, Loader=_QuickLoader)
     return made
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
-from service.metrics import Metric
+from service.core.metrics import Metric
 
 
 @lru_cache(maxsize=1)

@@ -16,15 +16,15 @@ from requests.adapters import HTTPAdapter
 from service import app as composition
 from service import cli
 from service.app import build, create_app
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from service.jobs.sweeps import DueJobs
 from service.providers.http import ProviderHttp, Reply
 from service.settings import Settings
-from service.simulators.server import SimulatorServer
+from devstack.simulators.server import SimulatorServer
 from tests.doubles.clock import FakeClock
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
-from tests.journeys.town import IMAGE
+from tests.journeys.live_stack import IMAGE
 
 LATER_SECONDS = 300
 # How AWS reaches a container besides the task definition: credentials, and here the table's address.

@@ -8,7 +8,7 @@ import sys
 
 from moto.server import ThreadedMotoServer
 
-from service.local.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK, free_port
 from tests.infrastructure.cloud import cloud, outside
 
 

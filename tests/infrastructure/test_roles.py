@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from service.local.table import create_table
+from devstack.table import create_table
 from service.settings import STAGES
-from service.simulators.configuration import SimulatorSettings
-from service.simulators.server import SimulatorServer
+from devstack.simulators.configuration import SimulatorSettings
+from devstack.simulators.server import SimulatorServer
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.permissions import SEEN, Call, faults, remembered, written

@@ -6,7 +6,7 @@ import sys
 import venv
 from pathlib import Path
 
-from service.local.locks import locked_file
+from devstack.locks import locked_file
 from tests.infrastructure.deployments import ROOT
 
 REQUIREMENTS = ROOT / "requirements" / "infrastructure.txt"

@@ -9,10 +9,10 @@ from service.ledger.entities import Lot, LotKind
 from service.ledger.store import wallet_write
 from service.providers.base import TaskStatus, Unclear
 from service.storage.codec import encode_item
-from service.web.principal import Principal
+from service.core.principal import Principal
 from tests.doubles.meter import Meter, size
 from tests.doubles.provider import LikeKling
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from service.providers.base import TaskStatus
 from tests.doubles.history import write_finished_jobs
 from tests.doubles.meter import Bill, Meter
 from tests.doubles.provider import LikeKling
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 USER = "110248495921238986420"
 PAST = 1_000

@@ -27,8 +27,8 @@ from service.storage import keys
 from service.storage.cursor import PageTokenInvalid
 from service.storage.writes import Update, When
 from service.users.entities import DeviceAlreadyUsed
-from service.web.addresses import AddressRefused
-from tests.doubles.world import IMAGE, World, order
+from service.core.public_urls import AddressRefused
+from tests.doubles.service_harness import IMAGE, World, order
 
 
 @pytest.fixture

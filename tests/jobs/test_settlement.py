@@ -9,9 +9,9 @@ import pytest
 from service.jobs.entities import Failure, JobStatus, NotToBeGivenUp, deliverable
 from service.jobs.sweeps import DueJobs
 from service.ledger.entities import OutcomeUnknown, WalletBusy, WalletFrozen
-from service.metrics import NoMetrics
+from service.core.metrics import NoMetrics
 from service.providers.base import Declined, Found, NotFound, Task, TaskStatus, Unclear, Why
-from tests.doubles.world import World
+from tests.doubles.service_harness import World
 
 
 @pytest.fixture

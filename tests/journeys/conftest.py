@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.town import Town
+from tests.journeys.live_stack import Town
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 import requests
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from service.ids import is_id
+from service.core.ids import is_id
 from service.web.openapi_operations import document_path
-from tests.journeys.town import Town
+from tests.journeys.live_stack import Town
 
 ENVELOPE = {"success", "error", "code", "details", "requestId"}
 SAFE_HEADERS = {

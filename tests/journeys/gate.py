@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from service.local.environment import without_settings
-from service.local.ports import free_port
-from tests.journeys.town import SETTINGS, Town
+from devstack.environment import without_settings
+from devstack.ports import free_port
+from tests.journeys.live_stack import SETTINGS, Town
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
-from tests.journeys.town import IMAGE, Town, new_key, video_body
+from tests.journeys.live_stack import IMAGE, Town, new_key, video_body
 
 MEGABYTE = 1024 * 1024
 

@@ -12,9 +12,9 @@ import pytest
 import requests
 import structlog
 
-from service.logs import configure
+from service.core.logs import configure
 from service.settings import Secret
-from tests.journeys.town import Town, new_key, video_body
+from tests.journeys.live_stack import Town, new_key, video_body
 
 TOUCHED = ("boto3", "botocore", "flask_cors", "gunicorn.access", "gunicorn.error", "urllib3", "werkzeug")
 PROMPT = "The astronaut stood up and walked away"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from service.web.endpoint import declared_endpoints
 from tests.journeys.face import SAFE_HEADERS, Face, RawAnswer
-from tests.journeys.town import town_of_its_own, video_body
+from tests.journeys.live_stack import town_of_its_own, video_body
 
 PAGE = "https://app.example.com"
 JOB = "/jobs/job_01kb7r3v6q8f2x0m4n5p6q7r8s"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from service.web.openapi_schemas import operations
 from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.journeys.town import Town, town_of_its_own
+from tests.journeys.live_stack import Town, town_of_its_own
 
 EXAMPLES = 40
 USER = "ann"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from service.clock import SystemClock
-from tests.journeys.town import Town, at_once, new_key
+from service.core.clock import SystemClock
+from tests.journeys.live_stack import Town, at_once, new_key
 
 # No video is made before it is told to be: the race alone decides.
 SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from tests.journeys.face import ENVELOPE, SAFE_HEADERS
 from tests.journeys.gate import Answer, Gate, opened
-from tests.journeys.town import Town, town_of_its_own, video_body
+from tests.journeys.live_stack import Town, town_of_its_own, video_body
 
 MARK = "evil.example"
 NEXT = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: the-next\r\nConnection: close\r\n\r\n"

@@ -21,7 +21,7 @@ from service.web.errors import status_of
 from service.web.openapi_operations import document_path
 from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
-from tests.journeys.town import Town, town_of_its_own
+from tests.journeys.live_stack import Town, town_of_its_own
 
 PAGE = "https://app.example.com"
 EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"

@@ -19,8 +19,8 @@ from service.ledger.entities import (
 )
 from service.ledger.operations import Also, Guarded, Ledger, Seen
 from service.ledger.store import entries
-from service.ledger.turns import Turns
-from service.metrics import NoMetrics
+from service.ledger.wallet_locks import Turns
+from service.core.metrics import NoMetrics
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Put

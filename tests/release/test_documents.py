@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.local.template import read_template
+from devstack.template import read_template
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 from release.parameters import parameter_names
 from release.rotated import rotated
-from service.keyring import read_keyring
+from service.core.keyring import read_keyring
 from service.settings import Settings
 from tests.release.pretended_aws import BASE
 

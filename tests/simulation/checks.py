@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.clock import from_iso
+from service.core.clock import from_iso
 from service.jobs.entities import Failure
 from service.jobs.routes import POST_VIDEO
 from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from tests.simulation.faults import Journal
-from tests.simulation.hub import START_SECONDS, Hub, Task
+from tests.simulation.scheduler import START_SECONDS, Hub, Task
 from tests.simulation.memory import Attributes, MemoryTable, Prepared
 from tests.simulation.plan import TIMES, Ask, Plan
 from tests.simulation.vendor import Books, Work

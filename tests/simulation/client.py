@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tests.simulation.faults import Dice, Journal
-from tests.simulation.hub import Hub, Process, Task
+from tests.simulation.scheduler import Hub, Process, Task
 from tests.simulation.memory import cancelled, refusal
 from tests.simulation.server import Request, Server, outcome_of
 

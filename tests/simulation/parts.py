@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.admin.operations import Admin
+from service.audit.operations import Admin
 from service.catalog.entities import IMAGE_TO_VIDEO, Prompt
 from service.catalog.operations import Catalog
 from service.jobs.holds import Holds
@@ -10,15 +10,15 @@ from service.jobs.operations import JobLimits, Jobs
 from service.jobs.settlement import Settlement
 from service.jobs.sweeps import DueJobs
 from service.ledger.operations import Ledger
-from service.ledger.turns import Turns
-from service.metrics import NoMetrics
+from service.ledger.wallet_locks import Turns
+from service.core.metrics import NoMetrics
 from service.storage.table import Table
 from service.users.entities import Pepper
 from service.users.operations import Users
-from service.web.limits import Window
-from service.web.sealed import Sealer
+from service.core.rate_limits import Window
+from service.core.token_cipher import Sealer
 from tests.simulation.client import SimulatedClient
-from tests.simulation.hub import Hub, Process, SimulatedExecutor
+from tests.simulation.scheduler import Hub, Process, SimulatedExecutor
 from tests.simulation.plan import TIMES, Plan
 from tests.simulation.vendor import SimulatedProvider
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import greenlet
 
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.jobs.holds import Order
-from service.web.principal import Principal
+from service.core.principal import Principal
 from tests.simulation.checks import Witness, require
 from tests.simulation.faults import Journal
-from tests.simulation.hub import Hub, Process, SimulatedEvent, Task, stream
+from tests.simulation.scheduler import Hub, Process, SimulatedEvent, Task, stream
 from tests.simulation.parts import Parts
 from tests.simulation.plan import Ask, Plan
 

@@ -8,7 +8,7 @@ from service.jobs.entities import Times
 from service.jobs.holds import ROUTE
 from service.storage import keys
 from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
-from tests.simulation.hub import stream
+from tests.simulation.scheduler import stream
 from tests.simulation.vendor import Habits
 
 SECOND = 1000

@@ -20,7 +20,7 @@ from service.providers.base import (
 )
 from service.storage.codec import Value
 from tests.simulation.faults import Dice, Journal
-from tests.simulation.hub import Hub, Process
+from tests.simulation.scheduler import Hub, Process
 
 URL = "https://videos.example.com/{}.mp4"
 MOST_SENDS = 3

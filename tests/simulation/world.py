@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.errors import FareboxError
+from service.core.errors import FareboxError
 from service.jobs.entities import CallbackRefused
-from service.ledger import turns
+from service.ledger import wallet_locks
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
 from service.worker import run_until
 from tests.simulation.checks import Violation, Witness, require
 from tests.simulation.client import LATEST_SECONDS, SimulatedClient
 from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Dice, Faults, Journal
-from tests.simulation.hub import START_SECONDS, Hub, Process, in_place_of_threads, stream
-from tests.simulation.judgement import judge
+from tests.simulation.scheduler import START_SECONDS, Hub, Process, in_place_of_threads, stream
+from tests.simulation.invariants import judge
 from tests.simulation.logs import counted_logs
 from tests.simulation.memory import MemoryTable
 from tests.simulation.parts import Parts, build
@@ -222,7 +222,7 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
     journal = Journal(tracing)
     with counted_logs(journal) as broken:
         world = World(plan, journal)
-        with in_place_of_threads(world.hub, turns):
+        with in_place_of_threads(world.hub, wallet_locks):
             violation = ""
             try:
                 world.play()

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from service.local.errors import LocalSetupError
+from devstack.errors import LocalSetupError
 from tests.torture.run import Plan, Run
 
 LINE_SECONDS = 15.0

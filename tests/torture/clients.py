@@ -10,9 +10,9 @@ from random import Random
 from service.identity.entities import IdentityUnavailable
 from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
-from service.local.calls import Answer, call
-from service.local.errors import LocalSetupError
-from service.local.welcome import sign_in
+from devstack.calls import Answer, call
+from devstack.errors import LocalSetupError
+from devstack.welcome import sign_in
 from service.storage.table import StorageUnavailable
 from tests.torture.notes import Notes, Told, Total
 from tests.torture.site import Site, Web

@@ -4,14 +4,14 @@ import json
 import subprocess
 from pathlib import Path
 
-from service.admin.store import Reader
+from service.audit.store import Reader
 from service.app import Parts
 from service.jobs.holds import ROUTE
 from service.jobs.store import job_from
 from service.ledger.store import wallet_from
 from service.storage import keys
 from service.storage.codec import Item, decode_item
-from tests.torture.judgement import Evidence
+from tests.torture.invariants import Evidence
 from tests.torture.notes import Notes
 from tests.torture.site import Site
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.local.calls import Answer
+from devstack.calls import Answer
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.torture.judgement import Evidence
+from tests.torture.invariants import Evidence
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from service.settings import Settings
 from service.storage import keys
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
-from tests.torture.judgement import REFUSED, is_the_same_again, violations
+from tests.torture.invariants import REFUSED, is_the_same_again, violations
 from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
 from tests.torture.outcome import Outcome, in_words
 from tests.torture.site import WORKERS, Site
-from tests.torture.weather import LATEST_SECONDS, Weather
+from tests.torture.fault_schedule import LATEST_SECONDS, Weather
 
 CLIENTS = 5
 KILLS_BETWEEN_TABLE_RESTARTS = 90

@@ -15,16 +15,16 @@ from typing import TextIO
 
 import psutil
 
-from service.clock import SystemClock
-from service.local.calls import call
-from service.local.child import Program
-from service.local.environment import Ports, stack_environment, without_settings
-from service.local.folder import new_keys
-from service.local.ports import free_port
-from service.local.restarts import RestartRule
-from service.local.stack import Stack, StackConfiguration
-from service.local.template import CHECKOUT
-from service.local.terminal import Say, Terminal
+from service.core.clock import SystemClock
+from devstack.calls import call
+from devstack.child import Program
+from devstack.environment import Ports, stack_environment, without_settings
+from devstack.folder import new_keys
+from devstack.ports import free_port
+from devstack.restarts import RestartRule
+from devstack.stack import Stack, StackConfiguration
+from devstack.template import CHECKOUT
+from devstack.terminal import Say, Terminal
 from service.settings import process_environment
 from tests.faults.times import SHORT_TIMES
 

@@ -9,7 +9,7 @@ from service.ledger.entities import OutcomeUnknown, WalletFrozen, WalletStatus
 from service.storage import keys
 from service.storage.writes import Put, Update, When
 from service.users.entities import DeviceAlreadyUsed, Pepper, SystemLimitReached, device_marks, identity_marks
-from tests.doubles.world import World, order
+from tests.doubles.service_harness import World, order
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask, Response, request
 
-from service.metrics import Metric
-from service.web.answers import ok
+from service.core.metrics import Metric
+from service.web.responses import ok
 from service.web.body import peek_json_field, read_body, read_query, read_raw
 from service.web.cors import allow_origins
 from service.web.endpoint import Access, Endpoint, endpoint

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.clock import SystemClock
+from service.core.clock import SystemClock
 from service.web.arrivals import LARGEST_HEAD_BYTES, Arrival, Patience, PatientSocket
 from service.web.endpoint import SMALL_BODY_BYTES
-from service.web.refusals import BodyTimeout, UploadsBusy
+from service.web.request_errors import BodyTimeout, UploadsBusy
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: x\r\n"
 

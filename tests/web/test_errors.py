@@ -6,10 +6,10 @@ import structlog
 from flask import abort
 from werkzeug.exceptions import BadRequest as HttpBadRequest
 
-from service import errors
-from service.errors import FareboxError
-from service.metrics import Metric
-from service.web import refusals
+from service.core import errors
+from service.core.errors import FareboxError
+from service.core.metrics import Metric
+from service.web import request_errors
 from service.web.errors import status_of
 from tests.web.small_app import small_app
 
@@ -171,7 +171,7 @@ def test_every_refusal_is_counted_by_its_code() -> None:
 def test_general_refusals_have_codes_and_sentences_of_their_own() -> None:
     kinds = [
         kind
-        for kind in vars(refusals).values()
-        if isinstance(kind, type) and kind.__module__ == refusals.__name__ and issubclass(kind, FareboxError)
+        for kind in vars(request_errors).values()
+        if isinstance(kind, type) and kind.__module__ == request_errors.__name__ and issubclass(kind, FareboxError)
     ]
     assert len({kind.code for kind in kinds}) == len({kind.summary for kind in kinds}) == len(kinds) == 14

@@ -6,7 +6,7 @@ import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
-from service.metrics import Metric
+from service.core.metrics import Metric
 from service.web.errors import register_errors
 from service.web.health import REMEMBER_SECONDS, RememberedCheck, health_blueprint
 from service.web.request_log import log_requests

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from marshmallow import fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.errors import Malformed
+from service.core.errors import Malformed
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import status_of
 from service.web.examples import example_of
@@ -17,7 +17,7 @@ from service.web.openapi import DOCS_PATH, OPENAPI_PATH
 from service.web.openapi_errors import SharedErrors
 from service.web.openapi_operations import document_path
 from service.web.openapi_schemas import Document, operations
-from service.web.refusals import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
+from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 from service.web.schemas import StrictSchema
 from tests.doubles.documented import SHARED, VIDEO_ERRORS, VIDEO_EXAMPLE, document_of, documented_app, served_app
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import structlog
 
-from service.ids import is_id
-from service.metrics import Metric
+from service.core.ids import is_id
+from service.core.metrics import Metric
 from tests.web.small_app import SmallApp, small_app
 
 SECRETS = ("s3cr3t-token", "s3cr3t-query", "s3cr3t-bearer", "s3cr3t-note", "s3cr3t-print")

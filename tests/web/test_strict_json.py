@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.web.refusals import MalformedJson
+from service.web.request_errors import MalformedJson
 from service.web.strict_json import MOST_LEVELS, MOST_MARKS, parse_object
 
 VALUES = st.recursive(

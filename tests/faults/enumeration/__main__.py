@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import boto3
 
-from service.local.dynamodb import DynamoDbLocal
-from service.local.table import create_table
+from devstack.dynamodb import DynamoDbLocal
+from devstack.table import create_table
 from tests.faults.enumeration.flows import FLOWS, MAIN, Flow, flow
 from tests.faults.enumeration.replay import Enumeration, Hit, Replay, rows
 from tests.faults.enumeration.run import Effect

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from service.ledger.entities import LotKind, Movement, grant
 from service.ledger.operations import Also, Seen
-from service.web.principal import Principal
-from tests.doubles.world import HOUR, World
+from service.core.principal import Principal
+from tests.doubles.service_harness import HOUR, World
 from tests.faults.enumeration.faults import Kind, fault
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scene
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.faults.enumeration.faults import FAULTS, Fault, Kind, Meanwhile
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.judgement import Verdict
+from tests.faults.enumeration.invariants import Verdict
 from tests.faults.enumeration.run import Effect
 from tests.faults.enumeration.stage import Beginning, Scene, Stage
 from tests.faults.enumeration.vendor import VIDEO_SECONDS

@@ -5,19 +5,19 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from service.clock import Clock, from_iso
-from service.errors import FareboxError, Unavailable
+from service.core.clock import Clock, from_iso
+from service.core.errors import FareboxError, Unavailable
 from service.jobs.entities import OPEN
 from service.jobs.operations import Placed
-from service.metrics import NoMetrics
-from service.providers.credentials import KlingCredentials, KlingKeys
-from service.providers.kling import Kling, KlingDefaults
+from service.core.metrics import NoMetrics
+from service.providers.kling.credentials import KlingCredentials, KlingKeys
+from service.providers.kling.client import Kling, KlingDefaults
 from service.settings import Secret
 from service.storage.table import connect
 from service.worker import run_until
 from tests.doubles.clock import FakeClock
-from tests.doubles.world import HOUR, IMAGE, SECOND, TIMES, World
-from tests.faults.enumeration.doors import KlingDoor, TableDoor
+from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, World
+from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import Items, TableBehind

@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import Flask
 
-from service.clock import Clock
+from service.core.clock import Clock
 from service.providers.http import Reply
-from service.simulators.app import build
-from service.simulators.configuration import SimulatorSettings
+from devstack.simulators.app import build
+from devstack.simulators.configuration import SimulatorSettings
 
 API_KEY = "kling-local-api-key"
 VIDEO_SECONDS = 60.0

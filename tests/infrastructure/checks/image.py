@@ -20,7 +20,7 @@ def what_is_built_by_default_is_what_is_deployed(deployment: Deployment) -> Iter
     if not last.endswith(f" AS {BUILT}"):
         yield f"the last stage is {last}"
     removed = " ".join(instructions(deployment, "RUN"))
-    for folder in ("/app/service/local", "/app/service/simulators"):
+    for folder in ("/app/devstack", "/app/devstack/simulators"):
         if folder not in removed:
             yield f"{folder} is in the image"
 

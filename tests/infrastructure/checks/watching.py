@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.metrics import NAMESPACE, Metric
+from service.core.metrics import NAMESPACE, Metric
 from tests.documents import errors
 from tests.infrastructure.deployments import Deployment
 

@@ -1,0 +1,118 @@
+"""One child process, in a process group of its own, whose output is read all its life."""
+
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from service.core.clock import Clock, SystemClock
+from devstack.groups import end_group, signal_group
+from devstack.terminal import Say
+
+_TAIL_LINES = 30
+_LONGEST_LINE = 4000
+_GROUP_SECONDS = 3.0
+_KILLED_SECONDS = 5.0
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run in the checkout: its name for people, command, whole environment, and how long it may take to stop."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    stop_seconds: float = 10.0
+
+
+class Child:
+    """A running program. Its standard input stays open as long as this process lives, and no longer."""
+
+    def __init__(self, program: Program, on_line: Say, clock: Clock | None = None) -> None:
+        """Starts it. Every line of its output, standard error included, goes to `on_line`, in a thread of its own."""
+        self.program = program
+        self._on_line = on_line
+        self._clock = clock or SystemClock()
+        self._group_ended = False
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._process = subprocess.Popen(  # noqa: S603 - a command of ours
+            program.command,
+            cwd=_CHECKOUT,
+            env=dict(program.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+        self._reader = Thread(target=self._read, name=f"output of {program.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its group's id too."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """False once it has ended (and is reaped)."""
+        return self._process.poll() is None
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as in `exit code 1` or `SIGKILL`; empty while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return ""
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+    def tail(self) -> str:
+        """Its last lines (30 at most)."""
+        if not self.running:
+            self._reader.join(_GROUP_SECONDS)
+        return "\n".join(self._tail)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM to the process itself, which tells its own children."""
+        if self.running:
+            self._process.terminate()
+
+    def stop(self) -> bool:
+        """Ends it and whatever is left of its group; when this returns, none of them runs.
+
+        It is asked first; True if it ended by itself within its `stop_seconds`, False if it had to be killed.
+        """
+        self.ask_to_stop()
+        try:
+            self._process.wait(self.program.stop_seconds)
+            willing = True
+        except subprocess.TimeoutExpired:
+            willing = False
+            signal_group(self.pid, signal.SIGKILL)
+            self._process.wait(_KILLED_SECONDS)
+        self.end_group()
+        return willing
+
+    def end_group(self) -> None:
+        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds SIGKILL). Once only, for
+        the group's number may belong to others later."""
+        if self._group_ended:
+            return
+        self._group_ended = True
+        end_group(self.pid, self._clock, _GROUP_SECONDS)
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._reader.join(_GROUP_SECONDS)
+
+    def _read(self) -> None:
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as lines:
+            while line := lines.readline(_LONGEST_LINE):
+                self._tail.append(line.rstrip("\n"))
+                self._on_line(line.rstrip("\n"))

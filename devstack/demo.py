@@ -1,0 +1,193 @@
+"""The main job from end to end, as a client sees it, each step shown and checked."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from devstack.calls import Answer, call
+from devstack.environment import Ports
+from devstack.errors import LocalSetupError
+from devstack.template import CHECKOUT
+from devstack.terminal import Terminal
+from devstack.welcome import new_subject, sign_in
+
+_WAIT_SECONDS = 20
+_COMMAND_SECONDS = 60
+_IMAGE = "https://images.example.com/astronaut.jpg"
+
+
+class DemoFailed(Exception):
+    """Something in the demo is not as it should be; the message says what."""
+
+
+class Demo:
+    """Plays a new user against a running stack that keeps nothing. Raises `DemoFailed` at the first surprise."""
+
+    def __init__(self, ports: Ports, environment: Mapping[str, str], terminal: Terminal) -> None:
+        self._ports = ports
+        self._environment = environment
+        self._terminal = terminal
+        self._subject = new_subject()
+        self._token = ""
+        self._step = 0
+
+    def run(self) -> None:
+        """About ten seconds."""
+        try:
+            self._sign_in()
+            self._one_video()
+            self._refund()
+            self._refusal()
+            self._books()
+        except (OSError, LocalSetupError, LookupError, TypeError) as error:
+            raise DemoFailed(f"{type(error).__name__}: {error}") from error
+        self._terminal.say(f"\n{self._terminal.bold('All as promised.')} Next: `make run`, then open /docs.")
+
+    def _sign_in(self) -> None:
+        self._heading("Sign in", "A person signs in with Google (simulated here); the app gets an ID token.")
+        self._token = sign_in(self._ports.simulators_url, self._subject, "ada@example.com")
+        self._terminal.say(f"  Google user {self._subject}, token {self._token[:16]}…")
+        self._heading("Balance before", "Nobody knows this person yet: no credits, not registered.")
+        self._balance(credits=0, held=0, registered=False)
+
+    def _one_video(self) -> None:
+        self._heading(
+            "Ask for a video",
+            "The first request makes the account, with 3 free credits. One is set aside before Kling is called.",
+        )
+        key = str(uuid.uuid4())
+        job = self._post_video(key)
+        self._expect(job["credits"]["held"] == 1 and job["credits"]["remaining"] == 2, "1 credit is held, 2 are left")
+        self._heading("Wait for it", "The request waits until the job has ended.")
+        job = self._wait(job["jobId"])
+        self._expect(job["status"] == "SUCCEEDED" and job["credits"]["captured"] == 1, "the job succeeded and cost 1")
+        self._play(job["videoUrl"])
+        self._heading("Balance after", "Charged once, for work that was delivered.")
+        self._balance(credits=2, held=0, registered=True)
+        self._heading(
+            "The same request again",
+            "As an app does that never heard the answer: it gets the same job, and nothing is charged.",
+        )
+        again = self._post_video(key)
+        self._expect(again["jobId"] == job["jobId"], "it is the same job")
+        self._balance(credits=2, held=0, registered=True)
+
+    def _play(self, video_url: str) -> None:
+        self._heading("Watch it", "The link in the answer plays.")
+        video = call("GET", video_url)
+        kind = video.headers.get("Content-Type", "")
+        self._terminal.say(f"  GET {video_url}\n  {video.status} {kind}, {len(video.body)} bytes")
+        self._expect(video.status == 200 and kind == "video/mp4" and len(video.body) > 1000, "the link plays")
+
+    def _refund(self) -> None:
+        self._heading("A job that fails", "Kling is told to fail the next job. The credit that was held comes back.")
+        order = {"service": "kling", "operation": "create", "fault": "job-fails"}
+        armed = call("POST", f"{self._ports.simulators_url}/__faults", order)
+        self._expect(armed.status == 200, "the fault is armed")
+        job = self._wait(self._post_video(str(uuid.uuid4()))["jobId"])
+        self._expect(
+            job["status"] == "FAILED" and job["credits"]["released"] == 1, "the job failed and the credit is back"
+        )
+        self._balance(credits=2, held=0, registered=True)
+
+    def _refusal(self) -> None:
+        self._heading("Use up the credits", "Two more videos are paid for …")
+        jobs = [self._post_video(str(uuid.uuid4()))["jobId"] for _ in range(2)]
+        self._heading("No credits left", "… and a third is refused before Kling hears of it.")
+        refused = self._ask_for_video(str(uuid.uuid4()))
+        self._show(refused)
+        code = refused.json()["code"]
+        self._expect(refused.status == 403 and code == "INSUFFICIENT_CREDITS", "the request is refused")
+        self._heading("The videos that were paid for", "Both are delivered.")
+        ended = [self._wait(job)["status"] for job in jobs]
+        self._expect(ended == ["SUCCEEDED", "SUCCEEDED"], "both videos are delivered")
+        self._balance(credits=0, held=0, registered=True)
+
+    def _books(self) -> None:
+        self._heading("The ledger", "Every movement of a credit, in order; the operator's view of this user.")
+        self._farebox("ledger", self._subject)
+        self._heading("The audit", "Adds up every entry of every user and compares with every balance and every job.")
+        self._farebox("audit")
+
+    def _farebox(self, *arguments: str) -> None:
+        self._terminal.say(f"  farebox {' '.join(arguments)}")
+        command = [sys.executable, "-m", "service.cli", *arguments]
+        done = subprocess.run(  # noqa: S603 - a command of ours
+            command,
+            cwd=CHECKOUT,
+            env=dict(self._environment),
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        self._terminal.say(_indented(done.stdout + done.stderr))
+        self._expect(done.returncode == 0, f"farebox {arguments[0]} finds nothing wrong")
+
+    def _post_video(self, key: str) -> dict[str, Any]:
+        return self._job(self._ask_for_video(key))
+
+    def _ask_for_video(self, key: str) -> Answer:
+        body = {
+            "GoogleID": self._subject,
+            "Fingerprint": f"demo-{self._subject}",
+            "imageUrl": _IMAGE,
+            "promptKey": "foo_prompt",
+        }
+        self._terminal.say(f"  POST /videos   Idempotency-Key: {key}\n  {json.dumps(body)}")
+        headers = {**self._authorization(), "Idempotency-Key": key}
+        return call("POST", f"{self._ports.app_url}/videos", body, headers)
+
+    def _wait(self, job_id: str) -> dict[str, Any]:
+        return self._job(self._get(f"/jobs/{job_id}?wait={_WAIT_SECONDS}"))
+
+    def _job(self, answer: Answer) -> dict[str, Any]:
+        self._show(answer)
+        self._expect(answer.status == 200, "the answer is 200")
+        job: dict[str, Any] = answer.json()["data"]
+        return job
+
+    def _balance(self, **wanted: object) -> None:
+        answer = self._get("/credits")
+        self._show(answer)
+        found = answer.json()["data"]
+        self._expect({name: found[name] for name in wanted} == wanted, f"the balance is {wanted}")
+
+    def _get(self, path: str) -> Answer:
+        self._terminal.say(f"  GET {path}")
+        return call("GET", self._ports.app_url + path, headers=self._authorization())
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def _heading(self, title: str, explanation: str) -> None:
+        self._step += 1
+        self._terminal.say(f"\n{self._terminal.bold(f'{self._step}. {title}')}\n  {explanation}")
+
+    def _show(self, answer: Answer) -> None:
+        self._terminal.say(_indented(f"{answer.status} {pretty(answer.json())}"))
+
+    def _expect(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise DemoFailed(f"{what} (step {self._step})")
+
+
+def pretty(content: Mapping[str, Any]) -> str:
+    """JSON that people read: a line for each field of the answer, its parts beside each other."""
+    inner = content.get("data")
+    if not isinstance(inner, dict):
+        return f"{{\n{_fields(content)}\n}}"
+    return f'{{"success": {json.dumps(content["success"])}, "data": {{\n{_fields(inner)}\n}}}}'
+
+
+def _fields(content: Mapping[str, Any]) -> str:
+    return ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in content.items()
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())

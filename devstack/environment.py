@@ -1,0 +1,126 @@
+"""What the processes of the embedded stack are told. Whatever the user's own environment says wins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from devstack.errors import LocalSetupError
+from devstack.ports import LOOPBACK
+from service.settings import Settings
+
+SIMULATED_KLING_KEY = "kling-local-api-key"
+_CLIENT_ID = "farebox-local.apps.example"
+_SIMULATOR_PREFIX = "SIMULATOR_"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the stack listens, all on 127.0.0.1."""
+
+    app: int
+    dynamodb: int
+    simulators: int
+
+    @property
+    def app_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.app}"
+
+    @property
+    def dynamodb_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.dynamodb}"
+
+    @property
+    def simulators_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.simulators}"
+
+
+# Short, so that what needs minutes in production can be watched; they keep the order that the settings demand.
+_TIMES = {
+    "SUBMIT_SECONDS": "12",
+    "TRANSACTION_DEADLINE_SECONDS": "3",
+    "DYNAMODB_READ_TIMEOUT_SECONDS": "2",
+    "KLING_CREATE_SECONDS": "4",
+    "KLING_QUERY_SECONDS": "3",
+    "QUARANTINE_SECONDS": "20",
+    "NOT_FOUND_GAP_SECONDS": "1",
+    "POLL_MIN_SECONDS": "1",
+    "POLL_MAX_SECONDS": "2",
+    "WATCH_SECONDS": "120",
+    "WATCH_POLL_SECONDS": "5",
+    "WORKER_INTERVAL_SECONDS": "0.2",
+}
+
+
+def default_ports(environment: Mapping[str, str]) -> Ports:
+    """8080, 8000 and 8090, or what PORT, DYNAMODB_PORT and SIMULATOR_PORT say. Raises `LocalSetupError`."""
+    return Ports(
+        _port(environment, "PORT", 8080),
+        _port(environment, "DYNAMODB_PORT", 8000),
+        _port(environment, "SIMULATOR_PORT", 8090),
+    )
+
+
+def stack_environment(own: Mapping[str, str], ports: Ports, keys: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of web and worker: the user's `own`, over our defaults; only PORT is always ours.
+
+    Empty values count as not set, as they do for the settings.
+    """
+    ours = {
+        "STAGE": "dev",
+        "LOG_FORMAT": "pretty",
+        "PUBLIC_URL": ports.app_url,
+        "DRAIN_SECONDS": "0",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DYNAMODB_TABLE_NAME": "UserCredits",
+        "DYNAMODB_ENDPOINT_URL": ports.dynamodb_url,
+        "GOOGLE_CLIENT_IDS": _CLIENT_ID,
+        "GOOGLE_CERTS_URL": f"{ports.simulators_url}/google/oauth2/v3/certs",
+        "TRUST_BARE_GOOGLE_ID": "true",
+        "KLING_BASE_URL": f"{ports.simulators_url}/kling",
+        "KLING_API_KEY": SIMULATED_KLING_KEY,
+        **_TIMES,
+        **keys,
+    }
+    return ours | {name: value for name, value in own.items() if value} | {"PORT": str(ports.app)}
+
+
+def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str, ...]:
+    """The simulators' command line for that environment: SIMULATOR_VIDEO_SECONDS=9 becomes --video-seconds=9, and
+    SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS=false becomes --no-kling-unique-external-ids."""
+    options = {
+        "google-client-id": environment["GOOGLE_CLIENT_IDS"].split(",")[0].strip(),
+        "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
+        "kling-api-key": environment["KLING_API_KEY"],
+    }
+    if environment["KLING_BASE_URL"] != f"{ports.simulators_url}/kling":
+        # A real key of the user's; it does not belong on a command line.
+        del options["kling-api-key"], options["kling-callback-secret"]
+    for name, value in environment.items():
+        if name.startswith(_SIMULATOR_PREFIX):
+            options[name.removeprefix(_SIMULATOR_PREFIX).lower().replace("_", "-")] = value
+    options["port"] = str(ports.simulators)
+    return tuple(_option(name, value) for name, value in options.items() if value)
+
+
+def _option(name: str, value: str) -> str:
+    """Switches take no value on a command line."""
+    return {"true": f"--{name}", "false": f"--no-{name}"}.get(value.lower(), f"--{name}={value}")
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without any setting of the service, for a stack that must behave the same everywhere."""
+    names = {setting.name.upper() for setting in fields(Settings)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in names and not name.startswith((_SIMULATOR_PREFIX, "AWS_", "WEB_", "DRAIN_"))
+    }
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= 65535:
+        raise LocalSetupError(f"{name} must be a port number from 1 to 65535, not {text!r}.")
+    return int(text)

@@ -1,0 +1,100 @@
+"""The folder `.local` of a checkout: what `run` keeps between starts."""
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from devstack.errors import LocalSetupError
+from devstack.locks import is_locked, locked_file
+
+_KEY_BYTES = 32
+_BUSY = (
+    "The stack of this checkout already runs; stop it first (Ctrl-C where it runs), or start a second one from another "
+    "clone with other ports: PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 make run"
+)
+_RUNNING = "The stack of this checkout runs; stop it first (Ctrl-C where it runs)."
+
+
+def new_keys() -> dict[str, str]:
+    """Fresh keys of our own, as settings."""
+    return {
+        "FINGERPRINT_PEPPERS": f"1:{secrets.token_hex(_KEY_BYTES)}",
+        "LEDGER_MAC_KEY": secrets.token_hex(_KEY_BYTES),
+        "CALLBACK_TOKEN_KEYS": secrets.token_urlsafe(_KEY_BYTES),
+    }
+
+
+class LocalFolder:
+    """Data, keys, and what the running stack told its processes. One stack at a time holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def data(self) -> Path:
+        """Where DynamoDB Local keeps the table."""
+        return self._path / "data"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds the folder, made if absent, while the block runs. Raises `LocalSetupError` if another stack holds it."""
+        with self._locked(_BUSY):
+            yield
+
+    def keys(self) -> dict[str, str]:
+        """Our own keys: made once, readable by the owner alone. Losing them voids what is stored."""
+        file = self._path / "keys.json"
+        if not file.exists():
+            _write_private(file, new_keys())
+        return _read(file)
+
+    def remember(self, told: Mapping[str, str]) -> None:
+        """Keeps where the stack runs, for commands that join it."""
+        _write_private(self._path / "stack.json", told)
+
+    def running(self) -> dict[str, str]:
+        """What the running stack had remembered. Raises `LocalSetupError` if none runs."""
+        if not is_locked(self._lock) or not (self._path / "stack.json").exists():
+            raise LocalSetupError("The stack of this checkout does not run; start it with `make run` first.")
+        return _read(self._path / "stack.json")
+
+    def clear(self) -> None:
+        """Forgets everything. Raises `LocalSetupError` while a stack runs."""
+        if not self._path.exists():
+            return
+        with self._locked(_RUNNING):
+            for entry in self._path.iterdir():
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                elif entry != self._lock:
+                    entry.unlink()
+
+    @property
+    def _lock(self) -> Path:
+        return self._path / "lock"
+
+    @contextmanager
+    def _locked(self, refusal: str) -> Iterator[None]:
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalSetupError(f"{self._path} cannot be used: {error}.") from error
+        with locked_file(self._lock, refusal):
+            yield
+
+
+def _read(file: Path) -> dict[str, str]:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return {str(name): str(value) for name, value in content.items()}
+
+
+def _write_private(file: Path, content: Mapping[str, str]) -> None:
+    """All or nothing, and never readable by others, not even for a moment."""
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600, exist_ok=False)
+    fresh.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
+    fresh.replace(file)

@@ -1,0 +1,99 @@
+"""Puts the simulators together: `build` makes the parts, `create_app` the Flask application around them."""
+
+import logging
+from dataclasses import dataclass
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from service.core.clock import Clock
+from devstack.simulators.background import Background
+from devstack.simulators.configuration import SimulatorSettings
+from devstack.simulators.control import Control, ControlError
+from devstack.simulators.delivery import Deliverer
+from devstack.simulators.faults import FaultBoard
+from devstack.simulators.fault_injector import Gate
+from devstack.simulators.google import Google, KeyRing
+from devstack.simulators.journal import Journal
+from devstack.simulators.kling.access import Access
+from devstack.simulators.kling.task_store import Books
+from devstack.simulators.kling.callbacks import Callbacks
+from devstack.simulators.kling.routes import Kling
+from devstack.simulators.time_scale import Speed
+from devstack.simulators.wire import json_answer
+
+MOST_BODY_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Simulators:
+    """All parts of one simulator process."""
+
+    control: Control
+    kling: Kling
+    google: Google
+    background: Background
+    deliverer: Deliverer
+
+    def start(self) -> None:
+        """Starts the threads that pass time and send callbacks."""
+        self.background.start()
+        self.deliverer.start()
+
+    def stop(self) -> None:
+        """Ends those threads within a second; what they had not done yet is dropped."""
+        self.background.stop()
+        self.deliverer.stop()
+
+
+def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
+    """The parts, connected and not started."""
+    journal, speed = Journal(clock), Speed(clock)
+    faults = FaultBoard({Kling.name: Kling.faults, Google.name: Google.faults})
+    background = Background(clock, logger)
+    deliverer = Deliverer(journal, background, logger)
+    gate = Gate(faults, journal, background, clock)
+    callbacks = Callbacks(settings, clock, faults, deliverer, background)
+    books = Books(settings, clock, speed, callbacks.changed)
+    background.every_tick(books.catch_up)
+    return Simulators(
+        control=Control(faults, journal, speed),
+        kling=Kling(gate, books, Access(settings), clock, settings.address),
+        google=Google(gate, KeyRing(), clock, settings.google_client_id),
+        background=background,
+        deliverer=deliverer,
+    )
+
+
+def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
+    """The application, its threads running. `app.extensions["simulators"]` holds the parts; its `stop()` ends the threads.
+
+    Every error is JSON: `{"error": …}`, or the vendor's own form where a vendor would answer.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
+    simulators = build(settings, clock, app.logger)
+    app.register_blueprint(simulators.control.blueprint())
+    app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
+    app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
+    _answer_errors(app)
+    app.extensions["simulators"] = simulators
+    simulators.start()
+    return app
+
+
+def _answer_errors(app: Flask) -> None:
+    def control_error(error: ControlError) -> Response:
+        return error.answer()
+
+    def http_error(error: HTTPException) -> Response:
+        return json_answer({"error": error.name}, error.code or 500)
+
+    def unforeseen(error: Exception) -> Response:
+        app.logger.exception("a simulator failed", exc_info=error)
+        return json_answer({"error": "The simulator failed; its log says why"}, 500)
+
+    app.register_error_handler(ControlError, control_error)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unforeseen)

@@ -1,0 +1,116 @@
+"""Webhooks out: posts what a simulated vendor has to say to the caller's address, without ever holding up an answer."""
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import requests
+
+from devstack.simulators.background import Background
+from devstack.simulators.journal import Journal
+
+LANES = 4
+MOST_QUEUED = 10_000
+MOST_ATTEMPTS = 3
+_RETRY_SECONDS = (0.5, 2.0)
+_TIMEOUT_SECONDS = (2.0, 5.0)
+_STOP_SECONDS = 0.6
+
+Headers = Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook: `headers` is asked anew for every attempt; deliveries of one `subject` leave in the order they came."""
+
+    service: str
+    subject: str
+    url: str
+    body: bytes
+    headers: Headers
+    fault: str | None = None
+    attempt: int = 1
+
+
+class Deliverer:
+    """Four threads with a bounded queue each. A delivery gets at most three attempts, until a 2xx answer.
+
+    Every attempt is in the journal as operation `callback`, with the receiver's status (None: none came).
+    """
+
+    def __init__(self, journal: Journal, background: Background, logger: logging.Logger) -> None:
+        self._journal = journal
+        self._background = background
+        self._logger = logger
+        self._stopping = threading.Event()
+        self._queues: list[queue.Queue[Delivery | None]] = [queue.Queue(MOST_QUEUED) for _ in range(LANES)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(lane,), name="simulators-callbacks", daemon=True)
+            for lane in self._queues
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Returns soon; what has not left is dropped."""
+        self._stopping.set()
+        for lane in self._queues:
+            with contextlib.suppress(queue.Full):
+                lane.put_nowait(None)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_STOP_SECONDS / LANES)
+
+    def send(self, delivery: Delivery) -> None:
+        """Queues the delivery and returns at once; with a full queue it is lost, as a busy vendor's would be."""
+        lane = self._queues[sum(delivery.subject.encode()) % LANES]
+        try:
+            lane.put_nowait(delivery)
+        except queue.Full:
+            self.lose(replace(delivery, fault="overflow"))
+
+    def lose(self, delivery: Delivery) -> None:
+        """Writes down a delivery that never leaves."""
+        entry = self._journal.open(delivery.service, "callback", "POST", delivery.url, {}, delivery.body)
+        self._journal.close(entry, None, delivery.fault)
+
+    def _run(self, lane: "queue.Queue[Delivery | None]") -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not self._stopping.is_set():
+                delivery = lane.get()
+                if delivery is not None:
+                    self._attempt(session, delivery)
+
+    def _attempt(self, session: requests.Session, delivery: Delivery) -> None:
+        try:
+            if not self._posted(session, delivery) and delivery.attempt < MOST_ATTEMPTS:
+                again = replace(delivery, attempt=delivery.attempt + 1)
+                self._background.later(_RETRY_SECONDS[delivery.attempt - 1], lambda: self.send(again))
+        except Exception:
+            self._logger.exception("a callback of the simulators could not be sent")
+
+    def _posted(self, session: requests.Session, delivery: Delivery) -> bool:
+        headers = {"Content-Type": "application/json", **delivery.headers()}
+        entry = self._journal.open(delivery.service, "callback", "POST", delivery.url, headers, delivery.body)
+        status: int | None = None
+        try:
+            answer = session.post(
+                delivery.url,
+                data=delivery.body,
+                headers=headers,
+                timeout=_TIMEOUT_SECONDS,
+                allow_redirects=False,
+                stream=True,
+            )
+            status = answer.status_code
+            answer.close()
+        except (requests.RequestException, UnicodeError):
+            status = None
+        self._journal.close(entry, status, delivery.fault)
+        return status is not None and 200 <= status < 300

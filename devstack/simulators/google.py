@@ -1,0 +1,134 @@
+"""Google's signing keys over HTTP, under `/google`, and ID tokens for anyone who asks
+(https://developers.google.com/identity/gsi/web/guides/verify-google-id-token)."""
+
+import json
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Blueprint
+from jwt.algorithms import RSAAlgorithm
+from werkzeug.wrappers import Response
+
+from service.core.clock import Clock
+from devstack.simulators.control import ControlError, control_body
+from devstack.simulators.faults import ANSWERED, Operations
+from devstack.simulators.fault_injector import Gate
+from devstack.simulators.wire import Door, current_call, json_answer
+
+ISSUER = "https://accounts.google.com"
+CERTS_MAX_AGE_SECONDS = 3_600
+MOST_KEYS = 10
+_DEFAULT_LIFE_SECONDS = 3_600
+_KEY_BITS = 2_048
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """One RSA key and the `kid` it is published under."""
+
+    kid: str
+    private: rsa.RSAPrivateKey
+
+    def published(self) -> dict[str, object]:
+        """The public half as a JSON Web Key."""
+        public = RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": public["n"], "e": public["e"]}
+
+
+class KeyRing:
+    """The keys in use, the newest signs. Made on first need; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: list[SigningKey] = []
+
+    def newest(self) -> SigningKey:
+        with self._lock:
+            if not self._keys:
+                self._keys = [_new_key()]
+            return self._keys[0]
+
+    def published(self) -> list[dict[str, object]]:
+        self.newest()
+        with self._lock:
+            return [key.published() for key in self._keys]
+
+    def rotate(self, keep: bool) -> SigningKey:
+        """A new key signs from now on; the old ones stay published if `keep`, the last ten at most."""
+        self.newest()
+        fresh = _new_key()
+        with self._lock:
+            self._keys = [fresh, *self._keys][:MOST_KEYS] if keep else [fresh]
+        return fresh
+
+
+def _new_key() -> SigningKey:
+    return SigningKey(secrets.token_hex(20), rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS))
+
+
+class Google:
+    """The JWKS endpoint, and the control calls that stand for a person who signs in."""
+
+    name = "google"
+    faults: ClassVar[Operations] = {"certs": ANSWERED}
+
+    def __init__(self, gate: Gate, keys: KeyRing, clock: Clock, client_id: str) -> None:
+        self._gate = gate
+        self._keys = keys
+        self._clock = clock
+        self._client_id = client_id
+
+    def blueprint(self) -> Blueprint:
+        """All routes, below the prefix that the app gives them."""
+        routes = Blueprint("google", __name__)
+        routes.get("/oauth2/v3/certs")(self.certs)
+        routes.post("/__token")(self.token)
+        routes.post("/__rotate")(self.rotate)
+        return routes
+
+    def certs(self) -> Response:
+        headers = {"Cache-Control": f"public, max-age={CERTS_MAX_AGE_SECONDS}, must-revalidate, no-transform"}
+        door = Door(self.name, "certs", _refuse)
+        return self._gate.through(
+            door, current_call(), lambda _: json_answer({"keys": self._keys.published()}, 200, headers)
+        )
+
+    def token(self) -> Response:
+        """An ID token with the claims of the body over the usual ones; a null takes a claim away."""
+        claims = _claims(control_body(), self._client_id, self._clock.now() // 1000)
+        key = self._keys.newest()
+        signed = jwt.PyJWS().encode(json.dumps(claims).encode(), key.private, "RS256", {"kid": key.kid})
+        return json_answer({"token": signed})
+
+    def rotate(self) -> Response:
+        keep = control_body().get("keep", False)
+        if not isinstance(keep, bool):
+            raise ControlError("keep must be true or false")
+        return json_answer({"kid": self._keys.rotate(keep).kid})
+
+
+def _claims(body: Mapping[str, object], client_id: str, now_seconds: int) -> dict[str, object]:
+    wanted = dict(body)
+    if "sub" not in wanted:
+        raise ControlError("sub is missing: who is signing in?")
+    life = wanted.pop("expires_in", _DEFAULT_LIFE_SECONDS)
+    if isinstance(life, bool) or not isinstance(life, int | float) or not abs(life) <= 10**9:
+        raise ControlError("expires_in must be a number of seconds")
+    usual: dict[str, object] = {
+        "iss": ISSUER,
+        "aud": client_id,
+        "email_verified": True,
+        "iat": now_seconds,
+        "exp": now_seconds + int(life),
+    }
+    return {name: value for name, value in (usual | wanted).items() if value is not None}
+
+
+def _refuse(status: int, code: str | None) -> Response:
+    error = {"code": status, "message": "Simulated error", "status": code or "UNAVAILABLE"}
+    return json_answer({"error": error}, status)

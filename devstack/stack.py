@@ -1,0 +1,147 @@
+"""The whole service on one machine: DynamoDB Local, the simulators, the web process and the worker."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import boto3
+from botocore.config import Config
+
+from service.core.clock import Clock
+from devstack.calls import call
+from devstack.child import Program
+from devstack.dynamodb import START_SECONDS, STOP_SECONDS, command
+from devstack.environment import Ports, simulator_options, stack_environment, without_settings
+from devstack.errors import LocalSetupError
+from devstack.jars import cache_directory, provide_jars
+from devstack.ports import require_free
+from devstack.processes import Supervisor
+from devstack.restarts import RestartRule
+from devstack.table import create_table
+from devstack.terminal import Terminal
+from service.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_WEB = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")
+_WORKER = (sys.executable, "-m", "service.worker")
+_SIMULATORS = (sys.executable, "-m", "devstack.simulators")
+_UP_SECONDS = 40.0
+_PROBE_SECONDS = 5.0
+_POLL_SECONDS = 0.1
+_WEB_STOP_SECONDS = 35.0
+_WORKER_STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class StackConfiguration:
+    """What a stack is made of: ports, the user's own environment, our keys, and where the data is kept (None: nowhere)."""
+
+    ports: Ports
+    own_environment: Mapping[str, str]
+    keys: Mapping[str, str]
+    data: Path | None
+
+
+class Stack:
+    """The embedded stack for the life of a `with` block.
+
+    Inside the block everything answers; what dies is started again. After it, or when this process dies, nothing is left.
+    """
+
+    def __init__(
+        self, configuration: StackConfiguration, terminal: Terminal, clock: Clock, rule: RestartRule | None = None
+    ) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self._supervisor = Supervisor(terminal, clock, rule)
+        self.ports = configuration.ports
+        # What stands for the outside world has no business with our keys.
+        self._outside = without_settings(configuration.own_environment)
+        self.environment = stack_environment(configuration.own_environment, configuration.ports, configuration.keys)
+
+    def __enter__(self) -> Self:
+        """Starts all of it. Raises `LocalSetupError` if the settings cannot be used, a port is taken, or a part does not
+        come up in its time."""
+        self._require_settings()
+        self._require_ports()
+        jars = provide_jars(cache_directory(self.environment.get("XDG_CACHE_HOME", "")))
+        try:
+            self._start_outside(jars)
+            self._start_service()
+        except BaseException:
+            self._supervisor.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._supervisor.stop()
+
+    @property
+    def failure(self) -> str:
+        """Why the stack cannot go on, empty as long as it can."""
+        return self._supervisor.failure
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of `dynamodb`, `simulators`, `web` and `worker`, of those that run."""
+        return self._supervisor.pids()
+
+    def _require_settings(self) -> None:
+        try:
+            Settings.from_environment(self.environment)
+        except SettingsError as error:
+            raise LocalSetupError(str(error)) from error
+
+    def _require_ports(self) -> None:
+        require_free(self.ports.app, "PORT", "make run")
+        require_free(self.ports.dynamodb, "DYNAMODB_PORT", "make run")
+        require_free(self.ports.simulators, "SIMULATOR_PORT", "make run")
+
+    def _start_outside(self, jars: Path) -> None:
+        line = command(self.ports.dynamodb, self._configuration.data, jars)
+        options = simulator_options(self.environment, self.ports)
+        self._supervisor.start(Program("dynamodb", line, self._outside, STOP_SECONDS))
+        self._supervisor.start(Program("simulators", (*_SIMULATORS, *options), self._outside))
+        self._await("dynamodb", self.ports.dynamodb_url, START_SECONDS)
+        create_table(self._client(), self.environment["DYNAMODB_TABLE_NAME"])
+        self._await("simulators", f"{self.ports.simulators_url}/__faults", _UP_SECONDS)
+
+    def _start_service(self) -> None:
+        self._supervisor.start(Program("web", _WEB, self.environment, _WEB_STOP_SECONDS))
+        self._supervisor.start(Program("worker", _WORKER, self.environment, _WORKER_STOP_SECONDS))
+        self._await("web", f"{self.ports.app_url}/health/ready", _UP_SECONDS, lambda status: status == 200)
+
+    def _await(self, name: str, url: str, seconds: float, wanted: Callable[[int], bool] = bool) -> None:
+        """Returns once the address answers as wanted. A death before that ends the waiting: it will not get better."""
+        deadline = self._clock.monotonic() + seconds
+        while not wanted(_status(url)):
+            dead = self._supervisor.dead()
+            if dead or self._clock.monotonic() > deadline:
+                late = dead[0] if dead else name
+                raise LocalSetupError(
+                    f"{late} does not come up{'' if dead else f' within {seconds:g} s'}; its last lines:\n"
+                    f"{self._supervisor.tail(late) or '(none)'}"
+                )
+            self._clock.sleep(_POLL_SECONDS)
+
+    def _client(self) -> "DynamoDBClient":
+        return boto3.client(
+            "dynamodb",
+            endpoint_url=self.ports.dynamodb_url,
+            region_name=self.environment["AWS_REGION"],
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
+        )
+
+
+def _status(url: str) -> int:
+    """The status it answers with, 0 if it does not answer."""
+    try:
+        return call("GET", url, seconds=_PROBE_SECONDS).status
+    except OSError:
+        return 0

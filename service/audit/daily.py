@@ -1,0 +1,266 @@
+"""The audit of a day, kept in a record: whoever is started goes on where the one before died.
+
+The record is a bookmark, never the proof: where it cannot be read or written, the audit goes on without it and says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from service.audit.entities import Audit, AuditStopped, Place, Progress, Route
+from service.audit.operations import Admin
+from service.audit.records import Record, RecordDamaged, State, Step, day_of, step
+from service.core.clock import Clock, iso
+from service.core.ids import Ids
+from service.storage.objects import ObjectChanged, Objects, ObjectsUnavailable
+
+BEAT_SECONDS = 60.0
+
+
+class AuditTaken(Exception):
+    """Another run has gone on with this audit, because for a while nothing was heard of this one."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies in a record's place, None what cannot be understood, and the tag by which to write over it."""
+
+    record: Record | None
+    tag: str
+
+
+class RecordTaken(Exception):
+    """Another's record lies there; nothing was written."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__("another's record")
+        self.found = found
+
+
+class AuditRecords:
+    """One object a day under a prefix."""
+
+    def __init__(self, objects: Objects, prefix: str) -> None:
+        self._objects = objects
+        self._prefix = prefix
+
+    def key(self, day: str) -> str:
+        return f"{self._prefix}/{day}.json"
+
+    def write(self, day: str, record: Record, over: str | None) -> str:
+        """Writes over the version with that tag (None: where nothing lies), and gives the new tag. What the record's own
+        owner wrote may always be written over: the answer to a write can be lost. Raises `RecordTaken` and
+        `ObjectsUnavailable`."""
+        key, body = self.key(day), record.body()
+        try:
+            return self._objects.write(key, body, over)
+        except ObjectChanged:
+            found = self._found(key)
+        if found is not None and (found.record is None or found.record.owner != record.owner):
+            raise RecordTaken(found)
+        try:
+            return self._objects.write(key, body, found.tag if found else None)
+        except ObjectChanged as error:
+            raise ObjectsUnavailable("it does not hold still") from error
+
+    def _found(self, key: str) -> Found | None:
+        stored = self._objects.read(key)
+        if stored is None:
+            return None
+        try:
+            return Found(Record.from_body(stored.body), stored.tag)
+        except RecordDamaged:
+            return Found(None, stored.tag)
+
+
+class Ending(Enum):
+    """Who has walked: this run to the end, one that finished before, or one that is at it elsewhere."""
+
+    HERE = "here"
+    BEFORE = "before"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a start ended. `audit` is the result, empty where another run is at it."""
+
+    ending: Ending
+    audit: Audit = Audit()
+
+
+class DailyAudit:
+    """Begins the day's audit, goes on with it, or tells how it ended; several may be started at once."""
+
+    def __init__(self, admin: Admin, records: AuditRecords, clock: Clock, ids: Ids) -> None:
+        self._admin = admin
+        self._records = records
+        self._clock = clock
+        self._ids = ids
+
+    def run(
+        self,
+        route: Route,
+        *,
+        reads_per_second: float | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        told: Callable[[Place, Audit], None] = lambda *_: None,
+        said: Callable[[str], None] = lambda _: None,
+    ) -> Ended:
+        """`route`: the whole table, in the segments that a new audit is cut into; one that is gone on with stays cut as it
+        was. Told of a result from before, nothing is read of the table and no metric is told again: that could quiet the
+        alarm for a missing audit, or ring the one for violations anew. `said` hears in sentences what is done.
+
+        Raises `AuditStopped`, whose place has been written down as far as S3 took it, and `AuditTaken`."""
+        now = self._clock.now()
+        record = Record(self._ids.new("audit", now), began=now, written=now)
+        keeper = _Keeper(self._records, self._clock, day_of(now), record, stopping, said)
+        ended = keeper.open()
+        if ended is None:
+            ended = Ended(Ending.HERE, self._walked(keeper, route, reads_per_second, told))
+        return ended
+
+    def _walked(
+        self, keeper: "_Keeper", route: Route, rate: float | None, told: Callable[[Place, Audit], None]
+    ) -> Audit:
+        def segment_done(place: Place, audit: Audit) -> None:
+            keeper.write(State.RUNNING)
+            told(place, audit)
+
+        try:
+            audit = self._admin.audit(
+                route,
+                reads_per_second=rate,
+                stopping=keeper.stopping,
+                told=segment_done,
+                begun=keeper.record.progress,
+                noted=keeper.note,
+            )
+        except AuditStopped:
+            if keeper.taken:
+                raise AuditTaken("Another run has gone on with the record of this audit: this one stops.") from None
+            keeper.write(State.STOPPED)
+            raise
+        keeper.finish(audit)
+        return audit
+
+
+class _Keeper:
+    """Writes down how far one run has come."""
+
+    def __init__(
+        self,
+        records: AuditRecords,
+        clock: Clock,
+        day: str,
+        record: Record,
+        asked_to_stop: Callable[[], bool],
+        said: Callable[[str], None],
+    ) -> None:
+        self._records = records
+        self._clock = clock
+        self._day = day
+        self._asked_to_stop = asked_to_stop
+        self._said = said
+        self._tag: str | None = None
+        self._due = clock.monotonic() + BEAT_SECONDS
+        self._failing = False
+        self.record = record
+        self.taken = False
+
+    def open(self) -> Ended | None:
+        """Makes the day's record this run's own; where there is nothing to walk, says how this start ends."""
+        try:
+            self._tag = self._records.write(self._day, self.record, None)
+            self._said(f"The audit of {self._day} begins.")
+        except RecordTaken as taken:
+            return self._met(taken.found)
+        except ObjectsUnavailable as error:
+            self._fails(error)
+        return None
+
+    def stopping(self) -> bool:
+        """Asked with each read: once a minute it writes."""
+        if self._clock.monotonic() >= self._due:
+            self.write(State.RUNNING)
+        return self.taken or self._asked_to_stop()
+
+    def note(self, progress: Progress) -> None:
+        self.record = replace(self.record, progress=progress)
+
+    def finish(self, audit: Audit) -> None:
+        """The result holds even where another run has gone on meanwhile: both have walked the whole table."""
+        progress = self.record.progress
+        self.record = replace(self.record, progress=progress and replace(progress, audit=audit))
+        self.write(State.FINISHED)
+        if self.taken:
+            self._said(
+                "Another run has gone on with the record of this audit; the result of this one holds all the same."
+            )
+
+    def write(self, state: State) -> None:
+        """Never raises: `taken` says that the record has become another's."""
+        if self.taken:
+            return
+        self._due = self._clock.monotonic() + BEAT_SECONDS
+        self.record = replace(self.record, state=state, written=self._clock.now())
+        try:
+            self._tag = self._written()
+        except RecordTaken:
+            self.taken = True
+        except ObjectsUnavailable as error:
+            self._fails(error)
+        else:
+            self._works()
+
+    def _written(self) -> str:
+        """The new tag. What lies there and is nobody's any more is written over: it was there at the start, when it could not be
+        read."""
+        try:
+            return self._records.write(self._day, self.record, self._tag)
+        except RecordTaken as taken:
+            there = taken.found.record
+            if there is not None and step(there, self._clock.now()) is not Step.GO_ON:
+                raise
+            return self._records.write(self._day, self.record, taken.found.tag)
+
+    def _met(self, found: Found) -> Ended | None:
+        now, there = self._clock.now(), found.record
+        if there is None:
+            self._said(f"The record of {self._day} is damaged; the audit begins anew and writes over it.")
+            return self._took(self.record, found.tag)
+        choice = step(there, now)
+        if choice is Step.SHOW and there.progress:
+            self._said(f"The audit of {self._day} finished at {iso(there.written)}; this is its result.")
+            return Ended(Ending.BEFORE, there.progress.audit)
+        if choice is Step.LEAVE:
+            self._said(f"Another run is at the audit of {self._day}: it was last heard of at {iso(there.written)}.")
+            return Ended(Ending.ELSEWHERE)
+        self._said(f"The audit of {self._day} that began at {iso(there.began)} {_goes_on(there.progress)}")
+        return self._took(there.taken_over(self.record.owner, now), found.tag)
+
+    def _took(self, record: Record, tag: str) -> Ended | None:
+        self.record, self._tag = record, tag
+        self.write(State.RUNNING)
+        if self.taken:
+            self._said(f"Another run was faster: it is at the audit of {self._day}.")
+            return Ended(Ending.ELSEWHERE)
+        return None
+
+    def _fails(self, error: ObjectsUnavailable) -> None:
+        if not self._failing:
+            where = self._records.key(self._day)
+            self._said(f"The record {where} cannot be read or written ({error}); the audit goes on without it.")
+        self._failing = True
+
+    def _works(self) -> None:
+        if self._failing:
+            self._said("The record is written again.")
+        self._failing = False
+
+
+def _goes_on(progress: Progress | None) -> str:
+    if progress is None:
+        return "had found nothing yet; it begins anew."
+    place, audit = progress.place, progress.audit
+    found = f"{audit.users} wallets, {len(audit.violations)} violations so far"
+    return f"goes on in segment {place.segment} of {place.segments} at {place.token()}: {found}."

@@ -1,0 +1,290 @@
+"""What the audit reads: page by page, at a pace, again when the table does not answer, and each item as it lies."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from service.audit.entities import Account, Violation, misfit
+from service.core.clock import Clock, from_iso
+from service.jobs.entities import Job
+from service.jobs.store import KeyUse, job_from
+from service.ledger.entities import Entry
+from service.ledger.store import entry_from, wallet_from
+from service.storage import keys
+from service.storage.codec import Item, RawItem, decode_item
+from service.storage.keys import Key
+from service.storage.table import Reading, StorageRefused, StorageUnavailable, Table
+
+Entity = TypeVar("Entity")
+
+PAGE = 200
+READ_TRIES = 8
+FIRST_PAUSE_SECONDS = 0.5
+STEP_SECONDS = 1.0
+_DEVICE_INDEX = ("GSI1PK", "GSI1SK")
+
+
+class Stopped(Exception):
+    """Somebody wants the walk to end."""
+
+
+class Reader:
+    """Strongly consistent reads, at most `units_per_second` (None: as fast as it goes)."""
+
+    def __init__(
+        self, table: Table, clock: Clock, units_per_second: float | None, stopping: Callable[[], bool]
+    ) -> None:
+        self._table = table
+        self._clock = clock
+        self._rate = units_per_second
+        self._stopping = stopping
+        self._free_at = clock.monotonic()
+        self._page = min(PAGE, max(1, int(4 * units_per_second))) if units_per_second else PAGE
+
+    def scan(self, segment: int, segments: int, after: Key | None) -> Iterator[RawItem]:
+        """Every item of a segment, in the table's own order: a partition lies together."""
+        while True:
+            start = after
+            page = self._read(
+                lambda: self._table.scan(segment=segment, segments=segments, limit=self._page, after=start)  # noqa: B023
+            )
+            yield from page.items
+            after = page.after
+            if after is None:
+                return
+
+    def partition(self, pk: str, prefix: str, after: str = "") -> Iterator[RawItem]:
+        """Every item of a partition whose sort key begins so, beyond one, in order."""
+        while True:
+            start = after
+            page = self._read(lambda: self._table.browse(pk, prefix, limit=self._page, after=start))  # noqa: B023
+            yield from page.items
+            if page.after is None:
+                return
+            after = page.after.sk
+
+    def one(self, key: Key) -> RawItem | None:
+        page = self._read(lambda: self._table.browse(key.pk, key.sk, limit=1))
+        return next((raw for raw in page.items if key_of(raw) == key), None)
+
+    def _read(self, read: Callable[[], Reading]) -> Reading:
+        """Raises `StorageUnavailable` after the last try, `StorageRefused` at once, `Stopped`."""
+        pause_seconds = FIRST_PAUSE_SECONDS
+        for _ in range(READ_TRIES - 1):
+            self._wait_until(self._free_at)
+            try:
+                return self._billed(read())
+            except StorageRefused:
+                raise
+            except StorageUnavailable:
+                self._wait_until(self._clock.monotonic() + pause_seconds)
+                pause_seconds *= 2
+        return self._billed(read())
+
+    def _billed(self, page: Reading) -> Reading:
+        if self._rate:
+            self._free_at = max(self._free_at, self._clock.monotonic()) + page.units / self._rate
+        return page
+
+    def _wait_until(self, moment: float) -> None:
+        while not self._stopping():
+            left = moment - self._clock.monotonic()
+            if left <= 0:
+                return
+            self._clock.sleep(min(left, STEP_SECONDS))
+        raise Stopped
+
+
+def key_of(raw: RawItem) -> Key:
+    return Key(raw["PK"]["S"], raw["SK"]["S"])
+
+
+def name_of(raw: RawItem) -> str:
+    key = key_of(raw)
+    return f"{key.pk}/{key.sk}"
+
+
+def is_claim(key: Key) -> bool:
+    return key.pk.startswith((keys.FINGERPRINT_PREFIX, keys.IDENTITY_PREFIX))
+
+
+def owner_of(key: Key) -> str | None:
+    """The user an item lies with, None for what lies with nobody."""
+    return keys.owner(key.pk) if key.pk.startswith(keys.USER_PREFIX) else None
+
+
+def claimant(item: Item) -> str:
+    """The user whom a claim names."""
+    from_iso(_text(item, "at"))
+    return _text(item, "userId")
+
+
+def read_count(reader: Reader) -> int | None:
+    """The count of users as it is stored, 0 where nobody has signed up; None when it cannot be read."""
+    raw = reader.one(keys.COUNT)
+    return Findings().read(raw, _count) if raw else 0
+
+
+def _count(item: Item) -> int:
+    if type(item["count"]) is not int:
+        raise TypeError("count is no whole number")
+    return item["count"]
+
+
+class Findings:
+    """Understands items one by one, and notes what is wrong with each."""
+
+    def __init__(self) -> None:
+        self.faults: list[Violation] = []
+        self.unreadable: set[str] = set()
+        self.loose_macs: dict[str, str] = {}
+
+    def read(self, raw: RawItem, understand: Callable[[Item], Entity]) -> Entity | None:
+        """The item as an entity whose fields are what they are declared to be; None when it cannot be understood."""
+        try:
+            entity = understand(decode_item(raw))
+            odd = misfit(entity)
+        except Exception as error:
+            # Understanding is pure: whatever it raises, the item is what no version of this code wrote.
+            odd = f"{type(error).__name__}: {error}"
+            entity = None
+        if odd is None:
+            return entity
+        self.unreadable.add(key_of(raw).sk)
+        if "S" in raw.get("mac", {}):
+            self.loose_macs[key_of(raw).sk] = raw["mac"]["S"]
+        self.note(raw, f"cannot be read ({odd})")
+        return None
+
+    def note(self, raw: RawItem, what: str) -> None:
+        self.faults.append(Violation(name_of(raw), what))
+
+
+def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) -> Account | None:
+    """One user's account; where there is no wallet None, or what is left. The order of the reads is the proof: what is written
+    together with an entry up to the wallet's version is there when it is read after the wallet; whatever moves meanwhile
+    leaves an entry beyond that version, and those are read last."""
+    raw_wallet = reader.one(keys.wallet(user_id))
+    if raw_wallet is None and not without_wallet:
+        return None
+    items = _Items(reader, user_id)
+    wallet = items.findings.read(raw_wallet, wallet_from) if raw_wallet else None
+    last = keys.entry(user_id, wallet.version).sk if wallet else keys.ENTRY_PREFIX + "~"
+    account = Account(
+        user_id=user_id,
+        wallet=wallet,
+        keys=items.keys(),
+        entries=items.entries(up_to=last),
+        jobs=items.jobs(),
+        late=items.entries(after=last),
+        devices=items.devices(),
+    )
+    if account.late:
+        account = replace(account, reached=items.version())
+    if not account.closed:
+        marks = items.marks()
+        account = replace(account, marks=marks, claims=items.claims(marks))
+    findings = items.findings
+    return replace(
+        account,
+        faults=tuple(findings.faults),
+        unreadable=frozenset(findings.unreadable),
+        loose_macs=findings.loose_macs,
+    )
+
+
+class _Items:
+    """The items of one user by their kind, each understood by itself."""
+
+    def __init__(self, reader: Reader, user_id: str) -> None:
+        self._reader = reader
+        self._user_id = user_id
+        self._pk = keys.partition(user_id)
+        self.findings = Findings()
+
+    def keys(self) -> dict[str, str]:
+        uses = self._all(keys.IDEMPOTENCY_PREFIX, _key_use)
+        return {key_of(raw).sk: use.job_id for raw, use in uses}
+
+    def entries(self, *, up_to: str = "", after: str = "") -> tuple[Entry, ...]:
+        return tuple(entry for _, entry in self._all(keys.ENTRY_PREFIX, _entry, after, up_to))
+
+    def jobs(self) -> tuple[Job, ...]:
+        return tuple(self._indexed(raw, job) for raw, job in self._all(keys.JOB_PREFIX, job_from))
+
+    def devices(self) -> frozenset[str]:
+        found = set()
+        for raw, mark in self._all(keys.DEVICE_PREFIX, _device):
+            found.add(mark)
+            if _index_of(raw, _DEVICE_INDEX) != keys.device_index(self._user_id, mark):
+                self.findings.note(raw, "its index attributes are not those of its key")
+        return frozenset(found)
+
+    def version(self) -> int:
+        """The wallet's, read anew; 0 when it cannot be."""
+        raw = self._reader.one(keys.wallet(self._user_id))
+        wallet = Findings().read(raw, wallet_from) if raw else None
+        return wallet.version if wallet else 0
+
+    def marks(self) -> tuple[str, str] | None:
+        """Device and identity that signed up, from the profile."""
+        raw = self._reader.one(keys.profile(self._user_id))
+        return self.findings.read(raw, _marks) if raw else None
+
+    def claims(self, marks: tuple[str, str] | None) -> dict[str, str | None]:
+        """Whose the claims are that those marks name; None for one that is not there. One that cannot be read is found by
+        the walk itself."""
+        named = (keys.fingerprint_claim(marks[0]), keys.identity_claim(marks[1])) if marks else ()
+        found = {key: self._reader.one(key) for key in named}
+        return {
+            f"{key.pk}/{key.sk}": (Findings().read(raw, claimant) or self._user_id) if raw else None
+            for key, raw in found.items()
+        }
+
+    def _indexed(self, raw: RawItem, job: Job) -> Job:
+        due = keys.due_index(job.job_id, job.due_at) if job.due_at is not None else {}
+        if _index_of(raw, keys.DUE_INDEX_ATTRIBUTES) != due:
+            self.findings.note(raw, "its index attributes are not those of its shard and time")
+        return job
+
+    def _all(
+        self, prefix: str, understand: Callable[[Item], Entity], after: str = "", up_to: str = ""
+    ) -> Iterator[tuple[RawItem, Entity]]:
+        for raw in self._reader.partition(self._pk, prefix, after):
+            if up_to and key_of(raw).sk > up_to:
+                return
+            entity = self.findings.read(raw, understand)
+            if entity is not None:
+                yield raw, entity
+
+
+def _entry(item: Item) -> Entry:
+    entry = entry_from(item)
+    if keys.entry("", entry.version).sk != item["SK"]:
+        raise ValueError("its key is not a version in 12 digits")
+    return entry
+
+
+def _key_use(item: Item) -> KeyUse:
+    return KeyUse(_text(item, "jobId"), _text(item, "bodyHash"))
+
+
+def _device(item: Item) -> str:
+    from_iso(_text(item, "createdAt"))
+    return _text(item, "SK").removeprefix(keys.DEVICE_PREFIX)
+
+
+def _marks(item: Item) -> tuple[str, str]:
+    from_iso(_text(item, "createdAt"))
+    return _text(item, "deviceMark"), _text(item, "identityMark")
+
+
+def _text(item: Item, name: str) -> str:
+    value = item[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
+
+
+def _index_of(raw: RawItem, names: Sequence[str]) -> dict[str, str]:
+    return {name: raw[name]["S"] for name in names if name in raw}

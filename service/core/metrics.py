@@ -1,0 +1,99 @@
+"""What the service counts, as CloudWatch embedded metrics: one JSON line each, which CloudWatch turns into numbers
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)."""
+
+import contextlib
+import json
+import threading
+from enum import StrEnum
+from typing import Protocol, TextIO
+
+from service.core.clock import Clock
+
+NAMESPACE = "Farebox"
+LONGEST_LABEL = 100
+
+
+class Metric(StrEnum):
+    """Every metric the code emits; alarms and dashboards are checked against this list."""
+
+    REQUESTS = "Requests"
+    REQUEST_LATENCY = "RequestLatency"
+    REFUSALS = "Refusals"
+    SIGN_UPS = "SignUps"
+    USER_CAP_REFUSALS = "UserCapRefusals"
+    USER_CAP_USED = "UserCapUsedPercent"
+    HOLDS = "Holds"
+    CAPTURES = "Captures"
+    RELEASES = "Releases"
+    HOUSE_LOSS = "HouseLossCredits"
+    JOB_DURATION = "JobDuration"
+    JOB_ALARMS = "JobAlarms"
+    OLDEST_DUE_JOB_SECONDS = "OldestDueJobSeconds"
+    PROVIDER_LATENCY = "ProviderLatency"
+    PROVIDER_ERRORS = "ProviderErrors"
+    PROVIDER_REFUSES_US = "ProviderRefusesUs"
+    PROVIDER_NOT_REACHED = "ProviderNotReached"
+    LEDGER_DAMAGED = "LedgerDamaged"
+    AUDIT_VIOLATIONS = "AuditViolations"
+
+
+class Metrics(Protocol):
+    """Counts, times (milliseconds) and gauges with a few dimensions."""
+
+    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None: ...
+
+    def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None: ...
+
+    def gauge(self, metric: Metric, value: float, **dimensions: str) -> None: ...
+
+
+class NoMetrics:
+    """Counts nothing: for a developer's terminal."""
+
+    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
+        pass
+
+    def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None:
+        pass
+
+    def gauge(self, metric: Metric, value: float, **dimensions: str) -> None:
+        pass
+
+
+class EmbeddedMetrics:
+    """Writes each measurement as one line of the embedded metric format, whole, from any thread.
+
+    Dimensions must come from small, closed sets: each combination is a metric that is paid for."""
+
+    def __init__(self, out: TextIO, clock: Clock, stage: str, service: str) -> None:
+        self._out = out
+        self._clock = clock
+        self._common = {"Stage": stage, "Service": service}
+        self._guard = threading.Lock()
+
+    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
+        self._write(metric, value, "Count", dimensions)
+
+    def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None:
+        self._write(metric, round(milliseconds, 3), "Milliseconds", dimensions)
+
+    def gauge(self, metric: Metric, value: float, **dimensions: str) -> None:
+        self._write(metric, value, "None", dimensions)
+
+    def _write(self, metric: Metric, value: float, unit: str, dimensions: dict[str, str]) -> None:
+        labels = self._common | {name: text[:LONGEST_LABEL] or "none" for name, text in dimensions.items()}
+        directive = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [list(self._common), list(labels)] if dimensions else [list(self._common)],
+            "Metrics": [{"Name": metric.value, "Unit": unit}],
+        }
+        line = {
+            "_aws": {"Timestamp": self._clock.now(), "CloudWatchMetrics": [directive]},
+            **labels,
+            metric.value: value,
+        }
+        text = json.dumps(line, separators=(",", ":")) + "\n"
+        # A number that cannot be written must not stop an order between its hold and its send.
+        with self._guard, contextlib.suppress(OSError, ValueError):
+            self._out.write(text)
+            self._out.flush()

@@ -1,0 +1,34 @@
+"""Bounds on how often something may happen, per process: for harmless excess, never for safety."""
+
+import threading
+from collections import OrderedDict, deque
+
+from service.core.clock import Clock
+
+MOST_NAMES = 10_000
+
+
+class Window:
+    """At most `most` times in any `seconds` for each name. Remembers the latest 10,000 names."""
+
+    def __init__(self, most: int, seconds: float, clock: Clock) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def allows(self, name: str) -> bool:
+        """Counts one more, and says whether that is within the bound."""
+        now = self._clock.monotonic()
+        with self._guard:
+            times = self._seen.setdefault(name, deque())
+            self._seen.move_to_end(name)
+            while times and now - times[0] >= self._seconds:
+                times.popleft()
+            if len(self._seen) > MOST_NAMES:
+                self._seen.popitem(last=False)
+            if len(times) >= self._most:
+                return False
+            times.append(now)
+            return True

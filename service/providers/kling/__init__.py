@@ -1,0 +1,3 @@
+"""Kling image-to-video: client, credentials, mapping of its codes and states.
+
+Knows no job and no wallet."""

@@ -1,0 +1,281 @@
+"""Kling's image-to-video API (legacy paths, `POST` and `GET /v1/videos/image2video`), and its callbacks."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+
+from service.core.clock import Clock
+from service.core.metrics import Metric, Metrics
+from service.providers.base import (
+    Accepted,
+    Created,
+    Declined,
+    Found,
+    Hint,
+    NotFound,
+    Sight,
+    Task,
+    TaskStatus,
+    Unclear,
+    VideoRequest,
+    Why,
+)
+from service.providers.kling.credentials import KlingCredentials
+from service.providers.http import NeverSent, NoAnswer, ProviderHttp, Reply
+from service.providers.signatures import signature_holds
+from service.storage.codec import Value
+from service.storage.secrets import SecretUnavailable
+
+log = structlog.get_logger()
+
+PATH = "/v1/videos/image2video"
+MOST_SENDS = 3
+BUSY_PAUSE_SECONDS = 1.0
+TASK_NOT_FOUND = (404, 1203)
+STALE_TOKEN_CODES = {1000, 1001, 1002, 1003, 1004}
+
+# Kling's error codes (https://kling.ai/document-api/api/get-started/error-codes) that prove a create was turned down.
+DECLINED = {
+    **dict.fromkeys((1200, 1201), Why.IMAGE),
+    **dict.fromkeys((1300, 1301), Why.CONTENT),
+    **dict.fromkeys((1302, 1303), Why.BUSY),
+    **dict.fromkeys((1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1202, 1203, 1304), Why.UNAVAILABLE),
+}
+TROUBLES = (5000, 5001, 5002)
+_STATUSES = {
+    "submitted": TaskStatus.RUNNING,
+    "processing": TaskStatus.RUNNING,
+    "succeed": TaskStatus.SUCCEEDED,
+    "succeeded": TaskStatus.SUCCEEDED,
+    "failed": TaskStatus.FAILED,
+}
+_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ADDRESS = re.compile(r"https?://\S+")
+_LONGEST_FACT = 40
+
+
+@dataclass(frozen=True)
+class KlingDefaults:
+    """What every request asks for."""
+
+    model_name: str
+    mode: str
+    duration: str
+
+
+class Kling:
+    """The provider "kling". See `service.providers.base.Provider` for what its methods promise."""
+
+    name = "kling"
+
+    def __init__(
+        self,
+        http: ProviderHttp,
+        credentials: KlingCredentials,
+        clock: Clock,
+        metrics: Metrics,
+        base_url: str,
+        defaults: KlingDefaults,
+        query_seconds: float,
+        callback_secret: Callable[[], str],
+    ) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._clock = clock
+        self._metrics = metrics
+        self._url = base_url.rstrip("/") + PATH
+        self._defaults = defaults
+        self._query_seconds = query_seconds
+        self._callback_secret = callback_secret
+
+    def create(self, request: VideoRequest, until: float) -> Created:
+        body = json.dumps(self._body(request)).encode()
+        outcome: Created = Declined(Why.UNAVAILABLE)
+        renewed = missed = False
+        for sends_left in reversed(range(MOST_SENDS)):
+            if self._clock.monotonic() >= until:
+                break
+            reply = self._send(body, until)
+            missed = reply is None
+            if reply is None:
+                continue
+            if isinstance(reply, Unclear):
+                return reply
+            outcome = self._created(reply, request.job_id)
+            stale = outcome == Declined(Why.UNAVAILABLE) and _code(reply) in STALE_TOKEN_CODES
+            if stale and not renewed and sends_left:
+                renewed = True
+                self._credentials.renew()
+                continue
+            self._count_refusal(reply)
+            if outcome == Declined(Why.BUSY) and sends_left:
+                self._clock.sleep(BUSY_PAUSE_SECONDS)
+            else:
+                return outcome
+        if missed:
+            # Of orders, not of tries: one that gets through in the end was not out of reach.
+            self._metrics.count(Metric.PROVIDER_NOT_REACHED, provider=self.name)
+        return outcome
+
+    def look(self, task_id: str | None, job_id: str) -> Sight:
+        until = self._clock.monotonic() + self._query_seconds
+        url = f"{self._url}/{quote(task_id or job_id, safe='')}"
+        for last in (False, True):
+            try:
+                reply = self._timed("query", lambda: self._http.ask(url, self._headers(), until))
+            except (NoAnswer, SecretUnavailable):
+                return Unclear()
+            if last or _code(reply) not in STALE_TOKEN_CODES:
+                break
+            self._credentials.renew()
+        return self._seen(reply, task_id, job_id)
+
+    def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
+        shown: dict[str, object] = {name: value for name, value in facts.items() if name != "videos"}
+        shown["task_info"] = {"external_task_id": job_id}
+        if facts.get("videos"):
+            shown["task_result"] = {"videos": facts["videos"]}
+        return shown
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
+        secret = self._callback_secret()
+        if secret and not signature_holds(secret, headers, body, now):
+            return None
+        task: Any = Reply(200, body).json()
+        if not isinstance(task, dict):
+            return None
+        status = _STATUSES.get(str(task.get("task_status") or task.get("status")))
+        return Hint(final=status in (TaskStatus.SUCCEEDED, TaskStatus.FAILED))
+
+    def _send(self, body: bytes, until: float) -> Reply | Unclear | None:
+        """One try: the answer, `Unclear` when it may have arrived, None when it surely was not sent."""
+        try:
+            return self._timed("create", lambda: self._http.send_once(self._url, self._headers(), body, until))
+        except (NeverSent, SecretUnavailable) as error:
+            log.warning("provider_not_reached", provider=self.name, reason=type(error).__name__)
+            return None
+        except NoAnswer:
+            return Unclear()
+
+    def _body(self, request: VideoRequest) -> dict[str, str]:
+        body = {
+            "model_name": self._defaults.model_name,
+            "mode": self._defaults.mode,
+            "duration": self._defaults.duration,
+            "image": request.image,
+            "prompt": request.prompt,
+            "external_task_id": request.job_id,
+        }
+        return body | ({"callback_url": request.callback_url} if request.callback_url else {})
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._credentials.bearer()}", "Content-Type": "application/json"}
+
+    def _created(self, reply: Reply, job_id: str) -> Created:
+        code = _code(reply)
+        if reply.status == 200 and code == 0:
+            task = _task(reply)
+            return Accepted(task) if task else Unclear()
+        self._report("create", reply, job_id)
+        if code in DECLINED and 400 <= reply.status < 500:
+            return Declined(DECLINED[code])
+        return Unclear()
+
+    def _seen(self, reply: Reply, task_id: str | None, job_id: str) -> Sight:
+        code = _code(reply)
+        if reply.status == 200 and code == 0:
+            task = _task(reply)
+            return Found(task) if task and _is_asked_for(reply, task, task_id, job_id) else Unclear()
+        self._report("query", reply, job_id)
+        if (reply.status, code) == TASK_NOT_FOUND:
+            return NotFound()
+        self._count_refusal(reply)
+        return Unclear()
+
+    def _report(self, operation: str, reply: Reply, job_id: str) -> None:
+        """Kling's words go to the log, for the operator; never to the client."""
+        told: Any = reply.json() if isinstance(reply.json(), dict) else {}
+        log.warning(
+            "provider_error",
+            provider=self.name,
+            operation=operation,
+            job_id=job_id,
+            status=reply.status,
+            provider_code=told.get("code"),
+            provider_message=_ADDRESS.sub("[address]", str(told.get("message", "")))[:200],
+            provider_request_id=str(told.get("request_id", ""))[:64],
+        )
+        code = _code(reply) or 0
+        known = str(code) if code in DECLINED or code in TROUBLES else "other"
+        self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=known)
+
+    def _count_refusal(self, reply: Reply) -> None:
+        """Of our key, our balance or our way of asking, orders and looks alike: one is enough to wake somebody, so a token that
+        is only stale does not count before it was made anew."""
+        if DECLINED.get(_code(reply) or 0) is Why.UNAVAILABLE:
+            self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
+
+    def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:
+        started = self._clock.monotonic()
+        try:
+            return send()
+        finally:
+            elapsed = (self._clock.monotonic() - started) * 1000
+            self._metrics.timing(Metric.PROVIDER_LATENCY, elapsed, provider=self.name, operation=operation)
+
+
+def _code(reply: Reply) -> int | None:
+    told = reply.json()
+    code = told.get("code") if isinstance(told, dict) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _task(reply: Reply) -> Task | None:
+    """A task in Kling's answer, None when it is not one that can be relied on."""
+    data: Any = reply.json().get("data")
+    if not isinstance(data, dict):
+        return None
+    task_id, status = data.get("task_id"), _STATUSES.get(str(data.get("task_status")))
+    if not isinstance(task_id, str) or not _TASK_ID.fullmatch(task_id) or status is None:
+        return None
+    video = _first_video(data)
+    url = video.get("url")
+    facts = {"task_id": task_id, "task_status": str(data["task_status"]), **_times(data)}
+    if status is TaskStatus.SUCCEEDED and isinstance(url, str):
+        facts["videos"] = ({name: str(video[name])[:_LONGEST_FACT] for name in ("id", "duration") if name in video},)
+    return Task(
+        task_id,
+        status,
+        facts,
+        url if isinstance(url, str) else None,
+        _ADDRESS.sub("[address]", str(data.get("task_status_msg") or ""))[:200],
+    )
+
+
+def _is_asked_for(reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
+    """Whether the answer is about the task asked for; asked by our own id, what it says of that id counts."""
+    if task_id is not None:
+        return task.task_id == task_id
+    told = reply.json()["data"].get("task_info")
+    external = told.get("external_task_id") if isinstance(told, dict) else None
+    return external in (None, "", job_id)
+
+
+def _first_video(data: Mapping[str, Any]) -> dict[str, Any]:
+    result = data.get("task_result")
+    videos = result.get("videos") if isinstance(result, dict) else None
+    first = videos[0] if isinstance(videos, list) and videos else None
+    return first if isinstance(first, dict) else {}
+
+
+def _times(data: Mapping[str, Any]) -> dict[str, Value]:
+    return {
+        name: data[name]
+        for name in ("created_at", "updated_at")
+        if isinstance(data.get(name), int) and 0 < data[name] < 10**14
+    }

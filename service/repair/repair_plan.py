@@ -1,0 +1,331 @@
+"""What a restore has torn, and how it is put right: pure plans, made from the ledger (runbook, Restore).
+
+A table restored to a point in time may hold only a part of the transactions of that moment. The ledger decides: a user's wallet is
+what the longest intact run of entries makes it, and everything else follows. A plan is made in memory first, and only one that
+the audit would find nothing wrong with is a plan at all; what no restore tears is left to a person."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from service.repair.account_records import Belongings, Knowledge, NotMended, Remains, marks_of
+from service.audit.entities import audit_account
+from service.audit.replay import Moment, replayed
+from service.catalog.entities import IMAGE_TO_VIDEO
+from service.jobs import store as jobs_store
+from service.jobs.entities import Failure, Job, JobStatus
+from service.ledger import store as ledger_store
+from service.ledger.entities import (
+    Entry,
+    EntryKind,
+    InsufficientCredits,
+    Movement,
+    Wallet,
+    WalletStatus,
+    capture,
+    hold,
+    release,
+    welcome,
+)
+from service.storage import keys
+from service.storage.keys import Key
+from service.storage.writes import Delete, When, Write
+from service.users.entities import MOST_DEVICES
+
+MOST_TORN = 20
+MOST_CHANGES = 90
+_OF_JOBS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE, EntryKind.EXPIRE)
+_ENDS = {EntryKind.CAPTURE: JobStatus.SUCCEEDED, EntryKind.RELEASE: JobStatus.FAILED}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done in one place, in words and in writes; `is_open` says whether an open wallet is there afterwards."""
+
+    where: str
+    says: tuple[str, ...]
+    writes: tuple[Write, ...]
+    is_open: bool
+
+
+def plan(remains: Remains, knowledge: Knowledge, now: int) -> Plan | None:
+    """What puts one user right; None where nothing is wrong. Raises `NotMended`."""
+    account = remains.account
+    if account.unreadable:
+        raise NotMended(f"{min(account.unreadable)} cannot be read")
+    whole = not audit_account(account, knowledge.mac_key) and account.wallet is not None
+    if whole and (account.closed or None not in remains.owners.values()):
+        return None
+    moments = list(replayed(account.user_id, (*account.entries, *account.late), knowledge.mac_key))
+    if _is_undone(remains, moments, knowledge):
+        return _undone(remains, moments)
+    return _Mending(remains, moments, knowledge, now).plan()
+
+
+def _is_undone(remains: Remains, moments: Sequence[Moment], knowledge: Knowledge) -> bool:
+    """Whether a sign-up was torn beyond mending before anything was done with its credits: the person signs up again."""
+    account = remains.account
+    entries = (*account.entries, *account.late)
+    used = (
+        account.jobs or any(entry.version > 1 for entry in entries) or (account.wallet and account.wallet.version > 1)
+    )
+    told = moments and marks_of(remains, knowledge)
+    return not used and not told and not account.closed
+
+
+def _undone(remains: Remains, moments: Sequence[Moment]) -> Plan:
+    account, user_id = remains.account, remains.account.user_id
+    entries = [moment.entry for moment in moments]
+    if len((*account.entries, *account.late)) > len(entries):
+        raise NotMended("its first entry is not one that this ledger wrote")
+    writes: list[Write] = ledger_store.rebuilt_writes(account.wallet, None, entries, ()) if account.wallet else []
+    if account.wallet is None:
+        writes += [_gone(keys.entry(user_id, entry.version)) for entry in entries]
+    writes += [_gone(keys.profile(user_id))] if account.marks else []
+    writes += [_gone(keys.device(user_id, mark)) for mark in sorted(account.devices)]
+    writes += [_gone(Key(keys.partition(user_id), sk)) for sk in account.keys]
+    writes += [Delete(key, When(equals={"userId": user_id})) for key in remains.claimed]
+    says = ["its sign-up is undone, so that the person can sign up again", *map(_take_away, writes)]
+    return _bounded(Plan(keys.partition(user_id), tuple(says), tuple(writes), is_open=False))
+
+
+def _gone(key: Key) -> Delete:
+    return Delete(key, When(equals={"PK": key.pk}))
+
+
+def _take_away(write: Write) -> str:
+    return f"take away {write.key.pk}/{write.key.sk}"
+
+
+def _bounded(made: Plan) -> Plan:
+    if len(made.writes) > MOST_CHANGES:
+        raise NotMended(f"it takes {len(made.writes)} changes, and no restore tears that much")
+    return made
+
+
+class _Mending:
+    """One account on its way to be whole again: ledger, then jobs, then keys, then who the user is."""
+
+    def __init__(self, remains: Remains, moments: Sequence[Moment], knowledge: Knowledge, now: int) -> None:
+        self._account = remains.account
+        self._remains = remains
+        self._knowledge = knowledge
+        self._now = now
+        self._says: list[str] = []
+        self._writes: list[Write] = []
+        self._belongings = Belongings(remains, knowledge, now)
+        self._kept = self._whole(moments)
+        self._torn = (*self._account.entries, *self._account.late)[len(self._kept) :]
+        self._added: list[Entry] = []
+        self._jobs = {job.job_id: job for job in self._account.jobs}
+        self._wallet = self._rebuilt()
+
+    def plan(self) -> Plan:
+        account = self._account
+        for job_id in sorted({*self._jobs, *self._held(self._kept), *self._held(self._torn)}):
+            self._mend_job(job_id)
+        wallet, added = self._sealed()
+        gone = [entry for entry in self._torn if entry not in added]
+        new = [entry for entry in added if entry not in self._torn]
+        self._tell_of_the_ledger(wallet, gone, new)
+        self._writes[:0] = ledger_store.rebuilt_writes(account.wallet, wallet, gone, new)
+        uses = self._mend_keys()
+        mended = replace(
+            account,
+            wallet=wallet,
+            entries=(*(moment.entry for moment in self._kept), *added),
+            late=(),
+            jobs=tuple(self._jobs.values()),
+            keys=uses,
+            faults=(),
+        )
+        mended = self._belongings.put_back(mended)
+        left = audit_account(mended, self._knowledge.mac_key)
+        if left:
+            raise NotMended(f"{left[0].item}: {left[0].what}")
+        is_open = not mended.closed
+        says = (*self._says, *self._belongings.says)
+        writes = (*self._writes, *self._belongings.writes)
+        return _bounded(Plan(keys.partition(account.user_id), says, writes, is_open))
+
+    # The ledger.
+
+    def _whole(self, moments: Sequence[Moment]) -> list[Moment]:
+        """The intact run, up to a CAPTURE whose job does not have the result: a charge without its delivery did not happen. The
+        worker charges anew once it has the result from the provider."""
+        account = self._account
+        entries = (*account.entries, *account.late)
+        if len(moments) < len(entries) and entries[len(moments)].version == len(moments) + 1:
+            raise NotMended(f"entry {len(moments) + 1} is not one that this ledger wrote")
+        delivered = {job.job_id for job in account.jobs if job.status is JobStatus.SUCCEEDED}
+        charged = (
+            place
+            for place, moment in enumerate(moments)
+            if moment.entry.kind is EntryKind.CAPTURE and moment.entry.ref not in delivered
+        )
+        cut = next(charged, len(moments))
+        torn = entries[cut:]
+        if len(torn) > MOST_TORN or any(entry.kind not in _OF_JOBS for entry in torn):
+            raise NotMended(f"{len(torn)} entries would have to go, from {cut + 1} on")
+        if account.wallet is not None and account.wallet.version > len(entries) + MOST_TORN:
+            raise NotMended(f"{account.wallet.version - len(entries)} entries are missing")
+        return list(moments[:cut])
+
+    def _welcomed(self) -> Wallet:
+        """Someone whose first entry is lost is welcomed anew, with today's welcome: what an unsigned wallet says it was granted
+        is no witness."""
+        user_id, amount = self._account.user_id, self._knowledge.welcome_credits
+        movement = welcome(None, user_id, amount, self._now)
+        self._added += movement.entries
+        return movement.wallet
+
+    def _rebuilt(self) -> Wallet:
+        """The stored wallet where it is the one that its entries make; else theirs, with the stored devices and state."""
+        stored, made = self._account.wallet, self._kept[-1].wallet if self._kept else self._welcomed()
+        if stored is None:
+            devices = frozenset(sorted(self._account.devices)[:MOST_DEVICES])
+            return replace(made, fingerprints=devices)
+        fits = replace(made, status=stored.status, fingerprints=stored.fingerprints, lots=stored.lots)
+        fits = replace(fits, created_at=stored.created_at, updated_at=stored.updated_at)
+        if stored == fits and not stored.faults():
+            return stored
+        return replace(fits, lots=made.lots, updated_at=made.updated_at)
+
+    def _sealed(self) -> tuple[Wallet, list[Entry]]:
+        movement = Movement(self._wallet, tuple(self._added))
+        if self._added:
+            movement = ledger_store.sealed(movement, self._knowledge.mac_key)
+        if movement.wallet.status is WalletStatus.FROZEN:
+            self._says.append("the wallet was frozen and is opened")
+        return replace(movement.wallet, status=self._state()), list(movement.entries)
+
+    def _state(self) -> WalletStatus:
+        return WalletStatus.CLOSED if self._account.closed else WalletStatus.OPEN
+
+    def _tell_of_the_ledger(self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]) -> None:
+        stored = self._account.wallet
+        self._says += [f"take back entry {_told(entry)}, the rest of its transaction is lost" for entry in gone]
+        self._says += [f"write entry {_told(entry)}" for entry in added]
+        if stored is None:
+            self._says.append(f"make the wallet again: {_balances(wallet)}")
+        elif stored != wallet:
+            self._says.append(f"set the wallet from {_balances(stored)} to {_balances(wallet)}")
+
+    def _post(self, movement: Movement) -> Entry:
+        self._wallet = movement.wallet
+        self._added += movement.entries
+        return movement.entries[-1]
+
+    # Jobs.
+
+    @staticmethod
+    def _held(entries: Iterable[Moment | Entry]) -> set[str]:
+        plain = (each.entry if isinstance(each, Moment) else each for each in entries)
+        return {entry.ref for entry in plain if entry.kind is EntryKind.HOLD}
+
+    def _entry(self, job_id: str, *kinds: EntryKind) -> Entry | None:
+        entries = [*(moment.entry for moment in self._kept), *self._added]
+        return next((entry for entry in entries if entry.ref == job_id and entry.kind in kinds), None)
+
+    def _mend_job(self, job_id: str) -> None:
+        """A job has its HOLD, and its end where it has ended; what a user was told of a job that has ended stands."""
+        stored = self._jobs.get(job_id)
+        job = stored or self._made_again(job_id)
+        held = self._entry(job_id, EntryKind.HOLD) or self._hold_anew(job)
+        if held is None:
+            self._forget(job)
+            return
+        ended = self._entry(job_id, *_ENDS)
+        if ended is None and not job.is_open:
+            self._end_anew(job, held)
+        elif ended is not None and job.is_open:
+            job = self._unresolved(job)
+        job = replace(job, split=held.split, due_at=self._due_at(job))
+        if job != stored or self._indexed_wrongly(job):
+            self._says.append(
+                f"{'set' if stored else 'make again'} {job_id}: {job.status} {job.failure or ''}".rstrip()
+            )
+            self._writes.append(jobs_store.repaired_write(stored, job))
+        self._jobs[job_id] = job
+
+    def _made_again(self, job_id: str) -> Job:
+        """A job of which only the ledger knows: the worker finds its task by our id, or gives the credits back after the
+        quarantine."""
+        entries = (*(moment.entry for moment in self._kept), *self._torn)
+        held = next(entry for entry in entries if entry.ref == job_id and entry.kind is EntryKind.HOLD)
+        return Job(
+            user_id=self._account.user_id,
+            job_id=job_id,
+            operation=IMAGE_TO_VIDEO,
+            prompt_key="unknown",
+            price=held.amount,
+            split=held.split,
+            status=JobStatus.SUBMITTING,
+            created_at=held.at,
+            submit_until=held.at,
+            hard_at=self._now + self._knowledge.times.hard_limit,
+            due_at=self._now,
+        )
+
+    def _hold_anew(self, job: Job) -> Entry | None:
+        """A hold whose entry is lost is taken again; None when the credits are not there."""
+        try:
+            opened = replace(self._wallet, status=WalletStatus.OPEN)
+            return self._post(hold(opened, job.price, job.job_id, self._now))
+        except InsufficientCredits:
+            return None
+
+    def _forget(self, job: Job) -> None:
+        """Without credits no job: it was never charged, and its key is free for a new order. One that was delivered stays for a
+        person to judge."""
+        if job.status is JobStatus.SUCCEEDED:
+            raise NotMended(f"{job.job_id} was delivered, and there are no credits to charge")
+        if self._jobs.pop(job.job_id, None):
+            self._says.append(f"take away {job.job_id}: its hold is lost, and there are no credits for another")
+            self._writes.append(Delete(keys.job(job.user_id, job.job_id), When(equals={"status": job.status})))
+
+    def _end_anew(self, job: Job, held: Entry) -> None:
+        if job.status is JobStatus.SUCCEEDED:
+            self._post(capture(self._wallet, held.split, job.price, job.job_id, held.at, self._now))
+        else:
+            self._post(release(self._wallet, held.split, job.job_id, held.at, self._now))
+
+    def _unresolved(self, job: Job) -> Job:
+        """Its credits went back; why is lost with the job's own part. It is watched, so that a video is still given."""
+        watch_until = self._now + self._knowledge.times.watch
+        return replace(
+            job,
+            status=JobStatus.FAILED,
+            failure=Failure.PROVIDER_UNRESOLVED,
+            watch_until=watch_until,
+            due_at=self._now,
+            submit_until=0,
+            hard_at=0,
+            not_found_at=None,
+        )
+
+    def _due_at(self, job: Job) -> int | None:
+        if not job.is_open and job.watch_until is None:
+            return None
+        return self._now if job.due_at is None else job.due_at
+
+    def _indexed_wrongly(self, job: Job) -> bool:
+        item = f"{keys.partition(job.user_id)}/{keys.JOB_PREFIX}{job.job_id}"
+        return any(fault.item == item for fault in self._account.faults)
+
+    def _mend_keys(self) -> dict[str, str]:
+        uses = dict(self._account.keys)
+        for sk, job_id in self._account.keys.items():
+            if job_id not in self._jobs:
+                del uses[sk]
+                self._says.append(f"take away {sk}: its job {job_id} is lost")
+                guard = When(equals={"jobId": job_id})
+                self._writes.append(Delete(Key(keys.partition(self._account.user_id), sk), guard))
+        return uses
+
+
+def _told(entry: Entry) -> str:
+    return f"{entry.version} ({entry.kind} {entry.amount} for {entry.ref})"
+
+
+def _balances(wallet: Wallet) -> str:
+    return f"version {wallet.version}, {wallet.credits} available, {wallet.held} held, {wallet.captured} captured"

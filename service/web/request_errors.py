@@ -1,0 +1,126 @@
+"""The refusals that belong to no feature: what any route can answer before it has begun."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from service.core.errors import (
+    FareboxError,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Refused,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+    UnsupportedMedia,
+)
+
+
+class BadRequest(Malformed):
+    """What HTTP itself finds wrong with a request, such as a body that breaks off."""
+
+    code = "BAD_REQUEST"
+    summary = "The request is not well-formed HTTP."
+
+
+class MalformedJson(Malformed):
+    """The message says what is wrong with the body."""
+
+    code = "MALFORMED_JSON"
+    summary = "The body is not a JSON object."
+
+
+class ValidationFailed(Malformed):
+    """`details.fields` holds the faults of each field by its name on the wire."""
+
+    code = "VALIDATION_FAILED"
+    summary = "Some fields are missing, unknown or wrong; see details.fields."
+    details_example: ClassVar[Mapping[str, object]] = {"fields": {"imageUrl": ["Is required."]}}
+
+
+class AddressTooLong(Malformed):
+    code = "ADDRESS_TOO_LONG"
+    summary = "The address is longer than this service reads."
+
+
+class HeadersTooLarge(Malformed):
+    code = "HEADERS_TOO_LARGE"
+    summary = "The headers are larger or more than this service reads."
+
+
+class BodyTimeout(TooSlow):
+    """Nothing of the request was done."""
+
+    code = "BODY_TIMEOUT"
+    summary = "The request did not come in within its time. Nothing was done; send it again, faster."
+
+
+class UploadsBusy(Unavailable):
+    """Nothing of the request was done."""
+
+    code = "UPLOADS_BUSY"
+    summary = "Too many slow uploads are coming in at once. Nothing was done."
+    retry_after = 5
+
+
+class RouteNotFound(NotFound):
+    code = "ROUTE_NOT_FOUND"
+    summary = "There is nothing at this address. /docs lists what there is."
+
+
+class MethodNotAllowed(NotAllowed):
+    code = "METHOD_NOT_ALLOWED"
+    summary = "This address does not take that method; the Allow header lists those it takes."
+
+
+class PayloadTooLarge(TooLarge):
+    code = "PAYLOAD_TOO_LARGE"
+    summary = "The body is larger than this address takes; details.maxBytes is the most."
+    details_example: ClassVar[Mapping[str, object]] = {"maxBytes": 65536}
+
+
+class UnsupportedMediaType(UnsupportedMedia):
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    summary = "Send the body as Content-Type: application/json, in UTF-8 and uncompressed."
+
+
+class RequestRefused(Refused):
+    """Answered by the firewall in front of a deployment (cloudformation/service.yaml), which writes no `requestId`."""
+
+    code = "REQUEST_REFUSED"
+    summary = "Refused in front of the service: the request looks like an attack, or its address is known for them."
+    advice = "Send it without what looks like an attack (markup, paths, commands), or from another network."
+
+
+class InternalError(FareboxError):
+    """Whatever nobody foresaw. It is in our log under the request's id."""
+
+    code = "INTERNAL_ERROR"
+
+
+class NotReady(Unavailable):
+    """Readiness: this process is draining, or cannot reach its table."""
+
+    code = "NOT_READY"
+    summary = "This process takes no requests now."
+    retry_after = 5
+    details_example: ClassVar[Mapping[str, object]] = {"reason": "draining"}
+
+
+ANY_ROUTE: tuple[type[FareboxError], ...] = (
+    InternalError,
+    BadRequest,
+    BodyTimeout,
+    AddressTooLong,
+    HeadersTooLarge,
+    RequestRefused,
+)
+WITH_QUERY: tuple[type[FareboxError], ...] = (ValidationFailed,)
+WITH_BODY: tuple[type[FareboxError], ...] = (
+    MalformedJson,
+    ValidationFailed,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UploadsBusy,
+)
+ROUTING: tuple[type[FareboxError], ...] = (RouteNotFound, MethodNotAllowed)

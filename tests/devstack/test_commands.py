@@ -1,0 +1,85 @@
+"""`python -m devstack`, as a process of its own where that matters."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devstack import commands
+from devstack.ports import free_port, is_free
+from service.settings import process_environment
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "CHECKOUT", tmp_path)
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+def test_an_older_python_is_refused_in_one_sentence() -> None:
+    done = run(
+        "import sys, runpy; sys.version_info = (3, 10, 4); runpy.run_module('devstack', run_name='__main__')"
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Farebox needs Python 3.11 or newer; this is Python ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_missing_package_is_named_in_one_sentence() -> None:
+    done = run("import sys, runpy; sys.modules['jpype'] = None; runpy.run_module('devstack', run_name='__main__')")
+    assert done.returncode == 1
+    assert done.stderr.startswith("The Python package jpype is not installed; `make run` ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_audit_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.main(["audit"], {}) == 1
+    assert capsys.readouterr().err == "The stack of this checkout does not run; start it with `make run` first.\n"
+
+
+def test_reset_clears_what_was_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".local" / "data").mkdir(parents=True)
+    assert commands.main(["reset"], {}) == 0
+    assert not (tmp_path / ".local" / "data").exists()
+    assert "cleared" in capsys.readouterr().out
+
+
+def test_a_port_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.main(["run"], {"PORT": "web"}) == 1
+    assert capsys.readouterr().err == "PORT must be a port number from 1 to 65535, not 'web'.\n"
+
+
+def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
+    ports = {name: str(free_port()) for name in ("PORT", "DYNAMODB_PORT", "SIMULATOR_PORT")}
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from devstack import commands\n"
+        "from service.settings import process_environment\n"
+        f"commands.CHECKOUT = Path({str(tmp_path)!r})\n"
+        "sys.exit(commands.main(sys.argv[1:], process_environment()))\n"
+    )
+    line = [sys.executable, "-c", script, "run"]
+    environment = {**process_environment(), **ports}
+    with subprocess.Popen(line, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        shown = []
+        for text in process.stdout:
+            shown.append(text)
+            if "Prove every balance" in text:
+                break
+        assert any(text.startswith("TOKEN=") for text in shown)
+        second = subprocess.run(line, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+        assert second.returncode == 1
+        assert second.stderr.startswith("The stack of this checkout already runs; ")
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(60) == 0
+    assert all(is_free(int(port)) for port in ports.values())
+    assert (tmp_path / ".local" / "data" / "shared-local-instance.db").stat().st_size > 0

@@ -1,0 +1,74 @@
+import pytest
+
+from devstack.environment import (
+    Ports,
+    default_ports,
+    simulator_options,
+    stack_environment,
+    without_settings,
+)
+from devstack.errors import LocalSetupError
+from devstack.folder import new_keys
+from service.settings import Settings
+
+PORTS = Ports(app=8081, dynamodb=8001, simulators=8091)
+
+
+def test_the_service_takes_what_it_is_told() -> None:
+    settings = Settings.from_environment(stack_environment({}, PORTS, new_keys()))
+    assert settings.port == 8081
+    assert settings.dynamodb_endpoint_url == "http://127.0.0.1:8001"
+    assert settings.kling_base_url == "http://127.0.0.1:8091/kling"
+    assert settings.google_certs_url == "http://127.0.0.1:8091/google/oauth2/v3/certs"
+    assert settings.public_url == "http://127.0.0.1:8081"
+    assert settings.trust_bare_google_id
+
+
+def test_the_users_own_environment_wins_except_for_the_port() -> None:
+    own = {"MAX_USERS": "500", "LOG_FORMAT": "json", "PORT": "1", "HOME": "/home/me", "DYNAMODB_ENDPOINT_URL": ""}
+    told = stack_environment(own, PORTS, new_keys())
+    assert (told["MAX_USERS"], told["LOG_FORMAT"], told["PORT"], told["HOME"]) == ("500", "json", "8081", "/home/me")
+    assert told["DYNAMODB_ENDPOINT_URL"] == "http://127.0.0.1:8001"
+
+
+def test_a_stack_that_must_behave_the_same_everywhere_ignores_the_users_settings() -> None:
+    own = {"MAX_USERS": "0", "PORT": "1", "SIMULATOR_VIDEO_SECONDS": "99", "AWS_PROFILE": "work", "PATH": "/bin"}
+    assert without_settings(own) == {"PATH": "/bin"}
+
+
+def test_the_simulators_accept_what_the_service_sends() -> None:
+    told = stack_environment({"GOOGLE_CLIENT_IDS": "one, two", "KLING_API_KEY": "mine"}, PORTS, new_keys())
+    options = simulator_options(told, PORTS)
+    assert "--google-client-id=one" in options
+    assert "--kling-api-key=mine" in options
+    assert "--port=8091" in options
+
+
+def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
+    told = stack_environment({"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys())
+    assert not any("real" in option for option in simulator_options(told, PORTS))
+
+
+def test_simulators_take_their_own_settings() -> None:
+    told = stack_environment({"SIMULATOR_VIDEO_SECONDS": "9", "SIMULATOR_PORT": "1"}, PORTS, new_keys())
+    options = simulator_options(told, PORTS)
+    assert "--video-seconds=9" in options
+    assert "--port=8091" in options
+    assert "--port=1" not in options
+
+
+def test_switches_of_the_simulators_can_be_turned_off() -> None:
+    told = stack_environment({"SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS": "false"}, PORTS, new_keys())
+    assert "--no-kling-unique-external-ids" in simulator_options(told, PORTS)
+
+
+def test_ports_have_defaults_and_can_be_chosen() -> None:
+    assert default_ports({}) == Ports(app=8080, dynamodb=8000, simulators=8090)
+    chosen = {"PORT": "8081", "DYNAMODB_PORT": "8001", "SIMULATOR_PORT": "8091"}
+    assert default_ports(chosen) == PORTS
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "8080 8081", "٣"])
+def test_a_port_that_is_none_is_one_sentence(text: str) -> None:
+    with pytest.raises(LocalSetupError, match="PORT must be a port number from 1 to 65535"):
+        default_ports({"PORT": text})

@@ -1,0 +1,68 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from service.core.keyring import read_keyring
+from devstack.environment import Ports, stack_environment
+from devstack.errors import LocalSetupError
+from devstack.folder import LocalFolder, new_keys
+from service.settings import Settings
+
+
+def read_no_secret(name: str) -> str:
+    raise AssertionError(name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> LocalFolder:
+    return LocalFolder(tmp_path / ".local")
+
+
+def test_keys_are_made_once_and_only_their_owner_can_read_them(folder: LocalFolder, tmp_path: Path) -> None:
+    with folder.held():
+        assert folder.keys() == folder.keys()
+    assert stat.S_IMODE((tmp_path / ".local" / "keys.json").stat().st_mode) == 0o600
+    assert set(new_keys().values()).isdisjoint(new_keys().values())
+
+
+def test_the_service_can_use_the_keys() -> None:
+    environment = stack_environment({}, Ports(1, 2, 3), new_keys())
+    keyring = read_keyring(Settings.from_environment(environment), read_no_secret)
+    assert [pepper.version for pepper in keyring.peppers] == [1]
+
+
+def test_two_stacks_cannot_hold_one_folder(folder: LocalFolder) -> None:
+    with folder.held(), pytest.raises(LocalSetupError, match="already runs"), folder.held():
+        pass
+    with folder.held():
+        pass
+
+
+def test_commands_join_the_running_stack_and_no_other(folder: LocalFolder) -> None:
+    with pytest.raises(LocalSetupError, match="does not run"):
+        folder.running()
+    with folder.held():
+        folder.remember({"PORT": "8081"})
+        assert folder.running() == {"PORT": "8081"}
+    with pytest.raises(LocalSetupError, match="does not run"):
+        folder.running()
+
+
+def test_clearing_forgets_everything_but_never_under_a_running_stack(folder: LocalFolder, tmp_path: Path) -> None:
+    folder.clear()
+    with folder.held():
+        folder.keys()
+        folder.data.mkdir()
+        (folder.data / "table.db").touch()
+        with pytest.raises(LocalSetupError, match="stop it first"):
+            folder.clear()
+        assert (folder.data / "table.db").exists()
+    folder.clear()
+    assert [path.name for path in (tmp_path / ".local").iterdir()] == ["lock"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalSetupError, match="cannot be used"), LocalFolder(tmp_path / "file" / ".local").held():
+        pass

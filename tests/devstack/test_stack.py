@@ -1,0 +1,112 @@
+"""The whole embedded stack, once, in memory."""
+
+import io
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from service.core.clock import SystemClock
+from devstack.calls import call
+from devstack.demo import Demo, DemoFailed
+from devstack.environment import Ports, without_settings
+from devstack.errors import LocalSetupError
+from devstack.folder import new_keys
+from devstack.ports import free_port, is_free
+from devstack.stack import Stack, StackConfiguration
+from devstack.terminal import Terminal
+from devstack.welcome import welcome
+from service.settings import process_environment
+
+
+def configuration(**own: str) -> StackConfiguration:
+    environment = {**without_settings(process_environment()), **own}
+    return StackConfiguration(Ports(free_port(), free_port(), free_port()), environment, new_keys(), None)
+
+
+def eventually(holds: Callable[[], object], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def answers(url: str) -> bool:
+    try:
+        return call("GET", url, seconds=2).status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with Stack(configuration(), Terminal(io.StringIO()), SystemClock()) as running:
+        yield running
+
+
+def test_the_demo_finds_everything_as_promised(stack: Stack) -> None:
+    shown = io.StringIO()
+    Demo(stack.ports, stack.environment, Terminal(shown)).run()
+    text = shown.getvalue()
+    assert "All as promised." in text
+    assert '"code": "INSUFFICIENT_CREDITS"' in text
+    assert "200 video/mp4" in text
+    assert "Every balance is proved by its entries." in text
+
+
+def test_the_demo_says_where_something_is_not_as_it_should_be(stack: Stack) -> None:
+    fault = {"service": "kling", "operation": "create", "fault": "job-fails"}
+    assert call("POST", f"{stack.ports.simulators_url}/__faults", fault).status == 200
+    with pytest.raises(DemoFailed, match=r"the job succeeded and cost 1 \(step 4\)"):
+        Demo(stack.ports, stack.environment, Terminal(io.StringIO())).run()
+
+
+def test_the_welcome_offers_calls_that_work_as_they_stand(stack: Stack) -> None:
+    text = welcome(stack.ports, str)
+    assert f"curl -s {stack.ports.app_url}/videos" in text
+    assert answers(f"{stack.ports.app_url}/docs")
+    token = text.split("TOKEN=")[1].split()[0]
+    balance = call("GET", f"{stack.ports.app_url}/credits", headers={"Authorization": f"Bearer {token}"})
+    assert balance.json()["data"]["registered"] is False
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "simulators"])
+def test_a_process_that_dies_is_started_again(stack: Stack, name: str) -> None:
+    before = stack.pids()[name]
+    os.kill(before, signal.SIGKILL)
+    assert eventually(lambda: stack.pids().get(name, before) != before)
+    assert eventually(lambda: answers(f"{stack.ports.app_url}/health/ready"))
+    assert stack.failure == ""
+
+
+def test_settings_that_cannot_be_used_stop_the_start_before_anything_runs() -> None:
+    with (
+        pytest.raises(LocalSetupError, match="TRUST_BARE_GOOGLE_ID must not be on in production"),
+        Stack(configuration(STAGE="production"), Terminal(io.StringIO()), SystemClock()),
+    ):
+        pass
+
+
+def test_a_part_that_does_not_come_up_ends_the_start_with_its_last_words_and_leaves_nothing() -> None:
+    wrong = configuration(WEB_CONCURRENCY="many")
+    with (
+        pytest.raises(LocalSetupError, match="web does not come up; its last lines") as refusal,
+        Stack(wrong, Terminal(io.StringIO()), SystemClock()),
+    ):
+        pass
+    assert "'many'" in str(refusal.value)
+    assert all(is_free(port) for port in (wrong.ports.app, wrong.ports.dynamodb, wrong.ports.simulators))
+
+
+def test_a_taken_port_stops_the_start_before_anything_runs(stack: Stack) -> None:
+    ports = Ports(free_port(), stack.ports.dynamodb, free_port())
+    second = StackConfiguration(ports, {}, new_keys(), None)
+    with (
+        pytest.raises(LocalSetupError, match=f"Port {ports.dynamodb} is already in use"),
+        Stack(second, Terminal(io.StringIO()), SystemClock()),
+    ):
+        pass

@@ -1,0 +1,127 @@
+"""The two doors of the service, watched: DynamoDB behind botocore's client, and Kling behind `ProviderHttp`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from service.core.clock import Clock
+from service.providers.http import NeverSent, NoAnswer, Reply
+from service.providers.kling.client import TASK_NOT_FOUND
+from tests.doubles.wire import WRITES, operation_of, refusal
+from tests.faults.enumeration.faults import Kind, Told
+from tests.faults.enumeration.run import Run
+from tests.faults.enumeration.tables import TableBehind
+from tests.faults.enumeration.vendor import Vendor
+
+READ_TIMEOUT_SECONDS = 3.0
+REFUSAL_SECONDS = 0.4
+Noted = list[tuple[str, int]]
+"""Our id of a job, or its task id, and when."""
+_HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
+
+
+class TableDoor:
+    """Where one client's requests pass on their way to the table. Without a run they are not disturbed."""
+
+    name = "table"
+
+    def __init__(self, client: Any, behind: TableBehind) -> None:
+        self.run: Run | None = None
+        self._behind = behind
+        client.meta.events.register("before-send.dynamodb", self._meet)
+
+    def _meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        run, operation = self.run, operation_of(request)
+        if run is None:
+            return self._behind.send(request)
+        kind = Kind.WRITE if operation in WRITES else Kind.READ
+
+        def tell(told: Told) -> AWSResponse:
+            if told is Told.SILENCE:
+                run.clock.advance(READ_TIMEOUT_SECONDS)
+                raise ReadTimeoutError(endpoint_url=request.url)
+            run.clock.advance(REFUSAL_SECONDS)
+            if told is Told.UNREACHED:
+                raise EndpointConnectionError(endpoint_url=request.url)
+            return _refused(operation, told)
+
+        what = f"{operation} {', '.join(_named(json.loads(request.body)))}"
+        return run.meet(self.name, kind, what, lambda: self._behind.send(request), tell)
+
+
+def _refused(operation: str, told: Told) -> AWSResponse:
+    """DynamoDB's own refusals; a transaction is cancelled where a plain call is refused."""
+    if told is Told.BROKEN:
+        return refusal(500, "InternalServerError")
+    throttled = told is Told.THROTTLED
+    if operation.startswith("Transact"):
+        reasons = [{"Code": "None"}, {"Code": "ThrottlingError" if throttled else "TransactionConflict"}]
+        return refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
+    return refusal(400, "ProvisionedThroughputExceededException" if throttled else "TransactionConflictException")
+
+
+def _named(body: Mapping[str, Any]) -> Iterator[str]:
+    """The kinds of items that a request names, or the index that it asks."""
+    if "IndexName" in body:
+        yield body["ExpressionAttributeValues"][":pk"]["S"].partition("#")[0] + " index"
+    transacted = [next(iter(part.values())) for part in body.get("TransactItems", ())]
+    for part in transacted or [body]:
+        key = part.get("Key") or part.get("Item") or {}
+        if "SK" in key:
+            owner, sort = key["PK"]["S"].partition("#")[0], key["SK"]["S"].partition("#")[0]
+            yield sort if owner == "USER" else f"{owner} {sort}"
+
+
+class KlingDoor:
+    """Stands in for `ProviderHttp`: the same promises, kept by a vendor in this process on the run's clock."""
+
+    name = "kling"
+
+    def __init__(self, run: Run, vendor: Vendor, clock: Clock, not_found: Noted, sends: Noted) -> None:
+        """Notes every definite not-found that is answered, and every create before it is sent."""
+        self._run = run
+        self._vendor = vendor
+        self._clock = clock
+        self._not_found = not_found
+        self._sends = sends
+
+    def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
+        self._sends.append((json.loads(body)["external_task_id"], self._clock.now()))
+
+        def send() -> Reply:
+            return self._vendor.create(dict(headers), body)
+
+        def tell(told: Told) -> Reply:
+            if told is Told.UNREACHED:
+                raise NeverSent
+            return self._told(told, until)
+
+        return self._run.meet(self.name, Kind.CREATE, "create", send, tell)
+
+    def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
+        identifier = url.rpartition("/")[2]
+        what = "query by our id" if identifier.startswith("job_") else "query by task id"
+
+        def send() -> Reply:
+            return self._vendor.query(dict(headers), identifier)
+
+        reply = self._run.meet(self.name, Kind.QUERY, what, send, lambda told: self._told(told, until))
+        if (reply.status, (reply.json() or {}).get("code")) == TASK_NOT_FOUND:
+            self._not_found.append((identifier, self._clock.now()))
+        return reply
+
+    def _told(self, told: Told, until: float) -> Reply:
+        match told:
+            case Told.BROKEN:
+                return Reply(500, b'{"code": 5000, "message": "Internal error"}')
+            case Told.HTML:
+                return Reply(502, _HTML)
+            case Told.NO_ID:
+                return Reply(200, b'{"code": 0, "message": "SUCCEED", "data": {"task_status": "submitted"}}')
+            case Told.UNSEEN:
+                return Reply(404, b'{"code": 1203, "message": "The requested resource does not exist"}')
+        self._run.clock.advance(max(0.0, until - self._clock.monotonic()))
+        raise NoAnswer

@@ -1,0 +1,334 @@
+"""The service as its clients meet it: over HTTP, with a worker beside it and simulators behind it."""
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import requests
+from flask import Flask
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from service.app import build, create_app
+from service.core.clock import Clock
+from service.jobs.sweeps import DueJobs
+from devstack.table import create_table
+from service.settings import Secret, Settings
+from devstack.simulators.configuration import SimulatorSettings
+from devstack.simulators.server import SimulatorServer
+from service.core.token_cipher import Sealer
+from service.worker import run_until
+from tests.doubles.fast import FastClock
+
+SPEED = 10
+CLIENT_ID = "farebox-local.apps.example"
+IMAGE = "https://images.example.com/astronaut.jpg"
+PATIENCE_SECONDS = 30.0
+MOST_AT_ONCE = 100
+
+SETTINGS: dict[str, Any] = {
+    "google_client_ids": (CLIENT_ID,),
+    "kling_api_key": Secret("kling-local-api-key"),
+    "fingerprint_peppers": Secret("1:" + "p" * 32),
+    "ledger_mac_key": Secret("m" * 32),
+    "callback_token_keys": Secret("t" * 32),
+    "dynamodb_read_timeout_seconds": 5.0,
+    "submit_seconds": 24.0,
+    "quarantine_seconds": 30.0,
+    "not_found_gap_seconds": 5.0,
+    "poll_min_seconds": 1.0,
+    "poll_max_seconds": 5.0,
+    "watch_poll_seconds": 5.0,
+    "log_format": "pretty",
+    "web_threads": 256,
+}
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+class _Server(ThreadedWSGIServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+
+class _Web:
+    """One web process: first an address, then an application that answers there."""
+
+    def __init__(self) -> None:
+        self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def serve(self, app: Flask) -> None:
+        self._server.app = app
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join(10)
+        self._server.server_close()
+
+
+class Town:
+    """Everything started and stopped together. Web processes may be several over one table (`open_app`); they and the
+    worker share a clock, one that runs ten times as fast as ours unless another is given."""
+
+    def __init__(
+        self,
+        dynamodb_url: str,
+        table_name: str,
+        simulator: Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self._dynamodb_url = dynamodb_url
+        self._table_name = table_name
+        self._clock = clock or FastClock(SPEED)
+        self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(simulator or {})
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def __enter__(self) -> "Town":
+        self.simulators = SimulatorServer(SimulatorSettings(port=0, **self._simulator_settings)).__enter__()
+        self.sim_url = self.simulators.url
+        first = _Web()
+        self._webs = [first]
+        self.url = first.url
+        public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
+        self.settings = Settings(
+            **SETTINGS
+            | {
+                "dynamodb_endpoint_url": self._dynamodb_url,
+                "dynamodb_table_name": self._table_name,
+                "google_certs_url": f"{self.sim_url}/google/oauth2/v3/certs",
+                "kling_base_url": f"{self.sim_url}/kling",
+            }
+            | public
+            | self._settings
+        )
+        self.parts = build(self.settings, "test", self._clock)
+        self.app = create_app(self.parts)
+        first.serve(self.app)
+        self._worker = threading.Thread(target=self._work, daemon=True)
+        self._worker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        for web in self._webs:
+            web.stop()
+        self._worker.join(10)
+        self.simulators.__exit__(kind, error, trace)
+        self._http.close()
+
+    def open_app(self) -> str:
+        """One more web process over the same table, with parts of its own; gives its address."""
+        web = _Web()
+        web.serve(create_app(build(self.settings, "test", self._clock)))
+        self._webs.append(web)
+        return web.url
+
+    def _work(self) -> None:
+        """The worker, in a thread of its own."""
+        with ThreadPoolExecutor(4) as executor:
+            parts = self.parts
+            sweep = DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor)
+            run_until(self._stopped, sweep, interval_seconds=0.1)
+
+    # What a client does.
+
+    def token(self, sub: str = "ann", **claims: Any) -> str:
+        body = {"sub": sub, "email": f"{sub}@example.com", **claims}
+        return str(requests.post(f"{self.sim_url}/google/__token", json=body, timeout=10).json()["token"])
+
+    def tokens(self, subs: Sequence[str]) -> dict[str, str]:
+        return {sub: self.token(sub) for sub in subs}
+
+    def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= more.pop("headers", {})
+        return requests.request(method, self.url + path, headers=headers, timeout=60, **more)
+
+    def raw(self, request: bytes, *, no_more: bool = False) -> bytes:
+        """Everything that comes back, until the service ends the connection, for bytes sent as they are; with `no_more` our
+        side of the connection is closed behind them."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(request)
+            if no_more:
+                connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def get(self, path: str, sub: str = "ann", **more: Any) -> requests.Response:
+        return self.call("GET", path, self.token(sub), **more)
+
+    def post_video(
+        self,
+        sub: str = "ann",
+        device: str | None = None,
+        key: str | None = None,
+        token: str | None = None,
+        **fields: Any,
+    ) -> requests.Response:
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.call(
+            "POST", "/videos", token or self.token(sub), json=video_body(sub, device) | fields, headers=headers
+        )
+
+    def order(
+        self, sub: str, token: str, device: str | None = None, key: str | None = None, url: str = ""
+    ) -> requests.Request:
+        """A POST /videos that is yet to be sent (`at_once`), to the first web process or the one at `url`."""
+        headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
+        return requests.Request("POST", f"{url or self.url}/videos", headers=headers, json=video_body(sub, device))
+
+    def placed(self, sub: str = "ann", **more: Any) -> str:
+        answer = self.post_video(sub, **more)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["data"]["jobId"])
+
+    def settled(self, job_id: str, sub: str = "ann") -> dict[str, Any]:
+        """The job once it has ended."""
+        return self.until(lambda: self.ended(job_id, sub))
+
+    def ended(self, job_id: str, sub: str = "ann") -> dict[str, Any] | None:
+        job = self.get(f"/jobs/{job_id}", sub).json()["data"]
+        return job if job["status"] in ("SUCCEEDED", "FAILED") else None
+
+    def credits(self, sub: str = "ann") -> tuple[int, int]:
+        data = self.get("/credits", sub).json()["data"]
+        return data["credits"], data["held"]
+
+    # What stands behind it.
+
+    def steer(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """A call to the simulators."""
+        return self._http.request(method, self.sim_url + path, json=body, timeout=10)
+
+    def fault(self, operation: str, fault: str, service: str = "kling", **more: Any) -> None:
+        body = {"service": service, "operation": operation, "fault": fault, **more}
+        assert self.steer("POST", "/__faults", body).status_code == 200
+
+    def hurry(self) -> None:
+        """Every simulated video is made at once from now on."""
+        assert self.steer("POST", "/__clock", {"speed": 100_000}).status_code == 200
+
+    def no_more_faults(self) -> None:
+        self.steer("DELETE", "/__faults")
+
+    def tasks(self) -> list[dict[str, Any]]:
+        tasks: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/kling/__tasks", timeout=10).json()["tasks"]
+        return tasks
+
+    def journal(self, operation: str, service: str = "kling") -> list[dict[str, Any]]:
+        query = {"service": service, "operation": operation}
+        found: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/__journal", params=query, timeout=10).json()[
+            "requests"
+        ]
+        return found
+
+    def seal(self, *words: str) -> str:
+        """A callback token that the service believes to be its own."""
+        return Sealer([self.settings.callback_token_keys]).seal(words)
+
+    def count(self) -> int:
+        item = self.parts.table._client.get_item(
+            TableName=self._table_name, Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}}, ConsistentRead=True
+        ).get("Item")
+        return int(item["count"]["N"]) if item else 0
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """A hand in the table, past all our rules."""
+        self.parts.table._client.put_item(TableName=self._table_name, Item=dict(item))
+
+    def items(self) -> list[dict[str, Any]]:
+        found: list[Any] = self.parts.table._client.scan(TableName=self._table_name, ConsistentRead=True)["Items"]
+        return found
+
+    def assert_proved(self) -> None:
+        """Every balance is proved, and the vendor's books agree with ours: no task twice, every charge delivered."""
+        assert self.parts.admin.audit().violations == ()
+        books = {task["external_task_id"]: task for task in self.tasks()}
+        assert len(books) == len(self.tasks())
+        for item in self.items():
+            if item["SK"]["S"].startswith("JOB#"):
+                self._assert_delivered(item, books)
+
+    @staticmethod
+    def _assert_delivered(item: Mapping[str, Any], books: Mapping[str, Any]) -> None:
+        task = books.get(item["SK"]["S"].removeprefix("JOB#"))
+        status = item["status"]["S"]
+        if status == "SUCCEEDED":
+            assert task is not None
+            assert task["status"] == "succeed"
+        if status == "FAILED" and task is not None and task["status"] == "succeed":
+            assert "houseLoss" in item or "watchUntil" in item
+
+    @staticmethod
+    def until(find: Any, seconds: float = PATIENCE_SECONDS) -> Any:
+        """What `find` gives, once it gives something."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = find()
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"nothing came in {seconds} s")
+
+
+@contextmanager
+def town_of_its_own(client: Any, **settings: Any) -> Iterator[Town]:
+    """A town with a table of its own, for fixtures that many tests share."""
+    table_name = f"Test-{uuid.uuid4().hex}"
+    create_table(client, table_name)
+    try:
+        with Town(client.meta.endpoint_url, table_name, **settings) as town:
+            yield town
+    finally:
+        client.delete_table(TableName=table_name)
+
+
+def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:
+    return {
+        "GoogleID": sub,
+        "Fingerprint": device or f"device-of-{sub}",
+        "imageUrl": IMAGE,
+        "promptKey": "foo_prompt",
+    }
+
+
+def at_once(orders: Sequence[requests.Request]) -> list[requests.Response]:
+    """The answers, in the order of the requests. At most 100 threads, each with a session of its own, begin in the same moment."""
+    threads = min(len(orders), MOST_AT_ONCE)
+    ready = threading.Barrier(threads, timeout=PATIENCE_SECONDS)
+
+    def send(thread: int) -> list[requests.Response]:
+        with requests.Session() as session:
+            session.trust_env = False
+            prepared = [session.prepare_request(order) for order in orders[thread::threads]]
+            ready.wait()
+            return [session.send(request, timeout=60) for request in prepared]
+
+    answers: list[Any] = [None] * len(orders)
+    with ThreadPoolExecutor(threads) as executor:
+        for thread, found in enumerate(executor.map(send, range(threads))):
+            answers[thread::threads] = found
+    return answers
+
+
+def new_key() -> str:
+    return str(uuid.uuid4())

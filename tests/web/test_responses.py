@@ -1,0 +1,33 @@
+import json
+
+import pytest
+from flask import Flask
+
+from service.web.responses import json_answer, ok
+
+
+def test_an_answer_has_the_one_shape() -> None:
+    answer = ok({"a": [1, None]}, headers={"Location": "/jobs/1"})
+    assert answer.status_code == 200
+    assert json.loads(answer.get_data()) == {"success": True, "data": {"a": [1, None]}}
+    assert answer.content_type == "application/json"
+    assert answer.headers["Location"] == "/jobs/1"
+
+
+def test_a_location_stays_the_path_it_is() -> None:
+    app = Flask("x")
+    app.add_url_rule("/", view_func=lambda: ok(None, headers={"Location": "/jobs/1"}))
+    assert app.test_client().get("/").headers["Location"] == "/jobs/1"
+
+
+def test_no_text_can_break_an_answer() -> None:
+    text = "</script>\u2028\ud800🚀\x00"
+    body = json_answer({"a": text}, status=418).get_data()
+    assert body.isascii()
+    assert json.loads(body) == {"a": text}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_json_has_no_word_for_is_not_answered(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        ok(value)
