@@ -38,16 +38,16 @@ check: format-check lint types test ## everything that has to hold before a chan
 
 .PHONY: format
 format: $(VENV)/test ## format the code
-	@$(VENV)/bin/ruff format service tests docker release
-	@$(VENV)/bin/ruff check --fix --quiet service tests docker release
+	@$(VENV)/bin/ruff format service devstack tests docker release
+	@$(VENV)/bin/ruff check --fix --quiet service devstack tests docker release
 
 .PHONY: format-check
 format-check: $(VENV)/test
-	@$(VENV)/bin/ruff format --check --quiet service tests docker release
+	@$(VENV)/bin/ruff format --check --quiet service devstack tests docker release
 
 .PHONY: lint
 lint: $(VENV)/test ## lint the code
-	@$(VENV)/bin/ruff check --quiet service tests docker release
+	@$(VENV)/bin/ruff check --quiet service devstack tests docker release
 
 .PHONY: types
 types: $(VENV)/test ## check the types
@@ -57,9 +57,9 @@ types: $(VENV)/test ## check the types
 infrastructure: $(VENV)/test ## check templates, roles, image and release scripts: linted, rendered, deployed into a simulated AWS
 	@$(RUN) -m pytest -q tests/infrastructure
 
-.PHONY: mistakes
-mistakes: $(VENV)/test ## make each named mistake in the templates; each must be noticed (MISTAKE=name for one)
-	@$(RUN) -m tests.infrastructure.template_mutations $(MISTAKE)
+.PHONY: template-mutations
+template-mutations: $(VENV)/test ## mutate the templates one named way at a time; each must be caught (MUTATION=name for one)
+	@$(RUN) -m tests.infrastructure.template_mutations $(MUTATION)
 
 # The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
 .PHONY: image

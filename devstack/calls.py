@@ -23,7 +23,9 @@ class Answer:
         try:
             return json.loads(self.body)
         except ValueError:
-            raise LocalSetupError(f"The answer is no JSON (status {self.status}): {self.body[:200]!r}") from None
+            raise LocalSetupError(
+                f"The answer is no JSON (status {self.status}): {self.body[:200]!r}"
+            ) from None
 
 
 def call(
@@ -33,14 +35,18 @@ def call(
     headers: Mapping[str, str] | None = None,
     seconds: float = 40.0,
 ) -> Answer:
-    """One request, `body` as JSON, redirects not followed. Raises `OSError` if there is no whole answer in that time."""
+    """One request, `body` as JSON, redirects not followed. Raises `OSError` if there is no whole
+    answer in that time."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
     content = None if body is None else json.dumps(body).encode()
     kind = {} if body is None else {"Content-Type": "application/json"}
     try:
         connection.request(
-            method, f"{parts.path or '/'}{parts.query and '?'}{parts.query}", content, kind | dict(headers or {})
+            method,
+            f"{parts.path or '/'}{parts.query and '?'}{parts.query}",
+            content,
+            kind | dict(headers or {}),
         )
         response = connection.getresponse()
         return Answer(response.status, response.read(), dict(response.getheaders()))

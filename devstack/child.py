@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from service.core.clock import Clock, SystemClock
 from devstack.groups import end_group, signal_group
 from devstack.terminal import Say
+from service.core.clock import Clock, SystemClock
 
 _TAIL_LINES = 30
-_LONGEST_LINE = 4000
+_MAX_LINE = 4000
 _GROUP_SECONDS = 3.0
 _KILLED_SECONDS = 5.0
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run in the checkout: its name for people, command, whole environment, and how long it may take to stop."""
+    """What to run in the checkout: its name for people, command, whole environment, and how long it
+    may take to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -30,10 +31,12 @@ class Program:
 
 
 class Child:
-    """A running program. Its standard input stays open as long as this process lives, and no longer."""
+    """A running program. Its standard input stays open as long as this process lives, and no
+    longer."""
 
     def __init__(self, program: Program, on_line: Say, clock: Clock | None = None) -> None:
-        """Starts it. Every line of its output, standard error included, goes to `on_line`, in a thread of its own."""
+        """Starts it. Every line of its output, standard error included, goes to `on_line`, in a
+        thread of its own."""
         self.program = program
         self._on_line = on_line
         self._clock = clock or SystemClock()
@@ -85,8 +88,8 @@ class Child:
     def stop(self) -> bool:
         """Ends it and whatever is left of its group; when this returns, none of them runs.
 
-        It is asked first; True if it ended by itself within its `stop_seconds`, False if it had to be killed.
-        """
+        It is asked first; True if it ended by itself within its `stop_seconds`, False if it had to
+        be killed."""
         self.ask_to_stop()
         try:
             self._process.wait(self.program.stop_seconds)
@@ -99,8 +102,8 @@ class Child:
         return willing
 
     def end_group(self) -> None:
-        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds SIGKILL). Once only, for
-        the group's number may belong to others later."""
+        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds
+        SIGKILL). Once only, for the group's number may belong to others later."""
         if self._group_ended:
             return
         self._group_ended = True
@@ -113,6 +116,6 @@ class Child:
         if self._process.stdout is None:
             return
         with self._process.stdout as lines:
-            while line := lines.readline(_LONGEST_LINE):
+            while line := lines.readline(_MAX_LINE):
                 self._tail.append(line.rstrip("\n"))
                 self._on_line(line.rstrip("\n"))

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from service.core.clock import SystemClock
 from devstack.demo import Demo, DemoFailed
 from devstack.environment import Ports, default_ports, stack_environment, without_settings
 from devstack.errors import LocalSetupError
@@ -18,6 +17,7 @@ from devstack.stack import Stack, StackConfiguration
 from devstack.template import CHECKOUT
 from devstack.terminal import Terminal, complain, output
 from devstack.welcome import welcome
+from service.core.clock import SystemClock
 
 _LOOK_SECONDS = 0.2
 _LOG_LINES_SHOWN = 60
@@ -29,8 +29,11 @@ class _Told(BaseException):
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Runs one command. 0 when all is well or when it was told to stop; 1 with one sentence on standard error if not."""
-    parser = argparse.ArgumentParser(prog="python -m devstack", description="Farebox on this machine.")
+    """Runs one command. 0 when all is well or when it was told to stop; 1 with one sentence on
+    standard error if not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m devstack", description="Farebox on this machine."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     known = {"run": _run, "demo": _demo, "audit": _audit, "reset": _reset}
     for name, run in known.items():
@@ -57,7 +60,9 @@ def _run(environment: Mapping[str, str]) -> int:
             terminal.say(welcome(stack.ports, terminal.bold))
             while not stack.failure:
                 clock.sleep(_LOOK_SECONDS)
-            raise LocalSetupError("The stack stops, for one of its processes does not stay up (see above).")
+            raise LocalSetupError(
+                "The stack stops, for one of its processes does not stay up (see above)."
+            )
 
 
 def _demo(_environment: Mapping[str, str]) -> int:
@@ -71,7 +76,9 @@ def _demo(_environment: Mapping[str, str]) -> int:
             Demo(stack.ports, stack.environment, terminal).run()
     except DemoFailed as error:
         terminal.say("\n".join(logs.getvalue().splitlines()[-_LOG_LINES_SHOWN:]))
-        raise LocalSetupError(f"The demo found something that is not as it should be: {error}") from error
+        raise LocalSetupError(
+            f"The demo found something that is not as it should be: {error}"
+        ) from error
     return 0
 
 
@@ -107,7 +114,8 @@ def _whereabouts(stack: Stack) -> dict[str, str]:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Makes the first signal end the block by an exception, and further ones wait until the block has tidied up."""
+    """Makes the first signal end the block by an exception, and further ones wait until the block
+    has tidied up."""
 
     def stop(*_: object) -> None:
         for number in _STOP_SIGNALS:

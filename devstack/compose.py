@@ -1,4 +1,5 @@
-"""Process entry `python -m devstack.compose table|welcome`: what `docker compose up` needs once, inside a container."""
+"""Process entry `python -m devstack.compose table|welcome`: what `docker compose up` needs once,
+inside a container."""
 
 import argparse
 import sys
@@ -7,13 +8,13 @@ from collections.abc import Callable, Sequence
 import boto3
 from botocore.config import Config
 
-from service.core.clock import Clock, SystemClock
 from devstack.calls import call
 from devstack.environment import Ports
 from devstack.errors import LocalSetupError
 from devstack.table import create_table
 from devstack.terminal import complain, output
 from devstack.welcome import Hints, welcome
+from service.core.clock import Clock, SystemClock
 
 _UP_SECONDS = 90.0
 _PROBE_SECONDS = 5.0
@@ -37,9 +38,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m devstack.compose", description="Steps of docker compose up.")
+    parser = argparse.ArgumentParser(
+        prog="python -m devstack.compose", description="Steps of docker compose up."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    table = commands.add_parser("table", help="create the table from the template, if it is not there")
+    table = commands.add_parser(
+        "table", help="create the table from the template, if it is not there"
+    )
     table.add_argument("--endpoint", required=True, help="DynamoDB's address from here")
     table.add_argument("--name", required=True)
     table.set_defaults(run=_table)
@@ -73,8 +78,11 @@ def _welcome(given: argparse.Namespace) -> None:
     output().say(welcome(ports, str, _HINTS, given.simulators))
 
 
-def await_answer(url: str, wanted: Callable[[int], bool], clock: Clock, up_seconds: float = _UP_SECONDS) -> None:
-    """Returns once the address answers with a status as wanted. Raises `LocalSetupError` after `up_seconds`."""
+def await_answer(
+    url: str, wanted: Callable[[int], bool], clock: Clock, up_seconds: float = _UP_SECONDS
+) -> None:
+    """Returns once the address answers with a status as wanted. Raises `LocalSetupError` after
+    `up_seconds`."""
     deadline = clock.monotonic() + up_seconds
     while not _answers(url, wanted):
         if clock.monotonic() > deadline:

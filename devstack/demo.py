@@ -24,7 +24,8 @@ class DemoFailed(Exception):
 
 
 class Demo:
-    """Plays a new user against a running stack that keeps nothing. Raises `DemoFailed` at the first surprise."""
+    """Plays a new user against a running stack that keeps nothing. Raises `DemoFailed` at the first
+    surprise."""
 
     def __init__(self, ports: Ports, environment: Mapping[str, str], terminal: Terminal) -> None:
         self._ports = ports
@@ -44,10 +45,14 @@ class Demo:
             self._books()
         except (OSError, LocalSetupError, LookupError, TypeError) as error:
             raise DemoFailed(f"{type(error).__name__}: {error}") from error
-        self._terminal.say(f"\n{self._terminal.bold('All as promised.')} Next: `make run`, then open /docs.")
+        self._terminal.say(
+            f"\n{self._terminal.bold('All as promised.')} Next: `make run`, then open /docs."
+        )
 
     def _sign_in(self) -> None:
-        self._heading("Sign in", "A person signs in with Google (simulated here); the app gets an ID token.")
+        self._heading(
+            "Sign in", "A person signs in with Google (simulated here); the app gets an ID token."
+        )
         self._token = sign_in(self._ports.simulators_url, self._subject, "ada@example.com")
         self._terminal.say(f"  Google user {self._subject}, token {self._token[:16]}…")
         self._heading("Balance before", "Nobody knows this person yet: no credits, not registered.")
@@ -60,10 +65,16 @@ class Demo:
         )
         key = str(uuid.uuid4())
         job = self._post_video(key)
-        self._expect(job["credits"]["held"] == 1 and job["credits"]["remaining"] == 2, "1 credit is held, 2 are left")
+        self._expect(
+            job["credits"]["held"] == 1 and job["credits"]["remaining"] == 2,
+            "1 credit is held, 2 are left",
+        )
         self._heading("Wait for it", "The request waits until the job has ended.")
         job = self._wait(job["jobId"])
-        self._expect(job["status"] == "SUCCEEDED" and job["credits"]["captured"] == 1, "the job succeeded and cost 1")
+        self._expect(
+            job["status"] == "SUCCEEDED" and job["credits"]["captured"] == 1,
+            "the job succeeded and cost 1",
+        )
         self._play(job["videoUrl"])
         self._heading("Balance after", "Charged once, for work that was delivered.")
         self._balance(credits=2, held=0, registered=True)
@@ -80,16 +91,22 @@ class Demo:
         video = call("GET", video_url)
         kind = video.headers.get("Content-Type", "")
         self._terminal.say(f"  GET {video_url}\n  {video.status} {kind}, {len(video.body)} bytes")
-        self._expect(video.status == 200 and kind == "video/mp4" and len(video.body) > 1000, "the link plays")
+        self._expect(
+            video.status == 200 and kind == "video/mp4" and len(video.body) > 1000, "the link plays"
+        )
 
     def _refund(self) -> None:
-        self._heading("A job that fails", "Kling is told to fail the next job. The credit that was held comes back.")
+        self._heading(
+            "A job that fails",
+            "Kling is told to fail the next job. The credit that was held comes back.",
+        )
         order = {"service": "kling", "operation": "create", "fault": "job-fails"}
         armed = call("POST", f"{self._ports.simulators_url}/__faults", order)
         self._expect(armed.status == 200, "the fault is armed")
         job = self._wait(self._post_video(str(uuid.uuid4()))["jobId"])
         self._expect(
-            job["status"] == "FAILED" and job["credits"]["released"] == 1, "the job failed and the credit is back"
+            job["status"] == "FAILED" and job["credits"]["released"] == 1,
+            "the job failed and the credit is back",
         )
         self._balance(credits=2, held=0, registered=True)
 
@@ -100,16 +117,23 @@ class Demo:
         refused = self._ask_for_video(str(uuid.uuid4()))
         self._show(refused)
         code = refused.json()["code"]
-        self._expect(refused.status == 403 and code == "INSUFFICIENT_CREDITS", "the request is refused")
+        self._expect(
+            refused.status == 403 and code == "INSUFFICIENT_CREDITS", "the request is refused"
+        )
         self._heading("The videos that were paid for", "Both are delivered.")
         ended = [self._wait(job)["status"] for job in jobs]
         self._expect(ended == ["SUCCEEDED", "SUCCEEDED"], "both videos are delivered")
         self._balance(credits=0, held=0, registered=True)
 
     def _books(self) -> None:
-        self._heading("The ledger", "Every movement of a credit, in order; the operator's view of this user.")
+        self._heading(
+            "The ledger", "Every movement of a credit, in order; the operator's view of this user."
+        )
         self._farebox("ledger", self._subject)
-        self._heading("The audit", "Adds up every entry of every user and compares with every balance and every job.")
+        self._heading(
+            "The audit",
+            "Adds up every entry of every user and compares with every balance and every job.",
+        )
         self._farebox("audit")
 
     def _farebox(self, *arguments: str) -> None:
@@ -185,7 +209,8 @@ def pretty(content: Mapping[str, Any]) -> str:
 
 def _fields(content: Mapping[str, Any]) -> str:
     return ",\n".join(
-        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in content.items()
+        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+        for name, value in content.items()
     )
 
 

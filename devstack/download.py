@@ -1,4 +1,5 @@
-"""Process entry `python -m devstack.download DIRECTORY`: fetches DynamoDB Local's archives, once per machine."""
+"""Process entry `python -m devstack.download DIRECTORY`: fetches DynamoDB Local's archives, once
+per machine."""
 
 import shutil
 import sys
@@ -9,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 from jgo.maven import MavenContext
 
-from service.core.clock import Clock, SystemClock
 from devstack.errors import LocalSetupError
 from devstack.jars import DOWNLOAD_SECONDS, VERSION, Jar, differing, listed
 from devstack.locks import locked_file
 from devstack.terminal import Say, complain, output
+from service.core.clock import Clock, SystemClock
 
 _PARALLEL = 8
 _TRIES = 3
@@ -35,11 +36,12 @@ def fetch_from_maven(path: str, into: Path) -> None:
 class Download:
     """Fills one directory with the listed archives.
 
-    Any number of processes may do so at once: one downloads, the others wait for it. The directory appears complete and
-    verified, or not at all; what was there and damaged is replaced.
-    """
+    Any number of processes may do so at once: one downloads, the others wait for it. The directory
+    appears complete and verified, or not at all; what was there and damaged is replaced."""
 
-    def __init__(self, directory: Path, jars: Sequence[Jar], fetch: Fetch, say: Say, clock: Clock) -> None:
+    def __init__(
+        self, directory: Path, jars: Sequence[Jar], fetch: Fetch, say: Say, clock: Clock
+    ) -> None:
         self._directory = directory
         self._jars = jars
         self._fetch = fetch
@@ -47,16 +49,23 @@ class Download:
         self._clock = clock
 
     def run(self) -> None:
-        """Raises `LocalSetupError` without network, when a file is not what the list says, when the directory cannot be
-        written, or after 15 minutes."""
+        """Raises `LocalSetupError` without network, when a file is not what the list says, when the
+        directory cannot be written, or after 15 minutes."""
         lock, waiting = self._directory.parent / f".{self._directory.name}.lock", DOWNLOAD_SECONDS
         try:
             self._directory.parent.mkdir(parents=True, exist_ok=True)
-            with locked_file(lock, "Another download of DynamoDB Local takes too long; stop it.", waiting, self._clock):
+            with locked_file(
+                lock,
+                "Another download of DynamoDB Local takes too long; stop it.",
+                waiting,
+                self._clock,
+            ):
                 if differing(self._directory, self._jars):
                     self._download()
         except OSError as error:
-            raise LocalSetupError(f"DynamoDB Local cannot be kept in {self._directory}: {error}.") from error
+            raise LocalSetupError(
+                f"DynamoDB Local cannot be kept in {self._directory}: {error}."
+            ) from error
 
     def _download(self) -> None:
         prefix = f".{self._directory.name}."
@@ -113,7 +122,8 @@ class Download:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Downloads into the directory named by the only argument; 1 and one sentence on standard error if that fails."""
+    """Downloads into the directory named by the only argument; 1 and one sentence on standard error
+    if that fails."""
     try:
         Download(Path(arguments[0]), listed(), fetch_from_maven, output().say, SystemClock()).run()
     except LocalSetupError as error:

@@ -1,7 +1,8 @@
-"""Process entry `python -m devstack.dynamodb`: DynamoDB Local, on loopback only, without Docker or a Java of one's own.
+"""Process entry `python -m devstack.dynamodb`: DynamoDB Local, on loopback only, without Docker or
+a Java of one's own.
 
-It prints one line, `ready http://127.0.0.1:PORT`, once it answers, and stops cleanly on SIGTERM or SIGINT.
-"""
+It prints one line, `ready http://127.0.0.1:PORT`, once it answers, and stops cleanly on SIGTERM or
+SIGINT."""
 
 import argparse
 import signal
@@ -14,7 +15,6 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Self
 
-from service.core.clock import SystemClock
 from devstack.child import Child, Program
 from devstack.errors import LocalSetupError
 from devstack.jars import cache_directory, provide_jars
@@ -22,6 +22,7 @@ from devstack.jvm import JavaServer, end_process, start_jvm
 from devstack.locks import locked_file
 from devstack.ports import LOOPBACK, require_free
 from devstack.terminal import complain, output
+from service.core.clock import SystemClock
 from service.settings import process_environment
 
 READY = "ready "
@@ -32,18 +33,30 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def command(port: int, path: Path | None, jars: Path) -> tuple[str, ...]:
-    """The command line of this process entry: data in memory if `path` is None, a free port if `port` is 0."""
+    """The command line of this process entry: data in memory if `path` is None, a free port if
+    `port` is 0."""
     place = ("--in-memory",) if path is None else ("--path", str(path))
-    return (sys.executable, "-m", "devstack.dynamodb", "--port", str(port), *place, "--jars", str(jars))
+    return (
+        sys.executable,
+        "-m",
+        "devstack.dynamodb",
+        "--port",
+        str(port),
+        *place,
+        "--jars",
+        str(jars),
+    )
 
 
 class DynamoDbLocal:
     """DynamoDB Local for the life of a `with` block: `with DynamoDbLocal() as db: … db.url`.
 
-    Data below `path`, or in memory. It is gone when the block ends or when this process dies, however it dies.
-    """
+    Data below `path`, or in memory. It is gone when the block ends or when this process dies,
+    however it dies."""
 
-    def __init__(self, path: Path | None = None, *, port: int = 0, jars: Path | None = None) -> None:
+    def __init__(
+        self, path: Path | None = None, *, port: int = 0, jars: Path | None = None
+    ) -> None:
         self._path = path
         self._port = port
         self._jars = jars
@@ -52,10 +65,13 @@ class DynamoDbLocal:
         self.url = ""
 
     def __enter__(self) -> Self:
-        """Raises `LocalSetupError`, with the last lines of its output, if it does not answer within a minute."""
+        """Raises `LocalSetupError`, with the last lines of its output, if it does not answer within
+        a minute."""
         jars = self._jars or _cached_jars()
         line = (*command(self._port, self._path, jars), "--while-input-open")
-        self._child = Child(Program("dynamodb", line, process_environment(), STOP_SECONDS), self._lines.put)
+        self._child = Child(
+            Program("dynamodb", line, process_environment(), STOP_SECONDS), self._lines.put
+        )
         try:
             self.url = self._ready_url(self._child)
         except BaseException:
@@ -63,7 +79,12 @@ class DynamoDbLocal:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         if self._child:
             self._child.stop()
 
@@ -84,7 +105,9 @@ class DynamoDbLocal:
                 break
             if line.startswith(READY):
                 return line.removeprefix(READY)
-        raise LocalSetupError(f"DynamoDB Local did not start; its last words: {child.tail() or 'none'}")
+        raise LocalSetupError(
+            f"DynamoDB Local did not start; its last words: {child.tail() or 'none'}"
+        )
 
 
 def _cached_jars() -> Path:
@@ -92,11 +115,13 @@ def _cached_jars() -> Path:
 
 
 def serve(port: int, path: Path | None, jars: Path) -> None:
-    """Serves the data below `path` (None: in memory, gone at the end) until this process is told to stop.
+    """Serves the data below `path` (None: in memory, gone at the end) until this process is told to
+    stop.
 
     Raises `LocalSetupError` if it cannot start.
     """
-    # Blocked here, the signals are blocked in every thread that Java starts, and none is lost before `sigwait`.
+    # Blocked here, the signals are blocked in every thread that Java starts, and none is lost
+    # before `sigwait`.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     if port:
         require_free(port, "DYNAMODB_PORT", "make run")
@@ -111,7 +136,8 @@ def serve(port: int, path: Path | None, jars: Path) -> None:
 
 @contextmanager
 def _place(path: Path | None) -> Iterator[list[str]]:
-    """The server's arguments. A folder is locked: two servers on the same files would destroy them."""
+    """The server's arguments. A folder is locked: two servers on the same files would destroy
+    them."""
     if path is None:
         yield ["-inMemory"]
         return
@@ -119,12 +145,15 @@ def _place(path: Path | None) -> Iterator[list[str]]:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LocalSetupError(f"The data cannot be kept in {path}: {error}.") from error
-    with locked_file(path / ".lock", f"Another DynamoDB Local already serves the data in {path}; stop it first."):
+    with locked_file(
+        path / ".lock", f"Another DynamoDB Local already serves the data in {path}; stop it first."
+    ):
         yield ["-dbPath", str(path)]
 
 
 def _stop_when_input_ends() -> None:
-    """The system closes our standard input when the process that holds its other end dies, however it dies."""
+    """The system closes our standard input when the process that holds its other end dies, however
+    it dies."""
     while sys.stdin.buffer.read(1):
         pass
     main_thread = threading.main_thread().ident
@@ -133,15 +162,21 @@ def _stop_when_input_ends() -> None:
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m devstack.dynamodb", description="DynamoDB Local on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m devstack.dynamodb", description="DynamoDB Local on loopback."
+    )
     parser.add_argument("--port", type=int, default=0, help="0: a free one (default)")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--in-memory", action="store_true", help="keep nothing (default)")
     place.add_argument("--path", type=Path, help="keep the data in this folder")
     parser.add_argument(
-        "--jars", type=Path, help="folder with the archives; default: the user's cache, filled if need be"
+        "--jars",
+        type=Path,
+        help="folder with the archives; default: the user's cache, filled if need be",
     )
-    parser.add_argument("--while-input-open", action="store_true", help="stop when standard input ends")
+    parser.add_argument(
+        "--while-input-open", action="store_true", help="stop when standard input ends"
+    )
     return parser.parse_args(arguments)
 
 

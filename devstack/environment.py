@@ -1,4 +1,5 @@
-"""What the processes of the embedded stack are told. Whatever the user's own environment says wins."""
+"""What the processes of the embedded stack are told. Whatever the user's own environment says
+wins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -33,7 +34,8 @@ class Ports:
         return f"http://{LOOPBACK}:{self.simulators}"
 
 
-# Short, so that what needs minutes in production can be watched; they keep the order that the settings demand.
+# Short, so that what needs minutes in production can be watched; they keep the order that the
+# settings demand.
 _TIMES = {
     "SUBMIT_SECONDS": "12",
     "TRANSACTION_DEADLINE_SECONDS": "3",
@@ -51,7 +53,8 @@ _TIMES = {
 
 
 def default_ports(environment: Mapping[str, str]) -> Ports:
-    """8080, 8000 and 8090, or what PORT, DYNAMODB_PORT and SIMULATOR_PORT say. Raises `LocalSetupError`."""
+    """8080, 8000 and 8090, or what PORT, DYNAMODB_PORT and SIMULATOR_PORT say. Raises
+    `LocalSetupError`."""
     return Ports(
         _port(environment, "PORT", 8080),
         _port(environment, "DYNAMODB_PORT", 8000),
@@ -59,8 +62,11 @@ def default_ports(environment: Mapping[str, str]) -> Ports:
     )
 
 
-def stack_environment(own: Mapping[str, str], ports: Ports, keys: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of web and worker: the user's `own`, over our defaults; only PORT is always ours.
+def stack_environment(
+    own: Mapping[str, str], ports: Ports, keys: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of web and worker: the user's `own`, over our defaults; only PORT is
+    always ours.
 
     Empty values count as not set, as they do for the settings.
     """
@@ -87,8 +93,9 @@ def stack_environment(own: Mapping[str, str], ports: Ports, keys: Mapping[str, s
 
 
 def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str, ...]:
-    """The simulators' command line for that environment: SIMULATOR_VIDEO_SECONDS=9 becomes --video-seconds=9, and
-    SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS=false becomes --no-kling-unique-external-ids."""
+    """The simulators' command line for that environment: SIMULATOR_VIDEO_SECONDS=9 becomes
+    --video-seconds=9, and SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS=false becomes
+    --no-kling-unique-external-ids."""
     options = {
         "google-client-id": environment["GOOGLE_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
@@ -110,7 +117,8 @@ def _option(name: str, value: str) -> str:
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without any setting of the service, for a stack that must behave the same everywhere."""
+    """The environment without any setting of the service, for a stack that must behave the same
+    everywhere."""
     names = {setting.name.upper() for setting in fields(Settings)}
     return {
         name: value

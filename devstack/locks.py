@@ -6,19 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from service.core.clock import Clock, SystemClock
 from devstack.errors import LocalSetupError
+from service.core.clock import Clock, SystemClock
 
 _POLL_SECONDS = 0.2
 
 
 @contextmanager
-def locked_file(path: Path, refusal: str, wait_seconds: float = 0.0, clock: Clock | None = None) -> Iterator[None]:
+def locked_file(
+    path: Path, refusal: str, wait_seconds: float = 0.0, clock: Clock | None = None
+) -> Iterator[None]:
     """Holds the lock on the file (made if absent, never removed) while the block runs.
 
-    Raises `LocalSetupError(refusal)` if another holder does not give it back within `wait_seconds`, and another one if
-    the file cannot be opened.
-    """
+    Raises `LocalSetupError(refusal)` if another holder does not give it back within `wait_seconds`,
+    and another one if the file cannot be opened."""
     clock = clock or SystemClock()
     deadline = clock.monotonic() + wait_seconds
     with _opened(path) as file:

@@ -21,10 +21,14 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int, setting: str, command: str) -> None:
-    """Raises `LocalSetupError` if the port is taken, and says with which `setting` of `command` another can be chosen."""
+    """Raises `LocalSetupError` if the port is taken, and says with which `setting` of `command`
+    another can be chosen."""
     if is_free(port):
         return
-    other = next((number for number in range(port + 1, port + 1 + _SUGGESTIONS) if _valid_and_free(number)), 0)
+    other = next(
+        (number for number in range(port + 1, port + 1 + _SUGGESTIONS) if _valid_and_free(number)),
+        0,
+    )
     raise LocalSetupError(
         f"Port {port} is already in use (by another stack or another program); "
         f"choose another with {setting}={other or '…'} {command}"

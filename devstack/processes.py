@@ -1,20 +1,22 @@
-"""A small supervisor: starts programs, relays what they print, starts again what dies, leaves nothing behind."""
+"""A small supervisor: starts programs, relays what they print, starts again what dies, leaves
+nothing behind."""
 
 from dataclasses import dataclass
 from threading import Event, RLock, Thread
 
-from service.core.clock import Clock
 from devstack.child import Child, Program
 from devstack.restarts import RestartRule
 from devstack.terminal import Terminal
 from devstack.watchdog import Watchdog
+from service.core.clock import Clock
 
 _LOOK_SECONDS = 0.1
 
 
 @dataclass
 class _Post:
-    """One program's place: its present process, its deaths so far (monotonic seconds), and when it starts again."""
+    """One program's place: its present process, its deaths so far (monotonic seconds), and when it
+    starts again."""
 
     program: Program
     child: Child
@@ -26,9 +28,9 @@ class _Post:
 class Supervisor:
     """Keeps programs running until `stop`.
 
-    What dies is started again, as a container platform would; one that dies 5 times within a minute is given up and
-    `failure` says so. Should this very process be killed, a watchdog process ends the programs in its place.
-    """
+    What dies is started again, as a container platform would; one that dies 5 times within a minute
+    is given up and `failure` says so. Should this very process be killed, a watchdog process ends
+    the programs in its place."""
 
     def __init__(self, terminal: Terminal, clock: Clock, rule: RestartRule | None = None) -> None:
         self._terminal = terminal
@@ -42,7 +44,8 @@ class Supervisor:
         self.failure = ""
 
     def start(self, program: Program) -> Child:
-        """Starts a program now and keeps it running. The order of starting is the reverse order of stopping."""
+        """Starts a program now and keeps it running. The order of starting is the reverse order of
+        stopping."""
         with self._guard:
             if self._watchdog is None:
                 self._watchdog = Watchdog()
@@ -65,10 +68,13 @@ class Supervisor:
     def dead(self) -> tuple[str, ...]:
         """Names of the programs that have died at least once."""
         with self._guard:
-            return tuple(post.program.name for post in self._posts if post.deaths or not post.child.running)
+            return tuple(
+                post.program.name for post in self._posts if post.deaths or not post.child.running
+            )
 
     def stop(self) -> None:
-        """Stops all, last started first, each with as long as its program says; none of them runs when this returns."""
+        """Stops all, last started first, each with as long as its program says; none of them runs
+        when this returns."""
         self._stopping.set()
         if self._looking:
             self._looking.join()
@@ -121,4 +127,6 @@ class Supervisor:
             self._terminal.say(self.failure)
         else:
             post.starts_at = now + wait_seconds
-            self._terminal.say(f"{name} died ({ending}); it is started again in {wait_seconds:g} s.")
+            self._terminal.say(
+                f"{name} died ({ending}); it is started again in {wait_seconds:g} s."
+            )

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RestartRule:
-    """Gives up at the `most_deaths`-th death within `window_seconds`; waits longer after each of them until then."""
+    """Gives up at the `max_deaths`-th death within `window_seconds`; waits longer after each of
+    them until then."""
 
-    most_deaths: int = 5
+    max_deaths: int = 5
     window_seconds: float = 60.0
     first_wait_seconds: float = 0.2
-    longest_wait_seconds: float = 3.0
+    max_wait_seconds: float = 3.0
 
     def recent(self, deaths: tuple[float, ...], now: float) -> tuple[float, ...]:
         """The deaths (monotonic seconds) that still count."""
-        return tuple(at for at in deaths if now - at < self.window_seconds)[-self.most_deaths :]
+        return tuple(at for at in deaths if now - at < self.window_seconds)[-self.max_deaths :]
 
     def wait_seconds(self, deaths: tuple[float, ...], now: float) -> float | None:
         """How long to wait before the next start; None: never again."""
         count = len(self.recent(deaths, now))
-        if count >= self.most_deaths:
+        if count >= self.max_deaths:
             return None
-        return min(self.longest_wait_seconds, self.first_wait_seconds * 2.0 ** max(0, count - 1))
+        return min(self.max_wait_seconds, self.first_wait_seconds * 2.0 ** max(0, count - 1))

@@ -1,4 +1,5 @@
-"""The whole service on one machine: DynamoDB Local, the simulators, the web process and the worker."""
+"""The whole service on one machine: DynamoDB Local, the simulators, the web process and the
+worker."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 import boto3
 from botocore.config import Config
 
-from service.core.clock import Clock
 from devstack.calls import call
 from devstack.child import Program
 from devstack.dynamodb import START_SECONDS, STOP_SECONDS, command
@@ -22,6 +22,7 @@ from devstack.processes import Supervisor
 from devstack.restarts import RestartRule
 from devstack.table import create_table
 from devstack.terminal import Terminal
+from service.core.clock import Clock
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ _WORKER_STOP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class StackConfiguration:
-    """What a stack is made of: ports, the user's own environment, our keys, and where the data is kept (None: nowhere)."""
+    """What a stack is made of: ports, the user's own environment, our keys, and where the data is
+    kept (None: nowhere)."""
 
     ports: Ports
     own_environment: Mapping[str, str]
@@ -50,11 +52,15 @@ class StackConfiguration:
 class Stack:
     """The embedded stack for the life of a `with` block.
 
-    Inside the block everything answers; what dies is started again. After it, or when this process dies, nothing is left.
-    """
+    Inside the block everything answers; what dies is started again. After it, or when this process
+    dies, nothing is left."""
 
     def __init__(
-        self, configuration: StackConfiguration, terminal: Terminal, clock: Clock, rule: RestartRule | None = None
+        self,
+        configuration: StackConfiguration,
+        terminal: Terminal,
+        clock: Clock,
+        rule: RestartRule | None = None,
     ) -> None:
         self._configuration = configuration
         self._clock = clock
@@ -62,11 +68,13 @@ class Stack:
         self.ports = configuration.ports
         # What stands for the outside world has no business with our keys.
         self._outside = without_settings(configuration.own_environment)
-        self.environment = stack_environment(configuration.own_environment, configuration.ports, configuration.keys)
+        self.environment = stack_environment(
+            configuration.own_environment, configuration.ports, configuration.keys
+        )
 
     def __enter__(self) -> Self:
-        """Starts all of it. Raises `LocalSetupError` if the settings cannot be used, a port is taken, or a part does not
-        come up in its time."""
+        """Starts all of it. Raises `LocalSetupError` if the settings cannot be used, a port is
+        taken, or a part does not come up in its time."""
         self._require_settings()
         self._require_ports()
         jars = provide_jars(cache_directory(self.environment.get("XDG_CACHE_HOME", "")))
@@ -78,7 +86,12 @@ class Stack:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._supervisor.stop()
 
     @property
@@ -113,10 +126,15 @@ class Stack:
     def _start_service(self) -> None:
         self._supervisor.start(Program("web", _WEB, self.environment, _WEB_STOP_SECONDS))
         self._supervisor.start(Program("worker", _WORKER, self.environment, _WORKER_STOP_SECONDS))
-        self._await("web", f"{self.ports.app_url}/health/ready", _UP_SECONDS, lambda status: status == 200)
+        self._await(
+            "web", f"{self.ports.app_url}/health/ready", _UP_SECONDS, lambda status: status == 200
+        )
 
-    def _await(self, name: str, url: str, seconds: float, wanted: Callable[[int], bool] = bool) -> None:
-        """Returns once the address answers as wanted. A death before that ends the waiting: it will not get better."""
+    def _await(
+        self, name: str, url: str, seconds: float, wanted: Callable[[int], bool] = bool
+    ) -> None:
+        """Returns once the address answers as wanted. A death before that ends the waiting: it will
+        not get better."""
         deadline = self._clock.monotonic() + seconds
         while not wanted(_status(url)):
             dead = self._supervisor.dead()

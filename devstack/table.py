@@ -1,4 +1,5 @@
-"""Creates the table exactly as the CloudFormation template describes it, so that the two cannot drift apart."""
+"""Creates the table exactly as the CloudFormation template describes it, so that the two cannot
+drift apart."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, TableDescriptionTypeDef
 
 _POLL_SECONDS = 1
-_MOST_POLLS = 60
+_MAX_POLLS = 60
 
 
 def table_arguments(table_name: str, template: Path = DATA_TEMPLATE) -> "CreateTableInputTypeDef":
-    """What `create_table` must be given for this template: keys, attributes, indexes and billing, no more.
+    """What `create_table` must be given for this template: keys, attributes, indexes and billing,
+    no more.
 
     Recovery, encryption and deletion protection mean nothing to DynamoDB Local and are left out.
     """
@@ -33,13 +35,15 @@ def table_arguments(table_name: str, template: Path = DATA_TEMPLATE) -> "CreateT
 def create_table(client: "DynamoDBClient", table_name: str, template: Path = DATA_TEMPLATE) -> None:
     """Makes sure that the table exists, is active and expires items as the template says.
 
-    Safe to call twice and side by side. Raises `LocalSetupError` if a table of that name has other keys or indexes.
-    """
+    Safe to call twice and side by side. Raises `LocalSetupError` if a table of that name has other
+    keys or indexes."""
     arguments = table_arguments(table_name, template)
     with suppress(client.exceptions.ResourceInUseException):
         client.create_table(**arguments)
     waiter = client.get_waiter("table_exists")
-    waiter.wait(TableName=table_name, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MOST_POLLS})
+    waiter.wait(
+        TableName=table_name, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MAX_POLLS}
+    )
     found = client.describe_table(TableName=table_name)["Table"]
     if _shape_found(found) != _shape_wanted(arguments):
         raise LocalSetupError(
@@ -56,12 +60,22 @@ def _expire_items(client: "DynamoDBClient", table_name: str, template: Path) -> 
 
 
 def _shape_wanted(arguments: "CreateTableInputTypeDef") -> dict[str, list[tuple[str, str]]]:
-    indexes = {index["IndexName"]: index["KeySchema"] for index in arguments["GlobalSecondaryIndexes"]}
+    indexes = {
+        index["IndexName"]: index["KeySchema"] for index in arguments["GlobalSecondaryIndexes"]
+    }
     schemas = {"": arguments["KeySchema"], **indexes}
-    return {name: sorted((key["AttributeName"], key["KeyType"]) for key in keys) for name, keys in schemas.items()}
+    return {
+        name: sorted((key["AttributeName"], key["KeyType"]) for key in keys)
+        for name, keys in schemas.items()
+    }
 
 
 def _shape_found(table: "TableDescriptionTypeDef") -> dict[str, list[tuple[str, str]]]:
-    indexes = {index["IndexName"]: index["KeySchema"] for index in table.get("GlobalSecondaryIndexes", [])}
+    indexes = {
+        index["IndexName"]: index["KeySchema"] for index in table.get("GlobalSecondaryIndexes", [])
+    }
     schemas = {"": table["KeySchema"], **indexes}
-    return {name: sorted((key["AttributeName"], key["KeyType"]) for key in keys) for name, keys in schemas.items()}
+    return {
+        name: sorted((key["AttributeName"], key["KeyType"]) for key in keys)
+        for name, keys in schemas.items()
+    }

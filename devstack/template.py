@@ -7,7 +7,7 @@ import yaml
 
 from devstack.errors import LocalSetupError
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 DATA_TEMPLATE = CHECKOUT / "cloudformation" / "data.yaml"
 _TABLE_TYPE = "AWS::DynamoDB::Table"
 
@@ -17,7 +17,8 @@ class _TemplateLoader(yaml.SafeLoader):
 
 
 def _short_tag(loader: _TemplateLoader, name: str, node: yaml.Node) -> dict[str, object]:
-    """`!Ref X` as `{"Ref": X}`, `!GetAtt A.B` as `{"Fn::GetAtt": ["A", "B"]}`, any other as `{"Fn::<tag>": …}`.
+    """`!Ref X` as `{"Ref": X}`, `!GetAtt A.B` as `{"Fn::GetAtt": ["A", "B"]}`, any other as
+    `{"Fn::<tag>": …}`.
 
     Source: CloudFormation, intrinsic function reference (short and full forms).
     """
@@ -39,7 +40,8 @@ _TemplateLoader.add_multi_constructor("!", _short_tag)
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """The template as dicts, lists and scalars, short tags in their long form. Raises `LocalSetupError`."""
+    """The template as dicts, lists and scalars, short tags in their long form. Raises
+    `LocalSetupError`."""
     try:
         with path.open(encoding="utf-8") as file:
             template = yaml.load(file, Loader=_TemplateLoader)  # noqa: S506 - a SafeLoader
@@ -51,10 +53,13 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def table_properties(path: Path = DATA_TEMPLATE) -> dict[str, Any]:
-    """The properties of the one DynamoDB table of the template. Raises `LocalSetupError` unless there is exactly one."""
+    """The properties of the one DynamoDB table of the template. Raises `LocalSetupError` unless
+    there is exactly one."""
     resources = read_template(path).get("Resources", {})
     tables = [resource for resource in resources.values() if resource.get("Type") == _TABLE_TYPE]
     if len(tables) != 1:
-        raise LocalSetupError(f"The template {path} must have exactly one table, it has {len(tables)}.")
+        raise LocalSetupError(
+            f"The template {path} must have exactly one table, it has {len(tables)}."
+        )
     properties: dict[str, Any] = tables[0]["Properties"]
     return properties

@@ -1,8 +1,9 @@
-"""Process entry `python -m devstack.watchdog`: ends what a supervisor started, should the supervisor be killed.
+"""Process entry `python -m devstack.watchdog`: ends what a supervisor started, should the
+supervisor be killed.
 
-It reads `add GROUP SECONDS` and `remove GROUP` lines. When its input ends, however that comes, it ends the process groups
-that are left, last added first: SIGTERM, and SIGKILL to what still lives after so many seconds.
-"""
+It reads `add GROUP SECONDS` and `remove GROUP` lines. When its input ends, however that comes, it
+ends the process groups that are left, last added first: SIGTERM, and SIGKILL to what still lives
+after so many seconds."""
 
 import signal
 import subprocess
@@ -12,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-from service.core.clock import Clock, SystemClock
 from devstack.groups import end_group
+from service.core.clock import Clock, SystemClock
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class Watchdog:
@@ -53,7 +54,8 @@ class Watchdog:
 
 
 def groups_left(lines: Iterable[str]) -> dict[int, float]:
-    """Group id -> seconds of those that were added and not removed, in the order of their adding."""
+    """Group id -> seconds of those that were added and not removed, in the order of their
+    adding."""
     left: dict[int, float] = {}
     for line in lines:
         word, group, *seconds = line.split()

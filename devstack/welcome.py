@@ -30,7 +30,8 @@ def new_subject() -> str:
 
 @dataclass(frozen=True)
 class Hints:
-    """What differs with the way the stack is run: where its data stays, and the command that audits it."""
+    """What differs with the way the stack is run: where its data stays, and the command that audits
+    it."""
 
     data: str
     audit: str
@@ -40,9 +41,13 @@ EMBEDDED = Hints("what it stores stays in .local (`make reset` forgets it).", "m
 
 
 def welcome(
-    ports: Ports, bold: Callable[[str], str], hints: Hints = EMBEDDED, simulators_url: str | None = None
+    ports: Ports,
+    bold: Callable[[str], str],
+    hints: Hints = EMBEDDED,
+    simulators_url: str | None = None,
 ) -> str:
-    """Addresses, a token of a new user, and calls to paste. `simulators_url`: theirs as seen from here, if that differs."""
+    """Addresses, a token of a new user, and calls to paste. `simulators_url`: theirs as seen from
+    here, if that differs."""
     subject = new_subject()
     token = sign_in(simulators_url or ports.simulators_url, subject, "you@example.com")
     body = {

@@ -1,9 +1,10 @@
-"""How gunicorn runs the web process: `gunicorn -c docker/gunicorn.conf.py`, in the container and on a laptop.
+"""How gunicorn runs the web process: `gunicorn -c docker/gunicorn.conf.py`, in the container and on
+a laptop.
 
-Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes), WEB_THREADS (32 each),
-RECEIVE_SECONDS (10) and SLOW_CLIENT_LIMIT (8 threads each; `service.web.arrivals`), DRAIN_SECONDS (15; 0: none),
-DRAIN_FLAG_PATH (a file below the temporary folder, one for each port). Empty: not set.
-"""
+Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes),
+WEB_THREADS (32 each), RECEIVE_SECONDS (10) and SLOW_CLIENT_LIMIT (8 threads each;
+`service.web.arrivals`), DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary
+folder, one for each port). Empty: not set."""
 
 import os
 import signal
@@ -22,7 +23,9 @@ _DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or "15")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file of its own there
 
 # The web processes inherit it, and answer `GET /health/ready` with 503 while the file exists.
-_DRAIN_FLAG = Path(os.environ.get("DRAIN_FLAG_PATH") or Path(tempfile.gettempdir()) / f"farebox-drain-{_PORT}")
+_DRAIN_FLAG = Path(
+    os.environ.get("DRAIN_FLAG_PATH") or Path(tempfile.gettempdir()) / f"farebox-drain-{_PORT}"
+)
 os.environ["DRAIN_FLAG_PATH"] = str(_DRAIN_FLAG)
 
 wsgi_app = "service.wsgi:app"
@@ -30,15 +33,18 @@ bind = f"{_HOST}:{_PORT}"
 reuse_port = True
 worker_class = patient(
     seconds=float(os.environ.get("RECEIVE_SECONDS") or "10"),
-    most_waiting=int(os.environ.get("SLOW_CLIENT_LIMIT") or "8"),
+    max_waiting=int(os.environ.get("SLOW_CLIENT_LIMIT") or "8"),
 )
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
 threads = int(os.environ.get("WEB_THREADS") or "32")
-# Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just closing: a stray 502.
+# Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just
+# closing: a stray 502.
 keepalive = 75
-# What the longest request may take after the draining; both together stay below the container's stop time-out.
+# What the longest request may take after the draining; both together stay below the container's
+# stop time-out.
 graceful_timeout = 30
-# The fullest house: a connection more, and the one that has waited longest goes. Below the usual limit of open files.
+# The fullest house: a connection more, and the one that has waited longest goes. Below the usual
+# limit of open files.
 worker_connections = 900
 # Nobody in front of us speaks for a client in headers that we read.
 forwarded_allow_ips = ""
@@ -60,11 +66,11 @@ def on_starting(server: Arbiter) -> None:
 
 
 def when_ready(server: Arbiter) -> None:
-    """Serves on for DRAIN_SECONDS after SIGTERM, but not ready any more, so that balancers leave before the doors close.
+    """Serves on for DRAIN_SECONDS after SIGTERM, but not ready any more, so that balancers leave
+    before the doors close.
 
-    Without it new and idle connections break the moment the signal arrives, and not every platform takes a task out of
-    its balancer first. A second SIGTERM stops at once.
-    """
+    Without it new and idle connections break the moment the signal arrives, and not every platform
+    takes a task out of its balancer first. A second SIGTERM stops at once."""
     del server
     stop = signal.getsignal(signal.SIGTERM)
     if _DRAIN_SECONDS <= 0 or not callable(stop):

@@ -1,9 +1,10 @@
-"""Prints a stack's parameters as CloudFormation reads them: the stage's own, the data stack's outputs, and what the release decides.
+"""Prints a stack's parameters as CloudFormation reads them: the stage's own, the data stack's
+outputs, and what the release decides.
 
 Usage: parameters.py cloudformation/parameters/STAGE.json TEMPLATE [NAME=VALUE …] < outputs
-`outputs` is the JSON list of the data stack's outputs, or nothing; those named like a parameter of the template are taken. The stage's
-file wins over them, so that a restored table can be named there, and NAME=VALUE wins over both.
-"""
+`outputs` is the JSON list of the data stack's outputs, or nothing; those named like a parameter of
+the template are taken. The stage's file wins over them, so that a restored table can be named
+there, and NAME=VALUE wins over both."""
 
 import json
 import re
@@ -15,7 +16,8 @@ _NAME = re.compile(r"^  (\w+):", re.M)
 
 
 def parameter_names(template: str) -> set[str]:
-    """The names that a template of ours declares; read without a YAML parser, which a fresh checkout does not have."""
+    """The names that a template of ours declares; read without a YAML parser, which a fresh
+    checkout does not have."""
     found = _PARAMETERS.search(template)
     return set(_NAME.findall(found[1])) if found else set()
 
@@ -23,7 +25,8 @@ def parameter_names(template: str) -> set[str]:
 def merged(
     stage: dict[str, str], outputs: list[dict[str, str]], decided: dict[str, str], names: set[str]
 ) -> dict[str, str]:
-    """Each parameter's value. Unknown names of the stage's file stay, for CloudFormation to refuse: they are mistakes."""
+    """Each parameter's value. Unknown names of the stage's file stay, for CloudFormation to refuse:
+    they are mistakes."""
     offered = {output["OutputKey"]: output["OutputValue"] for output in outputs}
     return {name: value for name, value in offered.items() if name in names} | stage | decided
 

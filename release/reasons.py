@@ -1,4 +1,5 @@
-"""Prints why the last change of a stack failed: the first ten reasons, in the order in which they came.
+"""Prints why the last change of a stack failed: the first ten reasons, in the order in which they
+came.
 
 Usage: reasons.py < the JSON of `describe-stack-events`
 """
@@ -13,7 +14,8 @@ _MOST = 10
 
 
 def reasons(events: list[dict[str, Any]]) -> Iterator[str]:
-    """From events as CloudFormation gives them, newest first: what failed since the change began, and was not just cancelled for it."""
+    """From events as CloudFormation gives them, newest first: what failed since the change began,
+    and was not just cancelled for it."""
     change: list[dict[str, Any]] = []
     for event in events:
         change.append(event)

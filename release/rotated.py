@@ -1,4 +1,5 @@
-"""Reads our own keys (README, Secrets), prints them after one step of a rotation. Usage: rotated.py STEP < keys > keys
+"""Reads our own keys (README, Secrets), prints them after one step of a rotation. Usage: rotated.py
+STEP < keys > keys
 
 Ends with an error, printing nothing, for a step that does not fit what is there.
 """
@@ -29,12 +30,14 @@ def use_token_key(keys: Keys) -> None:
 
 
 def drop_token_key(keys: Keys) -> None:
-    """Only the first stays. Jobs that were sealed with the others are looked at by the worker alone."""
+    """Only the first stays. Jobs that were sealed with the others are looked at by the worker
+    alone."""
     del keys["callbackTokenKeys"][1:]
 
 
 def add_pepper(keys: Keys) -> None:
-    """A version beside the old ones, which stay: they still recognise whoever was welcomed under them."""
+    """A version beside the old ones, which stay: they still recognise whoever was welcomed under
+    them."""
     versions = [int(version) for version in keys["fingerprintPeppers"]]
     keys["fingerprintPeppers"][str(max(versions) + 1)] = secrets.token_urlsafe(_BYTES)
 

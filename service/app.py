@@ -1,4 +1,5 @@
-"""The composition root: settings become parts, parts become a Flask application. Nothing else wires anything."""
+"""The composition root: settings become parts, parts become a Flask application. Nothing else wires
+anything."""
 
 import random
 import sys
@@ -7,34 +8,36 @@ from dataclasses import dataclass
 import requests
 from flask import Flask
 
-from service.repair.account_records import Knowledge
 from service.audit.daily import AuditRecords, DailyAudit
-from service.audit.operations import Admin
-from service.repair.operations import Repair
+from service.audit.operations import Auditor
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.routes import catalog_blueprint
 from service.catalog.store import read_prompts
 from service.core.clock import Clock, SystemClock
+from service.core.ids import RandomIds
+from service.core.keyring import Keyring, read_keyring
+from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
+from service.core.rate_limits import Window
+from service.core.token_cipher import TokenCipher
 from service.identity.enforcement import enforce
 from service.identity.entities import SIGN_IN_ERRORS
 from service.identity.google import GoogleTokens
 from service.identity.operations import Identity
-from service.core.ids import RandomIds
 from service.jobs.entities import Times
 from service.jobs.holds import Holds
 from service.jobs.operations import JobLimits, Jobs
 from service.jobs.routes import jobs_blueprint
 from service.jobs.settlement import Settlement
-from service.core.keyring import Keyring, read_keyring
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
-from service.ledger.wallet_locks import Turns
-from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
+from service.ledger.wallet_locks import WalletLocks
 from service.providers.base import Provider
-from service.providers.kling.credentials import KlingCredentials, KlingKeys, parse_kling_keys
 from service.providers.http import ProviderHttp
 from service.providers.kling.client import Kling, KlingDefaults
+from service.providers.kling.credentials import KlingCredentials, KlingKeys, parse_kling_keys
+from service.repair.account_records import RepairContext
+from service.repair.operations import Repair
 from service.settings import Settings
 from service.storage.objects import Objects
 from service.storage.secrets import SecretsManager
@@ -44,11 +47,9 @@ from service.web.cors import allow_origins
 from service.web.docs import docs_blueprint
 from service.web.errors import register_errors
 from service.web.health import health_blueprint
-from service.core.rate_limits import Window
 from service.web.openapi import About, build_document, openapi_blueprint
 from service.web.openapi_errors import SharedErrors
 from service.web.request_log import log_requests
-from service.core.token_cipher import Sealer
 
 VERSION = "0.1.0"
 CALLBACKS_PER_WINDOW = 6
@@ -69,23 +70,28 @@ class Parts:
     settlement: Settlement
     jobs: Jobs
     identity: Identity
-    admin: Admin
+    admin: Auditor
     repair: Repair
 
 
 def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts:
-    """Wires the parts of one process. Raises `SettingsError` or `SecretUnavailable` when our own keys cannot be had."""
+    """Wires the parts of one process. Raises `SettingsError` or `SecretUnavailable` when our own
+    keys cannot be had."""
     clock = clock or SystemClock()
     metrics = _metrics(settings, clock, service)
     secrets = SecretsManager.connect(settings.aws_region)
     keyring = read_keyring(settings, secrets.read)
     table = _table(settings)
     ledger = _ledger(settings, table, clock, metrics, keyring)
-    users = Users(table, ledger, metrics, keyring.peppers, settings.max_users, settings.welcome_credits)
+    users = Users(
+        table, ledger, metrics, keyring.peppers, settings.max_users, settings.welcome_credits
+    )
     catalog = Catalog(read_prompts(), {IMAGE_TO_VIDEO: settings.video_price_credits})
     provider = _kling(settings, secrets, clock, metrics)
     times = job_times(settings)
-    settlement = Settlement(table, ledger, provider, clock, metrics, times, plain_links=not settings.production)
+    settlement = Settlement(
+        table, ledger, provider, clock, metrics, times, plain_links=not settings.production
+    )
     jobs = Jobs(
         table=table,
         ledger=ledger,
@@ -94,7 +100,7 @@ def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts
         catalog=catalog,
         provider=provider,
         settlement=settlement,
-        sealer=Sealer(keyring.token_keys),
+        token_cipher=TokenCipher(keyring.token_keys),
         clock=clock,
         metrics=metrics,
         limits=JobLimits(settings.kling_create_seconds, settings.long_poll_limit),
@@ -111,7 +117,7 @@ def build(settings: Settings, service: str, clock: Clock | None = None) -> Parts
         settlement=settlement,
         jobs=jobs,
         identity=_identity(settings, clock),
-        admin=Admin(table, clock, metrics, keyring.mac_key),
+        admin=Auditor(table, clock, metrics, keyring.mac_key),
         repair=_repair(settings, table, ledger, clock, keyring),
     )
 
@@ -126,10 +132,14 @@ def create_app(parts: Parts) -> Flask:
     """The web application over those parts."""
     settings = parts.settings
     app = Flask("farebox", static_folder=None)
-    app.register_blueprint(jobs_blueprint(parts.jobs, parts.provider, _callback_window(parts.clock)))
+    app.register_blueprint(
+        jobs_blueprint(parts.jobs, parts.provider, _callback_window(parts.clock))
+    )
     app.register_blueprint(ledger_blueprint(parts.ledger))
     app.register_blueprint(catalog_blueprint(parts.catalog))
-    app.register_blueprint(health_blueprint(parts.table.ready, settings.drain_flag_path, parts.clock))
+    app.register_blueprint(
+        health_blueprint(parts.table.ready, settings.drain_flag_path, parts.clock)
+    )
     log_requests(app, parts.clock, parts.metrics, production=settings.production)
     register_errors(app, parts.metrics)
     enforce(app, parts.identity)
@@ -142,7 +152,8 @@ def create_app(parts: Parts) -> Flask:
 
 
 def job_times(settings: Settings) -> Times:
-    """The protocol's times in milliseconds. Where Kling calls back, looking by ourselves can be rarer."""
+    """The protocol's times in milliseconds. Where Kling calls back, looking by ourselves can be
+    rarer."""
     patience = 2 if settings.public_url else 1
     return Times(
         submit=_milliseconds(settings.submit_seconds),
@@ -150,7 +161,9 @@ def job_times(settings: Settings) -> Times:
         not_found_gap=_milliseconds(settings.not_found_gap_seconds),
         hard_limit=_milliseconds(settings.hard_limit_seconds),
         watch=_milliseconds(settings.watch_seconds),
-        poll_min=_milliseconds(settings.poll_max_seconds if settings.public_url else settings.poll_min_seconds),
+        poll_min=_milliseconds(
+            settings.poll_max_seconds if settings.public_url else settings.poll_min_seconds
+        ),
         poll_max=_milliseconds(settings.poll_max_seconds * patience),
         watch_poll=_milliseconds(settings.watch_poll_seconds),
     )
@@ -178,21 +191,27 @@ def _table(settings: Settings) -> Table:
     return Table(client, settings.dynamodb_table_name)
 
 
-def _ledger(settings: Settings, table: Table, clock: Clock, metrics: Metrics, keyring: Keyring) -> Ledger:
+def _ledger(
+    settings: Settings, table: Table, clock: Clock, metrics: Metrics, keyring: Keyring
+) -> Ledger:
     return Ledger(
         table=table,
         clock=clock,
         metrics=metrics,
-        turns=Turns(most_waiting=settings.web_threads),
+        wallet_locks=WalletLocks(max_waiting=settings.web_threads),
         mac_key=keyring.mac_key,
         deadline_seconds=settings.transaction_deadline_seconds,
         jitter=random.random,
     )
 
 
-def _repair(settings: Settings, table: Table, ledger: Ledger, clock: Clock, keyring: Keyring) -> Repair:
-    knowledge = Knowledge(keyring.mac_key, keyring.peppers, job_times(settings), settings.welcome_credits)
-    return Repair(table, ledger, clock, knowledge)
+def _repair(
+    settings: Settings, table: Table, ledger: Ledger, clock: Clock, keyring: Keyring
+) -> Repair:
+    context = RepairContext(
+        keyring.mac_key, keyring.peppers, job_times(settings), settings.welcome_credits
+    )
+    return Repair(table, ledger, clock, context)
 
 
 def _kling(settings: Settings, secrets: SecretsManager, clock: Clock, metrics: Metrics) -> Kling:
@@ -213,7 +232,9 @@ def _kling(settings: Settings, secrets: SecretsManager, clock: Clock, metrics: M
         clock=clock,
         metrics=metrics,
         base_url=settings.kling_base_url,
-        defaults=KlingDefaults(settings.kling_model_name, settings.kling_mode, settings.kling_duration),
+        defaults=KlingDefaults(
+            settings.kling_model_name, settings.kling_mode, settings.kling_duration
+        ),
         query_seconds=settings.kling_query_seconds,
         callback_secret=credentials.callback_secret,
     )

@@ -1,4 +1,5 @@
-"""The operator's commands: `farebox audit`, `farebox ledger USER`, `farebox resolve USER JOB`, `farebox release USER JOB`."""
+"""The operator's commands: `farebox audit`, `farebox ledger USER`, `farebox resolve USER JOB`,
+`farebox release USER JOB`."""
 
 import argparse
 import json
@@ -9,23 +10,23 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from service.audit.daily import AuditTaken, Ending
-from service.audit.entities import Audit, AuditStopped, Place, Route
-from service.repair.operations import Repaired
-from service.audit.store import Stopped
 from service.app import Parts, build, daily_audit
+from service.audit.daily import AuditTaken, Ending
+from service.audit.entities import Audit, AuditStopped, ScanCursor, ScanPlan
+from service.audit.store import Stopped
 from service.core.clock import iso
 from service.core.errors import FareboxError
-from service.jobs.entities import Job, JobNotFound, NotToBeGivenUp
-from service.ledger.entities import Entry, Wallet
 from service.core.logs import configure
+from service.jobs.entities import Job, JobNotFound, ReleaseNotAllowed
+from service.ledger.entities import Entry, Wallet
+from service.repair.operations import Repaired
 from service.settings import Settings, SettingsError
 from service.storage.table import StorageRefused
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. 0: done and well; 1: a violation, no such thing, or not to be done; 2: it could not be run, or not to
-    its end."""
+    """Runs one command. 0: done and well; 1: a violation, no such thing, or not to be done; 2: it
+    could not be run, or not to its end."""
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_environment()
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(build(settings, service="cli"), arguments))
     except SettingsError as error:
         _tell(str(error))
-    except (JobNotFound, NotToBeGivenUp) as refusal:
+    except (JobNotFound, ReleaseNotAllowed) as refusal:
         _tell(str(refusal))
         return 1
     except FareboxError as error:
@@ -44,13 +45,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="farebox", description="Operator commands of Farebox.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _audit_parser(commands.add_parser("audit", help="prove every balance from its entries; 1 if anything is wrong"))
+    _audit_parser(
+        commands.add_parser(
+            "audit", help="prove every balance from its entries; 1 if anything is wrong"
+        )
+    )
     ledger = commands.add_parser("ledger", help="print the wallet and the entries of one user")
     ledger.add_argument("user_id")
     ledger.set_defaults(run=_ledger)
     for name, run, text in (
-        ("resolve", _resolve, "look at the provider for one job now, and settle what can be settled"),
-        ("release", _release, "give up a job past its hard limit that nothing settles: nothing is charged"),
+        (
+            "resolve",
+            _resolve,
+            "look at the provider for one job now, and settle what can be settled",
+        ),
+        (
+            "release",
+            _release,
+            "give up a job past its hard limit that nothing settles: nothing is charged",
+        ),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("user_id")
@@ -61,18 +74,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def _audit_parser(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--json", action="store_true", help="print the result as JSON")
-    audit.add_argument("--segments", type=int, default=1, help="into how many parts the table is cut")
+    audit.add_argument(
+        "--segments", type=int, default=1, help="into how many parts the table is cut"
+    )
     audit.add_argument("--segment", type=int, help="walk this part alone (from 0)")
     audit.add_argument("--start", metavar="TOKEN", help="go on where an earlier audit stopped")
-    audit.add_argument("--reads-per-second", type=_rate, metavar="R", help="most read units to use in a second")
+    audit.add_argument(
+        "--reads-per-second", type=_rate, metavar="R", help="most read units to use in a second"
+    )
     audit.add_argument(
         "--record",
         type=_record_address,
         metavar="s3://BUCKET/PREFIX",
         help="once a day, with a record there of how far it has come: begin it, go on with it, or say how it ended",
     )
-    audit.add_argument("--copy", action="store_true", help="of a copy that is not in use: tell the alarms nothing")
-    audit.add_argument("--repair", action="store_true", help="print what would put a torn restore right")
+    audit.add_argument(
+        "--copy", action="store_true", help="of a copy that is not in use: tell the alarms nothing"
+    )
+    audit.add_argument(
+        "--repair", action="store_true", help="print what would put a torn restore right"
+    )
     audit.add_argument("--yes", action="store_true", help="with --repair: do it, then audit")
     audit.set_defaults(run=_audit_or_repair)
 
@@ -85,7 +106,9 @@ def _rate(text: str) -> float:
 
 
 def _record_address(text: str) -> tuple[str, str]:
-    found = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([A-Za-z0-9_./-]*[A-Za-z0-9_-])/?", text)
+    found = re.fullmatch(
+        r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([A-Za-z0-9_./-]*[A-Za-z0-9_-])/?", text
+    )
     if found is None:
         raise argparse.ArgumentTypeError("must be s3://BUCKET/PREFIX")
     return found[1], found[2]
@@ -95,7 +118,9 @@ def _audit_or_repair(parts: Parts, arguments: argparse.Namespace) -> int:
     if arguments.yes and not arguments.repair:
         _tell("--yes belongs to --repair")
         return 2
-    if arguments.record and (arguments.start or arguments.segment is not None or arguments.repair or arguments.copy):
+    if arguments.record and (
+        arguments.start or arguments.segment is not None or arguments.repair or arguments.copy
+    ):
         _tell(
             "--record is of the whole table, and knows its place itself: no --start, --segment, --copy or --repair with it"
         )
@@ -107,8 +132,8 @@ def _audit_or_repair(parts: Parts, arguments: argparse.Namespace) -> int:
 
 def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
     try:
-        start = Place.from_token(arguments.start) if arguments.start else None
-        route = Route(arguments.segments, arguments.segment, start)
+        start = ScanCursor.from_token(arguments.start) if arguments.start else None
+        plan = ScanPlan(arguments.segments, arguments.segment, start)
     except ValueError as error:
         _tell(str(error))
         return 2
@@ -117,15 +142,17 @@ def _audit(parts: Parts, arguments: argparse.Namespace) -> int:
         with _signals_set(stop):
             rate = arguments.reads_per_second
             audit = parts.admin.audit(
-                route,
+                plan,
                 reads_per_second=rate,
                 stopping=stop.is_set,
-                told=_segment_told,
+                on_segment=_segment_told,
                 in_use=not arguments.copy,
             )
     except AuditStopped as stopped:
         _show(stopped.audit, arguments, complete=False)
-        _tell(f"The audit stopped: {stopped.why}\ngo on with: {_go_on(stopped.place, arguments)}")
+        _tell(
+            f"The audit stopped: {stopped.reason}\ngo on with: {_go_on(stopped.cursor, arguments)}"
+        )
         return 2
     _show(audit, arguments)
     return 1 if audit.violations else 0
@@ -135,20 +162,28 @@ def _daily(parts: Parts, arguments: argparse.Namespace) -> int:
     """0 also where another run is at it: that one will tell."""
     stop = threading.Event()
     try:
-        route = Route(arguments.segments)
+        plan = ScanPlan(arguments.segments)
     except ValueError as error:
         _tell(str(error))
         return 2
     try:
         with _signals_set(stop):
             daily, rate = daily_audit(parts, *arguments.record), arguments.reads_per_second
-            ended = daily.run(route, reads_per_second=rate, stopping=stop.is_set, told=_segment_told, said=_tell)
+            ended = daily.run(
+                plan,
+                reads_per_second=rate,
+                stopping=stop.is_set,
+                on_segment=_segment_told,
+                on_message=_tell,
+            )
     except AuditTaken as taken:
         _tell(str(taken))
         return 2
     except AuditStopped as stopped:
         _show(stopped.audit, arguments, complete=False)
-        _tell(f"The audit stopped: {stopped.why}\nthe next start with this record goes on at {stopped.place.token()}")
+        _tell(
+            f"The audit stopped: {stopped.reason}\nthe next start with this record goes on at {stopped.cursor.token()}"
+        )
         return 2
     if ended.ending is Ending.ELSEWHERE:
         return 0
@@ -157,7 +192,8 @@ def _daily(parts: Parts, arguments: argparse.Namespace) -> int:
 
 
 def _repair(parts: Parts, arguments: argparse.Namespace) -> int:
-    """Says what it would do; with --yes does it and audits. 0: there was nothing to do, or all is well again."""
+    """Says what it would do; with --yes does it and audits. 0: there was nothing to do, or all is
+    well again."""
     if arguments.segments != 1 or arguments.segment is not None or arguments.start:
         _tell("--repair takes the whole table: it cannot be run in pieces")
         return 2
@@ -165,12 +201,16 @@ def _repair(parts: Parts, arguments: argparse.Namespace) -> int:
     try:
         with _signals_set(stop):
             rate = arguments.reads_per_second
-            repaired = parts.repair.run(apply=arguments.yes, reads_per_second=rate, stopping=stop.is_set)
+            repaired = parts.repair.run(
+                apply=arguments.yes, reads_per_second=rate, stopping=stop.is_set
+            )
     except Stopped:
         _tell("The repair was told to stop. What it began is whole; run it again.")
         return 2
     except StorageRefused:
-        _tell("The table refuses this role: a repair needs one that may read, put, update and delete its items.")
+        _tell(
+            "The table refuses this role: a repair needs one that may read, put, update and delete its items."
+        )
         return 2
     for line in _repaired_lines(repaired):
         _tell(line)
@@ -182,7 +222,7 @@ def _repair(parts: Parts, arguments: argparse.Namespace) -> int:
 
 def _repaired_lines(repaired: Repaired) -> Iterator[str]:
     for plan in repaired.plans:
-        yield from (f"REPAIR  {plan.where}: {said}" for said in plan.says)
+        yield from (f"REPAIR  {plan.where}: {sentence}" for sentence in plan.says)
     for violation in repaired.left:
         yield f"LEFT    {violation.item}: {violation.what}"
 
@@ -199,13 +239,13 @@ def _signals_set(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _segment_told(place: Place, audit: Audit) -> None:
+def _segment_told(place: ScanCursor, audit: Audit) -> None:
     if place.segments > 1:
         found = f"{audit.users} wallets, {len(audit.violations)} violations so far"
         _tell(f"segment {place.segment} of {place.segments} is done: {found}")
 
 
-def _go_on(place: Place, arguments: argparse.Namespace) -> str:
+def _go_on(place: ScanCursor, arguments: argparse.Namespace) -> str:
     words = ["farebox audit"]
     if place.segments > 1:
         words.append(f"--segments {place.segments}")
@@ -221,14 +261,21 @@ def _show(audit: Audit, arguments: argparse.Namespace, *, complete: bool = True)
 
 
 def _audit_json(audit: Audit, complete: bool) -> str:
-    violations = [{"item": violation.item, "what": violation.what} for violation in audit.violations]
+    violations = [
+        {"item": violation.item, "what": violation.what} for violation in audit.violations
+    ]
     numbers = ("users", "entries", "jobs", "claims", "idempotency_keys")
-    told = {name: getattr(audit, name) for name in numbers} | {"complete": complete, "violations": violations}
-    return json.dumps(told, indent=2)
+    document = {name: getattr(audit, name) for name in numbers} | {
+        "complete": complete,
+        "violations": violations,
+    }
+    return json.dumps(document, indent=2)
 
 
 def _audit_text(audit: Audit, complete: bool) -> str:
-    lines = [f"VIOLATION  {violation.item}: {violation.what}" for violation in sorted(audit.violations)]
+    lines = [
+        f"VIOLATION  {violation.item}: {violation.what}" for violation in sorted(audit.violations)
+    ]
     checked = (
         f"Checked {audit.users} wallets, {audit.entries} ledger entries, {audit.jobs} jobs, {audit.claims} claims, "
         f"{audit.idempotency_keys} idempotency keys."
@@ -244,7 +291,9 @@ def _ledger(parts: Parts, arguments: argparse.Namespace) -> int:
         _print("There is no such user.")
         return 1
     wallet, entries = found
-    _print(f"{'when':24}  {'entry':>5}  {'what':8}  {'amount':>6}  {'credits':>7}  {'held':>4}  for")
+    _print(
+        f"{'when':24}  {'entry':>5}  {'what':8}  {'amount':>6}  {'credits':>7}  {'held':>4}  for"
+    )
     for entry in entries:
         _print(_entry_text(entry))
     _print(_wallet_text(wallet))
@@ -271,7 +320,7 @@ def _resolve(parts: Parts, arguments: argparse.Namespace) -> int:
 
 
 def _release(parts: Parts, arguments: argparse.Namespace) -> int:
-    return _job_shown(parts.settlement.give_up(arguments.user_id, arguments.job_id))
+    return _job_shown(parts.settlement.force_release(arguments.user_id, arguments.job_id))
 
 
 def _job_shown(job: Job) -> int:

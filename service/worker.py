@@ -1,4 +1,5 @@
-"""The background worker: looks at due jobs until it is told to stop. Any number may run; any may die anywhere."""
+"""The background worker: looks at due jobs until it is told to stop. Any number may run; any may
+die anywhere."""
 
 import signal
 import sys
@@ -9,16 +10,16 @@ import structlog
 
 from service.app import build
 from service.core.errors import FareboxError
-from service.jobs.sweeps import DueJobs
 from service.core.logs import configure
+from service.jobs.sweeps import DueJobs
 from service.settings import Settings, SettingsError
 
 log = structlog.get_logger()
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT, finishing the jobs at hand and leaving the rest of the batch to others. 0 when it was
-    told to stop, 1 when it could not start."""
+    """Runs until SIGTERM or SIGINT, finishing the jobs at hand and leaving the rest of the batch to
+    others. 0 when it was told to stop, 1 when it could not start."""
     try:
         settings = Settings.from_environment()
         configure(settings.log_level, settings.log_format)
@@ -30,7 +31,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="resolve") as executor:
-        sweep = DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor, stop.is_set)
+        sweep = DueJobs(
+            parts.table, parts.settlement, parts.clock, parts.metrics, executor, stop.is_set
+        )
         log.info("worker_started", threads=settings.worker_threads)
         run_until(stop, sweep, settings.worker_interval_seconds)
     log.info("worker_stopped")

@@ -40,8 +40,8 @@ def _usual_logs() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _logs_as_usual(_usual_logs: dict[str, Any]) -> Iterator[None]:
-    """A test, or what it shares with others, that sets up logging (every command of an operator does) must not make the next one
-    silent."""
+    """A test, or what it shares with others, that sets up logging (every command of an operator
+    does) must not make the next one silent."""
     yield
     structlog.configure(**_usual_logs)
 
@@ -56,7 +56,9 @@ def dynamodb() -> Iterator[DynamoDbLocal]:
 @pytest.fixture(scope="session")
 def client(dynamodb: DynamoDbLocal) -> "DynamoDBClient":
     """A plain client of it that never repeats a request."""
-    return boto3.client("dynamodb", endpoint_url=dynamodb.url, region_name="us-east-1", config=_NO_RETRIES)
+    return boto3.client(
+        "dynamodb", endpoint_url=dynamodb.url, region_name="us-east-1", config=_NO_RETRIES
+    )
 
 
 @pytest.fixture

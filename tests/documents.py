@@ -1,4 +1,5 @@
-"""The parts of the documents that follow from the code: tables of errors and settings in the README, and `.env.example`.
+"""The parts of the documents that follow from the code: tables of errors and settings in the
+README, and `.env.example`.
 
 `make documents` writes them; `tests/architecture/test_documents.py` fails when they are stale."""
 
@@ -20,7 +21,11 @@ EXAMPLE = ROOT / ".env.example"
 SERVER_SETTINGS = (
     ("HOST", "`127.0.0.1`", "address the web process listens on; 0.0.0.0 in the container"),
     ("WEB_CONCURRENCY", "`2`", "web processes"),
-    ("DRAIN_SECONDS", "`15`", "how long a stopping web process still serves, not ready any more; 0: not at all"),
+    (
+        "DRAIN_SECONDS",
+        "`15`",
+        "how long a stopping web process still serves, not ready any more; 0: not at all",
+    ),
 )
 _OUTSIDE = ("devstack.simulators", "devstack", "service.wsgi")
 

@@ -16,7 +16,9 @@ sys.exit(__main__.main(["cpu", "--quick"]))
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A process of its own: the benchmark takes over logs and environment of the one it runs in."""
-    return subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
 
 
 def test_one_tiny_round_compares_every_contestant_on_every_path() -> None:

@@ -12,36 +12,43 @@ from service.providers.base import TaskStatus
 from service.storage.table import StorageRefused, Table
 from tests.doubles.clock import FakeClock
 from tests.doubles.operator import operator_environment
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 LONG_AGO = 1_600_000_000_000
 
 
 @pytest.fixture
-def world(client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A table in which one job was delivered and one is open, and the environment of the commands that look at it."""
+def world(client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch) -> ServiceHarness:
+    """A table in which one job was delivered and one is open, and the environment of the commands
+    that look at it."""
     environment = operator_environment(client.meta.endpoint_url, table_name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    world = World(client, table_name, clock=FakeClock(LONG_AGO))
-    delivered = world.place().job.job_id
+    world = ServiceHarness(client, table_name, clock=FakeClock(LONG_AGO))
+    delivered = world.submit().job.job_id
     world.provider.book(delivered, TaskStatus.SUCCEEDED)
     world.work_until(60)
-    world.place()
+    world.submit()
     return world
 
 
-def job_ids(world: World) -> list[str]:
+def job_ids(world: ServiceHarness) -> list[str]:
     """The delivered and the open one."""
-    return sorted(item["SK"]["S"].removeprefix("JOB#") for item in world.items() if item["SK"]["S"].startswith("JOB#"))
+    return sorted(
+        item["SK"]["S"].removeprefix("JOB#")
+        for item in world.items()
+        if item["SK"]["S"].startswith("JOB#")
+    )
 
 
-def break_the_wallet(world: World) -> None:
+def break_the_wallet(world: ServiceHarness) -> None:
     where = {"PK": {"S": "USER#ann"}, "SK": {"S": "METADATA"}}
     world.client.update_item(TableName=world.table._name, Key=where, UpdateExpression="REMOVE head")
 
 
-def test_an_audit_as_json_prints_nothing_else_on_stdout(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_as_json_prints_nothing_else_on_stdout(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["audit", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {
@@ -56,13 +63,17 @@ def test_an_audit_as_json_prints_nothing_else_on_stdout(world: World, capsys: py
     assert json.loads(printed.err)["AuditViolations"] == 0
 
 
-def test_an_audit_that_finds_something_exits_1_and_names_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_that_finds_something_exits_1_and_names_it(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     break_the_wallet(world)
     assert cli.main(["audit"]) == 1
     assert "VIOLATION  USER#ann/METADATA: cannot be read" in capsys.readouterr().out
 
 
-def test_an_audit_of_a_copy_tells_the_alarms_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_of_a_copy_tells_the_alarms_nothing(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     break_the_wallet(world)
     assert cli.main(["audit"]) == 1
     assert "AuditViolations" in capsys.readouterr().err
@@ -70,14 +81,20 @@ def test_an_audit_of_a_copy_tells_the_alarms_nothing(world: World, capsys: pytes
     assert "AuditViolations" not in capsys.readouterr().err
 
 
-def test_an_audit_tells_of_each_segment_that_is_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_tells_of_each_segment_that_is_done(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["audit", "--segments", "3", "--reads-per-second", "5000"]) == 0
-    told = capsys.readouterr().err
-    assert [f"segment {number} of 3 is done" in told for number in range(3)] == [True, True, True]
+    on_segment = capsys.readouterr().err
+    assert [f"segment {number} of 3 is done" in on_segment for number in range(3)] == [
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_terminated_audit_says_how_to_go_on_and_going_on_finishes_it(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proofs = operations.audit_account
 
@@ -103,16 +120,18 @@ def test_a_terminated_audit_says_how_to_go_on_and_going_on_finishes_it(
 
 
 def test_one_segment_goes_on_as_one_segment(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DYNAMODB_TABLE_NAME", "NoSuchTable")
     assert cli.main(["audit", "--segments", "8", "--segment", "3"]) == 2
     assert "go on with: farebox audit --segments 8 --segment 3 --start " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--segments", "0"], ["--segment", "1"], ["--start", "nonsense"]])
+@pytest.mark.parametrize(
+    "words", [["--segments", "0"], ["--segment", "1"], ["--start", "nonsense"]]
+)
 def test_pieces_that_do_not_exist_are_refused(
-    world: World, words: list[str], capsys: pytest.CaptureFixture[str]
+    world: ServiceHarness, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["audit", *words]) == 2
     assert capsys.readouterr().out == ""
@@ -125,18 +144,24 @@ def test_a_pace_is_a_number_above_nothing(rate: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["resolve", "release"])
-def test_a_job_that_does_not_exist_exits_1(world: World, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_that_does_not_exist_exits_1(
+    world: ServiceHarness, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([command, "ann", "job_none"]) == 1
     assert capsys.readouterr() == ("", "There is no such job.\n")
 
 
-def test_resolve_shows_the_job_as_it_stands(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resolve_shows_the_job_as_it_stands(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     delivered, _ = job_ids(world)
     assert cli.main(["resolve", "ann", delivered]) == 0
     assert capsys.readouterr().out == f"{delivered} is SUCCEEDED\n"
 
 
-def test_release_gives_up_what_nobody_answers_for(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_release_gives_up_what_nobody_answers_for(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, still_open = job_ids(world)
     assert cli.main(["release", "ann", still_open]) == 0
     assert capsys.readouterr().out == f"{still_open} is FAILED (PROVIDER_UNRESOLVED)\n"
@@ -145,7 +170,7 @@ def test_release_gives_up_what_nobody_answers_for(world: World, capsys: pytest.C
 
 
 def test_release_of_a_job_that_has_ended_exits_1_and_writes_nothing(
-    world: World, capsys: pytest.CaptureFixture[str]
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delivered, _ = job_ids(world)
     before = world.items()
@@ -154,22 +179,22 @@ def test_release_of_a_job_that_has_ended_exits_1_and_writes_nothing(
     assert world.items() == before
 
 
-def lose_the_last_entry(world: World) -> None:
+def lose_the_last_entry(world: ServiceHarness) -> None:
     where = {"PK": {"S": "USER#ann"}, "SK": {"S": "ENTRY#000000000004"}}
     world.client.delete_item(TableName=world.table._name, Key=where)
 
 
 def test_a_repair_says_what_it_would_do_and_does_it_only_when_told(
-    world: World, capsys: pytest.CaptureFixture[str]
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["audit", "--repair"]) == 0
     assert "There is nothing to repair." in capsys.readouterr().err
     lose_the_last_entry(world)
     before = world.items()
     assert cli.main(["audit", "--repair"]) == 1
-    told = capsys.readouterr().err
-    assert "REPAIR  USER#ann: write entry 4 (HOLD 1 for job_" in told
-    assert "Nothing was done; --yes does it." in told
+    on_segment = capsys.readouterr().err
+    assert "REPAIR  USER#ann: write entry 4 (HOLD 1 for job_" in on_segment
+    assert "Nothing was done; --yes does it." in on_segment
     assert world.items() == before
     assert cli.main(["audit", "--repair", "--yes", "--json"]) == 0
     printed = capsys.readouterr()
@@ -177,14 +202,16 @@ def test_a_repair_says_what_it_would_do_and_does_it_only_when_told(
     assert cli.main(["audit", "--repair"]) == 0
 
 
-def test_a_repair_names_what_it_leaves_to_a_person(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_repair_names_what_it_leaves_to_a_person(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     break_the_wallet(world)
     assert cli.main(["audit", "--repair", "--yes"]) == 1
     assert "LEFT    USER#ann: needs a person: METADATA cannot be read" in capsys.readouterr().err
 
 
 def test_a_role_that_may_not_write_cannot_repair(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose_the_last_entry(world)
     before = world.items()
@@ -199,7 +226,9 @@ def test_a_role_that_may_not_write_cannot_repair(
     assert world.items() == before
 
 
-def test_a_repair_takes_the_whole_table(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_a_repair_takes_the_whole_table(
+    capsys: pytest.CaptureFixture[str], world: ServiceHarness
+) -> None:
     assert cli.main(["audit", "--repair", "--segments", "2"]) == 2
     assert cli.main(["audit", "--yes"]) == 2
     assert "--yes belongs to --repair" in capsys.readouterr().err
@@ -210,5 +239,5 @@ def test_settings_that_cannot_be_used_exit_2(monkeypatch: pytest.MonkeyPatch) ->
     assert cli.main(["audit"]) == 2
 
 
-def test_the_ledger_of_a_stranger_exits_1(world: World) -> None:
+def test_the_ledger_of_a_stranger_exits_1(world: ServiceHarness) -> None:
     assert cli.main(["ledger", "nobody"]) == 1

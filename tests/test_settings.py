@@ -25,15 +25,32 @@ def test_good_settings_are_read_by_their_types() -> None:
         GOOD | {"MAX_USERS": "500", "TRUST_BARE_GOOGLE_ID": "true", "SUBMIT_SECONDS": "30"}
     )
     assert settings.google_client_ids == ("a.apps.example", "b.apps.example")
-    assert (settings.max_users, settings.trust_bare_google_id, settings.submit_seconds) == (500, True, 30.0)
+    assert (settings.max_users, settings.trust_bare_google_id, settings.submit_seconds) == (
+        500,
+        True,
+        30.0,
+    )
 
 
 def test_all_faults_are_named_at_once() -> None:
     found = faults(
-        {"STAGE": "prod", "MAX_USERS": "many", "PORT": "0", "TRUST_BARE_GOOGLE_ID": "yes", "LOG_LEVEL": "LOUD"}
+        {
+            "STAGE": "prod",
+            "MAX_USERS": "many",
+            "PORT": "0",
+            "TRUST_BARE_GOOGLE_ID": "yes",
+            "LOG_LEVEL": "LOUD",
+        }
     )
     names = {fault.split()[0] for fault in found}
-    assert {"STAGE", "MAX_USERS", "PORT", "TRUST_BARE_GOOGLE_ID", "LOG_LEVEL", "GOOGLE_CLIENT_IDS"} <= names
+    assert {
+        "STAGE",
+        "MAX_USERS",
+        "PORT",
+        "TRUST_BARE_GOOGLE_ID",
+        "LOG_LEVEL",
+        "GOOGLE_CLIENT_IDS",
+    } <= names
 
 
 @pytest.mark.parametrize(
@@ -95,7 +112,11 @@ def test_our_own_keys_come_from_one_secret() -> None:
     settings = Settings.from_environment(GOOD)
     text = f'{{"fingerprintPeppers": {{"1": "{PEPPER}"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}'
     keyring = read_keyring(settings, lambda name: text if name == "farebox/keys" else "")
-    assert (keyring.peppers[0].version, keyring.mac_key, keyring.token_keys) == (1, MAC.encode(), (TOKEN,))
+    assert (keyring.peppers[0].version, keyring.mac_key, keyring.token_keys) == (
+        1,
+        MAC.encode(),
+        (TOKEN,),
+    )
     assert PEPPER not in repr(keyring)
     assert PEPPER not in repr(keyring.peppers)
 

@@ -12,7 +12,8 @@ from devstack.simulators.server import SimulatorServer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serves until it is told to stop, then returns 0; 1 when the port is taken. Options are `SimulatorSettings`' fields."""
+    """Serves until it is told to stop, then returns 0; 1 when the port is taken. Options are
+    `SimulatorSettings`' fields."""
     settings = _settings(argv)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -20,7 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         server = SimulatorServer(settings)
     except OSError as error:
-        sys.stderr.write(f"The simulators cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+        sys.stderr.write(
+            f"The simulators cannot listen on {settings.host}:{settings.port}: {error.strerror}\n"
+        )
         return 1
     with server:
         sys.stdout.write(f"Simulators on {server.url}\n")
@@ -37,9 +40,16 @@ def _settings(argv: Sequence[str] | None) -> SimulatorSettings:
     for option in fields(SimulatorSettings):
         name, text = "--" + option.name.replace("_", "-"), option.metadata["help"]
         if option.type is bool:
-            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=option.default, help=text)
+            parser.add_argument(
+                name, action=argparse.BooleanOptionalAction, default=option.default, help=text
+            )
         else:
-            parser.add_argument(name, type=type(option.default), default=option.default, help=f"{text} (%(default)s)")
+            parser.add_argument(
+                name,
+                type=type(option.default),
+                default=option.default,
+                help=f"{text} (%(default)s)",
+            )
     try:
         return SimulatorSettings(**vars(parser.parse_args(argv)))
     except ValueError as error:

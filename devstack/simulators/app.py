@@ -1,4 +1,5 @@
-"""Puts the simulators together: `build` makes the parts, `create_app` the Flask application around them."""
+"""Puts the simulators together: `build` makes the parts, `create_app` the Flask application around
+them."""
 
 import logging
 from dataclasses import dataclass
@@ -7,23 +8,23 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from service.core.clock import Clock
 from devstack.simulators.background import Background
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.control import Control, ControlError
 from devstack.simulators.delivery import Deliverer
+from devstack.simulators.fault_injector import FaultInjector
 from devstack.simulators.faults import FaultBoard
-from devstack.simulators.fault_injector import Gate
 from devstack.simulators.google import Google, KeyRing
 from devstack.simulators.journal import Journal
 from devstack.simulators.kling.access import Access
-from devstack.simulators.kling.task_store import Books
 from devstack.simulators.kling.callbacks import Callbacks
 from devstack.simulators.kling.routes import Kling
-from devstack.simulators.time_scale import Speed
+from devstack.simulators.kling.task_store import TaskStore
+from devstack.simulators.time_scale import TimeScale
 from devstack.simulators.wire import json_answer
+from service.core.clock import Clock
 
-MOST_BODY_BYTES = 32 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ class Simulators:
 
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """The parts, connected and not started."""
-    journal, speed = Journal(clock), Speed(clock)
+    journal, speed = Journal(clock), TimeScale(clock)
     faults = FaultBoard({Kling.name: Kling.faults, Google.name: Google.faults})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
-    gate = Gate(faults, journal, background, clock)
+    gate = FaultInjector(faults, journal, background, clock)
     callbacks = Callbacks(settings, clock, faults, deliverer, background)
-    books = Books(settings, clock, speed, callbacks.changed)
+    books = TaskStore(settings, clock, speed, callbacks.changed)
     background.every_tick(books.catch_up)
     return Simulators(
         control=Control(faults, journal, speed),
@@ -67,12 +68,13 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
 
 
 def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
-    """The application, its threads running. `app.extensions["simulators"]` holds the parts; its `stop()` ends the threads.
+    """The application, its threads running. `app.extensions["simulators"]` holds the parts; its
+    `stop()` ends the threads.
 
     Every error is JSON: `{"error": …}`, or the vendor's own form where a vendor would answer.
     """
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     simulators = build(settings, clock, app.logger)
     app.register_blueprint(simulators.control.blueprint())
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")

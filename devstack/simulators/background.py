@@ -1,4 +1,5 @@
-"""The one thread that does what is due without a request: late actions and the passing of simulated time."""
+"""The one thread that does what is due without a request: late actions and the passing of simulated
+time."""
 
 import heapq
 import itertools
@@ -8,7 +9,7 @@ from collections.abc import Callable
 
 from service.core.clock import Clock
 
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 _TICK_SECONDS = 0.02
 _STOP_SECONDS = 0.5
 
@@ -16,7 +17,8 @@ Action = Callable[[], object]
 
 
 class Background:
-    """Runs actions once their time has come, and every tick about fifty times a second. An action that fails is logged.
+    """Runs actions once their time has come, and every tick about fifty times a second. An action
+    that fails is logged.
 
     Actions must be short: they share one thread.
     """
@@ -36,11 +38,14 @@ class Background:
         self._ticks.append(action)
 
     def later(self, seconds: float, action: Action) -> bool:
-        """Runs the action in `seconds` by the clock. False when 10,000 wait already: it will not run."""
+        """Runs the action in `seconds` by the clock. False when 10,000 wait already: it will not
+        run."""
         with self._lock:
-            if len(self._waiting) >= MOST_WAITING:
+            if len(self._waiting) >= MAX_WAITING:
                 return False
-            heapq.heappush(self._waiting, (self._clock.monotonic() + seconds, next(self._order), action))
+            heapq.heappush(
+                self._waiting, (self._clock.monotonic() + seconds, next(self._order), action)
+            )
             return True
 
     def start(self) -> None:

@@ -28,22 +28,34 @@ class SimulatorSettings:
     )
     video_seconds: float = _option(2.0, "how long one simulated video takes at speed 1")
     google_client_id: str = _option("farebox-local.apps.example", "audience of Google ID tokens")
-    kling_api_key: str = _option("kling-local-api-key", "API key that Kling accepts; empty: only signed tokens")
-    kling_access_key: str = _option("kling-local-access-key", "issuer of signed tokens that Kling accepts")
-    kling_secret_key: str = _option("kling-local-secret-key-of-32-characters", "key those tokens are signed with")
+    kling_api_key: str = _option(
+        "kling-local-api-key", "API key that Kling accepts; empty: only signed tokens"
+    )
+    kling_access_key: str = _option(
+        "kling-local-access-key", "issuer of signed tokens that Kling accepts"
+    )
+    kling_secret_key: str = _option(
+        "kling-local-secret-key-of-32-characters", "key those tokens are signed with"
+    )
     kling_concurrency: int = _option(200, "tasks that may run at once before Kling answers 1303")
     kling_units: float = _option(1_000_000.0, "prepaid units before Kling answers 1102")
     kling_callback_secret: str = _option(
-        "", "webhook secret (whsec_…); two separated by a comma: both sign, as in a rotation; empty: unsigned"
+        "",
+        "webhook secret (whsec_…); two separated by a comma: both sign, as in a rotation; empty: unsigned",
     )
-    kling_unique_external_ids: bool = _option(True, "refuse an external_task_id that was used before")
+    kling_unique_external_ids: bool = _option(
+        True, "refuse an external_task_id that was used before"
+    )
 
     def __post_init__(self) -> None:
         _in_range("port", self.port, 0, 65_535)
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
         _in_range("kling_concurrency", self.kling_concurrency, 0, 10**9)
         _in_range("kling_units", self.kling_units, 0, 10**12)
-        for name, url in (("public_url", self.public_url), ("callback_origin", self.callback_origin)):
+        for name, url in (
+            ("public_url", self.public_url),
+            ("callback_origin", self.callback_origin),
+        ):
             if url and not url.startswith(("http://", "https://")):
                 raise ValueError(f"{name} must be an http(s) address")
         _ = self.callback_keys
@@ -54,14 +66,16 @@ class SimulatorSettings:
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     def callback_address(self, url: str) -> str:
-        """Where a callback meant for `url` is sent: the same path, at `callback_origin` if there is one."""
+        """Where a callback meant for `url` is sent: the same path, at `callback_origin` if there is
+        one."""
         parts = urlsplit(url)
         rest = urlunsplit(("", "", parts.path, parts.query, ""))
         return f"{self.callback_origin.rstrip('/')}{rest}" if self.callback_origin else url
 
     @property
     def callback_keys(self) -> tuple[bytes, ...]:
-        """The signing keys inside `kling_callback_secret`, in the order given. Empty: callbacks are unsigned."""
+        """The signing keys inside `kling_callback_secret`, in the order given. Empty: callbacks are
+        unsigned."""
         secrets = [part.strip() for part in self.kling_callback_secret.split(",") if part.strip()]
         return tuple(_decoded(secret) for secret in secrets)
 

@@ -8,12 +8,13 @@ from werkzeug.wrappers import Response
 
 from devstack.simulators.faults import FaultBoard, FaultError
 from devstack.simulators.journal import Journal
-from devstack.simulators.time_scale import Speed
+from devstack.simulators.time_scale import TimeScale
 from devstack.simulators.wire import json_answer
 
 
 class ControlError(Exception):
-    """A control call that cannot be followed: answered 400 with this sentence, and what is known instead."""
+    """A control call that cannot be followed: answered 400 with this sentence, and what is known
+    instead."""
 
     def __init__(self, message: str, known: object = None) -> None:
         super().__init__(message)
@@ -27,7 +28,8 @@ class ControlError(Exception):
 
 
 def control_body() -> Mapping[str, object]:
-    """The JSON object of a control call, whatever its content type; no body is an empty object. Raises `ControlError`."""
+    """The JSON object of a control call, whatever its content type; no body is an empty object.
+    Raises `ControlError`."""
     body = request.get_data()
     try:
         value = json.loads(body) if body.strip() else {}
@@ -41,7 +43,7 @@ def control_body() -> Mapping[str, object]:
 class Control:
     """Faults, journal, speed and health."""
 
-    def __init__(self, faults: FaultBoard, journal: Journal, speed: Speed) -> None:
+    def __init__(self, faults: FaultBoard, journal: Journal, speed: TimeScale) -> None:
         self._faults = faults
         self._journal = journal
         self._speed = speed

@@ -1,4 +1,5 @@
-"""Webhooks out: posts what a simulated vendor has to say to the caller's address, without ever holding up an answer."""
+"""Webhooks out: posts what a simulated vendor has to say to the caller's address, without ever
+holding up an answer."""
 
 import contextlib
 import logging
@@ -13,8 +14,8 @@ from devstack.simulators.background import Background
 from devstack.simulators.journal import Journal
 
 LANES = 4
-MOST_QUEUED = 10_000
-MOST_ATTEMPTS = 3
+MAX_QUEUED = 10_000
+MAX_ATTEMPTS = 3
 _RETRY_SECONDS = (0.5, 2.0)
 _TIMEOUT_SECONDS = (2.0, 5.0)
 _STOP_SECONDS = 0.6
@@ -24,7 +25,8 @@ Headers = Callable[[], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook: `headers` is asked anew for every attempt; deliveries of one `subject` leave in the order they came."""
+    """One webhook: `headers` is asked anew for every attempt; deliveries of one `subject` leave in
+    the order they came."""
 
     service: str
     subject: str
@@ -36,19 +38,24 @@ class Delivery:
 
 
 class Deliverer:
-    """Four threads with a bounded queue each. A delivery gets at most three attempts, until a 2xx answer.
+    """Four threads with a bounded queue each. A delivery gets at most three attempts, until a 2xx
+    answer.
 
-    Every attempt is in the journal as operation `callback`, with the receiver's status (None: none came).
-    """
+    Every attempt is in the journal as operation `callback`, with the receiver's status (None: none
+    came)."""
 
     def __init__(self, journal: Journal, background: Background, logger: logging.Logger) -> None:
         self._journal = journal
         self._background = background
         self._logger = logger
         self._stopping = threading.Event()
-        self._queues: list[queue.Queue[Delivery | None]] = [queue.Queue(MOST_QUEUED) for _ in range(LANES)]
+        self._queues: list[queue.Queue[Delivery | None]] = [
+            queue.Queue(MAX_QUEUED) for _ in range(LANES)
+        ]
         self._threads = [
-            threading.Thread(target=self._run, args=(lane,), name="simulators-callbacks", daemon=True)
+            threading.Thread(
+                target=self._run, args=(lane,), name="simulators-callbacks", daemon=True
+            )
             for lane in self._queues
         ]
 
@@ -67,7 +74,8 @@ class Deliverer:
                 thread.join(_STOP_SECONDS / LANES)
 
     def send(self, delivery: Delivery) -> None:
-        """Queues the delivery and returns at once; with a full queue it is lost, as a busy vendor's would be."""
+        """Queues the delivery and returns at once; with a full queue it is lost, as a busy vendor's
+        would be."""
         lane = self._queues[sum(delivery.subject.encode()) % LANES]
         try:
             lane.put_nowait(delivery)
@@ -76,7 +84,9 @@ class Deliverer:
 
     def lose(self, delivery: Delivery) -> None:
         """Writes down a delivery that never leaves."""
-        entry = self._journal.open(delivery.service, "callback", "POST", delivery.url, {}, delivery.body)
+        entry = self._journal.open(
+            delivery.service, "callback", "POST", delivery.url, {}, delivery.body
+        )
         self._journal.close(entry, None, delivery.fault)
 
     def _run(self, lane: "queue.Queue[Delivery | None]") -> None:
@@ -89,15 +99,19 @@ class Deliverer:
 
     def _attempt(self, session: requests.Session, delivery: Delivery) -> None:
         try:
-            if not self._posted(session, delivery) and delivery.attempt < MOST_ATTEMPTS:
+            if not self._posted(session, delivery) and delivery.attempt < MAX_ATTEMPTS:
                 again = replace(delivery, attempt=delivery.attempt + 1)
-                self._background.later(_RETRY_SECONDS[delivery.attempt - 1], lambda: self.send(again))
+                self._background.later(
+                    _RETRY_SECONDS[delivery.attempt - 1], lambda: self.send(again)
+                )
         except Exception:
             self._logger.exception("a callback of the simulators could not be sent")
 
     def _posted(self, session: requests.Session, delivery: Delivery) -> bool:
         headers = {"Content-Type": "application/json", **delivery.headers()}
-        entry = self._journal.open(delivery.service, "callback", "POST", delivery.url, headers, delivery.body)
+        entry = self._journal.open(
+            delivery.service, "callback", "POST", delivery.url, headers, delivery.body
+        )
         status: int | None = None
         try:
             answer = session.post(

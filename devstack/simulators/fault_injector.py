@@ -1,14 +1,15 @@
-"""Where every call of a simulated vendor passes: it is written down, and meets the fault that waits for it."""
+"""Where every call of a simulated vendor passes: it is written down, and meets the fault that waits
+for it."""
 
 from collections.abc import Callable
 
 from werkzeug.wrappers import Response
 
-from service.core.clock import Clock
 from devstack.simulators.background import Background
 from devstack.simulators.faults import Fault, FaultBoard
 from devstack.simulators.journal import Journal
-from devstack.simulators.wire import Call, Door, Hangup, Refuse
+from devstack.simulators.wire import Call, Endpoint, Hangup, Refuse
+from service.core.clock import Clock
 
 Act = Callable[[Fault | None], Response]
 
@@ -18,22 +19,27 @@ LATE_STATUS = 504
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0} from the proxy</h1></center></body></html>"
 
 
-class Gate:
+class FaultInjector:
     """Lets calls through to what a service does with them."""
 
-    def __init__(self, faults: FaultBoard, journal: Journal, background: Background, clock: Clock) -> None:
+    def __init__(
+        self, faults: FaultBoard, journal: Journal, background: Background, clock: Clock
+    ) -> None:
         self._faults = faults
         self._journal = journal
         self._background = background
         self._clock = clock
 
-    def through(self, door: Door, call: Call, act: Act) -> Response:
-        """What the caller gets. `act` does the work and answers; it is given the fault, for those only a service can play.
+    def through(self, door: Endpoint, call: Call, act: Act) -> Response:
+        """What the caller gets. `act` does the work and answers; it is given the fault, for those
+        only a service can play.
 
-        `reset`, `status` and `html` never act. `lost-answer`, `slow` and `garbage` act first. `late` answers 504 and acts
-        `seconds` later; with 0 seconds it has acted before it answers.
+        `reset`, `status` and `html` never act. `lost-answer`, `slow` and `garbage` act first.
+        `late` answers 504 and acts `seconds` later; with 0 seconds it has acted before it answers.
         """
-        entry = self._journal.open(door.service, door.operation, call.method, call.path, call.headers, call.body)
+        entry = self._journal.open(
+            door.service, door.operation, call.method, call.path, call.headers, call.body
+        )
         fault = self._faults.take(door.service, door.operation)
         answer = self._met(fault, door.refuse, act)
         status = None if isinstance(answer, Hangup) else answer.status_code

@@ -1,4 +1,5 @@
-"""Fault switches: what the next calls of one operation meet instead of a quick and honest answer."""
+"""Fault switches: what the next calls of one operation meet instead of a quick and honest
+answer."""
 
 import re
 import threading
@@ -8,9 +9,9 @@ from dataclasses import dataclass
 
 # Faults that any answered operation can meet; each service adds its own.
 ANSWERED = frozenset({"status", "html", "reset", "lost-answer", "slow", "garbage"})
-MOST_SECONDS = 600.0
-MOST_ARMED = 1_000
-MOST_COUNT = 1_000_000
+MAX_SECONDS = 600.0
+MAX_ARMED = 1_000
+MAX_COUNT = 1_000_000
 UNTIL_RESET = -1
 
 Operations = Mapping[str, frozenset[str]]
@@ -27,7 +28,8 @@ class FaultError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One misbehaviour. `kind` is its name, `text` as it was ordered; `status` and `code` only for `status` and `html`."""
+    """One misbehaviour. `kind` is its name, `text` as it was ordered; `status` and `code` only for
+    `status` and `html`."""
 
     kind: str
     text: str
@@ -63,8 +65,11 @@ class FaultBoard:
             for service, operations in self._known.items()
         }
 
-    def arm(self, service: str, operation: str, text: str, count: int = 1, seconds: float | None = None) -> None:
-        """The next `count` calls (-1: all until reset) of the operation meet the fault, after those ordered earlier.
+    def arm(
+        self, service: str, operation: str, text: str, count: int = 1, seconds: float | None = None
+    ) -> None:
+        """The next `count` calls (-1: all until reset) of the operation meet the fault, after those
+        ordered earlier.
 
         Raises `FaultError` for anything unknown or out of range.
         """
@@ -74,11 +79,11 @@ class FaultBoard:
         fault = parse(text, _DEFAULT_SECONDS if seconds is None else seconds)
         if fault.kind not in kinds:
             raise FaultError(f"{service} {operation} knows no fault {fault.kind!r}")
-        if count != UNTIL_RESET and not 1 <= count <= MOST_COUNT:
-            raise FaultError(f"count must be {UNTIL_RESET} or from 1 to {MOST_COUNT}")
+        if count != UNTIL_RESET and not 1 <= count <= MAX_COUNT:
+            raise FaultError(f"count must be {UNTIL_RESET} or from 1 to {MAX_COUNT}")
         with self._lock:
-            if len(self._armed) >= MOST_ARMED:
-                raise FaultError(f"{MOST_ARMED} faults are armed already")
+            if len(self._armed) >= MAX_ARMED:
+                raise FaultError(f"{MAX_ARMED} faults are armed already")
             self._armed.append(_Armed(service, operation, fault, count))
 
     def take(self, service: str, operation: str) -> Fault | None:
@@ -117,9 +122,10 @@ class FaultBoard:
 
 
 def parse(text: str, seconds: float) -> Fault:
-    """`status:<HTTP status>[:<vendor code>]`, `html[:<status>]` (502), or a plain name. Raises `FaultError`."""
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise FaultError(f"seconds must be from 0 to {MOST_SECONDS:.0f}")
+    """`status:<HTTP status>[:<vendor code>]`, `html[:<status>]` (502), or a plain name. Raises
+    `FaultError`."""
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise FaultError(f"seconds must be from 0 to {MAX_SECONDS:.0f}")
     if matched := _STATUS.fullmatch(text):
         return Fault("status", text, seconds, int(matched[1]), matched[2])
     if matched := _HTML.fullmatch(text):

@@ -14,15 +14,15 @@ from flask import Blueprint
 from jwt.algorithms import RSAAlgorithm
 from werkzeug.wrappers import Response
 
-from service.core.clock import Clock
 from devstack.simulators.control import ControlError, control_body
+from devstack.simulators.fault_injector import FaultInjector
 from devstack.simulators.faults import ANSWERED, Operations
-from devstack.simulators.fault_injector import Gate
-from devstack.simulators.wire import Door, current_call, json_answer
+from devstack.simulators.wire import Endpoint, current_call, json_answer
+from service.core.clock import Clock
 
 ISSUER = "https://accounts.google.com"
 CERTS_MAX_AGE_SECONDS = 3_600
-MOST_KEYS = 10
+MAX_KEYS = 10
 _DEFAULT_LIFE_SECONDS = 3_600
 _KEY_BITS = 2_048
 
@@ -37,7 +37,14 @@ class SigningKey:
     def published(self) -> dict[str, object]:
         """The public half as a JSON Web Key."""
         public = RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
-        return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": public["n"], "e": public["e"]}
+        return {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": self.kid,
+            "n": public["n"],
+            "e": public["e"],
+        }
 
 
 class KeyRing:
@@ -59,16 +66,19 @@ class KeyRing:
             return [key.published() for key in self._keys]
 
     def rotate(self, keep: bool) -> SigningKey:
-        """A new key signs from now on; the old ones stay published if `keep`, the last ten at most."""
+        """A new key signs from now on; the old ones stay published if `keep`, the last ten at
+        most."""
         self.newest()
         fresh = _new_key()
         with self._lock:
-            self._keys = [fresh, *self._keys][:MOST_KEYS] if keep else [fresh]
+            self._keys = [fresh, *self._keys][:MAX_KEYS] if keep else [fresh]
         return fresh
 
 
 def _new_key() -> SigningKey:
-    return SigningKey(secrets.token_hex(20), rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS))
+    return SigningKey(
+        secrets.token_hex(20), rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
+    )
 
 
 class Google:
@@ -77,7 +87,7 @@ class Google:
     name = "google"
     faults: ClassVar[Operations] = {"certs": ANSWERED}
 
-    def __init__(self, gate: Gate, keys: KeyRing, clock: Clock, client_id: str) -> None:
+    def __init__(self, gate: FaultInjector, keys: KeyRing, clock: Clock, client_id: str) -> None:
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -92,17 +102,24 @@ class Google:
         return routes
 
     def certs(self) -> Response:
-        headers = {"Cache-Control": f"public, max-age={CERTS_MAX_AGE_SECONDS}, must-revalidate, no-transform"}
-        door = Door(self.name, "certs", _refuse)
+        headers = {
+            "Cache-Control": f"public, max-age={CERTS_MAX_AGE_SECONDS}, must-revalidate, no-transform"
+        }
+        door = Endpoint(self.name, "certs", _refuse)
         return self._gate.through(
-            door, current_call(), lambda _: json_answer({"keys": self._keys.published()}, 200, headers)
+            door,
+            current_call(),
+            lambda _: json_answer({"keys": self._keys.published()}, 200, headers),
         )
 
     def token(self) -> Response:
-        """An ID token with the claims of the body over the usual ones; a null takes a claim away."""
+        """An ID token with the claims of the body over the usual ones; a null takes a claim
+        away."""
         claims = _claims(control_body(), self._client_id, self._clock.now() // 1000)
         key = self._keys.newest()
-        signed = jwt.PyJWS().encode(json.dumps(claims).encode(), key.private, "RS256", {"kid": key.kid})
+        signed = jwt.PyJWS().encode(
+            json.dumps(claims).encode(), key.private, "RS256", {"kid": key.kid}
+        )
         return json_answer({"token": signed})
 
     def rotate(self) -> Response:

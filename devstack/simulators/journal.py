@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass
 
 from service.core.clock import Clock
 
-MOST_ENTRIES = 5_000
-MOST_BODY_CHARACTERS = 8_000
-MOST_VALUE_CHARACTERS = 3_000
+MAX_ENTRIES = 5_000
+MAX_BODY_CHARACTERS = 8_000
+MAX_VALUE_CHARACTERS = 3_000
 
 
 @dataclass
 class Entry:
-    """One request. `status` is the HTTP status the caller was sent, None where it was sent none (yet).
+    """One request. `status` is the HTTP status the caller was sent, None where it was sent none
+    (yet).
 
     `body` is the parsed JSON, or the text where it is none; long ones are cut and say so.
     """
@@ -37,13 +38,21 @@ class Journal:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: deque[Entry] = deque(maxlen=MOST_ENTRIES)
+        self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
 
     def open(
-        self, service: str, operation: str, method: str, path: str, headers: Mapping[str, str], body: bytes
+        self,
+        service: str,
+        operation: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
     ) -> Entry:
         """Writes the request down as it arrives, so that it shows before it is answered."""
-        entry = Entry(self._clock.now(), service, operation, method, path, dict(headers), shown(body))
+        entry = Entry(
+            self._clock.now(), service, operation, method, path, dict(headers), shown(body)
+        )
         with self._lock:
             self._entries.append(entry)
         return entry
@@ -53,7 +62,9 @@ class Journal:
         with self._lock:
             entry.status, entry.fault = status, fault
 
-    def listed(self, service: str | None = None, operation: str | None = None) -> list[dict[str, object]]:
+    def listed(
+        self, service: str | None = None, operation: str | None = None
+    ) -> list[dict[str, object]]:
         """The entries, of one service and operation where given."""
         with self._lock:
             return [
@@ -69,13 +80,16 @@ class Journal:
 
 
 def shown(body: bytes) -> object:
-    """A request body as the journal shows it: JSON parsed with long strings cut, anything else as cut text."""
+    """A request body as the journal shows it: JSON parsed with long strings cut, anything else as
+    cut text."""
     text = body.decode("utf-8", "replace")
     try:
         value = _shortened(json.loads(text))
     except (ValueError, RecursionError):
-        return cut(text, MOST_BODY_CHARACTERS)
-    return value if len(json.dumps(value)) <= MOST_BODY_CHARACTERS else cut(text, MOST_BODY_CHARACTERS)
+        return cut(text, MAX_BODY_CHARACTERS)
+    return (
+        value if len(json.dumps(value)) <= MAX_BODY_CHARACTERS else cut(text, MAX_BODY_CHARACTERS)
+    )
 
 
 def cut(text: str, most: int) -> str:
@@ -85,7 +99,7 @@ def cut(text: str, most: int) -> str:
 
 def _shortened(value: object) -> object:
     if isinstance(value, str):
-        return cut(value, MOST_VALUE_CHARACTERS)
+        return cut(value, MAX_VALUE_CHARACTERS)
     if isinstance(value, list):
         return [_shortened(item) for item in value]
     if isinstance(value, dict):

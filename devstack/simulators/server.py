@@ -11,12 +11,12 @@ from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Response
 
-from service.core.clock import Clock, SystemClock
 from devstack.simulators.app import Simulators, create_app
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.wire import RESET_ON_CLOSE
+from service.core.clock import Clock, SystemClock
 
-MOST_CONNECTIONS = 1_000
+MAX_CONNECTIONS = 1_000
 _IDLE_SECONDS = 60
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 0.5
@@ -32,14 +32,20 @@ class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
         logging.getLogger(__name__).debug("%s: " + message, type, *args)
 
-    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+    def connection_dropped(
+        self, error: BaseException, environ: dict[str, Any] | None = None
+    ) -> None:
         del error, environ
         self.close_connection = True
 
     def finish(self) -> None:
-        """A socket that is to be reset is closed here, before the server would say goodbye on it."""
+        """A socket that is to be reset is closed here, before the server would say goodbye on
+        it."""
         super().finish()
-        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET_ON_CLOSE)) == RESET_ON_CLOSE:
+        if (
+            self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET_ON_CLOSE))
+            == RESET_ON_CLOSE
+        ):
             socket.close(self.connection.detach())
 
 
@@ -55,7 +61,7 @@ class _Listener(ThreadedWSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
-            welcome = len(self._open) < MOST_CONNECTIONS
+            welcome = len(self._open) < MAX_CONNECTIONS
             if welcome:
                 self._open.add(request)
         if welcome:
@@ -81,12 +87,13 @@ class _Listener(ThreadedWSGIServer):
 class SimulatorServer:
     """Serves between `start` and `stop`, or inside a `with`.
 
-    `url` is where it really listens; with port 0 the settings' `port`, and without a `public_url` the result links, follow
-    it. Raises `OSError` from the constructor when the port is taken.
-    """
+    `url` is where it really listens; with port 0 the settings' `port`, and without a `public_url`
+    the result links, follow it. Raises `OSError` from the constructor when the port is taken."""
 
     def __init__(self, settings: SimulatorSettings, clock: Clock | None = None) -> None:
-        with socket.create_server((settings.host, settings.port), backlog=_Listener.request_queue_size) as bound:
+        with socket.create_server(
+            (settings.host, settings.port), backlog=_Listener.request_queue_size
+        ) as bound:
             self._listener = _Listener(settings.host, settings.port, bound.fileno())
         self.settings = replace(settings, port=self._listener.port)
         self.url = f"http://{settings.host}:{self._listener.port}"
@@ -105,7 +112,8 @@ class SimulatorServer:
         self._listener.serve_forever(poll_interval=_POLL_SECONDS)
 
     def stop(self) -> None:
-        """Within a second: no more connections, the open ones ended, the threads gone. Harmless when repeated."""
+        """Within a second: no more connections, the open ones ended, the threads gone. Harmless
+        when repeated."""
         if self._simulators is None:
             self._listener.server_close()
             return
@@ -119,6 +127,9 @@ class SimulatorServer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()

@@ -12,8 +12,11 @@ def signature(key: bytes, message_id: str, at_seconds: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-def signature_headers(keys: Iterable[bytes], message_id: str, at_seconds: int, body: bytes) -> dict[str, str]:
-    """The three headers, with one signature for each key, separated by spaces; none at all without keys."""
+def signature_headers(
+    keys: Iterable[bytes], message_id: str, at_seconds: int, body: bytes
+) -> dict[str, str]:
+    """The three headers, with one signature for each key, separated by spaces; none at all without
+    keys."""
     signatures = [signature(key, message_id, at_seconds, body) for key in keys]
     if not signatures:
         return {}

@@ -5,10 +5,10 @@ import threading
 
 from service.core.clock import Clock
 
-MOST_SPEED = 1_000_000.0
+MAX_SPEED = 1_000_000.0
 
 
-class Speed:
+class TimeScale:
     """Simulated seconds that pass `factor` times as fast as the clock's. Safe from any thread."""
 
     def __init__(self, clock: Clock) -> None:
@@ -33,8 +33,8 @@ class Speed:
 
         Raises `ValueError` outside 0 to 1,000,000.
         """
-        if not (math.isfinite(factor) and 0 <= factor <= MOST_SPEED):
-            raise ValueError(f"speed must be a number from 0 to {MOST_SPEED:.0f}")
+        if not (math.isfinite(factor) and 0 <= factor <= MAX_SPEED):
+            raise ValueError(f"speed must be a number from 0 to {MAX_SPEED:.0f}")
         with self._lock:
             now = self._clock.monotonic()
             self._passed_seconds, self._since, self._factor = self._at(now), now, factor

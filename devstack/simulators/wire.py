@@ -29,8 +29,9 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Door:
-    """One operation of one service. `refuse(status, code)` is that vendor's own error answer; code None: its usual one."""
+class Endpoint:
+    """One operation of one service. `refuse(status, code)` is that vendor's own error answer; code
+    None: its usual one."""
 
     service: str
     operation: str
@@ -51,9 +52,13 @@ class Hangup(FlaskResponse):
 def current_call() -> Call:
     """The request that Flask is serving in this thread."""
     path = request.full_path if request.query_string else request.path
-    return Call(request.method, path, request.args.to_dict(), dict(request.headers), request.get_data())
+    return Call(
+        request.method, path, request.args.to_dict(), dict(request.headers), request.get_data()
+    )
 
 
-def json_answer(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_answer(
+    content: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """The content as a JSON body."""
     return Response(json.dumps(content), status, headers, content_type="application/json")

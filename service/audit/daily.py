@@ -1,13 +1,14 @@
 """The audit of a day, kept in a record: whoever is started goes on where the one before died.
 
-The record is a bookmark, never the proof: where it cannot be read or written, the audit goes on without it and says so."""
+The record is a bookmark, never the proof: where it cannot be read or written, the audit goes on
+without it and says so."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from service.audit.entities import Audit, AuditStopped, Place, Progress, Route
-from service.audit.operations import Admin
+from service.audit.entities import Audit, AuditStopped, Progress, ScanCursor, ScanPlan
+from service.audit.operations import Auditor
 from service.audit.records import Record, RecordDamaged, State, Step, day_of, step
 from service.core.clock import Clock, iso
 from service.core.ids import Ids
@@ -17,12 +18,14 @@ BEAT_SECONDS = 60.0
 
 
 class AuditTaken(Exception):
-    """Another run has gone on with this audit, because for a while nothing was heard of this one."""
+    """Another run has gone on with this audit, because for a while nothing was heard of this
+    one."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in a record's place, None what cannot be understood, and the tag by which to write over it."""
+    """What lies in a record's cursor, None what cannot be understood, and the tag by which to write
+    over it."""
 
     record: Record | None
     tag: str
@@ -47,9 +50,9 @@ class AuditRecords:
         return f"{self._prefix}/{day}.json"
 
     def write(self, day: str, record: Record, over: str | None) -> str:
-        """Writes over the version with that tag (None: where nothing lies), and gives the new tag. What the record's own
-        owner wrote may always be written over: the answer to a write can be lost. Raises `RecordTaken` and
-        `ObjectsUnavailable`."""
+        """Writes over the version with that tag (None: where nothing lies), and gives the new tag.
+        What the record's own owner wrote may always be written over: the answer to a write can be
+        lost. Raises `RecordTaken` and `ObjectsUnavailable`."""
         key, body = self.key(day), record.body()
         try:
             return self._objects.write(key, body, over)
@@ -73,7 +76,8 @@ class AuditRecords:
 
 
 class Ending(Enum):
-    """Who has walked: this run to the end, one that finished before, or one that is at it elsewhere."""
+    """Who has walked: this run to the end, one that finished before, or one that is at it
+    elsewhere."""
 
     HERE = "here"
     BEFORE = "before"
@@ -89,9 +93,10 @@ class Ended:
 
 
 class DailyAudit:
-    """Begins the day's audit, goes on with it, or tells how it ended; several may be started at once."""
+    """Begins the day's audit, goes on with it, or tells how it ended; several may be started at
+    once."""
 
-    def __init__(self, admin: Admin, records: AuditRecords, clock: Clock, ids: Ids) -> None:
+    def __init__(self, admin: Auditor, records: AuditRecords, clock: Clock, ids: Ids) -> None:
         self._admin = admin
         self._records = records
         self._clock = clock
@@ -99,45 +104,53 @@ class DailyAudit:
 
     def run(
         self,
-        route: Route,
+        plan: ScanPlan,
         *,
         reads_per_second: float | None = None,
         stopping: Callable[[], bool] = lambda: False,
-        told: Callable[[Place, Audit], None] = lambda *_: None,
-        said: Callable[[str], None] = lambda _: None,
+        on_segment: Callable[[ScanCursor, Audit], None] = lambda *_: None,
+        on_message: Callable[[str], None] = lambda _: None,
     ) -> Ended:
-        """`route`: the whole table, in the segments that a new audit is cut into; one that is gone on with stays cut as it
-        was. Told of a result from before, nothing is read of the table and no metric is told again: that could quiet the
-        alarm for a missing audit, or ring the one for violations anew. `said` hears in sentences what is done.
+        """`plan`: the whole table, in the segments that a new audit is cut into; one that is gone
+        on with stays cut as it was. Told of a result from before, nothing is read of the table and
+        no metric is told again: that could quiet the alarm for a missing audit, or ring the one for
+        violations anew. `on_message` hears in sentences what is done.
 
-        Raises `AuditStopped`, whose place has been written down as far as S3 took it, and `AuditTaken`."""
+        Raises `AuditStopped`, whose place has been written down as far as S3 took it, and
+        `AuditTaken`."""
         now = self._clock.now()
         record = Record(self._ids.new("audit", now), began=now, written=now)
-        keeper = _Keeper(self._records, self._clock, day_of(now), record, stopping, said)
+        keeper = _Keeper(self._records, self._clock, day_of(now), record, stopping, on_message)
         ended = keeper.open()
         if ended is None:
-            ended = Ended(Ending.HERE, self._walked(keeper, route, reads_per_second, told))
+            ended = Ended(Ending.HERE, self._walked(keeper, plan, reads_per_second, on_segment))
         return ended
 
     def _walked(
-        self, keeper: "_Keeper", route: Route, rate: float | None, told: Callable[[Place, Audit], None]
+        self,
+        keeper: "_Keeper",
+        plan: ScanPlan,
+        rate: float | None,
+        on_segment: Callable[[ScanCursor, Audit], None],
     ) -> Audit:
-        def segment_done(place: Place, audit: Audit) -> None:
+        def segment_done(cursor: ScanCursor, audit: Audit) -> None:
             keeper.write(State.RUNNING)
-            told(place, audit)
+            on_segment(cursor, audit)
 
         try:
             audit = self._admin.audit(
-                route,
+                plan,
                 reads_per_second=rate,
                 stopping=keeper.stopping,
-                told=segment_done,
+                on_segment=segment_done,
                 begun=keeper.record.progress,
-                noted=keeper.note,
+                on_progress=keeper.note,
             )
         except AuditStopped:
             if keeper.taken:
-                raise AuditTaken("Another run has gone on with the record of this audit: this one stops.") from None
+                raise AuditTaken(
+                    "Another run has gone on with the record of this audit: this one stops."
+                ) from None
             keeper.write(State.STOPPED)
             raise
         keeper.finish(audit)
@@ -154,13 +167,13 @@ class _Keeper:
         day: str,
         record: Record,
         asked_to_stop: Callable[[], bool],
-        said: Callable[[str], None],
+        on_message: Callable[[str], None],
     ) -> None:
         self._records = records
         self._clock = clock
         self._day = day
         self._asked_to_stop = asked_to_stop
-        self._said = said
+        self._said = on_message
         self._tag: str | None = None
         self._due = clock.monotonic() + BEAT_SECONDS
         self._failing = False
@@ -168,7 +181,8 @@ class _Keeper:
         self.taken = False
 
     def open(self) -> Ended | None:
-        """Makes the day's record this run's own; where there is nothing to walk, says how this start ends."""
+        """Makes the day's record this run's own; where there is nothing to walk, says how this
+        start ends."""
         try:
             self._tag = self._records.write(self._day, self.record, None)
             self._said(f"The audit of {self._day} begins.")
@@ -188,7 +202,8 @@ class _Keeper:
         self.record = replace(self.record, progress=progress)
 
     def finish(self, audit: Audit) -> None:
-        """The result holds even where another run has gone on meanwhile: both have walked the whole table."""
+        """The result holds even where another run has gone on meanwhile: both have walked the whole
+        table."""
         progress = self.record.progress
         self.record = replace(self.record, progress=progress and replace(progress, audit=audit))
         self.write(State.FINISHED)
@@ -213,8 +228,8 @@ class _Keeper:
             self._works()
 
     def _written(self) -> str:
-        """The new tag. What lies there and is nobody's any more is written over: it was there at the start, when it could not be
-        read."""
+        """The new tag. What lies there and is nobody's any more is written over: it was there at
+        the start, when it could not be read."""
         try:
             return self._records.write(self._day, self.record, self._tag)
         except RecordTaken as taken:
@@ -226,16 +241,24 @@ class _Keeper:
     def _met(self, found: Found) -> Ended | None:
         now, there = self._clock.now(), found.record
         if there is None:
-            self._said(f"The record of {self._day} is damaged; the audit begins anew and writes over it.")
+            self._said(
+                f"The record of {self._day} is damaged; the audit begins anew and writes over it."
+            )
             return self._took(self.record, found.tag)
         choice = step(there, now)
         if choice is Step.SHOW and there.progress:
-            self._said(f"The audit of {self._day} finished at {iso(there.written)}; this is its result.")
+            self._said(
+                f"The audit of {self._day} finished at {iso(there.written)}; this is its result."
+            )
             return Ended(Ending.BEFORE, there.progress.audit)
         if choice is Step.LEAVE:
-            self._said(f"Another run is at the audit of {self._day}: it was last heard of at {iso(there.written)}.")
+            self._said(
+                f"Another run is at the audit of {self._day}: it was last heard of at {iso(there.written)}."
+            )
             return Ended(Ending.ELSEWHERE)
-        self._said(f"The audit of {self._day} that began at {iso(there.began)} {_goes_on(there.progress)}")
+        self._said(
+            f"The audit of {self._day} that began at {iso(there.began)} {_goes_on(there.progress)}"
+        )
         return self._took(there.taken_over(self.record.owner, now), found.tag)
 
     def _took(self, record: Record, tag: str) -> Ended | None:
@@ -249,7 +272,9 @@ class _Keeper:
     def _fails(self, error: ObjectsUnavailable) -> None:
         if not self._failing:
             where = self._records.key(self._day)
-            self._said(f"The record {where} cannot be read or written ({error}); the audit goes on without it.")
+            self._said(
+                f"The record {where} cannot be read or written ({error}); the audit goes on without it."
+            )
         self._failing = True
 
     def _works(self) -> None:
@@ -261,6 +286,6 @@ class _Keeper:
 def _goes_on(progress: Progress | None) -> str:
     if progress is None:
         return "had found nothing yet; it begins anew."
-    place, audit = progress.place, progress.audit
+    cursor, audit = progress.cursor, progress.audit
     found = f"{audit.users} wallets, {len(audit.violations)} violations so far"
-    return f"goes on in segment {place.segment} of {place.segments} at {place.token()}: {found}."
+    return f"goes on in segment {cursor.segment} of {cursor.segments} at {cursor.token()}: {found}."

@@ -1,4 +1,5 @@
-"""What an audit walks and finds, and the pure proofs it makes from the table alone (the money protocol, section 9)."""
+"""What an audit walks and finds, and the pure proofs it makes from the table alone (the money
+protocol, section 9)."""
 
 import base64
 import binascii
@@ -15,7 +16,7 @@ from service.ledger.store import mac
 from service.storage import keys
 from service.storage.keys import Key
 
-MOST_SEGMENTS = 1_000_000
+MAX_SEGMENTS = 1_000_000
 _BALANCES = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
 _JOB_KINDS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
 _ENDS = {
@@ -26,13 +27,14 @@ _ENDS = {
 }
 
 
-class NotAPlace(ValueError):
+class InvalidScanToken(ValueError):
     """A token that no audit gave out, or one of a walk cut into other segments."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a walk over the table stands: in which of how many segments, and behind which key (None: at its beginning)."""
+class ScanCursor:
+    """Where a walk over the table stands: in which of how many segments, and behind which key
+    (None: at its beginning)."""
 
     segments: int
     segment: int
@@ -44,33 +46,38 @@ class Place:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def from_token(cls, token: str) -> "Place":
-        """Raises `NotAPlace`."""
+    def from_token(cls, token: str) -> "ScanCursor":
+        """Raises `InvalidScanToken`."""
         try:
             text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             segments, segment, *after = json.loads(text)
-            place = cls(int(segments), int(segment), Key(*map(str, after)) if after else None)
-            if not 0 <= place.segment < place.segments:
+            cursor = cls(int(segments), int(segment), Key(*map(str, after)) if after else None)
+            if not 0 <= cursor.segment < cursor.segments:
                 raise ValueError
-            return place
+            return cursor
         except (binascii.Error, ValueError, TypeError, OverflowError):
-            raise NotAPlace("--start is not a token that an audit gave out") from None
+            raise InvalidScanToken("--start is not a token that an audit gave out") from None
 
 
 @dataclass(frozen=True)
-class Route:
-    """Which part of the table to walk, one segment after the other: all segments or one, from the beginning or from a place."""
+class ScanPlan:
+    """Which part of the table to walk, one segment after the other: all segments or one, from the
+    beginning or from a place."""
 
     segments: int = 1
     only: int | None = None
-    start: Place | None = None
+    start: ScanCursor | None = None
 
     def __post_init__(self) -> None:
-        """Raises `NotAPlace` or `ValueError`."""
-        if not 1 <= self.segments <= MOST_SEGMENTS or not 0 <= self._first < self.segments:
-            raise ValueError(f"segments are numbered from 0, and there are 1 to {MOST_SEGMENTS} of them")
-        if self.start and (self.start.segments != self.segments or self.only not in (None, self.start.segment)):
-            raise NotAPlace("--start belongs to a walk with other segments")
+        """Raises `InvalidScanToken` or `ValueError`."""
+        if not 1 <= self.segments <= MAX_SEGMENTS or not 0 <= self._first < self.segments:
+            raise ValueError(
+                f"segments are numbered from 0, and there are 1 to {MAX_SEGMENTS} of them"
+            )
+        if self.start and (
+            self.start.segments != self.segments or self.only not in (None, self.start.segment)
+        ):
+            raise InvalidScanToken("--start belongs to a walk with other segments")
 
     @property
     def _first(self) -> int:
@@ -81,12 +88,12 @@ class Route:
         return self.only is None and self.start is None
 
     @property
-    def legs(self) -> Iterator[Place]:
+    def segment_starts(self) -> Iterator[ScanCursor]:
         """Where each segment's walk begins."""
         last = self.segments - 1 if self.only is None else self.only
         for segment in range(self._first, last + 1):
             begun = self.start if segment == self._first else None
-            yield begun or Place(self.segments, segment)
+            yield begun or ScanCursor(self.segments, segment)
 
 
 @dataclass(frozen=True, order=True)
@@ -99,10 +106,11 @@ class Violation:
 
 @dataclass(frozen=True)
 class Account:
-    """Everything of one user that has to agree. `entries` are those up to the wallet's version, `late` those beyond it, read
-    after the jobs; the wallet was at `reached` after that. `faults` were found on single items; `unreadable` names the sort
-    keys of those that could not be understood (a wallet or profile of which this is true is None here), `loose_macs` has the
-    MACs of such entries."""
+    """Everything of one user that has to agree. `entries` are those up to the wallet's version,
+    `late` those beyond it, read after the jobs; the wallet was at `reached` after that. `faults`
+    were found on single items; `unreadable` names the sort keys of those that could not be
+    understood (a wallet or profile of which this is true is None here), `loose_macs` has the MACs
+    of such entries."""
 
     user_id: str
     wallet: Wallet | None
@@ -112,7 +120,7 @@ class Account:
     jobs: Sequence[Job] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     devices: frozenset[str] = frozenset()
-    marks: tuple[str, str] | None = None
+    digests: tuple[str, str] | None = None
     claims: Mapping[str, str | None] = field(default_factory=dict)
     faults: tuple[Violation, ...] = ()
     unreadable: frozenset[str] = frozenset()
@@ -121,7 +129,11 @@ class Account:
     @property
     def version(self) -> int:
         """Up to where `entries` go."""
-        return self.wallet.version if self.wallet else max((entry.version for entry in self.entries), default=0)
+        return (
+            self.wallet.version
+            if self.wallet
+            else max((entry.version for entry in self.entries), default=0)
+        )
 
     @property
     def closed(self) -> bool:
@@ -144,31 +156,34 @@ class Audit:
     violations: tuple[Violation, ...] = ()
 
     def plus(self, other: "Audit") -> "Audit":
-        return Audit(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return Audit(
+            *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
+        )
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a walk over the whole table has come: where it stands, what it found before that, and how many users were
-    counted when it began (None: the count could not be read). Whoever goes on from it ends as if it had never stopped."""
+    """How far a walk over the whole table has come: where it stands, what it found before that, and
+    how many users were counted when it began (None: the count could not be read). Whoever goes on
+    from it ends as if it had never stopped."""
 
-    place: Place
+    cursor: ScanCursor
     audit: Audit
     users_before: int | None
 
     @property
-    def rest(self) -> Route:
-        return Route(self.place.segments, start=self.place)
+    def rest(self) -> ScanPlan:
+        return ScanPlan(self.cursor.segments, start=self.cursor)
 
 
 class AuditStopped(Exception):
     """An audit that did not come to its end: what it found so far, and where to go on."""
 
-    def __init__(self, audit: Audit, place: Place, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, audit: Audit, cursor: ScanCursor, reason: str) -> None:
+        super().__init__(reason)
         self.audit = audit
-        self.place = place
-        self.why = why
+        self.cursor = cursor
+        self.reason = reason
 
 
 def audit_account(account: Account, mac_key: bytes) -> list[Violation]:
@@ -183,11 +198,13 @@ def audit_account(account: Account, mac_key: bytes) -> list[Violation]:
     return found
 
 
-def misfit(entity: object) -> str | None:
+def type_mismatch(entity: object) -> str | None:
     """The name of a field whose value is not of the type it is declared with; None when all are."""
     if not is_dataclass(entity):
         return None
-    wrong = (each.name for each in fields(entity) if not _fits(getattr(entity, each.name), each.type))
+    wrong = (
+        each.name for each in fields(entity) if not _fits(getattr(entity, each.name), each.type)
+    )
     return next(wrong, None)
 
 
@@ -201,7 +218,7 @@ def _fits(value: object, kind: typing.Any) -> bool:
         return isinstance(value, origin)
     if kind in (int, str):
         return isinstance(value, kind) and not isinstance(value, bool | Enum)
-    return isinstance(value, kind) and misfit(value) is None
+    return isinstance(value, kind) and type_mismatch(value) is None
 
 
 def _item(account: Account, sk: str) -> str:
@@ -209,8 +226,8 @@ def _item(account: Account, sk: str) -> str:
 
 
 class _Chain:
-    """Walks entries in order: gapless, each balance the one before plus its amount, each MAC over the one before, nothing
-    negative. Behind a gap it goes on from what the next entry says."""
+    """Walks entries in order: gapless, each balance the one before plus its amount, each MAC over
+    the one before, nothing negative. Behind a gap it goes on from what the next entry says."""
 
     def __init__(self, account: Account, mac_key: bytes) -> None:
         self._account = account
@@ -230,7 +247,9 @@ class _Chain:
         if entry.version == self.version + 1:
             return
         self.whole = False
-        self.head = self._account.loose_macs.get(keys.entry(self._account.user_id, entry.version - 1).sk)
+        self.head = self._account.loose_macs.get(
+            keys.entry(self._account.user_id, entry.version - 1).sk
+        )
         change = deltas(entry)
         before = entry.credits - change.credits, entry.held - change.held
         self.running = replace(self.running, credits=before[0], held=before[1])
@@ -242,7 +261,10 @@ class _Chain:
 
     def _step(self, entry: Entry) -> Iterator[str]:
         before, self.running = self.running, applied(self.running, deltas(entry))
-        if self.head is not None and mac(before.user_id, replace(entry, mac=""), self.head, self._key) != entry.mac:
+        if (
+            self.head is not None
+            and mac(before.user_id, replace(entry, mac=""), self.head, self._key) != entry.mac
+        ):
             yield "its MAC does not hold"
         if (entry.credits, entry.held) != (self.running.credits, self.running.held):
             yield "its balances are not those before it plus its amount"
@@ -252,17 +274,22 @@ class _Chain:
 
 
 def _chain_faults(account: Account, mac_key: bytes) -> Iterator[Violation]:
-    """The entries up to the wallet's version end in the wallet; those beyond go on from there, and the wallet with them."""
+    """The entries up to the wallet's version end in the wallet; those beyond go on from there, and
+    the wallet with them."""
     chain = _Chain(account, mac_key)
     yield from chain.walk(account.entries)
     if account.wallet is not None:
         yield from (
-            Violation(_item(account, "METADATA"), fault) for fault in _end_faults(account.wallet, chain, account)
+            Violation(_item(account, "METADATA"), fault)
+            for fault in _end_faults(account.wallet, chain, account)
         )
     yield from chain.walk(account.late)
     beyond = [entry.version for entry in account.late if entry.version > account.reached]
     if account.wallet is not None and beyond:
-        yield Violation(_item(account, keys.entry(account.user_id, beyond[0]).sk), "stands beyond the wallet's version")
+        yield Violation(
+            _item(account, keys.entry(account.user_id, beyond[0]).sk),
+            "stands beyond the wallet's version",
+        )
 
 
 def _end_faults(wallet: Wallet, chain: _Chain, account: Account) -> Iterator[str]:
@@ -285,35 +312,58 @@ def _job_faults(account: Account) -> Iterator[Violation]:
             movements.setdefault(entry.ref, []).append(entry)
     for job in account.jobs:
         where = _item(account, keys.JOB_PREFIX + job.job_id)
-        for fault in (*_movement_faults(job, movements.get(job.job_id, []), account), *_state_faults(job)):
+        for fault in (
+            *_movement_faults(job, movements.get(job.job_id, []), account),
+            *_state_faults(job),
+        ):
             yield Violation(where, fault)
     present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
     for ref, entries in movements.items():
-        if entries[0].version <= account.version and not account.is_there(keys.JOB_PREFIX + ref, present):
-            yield Violation(_item(account, keys.JOB_PREFIX + ref), "the ledger names a job that does not exist")
+        if entries[0].version <= account.version and not account.is_there(
+            keys.JOB_PREFIX + ref, present
+        ):
+            yield Violation(
+                _item(account, keys.JOB_PREFIX + ref), "the ledger names a job that does not exist"
+            )
     yield from _held_faults(account)
 
 
 def _held_faults(account: Account) -> Iterator[Violation]:
     """Exact only where nothing moved while the account was read, and everything could be."""
     open_holds = sum(job.price for job in account.jobs if job.is_open)
-    if account.wallet is None or account.late or account.unreadable or open_holds == account.wallet.held:
+    if (
+        account.wallet is None
+        or account.late
+        or account.unreadable
+        or open_holds == account.wallet.held
+    ):
         return
-    yield Violation(_item(account, "METADATA"), f"held is {account.wallet.held}, open jobs hold {open_holds}")
+    yield Violation(
+        _item(account, "METADATA"), f"held is {account.wallet.held}, open jobs hold {open_holds}"
+    )
 
 
 def _movement_faults(job: Job, movements: Sequence[Entry], account: Account) -> Iterator[str]:
-    """A job read as open may have ended since, by an entry beyond the version at which the wallet was read. An entry that
-    cannot be read may be any that is missed."""
+    """A job read as open may have ended since, by an entry beyond the version at which the wallet
+    was read. An entry that cannot be read may be any that is missed."""
     kinds = [entry.kind for entry in movements]
     expected = [EntryKind.HOLD, *_ENDS[job.status]]
-    since = [entry.kind for entry in movements if entry.version <= account.version or entry.kind is EntryKind.HOLD]
+    since = [
+        entry.kind
+        for entry in movements
+        if entry.version <= account.version or entry.kind is EntryKind.HOLD
+    ]
     fits = kinds == expected or (job.is_open and len(kinds) == 2 and since == expected)
     if not fits and not (_some_entry_unreadable(account) and _is_part(kinds, expected)):
         yield f"{job.status} with movements {', '.join(kinds) or 'none'}"
-    elif any(entry.amount + entry.returned != job.price for entry in movements) or total(job.split) != job.price:
+    elif (
+        any(entry.amount + entry.returned != job.price for entry in movements)
+        or total(job.allocation) != job.price
+    ):
         yield "its movements are not its price"
-    elif any(entry.split != job.split for entry in movements if entry.kind is EntryKind.HOLD):
+    elif any(
+        entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
+    ):
         yield "its HOLD took from other lots"
 
 
@@ -346,16 +396,19 @@ def _key_faults(account: Account) -> Iterator[Violation]:
 
 
 def _identity_faults(account: Account) -> Iterator[Violation]:
-    """The profile is there, the claims and the device that it names are this user's, and so is each device of the wallet."""
+    """The profile is there, the claims and the device that it names are this user's, and so is each
+    device of the wallet."""
     if account.closed:
         return
-    if account.marks is None and not account.is_there("PROFILE", ()):
+    if account.digests is None and not account.is_there("PROFILE", ()):
         yield Violation(_item(account, "PROFILE"), "is missing")
     for item, owner in account.claims.items():
         if owner != account.user_id:
-            yield Violation(item, f"a claim of this user is missing or another's ({account.user_id})")
+            yield Violation(
+                item, f"a claim of this user is missing or another's ({account.user_id})"
+            )
     listed = account.wallet.fingerprints if account.wallet else frozenset()
-    for mark in sorted(listed | ({account.marks[0]} if account.marks else set())):
-        sk = keys.device(account.user_id, mark).sk
+    for digest in sorted(listed | ({account.digests[0]} if account.digests else set())):
+        sk = keys.device(account.user_id, digest).sk
         if not account.is_there(sk, (keys.DEVICE_PREFIX + each for each in account.devices)):
             yield Violation(_item(account, sk), "is missing")

@@ -3,21 +3,29 @@
 from collections.abc import Callable, Iterator
 
 from service.audit import store
-from service.audit.entities import Audit, AuditStopped, Place, Progress, Route, Violation, audit_account
+from service.audit.entities import (
+    Audit,
+    AuditStopped,
+    Progress,
+    ScanCursor,
+    ScanPlan,
+    Violation,
+    audit_account,
+)
 from service.audit.store import Findings, Reader, Stopped
 from service.core.clock import Clock
+from service.core.metrics import Metric, Metrics
 from service.ledger.entities import Entry, Wallet
 from service.ledger.store import entries, wallet_from
-from service.core.metrics import Metric, Metrics
 from service.storage import keys
 from service.storage.codec import RawItem
 from service.storage.keys import Key
 from service.storage.table import StorageUnavailable, Table
 
-WHOLE = Route()
+WHOLE = ScanPlan()
 
 
-class Admin:
+class Auditor:
     """What an operator asks of the table. Writes nothing."""
 
     def __init__(self, table: Table, clock: Clock, metrics: Metrics, mac_key: bytes) -> None:
@@ -28,45 +36,48 @@ class Admin:
 
     def audit(
         self,
-        route: Route = WHOLE,
+        plan: ScanPlan = WHOLE,
         *,
         reads_per_second: float | None = None,
         stopping: Callable[[], bool] = lambda: False,
-        told: Callable[[Place, Audit], None] = lambda *_: None,
+        on_segment: Callable[[ScanCursor, Audit], None] = lambda *_: None,
         begun: Progress | None = None,
-        noted: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
         in_use: bool = True,
     ) -> Audit:
-        """Proves over that part of the table what the money protocol (section 9) lists. Safe beside live traffic: what moves
-        while it is read is judged all the same, and moving is no violation. `told` hears of each segment that is done, with
-        all that was found so far; `noted` hears, behind each account, from where the whole walk could go on. With `begun`, it
-        goes on from there instead of walking the route, and ends with the result of both. Violations are told as a metric, and
-        their absence if all of the table was walked; nothing of a table that is not `in_use`, for the alarms are of the one that is.
+        """Proves over that part of the table what the money protocol (section 9) lists. Safe beside
+        live traffic: what moves while it is read is judged all the same, and moving is no
+        violation. `on_segment` hears of each segment that is done, with all that was found so far;
+        `on_progress` hears, behind each account, from where the whole walk could go on. With
+        `begun`, it goes on from there instead of walking the plan, and ends with the result of
+        both. Violations are told as a metric, and their absence if all of the table was walked;
+        nothing of a table that is not `in_use`, for the alarms are of the one that is.
 
-        `stopping` is asked before each read and every second of waiting. Raises `AuditStopped` when it says so or the table
-        does not answer for about a minute."""
+        `stopping` is asked before each read and every second of waiting. Raises `AuditStopped` when
+        it says so or the table does not answer for about a minute."""
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
-        route, whole = (begun.rest, True) if begun else (route, route.whole)
-        first = begun or Progress(next(iter(route.legs)), Audit(), None)
+        plan, whole = (begun.rest, True) if begun else (plan, plan.whole)
+        first = begun or Progress(next(iter(plan.segment_starts)), Audit(), None)
         if in_use and first.audit.violations:
             # Whoever found them may have died before it told, and this run may die as well.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
-        walk, finished = _Walk(reader, self._mac_key, first, noted), False
+        walk, finished = _Walk(reader, self._mac_key, first, on_progress), False
         try:
             if whole and not begun:
                 walk.users_before = store.read_count(reader)
-            for leg in route.legs:
-                walk.segment(leg)
-                told(leg, walk.audit)
+            for start in plan.segment_starts:
+                walk.segment(start)
+                on_segment(start, walk.audit)
             if whole:
                 walk.compare(store.read_count(reader))
             finished = True
         except Stopped as error:
-            raise AuditStopped(walk.audit, walk.place, "it was told to stop") from error
+            raise AuditStopped(walk.audit, walk.cursor, "it was told to stop") from error
         except StorageUnavailable as error:
-            raise AuditStopped(walk.audit, walk.place, error.message) from error
+            raise AuditStopped(walk.audit, walk.cursor, error.message) from error
         finally:
-            # One that stopped early, or saw a part, has proved nothing about the rest, and must not quiet an alarm.
+            # One that stopped early, or saw a part, has proved nothing about the rest, and must not
+            # quiet an alarm.
             if in_use and ((finished and whole) or walk.audit.violations):
                 self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(walk.audit.violations))
         return walk.audit
@@ -78,18 +89,26 @@ class Admin:
 
 
 class _Walk:
-    """Goes through segments item by item. A partition lies together: its first item stands for all of it."""
+    """Goes through segments item by item. A partition lies together: its first item stands for all
+    of it."""
 
-    def __init__(self, reader: Reader, mac_key: bytes, begun: Progress, noted: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        mac_key: bytes,
+        begun: Progress,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
         self._reader = reader
         self._mac_key = mac_key
-        self._noted = noted
-        self.place = begun.place
+        self._noted = on_progress
+        self.cursor = begun.cursor
         self.audit = begun.audit
         self.users_before = begun.users_before
 
-    def segment(self, leg: Place) -> None:
-        """Walks one segment from that place to its end. `place` follows behind what has been judged."""
+    def segment(self, leg: ScanCursor) -> None:
+        """Walks one segment from that place to its end. `cursor` follows behind what has been
+        judged."""
         self._stand(leg)
         judged = leg.after.pk if leg.after else ""
         for raw in self._reader.scan(leg.segment, leg.segments, leg.after):
@@ -97,15 +116,15 @@ class _Walk:
             if key.pk != judged:
                 self.audit = self.audit.plus(self._judged(raw, key))
                 judged = key.pk
-            self._stand(Place(leg.segments, leg.segment, key))
+            self._stand(ScanCursor(leg.segments, leg.segment, key))
 
-    def _stand(self, place: Place) -> None:
-        self.place = place
-        self._noted(Progress(place, self.audit, self.users_before))
+    def _stand(self, cursor: ScanCursor) -> None:
+        self.cursor = cursor
+        self._noted(Progress(cursor, self.audit, self.users_before))
 
     def compare(self, after: int | None) -> None:
-        """The count of users with the wallets found open, over the whole table. People sign up meanwhile: the truth lies
-        between the counts before and after."""
+        """The count of users with the wallets found open, over the whole table. People sign up
+        meanwhile: the truth lies between the counts before and after."""
         before, found = self.users_before, self.audit.open_users
         if before is None or after is None:
             self._add(Violation(_COUNT, "cannot be read"))

@@ -1,22 +1,24 @@
-"""The record of a day's audit: what it says, how it is written down, and what a start that finds one does."""
+"""The record of a day's audit: what it says, how it is written down, and what a start that finds
+one does."""
 
 import json
 from dataclasses import dataclass, fields, replace
 from enum import Enum, StrEnum
 from typing import Any
 
-from service.audit.entities import Audit, Place, Progress, Violation
+from service.audit.entities import Audit, Progress, ScanCursor, Violation
 from service.core.clock import from_iso, iso
 
 FORM = 1
 STALE_MILLISECONDS = 10 * 60 * 1000
 # A record is written every minute; with the wrong MAC key it would name every entry of the table.
-MOST_VIOLATIONS = 10_000
+MAX_VIOLATIONS = 10_000
 _COUNTS = tuple(each.name for each in fields(Audit) if each.name != "violations")
 
 
 class State(StrEnum):
-    """RUNNING: a process is at it, or died. STOPPED: nobody is, and it can go on. FINISHED: `progress` is the result."""
+    """RUNNING: a process is at it, or died. STOPPED: nobody is, and it can go on. FINISHED:
+    `progress` is the result."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -29,8 +31,9 @@ class RecordDamaged(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """A day's audit as far as it has come. `owner` is the process that writes it, the `runs`-th of that day; without
-    `progress` nothing has been walked yet. Times are milliseconds since the epoch."""
+    """A day's audit as far as it has come. `owner` is the process that writes it, the `runs`-th of
+    that day; without `progress` nothing has been walked yet. Times are milliseconds since the
+    epoch."""
 
     owner: str
     began: int
@@ -43,31 +46,39 @@ class Record:
         return replace(self, owner=owner, written=now, state=State.RUNNING, runs=self.runs + 1)
 
     def body(self) -> bytes:
-        head = {"form": FORM, "state": self.state, "began": iso(self.began), "written": iso(self.written)}
-        told: dict[str, Any] = {**head, "owner": self.owner, "runs": self.runs}
-        return json.dumps(told | _progress_told(self.state, self.progress), indent=1).encode()
+        head = {
+            "form": FORM,
+            "state": self.state,
+            "began": iso(self.began),
+            "written": iso(self.written),
+        }
+        document: dict[str, Any] = {**head, "owner": self.owner, "runs": self.runs}
+        return json.dumps(document | _progress_told(self.state, self.progress), indent=1).encode()
 
     @classmethod
     def from_body(cls, body: bytes) -> "Record":
         """Raises `RecordDamaged`."""
         try:
-            told = json.loads(body)
-            if told["form"] != FORM:
+            document = json.loads(body)
+            if document["form"] != FORM:
                 raise ValueError("another form")
             return cls(
-                owner=_text(told["owner"]),
-                began=from_iso(told["began"]),
-                written=from_iso(told["written"]),
-                state=State(told["state"]),
-                runs=_number(told["runs"]),
-                progress=_progress_from(told) if told["state"] == State.FINISHED or "place" in told else None,
+                owner=_text(document["owner"]),
+                began=from_iso(document["began"]),
+                written=from_iso(document["written"]),
+                state=State(document["state"]),
+                runs=_number(document["runs"]),
+                progress=_progress_from(document)
+                if document["state"] == State.FINISHED or "cursor" in document
+                else None,
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RecordDamaged(f"{type(error).__name__}: {error}") from None
 
 
 class Step(Enum):
-    """What to do with a record that is there: LEAVE it to the run that is at it, SHOW its result, or GO_ON from its place."""
+    """What to do with a record that is there: LEAVE it to the run that is at it, SHOW its result,
+    or GO_ON from its place."""
 
     LEAVE = "leave"
     SHOW = "show"
@@ -75,7 +86,8 @@ class Step(Enum):
 
 
 def step(record: Record, now: int) -> Step:
-    """A clock may be behind another's: what was written a moment ahead is fresh, what lies far ahead is not to be waited for."""
+    """A clock may be behind another's: what was written a moment ahead is fresh, what lies far
+    ahead is not to be waited for."""
     if record.state is State.FINISHED:
         return Step.SHOW
     fresh = abs(now - record.written) < STALE_MILLISECONDS
@@ -91,9 +103,9 @@ def _progress_told(state: State, progress: Progress | None) -> dict[str, Any]:
     if progress is None:
         return {}
     audit = progress.audit
-    kept = audit.violations[:MOST_VIOLATIONS]
+    kept = audit.violations[:MAX_VIOLATIONS]
     return {
-        "place": progress.place.token(),
+        "cursor": progress.cursor.token(),
         "usersBefore": progress.users_before,
         "found": {name: getattr(audit, name) for name in _COUNTS},
         "violations": [{"item": each.item, "what": each.what} for each in kept],
@@ -106,16 +118,25 @@ def _result(audit: Audit) -> str:
     return f"{len(audit.violations)} violations" if audit.violations else "proved"
 
 
-def _progress_from(told: dict[str, Any]) -> Progress:
-    violations = tuple(Violation(_text(each["item"]), _text(each["what"])) for each in told["violations"])
-    if lost := _number(told["violationsNotKept"]):
+def _progress_from(document: dict[str, Any]) -> Progress:
+    violations = tuple(
+        Violation(_text(each["item"]), _text(each["what"])) for each in document["violations"]
+    )
+    if lost := _number(document["violationsNotKept"]):
         # In front, so that the next record keeps it.
-        violations = (Violation("(the record)", f"{lost} further violations are not kept by name"), *violations)
-    counts = {name: _number(told["found"][name]) for name in _COUNTS}
-    before = told["usersBefore"]
+        violations = (
+            Violation("(the record)", f"{lost} further violations are not kept by name"),
+            *violations,
+        )
+    counts = {name: _number(document["found"][name]) for name in _COUNTS}
+    before = document["usersBefore"]
     if before is not None and type(before) is not int:
         raise TypeError(f"{before!r} is no count")
-    progress = Progress(Place.from_token(_text(told["place"])), Audit(**counts, violations=violations), before)
+    progress = Progress(
+        ScanCursor.from_token(_text(document["cursor"])),
+        Audit(**counts, violations=violations),
+        before,
+    )
     # Raises where nobody could walk on from there.
     _ = progress.rest
     return progress

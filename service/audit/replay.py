@@ -1,4 +1,5 @@
-"""The ledger played again by its own rules: what a wallet must be after its entries, lots included. Pure."""
+"""The ledger played again by its own rules: what a wallet must be after its entries, lots included.
+Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -30,8 +31,8 @@ class Moment:
 
 
 def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes) -> Iterator[Moment]:
-    """From the first entry on, as long as each is exactly what the rules make of it again, MAC and balances included. The
-    moment of a hold is taken from its entry."""
+    """From the first entry on, as long as each is exactly what the rules make of it again, MAC and
+    balances included. The moment of a hold is taken from its entry."""
     wallet, holds = Wallet(user_id), dict[str, Entry]()
     for entry in entries:
         try:
@@ -50,17 +51,17 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes) -> Iterator
 def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:
-            kind = entry.split[0].kind if entry.split else LotKind.FREE
-            expires_at = entry.split[0].expires_at if entry.split else None
+            kind = entry.allocation[0].kind if entry.allocation else LotKind.FREE
+            expires_at = entry.allocation[0].expires_at if entry.allocation else None
             return grant(wallet, kind, entry.amount, expires_at, entry.ref, entry.at, entry.kind)
         case EntryKind.HOLD:
             return hold(wallet, entry.amount, entry.ref, entry.at)
         case EntryKind.CAPTURE:
             held = holds[entry.ref]
-            return capture(wallet, held.split, entry.amount, entry.ref, held.at, entry.at)
+            return capture(wallet, held.allocation, entry.amount, entry.ref, held.at, entry.at)
         case EntryKind.RELEASE:
             held = holds[entry.ref]
-            return release(wallet, held.split, entry.ref, held.at, entry.at)
+            return release(wallet, held.allocation, entry.ref, held.at, entry.at)
         case EntryKind.EXPIRE:
             return expire(wallet, entry.at)
         case EntryKind.CLAWBACK:

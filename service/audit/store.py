@@ -1,10 +1,11 @@
-"""What the audit reads: page by page, at a pace, again when the table does not answer, and each item as it lies."""
+"""What the audit reads: page by page, at a pace, again when the table does not answer, and each
+item as it lies."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from service.audit.entities import Account, Violation, misfit
+from service.audit.entities import Account, Violation, type_mismatch
 from service.core.clock import Clock, from_iso
 from service.jobs.entities import Job
 from service.jobs.store import KeyUse, job_from
@@ -32,7 +33,11 @@ class Reader:
     """Strongly consistent reads, at most `units_per_second` (None: as fast as it goes)."""
 
     def __init__(
-        self, table: Table, clock: Clock, units_per_second: float | None, stopping: Callable[[], bool]
+        self,
+        table: Table,
+        clock: Clock,
+        units_per_second: float | None,
+        stopping: Callable[[], bool],
     ) -> None:
         self._table = table
         self._clock = clock
@@ -46,7 +51,9 @@ class Reader:
         while True:
             start = after
             page = self._read(
-                lambda: self._table.scan(segment=segment, segments=segments, limit=self._page, after=start)  # noqa: B023
+                lambda: self._table.scan(
+                    segment=segment, segments=segments, limit=self._page, after=start
+                )
             )
             yield from page.items
             after = page.after
@@ -120,7 +127,8 @@ def claimant(item: Item) -> str:
 
 
 def read_count(reader: Reader) -> int | None:
-    """The count of users as it is stored, 0 where nobody has signed up; None when it cannot be read."""
+    """The count of users as it is stored, 0 where nobody has signed up; None when it cannot be
+    read."""
     raw = reader.one(keys.COUNT)
     return Findings().read(raw, _count) if raw else 0
 
@@ -140,12 +148,14 @@ class Findings:
         self.loose_macs: dict[str, str] = {}
 
     def read(self, raw: RawItem, understand: Callable[[Item], Entity]) -> Entity | None:
-        """The item as an entity whose fields are what they are declared to be; None when it cannot be understood."""
+        """The item as an entity whose fields are what they are declared to be; None when it cannot
+        be understood."""
         try:
             entity = understand(decode_item(raw))
-            odd = misfit(entity)
+            odd = type_mismatch(entity)
         except Exception as error:
-            # Understanding is pure: whatever it raises, the item is what no version of this code wrote.
+            # Understanding is pure: whatever it raises, the item is what no version of this code
+            # wrote.
             odd = f"{type(error).__name__}: {error}"
             entity = None
         if odd is None:
@@ -161,9 +171,10 @@ class Findings:
 
 
 def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) -> Account | None:
-    """One user's account; where there is no wallet None, or what is left. The order of the reads is the proof: what is written
-    together with an entry up to the wallet's version is there when it is read after the wallet; whatever moves meanwhile
-    leaves an entry beyond that version, and those are read last."""
+    """One user's account; where there is no wallet None, or what is left. The order of the reads is
+    the proof: what is written together with an entry up to the wallet's version is there when it is
+    read after the wallet; whatever moves meanwhile leaves an entry beyond that version, and those
+    are read last."""
     raw_wallet = reader.one(keys.wallet(user_id))
     if raw_wallet is None and not without_wallet:
         return None
@@ -182,8 +193,8 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
     if account.late:
         account = replace(account, reached=items.version())
     if not account.closed:
-        marks = items.marks()
-        account = replace(account, marks=marks, claims=items.claims(marks))
+        digests = items.digests()
+        account = replace(account, digests=digests, claims=items.claims(digests))
     findings = items.findings
     return replace(
         account,
@@ -214,9 +225,9 @@ class _Items:
 
     def devices(self) -> frozenset[str]:
         found = set()
-        for raw, mark in self._all(keys.DEVICE_PREFIX, _device):
-            found.add(mark)
-            if _index_of(raw, _DEVICE_INDEX) != keys.device_index(self._user_id, mark):
+        for raw, digest in self._all(keys.DEVICE_PREFIX, _device):
+            found.add(digest)
+            if _index_of(raw, _DEVICE_INDEX) != keys.device_index(self._user_id, digest):
                 self.findings.note(raw, "its index attributes are not those of its key")
         return frozenset(found)
 
@@ -226,15 +237,17 @@ class _Items:
         wallet = Findings().read(raw, wallet_from) if raw else None
         return wallet.version if wallet else 0
 
-    def marks(self) -> tuple[str, str] | None:
+    def digests(self) -> tuple[str, str] | None:
         """Device and identity that signed up, from the profile."""
         raw = self._reader.one(keys.profile(self._user_id))
-        return self.findings.read(raw, _marks) if raw else None
+        return self.findings.read(raw, _digests) if raw else None
 
-    def claims(self, marks: tuple[str, str] | None) -> dict[str, str | None]:
-        """Whose the claims are that those marks name; None for one that is not there. One that cannot be read is found by
-        the walk itself."""
-        named = (keys.fingerprint_claim(marks[0]), keys.identity_claim(marks[1])) if marks else ()
+    def claims(self, digests: tuple[str, str] | None) -> dict[str, str | None]:
+        """Whose the claims are that those marks name; None for one that is not there. One that
+        cannot be read is found by the walk itself."""
+        named = (
+            (keys.fingerprint_claim(digests[0]), keys.identity_claim(digests[1])) if digests else ()
+        )
         found = {key: self._reader.one(key) for key in named}
         return {
             f"{key.pk}/{key.sk}": (Findings().read(raw, claimant) or self._user_id) if raw else None
@@ -274,9 +287,9 @@ def _device(item: Item) -> str:
     return _text(item, "SK").removeprefix(keys.DEVICE_PREFIX)
 
 
-def _marks(item: Item) -> tuple[str, str]:
+def _digests(item: Item) -> tuple[str, str]:
     from_iso(_text(item, "createdAt"))
-    return _text(item, "deviceMark"), _text(item, "identityMark")
+    return _text(item, "deviceDigest"), _text(item, "identityDigest")
 
 
 def _text(item: Item, name: str) -> str:

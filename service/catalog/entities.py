@@ -4,18 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.core.errors import Malformed
+from service.core.errors import InvalidRequest
 
 IMAGE_TO_VIDEO = "kling:image2video"
-LONGEST_PROMPT = 2500
+MAX_PROMPT = 2500
 
 
-class UnknownPromptKey(Malformed):
+class UnknownPromptKey(InvalidRequest):
     """Names the known keys, so that the caller can choose one."""
 
     code = "UNKNOWN_PROMPT_KEY"
     summary = "There is no prompt with this key."
-    details_example: ClassVar[Mapping[str, object]] = {"knownPromptKeys": ["foo_prompt", "slow_zoom"]}
+    details_example: ClassVar[Mapping[str, object]] = {
+        "knownPromptKeys": ["foo_prompt", "slow_zoom"]
+    }
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 import json
 from importlib import resources
 
-from service.catalog.entities import LONGEST_PROMPT, Prompt
+from service.catalog.entities import MAX_PROMPT, Prompt
 
 
 def read_prompts() -> tuple[Prompt, ...]:
-    """Every prompt, sorted by key. Raises `ValueError` for a file that no reviewer should have let pass."""
+    """Every prompt, sorted by key. Raises `ValueError` for a file that no reviewer should have let
+    pass."""
     text = resources.files("service.catalog").joinpath("prompts.json").read_text(encoding="utf-8")
     prompts = tuple(Prompt(key, words) for key, words in sorted(json.loads(text).items()))
     for prompt in prompts:
-        if not prompt.key.isidentifier() or not 0 < len(prompt.text) <= LONGEST_PROMPT:
+        if not prompt.key.isidentifier() or not 0 < len(prompt.text) <= MAX_PROMPT:
             raise ValueError(f"prompt {prompt.key!r} has no usable key or text")
     return prompts

@@ -8,9 +8,8 @@ from typing import Protocol
 class Clock(Protocol):
     """What the service knows of time.
 
-    `now()` is wall time in whole milliseconds since the epoch, `monotonic()` is seconds that never go back,
-    `sleep()` waits that many seconds.
-    """
+    `now()` is wall time in whole milliseconds since the epoch, `monotonic()` is seconds that never
+    go back, `sleep()` waits that many seconds."""
 
     def now(self) -> int: ...
 
@@ -33,7 +32,8 @@ class SystemClock:
 
 
 def iso(at: int) -> str:
-    """Milliseconds since the epoch as ISO 8601 in UTC with milliseconds, as in `2026-11-21T09:00:00.123Z`."""
+    """Milliseconds since the epoch as ISO 8601 in UTC with milliseconds, as in
+    `2026-11-21T09:00:00.123Z`."""
     moment = datetime.fromtimestamp(at // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 

@@ -1,5 +1,5 @@
-"""The error tree. A feature names its errors beside their rule by deriving from one of the kinds here;
-`service.web.errors` alone turns a kind into an HTTP status."""
+"""The error tree. A feature names its errors beside their rule by deriving from one of the kinds
+here; `service.web.errors` alone turns a kind into an HTTP status."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,10 +8,10 @@ from typing import ClassVar
 class FareboxError(Exception):
     """A refusal or failure that a client is told of.
 
-    `code` is the stable word for programs, `summary` the default sentence for people (never vendor text, never a secret),
-    `details` JSON-ready facts, `retry_after_seconds` when trying again makes sense, `location` the path of the job concerned.
-    `details_example` and `advice` (what to do about it) are for the documentation.
-    """
+    `code` is the stable word for programs, `summary` the default sentence for people (never vendor
+    text, never a secret), `details` JSON-ready facts, `retry_after_seconds` when trying again makes
+    sense, `location` the path of the job concerned. `details_example` and `advice` (what to do
+    about it) are for the documentation."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
     summary: ClassVar[str] = "Something went wrong on our side."
@@ -30,11 +30,13 @@ class FareboxError(Exception):
         super().__init__(message or self.summary)
         self.message = message or self.summary
         self.details = dict(details or {})
-        self.retry_after_seconds = retry_after_seconds if retry_after_seconds is not None else self.retry_after
+        self.retry_after_seconds = (
+            retry_after_seconds if retry_after_seconds is not None else self.retry_after
+        )
         self.location = location
 
 
-class Malformed(FareboxError):
+class InvalidRequest(FareboxError):
     """The request cannot be understood or breaks its schema."""
 
 
@@ -42,7 +44,7 @@ class Unauthenticated(FareboxError):
     """No credentials, or credentials that do not hold."""
 
 
-class Refused(FareboxError):
+class Forbidden(FareboxError):
     """Understood, and not allowed."""
 
 
@@ -74,7 +76,7 @@ class Unprocessable(FareboxError):
     """Well-formed, and contradicts what is already known."""
 
 
-class TooMany(FareboxError):
+class RateLimited(FareboxError):
     """Too much at once."""
 
 

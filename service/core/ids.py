@@ -1,4 +1,5 @@
-"""Public ids: a prefix, then 26 characters that sort by time and cannot be guessed (the ULID layout, in lower case)."""
+"""Public ids: a prefix, then 26 characters that sort by time and cannot be guessed (the ULID
+layout, in lower case)."""
 
 import re
 import secrets

@@ -1,4 +1,5 @@
-"""Our own keys: the peppers of marks, the key of the ledger's chain, the keys of callback tokens. Read once at start."""
+"""Our own keys: the peppers of marks, the key of the ledger's chain, the keys of callback tokens.
+Read once at start."""
 
 import json
 from collections.abc import Callable
@@ -8,12 +9,13 @@ from typing import Any
 from service.settings import Settings, SettingsError
 from service.users.entities import Pepper
 
-LEAST_KEY_LENGTH = 32
+MIN_KEY_LENGTH = 32
 
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
-    """Losing a pepper voids claims, losing the MAC key voids history: both are kept for ever (runbook, Secrets)."""
+    """Losing a pepper voids claims, losing the MAC key voids history: both are kept for ever
+    (runbook, Secrets)."""
 
     peppers: tuple[Pepper, ...]
     mac_key: bytes
@@ -21,31 +23,57 @@ class Keyring:
 
 
 def read_keyring(settings: Settings, read_secret: Callable[[str], str]) -> Keyring:
-    """From Secrets Manager when `KEYS_SECRET_NAME` is set (JSON: `fingerprintPeppers` {version: key}, `ledgerMacKey`,
-    `callbackTokenKeys` [newest first]), else from the settings. Raises `SettingsError` for keys that cannot be used."""
-    keyring = _from_secret(read_secret(settings.keys_secret_name)) if settings.keys_secret_name else _from(settings)
-    keys = [*(pepper.key for pepper in keyring.peppers), keyring.mac_key, *(key.encode() for key in keyring.token_keys)]
+    """From Secrets Manager when `KEYS_SECRET_NAME` is set (JSON: `fingerprintPeppers` {version:
+    key}, `ledgerMacKey`, `callbackTokenKeys` [newest first]), else from the settings. Raises
+    `SettingsError` for keys that cannot be used."""
+    keyring = (
+        _from_secret(read_secret(settings.keys_secret_name))
+        if settings.keys_secret_name
+        else _from(settings)
+    )
+    keys = [
+        *(pepper.key for pepper in keyring.peppers),
+        keyring.mac_key,
+        *(key.encode() for key in keyring.token_keys),
+    ]
     if len({pepper.version for pepper in keyring.peppers}) < len(keyring.peppers):
         raise SettingsError(["each version of a fingerprint pepper may be given once"])
-    if not keyring.peppers or not keyring.token_keys or any(len(key) < LEAST_KEY_LENGTH for key in keys):
-        raise SettingsError([f"every key needs at least {LEAST_KEY_LENGTH} characters, and none may be missing"])
+    if (
+        not keyring.peppers
+        or not keyring.token_keys
+        or any(len(key) < MIN_KEY_LENGTH for key in keys)
+    ):
+        raise SettingsError(
+            [f"every key needs at least {MIN_KEY_LENGTH} characters, and none may be missing"]
+        )
     return keyring
 
 
 def _from_secret(text: str) -> Keyring:
     try:
         told: Any = json.loads(text)
-        peppers = tuple(Pepper(int(version), key.encode()) for version, key in told["fingerprintPeppers"].items())
+        peppers = tuple(
+            Pepper(int(version), key.encode())
+            for version, key in told["fingerprintPeppers"].items()
+        )
         return Keyring(peppers, told["ledgerMacKey"].encode(), tuple(told["callbackTokenKeys"]))
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SettingsError(["the secret named by KEYS_SECRET_NAME does not have the documented form"]) from None
+        raise SettingsError(
+            ["the secret named by KEYS_SECRET_NAME does not have the documented form"]
+        ) from None
 
 
 def _from(settings: Settings) -> Keyring:
-    pairs = [pair.strip().partition(":") for pair in settings.fingerprint_peppers.split(",") if pair.strip()]
+    pairs = [
+        pair.strip().partition(":")
+        for pair in settings.fingerprint_peppers.split(",")
+        if pair.strip()
+    ]
     try:
         peppers = tuple(Pepper(int(version), key.encode()) for version, _, key in pairs)
     except ValueError:
-        raise SettingsError(["FINGERPRINT_PEPPERS must be version:pepper pairs, such as 1:…"]) from None
+        raise SettingsError(
+            ["FINGERPRINT_PEPPERS must be version:pepper pairs, such as 1:…"]
+        ) from None
     tokens = tuple(key.strip() for key in settings.callback_token_keys.split(",") if key.strip())
     return Keyring(peppers, settings.ledger_mac_key.encode(), tokens)

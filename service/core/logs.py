@@ -1,6 +1,8 @@
-"""Logs: one JSON object a line, UTC, with the request's id on every line, or plain lines for a developer's terminal.
+"""Logs: one JSON object a line, UTC, with the request's id on every line, or plain lines for a
+developer's terminal.
 
-Nothing that can name a person, open a door or forge a line gets through: it is enough that someone logs by mistake."""
+Nothing that can name a person, open a door or forge a line gets through: it is enough that someone
+logs by mistake."""
 
 import contextlib
 import logging
@@ -14,9 +16,9 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
-LONGEST_TEXT = 1_000
-LONGEST_TRACEBACK = 8_000
-MOST_PARTS = 50
+MAX_TEXT = 1_000
+MAX_TRACEBACK = 8_000
+MAX_PARTS = 50
 DEEPEST = 4
 
 _SECRET_NAME = re.compile(
@@ -31,7 +33,9 @@ _SECRET_TEXT = re.compile(
     re.I,
 )
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_UNSAFE_IN_TRACEBACK = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE_IN_TRACEBACK = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 # These tell whole requests, headers and addresses at lower levels.
 _TALKATIVE = ("boto3", "botocore", "flask_cors", "gunicorn.access", "urllib3", "werkzeug")
@@ -39,11 +43,11 @@ _WITH_OWN_HANDLERS = ("gunicorn.access", "gunicorn.error", "werkzeug")
 
 
 def configure(level: str, style: str, out: TextIO | None = None) -> None:
-    """Sends the process's logs to `out` (standard output by default), from `level` up, whoever writes them.
+    """Sends the process's logs to `out` (standard output by default), from `level` up, whoever
+    writes them.
 
-    `style` is `json` or `pretty` (coloured on a terminal). May be called again; a web process under gunicorn calls it after
-    gunicorn has set up its own loggers.
-    """
+    `style` is `json` or `pretty` (coloured on a terminal). May be called again; a web process under
+    gunicorn calls it after gunicorn has set up its own loggers."""
     out = typing.cast("TextIO", _Steadfast(out or sys.stdout))
     steps = _steps()
     render = _pretty(out) if style == "pretty" else structlog.processors.JSONRenderer()
@@ -57,7 +61,8 @@ def configure(level: str, style: str, out: TextIO | None = None) -> None:
 
 
 class _Steadfast:
-    """A stream whose failures (a full disk, a reader gone) stop nobody: an answer counts for more than its line in the log."""
+    """A stream whose failures (a full disk, a reader gone) stop nobody: an answer counts for more
+    than its line in the log."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -86,10 +91,14 @@ def _steps() -> list[Processor]:
 
 
 def _pretty(out: TextIO) -> Processor:
-    return structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    return structlog.dev.ConsoleRenderer(
+        colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
 
 
-def _route_standard_library(level: str, out: TextIO, steps: list[Processor], render: Processor) -> None:
+def _route_standard_library(
+    level: str, out: TextIO, steps: list[Processor], render: Processor
+) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *steps],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
@@ -108,21 +117,22 @@ def _route_standard_library(level: str, out: TextIO, steps: list[Processor], ren
 
 
 def tidy(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """The event with time, level and name in front; secrets redacted by name and by look, control characters written out,
-    lengths bounded, objects reduced to the name of their class."""
+    """The event with time, level and name in front; secrets redacted by name and by look, control
+    characters written out, lengths bounded, objects reduced to the name of their class."""
     del logger, method
     traceback = event.pop("exception", None)
     first = {name: event.pop(name) for name in ("timestamp", "level") if name in event}
     told = first | {"event": _clean(event.pop("event", ""), 0)} | _clean_mapping(event, 0)
     if traceback:
-        told["exception"] = _clean_text(str(traceback)[-LONGEST_TRACEBACK:], _UNSAFE_IN_TRACEBACK)
+        told["exception"] = _clean_text(str(traceback)[-MAX_TRACEBACK:], _UNSAFE_IN_TRACEBACK)
     return told
 
 
 def _clean_mapping(content: Mapping[Any, object], depth: int) -> dict[str, object]:
-    pairs = list(content.items())[:MOST_PARTS]
+    pairs = list(content.items())[:MAX_PARTS]
     return {
-        _shown(str(name)): REDACTED if _SECRET_NAME.search(str(name)) else _clean(value, depth) for name, value in pairs
+        _shown(str(name)): REDACTED if _SECRET_NAME.search(str(name)) else _clean(value, depth)
+        for name, value in pairs
     }
 
 
@@ -145,11 +155,11 @@ def _clean(value: object, depth: int) -> object:
 
 
 def _clean_all(values: Iterable[object], depth: int) -> list[object]:
-    return [_clean(value, depth) for value in list(values)[:MOST_PARTS]]
+    return [_clean(value, depth) for value in list(values)[:MAX_PARTS]]
 
 
 def _shown(text: str) -> str:
-    return _clean_text(text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…", _UNSAFE)
+    return _clean_text(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…", _UNSAFE)
 
 
 def _clean_text(text: str, unsafe: re.Pattern[str]) -> str:

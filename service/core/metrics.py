@@ -1,4 +1,5 @@
-"""What the service counts, as CloudWatch embedded metrics: one JSON line each, which CloudWatch turns into numbers
+"""What the service counts, as CloudWatch embedded metrics: one JSON line each, which CloudWatch
+turns into numbers
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)."""
 
 import contextlib
@@ -10,7 +11,7 @@ from typing import Protocol, TextIO
 from service.core.clock import Clock
 
 NAMESPACE = "Farebox"
-LONGEST_LABEL = 100
+MAX_LABEL = 100
 
 
 class Metric(StrEnum):
@@ -81,10 +82,14 @@ class EmbeddedMetrics:
         self._write(metric, value, "None", dimensions)
 
     def _write(self, metric: Metric, value: float, unit: str, dimensions: dict[str, str]) -> None:
-        labels = self._common | {name: text[:LONGEST_LABEL] or "none" for name, text in dimensions.items()}
+        labels = self._common | {
+            name: text[:MAX_LABEL] or "none" for name, text in dimensions.items()
+        }
         directive = {
             "Namespace": NAMESPACE,
-            "Dimensions": [list(self._common), list(labels)] if dimensions else [list(self._common)],
+            "Dimensions": [list(self._common), list(labels)]
+            if dimensions
+            else [list(self._common)],
             "Metrics": [{"Name": metric.value, "Unit": unit}],
         }
         line = {

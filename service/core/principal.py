@@ -1,4 +1,5 @@
-"""Who is calling, as the views are told. `service.identity` finds out; this only says what there is to know."""
+"""Who is calling, as the views are told. `service.identity` finds out; this only says what there is
+to know."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,14 +8,15 @@ _SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
 
 
 def is_subject(text: str) -> bool:
-    """Whether the text can be a user's id: 1 to 255 characters, none of which has a meaning in our keys (no `#`)."""
+    """Whether the text can be a user's id: 1 to 255 characters, none of which has a meaning in our
+    keys (no `#`)."""
     return _SUBJECT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is calling, as far as it was proved: `subject` is the id of the user, unique within the `issuer`. `email` may change
-    and is no id."""
+    """Who is calling, as far as it was proved: `subject` is the id of the user, unique within the
+    `issuer`. `email` may change and is no id."""
 
     issuer: str
     subject: str

@@ -1,19 +1,21 @@
-"""Which addresses may be handed to a provider that will fetch them. Pure: nothing is resolved and nothing is fetched here.
+"""Which addresses may be handed to a provider that will fetch them. Pure: nothing is resolved and
+nothing is fetched here.
 
-A name that points to a private address in the DNS cannot be told from its letters; whoever fetches must look for itself.
-Sources: IANA special-purpose registries (https://www.iana.org/assignments/iana-ipv4-special-registry,
-https://www.iana.org/assignments/iana-ipv6-special-registry), special-use names (RFC 6761, 6762, 7686, 8375), the ways
-browsers read hosts (https://url.spec.whatwg.org/#host-parsing). `ipaddress.is_global` alone is not enough: in several Python
-releases it is true for 64:ff9b::/96, 2002::/16, fec0::/10 and multicast.
-"""
+A name that points to a private address in the DNS cannot be told from its letters; whoever fetches
+must look for itself. Sources: IANA special-purpose registries
+(https://www.iana.org/assignments/iana-ipv4-special-registry,
+https://www.iana.org/assignments/iana-ipv6-special-registry), special-use names (RFC 6761, 6762,
+7686, 8375), the ways browsers read hosts (https://url.spec.whatwg.org/#host-parsing).
+`ipaddress.is_global` alone is not enough: in several Python releases it is true for 64:ff9b::/96,
+2002::/16, fec0::/10 and multicast."""
 
 import ipaddress
 import re
 
-from service.core.errors import Malformed
+from service.core.errors import InvalidRequest
 
-LONGEST_URL = 2048
-LONGEST_HOST = 253
+MAX_URL = 2048
+MAX_HOST = 253
 
 _FORM = re.compile(r"https://(?P<authority>[^/?#]*)(?:[/?#].*)?", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -59,7 +61,8 @@ _CLOSED_IPV4 = tuple(
         "224.0.0.0/3",
     )
 )
-# Only 2000::/3 is the public internet: whatever maps, translates or tunnels IPv4 elsewhere is closed by not being in it.
+# Only 2000::/3 is the public internet: whatever maps, translates or tunnels IPv4 elsewhere is
+# closed by not being in it.
 _OPEN_IPV6 = ipaddress.IPv6Network("2000::/3")
 _CLOSED_IPV6 = tuple(
     ipaddress.IPv6Network(network)
@@ -74,7 +77,7 @@ _CLOSED_IPV6 = tuple(
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214: the interface id holds an IPv4 address
 
 
-class AddressRefused(Malformed):
+class AddressRefused(InvalidRequest):
     """The message says what is wrong with the address. Nothing was fetched."""
 
     code = "IMAGE_URL_REFUSED"
@@ -82,8 +85,9 @@ class AddressRefused(Malformed):
 
 
 def check_public_url(url: str) -> None:
-    """Raises `AddressRefused` unless the URL is https, at most 2048 characters, without credentials, on port 443, and names
-    a public host: a full domain name in ASCII, or a public IP address in its one usual notation."""
+    """Raises `AddressRefused` unless the URL is https, at most 2048 characters, without
+    credentials, on port 443, and names a public host: a full domain name in ASCII, or a public IP
+    address in its one usual notation."""
     host = _host(_authority(url)).lower()
     if host.startswith("["):
         _check_ipv6(host[1:-1])
@@ -94,10 +98,12 @@ def check_public_url(url: str) -> None:
 
 
 def _authority(url: str) -> str:
-    if len(url) > LONGEST_URL:
-        raise AddressRefused(f"The image's address is longer than {LONGEST_URL} characters.")
+    if len(url) > MAX_URL:
+        raise AddressRefused(f"The image's address is longer than {MAX_URL} characters.")
     if not url.isprintable() or " " in url or "\\" in url:
-        raise AddressRefused("The image's address holds spaces, backslashes or control characters; encode them.")
+        raise AddressRefused(
+            "The image's address holds spaces, backslashes or control characters; encode them."
+        )
     form = _FORM.fullmatch(url)
     if form is None:
         raise AddressRefused("The image's address must begin with https://.")
@@ -105,7 +111,9 @@ def _authority(url: str) -> str:
     if "@" in authority:
         raise AddressRefused("The image's address must not hold a user name or password.")
     if not authority.isascii() or "%" in authority:
-        raise AddressRefused("Write the host of the image's address in plain ASCII (international names as xn--…).")
+        raise AddressRefused(
+            "Write the host of the image's address in plain ASCII (international names as xn--…)."
+        )
     return authority
 
 
@@ -121,10 +129,14 @@ def _host(authority: str) -> str:
 
 def _check_name(host: str) -> None:
     labels = host.split(".")
-    if len(host) > LONGEST_HOST or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(host) > MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
         raise AddressRefused("The host of the image's address is not a domain name.")
-    if len(labels) < 2 or any(host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES):
-        raise AddressRefused("The image's address names an internal host; the provider reaches public ones only.")
+    if len(labels) < 2 or any(
+        host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES
+    ):
+        raise AddressRefused(
+            "The image's address names an internal host; the provider reaches public ones only."
+        )
 
 
 def _check_ipv4(host: str) -> None:

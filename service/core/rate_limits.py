@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 
 from service.core.clock import Clock
 
-MOST_NAMES = 10_000
+MAX_NAMES = 10_000
 
 
 class Window:
@@ -26,7 +26,7 @@ class Window:
             self._seen.move_to_end(name)
             while times and now - times[0] >= self._seconds:
                 times.popleft()
-            if len(self._seen) > MOST_NAMES:
+            if len(self._seen) > MAX_NAMES:
                 self._seen.popitem(last=False)
             if len(times) >= self._most:
                 return False

@@ -1,4 +1,5 @@
-"""Sealed tokens: a few words, encrypted and authenticated, for addresses that are handed to outsiders."""
+"""Sealed tokens: a few words, encrypted and authenticated, for addresses that are handed to
+outsiders."""
 
 import base64
 import hashlib
@@ -7,11 +8,12 @@ from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-LONGEST_TOKEN = 1024
+MAX_TOKEN = 1024
 
 
-class Sealer:
-    """Seals with the first key, opens with any of them, so that keys can be replaced one after the other."""
+class TokenCipher:
+    """Seals with the first key, opens with any of them, so that keys can be replaced one after the
+    other."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(_fernet_key(key)) for key in keys])
@@ -21,7 +23,7 @@ class Sealer:
 
     def open(self, token: str) -> list[str] | None:
         """What was sealed, or None for a token that is not ours."""
-        if len(token) > LONGEST_TOKEN or not token.isascii():
+        if len(token) > MAX_TOKEN or not token.isascii():
             return None
         try:
             words: list[str] = json.loads(self._fernet.decrypt(token + "=" * (-len(token) % 4)))

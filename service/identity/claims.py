@@ -6,13 +6,13 @@ from typing import Any
 from jwt import PyJWS
 from jwt.exceptions import PyJWTError
 
+from service.core.principal import Principal, is_subject
 from service.identity.entities import GOOGLE, EmailNotVerified, Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM
-from service.core.principal import Principal, is_subject
 
 ISSUERS = (GOOGLE, "accounts.google.com")
 LEEWAY_SECONDS = 60
-LONGEST_EMAIL = 320
+MAX_EMAIL = 320
 END_OF_TIME = 10**12
 
 
@@ -34,7 +34,9 @@ def key_id_of(token: str) -> str:
     return key_id
 
 
-def principal_of(claims: Mapping[str, Any], client_ids: Collection[str], now_seconds: float) -> Principal:
+def principal_of(
+    claims: Mapping[str, Any], client_ids: Collection[str], now_seconds: float
+) -> Principal:
     """The principal that signed claims name. Pure. Raises `TokenRejected` or `EmailNotVerified`."""
     if claims.get("iss") not in ISSUERS:
         raise TokenRejected(Rejection.ISSUER)
@@ -48,7 +50,7 @@ def principal_of(claims: Mapping[str, Any], client_ids: Collection[str], now_sec
     if claims.get("email_verified") is not True:
         raise EmailNotVerified
     email = claims.get("email")
-    well_formed = isinstance(email, str) and len(email) <= LONGEST_EMAIL and email.isprintable()
+    well_formed = isinstance(email, str) and len(email) <= MAX_EMAIL and email.isprintable()
     return Principal(GOOGLE, subject, email if well_formed else None)
 
 
@@ -65,4 +67,6 @@ def _check_times(claims: Mapping[str, Any], now_seconds: float) -> None:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < END_OF_TIME
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < END_OF_TIME
+    )

@@ -6,30 +6,32 @@ from typing import Protocol
 
 from flask import Flask, current_app, g, request
 
+from service.core.principal import Principal
 from service.identity.entities import AuthenticationRequired
 from service.web.body import peek_json_field
 from service.web.endpoint import Access, endpoint_of
-from service.core.principal import Principal
 
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
-_WITHOUT_SIGN_IN = (Access.PUBLIC, Access.SEALED)
+_WITHOUT_SIGN_IN = (Access.PUBLIC, Access.CALLBACK_TOKEN)
 
 
 class SignIn(Protocol):
     """Says who calls, or raises, as `Identity` does."""
 
-    def sign_in(self, bearer: str | None, bare_google_id: Callable[[], str | None]) -> Principal: ...
+    def sign_in(
+        self, bearer: str | None, bare_google_id: Callable[[], str | None]
+    ) -> Principal: ...
 
 
 def enforce(app: Flask, sign_in: SignIn) -> None:
-    """From here on a view is reached only if its route declares who may call it; one for users only with `g.principal` set.
+    """From here on a view is reached only if its route declares who may call it; one for users only
+    with `g.principal` set.
 
-    An undeclared route answers 500 (and keeps the app from starting, see `declared_endpoints`). Unknown addresses and
-    browsers' preflights pass: they reach no view.
-    """
+    An undeclared route answers 500 (and keeps the app from starting, see `declared_endpoints`).
+    Unknown addresses and browsers' preflights pass: they reach no view."""
 
     def decide() -> None:
         if request.url_rule is None or _is_answered_by_flask():
@@ -44,7 +46,9 @@ def enforce(app: Flask, sign_in: SignIn) -> None:
 
 
 def _is_answered_by_flask() -> bool:
-    return request.method == "OPTIONS" and getattr(request.url_rule, "provide_automatic_options", False)
+    return request.method == "OPTIONS" and getattr(
+        request.url_rule, "provide_automatic_options", False
+    )
 
 
 def _bearer() -> str | None:
@@ -54,7 +58,9 @@ def _bearer() -> str | None:
     # A server joins several such headers with commas, which no token holds.
     match = _BEARER.fullmatch(given)
     if match is None:
-        raise AuthenticationRequired("Send exactly one header Authorization: Bearer <token>, with Google's ID token.")
+        raise AuthenticationRequired(
+            "Send exactly one header Authorization: Bearer <token>, with Google's ID token."
+        )
     return match[1]
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.errors import Refused, Unauthenticated, Unavailable
+from service.core.errors import Forbidden, Unauthenticated, Unavailable
 
 GOOGLE = "https://accounts.google.com"
 
 
 class Rejection(StrEnum):
-    """What is wrong with a token, for whoever develops the front end. None of it tells what the token holds."""
+    """What is wrong with a token, for whoever develops the front end. None of it tells what the
+    token holds."""
 
     MALFORMED = "malformed"
     ALGORITHM = "algorithm"
@@ -57,15 +58,14 @@ class TokenRejected(Unauthenticated):
 
 
 class EmailNotVerified(Unauthenticated):
-    """401, not 403: a token whose e-mail address Google has not verified does not say who is calling."""
+    """401, not 403: a token whose e-mail address Google has not verified does not say who is
+    calling."""
 
     code = "EMAIL_NOT_VERIFIED"
-    summary = (
-        "Google has not verified the e-mail address of this account, or the token was made without the email scope."
-    )
+    summary = "Google has not verified the e-mail address of this account, or the token was made without the email scope."
 
 
-class GoogleIdMismatch(Refused):
+class GoogleIdMismatch(Forbidden):
     code = "GOOGLE_ID_MISMATCH"
     summary = "GoogleID is not the user that the token was made for."
 

@@ -1,4 +1,5 @@
-"""Google ID tokens (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token; RFC 7519, RFC 8725)."""
+"""Google ID tokens (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token;
+RFC 7519, RFC 8725)."""
 
 import hashlib
 import json
@@ -14,18 +15,24 @@ from jwt.exceptions import InvalidSignatureError, PyJWTError
 from urllib3.exceptions import HTTPError
 
 from service.core.clock import Clock
+from service.core.principal import Principal
 from service.identity.claims import LEEWAY_SECONDS, key_id_of, principal_of
 from service.identity.entities import Rejection, TokenRejected
-from service.identity.signing_keys import ALGORITHM, KeySet, KeysNotFetched, SigningKeys, published_keys
-from service.core.principal import Principal
+from service.identity.signing_keys import (
+    ALGORITHM,
+    KeySet,
+    KeysNotFetched,
+    SigningKeys,
+    published_keys,
+)
 
-LONGEST_TOKEN = 8192
-MOST_REMEMBERED = 10_000
+MAX_TOKEN = 8192
+MAX_REMEMBERED = 10_000
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 3.0
 FETCH_SECONDS = 5.0
-LARGEST_KEY_SET_BYTES = 64 * 1024
+MAX_KEY_SET_BYTES = 64 * 1024
 CHUNK_BYTES = 8 * 1024
 USUAL_MAX_AGE_SECONDS = 3600.0
 
@@ -36,11 +43,12 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})\b", re.IGNORECASE)
 class GoogleTokens:
     """Verifies ID tokens made for one of `client_ids`, by the keys at `certs_url`.
 
-    `session` should have `trust_env` off; it is used by one thread at a time. A verified token is remembered by its SHA-256
-    until it ends; the latest 10,000 are. Safe from any thread.
-    """
+    `session` should have `trust_env` off; it is used by one thread at a time. A verified token is
+    remembered by its SHA-256 until it ends; the latest 10,000 are. Safe from any thread."""
 
-    def __init__(self, session: requests.Session, certs_url: str, client_ids: Collection[str], clock: Clock) -> None:
+    def __init__(
+        self, session: requests.Session, certs_url: str, client_ids: Collection[str], clock: Clock
+    ) -> None:
         self._session = session
         self._certs_url = certs_url
         self._client_ids = frozenset(client_ids)
@@ -51,12 +59,12 @@ class GoogleTokens:
     def verify(self, token: str) -> Principal:
         """Who the token is for.
 
-        Taken only: at most 8 KB, RS256, a `kid` that Google publishes, no `crit`, `typ` JWT or none, a matching signature,
-        Google as `iss`, one of our client ids as `aud` (no list), now between `nbf`, `iat` and `exp` (60 s of leeway, `iat` and `exp`
-        required), a well-formed `sub`, `email_verified` true. Addresses of keys in the token are never followed.
-        Raises `TokenRejected`, `EmailNotVerified` or `IdentityUnavailable`.
-        """
-        if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
+        Taken only: at most 8 KB, RS256, a `kid` that Google publishes, no `crit`, `typ` JWT or
+        none, a matching signature, Google as `iss`, one of our client ids as `aud` (no list), now
+        between `nbf`, `iat` and `exp` (60 s of leeway, `iat` and `exp` required), a well-formed
+        `sub`, `email_verified` true. Addresses of keys in the token are never followed. Raises
+        `TokenRejected`, `EmailNotVerified` or `IdentityUnavailable`."""
+        if len(token) > MAX_TOKEN or not _COMPACT.fullmatch(token):
             raise TokenRejected(Rejection.MALFORMED)
         digest = hashlib.sha256(token.encode()).digest()
         now_seconds = self._clock.now() / 1000
@@ -85,7 +93,11 @@ class GoogleTokens:
 
     def _fetch_keys(self) -> KeySet:
         until = self._clock.monotonic() + FETCH_SECONDS
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
         try:
             with self._session.get(
                 self._certs_url,
@@ -102,11 +114,12 @@ class GoogleTokens:
             raise KeysNotFetched(type(error).__name__) from error
 
     def _bounded(self, answer: requests.Response, until: float) -> bytes:
-        """Takes what has come each time, or a dripping answer would be waited for to the end of each piece."""
+        """Takes what has come each time, or a dripping answer would be waited for to the end of
+        each piece."""
         body = b""
         while chunk := answer.raw.read1(CHUNK_BYTES):
             body += chunk
-            if len(body) > LARGEST_KEY_SET_BYTES or self._clock.monotonic() > until:
+            if len(body) > MAX_KEY_SET_BYTES or self._clock.monotonic() > until:
                 raise KeysNotFetched("too long")
         return body
 
@@ -132,7 +145,7 @@ class _Remembered:
     def put(self, digest: bytes, principal: Principal, ends_at: float) -> None:
         with self._guard:
             self._known[digest] = (principal, ends_at)
-            if len(self._known) > MOST_REMEMBERED:
+            if len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
 
 

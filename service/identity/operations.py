@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from service.identity.entities import GOOGLE, AuthenticationRequired
 from service.core.principal import Principal, is_subject
+from service.identity.entities import GOOGLE, AuthenticationRequired
 
 
 class Tokens(Protocol):
@@ -14,15 +14,17 @@ class Tokens(Protocol):
 
 
 class Identity:
-    """Signs callers in. `trust_bare_google_id` believes a GoogleID without a token; the settings refuse that in production."""
+    """Signs callers in. `trust_bare_google_id` believes a GoogleID without a token; the settings
+    refuse that in production."""
 
     def __init__(self, tokens: Tokens, *, trust_bare_google_id: bool) -> None:
         self._tokens = tokens
         self._trust_bare = trust_bare_google_id
 
     def sign_in(self, bearer: str | None, bare_google_id: Callable[[], str | None]) -> Principal:
-        """Who calls. A bearer token is always verified, and decides; `bare_google_id` is asked only where it is trusted and no
-        token came. Raises `AuthenticationRequired` or what the token verification raises."""
+        """Who calls. A bearer token is always verified, and decides; `bare_google_id` is asked only
+        where it is trusted and no token came. Raises `AuthenticationRequired` or what the token
+        verification raises."""
         if bearer is not None:
             return self._tokens.verify(bearer)
         claimed = bare_google_id() if self._trust_bare else None

@@ -1,4 +1,5 @@
-"""An issuer's public keys, kept fresh: fetched rarely, whatever tokens strangers send, and kept through an outage."""
+"""An issuer's public keys, kept fresh: fetched rarely, whatever tokens strangers send, and kept
+through an outage."""
 
 import json
 import threading
@@ -14,16 +15,16 @@ from jwt.exceptions import PyJWTError
 from service.core.clock import Clock
 from service.identity.entities import IdentityUnavailable
 
-SHORTEST_FRESH_SECONDS = 60.0
-LONGEST_FRESH_SECONDS = 86_400.0
-LONGEST_STALE_SECONDS = 86_400.0
+MIN_FRESH_SECONDS = 60.0
+MAX_FRESH_SECONDS = 86_400.0
+MAX_STALE_SECONDS = 86_400.0
 BETWEEN_FETCHES_SECONDS = 30.0
 AFTER_FAILURE_SECONDS = 5.0
 
 ALGORITHM = "RS256"
-MOST_KEYS = 50
-SHORTEST_KEY_BITS = 2048
-LONGEST_KEY_BITS = 8192
+MAX_KEYS = 50
+MIN_KEY_BITS = 2048
+MAX_KEY_BITS = 8192
 
 log = structlog.get_logger()
 
@@ -50,9 +51,9 @@ class _Known:
 class SigningKeys:
     """Looks keys up by `kid`. Safe from any thread; one thread fetches at a time.
 
-    A set is fresh for the promised time, at least a minute, at most a day. A stale set is fetched anew while the old keys go on
-    serving, for a day at most. An unknown `kid` makes us look again, at most once in 30 s (5 s after a failure).
-    """
+    A set is fresh for the promised time, at least a minute, at most a day. A stale set is fetched
+    anew while the old keys go on serving, for a day at most. An unknown `kid` makes us look again,
+    at most once in 30 s (5 s after a failure)."""
 
     def __init__(self, fetch: Callable[[], KeySet], clock: Clock) -> None:
         self._fetch = fetch
@@ -63,7 +64,8 @@ class SigningKeys:
         self._failed = False
 
     def find(self, kid: str) -> RSAPublicKey | None:
-        """The key of that id, None if the issuer has none. Raises `IdentityUnavailable` if that cannot be known now."""
+        """The key of that id, None if the issuer has none. Raises `IdentityUnavailable` if that
+        cannot be known now."""
         key = self._usable(kid)
         if key is not None and self._clock.monotonic() < self._known.fresh_until:
             return key
@@ -97,20 +99,20 @@ class SigningKeys:
             log.warning("signing_keys_not_fetched", reason=str(error))
             return
         now = self._clock.monotonic()
-        fresh = min(max(fetched.max_age_seconds, SHORTEST_FRESH_SECONDS), LONGEST_FRESH_SECONDS)
-        self._known = _Known(fetched.keys, now + fresh, now + fresh + LONGEST_STALE_SECONDS)
+        fresh = min(max(fetched.max_age_seconds, MIN_FRESH_SECONDS), MAX_FRESH_SECONDS)
+        self._known = _Known(fetched.keys, now + fresh, now + fresh + MAX_STALE_SECONDS)
         self._failed = False
         self._fetch_again_at = now + BETWEEN_FETCHES_SECONDS
 
 
 def published_keys(body: bytes) -> dict[str, RSAPublicKey]:
-    """The usable keys of a JSON Web Key Set (RFC 7517) by `kid`: RSA, for RS256 signatures, 2048 to 8192 bits.
-    Raises `KeysNotFetched` if there is none, or more than 50 of any kind."""
+    """The usable keys of a JSON Web Key Set (RFC 7517) by `kid`: RSA, for RS256 signatures, 2048 to
+    8192 bits. Raises `KeysNotFetched` if there is none, or more than 50 of any kind."""
     try:
         entries = json.loads(body)["keys"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise KeysNotFetched("not a key set") from None
-    if not isinstance(entries, list) or len(entries) > MOST_KEYS:
+    if not isinstance(entries, list) or len(entries) > MAX_KEYS:
         raise KeysNotFetched("not a key set")
     found = {entry["kid"]: _public_key(entry) for entry in entries if _is_ours(entry)}
     keys = {key_id: key for key_id, key in found.items() if key is not None}
@@ -134,6 +136,6 @@ def _public_key(entry: dict[str, Any]) -> RSAPublicKey | None:
         key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": entry["n"], "e": entry["e"]})
     except (PyJWTError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if not isinstance(key, RSAPublicKey) or not SHORTEST_KEY_BITS <= key.key_size <= LONGEST_KEY_BITS:
+    if not isinstance(key, RSAPublicKey) or not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
         return None
     return key

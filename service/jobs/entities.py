@@ -1,4 +1,5 @@
-"""One metered request for AI work: its states, and the pure rules of how it ends (the money protocol, sections 4 and 5).
+"""One metered request for AI work: its states, and the pure rules of how it ends (the money
+protocol, sections 4 and 5).
 
 Times are epoch milliseconds."""
 
@@ -8,14 +9,21 @@ from enum import StrEnum
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from service.core.errors import FareboxError, Malformed, NotFound, TooLarge, Unavailable, Unprocessable
-from service.ledger.entities import EXAMPLE_JOB, Split
+from service.core.errors import (
+    FareboxError,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+)
+from service.ledger.entities import EXAMPLE_JOB, Allocation
 from service.providers import base
 from service.storage.codec import Value
 
-LONGEST_RESULT_URL = 1024
+MAX_RESULT_URL = 1024
 RESULT_MILLISECONDS = 30 * 24 * 3600 * 1000
-LARGEST_IMAGE_BYTES = 10 * 1024 * 1024
+MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
 
 class JobStatus(StrEnum):
@@ -51,16 +59,17 @@ MESSAGES = {
     "still turn up, it is yours.",
 }
 
-DECLINED = {
-    base.Why.IMAGE: Failure.IMAGE_REJECTED,
-    base.Why.CONTENT: Failure.CONTENT_REJECTED,
-    base.Why.BUSY: Failure.PROVIDER_BUSY,
-    base.Why.UNAVAILABLE: Failure.PROVIDER_UNAVAILABLE,
+FAILURE_OF_REJECTION = {
+    base.RejectionReason.IMAGE: Failure.IMAGE_REJECTED,
+    base.RejectionReason.CONTENT: Failure.CONTENT_REJECTED,
+    base.RejectionReason.BUSY: Failure.PROVIDER_BUSY,
+    base.RejectionReason.UNAVAILABLE: Failure.PROVIDER_UNAVAILABLE,
 }
 
 
-class NotToBeGivenUp(Exception):
-    """A job that has ended, or whose time has not run out: an operator is told so, and nothing happens."""
+class ReleaseNotAllowed(Exception):
+    """A job that has ended, or whose time has not run out: an operator is told so, and nothing
+    happens."""
 
 
 class JobNotFound(NotFound):
@@ -68,13 +77,13 @@ class JobNotFound(NotFound):
     summary = "There is no such job."
 
 
-class ImageRejected(Malformed):
+class ImageRejected(InvalidRequest):
     code = Failure.IMAGE_REJECTED.value
     summary = MESSAGES[Failure.IMAGE_REJECTED]
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
-class ContentRejected(Malformed):
+class ContentRejected(InvalidRequest):
     code = Failure.CONTENT_REJECTED.value
     summary = MESSAGES[Failure.CONTENT_REJECTED]
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
@@ -94,7 +103,7 @@ class ProviderUnavailable(Unavailable):
     retry_after = 60
 
 
-class ImageUnusable(Malformed):
+class ImageUnusable(InvalidRequest):
     """Neither an address nor a JPEG or PNG in base64."""
 
     code = "IMAGE_UNUSABLE"
@@ -106,7 +115,7 @@ class ImageTooLarge(TooLarge):
     summary = "An image sent along may have at most 10 MB."
 
 
-class IdempotencyKeyMalformed(Malformed):
+class IdempotencyKeyMalformed(InvalidRequest):
     code = "IDEMPOTENCY_KEY_MALFORMED"
     summary = "Idempotency-Key must be 1 to 128 visible ASCII characters."
 
@@ -133,15 +142,16 @@ _REFUSALS: dict[Failure, type[FareboxError]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """One job. `split` is what was held from which lots; `facts` the provider's data as far as it is kept; `due_at` when
-    somebody has to look next (None: never); `watch_until` how long a job released as unresolved is watched further."""
+    """One job. `allocation` is what was held from which lots; `facts` the provider's data as far as
+    it is kept; `due_at` when somebody has to look next (None: never); `watch_until` how long a job
+    released as unresolved is watched further."""
 
     user_id: str
     job_id: str
     operation: str
     prompt_key: str
     price: int
-    split: Split
+    allocation: Allocation
     status: JobStatus
     created_at: int
     submit_until: int
@@ -172,7 +182,8 @@ class Job:
         return self.failure in RETRYABLE
 
     def refusal(self) -> FareboxError | None:
-        """What a POST answers for this job when it was turned down before it began; None for every other job."""
+        """What a POST answers for this job when it was turned down before it began; None for every
+        other job."""
         kind = _REFUSALS.get(self.failure) if self.failure else None
         return kind(details={"jobId": self.job_id}, location=self.location) if kind else None
 
@@ -214,20 +225,21 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Give:
+class DeliverUncharged:
     """Delivered after the credits went back: hand over without charge."""
 
     task: base.Task
 
 
 @dataclass(frozen=True)
-class StopWatching:
+class StopMonitoring:
     """Nothing more is expected."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing certain yet: look again at `due_at`. `alarm` names what an operator should hear of."""
+    """Nothing certain yet: look again at `due_at`. `alarm` names what an operator should hear
+    of."""
 
     due_at: int
     not_found_at: int | None = None
@@ -240,37 +252,40 @@ class Nothing:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the provider said, and between which moments it looked: not before `asked_at`, not after `answered_at`."""
+class Observation:
+    """What the provider said, and between which moments it looked: not before `asked_at`, not after
+    `answered_at`."""
 
-    sight: base.Sight
+    lookup: base.TaskLookup
     asked_at: int
     answered_at: int
 
 
-Step = Record | Capture | Release | Give | StopWatching | Wait | Nothing
+Transition = Record | Capture | Release | DeliverUncharged | StopMonitoring | Wait | Nothing
 
 
-def next_step(job: Job, look: Look, times: Times, plain_links: bool) -> Step:
-    """What one fresh look at the provider means for a job as it is stored. Pure, and the only place that decides."""
+def next_transition(job: Job, look: Observation, times: Times, plain_links: bool) -> Transition:
+    """What one fresh look at the provider means for a job as it is stored. Pure, and the only place
+    that decides."""
     match job.status:
         case JobStatus.SUBMITTING:
             return _resolve_submitting(job, look, times)
         case JobStatus.SUBMITTED:
-            return _resolve_submitted(job, look.sight, look.asked_at, times, plain_links)
+            return _resolve_submitted(job, look.lookup, look.asked_at, times, plain_links)
         case JobStatus.FAILED:
-            return _resolve_failed(job, look.sight, look.asked_at, times, plain_links)
+            return _resolve_failed(job, look.lookup, look.asked_at, times, plain_links)
         case JobStatus.SUCCEEDED:
             return Nothing()
 
 
-def _resolve_submitting(job: Job, look: Look, times: Times) -> Step:
-    """Two not-founds are far enough apart when the first was answered long enough before the second was asked for."""
-    sight, now = look.sight, look.asked_at
-    if isinstance(sight, base.Found):
-        return Record(sight.task)
+def _resolve_submitting(job: Job, look: Observation, times: Times) -> Transition:
+    """Two not-founds are far enough apart when the first was answered long enough before the second
+    was asked for."""
+    lookup, now = look.lookup, look.asked_at
+    if isinstance(lookup, base.Found):
+        return Record(lookup.task)
     later = _next_due(job, now, times)
-    if isinstance(sight, base.Unclear):
+    if isinstance(lookup, base.Indeterminate):
         return Wait(later, job.not_found_at, _late(job, now))
     if now < job.submit_until:
         return Wait(job.submit_until)
@@ -283,9 +298,11 @@ def _resolve_submitting(job: Job, look: Look, times: Times) -> Step:
     return Wait(min(later, max(releasable_at, now + 1)), first)
 
 
-def _resolve_submitted(job: Job, sight: base.Sight, now: int, times: Times, plain_links: bool) -> Step:
+def _resolve_submitted(
+    job: Job, lookup: base.TaskLookup, now: int, times: Times, plain_links: bool
+) -> Transition:
     wait = Wait(_next_due(job, now, times), job.not_found_at, _late(job, now))
-    match sight:
+    match lookup:
         case base.Found(task) if task.status is base.TaskStatus.SUCCEEDED:
             if deliverable(task.result_url, plain_links):
                 return Capture(task)
@@ -299,20 +316,28 @@ def _resolve_submitted(job: Job, sight: base.Sight, now: int, times: Times, plai
     return wait
 
 
-def _resolve_failed(job: Job, sight: base.Sight, now: int, times: Times, plain_links: bool) -> Step:
-    """A late success is given whatever the failure was; only a watched job is looked at again by itself."""
-    task = sight.task if isinstance(sight, base.Found) else None
-    if task and task.status is base.TaskStatus.SUCCEEDED and deliverable(task.result_url, plain_links):
-        return Nothing() if job.video_url else Give(task)
+def _resolve_failed(
+    job: Job, lookup: base.TaskLookup, now: int, times: Times, plain_links: bool
+) -> Transition:
+    """A late success is given whatever the failure was; only a watched job is looked at again by
+    itself."""
+    task = lookup.task if isinstance(lookup, base.Found) else None
+    if (
+        task
+        and task.status is base.TaskStatus.SUCCEEDED
+        and deliverable(task.result_url, plain_links)
+    ):
+        return Nothing() if job.video_url else DeliverUncharged(task)
     if job.watch_until is None:
         return Nothing()
     if now >= job.watch_until or (task and task.status is base.TaskStatus.FAILED):
-        return StopWatching()
+        return StopMonitoring()
     return Wait(min(now + times.watch_poll, job.watch_until))
 
 
 def _next_due(job: Job, now: int, times: Times) -> int:
-    """A quarter of the job's age later, within bounds, and not past the hard limit while that lies ahead."""
+    """A quarter of the job's age later, within bounds, and not past the hard limit while that lies
+    ahead."""
     interval = min(max((now - job.created_at) // 4, times.poll_min), times.poll_max)
     return min(now + interval, job.hard_at) if now < job.hard_at else now + interval
 
@@ -322,9 +347,15 @@ def _late(job: Job, now: int) -> str:
 
 
 def deliverable(url: str | None, plain_links: bool) -> bool:
-    """Whether a result link may be given to a user: bounded, whole, https (plain http only where simulators are used).
-    It is never fetched."""
-    if not url or len(url) > LONGEST_RESULT_URL or not url.isascii() or not url.isprintable() or " " in url:
+    """Whether a result link may be given to a user: bounded, whole, https (plain http only where
+    simulators are used). It is never fetched."""
+    if (
+        not url
+        or len(url) > MAX_RESULT_URL
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+    ):
         return False
     try:
         parts = urlsplit(url)

@@ -1,4 +1,5 @@
-"""T1: setting a price aside and making the job, in one transaction (the money protocol, section 4, step 2)."""
+"""T1: setting a price aside and making the job, in one transaction (the money protocol, section 4,
+step 2)."""
 
 import hashlib
 import json
@@ -7,27 +8,27 @@ from dataclasses import dataclass
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.core.clock import Clock
 from service.core.ids import Ids
+from service.core.principal import Principal
 from service.jobs import store
 from service.jobs.entities import Job, JobStatus, Times
 from service.ledger.entities import Movement, OutcomeUnknown, WalletStatus, hold
-from service.ledger.operations import Also, Guarded, Ledger, Seen
+from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
 from service.storage import keys
 from service.storage.keys import Key
 from service.storage.table import Table
-from service.users.entities import Marks, knows_device, with_device
+from service.users.entities import Digests, knows_device, with_device
 from service.users.operations import Users
-from service.core.principal import Principal
 
 ROUTE = "POST /videos"
 MARGIN_SECONDS = 1.0
 
 
-class LookAgain(Exception):
+class StaleRead(Exception):
     """What the hold was decided on is no longer so: a twin with the same key, or no open wallet."""
 
 
 @dataclass(frozen=True)
-class Order:
+class JobRequest:
     """What a client asks for. `image` is an address or base64."""
 
     principal: Principal
@@ -42,23 +43,29 @@ class Order:
 
     @property
     def key(self) -> Key | None:
-        return keys.idempotency(self.user_id, ROUTE, self.idempotency_key) if self.idempotency_key else None
+        return (
+            keys.idempotency(self.user_id, ROUTE, self.idempotency_key)
+            if self.idempotency_key
+            else None
+        )
 
     @property
-    def beside(self) -> tuple[Key, ...]:
+    def related(self) -> tuple[Key, ...]:
         """What is read together with the wallet."""
         return (self.key,) if self.key else ()
 
     @property
     def body_hash(self) -> str:
-        """What must be the same for the same key: everything asked for, but not the device it is asked from."""
+        """What must be the same for the same key: everything asked for, but not the device it is
+        asked from."""
         body = json.dumps([self.user_id, self.image, self.prompt_key], separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Held:
-    """A hold that stands: its job, what is left to spend, and until when (monotonic seconds) the job may be sent."""
+    """A hold that stands: its job, what is left to spend, and until when (monotonic seconds) the
+    job may be sent."""
 
     job: Job
     remaining: int
@@ -68,7 +75,9 @@ class Held:
 class Holds:
     """Takes holds. Each has a job id of its own; only who took it may send the job."""
 
-    def __init__(self, table: Table, ledger: Ledger, users: Users, clock: Clock, ids: Ids, times: Times) -> None:
+    def __init__(
+        self, table: Table, ledger: Ledger, users: Users, clock: Clock, ids: Ids, times: Times
+    ) -> None:
         self._table = table
         self._ledger = ledger
         self._users = users
@@ -76,15 +85,24 @@ class Holds:
         self._ids = ids
         self._times = times
 
-    def take(self, order: Order, device: Marks, price: int, predecessor: Job | None, seen: Seen | None) -> Held:
-        """`predecessor` is the job that the order's key stands for so far; `seen` may spare a read, unless it is older than the
-        predecessor's. Raises `LookAgain` and what `Ledger.move` raises;
-        `OutcomeUnknown` names the job."""
+    def take(
+        self,
+        order: JobRequest,
+        device: Digests,
+        price: int,
+        predecessor: Job | None,
+        snapshot: Snapshot | None,
+    ) -> Held:
+        """`predecessor` is the job that the order's key stands for so far; `snapshot` may spare a
+        read, unless it is older than the predecessor's. Raises `StaleRead` and what `Ledger.move`
+        raises; `OutcomeUnknown` names the job."""
         job_id = self._ids.new("job", self._clock.now())
         attempt = _Hold(self, order, device, price, predecessor, job_id)
-        also = Also(writes=attempt.writes, landed=attempt.landed, beside=order.beside)
+        also = CompanionWrites(
+            writes=attempt.writes, was_committed=attempt.was_committed, related=order.related
+        )
         try:
-            wallet = self._ledger.move(order.user_id, attempt.decide, also, seen)
+            wallet = self._ledger.move(order.user_id, attempt.decide, also, snapshot)
         except OutcomeUnknown as error:
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
         return Held(attempt.job(), wallet.spendable(self._clock.now()), attempt.send_until)
@@ -96,7 +114,7 @@ class Holds:
     def read(self, user_id: str, job_id: str) -> Job | None:
         return store.read(self._table, user_id, job_id)
 
-    def new_job(self, order: Order, job_id: str, price: int, movement: Movement) -> Job:
+    def new_job(self, order: JobRequest, job_id: str, price: int, movement: Movement) -> Job:
         now = self._clock.now()
         return Job(
             user_id=order.user_id,
@@ -104,7 +122,7 @@ class Holds:
             operation=IMAGE_TO_VIDEO,
             prompt_key=order.prompt_key,
             price=price,
-            split=movement.entries[-1].split,
+            allocation=movement.entries[-1].allocation,
             status=JobStatus.SUBMITTING,
             created_at=movement.entries[-1].at,
             submit_until=now + self._times.submit,
@@ -114,7 +132,7 @@ class Holds:
             image_length=len(order.image),
         )
 
-    def device_writes(self, user_id: str, device: Marks) -> list[Guarded]:
+    def device_writes(self, user_id: str, device: Digests) -> list[ConditionalWrite]:
         return self._users.device_writes(user_id, device, self._clock.now())
 
 
@@ -122,7 +140,13 @@ class _Hold:
     """One hold over all its attempts."""
 
     def __init__(
-        self, holds: Holds, order: Order, device: Marks, price: int, predecessor: Job | None, job_id: str
+        self,
+        holds: Holds,
+        order: JobRequest,
+        device: Digests,
+        price: int,
+        predecessor: Job | None,
+        job_id: str,
     ) -> None:
         self._holds = holds
         self._order = order
@@ -139,31 +163,33 @@ class _Hold:
             raise LookupError("a hold that stands has been written")
         return self._job
 
-    def decide(self, seen: Seen, now: int) -> Movement:
+    def decide(self, snapshot: Snapshot, now: int) -> Movement:
         """The key first: it may have been taken since it was looked at.
 
-        The time to send runs from the first attempt on, after the wait for the wallet's turn; each attempt sets the stored
-        window anew, so that the stored one never ends earlier."""
+        The time to send runs from the first attempt on, after the wait for the wallet's turn; each
+        attempt sets the stored window anew, so that the stored one never ends earlier."""
         self.send_until = self.send_until or self._holds.send_until()
-        use = store.key_use(seen.beside[0]) if seen.beside else None
+        use = store.key_use(snapshot.related[0]) if snapshot.related else None
         if (use.job_id if use else None) != self._predecessor_id:
-            raise LookAgain
-        if seen.wallet is None or seen.wallet.status is WalletStatus.CLOSED:
-            raise LookAgain
-        self._device_is_new = not knows_device(seen.wallet, self._device)
-        return hold(with_device(seen.wallet, self._device), self._price, self._job_id, now)
+            raise StaleRead
+        if snapshot.wallet is None or snapshot.wallet.status is WalletStatus.CLOSED:
+            raise StaleRead
+        self._device_is_new = not knows_device(snapshot.wallet, self._device)
+        return hold(with_device(snapshot.wallet, self._device), self._price, self._job_id, now)
 
-    def writes(self, movement: Movement) -> list[Guarded]:
+    def writes(self, movement: Movement) -> list[ConditionalWrite]:
         self._job = self._holds.new_job(self._order, self._job_id, self._price, movement)
-        writes = [Guarded(store.new_job_write(self._job), _decide_again)]
+        writes = [ConditionalWrite(store.new_job_write(self._job), _decide_again)]
         if self._order.key is not None:
-            write = store.key_write(self._order.key, self._job_id, self._order.body_hash, self._predecessor_id)
-            writes.append(Guarded(write, _decide_again))
+            write = store.key_write(
+                self._order.key, self._job_id, self._order.body_hash, self._predecessor_id
+            )
+            writes.append(ConditionalWrite(write, _decide_again))
         if self._device_is_new:
             writes += self._holds.device_writes(self._order.user_id, self._device)
         return writes
 
-    def landed(self) -> bool:
+    def was_committed(self) -> bool:
         """An earlier attempt may be the one that stands; what is stored counts."""
         stored = self._holds.read(self._order.user_id, self._job_id)
         self._job = stored or self._job

@@ -3,11 +3,11 @@
 import base64
 import binascii
 
-from service.jobs.entities import LARGEST_IMAGE_BYTES, ImageTooLarge, ImageUnusable
 from service.core.public_urls import check_public_url
+from service.jobs.entities import MAX_IMAGE_BYTES, ImageTooLarge, ImageUnusable
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-_LONGEST_BASE64 = LARGEST_IMAGE_BYTES * 4 // 3 + 4
+_MAX_BASE64 = MAX_IMAGE_BYTES * 4 // 3 + 4
 
 
 def is_address(image: str) -> bool:
@@ -24,13 +24,13 @@ def check_bytes(image: str) -> None:
     """Raises `ImageUnusable` or `ImageTooLarge` for what is no address."""
     if is_address(image):
         return
-    if len(image) > _LONGEST_BASE64:
+    if len(image) > _MAX_BASE64:
         raise ImageTooLarge
     try:
         data = base64.b64decode(image, validate=True)
     except (binascii.Error, ValueError):
         raise ImageUnusable from None
-    if len(data) > LARGEST_IMAGE_BYTES:
+    if len(data) > MAX_IMAGE_BYTES:
         raise ImageTooLarge
     if not data.startswith(_SIGNATURES):
         raise ImageUnusable

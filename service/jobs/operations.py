@@ -11,38 +11,46 @@ from service.catalog.operations import Catalog
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.ids import is_id
+from service.core.metrics import Metric, Metrics
+from service.core.token_cipher import TokenCipher
 from service.jobs import store
 from service.jobs.entities import (
-    DECLINED,
+    FAILURE_OF_REJECTION,
     CallbackRefused,
     IdempotencyKeyReused,
     Job,
     JobNotFound,
     JobStatus,
 )
-from service.jobs.holds import Held, Holds, LookAgain, Order
+from service.jobs.holds import Held, Holds, JobRequest, StaleRead
 from service.jobs.images import check_address, check_bytes
 from service.jobs.settlement import Settlement
 from service.ledger.entities import Wallet, WalletBusy, WalletStatus
-from service.ledger.operations import Ledger, Seen
-from service.core.metrics import Metric, Metrics
-from service.providers.base import Accepted, Created, Declined, Provider, Unclear, VideoRequest
+from service.ledger.operations import Ledger, Snapshot
+from service.providers.base import (
+    Accepted,
+    Created,
+    Indeterminate,
+    Provider,
+    Rejected,
+    VideoRequest,
+)
 from service.storage import cursor, keys
 from service.storage.table import Table
 from service.users.operations import Users
-from service.core.token_cipher import Sealer
 
 log = structlog.get_logger()
 
 CALLBACK_PATH = "/callbacks/kling"
-MOST_LOOKS = 5
+MAX_LOOKS = 5
 FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Placed:
-    """The answer to an order: the job as stored, what the user can still spend, and whether the job is an earlier request's."""
+class Submission:
+    """The answer to an order: the job as stored, what the user can still spend, and whether the job
+    is an earlier request's."""
 
     job: Job
     remaining: int
@@ -57,10 +65,11 @@ class JobPage:
 
 @dataclass(frozen=True)
 class JobLimits:
-    """Seconds that all tries of one create may take, and how many requests may wait at once in this process."""
+    """Seconds that all tries of one create may take, and how many requests may wait at once in this
+    process."""
 
     create_seconds: float
-    most_waiting: int
+    max_waiting: int
 
 
 class Jobs:
@@ -75,7 +84,7 @@ class Jobs:
         catalog: Catalog,
         provider: Provider,
         settlement: Settlement,
-        sealer: Sealer,
+        token_cipher: TokenCipher,
         clock: Clock,
         metrics: Metrics,
         limits: JobLimits,
@@ -88,37 +97,42 @@ class Jobs:
         self._catalog = catalog
         self._provider = provider
         self._settlement = settlement
-        self._sealer = sealer
+        self._token_cipher = token_cipher
         self._clock = clock
         self._metrics = metrics
         self._limits = limits
         self._public_url = public_url.rstrip("/")
-        self._waiting = threading.BoundedSemaphore(limits.most_waiting)
+        self._waiting = threading.BoundedSemaphore(limits.max_waiting)
 
-    def place(self, order: Order) -> Placed:
-        """Holds the price, sends once, and answers from the job as stored. A repeated key gives the same job.
+    def submit(self, order: JobRequest) -> Submission:
+        """Holds the price, sends once, and answers from the job as stored. A repeated key gives the
+        same job.
 
-        Raises, before anything is written: `IdempotencyKeyReused`, `UnknownPromptKey`, `AddressRefused`, `ImageUnusable`,
-        `ImageTooLarge`, `SystemLimitReached`, `DeviceAlreadyUsed`, `WalletFrozen`, `InsufficientCredits`, `WalletBusy`.
-        Raises, naming the job: `ImageRejected`, `ContentRejected`, `ProviderBusy`, `ProviderUnavailable` (released),
+        Raises, before anything is written: `IdempotencyKeyReused`, `UnknownPromptKey`,
+        `AddressRefused`, `ImageUnusable`, `ImageTooLarge`, `SystemLimitReached`,
+        `DeviceAlreadyUsed`, `WalletFrozen`, `InsufficientCredits`, `WalletBusy`. Raises, naming the
+        job: `ImageRejected`, `ContentRejected`, `ProviderBusy`, `ProviderUnavailable` (released),
         `OutcomeUnknown`."""
         check_bytes(order.image)
-        for _ in range(MOST_LOOKS):
-            seen = self._ledger.look(order.user_id, order.beside)
-            earlier = self._earlier(order, seen)
+        for _ in range(MAX_LOOKS):
+            snapshot = self._ledger.read_snapshot(order.user_id, order.related)
+            earlier = self._earlier(order, snapshot)
             if earlier is not None and not earlier.retryable:
-                return self._replayed(earlier, seen.wallet)
+                return self._replayed(earlier, snapshot.wallet)
             prompt = self._catalog.prompt(order.prompt_key)
             price = self._catalog.quote(IMAGE_TO_VIDEO)
             check_address(order.image)
-            device = self._users.marks(order.fingerprint)
-            if seen.wallet is None or seen.wallet.status is WalletStatus.CLOSED:
+            device = self._users.digests(order.fingerprint)
+            if snapshot.wallet is None or snapshot.wallet.status is WalletStatus.CLOSED:
                 self._users.sign_up(order.principal, device)
                 continue
             try:
-                # The predecessor was read after the wallet, and its end may have brought the credits back since.
-                held = self._holds.take(order, device, price, earlier, None if earlier else seen)
-            except LookAgain:
+                # The predecessor was read after the wallet, and its end may have brought the
+                # credits back since.
+                held = self._holds.take(
+                    order, device, price, earlier, None if earlier else snapshot
+                )
+            except StaleRead:
                 continue
             self._metrics.count(Metric.HOLDS)
             return self._send(order, held, prompt.text)
@@ -131,7 +145,8 @@ class Jobs:
         return self._settlement.read(user_id, job_id)
 
     def wait_for(self, user_id: str, job_id: str, seconds: float) -> Job:
-        """The job once it has ended, or as it stands after that many seconds; at once when too many wait already."""
+        """The job once it has ended, or as it stands after that many seconds; at once when too many
+        wait already."""
         job = self.get(user_id, job_id)
         if seconds <= 0 or not job.is_open or not self._waiting.acquire(blocking=False):
             return job
@@ -139,7 +154,7 @@ class Jobs:
             until, step_seconds = self._clock.monotonic() + seconds, FIRST_WAIT_SECONDS
             while job.is_open and (left := until - self._clock.monotonic()) > 0:
                 self._clock.sleep(min(step_seconds, left))
-                step_seconds = min(1.3 * step_seconds, LONGEST_WAIT_SECONDS)
+                step_seconds = min(1.3 * step_seconds, MAX_WAIT_SECONDS)
                 job = self.get(user_id, job_id)
             return job
         finally:
@@ -151,10 +166,13 @@ class Jobs:
         jobs, last = store.read_page(self._table, user_id, limit, after)
         return JobPage(jobs, cursor.to_token(last) if last else None)
 
-    def hear(self, token: str, headers: Mapping[str, str], body: bytes, allowed: Callable[[str], bool]) -> None:
-        """Takes a callback for the hint it is: when token and signature hold and it names a final status, looks for itself,
-        if `allowed` says that this job has not just been looked at. Raises `CallbackRefused`."""
-        words = self._sealer.open(token)
+    def handle_callback(
+        self, token: str, headers: Mapping[str, str], body: bytes, allowed: Callable[[str], bool]
+    ) -> None:
+        """Takes a callback for the hint it is: when token and signature hold and it names a final
+        status, looks for itself, if `allowed` says that this job has not just been looked at.
+        Raises `CallbackRefused`."""
+        words = self._token_cipher.open(token)
         if words is None or len(words) != 2:
             raise CallbackRefused
         hint = self._provider.read_callback(headers, body, self._clock.now())
@@ -164,23 +182,23 @@ class Jobs:
         if hint.final and allowed(job_id):
             self._settlement.resolve(user_id, job_id)
 
-    def _earlier(self, order: Order, seen: Seen) -> Job | None:
+    def _earlier(self, order: JobRequest, snapshot: Snapshot) -> Job | None:
         """The job that the order's key stands for already. Raises `IdempotencyKeyReused`."""
-        use = store.key_use(seen.beside[0]) if seen.beside else None
+        use = store.key_use(snapshot.related[0]) if snapshot.related else None
         if use is None:
             return None
         if use.body_hash != order.body_hash:
             raise IdempotencyKeyReused
         return self._settlement.read(order.user_id, use.job_id)
 
-    def _replayed(self, job: Job, wallet: Wallet | None) -> Placed:
+    def _replayed(self, job: Job, wallet: Wallet | None) -> Submission:
         refusal = job.refusal()
         if refusal is not None:
             raise refusal
         remaining = wallet.spendable(self._clock.now()) if wallet else 0
-        return Placed(job, remaining, replayed=True)
+        return Submission(job, remaining, replayed=True)
 
-    def _send(self, order: Order, held: Held, prompt: str) -> Placed:
+    def _send(self, order: JobRequest, held: Held, prompt: str) -> Submission:
         """The single send, by the request that made the hold and no other, inside its window."""
         job = held.job
         if job.status is not JobStatus.SUBMITTING or job.task_id:
@@ -189,27 +207,28 @@ class Jobs:
         request = VideoRequest(job.job_id, order.image, prompt, self._callback_url(job))
         return self._answered(self._noted(job, self._created(request, until)), held)
 
-    def _answered(self, job: Job, held: Held) -> Placed:
+    def _answered(self, job: Job, held: Held) -> Submission:
         """The answer for the job as it is stored. Whatever is said after the hold names it."""
         refusal = job.refusal()
         if refusal is not None:
             raise refusal
         returned = job.price if job.status is JobStatus.FAILED else 0
-        return Placed(job, held.remaining + returned)
+        return Submission(job, held.remaining + returned)
 
     def _created(self, request: VideoRequest, until: float) -> Created:
         try:
             return self._provider.create(request, until)
         except Exception:
             log.exception("provider_create_broke", job_id=request.job_id)
-            return Unclear()
+            return Indeterminate()
 
     def _noted(self, job: Job, outcome: Created) -> Job:
-        """The job as stored after that outcome; as it was held, when that cannot be noted now (the worker finds out)."""
+        """The job as stored after that outcome; as it was held, when that cannot be noted now (the
+        worker finds out)."""
         try:
             match outcome:
-                case Declined(why):
-                    return self._settlement.decline(job, DECLINED[why])
+                case Rejected(reason):
+                    return self._settlement.decline(job, FAILURE_OF_REJECTION[reason])
                 case Accepted(task):
                     return self._settlement.record(job, task)
         except FareboxError as error:
@@ -221,4 +240,4 @@ class Jobs:
     def _callback_url(self, job: Job) -> str | None:
         if not self._public_url:
             return None
-        return f"{self._public_url}{CALLBACK_PATH}/{self._sealer.seal([job.user_id, job.job_id])}"
+        return f"{self._public_url}{CALLBACK_PATH}/{self._token_cipher.seal([job.user_id, job.job_id])}"

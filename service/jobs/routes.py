@@ -3,6 +3,9 @@
 from flask import Blueprint, Response, request
 
 from service.catalog.entities import UnknownPromptKey
+from service.core.principal import Principal
+from service.core.public_urls import AddressRefused
+from service.core.rate_limits import Window
 from service.identity.entities import GoogleIdMismatch
 from service.jobs.entities import (
     CallbackRefused,
@@ -16,7 +19,7 @@ from service.jobs.entities import (
     ProviderBusy,
     ProviderUnavailable,
 )
-from service.jobs.holds import Order
+from service.jobs.holds import JobRequest
 from service.jobs.operations import CALLBACK_PATH, Jobs
 from service.jobs.schemas import (
     JobPageSchema,
@@ -26,22 +29,25 @@ from service.jobs.schemas import (
     WaitSchema,
     job_body,
 )
-from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy, WalletFrozen
+from service.ledger.entities import (
+    InsufficientCredits,
+    OutcomeUnknown,
+    TooManyWaiting,
+    WalletBusy,
+    WalletFrozen,
+)
 from service.providers.base import Provider
 from service.storage.cursor import PageTokenInvalid
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
-from service.core.public_urls import AddressRefused
-from service.web.responses import ok
 from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.core.rate_limits import Window
-from service.core.principal import Principal
 from service.web.request_errors import PayloadTooLarge, UploadsBusy
+from service.web.responses import success
 
-LARGEST_VIDEO_BODY_BYTES = 15 * 1024 * 1024
-LONGEST_KEY = 128
+MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
+MAX_KEY = 128
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
@@ -84,7 +90,7 @@ POST_VIDEO = Endpoint(
         "Location": "The address of the job.",
         "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
     },
-    max_body_bytes=LARGEST_VIDEO_BODY_BYTES,
+    max_body_bytes=MAX_VIDEO_BODY_BYTES,
 )
 
 
@@ -99,11 +105,19 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
         body = read_body(video_schema)
         if body["google_id"] != principal.subject:
             raise GoogleIdMismatch
-        placed = jobs.place(
-            Order(principal, body["fingerprint"], body["image"], body["prompt_key"], _idempotency_key())
+        placed = jobs.submit(
+            JobRequest(
+                principal,
+                body["fingerprint"],
+                body["image"],
+                body["prompt_key"],
+                _idempotency_key(),
+            )
         )
-        headers = {"Location": placed.job.location} | ({"Idempotency-Replayed": "true"} if placed.replayed else {})
-        return ok(job_body(placed.job, provider, placed.remaining), headers=headers)
+        headers = {"Location": placed.job.location} | (
+            {"Idempotency-Replayed": "true"} if placed.replayed else {}
+        )
+        return success(job_body(placed.job, provider, placed.remaining), headers=headers)
 
     @blueprint.get("/jobs/<job_id>")
     @endpoint(
@@ -118,7 +132,7 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
     )
     def get_job(principal: Principal, job_id: str) -> Response:
         wait = read_query(wait_schema)["wait"]
-        return ok(job_body(jobs.wait_for(principal.subject, job_id, wait), provider))
+        return success(job_body(jobs.wait_for(principal.subject, job_id, wait), provider))
 
     @blueprint.get("/jobs")
     @endpoint(
@@ -133,12 +147,14 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
     def get_jobs(principal: Principal) -> Response:
         query = read_query(page_schema)
         page = jobs.page(principal.subject, query["limit"], query["next_token"])
-        return ok({"jobs": [job_body(job, provider) for job in page.jobs], "nextToken": page.next_token})
+        return success(
+            {"jobs": [job_body(job, provider) for job in page.jobs], "nextToken": page.next_token}
+        )
 
     @blueprint.post(f"{CALLBACK_PATH}/<token>")
     @endpoint(
         Endpoint(
-            access=Access.SEALED,
+            access=Access.CALLBACK_TOKEN,
             summary="Hear from Kling",
             description="Kling calls this when a task changes. It is a hint to look, never believed.",
             errors=(
@@ -156,8 +172,8 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
     )
     def post_callback(token: str) -> Response:
         headers = {name.lower(): value for name, value in request.headers}
-        jobs.hear(token, headers, read_raw(), callbacks.allows)
-        return ok(None)
+        jobs.handle_callback(token, headers, read_raw(), callbacks.allows)
+        return success(None)
 
     return blueprint
 
@@ -167,6 +183,6 @@ def _idempotency_key() -> str | None:
     key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is None:
         return None
-    if not 0 < len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
+    if not 0 < len(key) <= MAX_KEY or not all("!" <= character <= "~" for character in key):
         raise IdempotencyKeyMalformed
     return key

@@ -8,10 +8,10 @@ from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import Provider
 from service.web.schemas import StrictSchema, Text, WholeNumber
 
-LONGEST_WAIT_SECONDS = 25
-MOST_JOBS_A_PAGE = 50
+MAX_WAIT_SECONDS = 25
+MAX_JOBS_A_PAGE = 50
 JOBS_A_PAGE = 20
-LONGEST_IMAGE_CHARACTERS = 15 * 1024 * 1024
+MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
 
 
 class VideoSchema(StrictSchema):
@@ -30,12 +30,15 @@ class VideoSchema(StrictSchema):
         data_key="Fingerprint",
         required=True,
         longest=512,
-        metadata={"description": "The device's fingerprint. Kept only as an HMAC.", "example": "fp-4be1a2c09d"},
+        metadata={
+            "description": "The device's fingerprint. Kept only as an HMAC.",
+            "example": "fp-4be1a2c09d",
+        },
     )
     image = Text(
         data_key="imageUrl",
         required=True,
-        longest=LONGEST_IMAGE_CHARACTERS,
+        longest=MAX_IMAGE_CHARACTERS,
         metadata={
             "description": "A public https address of a JPEG or PNG, or the image itself as plain base64 (up to 10 MB).",
             "example": "https://images.example.com/astronaut.jpg",
@@ -45,22 +48,28 @@ class VideoSchema(StrictSchema):
         data_key="promptKey",
         required=True,
         longest=64,
-        metadata={"description": "One of the keys that GET /prompts lists.", "example": "foo_prompt"},
+        metadata={
+            "description": "One of the keys that GET /prompts lists.",
+            "example": "foo_prompt",
+        },
     )
 
 
 class WaitSchema(StrictSchema):
     wait = WholeNumber(
         load_default=0,
-        validate=validate.Range(0, LONGEST_WAIT_SECONDS),
-        metadata={"description": "Seconds to wait for the job to end before answering (long poll).", "example": 20},
+        validate=validate.Range(0, MAX_WAIT_SECONDS),
+        metadata={
+            "description": "Seconds to wait for the job to end before answering (long poll).",
+            "example": 20,
+        },
     )
 
 
 class PageSchema(StrictSchema):
     limit = WholeNumber(
         load_default=JOBS_A_PAGE,
-        validate=validate.Range(1, MOST_JOBS_A_PAGE),
+        validate=validate.Range(1, MAX_JOBS_A_PAGE),
         metadata={"description": "Jobs on one page.", "example": JOBS_A_PAGE},
     )
     next_token = Text(
@@ -72,16 +81,27 @@ class PageSchema(StrictSchema):
 
 
 class JobCreditsSchema(StrictSchema):
-    held = fields.Integer(metadata={"description": "Set aside while the job is open.", "example": 0})
-    captured = fields.Integer(metadata={"description": "Charged: the video was delivered.", "example": 1})
+    held = fields.Integer(
+        metadata={"description": "Set aside while the job is open.", "example": 0}
+    )
+    captured = fields.Integer(
+        metadata={"description": "Charged: the video was delivered.", "example": 1}
+    )
     released = fields.Integer(metadata={"description": "Given back: it was not.", "example": 0})
-    remaining = fields.Integer(metadata={"description": "What can still be spent (only in the answer to a POST)."})
+    remaining = fields.Integer(
+        metadata={"description": "What can still be spent (only in the answer to a POST)."}
+    )
 
 
 class JobErrorSchema(StrictSchema):
-    code = fields.String(metadata={"description": ", ".join(Failure), "example": Failure.GENERATION_FAILED.value})
+    code = fields.String(
+        metadata={"description": ", ".join(Failure), "example": Failure.GENERATION_FAILED.value}
+    )
     message = fields.String(
-        metadata={"description": "The same for people.", "example": MESSAGES[Failure.GENERATION_FAILED]}
+        metadata={
+            "description": "The same for people.",
+            "example": MESSAGES[Failure.GENERATION_FAILED],
+        }
     )
 
 
@@ -89,17 +109,25 @@ class JobSchema(StrictSchema):
     """A job as its owner sees it."""
 
     job_id = fields.String(
-        data_key="jobId", metadata={"description": "Names the job, sorts by time.", "example": EXAMPLE_JOB["jobId"]}
+        data_key="jobId",
+        metadata={"description": "Names the job, sorts by time.", "example": EXAMPLE_JOB["jobId"]},
     )
     status = fields.String(
-        metadata={"description": "SUBMITTING, SUBMITTED, SUCCEEDED or FAILED.", "example": "SUCCEEDED"}
+        metadata={
+            "description": "SUBMITTING, SUBMITTED, SUCCEEDED or FAILED.",
+            "example": "SUCCEEDED",
+        }
     )
     prompt_key = fields.String(
-        data_key="promptKey", metadata={"description": "The prompt that was asked for.", "example": "foo_prompt"}
+        data_key="promptKey",
+        metadata={"description": "The prompt that was asked for.", "example": "foo_prompt"},
     )
     created_at = fields.String(
         data_key="createdAt",
-        metadata={"description": "When it was placed (UTC).", "example": "2026-11-21T09:00:00.000Z"},
+        metadata={
+            "description": "When it was placed (UTC).",
+            "example": "2026-11-21T09:00:00.000Z",
+        },
     )
     credits = fields.Nested(JobCreditsSchema, metadata={"description": "What became of its price."})
     provider = fields.Dict(
@@ -120,10 +148,15 @@ class JobSchema(StrictSchema):
     video_expires_at = fields.String(
         data_key="videoExpiresAt",
         allow_none=True,
-        metadata={"description": "Save the video before then.", "example": "2026-12-21T09:00:00.000Z"},
+        metadata={
+            "description": "Save the video before then.",
+            "example": "2026-12-21T09:00:00.000Z",
+        },
     )
     error = fields.Nested(
-        JobErrorSchema, allow_none=True, metadata={"description": "Why a FAILED job failed, in our words."}
+        JobErrorSchema,
+        allow_none=True,
+        metadata={"description": "Why a FAILED job failed, in our words."},
     )
 
 
@@ -154,5 +187,7 @@ def job_body(job: Job, provider: Provider, remaining: int | None = None) -> dict
         "provider": dict(provider.show(job.facts, job.job_id)) if job.facts else None,
         "videoUrl": job.video_url,
         "videoExpiresAt": iso(job.video_expires_at) if job.video_expires_at else None,
-        "error": {"code": job.failure.value, "message": MESSAGES[job.failure]} if job.failure else None,
+        "error": {"code": job.failure.value, "message": MESSAGES[job.failure]}
+        if job.failure
+        else None,
     }

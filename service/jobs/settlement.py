@@ -1,5 +1,5 @@
-"""The one place that settles: records, captures, releases and defers jobs, for the request, the worker, the callback and the
-operator alike (the money protocol, section 5)."""
+"""The one place that settles: records, captures, releases and defers jobs, for the request, the
+worker, the callback and the operator alike (the money protocol, section 5)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,47 +7,48 @@ from dataclasses import replace
 import structlog
 
 from service.core.clock import Clock, iso
+from service.core.metrics import Metric, Metrics
 from service.jobs import store
 from service.jobs.entities import (
     RESULT_MILLISECONDS,
     Capture,
+    DeliverUncharged,
     Failure,
-    Give,
     Job,
     JobNotFound,
     JobStatus,
-    Look,
     Nothing,
-    NotToBeGivenUp,
+    Observation,
     Record,
     Release,
-    Step,
-    StopWatching,
+    ReleaseNotAllowed,
+    StopMonitoring,
     Times,
+    Transition,
     Wait,
-    next_step,
+    next_transition,
 )
 from service.ledger.entities import Movement, Wallet, capture, release
-from service.ledger.operations import Also, Guarded, Ledger, Seen
-from service.core.metrics import Metric, Metrics
-from service.providers.base import Provider, Task, Unclear
+from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
+from service.providers.base import Indeterminate, Provider, Task
 from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
 
 log = structlog.get_logger()
 
-MOST_ROUNDS = 4
+MAX_ROUNDS = 4
 RECORD_TRIES = 3
 RECORD_PAUSE_SECONDS = 0.2
 
 
-class JobChanged(Exception):
+class StaleRead(Exception):
     """Somebody else has moved the job since it was read: read it again and decide anew."""
 
 
 class Settlement:
-    """Brings jobs to their one end. Safe to call at any time, any number of times, from any number of processes."""
+    """Brings jobs to their one end. Safe to call at any time, any number of times, from any number
+    of processes."""
 
     def __init__(
         self,
@@ -68,13 +69,14 @@ class Settlement:
         self._plain_links = plain_links
 
     def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
-        """Looks at the provider once per round and does what follows from it. Gives the job as it stands afterwards.
+        """Looks at the provider once per round and does what follows from it. Gives the job as it
+        stands afterwards.
 
-        With `due_by` (epoch milliseconds), a job whose next look lies later is left alone: the index that named it lags, or
-        another worker has just looked.
+        With `due_by` (epoch milliseconds), a job whose next look lies later is left alone: the
+        index that named it lags, or another worker has just looked.
 
         Raises `JobNotFound`, `StorageUnavailable`, or what `Ledger.move` raises."""
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             job = self.read(user_id, job_id)
             if job.status is JobStatus.SUCCEEDED or job.video_url:
                 return job
@@ -83,20 +85,21 @@ class Settlement:
             look = self._look(job)
             try:
                 return self._take(*self._step(job, look))
-            except JobChanged:
+            except StaleRead:
                 continue
         return self.read(user_id, job_id)
 
-    def give_up(self, user_id: str, job_id: str) -> Job:
-        """An operator's way out for a job past its hard limit that nothing settles. The provider is asked once more: what is
-        certain is done as always, and anything else releases the job as unresolved, to be watched further.
+    def force_release(self, user_id: str, job_id: str) -> Job:
+        """An operator's way out for a job past its hard limit that nothing settles. The provider is
+        asked once more: what is certain is done as always, and anything else releases the job as
+        unresolved, to be watched further.
 
-        Raises `NotToBeGivenUp` (nothing is written), and what `resolve` raises."""
+        Raises `ReleaseNotAllowed` (nothing is written), and what `resolve` raises."""
         job = self._overdue(user_id, job_id)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             try:
                 return self._given_up(job)
-            except JobChanged:
+            except StaleRead:
                 job = self.read(user_id, job_id)
                 if not job.is_open:
                     return job
@@ -123,57 +126,63 @@ class Settlement:
         raise AssertionError("unreachable")
 
     def decline(self, job: Job, failure: Failure) -> Job:
-        """T5 for a job that the provider surely did not take. Gives the job as stored, whoever settled it.
+        """T5 for a job that the provider surely did not take. Gives the job as stored, whoever
+        settled it.
 
         Raises what `Ledger.move` raises, and `StorageUnavailable`."""
         try:
             return self._release(job, failure)
-        except JobChanged:
+        except StaleRead:
             return self.read(job.user_id, job.job_id)
 
-    def _look(self, job: Job) -> Look:
+    def _look(self, job: Job) -> Observation:
         asked_at = self._clock.now()
-        sight = self._provider.look(job.task_id, job.job_id)
-        return Look(sight, asked_at, self._clock.now())
+        lookup = self._provider.fetch_task(job.task_id, job.job_id)
+        return Observation(lookup, asked_at, self._clock.now())
 
-    def _step(self, job: Job, look: Look) -> tuple[Job, Step]:
+    def _step(self, job: Job, look: Observation) -> tuple[Job, Transition]:
         """What follows, for the job with its task noted if that has only now come to light."""
-        step = next_step(job, look, self._times, self._plain_links)
+        step = next_transition(job, look, self._times, self._plain_links)
         if isinstance(step, Record):
             job = self.record(job, step.task)
-            step = next_step(job, look, self._times, self._plain_links)
+            step = next_transition(job, look, self._times, self._plain_links)
         return job, step
 
     def _overdue(self, user_id: str, job_id: str) -> Job:
         job = self.read(user_id, job_id)
         if not job.is_open:
-            raise NotToBeGivenUp(f"{job_id} has ended already: it is {job.status}.")
+            raise ReleaseNotAllowed(f"{job_id} has ended already: it is {job.status}.")
         if self._clock.now() < job.hard_at:
-            raise NotToBeGivenUp(f"{job_id} may still settle by itself: its time runs out at {iso(job.hard_at)}.")
+            raise ReleaseNotAllowed(
+                f"{job_id} may still settle by itself: its time runs out at {iso(job.hard_at)}."
+            )
         return job
 
     def _given_up(self, job: Job) -> Job:
         job, step = self._step(job, self._last_look(job))
-        return self._take(job, step if isinstance(step, Capture | Release) else Release(Failure.PROVIDER_UNRESOLVED))
+        return self._take(
+            job,
+            step if isinstance(step, Capture | Release) else Release(Failure.PROVIDER_UNRESOLVED),
+        )
 
-    def _last_look(self, job: Job) -> Look:
+    def _last_look(self, job: Job) -> Observation:
         """What cannot even be asked is as unclear as no answer."""
         try:
             return self._look(job)
         except Exception:
             log.exception("provider_look_broke", job_id=job.job_id)
             now = self._clock.now()
-            return Look(Unclear(), now, now)
+            return Observation(Indeterminate(), now, now)
 
-    def _take(self, job: Job, step: Step) -> Job:
+    def _take(self, job: Job, step: Transition) -> Job:
         match step:
             case Capture(task):
                 return self._capture(job, task)
             case Release(failure, task):
                 return self._release(job, failure, task)
-            case Give(task):
+            case DeliverUncharged(task):
                 return self._give(job, task)
-            case StopWatching():
+            case StopMonitoring():
                 self._write(store.stop_watching_write(job))
                 return replace(job, watch_until=None, due_at=None)
             case Wait():
@@ -188,7 +197,7 @@ class Settlement:
         write = store.capture_write(job, url, expires_at, task.facts)
 
         def decide(wallet: Wallet, now: int) -> Movement:
-            return capture(wallet, job.split, job.price, job.job_id, job.created_at, now)
+            return capture(wallet, job.allocation, job.price, job.job_id, job.created_at, now)
 
         self._settle(job, decide, write, lambda stored: stored.video_expires_at == expires_at)
         self._metrics.count(Metric.CAPTURES)
@@ -213,37 +222,58 @@ class Settlement:
         write = store.release_write(job, failure, facts, watch_until, due_at)
 
         def decide(wallet: Wallet, now: int) -> Movement:
-            return release(wallet, job.split, job.job_id, job.created_at, now)
+            return release(wallet, job.allocation, job.job_id, job.created_at, now)
 
-        self._settle(job, decide, write, lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until))
+        self._settle(
+            job,
+            decide,
+            write,
+            lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until),
+        )
         self._metrics.count(Metric.RELEASES, reason=failure)
         told = task.reason if task else ""
-        log.info("job_released", job_id=job.job_id, credits=job.price, reason=failure, provider_reason=told)
+        log.info(
+            "job_released",
+            job_id=job.job_id,
+            credits=job.price,
+            reason=failure,
+            provider_reason=told,
+        )
         return replace(
-            job, status=JobStatus.FAILED, failure=failure, facts=facts, watch_until=watch_until, due_at=due_at
+            job,
+            status=JobStatus.FAILED,
+            failure=failure,
+            facts=facts,
+            watch_until=watch_until,
+            due_at=due_at,
         )
 
     def _settle(
-        self, job: Job, decide: Callable[[Wallet, int], Movement], write: Update, is_mine: Callable[[Job], bool]
+        self,
+        job: Job,
+        decide: Callable[[Wallet, int], Movement],
+        write: Update,
+        is_ours: Callable[[Job], bool],
     ) -> None:
-        """Wallet and job are seen at one moment: a job that somebody else has settled must not be settled on their wallet,
-        and one that has ended, however it was read, never again. `is_mine` tells this settlement, should its answer be lost,
-        from another's: what somebody else decided is read, never assumed."""
+        """Wallet and job are seen at one moment: a job that somebody else has settled must not be
+        settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
+        tells this settlement, should its answer be lost, from another's: what somebody else decided
+        is read, never assumed."""
         if not job.is_open:
-            raise JobChanged
+            raise StaleRead
 
-        def decided(seen: Seen, now: int) -> Movement:
-            stored = seen.beside[0]
-            if seen.wallet is None or stored is None:
+        def decided(snapshot: Snapshot, now: int) -> Movement:
+            stored = snapshot.related[0]
+            if snapshot.wallet is None or stored is None:
                 raise LookupError(f"job {job.job_id} has no wallet or is gone")
             if not store.is_as_read(stored, job):
-                raise JobChanged
-            return decide(seen.wallet, now)
+                raise StaleRead
+            return decide(snapshot.wallet, now)
 
-        also = Also(
-            writes=lambda _: [Guarded(write, lambda _: JobChanged())],
-            landed=lambda: is_mine(self.read(job.user_id, job.job_id)),
-            beside=(keys.job(job.user_id, job.job_id),),
+        also = CompanionWrites(
+            writes=lambda _: [ConditionalWrite(write, lambda _: StaleRead())],
+            was_committed=lambda: is_ours(self.read(job.user_id, job.job_id)),
+            related=(keys.job(job.user_id, job.job_id),),
         )
         self._ledger.move(job.user_id, decided, also)
 
@@ -274,20 +304,23 @@ class Settlement:
         return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
 
     def _rewatched(self, stored: Job, task: Task) -> Job:
-        """The job as somebody else left it; one released as unresolved is watched anew now that its task is known."""
+        """The job as somebody else left it; one released as unresolved is watched anew now that its
+        task is known."""
         if stored.failure is not Failure.PROVIDER_UNRESOLVED or stored.task_id or stored.video_url:
             return stored
         now = self._clock.now()
         watch_until, due_at = now + self._times.watch, now + self._times.watch_poll
         try:
             self._write(store.rewatch_write(stored, task.task_id, watch_until, due_at))
-        except JobChanged:
+        except StaleRead:
             return self.read(stored.user_id, stored.job_id)
         return replace(stored, task_id=task.task_id, watch_until=watch_until, due_at=due_at)
 
     def _wait(self, job: Job, wait: Wait) -> Job:
         if wait.alarm:
-            log.error("job_needs_attention", user_id=job.user_id, job_id=job.job_id, alarm=wait.alarm)
+            log.error(
+                "job_needs_attention", user_id=job.user_id, job_id=job.job_id, alarm=wait.alarm
+            )
             self._metrics.count(Metric.JOB_ALARMS, alarm=wait.alarm)
         self._write(store.due_write(job, wait.due_at, wait.not_found_at))
         return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)
@@ -296,4 +329,4 @@ class Settlement:
         try:
             self._table.write(write)
         except ConditionFailed:
-            raise JobChanged from None
+            raise StaleRead from None

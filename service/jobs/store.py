@@ -1,4 +1,5 @@
-"""Jobs and idempotency keys as items. Each write names exactly the state it may leave, and what its refusal shows."""
+"""Jobs and idempotency keys as items. Each write names exactly the state it may leave, and what its
+refusal shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,13 +39,18 @@ def read(table: Table, user_id: str, job_id: str) -> Job | None:
 def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[Job], str | None]:
     """Newest first, and the sort key to go on from (None: that was all)."""
     start = after or keys.JOB_PREFIX + "~"
-    page = table.query(keys.partition(user_id), keys.JOB_PREFIX, limit=limit, after=start, ascending=False)
+    page = table.query(
+        keys.partition(user_id), keys.JOB_PREFIX, limit=limit, after=start, ascending=False
+    )
     return [job_from(item) for item in page.items], str(page.items[-1]["SK"]) if page.more else None
 
 
 def read_due(table: Table, shard: int, now: int, limit: int) -> list[tuple[str, str, int]]:
-    """Jobs of one shard that are past due, oldest first, as (user id, job id, due at). Hints: the index lags."""
-    hits = table.query_index(keys.GSI2, keys.due_shard(shard), limit=limit, up_to=keys.due_time(now))
+    """Jobs of one shard that are past due, oldest first, as (user id, job id, due at). Hints: the
+    index lags."""
+    hits = table.query_index(
+        keys.GSI2, keys.due_shard(shard), limit=limit, up_to=keys.due_time(now)
+    )
     return [
         (keys.owner(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort))
         for hit in hits
@@ -64,17 +70,29 @@ def key_write(key: Key, job_id: str, body_hash: str, predecessor: str | None) ->
 
 
 def record_write(job: Job, task_id: str, facts: Item) -> Update:
-    """T3: only from exactly SUBMITTING without a task. Due stays as it is, which keeps the index untouched."""
+    """T3: only from exactly SUBMITTING without a task. Due stays as it is, which keeps the index
+    untouched."""
     guard = When(equals={"status": JobStatus.SUBMITTING, "taskId": None})
-    return Update(_key(job), guard, set={"status": JobStatus.SUBMITTED, "taskId": task_id, "provider": facts})
+    return Update(
+        _key(job), guard, set={"status": JobStatus.SUBMITTED, "taskId": task_id, "provider": facts}
+    )
 
 
 def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Update:
     """A task id that came to light after the job was released as unresolved."""
     guard = When(
-        equals={"status": JobStatus.FAILED, "error": Failure.PROVIDER_UNRESOLVED, "taskId": None, "videoUrl": None}
+        equals={
+            "status": JobStatus.FAILED,
+            "error": Failure.PROVIDER_UNRESOLVED,
+            "taskId": None,
+            "videoUrl": None,
+        }
     )
-    watch: Item = {"taskId": task_id, "watchUntil": watch_until, **keys.due_index(job.job_id, due_at)}
+    watch: Item = {
+        "taskId": task_id,
+        "watchUntil": watch_until,
+        **keys.due_index(job.job_id, due_at),
+    }
     return Update(_key(job), guard, set=watch)
 
 
@@ -89,7 +107,9 @@ def capture_write(job: Job, url: str, expires_at: int, facts: Item) -> Update:
     return Update(_key(job), _as_read(job), set=result, remove=_OPEN_ATTRIBUTES)
 
 
-def release_write(job: Job, failure: Failure, facts: Item, watch_until: int | None, due_at: int | None) -> Update:
+def release_write(
+    job: Job, failure: Failure, facts: Item, watch_until: int | None, due_at: int | None
+) -> Update:
     """T5: the failure; a job released as unresolved stays in the index to be watched."""
     change: dict[str, Value] = {"status": JobStatus.FAILED, "error": failure}
     if facts != job.facts:
@@ -115,7 +135,9 @@ def give_write(job: Job, task_id: str, url: str, expires_at: int, facts: Item) -
 
 
 def stop_watching_write(job: Job) -> Update:
-    guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "watchUntil": job.watch_until})
+    guard = When(
+        equals={"status": JobStatus.FAILED, "taskId": job.task_id, "watchUntil": job.watch_until}
+    )
     return Update(_key(job), guard, remove=_WATCH_ATTRIBUTES)
 
 
@@ -124,7 +146,9 @@ def due_write(job: Job, due_at: int, not_found_at: int | None) -> Update:
     change: dict[str, Value] = dict(keys.due_index(job.job_id, due_at))
     if not_found_at is not None and not_found_at != job.not_found_at:
         change["notFoundAt"] = not_found_at
-    guard = When(equals={"status": job.status, "taskId": job.task_id, "watchUntil": job.watch_until})
+    guard = When(
+        equals={"status": job.status, "taskId": job.task_id, "watchUntil": job.watch_until}
+    )
     return Update(_key(job), guard, set=change)
 
 
@@ -135,13 +159,16 @@ def postpone_write(user_id: str, job_id: str, was_due_at: int, due_at: int) -> U
 
 
 def repaired_write(before: Job | None, after: Job) -> Put | Update:
-    """For an operator's repair alone: the job as it has to be. Of a job that is there, only what a repair may change."""
+    """For an operator's repair alone: the job as it has to be. Of a job that is there, only what a
+    repair may change."""
     if before is None:
-        return Put(_key(after), {**_item(after), "error": after.failure, "watchUntil": after.watch_until})
+        return Put(
+            _key(after), {**_item(after), "error": after.failure, "watchUntil": after.watch_until}
+        )
     due = keys.due_index(after.job_id, after.due_at) if after.due_at is not None else {}
     change: dict[str, Value] = {
         "status": after.status,
-        "split": packed(after.split),
+        "allocation": packed(after.allocation),
         "error": after.failure,
         "watchUntil": after.watch_until,
         **due,
@@ -162,7 +189,7 @@ def job_from(item: Item) -> Job:
         operation=fields["operation"],
         prompt_key=fields["promptKey"],
         price=fields["price"],
-        split=unpacked(fields["split"]),
+        allocation=unpacked(fields["allocation"]),
         status=JobStatus(fields["status"]),
         created_at=from_iso(fields["createdAt"]),
         submit_until=fields.get("submitUntil", 0),
@@ -188,7 +215,7 @@ def _item(job: Job) -> dict[str, Value]:
         "operation": job.operation,
         "promptKey": job.prompt_key,
         "price": job.price,
-        "split": packed(job.split),
+        "allocation": packed(job.allocation),
         "imageHash": job.image_hash,
         "imageLength": job.image_length,
         "createdAt": iso(job.created_at),

@@ -1,4 +1,5 @@
-"""Background work on jobs: whatever is due is looked at. Bounded batches, safe to run twice and side by side."""
+"""Background work on jobs: whatever is due is looked at. Bounded batches, safe to run twice and
+side by side."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,10 +8,10 @@ from concurrent.futures import Executor
 import structlog
 
 from service.core.clock import Clock
-from service.core.errors import FareboxError, TooMany, Unavailable
+from service.core.errors import FareboxError, RateLimited, Unavailable
+from service.core.metrics import Metric, Metrics
 from service.jobs import store
 from service.jobs.settlement import Settlement
-from service.core.metrics import Metric, Metrics
 from service.storage.keys import DUE_SHARDS
 from service.storage.table import ConditionFailed, StorageUnavailable, Table
 
@@ -40,25 +41,29 @@ class DueJobs:
         self._stopping = stopping
 
     def run_once(self) -> bool:
-        """One batch of each shard. Gives whether any shard had more than a batch. Raises `StorageUnavailable`."""
+        """One batch of each shard. Gives whether any shard had more than a batch. Raises
+        `StorageUnavailable`."""
         now = self._clock.now()
         shards = [store.read_due(self._table, shard, now, BATCH) for shard in range(DUE_SHARDS)]
         oldest = min((due_at for shard in shards for *_, due_at in shard), default=now)
         self._metrics.gauge(Metric.OLDEST_DUE_JOB_SECONDS, max(0, now - oldest) / 1000)
-        resolved = list(self._executor.map(self._resolve, (job for shard in shards for job in shard)))
+        resolved = list(
+            self._executor.map(self._resolve, (job for shard in shards for job in shard))
+        )
         return all(resolved) and any(len(shard) == BATCH for shard in shards)
 
     def _resolve(self, due: tuple[str, str, int]) -> bool:
-        """A job that cannot be resolved must stop neither the others nor those behind it: it is looked at again later, and an
-        operator hears of it. What passes by itself (no table, a busy wallet, an unknown outcome) is simply tried in the next
-        round, and so is what is left when the process is to stop. Gives whether it was resolved."""
+        """A job that cannot be resolved must stop neither the others nor those behind it: it is
+        looked at again later, and an operator hears of it. What passes by itself (no table, a busy
+        wallet, an unknown outcome) is simply tried in the next round, and so is what is left when
+        the process is to stop. Gives whether it was resolved."""
         if self._stopping():
             return False
         user_id, job_id, due_at = due
         try:
             self._settlement.resolve(user_id, job_id, due_by=self._clock.now())
             return True
-        except (Unavailable, TooMany) as error:
+        except (Unavailable, RateLimited) as error:
             log.warning("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
             return False
         except FareboxError as error:

@@ -1,17 +1,19 @@
-"""Wallets, lots, entries, and the pure rules of how credits move (the money protocol, sections 1 to 3 and 6).
+"""Wallets, lots, entries, and the pure rules of how credits move (the money protocol, sections 1 to
+3 and 6).
 
-Every rule takes a wallet and gives a `Movement`: the wallet afterwards and the entries that say what happened. Credits are
-whole numbers, times are epoch milliseconds. Nothing here reads a clock, a key or a table."""
+Every rule takes a wallet and gives a `Movement`: the wallet afterwards and the entries that say
+what happened. Credits are whole numbers, times are epoch milliseconds. Nothing here reads a clock,
+a key or a table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.errors import Refused, TooMany, Unavailable
+from service.core.errors import Forbidden, RateLimited, Unavailable
 
-MOST_LOTS = 8
-MOST_CREDITS = 10**12
+MAX_LOTS = 8
+MAX_CREDITS = 10**12
 EXPIRY_GRACE = 300_000
 GET_MORE = "Wait for held credits to come back, or get more credits."
 EXAMPLE_JOB = {"jobId": "job_01kb7r3v6q8f2x0m4n5p6q7r8s"}
@@ -19,7 +21,8 @@ _NEVER = 10**16
 
 
 class LotKind(StrEnum):
-    """What a lot came from. Declared in burn order: what costs the user least to lose is spent first."""
+    """What a lot came from. Declared in burn order: what costs the user least to lose is spent
+    first."""
 
     FREE = "free"
     PROMO = "promo"
@@ -48,13 +51,17 @@ class WalletStatus(StrEnum):
     CLOSED = "closed"
 
 
-class InsufficientCredits(Refused):
+class InsufficientCredits(Forbidden):
     code = "INSUFFICIENT_CREDITS"
     summary = "Not enough credits for this request."
-    details_example: ClassVar[Mapping[str, object]] = {"required": 1, "available": 0, "action": GET_MORE}
+    details_example: ClassVar[Mapping[str, object]] = {
+        "required": 1,
+        "available": 0,
+        "action": GET_MORE,
+    }
 
 
-class WalletFrozen(Refused):
+class WalletFrozen(Forbidden):
     code = "WALLET_FROZEN"
     summary = "This wallet is frozen until an operator has looked at it. No credit is lost."
 
@@ -76,7 +83,7 @@ class OutcomeUnknown(Unavailable):
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
-class TooManyWaiting(TooMany):
+class TooManyWaiting(RateLimited):
     code = "TOO_MANY_REQUESTS"
     summary = "Too many requests for one wallet are waiting already."
     retry_after = 1
@@ -84,7 +91,8 @@ class TooManyWaiting(TooMany):
 
 @dataclass(frozen=True)
 class Lot:
-    """A batch of granted credits. `number` sorts by time and names it within its wallet; None never expires."""
+    """A batch of granted credits. `number` sorts by time and names it within its wallet; None never
+    expires."""
 
     number: int
     kind: LotKind
@@ -115,14 +123,14 @@ class Lot:
         return self.expires_at is not None and now >= self.expires_at + EXPIRY_GRACE
 
 
-Split = tuple[Lot, ...]
+Allocation = tuple[Lot, ...]
 """What was taken from which lots: each `remaining` is the amount taken."""
 
 
 @dataclass(frozen=True)
 class Wallet:
-    """One user's balances. `credits` is available, `held` set aside for open jobs; the rest are totals over all time.
-    `version` counts its entries, `head` is the MAC of the last one."""
+    """One user's balances. `credits` is available, `held` set aside for open jobs; the rest are
+    totals over all time. `version` counts its entries, `head` is the MAC of the last one."""
 
     user_id: str
     version: int = 0
@@ -145,28 +153,39 @@ class Wallet:
         return sum(lot.remaining for lot in self.lots if lot.spendable(now))
 
     def faults(self) -> list[str]:
-        """What is wrong with these balances taken by themselves; empty for every wallet the rules can make."""
-        amounts = (self.credits, self.held, self.granted, self.captured, self.expired, self.clawed_back, self.debt)
+        """What is wrong with these balances taken by themselves; empty for every wallet the rules
+        can make."""
+        amounts = (
+            self.credits,
+            self.held,
+            self.granted,
+            self.captured,
+            self.expired,
+            self.clawed_back,
+            self.debt,
+        )
         checks = {
-            "a balance is negative": min(amounts) < 0 or any(lot.remaining <= 0 for lot in self.lots),
+            "a balance is negative": min(amounts) < 0
+            or any(lot.remaining <= 0 for lot in self.lots),
             "lots do not sum to credits": sum(lot.remaining for lot in self.lots) != self.credits,
             "granted is not what became of it": self.granted
             != self.credits + self.held + self.captured + self.expired + self.clawed_back,
-            "too many lots": len(self.lots) > MOST_LOTS,
+            "too many lots": len(self.lots) > MAX_LOTS,
         }
         return [fault for fault, found in checks.items() if found]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One immutable movement. `amount` is what the kind moves; `returned` the part of a hold that a capture gave back;
-    `debt_paid` what of the incoming credits went to old debt; `credits` and `held` are the balances after it."""
+    """One immutable movement. `amount` is what the kind moves; `returned` the part of a hold that a
+    capture gave back; `debt_paid` what of the incoming credits went to old debt; `credits` and
+    `held` are the balances after it."""
 
     version: int
     kind: EntryKind
     amount: int
     ref: str
-    split: Split
+    allocation: Allocation
     credits: int
     held: int
     at: int
@@ -211,13 +230,19 @@ def deltas(entry: Entry) -> Deltas:
             return Deltas(credits=-amount, held=amount)
         case EntryKind.CAPTURE:
             back = entry.returned
-            return Deltas(held=-amount - back, captured=amount, credits=back - paid, clawed_back=paid, debt=-paid)
+            return Deltas(
+                held=-amount - back,
+                captured=amount,
+                credits=back - paid,
+                clawed_back=paid,
+                debt=-paid,
+            )
         case EntryKind.RELEASE:
             return Deltas(held=-amount, credits=amount - paid, clawed_back=paid, debt=-paid)
         case EntryKind.EXPIRE:
             return Deltas(credits=-amount, expired=amount)
         case EntryKind.CLAWBACK:
-            taken = total(entry.split)
+            taken = total(entry.allocation)
             return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
 
 
@@ -227,8 +252,8 @@ def applied(wallet: Wallet, change: Deltas) -> Wallet:
     return replace(wallet, **sums)
 
 
-def total(split: Sequence[Lot]) -> int:
-    return sum(part.remaining for part in split)
+def total(allocation: Sequence[Lot]) -> int:
+    return sum(part.remaining for part in allocation)
 
 
 def packed(lots: Sequence[Lot]) -> tuple[tuple[int, str, int, int], ...]:
@@ -240,11 +265,20 @@ def unpacked(rows: Iterable[tuple[int, str, int, int]]) -> tuple[Lot, ...]:
 
 
 def welcome(wallet: Wallet | None, user_id: str, amount: int, now: int) -> Movement:
-    """Opens a wallet with its first credits. One that was closed is opened again, with none: one welcome per person."""
+    """Opens a wallet with its first credits. One that was closed is opened again, with none: one
+    welcome per person."""
     if wallet is None:
         fresh = Wallet(user_id=user_id, created_at=now, updated_at=now)
         return grant(fresh, LotKind.FREE, amount, None, "welcome", now, EntryKind.INITIAL)
-    return grant(replace(wallet, status=WalletStatus.OPEN), LotKind.FREE, 0, None, "return", now, EntryKind.INITIAL)
+    return grant(
+        replace(wallet, status=WalletStatus.OPEN),
+        LotKind.FREE,
+        0,
+        None,
+        "return",
+        now,
+        EntryKind.INITIAL,
+    )
 
 
 def grant(
@@ -259,12 +293,22 @@ def grant(
     """Adds a lot; debt is paid from it first."""
     paid = min(wallet.debt, amount)
     lot = Lot(_lot_number(wallet, 0), kind, amount - paid, expires_at)
-    split = (lot,) if lot.remaining else ()
-    return _post(wallet, entry_kind, amount, ref, split, (*wallet.lots, *split), now, debt_paid=paid)
+    allocation = (lot,) if lot.remaining else ()
+    return _post(
+        wallet,
+        entry_kind,
+        amount,
+        ref,
+        allocation,
+        (*wallet.lots, *allocation),
+        now,
+        debt_paid=paid,
+    )
 
 
 def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
-    """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD and its split says whence they came.
+    """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD and its
+    split says whence they came.
 
     Raises `WalletFrozen`, or `InsufficientCredits` with `required` and `available`."""
     if wallet.status is not WalletStatus.OPEN:
@@ -280,27 +324,40 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
                 "action": GET_MORE,
             },
         )
-    split, rest = _taken(swept.wallet.lots, amount, now)
-    held = _post(swept.wallet, EntryKind.HOLD, amount, ref, split, rest, now)
+    allocation, rest = _taken(swept.wallet.lots, amount, now)
+    held = _post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now)
     return Movement(held.wallet, swept.entries + held.entries)
 
 
-def capture(wallet: Wallet, split: Split, amount: int, ref: str, held_at: int, now: int) -> Movement:
+def capture(
+    wallet: Wallet, allocation: Allocation, amount: int, ref: str, held_at: int, now: int
+) -> Movement:
     """Spends `amount` of what is held by that split and gives the rest back."""
-    if not 0 < amount <= total(split):
+    if not 0 < amount <= total(allocation):
         raise ValueError("a capture takes at least one credit and at most what is held")
-    used, rest = _cut(split, amount)
+    used, rest = _cut(allocation, amount)
     paid = min(wallet.debt, total(rest))
     lots = _given_back(wallet, _cut(rest, total(rest) - paid)[0], held_at, now)
-    return _post(wallet, EntryKind.CAPTURE, amount, ref, used, lots, now, returned=total(rest), debt_paid=paid)
+    return _post(
+        wallet,
+        EntryKind.CAPTURE,
+        amount,
+        ref,
+        used,
+        lots,
+        now,
+        returned=total(rest),
+        debt_paid=paid,
+    )
 
 
-def release(wallet: Wallet, split: Split, ref: str, held_at: int, now: int) -> Movement:
-    """Gives everything held by that split back to the lots it came from; debt is paid from it first."""
-    amount = total(split)
+def release(wallet: Wallet, allocation: Allocation, ref: str, held_at: int, now: int) -> Movement:
+    """Gives everything held by that split back to the lots it came from; debt is paid from it
+    first."""
+    amount = total(allocation)
     paid = min(wallet.debt, amount)
-    lots = _given_back(wallet, _cut(split, amount - paid)[0], held_at, now)
-    return _post(wallet, EntryKind.RELEASE, amount, ref, split, lots, now, debt_paid=paid)
+    lots = _given_back(wallet, _cut(allocation, amount - paid)[0], held_at, now)
+    return _post(wallet, EntryKind.RELEASE, amount, ref, allocation, lots, now, debt_paid=paid)
 
 
 def expire(wallet: Wallet, now: int) -> Movement:
@@ -313,7 +370,8 @@ def expire(wallet: Wallet, now: int) -> Movement:
 
 
 def claw_back(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
-    """Takes credits back, from what would have lived longest first; what is not there becomes debt."""
+    """Takes credits back, from what would have lived longest first; what is not there becomes
+    debt."""
     keep = wallet.credits - min(wallet.credits, amount)
     kept, taken = _cut(tuple(sorted(wallet.lots, key=lambda lot: lot.burn_order)), keep)
     return _post(wallet, EntryKind.CLAWBACK, amount, ref, taken, kept, now)
@@ -324,7 +382,7 @@ def _post(
     kind: EntryKind,
     amount: int,
     ref: str,
-    split: Split,
+    allocation: Allocation,
     lots: Sequence[Lot],
     now: int,
     *,
@@ -332,18 +390,20 @@ def _post(
     debt_paid: int = 0,
 ) -> Movement:
     """Adds one entry to the wallet. Time never runs backwards along a ledger."""
-    if not 0 <= amount <= MOST_CREDITS:
+    if not 0 <= amount <= MAX_CREDITS:
         raise ValueError("an amount of credits is a whole number from 0 up")
     at = max(now, wallet.updated_at)
-    draft = Entry(wallet.version + 1, kind, amount, ref, split, 0, 0, at, returned, debt_paid)
+    draft = Entry(wallet.version + 1, kind, amount, ref, allocation, 0, 0, at, returned, debt_paid)
     moved = applied(wallet, deltas(draft))
     after = replace(moved, version=draft.version, lots=_tidy(lots), updated_at=at)
     return Movement(after, (replace(draft, credits=after.credits, held=after.held),))
 
 
-def _taken(lots: Sequence[Lot], amount: int, now: int) -> tuple[Split, tuple[Lot, ...]]:
+def _taken(lots: Sequence[Lot], amount: int, now: int) -> tuple[Allocation, tuple[Lot, ...]]:
     """What to burn for an amount, in burn order, and the lots that remain."""
-    usable = tuple(sorted((lot for lot in lots if lot.spendable(now)), key=lambda lot: lot.burn_order))
+    usable = tuple(
+        sorted((lot for lot in lots if lot.spendable(now)), key=lambda lot: lot.burn_order)
+    )
     taken, rest = _cut(usable, amount)
     return taken, rest + tuple(lot for lot in lots if not lot.spendable(now))
 
@@ -360,11 +420,12 @@ def _cut(lots: Sequence[Lot], amount: int) -> tuple[tuple[Lot, ...], tuple[Lot, 
     return tuple(first), tuple(rest)
 
 
-def _given_back(wallet: Wallet, split: Split, held_at: int, now: int) -> tuple[Lot, ...]:
-    """The wallet's lots with a split returned: to its own lot while that is unexpired, else as a lot with the life it had
-    left at the hold (so that nothing is lost by a slow failure, and nothing gained)."""
+def _given_back(wallet: Wallet, allocation: Allocation, held_at: int, now: int) -> tuple[Lot, ...]:
+    """The wallet's lots with a split returned: to its own lot while that is unexpired, else as a
+    lot with the life it had left at the hold (so that nothing is lost by a slow failure, and
+    nothing gained)."""
     lots = {lot.number: lot for lot in wallet.lots}
-    for place, taken in enumerate(split):
+    for place, taken in enumerate(allocation):
         part = taken
         if part.expires_at is not None and now >= part.expires_at:
             life = max(0, part.expires_at - held_at)
@@ -380,15 +441,18 @@ def _lot_number(wallet: Wallet, place: int) -> int:
 
 
 def _tidy(lots: Sequence[Lot]) -> tuple[Lot, ...]:
-    """Empty lots leave; above the limit, the two neighbours of one kind that differ least in life become one that ends with the later."""
+    """Empty lots leave; above the limit, the two neighbours of one kind that differ least in life
+    become one that ends with the later."""
     kept = sorted((lot for lot in lots if lot.remaining > 0), key=lambda lot: lot.burn_order)
-    while len(kept) > MOST_LOTS:
+    while len(kept) > MAX_LOTS:
         place = min(
             (place for place in range(len(kept) - 1) if kept[place].kind is kept[place + 1].kind),
             key=lambda place: (_gap(kept[place], kept[place + 1]), place),
         )
         later = kept[place + 1]
-        kept[place : place + 2] = [replace(later, remaining=later.remaining + kept[place].remaining)]
+        kept[place : place + 2] = [
+            replace(later, remaining=later.remaining + kept[place].remaining)
+        ]
     return tuple(kept)
 
 

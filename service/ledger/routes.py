@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
+from service.core.principal import Principal
 from service.ledger.operations import Ledger
 from service.ledger.schemas import CreditsSchema, credits_body
 from service.storage.table import StorageUnavailable
-from service.web.responses import ok
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.core.principal import Principal
+from service.web.responses import success
 
 
 def ledger_blueprint(ledger: Ledger) -> Blueprint:
@@ -25,6 +25,6 @@ def ledger_blueprint(ledger: Ledger) -> Blueprint:
     )
     def get_credits(principal: Principal) -> Response:
         balance = ledger.balance(principal.subject)
-        return ok(credits_body(balance.wallet, balance.at))
+        return success(credits_body(balance.wallet, balance.at))
 
     return blueprint

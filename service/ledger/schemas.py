@@ -9,7 +9,9 @@ from service.web.schemas import StrictSchema
 
 class LotSchema(StrictSchema):
     lot_id = fields.String(data_key="lotId", metadata={"example": "lot_00000000000100"})
-    kind = fields.String(metadata={"description": "free, promo, subscription or paid.", "example": "free"})
+    kind = fields.String(
+        metadata={"description": "free, promo, subscription or paid.", "example": "free"}
+    )
     credits = fields.Integer(metadata={"example": 3})
     expires_at = fields.String(data_key="expiresAt", allow_none=True, metadata={"example": None})
 
@@ -19,7 +21,10 @@ class CreditsSchema(StrictSchema):
     held = fields.Integer(metadata={"description": "Set aside for open jobs.", "example": 0})
     lots = fields.List(fields.Nested(LotSchema))
     registered = fields.Boolean(
-        metadata={"description": "False until the first request has made an account.", "example": True}
+        metadata={
+            "description": "False until the first request has made an account.",
+            "example": True,
+        }
     )
 
 
@@ -33,4 +38,9 @@ def credits_body(wallet: Wallet | None, now: int) -> dict[str, object]:
 
 def _lot_body(lot: Lot) -> dict[str, object]:
     expires_at = None if lot.expires_at is None else iso(lot.expires_at)
-    return {"lotId": lot.lot_id, "kind": lot.kind.value, "credits": lot.remaining, "expiresAt": expires_at}
+    return {
+        "lotId": lot.lot_id,
+        "kind": lot.kind.value,
+        "credits": lot.remaining,
+        "expiresAt": expires_at,
+    }

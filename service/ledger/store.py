@@ -9,7 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from service.core.clock import from_iso, iso
-from service.ledger.entities import Entry, EntryKind, Movement, Wallet, WalletStatus, packed, unpacked
+from service.ledger.entities import (
+    Entry,
+    EntryKind,
+    Movement,
+    Wallet,
+    WalletStatus,
+    packed,
+    unpacked,
+)
 from service.storage import keys
 from service.storage.codec import Item, Value
 from service.storage.table import Table
@@ -19,7 +27,8 @@ _MAC_BYTES = 16
 
 
 def sealed(movement: Movement, key: bytes) -> Movement:
-    """The movement with each entry's MAC chained to the one before, and the wallet's `head` at the last."""
+    """The movement with each entry's MAC chained to the one before, and the wallet's `head` at the
+    last."""
     head = movement.wallet.head
     entries = []
     for entry in movement.entries:
@@ -29,14 +38,15 @@ def sealed(movement: Movement, key: bytes) -> Movement:
 
 
 def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
-    """HMAC-SHA-256 over the whole entry, its owner and the entry before it, cut to 128 bits (22 characters)."""
+    """HMAC-SHA-256 over the whole entry, its owner and the entry before it, cut to 128 bits (22
+    characters)."""
     facts = [
         user_id,
         entry.version,
         entry.kind,
         entry.amount,
         entry.ref,
-        packed(entry.split),
+        packed(entry.allocation),
         entry.credits,
         entry.held,
         entry.at,
@@ -72,7 +82,8 @@ def wallet_from(item: Item) -> Wallet:
 
 
 def wallet_write(before: Wallet | None, after: Wallet) -> Update:
-    """Moves the wallet from exactly the version that was read, naming only the attributes that change."""
+    """Moves the wallet from exactly the version that was read, naming only the attributes that
+    change."""
     old = _wallet_item(before) if before else {}
     new = _wallet_item(after)
     changed = {name: value for name, value in new.items() if old.get(name) != value}
@@ -83,7 +94,9 @@ def wallet_write(before: Wallet | None, after: Wallet) -> Update:
 def entry_writes(movement: Movement) -> list[Put]:
     """The entries, each only if there is none at its version."""
     user_id = movement.wallet.user_id
-    return [Put(keys.entry(user_id, entry.version), _entry_item(entry)) for entry in movement.entries]
+    return [
+        Put(keys.entry(user_id, entry.version), _entry_item(entry)) for entry in movement.entries
+    ]
 
 
 def freeze_write(wallet: Wallet) -> Update:
@@ -95,8 +108,9 @@ def freeze_write(wallet: Wallet) -> Update:
 def rebuilt_writes(
     before: Wallet | None, after: Wallet | None, gone: Sequence[Entry], added: Sequence[Entry]
 ) -> list[Write]:
-    """For an operator's repair alone: a wallet as its entries say (None: no wallet), without the entries of transactions that a
-    restore has torn, and with those that take their place. Guarded by the version and the MACs that were read."""
+    """For an operator's repair alone: a wallet as its entries say (None: no wallet), without the
+    entries of transactions that a restore has torn, and with those that take their place. Guarded
+    by the version and the MACs that were read."""
     owner = after or before
     user_id = owner.user_id if owner else ""
     at = {entry.version: entry for entry in gone}
@@ -105,9 +119,16 @@ def rebuilt_writes(
         old = at.pop(entry.version, None)
         guard = When(equals={"mac": old.mac}) if old else ABSENT
         writes.append(Put(keys.entry(user_id, entry.version), _entry_item(entry), guard))
-    writes += [Delete(keys.entry(user_id, entry.version), When(equals={"mac": entry.mac})) for entry in at.values()]
+    writes += [
+        Delete(keys.entry(user_id, entry.version), When(equals={"mac": entry.mac}))
+        for entry in at.values()
+    ]
     if after is None and before is not None:
-        writes.append(Delete(keys.wallet(user_id), When(equals={"version": before.version, "head": before.head})))
+        writes.append(
+            Delete(
+                keys.wallet(user_id), When(equals={"version": before.version, "head": before.head})
+            )
+        )
     elif after is not None and after != before:
         writes.append(wallet_write(before, after))
     return writes
@@ -120,7 +141,7 @@ def entry_from(item: Item) -> Entry:
         kind=EntryKind(fields["kind"]),
         amount=fields["amount"],
         ref=fields["ref"],
-        split=unpacked(fields["split"]),
+        allocation=unpacked(fields["allocation"]),
         credits=fields["credits"],
         held=fields["held"],
         at=from_iso(fields["at"]),
@@ -130,7 +151,9 @@ def entry_from(item: Item) -> Entry:
     )
 
 
-def entries(table: Table, user_id: str, *, after_version: int = 0, page: int = 500) -> Iterator[Entry]:
+def entries(
+    table: Table, user_id: str, *, after_version: int = 0, page: int = 500
+) -> Iterator[Entry]:
     """Every entry of a wallet beyond a version, in order, read page by page."""
     after = keys.entry(user_id, after_version).sk
     while True:
@@ -165,7 +188,7 @@ def _entry_item(entry: Entry) -> dict[str, Value]:
         "kind": entry.kind,
         "amount": entry.amount,
         "ref": entry.ref,
-        "split": packed(entry.split),
+        "allocation": packed(entry.allocation),
         "credits": entry.credits,
         "held": entry.held,
         "at": iso(entry.at),

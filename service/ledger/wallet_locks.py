@@ -1,6 +1,7 @@
 """Turns: first in, first out, one wallet write at a time per user in this process.
 
-Safety never rests on this (the version does); it spares a contended wallet the retries, and starves nobody."""
+Safety never rests on this (the version does); it spares a contended wallet the retries, and starves
+nobody."""
 
 import threading
 import zlib
@@ -20,17 +21,18 @@ class _Queue:
         self.waiting: deque[threading.Event] = deque()
 
 
-class Turns:
-    """At most `most_waiting` threads wait for one stripe, each at most `patience_seconds`."""
+class WalletLocks:
+    """At most `max_waiting` threads wait for one stripe, each at most `wait_limit_seconds`."""
 
-    def __init__(self, most_waiting: int, patience_seconds: float = 30.0) -> None:
-        self._most_waiting = most_waiting
-        self._patience = patience_seconds
+    def __init__(self, max_waiting: int, wait_limit_seconds: float = 30.0) -> None:
+        self._max_waiting = max_waiting
+        self._wait_limit_seconds = wait_limit_seconds
         self._queues = [_Queue() for _ in range(STRIPES)]
 
     @contextmanager
     def turn(self, user_id: str) -> Iterator[bool]:
-        """Holds the user's turn; gives whether it had to be waited for. Raises `TooManyWaiting` or `WalletBusy`."""
+        """Holds the user's turn; gives whether it had to be waited for. Raises `TooManyWaiting` or
+        `WalletBusy`."""
         queue = self._queues[zlib.crc32(user_id.encode()) % STRIPES]
         waited = self._enter(queue)
         try:
@@ -43,11 +45,11 @@ class Turns:
             if not queue.busy:
                 queue.busy = True
                 return False
-            if len(queue.waiting) >= self._most_waiting:
+            if len(queue.waiting) >= self._max_waiting:
                 raise TooManyWaiting
             mine = threading.Event()
             queue.waiting.append(mine)
-        if not mine.wait(self._patience):
+        if not mine.wait(self._wait_limit_seconds):
             self._give_up(queue, mine)
         return True
 

@@ -1,7 +1,9 @@
-"""What every provider of asynchronous work looks like from inside: create once, look as often as needed.
+"""What every provider of asynchronous work looks like from inside: create once, look as often as
+needed.
 
-The words carry one distinction above all: what is known for certain (`Accepted`, `Declined`, `NotFound`) and what is not
-(`Unclear`). An implementation answers `Unclear` whenever it cannot prove the other."""
+The words carry one distinction above all: what is known for certain (`Accepted`, `Rejected`,
+`NotFound`) and what is not (`Indeterminate`). An implementation answers `Indeterminate` whenever it
+cannot prove the other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +21,9 @@ class TaskStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """A provider's task as it reports it. `facts` is the whitelisted, bounded part of its data that may be stored and shown;
-    `result_url` is unchecked; `reason` is the provider's own text, for the log only."""
+    """A provider's task as it reports it. `facts` is the whitelisted, bounded part of its data that
+    may be stored and shown; `result_url` is unchecked; `reason` is the provider's own text, for the
+    log only."""
 
     task_id: str
     status: TaskStatus
@@ -29,7 +32,7 @@ class Task:
     reason: str = ""
 
 
-class Why(StrEnum):
+class RejectionReason(StrEnum):
     """Why a provider declined for certain."""
 
     IMAGE = "image"
@@ -44,10 +47,10 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Declined:
+class Rejected:
     """Surely not accepted, or surely never sent."""
 
-    why: Why
+    reason: RejectionReason
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,18 @@ class NotFound:
 
 
 @dataclass(frozen=True)
-class Unclear:
+class Indeterminate:
     """Nothing that can be relied on came back."""
 
 
-Created = Accepted | Declined | Unclear
-Sight = Found | NotFound | Unclear
+Created = Accepted | Rejected | Indeterminate
+TaskLookup = Found | NotFound | Indeterminate
 
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """What a job asks for. `job_id` is the id the provider is given for it, so that it can be found again."""
+    """What a job asks for. `job_id` is the id the provider is given for it, so that it can be found
+    again."""
 
     job_id: str
     image: str
@@ -80,7 +84,7 @@ class VideoRequest:
 
 
 @dataclass(frozen=True)
-class Hint:
+class CallbackEvent:
     """What a verified callback says, none of which is believed: it only makes us look."""
 
     final: bool
@@ -92,11 +96,11 @@ class Provider(Protocol):
     name: str
 
     def create(self, request: VideoRequest, until: float) -> Created:
-        """Sends the request once, or again after proof that it was not taken, never after an ambiguous send. Ends by the
-        monotonic time `until`."""
+        """Sends the request once, or again after proof that it was not taken, never after an
+        ambiguous send. Ends by the monotonic time `until`."""
         ...
 
-    def look(self, task_id: str | None, job_id: str) -> Sight:
+    def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
         """The task by its own id, or by ours when that is not known."""
         ...
 
@@ -104,6 +108,9 @@ class Provider(Protocol):
         """Stored facts in the provider's own shape, for the client."""
         ...
 
-    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
-        """What a callback says, or None when its signature does not hold or it is not a callback."""
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
+        """What a callback says, or None when its signature does not hold or it is not a
+        callback."""
         ...

@@ -17,16 +17,17 @@ from urllib3.util import parse_url
 
 from service.core.clock import Clock
 
-LARGEST_ANSWER_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024
 CONNECT_SECONDS = 3.0
-MOST_ASKING = 32
+MAX_ASKING = 32
 
 _TROUBLES = (HTTPError, HTTPException, OSError)
 
 
 class NeverSent(Exception):
-    """The connection or the TLS handshake failed, or came too late: the request cannot have arrived."""
+    """The connection or the TLS handshake failed, or came too late: the request cannot have
+    arrived."""
 
 
 class NoAnswer(Exception):
@@ -47,24 +48,28 @@ class Reply:
 
 
 class ProviderHttp:
-    """Sends and asks. Proxies and credentials of the environment are not used, redirects are not followed, nothing is retried.
+    """Sends and asks. Proxies and credentials of the environment are not used, redirects are not
+    followed, nothing is retried.
 
-    `tls` says whom to trust. All connections share it: loading the root certificates takes longer than a whole order does.
-    """
+    `tls` says whom to trust. All connections share it: loading the root certificates takes longer
+    than a whole order does."""
 
     def __init__(self, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
-        self._asking = PoolManager(maxsize=MOST_ASKING, retries=False, ssl_context=self._tls)
+        self._asking = PoolManager(maxsize=MAX_ASKING, retries=False, ssl_context=self._tls)
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
-        """One POST on a connection of its own, ended by the monotonic time `until`. Raises `NeverSent` or `NoAnswer`."""
+        """One POST on a connection of its own, ended by the monotonic time `until`. Raises
+        `NeverSent` or `NoAnswer`."""
         with closing(self._connection(url)) as connection:
             self._connect(connection, until)
             try:
                 # A server may refuse before it has read everything; its answer counts.
                 with suppress(BrokenPipeError):
-                    connection.request("POST", parse_url(url).request_uri, body, headers, preload_content=False)
+                    connection.request(
+                        "POST", parse_url(url).request_uri, body, headers, preload_content=False
+                    )
                 return self._reply(connection.getresponse(), until)
             except _TROUBLES as error:
                 raise NoAnswer from error
@@ -106,7 +111,7 @@ class ProviderHttp:
         body = b""
         while chunk := answer.read1(CHUNK_BYTES):
             body += chunk
-            if len(body) > LARGEST_ANSWER_BYTES or self._left(until) <= 0:
+            if len(body) > MAX_ANSWER_BYTES or self._left(until) <= 0:
                 raise NoAnswer
         return Reply(answer.status, body)
 

@@ -1,6 +1,8 @@
-"""Standard Webhooks signatures (https://www.standardwebhooks.com), as Kling signs its callbacks when a secret is set.
+"""Standard Webhooks signatures (https://www.standardwebhooks.com), as Kling signs its callbacks
+when a secret is set.
 
-The reference library brings an HTTP client and a date library along for these few lines, so they stand here."""
+The reference library brings an HTTP client and a date library along for these few lines, so they
+stand here."""
 
 import base64
 import binascii
@@ -9,12 +11,13 @@ import hmac
 from collections.abc import Mapping
 
 TOLERANCE_SECONDS = 300
-MOST_SIGNATURES = 10
+MAX_SIGNATURES = 10
 
 
 def signature_holds(secret: str, headers: Mapping[str, str], body: bytes, now: int) -> bool:
-    """Whether one of the `v1` signatures over `{id}.{timestamp}.{body}` is right and the timestamp is within five minutes
-    of `now` (epoch milliseconds) either way. `secret` is base64, with or without `whsec_`."""
+    """Whether one of the `v1` signatures over `{id}.{timestamp}.{body}` is right and the timestamp
+    is within five minutes of `now` (epoch milliseconds) either way. `secret` is base64, with or
+    without `whsec_`."""
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not message_id or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
         return False
@@ -26,5 +29,5 @@ def signature_holds(secret: str, headers: Mapping[str, str], body: bytes, now: i
         return False
     signed = f"{message_id}.{timestamp}.".encode() + body
     expected = b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
-    given = headers.get("webhook-signature", "").encode().split()[:MOST_SIGNATURES]
+    given = headers.get("webhook-signature", "").encode().split()[:MAX_SIGNATURES]
     return any(hmac.compare_digest(expected, signature) for signature in given)

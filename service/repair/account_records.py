@@ -1,4 +1,5 @@
-"""What belongs to a user beside the ledger: profile, devices and claims, and how they are put back. Pure."""
+"""What belongs to a user beside the ledger: profile, devices and claims, and how they are put back.
+Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,17 +11,18 @@ from service.storage import keys
 from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
 from service.users import store as users_store
-from service.users.entities import Marks, Pepper, identity_marks
+from service.users.entities import Digests, Pepper, identity_digests
 
 
-class NotMended(Exception):
-    """This account needs a person: no restore tears a table like this, or what is missing cannot be known."""
+class NotRepairable(Exception):
+    """This account needs a person: no restore tears a table like this, or what is missing cannot be
+    known."""
 
 
 @dataclass(frozen=True)
-class Remains:
-    """What is left of one user: the account, the claims that name the user, and whose the claims are that the account needs
-    (None: nobody's)."""
+class DamagedAccount:
+    """What is left of one user: the account, the claims that name the user, and whose the claims
+    are that the account needs (None: nobody's)."""
 
     account: Account
     claimed: tuple[Key, ...] = ()
@@ -28,7 +30,7 @@ class Remains:
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class RepairContext:
     """What a plan is made with."""
 
     mac_key: bytes
@@ -37,16 +39,24 @@ class Knowledge:
     welcome_credits: int
 
 
-def marks_of(remains: Remains, knowledge: Knowledge) -> tuple[str, str] | None:
+def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, str] | None:
     """Device and identity of the sign-up, as far as anything still tells; a profile always does."""
-    account, claimed = remains.account, remains.claimed
-    if account.marks is not None:
-        return account.marks
-    of_claims = [key.pk.removeprefix(keys.FINGERPRINT_PREFIX) for key in claimed if _is_of_device(key)]
+    account, claimed = damaged.account, damaged.claimed
+    if account.digests is not None:
+        return account.digests
+    of_claims = [
+        key.pk.removeprefix(keys.FINGERPRINT_PREFIX) for key in claimed if _is_of_device(key)
+    ]
     listed = account.wallet.fingerprints if account.wallet else frozenset()
-    devices = [*(mark for mark in of_claims if mark in account.devices), *of_claims, *sorted(account.devices | listed)]
-    identities = identity_marks(knowledge.peppers, GOOGLE, account.user_id).all
-    identity = next((mark for mark in identities if keys.identity_claim(mark) in claimed), identities[0])
+    devices = [
+        *(digest for digest in of_claims if digest in account.devices),
+        *of_claims,
+        *sorted(account.devices | listed),
+    ]
+    identities = identity_digests(context.peppers, GOOGLE, account.user_id).all
+    identity = next(
+        (digest for digest in identities if keys.identity_claim(digest) in claimed), identities[0]
+    )
     return (devices[0], identity) if devices else None
 
 
@@ -54,66 +64,80 @@ def _is_of_device(key: Key) -> bool:
     return key.pk.startswith(keys.FINGERPRINT_PREFIX)
 
 
-def needed_claims(remains: Remains, knowledge: Knowledge) -> set[Key]:
-    """The claims whose owners a plan has to know. While a pepper is rolled out, a device that is not the sign-up's own may
-    rightly be unclaimed under the newest, for it is another's under the older."""
-    account, marks = remains.account, marks_of(remains, knowledge)
+def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
+    """The claims whose owners a plan has to know. While a pepper is rolled out, a device that is
+    not the sign-up's own may rightly be unclaimed under the newest, for it is another's under the
+    older."""
+    account, digests = damaged.account, digests_of(damaged, context)
     listed = account.wallet.fingerprints if account.wallet else frozenset()
-    others = account.devices | listed if len(knowledge.peppers) == 1 else frozenset()
-    devices = {*others, *([marks[0]] if marks else [])}
+    others = account.devices | listed if len(context.peppers) == 1 else frozenset()
+    devices = {*others, *([digests[0]] if digests else [])}
     return {
         *map(keys.fingerprint_claim, devices),
-        *([keys.identity_claim(marks[1])] if marks else []),
-        *remains.claimed,
+        *([keys.identity_claim(digests[1])] if digests else []),
+        *damaged.claimed,
     }
 
 
-class Belongings:
+class AccountRecords:
     """Gathers what has to be put back; a mark is never invented."""
 
-    def __init__(self, remains: Remains, knowledge: Knowledge, now: int) -> None:
-        self._remains = remains
-        self._knowledge = knowledge
+    def __init__(self, damaged: DamagedAccount, context: RepairContext, now: int) -> None:
+        self._remains = damaged
+        self._context = context
         self._now = now
         self.says: list[str] = []
         self.writes: list[Write] = []
 
     def put_back(self, account: Account) -> Account:
-        """The account with profile, devices and claims as far as anything still tells. Raises `NotMended`."""
+        """The account with profile, devices and claims as far as anything still tells. Raises
+        `NotRepairable`."""
         if account.closed:
             return account
-        marks = marks_of(self._remains, self._knowledge)
-        if marks is None or account.wallet is None:
-            raise NotMended("nothing tells of the device that it signed up with")
-        if account.marks is None:
+        digests = digests_of(self._remains, self._context)
+        if digests is None or account.wallet is None:
+            raise NotRepairable("nothing tells of the device that it signed up with")
+        if account.digests is None:
             profile = users_store.profile_write(
-                account.user_id, GOOGLE, None, Marks((marks[0],)), Marks((marks[1],)), self._now
+                account.user_id,
+                GOOGLE,
+                None,
+                Digests((digests[0],)),
+                Digests((digests[1],)),
+                self._now,
             )
             self._put(profile)
         self._index_devices(account)
-        missing = sorted({*account.wallet.fingerprints, marks[0]} - account.devices)
-        for mark in missing:
-            self._put(users_store.device_write(account.user_id, Marks((mark,)), self._now))
-        claims = self._claims(marks)
-        return replace(account, marks=marks, devices=account.devices | set(missing), claims=claims)
+        missing = sorted({*account.wallet.fingerprints, digests[0]} - account.devices)
+        for digest in missing:
+            self._put(users_store.device_write(account.user_id, Digests((digest,)), self._now))
+        claims = self._claims(digests)
+        return replace(
+            account, digests=digests, devices=account.devices | set(missing), claims=claims
+        )
 
     def _index_devices(self, account: Account) -> None:
-        for mark in sorted(account.devices):
-            key = keys.device(account.user_id, mark)
+        for digest in sorted(account.devices):
+            key = keys.device(account.user_id, digest)
             if any(fault.item == f"{key.pk}/{key.sk}" for fault in self._remains.account.faults):
                 self.says.append(f"set the index attributes of {key.sk}")
-                index = keys.device_index(account.user_id, mark)
+                index = keys.device_index(account.user_id, digest)
                 self.writes.append(Update(key, When(equals={"PK": key.pk}), set=index))
 
-    def _claims(self, marks: tuple[str, str]) -> dict[str, str | None]:
-        """Free claims of the user's devices and identity are taken; another's stays, and only the sign-up's own must be mine."""
+    def _claims(self, digests: tuple[str, str]) -> dict[str, str | None]:
+        """Free claims of the user's devices and identity are taken; another's stays, and only the
+        sign-up's own must be mine."""
         owners, user_id = dict(self._remains.owners), self._remains.account.user_id
         for key in sorted((key for key, owner in owners.items() if owner is None), key=str):
-            write = users_store.device_claim_writes if _is_of_device(key) else users_store.identity_claim_writes
-            (claim,) = write(user_id, Marks((key.pk.partition("#")[2],)), [None], self._now)
+            write = (
+                users_store.device_claim_writes
+                if _is_of_device(key)
+                else users_store.identity_claim_writes
+            )
+            (claim,) = write(user_id, Digests((key.pk.partition("#")[2],)), [None], self._now)
             self._put(claim)
             owners[key] = user_id
-        needed = (keys.fingerprint_claim(marks[0]), keys.identity_claim(marks[1]))
+        needed = (keys.fingerprint_claim(digests[0]), keys.identity_claim(digests[1]))
         return {f"{key.pk}/{key.sk}": owners[key] for key in needed}
 
     def _put(self, write: Write) -> None:

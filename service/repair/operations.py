@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from service.audit import store
-from service.repair.account_records import Knowledge, NotMended, Remains, needed_claims
 from service.audit.entities import Violation
-from service.repair.repair_plan import Plan, plan
 from service.audit.store import Findings, Reader
 from service.core.clock import Clock
 from service.ledger.operations import Ledger
+from service.repair.account_records import (
+    DamagedAccount,
+    NotRepairable,
+    RepairContext,
+    needed_claims,
+)
+from service.repair.repair_plan import Plan, plan
 from service.storage import keys
 from service.storage.keys import Key
 from service.storage.table import Cancelled, Table
@@ -18,41 +23,48 @@ from service.users.store import recount_write
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was planned, and of that what was done; `left` is what needs a person, or another run."""
+    """What was planned, and of that what was done; `left` is what needs a person, or another
+    run."""
 
     plans: tuple[Plan, ...] = ()
     left: tuple[Violation, ...] = ()
 
 
 class Repair:
-    """Makes plans for the whole table, and carries them out. Meant for a restored table that nobody uses yet; beside live
-    traffic each user's writes happen only if nothing has moved since it was read."""
+    """Makes plans for the whole table, and carries them out. Meant for a restored table that nobody
+    uses yet; beside live traffic each user's writes happen only if nothing has moved since it was
+    read."""
 
-    def __init__(self, table: Table, ledger: Ledger, clock: Clock, knowledge: Knowledge) -> None:
+    def __init__(self, table: Table, ledger: Ledger, clock: Clock, context: RepairContext) -> None:
         self._table = table
         self._ledger = ledger
         self._clock = clock
-        self._knowledge = knowledge
+        self._context = context
 
     def run(
-        self, *, apply: bool, reads_per_second: float | None = None, stopping: Callable[[], bool] = lambda: False
+        self,
+        *,
+        apply: bool,
+        reads_per_second: float | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> Repaired:
-        """Walks the table twice: whose claims are whose, then user by user. Writes only if `apply` is set, each user's changes
-        in one transaction. Safe to stop anywhere and to run again.
+        """Walks the table twice: whose claims are whose, then user by user. Writes only if `apply`
+        is set, each user's changes in one transaction. Safe to stop anywhere and to run again.
 
-        Raises `Stopped`, `StorageUnavailable`, and `StorageRefused` where this role may not write."""
+        Raises `Stopped`, `StorageUnavailable`, and `StorageRefused` where this role may not
+        write."""
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
         plans, left, open_wallets = list[Plan](), list[Violation](), 0
-        for remains in self._remains(reader):
-            where = keys.partition(remains.account.user_id)
-            is_open = remains.account.wallet is not None and not remains.account.closed
+        for damaged in self._remains(reader):
+            where = keys.partition(damaged.account.user_id)
+            is_open = damaged.account.wallet is not None and not damaged.account.closed
             try:
-                made = plan(remains, self._knowledge, self._clock.now())
+                made = plan(damaged, self._context, self._clock.now())
                 if made is not None:
                     plans.append(made)
                     is_open = made.is_open
                     self._carry_out(made, apply)
-            except NotMended as needs:
+            except NotRepairable as needs:
                 left.append(Violation(where, f"needs a person: {needs}"))
             except Cancelled:
                 left.append(Violation(where, "has moved meanwhile: run again"))
@@ -65,9 +77,9 @@ class Repair:
 
     def _carry_out(self, made: Plan, apply: bool) -> None:
         if apply:
-            self._ledger.put_right(made.writes)
+            self._ledger.apply_repair(made.writes)
 
-    def _remains(self, reader: Reader) -> Iterator[Remains]:
+    def _remains(self, reader: Reader) -> Iterator[DamagedAccount]:
         claims: dict[str, list[Key]] = {}
         for raw in reader.scan(0, 1, None):
             key = store.key_of(raw)
@@ -80,9 +92,9 @@ class Repair:
             account = store.read_account(reader, user_id, without_wallet=True)
             if account is None:
                 continue
-            remains = Remains(account, tuple(claimed))
-            needed = sorted(needed_claims(remains, self._knowledge), key=str)
-            yield replace(remains, owners={key: self._owner(reader, key) for key in needed})
+            damaged = DamagedAccount(account, tuple(claimed))
+            needed = sorted(needed_claims(damaged, self._context), key=str)
+            yield replace(damaged, owners={key: self._owner(reader, key) for key in needed})
 
     @staticmethod
     def _owner(reader: Reader, key: Key) -> str | None:

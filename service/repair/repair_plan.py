@@ -1,13 +1,14 @@
-"""What a restore has torn, and how it is put right: pure plans, made from the ledger (runbook, Restore).
+"""What a restore has torn, and how it is put right: pure plans, made from the ledger (runbook,
+Restore).
 
-A table restored to a point in time may hold only a part of the transactions of that moment. The ledger decides: a user's wallet is
-what the longest intact run of entries makes it, and everything else follows. A plan is made in memory first, and only one that
-the audit would find nothing wrong with is a plan at all; what no restore tears is left to a person."""
+A table restored to a point in time may hold only a part of the transactions of that moment. The
+ledger decides: a user's wallet is what the longest intact run of entries makes it, and everything
+else follows. A plan is made in memory first, and only one that the audit would find nothing wrong
+with is a plan at all; what no restore tears is left to a person."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from service.repair.account_records import Belongings, Knowledge, NotMended, Remains, marks_of
 from service.audit.entities import audit_account
 from service.audit.replay import Moment, replayed
 from service.catalog.entities import IMAGE_TO_VIDEO
@@ -26,20 +27,28 @@ from service.ledger.entities import (
     release,
     welcome,
 )
+from service.repair.account_records import (
+    AccountRecords,
+    DamagedAccount,
+    NotRepairable,
+    RepairContext,
+    digests_of,
+)
 from service.storage import keys
 from service.storage.keys import Key
 from service.storage.writes import Delete, When, Write
-from service.users.entities import MOST_DEVICES
+from service.users.entities import MAX_DEVICES
 
-MOST_TORN = 20
-MOST_CHANGES = 90
+MAX_TORN = 20
+MAX_CHANGES = 90
 _OF_JOBS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE, EntryKind.EXPIRE)
 _ENDS = {EntryKind.CAPTURE: JobStatus.SUCCEEDED, EntryKind.RELEASE: JobStatus.FAILED}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done in one place, in words and in writes; `is_open` says whether an open wallet is there afterwards."""
+    """What is to be done in one place, in words and in writes; `is_open` says whether an open
+    wallet is there afterwards."""
 
     where: str
     says: tuple[str, ...]
@@ -47,43 +56,48 @@ class Plan:
     is_open: bool
 
 
-def plan(remains: Remains, knowledge: Knowledge, now: int) -> Plan | None:
-    """What puts one user right; None where nothing is wrong. Raises `NotMended`."""
-    account = remains.account
+def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | None:
+    """What puts one user right; None where nothing is wrong. Raises `NotRepairable`."""
+    account = damaged.account
     if account.unreadable:
-        raise NotMended(f"{min(account.unreadable)} cannot be read")
-    whole = not audit_account(account, knowledge.mac_key) and account.wallet is not None
-    if whole and (account.closed or None not in remains.owners.values()):
+        raise NotRepairable(f"{min(account.unreadable)} cannot be read")
+    whole = not audit_account(account, context.mac_key) and account.wallet is not None
+    if whole and (account.closed or None not in damaged.owners.values()):
         return None
-    moments = list(replayed(account.user_id, (*account.entries, *account.late), knowledge.mac_key))
-    if _is_undone(remains, moments, knowledge):
-        return _undone(remains, moments)
-    return _Mending(remains, moments, knowledge, now).plan()
+    moments = list(replayed(account.user_id, (*account.entries, *account.late), context.mac_key))
+    if _is_undone(damaged, moments, context):
+        return _undone(damaged, moments)
+    return _Mending(damaged, moments, context, now).plan()
 
 
-def _is_undone(remains: Remains, moments: Sequence[Moment], knowledge: Knowledge) -> bool:
-    """Whether a sign-up was torn beyond mending before anything was done with its credits: the person signs up again."""
-    account = remains.account
+def _is_undone(damaged: DamagedAccount, moments: Sequence[Moment], context: RepairContext) -> bool:
+    """Whether a sign-up was torn beyond mending before anything was done with its credits: the
+    person signs up again."""
+    account = damaged.account
     entries = (*account.entries, *account.late)
     used = (
-        account.jobs or any(entry.version > 1 for entry in entries) or (account.wallet and account.wallet.version > 1)
+        account.jobs
+        or any(entry.version > 1 for entry in entries)
+        or (account.wallet and account.wallet.version > 1)
     )
-    told = moments and marks_of(remains, knowledge)
+    told = moments and digests_of(damaged, context)
     return not used and not told and not account.closed
 
 
-def _undone(remains: Remains, moments: Sequence[Moment]) -> Plan:
-    account, user_id = remains.account, remains.account.user_id
+def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
+    account, user_id = damaged.account, damaged.account.user_id
     entries = [moment.entry for moment in moments]
     if len((*account.entries, *account.late)) > len(entries):
-        raise NotMended("its first entry is not one that this ledger wrote")
-    writes: list[Write] = ledger_store.rebuilt_writes(account.wallet, None, entries, ()) if account.wallet else []
+        raise NotRepairable("its first entry is not one that this ledger wrote")
+    writes: list[Write] = (
+        ledger_store.rebuilt_writes(account.wallet, None, entries, ()) if account.wallet else []
+    )
     if account.wallet is None:
         writes += [_gone(keys.entry(user_id, entry.version)) for entry in entries]
-    writes += [_gone(keys.profile(user_id))] if account.marks else []
-    writes += [_gone(keys.device(user_id, mark)) for mark in sorted(account.devices)]
+    writes += [_gone(keys.profile(user_id))] if account.digests else []
+    writes += [_gone(keys.device(user_id, digest)) for digest in sorted(account.devices)]
     writes += [_gone(Key(keys.partition(user_id), sk)) for sk in account.keys]
-    writes += [Delete(key, When(equals={"userId": user_id})) for key in remains.claimed]
+    writes += [Delete(key, When(equals={"userId": user_id})) for key in damaged.claimed]
     says = ["its sign-up is undone, so that the person can sign up again", *map(_take_away, writes)]
     return _bounded(Plan(keys.partition(user_id), tuple(says), tuple(writes), is_open=False))
 
@@ -97,22 +111,25 @@ def _take_away(write: Write) -> str:
 
 
 def _bounded(made: Plan) -> Plan:
-    if len(made.writes) > MOST_CHANGES:
-        raise NotMended(f"it takes {len(made.writes)} changes, and no restore tears that much")
+    if len(made.writes) > MAX_CHANGES:
+        raise NotRepairable(f"it takes {len(made.writes)} changes, and no restore tears that much")
     return made
 
 
 class _Mending:
-    """One account on its way to be whole again: ledger, then jobs, then keys, then who the user is."""
+    """One account on its way to be whole again: ledger, then jobs, then keys, then who the user
+    is."""
 
-    def __init__(self, remains: Remains, moments: Sequence[Moment], knowledge: Knowledge, now: int) -> None:
-        self._account = remains.account
-        self._remains = remains
-        self._knowledge = knowledge
+    def __init__(
+        self, damaged: DamagedAccount, moments: Sequence[Moment], context: RepairContext, now: int
+    ) -> None:
+        self._account = damaged.account
+        self._remains = damaged
+        self._context = context
         self._now = now
         self._says: list[str] = []
         self._writes: list[Write] = []
-        self._belongings = Belongings(remains, knowledge, now)
+        self._account_records = AccountRecords(damaged, context, now)
         self._kept = self._whole(moments)
         self._torn = (*self._account.entries, *self._account.late)[len(self._kept) :]
         self._added: list[Entry] = []
@@ -138,24 +155,25 @@ class _Mending:
             keys=uses,
             faults=(),
         )
-        mended = self._belongings.put_back(mended)
-        left = audit_account(mended, self._knowledge.mac_key)
+        mended = self._account_records.put_back(mended)
+        left = audit_account(mended, self._context.mac_key)
         if left:
-            raise NotMended(f"{left[0].item}: {left[0].what}")
+            raise NotRepairable(f"{left[0].item}: {left[0].what}")
         is_open = not mended.closed
-        says = (*self._says, *self._belongings.says)
-        writes = (*self._writes, *self._belongings.writes)
+        says = (*self._says, *self._account_records.says)
+        writes = (*self._writes, *self._account_records.writes)
         return _bounded(Plan(keys.partition(account.user_id), says, writes, is_open))
 
     # The ledger.
 
     def _whole(self, moments: Sequence[Moment]) -> list[Moment]:
-        """The intact run, up to a CAPTURE whose job does not have the result: a charge without its delivery did not happen. The
-        worker charges anew once it has the result from the provider."""
+        """The intact run, up to a CAPTURE whose job does not have the result: a charge without its
+        delivery did not happen. The worker charges anew once it has the result from the
+        provider."""
         account = self._account
         entries = (*account.entries, *account.late)
         if len(moments) < len(entries) and entries[len(moments)].version == len(moments) + 1:
-            raise NotMended(f"entry {len(moments) + 1} is not one that this ledger wrote")
+            raise NotRepairable(f"entry {len(moments) + 1} is not one that this ledger wrote")
         delivered = {job.job_id for job in account.jobs if job.status is JobStatus.SUCCEEDED}
         charged = (
             place
@@ -164,27 +182,33 @@ class _Mending:
         )
         cut = next(charged, len(moments))
         torn = entries[cut:]
-        if len(torn) > MOST_TORN or any(entry.kind not in _OF_JOBS for entry in torn):
-            raise NotMended(f"{len(torn)} entries would have to go, from {cut + 1} on")
-        if account.wallet is not None and account.wallet.version > len(entries) + MOST_TORN:
-            raise NotMended(f"{account.wallet.version - len(entries)} entries are missing")
+        if len(torn) > MAX_TORN or any(entry.kind not in _OF_JOBS for entry in torn):
+            raise NotRepairable(f"{len(torn)} entries would have to go, from {cut + 1} on")
+        if account.wallet is not None and account.wallet.version > len(entries) + MAX_TORN:
+            raise NotRepairable(f"{account.wallet.version - len(entries)} entries are missing")
         return list(moments[:cut])
 
     def _welcomed(self) -> Wallet:
-        """Someone whose first entry is lost is welcomed anew, with today's welcome: what an unsigned wallet says it was granted
-        is no witness."""
-        user_id, amount = self._account.user_id, self._knowledge.welcome_credits
+        """Someone whose first entry is lost is welcomed anew, with today's welcome: what an
+        unsigned wallet says it was granted is no witness."""
+        user_id, amount = self._account.user_id, self._context.welcome_credits
         movement = welcome(None, user_id, amount, self._now)
         self._added += movement.entries
         return movement.wallet
 
     def _rebuilt(self) -> Wallet:
-        """The stored wallet where it is the one that its entries make; else theirs, with the stored devices and state."""
-        stored, made = self._account.wallet, self._kept[-1].wallet if self._kept else self._welcomed()
+        """The stored wallet where it is the one that its entries make; else theirs, with the stored
+        devices and state."""
+        stored, made = (
+            self._account.wallet,
+            self._kept[-1].wallet if self._kept else self._welcomed(),
+        )
         if stored is None:
-            devices = frozenset(sorted(self._account.devices)[:MOST_DEVICES])
+            devices = frozenset(sorted(self._account.devices)[:MAX_DEVICES])
             return replace(made, fingerprints=devices)
-        fits = replace(made, status=stored.status, fingerprints=stored.fingerprints, lots=stored.lots)
+        fits = replace(
+            made, status=stored.status, fingerprints=stored.fingerprints, lots=stored.lots
+        )
         fits = replace(fits, created_at=stored.created_at, updated_at=stored.updated_at)
         if stored == fits and not stored.faults():
             return stored
@@ -193,7 +217,7 @@ class _Mending:
     def _sealed(self) -> tuple[Wallet, list[Entry]]:
         movement = Movement(self._wallet, tuple(self._added))
         if self._added:
-            movement = ledger_store.sealed(movement, self._knowledge.mac_key)
+            movement = ledger_store.sealed(movement, self._context.mac_key)
         if movement.wallet.status is WalletStatus.FROZEN:
             self._says.append("the wallet was frozen and is opened")
         return replace(movement.wallet, status=self._state()), list(movement.entries)
@@ -201,9 +225,13 @@ class _Mending:
     def _state(self) -> WalletStatus:
         return WalletStatus.CLOSED if self._account.closed else WalletStatus.OPEN
 
-    def _tell_of_the_ledger(self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]) -> None:
+    def _tell_of_the_ledger(
+        self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]
+    ) -> None:
         stored = self._account.wallet
-        self._says += [f"take back entry {_told(entry)}, the rest of its transaction is lost" for entry in gone]
+        self._says += [
+            f"take back entry {_told(entry)}, the rest of its transaction is lost" for entry in gone
+        ]
         self._says += [f"write entry {_told(entry)}" for entry in added]
         if stored is None:
             self._says.append(f"make the wallet again: {_balances(wallet)}")
@@ -224,10 +252,13 @@ class _Mending:
 
     def _entry(self, job_id: str, *kinds: EntryKind) -> Entry | None:
         entries = [*(moment.entry for moment in self._kept), *self._added]
-        return next((entry for entry in entries if entry.ref == job_id and entry.kind in kinds), None)
+        return next(
+            (entry for entry in entries if entry.ref == job_id and entry.kind in kinds), None
+        )
 
     def _mend_job(self, job_id: str) -> None:
-        """A job has its HOLD, and its end where it has ended; what a user was told of a job that has ended stands."""
+        """A job has its HOLD, and its end where it has ended; what a user was told of a job that
+        has ended stands."""
         stored = self._jobs.get(job_id)
         job = stored or self._made_again(job_id)
         held = self._entry(job_id, EntryKind.HOLD) or self._hold_anew(job)
@@ -239,7 +270,7 @@ class _Mending:
             self._end_anew(job, held)
         elif ended is not None and job.is_open:
             job = self._unresolved(job)
-        job = replace(job, split=held.split, due_at=self._due_at(job))
+        job = replace(job, allocation=held.allocation, due_at=self._due_at(job))
         if job != stored or self._indexed_wrongly(job):
             self._says.append(
                 f"{'set' if stored else 'make again'} {job_id}: {job.status} {job.failure or ''}".rstrip()
@@ -248,21 +279,23 @@ class _Mending:
         self._jobs[job_id] = job
 
     def _made_again(self, job_id: str) -> Job:
-        """A job of which only the ledger knows: the worker finds its task by our id, or gives the credits back after the
-        quarantine."""
+        """A job of which only the ledger knows: the worker finds its task by our id, or gives the
+        credits back after the quarantine."""
         entries = (*(moment.entry for moment in self._kept), *self._torn)
-        held = next(entry for entry in entries if entry.ref == job_id and entry.kind is EntryKind.HOLD)
+        held = next(
+            entry for entry in entries if entry.ref == job_id and entry.kind is EntryKind.HOLD
+        )
         return Job(
             user_id=self._account.user_id,
             job_id=job_id,
             operation=IMAGE_TO_VIDEO,
             prompt_key="unknown",
             price=held.amount,
-            split=held.split,
+            allocation=held.allocation,
             status=JobStatus.SUBMITTING,
             created_at=held.at,
             submit_until=held.at,
-            hard_at=self._now + self._knowledge.times.hard_limit,
+            hard_at=self._now + self._context.times.hard_limit,
             due_at=self._now,
         )
 
@@ -275,23 +308,30 @@ class _Mending:
             return None
 
     def _forget(self, job: Job) -> None:
-        """Without credits no job: it was never charged, and its key is free for a new order. One that was delivered stays for a
-        person to judge."""
+        """Without credits no job: it was never charged, and its key is free for a new order. One
+        that was delivered stays for a person to judge."""
         if job.status is JobStatus.SUCCEEDED:
-            raise NotMended(f"{job.job_id} was delivered, and there are no credits to charge")
+            raise NotRepairable(f"{job.job_id} was delivered, and there are no credits to charge")
         if self._jobs.pop(job.job_id, None):
-            self._says.append(f"take away {job.job_id}: its hold is lost, and there are no credits for another")
-            self._writes.append(Delete(keys.job(job.user_id, job.job_id), When(equals={"status": job.status})))
+            self._says.append(
+                f"take away {job.job_id}: its hold is lost, and there are no credits for another"
+            )
+            self._writes.append(
+                Delete(keys.job(job.user_id, job.job_id), When(equals={"status": job.status}))
+            )
 
     def _end_anew(self, job: Job, held: Entry) -> None:
         if job.status is JobStatus.SUCCEEDED:
-            self._post(capture(self._wallet, held.split, job.price, job.job_id, held.at, self._now))
+            self._post(
+                capture(self._wallet, held.allocation, job.price, job.job_id, held.at, self._now)
+            )
         else:
-            self._post(release(self._wallet, held.split, job.job_id, held.at, self._now))
+            self._post(release(self._wallet, held.allocation, job.job_id, held.at, self._now))
 
     def _unresolved(self, job: Job) -> Job:
-        """Its credits went back; why is lost with the job's own part. It is watched, so that a video is still given."""
-        watch_until = self._now + self._knowledge.times.watch
+        """Its credits went back; why is lost with the job's own part. It is watched, so that a
+        video is still given."""
+        watch_until = self._now + self._context.times.watch
         return replace(
             job,
             status=JobStatus.FAILED,

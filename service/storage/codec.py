@@ -1,4 +1,5 @@
-"""Python values as DynamoDB's typed attributes and back. Whole numbers only: a float anywhere is a mistake."""
+"""Python values as DynamoDB's typed attributes and back. Whole numbers only: a float anywhere is a
+mistake."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,8 @@ RawItem = Mapping[str, Mapping[str, Any]]
 
 
 def encode(value: Value) -> dict[str, Any]:
-    """One value with its type. Raises `TypeError` for what has no exact counterpart (floats above all)."""
+    """One value with its type. Raises `TypeError` for what has no exact counterpart (floats above
+    all)."""
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bool):
@@ -28,11 +30,16 @@ def encode(value: Value) -> dict[str, Any]:
 
 def encode_item(item: Item) -> dict[str, Any]:
     """An item; attributes that are None or an empty set are left out."""
-    return {name: encode(value) for name, value in item.items() if value is not None and value != frozenset()}
+    return {
+        name: encode(value)
+        for name, value in item.items()
+        if value is not None and value != frozenset()
+    }
 
 
 def decode(attribute: Mapping[str, Any]) -> Value:
-    """The inverse of `encode`. Raises `ValueError` for a number that is not whole, `TypeError` for a type we never write."""
+    """The inverse of `encode`. Raises `ValueError` for a number that is not whole, `TypeError` for
+    a type we never write."""
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":

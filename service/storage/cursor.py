@@ -1,14 +1,15 @@
-"""Page tokens: where a list goes on, opaque to the client. A token names a place inside the caller's own partition only."""
+"""Page tokens: where a list goes on, opaque to the client. A token names a place inside the
+caller's own partition only."""
 
 import base64
 import binascii
 
-from service.core.errors import Malformed
+from service.core.errors import InvalidRequest
 
-LONGEST_TOKEN = 200
+MAX_TOKEN = 200
 
 
-class PageTokenInvalid(Malformed):
+class PageTokenInvalid(InvalidRequest):
     """Not a token of ours."""
 
     code = "PAGE_TOKEN_INVALID"
@@ -22,9 +23,11 @@ def to_token(sort_key: str) -> str:
 def from_token(token: str, prefix: str) -> str:
     """The sort key in a token, which must begin with `prefix`. Raises `PageTokenInvalid`."""
     try:
-        text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(
+            token + "=" * (-len(token) % 4), altchars=b"-_", validate=True
+        ).decode()
     except (binascii.Error, ValueError):
         raise PageTokenInvalid from None
-    if len(token) > LONGEST_TOKEN or not text.startswith(prefix):
+    if len(token) > MAX_TOKEN or not text.startswith(prefix):
         raise PageTokenInvalid
     return text

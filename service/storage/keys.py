@@ -12,8 +12,8 @@
     IDENTITY#<mark>        CLAIM                           who was welcomed as it
     SYSTEM                 USERS                           count of open users
 
-A mark is an HMAC (22 characters), never the thing itself. GSI1 answers "whose device is this", GSI2 (sparse) "what is due".
-"""
+A mark is an HMAC (22 characters), never the thing itself. GSI1 answers "whose device is this", GSI2
+(sparse) "what is due"."""
 
 import hashlib
 import zlib
@@ -72,26 +72,27 @@ def job(user_id: str, job_id: str) -> Key:
 
 
 def idempotency(user_id: str, route: str, key: str) -> Key:
-    """The client's key is hashed together with the route, so that it can hold anything and cannot collide across routes."""
+    """The client's key is hashed together with the route, so that it can hold anything and cannot
+    collide across routes."""
     digest = hashlib.sha256(f"{route}\n{key}".encode()).hexdigest()
     return Key(partition(user_id), f"{IDEMPOTENCY_PREFIX}{digest}")
 
 
-def device(user_id: str, mark: str) -> Key:
-    return Key(partition(user_id), f"{DEVICE_PREFIX}{mark}")
+def device(user_id: str, digest: str) -> Key:
+    return Key(partition(user_id), f"{DEVICE_PREFIX}{digest}")
 
 
-def fingerprint_claim(mark: str) -> Key:
-    return Key(f"{FINGERPRINT_PREFIX}{mark}", "CLAIM")
+def fingerprint_claim(digest: str) -> Key:
+    return Key(f"{FINGERPRINT_PREFIX}{digest}", "CLAIM")
 
 
-def identity_claim(mark: str) -> Key:
-    return Key(f"{IDENTITY_PREFIX}{mark}", "CLAIM")
+def identity_claim(digest: str) -> Key:
+    return Key(f"{IDENTITY_PREFIX}{digest}", "CLAIM")
 
 
-def device_index(user_id: str, mark: str) -> dict[str, str]:
+def device_index(user_id: str, digest: str) -> dict[str, str]:
     """The attributes that put a device into GSI1."""
-    return {"GSI1PK": f"{FINGERPRINT_PREFIX}{mark}", "GSI1SK": partition(user_id)}
+    return {"GSI1PK": f"{FINGERPRINT_PREFIX}{digest}", "GSI1SK": partition(user_id)}
 
 
 def due_index(job_id: str, due_at: int) -> dict[str, str]:

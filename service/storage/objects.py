@@ -7,9 +7,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-MOST_BYTES = 32 * 1024 * 1024
-# S3 answers so where a condition does not hold, where another write is under way, and where If-Match finds nothing
-# (Amazon S3 User Guide, Conditional writes).
+MAX_BYTES = 32 * 1024 * 1024
+# S3 answers so where a condition does not hold, where another write is under way, and where
+# If-Match finds nothing (Amazon S3 User Guide, Conditional writes).
 _CHANGED = {409, 412}
 _GONE = 404
 
@@ -39,16 +39,19 @@ class Objects:
 
     @classmethod
     def connect(cls, region: str, bucket: str) -> "Objects":
-        """A call gives up after about 15 s, within which a stopping task can still write something down."""
-        config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+        """A call gives up after about 15 s, within which a stopping task can still write something
+        down."""
+        config = Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+        )
         return cls(boto3.client("s3", region_name=region, config=config), bucket)
 
     def read(self, key: str) -> Stored | None:
-        """The object, cut off behind `MOST_BYTES`; None where there is none and the role may list the bucket: otherwise S3
-        refuses. Raises `ObjectsUnavailable`."""
+        """The object, cut off behind `MAX_BYTES`; None where there is none and the role may list
+        the bucket: otherwise S3 refuses. Raises `ObjectsUnavailable`."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            return Stored(answer["Body"].read(MOST_BYTES), answer["ETag"])
+            return Stored(answer["Body"].read(MAX_BYTES), answer["ETag"])
         except ClientError as error:
             if _status(error) == _GONE:
                 return None
@@ -57,15 +60,20 @@ class Objects:
             raise ObjectsUnavailable(str(error)) from error
 
     def write(self, key: str, body: bytes, over: str | None) -> str:
-        """Writes over the version with the tag `over`, or where nothing lies (None); gives the new tag. Raises `ObjectChanged`
-        and `ObjectsUnavailable`. A repeated request whose first answer was lost meets its own write, and is refused."""
+        """Writes over the version with the tag `over`, or where nothing lies (None); gives the new
+        tag. Raises `ObjectChanged` and `ObjectsUnavailable`. A repeated request whose first answer
+        was lost meets its own write, and is refused."""
         condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
         kind = "application/json"
         try:
-            answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=kind, **condition)
+            answer = self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=kind, **condition
+            )
             return str(answer["ETag"])
         except ClientError as error:
-            if _status(error) in _CHANGED or (over and error.response["Error"]["Code"] == "NoSuchKey"):
+            if _status(error) in _CHANGED or (
+                over and error.response["Error"]["Code"] == "NoSuchKey"
+            ):
                 raise ObjectChanged from error
             raise ObjectsUnavailable(_said(error)) from error
         except (BotoCoreError, OSError) as error:

@@ -21,14 +21,17 @@ class SecretUnavailable(Unavailable):
 
 
 class SecretsManager:
-    """Reads secrets by name. Nothing is cached here: who uses a secret knows how long it is good for."""
+    """Reads secrets by name. Nothing is cached here: who uses a secret knows how long it is good
+    for."""
 
     def __init__(self, client: "SecretsManagerClient") -> None:
         self._client = client
 
     @classmethod
     def connect(cls, region: str) -> "SecretsManager":
-        config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+        config = Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+        )
         return cls(boto3.client("secretsmanager", region_name=region, config=config))
 
     def read(self, name: str) -> str:

@@ -1,4 +1,5 @@
-"""The only door to DynamoDB. It sends each request once, and says of every failure whether it may have been applied."""
+"""The only door to DynamoDB. It sends each request once, and says of every failure whether it may
+have been applied."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-MOST_WRITES = 100
+MAX_WRITES = 100
 READ_TRIES = 2
 
 _NOT_APPLIED = {
@@ -65,11 +66,13 @@ class NotReached(NotApplied):
 
 
 class MaybeApplied(StorageUnavailable):
-    """The answer was lost: only reading tells whether the write happened, and it may still happen."""
+    """The answer was lost: only reading tells whether the write happened, and it may still
+    happen."""
 
 
 class StorageRefused(StorageUnavailable):
-    """DynamoDB turned the call down (no such table, no permission): an operator has to act, trying again does not help."""
+    """DynamoDB turned the call down (no such table, no permission): an operator has to act, trying
+    again does not help."""
 
 
 class ConditionFailed(Exception):
@@ -83,8 +86,8 @@ class ConditionFailed(Exception):
 class Cancelled(Exception):
     """A transaction whose conditions did not all hold; nothing was written.
 
-    `refused` maps the position of each refused write to the item that lies there (None: no such item).
-    """
+    `refused` maps the position of each refused write to the item that lies there (None: no such
+    item)."""
 
     def __init__(self, refused: dict[int, Item | None]) -> None:
         super().__init__("transaction cancelled")
@@ -101,8 +104,8 @@ class Page:
 
 @dataclass(frozen=True)
 class Reading:
-    """A page as it lies, in DynamoDB's own types: one odd item does not spoil the others. `after` says where to go on (None:
-    that was all), `units` how many read units it took."""
+    """A page as it lies, in DynamoDB's own types: one odd item does not spoil the others. `after`
+    says where to go on (None: that was all), `units` how many read units it took."""
 
     items: tuple[RawItem, ...]
     after: Key | None
@@ -120,7 +123,8 @@ class IndexHit:
 def connect(
     region: str, endpoint_url: str, connect_seconds: float, read_seconds: float, connections: int
 ) -> "DynamoDBClient":
-    """A client that never retries by itself (its retries repeat writes) and whose pool has room for every thread."""
+    """A client that never retries by itself (its retries repeat writes) and whose pool has room for
+    every thread."""
     config = Config(
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
@@ -130,14 +134,16 @@ def connect(
         tcp_keepalive=True,
         user_agent="farebox",
     )
-    return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint_url or None, config=config)
+    return boto3.client(
+        "dynamodb", region_name=region, endpoint_url=endpoint_url or None, config=config
+    )
 
 
 class Table:
     """The one table. Reads are strongly consistent unless they go to an index.
 
-    Every method raises `NotApplied` or `MaybeApplied` when DynamoDB does not serve it; reads are tried twice first.
-    """
+    Every method raises `NotApplied` or `MaybeApplied` when DynamoDB does not serve it; reads are
+    tried twice first."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -146,18 +152,29 @@ class Table:
     def get(self, key: Key) -> Item | None:
         """One item, or None."""
         answer = self._read(
-            lambda: self._client.get_item(TableName=self._name, Key=encode_item(key.attributes()), ConsistentRead=True)
+            lambda: self._client.get_item(
+                TableName=self._name, Key=encode_item(key.attributes()), ConsistentRead=True
+            )
         )
         return decode_item(answer["Item"]) if "Item" in answer else None
 
     def get_together(self, keys: Sequence[Key]) -> tuple[Item | None, ...]:
-        """Several items as they were at one moment (a snapshot), None for each that is not there."""
-        gets: Any = [{"Get": {"TableName": self._name, "Key": encode_item(key.attributes())}} for key in keys]
+        """Several items as they were at one moment (a snapshot), None for each that is not
+        there."""
+        gets: Any = [
+            {"Get": {"TableName": self._name, "Key": encode_item(key.attributes())}} for key in keys
+        ]
         answer = self._read(lambda: self._client.transact_get_items(TransactItems=gets))
-        return tuple(decode_item(found["Item"]) if found.get("Item") else None for found in answer["Responses"])
+        return tuple(
+            decode_item(found["Item"]) if found.get("Item") else None
+            for found in answer["Responses"]
+        )
 
-    def query(self, pk: str, prefix: str, *, limit: int, after: str = "", ascending: bool = True) -> Page:
-        """At most `limit` items of a partition whose sort key begins so, beyond the sort key `after` in that direction."""
+    def query(
+        self, pk: str, prefix: str, *, limit: int, after: str = "", ascending: bool = True
+    ) -> Page:
+        """At most `limit` items of a partition whose sort key begins so, beyond the sort key
+        `after` in that direction."""
         start: Any = {"ExclusiveStartKey": encode_item({"PK": pk, "SK": after})} if after else {}
         answer = self._read(
             lambda: self._client.query(
@@ -170,10 +187,15 @@ class Table:
                 **start,
             )
         )
-        return Page(tuple(decode_item(item) for item in answer["Items"]), "LastEvaluatedKey" in answer)
+        return Page(
+            tuple(decode_item(item) for item in answer["Items"]), "LastEvaluatedKey" in answer
+        )
 
-    def query_index(self, index: str, pk: str, *, limit: int, up_to: str = "") -> tuple[IndexHit, ...]:
-        """At most `limit` items of an index partition in order, up to a sort key. An index lags: a hint, never a truth."""
+    def query_index(
+        self, index: str, pk: str, *, limit: int, up_to: str = ""
+    ) -> tuple[IndexHit, ...]:
+        """At most `limit` items of an index partition in order, up to a sort key. An index lags: a
+        hint, never a truth."""
         condition = f"{index}PK = :pk" + (f" AND {index}SK <= :up_to" if up_to else "")
         values = {":pk": pk, ":up_to": up_to} if up_to else {":pk": pk}
         answer = self._read(
@@ -186,7 +208,9 @@ class Table:
             )
         )
         found = [decode_item(item) for item in answer["Items"]]
-        return tuple(IndexHit(Key(str(hit["PK"]), str(hit["SK"])), str(hit[f"{index}SK"])) for hit in found)
+        return tuple(
+            IndexHit(Key(str(hit["PK"]), str(hit["SK"])), str(hit[f"{index}SK"])) for hit in found
+        )
 
     def browse(self, pk: str, prefix: str, *, limit: int, after: str = "") -> Reading:
         """As `query`, for the audit. An empty prefix means the whole partition."""
@@ -232,10 +256,10 @@ class Table:
             raise ConditionFailed(decode_item(item) if item else None) from None
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """All of the writes or none. Raises `Cancelled`. Every call carries a token of its own: a repeated one would be
-        answered with success for a write that has been undone since."""
-        if not 0 < len(writes) <= MOST_WRITES:
-            raise ValueError(f"a transaction takes 1 to {MOST_WRITES} writes")
+        """All of the writes or none. Raises `Cancelled`. Every call carries a token of its own: a
+        repeated one would be answered with success for a write that has been undone since."""
+        if not 0 < len(writes) <= MAX_WRITES:
+            raise ValueError(f"a transaction takes 1 to {MAX_WRITES} writes")
         items: Any = [dict([request(self._name, write)]) for write in writes]
         try:
             self._send(lambda: self._client.transact_write_items(TransactItems=items))
@@ -254,7 +278,11 @@ class Table:
         answer = self._read(send)
         last = decode_item(answer.get("LastEvaluatedKey", {}))
         after = Key(str(last["PK"]), str(last["SK"])) if last else None
-        return Reading(tuple(answer["Items"]), after, answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
+        return Reading(
+            tuple(answer["Items"]),
+            after,
+            answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+        )
 
     def _read(self, send: Callable[[], Answer]) -> Answer:
         for _ in range(READ_TRIES - 1):
@@ -271,7 +299,8 @@ class Table:
             raise _cancelled(error) from None
 
     def _send(self, send: Callable[[], Answer]) -> Answer:
-        """Turns what botocore raises into our words; a failed condition passes through as `ClientError`."""
+        """Turns what botocore raises into our words; a failed condition passes through as
+        `ClientError`."""
         try:
             return send()
         except ClientError as error:
@@ -298,8 +327,9 @@ def _status(error: ClientError) -> int:
 
 
 def _cancelled(error: ClientError) -> Exception:
-    """A cancelled transaction in our words: conflicts and throttles are worth a retry, refused conditions are an answer,
-    anything else (a malformed request) is a fault of ours and stays as it is."""
+    """A cancelled transaction in our words: conflicts and throttles are worth a retry, refused
+    conditions are an answer, anything else (a malformed request) is a fault of ours and stays as it
+    is."""
     reasons: list[Any] = error.response.get("CancellationReasons", [])
     codes = {reason.get("Code") for reason in reasons} - {"None", None}
     if codes & _CANCELLED_BY_OTHERS:

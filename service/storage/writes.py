@@ -10,8 +10,8 @@ from service.storage.keys import Key
 
 @dataclass(frozen=True)
 class When:
-    """A condition; all parts must hold. `equals` compares exactly, and None there means that the attribute is absent;
-    `below` holds for an absent attribute too."""
+    """A condition; all parts must hold. `equals` compares exactly, and None there means that the
+    attribute is absent; `below` holds for an absent attribute too."""
 
     equals: Mapping[str, Value] = field(default_factory=dict)
     below: Mapping[str, int] = field(default_factory=dict)
@@ -93,10 +93,13 @@ class _Expression:
 
 
 def request(table_name: str, write: Write) -> tuple[str, dict[str, Any]]:
-    """A write as DynamoDB's own parameters: ("Put", "Update" or "Delete", parameters); the old item is asked for should the
-    condition fail."""
+    """A write as DynamoDB's own parameters: ("Put", "Update" or "Delete", parameters); the old item
+    is asked for should the condition fail."""
     expression = _Expression()
-    parameters: dict[str, Any] = {"TableName": table_name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    parameters: dict[str, Any] = {
+        "TableName": table_name,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
     if isinstance(write, Put):
         parameters["Item"] = encode_item({**write.key.attributes(), **write.item})
     else:

@@ -1,4 +1,5 @@
-"""Who may be welcomed: marks of devices and identities, and the pure rules of signing up (the money protocol, section 7)."""
+"""Who may be welcomed: marks of devices and identities, and the pure rules of signing up (the money
+protocol, section 7)."""
 
 import base64
 import hashlib
@@ -6,26 +7,27 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from service.core.errors import Refused
+from service.core.errors import Forbidden
 from service.ledger.entities import Wallet
 
-MOST_DEVICES = 20
+MAX_DEVICES = 20
 _MARK_BYTES = 16
 
 
-class SystemLimitReached(Refused):
+class SystemLimitReached(Forbidden):
     code = "SYSTEM_LIMIT_REACHED"
     summary = "The system takes no more users at the moment."
 
 
-class DeviceAlreadyUsed(Refused):
+class DeviceAlreadyUsed(Forbidden):
     code = "DEVICE_ALREADY_USED"
     summary = "This device already belongs to another user. Sign in with the account that it was first used with."
 
 
 @dataclass(frozen=True)
 class Pepper:
-    """A secret that marks are made with. Losing it voids every claim; a new version is added beside the old ones."""
+    """A secret that marks are made with. Losing it voids every claim; a new version is added beside
+    the old ones."""
 
     version: int
     key: bytes
@@ -35,7 +37,7 @@ class Pepper:
 
 
 @dataclass(frozen=True)
-class Marks:
+class Digests:
     """One device or identity as the table knows it: an HMAC under each pepper, newest first."""
 
     all: tuple[str, ...]
@@ -45,35 +47,37 @@ class Marks:
         return self.all[0]
 
 
-def device_marks(peppers: Sequence[Pepper], fingerprint: str) -> Marks:
-    return _marks(peppers, "fingerprint", fingerprint)
+def device_digests(peppers: Sequence[Pepper], fingerprint: str) -> Digests:
+    return _digests(peppers, "fingerprint", fingerprint)
 
 
-def identity_marks(peppers: Sequence[Pepper], issuer: str, subject: str) -> Marks:
-    return _marks(peppers, "identity", f"{issuer}\n{subject}")
+def identity_digests(peppers: Sequence[Pepper], issuer: str, subject: str) -> Digests:
+    return _digests(peppers, "identity", f"{issuer}\n{subject}")
 
 
-def _marks(peppers: Sequence[Pepper], kind: str, text: str) -> Marks:
-    """HMAC-SHA-256 cut to 128 bits, 22 characters each; a fingerprint and an identity of the same text do not share one."""
+def _digests(peppers: Sequence[Pepper], kind: str, text: str) -> Digests:
+    """HMAC-SHA-256 cut to 128 bits, 22 characters each; a fingerprint and an identity of the same
+    text do not share one."""
     newest_first = sorted(peppers, key=lambda pepper: pepper.version, reverse=True)
-    return Marks(tuple(_mark(pepper.key, f"{kind}\n{text}") for pepper in newest_first))
+    return Digests(tuple(_digest(pepper.key, f"{kind}\n{text}") for pepper in newest_first))
 
 
-def _mark(key: bytes, text: str) -> str:
+def _digest(key: bytes, text: str) -> str:
     digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:_MARK_BYTES]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def knows_device(wallet: Wallet, marks: Marks) -> bool:
-    return any(mark in wallet.fingerprints for mark in marks.all)
+def knows_device(wallet: Wallet, digests: Digests) -> bool:
+    return any(digest in wallet.fingerprints for digest in digests.all)
 
 
-def with_device(wallet: Wallet, marks: Marks) -> Wallet:
-    """The wallet with the device in its set. Past the limit others leave the set (their items and claims stay)."""
-    if knows_device(wallet, marks):
+def with_device(wallet: Wallet, digests: Digests) -> Wallet:
+    """The wallet with the device in its set. Past the limit others leave the set (their items and
+    claims stay)."""
+    if knows_device(wallet, digests):
         return wallet
-    others = sorted(wallet.fingerprints)[: MOST_DEVICES - 1]
-    return replace(wallet, fingerprints=frozenset({*others, marks.newest}))
+    others = sorted(wallet.fingerprints)[: MAX_DEVICES - 1]
+    return replace(wallet, fingerprints=frozenset({*others, digests.newest}))
 
 
 def belongs_to_another(owners: Iterable[str | None], user_id: str) -> bool:

@@ -9,14 +9,15 @@ from service.storage.codec import Item
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When
-from service.users.entities import Marks
+from service.users.entities import Digests
 
-MOST_DEVICE_OWNERS = 25
+MAX_DEVICE_OWNERS = 25
 
 
 @dataclass(frozen=True)
 class DeviceItems:
-    """What the table says of one device, seen from one user: who claimed it, and whether the user has it already."""
+    """What the table says of one device, seen from one user: who claimed it, and whether the user
+    has it already."""
 
     claimed_by: tuple[str | None, ...]
     listed: bool
@@ -32,20 +33,20 @@ class SignUpItems:
     has_profile: bool
 
 
-def device_keys(user_id: str, marks: Marks) -> list[Key]:
-    return [*map(keys.fingerprint_claim, marks.all), keys.device(user_id, marks.newest)]
+def device_keys(user_id: str, digests: Digests) -> list[Key]:
+    return [*map(keys.fingerprint_claim, digests.all), keys.device(user_id, digests.newest)]
 
 
-def read_device(table: Table, user_id: str, marks: Marks) -> DeviceItems:
+def read_device(table: Table, user_id: str, digests: Digests) -> DeviceItems:
     """One call."""
-    *claims, device = table.get_together(device_keys(user_id, marks))
+    *claims, device = table.get_together(device_keys(user_id, digests))
     return DeviceItems(_owners(claims), device is not None)
 
 
-def read_sign_up(table: Table, user_id: str, device: Marks, identity: Marks) -> SignUpItems:
+def read_sign_up(table: Table, user_id: str, device: Digests, identity: Digests) -> SignUpItems:
     """One call."""
     device_part = device_keys(user_id, device)
-    identity_part = [keys.identity_claim(mark) for mark in identity.all]
+    identity_part = [keys.identity_claim(digest) for digest in identity.all]
     items = table.get_together([keys.COUNT, keys.profile(user_id), *device_part, *identity_part])
     count, profile, rest = items[0], items[1], items[2:]
     *claims, listed = rest[: len(device_part)]
@@ -57,44 +58,53 @@ def read_sign_up(table: Table, user_id: str, device: Marks, identity: Marks) -> 
     )
 
 
-def read_device_owners(table: Table, marks: Marks) -> set[str]:
+def read_device_owners(table: Table, digests: Digests) -> set[str]:
     """Users the index knows to have used the device: a first, cheap answer that may lag."""
     found = (
-        table.query_index(keys.GSI1, f"{keys.FINGERPRINT_PREFIX}{mark}", limit=MOST_DEVICE_OWNERS) for mark in marks.all
+        table.query_index(keys.GSI1, f"{keys.FINGERPRINT_PREFIX}{digest}", limit=MAX_DEVICE_OWNERS)
+        for digest in digests.all
     )
     return {keys.owner(hit.key.pk) for page in found for hit in page}
 
 
-def device_write(user_id: str, marks: Marks, now: int) -> Put:
-    item = {**keys.device_index(user_id, marks.newest), "createdAt": iso(now)}
-    return Put(keys.device(user_id, marks.newest), item)
+def device_write(user_id: str, digests: Digests, now: int) -> Put:
+    item = {**keys.device_index(user_id, digests.newest), "createdAt": iso(now)}
+    return Put(keys.device(user_id, digests.newest), item)
 
 
-def device_claim_writes(user_id: str, marks: Marks, claimed_by: Sequence[str | None], now: int) -> list[Put]:
-    """A claim under every mark that has none: a process that knows fewer peppers must meet one it knows."""
-    return _claim_writes(map(keys.fingerprint_claim, marks.all), claimed_by, user_id, now)
+def device_claim_writes(
+    user_id: str, digests: Digests, claimed_by: Sequence[str | None], now: int
+) -> list[Put]:
+    """A claim under every mark that has none: a process that knows fewer peppers must meet one it
+    knows."""
+    return _claim_writes(map(keys.fingerprint_claim, digests.all), claimed_by, user_id, now)
 
 
-def identity_claim_writes(user_id: str, marks: Marks, claimed_by: Sequence[str | None], now: int) -> list[Put]:
+def identity_claim_writes(
+    user_id: str, digests: Digests, claimed_by: Sequence[str | None], now: int
+) -> list[Put]:
     """As `device_claim_writes`, of an identity."""
-    return _claim_writes(map(keys.identity_claim, marks.all), claimed_by, user_id, now)
+    return _claim_writes(map(keys.identity_claim, digests.all), claimed_by, user_id, now)
 
 
-def profile_write(user_id: str, issuer: str, email: str | None, device: Marks, identity: Marks, now: int) -> Put:
+def profile_write(
+    user_id: str, issuer: str, email: str | None, device: Digests, identity: Digests, now: int
+) -> Put:
     """The marks are kept so that the audit can find the claims of a user."""
     item = {
         "issuer": issuer,
         "email": email,
-        "deviceMark": device.newest,
-        "identityMark": identity.newest,
+        "deviceDigest": device.newest,
+        "identityDigest": identity.newest,
         "createdAt": iso(now),
     }
     return Put(keys.profile(user_id), item)
 
 
-def count_write(most_users: int) -> Update:
-    """One more user, if there is room: the cap is exact because this stands in the sign-up's own transaction."""
-    return Update(keys.COUNT, When(below={"count": most_users}), increment={"count": 1})
+def count_write(max_users: int) -> Update:
+    """One more user, if there is room: the cap is exact because this stands in the sign-up's own
+    transaction."""
+    return Update(keys.COUNT, When(below={"count": max_users}), increment={"count": 1})
 
 
 def recount_write(before: int, after: int) -> Update:
@@ -103,7 +113,9 @@ def recount_write(before: int, after: int) -> Update:
     return Update(keys.COUNT, guard, set={"count": after})
 
 
-def _claim_writes(claims: Iterable[Key], claimed_by: Sequence[str | None], user_id: str, now: int) -> list[Put]:
+def _claim_writes(
+    claims: Iterable[Key], claimed_by: Sequence[str | None], user_id: str, now: int
+) -> list[Put]:
     free = [key for key, owner in zip(claims, claimed_by, strict=True) if owner is None]
     return [Put(key, {"userId": user_id, "at": iso(now)}) for key in free]
 

@@ -1,4 +1,5 @@
-"""What a slow client may cost: how long it is waited for, and by how many threads. Knows sockets, nothing of any server."""
+"""What a slow client may cost: how long it is waited for, and by how many threads. Knows sockets,
+nothing of any server."""
 
 import errno
 import re
@@ -10,7 +11,7 @@ from service.core.clock import Clock
 from service.web.endpoint import SMALL_BODY_BYTES
 from service.web.request_errors import BodyTimeout, UploadsBusy
 
-LARGEST_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 BYTES_A_SECOND = 1024 * 1024
 
 _RECEIVE_BYTES = 64 * 1024
@@ -23,21 +24,25 @@ _ASKED_FOR = re.compile(rb"\r\n(?:expect|transfer-encoding)[ \t]*:", re.IGNORECA
 
 @dataclass(frozen=True)
 class Patience:
-    """A request may take `seconds` to come in whole, and a second more for each megabyte that came; its answer `seconds` to be
-    taken. At most `most_waiting` threads wait for clients at once."""
+    """A request may take `seconds` to come in whole, and a second more for each megabyte that came;
+    its answer `seconds` to be taken. At most `max_waiting` threads wait for clients at once."""
 
     seconds: float
-    most_waiting: int
+    max_waiting: int
 
 
 class PatientSocket(socket.socket):
-    """A client's connection. `recv` and `sendall` hold a thread no longer than the patience allows, whatever its time-out.
+    """A client's connection. `recv` and `sendall` hold a thread no longer than the patience allows,
+    whatever its time-out.
 
-    Takes over the given socket. `begin` starts the time of one request, `rest` ends it and gives a waiting place back."""
+    Takes over the given socket. `begin` starts the time of one request, `rest` ends it and gives a
+    waiting place back."""
 
-    def __init__(self, taken: socket.socket, patience: Patience, places: threading.Semaphore, clock: Clock) -> None:
+    def __init__(
+        self, taken: socket.socket, patience: Patience, places: threading.Semaphore, clock: Clock
+    ) -> None:
         super().__init__(fileno=taken.detach())
-        self._patience = patience
+        self._wait_limit_seconds = patience
         self._places = places
         self._clock = clock
         self._has_place = False
@@ -45,7 +50,7 @@ class PatientSocket(socket.socket):
 
     def begin(self) -> float:
         """The moment (monotonic seconds) at which the request that begins now must be in."""
-        self._until = self._clock.monotonic() + self._patience.seconds
+        self._until = self._clock.monotonic() + self._wait_limit_seconds.seconds
         return self._until
 
     def hurry(self) -> None:
@@ -58,7 +63,8 @@ class PatientSocket(socket.socket):
             self._places.release()
 
     def receive_now(self) -> bytes | None:
-        """What has come, at most 64 KB; empty when the client has ended its side or is gone, None when nothing is there."""
+        """What has come, at most 64 KB; empty when the client has ended its side or is gone, None
+        when nothing is there."""
         try:
             return super().recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -67,7 +73,8 @@ class PatientSocket(socket.socket):
             return b""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Raises `BodyTimeout` once the request's time is over, `UploadsBusy` when it had to wait and too many others do."""
+        """Raises `BodyTimeout` once the request's time is over, `UploadsBusy` when it had to wait
+        and too many others do."""
         if self._clock.monotonic() >= self._until:
             raise BodyTimeout
         try:
@@ -105,7 +112,7 @@ class PatientSocket(socket.socket):
         too_slow = ConnectionResetError(errno.ECONNRESET, "the client does not take its answer")
         if not self._takes_place():
             raise too_slow
-        self.settimeout(self._patience.seconds)
+        self.settimeout(self._wait_limit_seconds.seconds)
         try:
             super().sendall(rest, flags)
         except TimeoutError:
@@ -119,9 +126,11 @@ class PatientSocket(socket.socket):
 
 
 class Arrival:
-    """What has come of a request so far, held back from the threads while there is nothing to do for one.
+    """What has come of a request so far, held back from the threads while there is nothing to do
+    for one.
 
-    A guess about when to begin, never about what the request says: whoever reads it judges for itself."""
+    A guess about when to begin, never about what the request says: whoever reads it judges for
+    itself."""
 
     def __init__(self) -> None:
         self.received = bytearray()
@@ -148,7 +157,7 @@ class Arrival:
         """Whether a thread would find all it needs, or something to refuse."""
         if self._whole is not None:
             return len(self.received) >= self._whole
-        return len(self.received) > LARGEST_HEAD_BYTES or self._is_hopeless()
+        return len(self.received) > MAX_HEAD_BYTES or self._is_hopeless()
 
     def _is_hopeless(self) -> bool:
         if _BARE_LINE_FEED.search(self.received):
@@ -157,7 +166,8 @@ class Arrival:
 
 
 def _body_bytes(head: bytes) -> int:
-    """How much of a body to wait for: nothing of one that is large, of unknown length or sent only when asked for."""
+    """How much of a body to wait for: nothing of one that is large, of unknown length or sent only
+    when asked for."""
     length = _LENGTH.search(head)
     if length is None or _ASKED_FOR.search(head) or int(length[1]) > SMALL_BODY_BYTES:
         return 0

@@ -7,33 +7,39 @@ from marshmallow import Schema, ValidationError
 
 from service.core.errors import FareboxError
 from service.web.endpoint import SMALL_BODY_BYTES, endpoint_of
-from service.web.request_errors import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from service.web.request_errors import (
+    BadRequest,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
 from service.web.strict_json import parse_object
 
-MOST_FAULTS = 20
-LONGEST_NAME = 64
+MAX_FAULTS = 20
+MAX_NAME = 64
 
 
 def read_body(schema: Schema) -> dict[str, Any]:
     """The request's JSON object as the schema loads it.
 
-    Raises `UnsupportedMediaType`, `PayloadTooLarge` (beyond the endpoint's `max_body_bytes`, whether or not the length is
-    announced), `BadRequest` (it breaks off), `BodyTimeout` or `UploadsBusy` (it comes too slowly, see `arrivals`),
-    `MalformedJson` (see `parse_object`) or `ValidationFailed`.
-    """
+    Raises `UnsupportedMediaType`, `PayloadTooLarge` (beyond the endpoint's `max_body_bytes`,
+    whether or not the length is announced), `BadRequest` (it breaks off), `BodyTimeout` or
+    `UploadsBusy` (it comes too slowly, see `arrivals`), `MalformedJson` (see `parse_object`) or
+    `ValidationFailed`."""
     _require_json()
     return _load(schema, parse_object(read_raw()))
 
 
 def read_raw() -> bytes:
-    """The request's body as it came. Raises `PayloadTooLarge` beyond the endpoint's `max_body_bytes`, `BadRequest` if it
-    breaks off, `BodyTimeout` or `UploadsBusy` if it comes too slowly."""
+    """The request's body as it came. Raises `PayloadTooLarge` beyond the endpoint's
+    `max_body_bytes`, `BadRequest` if it breaks off, `BodyTimeout` or `UploadsBusy` if it comes too
+    slowly."""
     return _bounded(keep=False)
 
 
 def peek_json_field(name: str) -> str | None:
-    """The text in one field of the JSON body, None if there is no body or no such text. The body can be read again.
-    Raises what `read_body` raises but `ValidationFailed`."""
+    """The text in one field of the JSON body, None if there is no body or no such text. The body
+    can be read again. Raises what `read_body` raises but `ValidationFailed`."""
     raw = _bounded(keep=True)
     if not raw:
         return None
@@ -43,9 +49,12 @@ def peek_json_field(name: str) -> str | None:
 
 
 def read_query(schema: Schema) -> dict[str, Any]:
-    """The query string as the schema loads it. Raises `ValidationFailed`, also for a parameter given twice."""
+    """The query string as the schema loads it. Raises `ValidationFailed`, also for a parameter
+    given twice."""
     given = request.args.to_dict(flat=False)
-    twice = {name: ["Is given more than once."] for name, values in given.items() if len(values) > 1}
+    twice = {
+        name: ["Is given more than once."] for name, values in given.items() if len(values) > 1
+    }
     if twice:
         raise _validation_failed(twice)
     return _load(schema, {name: values[0] for name, values in given.items()})
@@ -62,7 +71,8 @@ def _bounded(*, keep: bool) -> bytes:
     declared = endpoint_of(current_app, request.endpoint)
     most = declared.max_body_bytes if declared else SMALL_BODY_BYTES
     announced = request.content_length or 0
-    # One byte more than allowed is asked for: werkzeug ends a body without announced length at the bound, and says nothing.
+    # One byte more than allowed is asked for: werkzeug ends a body without announced length at the
+    # bound, and says nothing.
     raw = b"" if announced > most else _received(most + 1, keep)
     if max(announced, len(raw)) > most:
         raise PayloadTooLarge(details={"maxBytes": most})
@@ -91,5 +101,5 @@ def _load(schema: Schema, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validation_failed(faults: dict[str, Any]) -> ValidationFailed:
-    shown = {str(name)[:LONGEST_NAME]: faults[name] for name in list(faults)[:MOST_FAULTS]}
+    shown = {str(name)[:MAX_NAME]: faults[name] for name in list(faults)[:MAX_FAULTS]}
     return ValidationFailed(details={"fields": shown})

@@ -1,4 +1,5 @@
-"""Which browsers' pages may call us. CORS is no authorisation: every route checks its caller, whatever the origin."""
+"""Which browsers' pages may call us. CORS is no authorisation: every route checks its caller,
+whatever the origin."""
 
 import re
 from collections.abc import Sequence
@@ -6,16 +7,24 @@ from collections.abc import Sequence
 from flask import Flask, Response
 from flask_cors import CORS
 
-ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "X-Google-ID")
+ALLOWED_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "X-Request-Id",
+    "X-Google-ID",
+)
 EXPOSED_HEADERS = ("Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed")
 METHODS = ("GET", "POST", "DELETE")
 PREFLIGHT_SECONDS = 3600
 
 
 def allow_origins(app: Flask, origins: Sequence[str]) -> None:
-    """Lets pages of exactly these origins call, without cookies. Any other origin, `null` too, gets no CORS header at all.
-    Every answer varies by `Origin`, so that no cache hands one origin's answer to another."""
-    # flask-cors compares plain strings without regard to case; a browser's origin is always in lower case.
+    """Lets pages of exactly these origins call, without cookies. Any other origin, `null` too, gets
+    no CORS header at all. Every answer varies by `Origin`, so that no cache hands one origin's
+    answer to another."""
+    # flask-cors compares plain strings without regard to case; a browser's origin is always in
+    # lower case.
     exact = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
     CORS(
         app,

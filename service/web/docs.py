@@ -1,4 +1,5 @@
-"""The readable page at `/docs`: rendered once from the OpenAPI document, complete without scripts and without a network."""
+"""The readable page at `/docs`: rendered once from the OpenAPI document, complete without scripts
+and without a network."""
 
 import hashlib
 import re
@@ -37,7 +38,8 @@ class Step:
 
 
 def docs_blueprint(document: Document) -> Blueprint:
-    """Serves the page at `/docs`, its stylesheet and its script under `/docs/`, each with an ETag."""
+    """Serves the page at `/docs`, its stylesheet and its script under `/docs/`, each with an
+    ETag."""
     blueprint = Blueprint("docs", __name__)
     style, script = _file("docs.css"), _file("docs.js")
     page = render_page(document, _digest(style), _digest(script)).encode()
@@ -61,7 +63,8 @@ def docs_blueprint(document: Document) -> Blueprint:
 
 
 def render_page(document: Document, style_version: str = "", script_version: str = "") -> str:
-    """The page as HTML. It names the document's server; where that is relative, the script puts in the address it was read from."""
+    """The page as HTML. It names the document's server; where that is relative, the script puts in
+    the address it was read from."""
     environment = Environment(
         loader=PackageLoader("service.web"),
         autoescape=True,
@@ -103,7 +106,8 @@ def prose(text: str) -> Markup:
 
 
 def json_colours(text: str) -> Markup:
-    """JSON with its names, strings and other values marked for the stylesheet; every character is escaped."""
+    """JSON with its names, strings and other values marked for the stylesheet; every character is
+    escaped."""
     written = Markup("")
     end = 0
     for found in _JSON_PART.finditer(text):

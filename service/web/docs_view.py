@@ -1,4 +1,5 @@
-"""The OpenAPI document as the readable page needs it: plain rows of text, one `RouteView` for each operation."""
+"""The OpenAPI document as the readable page needs it: plain rows of text, one `RouteView` for each
+operation."""
 
 import json
 import re
@@ -19,7 +20,8 @@ _RETRY_KEY = "idempotency-key"
 
 @dataclass(frozen=True)
 class Row:
-    """A parameter or a field: its name (dotted inside an object), where it goes, what it may be, what it means."""
+    """A parameter or a field: its name (dotted inside an object), where it goes, what it may be,
+    what it means."""
 
     name: str
     kind: str
@@ -76,7 +78,10 @@ class RouteView:
 
 def route_views(document: Document) -> list[RouteView]:
     """Every operation, in the document's order."""
-    return [_route_view(document, path, method, described) for path, method, described in operations(document)]
+    return [
+        _route_view(document, path, method, described)
+        for path, method, described in operations(document)
+    ]
 
 
 def error_views(document: Document) -> list[ErrorRow]:
@@ -99,7 +104,9 @@ def as_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _route_view(document: Document, path: str, method: str, described: Mapping[str, Any]) -> RouteView:
+def _route_view(
+    document: Document, path: str, method: str, described: Mapping[str, Any]
+) -> RouteView:
     schemas = document["components"]["schemas"]
     own, shared = _errors(document, described)
     answer_schema, answer = _json_content(described["responses"]["200"])
@@ -114,7 +121,9 @@ def _route_view(document: Document, path: str, method: str, described: Mapping[s
         description=described.get("description", ""),
         access=described["x-access"],
         signed_in=described["x-access"] == Access.USER.value,
-        parameters=[_parameter_row(parameter, schemas) for parameter in described.get("parameters", [])],
+        parameters=[
+            _parameter_row(parameter, schemas) for parameter in described.get("parameters", [])
+        ],
         fields=list(_field_rows(body_schema, schemas)),
         body_text=described.get("requestBody", {}).get("description", ""),
         enveloped="data" in envelope,
@@ -127,12 +136,16 @@ def _route_view(document: Document, path: str, method: str, described: Mapping[s
     )
 
 
-def _errors(document: Document, described: Mapping[str, Any]) -> tuple[list[ErrorRow], list[ErrorRow]]:
+def _errors(
+    document: Document, described: Mapping[str, Any]
+) -> tuple[list[ErrorRow], list[ErrorRow]]:
     """The errors that the route declares, and those that it shares with others."""
     declared = described.get("x-declared-errors", [])
     answered = {code for response in described["responses"].values() for code in _codes(response)}
     rows = [row for row in error_views(document) if row.code in answered]
-    return [row for row in rows if row.code in declared], [row for row in rows if row.code not in declared]
+    return [row for row in rows if row.code in declared], [
+        row for row in rows if row.code not in declared
+    ]
 
 
 def _codes(response: Mapping[str, Any]) -> list[str]:
@@ -147,7 +160,10 @@ def _json_content(holder: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
 def _answer_headers(described: Mapping[str, Any]) -> list[Row]:
     headers = described["responses"]["200"]["headers"]
     named = {name: header for name, header in headers.items() if "$ref" not in header}
-    return [Row(name, "string", required=False, text=header["description"]) for name, header in named.items()]
+    return [
+        Row(name, "string", required=False, text=header["description"])
+        for name, header in named.items()
+    ]
 
 
 def _parameter_row(parameter: Mapping[str, Any], schemas: Mapping[str, Any]) -> Row:
@@ -164,7 +180,8 @@ def _parameter_row(parameter: Mapping[str, Any], schemas: Mapping[str, Any]) -> 
 def _field_rows(
     schema: Mapping[str, Any], schemas: Mapping[str, Any], prefix: str = "", depth: int = 0
 ) -> Iterator[Row]:
-    """The fields of an object, those of the objects inside it (as `outer.inner`, `list[].inner`) after each."""
+    """The fields of an object, those of the objects inside it (as `outer.inner`, `list[].inner`)
+    after each."""
     schema = resolve(schema, schemas)
     for name, part in schema.get("properties", {}).items():
         seen = resolve(part, schemas)
@@ -192,7 +209,10 @@ def kind_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
 
 def limits_of(schema: Mapping[str, Any]) -> str:
     """The bounds of a value in words; empty if it has none that are worth telling."""
-    parts = [_range(schema, "minLength", "maxLength", "characters"), _range(schema, "minItems", "maxItems", "items")]
+    parts = [
+        _range(schema, "minLength", "maxLength", "characters"),
+        _range(schema, "minItems", "maxItems", "items"),
+    ]
     parts.append(_range(schema, "minimum", "maximum", ""))
     choices = [json.dumps(choice, ensure_ascii=False) for choice in schema.get("enum", [])]
     if choices:
@@ -228,18 +248,31 @@ def curl_command(path: str, method: str, described: Mapping[str, Any]) -> Curl:
     if "requestBody" in described:
         _, example = _json_content(described["requestBody"])
         options += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(as_json(example))}"]
-    flag = "" if method == "GET" or (method == "POST" and "requestBody" in described) else f"-X {method} "
+    flag = (
+        ""
+        if method == "GET" or (method == "POST" and "requestBody" in described)
+        else f"-X {method} "
+    )
     lines = [f"{_filled(path, parameters)}'", *options]
     return Curl(before=f"curl {flag}'", after=" \\\n  ".join(lines))
 
 
 def _filled(path: str, parameters: list[dict[str, Any]]) -> str:
-    """The path with examples in its places and the query parameters that are needed; a place without an example is a word in capitals."""
+    """The path with examples in its places and the query parameters that are needed; a place
+    without an example is a word in capitals."""
     needed = {
-        each["name"]: each["schema"] for each in parameters if each["in"] in ("path", "query") and each["required"]
+        each["name"]: each["schema"]
+        for each in parameters
+        if each["in"] in ("path", "query") and each["required"]
     }
-    values = {name: str(schema.get("example", _placeholder(name))) for name, schema in needed.items()}
-    query = {each["name"]: values[each["name"]] for each in parameters if each["in"] == "query" and each["required"]}
+    values = {
+        name: str(schema.get("example", _placeholder(name))) for name, schema in needed.items()
+    }
+    query = {
+        each["name"]: values[each["name"]]
+        for each in parameters
+        if each["in"] == "query" and each["required"]
+    }
     filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], _placeholder(found[1])), path)
     return f"{filled}?{urlencode(query)}" if query else filled
 

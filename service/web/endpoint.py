@@ -1,7 +1,8 @@
 """What a route declares of itself: who may call it, what goes in and out, what can go wrong.
 
-The declaration is the one source for enforcement (`service.identity.enforcement`), body limits and the OpenAPI document;
-an application with an undeclared route does not start (`declared_endpoints`)."""
+The declaration is the one source for enforcement (`service.identity.enforcement`), body limits and
+the OpenAPI document; an application with an undeclared route does not start
+(`declared_endpoints`)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ class Access(Enum):
 
     PUBLIC = "anyone"
     USER = "a signed-in user"
-    SEALED = "whoever holds the sealed token in the address"
+    CALLBACK_TOKEN = "whoever holds the sealed token in the address"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One route's promise. `body` and `query` are what it takes, `answer` the `data` of its envelope (`bare`: no envelope),
-    `errors` what it can refuse with beyond what every route can, `example` a body that works, `headers` the request headers
-    it understands with a sentence each."""
+    """One route's promise. `body` and `query` are what it takes, `answer` the `data` of its
+    envelope (`bare`: no envelope), `errors` what it can refuse with beyond what every route can,
+    `example` a body that works, `headers` the request headers it understands with a sentence
+    each."""
 
     access: Access
     summary: str
@@ -48,7 +50,8 @@ class Endpoint:
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Declares a view. A view for `Access.USER` is called with the principal as its first argument."""
+    """Declares a view. A view for `Access.USER` is called with the principal as its first
+    argument."""
 
     def declare(view: View) -> View:
         @wraps(view)
@@ -69,7 +72,8 @@ def endpoint_of(app: Flask, name: str | None) -> Endpoint | None:
 
 
 def declared_endpoints(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:
-    """Every route as (path, method, declaration). Raises `LookupError` for one that declares nothing."""
+    """Every route as (path, method, declaration). Raises `LookupError` for one that declares
+    nothing."""
     for rule in app.url_map.iter_rules():
         declaration = endpoint_of(app, rule.endpoint)
         if declaration is None:

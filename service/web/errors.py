@@ -9,12 +9,12 @@ from service.core.errors import (
     BadGateway,
     Conflict,
     FareboxError,
-    Malformed,
+    Forbidden,
+    InvalidRequest,
     NotAllowed,
     NotFound,
-    Refused,
+    RateLimited,
     TooLarge,
-    TooMany,
     TooSlow,
     Unauthenticated,
     Unavailable,
@@ -22,7 +22,6 @@ from service.core.errors import (
     UnsupportedMedia,
 )
 from service.core.metrics import Metric, Metrics
-from service.web.responses import json_answer
 from service.web.request_errors import (
     AddressTooLong,
     BadRequest,
@@ -34,15 +33,16 @@ from service.web.request_errors import (
     UnsupportedMediaType,
 )
 from service.web.request_log import REQUEST_ID_HEADER, protect
+from service.web.responses import json_answer
 
 WAIT_SECONDS = 5
 
 _STATUS: tuple[tuple[type[FareboxError], int], ...] = (
     (AddressTooLong, 414),
     (HeadersTooLarge, 431),
-    (Malformed, 400),
+    (InvalidRequest, 400),
     (Unauthenticated, 401),
-    (Refused, 403),
+    (Forbidden, 403),
     (NotFound, 404),
     (NotAllowed, 405),
     (TooSlow, 408),
@@ -50,7 +50,7 @@ _STATUS: tuple[tuple[type[FareboxError], int], ...] = (
     (TooLarge, 413),
     (UnsupportedMedia, 415),
     (Unprocessable, 422),
-    (TooMany, 429),
+    (RateLimited, 429),
     (BadGateway, 502),
     (Unavailable, 503),
 )
@@ -70,11 +70,11 @@ def status_of(error: type[FareboxError]) -> int:
 
 
 def register_errors(app: Flask, metrics: Metrics) -> None:
-    """From here on every error that leaves a route of the app is answered in the envelope of design 6 and counted by its code.
+    """From here on every error that leaves a route of the app is answered in the envelope of design
+    6 and counted by its code.
 
-    An error that nobody foresaw is logged with its trace; its answer tells nothing but the request's id. Doubled slashes
-    in an address are not found, where werkzeug would redirect.
-    """
+    An error that nobody foresaw is logged with its trace; its answer tells nothing but the
+    request's id. Doubled slashes in an address are not found, where werkzeug would redirect."""
     app.url_map.merge_slashes = False
 
     def answer(error: FareboxError) -> Response:
@@ -92,7 +92,8 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
         return answer(InternalError())
 
     def refuse_doubled_slash() -> None:
-        """werkzeug drops all but one of the slashes that an address begins with; no rule in front of us would."""
+        """werkzeug drops all but one of the slashes that an address begins with; no rule in front
+        of us would."""
         if request.environ["PATH_INFO"].startswith("//"):
             raise RouteNotFound
 
@@ -106,13 +107,17 @@ def error_answer(error: FareboxError) -> Response:
     """The error as its client sees it."""
     g.error_code = error.code
     status = status_of(type(error))
-    return json_answer(_envelope(error, g.get("request_id", "")), status=status, headers=_headers(error, status))
+    return json_answer(
+        _envelope(error, g.get("request_id", "")), status=status, headers=_headers(error, status)
+    )
 
 
 def bare_answer(error: FareboxError, request_id: str) -> bytes:
     """The same as bytes on a connection that ends here, for what never became a request."""
     status = status_of(type(error))
-    answer = json_answer(_envelope(error, request_id), status=status, headers=_headers(error, status))
+    answer = json_answer(
+        _envelope(error, request_id), status=status, headers=_headers(error, status)
+    )
     protect(answer, production=False)
     answer.headers |= {REQUEST_ID_HEADER: request_id, "Vary": "Origin", "Connection": "close"}
     lines = [f"HTTP/1.1 {answer.status}", *(f"{name}: {text}" for name, text in answer.headers)]

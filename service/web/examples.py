@@ -14,18 +14,27 @@ _BY_FORMAT = {
     "uri": "https://example.com/file",
     "email": "someone@example.com",
 }
-_BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "null": None}
+_BY_TYPE: dict[str, Any] = {
+    "string": "text",
+    "integer": 1,
+    "number": 1.0,
+    "boolean": True,
+    "null": None,
+}
 
 
 def resolve(schema: JsonSchema, schemas: Mapping[str, JsonSchema]) -> JsonSchema:
-    """The schema itself, or the component that it refers to with its own keywords on top; of alternatives the first."""
+    """The schema itself, or the component that it refers to with its own keywords on top; of
+    alternatives the first."""
     if "$ref" in schema:
         target = schemas[schema["$ref"].rsplit("/", 1)[-1]]
         own = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
         return {**target, **own}
     alternatives = schema.get("anyOf") or schema.get("oneOf")
     if alternatives:
-        own = {keyword: value for keyword, value in schema.items() if keyword not in ("anyOf", "oneOf")}
+        own = {
+            keyword: value for keyword, value in schema.items() if keyword not in ("anyOf", "oneOf")
+        }
         return {**resolve(alternatives[0], schemas), **own}
     return schema
 
@@ -43,10 +52,11 @@ def main_type(schema: JsonSchema) -> str:
 
 
 def example_of(schema: JsonSchema, schemas: Mapping[str, JsonSchema], depth: int = 0) -> Any:
-    """A value of that shape: what `example`, `const`, a default or a choice says, null where that is allowed and no example
-    is given, else built from its parts.
+    """A value of that shape: what `example`, `const`, a default or a choice says, null where that
+    is allowed and no example is given, else built from its parts.
 
-    `schemas` are the document's components. Nesting beyond 8 levels (a schema that holds itself) answers None."""
+    `schemas` are the document's components. Nesting beyond 8 levels (a schema that holds itself)
+    answers None."""
     if depth > DEEPEST:
         return None
     may_be_null = is_nullable(schema) and "example" not in schema
@@ -68,7 +78,11 @@ def _built(schema: JsonSchema, schemas: Mapping[str, JsonSchema], depth: int) ->
     kind = main_type(schema)
     if kind == "object":
         parts = schema.get("properties", {})
-        return {name: example_of(part, schemas, depth + 1) for name, part in parts.items() if not part.get("writeOnly")}
+        return {
+            name: example_of(part, schemas, depth + 1)
+            for name, part in parts.items()
+            if not part.get("writeOnly")
+        }
     if kind == "array":
         return [example_of(schema.get("items", {}), schemas, depth + 1)]
     if kind in ("integer", "number") and "minimum" in schema:

@@ -1,10 +1,11 @@
 """gunicorn's threaded worker, made safe against slow clients. Everything else is gunicorn's own.
 
-A connection gets a thread when its request has come in (a large body: when its head has), and none while it is silent,
-drips or does not go away. Stock gunicorn gives a thread to each new connection, waits for requests without end, and waits
-in its one main loop for clients to leave.
+A connection gets a thread when its request has come in (a large body: when its head has), and none
+while it is silent, drips or does not go away. Stock gunicorn gives a thread to each new connection,
+waits for requests without end, and waits in its one main loop for clients to leave.
 
-Probes have threads of their own: behind a queue of orders they would come too late, and what does not answer them is replaced."""
+Probes have threads of their own: behind a queue of orders they would come too late, and what does
+not answer them is replaced."""
 
 import errno
 import socket
@@ -17,30 +18,41 @@ from itertools import takewhile
 from selectors import EVENT_READ
 from typing import Any, ClassVar
 
-from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.http.errors import (
+    InvalidHeader,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.core.clock import SystemClock
 from service.core.errors import FareboxError
 from service.core.ids import RandomIds
-from service.web.arrivals import LARGEST_HEAD_BYTES, Arrival, Patience, PatientSocket
+from service.web.arrivals import MAX_HEAD_BYTES, Arrival, Patience, PatientSocket
 from service.web.errors import bare_answer
 from service.web.request_errors import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
 
 PARTING_SECONDS = 2.0
 PROBE_THREADS = 2
 
-_GIVEN_ONCE = ("AUTHORIZATION", "IDEMPOTENCY-KEY", "X-GOOGLE-ID", "X-REQUEST-ID", "CONTENT-ENCODING")
+_GIVEN_ONCE = (
+    "AUTHORIZATION",
+    "IDEMPOTENCY-KEY",
+    "X-GOOGLE-ID",
+    "X-REQUEST-ID",
+    "CONTENT-ENCODING",
+)
 _PROBES = (b"GET /health/live ", b"GET /health/ready ")
 _NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
 class _Request(Request):  # type: ignore[misc]
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        """Raises `LimitRequestHeaders` also for too much in all, `InvalidHeader` also for two credentials or two keys in one
-        request: which of them is meant?"""
-        if len(data) > LARGEST_HEAD_BYTES:
+        """Raises `LimitRequestHeaders` also for too much in all, `InvalidHeader` also for two
+        credentials or two keys in one request: which of them is meant?"""
+        if len(data) > MAX_HEAD_BYTES:
             raise LimitRequestHeaders("too much in all")
         headers: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
         given = [name for name, _ in headers if name in _GIVEN_ONCE]
@@ -77,22 +89,24 @@ class _Connection(TConn):  # type: ignore[misc]
         return not self.arrival.received
 
     def begins_with_probe(self) -> bool:
-        """Asked for each request that is in; true of the first alone. Its answer never waits for the client, as those would of one
-        that asks on and on and takes none: the threads that are kept for probes are not for that."""
+        """Asked for each request that is in; true of the first alone. Its answer never waits for
+        the client, as those would of one that asks on and on and takes none: the threads that are
+        kept for probes are not for that."""
         is_probe = self.is_new and self.arrival.received.startswith(_PROBES)
         self.is_new = False
         return is_probe
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """Plain HTTP/1 only. `patience` is set by the subclass that the configuration names (`patient`)."""
+    """Plain HTTP/1 only. `patience` is set by the subclass that the configuration names
+    (`patient`)."""
 
     patience: ClassVar[Patience]
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._clock = SystemClock()
-        self._places = threading.Semaphore(self.patience.most_waiting)
+        self._places = threading.Semaphore(self.patience.max_waiting)
         self.pending_conns: deque[_Connection] = deque()
         self._parting: deque[_Connection] = deque()
         self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, "probe")
@@ -141,7 +155,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         return conn.arrival.is_in or not data
 
     def _hand_over(self, conn: _Connection) -> None:
-        """To a thread, which refuses what is not whole: a client that is gone or too slow is told so there."""
+        """To a thread, which refuses what is not whole: a client that is gone or too slow is told
+        so there."""
         if conn.is_silent:
             self._end(conn)
             return
@@ -160,11 +175,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._idle(conn)
 
     def _idle(self, conn: _Connection) -> None:
-        conn.timeout = self._clock.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+        conn.timeout = self._clock.monotonic() + (
+            self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+        )
         self._enter(self.keepalived_conns, conn, self._on_next)
 
     def _part(self, conn: _Connection) -> None:
-        """Closes our side, and takes in what still comes for a moment: a reset could overtake the answer."""
+        """Closes our side, and takes in what still comes for a moment: a reset could overtake the
+        answer."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -178,7 +196,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._end(self._leave(self._parting, conn))
 
     def murder_pending(self) -> None:
-        """Called by the main loop at least once in a second, when no event waits for a connection that goes here."""
+        """Called by the main loop at least once in a second, when no event waits for a connection
+        that goes here."""
         for conn in self._overdue(self.pending_conns):
             self._hand_over(conn)
         for conn in self._overdue(self._parting):
@@ -188,7 +207,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _overdue(self, room: deque[_Connection]) -> list[_Connection]:
         now = self._clock.monotonic()
-        return [self._leave(room, conn) for conn in list(takewhile(lambda conn: conn.timeout <= now, room))]
+        return [
+            self._leave(room, conn)
+            for conn in list(takewhile(lambda conn: conn.timeout <= now, room))
+        ]
 
     def _cap_keepalive(self, deadline: float) -> None:
         """A stopping worker waits no longer than that for connections that say nothing."""
@@ -227,8 +249,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         except FareboxError:
             return False
 
-    def handle_error(self, req: object, client: PatientSocket, addr: object, exc: Exception) -> None:
-        """Answers in the one envelope. What the client sent is not repeated, to it or to the log."""
+    def handle_error(
+        self, req: object, client: PatientSocket, addr: object, exc: Exception
+    ) -> None:
+        """Answers in the one envelope. What the client sent is not repeated, to it or to the
+        log."""
         del req, addr
         error = _told(exc)
         if isinstance(error, InternalError):
@@ -254,6 +279,6 @@ def _told(error: Exception) -> FareboxError:
             return InternalError()
 
 
-def patient(seconds: float, most_waiting: int) -> type[PatientWorker]:
+def patient(seconds: float, max_waiting: int) -> type[PatientWorker]:
     """The worker class with that patience."""
-    return type("PatientWorker", (PatientWorker,), {"patience": Patience(seconds, most_waiting)})
+    return type("PatientWorker", (PatientWorker,), {"patience": Patience(seconds, max_waiting)})

@@ -8,9 +8,9 @@ from flask import Blueprint, Response
 from marshmallow import fields
 
 from service.core.clock import Clock, SystemClock
-from service.web.responses import json_answer, ok
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.request_errors import NotReady
+from service.web.responses import json_answer, success
 from service.web.schemas import StrictSchema
 
 REMEMBER_SECONDS = 2.0
@@ -20,9 +20,14 @@ class HealthSchema(StrictSchema):
     """Brief 003, to the letter."""
 
     status = fields.String(metadata={"description": "healthy or unhealthy.", "example": "healthy"})
-    dynamodb = fields.String(metadata={"description": "connected or disconnected.", "example": "connected"})
+    dynamodb = fields.String(
+        metadata={"description": "connected or disconnected.", "example": "connected"}
+    )
     environment = fields.String(
-        metadata={"description": "configured: a process that is not does not start.", "example": "configured"}
+        metadata={
+            "description": "configured: a process that is not does not start.",
+            "example": "configured",
+        }
     )
 
 
@@ -31,7 +36,8 @@ class ProbeSchema(StrictSchema):
 
 
 class RememberedCheck:
-    """Asks at most once in two seconds and in one thread at a time, so that probing cannot load what is probed."""
+    """Asks at most once in two seconds and in one thread at a time, so that probing cannot load
+    what is probed."""
 
     def __init__(self, check: Callable[[], bool], clock: Clock) -> None:
         self._check = check
@@ -42,8 +48,8 @@ class RememberedCheck:
         self._ask_again_at = float("-inf")
 
     def passes(self) -> bool:
-        """The latest answer; while another thread asks, the one before (only the first has to be waited for). A check that
-        raises has failed."""
+        """The latest answer; while another thread asks, the one before (only the first has to be
+        waited for). A check that raises has failed."""
         if self._due() and self._guard.acquire(blocking=self._passed is None):
             try:
                 if self._due():
@@ -64,8 +70,11 @@ class RememberedCheck:
             return False
 
 
-def health_blueprint(check: Callable[[], bool], drain_flag_path: str, clock: Clock | None = None) -> Blueprint:
-    """`check` says whether the table answers; while the file at `drain_flag_path` exists (if that is set), the process drains."""
+def health_blueprint(
+    check: Callable[[], bool], drain_flag_path: str, clock: Clock | None = None
+) -> Blueprint:
+    """`check` says whether the table answers; while the file at `drain_flag_path` exists (if that
+    is set), the process drains."""
     blueprint = Blueprint("health", __name__)
     table = RememberedCheck(check, clock or SystemClock())
     drain_flag = Path(drain_flag_path) if drain_flag_path else None
@@ -90,9 +99,11 @@ def health_blueprint(check: Callable[[], bool], drain_flag_path: str, clock: Clo
         return json_answer(content, status=200 if well else 503)
 
     @blueprint.get("/health/live")
-    @endpoint(Endpoint(access=Access.PUBLIC, summary="See whether the process runs", answer=ProbeSchema))
+    @endpoint(
+        Endpoint(access=Access.PUBLIC, summary="See whether the process runs", answer=ProbeSchema)
+    )
     def get_live() -> Response:
-        return ok({"status": "alive"})
+        return success({"status": "alive"})
 
     @blueprint.get("/health/ready")
     @endpoint(
@@ -110,6 +121,6 @@ def health_blueprint(check: Callable[[], bool], drain_flag_path: str, clock: Clo
             raise NotReady(details={"reason": "draining"})
         if not table.has_passed and not table.passes():
             raise NotReady(details={"reason": "dynamodb"})
-        return ok({"status": "ready"})
+        return success({"status": "ready"})
 
     return blueprint

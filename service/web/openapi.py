@@ -1,4 +1,5 @@
-"""The OpenAPI 3.1 document, built once from what the routes declare and from their marshmallow schemas, and its address."""
+"""The OpenAPI 3.1 document, built once from what the routes declare and from their marshmallow
+schemas, and its address."""
 
 import hashlib
 import json
@@ -47,19 +48,26 @@ charges only for what was delivered.
 
 
 _HEADERS: dict[str, tuple[str, dict[str, object]]] = {
-    "RequestId": ("The name of this request in our logs.", {"type": "string", "example": REQUEST_ID}),
+    "RequestId": (
+        "The name of this request in our logs.",
+        {"type": "string", "example": REQUEST_ID},
+    ),
     "RetryAfter": (
         "Whole seconds to wait before trying again.",
         {"type": "integer", "minimum": 0, "example": 5},
     ),
-    "Allow": ("The methods that this address takes.", {"type": "string", "example": "GET, HEAD, OPTIONS"}),
+    "Allow": (
+        "The methods that this address takes.",
+        {"type": "string", "example": "GET, HEAD, OPTIONS"},
+    ),
     "Authenticate": ("How to sign in.", {"type": "string", "example": "Bearer"}),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What the document says of itself. `public_url` is this service's address; empty: the one it was read from."""
+    """What the document says of itself. `public_url` is this service's address; empty: the one it
+    was read from."""
 
     version: str
     public_url: str = ""
@@ -67,10 +75,11 @@ class About:
 
 
 def build_document(app: Flask, about: About, shared: SharedErrors) -> Document:
-    """The OpenAPI 3.1 document of every route of the app but the documentation's own. The same app gives the same document.
+    """The OpenAPI 3.1 document of every route of the app but the documentation's own. The same app
+    gives the same document.
 
-    Raises `LookupError` for a route that declares nothing and for two errors under one code, and `TypeError` for an
-    example that JSON cannot carry."""
+    Raises `LookupError` for a route that declares nothing and for two errors under one code, and
+    `TypeError` for an example that JSON cannot carry."""
     routes = [route for route in declared_endpoints(app) if not _documentation(route[0])]
     spec = _empty(about, routes, shared)
     for rule, method, declaration in routes:
@@ -86,7 +95,9 @@ def openapi_blueprint(document: Document) -> Blueprint:
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
     @blueprint.get(OPENAPI_PATH)
-    @endpoint(Endpoint(access=Access.PUBLIC, summary="This API as an OpenAPI 3.1 document.", bare=True))
+    @endpoint(
+        Endpoint(access=Access.PUBLIC, summary="This API as an OpenAPI 3.1 document.", bare=True)
+    )
     def openapi() -> Response:
         return cacheable(body, "application/json")
 
@@ -115,7 +126,10 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
         info={"description": _DESCRIPTION},
         plugins=[SchemaPlugin()],
         servers=[{"url": about.public_url.rstrip("/") or "/"}],
-        tags=[{"name": name} for name in dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)],
+        tags=[
+            {"name": name}
+            for name in dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)
+        ],
     )
     spec.options["x-error-codes"] = catalogue(kinds)
     for kind in sorted(distinct(kinds), key=lambda kind: kind.code):

@@ -1,4 +1,5 @@
-"""What can go wrong, as the OpenAPI document tells it: answers by status, an example for every code, the list of all codes."""
+"""What can go wrong, as the OpenAPI document tells it: answers by status, an example for every
+code, the list of all codes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ _ADVICE = {
 
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
-    """The errors that routes answer without declaring them. What only signed-in callers can meet is identity's to say."""
+    """The errors that routes answer without declaring them. What only signed-in callers can meet is
+    identity's to say."""
 
     signed_in: tuple[Kind, ...] = ()
     any_route: tuple[Kind, ...] = ANY_ROUTE + ROUTING
@@ -85,7 +87,8 @@ def by_status(kinds: Iterable[Kind]) -> dict[int, list[Kind]]:
 
 
 def error_response(status: int, kinds: Sequence[Kind], headers: dict[str, Any]) -> dict[str, Any]:
-    """One status of one route: the envelope narrowed to the codes that may come with it, and an example of each."""
+    """One status of one route: the envelope narrowed to the codes that may come with it, and an
+    example of each."""
     narrowed = {"type": "object", "properties": {"code": {"enum": codes(kinds)}}}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(codes(kinds))}",
@@ -93,14 +96,17 @@ def error_response(status: int, kinds: Sequence[Kind], headers: dict[str, Any]) 
         "content": {
             "application/json": {
                 "schema": {"allOf": [{"$ref": f"#/components/schemas/{ENVELOPE}"}, narrowed]},
-                "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in codes(kinds)},
+                "examples": {
+                    code: {"$ref": f"#/components/examples/{code}"} for code in codes(kinds)
+                },
             }
         },
     }
 
 
 def error_example(kind: Kind) -> dict[str, Any]:
-    """The full body of that error. A class says with `details_example` what its `details` look like."""
+    """The full body of that error. A class says with `details_example` what its `details` look
+    like."""
     body = {
         "success": False,
         "error": kind.summary,
@@ -112,7 +118,8 @@ def error_example(kind: Kind) -> dict[str, Any]:
 
 
 def catalogue(kinds: Iterable[Kind]) -> list[dict[str, Any]]:
-    """Every code with its status, meaning, advice (the class's own `advice`, else that of its status) and the seconds to wait.
+    """Every code with its status, meaning, advice (the class's own `advice`, else that of its
+    status) and the seconds to wait.
 
     Raises `LookupError` for two unrelated errors under one code."""
     known: dict[str, Kind] = {}
@@ -142,13 +149,19 @@ def envelope_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "success": {"const": False},
-            "error": {"type": "string", "description": "A sentence for people. It may change: branch on `code`."},
+            "error": {
+                "type": "string",
+                "description": "A sentence for people. It may change: branch on `code`.",
+            },
             "code": {"type": "string", "description": "The stable word for programs."},
             "details": {
                 "type": "object",
                 "description": "Facts that belong to the code.",
                 "additionalProperties": True,
             },
-            "requestId": {"type": "string", "description": "Quote it when you ask for help; also in `X-Request-Id`."},
+            "requestId": {
+                "type": "string",
+                "description": "Quote it when you ask for help; also in `X-Request-Id`.",
+            },
         },
     }

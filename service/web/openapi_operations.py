@@ -28,7 +28,8 @@ _HEADER_SCHEMAS: dict[str, dict[str, Any]] = {
         "example": "9b2f6c1e-57d4-4a0b-8f3c-2f1f6b7c9d10",
     }
 }
-# OpenAPI 3.1, Parameter Object: header parameters of these names are ignored, other parts of the document describe them.
+# OpenAPI 3.1, Parameter Object: header parameters of these names are ignored, other parts of the
+# document describe them.
 _DESCRIBED_ELSEWHERE = {"accept", "content-type", "authorization"}
 
 
@@ -87,7 +88,9 @@ def _parameters(rule: str, endpoint: Endpoint) -> list[dict[str, Any]]:
         }
         for found in _VARIABLE.finditer(rule)
     ]
-    in_query: list[dict[str, Any]] = [{"in": "query", "schema": endpoint.query}] if endpoint.query else []
+    in_query: list[dict[str, Any]] = (
+        [{"in": "query", "schema": endpoint.query}] if endpoint.query else []
+    )
     return in_path + in_query + _header_parameters(endpoint.headers or {})
 
 
@@ -135,8 +138,12 @@ def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
 
 
 def _answer_headers(endpoint: Endpoint) -> dict[str, Any]:
-    texts = {name: text for name, text in (endpoint.headers or {}).items() if name in ANSWER_HEADERS}
-    return {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}
+    texts = {
+        name: text for name, text in (endpoint.headers or {}).items() if name in ANSWER_HEADERS
+    }
+    return {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()
+    }
 
 
 def _success(endpoint: Endpoint, headers: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The schemas of the OpenAPI document: how marshmallow's become JSON Schemas, and what is completed once all are there."""
+"""The schemas of the OpenAPI document: how marshmallow's become JSON Schemas, and what is completed
+once all are there."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,14 +20,16 @@ Document = dict[str, Any]
 
 
 class _Converter(OpenAPIConverter):
-    """Tells two rules more: an address has the format `uri` (JSON Schema 2020-12, validation, 7.3.5), and `Text` takes no
-    control characters."""
+    """Tells two rules more: an address has the format `uri` (JSON Schema 2020-12, validation,
+    7.3.5), and `Text` takes no control characters."""
 
     field_mapping = {**DEFAULT_FIELD_MAPPING, marshmallow.fields.URL: ("string", "uri")}  # noqa: RUF012 - apispec's way
 
     def field2pattern(self, field: marshmallow.fields.Field[Any], **options: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().field2pattern(field, **options)
-        return {"pattern": NO_CONTROL_CHARACTERS} if not found and isinstance(field, Text) else found
+        return (
+            {"pattern": NO_CONTROL_CHARACTERS} if not found and isinstance(field, Text) else found
+        )
 
 
 class SchemaPlugin(MarshmallowPlugin):
@@ -46,7 +49,8 @@ def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def finished(document: Document) -> Document:
-    """The document with requests closed, answers open, and an example for every body that has none. Changes it in place."""
+    """The document with requests closed, answers open, and an example for every body that has none.
+    Changes it in place."""
     schemas = document["components"]["schemas"]
     taken = _taken_schemas(document)
     for name, schema in schemas.items():
@@ -66,7 +70,11 @@ def finished(document: Document) -> Document:
 def _taken_schemas(document: Document) -> set[str]:
     """Names of the schemas that request bodies are made of, however deep."""
     schemas = document["components"]["schemas"]
-    waiting = [described["requestBody"] for _, _, described in operations(document) if "requestBody" in described]
+    waiting = [
+        described["requestBody"]
+        for _, _, described in operations(document)
+        if "requestBody" in described
+    ]
     taken: set[str] = set()
     while waiting:
         for name in set(_references(waiting.pop())) - taken:
@@ -87,7 +95,8 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _complete_parameters(described: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Path parameters borrow description and example from the answer's field of the same name; a query cannot say null."""
+    """Path parameters borrow description and example from the answer's field of the same name; a
+    query cannot say null."""
     answered = _answer_fields(described, schemas)
     for parameter in described.get("parameters", []):
         schema = parameter["schema"]
@@ -119,8 +128,11 @@ def _without_null(schema: dict[str, Any]) -> None:
 
 
 def _schema_name(schema: Any) -> str | None:
-    """The class's name without "Schema"; none for a schema narrowed by modifiers, which is written where it is used."""
-    if isinstance(schema, marshmallow.Schema) and any(getattr(schema, modifier) for modifier in MODIFIERS):
+    """The class's name without "Schema"; none for a schema narrowed by modifiers, which is written
+    where it is used."""
+    if isinstance(schema, marshmallow.Schema) and any(
+        getattr(schema, modifier) for modifier in MODIFIERS
+    ):
         return None
     resolved = resolve_schema_cls(schema)
     named = resolved[0] if isinstance(resolved, list) else resolved

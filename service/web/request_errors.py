@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from service.core.errors import (
     FareboxError,
-    Malformed,
+    Forbidden,
+    InvalidRequest,
     NotAllowed,
     NotFound,
-    Refused,
     TooLarge,
     TooSlow,
     Unavailable,
@@ -16,21 +16,21 @@ from service.core.errors import (
 )
 
 
-class BadRequest(Malformed):
+class BadRequest(InvalidRequest):
     """What HTTP itself finds wrong with a request, such as a body that breaks off."""
 
     code = "BAD_REQUEST"
     summary = "The request is not well-formed HTTP."
 
 
-class MalformedJson(Malformed):
+class MalformedJson(InvalidRequest):
     """The message says what is wrong with the body."""
 
     code = "MALFORMED_JSON"
     summary = "The body is not a JSON object."
 
 
-class ValidationFailed(Malformed):
+class ValidationFailed(InvalidRequest):
     """`details.fields` holds the faults of each field by its name on the wire."""
 
     code = "VALIDATION_FAILED"
@@ -38,12 +38,12 @@ class ValidationFailed(Malformed):
     details_example: ClassVar[Mapping[str, object]] = {"fields": {"imageUrl": ["Is required."]}}
 
 
-class AddressTooLong(Malformed):
+class AddressTooLong(InvalidRequest):
     code = "ADDRESS_TOO_LONG"
     summary = "The address is longer than this service reads."
 
 
-class HeadersTooLarge(Malformed):
+class HeadersTooLarge(InvalidRequest):
     code = "HEADERS_TOO_LARGE"
     summary = "The headers are larger or more than this service reads."
 
@@ -52,7 +52,9 @@ class BodyTimeout(TooSlow):
     """Nothing of the request was done."""
 
     code = "BODY_TIMEOUT"
-    summary = "The request did not come in within its time. Nothing was done; send it again, faster."
+    summary = (
+        "The request did not come in within its time. Nothing was done; send it again, faster."
+    )
 
 
 class UploadsBusy(Unavailable):
@@ -84,8 +86,9 @@ class UnsupportedMediaType(UnsupportedMedia):
     summary = "Send the body as Content-Type: application/json, in UTF-8 and uncompressed."
 
 
-class RequestRefused(Refused):
-    """Answered by the firewall in front of a deployment (cloudformation/service.yaml), which writes no `requestId`."""
+class RequestRefused(Forbidden):
+    """Answered by the firewall in front of a deployment (cloudformation/service.yaml), which writes
+    no `requestId`."""
 
     code = "REQUEST_REFUSED"
     summary = "Refused in front of the service: the request looks like an attack, or its address is known for them."

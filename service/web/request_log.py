@@ -1,7 +1,9 @@
-"""What surrounds every request: its id, one line in the log, two numbers, and the headers that keep browsers safe.
+"""What surrounds every request: its id, one line in the log, two numbers, and the headers that keep
+browsers safe.
 
-A line tells the method, the route's template, the status, the milliseconds and the error code. It never tells the address as it
-was called (it may hold a sealed token), the query, a header, the body or who it was."""
+A line tells the method, the route's template, the status, the milliseconds and the error code. It
+never tells the address as it was called (it may hold a sealed token), the query, a header, the body
+or who it was."""
 
 import re
 
@@ -30,12 +32,14 @@ _HSTS = "max-age=63072000; includeSubDomains"
 log = structlog.get_logger()
 
 
-def log_requests(app: Flask, clock: Clock, metrics: Metrics, *, production: bool, ids: Ids | None = None) -> None:
+def log_requests(
+    app: Flask, clock: Clock, metrics: Metrics, *, production: bool, ids: Ids | None = None
+) -> None:
     """Registers it all. Call it before anything else that hooks into requests: first in, last out.
 
-    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is taken, any other replaced; it is on
-    the answer and on every log line written meanwhile. A view may set a `Cache-Control` or `Content-Security-Policy` of its own.
-    """
+    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is taken,
+    any other replaced; it is on the answer and on every log line written meanwhile. A view may set
+    a `Cache-Control` or `Content-Security-Policy` of its own."""
     new_ids = ids or RandomIds()
 
     def begin() -> None:

@@ -1,5 +1,5 @@
-"""What schemas of request and response bodies are made of. Build a schema once, with its blueprint: that takes four
-times as long as using it."""
+"""What schemas of request and response bodies are made of. Build a schema once, with its blueprint:
+that takes four times as long as using it."""
 
 import re
 from typing import Any
@@ -21,7 +21,8 @@ class StrictSchema(Schema):
 
 
 class Text(fields.String):
-    """A JSON string of `shortest` to `longest` characters without control characters. Nothing else is turned into one."""
+    """A JSON string of `shortest` to `longest` characters without control characters. Nothing else
+    is turned into one."""
 
     default_error_messages = {  # noqa: RUF012 - marshmallow's way
         "required": "Is required.",
@@ -35,7 +36,8 @@ class Text(fields.String):
 
 
 class WholeNumber(fields.Integer):
-    """A whole number from 0 up as a query string spells it: one to nine ASCII digits, nothing else."""
+    """A whole number from 0 up as a query string spells it: one to nine ASCII digits, nothing
+    else."""
 
     default_error_messages = {"invalid": "Must be a whole number."}  # noqa: RUF012 - marshmallow's way
 

@@ -1,4 +1,5 @@
-"""JSON as RFC 8259 has it and not a bit more, within bounds that keep a small body from becoming a large object."""
+"""JSON as RFC 8259 has it and not a bit more, within bounds that keep a small body from becoming a
+large object."""
 
 import json
 import math
@@ -8,19 +9,19 @@ from typing import Any
 
 from service.web.request_errors import MalformedJson
 
-MOST_LEVELS = 32
-MOST_MARKS = 10_000
-LONGEST_INTEGER = 20
+MAX_LEVELS = 32
+MAX_MARKS = 10_000
+MAX_INTEGER = 20
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     """The one JSON object in `raw`.
 
-    Refused with `MalformedJson`: anything but UTF-8 without a byte order mark, NaN and infinities (also by overflow), a name
-    given twice in one object, integers of more than 20 characters, text with half a surrogate pair, more than 32 levels, more
-    than 10,000 commas and opening brackets (those inside text count too), and anything whose top is not an object.
-    """
-    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MOST_MARKS:
+    Refused with `MalformedJson`: anything but UTF-8 without a byte order mark, NaN and infinities
+    (also by overflow), a name given twice in one object, integers of more than 20 characters, text
+    with half a surrogate pair, more than 32 levels, more than 10,000 commas and opening brackets
+    (those inside text count too), and anything whose top is not an object."""
+    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
         raise MalformedJson("The body holds too many values.")
     try:
         value = json.loads(
@@ -61,14 +62,14 @@ def _finite(text: str) -> float:
 
 
 def _short_integer(text: str) -> int:
-    if len(text) > LONGEST_INTEGER:
+    if len(text) > MAX_INTEGER:
         raise MalformedJson("A number is too large.")
     return int(text)
 
 
 def _check_inside(value: dict[str, Any]) -> None:
     containers: list[Any] = [value]
-    for _ in range(MOST_LEVELS):
+    for _ in range(MAX_LEVELS):
         parts = [part for container in containers for part in _parts(container)]
         if not all(_encodable(part) for part in parts if isinstance(part, str)):
             raise MalformedJson("Text holds half a surrogate pair.")
@@ -93,4 +94,4 @@ def _encodable(text: str) -> bool:
 
 
 def _too_deep() -> MalformedJson:
-    return MalformedJson(f"The body is nested deeper than {MOST_LEVELS} levels.")
+    return MalformedJson(f"The body is nested deeper than {MAX_LEVELS} levels.")

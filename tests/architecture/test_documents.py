@@ -19,8 +19,14 @@ def test_the_version_is_told_the_same_everywhere() -> None:
 
 
 def test_the_map_of_the_code_names_every_folder() -> None:
-    folders = {path.name for path in (documents.ROOT / "service").iterdir() if (path / "__init__.py").exists()}
-    missing = [name for name in sorted(folders) if f"`service/{name}/`" not in documents.README.read_text()]
+    folders = {
+        path.name
+        for path in (documents.ROOT / "service").iterdir()
+        if (path / "__init__.py").exists()
+    }
+    missing = [
+        name for name in sorted(folders) if f"`service/{name}/`" not in documents.README.read_text()
+    ]
     assert missing == []
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 SERVICE = Path(__file__).parents[2] / "service"
+DEVSTACK = SERVICE.parent / "devstack"
 
 ENTRIES = {"wsgi", "worker", "cli"}
 LAYERS = [
-    ENTRIES | {"local"},
+    ENTRIES,
     {"app"},
-    {"keyring"},
-    {"admin"},
+    {"repair"},
+    {"audit"},
     {"jobs"},
     {"users"},
     {"ledger", "catalog", "providers", "identity"},
     {"storage", "web"},
-    {"errors", "settings", "clock", "ids", "logs", "metrics"},
+    {"core", "settings"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
@@ -37,39 +38,36 @@ BESIDE = {
     ("jobs", "holds"): {"entities", "store"},
     ("jobs", "settlement"): {"entities", "store"},
     ("jobs", "images"): {"entities"},
-    ("ledger", "turns"): {"entities"},
-    ("admin", "replay"): set(),
-    ("admin", "belongings"): {"entities"},
-    ("admin", "mending"): {"entities"},
-    ("admin", "repair"): {"entities", "store"},
-    ("admin", "records"): {"entities"},
-    ("admin", "daily"): {"entities", "operations"},
+    ("ledger", "wallet_locks"): {"entities"},
+    ("audit", "replay"): set(),
+    ("audit", "records"): {"entities"},
+    ("audit", "daily"): {"entities", "operations"},
+    ("repair", "account_records"): set(),
+    ("repair", "repair_plan"): set(),
 }
 USED_BESIDE = {
     ("jobs", "operations"): {"holds", "settlement", "images"},
     ("jobs", "routes"): {"holds"},
     ("jobs", "sweeps"): {"settlement"},
-    ("ledger", "operations"): {"turns"},
-    ("admin", "mending"): {"replay", "belongings"},
-    ("admin", "repair"): {"mending", "belongings"},
-    ("admin", "daily"): {"records"},
+    ("ledger", "operations"): {"wallet_locks"},
+    ("audit", "daily"): {"records"},
+    ("repair", "repair_plan"): {"account_records"},
+    ("repair", "operations"): {"repair_plan", "account_records"},
 }
-FEATURES = {"admin", "jobs", "users", "ledger", "catalog", "identity"}
+FEATURES = {"audit", "repair", "jobs", "users", "ledger", "catalog", "identity"}
 ACROSS = {"operations", "entities"}
 
 # Who may import what from outside, by its first name.
 DOORS = {
     "boto3": {
         *("storage/table.py", "storage/secrets.py", "storage/objects.py"),
-        *("local/stack.py", "local/dynamodb.py", "local/table.py"),
     },
     "botocore": {
         *("storage/table.py", "storage/secrets.py", "storage/objects.py"),
-        *("local/stack.py", "local/table.py"),
     },
     "os": {"settings.py"},
-    "time": {"clock.py"},
-    "datetime": {"clock.py"},
+    "time": {"core/clock.py"},
+    "datetime": {"core/clock.py"},
     "random": {"app.py"},
 }
 
@@ -112,31 +110,50 @@ def _ours() -> Iterator[tuple[Import, tuple[str, ...], tuple[str, ...]]]:
 def test_imports_point_down() -> None:
     wrong = []
     for found, here, there in _ours():
-        if here[0] == there[0] or "simulators" in (here[0], there[0]) or here[0] == "local":
+        if here[0] == there[0]:
             continue
         same_floor_is_fine = LEVEL[there[0]] == len(LAYERS) - 1
-        if not (LEVEL[here[0]] < LEVEL[there[0]] or (LEVEL[here[0]] == LEVEL[there[0]] and same_floor_is_fine)):
+        if not (
+            LEVEL[here[0]] < LEVEL[there[0]]
+            or (LEVEL[here[0]] == LEVEL[there[0]] and same_floor_is_fine)
+        ):
             wrong.append(f"{found.place}:{found.line} imports {found.module}")
     assert wrong == []
 
 
 def test_every_module_has_its_floor() -> None:
-    top = {file.relative_to(SERVICE).with_suffix("").parts[0] for file in _files()} - {"__init__", "simulators"}
+    top = {file.relative_to(SERVICE).with_suffix("").parts[0] for file in _files()} - {"__init__"}
     assert top == set(LEVEL)
 
 
-def test_simulators_are_known_to_nobody_and_know_no_product_code() -> None:
-    wrong = []
-    for found, here, there in _ours():
-        if there[0] == "simulators" and here[0] not in ("simulators", "local"):
-            wrong.append(f"{found.place}:{found.line}")
-        if here[0] == "simulators" and there[0] not in ("simulators", "clock", "ids", "settings"):
-            wrong.append(f"{found.place}:{found.line}")
+def test_the_service_does_not_know_its_devstack() -> None:
+    wrong = [
+        f"{found.place}:{found.line}"
+        for file in _files()
+        for found in _imports(file)
+        if found.module.split(".")[0] in ("devstack", "tests")
+    ]
+    assert wrong == []
+
+
+def test_simulators_use_no_product_code_but_the_clock_ids_and_settings() -> None:
+    allowed = ("service.core.clock", "service.core.ids", "service.settings", "devstack.simulators")
+    wrong = [
+        f"{file}:{found.line} imports {found.module}"
+        for file in sorted((DEVSTACK / "simulators").rglob("*.py"))
+        for found in _imports(file)
+        if found.module.startswith(("service", "devstack", "tests"))
+        and not found.module.startswith(allowed)
+    ]
     assert wrong == []
 
 
 def test_only_entries_import_the_composition_root() -> None:
-    wrong = [found.place for found, here, there in _ours() if there[0] == "app" and here[0] not in ENTRIES]
+    wrong = [
+        found.place
+        for found, here, there in _ours()
+        if there[0] == "app" and here[0] not in ENTRIES
+    ]
     assert wrong == []
 
 
@@ -158,10 +175,14 @@ def test_inside_a_feature_files_import_only_what_their_kind_may() -> None:
 def test_across_features_only_operations_and_entities_are_used() -> None:
     wrong = []
     for found, here, there in _ours():
-        if here[0] == there[0] or here[0] not in FEATURES or there[0] not in FEATURES | {"providers"}:
+        if (
+            here[0] == there[0]
+            or here[0] not in FEATURES
+            or there[0] not in FEATURES | {"providers"}
+        ):
             continue
         allowed = {"base", "registry"} if there[0] == "providers" else ACROSS
-        if there[1] not in allowed and here[0] != "admin":
+        if there[1] not in allowed and here[0] not in ("audit", "repair"):
             wrong.append(f"{found.place}:{found.line} imports {found.module}")
     assert wrong == []
 
@@ -183,14 +204,19 @@ def test_each_outside_thing_has_its_door(name: str) -> None:
         found.place
         for file in _files()
         for found in _imports(file)
-        if found.module.split(".")[0] == name and not found.place.startswith(("local/", "simulators/"))
+        if found.module.split(".")[0] == name and not found.place.startswith(())
     }
     assert users <= DOORS[name]
 
 
 def test_requests_is_used_by_outbound_clients_only() -> None:
-    users = {found.place for file in _files() for found in _imports(file) if found.module.split(".")[0] == "requests"}
-    product = {place for place in users if not place.startswith(("local/", "simulators/"))}
+    users = {
+        found.place
+        for file in _files()
+        for found in _imports(file)
+        if found.module.split(".")[0] == "requests"
+    }
+    product = {place for place in users if not place.startswith(())}
     assert product <= {"app.py", "providers/http.py", "identity/google.py"}
 
 
@@ -200,7 +226,7 @@ def test_flask_is_used_at_the_edges_only() -> None:
         for file in _files()
         for found in _imports(file)
         if found.module.split(".")[0] == "flask"
-        and not found.place.startswith(("web/", "simulators/", "identity/enforcement"))
+        and not found.place.startswith(("web/", "identity/enforcement"))
         and file.stem not in ("routes", "app")
     ]
     assert wrong == []

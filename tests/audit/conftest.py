@@ -1,4 +1,5 @@
-"""A bucket of its own for each test, at a moto that serves S3 alone: the table stays on DynamoDB Local."""
+"""A bucket of its own for each test, at a moto that serves S3 alone: the table stays on DynamoDB
+Local."""
 
 import logging
 import uuid

@@ -1,4 +1,5 @@
-"""The day's audit goes on where it died, two never walk it at once, and S3 can fail without harm to the proof."""
+"""The day's audit goes on where it died, two never walk it at once, and S3 can fail without harm to
+the proof."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,14 +8,14 @@ import boto3
 import pytest
 
 from service.audit.daily import AuditRecords, AuditTaken, DailyAudit, Ended, Ending
-from service.audit.entities import Audit, AuditStopped, Route
+from service.audit.entities import Audit, AuditStopped, ScanPlan
 from service.audit.records import STALE_MILLISECONDS, Record, State, day_of
 from service.core.clock import iso
 from service.core.ids import RandomIds
 from service.storage.objects import Objects
 from tests.doubles.bucket import BucketWire
 from tests.doubles.gauges import Gauges
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 USERS = 7
 SEGMENTS = 4
@@ -31,11 +32,13 @@ class Died(BaseException):
 class Site:
     """One table, one bucket, and as many starts of the day's audit as are wanted."""
 
-    def __init__(self, world: World, s3: Any, bucket: str) -> None:
+    def __init__(self, world: ServiceHarness, s3: Any, bucket: str) -> None:
         self.world, self.s3, self.bucket = world, s3, bucket
-        self.said: list[str] = []
+        self.on_message: list[str] = []
         # Another client than the one that looks, so that faults hit only the former.
-        own = boto3.client("s3", endpoint_url=s3.meta.endpoint_url, region_name="us-east-1", config=s3.meta.config)
+        own = boto3.client(
+            "s3", endpoint_url=s3.meta.endpoint_url, region_name="us-east-1", config=s3.meta.config
+        )
         self.own, self.wire = own, BucketWire(own)
         self.records = AuditRecords(Objects(own, bucket), "audit")
         self.daily = DailyAudit(world.admin, self.records, world.clock, RandomIds())
@@ -43,13 +46,20 @@ class Site:
         self.whole()
         self.world.admin._metrics = self.gauges = Gauges()
 
-    def start(self, stopping: Callable[[], bool] = lambda: False, pace: float | None = PACE) -> Ended:
-        return self.daily.run(Route(SEGMENTS), reads_per_second=pace, stopping=stopping, said=self.said.append)
+    def start(
+        self, stopping: Callable[[], bool] = lambda: False, pace: float | None = PACE
+    ) -> Ended:
+        return self.daily.run(
+            ScanPlan(SEGMENTS),
+            reads_per_second=pace,
+            stopping=stopping,
+            on_message=self.on_message.append,
+        )
 
     def whole(self) -> Audit:
         """One uninterrupted run; `length` is how many reads it takes."""
         before = len(self.reads)
-        audit = self.world.admin.audit(Route(SEGMENTS), reads_per_second=PACE)
+        audit = self.world.admin.audit(ScanPlan(SEGMENTS), reads_per_second=PACE)
         self.length = len(self.reads) - before
         return audit
 
@@ -97,9 +107,9 @@ class Site:
 
 @pytest.fixture
 def site(client: Any, table_name: str, s3: Any, bucket: str) -> Site:
-    world = World(client, table_name)
+    world = ServiceHarness(client, table_name)
     for number in range(USERS):
-        world.place(f"user-{number}", f"device-{number}", key="k")
+        world.submit(f"user-{number}", f"device-{number}", key="k")
     for number in (3, 5):
         damage(world, f"USER#user-{number}", "METADATA", "held")
     # The table's day has hours left: a walk with pauses stays within it.
@@ -107,7 +117,7 @@ def site(client: Any, table_name: str, s3: Any, bucket: str) -> Site:
     return Site(world, s3, bucket)
 
 
-def damage(world: World, pk: str, sk: str, name: str) -> None:
+def damage(world: ServiceHarness, pk: str, sk: str, name: str) -> None:
     world.client.update_item(
         TableName=world.table._name,
         Key={"PK": {"S": pk}, "SK": {"S": sk}},
@@ -119,7 +129,10 @@ def damage(world: World, pk: str, sk: str, name: str) -> None:
 
 def alike(one: Audit, other: Audit) -> bool:
     """The same result, whatever the order in which it was found."""
-    counts = [(a.users, a.open_users, a.entries, a.jobs, a.claims, a.idempotency_keys) for a in (one, other)]
+    counts = [
+        (a.users, a.open_users, a.entries, a.jobs, a.claims, a.idempotency_keys)
+        for a in (one, other)
+    ]
     return counts[0] == counts[1] and sorted(one.violations) == sorted(other.violations)
 
 
@@ -129,26 +142,33 @@ def alike(one: Audit, other: Audit) -> bool:
 def test_the_first_of_a_day_begins_writes_at_once_and_ends_with_the_result(site: Site) -> None:
     whole = site.whole()
     began = site.world.clock.now()
-    seen: list[Record] = []
-    site.world.client.meta.events.register("before-send.dynamodb", lambda **_: seen.append(site.record()))
+    snapshot: list[Record] = []
+    site.world.client.meta.events.register(
+        "before-send.dynamodb", lambda **_: snapshot.append(site.record())
+    )
     ended = site.start()
-    first, last = seen[0], site.record()
+    first, last = snapshot[0], site.record()
     assert (first.state, first.began, first.progress) == (State.RUNNING, began, None)
     assert ended.ending is Ending.HERE
     assert alike(ended.audit, whole)
     assert {violation.item for violation in whole.violations} == DAMAGED
-    assert (last.state, last.began, last.written, last.runs) == (State.FINISHED, began, site.world.clock.now(), 1)
+    assert (last.state, last.began, last.written, last.runs) == (
+        State.FINISHED,
+        began,
+        site.world.clock.now(),
+        1,
+    )
     assert site.found() == ended.audit
     assert last.progress
     assert last.progress.users_before == USERS
-    assert site.said == [f"The audit of {iso(began)[:10]} begins."]
-    assert site.gauges.seen[-1] == len(whole.violations)
+    assert site.on_message == [f"The audit of {iso(began)[:10]} begins."]
+    assert site.gauges.snapshot[-1] == len(whole.violations)
 
 
 def test_progress_is_written_each_minute_and_not_with_each_item(site: Site) -> None:
     """In one segment, so that nothing else writes between beginning and end."""
     began = site.world.clock.monotonic()
-    site.daily.run(Route(), reads_per_second=PACE)
+    site.daily.run(ScanPlan(), reads_per_second=PACE)
     minutes = int((site.world.clock.monotonic() - began) / 60)
     assert minutes >= 2
     assert site.versions() in (3 + minutes, 2 + minutes)
@@ -159,14 +179,16 @@ def test_without_a_pace_only_beginning_segments_and_end_are_written(site: Site) 
     assert site.versions() == 2 + SEGMENTS
 
 
-def test_a_run_that_is_told_to_stop_writes_its_place_a_last_time_and_the_next_goes_on_at_once(site: Site) -> None:
+def test_a_run_that_is_told_to_stop_writes_its_place_a_last_time_and_the_next_goes_on_at_once(
+    site: Site,
+) -> None:
     whole = site.whole()
     until = len(site.reads) + site.length // 2
     with pytest.raises(AuditStopped) as stopped:
         site.start(lambda: len(site.reads) >= until)
     record = site.record()
     assert record.progress
-    assert (record.state, record.progress.place) == (State.STOPPED, stopped.value.place)
+    assert (record.state, record.progress.cursor) == (State.STOPPED, stopped.value.place)
     assert record.progress.audit == stopped.value.audit != Audit()
     ended = site.start()
     assert alike(ended.audit, whole)
@@ -199,7 +221,7 @@ def test_what_died_is_taken_over_and_ends_as_if_it_had_never_died(site: Site, sh
     if share >= 0.4:
         assert before.users > 0
         assert len(site.reads) - walked < site.length
-        assert any("goes on in segment" in line for line in site.said)
+        assert any("goes on in segment" in line for line in site.on_message)
 
 
 def test_whoever_dies_again_and_again_comes_to_the_same_end(site: Site) -> None:
@@ -215,7 +237,9 @@ def test_whoever_dies_again_and_again_comes_to_the_same_end(site: Site) -> None:
     assert site.record().runs == deaths + 1
 
 
-def test_violations_found_before_the_death_are_kept_even_if_they_are_gone_by_the_end(site: Site) -> None:
+def test_violations_found_before_the_death_are_kept_even_if_they_are_gone_by_the_end(
+    site: Site,
+) -> None:
     """Proof of that: the second run does not look again at what the first has judged."""
     for number in {*range(USERS)} - {3, 5}:
         damage(site.world, f"USER#user-{number}", "METADATA", "held")
@@ -234,27 +258,32 @@ def test_violations_found_before_the_death_are_kept_even_if_they_are_gone_by_the
     assert site.start().audit.violations == found
 
 
-def test_violations_that_the_dead_run_found_ring_at_once_and_not_only_at_the_end(site: Site) -> None:
+def test_violations_that_the_dead_run_found_ring_at_once_and_not_only_at_the_end(
+    site: Site,
+) -> None:
     for number in {*range(USERS)} - {3, 5}:
         damage(site.world, f"USER#user-{number}", "METADATA", "held")
     assert site.start_and_die(0.9)
     known = len(site.found().violations)
-    site.gauges.seen.clear()
+    site.gauges.snapshot.clear()
     site.later()
     reads, gauges = len(site.reads), []
-    site.world.client.meta.events.register("before-send.dynamodb", lambda **_: gauges.append(list(site.gauges.seen)))
+    site.world.client.meta.events.register(
+        "before-send.dynamodb", lambda **_: gauges.append(list(site.gauges.snapshot))
+    )
     ended = site.start()
     assert len(site.reads) > reads
     assert gauges[0] == [known]
-    assert site.gauges.seen == [known, len(ended.audit.violations)]
+    assert site.gauges.snapshot == [known, len(ended.audit.violations)]
 
 
 def test_people_who_sign_up_between_death_and_end_make_no_violation(site: Site) -> None:
-    """The truth lies between the counts before the first run and after the last: one read at the takeover would be too high."""
+    """The truth lies between the counts before the first run and after the last: one read at the
+    takeover would be too high."""
     assert site.start_and_die(0.9)
     assert site.found().users > 0
     for number in range(8):
-        site.world.place(f"late-{number}", f"late-device-{number}")
+        site.world.submit(f"late-{number}", f"late-device-{number}")
     site.later()
     ended = site.start()
     assert ended.audit.open_users < USERS + 8
@@ -265,9 +294,9 @@ def test_what_is_gone_on_with_stays_cut_into_the_segments_it_was_begun_with(site
     whole = site.whole()
     assert site.start_and_die()
     site.later()
-    ended = site.daily.run(Route(7), reads_per_second=PACE)
+    ended = site.daily.run(ScanPlan(7), reads_per_second=PACE)
     assert alike(ended.audit, whole)
-    assert site.record().progress.place.segments == SEGMENTS  # type: ignore[union-attr]
+    assert site.record().progress.cursor.segments == SEGMENTS  # type: ignore[union-attr]
 
 
 def test_the_next_day_begins_anew_and_leaves_the_unfinished_record_as_it_was(site: Site) -> None:
@@ -286,11 +315,11 @@ def test_the_next_day_begins_anew_and_leaves_the_unfinished_record_as_it_was(sit
 def test_a_finished_audit_is_told_again_without_a_read_a_write_or_a_metric(site: Site) -> None:
     first = site.start()
     site.later()
-    body, reads, gauges = site.body(), len(site.reads), list(site.gauges.seen)
+    body, reads, gauges = site.body(), len(site.reads), list(site.gauges.snapshot)
     again = site.start()
     assert (again.ending, again.audit) == (Ending.BEFORE, first.audit)
-    assert (site.body(), len(site.reads), site.gauges.seen) == (body, reads, gauges)
-    assert "finished at" in site.said[-1]
+    assert (site.body(), len(site.reads), site.gauges.snapshot) == (body, reads, gauges)
+    assert "finished at" in site.on_message[-1]
 
 
 def test_a_run_that_is_at_it_is_left_alone(site: Site) -> None:
@@ -299,7 +328,7 @@ def test_a_run_that_is_at_it_is_left_alone(site: Site) -> None:
     site.world.clock.advance(STALE_MILLISECONDS / 1000 - 70)
     assert site.start() == Ended(Ending.ELSEWHERE)
     assert (site.body(), len(site.reads)) == (body, reads)
-    assert "Another run is at the audit" in site.said[-1]
+    assert "Another run is at the audit" in site.on_message[-1]
 
 
 def test_of_two_starters_one_walks(site: Site) -> None:
@@ -314,7 +343,7 @@ def test_of_two_starters_one_walks(site: Site) -> None:
 
     assert site.start(starting_another, pace=None).ending is Ending.HERE
     assert endings == [Ending.ELSEWHERE]
-    assert len(site.gauges.seen) == 1
+    assert len(site.gauges.snapshot) == 1
 
 
 def test_of_two_who_take_over_one_walks(site: Site) -> None:
@@ -325,16 +354,23 @@ def test_of_two_who_take_over_one_walks(site: Site) -> None:
 
     def meet(request: Any, **_: object) -> None:
         """Between a takeover's read and its write."""
-        if request.method == "PUT" and b"If-Match" in bytes(str(dict(request.headers)), "utf-8") and first:
+        if (
+            request.method == "PUT"
+            and b"If-Match" in bytes(str(dict(request.headers)), "utf-8")
+            and first
+        ):
             first.clear()
             rivals.append(site.start().ending)
 
     site.own.meta.events.register("before-send.s3", meet)
     reads = len(site.reads)
     ended = site.start()
-    assert (ended.ending, rivals) == (Ending.BEFORE if ended.audit.users else Ending.ELSEWHERE, [Ending.HERE])
+    assert (ended.ending, rivals) == (
+        Ending.BEFORE if ended.audit.users else Ending.ELSEWHERE,
+        [Ending.HERE],
+    )
     assert ended.ending is Ending.ELSEWHERE
-    assert "faster" in site.said[-1]
+    assert "faster" in site.on_message[-1]
     assert len(site.reads) - reads < 1.5 * site.length
     assert site.record().runs == 2
 
@@ -370,14 +406,16 @@ def test_a_run_that_was_overtaken_just_before_its_end_still_has_its_result(site:
     ended = site.start(pace=None)
     assert tag
     assert (ended.ending, alike(ended.audit, whole)) == (Ending.HERE, True)
-    assert "holds all the same" in site.said[-1]
+    assert "holds all the same" in site.on_message[-1]
     assert site.record().owner == "audit_thief"
 
 
 # ---------------------------------------------------------------- S3 fails
 
 
-@pytest.mark.parametrize(("method", "fault"), [("PUT", "internal"), ("GET", "denied"), ("PUT", "unreachable")])
+@pytest.mark.parametrize(
+    ("method", "fault"), [("PUT", "internal"), ("GET", "denied"), ("PUT", "unreachable")]
+)
 @pytest.mark.parametrize("left", ["stale", "stopped", "damaged"])
 def test_a_lost_call_at_the_start_costs_the_place_and_not_the_audit(
     site: Site, left: str, method: str, fault: str
@@ -417,12 +455,14 @@ def test_no_fault_of_s3_at_any_write_changes_the_result(site: Site, fault: str) 
 
 
 @pytest.mark.parametrize("fault", ["unreachable", "internal", "denied"])
-def test_a_bucket_that_is_out_of_reach_is_told_once_and_the_audit_goes_on(site: Site, fault: str) -> None:
+def test_a_bucket_that_is_out_of_reach_is_told_once_and_the_audit_goes_on(
+    site: Site, fault: str
+) -> None:
     whole = site.whole()
     for method in ("PUT", "GET"):
         site.wire.plan(method, fault, times=1000)
     assert alike(site.start().audit, whole)
-    (line,) = site.said
+    (line,) = site.on_message
     assert line.startswith("The record audit/")
     assert line.endswith("the audit goes on without it.")
     assert site.versions() == 0
@@ -431,13 +471,15 @@ def test_a_bucket_that_is_out_of_reach_is_told_once_and_the_audit_goes_on(site: 
 def test_a_bucket_that_comes_back_has_the_whole_record(site: Site) -> None:
     site.wire.plan("PUT", "unreachable", times=3)
     ended = site.start()
-    assert site.said[-1] == "The record is written again."
+    assert site.on_message[-1] == "The record is written again."
     assert (site.record().state, site.found()) == (State.FINISHED, ended.audit)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 @pytest.mark.parametrize("fault", ["unreachable", "internal", "denied", "lost-answer"])
-def test_no_fault_of_s3_at_a_takeover_changes_the_result(site: Site, method: str, fault: str) -> None:
+def test_no_fault_of_s3_at_a_takeover_changes_the_result(
+    site: Site, method: str, fault: str
+) -> None:
     whole = site.whole()
     assert site.start_and_die()
     site.later()
@@ -474,8 +516,10 @@ def test_a_damaged_record_is_told_and_the_audit_begins_anew(site: Site, body: by
     site.put(body)
     ended = site.start()
     assert (ended.ending, alike(ended.audit, whole)) == (Ending.HERE, True)
-    assert "is damaged; the audit begins anew" in site.said[0]
+    assert "is damaged; the audit begins anew" in site.on_message[0]
     assert site.record().state is State.FINISHED
     versions = site.s3.list_object_versions(Bucket=site.bucket)["Versions"]
-    oldest = site.s3.get_object(Bucket=site.bucket, Key=site.key, VersionId=versions[-1]["VersionId"])
+    oldest = site.s3.get_object(
+        Bucket=site.bucket, Key=site.key, VersionId=versions[-1]["VersionId"]
+    )
     assert oldest["Body"].read() == body

@@ -1,4 +1,5 @@
-"""`farebox audit --record`, as the scheduled task runs it: real processes over DynamoDB Local, and a moto that serves S3."""
+"""`farebox audit --record`, as the scheduled task runs it: real processes over DynamoDB Local, and
+a moto that serves S3."""
 
 import json
 import os
@@ -17,7 +18,7 @@ from service import cli
 from service.audit.daily import AuditTaken, DailyAudit
 from service.audit.records import STALE_MILLISECONDS, Record, State
 from tests.doubles.operator import operator_environment
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 ROOT = Path(__file__).parents[2]
 USERS = 6
@@ -46,12 +47,15 @@ class Site:
 
     def run(self) -> tuple[int, str, str]:
         with self.start() as process:
-            out, told = process.communicate(timeout=60)
-        return process.returncode, out, told
+            out, on_segment = process.communicate(timeout=60)
+        return process.returncode, out, on_segment
 
     @property
     def key(self) -> str:
-        (key,) = [found["Key"] for found in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
+        (key,) = [
+            found["Key"]
+            for found in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        ]
         return str(key)
 
     def record(self) -> Record:
@@ -66,17 +70,21 @@ class Site:
         if not self.s3.list_objects_v2(Bucket=self.bucket).get("Contents"):
             return False
         progress = self.record().progress
-        return progress is not None and progress.place.segment > 0 and progress.audit.users > 0
+        return progress is not None and progress.cursor.segment > 0 and progress.audit.users > 0
 
 
 @pytest.fixture
-def site(client: Any, table_name: str, s3: Any, s3_url: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Site:
-    environment = {"AWS_ENDPOINT_URL_S3": s3_url} | operator_environment(client.meta.endpoint_url, table_name)
+def site(
+    client: Any, table_name: str, s3: Any, s3_url: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> Site:
+    environment = {"AWS_ENDPOINT_URL_S3": s3_url} | operator_environment(
+        client.meta.endpoint_url, table_name
+    )
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    world = World(client, table_name)
+    world = ServiceHarness(client, table_name)
     for number in range(USERS):
-        world.place(f"user-{number}", f"device-{number}", key="k")
+        world.submit(f"user-{number}", f"device-{number}", key="k")
     return Site(s3, bucket, client, table_name)
 
 
@@ -97,7 +105,9 @@ def uninterrupted(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_what_is_killed_in_the_middle_goes_on_from_its_place(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_killed_in_the_middle_goes_on_from_its_place(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in range(USERS):
         lose_a_head(site, number)
     whole = uninterrupted(capsys)
@@ -107,22 +117,25 @@ def test_what_is_killed_in_the_middle_goes_on_from_its_place(site: Site, capsys:
         process.communicate()
     died = site.record()
     assert (process.returncode, died.state) == (-signal.SIGKILL, State.RUNNING)
-    code, out, told = site.run()
+    code, out, on_segment = site.run()
     assert (code, out) == (0, "")
-    assert "Another run is at the audit" in told
+    assert "Another run is at the audit" in on_segment
     assert site.record() == died
     site.put(replace(died, written=died.written - STALE_MILLISECONDS))
-    code, out, told = site.run()
+    code, out, on_segment = site.run()
     assert died.progress
-    assert f"goes on in segment {died.progress.place.segment} of {SEGMENTS} at {died.progress.place.token()}" in told
-    assert "segment 0 of 4 is done" not in told
-    assert "segment 3 of 4 is done" in told
+    assert (
+        f"goes on in segment {died.progress.cursor.segment} of {SEGMENTS} at {died.progress.cursor.token()}"
+        in on_segment
+    )
+    assert "segment 0 of 4 is done" not in on_segment
+    assert "segment 3 of 4 is done" in on_segment
     assert (code, sorted_result(json.loads(out))) == (1, sorted_result(whole))
-    assert '"AuditViolations":6' in told.replace(" ", "")
-    again, out, told = site.run()
+    assert '"AuditViolations":6' in on_segment.replace(" ", "")
+    again, out, on_segment = site.run()
     assert (again, sorted_result(json.loads(out))) == (1, sorted_result(whole))
-    assert "finished at" in told
-    assert "AuditViolations" not in told
+    assert "finished at" in on_segment
+    assert "AuditViolations" not in on_segment
 
 
 def test_what_is_terminated_writes_its_place_and_the_next_goes_on_at_once(
@@ -132,18 +145,24 @@ def test_what_is_terminated_writes_its_place_and_the_next_goes_on_at_once(
     with site.start(SLOW) as process:
         until(site.some_way)
         process.terminate()
-        out, told = process.communicate(timeout=30)
+        out, on_segment = process.communicate(timeout=30)
     record = site.record()
-    assert (process.returncode, record.state, json.loads(out)["complete"]) == (2, State.STOPPED, False)
+    assert (process.returncode, record.state, json.loads(out)["complete"]) == (
+        2,
+        State.STOPPED,
+        False,
+    )
     assert record.progress
-    assert f"the next start with this record goes on at {record.progress.place.token()}" in told
-    assert "AuditViolations" not in told
-    code, out, told = site.run()
+    assert (
+        f"the next start with this record goes on at {record.progress.cursor.token()}" in on_segment
+    )
+    assert "AuditViolations" not in on_segment
+    code, out, on_segment = site.run()
     assert (code, json.loads(out), site.record().runs) == (0, whole, 2)
 
 
-def sorted_result(told: Any) -> Any:
-    return told | {"violations": sorted(told["violations"], key=str)}
+def sorted_result(on_segment: Any) -> Any:
+    return on_segment | {"violations": sorted(on_segment["violations"], key=str)}
 
 
 def test_a_run_that_is_overtaken_ends_with_2_and_one_sentence(
@@ -159,7 +178,14 @@ def test_a_run_that_is_overtaken_ends_with_2_and_one_sentence(
 
 @pytest.mark.parametrize(
     "more",
-    [["--start", "WzEsMF0"], ["--segment", "0"], ["--repair"], ["--repair", "--yes"], ["--copy"], ["--segments", "0"]],
+    [
+        ["--start", "WzEsMF0"],
+        ["--segment", "0"],
+        ["--repair"],
+        ["--repair", "--yes"],
+        ["--copy"],
+        ["--segments", "0"],
+    ],
 )
 def test_a_record_is_of_the_whole_table_and_of_no_repair(
     site: Site, more: list[str], capsys: pytest.CaptureFixture[str]
@@ -169,7 +195,9 @@ def test_a_record_is_of_the_whole_table_and_of_no_repair(
     assert "Contents" not in site.s3.list_objects_v2(Bucket=site.bucket)
 
 
-@pytest.mark.parametrize("address", ["", "records/audit", "s3://records", "s3://records/", "s3:///audit", "s3://r/a b"])
+@pytest.mark.parametrize(
+    "address", ["", "records/audit", "s3://records", "s3://records/", "s3:///audit", "s3://r/a b"]
+)
 def test_an_address_names_a_bucket_and_a_prefix(address: str) -> None:
     with pytest.raises(SystemExit):
         cli.main(["audit", "--record", address])

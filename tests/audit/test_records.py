@@ -7,19 +7,29 @@ from typing import Any
 import pytest
 
 from service.audit import records
-from service.audit.entities import Audit, Place, Progress, Violation
-from service.audit.records import STALE_MILLISECONDS, Record, RecordDamaged, State, Step, day_of, step
+from service.audit.entities import Audit, Progress, ScanCursor, Violation
+from service.audit.records import (
+    STALE_MILLISECONDS,
+    Record,
+    RecordDamaged,
+    State,
+    Step,
+    day_of,
+    step,
+)
 from service.core.clock import from_iso
 from service.storage.keys import Key
 
 NOW = from_iso("2026-11-21T00:15:00.123Z")
 FOUND = Audit(3, 2, 30, 4, 5, 6, (Violation("USER#ü/METADATA", "held is 2, open jobs hold 1"),))
-PLACE = Place(16, 7, Key("USER#ü\n", "JOB#~"))
+PLACE = ScanCursor(16, 7, Key("USER#ü\n", "JOB#~"))
 RECORD = Record("audit_1", NOW, NOW + 1, State.RUNNING, 2, Progress(PLACE, FOUND, 12))
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("progress", [None, Progress(PLACE, FOUND, None), Progress(Place(1, 0), Audit(), 0)])
+@pytest.mark.parametrize(
+    "progress", [None, Progress(PLACE, FOUND, None), Progress(ScanCursor(1, 0), Audit(), 0)]
+)
 def test_a_record_is_read_as_it_was_written(state: State, progress: Progress | None) -> None:
     if state is State.FINISHED and progress is None:
         return
@@ -28,8 +38,8 @@ def test_a_record_is_read_as_it_was_written(state: State, progress: Progress | N
 
 
 def test_a_person_can_read_a_record() -> None:
-    told = json.loads(replace(RECORD, state=State.FINISHED).body())
-    assert told == {
+    on_segment = json.loads(replace(RECORD, state=State.FINISHED).body())
+    assert on_segment == {
         "form": 1,
         "state": "finished",
         "began": "2026-11-21T00:15:00.123Z",
@@ -38,7 +48,14 @@ def test_a_person_can_read_a_record() -> None:
         "runs": 2,
         "place": PLACE.token(),
         "usersBefore": 12,
-        "found": {"users": 3, "open_users": 2, "entries": 30, "jobs": 4, "claims": 5, "idempotency_keys": 6},
+        "found": {
+            "users": 3,
+            "open_users": 2,
+            "entries": 30,
+            "jobs": 4,
+            "claims": 5,
+            "idempotency_keys": 6,
+        },
         "violations": [{"item": "USER#ü/METADATA", "what": "held is 2, open jobs hold 1"}],
         "violationsNotKept": 0,
         "result": "1 violations",
@@ -46,10 +63,14 @@ def test_a_person_can_read_a_record() -> None:
     assert json.loads(RECORD.body())["result"] is None
 
 
-def test_violations_beyond_the_limit_are_counted_and_stay_violations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "MOST_VIOLATIONS", 3)
+def test_violations_beyond_the_limit_are_counted_and_stay_violations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(records, "MAX_VIOLATIONS", 3)
     many = tuple(Violation(f"USER#{number}/METADATA", "is missing") for number in range(5))
-    read = Record.from_body(replace(RECORD, progress=Progress(PLACE, Audit(violations=many), 1)).body())
+    read = Record.from_body(
+        replace(RECORD, progress=Progress(PLACE, Audit(violations=many), 1)).body()
+    )
     assert read.progress
     lost, *kept = read.progress.audit.violations
     assert lost.what == "2 further violations are not kept by name"
@@ -60,9 +81,9 @@ def test_violations_beyond_the_limit_are_counted_and_stay_violations(monkeypatch
 
 
 def _without(name: str) -> bytes:
-    told = json.loads(RECORD.body())
-    del told[name]
-    return json.dumps(told).encode()
+    on_segment = json.loads(RECORD.body())
+    del on_segment[name]
+    return json.dumps(on_segment).encode()
 
 
 def _with(**other: Any) -> bytes:
@@ -73,13 +94,42 @@ def _with(**other: Any) -> bytes:
     "body",
     [
         *(b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, RECORD.body()[:-20]),
-        *map(_without, ("form", "state", "began", "written", "owner", "runs", "usersBefore", "found", "violations")),
-        *(_with(form=2), _with(state="over"), _with(began="yesterday"), _with(written=1), _with(owner=None)),
-        *(_with(runs=-1), _with(runs=True), _with(place="x"), _with(place=None), _with(usersBefore="12")),
+        *map(
+            _without,
+            (
+                "form",
+                "state",
+                "began",
+                "written",
+                "owner",
+                "runs",
+                "usersBefore",
+                "found",
+                "violations",
+            ),
+        ),
+        *(
+            _with(form=2),
+            _with(state="over"),
+            _with(began="yesterday"),
+            _with(written=1),
+            _with(owner=None),
+        ),
+        *(
+            _with(runs=-1),
+            _with(runs=True),
+            _with(place="x"),
+            _with(place=None),
+            _with(usersBefore="12"),
+        ),
         *(_with(found={}), _with(violations=[{}]), _with(violations=[{"item": "a", "what": 1}])),
-        *(_with(violationsNotKept=None), _with(place=Place(2_000_000, 0).token())),
+        *(_with(violationsNotKept=None), _with(place=ScanCursor(2_000_000, 0).token())),
         json.dumps(
-            {key: value for key, value in json.loads(_with(state="finished")).items() if key != "place"}
+            {
+                key: value
+                for key, value in json.loads(_with(state="finished")).items()
+                if key != "place"
+            }
         ).encode(),
     ],
 )
@@ -102,7 +152,9 @@ def test_what_no_version_wrote_is_damaged(body: bytes) -> None:
         (State.FINISHED, 10 * STALE_MILLISECONDS, Step.SHOW),
     ],
 )
-def test_a_start_leaves_shows_or_goes_on(state: State, age_milliseconds: int, expected: Step) -> None:
+def test_a_start_leaves_shows_or_goes_on(
+    state: State, age_milliseconds: int, expected: Step
+) -> None:
     assert step(replace(RECORD, state=state, written=NOW), NOW + age_milliseconds) is expected
 
 

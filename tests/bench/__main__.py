@@ -1,6 +1,7 @@
 """`make bench`: what the service costs. `python -m tests.bench [names] [--quick]`.
 
-Bounded in time and number, on this machine only. Trust the ratios and the counts; the absolute figures are this machine's."""
+Bounded in time and number, on this machine only. Trust the ratios and the counts; the absolute
+figures are this machine's."""
 
 import argparse
 import os
@@ -27,9 +28,15 @@ EXPERIMENTS: Mapping[str, Callable[[bool], list[Table]]] = {
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What the service costs.")
-    parser.add_argument("names", nargs="*", choices=[[], *EXPERIMENTS], help="which experiments; default: all")
-    parser.add_argument("--quick", action="store_true", help="small numbers: a look, not a figure to quote")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="What the service costs."
+    )
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *EXPERIMENTS], help="which experiments; default: all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small numbers: a look, not a figure to quote"
+    )
     given = parser.parse_args(arguments)
     os.environ |= {name: value for name, value in ENVIRONMENT.items() if name.startswith("AWS_")}
     with open(os.devnull, "w") as nowhere:

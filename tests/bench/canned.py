@@ -1,5 +1,5 @@
-"""Endpoints that answer the wire protocol of DynamoDB, Kling and Google at once and always the same: a process of their own, so
-that what is measured is the service alone."""
+"""Endpoints that answer the wire protocol of DynamoDB, Kling and Google at once and always the
+same: a process of their own, so that what is measured is the service alone."""
 
 import json
 import multiprocessing
@@ -16,8 +16,11 @@ from tests.doubles.certificate import Certificate
 IDLE_SECONDS = 120
 
 
-def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes], tls: ssl.SSLContext | None) -> None:
-    """Answers by the first marker found in the request; keeps the connection until the client ends it."""
+def _serve_connection(
+    connection: socket.socket, answers: dict[bytes, bytes], tls: ssl.SSLContext | None
+) -> None:
+    """Answers by the first marker found in the request; keeps the connection until the client ends
+    it."""
     try:
         connection = tls.wrap_socket(connection, server_side=True) if tls else connection
         wire = Wire.of(connection, IDLE_SECONDS)
@@ -25,7 +28,8 @@ def _serve_connection(connection: socket.socket, answers: dict[bytes, bytes], tl
             request = b"".join(wire.read())
             body = next(answer for marker, answer in answers.items() if marker in request)
             connection.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(body), body)
             )
     except (OSError, Ended):
         return
@@ -39,13 +43,15 @@ def _run(port_out: Any, answers: dict[bytes, bytes], certificate: Certificate | 
         port_out.send(listener.getsockname()[1])
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_serve_connection, args=(connection, answers, tls), daemon=True).start()
+            threading.Thread(
+                target=_serve_connection, args=(connection, answers, tls), daemon=True
+            ).start()
 
 
 @contextmanager
 def canned(answers: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
-    """Serves those answers, by marker in the request (a target, a path, a key), until the block ends; over TLS if there is a
-    certificate. Gives the address."""
+    """Serves those answers, by marker in the request (a target, a path, a key), until the block
+    ends; over TLS if there is a certificate. Gives the address."""
     ours, theirs = multiprocessing.Pipe()
     bodies = {marker.encode(): json.dumps(answer).encode() for marker, answer in answers.items()}
     process = multiprocessing.Process(target=_run, args=(theirs, bodies, certificate), daemon=True)

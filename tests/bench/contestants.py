@@ -1,5 +1,5 @@
-"""What is compared, each as calls that do one request straight through WSGI: the service itself, the floor (the least that any
-service would do), and the naive brief."""
+"""What is compared, each as calls that do one request straight through WSGI: the service itself,
+the floor (the least that any service would do), and the naive brief."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,9 @@ class Sent:
     record: dict[str, Any] = field(default_factory=dict)
 
 
-def call_of(app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Call:
+def call_of(
+    app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+) -> Call:
     """Raises `RuntimeError` for any answer but 200."""
     builder = EnvironBuilder(
         path=path, method=method, headers=dict(headers), data=body, content_type="application/json"
@@ -59,7 +61,8 @@ def call_of(app: Flask, method: str, path: str, headers: Mapping[str, str], body
 
 
 def ours(world: Outside, out: TextIO) -> Calls:
-    """The service, wired as in production, with the user's Google token; its log and its metrics go to `out`."""
+    """The service, wired as in production, with the user's Google token; its log and its metrics go
+    to `out`."""
     configure("INFO", "json", out)
     with redirect_stdout(out):
         app = create_app(build(Settings.from_environment(world.environment()), "bench"))
@@ -72,17 +75,26 @@ def ours(world: Outside, out: TextIO) -> Calls:
 
 
 def floor(world: Outside, sent: Sent, *, tuned: bool = False, post: Post | None = None) -> Calls:
-    """Bare Flask, the same number of bare boto3 calls with the same payloads, one provider call with a bare session.
+    """Bare Flask, the same number of bare boto3 calls with the same payloads, one provider call
+    with a bare session.
 
-    No sign-in, no check, no log, no metric; the provider's connection is kept, unless another `post` is given. `tuned`: the
-    service's own client settings."""
+    No sign-in, no check, no log, no metric; the provider's connection is kept, unless another
+    `post` is given. `tuned`: the service's own client settings."""
     config = NO_RETRIES.merge(TUNED) if tuned else NO_RETRIES
-    dynamodb: Any = boto3.client("dynamodb", endpoint_url=world.dynamodb_url, region_name="us-east-1", config=config)
+    dynamodb: Any = boto3.client(
+        "dynamodb", endpoint_url=world.dynamodb_url, region_name="us-east-1", config=config
+    )
     session = requests.Session()
     session.trust_env = not tuned
     send = post or session.post
     app = Flask("floor")
-    wanted = {"model_name": "kling-v1", "mode": "pro", "duration": "5", "image": BODY["imageUrl"], "prompt": "x" * 40}
+    wanted = {
+        "model_name": "kling-v1",
+        "mode": "pro",
+        "duration": "5",
+        "image": BODY["imageUrl"],
+        "prompt": "x" * 40,
+    }
 
     @app.post("/videos")
     def post_video() -> dict[str, Any]:

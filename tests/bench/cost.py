@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 
-from service.providers.base import TaskStatus
 from service.core.principal import Principal
+from service.providers.base import TaskStatus
 from tests.bench.report import Table
 from tests.bench.storage import dynamodb
 from tests.doubles.meter import Bill, Meter
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 USER = "110248495921238986420"
 KEY = "5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11"
@@ -30,29 +30,33 @@ def run(quick: bool) -> list[Table]:
 
 
 class _Costs:
-    def __init__(self, world: World, meter: Meter) -> None:
+    def __init__(self, world: ServiceHarness, meter: Meter) -> None:
         self._world = world
         self._meter = meter
 
     def rows(self) -> list[tuple[str, ...]]:
         world = self._world
-        sign_up = self._bill(lambda: world.users.sign_up(_principal(), world.users.marks("phone")))
-        first = self._bill(lambda: world.place("newcomer", device="a device of theirs"))
-        order = self._bill(lambda: world.place(USER))
-        keyed = self._bill(lambda: world.place(USER, key=KEY))
-        job_id = world.place(USER).job.job_id
+        sign_up = self._bill(
+            lambda: world.users.sign_up(_principal(), world.users.digests("phone"))
+        )
+        first = self._bill(lambda: world.submit("newcomer", device="a device of theirs"))
+        order = self._bill(lambda: world.submit(USER))
+        keyed = self._bill(lambda: world.submit(USER, key=KEY))
+        job_id = world.submit(USER).job.job_id
         look = self._bill(lambda: world.settlement.resolve(USER, job_id))
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         capture = self._bill(lambda: world.settlement.resolve(USER, job_id))
-        failed = world.place(USER).job.job_id
+        failed = world.submit(USER).job.job_id
         world.provider.book(failed, TaskStatus.FAILED)
         bills = {
             "sign-up": sign_up,
             "POST /videos, a user's first, sign-up included": first,
             "POST /videos": order,
             "POST /videos with an Idempotency-Key": keyed,
-            "POST /videos again with the same key": self._bill(lambda: world.place(USER, key=KEY)),
-            "POST /videos from a new device": self._bill(lambda: world.place(USER, device="tablet")),
+            "POST /videos again with the same key": self._bill(lambda: world.submit(USER, key=KEY)),
+            "POST /videos from a new device": self._bill(
+                lambda: world.submit(USER, device="tablet")
+            ),
             "GET /jobs/{id}": self._bill(lambda: world.jobs.get(USER, job_id)),
             "GET /credits": self._bill(lambda: world.ledger.balance(USER)),
             "GET /jobs, a page of 20": self._bill(lambda: world.jobs.page(USER, 20, None)),
@@ -84,5 +88,7 @@ def _sum(*bills: Bill) -> Bill:
 
 
 def _row(what: str, bill: Bill) -> tuple[str, ...]:
-    which = ", ".join(f"{count} {name}" if count > 1 else name for name, count in Counter(bill.calls).items())
+    which = ", ".join(
+        f"{count} {name}" if count > 1 else name for name, count in Counter(bill.calls).items()
+    )
     return what, str(len(bill.calls)), which, f"{bill.reads:g}", str(bill.writes)

@@ -30,21 +30,21 @@ def run(quick: bool) -> list[Table]:
         }
         rows = [row for path in service for row in compared(path, contestants, rounds, requests)]
     title = f"CPU per request ({rounds} interleaved rounds of {requests})"
-    note = (
-        "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
-    )
+    note = "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
     return [Table(title, COLUMNS, rows, note)]
 
 
-def compared(path: str, contestants: Mapping[str, Calls], rounds: int, requests: int) -> list[tuple[str, ...]]:
+def compared(
+    path: str, contestants: Mapping[str, Calls], rounds: int, requests: int
+) -> list[tuple[str, ...]]:
     """A row for each contestant that has this path; "service" must be one."""
     calls = {name: paths[path] for name, paths in contestants.items() if path in paths}
     return _rows(path, _measured(calls, rounds, requests))
 
 
 def _measured(calls: Mapping[str, Call], rounds: int, requests: int) -> dict[str, list[float]]:
-    """Microseconds per request by contestant, one figure a round. Within a round they take short turns, so that whatever else
-    the machine does meets all of them alike."""
+    """Microseconds per request by contestant, one figure a round. Within a round they take short
+    turns, so that whatever else the machine does meets all of them alike."""
     measured: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         _cpu_seconds(call, WARM_UP)
@@ -73,5 +73,7 @@ def _rows(path: str, measured: Mapping[str, list[float]]) -> list[tuple[str, ...
         ratio = "1" if name == SERVICE else spread(ratios)
         if path != POST and name != SERVICE:
             ratio += f"; the service takes {1 / statistics.median(ratios):.2f} times it"
-        rows.append((path, name, spread(figures, 0), f"{1e6 / statistics.median(figures):.0f}", ratio))
+        rows.append(
+            (path, name, spread(figures, 0), f"{1e6 / statistics.median(figures):.0f}", ratio)
+        )
     return rows

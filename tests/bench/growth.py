@@ -1,4 +1,5 @@
-"""What does not grow: the cost of a job with the number of jobs before it, the worker's with the number that wait."""
+"""What does not grow: the cost of a job with the number of jobs before it, the worker's with the
+number that wait."""
 
 import time
 from collections.abc import Callable
@@ -8,14 +9,14 @@ from tests.bench.report import Table, spread
 from tests.bench.storage import dynamodb
 from tests.doubles.history import write_finished_jobs
 from tests.doubles.meter import Bill, Meter
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 USER = "110248495921238986420"
 USERS = 50
 PAST, QUICK_PAST = 10_000, 200
 WAITING, QUICK_WAITING = (10, 100, 1_000), (10, 50)
 TIMED = 20
-MOST_ROUNDS = 100
+MAX_ROUNDS = 100
 
 
 def run(quick: bool) -> list[Table]:
@@ -26,7 +27,7 @@ def _jobs(past: int) -> Table:
     with dynamodb() as place:
         world = place.world()
         meter = place.meter(world)
-        world.place(USER)
+        world.submit(USER)
         early = _life(world, meter)
         write_finished_jobs(world, USER, past)
         late = _life(world, meter)
@@ -50,12 +51,12 @@ def _jobs(past: int) -> Table:
     return Table("A user's late jobs cost what the first did", columns, rows, note)
 
 
-def _life(world: World, meter: Meter) -> tuple[str, ...]:
+def _life(world: ServiceHarness, meter: Meter) -> tuple[str, ...]:
     with meter.watch() as bill:
-        job_id = world.place(USER).job.job_id
+        job_id = world.submit(USER).job.job_id
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         world.settlement.resolve(USER, job_id)
-    cost = [_microseconds(lambda: world.place(USER)) for _ in range(TIMED)]
+    cost = [_microseconds(lambda: world.submit(USER)) for _ in range(TIMED)]
     with meter.watch() as page:
         world.jobs.page(USER, 20, None)
     return (
@@ -82,20 +83,26 @@ def _worker(waiting: tuple[int, ...]) -> Table:
             _let_wait(world, count)
             calls = _counted(world)
             started = time.process_time()
-            rounds = next(number for number in range(1, MOST_ROUNDS) if not world.work())
+            rounds = next(number for number in range(1, MAX_ROUNDS) if not world.work())
             cost = (time.process_time() - started) / count * 1e6
             each = len(calls.calls) / count
             settled = sum(world.balance(_user(number))[2] for number in range(min(USERS, count)))
         rows.append((f"{count:,}", f"{settled:,}", str(rounds), f"{each:.2f}", f"{cost:.0f}"))
-    columns = ("due jobs waiting", "settled", "rounds", "DynamoDB calls per settled job", "CPU µs per settled job")
+    columns = (
+        "due jobs waiting",
+        "settled",
+        "rounds",
+        "DynamoDB calls per settled job",
+        "CPU µs per settled job",
+    )
     note = "Three calls settle a job; the rest is the four queries of each round, shared by up to a hundred jobs."
     return Table("The worker's cost per job does not grow with the queue", columns, rows, note)
 
 
-def _let_wait(world: World, count: int) -> None:
+def _let_wait(world: ServiceHarness, count: int) -> None:
     for number in range(count):
         user_id = _user(number)
-        world.provider.book(world.place(user_id, device=user_id).job.job_id, TaskStatus.SUCCEEDED)
+        world.provider.book(world.submit(user_id, device=user_id).job.job_id, TaskStatus.SUCCEEDED)
     world.clock.advance(30)
 
 
@@ -103,8 +110,10 @@ def _user(number: int) -> str:
     return f"user-{number % USERS}"
 
 
-def _counted(world: World) -> Bill:
+def _counted(world: ServiceHarness) -> Bill:
     """Counts calls and nothing else, so that counting costs no time worth speaking of."""
     bill = Bill()
-    world.client.meta.events.register("before-call.dynamodb", lambda model, **_: bill.calls.append(model.name))
+    world.client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: bill.calls.append(model.name)
+    )
     return bill

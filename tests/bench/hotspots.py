@@ -23,7 +23,16 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "answer as JSON": ("web/answers.py", "ok"),
 }
 WHOLE = ("bench/contestants.py", "call")
-PARTS = ("botocore", "urllib3", "requests", "flask", "werkzeug", "structlog", "marshmallow", "/service/")
+PARTS = (
+    "botocore",
+    "urllib3",
+    "requests",
+    "flask",
+    "werkzeug",
+    "structlog",
+    "marshmallow",
+    "/service/",
+)
 REST = "Python's own library and built-ins"
 
 
@@ -53,15 +62,24 @@ def _packages(stats: pstats.Stats) -> Table:
     for (file, _, _), (_, _, own, _, _) in stats.stats.items():  # type: ignore[attr-defined]
         spent[next((part for part in PARTS if part in file), REST)] += own
     whole = sum(spent.values())
-    rows = [(part.strip("/"), f"{own / whole:.0%}") for part, own in sorted(spent.items(), key=lambda pair: -pair[1])]
+    rows = [
+        (part.strip("/"), f"{own / whole:.0%}")
+        for part, own in sorted(spent.items(), key=lambda pair: -pair[1])
+    ]
     note = "Own time only. The profiler makes calls dearer than they are, so that code with many small functions looks worse."
-    return Table("Where an order's time goes, by package", ("package", "share of the time"), rows, note)
+    return Table(
+        "Where an order's time goes, by package", ("package", "share of the time"), rows, note
+    )
 
 
 def _inside(stats: pstats.Stats, where: tuple[str, str]) -> float:
     """Seconds inside that function. Raises `LookupError` if it was never called."""
     path, name = where
-    found = [spent[3] for (file, _, called), spent in stats.stats.items() if file.endswith(path) and called == name]  # type: ignore[attr-defined]
+    found = [
+        spent[3]
+        for (file, _, called), spent in stats.stats.items()
+        if file.endswith(path) and called == name
+    ]  # type: ignore[attr-defined]
     if not found:
         raise LookupError(f"{path} has no {name} that was called")
     return float(sum(found))

@@ -32,14 +32,17 @@ class Load:
 
     def told(self) -> str:
         """The statuses, most frequent first, as `200 × 196`."""
-        return ", ".join(f"{status} × {count}" for status, count in self.statuses.most_common())
+        return ", ".join(f"{status} × {count}" for status, count in self.statuses.max_common())
 
 
 def load(port: int, requests: Requests, clients: int, count: int, first: int = 0) -> Load:
-    """`count` requests, numbered from `first`, over that many connections at once. Raises `OSError` or `Ended`."""
+    """`count` requests, numbered from `first`, over that many connections at once. Raises `OSError`
+    or `Ended`."""
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as executor:
-        parts = list(executor.map(lambda own: _client(port, requests, own), _shares(first, count, clients)))
+        parts = list(
+            executor.map(lambda own: _client(port, requests, own), _shares(first, count, clients))
+        )
     seconds = time.perf_counter() - started
     answers = [answer for part in parts for answer in part]
     return Load(Counter(status for status, _ in answers), seconds, [spent for _, spent in answers])

@@ -19,9 +19,19 @@ def run(quick: bool) -> list[Table]:
     stages = QUICK_STAGES if quick else STAGES
     with outside() as world, web(world.environment(), WEB_CONCURRENCY="1") as server:
         rows = [("0", f"{server.resident_megabytes():.1f}", "", "")]
-        rows += [_stage(server, done, until) for done, until in zip((0, *stages), stages, strict=False)]
-    title = f"Memory of one web process (32 threads, {CLIENTS} connections; 1 POST /videos to 19 GETs)"
-    return [Table(title, ("requests so far", "RSS MB", "CPU µs per request since", "answers but 200"), rows)]
+        rows += [
+            _stage(server, done, until) for done, until in zip((0, *stages), stages, strict=False)
+        ]
+    title = (
+        f"Memory of one web process (32 threads, {CLIENTS} connections; 1 POST /videos to 19 GETs)"
+    )
+    return [
+        Table(
+            title,
+            ("requests so far", "RSS MB", "CPU µs per request since", "answers but 200"),
+            rows,
+        )
+    ]
 
 
 def _stage(server: Web, done: int, until: int) -> tuple[str, ...]:

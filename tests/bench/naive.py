@@ -1,9 +1,12 @@
-"""The literal reading of the brief for comparison, NOT the service: look, ask the GSI, call Kling, charge afterwards.
+"""The literal reading of the brief for comparison, NOT the service: look, ask the GSI, call Kling,
+charge afterwards.
 
-Brief 000 step by step, as short as it can be written: the wallet is read and judged in our memory, the device is looked up in
-the index, the order is sent, and only a success decrements, under `credits > 0`. Fifty requests at once on one credit can all reach
-Kling; a crash, a lost answer or a lost race after it gives the video away; a repeated request orders twice. It keeps no job, no
-hold, no ledger and no log. Counting the users before each request, as the brief asks, is left out in its favour."""
+Brief 000 step by step, as short as it can be written: the wallet is read and judged in our memory,
+the device is looked up in the index, the order is sent, and only a success decrements, under
+`credits > 0`. Fifty requests at once on one credit can all reach Kling; a crash, a lost answer or a
+lost race after it gives the video away; a repeated request orders twice. It keeps no job, no hold,
+no ledger and no log. Counting the users before each request, as the brief asks, is left out in its
+favour."""
 
 from typing import Any
 
@@ -63,7 +66,11 @@ def naive_app(dynamodb_url: str, kling_url: str, table: str = "UserCredits") -> 
             Key=key,
             UpdateExpression="SET credits = credits - :one, updatedAt = :now",
             ConditionExpression="credits > :zero",
-            ExpressionAttributeValues={":one": {"N": "1"}, ":zero": {"N": "0"}, ":now": {"S": "2026-11-21T09:00:00Z"}},
+            ExpressionAttributeValues={
+                ":one": {"N": "1"},
+                ":zero": {"N": "0"},
+                ":now": {"S": "2026-11-21T09:00:00Z"},
+            },
         )
         return {"success": True, "data": told["data"]}, 200
 

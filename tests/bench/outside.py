@@ -1,5 +1,5 @@
-"""The outside world with answers that never change: one user's wallet and finished job, Kling that takes every order, and
-Google's signing keys."""
+"""The outside world with answers that never change: one user's wallet and finished job, Kling that
+takes every order, and Google's signing keys."""
 
 import json
 import time
@@ -13,7 +13,7 @@ import jwt
 from service.ledger.entities import welcome
 from service.ledger.store import sealed, wallet_write
 from service.storage.codec import encode_item
-from service.users.entities import Pepper, device_marks, with_device
+from service.users.entities import Pepper, device_digests, with_device
 from tests.bench.canned import canned
 from tests.doubles.certificate import Certificate
 from tests.identity.issuer import CLIENT, published, rsa_key
@@ -106,7 +106,7 @@ def order(user_id: str = USER) -> bytes:
 def _wallet_item() -> Mapping[str, Any]:
     """A wallet with a million credits and the benchmark's own device."""
     movement = sealed(welcome(None, USER, 1_000_000, 1_790_000_000_000), b"m" * 32)
-    device = device_marks([Pepper(1, b"p" * 32)], BODY["Fingerprint"])
+    device = device_digests([Pepper(1, b"p" * 32)], BODY["Fingerprint"])
     write = wallet_write(None, with_device(movement.wallet, device))
     return encode_item({**write.key.attributes(), **write.set})
 
@@ -120,7 +120,7 @@ def _job_item() -> Mapping[str, Any]:
             "operation": "kling:image2video",
             "promptKey": "foo_prompt",
             "price": 1,
-            "split": ((100, "f", 1, 0),),
+            "allocation": ((100, "f", 1, 0),),
             "createdAt": "2026-11-21T09:00:00.000Z",
             "taskId": "867283741759111202",
             "videoUrl": "https://cdn.example.com/video.mp4",

@@ -1,4 +1,5 @@
-"""Many wallets at once on one and on two web processes: what a request costs must not depend on how many there are."""
+"""Many wallets at once on one and on two web processes: what a request costs must not depend on how
+many there are."""
 
 from tests.bench.load import Load, load
 from tests.bench.outside import Outside, order, outside
@@ -15,8 +16,13 @@ QUICK_ROUNDS, QUICK_REQUESTS = 1, 400
 def run(quick: bool) -> list[Table]:
     rounds, requests = (QUICK_ROUNDS, QUICK_REQUESTS) if quick else (ROUNDS, REQUESTS)
     with outside() as world:
-        measured = [(count, _round(world, count, requests)) for _ in range(rounds) for count in (1, 2)]
-    rows = [_row(count, [figures for number, figures in measured if number == count]) for count in (1, 2)]
+        measured = [
+            (count, _round(world, count, requests)) for _ in range(rounds) for count in (1, 2)
+        ]
+    rows = [
+        _row(count, [figures for number, figures in measured if number == count])
+        for count in (1, 2)
+    ]
     note = (
         "Clients and canned endpoints run on the same two cores, so that the second process cannot have a whole core to "
         "itself: read the CPU per request, which says what it does with a core it has."

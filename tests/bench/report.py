@@ -1,4 +1,5 @@
-"""What experiments hand over: tables, as Markdown, so that the document can hold them as they were printed."""
+"""What experiments hand over: tables, as Markdown, so that the document can hold them as they were
+printed."""
 
 import statistics
 from collections.abc import Sequence

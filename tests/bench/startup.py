@@ -25,22 +25,37 @@ def run(quick: bool) -> list[Table]:
         starts: dict[str, Callable[[], Seconds]] = {
             "web: to the first 200 of GET /health/ready": lambda: _web(environment),
             "worker: to its first round": lambda: _worker(environment),
-            "import of the web process": lambda: _python("import service.app, gunicorn.app.wsgiapp", environment),
+            "import of the web process": lambda: _python(
+                "import service.app, gunicorn.app.wsgiapp", environment
+            ),
             "import of the libraries alone": lambda: _python(LIBRARIES, environment),
             "Python alone": lambda: _python("pass", environment),
         }
-        rounds = [{what: start() for what, start in starts.items()} for _ in range(QUICK_ROUNDS if quick else ROUNDS)]
+        rounds = [
+            {what: start() for what, start in starts.items()}
+            for _ in range(QUICK_ROUNDS if quick else ROUNDS)
+        ]
     rows = [
-        (what, spread([each[what][0] for each in rounds]), spread([each[what][1] for each in rounds]))
+        (
+            what,
+            spread([each[what][0] for each in rounds]),
+            spread([each[what][1] for each in rounds]),
+        )
         for what in starts
     ]
-    return [Table(f"Starting ({len(rounds)} interleaved rounds)", ("what", "seconds", "CPU seconds"), rows)]
+    return [
+        Table(
+            f"Starting ({len(rounds)} interleaved rounds)", ("what", "seconds", "CPU seconds"), rows
+        )
+    ]
 
 
 def _web(environment: Mapping[str, str]) -> Seconds:
     port = free_port()
     started = time.perf_counter()
-    process = subprocess.Popen(COMMAND, env={**environment, "PORT": str(port)}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        COMMAND, env={**environment, "PORT": str(port)}, stdout=subprocess.DEVNULL
+    )
     try:
         wait_until_ready(port, process)
         return time.perf_counter() - started, _cpu_seconds(process.pid)
@@ -65,7 +80,9 @@ def _python(code: str, environment: Mapping[str, str]) -> Seconds:
     """The time is read inside, at the very end."""
     program = f"{code}\nimport time; print(time.process_time())"
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     return time.perf_counter() - started, float(done.stdout)
 
 

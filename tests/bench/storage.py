@@ -13,32 +13,41 @@ from devstack.dynamodb import DynamoDbLocal
 from devstack.table import create_table
 from tests.doubles.meter import Meter
 from tests.doubles.provider import LikeKling
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 CREDITS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Place:
+class ScanCursor:
     """A fresh table and how to reach it."""
 
     url: str
     table_name: str
     client: Any
 
-    def world(self) -> World:
-        """The real parts over the table, with a clock and a provider that can be told what to do."""
-        return World(self.client, self.table_name, provider=LikeKling(), most_users=1_000, welcome_credits=CREDITS)
+    def world(self) -> ServiceHarness:
+        """The real parts over the table, with a clock and a provider that can be told what to
+        do."""
+        return ServiceHarness(
+            self.client,
+            self.table_name,
+            provider=LikeKling(),
+            max_users=1_000,
+            welcome_credits=CREDITS,
+        )
 
-    def meter(self, world: World) -> Meter:
+    def meter(self, world: ServiceHarness) -> Meter:
         return Meter(world.client, self.client)
 
 
 @contextmanager
-def dynamodb() -> Iterator[Place]:
+def dynamodb() -> Iterator[ScanCursor]:
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=64)
     with DynamoDbLocal() as server:
-        client = boto3.client("dynamodb", endpoint_url=server.url, region_name="us-east-1", config=config)
+        client = boto3.client(
+            "dynamodb", endpoint_url=server.url, region_name="us-east-1", config=config
+        )
         name = f"Bench-{uuid.uuid4().hex}"
         create_table(client, name)
-        yield Place(server.url, name, client)
+        yield ScanCursor(server.url, name, client)

@@ -1,4 +1,5 @@
-"""The same as `cpu`, with Kling behind TLS as in production: what a handshake per order costs, and what not to do."""
+"""The same as `cpu`, with Kling behind TLS as in production: what a handshake per order costs, and
+what not to do."""
 
 import os
 import tempfile
@@ -36,7 +37,14 @@ def run(quick: bool) -> list[Table]:
         "A connection of its own for each order is what proves that an order was never sent, so the service pays for a handshake. "
         "`requests` reads all root certificates again for each new connection; the service reads them once."
     )
-    return [Table(f"CPU per order with Kling behind TLS ({rounds} interleaved rounds of {count})", COLUMNS, rows, note)]
+    return [
+        Table(
+            f"CPU per order with Kling behind TLS ({rounds} interleaved rounds of {count})",
+            COLUMNS,
+            rows,
+            note,
+        )
+    ]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from tests.bench.load import Load, load
 from tests.bench.outside import USER, order, outside
 from tests.bench.report import Table
-from tests.bench.storage import Place, dynamodb
+from tests.bench.storage import ScanCursor, dynamodb
 from tests.bench.web import web
 from tests.bench.wire import message
 
@@ -35,12 +35,23 @@ def _order(number: int) -> bytes:
     return message("POST", "/videos", {"X-Google-ID": USER}, order())
 
 
-def _row(processes: int, done: Load, place: Place) -> tuple[str, ...]:
-    """Raises `RuntimeError` if an order was answered whose credit is not held, or the audit finds anything."""
+def _row(processes: int, done: Load, place: ScanCursor) -> tuple[str, ...]:
+    """Raises `RuntimeError` if an order was answered whose credit is not held, or the audit finds
+    anything."""
     world = place.world()
     _, held, _ = world.balance(USER)
     audit = world.audit()
     if held < 1 + done.statuses[200] or audit.violations:
-        raise RuntimeError(f"{held} credits are held for {1 + done.statuses[200]} orders; {audit.violations[:3]}")
+        raise RuntimeError(
+            f"{held} credits are held for {1 + done.statuses[200]} orders; {audit.violations[:3]}"
+        )
     proved = f"{audit.entries:,} entries in order"
-    return str(processes), done.told(), done.at(0.5), done.at(0.99), f"{done.rate:.0f}", str(held), proved
+    return (
+        str(processes),
+        done.told(),
+        done.at(0.5),
+        done.at(0.99),
+        f"{done.rate:.0f}",
+        str(held),
+        proved,
+    )

@@ -39,7 +39,8 @@ class Web:
 
 @contextmanager
 def web(environment: Mapping[str, str], **settings: str) -> Iterator[Web]:
-    """Ready to serve inside the block. Its log goes nowhere, at full length. Raises `TimeoutError`."""
+    """Ready to serve inside the block. Its log goes nowhere, at full length. Raises
+    `TimeoutError`."""
     port = free_port()
     own = process_environment() | dict(environment) | settings | {"PORT": str(port)}
     process = subprocess.Popen(COMMAND, env=own, stdout=subprocess.DEVNULL)

@@ -1,9 +1,10 @@
-"""HTTP/1.1 by hand, for both ends of a measurement: as little work as possible beside what is measured."""
+"""HTTP/1.1 by hand, for both ends of a measurement: as little work as possible beside what is
+measured."""
 
 import socket
 from dataclasses import dataclass
 
-MOST_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 LOOPBACK = "127.0.0.1"
 
 
@@ -29,10 +30,11 @@ class Wire:
         return cls(_prompt(connection, seconds))
 
     def read(self) -> tuple[bytes, bytes]:
-        """The next message as (head, body); both kinds announce their length. Raises `Ended` or `OSError`."""
+        """The next message as (head, body); both kinds announce their length. Raises `Ended` or
+        `OSError`."""
         while b"\r\n\r\n" not in self.rest:
             self._more()
-            if len(self.rest) > MOST_HEAD_BYTES:
+            if len(self.rest) > MAX_HEAD_BYTES:
                 raise Ended
         head, _, body = self.rest.partition(b"\r\n\r\n")
         length = _length(head)

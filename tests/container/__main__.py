@@ -1,4 +1,5 @@
-"""`make check-container`: builds the image, looks inside it, and runs the compose file with it from end to end."""
+"""`make check-container`: builds the image, looks inside it, and runs the compose file with it from
+end to end."""
 
 import os
 import sys
@@ -43,12 +44,14 @@ class Report:
 
 
 def required() -> bool:
-    """Whether not being able to check is a fault: where somebody knows that containers can be had."""
+    """Whether not being able to check is a fault: where somebody knows that containers can be
+    had."""
     return os.environ.get("CONTAINERS_REQUIRED") == "1"
 
 
 def main() -> int:
-    """0: as it should be, or not to be tried here, which is said in one line; 1: something is wrong, and named."""
+    """0: as it should be, or not to be tried here, which is said in one line; 1: something is
+    wrong, and named."""
     report = Report()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +75,9 @@ def _check(engine: Engine, folder: Path, report: Report) -> None:
     seconds = _timed(lambda: build(engine, "production", PRODUCTION, base))
     build(engine, "local", LOCAL, base)
     size = _megabytes(engine, PRODUCTION)
-    report.figure(f"image {size} MB built in {seconds:.0f} s, {size - _megabytes(engine, base)} MB of it ours")
+    report.figure(
+        f"image {size} MB built in {seconds:.0f} s, {size - _megabytes(engine, base)} MB of it ours"
+    )
     report.add("the image says what it must of itself", checks.image(engine))
     report.add("a hardened container has nothing that it should not have", checks.inside(engine))
     _check_stack(engine, ComposeStack(engine, dynamodb, folder), report)
@@ -82,7 +87,9 @@ def _check(engine: Engine, folder: Path, report: Report) -> None:
 def _check_stack(engine: Engine, stack: ComposeStack, report: Report) -> None:
     with stack.up():
         report.figure(f"stack up in {until(stack.ready, 'the web process is ready'):.0f} s")
-        report.add("the stack's containers are hardened likewise", checks.inside_the_stack(engine, stack))
+        report.add(
+            "the stack's containers are hardened likewise", checks.inside_the_stack(engine, stack)
+        )
         report.add("the main job, over HTTP", checks.main_job(stack))
         until(lambda: "Prove every balance" in stack.logs("welcome"), "the welcome is shown")
         report.add("the welcome says what to open", checks.welcome(stack))
@@ -105,12 +112,16 @@ def _check_replacing(engine: Engine, report: Report) -> None:
         if required():
             report.add("replacing web and worker under load", [str(reason)])
         return
-    report.add(f"replacing web and worker under load ({outcome.requests} requests)", list(outcome.faults))
+    report.add(
+        f"replacing web and worker under load ({outcome.requests} requests)", list(outcome.faults)
+    )
     report.figure(f"{outcome.replacements} replacements in {outcome.seconds:.0f} s")
 
 
 def _lint(engine: Engine) -> list[str]:
-    done = run([tool("hadolint"), str(CHECKOUT / "docker" / "Dockerfile")], engine.environment, check=False)
+    done = run(
+        [tool("hadolint"), str(CHECKOUT / "docker" / "Dockerfile")], engine.environment, check=False
+    )
     return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
 

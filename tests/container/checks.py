@@ -1,4 +1,5 @@
-"""What the image and the stack must show. Each check gives its faults, in words; none is as it should be."""
+"""What the image and the stack must show. Each check gives its faults, in words; none is as it
+should be."""
 
 import json
 import threading
@@ -27,16 +28,25 @@ def image(engine: Engine) -> list[str]:
         "user": (configuration.get("User"), "10001:10001"),
         "port": (sorted(configuration.get("ExposedPorts") or []), ["8080/tcp"]),
         "stop signal": (configuration.get("StopSignal"), "SIGTERM"),
-        "command": (configuration.get("Cmd"), ["gunicorn", "-c", "docker/gunicorn.conf.py", "service.wsgi:app"]),
+        "command": (
+            configuration.get("Cmd"),
+            ["gunicorn", "-c", "docker/gunicorn.conf.py", "service.wsgi:app"],
+        ),
         "entry point": (configuration.get("Entrypoint") or [], []),
         "health check": (health.get("Test", [""])[0], "CMD"),
     }
-    return [f"the image's {name} is {found}" for name, (found, right) in wanted.items() if found != right]
+    return [
+        f"the image's {name} is {found}"
+        for name, (found, right) in wanted.items()
+        if found != right
+    ]
 
 
 def inside(engine: Engine) -> list[str]:
     """What a hardened container of the image finds when it looks around."""
-    return _looked_around(engine, "run", "--rm", "-i", *described("WebTask").options, *engine.run_options, PRODUCTION)
+    return _looked_around(
+        engine, "run", "--rm", "-i", *described("WebTask").options, *engine.run_options, PRODUCTION
+    )
 
 
 def inside_the_stack(engine: Engine, stack: ComposeStack) -> list[str]:
@@ -65,7 +75,9 @@ def _looked_around(engine: Engine, *command: str) -> list[str]:
         "farebox": "/usr/local/bin/farebox",
         "app": ["docker", "service"],
     }
-    return [f"inside, {name} is {found[name]}" for name, right in wanted.items() if found[name] != right]
+    return [
+        f"inside, {name} is {found[name]}" for name, right in wanted.items() if found[name] != right
+    ]
 
 
 def main_job(stack: ComposeStack) -> list[str]:
@@ -86,9 +98,16 @@ def welcome(stack: ComposeStack) -> list[str]:
 def healthy(engine: Engine, stack: ComposeStack) -> list[str]:
     """The image's own health check, run as the engine would."""
     web = stack.container("web")
-    told = engine.call("exec", web, "python", "-I", "/app/docker/healthcheck.py", check=False).returncode
-    wrong = engine.call("exec", web, "python", "-I", "/app/docker/healthcheck.py", "/nowhere", check=False).returncode
-    return [*(["the health check fails"] if told else []), *([] if wrong else ["the health check cannot fail"])]
+    told = engine.call(
+        "exec", web, "python", "-I", "/app/docker/healthcheck.py", check=False
+    ).returncode
+    wrong = engine.call(
+        "exec", web, "python", "-I", "/app/docker/healthcheck.py", "/nowhere", check=False
+    ).returncode
+    return [
+        *(["the health check fails"] if told else []),
+        *([] if wrong else ["the health check cannot fail"]),
+    ]
 
 
 def audit(engine: Engine, stack: ComposeStack) -> list[str]:
@@ -99,19 +118,30 @@ def audit(engine: Engine, stack: ComposeStack) -> list[str]:
 
 
 def drain(engine: Engine, stack: ComposeStack) -> tuple[list[str], int]:
-    """Requests while the engine stops the web container: all are answered until the doors close. Gives faults and requests."""
+    """Requests while the engine stops the web container: all are answered until the doors close.
+    Gives faults and requests."""
     token = _token(stack, "100000000000000000002")
     headers = {"Authorization": f"Bearer {token}"}
     answers: list[int] = []
-    stopping = threading.Thread(target=engine.call, args=("stop", "--time", "60", stack.container("web")))
+    stopping = threading.Thread(
+        target=engine.call, args=("stop", "--time", "60", stack.container("web"))
+    )
     before = time.monotonic()
     stopping.start()
-    drained = until(lambda: status(f"{stack.url}/health/ready") == 503, "readiness says that it drains", DRAIN_SECONDS)
+    drained = until(
+        lambda: status(f"{stack.url}/health/ready") == 503,
+        "readiness says that it drains",
+        DRAIN_SECONDS,
+    )
     while time.monotonic() - before < DRAIN_SECONDS - 0.5:
         answers.append(status(f"{stack.url}/credits", headers))
     stopping.join(60)
     failed = [answer for answer in answers if answer != 200]
-    faults = [f"{len(failed)} of {len(answers)} requests failed while it drained: {failed[:5]}"] if failed else []
+    faults = (
+        [f"{len(failed)} of {len(answers)} requests failed while it drained: {failed[:5]}"]
+        if failed
+        else []
+    )
     faults += ["no request was made while it drained"] if not answers else []
     faults += [f"readiness told only after {drained:.1f} s"] if drained > DRAIN_SECONDS / 2 else []
     return [*faults, *_exit_code(engine, stack, "web")], len(answers)
@@ -135,7 +165,9 @@ def worker_stops(engine: Engine, stack: ComposeStack) -> tuple[list[str], float]
 
 
 def _exit_code(engine: Engine, stack: ComposeStack, service: str) -> list[str]:
-    code = engine.call("inspect", "--format", "{{.State.ExitCode}}", stack.container(service)).stdout.strip()
+    code = engine.call(
+        "inspect", "--format", "{{.State.ExitCode}}", stack.container(service)
+    ).stdout.strip()
     return [] if code == "0" else [f"{service} ended with exit code {code}"]
 
 

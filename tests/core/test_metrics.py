@@ -10,7 +10,7 @@ import pytest
 from service.core.metrics import EmbeddedMetrics, Metric, Metrics, NoMetrics
 from tests.doubles.clock import FakeClock
 
-SERVICE = Path(__file__).parents[1] / "service"
+SERVICE = Path(__file__).parents[2] / "service"
 NOW = 1_790_000_000_123
 
 
@@ -49,12 +49,24 @@ def test_without_dimensions_there_is_one_set_of_them() -> None:
 @pytest.mark.parametrize(
     ("act", "name", "unit", "value"),
     [
-        (lambda metrics: metrics.timing(Metric.REQUEST_LATENCY, 12.34567), "RequestLatency", "Milliseconds", 12.346),
-        (lambda metrics: metrics.gauge(Metric.OLDEST_DUE_JOB_SECONDS, 0.5), "OldestDueJobSeconds", "None", 0.5),
+        (
+            lambda metrics: metrics.timing(Metric.REQUEST_LATENCY, 12.34567),
+            "RequestLatency",
+            "Milliseconds",
+            12.346,
+        ),
+        (
+            lambda metrics: metrics.gauge(Metric.OLDEST_DUE_JOB_SECONDS, 0.5),
+            "OldestDueJobSeconds",
+            "None",
+            0.5,
+        ),
         (lambda metrics: metrics.count(Metric.HOUSE_LOSS, 0), "HouseLossCredits", "Count", 0),
     ],
 )
-def test_times_are_milliseconds_and_gauges_have_no_unit(act: Any, name: str, unit: str, value: float) -> None:
+def test_times_are_milliseconds_and_gauges_have_no_unit(
+    act: Any, name: str, unit: str, value: float
+) -> None:
     [line] = measured(act)
     [directive] = line["_aws"]["CloudWatchMetrics"]
     assert (directive["Metrics"], line[name]) == ([{"Name": name, "Unit": unit}], value)
@@ -90,7 +102,9 @@ def test_a_developer_s_terminal_is_left_alone(capsys: pytest.CaptureFixture[str]
 
 def test_the_list_holds_exactly_what_the_code_emits() -> None:
     files = [file for file in SERVICE.rglob("*.py") if file.name != "metrics.py"]
-    emitted = {name for file in files for name in re.findall(r"\bMetric\.([A-Z_]+)", file.read_text())}
+    emitted = {
+        name for file in files for name in re.findall(r"\bMetric\.([A-Z_]+)", file.read_text())
+    }
     assert emitted == {metric.name for metric in Metric}
 
 

@@ -259,7 +259,12 @@ def test_a_public_address_is_taken(url: str) -> None:
 
 @pytest.mark.parametrize("host", BAD_HOSTS)
 def test_a_host_that_is_not_plainly_public_is_refused(host: str) -> None:
-    for url in (f"https://{host}/a.jpg", f"https://{host}", f"https://{host}?a", f"https://{host}#a"):
+    for url in (
+        f"https://{host}/a.jpg",
+        f"https://{host}",
+        f"https://{host}?a",
+        f"https://{host}#a",
+    ):
         with pytest.raises(AddressRefused):
             check_public_url(url)
 
@@ -288,7 +293,12 @@ def test_a_refusal_says_why_without_repeating_the_address() -> None:
 
 @given(st.integers(0, 2**32 - 1))
 def test_an_ipv4_address_is_only_ever_taken_in_its_usual_form(number: int) -> None:
-    for host in (str(number), hex(number), oct(number).replace("o", ""), f"{number >> 24}.{number & 0xFFFFFF}"):
+    for host in (
+        str(number),
+        hex(number),
+        oct(number).replace("o", ""),
+        f"{number >> 24}.{number & 0xFFFFFF}",
+    ):
         with pytest.raises(AddressRefused):
             check_public_url(f"https://{host}/")
 

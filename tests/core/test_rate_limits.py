@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.core.rate_limits import MOST_NAMES, Window
-from service.core.token_cipher import Sealer
+from service.core.rate_limits import MAX_NAMES, Window
+from service.core.token_cipher import TokenCipher
 from tests.doubles.clock import FakeClock
 
 
@@ -18,28 +18,29 @@ def test_a_name_is_allowed_so_often_in_a_window() -> None:
 
 def test_only_so_many_names_are_remembered() -> None:
     window = Window(1, 10.0, FakeClock())
-    for number in range(MOST_NAMES + 5):
+    for number in range(MAX_NAMES + 5):
         window.allows(str(number))
-    assert len(window._seen) == MOST_NAMES
+    assert len(window._seen) == MAX_NAMES
 
 
 def test_a_sealed_token_opens_with_its_key_and_with_no_other() -> None:
-    token = Sealer(["k" * 32]).seal(["ann", "job_1"])
-    assert Sealer(["k" * 32]).open(token) == ["ann", "job_1"]
-    assert Sealer(["x" * 32]).open(token) is None
-    assert Sealer(["x" * 32, "k" * 32]).open(token) == ["ann", "job_1"]
+    token = TokenCipher(["k" * 32]).seal(["ann", "job_1"])
+    assert TokenCipher(["k" * 32]).open(token) == ["ann", "job_1"]
+    assert TokenCipher(["x" * 32]).open(token) is None
+    assert TokenCipher(["x" * 32, "k" * 32]).open(token) == ["ann", "job_1"]
 
 
 @pytest.mark.parametrize(
-    "change", [lambda t: t[:-1], lambda t: t[:-2] + "AA", lambda t: "A" + t[1:], lambda t: t + "A" * 4]
+    "change",
+    [lambda t: t[:-1], lambda t: t[:-2] + "AA", lambda t: "A" + t[1:], lambda t: t + "A" * 4],
 )
 def test_a_changed_token_does_not_open(change: object) -> None:
-    sealer = Sealer(["k" * 32])
-    assert sealer.open(change(sealer.seal(["ann", "job_1"]))) is None  # type: ignore[operator]
+    token_cipher = TokenCipher(["k" * 32])
+    assert token_cipher.open(change(token_cipher.seal(["ann", "job_1"]))) is None  # type: ignore[operator]
 
 
 def test_a_sealed_token_shows_nothing_and_is_never_the_same() -> None:
-    sealer = Sealer(["k" * 32])
-    first, second = (sealer.seal(["ann", "job_1"]) for _ in range(2))
+    token_cipher = TokenCipher(["k" * 32])
+    first, second = (token_cipher.seal(["ann", "job_1"]) for _ in range(2))
     assert first != second
     assert "ann" not in first

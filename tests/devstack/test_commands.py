@@ -20,7 +20,9 @@ def folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
 
 
 def test_an_older_python_is_refused_in_one_sentence() -> None:
@@ -33,7 +35,9 @@ def test_an_older_python_is_refused_in_one_sentence() -> None:
 
 
 def test_a_missing_package_is_named_in_one_sentence() -> None:
-    done = run("import sys, runpy; sys.modules['jpype'] = None; runpy.run_module('devstack', run_name='__main__')")
+    done = run(
+        "import sys, runpy; sys.modules['jpype'] = None; runpy.run_module('devstack', run_name='__main__')"
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("The Python package jpype is not installed; `make run` ")
     assert len(done.stderr.splitlines()) == 1
@@ -41,7 +45,10 @@ def test_a_missing_package_is_named_in_one_sentence() -> None:
 
 def test_the_audit_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["audit"], {}) == 1
-    assert capsys.readouterr().err == "The stack of this checkout does not run; start it with `make run` first.\n"
+    assert (
+        capsys.readouterr().err
+        == "The stack of this checkout does not run; start it with `make run` first.\n"
+    )
 
 
 def test_reset_clears_what_was_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +74,9 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     )
     line = [sys.executable, "-c", script, "run"]
     environment = {**process_environment(), **ports}
-    with subprocess.Popen(line, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        line, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         shown = []
         for text in process.stdout:
@@ -75,7 +84,9 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
             if "Prove every balance" in text:
                 break
         assert any(text.startswith("TOKEN=") for text in shown)
-        second = subprocess.run(line, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+        second = subprocess.run(
+            line, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
+        )
         assert second.returncode == 1
         assert second.stderr.startswith("The stack of this checkout already runs; ")
         process.send_signal(signal.SIGINT)

@@ -38,7 +38,9 @@ def web() -> Iterator[str]:
         thread.join(5)
 
 
-def test_the_table_is_made_once_and_found_the_next_time(dynamodb: DynamoDbLocal, client: "DynamoDBClient") -> None:
+def test_the_table_is_made_once_and_found_the_next_time(
+    dynamodb: DynamoDbLocal, client: "DynamoDBClient"
+) -> None:
     arguments = ["table", f"--endpoint={dynamodb.url}", "--name=ByCompose"]
     assert main(arguments) == 0
     client.put_item(TableName="ByCompose", Item={"PK": {"S": "a"}, "SK": {"S": "b"}})

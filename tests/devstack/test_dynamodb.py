@@ -1,4 +1,5 @@
-"""DynamoDB Local as we run it: on loopback only, losing nothing when stopped, leaving nothing behind."""
+"""DynamoDB Local as we run it: on loopback only, losing nothing when stopped, leaving nothing
+behind."""
 
 import os
 import signal
@@ -60,18 +61,24 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
 
 def own_addresses() -> list[str]:
     found = {address.address for card in psutil.net_if_addrs().values() for address in card}
-    return sorted(address for address in found if address.count(".") == 3 and not address.startswith("127."))
+    return sorted(
+        address for address in found if address.count(".") == 3 and not address.startswith("127.")
+    )
 
 
 def test_it_listens_on_loopback_alone(dynamodb: DynamoDbLocal) -> None:
     listening = [
-        found.laddr for found in psutil.Process(dynamodb.pid).net_connections("inet") if found.status == "LISTEN"
+        found.laddr
+        for found in psutil.Process(dynamodb.pid).net_connections("inet")
+        if found.status == "LISTEN"
     ]
     assert [place.ip.removeprefix("::ffff:") for place in listening] == ["127.0.0.1"]
 
 
 @pytest.mark.enable_socket
-@pytest.mark.parametrize("address", own_addresses() or [pytest.param("", marks=pytest.mark.skip("no other address"))])
+@pytest.mark.parametrize(
+    "address", own_addresses() or [pytest.param("", marks=pytest.mark.skip("no other address"))]
+)
 def test_it_refuses_this_machines_other_addresses(dynamodb: DynamoDbLocal, address: str) -> None:
     port = int(dynamodb.url.rsplit(":", 1)[1])
     with pytest.raises(ConnectionRefusedError):
@@ -90,7 +97,13 @@ def test_what_was_acknowledged_survives_a_stop_under_load(tmp_path: Path) -> Non
                 # It answers a transaction before that is on disk: killed, it forgets the last ones.
                 client.transact_write_items(
                     TransactItems=[
-                        {"Put": {"TableName": TABLE, "Item": {"PK": {"S": name}, "SK": {"S": sort}}}} for sort in "ab"
+                        {
+                            "Put": {
+                                "TableName": TABLE,
+                                "Item": {"PK": {"S": name}, "SK": {"S": sort}},
+                            }
+                        }
+                        for sort in "ab"
                     ]
                 )
             except (BotoCoreError, ClientError):
@@ -124,7 +137,9 @@ def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
         "    print(db.pid, flush=True)\n"
         "    time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         server = int(parent.stdout.readline())
         assert psutil.pid_exists(server)

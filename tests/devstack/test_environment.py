@@ -25,19 +25,38 @@ def test_the_service_takes_what_it_is_told() -> None:
 
 
 def test_the_users_own_environment_wins_except_for_the_port() -> None:
-    own = {"MAX_USERS": "500", "LOG_FORMAT": "json", "PORT": "1", "HOME": "/home/me", "DYNAMODB_ENDPOINT_URL": ""}
+    own = {
+        "MAX_USERS": "500",
+        "LOG_FORMAT": "json",
+        "PORT": "1",
+        "HOME": "/home/me",
+        "DYNAMODB_ENDPOINT_URL": "",
+    }
     told = stack_environment(own, PORTS, new_keys())
-    assert (told["MAX_USERS"], told["LOG_FORMAT"], told["PORT"], told["HOME"]) == ("500", "json", "8081", "/home/me")
+    assert (told["MAX_USERS"], told["LOG_FORMAT"], told["PORT"], told["HOME"]) == (
+        "500",
+        "json",
+        "8081",
+        "/home/me",
+    )
     assert told["DYNAMODB_ENDPOINT_URL"] == "http://127.0.0.1:8001"
 
 
 def test_a_stack_that_must_behave_the_same_everywhere_ignores_the_users_settings() -> None:
-    own = {"MAX_USERS": "0", "PORT": "1", "SIMULATOR_VIDEO_SECONDS": "99", "AWS_PROFILE": "work", "PATH": "/bin"}
+    own = {
+        "MAX_USERS": "0",
+        "PORT": "1",
+        "SIMULATOR_VIDEO_SECONDS": "99",
+        "AWS_PROFILE": "work",
+        "PATH": "/bin",
+    }
     assert without_settings(own) == {"PATH": "/bin"}
 
 
 def test_the_simulators_accept_what_the_service_sends() -> None:
-    told = stack_environment({"GOOGLE_CLIENT_IDS": "one, two", "KLING_API_KEY": "mine"}, PORTS, new_keys())
+    told = stack_environment(
+        {"GOOGLE_CLIENT_IDS": "one, two", "KLING_API_KEY": "mine"}, PORTS, new_keys()
+    )
     options = simulator_options(told, PORTS)
     assert "--google-client-id=one" in options
     assert "--kling-api-key=mine" in options
@@ -45,12 +64,16 @@ def test_the_simulators_accept_what_the_service_sends() -> None:
 
 
 def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
-    told = stack_environment({"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys())
+    told = stack_environment(
+        {"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys()
+    )
     assert not any("real" in option for option in simulator_options(told, PORTS))
 
 
 def test_simulators_take_their_own_settings() -> None:
-    told = stack_environment({"SIMULATOR_VIDEO_SECONDS": "9", "SIMULATOR_PORT": "1"}, PORTS, new_keys())
+    told = stack_environment(
+        {"SIMULATOR_VIDEO_SECONDS": "9", "SIMULATOR_PORT": "1"}, PORTS, new_keys()
+    )
     options = simulator_options(told, PORTS)
     assert "--video-seconds=9" in options
     assert "--port=8091" in options

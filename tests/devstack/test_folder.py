@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from service.core.keyring import read_keyring
 from devstack.environment import Ports, stack_environment
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
+from service.core.keyring import read_keyring
 from service.settings import Settings
 
 
@@ -19,7 +19,9 @@ def folder(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path / ".local")
 
 
-def test_keys_are_made_once_and_only_their_owner_can_read_them(folder: LocalFolder, tmp_path: Path) -> None:
+def test_keys_are_made_once_and_only_their_owner_can_read_them(
+    folder: LocalFolder, tmp_path: Path
+) -> None:
     with folder.held():
         assert folder.keys() == folder.keys()
     assert stat.S_IMODE((tmp_path / ".local" / "keys.json").stat().st_mode) == 0o600
@@ -49,7 +51,9 @@ def test_commands_join_the_running_stack_and_no_other(folder: LocalFolder) -> No
         folder.running()
 
 
-def test_clearing_forgets_everything_but_never_under_a_running_stack(folder: LocalFolder, tmp_path: Path) -> None:
+def test_clearing_forgets_everything_but_never_under_a_running_stack(
+    folder: LocalFolder, tmp_path: Path
+) -> None:
     folder.clear()
     with folder.held():
         folder.keys()
@@ -64,5 +68,8 @@ def test_clearing_forgets_everything_but_never_under_a_running_stack(folder: Loc
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalSetupError, match="cannot be used"), LocalFolder(tmp_path / "file" / ".local").held():
+    with (
+        pytest.raises(LocalSetupError, match="cannot be used"),
+        LocalFolder(tmp_path / "file" / ".local").held(),
+    ):
         pass

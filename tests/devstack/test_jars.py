@@ -1,4 +1,5 @@
-"""The archives of DynamoDB Local: the list, the check of every byte, and a download that is all or nothing."""
+"""The archives of DynamoDB Local: the list, the check of every byte, and a download that is all or
+nothing."""
 
 import hashlib
 import re
@@ -8,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from service.core.clock import SystemClock
 from devstack.download import Download, main
 from devstack.errors import LocalSetupError
 from devstack.jars import VERSION, Jar, cache_directory, differing, listed, provide_jars
+from service.core.clock import SystemClock
 
 CONTENTS = {
     "group/first/1.0/first-1.0.jar": b"first",
@@ -22,7 +23,8 @@ JARS = tuple(Jar(path, hashlib.sha256(content).hexdigest()) for path, content in
 
 
 class Repository:
-    """Gives out files, some of them spoiled or not at all, and counts how often each was asked for."""
+    """Gives out files, some of them spoiled or not at all, and counts how often each was asked
+    for."""
 
     def __init__(self, contents: dict[str, bytes] = CONTENTS, failures: int = 0) -> None:
         self.contents = contents
@@ -39,7 +41,9 @@ class Repository:
         target.write_bytes(self.contents[path])
 
 
-def download(directory: Path, repository: Repository, say: Callable[[str], None] = lambda _: None) -> Download:
+def download(
+    directory: Path, repository: Repository, say: Callable[[str], None] = lambda _: None
+) -> Download:
     return Download(directory, JARS, repository.fetch, say, SystemClock())
 
 
@@ -71,8 +75,12 @@ def test_what_is_there_and_right_is_not_downloaded_again(tmp_path: Path) -> None
     assert again.asked == []
 
 
-@pytest.mark.parametrize("harm", [lambda path: path.write_bytes(b"evil"), lambda path: path.unlink()])
-def test_a_damaged_cache_is_noticed_and_replaced(harm: Callable[[Path], object], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "harm", [lambda path: path.write_bytes(b"evil"), lambda path: path.unlink()]
+)
+def test_a_damaged_cache_is_noticed_and_replaced(
+    harm: Callable[[Path], object], tmp_path: Path
+) -> None:
     download(tmp_path / "jars", Repository()).run()
     victim = next(iter(CONTENTS))
     harm(tmp_path / "jars" / victim)
@@ -83,7 +91,9 @@ def test_a_damaged_cache_is_noticed_and_replaced(harm: Callable[[Path], object],
 
 def test_a_tampered_file_spoils_the_whole_download(tmp_path: Path) -> None:
     tampered = Repository(CONTENTS | {"third/3/third-3.jar": b"evil"})
-    with pytest.raises(LocalSetupError, match=r"1 of 3 files, first third-3\.jar\); nothing of it was kept"):
+    with pytest.raises(
+        LocalSetupError, match=r"1 of 3 files, first third-3\.jar\); nothing of it was kept"
+    ):
         download(tmp_path / "jars", tampered).run()
     assert [path.name for path in tmp_path.iterdir()] == [".jars.lock"]
 
@@ -94,14 +104,18 @@ def test_a_file_that_fails_now_and_then_is_asked_for_again(tmp_path: Path) -> No
 
 
 def test_without_network_it_says_so_in_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(LocalSetupError, match=r"failed 3 times\): the first start needs the network"):
+    with pytest.raises(
+        LocalSetupError, match=r"failed 3 times\): the first start needs the network"
+    ):
         download(tmp_path / "jars", Repository(failures=99)).run()
     assert [path.name for path in tmp_path.iterdir()] == [".jars.lock"]
 
 
 def test_downloads_side_by_side_fetch_once(tmp_path: Path) -> None:
     repository = Repository()
-    threads = [threading.Thread(target=download(tmp_path / "jars", repository).run) for _ in range(4)]
+    threads = [
+        threading.Thread(target=download(tmp_path / "jars", repository).run) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -116,7 +130,9 @@ def test_what_a_killed_download_left_is_cleared_away(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".jars.lock", "jars"]
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("in the way")
     assert main([str(tmp_path / "file" / "jars")]) == 1
     assert capsys.readouterr().err.startswith("DynamoDB Local cannot be kept in ")

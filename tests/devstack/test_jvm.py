@@ -48,7 +48,9 @@ def test_a_damaged_library_is_put_right(jars: Path) -> None:
 
 @pytest.mark.parametrize("machine", [Machine("Linux", "riscv64"), Machine("Windows", "AMD64")])
 def test_another_machine_is_pointed_to_compose(jars: Path, machine: Machine) -> None:
-    with pytest.raises(LocalSetupError, match=r"does not run on .*; use `docker compose up` instead"):
+    with pytest.raises(
+        LocalSetupError, match=r"does not run on .*; use `docker compose up` instead"
+    ):
         native_library(jars, machine)
 
 

@@ -12,17 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.core.clock import SystemClock
 from devstack.child import Program
 from devstack.processes import Supervisor
 from devstack.restarts import RestartRule
 from devstack.terminal import Terminal
 from devstack.watchdog import groups_left
+from service.core.clock import SystemClock
 from service.settings import process_environment
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-# A parent with a child of its own, as gunicorn has workers; the parent ignores what happens to the child.
+# A parent with a child of its own, as gunicorn has workers; the parent ignores what happens to the
+# child.
 FAMILY = (
     "import subprocess, sys, time\n"
     "worker = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
@@ -58,13 +59,15 @@ def shown() -> io.StringIO:
 
 @pytest.fixture
 def supervisor(shown: io.StringIO) -> Iterator[Supervisor]:
-    rule = RestartRule(most_deaths=3, first_wait_seconds=0.01, longest_wait_seconds=0.02)
+    rule = RestartRule(max_deaths=3, first_wait_seconds=0.01, max_wait_seconds=0.02)
     made = Supervisor(Terminal(shown), SystemClock(), rule)
     yield made
     made.stop()
 
 
-def test_output_is_shown_line_by_line_under_the_programs_name(supervisor: Supervisor, shown: io.StringIO) -> None:
+def test_output_is_shown_line_by_line_under_the_programs_name(
+    supervisor: Supervisor, shown: io.StringIO
+) -> None:
     supervisor.start(program(SLEEP, "web"))
     assert eventually(lambda: "up" in shown.getvalue())
     assert shown.getvalue().splitlines() == ["web       | up"]
@@ -88,7 +91,9 @@ def test_a_program_that_keeps_dying_is_given_up_with_its_last_words(supervisor: 
     assert supervisor.pids() == {}
 
 
-def test_stopping_ends_all_in_reverse_order(supervisor: Supervisor, shown: io.StringIO, tmp_path: Path) -> None:
+def test_stopping_ends_all_in_reverse_order(
+    supervisor: Supervisor, shown: io.StringIO, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     code = (
         "import signal, sys, time\n"
@@ -101,7 +106,12 @@ def test_stopping_ends_all_in_reverse_order(supervisor: Supervisor, shown: io.St
     )
     for name in ("first", "second", "third"):
         supervisor.start(
-            Program(name, (sys.executable, "-c", code, str(log), name), process_environment(), stop_seconds=5)
+            Program(
+                name,
+                (sys.executable, "-c", code, str(log), name),
+                process_environment(),
+                stop_seconds=5,
+            )
         )
     assert eventually(lambda: shown.getvalue().count("up") == 3)
     pids = list(supervisor.pids().values())
@@ -110,7 +120,9 @@ def test_stopping_ends_all_in_reverse_order(supervisor: Supervisor, shown: io.St
     assert not any(lives(pid) for pid in pids)
 
 
-def test_a_program_that_does_not_stop_is_killed_and_that_is_said(supervisor: Supervisor, shown: io.StringIO) -> None:
+def test_a_program_that_does_not_stop_is_killed_and_that_is_said(
+    supervisor: Supervisor, shown: io.StringIO
+) -> None:
     child = supervisor.start(program(STUBBORN, stop_seconds=0.3))
     assert eventually(lambda: "up" in shown.getvalue())
     supervisor.stop()
@@ -118,7 +130,9 @@ def test_a_program_that_does_not_stop_is_killed_and_that_is_said(supervisor: Sup
     assert "sleeper did not stop when asked and was killed." in shown.getvalue()
 
 
-def test_the_orphans_of_a_killed_program_go_with_it(supervisor: Supervisor, shown: io.StringIO) -> None:
+def test_the_orphans_of_a_killed_program_go_with_it(
+    supervisor: Supervisor, shown: io.StringIO
+) -> None:
     parent = supervisor.start(program(FAMILY))
     assert eventually(lambda: "worker" in shown.getvalue())
     worker = int(shown.getvalue().split()[-1])
@@ -139,7 +153,9 @@ def test_nothing_is_left_when_the_supervisor_itself_is_killed(code: str) -> None
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script, code], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script, code], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline(), process.stdout.readline()]
         pids = {int(line.split()[-1]) for line in lines} - {0}

@@ -1,6 +1,6 @@
 from devstack.restarts import RestartRule
 
-RULE = RestartRule(most_deaths=3, window_seconds=60, first_wait_seconds=0.2, longest_wait_seconds=0.3)
+RULE = RestartRule(max_deaths=3, window_seconds=60, first_wait_seconds=0.2, max_wait_seconds=0.3)
 
 
 def test_each_death_makes_the_wait_longer_up_to_a_bound() -> None:

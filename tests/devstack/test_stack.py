@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.core.clock import SystemClock
 from devstack.calls import call
 from devstack.demo import Demo, DemoFailed
 from devstack.environment import Ports, without_settings
@@ -18,12 +17,15 @@ from devstack.ports import free_port, is_free
 from devstack.stack import Stack, StackConfiguration
 from devstack.terminal import Terminal
 from devstack.welcome import welcome
+from service.core.clock import SystemClock
 from service.settings import process_environment
 
 
 def configuration(**own: str) -> StackConfiguration:
     environment = {**without_settings(process_environment()), **own}
-    return StackConfiguration(Ports(free_port(), free_port(), free_port()), environment, new_keys(), None)
+    return StackConfiguration(
+        Ports(free_port(), free_port(), free_port()), environment, new_keys(), None
+    )
 
 
 def eventually(holds: Callable[[], object], seconds: float = 20.0) -> bool:
@@ -70,7 +72,9 @@ def test_the_welcome_offers_calls_that_work_as_they_stand(stack: Stack) -> None:
     assert f"curl -s {stack.ports.app_url}/videos" in text
     assert answers(f"{stack.ports.app_url}/docs")
     token = text.split("TOKEN=")[1].split()[0]
-    balance = call("GET", f"{stack.ports.app_url}/credits", headers={"Authorization": f"Bearer {token}"})
+    balance = call(
+        "GET", f"{stack.ports.app_url}/credits", headers={"Authorization": f"Bearer {token}"}
+    )
     assert balance.json()["data"]["registered"] is False
 
 
@@ -91,7 +95,9 @@ def test_settings_that_cannot_be_used_stop_the_start_before_anything_runs() -> N
         pass
 
 
-def test_a_part_that_does_not_come_up_ends_the_start_with_its_last_words_and_leaves_nothing() -> None:
+def test_a_part_that_does_not_come_up_ends_the_start_with_its_last_words_and_leaves_nothing() -> (
+    None
+):
     wrong = configuration(WEB_CONCURRENCY="many")
     with (
         pytest.raises(LocalSetupError, match="web does not come up; its last lines") as refusal,
@@ -99,7 +105,9 @@ def test_a_part_that_does_not_come_up_ends_the_start_with_its_last_words_and_lea
     ):
         pass
     assert "'many'" in str(refusal.value)
-    assert all(is_free(port) for port in (wrong.ports.app, wrong.ports.dynamodb, wrong.ports.simulators))
+    assert all(
+        is_free(port) for port in (wrong.ports.app, wrong.ports.dynamodb, wrong.ports.simulators)
+    )
 
 
 def test_a_taken_port_stops_the_start_before_anything_runs(stack: Stack) -> None:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def key(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
 
 
 def test_the_template_gives_exactly_the_keys_and_indexes_of_the_design() -> None:
@@ -46,28 +49,41 @@ def test_the_deployed_table_is_kept_recoverable_encrypted_and_guarded_in_product
 def test_the_deployed_table_outlives_its_stack() -> None:
     resources: dict[str, Any] = read_template(Path("cloudformation/data.yaml"))["Resources"]
     assert {resource["DeletionPolicy"] for resource in resources.values()} == {"Retain"}
-    replaced = {name for name, resource in resources.items() if resource["UpdateReplacePolicy"] != "Retain"}
-    assert replaced == {"BackupSelection"}, "it holds nothing; beside its successor it would go on selecting"
+    replaced = {
+        name for name, resource in resources.items() if resource["UpdateReplacePolicy"] != "Retain"
+    }
+    assert replaced == {"BackupSelection"}, (
+        "it holds nothing; beside its successor it would go on selecting"
+    )
 
 
-def test_a_created_table_is_active_and_expires_items(client: "DynamoDBClient", table_name: str) -> None:
+def test_a_created_table_is_active_and_expires_items(
+    client: "DynamoDBClient", table_name: str
+) -> None:
     table = client.describe_table(TableName=table_name)["Table"]
     expiry = client.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
     assert table["TableStatus"] == "ACTIVE"
-    assert {index["IndexName"]: index["Projection"]["ProjectionType"] for index in table["GlobalSecondaryIndexes"]} == {
+    assert {
+        index["IndexName"]: index["Projection"]["ProjectionType"]
+        for index in table["GlobalSecondaryIndexes"]
+    } == {
         "GSI1": "KEYS_ONLY",
         "GSI2": "KEYS_ONLY",
     }
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
 
 
-def test_creating_a_table_that_exists_keeps_its_items(client: "DynamoDBClient", table_name: str) -> None:
+def test_creating_a_table_that_exists_keeps_its_items(
+    client: "DynamoDBClient", table_name: str
+) -> None:
     client.put_item(TableName=table_name, Item={"PK": {"S": "a"}, "SK": {"S": "b"}})
     create_table(client, table_name)
     assert client.scan(TableName=table_name)["Count"] == 1
 
 
-def test_a_table_with_other_indexes_is_refused(client: "DynamoDBClient", table_name: str, tmp_path: Path) -> None:
+def test_a_table_with_other_indexes_is_refused(
+    client: "DynamoDBClient", table_name: str, tmp_path: Path
+) -> None:
     other = tmp_path / "data.yaml"
     other.write_text(Path("cloudformation/data.yaml").read_text().replace("GSI2", "GSI3"))
     with pytest.raises(LocalSetupError, match="another template"):

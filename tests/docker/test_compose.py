@@ -1,4 +1,5 @@
-"""docker-compose.yml gives every setting, opens nothing but loopback, and is as hardened as what is deployed."""
+"""docker-compose.yml gives every setting, opens nothing but loopback, and is as hardened as what is
+deployed."""
 
 import re
 from dataclasses import fields
@@ -26,7 +27,9 @@ def interpolated(text: str, given: dict[str, str]) -> str:
 
 
 def environment(service: str, **given: str) -> dict[str, str]:
-    return {name: interpolated(text, given) for name, text in SERVICES[service]["environment"].items()}
+    return {
+        name: interpolated(text, given) for name, text in SERVICES[service]["environment"].items()
+    }
 
 
 @pytest.mark.parametrize("service", ["web", "worker"])
@@ -86,6 +89,7 @@ def test_only_the_table_browser_stays_away_unless_asked_for() -> None:
 
 
 def test_dynamodb_local_may_run_the_library_that_it_unpacks() -> None:
-    """Docker mounts a tmpfs `noexec` unless told otherwise (docker run reference, --tmpfs); Podman does not."""
+    """Docker mounts a tmpfs `noexec` unless told otherwise (docker run reference, --tmpfs); Podman
+    does not."""
     (tmpfs,) = SERVICES["dynamodb"]["tmpfs"]
     assert "exec" in tmpfs.partition(":")[2].split(",")

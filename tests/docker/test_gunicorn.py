@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from service.jobs.routes import LARGEST_VIDEO_BODY_BYTES
 from devstack.ports import free_port
+from service.jobs.routes import MAX_VIDEO_BODY_BYTES
 from service.settings import Settings
 from service.web.arrivals import BYTES_A_SECOND, Patience
 
@@ -122,7 +122,9 @@ def test_a_flag_left_by_a_killed_predecessor_is_cleared(tmp_path: Path) -> None:
         assert status(port, "/ready") == 200
 
 
-def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in READ:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -130,15 +132,19 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(mon
     assert numbers["keepalive"] > BALANCER_IDLE_SECONDS
     assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
     assert numbers["threads"] == Settings.web_threads
-    assert numbers["worker_class"].patience == Patience(Settings.receive_seconds, Settings.slow_client_limit)
-    longest_upload_seconds = Settings.receive_seconds + LARGEST_VIDEO_BODY_BYTES / BYTES_A_SECOND
-    assert longest_upload_seconds < numbers["graceful_timeout"]
+    assert numbers["worker_class"].patience == Patience(
+        Settings.receive_seconds, Settings.slow_client_limit
+    )
+    max_upload_seconds = Settings.receive_seconds + MAX_VIDEO_BODY_BYTES / BYTES_A_SECOND
+    assert max_upload_seconds < numbers["graceful_timeout"]
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
 
 
-def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in READ:
         monkeypatch.setenv(name, "")
     numbers = runpy.run_path(str(CONFIGURATION))

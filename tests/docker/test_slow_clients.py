@@ -1,4 +1,5 @@
-"""Slow clients against gunicorn with our configuration: they are cut in time, and meanwhile everybody else is served."""
+"""Slow clients against gunicorn with our configuration: they are cut in time, and meanwhile
+everybody else is served."""
 
 import json
 import os
@@ -20,7 +21,7 @@ from devstack.ports import free_port
 ROOT = Path(__file__).parents[2]
 RECEIVE_SECONDS = 1.0
 # Stock gunicorn is away as long as the slow clients stay.
-LONGEST_ANSWER_SECONDS = 3.0
+MAX_ANSWER_SECONDS = 3.0
 CUT_SECONDS = RECEIVE_SECONDS + 3.0
 THREADS = 6
 SLOW_CLIENT_LIMIT = 2
@@ -87,7 +88,16 @@ def serving(folder: Path, *options: str, receive_seconds: float = RECEIVE_SECOND
         "DRAIN_SECONDS": "0",
     }
     most = ["--worker-connections", str(CONNECTIONS)]
-    command = [sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py", *most, *options, "slow_app:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "docker/gunicorn.conf.py",
+        *most,
+        *options,
+        "slow_app:app",
+    ]
     process = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -111,7 +121,8 @@ def wait_until_up(url: str) -> None:
 
 @dataclass
 class SlowClient:
-    """Sends `first` at once and then one byte of `rest`, for ever from its start, whenever told to. `reads` what comes back."""
+    """Sends `first` at once and then one byte of `rest`, for ever from its start, whenever told to.
+    `reads` what comes back."""
 
     url: str
     first: bytes
@@ -171,7 +182,10 @@ SLOW: dict[str, tuple[bytes, bytes]] = {
     "a dripping chunk": (CHUNKED + b"ffff\r\n", b" "),
     "chunks of one byte": (CHUNKED, b"1\r\n \r\n"),
     "chunks that never come": (CHUNKED, b""),
-    "a body awaited by the server": (POST + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n", b""),
+    "a body awaited by the server": (
+        POST + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+        b"",
+    ),
     "a second request that drips": (b"GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa", b""),
 }
 
@@ -213,7 +227,7 @@ class Visitor:
 
     def assert_served(self) -> None:
         assert set(self.answers) == {200}
-        assert max(self.seconds) < LONGEST_ANSWER_SECONDS
+        assert max(self.seconds) < MAX_ANSWER_SECONDS
 
 
 @contextmanager
@@ -242,7 +256,9 @@ def suffered(clients: list[SlowClient], seconds: float) -> None:
 
 
 @contextmanager
-def slow_clients(url: str, number: int, first: bytes, rest: bytes, *, reads: bool = True) -> Iterator[list[SlowClient]]:
+def slow_clients(
+    url: str, number: int, first: bytes, rest: bytes, *, reads: bool = True
+) -> Iterator[list[SlowClient]]:
     with ExitStack() as stack:
         clients = []
         for _ in range(number):
@@ -254,7 +270,9 @@ def slow_clients(url: str, number: int, first: bytes, rest: bytes, *, reads: boo
 
 @pytest.mark.parametrize("number", [2, MANY])
 @pytest.mark.parametrize("kind", SLOW)
-def test_slow_clients_are_cut_in_time_and_nobody_else_notices(url: str, kind: str, number: int) -> None:
+def test_slow_clients_are_cut_in_time_and_nobody_else_notices(
+    url: str, kind: str, number: int
+) -> None:
     with visited(url) as visitors, slow_clients(url, number, *SLOW[kind]) as clients:
         suffered(clients, CUT_SECONDS + 3)
         assert [client for client in clients if client.ended_after is None] == []
@@ -274,13 +292,15 @@ def assert_told(kind: str, answer: bytes) -> None:
     told = json.loads(content)
     assert set(told) == {"success", "error", "code", "details", "requestId"}
     busy = "large" in kind or "chunk" in kind or "awaited" in kind
-    assert (int(head.split()[1]), told["code"]) in [(408, "BODY_TIMEOUT"), (503, "UPLOADS_BUSY")][: 1 + busy]
+    assert (int(head.split()[1]), told["code"]) in [(408, "BODY_TIMEOUT"), (503, "UPLOADS_BUSY")][
+        : 1 + busy
+    ]
     assert b"\r\nConnection: close" in head
     assert answer.count(b"HTTP/1.1 ") == 1 + (kind.startswith(("a second", "a body awaited")))
 
 
 def test_slow_uploads_wait_in_a_few_threads_only(tmp_path: Path) -> None:
-    seconds = LONGEST_ANSWER_SECONDS * 2
+    seconds = MAX_ANSWER_SECONDS * 2
     slow = SLOW["a dripping large body"]
     with (
         serving(tmp_path, receive_seconds=seconds) as url,
@@ -294,7 +314,9 @@ def test_slow_uploads_wait_in_a_few_threads_only(tmp_path: Path) -> None:
         visitor.assert_served()
 
 
-def test_probes_are_answered_while_every_thread_is_at_work_and_more_requests_wait(tmp_path: Path) -> None:
+def test_probes_are_answered_while_every_thread_is_at_work_and_more_requests_wait(
+    tmp_path: Path,
+) -> None:
     """An orchestrator would replace what does not answer them: the busiest processes first."""
     asks = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(tmp_path) as url, slow_clients(url, THREADS * 2, asks, b"") as clients:
@@ -308,7 +330,8 @@ def test_probes_are_answered_while_every_thread_is_at_work_and_more_requests_wai
 
 
 def test_later_probes_of_a_connection_wait_like_other_requests(tmp_path: Path) -> None:
-    """Or one client that asks on and on, and takes no answer, would hold the threads that are kept for probes."""
+    """Or one client that asks on and on, and takes no answer, would hold the threads that are kept
+    for probes."""
     asks = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(tmp_path) as url, requests.Session() as session:
         assert session.post(f"{url}/upload", data=b"x").status_code == 200
@@ -323,7 +346,11 @@ def test_later_probes_of_a_connection_wait_like_other_requests(tmp_path: Path) -
 
 def test_all_kinds_together_stop_nobody(url: str) -> None:
     with visited(url) as visitors, ExitStack() as stack:
-        clients = [each for slow in SLOW.values() for each in stack.enter_context(slow_clients(url, 3, *slow))]
+        clients = [
+            each
+            for slow in SLOW.values()
+            for each in stack.enter_context(slow_clients(url, 3, *slow))
+        ]
         suffered(clients, CUT_SECONDS + 3)
     for visitor in visitors:
         visitor.assert_served()

@@ -1,8 +1,8 @@
 """Faults between the service and S3, injected under the real client.
 
-`unreachable`: no connection. `lost-answer`: arrives and is done, the caller sees a read timeout. `internal` and `denied`: S3's own
-answers; it says `denied` also of an object that is not there, to a role that may not list the bucket. `conflict`: another write is
-under way."""
+`unreachable`: no connection. `lost-answer`: arrives and is done, the caller sees a read timeout.
+`internal` and `denied`: S3's own answers; it says `denied` also of an object that is not there, to
+a role that may not list the bucket. `conflict`: another write is under way."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -67,4 +67,6 @@ class BucketWire:
             raise ReadTimeoutError(endpoint_url=request.url)
         status, code = _ANSWERS[fault]
         body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
-        return AWSResponse(request.url, status, {"content-type": "application/xml"}, _Raw(body.encode()))
+        return AWSResponse(
+            request.url, status, {"content-type": "application/xml"}, _Raw(body.encode())
+        )

@@ -5,14 +5,21 @@ from typing import Any, ClassVar
 from flask import Blueprint, Flask, Response
 from marshmallow import fields, validate
 
-from service.core.errors import Malformed, NotFound, Refused, TooMany, Unauthenticated, Unavailable
-from service.web.responses import json_answer, ok
+from service.core.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+from service.core.principal import Principal
 from service.web.docs import docs_blueprint
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi import About, build_document, openapi_blueprint
 from service.web.openapi_errors import SharedErrors
 from service.web.openapi_schemas import Document
-from service.core.principal import Principal
+from service.web.responses import json_answer, success
 from service.web.schemas import StrictSchema, Text
 
 
@@ -21,19 +28,19 @@ class NotSignedIn(Unauthenticated):
     summary = "Sign in first."
 
 
-class TooPoor(Refused):
+class TooPoor(Forbidden):
     code = "TOO_POOR"
     summary = "Not enough credits for this request."
     details_example: ClassVar[dict[str, object]] = {"required": 1, "available": 0}
     advice = "Offer the user a pack of credits."
 
 
-class PromptUnknown(Malformed):
+class PromptUnknown(InvalidRequest):
     code = "PROMPT_UNKNOWN"
     summary = "There is no prompt with this key."
 
 
-class Hasty(TooMany):
+class Hasty(RateLimited):
     code = "HASTY"
     summary = "Too many requests at once."
     retry_after = 2
@@ -61,14 +68,22 @@ class JobSchema(StrictSchema):
         data_key="jobId",
         metadata={"description": "Names the job.", "example": "job_01kbx3v9m2t7q8r5w6y4z1h0ce"},
     )
-    status = fields.String(required=True, validate=validate.OneOf(["SUBMITTED", "SUCCEEDED", "FAILED"]))
+    status = fields.String(
+        required=True, validate=validate.OneOf(["SUBMITTED", "SUCCEEDED", "FAILED"])
+    )
     credits = fields.Nested(CreditsSchema, required=True)
-    video_url = fields.URL(data_key="videoUrl", allow_none=True, metadata={"example": "https://cdn.example.com/v.mp4"})
-    parts = fields.List(fields.Nested(CreditsSchema), metadata={"description": "What it is made of."})
+    video_url = fields.URL(
+        data_key="videoUrl", allow_none=True, metadata={"example": "https://cdn.example.com/v.mp4"}
+    )
+    parts = fields.List(
+        fields.Nested(CreditsSchema), metadata={"description": "What it is made of."}
+    )
 
 
 class CropSchema(StrictSchema):
-    width = fields.Integer(required=True, validate=validate.Range(1, 4096), metadata={"example": 640})
+    width = fields.Integer(
+        required=True, validate=validate.Range(1, 4096), metadata={"example": 640}
+    )
 
     class Meta(StrictSchema.Meta):
         description = "What to cut out."
@@ -79,23 +94,38 @@ class VideoSchema(StrictSchema):
         required=True,
         longest=2048,
         data_key="imageUrl",
-        metadata={"description": "A public https address of an image.", "example": "https://example.com/cat.jpg"},
+        metadata={
+            "description": "A public https address of an image.",
+            "example": "https://example.com/cat.jpg",
+        },
     )
-    prompt_key = Text(required=True, longest=64, data_key="promptKey", metadata={"description": "See `GET /prompts`."})
+    prompt_key = Text(
+        required=True,
+        longest=64,
+        data_key="promptKey",
+        metadata={"description": "See `GET /prompts`."},
+    )
     crop = fields.Nested(CropSchema)
 
 
 class WaitSchema(StrictSchema):
-    wait = fields.Integer(load_default=0, validate=validate.Range(0, 20), metadata={"description": "Seconds to wait."})
+    wait = fields.Integer(
+        load_default=0, validate=validate.Range(0, 20), metadata={"description": "Seconds to wait."}
+    )
     part = Text(load_default=None, longest=20)
-    kind = fields.String(required=True, metadata={"description": "Which view of it.", "example": "short & sweet"})
+    kind = fields.String(
+        required=True, metadata={"description": "Which view of it.", "example": "short & sweet"}
+    )
 
 
 class HealthSchema(StrictSchema):
     status = fields.String(required=True, metadata={"example": "healthy"})
 
 
-VIDEO_EXAMPLE: dict[str, Any] = {"imageUrl": "https://example.com/it's <b>a</b> cat.jpg", "promptKey": "foo_prompt"}
+VIDEO_EXAMPLE: dict[str, Any] = {
+    "imageUrl": "https://example.com/it's <b>a</b> cat.jpg",
+    "promptKey": "foo_prompt",
+}
 VIDEO_ERRORS = (PromptUnknown, TooPoor, Away)
 SHARED = SharedErrors(signed_in=(NotSignedIn, Hasty))
 HEADERS = {
@@ -107,7 +137,8 @@ HEADERS = {
 
 
 def documented_app() -> Flask:
-    """An app with `POST /videos`, `GET /jobs/<job_id>`, `DELETE /files/<int:number>`, `GET /health`; without the documentation."""
+    """An app with `POST /videos`, `GET /jobs/<job_id>`, `DELETE /files/<int:number>`, `GET
+    /health`; without the documentation."""
     app = Flask("documented", static_folder=None)
     app.register_blueprint(_routes())
     return app
@@ -143,22 +174,32 @@ def _routes() -> Blueprint:
         )
     )
     def post_video(principal: Principal) -> Response:
-        return ok({})
+        return success({})
 
     @blueprint.get("/jobs/<job_id>")
     @endpoint(
-        Endpoint(access=Access.USER, summary="Look at a job", query=WaitSchema, answer=JobSchema, errors=(NoSuchJob,))
+        Endpoint(
+            access=Access.USER,
+            summary="Look at a job",
+            query=WaitSchema,
+            answer=JobSchema,
+            errors=(NoSuchJob,),
+        )
     )
     def get_job(principal: Principal, job_id: str) -> Response:
-        return ok({})
+        return success({})
 
     @blueprint.delete("/files/<int:file_number>")
-    @endpoint(Endpoint(access=Access.SEALED, summary="Throw a file away"))
+    @endpoint(Endpoint(access=Access.CALLBACK_TOKEN, summary="Throw a file away"))
     def delete_file(file_number: int) -> Response:
-        return ok(None)
+        return success(None)
 
     @blueprint.get("/health")
-    @endpoint(Endpoint(access=Access.PUBLIC, summary="See whether all is well", answer=HealthSchema, bare=True))
+    @endpoint(
+        Endpoint(
+            access=Access.PUBLIC, summary="See whether all is well", answer=HealthSchema, bare=True
+        )
+    )
     def get_health() -> Response:
         return json_answer({"status": "healthy"})
 

@@ -7,7 +7,7 @@ class Gauges(NoMetrics):
     """Remembers what was measured."""
 
     def __init__(self) -> None:
-        self.seen: list[float] = []
+        self.snapshot: list[float] = []
 
     def gauge(self, metric: Metric, value: float, **dimensions: str) -> None:
-        self.seen.append(value)
+        self.snapshot.append(value)

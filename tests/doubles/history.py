@@ -1,4 +1,5 @@
-"""A long past, made cheaply: the very items that finished jobs leave behind, made by the real rules and written in batches."""
+"""A long past, made cheaply: the very items that finished jobs leave behind, made by the real rules
+and written in batches."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,14 +12,15 @@ from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item
 from service.storage.writes import Put
-from tests.doubles.service_harness import MAC_KEY, World, order
+from tests.doubles.service_harness import MAC_KEY, ServiceHarness, order
 
-MOST_IN_BATCH = 25
-MOST_BATCHES = 10_000
+MAX_IN_BATCH = 25
+MAX_BATCHES = 10_000
 
 
-def write_finished_jobs(world: World, user_id: str, count: int) -> None:
-    """Gives a user, who must have as many credits, that many finished jobs; the audit finds nothing to say against them."""
+def write_finished_jobs(world: ServiceHarness, user_id: str, count: int) -> None:
+    """Gives a user, who must have as many credits, that many finished jobs; the audit finds nothing
+    to say against them."""
     before = wallet = world.wallet(user_id)
     puts: list[Put] = []
     for _ in range(count):
@@ -28,13 +30,15 @@ def write_finished_jobs(world: World, user_id: str, count: int) -> None:
     world.table.write(wallet_write(before, wallet))
 
 
-def _finished(world: World, wallet: Wallet) -> tuple[Wallet, list[Put]]:
+def _finished(world: ServiceHarness, wallet: Wallet) -> tuple[Wallet, list[Put]]:
     now = world.clock.now()
     job_id = RandomIds().new("job", now)
     held = sealed(hold(wallet, 1, job_id, now), MAC_KEY)
     job = world.jobs._holds.new_job(order(wallet.user_id), job_id, 1, held)
     world.clock.advance(60)
-    captured = sealed(capture(held.wallet, job.split, 1, job_id, now, world.clock.now()), MAC_KEY)
+    captured = sealed(
+        capture(held.wallet, job.allocation, 1, job_id, now, world.clock.now()), MAC_KEY
+    )
     item = _item(job, world.provider.book(job_id, TaskStatus.SUCCEEDED), world.clock.now())
     return captured.wallet, [*entry_writes(held), *entry_writes(captured), item]
 
@@ -49,13 +53,15 @@ def _item(job: Job, task: Task, now: int) -> Put:
     return Put(new.key, {name: value for name, value in left.items() if name not in end.remove})
 
 
-def _put_all(world: World, puts: list[Put]) -> None:
-    requests: list[Any] = [{"PutRequest": {"Item": encode_item({**put.key.attributes(), **put.item})}} for put in puts]
+def _put_all(world: ServiceHarness, puts: list[Put]) -> None:
+    requests: list[Any] = [
+        {"PutRequest": {"Item": encode_item({**put.key.attributes(), **put.item})}} for put in puts
+    ]
     table = world.table._name
-    for _ in range(MOST_BATCHES):
+    for _ in range(MAX_BATCHES):
         if not requests:
             return
-        batch, requests = requests[:MOST_IN_BATCH], requests[MOST_IN_BATCH:]
+        batch, requests = requests[:MAX_IN_BATCH], requests[MAX_IN_BATCH:]
         left = world.client.batch_write_item(RequestItems={table: batch})["UnprocessedItems"]
         requests += left.get(table, [])
     raise RuntimeError("the history could not be written")

@@ -1,10 +1,11 @@
-"""What requests to DynamoDB cost, computed from item sizes: DynamoDB Local's own figure for transactions is wrong.
+"""What requests to DynamoDB cost, computed from item sizes: DynamoDB Local's own figure for
+transactions is wrong.
 
-Rules (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html): a write costs 1 unit per KB
-begun of the larger of the images before and after, twice that in a transaction; each index entry put or removed costs
-1 more (a changed index key is a removal and a put). A strongly consistent read costs 1 unit per 4 KB begun, twice that
-in a transaction, and an eventually consistent one a half.
-"""
+Rules (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html):
+a write costs 1 unit per KB begun of the larger of the images before and after, twice that in a
+transaction; each index entry put or removed costs 1 more (a changed index key is a removal and a
+put). A strongly consistent read costs 1 unit per 4 KB begun, twice that in a transaction, and an
+eventually consistent one a half."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,9 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "L":
             return 3 + sum(1 + _value_size(part) for part in content)
         case "M":
-            return 3 + sum(1 + len(name.encode()) + _value_size(part) for name, part in content.items())
+            return 3 + sum(
+                1 + len(name.encode()) + _value_size(part) for name, part in content.items()
+            )
     return 1
 
 
@@ -100,7 +103,9 @@ class Meter:
             events.unregister("after-call.dynamodb", answered)
 
     def _read(self, table: str, key: Any) -> Item | None:
-        found: Item | None = self._plain.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        found: Item | None = self._plain.get_item(
+            TableName=table, Key=key, ConsistentRead=True
+        ).get("Item")
         return found
 
 

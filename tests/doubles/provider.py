@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from service.providers.base import (
     Accepted,
+    CallbackEvent,
     Created,
     Found,
-    Hint,
     NotFound,
-    Sight,
     Task,
+    TaskLookup,
     TaskStatus,
     VideoRequest,
 )
@@ -22,15 +22,16 @@ REAL_LINK = "https://v15-kling.example.com/bs2/upload-ylab-stunt/" + "a" * 200 +
 
 @dataclass
 class ScriptedProvider:
-    """Accepts everything unless `creates` or `looks` say otherwise; each scripted answer is used once."""
+    """Accepts everything unless `creates` or `looks` say otherwise; each scripted answer is used
+    once."""
 
     name: str = "kling"
     creates: list[Created | Exception] = field(default_factory=list)
-    looks: list[Sight] = field(default_factory=list)
+    looks: list[TaskLookup] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     sent: list[VideoRequest] = field(default_factory=list)
     looked: list[tuple[str | None, str]] = field(default_factory=list)
-    hint: Hint | None = field(default_factory=lambda: Hint(final=True))
+    hint: CallbackEvent | None = field(default_factory=lambda: CallbackEvent(final=True))
 
     def create(self, request: VideoRequest, until: float) -> Created:
         self.sent.append(request)
@@ -48,7 +49,7 @@ class ScriptedProvider:
         self.tasks[job_id] = Task(f"task-{job_id}", status, facts, url)
         return self.tasks[job_id]
 
-    def look(self, task_id: str | None, job_id: str) -> Sight:
+    def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
         self.looked.append((task_id, job_id))
         if self.looks:
             return self.looks.pop(0)
@@ -57,7 +58,9 @@ class ScriptedProvider:
     def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
         return {**facts, "task_info": {"external_task_id": job_id}}
 
-    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
         return self.hint
 
 

@@ -6,8 +6,8 @@ from service.core.clock import SystemClock
 
 
 class QuickClock(SystemClock):
-    def __init__(self, longest_pause_seconds: float = 0.01) -> None:
-        self._longest = longest_pause_seconds
+    def __init__(self, max_pause_seconds: float = 0.01) -> None:
+        self._longest = max_pause_seconds
 
     def sleep(self, seconds: float) -> None:
         threading.Event().wait(min(seconds, self._longest))

@@ -1,9 +1,9 @@
 """Faults between the service and DynamoDB, injected under the real client.
 
-`lost-request`: never arrives, the caller sees a read timeout. `lost-answer`: arrives and is done, the caller sees a read
-timeout. `late`: like lost-request, but `deliver_late()` lets it arrive afterwards. `throttle`, `conflict`, `internal`: DynamoDB's
-own refusals. `unreachable`: no connection.
-"""
+`lost-request`: never arrives, the caller sees a read timeout. `lost-answer`: arrives and is done,
+the caller sees a read timeout. `late`: like lost-request, but `deliver_late()` lets it arrive
+afterwards. `throttle`, `conflict`, `internal`: DynamoDB's own refusals. `unreachable`: no
+connection."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,9 @@ def answer_with(status: int, content: Any) -> AWSResponse:
 
 def refusal(status: int, code: str, **extra: object) -> AWSResponse:
     """DynamoDB's own answer with that error."""
-    return answer_with(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra})
+    return answer_with(
+        status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra}
+    )
 
 
 def operation_of(request: AWSPreparedRequest) -> str:
@@ -61,7 +63,8 @@ class Wire:
         client.meta.events.register("before-send.dynamodb", self._meet)
 
     def plan(self, operation: str, fault: str, *, skip: int = 0, times: int = 1) -> None:
-        """The next `times` requests of that operation (after `skip` others) meet the fault. `Write` stands for any write."""
+        """The next `times` requests of that operation (after `skip` others) meet the fault. `Write`
+        stands for any write."""
         self._plans.append(Planned(operation, fault, skip, times))
 
     def before(self, act: Callable[[str], None]) -> None:

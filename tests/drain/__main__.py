@@ -27,7 +27,9 @@ def main() -> int:
     given = _arguments()
     program = haproxy()
     if program is None:
-        sys.stderr.write("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy).\n")
+        sys.stderr.write(
+            "HAProxy is not here and cannot be installed (Debian: apt-get install haproxy).\n"
+        )
         return 2
     try:
         with _containers() if given.containers else Processes() as launcher:
@@ -43,21 +45,35 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.drain", description=__doc__)
     parser.add_argument(
-        "--containers", action="store_true", help="of the production image, not processes of this checkout"
+        "--containers",
+        action="store_true",
+        help="of the production image, not processes of this checkout",
     )
-    parser.add_argument("--replacements", type=int, default=100, help="of web and worker (%(default)s)")
-    parser.add_argument("--size", type=int, default=4, help="so many of each are replaced at once (%(default)s)")
+    parser.add_argument(
+        "--replacements", type=int, default=100, help="of web and worker (%(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=int, default=4, help="so many of each are replaced at once (%(default)s)"
+    )
     parser.add_argument("--processes", type=int, default=2, help="of each web (%(default)s)")
-    parser.add_argument("--drain-seconds", type=float, default=2, help="more on a crowded machine (%(default)s)")
+    parser.add_argument(
+        "--drain-seconds", type=float, default=2, help="more on a crowded machine (%(default)s)"
+    )
     parser.add_argument("--clients", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=3600, help="begin no deployment after that (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=3600, help="begin no deployment after that (%(default)s)"
+    )
     return parser.parse_args()
 
 
 def _rehearse(program: str, launcher: Launcher, given: argparse.Namespace) -> int:
     say = output().say
     plan = Plan(
-        math.ceil(given.replacements / given.size), given.size, given.clients, given.seconds, given.drain_seconds
+        math.ceil(given.replacements / given.size),
+        given.size,
+        given.clients,
+        given.seconds,
+        given.drain_seconds,
     )
     outcome = rehearse(program, plan, launcher, say, WEB_CONCURRENCY=str(given.processes))
     if outcome.faults:

@@ -1,4 +1,5 @@
-"""A real load balancer (HAProxy) that learns from readiness alone who takes requests, as the one in front of the service does.
+"""A real load balancer (HAProxy) that learns from readiness alone who takes requests, as the one in
+front of the service does.
 
 It repeats nothing: a request that meets a closed door fails, and the client hears of it.
 """
@@ -48,25 +49,37 @@ backend web
 
 
 def haproxy() -> str | None:
-    """The program; installed first where it is absent, we are root and `apt-get` can. None: it cannot be had here."""
+    """The program; installed first where it is absent, we are root and `apt-get` can. None: it
+    cannot be had here."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
     if not shutil.which("haproxy", path=path) and os.geteuid() == 0 and shutil.which("apt-get"):
         for arguments in (["update"], ["install", "-y", "--no-install-recommends", "haproxy"]):
-            subprocess.run(["apt-get", "-qq", *arguments], capture_output=True, timeout=INSTALL_SECONDS, check=False)
+            subprocess.run(
+                ["apt-get", "-qq", *arguments],
+                capture_output=True,
+                timeout=INSTALL_SECONDS,
+                check=False,
+            )
     return shutil.which("haproxy", path=path)
 
 
 class Balancer:
-    """In front of the given ports from its making until `stop`; `url` is its door. It looks at readiness every `seconds`, and
-    believes what it saw twice."""
+    """In front of the given ports from its making until `stop`; `url` is its door. It looks at
+    readiness every `seconds`, and believes what it saw twice."""
 
-    def __init__(self, program: str, folder: Path, ports: Sequence[int], seconds: float, watchdog: Watchdog) -> None:
+    def __init__(
+        self, program: str, folder: Path, ports: Sequence[int], seconds: float, watchdog: Watchdog
+    ) -> None:
         door, status = free_port(), free_port()
         servers = "\n".join(f"    server web{port} {LOOPBACK}:{port}" for port in ports)
         configuration = folder / "haproxy.cfg"
         configuration.write_text(
             _CONFIGURATION.format(
-                host=LOOPBACK, door=door, status=status, servers=servers, interval=round(seconds * 1000)
+                host=LOOPBACK,
+                door=door,
+                status=status,
+                servers=servers,
+                interval=round(seconds * 1000),
             ),
             encoding="ascii",
         )
@@ -79,7 +92,8 @@ class Balancer:
         watchdog.add(self._child.pid, _STOP_SECONDS)
 
     def up(self) -> set[int]:
-        """Ports that it sends requests to; none as long as it does not answer itself. Raises `OSError` once it has ended."""
+        """Ports that it sends requests to; none as long as it does not answer itself. Raises
+        `OSError` once it has ended."""
         if not self._child.running:
             raise OSError(f"the balancer has ended: {self._child.tail()}")
         try:

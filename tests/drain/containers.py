@@ -1,5 +1,6 @@
-"""Web and worker as containers of the production image, each as the service's template describes its task, and stopped as a
-platform stops it: SIGTERM, and SIGKILL when the template's stop time-out is over."""
+"""Web and worker as containers of the production image, each as the service's template describes
+its task, and stopped as a platform stops it: SIGTERM, and SIGKILL when the template's stop time-out
+is over."""
 
 import itertools
 import secrets
@@ -22,10 +23,11 @@ _TAIL_LINES = "30"
 
 
 class Containers:
-    """A `Launcher`. They share this machine's network, for balancer, table and simulators are on its loopback; so must they be.
+    """A `Launcher`. They share this machine's network, for balancer, table and simulators are on
+    its loopback; so must they be.
 
-    Raises `Unavailable` where containers have a machine of their own, and `CheckFailed` if any are left in the end.
-    """
+    Raises `Unavailable` where containers have a machine of their own, and `CheckFailed` if any are
+    left in the end."""
 
     kind = "containers"
 
@@ -42,7 +44,11 @@ class Containers:
         # It outlives us, however we end.
         command = [sys.executable, "-m", "tests.drain.sweeper", self._engine.program, self._prefix]
         self._sweeper = subprocess.Popen(
-            command, cwd=CHECKOUT, env=dict(self._engine.environment), stdin=subprocess.PIPE, start_new_session=True
+            command,
+            cwd=CHECKOUT,
+            env=dict(self._engine.environment),
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
         return self
 
@@ -54,7 +60,16 @@ class Containers:
     def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
         task, container = self._tasks[name], f"{self._prefix}{next(self._numbers)}"
         environment = [f"--env={setting}={value}" for setting, value in settings.items()]
-        run = ("run", "--detach", "--name", container, "--network", "host", *task.options, *self._engine.run_options)
+        run = (
+            "run",
+            "--detach",
+            "--name",
+            container,
+            "--network",
+            "host",
+            *task.options,
+            *self._engine.run_options,
+        )
         self._engine.call(*run, *environment, PRODUCTION, *task.command)
         return _Container(self._engine, name, container, task, self._lines)
 
@@ -63,7 +78,9 @@ class Containers:
 
 
 class _Container:
-    def __init__(self, engine: Engine, name: str, container: str, task: Task, lines: deque[str]) -> None:
+    def __init__(
+        self, engine: Engine, name: str, container: str, task: Task, lines: deque[str]
+    ) -> None:
         self._engine = engine
         self._container = container
         self._task = task
@@ -71,8 +88,12 @@ class _Container:
         self.name = name
 
     def stop(self) -> str:
-        self._engine.call("stop", self._container, seconds=self._task.stop_seconds + COMMAND_SECONDS)
-        told = self._engine.call("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", self._container)
+        self._engine.call(
+            "stop", self._container, seconds=self._task.stop_seconds + COMMAND_SECONDS
+        )
+        told = self._engine.call(
+            "inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", self._container
+        )
         logged = self._engine.call("logs", "--tail", _TAIL_LINES, self._container)
         self._lines.extend((logged.stdout + logged.stderr).splitlines())
         self._engine.remove(self._container)
@@ -80,7 +101,8 @@ class _Container:
 
 
 def ending(code: str, out_of_memory: str) -> str:
-    """In words, as those of a process. What a signal ended has 128 and the signal's number as its exit code."""
+    """In words, as those of a process. What a signal ended has 128 and the signal's number as its
+    exit code."""
     number = int(code) - 128
     signals = {each.value: each.name for each in signal.Signals}
     words = signals.get(number, f"exit code {code}")

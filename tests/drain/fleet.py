@@ -1,4 +1,5 @@
-"""Web processes and workers behind the balancer, replaced as a deployment does it: the new ones are up before the old ones go."""
+"""Web processes and workers behind the balancer, replaced as a deployment does it: the new ones are
+up before the old ones go."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,8 @@ _LOOK_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Stop:
-    """How one of them went: its name, how long it took, and how it ended (`CLEAN` is as it should be)."""
+    """How one of them went: its name, how long it took, and how it ended (`CLEAN` is as it should
+    be)."""
 
     name: str
     seconds: float
@@ -27,7 +29,8 @@ class Stop:
 
 
 class Fleet:
-    """`size` web processes and as many workers; there are two `ports` for each web process, one for its successor."""
+    """`size` web processes and as many workers; there are two `ports` for each web process, one for
+    its successor."""
 
     def __init__(
         self,
@@ -47,13 +50,15 @@ class Fleet:
         self.stops: list[Stop] = []
 
     def start(self) -> None:
-        """Returns once the balancer sends requests to each, and to no other. Raises `TimeoutError`."""
+        """Returns once the balancer sends requests to each, and to no other. Raises
+        `TimeoutError`."""
         self._running = self._newcomers()
         wanted = {port for port, _ in self._running if port}
         self._await(lambda: self._balancer.up() == wanted, "the balancer knows who is there")
 
     def deploy(self) -> None:
-        """As a platform does it that may double its tasks for a while: all new ones come up, then all old ones are told to go.
+        """As a platform does it that may double its tasks for a while: all new ones come up, then
+        all old ones are told to go.
 
         The balancer is not told; it has to see it for itself. Raises `TimeoutError`.
         """
@@ -66,12 +71,18 @@ class Fleet:
         self._running = []
 
     def _newcomers(self) -> list[tuple[int, Replaceable]]:
-        """Web processes, each with its port, that the balancer sends requests to, and workers, with port 0."""
+        """Web processes, each with its port, that the balancer sends requests to, and workers, with
+        port 0."""
         ports = [self._free.popleft() for _ in range(self._size)]
         found = [(0, self._launcher.launch("worker", self._settings)) for _ in ports]
-        found += [(port, self._launcher.launch("web", {**self._settings, "PORT": str(port)})) for port in ports]
+        found += [
+            (port, self._launcher.launch("web", {**self._settings, "PORT": str(port)}))
+            for port in ports
+        ]
         try:
-            self._await(lambda: set(ports) <= self._balancer.up(), "the new web processes are ready")
+            self._await(
+                lambda: set(ports) <= self._balancer.up(), "the new web processes are ready"
+            )
         except TimeoutError:
             self._retire(found)
             raise
@@ -92,5 +103,7 @@ class Fleet:
         deadline = self._clock.monotonic() + UP_SECONDS
         while not happens():
             if self._clock.monotonic() > deadline:
-                raise TimeoutError(f"not within {UP_SECONDS:g} s: {what}; the balancer knows {self._balancer.up()}")
+                raise TimeoutError(
+                    f"not within {UP_SECONDS:g} s: {what}; the balancer knows {self._balancer.up()}"
+                )
             self._clock.sleep(_LOOK_SECONDS)

@@ -14,7 +14,8 @@ class Replaceable(Protocol):
         """`web` or `worker`."""
 
     def stop(self) -> str:
-        """SIGTERM, and SIGKILL when its stop time-out is over. Nothing is left of it. Gives how it ended: `CLEAN`, or what else."""
+        """SIGTERM, and SIGKILL when its stop time-out is over. Nothing is left of it. Gives how it
+        ended: `CLEAN`, or what else."""
 
 
 class Launcher(Protocol):
@@ -25,7 +26,8 @@ class Launcher(Protocol):
         """What it launches them as: `processes`, `containers`."""
 
     def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
-        """Starts a `web` process or a `worker` with these settings, and returns without waiting until it is ready."""
+        """Starts a `web` process or a `worker` with these settings, and returns without waiting
+        until it is ready."""
 
     def log(self) -> tuple[str, ...]:
         """The last lines of those that have ended, and perhaps of others."""

@@ -1,4 +1,5 @@
-"""Clients that never stop asking, each over one kept-alive connection, and count whatever is not answered as it should be."""
+"""Clients that never stop asking, each over one kept-alive connection, and count whatever is not
+answered as it should be."""
 
 import http.client
 import json
@@ -9,13 +10,14 @@ from typing import Any
 
 IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_SECONDS = 2
-MOST_LOOKS = 120
+MAX_LOOKS = 120
 _REQUEST_SECONDS = 180.0
 _PAUSE_SECONDS = 0.05
 
 
 class Client:
-    """One user. Places a video, waits for it, reads the balance, and again, between `start` and `finish`."""
+    """One user. Places a video, waits for it, reads the balance, and again, between `start` and
+    `finish`."""
 
     def __init__(self, port: int, subject: str, token: str, welcome_credits: int) -> None:
         self._port = port
@@ -71,7 +73,7 @@ class Client:
     def _outcome(self, job_id: str) -> str:
         """How the job ended. Looks again after a failed look, for the job goes on without us."""
         status = "SUBMITTED"
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_LOOKS):
             self._ask("GET", "/credits")
             job = self._ask("GET", f"/jobs/{job_id}?wait={WAIT_SECONDS}")
             status = job["status"] if job else status
@@ -84,8 +86,14 @@ class Client:
     def _compare(self) -> None:
         found = self._ask("GET", "/credits")
         wanted = self._welcome - self.delivered
-        if found is not None and not self.failures and (found["credits"], found["held"]) != (wanted, 0):
-            self.failures.append(f"{self._subject} has {found['credits']} credits, {wanted} are right")
+        if (
+            found is not None
+            and not self.failures
+            and (found["credits"], found["held"]) != (wanted, 0)
+        ):
+            self.failures.append(
+                f"{self._subject} has {found['credits']} credits, {wanted} are right"
+            )
 
     def _ask(
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
@@ -110,9 +118,13 @@ class Client:
             self._connection.close()
             self._connection = None
 
-    def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, Any]:
+    def _send(
+        self, method: str, path: str, body: object, headers: dict[str, str]
+    ) -> tuple[int, Any]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_REQUEST_SECONDS)
+            self._connection = http.client.HTTPConnection(
+                "127.0.0.1", self._port, timeout=_REQUEST_SECONDS
+            )
         content = None if body is None else json.dumps(body)
         self._connection.request(method, path, content, self._headers | headers)
         response = self._connection.getresponse()

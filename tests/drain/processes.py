@@ -38,7 +38,9 @@ class Processes:
 
     def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
         environment = {**os.environ, "TMPDIR": self._folder.name, **settings}
-        child = Child(Program(name, _COMMANDS[name], environment, _STOP_SECONDS[name]), self._lines.append)
+        child = Child(
+            Program(name, _COMMANDS[name], environment, _STOP_SECONDS[name]), self._lines.append
+        )
         self._watchdog.add(child.pid, _ABANDONED_SECONDS)
         return _Process(child, self._watchdog)
 

@@ -18,11 +18,11 @@ import boto3
 from devstack.calls import call
 from devstack.dynamodb import DynamoDbLocal
 from devstack.ports import LOOPBACK, is_free
+from devstack.simulators.configuration import SimulatorSettings
+from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
 from devstack.template import CHECKOUT
 from devstack.watchdog import Watchdog
-from devstack.simulators.configuration import SimulatorSettings
-from devstack.simulators.server import SimulatorServer
 from tests.drain.balancer import Balancer
 from tests.drain.fleet import Fleet, Stop
 from tests.drain.launcher import Launcher
@@ -36,9 +36,10 @@ _TABLE = "Drain"
 
 @dataclass(frozen=True)
 class Plan:
-    """`deployments` of a fleet with `size` web processes and workers, under load of so many clients; after `seconds` none is
-    begun any more. `drain_seconds` is what a web process gets for leaving; the balancer looks eight times as often. With each
-    deployment so many callbacks get lost."""
+    """`deployments` of a fleet with `size` web processes and workers, under load of so many
+    clients; after `seconds` none is begun any more. `drain_seconds` is what a web process gets for
+    leaving; the balancer looks eight times as often. With each deployment so many callbacks get
+    lost."""
 
     deployments: int
     size: int
@@ -50,8 +51,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a rehearsal showed; `faults` says everything that is not as it should be, `log` what the processes
-    warned of last."""
+    """What a rehearsal showed; `faults` says everything that is not as it should be, `log` what the
+    processes warned of last."""
 
     plan: Plan
     kind: str
@@ -72,10 +73,14 @@ class Outcome:
     @property
     def faults(self) -> tuple[str, ...]:
         unclean = [
-            f"{stop.name} ended with {stop.ending} after {stop.seconds:.1f} s" for stop in self.stops if not stop.clean
+            f"{stop.name} ended with {stop.ending} after {stop.seconds:.1f} s"
+            for stop in self.stops
+            if not stop.clean
         ]
         audit = [] if self.audit == "clean" else [f"audit: {self.audit}"]
-        short = [] if self.deployments == self.plan.deployments else ["not every deployment was made"]
+        short = (
+            [] if self.deployments == self.plan.deployments else ["not every deployment was made"]
+        )
         idle = [] if self.videos else ["no video was made"]
         return (*self.failures, *unclean, *audit, *short, *idle)
 
@@ -93,10 +98,17 @@ class Outcome:
         return max((stop.seconds for stop in self.stops if stop.name == name), default=0.0)
 
 
-def rehearse(program: str, plan: Plan, launcher: Launcher, told: Callable[[str], None], **settings: str) -> Outcome:
-    """Runs it all on loopback, and ends early if a process does not come up; `settings` go over the rehearsal's own."""
+def rehearse(
+    program: str, plan: Plan, launcher: Launcher, told: Callable[[str], None], **settings: str
+) -> Outcome:
+    """Runs it all on loopback, and ends early if a process does not come up; `settings` go over the
+    rehearsal's own."""
     before = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, DynamoDbLocal() as dynamodb, _simulators() as simulators:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DynamoDbLocal() as dynamodb,
+        _simulators() as simulators,
+    ):
         _make_table(dynamodb.url)
         ports = _quiet_ports(2 * plan.size)
         watchdog = Watchdog()
@@ -144,7 +156,9 @@ def _play(
             _drop_callbacks(simulators, plan.dropped_callbacks)
             fleet.deploy()
             number += 1
-            told(f"{number}/{plan.deployments} deployed, {len(_failures(load))} failures {_failures(load)[-1:] or ''}")
+            told(
+                f"{number}/{plan.deployments} deployed, {len(_failures(load))} failures {_failures(load)[-1:] or ''}"
+            )
     except TimeoutError as error:
         return number, [str(error)]
     finally:
@@ -158,22 +172,29 @@ def _failures(load: list[Client]) -> list[str]:
 
 
 def _drop_callbacks(simulators: str, count: int) -> None:
-    """Most jobs end by callback, through the balancer; these are left to the worker, so that it always has some in hand."""
+    """Most jobs end by callback, through the balancer; these are left to the worker, so that it
+    always has some in hand."""
     order = {"service": "kling", "operation": "callback", "fault": "drop", "count": count}
     if count:
         call("POST", f"{simulators}/__faults", order)
 
 
 def _failed_callbacks(simulators: str) -> list[str]:
-    """Of the journal's last 5,000 requests, those callbacks that were answered with anything but 200."""
-    sent = call("GET", f"{simulators}/__journal?service=kling&operation=callback").json()["requests"]
+    """Of the journal's last 5,000 requests, those callbacks that were answered with anything but
+    200."""
+    sent = call("GET", f"{simulators}/__journal?service=kling&operation=callback").json()[
+        "requests"
+    ]
     return [f"callback: {entry['status']}" for entry in sent if entry["status"] not in (200, None)]
 
 
 def _quiet_ports(count: int) -> tuple[int, ...]:
-    """Free ones below those that the system gives to outgoing connections: they must be free again later."""
+    """Free ones below those that the system gives to outgoing connections: they must be free again
+    later."""
     first = random.randrange(15_000, 30_000)
-    found = tuple(itertools.islice((port for port in range(first, first + 500) if is_free(port)), count))
+    found = tuple(
+        itertools.islice((port for port in range(first, first + 500) if is_free(port)), count)
+    )
     if len(found) < count:
         raise OSError("there are no free ports")
     return found
@@ -218,7 +239,11 @@ def _audit(settings: Mapping[str, str], placed: int) -> str:
     found = json.loads(done.stdout)
     if found["violations"]:
         return f"{len(found['violations'])} violations, the first {found['violations'][0]}"
-    return "clean" if found["jobs"] >= placed else f"{placed} jobs were placed, {found['jobs']} are there"
+    return (
+        "clean"
+        if found["jobs"] >= placed
+        else f"{placed} jobs were placed, {found['jobs']} are there"
+    )
 
 
 def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]:
@@ -242,7 +267,8 @@ def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]
         "LEDGER_MAC_KEY": "m" * 32,
         "CALLBACK_TOKEN_KEYS": "t" * 32,
         "WELCOME_CREDITS": str(WELCOME_CREDITS),
-        # Patient, for a crowded machine is not what is tried here; then the worker's turn as soon as the rules allow.
+        # Patient, for a crowded machine is not what is tried here; then the worker's turn as soon
+        # as the rules allow.
         "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",
         "DYNAMODB_READ_TIMEOUT_SECONDS": "10",
         "TRANSACTION_DEADLINE_SECONDS": "20",

@@ -1,5 +1,5 @@
-"""Process entry `python -m tests.drain.sweeper ENGINE PREFIX`: when its input ends, however that comes, it removes every container
-whose name begins so. It is held by whoever starts them."""
+"""Process entry `python -m tests.drain.sweeper ENGINE PREFIX`: when its input ends, however that
+comes, it removes every container whose name begins so. It is held by whoever starts them."""
 
 import signal
 import sys
@@ -13,7 +13,8 @@ _PAUSE_SECONDS = 1.0
 
 
 def sweep(engine: Engine, prefix: str, clock: Clock) -> None:
-    """Looks until there are none twice in a row: one may have been on its way when its starter died."""
+    """Looks until there are none twice in a row: one may have been on its way when its starter
+    died."""
     quiet = 0
     for _ in range(_LOOKS):
         found = engine.call("ps", "--all", "--quiet", "--filter", f"name=^{prefix}").stdout.split()

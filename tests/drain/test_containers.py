@@ -35,7 +35,9 @@ class _Told(Engine):
         ("0", "true", "exit code 0, out of memory"),
     ],
 )
-def test_only_a_container_that_ended_by_itself_in_time_ended_cleanly(code: str, out_of_memory: str, words: str) -> None:
+def test_only_a_container_that_ended_by_itself_in_time_ended_cleanly(
+    code: str, out_of_memory: str, words: str
+) -> None:
     assert ending(code, out_of_memory) == words
     assert (words == CLEAN) is (code == "0" and out_of_memory == "false")
 

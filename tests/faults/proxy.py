@@ -14,8 +14,8 @@ SECONDS = 20
 
 @dataclass
 class Trap:
-    """Kills when the operation comes by for the nth time: before it is passed on, or after it was done and before the
-    answer is passed back."""
+    """Kills when the operation comes by for the nth time: before it is passed on, or after it was
+    done and before the answer is passed back."""
 
     operation: str
     nth: int
@@ -50,13 +50,18 @@ class Proxy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}{self._upstream.path}"
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._server.shutdown()
         self._thread.join(5)
@@ -69,7 +74,8 @@ class Proxy:
             return self.trap
 
     def effects(self) -> list[str]:
-        """What passed and can have changed something, in order; a look at a provider counts, a read of the table does not."""
+        """What passed and can have changed something, in order; a look at a provider counts, a read
+        of the table does not."""
         with self._guard:
             return [operation for operation in self.passed if operation not in READS]
 
@@ -85,7 +91,13 @@ class Proxy:
             return
         request.send_response(status)
         for name, value in headers:
-            if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+            if name.lower() not in (
+                "content-length",
+                "transfer-encoding",
+                "connection",
+                "date",
+                "server",
+            ):
                 request.send_header(name, value)
         request.send_header("Content-Length", str(len(answer)))
         request.end_headers()
@@ -95,7 +107,12 @@ class Proxy:
         with self._guard:
             self.passed.append(operation)
             trap = self.trap
-            if trap and not trap.sprung and operation == trap.operation and self.passed.count(operation) == trap.nth:
+            if (
+                trap
+                and not trap.sprung
+                and operation == trap.operation
+                and self.passed.count(operation) == trap.nth
+            ):
                 trap.sprung = True
                 return trap
             return None
@@ -105,10 +122,16 @@ class Proxy:
         trap.kill()
         request.close_connection = True
 
-    def _forward(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _forward(
+        self, request: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(self._upstream.netloc, timeout=SECONDS)
         try:
-            headers = {name: value for name, value in request.headers.items() if name.lower() != "connection"}
+            headers = {
+                name: value
+                for name, value in request.headers.items()
+                if name.lower() != "connection"
+            }
             connection.request(request.command, request.path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()

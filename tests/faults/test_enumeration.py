@@ -1,7 +1,9 @@
-"""Every effect of every flow with every fault, a sample of pairs, and the proof that a broken rule is noticed.
+"""Every effect of every flow with every fault, a sample of pairs, and the proof that a broken rule
+is noticed.
 
-The table is the simulation's, behind botocore's own wire protocol, which is what makes thousands of runs affordable;
-that flows go the same way on DynamoDB Local, and a sample of faults with them, is tested here too."""
+The table is the simulation's, behind botocore's own wire protocol, which is what makes thousands of
+runs affordable; that flows go the same way on DynamoDB Local, and a sample of faults with them, is
+tested here too."""
 
 import random
 from typing import Any
@@ -9,8 +11,8 @@ from typing import Any
 import pytest
 
 from service.ledger import operations as ledger_operations
-from service.providers.kling import client
 from service.providers.http import NeverSent, NoAnswer
+from service.providers.kling import client as kling
 from service.storage import table
 from service.storage.keys import Key
 from service.storage.table import NotApplied
@@ -52,7 +54,9 @@ def test_two_faults_in_one_job_break_no_promise(memory: Enumeration) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_flows_go_the_same_way_on_dynamodb_local(memory: Enumeration, dynamodb_local: Enumeration) -> None:
+def test_flows_go_the_same_way_on_dynamodb_local(
+    memory: Enumeration, dynamodb_local: Enumeration
+) -> None:
     for each in FLOWS:
         assert dynamodb_local.record(each).effects == memory.record(each).effects
 
@@ -74,7 +78,12 @@ def test_a_flow_with_one_more_write_has_one_more_effect_to_fail(memory: Enumerat
     effects, others = memory.record(more).effects, memory.record(MAIN).effects
     assert len(effects) == len(others) + 1
     assert effects[0].what == "PutItem NOTE"
-    assert {hit.fault.name for hit in rows(more, effects[:1])} >= {"killed-before", "lost-answer", "slow", "throttled"}
+    assert {hit.fault.name for hit in rows(more, effects[:1])} >= {
+        "killed-before",
+        "lost-answer",
+        "slow",
+        "throttled",
+    }
 
 
 def test_a_run_is_the_same_each_time(memory: Enumeration) -> None:
@@ -82,9 +91,13 @@ def test_a_run_is_the_same_each_time(memory: Enumeration) -> None:
     assert [memory.play(MAIN, pair) for pair in hits] == [memory.play(MAIN, pair) for pair in hits]
 
 
-def test_a_failure_names_the_run_that_fails_again(memory: Enumeration, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_names_the_run_that_fails_again(
+    memory: Enumeration, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent_again_after_no_answer(monkeypatch)
-    failed = next(replay for hits in memory.singles(MAIN) if (replay := memory.play(MAIN, hits)).violation)
+    failed = next(
+        replay for hits in memory.singles(MAIN) if (replay := memory.play(MAIN, hits)).violation
+    )
     (hit,) = failed.hits
     assert memory.play_named(MAIN, {hit.effect.number: hit.fault.name}) == failed
     assert f"delivered --only {hit}" in str(failed)
@@ -107,6 +120,8 @@ def sent_again_after_no_answer(patch: pytest.MonkeyPatch) -> None:
     [lost_answer_taken_for_a_failure, doubt_forgotten, sent_again_after_no_answer],
     ids=lambda break_it: break_it.__name__,
 )
-def test_a_broken_rule_is_noticed(memory: Enumeration, monkeypatch: pytest.MonkeyPatch, break_it: Any) -> None:
+def test_a_broken_rule_is_noticed(
+    memory: Enumeration, monkeypatch: pytest.MonkeyPatch, break_it: Any
+) -> None:
     break_it(monkeypatch)
     assert any(memory.play(MAIN, hits).violation for hits in memory.singles(MAIN))

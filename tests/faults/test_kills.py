@@ -1,6 +1,8 @@
-"""`kill -9` at every effect of a job's life: the job settles, the audit is clean, the user paid for what was delivered.
+"""`kill -9` at every effect of a job's life: the job settles, the audit is clean, the user paid for
+what was delivered.
 
-The effects come from a recording of a run that nobody disturbs, so a new write is covered the day it is written."""
+The effects come from a recording of a run that nobody disturbs, so a new write is covered the day
+it is written."""
 
 import os
 import signal
@@ -18,12 +20,12 @@ from typing import Any
 import pytest
 import requests
 
-from service.app import Parts, build
-from service.jobs.sweeps import DueJobs
 from devstack.ports import free_port
-from service.settings import Settings
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
+from service.app import Parts, build
+from service.jobs.sweeps import DueJobs
+from service.settings import Settings
 from tests.doubles.service_harness import order
 from tests.faults.proxy import Proxy
 from tests.faults.times import SHORT_TIMES
@@ -35,9 +37,12 @@ SETTLE_SECONDS = 90.0
 
 
 class Site:
-    """DynamoDB Local and the simulators behind proxies, and the environment of the processes that meet them."""
+    """DynamoDB Local and the simulators behind proxies, and the environment of the processes that
+    meet them."""
 
-    def __init__(self, table: Proxy, kling: Proxy, simulators: str, dynamodb: str, table_name: str) -> None:
+    def __init__(
+        self, table: Proxy, kling: Proxy, simulators: str, dynamodb: str, table_name: str
+    ) -> None:
         self.table = table
         self.kling = kling
         self.simulators = simulators
@@ -57,8 +62,13 @@ class Site:
             "PORT": str(self.port),
             "LOG_FORMAT": "pretty",
         }
-        self.environment = os.environ | own | {"DYNAMODB_ENDPOINT_URL": table.url, "KLING_BASE_URL": kling.url}
-        undisturbed = own | {"DYNAMODB_ENDPOINT_URL": dynamodb, "KLING_BASE_URL": f"{simulators}/kling"}
+        self.environment = (
+            os.environ | own | {"DYNAMODB_ENDPOINT_URL": table.url, "KLING_BASE_URL": kling.url}
+        )
+        undisturbed = own | {
+            "DYNAMODB_ENDPOINT_URL": dynamodb,
+            "KLING_BASE_URL": f"{simulators}/kling",
+        }
         self.parts: Parts = build(Settings.from_environment(undisturbed), "test")
 
     @contextmanager
@@ -87,13 +97,20 @@ class Site:
 
     def token(self, sub: str) -> str:
         answer = requests.post(
-            f"{self.simulators}/google/__token", json={"sub": sub, "email": f"{sub}@x.example"}, timeout=10
+            f"{self.simulators}/google/__token",
+            json={"sub": sub, "email": f"{sub}@x.example"},
+            timeout=10,
         )
         return str(answer.json()["token"])
 
     def post(self, sub: str) -> requests.Response | None:
         """One request with the user's one key; None when the connection broke."""
-        body = {"GoogleID": sub, "Fingerprint": f"device-of-{sub}", "imageUrl": IMAGE, "promptKey": "foo_prompt"}
+        body = {
+            "GoogleID": sub,
+            "Fingerprint": f"device-of-{sub}",
+            "imageUrl": IMAGE,
+            "promptKey": "foo_prompt",
+        }
         headers = {"Authorization": f"Bearer {self.token(sub)}", "Idempotency-Key": f"key-of-{sub}"}
         try:
             return requests.post(f"{self.url}/videos", json=body, headers=headers, timeout=30)
@@ -102,29 +119,43 @@ class Site:
 
     def fault(self, operation: str, fault: str) -> None:
         body = {"service": "kling", "operation": operation, "fault": fault}
-        assert requests.post(f"{self.simulators}/__faults", json=body, timeout=10).status_code == 200
+        assert (
+            requests.post(f"{self.simulators}/__faults", json=body, timeout=10).status_code == 200
+        )
 
     def settle(self) -> None:
         """The worker's rounds, undisturbed, until nothing is open any more."""
         with ThreadPoolExecutor(4) as executor:
-            sweep = DueJobs(self.parts.table, self.parts.settlement, self.parts.clock, self.parts.metrics, executor)
+            sweep = DueJobs(
+                self.parts.table,
+                self.parts.settlement,
+                self.parts.clock,
+                self.parts.metrics,
+                executor,
+            )
 
             def done() -> bool:
                 sweep.run_once()
-                return not [job for job in self.jobs() if job["status"]["S"] in ("SUBMITTING", "SUBMITTED")]
+                return not [
+                    job for job in self.jobs() if job["status"]["S"] in ("SUBMITTING", "SUBMITTED")
+                ]
 
             until(done, SETTLE_SECONDS, "every job settled")
 
     def items(self) -> list[dict[str, Any]]:
         name = self.parts.settings.dynamodb_table_name
-        found: list[Any] = self.parts.table._client.scan(TableName=name, ConsistentRead=True)["Items"]
+        found: list[Any] = self.parts.table._client.scan(TableName=name, ConsistentRead=True)[
+            "Items"
+        ]
         return found
 
     def jobs(self) -> list[dict[str, Any]]:
         return [item for item in self.items() if item["SK"]["S"].startswith("JOB#")]
 
     def tasks(self) -> list[dict[str, Any]]:
-        tasks: list[Any] = requests.get(f"{self.simulators}/kling/__tasks", timeout=10).json()["tasks"]
+        tasks: list[Any] = requests.get(f"{self.simulators}/kling/__tasks", timeout=10).json()[
+            "tasks"
+        ]
         return tasks
 
     def assert_paid_for_what_was_delivered(self) -> None:
@@ -185,10 +216,12 @@ def moments(site: Site) -> list[Moment]:
     """Before and after each effect of what has just been recorded."""
     found = []
     for name, proxy in (("table", site.table), ("kling", site.kling)):
-        seen: Counter[str] = Counter()
+        snapshot: Counter[str] = Counter()
         for operation in proxy.effects():
-            seen[operation] += 1
-            found += [Moment(name, operation, seen[operation], after) for after in (False, True)]
+            snapshot[operation] += 1
+            found += [
+                Moment(name, operation, snapshot[operation], after) for after in (False, True)
+            ]
     return found
 
 
@@ -216,10 +249,16 @@ def test_a_web_process_killed_at_any_effect_leaves_nothing_wrong(site: Site) -> 
         assert clean is not None
         assert clean.status_code == 200
         recorded = moments(site)
-    assert {moment.operation for moment in recorded} == {"TransactWriteItems", "create", "UpdateItem"}
+    assert {moment.operation for moment in recorded} == {
+        "TransactWriteItems",
+        "create",
+        "UpdateItem",
+    }
     for moment in recorded:
         with site.web() as web:
-            trap = getattr(site, moment.proxy).set_trap(moment.operation, moment.nth, after=moment.after, kill=web.kill)
+            trap = getattr(site, moment.proxy).set_trap(
+                moment.operation, moment.nth, after=moment.after, kill=web.kill
+            )
             assert site.post(str(moment)) is None, moment
             assert trap.sprung, moment
     with site.web():
@@ -255,19 +294,24 @@ def recorded_settlement(site: Site) -> list[Moment]:
     """What the worker does to settle one job, from its first look at a finished task on."""
     record(site)
     with site.worker():
-        until(lambda: site.jobs()[0]["status"]["S"] in ("SUCCEEDED", "FAILED"), SETTLE_SECONDS, "the first job settled")
+        until(
+            lambda: site.jobs()[0]["status"]["S"] in ("SUCCEEDED", "FAILED"),
+            SETTLE_SECONDS,
+            "the first job settled",
+        )
     return moments(site)
 
 
-def place(site: Site, sub: str, path: str) -> None:
+def submit(site: Site, sub: str, path: str) -> None:
     """An open job of a new user whose task has ended at Kling, made without any disturbance."""
     if path != "delivered":
         site.fault("create", "job-fails" if path == "failed" else "lost-answer")
-    job = site.parts.jobs.place(order(sub, f"device-of-{sub}")).job
+    job = site.parts.jobs.submit(order(sub, f"device-of-{sub}")).job
     assert job.is_open
     until(
         lambda: any(
-            task["external_task_id"] == job.job_id and task["status"] in ("succeed", "failed") for task in site.tasks()
+            task["external_task_id"] == job.job_id and task["status"] in ("succeed", "failed")
+            for task in site.tasks()
         ),
         30,
         "the task ended",

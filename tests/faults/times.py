@@ -1,4 +1,5 @@
-"""The protocol's times, as short as the rules among them allow, so that whatever a kill leaves behind settles within seconds."""
+"""The protocol's times, as short as the rules among them allow, so that whatever a kill leaves
+behind settles within seconds."""
 
 SHORT_TIMES = {
     "TRANSACTION_DEADLINE_SECONDS": "2",

@@ -1,5 +1,6 @@
-"""`make fuzz`: at least that many requests made from the served document, as a user and as a stranger, until one of them meets
-a 5xx, an answer that is not documented, or leaves a trace that it should not.
+"""`make fuzz`: at least that many requests made from the served document, as a user and as a
+stranger, until one of them meets a 5xx, an answer that is not documented, or leaves a trace that it
+should not.
 
 The same seed makes the same requests."""
 
@@ -11,39 +12,41 @@ import time
 
 import boto3
 
-from service.core.clock import SystemClock
 from devstack.dynamodb import DynamoDbLocal
+from service.core.clock import SystemClock
 from service.core.logs import configure
 from service.web.openapi_schemas import operations
 from tests.fuzz.findings import Findings, assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.journeys.live_stack import Town, town_of_its_own
+from tests.journeys.live_stack import LiveStack, town_of_its_own
 
 USER = "ann"
 EXAMPLES_A_ROUND = 100
-LONGEST_SECONDS = 540.0
+MAX_SECONDS = 540.0
 
 
-def as_user(town: Town, seed: int, cases: int, until: float) -> Findings:
+def as_user(stack: LiveStack, seed: int, cases: int, until: float) -> Findings:
     """Rounds of requests, each with a seed of its own."""
-    job_id, token, findings = town.placed(USER), town.token(USER, expires_in=10**6), Findings()
+    job_id, token, findings = stack.placed(USER), stack.token(USER, expires_in=10**6), Findings()
     findings.jobs.add(job_id)
     prepare = someone_real(USER, job_id)
     while findings.calls < cases and not findings.failures and time.monotonic() < until:
-        fuzzed(town, token, EXAMPLES_A_ROUND, prepare, seed=seed, findings=findings)
+        fuzzed(stack, token, EXAMPLES_A_ROUND, prepare, seed=seed, findings=findings)
         seed += 1
-    town.hurry()
-    town.until(lambda: town.credits(USER)[1] == 0)
-    assert_refusals_wrote_nothing(town, findings.jobs)
+    stack.hurry()
+    stack.until(lambda: stack.credits(USER)[1] == 0)
+    assert_refusals_wrote_nothing(stack, findings.jobs)
     return findings
 
 
-def as_stranger(town: Town, seed: int) -> Findings:
-    findings = fuzzed(town, None, EXAMPLES_A_ROUND // 4, seed=seed)
-    for path, method, described in operations(Face(town).document):
+def as_stranger(stack: LiveStack, seed: int) -> Findings:
+    findings = fuzzed(stack, None, EXAMPLES_A_ROUND // 4, seed=seed)
+    for path, method, described in operations(Face(stack).document):
         if "security" in described and set(findings.statuses[f"{method} {path}"]) != {401}:
-            findings.failures[f"{method} {path}", "a stranger"] = str(findings.statuses[f"{method} {path}"])
-    assert town.items() == [], "a stranger's request wrote something"
+            findings.failures[f"{method} {path}", "a stranger"] = str(
+                findings.statuses[f"{method} {path}"]
+            )
+    assert stack.items() == [], "a stranger's request wrote something"
     return findings
 
 
@@ -57,10 +60,12 @@ def main() -> int:
     began = time.monotonic()
     with DynamoDbLocal() as server:
         client = boto3.client("dynamodb", endpoint_url=server.url, region_name="us-east-1")
-        with town_of_its_own(client, clock=SystemClock()) as town:
-            runs = [as_stranger(town, given.seed)]
-        with town_of_its_own(client, clock=SystemClock(), welcome_credits=10**6) as town:
-            runs.append(as_user(town, given.seed, given.cases - runs[0].calls, began + LONGEST_SECONDS))
+        with town_of_its_own(client, clock=SystemClock()) as stack:
+            runs = [as_stranger(stack, given.seed)]
+        with town_of_its_own(client, clock=SystemClock(), welcome_credits=10**6) as stack:
+            runs.append(
+                as_user(stack, given.seed, given.cases - runs[0].calls, began + MAX_SECONDS)
+            )
     return report(runs, given.seed, given.cases, time.monotonic() - began)
 
 

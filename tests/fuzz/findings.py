@@ -1,4 +1,5 @@
-"""Everything that schemathesis thinks of, sent to the service by its own document, and what came of it."""
+"""Everything that schemathesis thinks of, sent to the service by its own document, and what came of
+it."""
 
 import itertools
 import re
@@ -10,15 +11,20 @@ from typing import Any
 import schemathesis
 from schemathesis.engine import Status, events, from_schema
 
-from tests.journeys.live_stack import IMAGE, Town
+from tests.journeys.live_stack import IMAGE, LiveStack
 
 POST_VIDEO = "POST /videos"
 READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")
 
-# A request that fits the document may still be refused for what no schema can say: whether there is such a prompt, page or picture.
+# A request that fits the document may still be refused for what no schema can say: whether there is
+# such a prompt, page or picture.
 CHECKS = {
-    "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "401", "403", "404", "413", "422"]},
-    "negative_data_rejection": {"expected-statuses": ["400", "401", "403", "404", "405", "413", "415", "422"]},
+    "positive_data_acceptance": {
+        "expected-statuses": ["2xx", "400", "401", "403", "404", "413", "422"]
+    },
+    "negative_data_rejection": {
+        "expected-statuses": ["400", "401", "403", "404", "405", "413", "415", "422"]
+    },
 }
 BY_SCHEMA = ("VALIDATION_FAILED", "MALFORMED_JSON")
 
@@ -27,8 +33,8 @@ Prepare = Callable[[schemathesis.Case], None]
 
 @dataclass
 class Findings:
-    """What a run met: how often each operation answered with each status, the jobs its answers named, and each kind of failure
-    once."""
+    """What a run met: how often each operation answered with each status, the jobs its answers
+    named, and each kind of failure once."""
 
     statuses: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -69,20 +75,25 @@ class Findings:
             if check.status is not Status.SUCCESS:
                 info = check.failure_info
                 text = (
-                    f"{info.failure.title}: {info.failure.message}\n{info.code_sample}" if info else "the check broke"
+                    f"{info.failure.title}: {info.failure.message}\n{info.code_sample}"
+                    if info
+                    else "the check broke"
                 )
                 self.failures.setdefault((label, check.name), text)
 
     def table(self) -> str:
         """A line for each operation: how many cases, and how many of each status."""
         return "\n".join(
-            f"{label:36} {counts.total():6}  " + "  ".join(f"{status}: {counts[status]}" for status in sorted(counts))
+            f"{label:36} {counts.total():6}  "
+            + "  ".join(f"{status}: {counts[status]}" for status in sorted(counts))
             for label, counts in sorted(self.statuses.items())
         )
 
 
 @schemathesis.check
-def what_fits_the_document_fits_the_service(context: Any, response: Any, case: schemathesis.Case) -> None:
+def what_fits_the_document_fits_the_service(
+    context: Any, response: Any, case: schemathesis.Case
+) -> None:
     """The service refuses as malformed only what the document calls malformed."""
     del context
     if case.meta and case.meta.generation.mode.is_positive and response.status_code == 400:
@@ -91,7 +102,7 @@ def what_fits_the_document_fits_the_service(context: Any, response: Any, case: s
 
 
 def fuzzed(
-    town: Town,
+    stack: LiveStack,
     token: str | None,
     examples: int,
     prepare: Prepare = lambda _: None,
@@ -99,8 +110,8 @@ def fuzzed(
     seed: int | None = None,
     findings: Findings | None = None,
 ) -> Findings:
-    """One run with that many examples an operation, each after `prepare` has had a look at it; added to `findings` if given.
-    Without a seed it is the same every time."""
+    """One run with that many examples an operation, each after `prepare` has had a look at it;
+    added to `findings` if given. Without a seed it is the same every time."""
     config: dict[str, Any] = {
         "generation": {"max-examples": examples, "deterministic": seed is None, "database": "none"},
         "checks": CHECKS,
@@ -110,7 +121,7 @@ def fuzzed(
         "request-timeout": 30,
     } | ({} if seed is None else {"seed": seed})
     schema = schemathesis.openapi.from_url(
-        f"{town.url}/openapi.json", config=schemathesis.Config.from_dict(config), timeout=10
+        f"{stack.url}/openapi.json", config=schemathesis.Config.from_dict(config), timeout=10
     )
 
     def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
@@ -128,7 +139,8 @@ def fuzzed(
 
 
 def someone_real(user: str, job_id: str) -> Prepare:
-    """Most names that fit are those of things that are there; else every request would end at the same refusal."""
+    """Most names that fit are those of things that are there; else every request would end at the
+    same refusal."""
     turn = itertools.count()
 
     def prepare(case: schemathesis.Case) -> None:
@@ -143,10 +155,11 @@ def someone_real(user: str, job_id: str) -> Prepare:
     return prepare
 
 
-def assert_refusals_wrote_nothing(town: Town, known: set[str]) -> None:
-    """There is no job that no answer named, and nobody has a wallet but who placed one. Then everything is proved."""
-    jobs = [item for item in town.items() if item["SK"]["S"].startswith("JOB#")]
+def assert_refusals_wrote_nothing(stack: LiveStack, known: set[str]) -> None:
+    """There is no job that no answer named, and nobody has a wallet but who placed one. Then
+    everything is proved."""
+    jobs = [item for item in stack.items() if item["SK"]["S"].startswith("JOB#")]
     assert {item["SK"]["S"].removeprefix("JOB#") for item in jobs} == known
-    wallets = {item["PK"]["S"] for item in town.items() if item["SK"]["S"] == "METADATA"}
+    wallets = {item["PK"]["S"] for item in stack.items() if item["SK"]["S"] == "METADATA"}
     assert wallets == {item["PK"]["S"] for item in jobs}
-    town.assert_proved()
+    stack.assert_proved()

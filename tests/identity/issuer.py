@@ -41,7 +41,15 @@ def rsa_key(name: str, bits: int = 2048) -> RSAPrivateKey:
 def published(kid: str, **changes: object) -> dict[str, object]:
     """The public half of the key named `kid` as Google publishes it."""
     whole = RSAAlgorithm.to_jwk(rsa_key(kid).public_key(), as_dict=True)
-    return {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid, "n": whole["n"], "e": whole["e"], **changes}
+    return {
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
+        "kid": kid,
+        "n": whole["n"],
+        "e": whole["e"],
+        **changes,
+    }
 
 
 def segment(content: object) -> str:
@@ -69,10 +77,16 @@ class Publisher:
             self.asked += 1
         self.before()
         body = (
-            self.body if self.body is not None else json.dumps({"keys": [published(kid) for kid in self.kids]}).encode()
+            self.body
+            if self.body is not None
+            else json.dumps({"keys": [published(kid) for kid in self.kids]}).encode()
         )
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        return self.status, headers | ({"Cache-Control": self.cache_control} if self.cache_control else {}), body
+        return (
+            self.status,
+            headers | ({"Cache-Control": self.cache_control} if self.cache_control else {}),
+            body,
+        )
 
     def send(self, write: Callable[[bytes], object], body: bytes) -> None:
         """At once, or byte by byte with `between` after each."""
@@ -124,7 +138,9 @@ class Issuer:
         self.clock = FakeClock()
         self.session = requests.Session()
         self.session.trust_env = False
-        self.tokens = GoogleTokens(self.session, publisher.url, (CLIENT, "farebox-ios.apps.example"), self.clock)
+        self.tokens = GoogleTokens(
+            self.session, publisher.url, (CLIENT, "farebox-ios.apps.example"), self.clock
+        )
 
     @property
     def now(self) -> int:
@@ -143,7 +159,9 @@ class Issuer:
         }
         return {name: value for name, value in (usual | changes).items() if value is not REMOVE}
 
-    def token(self, *, kid: str = "one", header: dict[str, Any] | None = None, **changes: object) -> str:
+    def token(
+        self, *, kid: str = "one", header: dict[str, Any] | None = None, **changes: object
+    ) -> str:
         """Signed with the key named `kid`."""
         head = {"alg": "RS256", "kid": kid, "typ": "JWT"} | (header or {})
         head = {name: value for name, value in head.items() if value is not REMOVE}
@@ -157,6 +175,11 @@ class Issuer:
 
     def with_secret(self, algorithm: str, secret: bytes) -> str:
         """A token by HMAC, made by hand, for PyJWT refuses to misuse a public key so."""
-        start = f"{segment({'alg': algorithm, 'kid': 'one', 'typ': 'JWT'})}.{segment(self.claims())}"
-        name = {"HS256": jwt.algorithms.HMACAlgorithm.SHA256, "HS512": jwt.algorithms.HMACAlgorithm.SHA512}[algorithm]
+        start = (
+            f"{segment({'alg': algorithm, 'kid': 'one', 'typ': 'JWT'})}.{segment(self.claims())}"
+        )
+        name = {
+            "HS256": jwt.algorithms.HMACAlgorithm.SHA256,
+            "HS512": jwt.algorithms.HMACAlgorithm.SHA512,
+        }[algorithm]
         return f"{start}.{segment(jwt.algorithms.HMACAlgorithm(name).sign(start.encode(), secret))}"

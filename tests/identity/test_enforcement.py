@@ -2,16 +2,16 @@ import pytest
 from flask import Blueprint, Flask, Response
 from flask.testing import FlaskClient
 
+from service.core.principal import Principal
 from service.identity.enforcement import enforce
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.operations import Identity
-from service.web.responses import ok
 from service.web.body import read_body
 from service.web.cors import allow_origins
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import register_errors
-from service.core.principal import Principal
 from service.web.request_log import log_requests
+from service.web.responses import success
 from service.web.schemas import StrictSchema, Text
 from tests.doubles.clock import FakeClock
 from tests.web.small_app import Counts
@@ -41,7 +41,7 @@ class Stack:
         self.tokens, self.reached = Tokens(), 0
         self.app = Flask("x", static_folder=None)
         self.app.register_blueprint(self._blueprint())
-        self.app.add_url_rule("/undeclared", view_func=lambda: ok(None))
+        self.app.add_url_rule("/undeclared", view_func=lambda: success(None))
         log_requests(self.app, FakeClock(), Counts(), production=False)
         register_errors(self.app, Counts())
         enforce(self.app, Identity(self.tokens, trust_bare_google_id=bare))
@@ -56,23 +56,23 @@ class Stack:
         @endpoint(Endpoint(access=Access.USER, summary=""))
         def mine(principal: Principal) -> Response:
             self.reached += 1
-            return ok(principal.subject)
+            return success(principal.subject)
 
         @blueprint.post("/mine")
         @endpoint(Endpoint(access=Access.USER, summary="", body=GoogleSchema, max_body_bytes=500))
         def make(principal: Principal) -> Response:
             self.reached += 1
-            return ok([principal.subject, read_body(schema)["google_id"]])
+            return success([principal.subject, read_body(schema)["google_id"]])
 
         @blueprint.get("/open")
         @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
         def open_to_all() -> Response:
-            return ok("open")
+            return success("open")
 
         @blueprint.post("/sealed/<token>")
-        @endpoint(Endpoint(access=Access.SEALED, summary=""))
+        @endpoint(Endpoint(access=Access.CALLBACK_TOKEN, summary=""))
         def sealed(token: str) -> Response:
-            return ok(token)
+            return success(token)
 
         return blueprint
 
@@ -120,9 +120,13 @@ def test_without_credentials_nobody_gets_in() -> None:
         "Bearer <good-110>",
     ],
 )
-def test_credentials_that_are_not_exactly_one_bearer_token_never_get_in(header: str, bare: bool) -> None:
+def test_credentials_that_are_not_exactly_one_bearer_token_never_get_in(
+    header: str, bare: bool
+) -> None:
     stack = Stack(bare=bare)
-    answer = stack.client.get("/mine", environ_overrides={"HTTP_AUTHORIZATION": header, "HTTP_X_GOOGLE_ID": "110"})
+    answer = stack.client.get(
+        "/mine", environ_overrides={"HTTP_AUTHORIZATION": header, "HTTP_X_GOOGLE_ID": "110"}
+    )
     assert (answer.status_code, answer.get_json()["code"]) == (401, "AUTHENTICATION_REQUIRED")
     assert (stack.reached, stack.tokens.asked) == (0, [])
 
@@ -142,7 +146,9 @@ def test_a_bad_token_never_gets_in_whatever_else_is_claimed(bare: bool) -> None:
 
 
 def test_a_token_decides_over_a_claimed_id_even_where_that_is_trusted() -> None:
-    answer = Stack(bare=True).client.get("/mine", headers=bearer("good-110") | {"X-Google-ID": "111"})
+    answer = Stack(bare=True).client.get(
+        "/mine", headers=bearer("good-110") | {"X-Google-ID": "111"}
+    )
     assert answer.get_json()["data"] == "110"
 
 
@@ -190,7 +196,9 @@ def test_what_reaches_no_view_needs_no_credentials() -> None:
     stack = Stack()
     assert stack.client.get("/nowhere").status_code == 404
     assert stack.client.delete("/mine").status_code == 405
-    preflight = stack.client.options("/mine", headers={"Origin": SITE, "Access-Control-Request-Method": "POST"})
+    preflight = stack.client.options(
+        "/mine", headers={"Origin": SITE, "Access-Control-Request-Method": "POST"}
+    )
     assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (200, SITE)
     assert stack.reached == 0
 

@@ -10,10 +10,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.identity.claims import principal_of
-from service.identity.entities import EmailNotVerified, IdentityUnavailable, Rejection, TokenRejected
-from service.identity.google import LONGEST_TOKEN, MOST_REMEMBERED
 from service.core.principal import Principal, is_subject
+from service.identity.claims import principal_of
+from service.identity.entities import (
+    EmailNotVerified,
+    IdentityUnavailable,
+    Rejection,
+    TokenRejected,
+)
+from service.identity.google import MAX_REMEMBERED, MAX_TOKEN
 from tests.identity.issuer import CLIENT, REMOVE, SUBJECT, Issuer, publishing, rsa_key, segment
 
 ME = Principal("https://accounts.google.com", SUBJECT, "cat@mail.example")
@@ -28,7 +33,9 @@ def public_der() -> bytes:
 
 
 def by_elliptic_curve(issuer: Issuer) -> str:
-    return jwt.encode(issuer.claims(), ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": "one"})
+    return jwt.encode(
+        issuer.claims(), ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": "one"}
+    )
 
 
 def by_longer_hash(issuer: Issuer) -> str:
@@ -57,7 +64,8 @@ def cut_short(issuer: Issuer) -> str:
 
 def nested_header(issuer: Issuer) -> str:
     return issuer.signed(
-        b'{"alg":"RS256","kid":"one","x":' + b"[" * 2500 + b"]" * 2500 + b"}", json.dumps(issuer.claims()).encode()
+        b'{"alg":"RS256","kid":"one","x":' + b"[" * 2500 + b"]" * 2500 + b"}",
+        json.dumps(issuer.claims()).encode(),
     )
 
 
@@ -75,9 +83,18 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "alg null": (lambda i: i.token(header={"alg": None}), Rejection.ALGORITHM),
     "alg a list": (lambda i: i.token(header={"alg": ["RS256"]}), Rejection.ALGORITHM),
     "alg in lower case": (lambda i: i.token(header={"alg": "rs256"}), Rejection.ALGORITHM),
-    "HS256 with the public key as PEM": (lambda i: i.with_secret("HS256", public_pem()), Rejection.ALGORITHM),
-    "HS256 with the public key as DER": (lambda i: i.with_secret("HS256", public_der()), Rejection.ALGORITHM),
-    "HS512 with the public key": (lambda i: i.with_secret("HS512", public_pem()), Rejection.ALGORITHM),
+    "HS256 with the public key as PEM": (
+        lambda i: i.with_secret("HS256", public_pem()),
+        Rejection.ALGORITHM,
+    ),
+    "HS256 with the public key as DER": (
+        lambda i: i.with_secret("HS256", public_der()),
+        Rejection.ALGORITHM,
+    ),
+    "HS512 with the public key": (
+        lambda i: i.with_secret("HS512", public_pem()),
+        Rejection.ALGORITHM,
+    ),
     "HS256 with nothing": (lambda i: i.with_secret("HS256", b""), Rejection.ALGORITHM),
     "ES256": (by_elliptic_curve, Rejection.ALGORITHM),
     "RS512": (by_longer_hash, Rejection.ALGORITHM),
@@ -91,7 +108,9 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "empty crit": (lambda i: i.token(header={"crit": []}), Rejection.MALFORMED),
     "known crit": (lambda i: i.token(header={"crit": ["b64"], "b64": True}), Rejection.MALFORMED),
     "b64 false, detached": (
-        lambda i: f"{segment({'alg': 'RS256', 'kid': 'one', 'b64': False, 'crit': ['b64']})}..{segment(b'x' * 256)}",
+        lambda i: (
+            f"{segment({'alg': 'RS256', 'kid': 'one', 'b64': False, 'crit': ['b64']})}..{segment(b'x' * 256)}"
+        ),
         Rejection.MALFORMED,
     ),
     # key
@@ -99,24 +118,33 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "kid unknown": (lambda i: i.token(kid="other"), Rejection.KEY),
     "kid empty": (lambda i: i.token(header={"kid": ""}), Rejection.KEY),
     "kid a path": (lambda i: i.token(header={"kid": "../../../../dev/null"}), Rejection.KEY),
-    "kid an address": (lambda i: i.token(header={"kid": "https://evil.example/key"}), Rejection.KEY),
+    "kid an address": (
+        lambda i: i.token(header={"kid": "https://evil.example/key"}),
+        Rejection.KEY,
+    ),
     "kid an injection": (lambda i: i.token(header={"kid": "one' OR '1'='1"}), Rejection.KEY),
     "kid in another case": (lambda i: i.token(header={"kid": "ONE"}), Rejection.KEY),
     "kid a number": (lambda i: i.token(header={"kid": 1}), Rejection.MALFORMED),
     "kid a list": (lambda i: i.token(header={"kid": ["one"]}), Rejection.MALFORMED),
     "other key under a known kid": (
-        lambda i: i.signed({"alg": "RS256", "kid": "one"}, json.dumps(i.claims()).encode(), "other"),
+        lambda i: i.signed(
+            {"alg": "RS256", "kid": "one"}, json.dumps(i.claims()).encode(), "other"
+        ),
         Rejection.SIGNATURE,
     ),
     "own key in jwk": (
         lambda i: i.signed(
-            {"alg": "RS256", "kid": "one", "jwk": {"kty": "RSA"}}, json.dumps(i.claims()).encode(), "other"
+            {"alg": "RS256", "kid": "one", "jwk": {"kty": "RSA"}},
+            json.dumps(i.claims()).encode(),
+            "other",
         ),
         Rejection.SIGNATURE,
     ),
     "own key in jku": (
         lambda i: i.signed(
-            {"alg": "RS256", "kid": "one", "jku": i.publisher.url}, json.dumps(i.claims()).encode(), "other"
+            {"alg": "RS256", "kid": "one", "jku": i.publisher.url},
+            json.dumps(i.claims()).encode(),
+            "other",
         ),
         Rejection.SIGNATURE,
     ),
@@ -130,7 +158,10 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     ),
     # signature
     "payload changed": (lambda i: tampered(i, 1, i.claims(sub="1")), Rejection.SIGNATURE),
-    "header changed": (lambda i: tampered(i, 0, {"alg": "RS256", "kid": "one", "typ": "jwt"}), Rejection.SIGNATURE),
+    "header changed": (
+        lambda i: tampered(i, 0, {"alg": "RS256", "kid": "one", "typ": "jwt"}),
+        Rejection.SIGNATURE,
+    ),
     "signature changed": (flipped, Rejection.SIGNATURE),
     "signature of another token": (
         lambda i: i.token().rsplit(".", 1)[0] + "." + i.token(sub="1").rsplit(".", 1)[1],
@@ -150,15 +181,24 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "the other base64": (lambda i: i.token().rsplit(".", 1)[0] + ".++//", Rejection.MALFORMED),
     "white space behind": (lambda i: i.token() + "\n", Rejection.MALFORMED),
     "other letters": (lambda i: i.token() + "é", Rejection.MALFORMED),
-    "too long": (lambda i: i.token(filler="x" * LONGEST_TOKEN), Rejection.MALFORMED),
+    "too long": (lambda i: i.token(filler="x" * MAX_TOKEN), Rejection.MALFORMED),
     "a header that is no JSON": (lambda i: tampered(i, 0, b"{"), Rejection.MALFORMED),
     "a header that is a list": (lambda i: tampered(i, 0, ["RS256"]), Rejection.MALFORMED),
     "a header of bytes": (lambda i: tampered(i, 0, b"\xff\xfe"), Rejection.MALFORMED),
     "a header nested beyond reason": (nested_header, Rejection.MALFORMED),
-    "a payload that is no JSON": (lambda i: i.signed({"alg": "RS256", "kid": "one"}, b"{"), Rejection.MALFORMED),
-    "a payload that is a list": (lambda i: i.signed({"alg": "RS256", "kid": "one"}, b"[]"), Rejection.MALFORMED),
+    "a payload that is no JSON": (
+        lambda i: i.signed({"alg": "RS256", "kid": "one"}, b"{"),
+        Rejection.MALFORMED,
+    ),
+    "a payload that is a list": (
+        lambda i: i.signed({"alg": "RS256", "kid": "one"}, b"[]"),
+        Rejection.MALFORMED,
+    ),
     # claims
-    "iss wrong": (lambda i: i.token(iss="https://accounts.google.com.evil.example"), Rejection.ISSUER),
+    "iss wrong": (
+        lambda i: i.token(iss="https://accounts.google.com.evil.example"),
+        Rejection.ISSUER,
+    ),
     "iss with http": (lambda i: i.token(iss="http://accounts.google.com"), Rejection.ISSUER),
     "iss with a slash": (lambda i: i.token(iss="https://accounts.google.com/"), Rejection.ISSUER),
     "iss missing": (lambda i: i.token(iss=REMOVE), Rejection.ISSUER),
@@ -168,9 +208,15 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "aud missing": (lambda i: i.token(aud=REMOVE), Rejection.AUDIENCE),
     "aud empty": (lambda i: i.token(aud=""), Rejection.AUDIENCE),
     "aud a list with ours": (lambda i: i.token(aud=[CLIENT]), Rejection.AUDIENCE),
-    "aud a list with ours and another's": (lambda i: i.token(aud=["evil.apps.example", CLIENT]), Rejection.AUDIENCE),
+    "aud a list with ours and another's": (
+        lambda i: i.token(aud=["evil.apps.example", CLIENT]),
+        Rejection.AUDIENCE,
+    ),
     "aud in another case": (lambda i: i.token(aud=CLIENT.upper()), Rejection.AUDIENCE),
-    "azp ours, aud not": (lambda i: i.token(aud="evil.apps.example", azp=CLIENT), Rejection.AUDIENCE),
+    "azp ours, aud not": (
+        lambda i: i.token(aud="evil.apps.example", azp=CLIENT),
+        Rejection.AUDIENCE,
+    ),
     "exp past": (lambda i: i.token(exp=i.now - 60), Rejection.EXPIRED),
     "exp long past": (lambda i: i.token(iat=0, exp=1), Rejection.EXPIRED),
     "exp missing": (lambda i: i.token(exp=REMOVE), Rejection.CLAIMS),
@@ -213,7 +259,9 @@ def test_a_token_that_does_not_hold_is_rejected(
 
 
 @pytest.mark.parametrize("value", [False, None, "true", "True", 1, REMOVE, [True]], ids=repr)
-def test_an_address_that_google_has_not_verified_proves_nobody(issuer: Issuer, value: object) -> None:
+def test_an_address_that_google_has_not_verified_proves_nobody(
+    issuer: Issuer, value: object
+) -> None:
     with pytest.raises(EmailNotVerified):
         issuer.tokens.verify(issuer.token(email_verified=value))
 
@@ -248,15 +296,17 @@ def test_clocks_may_differ_by_a_minute_and_no_more(issuer: Issuer) -> None:
         assert issuer.tokens.verify(issuer.token(**changes)) == ME
 
 
-@pytest.mark.parametrize("email", [REMOVE, None, 1, "x" * 321, "a\nb@mail.example", ["a"]], ids=ascii)
+@pytest.mark.parametrize(
+    "email", [REMOVE, None, 1, "x" * 321, "a\nb@mail.example", ["a"]], ids=ascii
+)
 def test_an_odd_email_is_left_out(issuer: Issuer, email: object) -> None:
     assert issuer.tokens.verify(issuer.token(email=email)) == Principal(ME.issuer, SUBJECT, None)
 
 
 def test_a_token_of_8_kb_is_taken(issuer: Issuer) -> None:
     bare = issuer.token(filler="")
-    fits = issuer.token(filler="x" * ((LONGEST_TOKEN - len(bare)) * 3 // 4))
-    assert LONGEST_TOKEN - 2 <= len(fits) <= LONGEST_TOKEN
+    fits = issuer.token(filler="x" * ((MAX_TOKEN - len(bare)) * 3 // 4))
+    assert MAX_TOKEN - 2 <= len(fits) <= MAX_TOKEN
     assert issuer.tokens.verify(fits) == ME
 
 
@@ -267,7 +317,9 @@ def test_addresses_in_a_token_are_never_followed(issuer: Issuer) -> None:
         assert (strange.asked, issuer.publisher.asked) == (0, 1)
 
 
-def test_a_verified_token_is_remembered_until_it_ends(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verified_token_is_remembered_until_it_ends(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = issuer.token(exp=issuer.now + 100)
     assert issuer.tokens.verify(token) == ME
     checks = counted_signatures(monkeypatch)
@@ -292,7 +344,7 @@ def test_a_rejected_token_is_not_remembered(issuer: Issuer) -> None:
 def test_remembered_tokens_are_bounded_and_the_least_used_go_first(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.identity.google.MOST_REMEMBERED", 2)
+    monkeypatch.setattr("service.identity.google.MAX_REMEMBERED", 2)
     first, second, third = (issuer.token(jti=str(number)) for number in range(3))
     for token in (first, second, first, third):
         issuer.tokens.verify(token)
@@ -302,7 +354,7 @@ def test_remembered_tokens_are_bounded_and_the_least_used_go_first(
     assert checks == []
     issuer.tokens.verify(second)
     assert len(checks) == 1
-    assert MOST_REMEMBERED == 10_000
+    assert MAX_REMEMBERED == 10_000
 
 
 def counted_signatures(monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -1,8 +1,8 @@
 import pytest
 
+from service.core.principal import Principal
 from service.identity.entities import AuthenticationRequired, Rejection, TokenRejected
 from service.identity.operations import Identity
-from service.core.principal import Principal
 
 ME = Principal("https://accounts.google.com", "110", "cat@mail.example")
 

@@ -7,13 +7,13 @@ import pytest
 from jwt.utils import to_base64url_uint
 
 from service.identity.entities import IdentityUnavailable, TokenRejected
-from service.identity.google import FETCH_SECONDS, LARGEST_KEY_SET_BYTES
+from service.identity.google import FETCH_SECONDS, MAX_KEY_SET_BYTES
 from service.identity.signing_keys import (
     AFTER_FAILURE_SECONDS,
     BETWEEN_FETCHES_SECONDS,
-    LONGEST_FRESH_SECONDS,
-    LONGEST_STALE_SECONDS,
-    SHORTEST_FRESH_SECONDS,
+    MAX_FRESH_SECONDS,
+    MAX_STALE_SECONDS,
+    MIN_FRESH_SECONDS,
     KeysNotFetched,
     published_keys,
 )
@@ -46,18 +46,20 @@ def test_keys_are_fetched_once_for_as_long_as_google_promises(issuer: Issuer) ->
 @pytest.mark.parametrize(
     ("cache_control", "seconds"),
     [
-        ("max-age=0", SHORTEST_FRESH_SECONDS),
+        ("max-age=0", MIN_FRESH_SECONDS),
         ("no-store", 3600),
         ("", 3600),
         ("max-age=abc", 3600),
         ("max-age=-5", 3600),
         ("s-maxage=7, max-age=100", 100),
         ('MAX-AGE="100"', 100),
-        ("max-age=999999999", LONGEST_FRESH_SECONDS),
+        ("max-age=999999999", MAX_FRESH_SECONDS),
         ("max-age=99999999999999999999", 3600),
     ],
 )
-def test_the_promise_is_held_within_a_minute_and_a_day(issuer: Issuer, cache_control: str, seconds: float) -> None:
+def test_the_promise_is_held_within_a_minute_and_a_day(
+    issuer: Issuer, cache_control: str, seconds: float
+) -> None:
     issuer.publisher.cache_control = cache_control
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(seconds - 0.1)
@@ -104,7 +106,7 @@ def test_old_keys_serve_through_an_outage(issuer: Issuer) -> None:
 def test_old_keys_serve_for_a_day_and_not_for_ever(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
     issuer.publisher.status = 500
-    issuer.clock.advance(3600 + LONGEST_STALE_SECONDS - 1)
+    issuer.clock.advance(3600 + MAX_STALE_SECONDS - 1)
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(2)
     assert outcome(issuer) == "unavailable"
@@ -174,7 +176,9 @@ def test_a_stranger_s_token_waits_for_the_keys_that_may_be_its_own(issuer: Issue
     issuer.publisher.kids = ["one", "two"]
     tokens = [issuer.token(kid="two", jti=str(number)) for number in range(8)]
     with ThreadPoolExecutor(8) as threads:
-        assert [principal.subject for principal in threads.map(issuer.tokens.verify, tokens)] == [SUBJECT] * 8
+        assert [principal.subject for principal in threads.map(issuer.tokens.verify, tokens)] == [
+            SUBJECT
+        ] * 8
     assert issuer.publisher.asked == 2
 
 
@@ -185,10 +189,12 @@ BAD_ANSWERS = {
     "no keys": b"{}",
     "keys that are no list": b'{"keys": {}}',
     "an empty list": b'{"keys": []}',
-    "only strangers": json.dumps({"keys": [1, None, {}, {"kid": "one"}, {"kid": 1, "kty": "RSA"}]}).encode(),
+    "only strangers": json.dumps(
+        {"keys": [1, None, {}, {"kid": "one"}, {"kid": 1, "kty": "RSA"}]}
+    ).encode(),
     "nested beyond reason": b'{"keys": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
     "too many": json.dumps({"keys": [{"kid": str(number)} for number in range(51)]}).encode(),
-    "too long": json.dumps({"keys": [published("one")]}).encode().ljust(LARGEST_KEY_SET_BYTES + 1),
+    "too long": json.dumps({"keys": [published("one")]}).encode().ljust(MAX_KEY_SET_BYTES + 1),
     "an elliptic curve": json.dumps(
         {"keys": [{"kid": "one", "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}
     ).encode(),
@@ -209,7 +215,9 @@ def test_an_answer_without_a_usable_key_is_an_outage(issuer: Issuer, body: bytes
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 400, 403, 404, 429, 500, 502, 503])
-def test_any_status_but_200_is_an_outage_and_no_redirect_is_followed(issuer: Issuer, status: int) -> None:
+def test_any_status_but_200_is_an_outage_and_no_redirect_is_followed(
+    issuer: Issuer, status: int
+) -> None:
     issuer.publisher.status = status
     assert outcome(issuer) == "unavailable"
     assert issuer.publisher.asked == 1
@@ -238,9 +246,13 @@ def test_an_answer_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
     assert outcome(issuer) == "unavailable"
 
 
-def test_an_answer_that_stops_half_way_is_an_outage(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_stops_half_way_is_an_outage(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("service.identity.google.READ_SECONDS", 0.05)
-    issuer.publisher.between = lambda: time.sleep(0.3) if issuer.publisher.pieces_sent == 3 else None
+    issuer.publisher.between = lambda: (
+        time.sleep(0.3) if issuer.publisher.pieces_sent == 3 else None
+    )
     assert outcome(issuer) == "unavailable"
 
 
@@ -252,11 +264,19 @@ def test_an_answer_that_comes_too_late_is_given_up(issuer: Issuer) -> None:
 def test_a_short_key_is_not_used() -> None:
     short = rsa_key("short", 1024).public_key().public_numbers()
     with pytest.raises(KeysNotFetched):
-        published_keys(json.dumps({"keys": [published("one", n=to_base64url_uint(short.n).decode())]}).encode())
+        published_keys(
+            json.dumps({"keys": [published("one", n=to_base64url_uint(short.n).decode())]}).encode()
+        )
 
 
 def test_one_odd_key_does_not_spoil_the_others() -> None:
-    odd = [None, {"kid": "x"}, published("odd", n="!!"), published("enc", use="enc"), {"kid": "ec", "kty": "EC"}]
+    odd = [
+        None,
+        {"kid": "x"},
+        published("odd", n="!!"),
+        published("enc", use="enc"),
+        {"kid": "ec", "kty": "EC"},
+    ]
     body = json.dumps({"keys": [*odd, published("one"), published("two", alg="RS256")]}).encode()
     assert set(published_keys(body)) == {"one", "two"}
 
@@ -267,5 +287,5 @@ def test_the_private_half_is_never_read() -> None:
 
 
 def test_the_bounds_are_as_documented() -> None:
-    assert (SHORTEST_FRESH_SECONDS, LONGEST_FRESH_SECONDS, LONGEST_STALE_SECONDS) == (60, DAY, DAY)
+    assert (MIN_FRESH_SECONDS, MAX_FRESH_SECONDS, MAX_STALE_SECONDS) == (60, DAY, DAY)
     assert (BETWEEN_FETCHES_SECONDS, AFTER_FAILURE_SECONDS) == (30, 5)

@@ -1,5 +1,6 @@
-"""Whether an alarm of ours would sound, by what is told in a quarter of an hour. It knows sums, and the few functions of metric
-math that the template uses (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html)."""
+"""Whether an alarm of ours would sound, by what is told in a quarter of an hour. It knows sums, and
+the few functions of metric math that the template uses
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html)."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +16,21 @@ _COMPARED: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def sounds(alarm: Mapping[str, Any], told: Told) -> bool:
-    """`told` has for each series (`series`) how many in each of the fifteen minutes; nothing but zeros is no data. Raises
-    `KeyError` or `NameError` for an alarm of another kind."""
+    """`told` has for each series (`series`) how many in each of the fifteen minutes; nothing but
+    zeros is no data. Raises `KeyError` or `NameError` for an alarm of another kind."""
     periods = {_period(alarm)} | {_period(query["MetricStat"]) for query in _stated(alarm)}
     minutes = max(periods) // 60
-    points = [_judged(alarm, told, start, start + minutes) for start in range(0, MINUTES - minutes + 1, minutes)]
+    points = [
+        _judged(alarm, told, start, start + minutes)
+        for start in range(0, MINUTES - minutes + 1, minutes)
+    ]
     compared = _COMPARED[alarm["ComparisonOperator"]]
     over = [point is not None and compared(point, float(alarm["Threshold"])) for point in points]
     last = int(alarm["EvaluationPeriods"])
     least = int(alarm.get("DatapointsToAlarm", last))
-    return any(sum(over[start : start + last]) >= least for start in range(max(1, len(over) - last + 1)))
+    return any(
+        sum(over[start : start + last]) >= least for start in range(max(1, len(over) - last + 1))
+    )
 
 
 def looks_at(alarm: Mapping[str, Any]) -> set[str]:
@@ -33,9 +39,15 @@ def looks_at(alarm: Mapping[str, Any]) -> set[str]:
 
 
 def series(metric: Mapping[str, Any]) -> str:
-    """A metric by its name, its service and its code: "RequestCount", "Refusals web INTERNAL_ERROR"."""
+    """A metric by its name, its service and its code: "RequestCount", "Refusals web
+    INTERNAL_ERROR"."""
     dimensions = {pair["Name"]: pair["Value"] for pair in metric.get("Dimensions", [])}
-    return " ".join([metric["MetricName"], *(dimensions[name] for name in ("Service", "code") if name in dimensions)])
+    return " ".join(
+        [
+            metric["MetricName"],
+            *(dimensions[name] for name in ("Service", "code") if name in dimensions),
+        ]
+    )
 
 
 def _metrics(alarm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -44,7 +56,9 @@ def _metrics(alarm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _judged(alarm: Mapping[str, Any], told: Told, start: int, end: int) -> float | None:
-    values = {name: _sum(told, series(metric), start, end) for name, metric in _metrics(alarm).items()}
+    values = {
+        name: _sum(told, series(metric), start, end) for name, metric in _metrics(alarm).items()
+    }
     if "MetricName" in alarm:
         return values[""]
     (expression,) = (query["Expression"] for query in alarm["Metrics"] if "Expression" in query)

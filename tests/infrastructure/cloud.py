@@ -39,16 +39,27 @@ def deploy(stage: str) -> tuple[Deployed, Deployed]:
     data = _create(f"farebox-{stage}-data", "data", {"Stage": stage, **given["data"]})
     known = read_template(_path("service"))["Parameters"]
     handed = {name: value for name, value in data.outputs.items() if name in known}
-    told = {"Stage": stage, "ImageUri": IMAGE, **handed, **filled(stage, given["service"]), **outside(stage)}
+    told = {
+        "Stage": stage,
+        "ImageUri": IMAGE,
+        **handed,
+        **filled(stage, given["service"]),
+        **outside(stage),
+    }
     return data, _create(f"farebox-{stage}", "service", told)
 
 
 def outside(stage: str) -> dict[str, str]:
-    """What has to be there before the first deployment of a stage that has a domain: its zone and its certificate."""
+    """What has to be there before the first deployment of a stage that has a domain: its zone and
+    its certificate."""
     if stage == "dev":
         return {}
-    zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference=stage)["HostedZone"]["Id"]
-    asked = boto3.client("acm", region_name=REGION).request_certificate(DomainName="api.example.com")
+    zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference=stage)[
+        "HostedZone"
+    ]["Id"]
+    asked = boto3.client("acm", region_name=REGION).request_certificate(
+        DomainName="api.example.com"
+    )
     return {"HostedZoneId": zone.rpartition("/")[2], "CertificateArn": asked["CertificateArn"]}
 
 
@@ -56,14 +67,18 @@ def _create(name: str, template: str, given: dict[str, str]) -> Deployed:
     client: Any = boto3.client("cloudformation", region_name=REGION)
     parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
     capabilities = ["CAPABILITY_IAM"]
-    client.create_stack(StackName=name, Parameters=parameters, Capabilities=capabilities, **_body(template))
+    client.create_stack(
+        StackName=name, Parameters=parameters, Capabilities=capabilities, **_body(template)
+    )
     stack = client.describe_stacks(StackName=name)["Stacks"][0]
     resources = client.describe_stack_resources(StackName=name)["StackResources"]
     return Deployed(
         status=stack["StackStatus"],
         # What a condition leaves out is listed without a name.
         resources={
-            body["LogicalResourceId"]: body["ResourceType"] for body in resources if "LogicalResourceId" in body
+            body["LogicalResourceId"]: body["ResourceType"]
+            for body in resources
+            if "LogicalResourceId" in body
         },
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
     )

@@ -1,4 +1,5 @@
-"""What the checkout would deploy: both stacks rendered for each stage, and the files that must agree with them."""
+"""What the checkout would deploy: both stacks rendered for each stage, and the files that must
+agree with them."""
 
 import json
 import os
@@ -51,7 +52,9 @@ class Container:
 
     @property
     def ports(self) -> list[int]:
-        return [int(mapping["ContainerPort"]) for mapping in self.definition.get("PortMappings", [])]
+        return [
+            int(mapping["ContainerPort"]) for mapping in self.definition.get("PortMappings", [])
+        ]
 
     @property
     def command(self) -> str:
@@ -86,7 +89,11 @@ class Deployment:
     @cached_property
     def containers(self) -> tuple[Container, ...]:
         tasks = self.service.of("ECS::TaskDefinition").items()
-        return tuple(Container(name, task, body) for name, task in tasks for body in task["ContainerDefinitions"])
+        return tuple(
+            Container(name, task, body)
+            for name, task in tasks
+            for body in task["ContainerDefinitions"]
+        )
 
     @cached_property
     def web(self) -> Container:
@@ -118,13 +125,22 @@ class Deployment:
 
 def stage_parameters(root: Path, stage: str) -> dict[str, dict[str, str]]:
     """The parameter file of a stage: the parameters of each stack."""
-    told = json.loads((root / "cloudformation" / "parameters" / f"{stage}.json").read_text(encoding="utf-8"))
-    return {stack: {name: str(value) for name, value in given.items()} for stack, given in told.items()}
+    told = json.loads(
+        (root / "cloudformation" / "parameters" / f"{stage}.json").read_text(encoding="utf-8")
+    )
+    return {
+        stack: {name: str(value) for name, value in given.items()} for stack, given in told.items()
+    }
 
 
 def filled(stage: str, given: Mapping[str, str]) -> dict[str, str]:
-    """What a stage is deployed with: what the file leaves open is filled in, except for dev, which needs nothing."""
-    return dict(given) if stage == "dev" else {name: value or FILLED.get(name, "") for name, value in given.items()}
+    """What a stage is deployed with: what the file leaves open is filled in, except for dev, which
+    needs nothing."""
+    return (
+        dict(given)
+        if stage == "dev"
+        else {name: value or FILLED.get(name, "") for name, value in given.items()}
+    )
 
 
 def physical(data: Stack) -> dict[str, str]:
@@ -144,13 +160,23 @@ def physical(data: Stack) -> dict[str, str]:
 
 
 def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
-    """A stage as it is deployed, with some parameters of the service changed. Raises `RenderError` when CloudFormation would
-    refuse one of the stacks."""
+    """A stage as it is deployed, with some parameters of the service changed. Raises `RenderError`
+    when CloudFormation would refuse one of the stacks."""
     folder, given = root / "cloudformation", stage_parameters(root, stage)
-    data = render(template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data")
+    data = render(
+        template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data"
+    )
     service = template(folder / "service.yaml")
-    handed = {name: value for name, value in physical(data).items() if name in service["Parameters"]}
-    told = {"Stage": stage, "ImageUri": IMAGE, **handed, **filled(stage, given["service"]), **changes}
+    handed = {
+        name: value for name, value in physical(data).items() if name in service["Parameters"]
+    }
+    told = {
+        "Stage": stage,
+        "ImageUri": IMAGE,
+        **handed,
+        **filled(stage, given["service"]),
+        **changes,
+    }
     return Deployment(root, stage, data, render(service, told, f"farebox-{stage}"))
 
 
@@ -165,7 +191,8 @@ def template(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _read(text: str) -> dict[str, Any]:
-    """As `devstack.template` reads it, by libyaml, which is ten times as fast. Raises `yaml.YAMLError`."""
+    """As `devstack.template` reads it, by libyaml, which is ten times as fast. Raises
+    `yaml.YAMLError`."""
     made: dict[str, Any] = yaml.load(text, Loader=_QuickLoader)
     return made
 

@@ -10,15 +10,23 @@ from service.core.metrics import Metric
 
 @lru_cache(maxsize=1)
 def emitted(root: Path) -> dict[str, set[frozenset[str]]]:
-    """For each metric the sets of labels it comes with besides stage and service; every measurement comes without labels too."""
+    """For each metric the sets of labels it comes with besides stage and service; every measurement
+    comes without labels too."""
     found: dict[str, set[frozenset[str]]] = defaultdict(set)
     for file in sorted((root / "service").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and _is_metric(node.args[0]):
                 name = Metric[node.args[0].attr].value  # type: ignore[attr-defined]
-                found[name] |= {frozenset(), frozenset(keyword.arg for keyword in node.keywords if keyword.arg)}
+                found[name] |= {
+                    frozenset(),
+                    frozenset(keyword.arg for keyword in node.keywords if keyword.arg),
+                }
     return dict(found)
 
 
 def _is_metric(node: ast.expr) -> bool:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Metric"
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Metric"
+    )

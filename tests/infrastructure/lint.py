@@ -1,4 +1,5 @@
-"""`python -m tests.infrastructure.lint`: every linter over what it is for. Each says nothing, or what is wrong."""
+"""`python -m tests.infrastructure.lint`: every linter over what it is for. Each says nothing, or
+what is wrong."""
 
 import subprocess
 import sys
@@ -19,7 +20,15 @@ _QUIET = ("--skip-download", "--compact", "--quiet")
 
 def cfn_lint_command(*templates: Path) -> list[str]:
     """With informational rules: one of them tells of a missing DeletionPolicy."""
-    return [str(Path(sys.executable).with_name("cfn-lint")), "-r", *REGIONS, "-c", "I", "-t", *map(str, templates)]
+    return [
+        str(Path(sys.executable).with_name("cfn-lint")),
+        "-r",
+        *REGIONS,
+        "-c",
+        "I",
+        "-t",
+        *map(str, templates),
+    ]
 
 
 def checkov_command(*templates: Path) -> list[str]:
@@ -44,25 +53,45 @@ def linters() -> dict[str, Callable[[], list[str]]]:
         ],
         "hadolint": lambda: [tool("hadolint"), "--failure-threshold", "info", _DOCKERFILE],
         "shellcheck": lambda: [tool("shellcheck"), "--external-sources", *map(str, scripts())],
-        "compose": lambda: [tool("docker-compose"), "-f", str(ROOT / "docker-compose.yml"), "config", "--quiet"],
-        "workflows": lambda: [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *_workflows()],
+        "compose": lambda: [
+            tool("docker-compose"),
+            "-f",
+            str(ROOT / "docker-compose.yml"),
+            "config",
+            "--quiet",
+        ],
+        "workflows": lambda: [
+            tool("check-jsonschema"),
+            "--builtin-schema",
+            "vendor.github-workflows",
+            *_workflows(),
+        ],
     }
 
 
 def scripts() -> list[Path]:
     """Every shell script of the checkout, by its first line."""
     folders = (ROOT / ".ci", ROOT / "release", ROOT / "docker")
-    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file()]
+    files = [
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    ]
     return [
         path
         for path in files
-        if path.suffix == ".sh" or _first_line(path).startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))
+        if path.suffix == ".sh"
+        or _first_line(path).startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))
     ]
 
 
 def complaint(command: Sequence[str]) -> str:
     """What a linter has to say; nothing when all is well."""
-    run = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, cwd=ROOT, check=False)
+    run = subprocess.run(
+        command, capture_output=True, text=True, timeout=_SECONDS, cwd=ROOT, check=False
+    )
     return (run.stdout + run.stderr).strip() or "failed" if run.returncode else ""
 
 

@@ -1,7 +1,9 @@
-"""Lets moto's CloudFormation make every resource of our templates by the calls that CloudFormation itself would make.
+"""Lets moto's CloudFormation make every resource of our templates by the calls that CloudFormation
+itself would make.
 
-moto knows a third of our types and drops most of their properties. Here each type is made by calls of boto3 inside the mock, whose
-parameters botocore checks against the service's own API. Of updates it knows what a new image changes, and refuses all others."""
+moto knows a third of our types and drops most of their properties. Here each type is made by calls
+of boto3 inside the mock, whose parameters botocore checks against the service's own API. Of updates
+it knows what a new image changes, and refuses all others."""
 
 import ipaddress
 import re
@@ -39,15 +41,19 @@ Changer = Callable[[Made, dict[str, Any]], Made]
 
 
 def call(service: str, operation: str, **properties: Any) -> dict[str, Any]:
-    """One call, its parameters fitted to the API. Raises what botocore raises, and `UnknownProperty`."""
+    """One call, its parameters fitted to the API. Raises what botocore raises, and
+    `UnknownProperty`."""
     client = _client(service)
-    (name,) = [python for python, api in client.meta.method_to_api_mapping.items() if api == operation]
+    (name,) = [
+        python for python, api in client.meta.method_to_api_mapping.items() if api == operation
+    ]
     answer: dict[str, Any] = getattr(client, name)(**_given(client, operation, properties))
     return answer
 
 
 def check(service: str, operation: str, **properties: Any) -> None:
-    """The same for an operation that moto does not have: its parameters are checked, nothing is sent."""
+    """The same for an operation that moto does not have: its parameters are checked, nothing is
+    sent."""
     client = _client(service)
     shape = client.meta.service_model.operation_model(operation).input_shape
     report = ParamValidator().validate(_given(client, operation, properties), shape)
@@ -73,7 +79,11 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
 
     def cleaned(body: Any, resources: Any) -> Any:
         if isinstance(body, list):
-            return [part for part in (parsing.clean_json(part, resources) for part in body) if part is not None]
+            return [
+                part
+                for part in (parsing.clean_json(part, resources) for part in body)
+                if part is not None
+            ]
         if isinstance(body, dict) and set(body) == {"Fn::GetAtt"}:
             # moto looks with `get`, which takes a KeyError on the way for an absent resource.
             _ = resources[body["Fn::GetAtt"][0]]
@@ -85,7 +95,11 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
 
     def tagged(loader: Any, tag: str, node: Any) -> Any:
         """moto takes `!Condition X` for an unknown function, and what depends on it for false."""
-        return {"Condition": node.value} if tag == "!Condition" else yaml_tag_constructor(loader, tag, node)
+        return (
+            {"Condition": node.value}
+            if tag == "!Condition"
+            else yaml_tag_constructor(loader, tag, node)
+        )
 
     execute = cloudformation_models.CloudFormationBackend.execute_change_set
 
@@ -104,7 +118,11 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
         changed.enter_context(patch.object(parsing, "clean_json", cleaned))
         changed.enter_context(patch.object(parsing.ResourceMap, "build_resource_diff", _difference))
         changed.enter_context(patch.object(parsing, "get_model_map", lambda: known() | models))
-        changed.enter_context(patch.object(cloudformation_models.CloudFormationBackend, "execute_change_set", executed))
+        changed.enter_context(
+            patch.object(
+                cloudformation_models.CloudFormationBackend, "execute_change_set", executed
+            )
+        )
         for module in (cloudformation_models, cloudformation_responses):
             changed.enter_context(patch.object(module, "yaml_tag_constructor", tagged))
         yield
@@ -117,16 +135,22 @@ _REPLACED = ("AWS::ECS::TaskDefinition",)
 def _difference(
     resources: Any, template: dict[str, Any], parameters: dict[str, str] | None = None
 ) -> dict[str, list[str]]:
-    """What a change adds, changes and removes. moto's own takes a default that is now given for a change, and what refers to a
-    replaced resource for none."""
+    """What a change adds, changes and removes. moto's own takes a default that is now given for a
+    change, and what refers to a replaced resource for none."""
     old, new = resources._resource_json_map, template["Resources"]
     before = _values(resources._template, resources.input_parameters)
     after = _values(template, resources.input_parameters if parameters is None else parameters)
     changed = {name for name in after if before.get(name) != after[name]}
     there = [name for name in new if name in old]
-    modified = [name for name in there if not _same(old[name], new[name]) or changed & set(_references(new[name]))]
+    modified = [
+        name
+        for name in there
+        if not _same(old[name], new[name]) or changed & set(_references(new[name]))
+    ]
     replaced = {name for name in modified if new[name]["Type"] in _REPLACED}
-    modified += [name for name in there if name not in modified and replaced & set(_references(new[name]))]
+    modified += [
+        name for name in there if name not in modified and replaced & set(_references(new[name]))
+    ]
     absent = [name for name in modified if name not in resources._parsed_resources]
     return {
         "Add": [name for name in new if name not in old],
@@ -162,16 +186,25 @@ def _references(body: Any) -> Iterator[str]:
 
 def _model(kind: str, make: Maker, change: Changer | None) -> type[CloudFormationModel]:
     def create(
-        cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+        cls: Any,
+        resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> "_Resource":
         del cls, account_id, region_name
         return _Resource(make(resource_name, dict(cloudformation_json.get("Properties", {}))))
 
-    def update(cls: Any, original_resource: "_Resource", cloudformation_json: Any, **_: Any) -> "_Resource":
+    def update(
+        cls: Any, original_resource: "_Resource", cloudformation_json: Any, **_: Any
+    ) -> "_Resource":
         del cls
         if change is None:
             raise NotImplementedError(f"a change of {kind}")
-        return _Resource(change(original_resource.made, dict(cloudformation_json.get("Properties", {}))))
+        return _Resource(
+            change(original_resource.made, dict(cloudformation_json.get("Properties", {})))
+        )
 
     body = {
         # moto files each model under the second word of its module's name.

@@ -14,9 +14,16 @@ def _without(properties: dict[str, Any], *names: str) -> dict[str, Any]:
 def _table(name: str, told: dict[str, Any]) -> Made:
     apart = ("PointInTimeRecoverySpecification", "TimeToLiveSpecification")
     encryption = {"SSESpecification": _renamed(told["SSESpecification"], SSEEnabled="Enabled")}
-    table = call("dynamodb", "CreateTable", **_without(told, *apart) | encryption)["TableDescription"]
+    table = call("dynamodb", "CreateTable", **_without(told, *apart) | encryption)[
+        "TableDescription"
+    ]
     place = {"TableName": table["TableName"]}
-    call("dynamodb", "UpdateContinuousBackups", **place, PointInTimeRecoverySpecification=told[apart[0]])
+    call(
+        "dynamodb",
+        "UpdateContinuousBackups",
+        **place,
+        PointInTimeRecoverySpecification=told[apart[0]],
+    )
     call("dynamodb", "UpdateTimeToLive", **place, TimeToLiveSpecification=told[apart[1]])
     return Made(table["TableName"], {"Arn": table["TableArn"]})
 
@@ -24,7 +31,9 @@ def _table(name: str, told: dict[str, Any]) -> Made:
 def _key(name: str, told: dict[str, Any]) -> Made:
     tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in told.get("Tags", [])]
     policy = json.dumps(told["KeyPolicy"])
-    made = call("kms", "CreateKey", Description=told["Description"], Policy=policy, Tags=tags)["KeyMetadata"]
+    made = call("kms", "CreateKey", Description=told["Description"], Policy=policy, Tags=tags)[
+        "KeyMetadata"
+    ]
     if told.get("EnableKeyRotation"):
         call("kms", "EnableKeyRotation", KeyId=made["KeyId"])
     return Made(made["KeyId"], {"Arn": made["Arn"]})
@@ -49,8 +58,16 @@ def _log_group(name: str, told: dict[str, Any]) -> Made:
 def _repository(name: str, told: dict[str, Any]) -> Made:
     made = call("ecr", "CreateRepository", **_without(told, "LifecyclePolicy"))["repository"]
     policy = told["LifecyclePolicy"]["LifecyclePolicyText"]
-    call("ecr", "PutLifecyclePolicy", repositoryName=made["repositoryName"], lifecyclePolicyText=policy)
-    return Made(made["repositoryName"], {"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]})
+    call(
+        "ecr",
+        "PutLifecyclePolicy",
+        repositoryName=made["repositoryName"],
+        lifecyclePolicyText=policy,
+    )
+    return Made(
+        made["repositoryName"],
+        {"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]},
+    )
 
 
 def _bucket(name: str, told: dict[str, Any]) -> Made:
@@ -68,15 +85,29 @@ def _bucket(name: str, told: dict[str, Any]) -> Made:
     block = told["PublicAccessBlockConfiguration"]
     call("s3", "PutPublicAccessBlock", **place, PublicAccessBlockConfiguration=block)
     call("s3", "PutBucketOwnershipControls", **place, OwnershipControls=told["OwnershipControls"])
-    lifecycle = [_lifecycle(rule) for rule in told.get("LifecycleConfiguration", {}).get("Rules", [])]
+    lifecycle = [
+        _lifecycle(rule) for rule in told.get("LifecycleConfiguration", {}).get("Rules", [])
+    ]
     if lifecycle:
-        call("s3", "PutBucketLifecycleConfiguration", **place, LifecycleConfiguration={"Rules": lifecycle})
+        call(
+            "s3",
+            "PutBucketLifecycleConfiguration",
+            **place,
+            LifecycleConfiguration={"Rules": lifecycle},
+        )
     if "VersioningConfiguration" in told:
-        call("s3", "PutBucketVersioning", **place, VersioningConfiguration=told["VersioningConfiguration"])
+        call(
+            "s3",
+            "PutBucketVersioning",
+            **place,
+            VersioningConfiguration=told["VersioningConfiguration"],
+        )
     if "LoggingConfiguration" in told:
         # moto knows only the ACLs by which this was once permitted.
         logging = _renamed(
-            told["LoggingConfiguration"], DestinationBucketName="TargetBucket", LogFilePrefix="TargetPrefix"
+            told["LoggingConfiguration"],
+            DestinationBucketName="TargetBucket",
+            LogFilePrefix="TargetPrefix",
         )
         check("s3", "PutBucketLogging", **place, BucketLoggingStatus={"LoggingEnabled": logging})
     return Made(place["Bucket"], {"Arn": f"arn:aws:s3:::{place['Bucket']}"})
@@ -94,9 +125,14 @@ def _lifecycle(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bucket_policy(name: str, told: dict[str, Any]) -> Made:
-    """moto enforces policies without their conditions: a conditional refusal would refuse everything."""
+    """moto enforces policies without their conditions: a conditional refusal would refuse
+    everything."""
     document = told["PolicyDocument"]
-    kept = [part for part in document["Statement"] if not (part["Effect"] == "Deny" and "Condition" in part)]
+    kept = [
+        part
+        for part in document["Statement"]
+        if not (part["Effect"] == "Deny" and "Condition" in part)
+    ]
     policy = json.dumps({**document, "Statement": kept})
     if kept:
         call("s3", "PutBucketPolicy", Bucket=told["Bucket"], Policy=policy)
@@ -107,39 +143,68 @@ def _role(name: str, told: dict[str, Any]) -> Made:
     """Policies of AWS itself are not in moto; those of ours are."""
     document = json.dumps(told["AssumeRolePolicyDocument"])
     rest = _without(told, "Policies", "ManagedPolicyArns", "AssumeRolePolicyDocument")
-    role = call("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument=document, **rest)["Role"]
+    role = call("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument=document, **rest)[
+        "Role"
+    ]
     for policy in told.get("Policies", []):
         text = json.dumps(policy["PolicyDocument"])
-        call("iam", "PutRolePolicy", RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=text)
+        call(
+            "iam",
+            "PutRolePolicy",
+            RoleName=name,
+            PolicyName=policy["PolicyName"],
+            PolicyDocument=text,
+        )
     return Made(name, {"Arn": role["Arn"]})
 
 
 def _vault(name: str, told: dict[str, Any]) -> Made:
     vault = told["BackupVaultName"]
     call("backup", "CreateBackupVault", **_without(told, "LockConfiguration"))
-    call("backup", "PutBackupVaultLockConfiguration", BackupVaultName=vault, **told.get("LockConfiguration", {}))
+    call(
+        "backup",
+        "PutBackupVaultLockConfiguration",
+        BackupVaultName=vault,
+        **told.get("LockConfiguration", {}),
+    )
     return Made(vault)
 
 
 def _plan(name: str, told: dict[str, Any]) -> Made:
     plan = told["BackupPlan"]
-    rules = [_renamed(rule, TargetBackupVault="TargetBackupVaultName") for rule in plan["BackupPlanRule"]]
+    rules = [
+        _renamed(rule, TargetBackupVault="TargetBackupVaultName") for rule in plan["BackupPlanRule"]
+    ]
     body = {**_without(plan, "BackupPlanRule"), "Rules": rules}
     return Made(call("backup", "CreateBackupPlan", BackupPlan=body)["BackupPlanId"])
 
 
 def _security_group(name: str, told: dict[str, Any]) -> Made:
     group = call(
-        "ec2", "CreateSecurityGroup", GroupName=name, Description=told["GroupDescription"], VpcId=told["VpcId"]
+        "ec2",
+        "CreateSecurityGroup",
+        GroupName=name,
+        Description=told["GroupDescription"],
+        VpcId=told["VpcId"],
     )
     place = {"GroupId": group["GroupId"]}
     for rule in told.get("SecurityGroupIngress", []):
-        call("ec2", "AuthorizeSecurityGroupIngress", **place, IpPermissions=[_permission(rule, "Source")])
+        call(
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            **place,
+            IpPermissions=[_permission(rule, "Source")],
+        )
     if told.get("SecurityGroupEgress"):
         everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
         call("ec2", "RevokeSecurityGroupEgress", **place, IpPermissions=everything)
     for rule in told.get("SecurityGroupEgress", []):
-        call("ec2", "AuthorizeSecurityGroupEgress", **place, IpPermissions=[_permission(rule, "Destination")])
+        call(
+            "ec2",
+            "AuthorizeSecurityGroupEgress",
+            **place,
+            IpPermissions=[_permission(rule, "Destination")],
+        )
     return Made(group["GroupId"], place)
 
 
@@ -166,7 +231,12 @@ def _balancer(name: str, told: dict[str, Any]) -> Made:
     rest = _without(told, "LoadBalancerAttributes")
     made = call("elbv2", "CreateLoadBalancer", **{"Name": name, **rest})["LoadBalancers"][0]
     arn = made["LoadBalancerArn"]
-    call("elbv2", "ModifyLoadBalancerAttributes", LoadBalancerArn=arn, Attributes=told["LoadBalancerAttributes"])
+    call(
+        "elbv2",
+        "ModifyLoadBalancerAttributes",
+        LoadBalancerArn=arn,
+        Attributes=told["LoadBalancerAttributes"],
+    )
     attributes = {
         "LoadBalancerFullName": arn.partition(":loadbalancer/")[2],
         "DNSName": made["DNSName"],
@@ -177,8 +247,15 @@ def _balancer(name: str, told: dict[str, Any]) -> Made:
 
 def _target_group(name: str, told: dict[str, Any]) -> Made:
     rest = _without(told, "TargetGroupAttributes")
-    arn = call("elbv2", "CreateTargetGroup", **{"Name": name, **rest})["TargetGroups"][0]["TargetGroupArn"]
-    call("elbv2", "ModifyTargetGroupAttributes", TargetGroupArn=arn, Attributes=told["TargetGroupAttributes"])
+    arn = call("elbv2", "CreateTargetGroup", **{"Name": name, **rest})["TargetGroups"][0][
+        "TargetGroupArn"
+    ]
+    call(
+        "elbv2",
+        "ModifyTargetGroupAttributes",
+        TargetGroupArn=arn,
+        Attributes=told["TargetGroupAttributes"],
+    )
     return Made(arn, {"TargetGroupFullName": arn.split(":")[-1]})
 
 
@@ -224,25 +301,33 @@ def _cluster(name: str, told: dict[str, Any]) -> Made:
 
 
 def _task(name: str, told: dict[str, Any]) -> Made:
-    return Made(call("ecs", "RegisterTaskDefinition", **told)["taskDefinition"]["taskDefinitionArn"])
+    return Made(
+        call("ecs", "RegisterTaskDefinition", **told)["taskDefinition"]["taskDefinitionArn"]
+    )
 
 
 def _service(name: str, told: dict[str, Any]) -> Made:
     """One task, where no number is named (CloudFormation, AWS::ECS::Service, DesiredCount)."""
-    made = call("ecs", "CreateService", **{"ServiceName": name, "DesiredCount": 1, **told})["service"]
+    made = call("ecs", "CreateService", **{"ServiceName": name, "DesiredCount": 1, **told})[
+        "service"
+    ]
     return Made(made["serviceArn"], {"Name": made["serviceName"], "ServiceArn": made["serviceArn"]})
 
 
 def _changed_service(made: Made, told: dict[str, Any]) -> Made:
     """How many tasks there are is left alone."""
-    given = {name: told[name] for name in ("Cluster", "TaskDefinition", "DesiredCount") if name in told}
+    given = {
+        name: told[name] for name in ("Cluster", "TaskDefinition", "DesiredCount") if name in told
+    }
     call("ecs", "UpdateService", Service=made.attributes["Name"], **given)
     return made
 
 
 def _scalable(name: str, told: dict[str, Any]) -> Made:
     call("application-autoscaling", "RegisterScalableTarget", **told)
-    return Made("|".join(told[part] for part in ("ResourceId", "ScalableDimension", "ServiceNamespace")))
+    return Made(
+        "|".join(told[part] for part in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
+    )
 
 
 def _scaling_policy(name: str, told: dict[str, Any]) -> Made:
@@ -264,7 +349,11 @@ def _changed_schedule(made: Made, told: dict[str, Any]) -> Made:
 
 def _events_rule(name: str, told: dict[str, Any]) -> Made:
     pattern = json.dumps(told["EventPattern"])
-    made = call("events", "PutRule", **{"Name": name[:64], **_without(told, "Targets")} | {"EventPattern": pattern})
+    made = call(
+        "events",
+        "PutRule",
+        **{"Name": name[:64], **_without(told, "Targets")} | {"EventPattern": pattern},
+    )
     call("events", "PutTargets", Rule=name[:64], Targets=told["Targets"])
     return Made(name[:64], {"Arn": made["RuleArn"]})
 
@@ -276,20 +365,37 @@ def _subscription(name: str, told: dict[str, Any]) -> Made:
 def _topic_policy(name: str, told: dict[str, Any]) -> Made:
     document = json.dumps(told["PolicyDocument"])
     for topic in told["Topics"]:
-        call("sns", "SetTopicAttributes", TopicArn=topic, AttributeName="Policy", AttributeValue=document)
+        call(
+            "sns",
+            "SetTopicAttributes",
+            TopicArn=topic,
+            AttributeName="Policy",
+            AttributeValue=document,
+        )
     return Made(name)
 
 
 def _budget(name: str, told: dict[str, Any]) -> Made:
     budget = {"BudgetName": name[:100], **told["Budget"]}
     notices = told.get("NotificationsWithSubscribers")
-    call("budgets", "CreateBudget", AccountId=ACCOUNT, Budget=budget, NotificationsWithSubscribers=notices)
+    call(
+        "budgets",
+        "CreateBudget",
+        AccountId=ACCOUNT,
+        Budget=budget,
+        NotificationsWithSubscribers=notices,
+    )
     return Made(budget["BudgetName"])
 
 
 def _record(name: str, told: dict[str, Any]) -> Made:
     change = {"Action": "CREATE", "ResourceRecordSet": _without(told, "HostedZoneId")}
-    call("route53", "ChangeResourceRecordSets", HostedZoneId=told["HostedZoneId"], ChangeBatch={"Changes": [change]})
+    call(
+        "route53",
+        "ChangeResourceRecordSets",
+        HostedZoneId=told["HostedZoneId"],
+        ChangeBatch={"Changes": [change]},
+    )
     return Made(told["Name"])
 
 

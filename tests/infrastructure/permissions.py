@@ -17,7 +17,8 @@ SEEN = Path(__file__).with_name("calls.json")
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """An action that a container was seen to need, on a kind of resource: table, index, key, keys, kling or records."""
+    """An action that a container was seen to need, on a kind of resource: table, index, key, keys,
+    kling or records."""
 
     container: str
     action: str
@@ -51,7 +52,9 @@ def faults(deployment: Deployment, calls: Sequence[Call]) -> list[str]:
         for call in calls
         if not _permits(roles[call.container], call.action, arn(deployment, call.resource))
     ]
-    return missing + [fault for name, role in roles.items() for fault in _unused(deployment, name, role, calls)]
+    return missing + [
+        fault for name, role in roles.items() for fault in _unused(deployment, name, role, calls)
+    ]
 
 
 def arn(deployment: Deployment, resource: str) -> str:
@@ -84,8 +87,12 @@ def _permits(role: Mapping[str, Any], action: str, resource: str) -> bool:
     )
 
 
-def _unused(deployment: Deployment, name: str, role: Mapping[str, Any], calls: Sequence[Call]) -> list[str]:
-    needed = [(call.action, arn(deployment, call.resource)) for call in calls if call.container == name]
+def _unused(
+    deployment: Deployment, name: str, role: Mapping[str, Any], calls: Sequence[Call]
+) -> list[str]:
+    needed = [
+        (call.action, arn(deployment, call.resource)) for call in calls if call.container == name
+    ]
     return [
         f"{name} needs no {action} on {resource.rpartition(':')[2]}"
         for statement in statements(role)

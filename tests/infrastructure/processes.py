@@ -1,4 +1,5 @@
-"""The processes of a deployment, each with exactly the environment of its container, doing all that they ever do."""
+"""The processes of a deployment, each with exactly the environment of its container, doing all that
+they ever do."""
 
 import json
 import os
@@ -13,6 +14,7 @@ import boto3
 import requests
 from requests.adapters import HTTPAdapter
 
+from devstack.simulators.server import SimulatorServer
 from service import app as composition
 from service import cli
 from service.app import build, create_app
@@ -20,15 +22,19 @@ from service.core.clock import SystemClock
 from service.jobs.sweeps import DueJobs
 from service.providers.http import ProviderHttp, Reply
 from service.settings import Settings
-from devstack.simulators.server import SimulatorServer
 from tests.doubles.clock import FakeClock
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
 from tests.journeys.live_stack import IMAGE
 
 LATER_SECONDS = 300
-# How AWS reaches a container besides the task definition: credentials, and here the table's address.
-_AROUND = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
+# How AWS reaches a container besides the task definition: credentials, and here the table's
+# address.
+_AROUND = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 def environment_of(stage: str, container: str) -> dict[str, str]:
@@ -44,14 +50,17 @@ def command_of(stage: str, container: str) -> list[str]:
 
 def _defined(stage: str, container: str) -> dict[str, Any]:
     client: Any = boto3.client("ecs", region_name=REGION)
-    task = client.describe_task_definition(taskDefinition=f"farebox-{stage}-{container}")["taskDefinition"]
+    task = client.describe_task_definition(taskDefinition=f"farebox-{stage}-{container}")[
+        "taskDefinition"
+    ]
     defined: dict[str, Any] = task["containerDefinitions"][0]
     return defined
 
 
 @contextmanager
 def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
-    """Requests to the vendors' real addresses go to their stand-ins; anything else beyond this machine is refused."""
+    """Requests to the vendors' real addresses go to their stand-ins; anything else beyond this
+    machine is refused."""
     send: Callable[..., Any] = HTTPAdapter.send
 
     def stand_in(url: str) -> str:
@@ -65,23 +74,30 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
         request.url = stand_in(str(request.url))
         return send(adapter, request, **options)
 
-    class Door(ProviderHttp):
+    class Endpoint(ProviderHttp):
         """The provider's, to the stand-in."""
 
-        def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
+        def send_once(
+            self, url: str, headers: Mapping[str, str], body: bytes, until: float
+        ) -> Reply:
             return super().send_once(stand_in(url), headers, body, until)
 
         def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
             return super().ask(stand_in(url), headers, until)
 
-    with patch.object(HTTPAdapter, "send", sent), patch.object(composition, "ProviderHttp", Door):
+    with (
+        patch.object(HTTPAdapter, "send", sent),
+        patch.object(composition, "ProviderHttp", Endpoint),
+    ):
         yield
 
 
 class Processes:
     """Web, worker, audit and operator of one stage over one table, recorded while they work."""
 
-    def __init__(self, stage: str, recorder: Recorder, dynamodb_url: str, simulator: SimulatorServer) -> None:
+    def __init__(
+        self, stage: str, recorder: Recorder, dynamodb_url: str, simulator: SimulatorServer
+    ) -> None:
         self._stage = stage
         self._recorder = recorder
         self._simulator = simulator
@@ -90,7 +106,8 @@ class Processes:
 
     @contextmanager
     def inside(self, container: str, role: str = "") -> Iterator[Settings]:
-        """Within the block the process's environment is the container's, and no other; its calls count for the role."""
+        """Within the block the process's environment is the container's, and no other; its calls
+        count for the role."""
         told = environment_of(self._stage, container)
         real = {
             told["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
@@ -155,7 +172,12 @@ class Client:
         return str(answer.json["data"]["jobId"])
 
     def _post(self, sub: str, device: str, key: str | None) -> Any:
-        body = {"GoogleID": sub, "Fingerprint": device, "imageUrl": IMAGE, "promptKey": "foo_prompt"}
+        body = {
+            "GoogleID": sub,
+            "Fingerprint": device,
+            "imageUrl": IMAGE,
+            "promptKey": "foo_prompt",
+        }
         headers = self._signed_in(sub) | ({"Idempotency-Key": key} if key else {})
         return self._http.post("/videos", json=body, headers=headers)
 
@@ -166,14 +188,21 @@ class Client:
 
     def _signed_in(self, sub: str) -> dict[str, str]:
         body = {"sub": sub, "email": f"{sub}@example.com", "aud": self._audience}
-        token = requests.post(f"{self._simulator.url}/google/__token", json=body, timeout=10).json()["token"]
+        token = requests.post(
+            f"{self._simulator.url}/google/__token", json=body, timeout=10
+        ).json()["token"]
         return {"Authorization": f"Bearer {token}"}
 
     def _call_back(self, job: str) -> None:
         """As Kling would, at the address it was given."""
         query = {"service": "kling", "operation": "create"}
-        orders = requests.get(f"{self._simulator.url}/__journal", params=query, timeout=10).json()["requests"]
-        bodies = [body if isinstance(body := order["body"], dict) else json.loads(body) for order in orders]
+        orders = requests.get(f"{self._simulator.url}/__journal", params=query, timeout=10).json()[
+            "requests"
+        ]
+        bodies = [
+            body if isinstance(body := order["body"], dict) else json.loads(body)
+            for order in orders
+        ]
         (url,) = [body["callback_url"] for body in bodies if body["external_task_id"] == job]
         answer = self._http.post(urlsplit(url).path, json={"task_status": "succeed"})
         assert answer.status_code == 200, answer.text

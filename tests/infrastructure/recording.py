@@ -17,8 +17,8 @@ PARTS = {
     "Get": "GetItem",
 }
 READS = ("GetItem", "Query", "Scan")
-# What DynamoDB, Secrets Manager and S3 do with our key on behalf of the caller (AWS KMS key policies of the first two; Amazon S3,
-# PutObject and GetObject).
+# What DynamoDB, Secrets Manager and S3 do with our key on behalf of the caller (AWS KMS key
+# policies of the first two; Amazon S3, PutObject and GetObject).
 FOR_READING = ("kms:Decrypt", "kms:DescribeKey")
 FOR_WRITING = ("kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
 FOR_OBJECTS = {"GetObject": ("kms:Decrypt",), "PutObject": ("kms:Decrypt", "kms:GenerateDataKey")}

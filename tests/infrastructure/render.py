@@ -1,7 +1,9 @@
-"""Renders a CloudFormation template for given parameters, as far as that can be known before anything exists.
+"""Renders a CloudFormation template for given parameters, as far as that can be known before
+anything exists.
 
-References to resources become markers, `<Table>` for its Ref and `<Table.Arn>` for an attribute, so that a check can say
-"this points at that". Source of every rule: CloudFormation, template anatomy and intrinsic function reference."""
+References to resources become markers, `<Table>` for its Ref and `<Table.Arn>` for an attribute, so
+that a check can say "this points at that". Source of every rule: CloudFormation, template anatomy
+and intrinsic function reference."""
 
 import ipaddress
 import json
@@ -23,7 +25,8 @@ class RenderError(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """One template with one set of parameters: what it would create, give out, and which of its own rules it breaks."""
+    """One template with one set of parameters: what it would create, give out, and which of its own
+    rules it breaks."""
 
     name: str
     parameters: Mapping[str, Any]
@@ -33,7 +36,8 @@ class Stack:
     broken_rules: tuple[str, ...]
 
     def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """The properties of every resource of a type, such as `ECS::Service`, by its name in the template."""
+        """The properties of every resource of a type, such as `ECS::Service`, by its name in the
+        template."""
         return {
             name: resource.get("Properties", {})
             for name, resource in self.resources.items()
@@ -41,48 +45,68 @@ class Stack:
         }
 
     def one(self, kind: str) -> Mapping[str, Any]:
-        """The properties of the only resource of a type. Raises `RenderError` unless there is exactly one."""
+        """The properties of the only resource of a type. Raises `RenderError` unless there is
+        exactly one."""
         found = list(self.of(kind).values())
         if len(found) != 1:
             raise RenderError(f"{self.name} has {len(found)} resources of type {kind}, not one")
         return found[0]
 
     def before(self, name: str) -> set[str]:
-        """Every resource that CloudFormation makes before this one: what it waits for and what it refers to, all the way down."""
+        """Every resource that CloudFormation makes before this one: what it waits for and what it
+        refers to, all the way down."""
         found: set[str] = set()
         open_names = [name]
         while open_names:
             resource = self.resources[open_names.pop()]
             waits = resource.get("DependsOn", [])
             named = {waits} if isinstance(waits, str) else set(waits)
-            new = ((named | set(_MARKER.findall(json.dumps(resource)))) & set(self.resources)) - found
+            new = (
+                (named | set(_MARKER.findall(json.dumps(resource)))) & set(self.resources)
+            ) - found
             found |= new
             open_names += new
         return found
 
 
 def render(
-    template: Mapping[str, Any], given: Mapping[str, str], name: str = "stack", imports: Mapping[str, Any] | None = None
+    template: Mapping[str, Any],
+    given: Mapping[str, str],
+    name: str = "stack",
+    imports: Mapping[str, Any] | None = None,
 ) -> Stack:
-    """Raises `RenderError` for what CloudFormation would refuse. Broken `Rules` are told, not raised: a test wants to see them."""
+    """Raises `RenderError` for what CloudFormation would refuse. Broken `Rules` are told, not
+    raised: a test wants to see them."""
     parameters = _parameters(template.get("Parameters", {}), given)
     resolver = _Resolver(template, parameters, name, imports or {})
     kept = {key: body for key, body in template["Resources"].items() if resolver.holds(body)}
     resolver.existing = frozenset(kept)
-    outputs = {key: body for key, body in template.get("Outputs", {}).items() if resolver.holds(body)}
+    outputs = {
+        key: body for key, body in template.get("Outputs", {}).items() if resolver.holds(body)
+    }
     rendered = {key: resolver.value(body) for key, body in outputs.items()}
     return Stack(
         name=name,
         parameters=parameters,
         resources={key: resolver.value(_checked(key, body)) for key, body in kept.items()},
         outputs={key: body["Value"] for key, body in rendered.items()},
-        exports={body["Export"]["Name"]: body["Value"] for body in rendered.values() if "Export" in body},
+        exports={
+            body["Export"]["Name"]: body["Value"] for body in rendered.values() if "Export" in body
+        },
         broken_rules=tuple(_broken(template.get("Rules", {}), resolver)),
     )
 
 
 def _checked(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"Type", "Properties", "DependsOn", "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"}
+    known = {
+        "Type",
+        "Properties",
+        "DependsOn",
+        "Condition",
+        "Metadata",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+    }
     known |= {"CreationPolicy", "UpdatePolicy"}
     if set(body) - known or "Type" not in body:
         raise RenderError(f"{name} has unknown parts: {sorted(set(body) - known)}")
@@ -93,14 +117,19 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise RenderError(f"parameters that the template does not have: {unknown}")
-    return {name: _parameter(name, rules, given.get(name, rules.get("Default"))) for name, rules in declared.items()}
+    return {
+        name: _parameter(name, rules, given.get(name, rules.get("Default")))
+        for name, rules in declared.items()
+    }
 
 
 def _parameter(name: str, rules: Mapping[str, Any], value: Any) -> Any:
     if value is None:
         raise RenderError(f"parameter {name} must be given")
     text = str(value)
-    if "AllowedValues" in rules and text not in [str(allowed) for allowed in rules["AllowedValues"]]:
+    if "AllowedValues" in rules and text not in [
+        str(allowed) for allowed in rules["AllowedValues"]
+    ]:
         raise RenderError(f"parameter {name}: {text!r} is not one of {rules['AllowedValues']}")
     parts = text.split(",") if "List" in rules["Type"] else [text]
     for part in parts:
@@ -115,7 +144,11 @@ def _fits(name: str, rules: Mapping[str, Any], text: str) -> None:
         raise RenderError(f"parameter {name}: {text!r} has the wrong length")
     if rules["Type"] == "Number":
         number = _number(name, text)
-        if not float(rules.get("MinValue", "-inf")) <= number <= float(rules.get("MaxValue", "inf")):
+        if (
+            not float(rules.get("MinValue", "-inf"))
+            <= number
+            <= float(rules.get("MaxValue", "inf"))
+        ):
             raise RenderError(f"parameter {name}: {text} is out of range")
 
 
@@ -141,7 +174,11 @@ class _Resolver:
     """Resolves the intrinsic functions of one template."""
 
     def __init__(
-        self, template: Mapping[str, Any], parameters: Mapping[str, Any], name: str, imports: Mapping[str, Any]
+        self,
+        template: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        name: str,
+        imports: Mapping[str, Any],
     ) -> None:
         self._conditions = template.get("Conditions", {})
         self._mappings = template.get("Mappings", {})
@@ -175,7 +212,9 @@ class _Resolver:
             "Fn::EachMemberIn": lambda told: set(self.value(told[0])) <= set(self.value(told[1])),
             "Fn::EachMemberEquals": lambda told: set(self.value(told[0])) <= {self.value(told[1])},
             "Fn::FindInMap": self._find,
-            "Fn::GetAZs": lambda told: [f"{self.value(told) or REGION}{letter}" for letter in "abc"],
+            "Fn::GetAZs": lambda told: [
+                f"{self.value(told) or REGION}{letter}" for letter in "abc"
+            ],
             "Fn::Cidr": self._cidr,
             "Fn::ImportValue": self._import,
             "Fn::ToJsonString": lambda told: json.dumps(self.value(told)),
@@ -226,17 +265,23 @@ class _Resolver:
         return self._resource(name, "")
 
     def _attribute(self, told: Any) -> str:
-        name, _, attribute = told.partition(".") if isinstance(told, str) else (told[0], "", self.value(told[1]))
+        name, _, attribute = (
+            told.partition(".") if isinstance(told, str) else (told[0], "", self.value(told[1]))
+        )
         return self._resource(name, f".{attribute}")
 
     def _resource(self, name: str, attribute: str) -> str:
         if name not in self.existing:
-            raise RenderError(f"{name} is referred to, and neither a parameter nor a resource that would exist")
+            raise RenderError(
+                f"{name} is referred to, and neither a parameter nor a resource that would exist"
+            )
         return f"<{name}{attribute}>"
 
     def _sub(self, told: Any) -> str:
         text, own = (
-            (told, {}) if isinstance(told, str) else (told[0], {key: self.value(v) for key, v in told[1].items()})
+            (told, {})
+            if isinstance(told, str)
+            else (told[0], {key: self.value(v) for key, v in told[1].items()})
         )
 
         def one(match: re.Match[str]) -> str:
@@ -261,7 +306,8 @@ class _Resolver:
             raise RenderError(f"no mapping has {error}") from None
 
     def _cidr(self, told: Any) -> list[str]:
-        """`[block, count, host bits]`; the real function gives subnets from the start of the block in order."""
+        """`[block, count, host bits]`; the real function gives subnets from the start of the block
+        in order."""
         block, count, bits = (self.value(part) for part in told)
         subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
         return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]

@@ -1,7 +1,8 @@
-"""`python -m tests.infrastructure.server`: the extended moto as a server on loopback, for programs that speak to AWS.
+"""`python -m tests.infrastructure.server`: the extended moto as a server on loopback, for programs
+that speak to AWS.
 
-Prints one line, `ready http://127.0.0.1:PORT`, with what an operator had to have before the first deployment (a zone, a certificate) as
-NAME=VALUE behind it, and ends when its input does."""
+Prints one line, `ready http://127.0.0.1:PORT`, with what an operator had to have before the first
+deployment (a zone, a certificate) as NAME=VALUE behind it, and ends when its input does."""
 
 import logging
 import sys

@@ -1,4 +1,5 @@
-"""Properties of a template as parameters of the service's own API, which says what is known and of which type."""
+"""Properties of a template as parameters of the service's own API, which says what is known and of
+which type."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +12,16 @@ class UnknownProperty(Exception):
 
 
 def fitted(value: Any, shape: Shape, path: str = "") -> Any:
-    """The value as the shape wants it: names in its spelling, scalars in its type, as CloudFormation itself does it.
-    Raises `UnknownProperty`."""
+    """The value as the shape wants it: names in its spelling, scalars in its type, as
+    CloudFormation itself does it. Raises `UnknownProperty`."""
     if isinstance(shape, StructureShape):
         return _structure(value, shape, path)
     if isinstance(shape, ListShape):
         return [fitted(part, shape.member, f"{path}[]") for part in value]
     if isinstance(shape, MapShape):
-        return {str(name): fitted(part, shape.value, f"{path}.{name}") for name, part in value.items()}
+        return {
+            str(name): fitted(part, shape.value, f"{path}.{name}") for name, part in value.items()
+        }
     return _scalar(value, shape)
 
 
@@ -28,7 +31,10 @@ def _structure(value: Mapping[str, Any], shape: StructureShape, path: str) -> di
     if unknown:
         raise UnknownProperty(f"{path or shape.name} knows no {', '.join(sorted(unknown))}")
     names = {name: known[name.lower()] for name in value}
-    return {names[name]: fitted(part, shape.members[names[name]], f"{path}.{name}") for name, part in value.items()}
+    return {
+        names[name]: fitted(part, shape.members[names[name]], f"{path}.{name}")
+        for name, part in value.items()
+    }
 
 
 def _scalar(value: Any, shape: Shape) -> Any:

@@ -35,7 +35,8 @@ def matches(statement: Mapping[str, Any], request: Request) -> bool:
 
 
 def counted(rate: Mapping[str, Any], request: Request) -> bool:
-    """Whether a rate-based statement counts the request: one without the header that it counts by is left out."""
+    """Whether a rate-based statement counts the request: one without the header that it counts by
+    is left out."""
     keys = [key["Header"]["Name"] for key in rate.get("CustomKeys", []) if "Header" in key]
     if not all(name in request.headers for name in keys):
         return False

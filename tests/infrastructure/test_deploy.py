@@ -1,4 +1,5 @@
-"""Both stacks of every stage are really deployed, side by side in one account, into a moto that takes all their types."""
+"""Both stacks of every stage are really deployed, side by side in one account, into a moto that
+takes all their types."""
 
 from collections.abc import Iterator
 
@@ -22,7 +23,8 @@ def account() -> Iterator[Account]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("stage", STAGES)
 def test_both_stacks_are_made_whole(account: Account, stage: str) -> None:
-    """Whatever the renderer says would exist does exist, by its type; nothing is skipped as unknown."""
+    """Whatever the renderer says would exist does exist, by its type; nothing is skipped as
+    unknown."""
     rendered = deployment(stage)
     for stack, deployed in zip(rendered.stacks, account[stage], strict=True):
         assert deployed.status == "CREATE_COMPLETE"
@@ -31,15 +33,20 @@ def test_both_stacks_are_made_whole(account: Account, stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_renderer_and_the_deployment_agree_on_every_environment(account: Account, stage: str) -> None:
-    """What does not depend on the account is the same text, so checks on the rendered template say something about the real one."""
+def test_the_renderer_and_the_deployment_agree_on_every_environment(
+    account: Account, stage: str
+) -> None:
+    """What does not depend on the account is the same text, so checks on the rendered template say
+    something about the real one."""
     differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME"}
     for container in deployment(stage).containers:
         found = boto3.client("ecs", region_name=REGION).describe_task_definition(
             taskDefinition=f"farebox-{stage}-{container.name}"
         )["taskDefinition"]["containerDefinitions"][0]
         environment = {pair["name"]: pair["value"] for pair in found["environment"]}
-        assert {name for name, value in container.environment.items() if environment.get(name) != value} <= differing
+        assert {
+            name for name, value in container.environment.items() if environment.get(name) != value
+        } <= differing
         assert set(environment) == set(container.environment)
 
 

@@ -11,7 +11,13 @@ QUIET = [0] * MINUTES
 
 
 def alarm(**changes: Any) -> dict[str, Any]:
-    made = {"MetricName": "Errors", "Period": 60, "EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Threshold": 10}
+    made = {
+        "MetricName": "Errors",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": 2,
+        "Threshold": 10,
+    }
     return {**made, "ComparisonOperator": "GreaterThanOrEqualToThreshold", **changes}
 
 
@@ -30,7 +36,12 @@ def math(expression: str, period: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("minutes", "sound"),
-    [({4: 10, 6: 10}, True), ({4: 10, 7: 10}, False), ({4: 9, 5: 9, 6: 9}, False), ({14: 20}, False)],
+    [
+        ({4: 10, 6: 10}, True),
+        ({4: 10, 7: 10}, False),
+        ({4: 9, 5: 9, 6: 9}, False),
+        ({14: 20}, False),
+    ],
 )
 def test_so_many_of_the_last_points_must_be_over(minutes: dict[int, int], sound: bool) -> None:
     told = [minutes.get(minute, 0) for minute in range(MINUTES)]
@@ -65,7 +76,13 @@ def test_a_request_without_the_header_is_not_counted_by_it() -> None:
 def test_a_path_is_compared_as_it_is_transformed() -> None:
     def beginning(step: str) -> dict[str, Any]:
         how = {"PositionalConstraint": "STARTS_WITH", "SearchString": "/videos"}
-        return {"ByteMatchStatement": {"FieldToMatch": {"UriPath": {}}, "TextTransformations": [{"Type": step}], **how}}
+        return {
+            "ByteMatchStatement": {
+                "FieldToMatch": {"UriPath": {}},
+                "TextTransformations": [{"Type": step}],
+                **how,
+            }
+        }
 
     assert matches(beginning("URL_DECODE"), Request("POST", "/%76ideos"))
     assert not matches(beginning("NONE"), Request("POST", "/%76ideos"))

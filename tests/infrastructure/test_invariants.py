@@ -1,4 +1,5 @@
-"""What no linter sees: every check holds for every stage, and for the choices that an operator has."""
+"""What no linter sees: every check holds for every stage, and for the choices that an operator
+has."""
 
 import pytest
 

@@ -23,10 +23,26 @@ FAULTY: dict[str, tuple[str, str, Callable[[Path], list[str]]]] = {
     "checkov-image": (
         "Dockerfile",
         "FROM python\nADD . /\n",
-        lambda path: [tool("checkov"), "-f", str(path), "--framework", "dockerfile", "--skip-download", "--quiet"],
+        lambda path: [
+            tool("checkov"),
+            "-f",
+            str(path),
+            "--framework",
+            "dockerfile",
+            "--skip-download",
+            "--quiet",
+        ],
     ),
-    "hadolint": ("Dockerfile", "FROM python\nRUN cd /\n", lambda path: [tool("hadolint"), str(path)]),
-    "shellcheck": ("script.sh", "#!/bin/sh\necho $1\n", lambda path: [tool("shellcheck"), str(path)]),
+    "hadolint": (
+        "Dockerfile",
+        "FROM python\nRUN cd /\n",
+        lambda path: [tool("hadolint"), str(path)],
+    ),
+    "shellcheck": (
+        "script.sh",
+        "#!/bin/sh\necho $1\n",
+        lambda path: [tool("shellcheck"), str(path)],
+    ),
     "compose": (
         "docker-compose.yml",
         "services: {web: {image: x, depends_on: [table]}}\n",
@@ -35,7 +51,12 @@ FAULTY: dict[str, tuple[str, str, Callable[[Path], list[str]]]] = {
     "workflows": (
         "check.yml",
         "on: push\njobs: {check: {steps: []}}\n",
-        lambda path: [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(path)],
+        lambda path: [
+            tool("check-jsonschema"),
+            "--builtin-schema",
+            "vendor.github-workflows",
+            str(path),
+        ],
     ),
 }
 

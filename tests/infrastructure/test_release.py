@@ -1,4 +1,5 @@
-"""Deployments by the real AWS CLI, against a server that takes all our types: by its own `deploy`, and by the release's scripts."""
+"""Deployments by the real AWS CLI, against a server that takes all our types: by its own `deploy`,
+and by the release's scripts."""
 
 import json
 import os
@@ -18,13 +19,14 @@ from tests.infrastructure.cloud import INLINE_BYTES
 from tests.infrastructure.deployments import IMAGE, ROOT, deployment, filled, stage_parameters
 from tests.infrastructure.render import Stack
 from tests.infrastructure.tools import tool
-from tests.journeys.live_stack import Town
+from tests.journeys.live_stack import LiveStack
 
 _SECONDS = 240
 _FIRST, _SECOND, _BROKEN = "1" * 40, "2" * 40, "3" * 40
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
-# No engine builds here, the commit is named by the test, and the balancer's name leads to this machine; `aws` and `curl` are real.
+# No engine builds here, the commit is named by the test, and the balancer's name leads to this
+# machine; `aws` and `curl` are real.
 _STAND_INS = {
     "docker": """
 case "$1" in
@@ -50,7 +52,8 @@ exec {curl} --connect-to "::127.0.0.1:$WEB_PORT" "$@"
 
 @dataclass(frozen=True)
 class Account:
-    """An account behind an address, what was there before the first deployment, and programs of ours to be found first."""
+    """An account behind an address, what was there before the first deployment, and programs of
+    ours to be found first."""
 
     url: str
     given: dict[str, str]
@@ -63,7 +66,8 @@ class Account:
             "HOME": "/nonexistent",
             "YES": "1",
             "AWS_ENDPOINT_URL": self.url,
-            # The CLI names a template by this address, and moto tells a bucket's name from no other of this machine.
+            # The CLI names a template by this address, and moto tells a bucket's name from no other
+            # of this machine.
             "AWS_ENDPOINT_URL_S3": self.url.replace("127.0.0.1", "localhost"),
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
@@ -90,27 +94,46 @@ class Account:
 
     def described(self, stack: str, status: str) -> dict[str, str]:
         """The outputs of a stack that is in this status."""
-        told = json.loads(self.run("aws", "cloudformation", "describe-stacks", "--stack-name", stack))["Stacks"][0]
+        told = json.loads(
+            self.run("aws", "cloudformation", "describe-stacks", "--stack-name", stack)
+        )["Stacks"][0]
         assert told["StackStatus"] == status
         return {output["OutputKey"]: output["OutputValue"] for output in told.get("Outputs", [])}
 
     def kinds(self, stack: str) -> dict[str, str]:
         command = ("aws", "cloudformation", "describe-stack-resources", "--stack-name", stack)
         listed = json.loads(self.run(*command))["StackResources"]
-        return {body["LogicalResourceId"]: body["ResourceType"] for body in listed if "LogicalResourceId" in body}
+        return {
+            body["LogicalResourceId"]: body["ResourceType"]
+            for body in listed
+            if "LogicalResourceId" in body
+        }
 
     def images(self, stage: str) -> set[str]:
         """What the tasks of a stage run that a deployment brings up."""
         found = set()
         for family in ("web", "worker", "audit", "operator"):
-            command = ("aws", "ecs", "describe-task-definition", "--task-definition", f"farebox-{stage}-{family}")
+            command = (
+                "aws",
+                "ecs",
+                "describe-task-definition",
+                "--task-definition",
+                f"farebox-{stage}-{family}",
+            )
             (container,) = json.loads(self.run(*command))["taskDefinition"]["containerDefinitions"]
             found.add(container["image"])
         return found
 
     def running(self, stage: str, outputs: dict[str, str]) -> set[str]:
         """The task definitions of both services."""
-        command = ("aws", "ecs", "describe-services", "--cluster", outputs["ClusterName"], "--services")
+        command = (
+            "aws",
+            "ecs",
+            "describe-services",
+            "--cluster",
+            outputs["ClusterName"],
+            "--services",
+        )
         listed = self.run(*command, outputs["WebServiceName"], outputs["WorkerServiceName"])
         return {service["taskDefinition"] for service in json.loads(listed)["services"]}
 
@@ -140,10 +163,10 @@ def releasing(account: Account, tmp_path: Path) -> Account:
 
 
 @pytest.fixture
-def town(client: Any, table_name: str) -> Iterator[Town]:
+def stack(client: Any, table_name: str) -> Iterator[LiveStack]:
     """The service itself, to be asked whether it is there."""
-    with Town(client.meta.endpoint_url, table_name) as town:
-        yield town
+    with LiveStack(client.meta.endpoint_url, table_name) as stack:
+        yield stack
 
 
 def test_the_cli_s_own_deploy_brings_every_stage_up_whole(account: Account) -> None:
@@ -154,19 +177,31 @@ def test_the_cli_s_own_deploy_brings_every_stage_up_whole(account: Account) -> N
         _deploy(account, data, "data", {"Stage": stage, **given["data"]})
         handed = account.described(data, "CREATE_COMPLETE")
         outside = {} if stage == "dev" else account.given
-        told = handed | filled(stage, given["service"]) | outside | {"Stage": stage, "ImageUri": IMAGE}
+        told = (
+            handed | filled(stage, given["service"]) | outside | {"Stage": stage, "ImageUri": IMAGE}
+        )
         _deploy(account, service, "service", told, handed["TemplatesBucket"])
         for name, stack in ((data, rendered.data), (service, rendered.service)):
             assert account.kinds(name) == _kinds(stack)
             assert set(account.described(name, "CREATE_COMPLETE")) == set(stack.outputs)
 
 
-def _deploy(account: Account, stack: str, name: str, told: dict[str, str], bucket: str = "") -> None:
+def _deploy(
+    account: Account, stack: str, name: str, told: dict[str, str], bucket: str = ""
+) -> None:
     template = ROOT / "cloudformation" / f"{name}.yaml"
     assert (template.stat().st_size > INLINE_BYTES) == bool(bucket)
     known = (deployment("dev").data if name == "data" else deployment("dev").service).parameters
     overrides = [f"{key}={value}" for key, value in told.items() if key in known]
-    command = ["aws", "cloudformation", "deploy", "--stack-name", stack, "--template-file", str(template)]
+    command = [
+        "aws",
+        "cloudformation",
+        "deploy",
+        "--stack-name",
+        stack,
+        "--template-file",
+        str(template),
+    ]
     command += ["--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *overrides]
     said = account.run(*command, *(["--s3-bucket", bucket] if bucket else []))
     assert f"Successfully created/updated stack - {stack}" in said
@@ -176,12 +211,23 @@ def _kinds(stack: Stack) -> dict[str, str]:
     return {key: body["Type"] for key, body in stack.resources.items()}
 
 
-def test_a_release_goes_out_is_followed_taken_back_when_broken_and_rolled_back(releasing: Account, town: Town) -> None:
-    """`make deploy`, `make rollback` and `make status` as they are; what answers behind the balancer's name is the service itself."""
-    port = str(urlsplit(town.url).port)
+def test_a_release_goes_out_is_followed_taken_back_when_broken_and_rolled_back(
+    releasing: Account, stack: LiveStack
+) -> None:
+    """`make deploy`, `make rollback` and `make status` as they are; what answers behind the
+    balancer's name is the service itself."""
+    port = str(urlsplit(stack.url).port)
 
-    def release(script: str, commit: str = "", web_port: str = port) -> subprocess.CompletedProcess[str]:
-        told = {"STAGE": "dev", "COMMIT": commit, "WEB_PORT": web_port, "SMOKE_TRIES": "1", "ROLE_PAUSE_SECONDS": "0"}
+    def release(
+        script: str, commit: str = "", web_port: str = port
+    ) -> subprocess.CompletedProcess[str]:
+        told = {
+            "STAGE": "dev",
+            "COMMIT": commit,
+            "WEB_PORT": web_port,
+            "SMOKE_TRIES": "1",
+            "ROLE_PAUSE_SECONDS": "0",
+        }
         return releasing.tried(f"release/{script}", **told)
 
     def deployed(done: subprocess.CompletedProcess[str], status: str) -> dict[str, str]:

@@ -12,7 +12,12 @@ PRODUCTION = {"Fn::Equals": [{"Ref": "Stage"}, "production"]}
 
 def one_bucket(value: Any, given: dict[str, str] | None = None, **more: Any) -> Stack:
     resources = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"It": value}}}
-    template = {"Parameters": PARAMETERS, "Conditions": {"Production": PRODUCTION}, "Resources": resources, **more}
+    template = {
+        "Parameters": PARAMETERS,
+        "Conditions": {"Production": PRODUCTION},
+        "Resources": resources,
+        **more,
+    }
     return render(template, given or {})
 
 
@@ -22,7 +27,10 @@ def one_bucket(value: Any, given: dict[str, str] | None = None, **more: Any) -> 
         ({"Ref": "Stage"}, "dev"),
         ({"Ref": "Bucket"}, "<Bucket>"),
         ({"Fn::GetAtt": ["Bucket", "Arn"]}, "<Bucket.Arn>"),
-        ({"Fn::Sub": "${Bucket.Arn}/${Stage}-${!kept}-${AWS::Region}"}, "<Bucket.Arn>/dev-${kept}-us-east-1"),
+        (
+            {"Fn::Sub": "${Bucket.Arn}/${Stage}-${!kept}-${AWS::Region}"},
+            "<Bucket.Arn>/dev-${kept}-us-east-1",
+        ),
         ({"Fn::Sub": ["${a}-${Stage}", {"a": {"Ref": "AWS::AccountId"}}]}, "123456789012-dev"),
         ({"Fn::Join": [",", ["a", {"Ref": "Stage"}]]}, "a,dev"),
         ({"Fn::Select": ["1", {"Fn::Split": ["-", "x-y"]}]}, "y"),
@@ -93,7 +101,11 @@ def test_a_reference_to_a_resource_that_would_not_exist_is_refused() -> None:
         "Bucket": {"Type": "AWS::S3::Bucket", "Condition": "Production"},
         "Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "Bucket"}}},
     }
-    template = {"Parameters": PARAMETERS, "Conditions": {"Production": PRODUCTION}, "Resources": resources}
+    template = {
+        "Parameters": PARAMETERS,
+        "Conditions": {"Production": PRODUCTION},
+        "Resources": resources,
+    }
     assert len(render(template, {"Stage": "production"}).resources) == 2
     with pytest.raises(RenderError):
         render(template, {})
@@ -102,7 +114,9 @@ def test_a_reference_to_a_resource_that_would_not_exist_is_refused() -> None:
 def test_broken_rules_are_told() -> None:
     rule = {
         "RuleCondition": PRODUCTION,
-        "Assertions": [{"Assert": {"Fn::Contains": [["a"], {"Ref": "Stage"}]}, "AssertDescription": "no"}],
+        "Assertions": [
+            {"Assert": {"Fn::Contains": [["a"], {"Ref": "Stage"}]}, "AssertDescription": "no"}
+        ],
     }
     assert one_bucket(1, Rules={"R": rule}).broken_rules == ()
     assert one_bucket(1, {"Stage": "production"}, Rules={"R": rule}).broken_rules == ("no",)

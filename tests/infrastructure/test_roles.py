@@ -1,4 +1,5 @@
-"""Each role permits exactly what its container was seen to need: no call is missing, no grant unused."""
+"""Each role permits exactly what its container was seen to need: no call is missing, no grant
+unused."""
 
 import json
 from collections.abc import Iterator
@@ -7,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from devstack.table import create_table
-from service.settings import STAGES
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
+from devstack.table import create_table
+from service.settings import STAGES
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.permissions import SEEN, Call, faults, remembered, written
@@ -19,19 +20,26 @@ from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
 
 STAGE = "production"
-KEYS = {"fingerprintPeppers": {"1": "p" * 32}, "ledgerMacKey": "m" * 32, "callbackTokenKeys": ["t" * 32]}
+KEYS = {
+    "fingerprintPeppers": {"1": "p" * 32},
+    "ledgerMacKey": "m" * 32,
+    "callbackTokenKeys": ["t" * 32],
+}
 SIMULATED = SimulatorSettings(port=0, video_seconds=0.01, public_url="https://videos.example.com")
 
 
 @pytest.fixture(scope="module")
 def seen(client: Any) -> Iterator[set[Call]]:
-    """Every process of production does all it ever does, told exactly what the deployed task definitions tell."""
+    """Every process of production does all it ever does, told exactly what the deployed task
+    definitions tell."""
     with cloud(), SimulatorServer(SIMULATED) as simulator:
         data, _ = deploy(STAGE)
         secrets = {data.outputs["KeysSecretArn"]: "keys", data.outputs["KlingSecretArn"]: "kling"}
         values = (json.dumps(KEYS), SIMULATED.kling_api_key)
         for arn, value in zip(secrets, values, strict=True):
-            boto3.client("secretsmanager", region_name=REGION).put_secret_value(SecretId=arn, SecretString=value)
+            boto3.client("secretsmanager", region_name=REGION).put_secret_value(
+                SecretId=arn, SecretString=value
+            )
         create_table(client, data.outputs["TableName"])
         recorder = Recorder(secrets | {data.outputs["RecordsBucket"]: "records"})
         processes = Processes(STAGE, recorder, client.meta.endpoint_url, simulator)
@@ -55,10 +63,12 @@ def _work(processes: Processes) -> None:
 
 
 def _tear(client: Any, table: str) -> None:
-    """As a restore does that met transactions half-way: a device gone, an index entry too many, a claim of nobody."""
+    """As a restore does that met transactions half-way: a device gone, an index entry too many, a
+    claim of nobody."""
     items = client.scan(TableName=table)["Items"]
     job, claim = (
-        next(item for item in items if word in item["SK"]["S"] + item["PK"]["S"]) for word in ("JOB#", "FINGERPRINT#")
+        next(item for item in items if word in item["SK"]["S"] + item["PK"]["S"])
+        for word in ("JOB#", "FINGERPRINT#")
     )
     due = {"GSI2PK": {"S": "DUE#0"}, "GSI2SK": {"S": "1790000000000"}}
     client.put_item(TableName=table, Item=job | due)
@@ -75,7 +85,8 @@ def test_no_call_is_missing_and_no_grant_unused(seen: set[Call], stage: str) -> 
 
 
 def test_what_was_seen_is_what_the_mistakes_are_judged_by(seen: set[Call]) -> None:
-    """When the code has come to need other calls, the file is what this failure says it should be."""
+    """When the code has come to need other calls, the file is what this failure says it should
+    be."""
     assert written(sorted(seen)) == SEEN.read_text(encoding="utf-8")
 
 

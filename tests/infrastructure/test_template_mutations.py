@@ -1,14 +1,21 @@
-"""Every mistake of the catalog still finds its place, and a sample of them is noticed (all: `make mistakes`)."""
+"""Every mistake of the catalog still finds its place, and a sample of them is noticed (all: `make
+mistakes`)."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.infrastructure.deployments import ROOT
-from tests.infrastructure.template_mutations.catalog import MISTAKES
-from tests.infrastructure.template_mutations.judges import apply, changed, complaints, copy_of_the_sources, rendered
-from tests.infrastructure.template_mutations.mistake import Mistake
 from tests.infrastructure.permissions import remembered
+from tests.infrastructure.template_mutations.catalog import MUTATIONS
+from tests.infrastructure.template_mutations.judges import (
+    apply,
+    changed,
+    complaints,
+    copy_of_the_sources,
+    rendered,
+)
+from tests.infrastructure.template_mutations.mutation import TemplateMutation
 
 SAMPLE = {
     "user-root": "containers.no_container_runs_as_root",
@@ -35,14 +42,14 @@ SAMPLE = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
-def test_the_mistake_finds_its_place_and_is_a_change(mistake: Mistake) -> None:
-    text = (ROOT / mistake.file).read_text(encoding="utf-8")
-    assert changed(mistake, text) != text
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_the_mistake_finds_its_place_and_is_a_change(mutation: TemplateMutation) -> None:
+    text = (ROOT / mutation.file).read_text(encoding="utf-8")
+    assert changed(mutation, text) != text
 
 
 def test_each_mistake_has_a_name_of_its_own() -> None:
-    assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES) >= 79
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 79
 
 
 def test_without_a_mistake_nobody_complains(tmp_path: Path) -> None:
@@ -51,6 +58,6 @@ def test_without_a_mistake_nobody_complains(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "check"), SAMPLE.items())
 def test_the_right_check_notices(name: str, check: str, tmp_path: Path) -> None:
-    (mistake,) = [mistake for mistake in MISTAKES if mistake.name == name]
-    apply(mistake, copy_of_the_sources(tmp_path))
+    (mutation,) = [mutation for mutation in MUTATIONS if mutation.name == name]
+    apply(mutation, copy_of_the_sources(tmp_path))
     assert rendered(tmp_path, remembered()) == check

@@ -1,4 +1,5 @@
-"""The linters and the AWS CLI, in an environment of their own: checkov pins a boto3 that is years old."""
+"""The linters and the AWS CLI, in an environment of their own: checkov pins a boto3 that is years
+old."""
 
 import hashlib
 import subprocess
@@ -15,7 +16,8 @@ _INSTALL_SECONDS = 600
 
 
 def tool(name: str) -> str:
-    """The path of a command. Installs all of them first, if the pinned ones are not there yet; raises when that fails."""
+    """The path of a command. Installs all of them first, if the pinned ones are not there yet;
+    raises when that fails."""
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     stamp = _FOLDER / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -29,14 +31,27 @@ def tool(name: str) -> str:
 
 def _install(stamp: Path, wanted: str) -> None:
     with locked_file(
-        _FOLDER.with_suffix(".lock"), "Somebody else is installing the tools, and does not end.", _INSTALL_SECONDS
+        _FOLDER.with_suffix(".lock"),
+        "Somebody else is installing the tools, and does not end.",
+        _INSTALL_SECONDS,
     ):
         if stamp.exists() and stamp.read_text() == wanted:
             return
         venv.create(_FOLDER, with_pip=True, clear=True)
-        command = [str(_FOLDER / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
+        command = [
+            str(_FOLDER / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-compile",
+        ]
         command += ["--disable-pip-version-check", "--require-hashes", "-r", str(REQUIREMENTS)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
+        run = subprocess.run(
+            command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
+        )
         if run.returncode:
-            raise RuntimeError(f"the tools could not be installed with {sys.executable}: {run.stderr[-2000:]}")
+            raise RuntimeError(
+                f"the tools could not be installed with {sys.executable}: {run.stderr[-2000:]}"
+            )
         stamp.write_text(wanted)

@@ -5,34 +5,34 @@ from typing import Any
 
 import pytest
 
+from service.core.principal import Principal
 from service.ledger.entities import Lot, LotKind
 from service.ledger.store import wallet_write
-from service.providers.base import TaskStatus, Unclear
+from service.providers.base import Indeterminate, TaskStatus
 from service.storage.codec import encode_item
-from service.core.principal import Principal
 from tests.doubles.meter import Meter, size
 from tests.doubles.provider import LikeKling
-from tests.doubles.service_harness import World
+from tests.doubles.service_harness import ServiceHarness
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> World:
-    world = World(client, table_name, provider=LikeKling(), welcome_credits=100_000)
-    world.place("110248495921238986420")
+def world(client: Any, table_name: str) -> ServiceHarness:
+    world = ServiceHarness(client, table_name, provider=LikeKling(), welcome_credits=100_000)
+    world.submit("110248495921238986420")
     return world
 
 
 @pytest.fixture
-def meter(client: Any, world: World) -> Meter:
+def meter(client: Any, world: ServiceHarness) -> Meter:
     return Meter(world.client, client)
 
 
 USER = "110248495921238986420"
 
 
-def test_a_finished_job_costs_fifteen_write_units(world: World, meter: Meter) -> None:
+def test_a_finished_job_costs_fifteen_write_units(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as held:
-        job_id = world.place(USER).job.job_id
+        job_id = world.submit(USER).job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     with meter.watch() as captured:
         world.settlement.resolve(USER, job_id)
@@ -41,9 +41,9 @@ def test_a_finished_job_costs_fifteen_write_units(world: World, meter: Meter) ->
     assert captured.calls == ["GetItem", "TransactGetItems", "TransactWriteItems"]
 
 
-def test_items_keep_their_size(world: World, meter: Meter) -> None:
+def test_items_keep_their_size(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as held:
-        job_id = world.place(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11").job.job_id
+        job_id = world.submit(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11").job.job_id
     assert held.largest["JOB"] <= 600
     assert held.largest["METADATA"] <= 1024
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
@@ -52,11 +52,15 @@ def test_items_keep_their_size(world: World, meter: Meter) -> None:
     assert captured.largest["JOB"] <= 1024
 
 
-def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(world: World, meter: Meter) -> None:
+def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
+    world: ServiceHarness, meter: Meter
+) -> None:
     wallet = replace(
         world.wallet(USER),
         fingerprints=frozenset(f"{number:022d}" for number in range(20)),
-        lots=tuple(Lot(123_456_00 + n, LotKind.PAID, 12_345, 1_790_000_000_000 + n) for n in range(8)),
+        lots=tuple(
+            Lot(123_456_00 + n, LotKind.PAID, 12_345, 1_790_000_000_000 + n) for n in range(8)
+        ),
         version=123_456,
         granted=1_234_567,
         captured=1_134_567,
@@ -65,47 +69,51 @@ def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(worl
     assert size(encode_item({**write.key.attributes(), **write.set})) <= 1024
 
 
-def test_a_key_costs_two_more(world: World, meter: Meter) -> None:
+def test_a_key_costs_two_more(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
-        world.place(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11")
+        world.submit(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11")
     assert bill.calls == ["TransactGetItems", "TransactWriteItems", "UpdateItem"]
     assert bill.writes == 7 + 2 + 1
 
 
-def test_a_replay_writes_nothing(world: World, meter: Meter) -> None:
-    world.place(USER, key="k1")
+def test_a_replay_writes_nothing(world: ServiceHarness, meter: Meter) -> None:
+    world.submit(USER, key="k1")
     with meter.watch() as bill:
-        world.place(USER, key="k1")
+        world.submit(USER, key="k1")
     assert (bill.calls, bill.writes) == (["TransactGetItems", "GetItem"], 0)
 
 
-def test_an_inconclusive_look_costs_three(world: World, meter: Meter) -> None:
-    job_id = world.place(USER).job.job_id
+def test_an_inconclusive_look_costs_three(world: ServiceHarness, meter: Meter) -> None:
+    job_id = world.submit(USER).job.job_id
     with meter.watch() as bill:
         world.settlement.resolve(USER, job_id)
     assert (bill.calls, bill.writes) == (["GetItem", "UpdateItem"], 3)
 
 
-def test_a_sign_up_costs_fifteen_or_less(world: World, meter: Meter) -> None:
+def test_a_sign_up_costs_fifteen_or_less(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
-        world.users.sign_up(_principal("someone"), world.users.marks("laptop"))
+        world.users.sign_up(_principal("someone"), world.users.digests("laptop"))
     assert bill.calls == ["GetItem", "TransactGetItems", "Query", "TransactWriteItems"]
     assert bill.writes == 15
 
 
-def test_a_new_device_costs_five_and_a_claimed_one_three(world: World, meter: Meter) -> None:
+def test_a_new_device_costs_five_and_a_claimed_one_three(
+    world: ServiceHarness, meter: Meter
+) -> None:
     with meter.watch() as fresh:
-        world.place(USER, device="tablet")
-    world.place("bob", device="laptop")
+        world.submit(USER, device="tablet")
+    world.submit("bob", device="laptop")
     with meter.watch() as claimed:
-        world.place(USER, device="laptop")
+        world.submit(USER, device="laptop")
     assert fresh.writes == 8 + 5
     assert claimed.writes == 8 + 3
 
 
-def test_a_release_into_the_watch_costs_eight_and_its_end_two(world: World, meter: Meter) -> None:
-    world.provider.creates = [Unclear()]
-    job_id = world.place(USER).job.job_id
+def test_a_release_into_the_watch_costs_eight_and_its_end_two(
+    world: ServiceHarness, meter: Meter
+) -> None:
+    world.provider.creates = [Indeterminate()]
+    job_id = world.submit(USER).job.job_id
     world.clock.advance(700)
     world.settlement.resolve(USER, job_id)
     world.clock.advance(100)
@@ -118,31 +126,33 @@ def test_a_release_into_the_watch_costs_eight_and_its_end_two(world: World, mete
     assert (released.writes, ended.writes) == (8, 2)
 
 
-def test_looking_costs_one_read(world: World, meter: Meter) -> None:
-    job_id = world.place(USER).job.job_id
+def test_looking_costs_one_read(world: ServiceHarness, meter: Meter) -> None:
+    job_id = world.submit(USER).job.job_id
     for look in (lambda: world.jobs.get(USER, job_id), lambda: world.ledger.balance(USER)):
         with meter.watch() as bill:
             look()
         assert (bill.calls, bill.reads, bill.writes) == (["GetItem"], 1, 0)
 
 
-def test_a_list_costs_one_query(world: World, meter: Meter) -> None:
+def test_a_list_costs_one_query(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
         world.jobs.page(USER, 20, None)
     assert bill.calls == ["Query"]
 
 
-def test_a_round_of_the_worker_with_nothing_due_costs_four_queries_whatever_waits(world: World, meter: Meter) -> None:
+def test_a_round_of_the_worker_with_nothing_due_costs_four_queries_whatever_waits(
+    world: ServiceHarness, meter: Meter
+) -> None:
     for _ in range(30):
-        world.place(USER)
+        world.submit(USER)
     with meter.watch() as bill:
         world.work()
     assert bill.calls == ["Query"] * 4
 
 
-def test_no_path_scans(world: World, meter: Meter) -> None:
+def test_no_path_scans(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
-        job_id = world.place(USER, device="tablet", key="k").job.job_id
+        job_id = world.submit(USER, device="tablet", key="k").job.job_id
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         world.work_until(60)
         world.jobs.page(USER, 20, None)

@@ -1,4 +1,5 @@
-"""How jobs end: the worker, the late answer, the watch, and everything that may go wrong on the way."""
+"""How jobs end: the worker, the late answer, the watch, and everything that may go wrong on the
+way."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -6,30 +7,38 @@ from typing import Any
 
 import pytest
 
-from service.jobs.entities import Failure, JobStatus, NotToBeGivenUp, deliverable
+from service.core.metrics import NoMetrics
+from service.jobs.entities import Failure, JobStatus, ReleaseNotAllowed, deliverable
 from service.jobs.sweeps import DueJobs
 from service.ledger.entities import OutcomeUnknown, WalletBusy, WalletFrozen
-from service.core.metrics import NoMetrics
-from service.providers.base import Declined, Found, NotFound, Task, TaskStatus, Unclear, Why
-from tests.doubles.service_harness import World
+from service.providers.base import (
+    Found,
+    Indeterminate,
+    NotFound,
+    Rejected,
+    RejectionReason,
+    Task,
+    TaskStatus,
+)
+from tests.doubles.service_harness import ServiceHarness
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> World:
-    return World(client, table_name)
+def world(client: Any, table_name: str) -> ServiceHarness:
+    return ServiceHarness(client, table_name)
 
 
-def lost(world: World, *, taken: bool) -> str:
+def lost(world: ServiceHarness, *, taken: bool) -> str:
     """A job whose create got no answer; the provider has it, or not."""
-    world.provider.creates = [Unclear()]
-    job_id = world.place().job.job_id
+    world.provider.creates = [Indeterminate()]
+    job_id = world.submit().job.job_id
     if taken:
         world.provider.book(job_id, TaskStatus.RUNNING)
     return job_id
 
 
-def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(30)
     job = world.job(job_id)
@@ -39,16 +48,16 @@ def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: World) ->
     assert world.audit().violations == ()
 
 
-def test_a_failed_generation_gives_the_credit_back(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_failed_generation_gives_the_credit_back(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
     world.work_until(30)
     assert (world.job(job_id).failure, world.balance()) == ("GENERATION_FAILED", (3, 0, 0))
     assert world.audit().violations == ()
 
 
-def test_a_running_job_is_looked_at_ever_more_seldom(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_running_job_is_looked_at_ever_more_seldom(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.work_until(1800, step=10)
     looks = len(world.provider.looked)
     assert 30 <= looks <= 50
@@ -57,27 +66,44 @@ def test_a_running_job_is_looked_at_ever_more_seldom(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [None, "", "ftp://x.example/v.mp4", "http://x.example/v.mp4", "https://", "https://x.example/" + "v" * 2000]
+    "url",
+    [
+        None,
+        "",
+        "ftp://x.example/v.mp4",
+        "http://x.example/v.mp4",
+        "https://",
+        "https://x.example/" + "v" * 2000,
+    ],
 )
-def test_a_success_without_a_usable_link_is_not_charged(world: World, url: str | None) -> None:
-    job_id = world.place().job.job_id
+def test_a_success_without_a_usable_link_is_not_charged(
+    world: ServiceHarness, url: str | None
+) -> None:
+    job_id = world.submit().job.job_id
     world.provider.tasks[job_id] = Task(f"task-{job_id}", TaskStatus.SUCCEEDED, {}, url)
     world.work_until(120)
     assert world.job(job_id).status is JobStatus.SUBMITTED
     assert world.balance() == (2, 1, 0)
 
 
-def test_a_lost_answer_of_a_task_that_was_taken_is_found_and_charged_once(world: World) -> None:
+def test_a_lost_answer_of_a_task_that_was_taken_is_found_and_charged_once(
+    world: ServiceHarness,
+) -> None:
     job_id = lost(world, taken=True)
     world.work_until(60)
-    assert (world.job(job_id).status, world.job(job_id).task_id) == (JobStatus.SUBMITTED, f"task-{job_id}")
+    assert (world.job(job_id).status, world.job(job_id).task_id) == (
+        JobStatus.SUBMITTED,
+        f"task-{job_id}",
+    )
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(120)
     assert world.balance() == (2, 0, 1)
     assert len(world.provider.sent) == 1
 
 
-def test_a_lost_request_comes_back_only_after_two_not_founds_and_the_quarantine(world: World) -> None:
+def test_a_lost_request_comes_back_only_after_two_not_founds_and_the_quarantine(
+    world: ServiceHarness,
+) -> None:
     job_id = lost(world, taken=False)
     world.work_until(610, step=10)
     assert world.job(job_id).status is JobStatus.SUBMITTING
@@ -88,7 +114,7 @@ def test_a_lost_request_comes_back_only_after_two_not_founds_and_the_quarantine(
     assert world.audit().violations == ()
 
 
-def test_one_not_found_is_not_enough_however_late_it_comes(world: World) -> None:
+def test_one_not_found_is_not_enough_however_late_it_comes(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.clock.advance(5000)
     world.work()
@@ -98,8 +124,11 @@ def test_one_not_found_is_not_enough_however_late_it_comes(world: World) -> None
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
-def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(world: World) -> None:
-    """The provider may have looked at any moment until it answered: the second look must be far enough from that."""
+def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(
+    world: ServiceHarness,
+) -> None:
+    """The provider may have looked at any moment until it answered: the second look must be far
+    enough from that."""
     job_id = lost(world, taken=False)
     world.clock.advance(700)
     look = world.provider.look
@@ -114,22 +143,24 @@ def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(world: Wo
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
-def test_errors_never_count_as_not_found(world: World) -> None:
+def test_errors_never_count_as_not_found(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
-    world.provider.looks = [Unclear()] * 1000
+    world.provider.looks = [Indeterminate()] * 1000
     world.work_until(3600)
     assert world.job(job_id).status is JobStatus.SUBMITTING
     assert world.balance() == (2, 1, 0)
 
 
-def test_a_not_found_before_the_end_of_the_window_counts_for_nothing(world: World) -> None:
+def test_a_not_found_before_the_end_of_the_window_counts_for_nothing(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.clock.advance(10)
     world.settlement.resolve("ann", job_id)
     assert world.job(job_id).not_found_at is None
 
 
-def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(world: World) -> None:
+def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(
+    world: ServiceHarness,
+) -> None:
     job_id = lost(world, taken=False)
     world.work_until(800)
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
@@ -141,7 +172,7 @@ def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(wor
     assert world.audit().violations == ()
 
 
-def test_a_watch_ends_when_the_task_turns_out_to_have_failed(world: World) -> None:
+def test_a_watch_ends_when_the_task_turns_out_to_have_failed(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.work_until(800)
     world.provider.book(job_id, TaskStatus.FAILED)
@@ -149,7 +180,7 @@ def test_a_watch_ends_when_the_task_turns_out_to_have_failed(world: World) -> No
     assert (world.job(job_id).watch_until, world.job(job_id).due_at) == (None, None)
 
 
-def test_a_watch_ends_with_its_time(world: World) -> None:
+def test_a_watch_ends_with_its_time(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.work_until(800)
     world.work_until(25 * 3600, step=600)
@@ -159,8 +190,8 @@ def test_a_watch_ends_with_its_time(world: World) -> None:
     assert len(world.provider.looked) == looks
 
 
-def test_a_late_success_of_a_job_that_failed_otherwise_is_given_too(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_late_success_of_a_job_that_failed_otherwise_is_given_too(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
     world.work_until(60)
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
@@ -170,8 +201,10 @@ def test_a_late_success_of_a_job_that_failed_otherwise_is_given_too(world: World
     assert world.audit().violations == ()
 
 
-def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(
+    world: ServiceHarness,
+) -> None:
+    job_id = world.submit().job.job_id
     world.work_until(24 * 3600 - 600, step=300)
     assert world.job(job_id).status is JobStatus.SUBMITTED
     world.work_until(1200, step=60)
@@ -181,16 +214,16 @@ def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(world: 
     assert world.job(job_id).house_loss == 1
 
 
-def test_a_success_at_the_hard_limit_is_still_charged(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_success_at_the_hard_limit_is_still_charged(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.clock.advance(25 * 3600)
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work()
     assert world.job(job_id).status is JobStatus.SUCCEEDED
 
 
-def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.provider.tasks.clear()
     world.work_until(23 * 3600, step=600)
     assert world.job(job_id).status is JobStatus.SUBMITTED
@@ -198,17 +231,21 @@ def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: Worl
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
-def test_when_nothing_answers_at_the_hard_limit_the_job_waits(world: World) -> None:
-    job_id = world.place().job.job_id
-    world.provider.looks = [Unclear()] * 1000
+def test_when_nothing_answers_at_the_hard_limit_the_job_waits(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
+    world.provider.looks = [Indeterminate()] * 1000
     world.work_until(26 * 3600, step=600)
     assert world.job(job_id).status is JobStatus.SUBMITTED
 
 
-@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"])
+@pytest.mark.parametrize(
+    "fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"]
+)
 @pytest.mark.parametrize("end", [TaskStatus.SUCCEEDED, TaskStatus.FAILED])
-def test_a_disturbed_settlement_happens_once(world: World, fault: str, end: TaskStatus) -> None:
-    job_id = world.place().job.job_id
+def test_a_disturbed_settlement_happens_once(
+    world: ServiceHarness, fault: str, end: TaskStatus
+) -> None:
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, end)
     world.wire().plan("TransactWriteItems", fault)
     world.work_until(60)
@@ -216,8 +253,8 @@ def test_a_disturbed_settlement_happens_once(world: World, fault: str, end: Task
     assert world.audit().violations == ()
 
 
-def test_a_settlement_that_lands_late_settles_nothing_twice(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_settlement_that_lands_late_settles_nothing_twice(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     wire = world.wire()
     wire.plan("TransactWriteItems", "late")
@@ -228,16 +265,16 @@ def test_a_settlement_that_lands_late_settles_nothing_twice(world: World) -> Non
 
 
 def test_a_worker_that_dies_before_the_capture_leaves_it_to_the_next(
-    client: Any, table_name: str, world: World
+    client: Any, table_name: str, world: ServiceHarness
 ) -> None:
-    job_id = world.place().job.job_id
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
 
     def die(operation: str) -> None:
         if operation == "TransactWriteItems":
             raise KeyboardInterrupt
 
-    dying = World(client, table_name, clock=world.clock, provider=world.provider)
+    dying = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     dying.wire().before(die)
     world.clock.advance(30)
     with pytest.raises(KeyboardInterrupt):
@@ -246,11 +283,13 @@ def test_a_worker_that_dies_before_the_capture_leaves_it_to_the_next(
     assert world.balance() == (2, 0, 1)
 
 
-def test_two_workers_that_saw_the_same_thing_settle_it_once(client: Any, table_name: str, world: World) -> None:
+def test_two_workers_that_saw_the_same_thing_settle_it_once(
+    client: Any, table_name: str, world: ServiceHarness
+) -> None:
     """The second worker acts between the first one's look at the provider and its write."""
-    job_id = world.place().job.job_id
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     done: list[bool] = []
 
     def interfere(operation: str) -> None:
@@ -265,10 +304,13 @@ def test_two_workers_that_saw_the_same_thing_settle_it_once(client: Any, table_n
     assert world.audit().violations == ()
 
 
-def test_a_job_that_another_worker_has_just_looked_at_is_left_alone(client: Any, table_name: str, world: World) -> None:
-    """Both workers were told of the job by the index; the first has moved its next look before the second reads it."""
-    world.place()
-    other = World(client, table_name, clock=world.clock, provider=world.provider)
+def test_a_job_that_another_worker_has_just_looked_at_is_left_alone(
+    client: Any, table_name: str, world: ServiceHarness
+) -> None:
+    """Both workers were told of the job by the index; the first has moved its next look before the
+    second reads it."""
+    world.submit()
+    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     done: list[bool] = []
 
     def interfere(operation: str) -> None:
@@ -282,10 +324,13 @@ def test_a_job_that_another_worker_has_just_looked_at_is_left_alone(client: Any,
     assert (done, len(world.provider.looked)) == ([True], 1)
 
 
-def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(client: Any, table_name: str, world: World) -> None:
-    """The request's own release never arrives, and somebody else releases the job for another reason: that reason counts."""
-    other = World(client, table_name, clock=world.clock, provider=world.provider)
-    world.provider.creates = [Declined(Why.BUSY)]
+def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(
+    client: Any, table_name: str, world: ServiceHarness
+) -> None:
+    """The request's own release never arrives, and somebody else releases the job for another
+    reason: that reason counts."""
+    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
+    world.provider.creates = [Rejected(RejectionReason.BUSY)]
     wire = world.wire()
     wire.plan("TransactWriteItems", "lost-request", skip=2)
 
@@ -295,7 +340,7 @@ def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(client: Any, 
             other.settlement.decline(job, Failure.PROVIDER_UNRESOLVED)
 
     wire.before(interfere)
-    placed = world.place()
+    placed = world.submit()
     assert placed.job == world.job(placed.job.job_id)
     assert placed.job.failure is Failure.PROVIDER_UNRESOLVED
     assert world.balance() == (3, 0, 0)
@@ -303,11 +348,11 @@ def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(client: Any, 
 
 
 def test_workers_that_saw_different_things_agree_on_the_first_to_write(
-    client: Any, table_name: str, world: World
+    client: Any, table_name: str, world: ServiceHarness
 ) -> None:
-    job_id = world.place().job.job_id
+    job_id = world.submit().job.job_id
     task = world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    other = World(client, table_name, clock=world.clock, provider=world.provider)
+    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     world.provider.looks = [
         Found(Task(task.task_id, TaskStatus.FAILED)),
         Found(task),
@@ -327,7 +372,9 @@ def test_workers_that_saw_different_things_agree_on_the_first_to_write(
     assert world.audit().violations == ()
 
 
-def test_a_request_whose_job_was_released_meanwhile_makes_it_watched_anew(world: World) -> None:
+def test_a_request_whose_job_was_released_meanwhile_makes_it_watched_anew(
+    world: ServiceHarness,
+) -> None:
     """T3 comes after the release as unresolved: the task id is kept and the watch begins again."""
     job_id = lost(world, taken=False)
     job = world.job(job_id)
@@ -345,8 +392,8 @@ def test_a_request_whose_job_was_released_meanwhile_makes_it_watched_anew(world:
 
 
 def test_one_broken_job_does_not_stop_the_others(client: Any, table_name: str) -> None:
-    world = World(client, table_name, welcome_credits=10)
-    broken, *others = [world.place().job.job_id for _ in range(4)]
+    world = ServiceHarness(client, table_name, welcome_credits=10)
+    broken, *others = [world.submit().job.job_id for _ in range(4)]
     for job_id in others:
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
     look = world.provider.look
@@ -362,8 +409,8 @@ def test_one_broken_job_does_not_stop_the_others(client: Any, table_name: str) -
     assert world.job(broken).status is JobStatus.SUBMITTED
 
 
-def test_a_stale_index_entry_changes_nothing(world: World) -> None:
-    job_id = world.place().job.job_id
+def test_a_stale_index_entry_changes_nothing(world: ServiceHarness) -> None:
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.settlement.resolve("ann", job_id)
     before = world.items()
@@ -391,8 +438,8 @@ def test_only_a_whole_and_bounded_link_is_handed_on(url: str, plain: bool, good:
     assert deliverable(url, plain) is good
 
 
-def test_a_job_that_has_ended_is_never_settled_again(world: World) -> None:
-    world.place()
+def test_a_job_that_has_ended_is_never_settled_again(world: ServiceHarness) -> None:
+    world.submit()
     job_id = lost(world, taken=False)
     world.work_until(800)
     released = world.job(job_id)
@@ -401,9 +448,11 @@ def test_a_job_that_has_ended_is_never_settled_again(world: World) -> None:
     assert world.items() == before
 
 
-def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any, table_name: str) -> None:
-    world = World(client, table_name, welcome_credits=200)
-    sick = {world.place().job.job_id for _ in range(130)}
+def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(
+    client: Any, table_name: str
+) -> None:
+    world = ServiceHarness(client, table_name, welcome_credits=200)
+    sick = {world.submit().job.job_id for _ in range(130)}
     look = world.provider.look
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
@@ -413,7 +462,7 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any
 
     world.provider.look = sometimes
     world.clock.advance(1)
-    well = world.place().job.job_id
+    well = world.submit().job.job_id
     world.provider.book(well, TaskStatus.SUCCEEDED)
     world.clock.advance(30)
     rounds = [world.work() for _ in range(3)]
@@ -421,10 +470,11 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(client: Any
     assert world.job(well).status is JobStatus.SUCCEEDED
 
 
-def test_a_worker_that_is_to_stop_begins_no_further_job(world: World) -> None:
-    """A batch may hold a hundred jobs of five seconds each: longer than anybody waits before killing the process."""
+def test_a_worker_that_is_to_stop_begins_no_further_job(world: ServiceHarness) -> None:
+    """A batch may hold a hundred jobs of five seconds each: longer than anybody waits before
+    killing the process."""
     for _ in range(3):
-        world.place()
+        world.submit()
     world.clock.advance(30)
     with ThreadPoolExecutor(1) as executor:
         parts = (world.table, world.settlement, world.clock, NoMetrics(), executor)
@@ -434,9 +484,12 @@ def test_a_worker_that_is_to_stop_begins_no_further_job(world: World) -> None:
 
 
 @pytest.mark.parametrize("passing", [WalletBusy, OutcomeUnknown])
-def test_what_passes_by_itself_is_tried_again_in_the_next_round(world: World, passing: type[Exception]) -> None:
-    """A table that restarts makes wallets busy and outcomes unknown for a moment: no reason to put a job off for a minute."""
-    job_id = world.place().job.job_id
+def test_what_passes_by_itself_is_tried_again_in_the_next_round(
+    world: ServiceHarness, passing: type[Exception]
+) -> None:
+    """A table that restarts makes wallets busy and outcomes unknown for a moment: no reason to put
+    a job off for a minute."""
+    job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     look, troubles = world.provider.look, [passing()]
 
@@ -455,20 +508,25 @@ def test_what_passes_by_itself_is_tried_again_in_the_next_round(world: World, pa
 OVERDUE = 24 * 3600 + 1
 
 
-def overdue(world: World) -> str:
-    """A job that the provider calls delivered, with a link that cannot be used, for longer than any job may take."""
-    job_id = world.place().job.job_id
+def overdue(world: ServiceHarness) -> str:
+    """A job that the provider calls delivered, with a link that cannot be used, for longer than any
+    job may take."""
+    job_id = world.submit().job.job_id
     world.provider.tasks[job_id] = Task(f"task-{job_id}", TaskStatus.SUCCEEDED, {}, "ftp://nowhere")
     world.work_until(OVERDUE, step=600)
     assert world.job(job_id).status is JobStatus.SUBMITTED
     return job_id
 
 
-def test_a_job_whose_link_stays_unusable_can_be_given_up_and_is_watched_further(world: World) -> None:
+def test_a_job_whose_link_stays_unusable_can_be_given_up_and_is_watched_further(
+    world: ServiceHarness,
+) -> None:
     job_id = overdue(world)
-    given_up = world.settlement.give_up("ann", job_id)
+    given_up = world.settlement.force_release("ann", job_id)
     assert (given_up.failure, world.balance()) == (Failure.PROVIDER_UNRESOLVED, (3, 0, 0))
-    assert given_up == replace(world.job(job_id), submit_until=given_up.submit_until, hard_at=given_up.hard_at)
+    assert given_up == replace(
+        world.job(job_id), submit_until=given_up.submit_until, hard_at=given_up.hard_at
+    )
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(1000)
     assert (world.job(job_id).house_loss, world.balance()) == (1, (3, 0, 0))
@@ -484,71 +542,85 @@ def test_a_job_whose_link_stays_unusable_can_be_given_up_and_is_watched_further(
     ],
 )
 def test_giving_up_looks_once_more_and_believes_what_is_certain(
-    world: World, last_look: TaskStatus, status: JobStatus, failure: Failure | None, balance: tuple[int, int, int]
+    world: ServiceHarness,
+    last_look: TaskStatus,
+    status: JobStatus,
+    failure: Failure | None,
+    balance: tuple[int, int, int],
 ) -> None:
     job_id = overdue(world)
     world.provider.book(job_id, last_look)
-    given_up = world.settlement.give_up("ann", job_id)
+    given_up = world.settlement.force_release("ann", job_id)
     assert (given_up.status, given_up.failure, world.balance()) == (status, failure, balance)
     assert world.audit().violations == ()
 
 
-@pytest.mark.parametrize("sight", [Unclear(), NotFound(), RuntimeError("broken")])
-def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(world: World, sight: Any) -> None:
+@pytest.mark.parametrize("lookup", [Indeterminate(), NotFound(), RuntimeError("broken")])
+def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(
+    world: ServiceHarness, lookup: Any
+) -> None:
     job_id = lost(world, taken=False)
-    world.provider.look = _raises_or_gives(Unclear())
+    world.provider.look = _raises_or_gives(Indeterminate())
     world.work_until(OVERDUE, step=600)
     assert world.job(job_id).is_open
-    world.provider.look = _raises_or_gives(sight)
-    assert world.settlement.give_up("ann", job_id).failure is Failure.PROVIDER_UNRESOLVED
+    world.provider.look = _raises_or_gives(lookup)
+    assert world.settlement.force_release("ann", job_id).failure is Failure.PROVIDER_UNRESOLVED
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 
 
-def test_a_late_task_of_a_job_that_was_never_recorded_is_charged_when_it_is_given_up(world: World) -> None:
+def test_a_late_task_of_a_job_that_was_never_recorded_is_charged_when_it_is_given_up(
+    world: ServiceHarness,
+) -> None:
     job_id = lost(world, taken=False)
     world.clock.advance(OVERDUE)
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    assert world.settlement.give_up("ann", job_id).status is JobStatus.SUCCEEDED
+    assert world.settlement.force_release("ann", job_id).status is JobStatus.SUCCEEDED
     assert (world.job(job_id).task_id, world.balance()) == (f"task-{job_id}", (2, 0, 1))
     assert world.audit().violations == ()
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_job_that_may_still_settle_or_has_ended_is_not_given_up(world: World, ended: bool) -> None:
-    job_id = world.place().job.job_id
+def test_a_job_that_may_still_settle_or_has_ended_is_not_given_up(
+    world: ServiceHarness, ended: bool
+) -> None:
+    job_id = world.submit().job.job_id
     if ended:
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         world.work_until(60)
     before, looked = world.items(), len(world.provider.looked)
-    with pytest.raises(NotToBeGivenUp, match="has ended already" if ended else "may still settle"):
-        world.settlement.give_up("ann", job_id)
+    with pytest.raises(
+        ReleaseNotAllowed, match="has ended already" if ended else "may still settle"
+    ):
+        world.settlement.force_release("ann", job_id)
     assert (world.items(), len(world.provider.looked)) == (before, looked)
 
 
-def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(client: Any, table_name: str) -> None:
-    world = World(client, table_name)
+def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(
+    client: Any, table_name: str
+) -> None:
+    world = ServiceHarness(client, table_name)
     job_id = overdue(world)
-    twin = World(client, table_name, clock=world.clock, provider=world.provider)
+    twin = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     look = world.provider.look
 
     def slow(task_id: str | None, asked: str) -> Any:
         world.provider.look = look
-        sight = look(task_id, asked)
+        lookup = look(task_id, asked)
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         assert twin.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
-        return sight
+        return lookup
 
     world.provider.look = slow
-    assert world.settlement.give_up("ann", job_id).status is JobStatus.SUCCEEDED
+    assert world.settlement.force_release("ann", job_id).status is JobStatus.SUCCEEDED
     assert world.balance() == (2, 0, 1)
     assert world.audit().violations == ()
 
 
-def _raises_or_gives(sight: Any) -> Any:
-    def look(task_id: str | None, job_id: str) -> Any:
-        if isinstance(sight, Exception):
-            raise sight
-        return sight
+def _raises_or_gives(lookup: Any) -> Any:
+    def fetch_task(task_id: str | None, job_id: str) -> Any:
+        if isinstance(lookup, Exception):
+            raise lookup
+        return lookup
 
-    return look
+    return fetch_task

@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.live_stack import Town
+from tests.journeys.live_stack import LiveStack
 
 
 @pytest.fixture
-def start(client: Any, table_name: str) -> Iterator[Callable[..., Town]]:
-    """Starts the service, its worker and the simulators on free ports; settings and simulator settings by name."""
+def start(client: Any, table_name: str) -> Iterator[Callable[..., LiveStack]]:
+    """Starts the service, its worker and the simulators on free ports; settings and simulator
+    settings by name."""
     with ExitStack() as running:
-        yield lambda **settings: running.enter_context(Town(client.meta.endpoint_url, table_name, **settings))
+        yield lambda **settings: running.enter_context(
+            LiveStack(client.meta.endpoint_url, table_name, **settings)
+        )
 
 
 @pytest.fixture
-def town(start: Callable[..., Town]) -> Town:
+def stack(start: Callable[..., LiveStack]) -> LiveStack:
     return start()

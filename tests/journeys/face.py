@@ -9,7 +9,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from service.core.ids import is_id
 from service.web.openapi_operations import document_path
-from tests.journeys.live_stack import Town
+from tests.journeys.live_stack import LiveStack
 
 ENVELOPE = {"success", "error", "code", "details", "requestId"}
 SAFE_HEADERS = {
@@ -23,25 +23,29 @@ SAFE_HEADERS = {
 class Face:
     """A town as its clients see it."""
 
-    def __init__(self, town: Town) -> None:
-        self.town = town
-        self.document: dict[str, Any] = town.call("GET", "/openapi.json").json()
-        self.token = town.token("ann", expires_in=10**6)
+    def __init__(self, stack: LiveStack) -> None:
+        self.stack = stack
+        self.document: dict[str, Any] = stack.call("GET", "/openapi.json").json()
+        self.token = stack.token("ann", expires_in=10**6)
 
     def post(self, data: Any, **headers: str | None) -> requests.Response:
-        """POST /videos with that body, signed in, as JSON unless a header (`Content_Type`) says otherwise; None takes one away."""
-        given = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        """POST /videos with that body, signed in, as JSON unless a header (`Content_Type`) says
+        otherwise; None takes one away."""
+        given = {"Content-Type": "application/json"} | {
+            name.replace("_", "-"): text for name, text in headers.items()
+        }
         sent = {name: text for name, text in given.items() if text is not None}
-        return self.town.call("POST", "/videos", self.token, data=data, headers=sent)
+        return self.stack.call("POST", "/videos", self.token, data=data, headers=sent)
 
     def post_fields(self, body: Any) -> requests.Response:
         return self.post(json.dumps(body).encode())
 
     def get(self, path: str) -> requests.Response:
-        return self.town.call("GET", path, self.token)
+        return self.stack.call("GET", path, self.token)
 
     def refused(self, answer: requests.Response, status: int, code: str) -> dict[str, Any]:
-        """Asserts the one shape of errors, the headers of every answer, and that this refusal is documented; gives the details."""
+        """Asserts the one shape of errors, the headers of every answer, and that this refusal is
+        documented; gives the details."""
         content = answer.json()
         assert (answer.status_code, content.get("code")) == (status, code), answer.text[:500]
         assert set(content) == ENVELOPE
@@ -59,29 +63,37 @@ class Face:
 
     def surrounded(self, answer: requests.Response) -> None:
         """Asserts what is on every answer."""
-        assert is_id("req", answer.headers["X-Request-Id"]) or "X-Request-Id" in answer.request.headers
+        assert (
+            is_id("req", answer.headers["X-Request-Id"]) or "X-Request-Id" in answer.request.headers
+        )
         assert {name: answer.headers.get(name) for name in SAFE_HEADERS} == SAFE_HEADERS
         assert "Origin" in answer.headers["Vary"]
         assert "Set-Cookie" not in answer.headers
 
     def codes(self, rule: str, method: str, status: int) -> list[str]:
         """The error codes that the document names for a status of a route."""
-        response = self.document["paths"][document_path(rule)][method.lower()]["responses"].get(str(status))
+        response = self.document["paths"][document_path(rule)][method.lower()]["responses"].get(
+            str(status)
+        )
         if response is None:
             return []
-        codes: list[str] = response["content"]["application/json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+        codes: list[str] = response["content"]["application/json"]["schema"]["allOf"][1][
+            "properties"
+        ]["code"]["enum"]
         return codes
 
     def _documented(self, request: requests.PreparedRequest, status: int, code: str) -> None:
         path, method = unquote(urlsplit(request.url or "").path), str(request.method)
         try:
-            rule, _ = self.town.app.url_map.bind("town").match(path, method, return_rule=True)
+            rule, _ = self.stack.app.url_map.bind("town").match(path, method, return_rule=True)
         except NotFound:
             assert code == "ROUTE_NOT_FOUND"
         except MethodNotAllowed:
             assert code == "METHOD_NOT_ALLOWED"
         else:
-            assert code in self.codes(rule.rule, method, status), f"{method} {rule} does not document {status} {code}"
+            assert code in self.codes(rule.rule, method, status), (
+                f"{method} {rule} does not document {status} {code}"
+            )
 
 
 class RawAnswer:

@@ -16,7 +16,7 @@ import pytest
 
 from devstack.environment import without_settings
 from devstack.ports import free_port
-from tests.journeys.live_stack import SETTINGS, Town
+from tests.journeys.live_stack import SETTINGS, LiveStack
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,12 +39,13 @@ class Answer:
 
 
 @dataclass
-class Gate:
+class FaultInjector:
     port: int
     log: Path
 
     def exchange(self, request: bytes, *, no_more: bool = True) -> list[Answer]:
-        """All answers to those bytes until the service ends the connection; our side is closed behind them."""
+        """All answers to those bytes until the service ends the connection; our side is closed
+        behind them."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(request)
             if no_more:
@@ -75,30 +76,33 @@ def answers(stream: bytes) -> Iterator[Answer]:
 
 
 @contextmanager
-def opened(town: Town, folder: Path, **settings: str) -> Iterator[Gate]:
+def opened(stack: LiveStack, folder: Path, **settings: str) -> Iterator[FaultInjector]:
     """One web process of its own over the town's table and simulators."""
     port, log = free_port(), folder / "log"
     command = [sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"]
     environment = (
-        without_settings(os.environ) | _environment(town) | {"PORT": str(port), "TMPDIR": str(folder)} | settings
+        without_settings(os.environ)
+        | _environment(stack)
+        | {"PORT": str(port), "TMPDIR": str(folder)}
+        | settings
     )
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
     try:
-        _wait_until_up(Gate(port, log))
-        yield Gate(port, log)
+        _wait_until_up(FaultInjector(port, log))
+        yield FaultInjector(port, log)
     finally:
         process.kill()
         process.wait()
 
 
-def _environment(town: Town) -> dict[str, str]:
+def _environment(stack: LiveStack) -> dict[str, str]:
     own: dict[str, Any] = SETTINGS | {
-        "dynamodb_endpoint_url": town.settings.dynamodb_endpoint_url,
-        "dynamodb_table_name": town.settings.dynamodb_table_name,
-        "google_certs_url": town.settings.google_certs_url,
-        "kling_base_url": town.settings.kling_base_url,
-        "google_client_ids": ",".join(town.settings.google_client_ids),
+        "dynamodb_endpoint_url": stack.settings.dynamodb_endpoint_url,
+        "dynamodb_table_name": stack.settings.dynamodb_table_name,
+        "google_certs_url": stack.settings.google_certs_url,
+        "kling_base_url": stack.settings.kling_base_url,
+        "google_client_ids": ",".join(stack.settings.google_client_ids),
         "log_format": "json",
         "web_concurrency": 1,
         "web_threads": 32,
@@ -109,7 +113,7 @@ def _environment(town: Town) -> dict[str, str]:
     return {name.upper(): str(value) for name, value in own.items()}
 
 
-def _wait_until_up(gate: Gate) -> None:
+def _wait_until_up(gate: FaultInjector) -> None:
     for _ in range(300):
         try:
             gate.exchange(b"GET /health/live HTTP/1.0\r\n\r\n")

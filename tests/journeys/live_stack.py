@@ -1,4 +1,5 @@
-"""The service as its clients meet it: over HTTP, with a worker beside it and simulators behind it."""
+"""The service as its clients meet it: over HTTP, with a worker beside it and simulators behind
+it."""
 
 import socket
 import threading
@@ -14,14 +15,14 @@ import requests
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from service.app import build, create_app
-from service.core.clock import Clock
-from service.jobs.sweeps import DueJobs
-from devstack.table import create_table
-from service.settings import Secret, Settings
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
-from service.core.token_cipher import Sealer
+from devstack.table import create_table
+from service.app import build, create_app
+from service.core.clock import Clock
+from service.core.token_cipher import TokenCipher
+from service.jobs.sweeps import DueJobs
+from service.settings import Secret, Settings
 from service.worker import run_until
 from tests.doubles.fast import FastClock
 
@@ -29,7 +30,7 @@ SPEED = 10
 CLIENT_ID = "farebox-local.apps.example"
 IMAGE = "https://images.example.com/astronaut.jpg"
 PATIENCE_SECONDS = 30.0
-MOST_AT_ONCE = 100
+MAX_AT_ONCE = 100
 
 SETTINGS: dict[str, Any] = {
     "google_client_ids": (CLIENT_ID,),
@@ -66,7 +67,9 @@ class _Web:
 
     def __init__(self) -> None:
         self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def serve(self, app: Flask) -> None:
@@ -79,9 +82,10 @@ class _Web:
         self._server.server_close()
 
 
-class Town:
-    """Everything started and stopped together. Web processes may be several over one table (`open_app`); they and the
-    worker share a clock, one that runs ten times as fast as ours unless another is given."""
+class LiveStack:
+    """Everything started and stopped together. Web processes may be several over one table
+    (`open_app`); they and the worker share a clock, one that runs ten times as fast as ours unless
+    another is given."""
 
     def __init__(
         self,
@@ -94,14 +98,18 @@ class Town:
         self._dynamodb_url = dynamodb_url
         self._table_name = table_name
         self._clock = clock or FastClock(SPEED)
-        self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(simulator or {})
+        self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(
+            simulator or {}
+        )
         self._settings = settings
         self._stopped = threading.Event()
         self._http = requests.Session()
         self._http.trust_env = False
 
-    def __enter__(self) -> "Town":
-        self.simulators = SimulatorServer(SimulatorSettings(port=0, **self._simulator_settings)).__enter__()
+    def __enter__(self) -> "LiveStack":
+        self.simulators = SimulatorServer(
+            SimulatorSettings(port=0, **self._simulator_settings)
+        ).__enter__()
         self.sim_url = self.simulators.url
         first = _Web()
         self._webs = [first]
@@ -126,7 +134,10 @@ class Town:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stopped.set()
         for web in self._webs:
@@ -153,19 +164,23 @@ class Town:
 
     def token(self, sub: str = "ann", **claims: Any) -> str:
         body = {"sub": sub, "email": f"{sub}@example.com", **claims}
-        return str(requests.post(f"{self.sim_url}/google/__token", json=body, timeout=10).json()["token"])
+        return str(
+            requests.post(f"{self.sim_url}/google/__token", json=body, timeout=10).json()["token"]
+        )
 
     def tokens(self, subs: Sequence[str]) -> dict[str, str]:
         return {sub: self.token(sub) for sub in subs}
 
-    def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
+    def call(
+        self, method: str, path: str, token: str | None = None, **more: Any
+    ) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= more.pop("headers", {})
         return requests.request(method, self.url + path, headers=headers, timeout=60, **more)
 
     def raw(self, request: bytes, *, no_more: bool = False) -> bytes:
-        """Everything that comes back, until the service ends the connection, for bytes sent as they are; with `no_more` our
-        side of the connection is closed behind them."""
+        """Everything that comes back, until the service ends the connection, for bytes sent as they
+        are; with `no_more` our side of the connection is closed behind them."""
         host, _, port = self.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(request)
@@ -186,15 +201,22 @@ class Town:
     ) -> requests.Response:
         headers = {"Idempotency-Key": key} if key else {}
         return self.call(
-            "POST", "/videos", token or self.token(sub), json=video_body(sub, device) | fields, headers=headers
+            "POST",
+            "/videos",
+            token or self.token(sub),
+            json=video_body(sub, device) | fields,
+            headers=headers,
         )
 
     def order(
         self, sub: str, token: str, device: str | None = None, key: str | None = None, url: str = ""
     ) -> requests.Request:
-        """A POST /videos that is yet to be sent (`at_once`), to the first web process or the one at `url`."""
+        """A POST /videos that is yet to be sent (`at_once`), to the first web process or the one at
+        `url`."""
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
-        return requests.Request("POST", f"{url or self.url}/videos", headers=headers, json=video_body(sub, device))
+        return requests.Request(
+            "POST", f"{url or self.url}/videos", headers=headers, json=video_body(sub, device)
+        )
 
     def placed(self, sub: str = "ann", **more: Any) -> str:
         answer = self.post_video(sub, **more)
@@ -231,23 +253,27 @@ class Town:
         self.steer("DELETE", "/__faults")
 
     def tasks(self) -> list[dict[str, Any]]:
-        tasks: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/kling/__tasks", timeout=10).json()["tasks"]
+        tasks: list[dict[str, Any]] = self._http.get(
+            f"{self.sim_url}/kling/__tasks", timeout=10
+        ).json()["tasks"]
         return tasks
 
     def journal(self, operation: str, service: str = "kling") -> list[dict[str, Any]]:
         query = {"service": service, "operation": operation}
-        found: list[dict[str, Any]] = self._http.get(f"{self.sim_url}/__journal", params=query, timeout=10).json()[
-            "requests"
-        ]
+        found: list[dict[str, Any]] = self._http.get(
+            f"{self.sim_url}/__journal", params=query, timeout=10
+        ).json()["requests"]
         return found
 
     def seal(self, *words: str) -> str:
         """A callback token that the service believes to be its own."""
-        return Sealer([self.settings.callback_token_keys]).seal(words)
+        return TokenCipher([self.settings.callback_token_keys]).seal(words)
 
     def count(self) -> int:
         item = self.parts.table._client.get_item(
-            TableName=self._table_name, Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}}, ConsistentRead=True
+            TableName=self._table_name,
+            Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}},
+            ConsistentRead=True,
         ).get("Item")
         return int(item["count"]["N"]) if item else 0
 
@@ -256,11 +282,14 @@ class Town:
         self.parts.table._client.put_item(TableName=self._table_name, Item=dict(item))
 
     def items(self) -> list[dict[str, Any]]:
-        found: list[Any] = self.parts.table._client.scan(TableName=self._table_name, ConsistentRead=True)["Items"]
+        found: list[Any] = self.parts.table._client.scan(
+            TableName=self._table_name, ConsistentRead=True
+        )["Items"]
         return found
 
     def assert_proved(self) -> None:
-        """Every balance is proved, and the vendor's books agree with ours: no task twice, every charge delivered."""
+        """Every balance is proved, and the vendor's books agree with ours: no task twice, every
+        charge delivered."""
         assert self.parts.admin.audit().violations == ()
         books = {task["external_task_id"]: task for task in self.tasks()}
         assert len(books) == len(self.tasks())
@@ -291,13 +320,13 @@ class Town:
 
 
 @contextmanager
-def town_of_its_own(client: Any, **settings: Any) -> Iterator[Town]:
+def town_of_its_own(client: Any, **settings: Any) -> Iterator[LiveStack]:
     """A town with a table of its own, for fixtures that many tests share."""
     table_name = f"Test-{uuid.uuid4().hex}"
     create_table(client, table_name)
     try:
-        with Town(client.meta.endpoint_url, table_name, **settings) as town:
-            yield town
+        with LiveStack(client.meta.endpoint_url, table_name, **settings) as stack:
+            yield stack
     finally:
         client.delete_table(TableName=table_name)
 
@@ -312,8 +341,9 @@ def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:
 
 
 def at_once(orders: Sequence[requests.Request]) -> list[requests.Response]:
-    """The answers, in the order of the requests. At most 100 threads, each with a session of its own, begin in the same moment."""
-    threads = min(len(orders), MOST_AT_ONCE)
+    """The answers, in the order of the requests. At most 100 threads, each with a session of its
+    own, begin in the same moment."""
+    threads = min(len(orders), MAX_AT_ONCE)
     ready = threading.Barrier(threads, timeout=PATIENCE_SECONDS)
 
     def send(thread: int) -> list[requests.Response]:

@@ -1,4 +1,5 @@
-"""A job is its owner's: what strangers, other users and callbacks of any shape can learn of it or do to it."""
+"""A job is its owner's: what strangers, other users and callbacks of any shape can learn of it or
+do to it."""
 
 import base64
 import json
@@ -10,13 +11,13 @@ import requests
 from service.core.clock import SystemClock
 from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
-from tests.journeys.live_stack import IMAGE, Town, new_key, video_body
+from tests.journeys.live_stack import IMAGE, LiveStack, new_key, video_body
 
 MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
-def slow(start: Callable[..., Town]) -> Face:
+def slow(start: Callable[..., LiveStack]) -> Face:
     """A town in which no video is ever made, and no time is lost."""
     return Face(start(clock=SystemClock(), simulator={"video_seconds": 600.0}))
 
@@ -46,160 +47,212 @@ SHAPES: dict[str, tuple[bytes, int]] = {
         b'{"task_status": "succeed", "task_result": {"videos": [{"url": "https://evil.example"}]}}',
         200,
     ),
-    "a link of another kind": (b'{"task_status": "succeed", "task_result": {"videos": {"url": 1}}}', 200),
+    "a link of another kind": (
+        b'{"task_status": "succeed", "task_result": {"videos": {"url": 1}}}',
+        200,
+    ),
 }
 
 
 def test_a_callback_of_whatever_shape_changes_nothing(slow: Face) -> None:
-    town = slow.town
-    job_id = town.placed()
-    before = town.get(f"/jobs/{job_id}").json()["data"]
-    path = town.journal("create")[0]["body"]["callback_url"].removeprefix(town.url)
+    stack = slow.stack
+    job_id = stack.placed()
+    before = stack.get(f"/jobs/{job_id}").json()["data"]
+    path = stack.journal("create")[0]["body"]["callback_url"].removeprefix(stack.url)
     for name, (data, status) in SHAPES.items():
         for kind in ("application/json", "text/plain", ""):
-            answer = town.call("POST", path, data=data, headers={"Content-Type": kind})
+            answer = stack.call("POST", path, data=data, headers={"Content-Type": kind})
             assert answer.status_code == status, name
             if status == 404:
                 assert slow.refused(answer, 404, "CALLBACK_NOT_FOUND") == {}
             else:
                 assert answer.json() == {"success": True, "data": None}
-    assert town.get(f"/jobs/{job_id}").json()["data"] == before
-    assert town.credits() == (2, 1)
-    town.assert_proved()
+    assert stack.get(f"/jobs/{job_id}").json()["data"] == before
+    assert stack.credits() == (2, 1)
+    stack.assert_proved()
 
 
 def test_a_storm_of_callbacks_makes_us_ask_kling_a_few_times_only(slow: Face) -> None:
-    town = slow.town
-    town.placed()
-    path = town.journal("create")[0]["body"]["callback_url"].removeprefix(town.url)
+    stack = slow.stack
+    stack.placed()
+    path = stack.journal("create")[0]["body"]["callback_url"].removeprefix(stack.url)
     for _ in range(60):
-        assert town.call("POST", path, json={"task_status": "succeed"}).status_code == 200
-    assert 1 <= len(town.journal("query")) <= 20
+        assert stack.call("POST", path, json={"task_status": "succeed"}).status_code == 200
+    assert 1 <= len(stack.journal("query")) <= 20
 
 
 def test_a_callback_while_our_secrets_cannot_be_read_is_told_to_come_again(
-    start: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., LiveStack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
     face = Face(start(kling_api_key_secret_name="kling"))
     path = f"/callbacks/kling/{face.town.seal('ann', 'job_01kb7r3v6q8f2x0m4n5p6q7r8s')}"
-    answer = face.town.call("POST", path, json={"task_status": "succeed"})
+    answer = face.stack.call("POST", path, json={"task_status": "succeed"})
     assert face.refused(answer, 503, "SECRET_UNAVAILABLE") == {}
 
 
 def test_a_stranger_s_callback_does_not_even_make_us_read_our_secrets(
-    start: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., LiveStack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
     face = Face(start(kling_api_key_secret_name="kling"))
-    answer = face.town.call("POST", "/callbacks/kling/x", json={"task_status": "succeed"})
+    answer = face.stack.call("POST", "/callbacks/kling/x", json={"task_status": "succeed"})
     assert face.refused(answer, 404, "CALLBACK_NOT_FOUND") == {}
 
 
 def test_a_callback_for_a_job_that_is_not_there_harms_nobody(slow: Face) -> None:
-    """A hold whose answer was lost may never have come to be; its callback address was sealed all the same."""
-    for words in (("ann", "job_01kb7r3v6q8f2x0m4n5p6q7r8s"), ("ann", "x"), ("ann",), ("ann", "a", "b"), ()):
-        answer = slow.town.call("POST", f"/callbacks/kling/{slow.town.seal(*words)}", json={"task_status": "succeed"})
+    """A hold whose answer was lost may never have come to be; its callback address was sealed all
+    the same."""
+    for words in (
+        ("ann", "job_01kb7r3v6q8f2x0m4n5p6q7r8s"),
+        ("ann", "x"),
+        ("ann",),
+        ("ann", "a", "b"),
+        (),
+    ):
+        answer = slow.stack.call(
+            "POST", f"/callbacks/kling/{slow.stack.seal(*words)}", json={"task_status": "succeed"}
+        )
         assert answer.status_code in (200, 404)
-    assert slow.town.items() == []
+    assert slow.stack.items() == []
 
 
 # Owners.
 
 
 def test_anothers_job_is_not_there_whatever_is_asked_of_it(slow: Face) -> None:
-    town = slow.town
-    job_id = town.placed("ann")
-    town.placed("bob")
+    stack = slow.stack
+    job_id = stack.placed("ann")
+    stack.placed("bob")
     unknown = f"{job_id[:-4]}zzzz"
     for query in ("", "?wait=0", "?wait=25"):
         answers = [
-            town.get(f"/jobs/{each}{query}", "bob", headers={"X-Request-Id": "same"}) for each in (job_id, unknown)
+            stack.get(f"/jobs/{each}{query}", "bob", headers={"X-Request-Id": "same"})
+            for each in (job_id, unknown)
         ]
         assert answers[0].content == answers[1].content
         for answer in answers:
             slow.refused(answer, 404, "JOB_NOT_FOUND")
-    for path in (f"/jobs/%2e%2e/jobs/{job_id}", f"/jobs/ann/{job_id}", f"/jobs/{job_id}%23{job_id}"):
-        assert town.get(path, "bob").status_code == 404
+    for path in (
+        f"/jobs/%2e%2e/jobs/{job_id}",
+        f"/jobs/ann/{job_id}",
+        f"/jobs/{job_id}%23{job_id}",
+    ):
+        assert stack.get(path, "bob").status_code == 404
 
 
 PER_ANSWER = {"Date", "X-Request-Id"}
 
 
-def test_every_address_with_an_id_tells_strangers_and_others_nothing_of_whether_it_is_there(slow: Face) -> None:
-    """One answer, byte for byte and header for header, to another user and to nobody, for what is there and what is not."""
-    town = slow.town
-    job_id = town.placed("ann")
-    town.placed("bob")
-    sealed = town.journal("create")[0]["body"]["callback_url"].rpartition("/")[2]
+def test_every_address_with_an_id_tells_strangers_and_others_nothing_of_whether_it_is_there(
+    slow: Face,
+) -> None:
+    """One answer, byte for byte and header for header, to another user and to nobody, for what is
+    there and what is not."""
+    stack = slow.stack
+    job_id = stack.placed("ann")
+    stack.placed("bob")
+    sealed = stack.journal("create")[0]["body"]["callback_url"].rpartition("/")[2]
     there = {"jobId": job_id, "token": sealed}
     absent = {"jobId": f"{job_id[:-4]}zzzz", "token": f"{sealed[:-4]}AAAA"}
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     assert {path for _, path in routes} == {"/jobs/{jobId}", "/callbacks/kling/{token}"}
     own_by_id = [(method, path) for method, path in routes if "{jobId}" in path]
     for method, path in own_by_id:
-        assert town.call(method, path.format(**there), town.token("ann")).status_code == 200
-        for token, status, code in ((town.token("bob"), 404, "JOB_NOT_FOUND"), (None, 401, "AUTHENTICATION_REQUIRED")):
-            known, unknown = (town.call(method, path.format(**ids), token) for ids in (there, absent))
+        assert stack.call(method, path.format(**there), stack.token("ann")).status_code == 200
+        for token, status, code in (
+            (stack.token("bob"), 404, "JOB_NOT_FOUND"),
+            (None, 401, "AUTHENTICATION_REQUIRED"),
+        ):
+            known, unknown = (
+                stack.call(method, path.format(**ids), token) for ids in (there, absent)
+            )
             slow.refused(known, status, code)
             assert without_names(known) == without_names(unknown)
-    before = town.items()
-    unsealed = town.call("POST", "/callbacks/kling/{token}".format(**absent), json={"task_status": "succeed"})
+    before = stack.items()
+    unsealed = stack.call(
+        "POST", "/callbacks/kling/{token}".format(**absent), json={"task_status": "succeed"}
+    )
     slow.refused(unsealed, 404, "CALLBACK_NOT_FOUND")
-    assert town.items() == before
+    assert stack.items() == before
 
 
 def without_names(answer: requests.Response) -> tuple[int, bytes, dict[str, str]]:
     """The answer but for what is new each time."""
     body = answer.content.replace(answer.headers["X-Request-Id"].encode(), b"")
-    return answer.status_code, body, {name: text for name, text in answer.headers.items() if name not in PER_ANSWER}
+    return (
+        answer.status_code,
+        body,
+        {name: text for name, text in answer.headers.items() if name not in PER_ANSWER},
+    )
 
 
 def test_lists_hold_the_caller_s_own_jobs_even_with_anothers_page_token(slow: Face) -> None:
-    town = slow.town
-    anns, bobs = [town.placed("ann") for _ in range(3)], [town.placed("bob") for _ in range(2)]
-    token = town.get("/jobs?limit=1", "ann").json()["data"]["nextToken"]
+    stack = slow.stack
+    anns, bobs = [stack.placed("ann") for _ in range(3)], [stack.placed("bob") for _ in range(2)]
+    token = stack.get("/jobs?limit=1", "ann").json()["data"]["nextToken"]
     for params in ({}, {"nextToken": token}, {"limit": 50, "nextToken": token}):
-        seen = {job["jobId"] for job in town.get("/jobs", "bob", params=params).json()["data"]["jobs"]}
+        seen = {
+            job["jobId"] for job in stack.get("/jobs", "bob", params=params).json()["data"]["jobs"]
+        }
         assert seen <= set(bobs)
         assert not seen & set(anns)
-    assert len(town.get("/jobs", "bob").json()["data"]["jobs"]) == 2
+    assert len(stack.get("/jobs", "bob").json()["data"]["jobs"]) == 2
 
 
 def test_one_key_of_two_users_is_two_keys(slow: Face) -> None:
-    town, key = slow.town, new_key()
-    jobs = {sub: town.post_video(sub, key=key) for sub in ("ann", "bob")}
+    stack, key = slow.stack, new_key()
+    jobs = {sub: stack.post_video(sub, key=key) for sub in ("ann", "bob")}
     assert {answer.headers.get("Idempotency-Replayed") for answer in jobs.values()} == {None}
     assert len({answer.json()["data"]["jobId"] for answer in jobs.values()}) == 2
-    assert town.credits("ann") == town.credits("bob") == (2, 1)
+    assert stack.credits("ann") == stack.credits("bob") == (2, 1)
 
 
 def test_a_job_tells_its_owner_only_what_is_documented(slow: Face) -> None:
     """Neither the wallet's inside nor the callback's address nor the device gets out."""
-    job_id = slow.town.placed("ann", device="the-device-of-ann")
+    job_id = slow.stack.placed("ann", device="the-device-of-ann")
     text = slow.get(f"/jobs/{job_id}").text + slow.get("/jobs").text + slow.get("/credits").text
-    for inside in ("the-device-of-ann", "callback", "submitUntil", "hardAt", "split", "head", "mac", "USER#", IMAGE):
+    for inside in (
+        "the-device-of-ann",
+        "callback",
+        "submitUntil",
+        "hardAt",
+        "allocation",
+        "head",
+        "mac",
+        "USER#",
+        IMAGE,
+    ):
         assert inside not in text
 
 
 # What is taken, at its bounds.
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=UTF-8", "Application/JSON"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=UTF-8", "Application/JSON"]
+)
 def test_a_body_of_json_is_taken_in_one_piece_or_in_many(slow: Face, kind: str) -> None:
     data = json.dumps(video_body()).encode()
     assert slow.post(data, Content_Type=kind).status_code == 200
-    assert slow.post((data[at : at + 7] for at in range(0, len(data), 7)), Content_Type=kind).status_code == 200
+    assert (
+        slow.post(
+            (data[at : at + 7] for at in range(0, len(data), 7)), Content_Type=kind
+        ).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("signature", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
-def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(slow: Face, signature: bytes) -> None:
+def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(
+    slow: Face, signature: bytes
+) -> None:
     image = base64.b64encode(signature.ljust(10 * MEGABYTE, b"\x00")).decode()
     answer = slow.post_fields(video_body() | {"imageUrl": image})
     assert answer.status_code == 200
     assert image[:40] not in answer.text
-    assert slow.town.journal("create")[0]["body"]["image"].startswith(image[:1000])
-    assert all(len(json.dumps(item)) < 2_000 for item in slow.town.items())
+    assert slow.stack.journal("create")[0]["body"]["image"].startswith(image[:1000])
+    assert all(len(json.dumps(item)) < 2_000 for item in slow.stack.items())
 
 
 @pytest.mark.parametrize(
@@ -212,23 +265,28 @@ def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(slow: Face, sign
         ("imageUrl", "https://images.example.com/a?b=c&d=%00#e"),
     ],
 )
-def test_the_longest_and_the_oddest_that_is_allowed_is_taken(slow: Face, field: str, text: str) -> None:
+def test_the_longest_and_the_oddest_that_is_allowed_is_taken(
+    slow: Face, field: str, text: str
+) -> None:
     assert slow.post_fields(video_body() | {field: text}).status_code == 200
-    slow.town.assert_proved()
+    slow.stack.assert_proved()
 
 
 @pytest.mark.parametrize("key", ["!", "~" * 128, "IDEMPOTENCY#x", "a,b", "../../x"])
 def test_any_visible_key_is_a_key(slow: Face, key: str) -> None:
-    first, second = (slow.town.post_video(key=key) for _ in range(2))
+    first, second = (slow.stack.post_video(key=key) for _ in range(2))
     assert first.json()["data"]["jobId"] == second.json()["data"]["jobId"]
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
 def test_bounds_of_queries_are_inside(slow: Face) -> None:
-    slow.town.placed()
+    slow.stack.placed()
     whole = slow.get("/jobs?limit=50").json()["data"]
     assert (len(whole["jobs"]), whole["nextToken"]) == (1, None)
     first = slow.get("/jobs?limit=1").json()["data"]
     assert first["jobs"] == whole["jobs"]
     if first["nextToken"]:
-        assert slow.get(f"/jobs?nextToken={first['nextToken']}").json()["data"] == {"jobs": [], "nextToken": None}
+        assert slow.get(f"/jobs?nextToken={first['nextToken']}").json()["data"] == {
+            "jobs": [],
+            "nextToken": None,
+        }

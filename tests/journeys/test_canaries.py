@@ -1,4 +1,5 @@
-"""No secret gets out: each is a canary here, and none sings in the log, the metrics, the answers or the table."""
+"""No secret gets out: each is a canary here, and none sings in the log, the metrics, the answers or
+the table."""
 
 import base64
 import contextlib
@@ -14,9 +15,17 @@ import structlog
 
 from service.core.logs import configure
 from service.settings import Secret
-from tests.journeys.live_stack import Town, new_key, video_body
+from tests.journeys.live_stack import LiveStack, new_key, video_body
 
-TOUCHED = ("boto3", "botocore", "flask_cors", "gunicorn.access", "gunicorn.error", "urllib3", "werkzeug")
+TOUCHED = (
+    "boto3",
+    "botocore",
+    "flask_cors",
+    "gunicorn.access",
+    "gunicorn.error",
+    "urllib3",
+    "werkzeug",
+)
 PROMPT = "The astronaut stood up and walked away"
 CALLBACK_BYTES = b"canary-callback-secret-0123456789"
 PICTURE = base64.b64encode(b"\xff\xd8\xff\xe0canary-picture-0123456789").decode()
@@ -67,7 +76,9 @@ def out() -> io.StringIO:
 
 
 @pytest.fixture
-def towns(start: Callable[..., Town], out: io.StringIO, _logging_as_before: None) -> tuple[Town, Town]:
+def towns(
+    start: Callable[..., LiveStack], out: io.StringIO, _logging_as_before: None
+) -> tuple[LiveStack, LiveStack]:
     """A town that says as much as it ever can, and one like it whose table is gone."""
     configure("DEBUG", "json", out)
     secret = f"whsec_{OURS['callback secret']}"
@@ -93,115 +104,173 @@ class Ear:
         self.heard: list[requests.Response] = []
         self.tokens: list[str] = []
 
-    def sign_in(self, town: Town, **claims: Any) -> str:
-        token = town.token(SUBJECT, email=EMAIL, **claims)
+    def sign_in(self, stack: LiveStack, **claims: Any) -> str:
+        token = stack.token(SUBJECT, email=EMAIL, **claims)
         self.tokens.append(token)
         return token
 
-    def call(self, town: Town, method: str, path: str, token: str | None, **more: Any) -> requests.Response:
-        self.heard.append(town.call(method, path, token, **more))
+    def call(
+        self, stack: LiveStack, method: str, path: str, token: str | None, **more: Any
+    ) -> requests.Response:
+        self.heard.append(stack.call(method, path, token, **more))
         return self.heard[-1]
 
-    def order(self, town: Town, token: str | None, key: str | None = None, **fields: Any) -> requests.Response:
-        body = video_body(SUBJECT) | {"Fingerprint": THEIRS["fingerprint"], "imageUrl": THEIRS["image address"]}
+    def order(
+        self, stack: LiveStack, token: str | None, key: str | None = None, **fields: Any
+    ) -> requests.Response:
+        body = video_body(SUBJECT) | {
+            "Fingerprint": THEIRS["fingerprint"],
+            "imageUrl": THEIRS["image address"],
+        }
         headers = {"Idempotency-Key": key} if key else {}
-        return self.call(town, "POST", "/videos", token, json=body | fields, headers=headers)
+        return self.call(stack, "POST", "/videos", token, json=body | fields, headers=headers)
 
 
-def everything_happens(ear: Ear, town: Town, gone: Town) -> None:
-    token = ear.sign_in(town)
-    placed = [ear.order(town, token, IDEMPOTENCY), ear.order(town, token, new_key(), imageUrl=PICTURE)]
+def everything_happens(ear: Ear, stack: LiveStack, gone: LiveStack) -> None:
+    token = ear.sign_in(stack)
+    placed = [
+        ear.order(stack, token, IDEMPOTENCY),
+        ear.order(stack, token, new_key(), imageUrl=PICTURE),
+    ]
     assert [answer.status_code for answer in placed] == [200, 200]
     for answer in placed:
-        town.until(lambda answer=answer: ended(ear, town, token, answer))
-    for path in ("/credits", "/jobs", "/jobs?nextToken=" + token[:100], "/nowhere?token=" + token, f"/jobs/{token}"):
-        ear.call(town, "GET", path, token)
-    refusals(ear, town, token)
-    faults(ear, town, token)
-    strangers(ear, town, token)
-    broken(ear, town, gone)
+        stack.until(lambda answer=answer: ended(ear, stack, token, answer))
+    for path in (
+        "/credits",
+        "/jobs",
+        "/jobs?nextToken=" + token[:100],
+        "/nowhere?token=" + token,
+        f"/jobs/{token}",
+    ):
+        ear.call(stack, "GET", path, token)
+    refusals(ear, stack, token)
+    faults(ear, stack, token)
+    strangers(ear, stack, token)
+    broken(ear, stack, gone)
 
 
-def ended(ear: Ear, town: Town, token: str, placed: requests.Response) -> bool:
-    job = ear.call(town, "GET", f"{placed.headers['Location']}?wait=5", token).json()["data"]
+def ended(ear: Ear, stack: LiveStack, token: str, placed: requests.Response) -> bool:
+    job = ear.call(stack, "GET", f"{placed.headers['Location']}?wait=5", token).json()["data"]
     return job["status"] == "SUCCEEDED"
 
 
-def refusals(ear: Ear, town: Town, token: str) -> None:
+def refusals(ear: Ear, stack: LiveStack, token: str) -> None:
     """Canaries where they do not belong."""
-    ear.order(town, token, IDEMPOTENCY, promptKey="slow_zoom")
+    ear.order(stack, token, IDEMPOTENCY, promptKey="slow_zoom")
     for field in ("GoogleID", "promptKey"):
-        ear.order(town, token, **{field: THEIRS["fingerprint"]})
-    ear.order(town, token, imageUrl="http://" + THEIRS["image address"][8:])
-    ear.order(town, token, unknown=token, GoogleID=[token], Fingerprint={"a": PICTURE})
+        ear.order(stack, token, **{field: THEIRS["fingerprint"]})
+    ear.order(stack, token, imageUrl="http://" + THEIRS["image address"][8:])
+    ear.order(stack, token, unknown=token, GoogleID=[token], Fingerprint={"a": PICTURE})
     raw = f'{{"Fingerprint": "{THEIRS["fingerprint"]}", "imageUrl": "{PICTURE}", "token": "{token}"'
-    ear.call(town, "POST", "/videos", token, data=raw, headers={"Content-Type": "application/json"})
-    ear.call(town, "POST", "/videos", token, data=raw)
-    ear.order(town, token, key=f"{token} {IDEMPOTENCY}")
+    ear.call(
+        stack, "POST", "/videos", token, data=raw, headers={"Content-Type": "application/json"}
+    )
+    ear.call(stack, "POST", "/videos", token, data=raw)
+    ear.order(stack, token, key=f"{token} {IDEMPOTENCY}")
 
 
-def faults(ear: Ear, town: Town, token: str) -> None:
+def faults(ear: Ear, stack: LiveStack, token: str) -> None:
     """Everything that Kling can do to us."""
-    for fault in ("status:400:1201", "status:400:1301", "status:429:1303", "status:401:1002", "html:502", "garbage"):
-        town.fault("create", fault, count=3)
-        ear.order(town, token)
-        town.no_more_faults()
+    for fault in (
+        "status:400:1201",
+        "status:400:1301",
+        "status:429:1303",
+        "status:401:1002",
+        "html:502",
+        "garbage",
+    ):
+        stack.fault("create", fault, count=3)
+        ear.order(stack, token)
+        stack.no_more_faults()
     for fault in ("reset", "lost-answer", "job-fails"):
-        town.fault("create", fault)
-        ear.order(town, token)
-    town.fault("query", "status:500:5000", count=5)
-    town.fault("callback", "forged", count=3)
-    ear.order(town, token)
+        stack.fault("create", fault)
+        ear.order(stack, token)
+    stack.fault("query", "status:500:5000", count=5)
+    stack.fault("callback", "forged", count=3)
+    ear.order(stack, token)
 
 
-def strangers(ear: Ear, town: Town, token: str) -> None:
+def strangers(ear: Ear, stack: LiveStack, token: str) -> None:
     """Tokens that do not hold, callbacks that nobody sealed."""
     ear.tokens.append(f"{token}x")
-    ear.order(town, f"{token}x")
-    ear.order(town, ear.sign_in(town, email_verified=False))
-    ear.order(town, ear.sign_in(town, expires_in=-5000))
-    ear.order(town, ear.sign_in(town, aud="elsewhere"))
+    ear.order(stack, f"{token}x")
+    ear.order(stack, ear.sign_in(stack, email_verified=False))
+    ear.order(stack, ear.sign_in(stack, expires_in=-5000))
+    ear.order(stack, ear.sign_in(stack, aud="elsewhere"))
     for header in (f"Basic {token}", f"Bearer {token}, Bearer {token}", OURS["api key"]):
-        ear.call(town, "GET", "/credits", None, headers={"Authorization": header, "X-Google-ID": SUBJECT})
-    sealed = town.seal(SUBJECT, "job_01kb7r3v6q8f2x0m4n5p6q7r8s")
+        ear.call(
+            stack,
+            "GET",
+            "/credits",
+            None,
+            headers={"Authorization": header, "X-Google-ID": SUBJECT},
+        )
+    sealed = stack.seal(SUBJECT, "job_01kb7r3v6q8f2x0m4n5p6q7r8s")
     ear.tokens.append(sealed)
     for path in (sealed, f"{sealed}x", THEIRS["fingerprint"]):
-        ear.call(town, "POST", f"/callbacks/kling/{path}", None, json={"task_status": "succeed", "token": token})
-    headers = {"Origin": "https://evil.example", "X-Request-Id": f"{token}\t", "User-Agent": token, "Referer": token}
-    ear.call(town, "GET", "/credits", token, headers=headers)
+        ear.call(
+            stack,
+            "POST",
+            f"/callbacks/kling/{path}",
+            None,
+            json={"task_status": "succeed", "token": token},
+        )
+    headers = {
+        "Origin": "https://evil.example",
+        "X-Request-Id": f"{token}\t",
+        "User-Agent": token,
+        "Referer": token,
+    }
+    ear.call(stack, "GET", "/credits", token, headers=headers)
 
 
-def broken(ear: Ear, town: Town, gone: Town) -> None:
+def broken(ear: Ear, stack: LiveStack, gone: LiveStack) -> None:
     """Google gone, the table gone, and damage that nobody foresaw."""
     gone.fault("certs", "reset", service="google")
     token = ear.sign_in(gone)
     assert ear.order(gone, token).json()["code"] == "IDENTITY_UNAVAILABLE"
     gone.until(lambda: ear.order(gone, token).json()["code"] == "STORAGE_UNAVAILABLE")
-    town.put({"PK": {"S": DAMAGED}, "SK": {"S": "METADATA"}, "note": {"S": THEIRS["fingerprint"]}})
-    eve = town.token("eve")
+    stack.put({"PK": {"S": DAMAGED}, "SK": {"S": "METADATA"}, "note": {"S": THEIRS["fingerprint"]}})
+    eve = stack.token("eve")
     ear.tokens.append(eve)
-    assert ear.call(town, "GET", "/credits", eve).status_code == 500
+    assert ear.call(stack, "GET", "/credits", eve).status_code == 500
 
 
 def found(canaries: Mapping[str, str], text: str) -> list[str]:
     return [name for name, canary in canaries.items() if canary in text]
 
 
-def test_no_canary_sings(towns: tuple[Town, Town], out: io.StringIO) -> None:
-    ear, town = Ear(), towns[0]
+def test_no_canary_sings(towns: tuple[LiveStack, LiveStack], out: io.StringIO) -> None:
+    ear, stack = Ear(), towns[0]
     everything_happens(ear, *towns)
-    sealed = [entry["body"]["callback_url"].rpartition("/")[2] for entry in town.journal("create")]
+    sealed = [entry["body"]["callback_url"].rpartition("/")[2] for entry in stack.journal("create")]
     tokens = {f"token {number}": token for number, token in enumerate([*ear.tokens, *sealed])}
     secrets = OURS | THEIRS | tokens | {"prompt": PROMPT, "idempotency key": IDEMPOTENCY}
     personal = {"subject": SUBJECT, "email": EMAIL}
 
     events = {json.loads(line).get("event") for line in out.getvalue().splitlines()}
-    assert {"request", "job_captured", "unforeseen_error", "signing_keys_not_fetched", None} <= events
+    assert {
+        "request",
+        "job_captured",
+        "unforeseen_error",
+        "signing_keys_not_fetched",
+        None,
+    } <= events
     assert found(secrets | personal, out.getvalue()) == []
 
     answers = "\n".join(f"{answer.headers}\n{answer.text}" for answer in ear.heard)
-    assert {answer.status_code for answer in ear.heard} >= {200, 400, 401, 403, 404, 415, 422, 500, 503}
+    assert {answer.status_code for answer in ear.heard} >= {
+        200,
+        400,
+        401,
+        403,
+        404,
+        415,
+        422,
+        500,
+        503,
+    }
     assert found(secrets | personal, answers) == []
 
-    table = json.dumps([item for item in town.items() if item["PK"]["S"] != DAMAGED])
+    table = json.dumps([item for item in stack.items() if item["PK"]["S"] != DAMAGED])
     assert found(secrets, table) == []

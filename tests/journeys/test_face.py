@@ -1,4 +1,5 @@
-"""The HTTP face over the wire: one shape for every refusal, and nothing of what is refused leaves a trace in the table."""
+"""The HTTP face over the wire: one shape for every refusal, and nothing of what is refused leaves a
+trace in the table."""
 
 import base64
 import json
@@ -20,15 +21,15 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def face(client: Any) -> Iterator[Face]:
-    with town_of_its_own(client, clock=SystemClock(), cors_allowed_origins=(PAGE,)) as town:
-        yield Face(town)
+    with town_of_its_own(client, clock=SystemClock(), cors_allowed_origins=(PAGE,)) as stack:
+        yield Face(stack)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_written(face: Face) -> Iterator[None]:
     yield
-    assert face.town.items() == []
-    assert face.town.journal("create") == []
+    assert face.stack.items() == []
+    assert face.stack.journal("create") == []
 
 
 def body(**fields: Any) -> dict[str, Any]:
@@ -37,7 +38,9 @@ def body(**fields: Any) -> dict[str, Any]:
 
 def fields_of(face: Face, content: Any) -> dict[str, Any]:
     """The faults of a body that fails its schema."""
-    fields: dict[str, Any] = face.refused(face.post_fields(content), 400, "VALIDATION_FAILED")["fields"]
+    fields: dict[str, Any] = face.refused(face.post_fields(content), 400, "VALIDATION_FAILED")[
+        "fields"
+    ]
     return fields
 
 
@@ -47,32 +50,53 @@ def fields_of(face: Face, content: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/nowhere", "/videos/", "/health//live", "/VIDEOS", "/jobs/", "/jobs/a/b", "/callbacks/kling/"),
-        *("/.env", "/.git/config", "/static/x.js", "/docs/%2e%2e/credits", "/credits%2f", "/%00", "/%ff", "/%zz"),
+        *(
+            "/nowhere",
+            "/videos/",
+            "/health//live",
+            "/VIDEOS",
+            "/jobs/",
+            "/jobs/a/b",
+            "/callbacks/kling/",
+        ),
+        *(
+            "/.env",
+            "/.git/config",
+            "/static/x.js",
+            "/docs/%2e%2e/credits",
+            "/credits%2f",
+            "/%00",
+            "/%ff",
+            "/%zz",
+        ),
         *("/" + "a" * 8000, "/credits;x=1", "/health/live/", "/openapi.json/", "/console"),
     ],
     ids=lambda path: path[:30],
 )
 def test_an_unknown_address_is_not_found(face: Face, path: str) -> None:
     for method in ("GET", "POST"):
-        face.refused(face.town.call(method, path, face.token), 404, "ROUTE_NOT_FOUND")
+        face.refused(face.stack.call(method, path, face.token), 404, "ROUTE_NOT_FOUND")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "BREW"])
-def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(face: Face, method: str) -> None:
+def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
+    face: Face, method: str
+) -> None:
     taken: dict[str, set[str]] = {}
-    for rule in face.town.app.url_map.iter_rules():
+    for rule in face.stack.app.url_map.iter_rules():
         taken.setdefault(rule.rule, set()).update(rule.methods or ())
     tried = {rule: methods for rule, methods in taken.items() if method not in methods}
     assert tried
     for rule, methods in tried.items():
-        answer = face.town.call(method, rule.replace("<", "").replace(">", ""), face.token)
+        answer = face.stack.call(method, rule.replace("<", "").replace(">", ""), face.token)
         face.refused(answer, 405, "METHOD_NOT_ALLOWED")
         assert set(answer.headers["Allow"].split(", ")) == methods
 
 
 def test_a_method_is_not_changed_by_a_header(face: Face) -> None:
-    answer = face.town.call("POST", "/credits", face.token, headers={"X-HTTP-Method-Override": "GET"})
+    answer = face.stack.call(
+        "POST", "/credits", face.token, headers={"X-HTTP-Method-Override": "GET"}
+    )
     face.refused(answer, 405, "METHOD_NOT_ALLOWED")
 
 
@@ -96,13 +120,17 @@ def test_a_method_is_not_changed_by_a_header(face: Face) -> None:
     ],
     ids=str,
 )
-def test_a_body_of_another_kind_is_refused(face: Face, headers: dict[str, str | None], data: bytes) -> None:
+def test_a_body_of_another_kind_is_refused(
+    face: Face, headers: dict[str, str | None], data: bytes
+) -> None:
     face.refused(face.post(data, **headers), 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 def with_field(text: str) -> bytes:
     """A good body whose imageUrl is that piece of JSON."""
-    return json.dumps(body(imageUrl="HERE")).replace('"HERE"', text).encode("utf-8", "surrogatepass")
+    return (
+        json.dumps(body(imageUrl="HERE")).replace('"HERE"', text).encode("utf-8", "surrogatepass")
+    )
 
 
 NOT_JSON = {
@@ -141,9 +169,13 @@ def test_a_body_that_is_no_plain_json_object_is_refused(face: Face, data: bytes)
     face.refused(face.post(data), 400, "MALFORMED_JSON")
 
 
-@pytest.mark.parametrize("wrong", [None, True, 0, 1, 1.5, 10**19, [], ["ann"], {}, {"sub": "ann"}], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, True, 0, 1, 1.5, 10**19, [], ["ann"], {}, {"sub": "ann"}], ids=repr
+)
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_field_of_another_type_is_refused_by_its_name(face: Face, name: str, wrong: object) -> None:
+def test_a_field_of_another_type_is_refused_by_its_name(
+    face: Face, name: str, wrong: object
+) -> None:
     assert list(fields_of(face, body(**{name: wrong}))) == [name]
 
 
@@ -155,8 +187,12 @@ def test_a_field_that_is_empty_or_holds_control_characters_is_refused_by_its_nam
     assert list(fields_of(face, body(**{name: text}))) == [name]
 
 
-@pytest.mark.parametrize(("name", "longest"), [("GoogleID", 255), ("Fingerprint", 512), ("promptKey", 64)])
-def test_a_field_that_is_too_long_is_refused_by_its_name(face: Face, name: str, longest: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "longest"), [("GoogleID", 255), ("Fingerprint", 512), ("promptKey", 64)]
+)
+def test_a_field_that_is_too_long_is_refused_by_its_name(
+    face: Face, name: str, longest: int
+) -> None:
     assert list(fields_of(face, body(**{name: "a" * (longest + 1)}))) == [name]
 
 
@@ -170,15 +206,50 @@ def test_a_missing_field_is_refused_by_its_name(face: Face, name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("uid", "userId", "user_id", "sub", "credits", "held", "cost", "price", "price_id", "status", "role", "admin"),
-        *("jobId", "job_id", "version", "ver", "lots", "kind", "amount", "videoUrl", "taskId", "due", "houseLoss"),
-        *("prompt", "model_name", "mode", "duration", "callback_url", "external_task_id", "idempotencyKey"),
+        *(
+            "uid",
+            "userId",
+            "user_id",
+            "sub",
+            "credits",
+            "held",
+            "cost",
+            "price",
+            "price_id",
+            "status",
+            "role",
+            "admin",
+        ),
+        *(
+            "jobId",
+            "job_id",
+            "version",
+            "ver",
+            "lots",
+            "kind",
+            "amount",
+            "videoUrl",
+            "taskId",
+            "due",
+            "houseLoss",
+        ),
+        *(
+            "prompt",
+            "model_name",
+            "mode",
+            "duration",
+            "callback_url",
+            "external_task_id",
+            "idempotencyKey",
+        ),
         *("PK", "SK", "GSI1PK", "GSI2PK", "__proto__", "constructor", "__class__", ""),
         *("googleid", "GoogleId", "fingerprint", "image_url"),
     ],
 )
 @pytest.mark.parametrize("value", [1_000_000, "admin"])
-def test_a_field_that_nobody_asked_for_is_refused_by_its_name(face: Face, name: str, value: object) -> None:
+def test_a_field_that_nobody_asked_for_is_refused_by_its_name(
+    face: Face, name: str, value: object
+) -> None:
     assert fields_of(face, body(**{name: value})) == {name: ["Is not known."]}
 
 
@@ -214,15 +285,27 @@ def test_a_body_over_15_mb_is_too_large_with_and_without_its_length(face: Face) 
 def test_a_callback_over_64_kb_is_too_large_with_and_without_its_length(face: Face) -> None:
     data = b'{"task_status": "' + b"x" * 65_536 + b'"}'
     for sent in (data, iter([data])):
-        answer = face.town.call("POST", "/callbacks/kling/x", data=sent)
+        answer = face.stack.call("POST", "/callbacks/kling/x", data=sent)
         assert face.refused(answer, 413, "PAYLOAD_TOO_LARGE") == {"maxBytes": 65_536}
 
 
 def raw(
-    face: Face, *headers: str, data: bytes = b"", request: str = "POST /videos HTTP/1.1", no_more: bool = False
+    face: Face,
+    *headers: str,
+    data: bytes = b"",
+    request: str = "POST /videos HTTP/1.1",
+    no_more: bool = False,
 ) -> RawAnswer:
-    head = [request, "Host: town", f"Authorization: Bearer {face.token}", "Content-Type: application/json", *headers]
-    return RawAnswer(face.town.raw("\r\n".join([*head, "", ""]).encode("latin-1") + data, no_more=no_more))
+    head = [
+        request,
+        "Host: town",
+        f"Authorization: Bearer {face.token}",
+        "Content-Type: application/json",
+        *headers,
+    ]
+    return RawAnswer(
+        face.stack.raw("\r\n".join([*head, "", ""]).encode("latin-1") + data, no_more=no_more)
+    )
 
 
 def test_a_body_announced_too_large_is_refused_before_it_comes(face: Face) -> None:
@@ -246,7 +329,13 @@ def test_a_body_that_breaks_off_is_refused(face: Face, headers: list[str], data:
 
 
 def test_a_callback_that_breaks_off_is_refused_as_documented(face: Face) -> None:
-    answer = raw(face, "Content-Length: 9", data=b"{", request="POST /callbacks/kling/x HTTP/1.1", no_more=True)
+    answer = raw(
+        face,
+        "Content-Length: 9",
+        data=b"{",
+        request="POST /callbacks/kling/x HTTP/1.1",
+        no_more=True,
+    )
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
     assert "BAD_REQUEST" in face.codes("/callbacks/kling/<token>", "POST", 400)
 
@@ -262,14 +351,49 @@ def test_a_length_that_is_none_never_makes_us_wait_or_fall(face: Face, length: s
 @pytest.mark.parametrize(
     "address",
     [
-        *("http://images.example.com/a.jpg", "ftp://images.example.com/a.jpg", "file:///etc/passwd", "//example.com/a"),
-        *("https://127.0.0.1/a.jpg", "https://localhost/a.jpg", "https://[::1]/a.jpg", "https://0/a.jpg"),
-        *("https://169.254.169.254/latest/meta-data/", "https://169.254.170.2/v2/credentials", "https://2852039166/"),
-        *("https://0xa9fea9fe/", "https://0251.0376.0251.0376/", "https://[::ffff:169.254.169.254]/"),
-        *("https://[64:ff9b::a9fe:a9fe]/", "https://[2002:a9fe:a9fe::]/", "https://10.0.0.1/", "https://192.168.1.1/"),
-        *("https://metadata.google.internal/", "https://router.local/", "https://images.example.com:8080/a.jpg"),
-        *("https://ann:secret@images.example.com/a.jpg", "https://images.example.com@169.254.169.254/", "https:///a"),
-        *("https://images.example.com\\@evil.example/a.jpg", "https://im\u0430ges.example.com/a.jpg", "https://%31/"),
+        *(
+            "http://images.example.com/a.jpg",
+            "ftp://images.example.com/a.jpg",
+            "file:///etc/passwd",
+            "//example.com/a",
+        ),
+        *(
+            "https://127.0.0.1/a.jpg",
+            "https://localhost/a.jpg",
+            "https://[::1]/a.jpg",
+            "https://0/a.jpg",
+        ),
+        *(
+            "https://169.254.169.254/latest/meta-data/",
+            "https://169.254.170.2/v2/credentials",
+            "https://2852039166/",
+        ),
+        *(
+            "https://0xa9fea9fe/",
+            "https://0251.0376.0251.0376/",
+            "https://[::ffff:169.254.169.254]/",
+        ),
+        *(
+            "https://[64:ff9b::a9fe:a9fe]/",
+            "https://[2002:a9fe:a9fe::]/",
+            "https://10.0.0.1/",
+            "https://192.168.1.1/",
+        ),
+        *(
+            "https://metadata.google.internal/",
+            "https://router.local/",
+            "https://images.example.com:8080/a.jpg",
+        ),
+        *(
+            "https://ann:secret@images.example.com/a.jpg",
+            "https://images.example.com@169.254.169.254/",
+            "https:///a",
+        ),
+        *(
+            "https://images.example.com\\@evil.example/a.jpg",
+            "https://im\u0430ges.example.com/a.jpg",
+            "https://%31/",
+        ),
     ],
 )
 def test_an_address_that_must_not_be_fetched_is_refused(face: Face, address: str) -> None:
@@ -279,7 +403,13 @@ def test_an_address_that_must_not_be_fetched_is_refused(face: Face, address: str
 @pytest.mark.parametrize(
     "image",
     [
-        *("astronaut.jpg", "data:image/png;base64,iVBORw0KGgo=", "javascript:alert(1)", " ", "R0lGODlhAQABAAAAACw="),
+        *(
+            "astronaut.jpg",
+            "data:image/png;base64,iVBORw0KGgo=",
+            "javascript:alert(1)",
+            " ",
+            "R0lGODlhAQABAAAAACw=",
+        ),
         *("_9j_4AAQ", "/9j/4AAQSkZJRg", "\u00e9"),
     ],
 )
@@ -287,7 +417,9 @@ def test_an_image_that_is_neither_address_nor_picture_is_refused(face: Face, ima
     face.refused(face.post_fields(body(imageUrl=image)), 400, "IMAGE_UNUSABLE")
 
 
-@pytest.mark.parametrize("key", ["nothing", "FOO_PROMPT", "foo_prompt ", "../foo_prompt", "__class__", "0"])
+@pytest.mark.parametrize(
+    "key", ["nothing", "FOO_PROMPT", "foo_prompt ", "../foo_prompt", "__class__", "0"]
+)
 def test_a_prompt_that_nobody_wrote_is_refused(face: Face, key: str) -> None:
     face.refused(face.post_fields(body(promptKey=key)), 400, "UNKNOWN_PROMPT_KEY")
 
@@ -303,7 +435,10 @@ def test_a_prompt_that_nobody_wrote_is_refused(face: Face, key: str) -> None:
             for wait in ("26", "-1", "abc", "", "1.5", "1e1", "null", "99999999999999999999")
         ),
         *((f"{JOB}?wait={wait}", "wait") for wait in ("1_0", "%D9%A3", "%201", "0x1")),
-        *((f"/jobs?limit={limit}", "limit") for limit in ("0", "-1", "51", "abc", "", "2.0", "true", "[]")),
+        *(
+            (f"/jobs?limit={limit}", "limit")
+            for limit in ("0", "-1", "51", "abc", "", "2.0", "true", "[]")
+        ),
         ("/jobs?nextToken=", "nextToken"),
         (f"/jobs?nextToken={'a' * 201}", "nextToken"),
         ("/jobs?nextToken=%00", "nextToken"),
@@ -324,11 +459,23 @@ def test_a_query_that_is_out_of_bounds_repeated_or_unknown_is_refused_by_its_nam
 
 @pytest.mark.parametrize("token", ["a", "SU5JVA", "Sk9C", "!!!!", "VVNFUiNib2I", "_-_-", "////"])
 def test_a_page_token_that_was_never_given_out_is_refused(face: Face, token: str) -> None:
-    face.refused(face.town.call("GET", "/jobs", face.token, params={"nextToken": token}), 400, "PAGE_TOKEN_INVALID")
+    face.refused(
+        face.stack.call("GET", "/jobs", face.token, params={"nextToken": token}),
+        400,
+        "PAGE_TOKEN_INVALID",
+    )
 
 
 @pytest.mark.parametrize(
-    "job_id", ["x", "job_", "JOB_01KB7R3V6Q8F2X0M4N5P6Q7R8S", "job_01kb7r3v6q8f2x0m4n5p6q7r8s%0a", "%23", "job_%ff"]
+    "job_id",
+    [
+        "x",
+        "job_",
+        "JOB_01KB7R3V6Q8F2X0M4N5P6Q7R8S",
+        "job_01kb7r3v6q8f2x0m4n5p6q7r8s%0a",
+        "%23",
+        "job_%ff",
+    ],
 )
 def test_a_job_id_that_cannot_be_is_simply_not_found(face: Face, job_id: str) -> None:
     face.refused(face.get(f"/jobs/{job_id}"), 404, "JOB_NOT_FOUND")
@@ -340,19 +487,35 @@ def test_a_job_id_that_cannot_be_is_simply_not_found(face: Face, job_id: str) ->
 @pytest.mark.parametrize(
     "key",
     [
-        *(b"a\x00b", b"a\x01b", b"a\tb", b"a\x1fb", b"a\x7fb", b"a\x80b", b"caf\xc3\xa9", b"a b", b""),
+        *(
+            b"a\x00b",
+            b"a\x01b",
+            b"a\tb",
+            b"a\x1fb",
+            b"a\x7fb",
+            b"a\x80b",
+            b"caf\xc3\xa9",
+            b"a b",
+            b"",
+        ),
         *(b"a" * 129, b"a" * 10_000, b"a" * 60_000),
     ],
     ids=lambda key: repr(key[:12]),
 )
-def test_an_idempotency_key_of_other_characters_or_too_many_is_refused(face: Face, key: bytes) -> None:
+def test_an_idempotency_key_of_other_characters_or_too_many_is_refused(
+    face: Face, key: bytes
+) -> None:
     data = json.dumps(body()).encode()
-    answer = raw(face, f"Content-Length: {len(data)}", f"Idempotency-Key: {key.decode('latin-1')}", data=data)
+    answer = raw(
+        face, f"Content-Length: {len(data)}", f"Idempotency-Key: {key.decode('latin-1')}", data=data
+    )
     assert (answer.status, answer.code) == (400, "IDEMPOTENCY_KEY_MALFORMED")
 
 
 @pytest.mark.parametrize("given", ["abc", "A-1._z", "0" * 64])
-def test_a_request_id_that_is_given_comes_back_on_every_kind_of_answer(face: Face, given: str) -> None:
+def test_a_request_id_that_is_given_comes_back_on_every_kind_of_answer(
+    face: Face, given: str
+) -> None:
     headers = {"X-Request-Id": given}
     for method, path, token in (
         ("GET", "/health/live", None),
@@ -363,14 +526,18 @@ def test_a_request_id_that_is_given_comes_back_on_every_kind_of_answer(face: Fac
         ("POST", "/videos", face.token),
         ("OPTIONS", "/videos", None),
     ):
-        answer = face.town.call(method, path, token, headers=headers)
+        answer = face.stack.call(method, path, token, headers=headers)
         assert answer.headers["X-Request-Id"] == given
         assert answer.status_code < 400 or answer.json()["requestId"] == given
 
 
-@pytest.mark.parametrize("given", ["", "a b", "a\x01b", "a\x7f", "\xff", "<script>", "a" * 65, "a" * 60_000])
+@pytest.mark.parametrize(
+    "given", ["", "a b", "a\x01b", "a\x7f", "\xff", "<script>", "a" * 65, "a" * 60_000]
+)
 def test_any_other_request_id_is_replaced(face: Face, given: str) -> None:
-    answer = raw(face, f"X-Request-Id: {given}", "Content-Length: 0", request="GET /nowhere HTTP/1.1")
+    answer = raw(
+        face, f"X-Request-Id: {given}", "Content-Length: 0", request="GET /nowhere HTTP/1.1"
+    )
     made = json.loads(answer.body)["requestId"]
     assert (answer.status, made[:4], len(made)) == (404, "req_", 30)
 
@@ -380,11 +547,13 @@ def test_two_requests_have_two_ids(face: Face) -> None:
 
 
 def test_every_address_that_is_read_answers_with_the_safe_headers(face: Face) -> None:
-    for rule, method, _ in declared_endpoints(face.town.app):
-        answer = face.town.call(method, rule.replace("<", "").replace(">", ""), face.token)
+    for rule, method, _ in declared_endpoints(face.stack.app):
+        answer = face.stack.call(method, rule.replace("<", "").replace(">", ""), face.token)
         own = rule == "/openapi.json" or rule.startswith("/docs")
         kept = ("X-Content-Type-Options", "Referrer-Policy") if own else tuple(SAFE_HEADERS)
-        assert {name: answer.headers[name] for name in kept} == {name: SAFE_HEADERS[name] for name in kept}
+        assert {name: answer.headers[name] for name in kept} == {
+            name: SAFE_HEADERS[name] for name in kept
+        }
         if own:
             assert "unsafe" not in answer.headers["Content-Security-Policy"]
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")

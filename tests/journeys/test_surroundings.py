@@ -1,4 +1,5 @@
-"""What surrounds the routes: browsers' pages, probes, the document and the page that describe it all."""
+"""What surrounds the routes: browsers' pages, probes, the document and the page that describe it
+all."""
 
 import contextlib
 import errno
@@ -21,7 +22,7 @@ from service.web.errors import status_of
 from service.web.openapi_operations import document_path
 from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
-from tests.journeys.live_stack import Town, town_of_its_own
+from tests.journeys.live_stack import LiveStack, town_of_its_own
 
 PAGE = "https://app.example.com"
 EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
@@ -30,51 +31,80 @@ DESCRIBING = ("/openapi.json", "/docs", "/docs/style.css", "/docs/script.js")
 
 @pytest.fixture(scope="module")
 def face(client: Any) -> Iterator[Face]:
-    with town_of_its_own(client, cors_allowed_origins=(PAGE, EXTENSION)) as town:
-        yield Face(town)
+    with town_of_its_own(client, cors_allowed_origins=(PAGE, EXTENSION)) as stack:
+        yield Face(stack)
 
 
 # Browsers.
 
 
 def cors_of(answer: requests.Response) -> dict[str, str]:
-    return {name.lower(): text for name, text in answer.headers.items() if name.lower().startswith("access-control-")}
+    return {
+        name.lower(): text
+        for name, text in answer.headers.items()
+        if name.lower().startswith("access-control-")
+    }
 
 
-def preflight(face: Face, origin: str, method: str = "POST", path: str = "/videos") -> requests.Response:
+def preflight(
+    face: Face, origin: str, method: str = "POST", path: str = "/videos"
+) -> requests.Response:
     wanted = "authorization, content-type, idempotency-key"
-    headers = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": wanted}
-    return face.town.call("OPTIONS", path, headers=headers)
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": wanted,
+    }
+    return face.stack.call("OPTIONS", path, headers=headers)
 
 
 @pytest.mark.parametrize("origin", [PAGE, EXTENSION])
 def test_a_page_of_ours_may_ask_before_it_sends_a_paid_request(face: Face, origin: str) -> None:
     answer = preflight(face, origin)
-    told = cors_of(answer)
+    on_segment = cors_of(answer)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert told["access-control-allow-origin"] == origin
-    assert "POST" in told["access-control-allow-methods"]
-    allowed = {name.strip().lower() for name in told["access-control-allow-headers"].split(",")}
+    assert on_segment["access-control-allow-origin"] == origin
+    assert "POST" in on_segment["access-control-allow-methods"]
+    allowed = {
+        name.strip().lower() for name in on_segment["access-control-allow-headers"].split(",")
+    }
     assert allowed == {"authorization", "content-type", "idempotency-key"}
-    assert int(told["access-control-max-age"]) > 0
-    assert "access-control-allow-credentials" not in told
+    assert int(on_segment["access-control-max-age"]) > 0
+    assert "access-control-allow-credentials" not in on_segment
     assert "Origin" in answer.headers["Vary"]
 
 
 @pytest.mark.parametrize(
     "origin",
     [
-        *("null", "*", "", "https://evil.example", "http://app.example.com", "https://app.example.com.evil.example"),
-        *("https://evilapp.example.com", "https://app.example.com:8443", "https://APP.example.com", PAGE + "/"),
-        *("https://appXexample.com", "https://x.app.example.com", "chrome-extension://bbbb", f"{PAGE}, {PAGE}"),
+        *(
+            "null",
+            "*",
+            "",
+            "https://evil.example",
+            "http://app.example.com",
+            "https://app.example.com.evil.example",
+        ),
+        *(
+            "https://evilapp.example.com",
+            "https://app.example.com:8443",
+            "https://APP.example.com",
+            PAGE + "/",
+        ),
+        *(
+            "https://appXexample.com",
+            "https://x.app.example.com",
+            "chrome-extension://bbbb",
+            f"{PAGE}, {PAGE}",
+        ),
         f"https://evil.example/{PAGE}",
     ],
 )
 def test_a_page_of_anyone_else_is_told_nothing(face: Face, origin: str) -> None:
     for answer in (
         preflight(face, origin),
-        face.town.call("GET", "/credits", face.token, headers={"Origin": origin}),
-        face.town.call("GET", "/nowhere", headers={"Origin": origin}),
+        face.stack.call("GET", "/credits", face.token, headers={"Origin": origin}),
+        face.stack.call("GET", "/nowhere", headers={"Origin": origin}),
     ):
         assert cors_of(answer) == {}
         assert "Origin" in answer.headers["Vary"]
@@ -88,14 +118,14 @@ def test_a_page_of_ours_can_read_refusals_and_the_headers_it_needs(face: Face) -
         ("POST", "/videos", face.token),
         ("DELETE", "/videos", face.token),
     ):
-        told = cors_of(face.town.call(method, path, token, headers={"Origin": PAGE}))
-        exposed = {name.strip() for name in told["access-control-expose-headers"].split(",")}
-        assert told["access-control-allow-origin"] == PAGE
+        on_segment = cors_of(face.stack.call(method, path, token, headers={"Origin": PAGE}))
+        exposed = {name.strip() for name in on_segment["access-control-expose-headers"].split(",")}
+        assert on_segment["access-control-allow-origin"] == PAGE
         assert exposed == {"Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed"}
 
 
 def test_an_origin_is_no_sign_in(face: Face) -> None:
-    answer = face.town.call("GET", "/credits", headers={"Origin": PAGE})
+    answer = face.stack.call("GET", "/credits", headers={"Origin": PAGE})
     face.refused(answer, 401, "AUTHENTICATION_REQUIRED")
 
 
@@ -103,37 +133,50 @@ def test_an_origin_is_no_sign_in(face: Face) -> None:
 
 
 def test_a_well_service_says_so_in_the_bare_words_of_the_brief(face: Face) -> None:
-    answer = face.town.call("GET", "/health")
-    assert answer.json() == {"status": "healthy", "dynamodb": "connected", "environment": "configured"}
+    answer = face.stack.call("GET", "/health")
+    assert answer.json() == {
+        "status": "healthy",
+        "dynamodb": "connected",
+        "environment": "configured",
+    }
     face.surrounded(answer)
     for path, status in (("/health/live", "alive"), ("/health/ready", "ready")):
-        answer = face.town.call("GET", path)
-        assert (answer.status_code, answer.json()) == (200, {"success": True, "data": {"status": status}})
+        answer = face.stack.call("GET", path)
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"success": True, "data": {"status": status}},
+        )
         face.surrounded(answer)
 
 
-def test_a_service_without_its_table_says_so_and_lives(start: Callable[..., Town]) -> None:
+def test_a_service_without_its_table_says_so_and_lives(start: Callable[..., LiveStack]) -> None:
     face = Face(start(dynamodb_table_name="nowhere"))
-    answer = face.town.call("GET", "/health")
+    answer = face.stack.call("GET", "/health")
     assert (answer.status_code, answer.json()) == (
         503,
         {"status": "unhealthy", "dynamodb": "disconnected", "environment": "configured"},
     )
-    assert face.refused(face.town.call("GET", "/health/ready"), 503, "NOT_READY") == {"reason": "dynamodb"}
-    assert face.town.call("GET", "/health/live").status_code == 200
-    for answer in (face.town.post_video(), face.get("/credits"), face.get("/jobs")):
+    assert face.refused(face.stack.call("GET", "/health/ready"), 503, "NOT_READY") == {
+        "reason": "dynamodb"
+    }
+    assert face.stack.call("GET", "/health/live").status_code == 200
+    for answer in (face.stack.post_video(), face.get("/credits"), face.get("/jobs")):
         assert face.refused(answer, 503, "STORAGE_UNAVAILABLE") == {}
-    assert face.town.tasks() == []
+    assert face.stack.tasks() == []
 
 
-def test_a_draining_service_is_not_ready_and_goes_on_serving(start: Callable[..., Town], tmp_path: Path) -> None:
+def test_a_draining_service_is_not_ready_and_goes_on_serving(
+    start: Callable[..., LiveStack], tmp_path: Path
+) -> None:
     flag = tmp_path / "draining"
     face = Face(start(drain_flag_path=str(flag)))
-    assert face.town.call("GET", "/health/ready").status_code == 200
+    assert face.stack.call("GET", "/health/ready").status_code == 200
     flag.touch()
-    assert face.refused(face.town.call("GET", "/health/ready"), 503, "NOT_READY") == {"reason": "draining"}
-    assert face.town.call("GET", "/health").status_code == 200
-    assert face.town.post_video().status_code == 200
+    assert face.refused(face.stack.call("GET", "/health/ready"), 503, "NOT_READY") == {
+        "reason": "draining"
+    }
+    assert face.stack.call("GET", "/health").status_code == 200
+    assert face.stack.post_video().status_code == 200
 
 
 class FullDisk(io.StringIO):
@@ -147,13 +190,15 @@ class FullDisk(io.StringIO):
         return super().write(text)
 
 
-def test_numbers_that_cannot_be_written_stop_no_order_between_hold_and_send(start: Callable[..., Town]) -> None:
+def test_numbers_that_cannot_be_written_stop_no_order_between_hold_and_send(
+    start: Callable[..., LiveStack],
+) -> None:
     out = FullDisk()
     with contextlib.redirect_stdout(out):  # where metrics go
-        town = start(log_format="json")
+        stack = start(log_format="json")
     out.full = True
-    assert town.post_video().status_code == 200
-    assert len(town.tasks()) == 1
+    assert stack.post_video().status_code == 200
+    assert len(stack.tasks()) == 1
 
 
 # The document.
@@ -161,16 +206,18 @@ def test_numbers_that_cannot_be_written_stop_no_order_between_hold_and_send(star
 
 def test_the_document_is_valid_and_served_for_caches(face: Face) -> None:
     OpenAPIV31SpecValidator(face.document).validate()
-    answer = face.town.call("GET", "/openapi.json")
+    answer = face.stack.call("GET", "/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
-    again = face.town.call("GET", "/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
+    again = face.stack.call(
+        "GET", "/openapi.json", headers={"If-None-Match": answer.headers["ETag"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
 
 
 def test_the_document_lists_every_route_and_no_other(face: Face) -> None:
     served = {
         (document_path(rule.rule), method)
-        for rule in face.town.app.url_map.iter_rules()
+        for rule in face.stack.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule not in DESCRIBING
     }
@@ -178,7 +225,7 @@ def test_the_document_lists_every_route_and_no_other(face: Face) -> None:
 
 
 def test_the_document_lists_every_error_that_each_route_declares(face: Face) -> None:
-    for rule, method, declared in declared_endpoints(face.town.app):
+    for rule, method, declared in declared_endpoints(face.stack.app):
         for error in declared.errors if rule not in DESCRIBING else ():
             assert error.code in face.codes(rule, method, status_of(error)), f"{method} {rule}"
 
@@ -186,27 +233,31 @@ def test_the_document_lists_every_error_that_each_route_declares(face: Face) -> 
 def test_every_code_of_the_document_is_in_the_table_of_the_readme(face: Face) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     table = set(re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", readme, re.MULTILINE))
-    told = {
+    on_segment = {
         (status, code)
         for _, _, described in operations(face.document)
         for status, answer in described["responses"].items()
         if status != "200"
         for code in answer["content"]["application/json"]["examples"]
     }
-    assert told <= table
-    assert {(str(entry["status"]), entry["code"]) for entry in face.document["x-error-codes"]} == table
+    assert on_segment <= table
+    assert {
+        (str(entry["status"]), entry["code"]) for entry in face.document["x-error-codes"]
+    } == table
 
 
 def test_the_documents_own_example_of_an_order_is_taken_and_its_answer_is_as_described(
-    start: Callable[..., Town],
+    start: Callable[..., LiveStack],
 ) -> None:
     face = Face(start())
     described = face.document["paths"]["/videos"]["post"]
     example = described["requestBody"]["content"]["application/json"]["example"]
-    answer = face.town.call("POST", "/videos", face.town.token(example["GoogleID"]), json=example)
+    answer = face.stack.call("POST", "/videos", face.stack.token(example["GoogleID"]), json=example)
     assert answer.status_code == 200
     schema = described["responses"]["200"]["content"]["application/json"]["schema"]
-    Draft202012Validator({**schema, "components": face.document["components"]}).validate(answer.json())
+    Draft202012Validator({**schema, "components": face.document["components"]}).validate(
+        answer.json()
+    )
     assert set(answer.json()["data"]) == set(
         described["responses"]["200"]["content"]["application/json"]["example"]["data"]
     )
@@ -237,15 +288,18 @@ class Commands(HTMLParser):
             self.found[-1] += data
 
 
-def test_the_page_has_a_working_command_for_every_route(start: Callable[..., Town]) -> None:
+def test_the_page_has_a_working_command_for_every_route(start: Callable[..., LiveStack]) -> None:
     """Each command is taken apart as a shell would, and sent."""
     face = Face(start())
-    user = face.document["paths"]["/videos"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    token = face.town.token(user["GoogleID"])
-    page = face.town.call("GET", "/docs").text
+    user = face.document["paths"]["/videos"]["post"]["requestBody"]["content"]["application/json"][
+        "example"
+    ]
+    token = face.stack.token(user["GoogleID"])
+    page = face.stack.call("GET", "/docs").text
     commands = [command for command in Commands(page).found if command.startswith("curl ")]
     tried = {
-        outcome_of(face, command.replace("$ID_TOKEN", token).replace("$(uuidgen)", "a-key")) for command in commands
+        outcome_of(face, command.replace("$ID_TOKEN", token).replace("$(uuidgen)", "a-key"))
+        for command in commands
     }
     assert {(method, rule) for method, rule, _ in tried} == {
         (method, path) for path, method, _ in operations(face.document)
@@ -263,15 +317,15 @@ def outcome_of(face: Face, command: str) -> tuple[str, str, int]:
     method = next((text for flag, text in options if flag == "-X"), "POST" if data else "GET")
     url = next(word for word in words if word.startswith("http"))
     answer = requests.request(method, url, headers=headers, data=data, timeout=30)
-    path = url.removeprefix(face.town.url)
-    rule, _ = face.town.app.url_map.bind("town").match(path, method, return_rule=True)
+    path = url.removeprefix(face.stack.url)
+    rule, _ = face.stack.app.url_map.bind("town").match(path, method, return_rule=True)
     return method, document_path(rule.rule), answer.status_code
 
 
 def test_the_page_needs_nothing_from_elsewhere(face: Face) -> None:
-    page = face.town.call("GET", "/docs")
+    page = face.stack.call("GET", "/docs")
     assert page.headers["Content-Type"].startswith("text/html")
     addresses = re.findall(r"""(?:src|href)=["']([^"'#]+)""", page.text)
     assert addresses
     for address in addresses:
-        assert face.town.call("GET", address).status_code == 200
+        assert face.stack.call("GET", address).status_code == 200

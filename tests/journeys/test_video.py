@@ -6,12 +6,17 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from tests.journeys.live_stack import IMAGE, Town, new_key
+from tests.journeys.live_stack import IMAGE, LiveStack, new_key
 
 
-def test_an_image_becomes_a_video_for_one_credit(town: Town) -> None:
-    assert town.get("/credits").json()["data"] == {"credits": 0, "held": 0, "lots": [], "registered": False}
-    answer = town.post_video()
+def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:
+    assert stack.get("/credits").json()["data"] == {
+        "credits": 0,
+        "held": 0,
+        "lots": [],
+        "registered": False,
+    }
+    answer = stack.post_video()
     assert answer.status_code == 200
     job = answer.json()["data"]
     assert answer.headers["Location"] == f"/jobs/{job['jobId']}"
@@ -19,21 +24,21 @@ def test_an_image_becomes_a_video_for_one_credit(town: Town) -> None:
     assert job["promptKey"] == "foo_prompt"
     assert job["credits"] == {"held": 1, "captured": 0, "released": 0, "remaining": 2}
     assert job["provider"]["task_info"] == {"external_task_id": job["jobId"]}
-    assert town.credits() == (2, 1)
-    done = town.get(answer.headers["Location"] + "?wait=25").json()["data"]
+    assert stack.credits() == (2, 1)
+    done = stack.get(answer.headers["Location"] + "?wait=25").json()["data"]
     assert done["status"] == "SUCCEEDED"
     assert done["credits"] == {"held": 0, "captured": 1, "released": 0}
     assert done["error"] is None
     video = requests.get(done["videoUrl"], timeout=10)
     assert (video.status_code, video.headers["Content-Type"]) == (200, "video/mp4")
     assert b"ftyp" in video.content[:16]
-    assert town.credits() == (2, 0)
-    town.assert_proved()
+    assert stack.credits() == (2, 0)
+    stack.assert_proved()
 
 
-def test_what_kling_gets_is_what_brief_000_says(town: Town) -> None:
-    town.placed()
-    sent = town.journal("create")[0]["body"]
+def test_what_kling_gets_is_what_brief_000_says(stack: LiveStack) -> None:
+    stack.placed()
+    sent = stack.journal("create")[0]["body"]
     assert {name: sent[name] for name in ("model_name", "mode", "duration", "image", "prompt")} == {
         "model_name": "kling-v1",
         "mode": "pro",
@@ -43,28 +48,32 @@ def test_what_kling_gets_is_what_brief_000_says(town: Town) -> None:
     }
 
 
-def test_without_callbacks_the_worker_finds_out(start: Callable[..., Town]) -> None:
-    town = start(callbacks=False)
-    job = town.settled(town.placed())
+def test_without_callbacks_the_worker_finds_out(start: Callable[..., LiveStack]) -> None:
+    stack = start(callbacks=False)
+    job = stack.settled(stack.placed())
     assert job["status"] == "SUCCEEDED"
-    assert town.journal("callback") == []
-    town.assert_proved()
+    assert stack.journal("callback") == []
+    stack.assert_proved()
 
 
-def test_a_failed_generation_gives_the_credit_back(town: Town) -> None:
-    town.fault("create", "job-fails")
-    job = town.settled(town.placed())
-    assert (job["status"], job["error"]["code"], job["credits"]["released"]) == ("FAILED", "GENERATION_FAILED", 1)
+def test_a_failed_generation_gives_the_credit_back(stack: LiveStack) -> None:
+    stack.fault("create", "job-fails")
+    job = stack.settled(stack.placed())
+    assert (job["status"], job["error"]["code"], job["credits"]["released"]) == (
+        "FAILED",
+        "GENERATION_FAILED",
+        1,
+    )
     assert job["provider"]["task_status"] == "failed"
-    assert town.credits() == (3, 0)
-    town.assert_proved()
+    assert stack.credits() == (3, 0)
+    stack.assert_proved()
 
 
-def test_a_picture_that_kling_cannot_use_fails_later_without_a_charge(town: Town) -> None:
-    job = town.settled(town.placed(imageUrl="https://images.example.com/bad-pixels.jpg"))
+def test_a_picture_that_kling_cannot_use_fails_later_without_a_charge(stack: LiveStack) -> None:
+    job = stack.settled(stack.placed(imageUrl="https://images.example.com/bad-pixels.jpg"))
     assert job["error"]["code"] == "GENERATION_FAILED"
     assert "pixel" not in str(job)
-    assert town.credits() == (3, 0)
+    assert stack.credits() == (3, 0)
 
 
 @pytest.mark.parametrize(
@@ -88,243 +97,278 @@ def test_a_picture_that_kling_cannot_use_fails_later_without_a_charge(town: Town
     ],
 )
 def test_each_definite_refusal_of_kling_is_answered_as_the_protocol_says(
-    town: Town, fault: str, status: int, code: str
+    stack: LiveStack, fault: str, status: int, code: str
 ) -> None:
-    town.fault("create", fault, count=-1)
-    answer = town.post_video()
+    stack.fault("create", fault, count=-1)
+    answer = stack.post_video()
     body = answer.json()
     assert (answer.status_code, body["code"]) == (status, code)
     assert answer.headers["Location"] == f"/jobs/{body['details']['jobId']}"
     assert ("Retry-After" in answer.headers) is (status == 503)
-    job = town.get(answer.headers["Location"]).json()["data"]
+    job = stack.get(answer.headers["Location"]).json()["data"]
     assert (job["status"], job["error"]["code"]) == ("FAILED", code)
-    assert town.credits() == (3, 0)
-    town.assert_proved()
+    assert stack.credits() == (3, 0)
+    stack.assert_proved()
 
 
 @pytest.mark.parametrize(
-    "fault", ["status:500:5000", "status:503:5001", "status:504:5002", "html:502", "reset", "garbage"]
+    "fault",
+    ["status:500:5000", "status:503:5001", "status:504:5002", "html:502", "reset", "garbage"],
 )
-def test_an_answer_that_proves_nothing_is_no_failure_and_comes_to_its_end(town: Town, fault: str) -> None:
-    """`reset`, the errors and the page of HTML took nothing; `garbage` did: each job ends as the vendor's books say."""
-    town.fault("create", fault)
-    answer = town.post_video()
+def test_an_answer_that_proves_nothing_is_no_failure_and_comes_to_its_end(
+    stack: LiveStack, fault: str
+) -> None:
+    """`reset`, the errors and the page of HTML took nothing; `garbage` did: each job ends as the
+    vendor's books say."""
+    stack.fault("create", fault)
+    answer = stack.post_video()
     assert answer.status_code == 200
     job_id = answer.json()["data"]["jobId"]
     assert answer.json()["data"]["status"] == "SUBMITTING"
-    job = town.settled(job_id)
-    taken = any(task["external_task_id"] == job_id for task in town.tasks())
+    job = stack.settled(job_id)
+    taken = any(task["external_task_id"] == job_id for task in stack.tasks())
     assert job["status"] == ("SUCCEEDED" if taken else "FAILED")
     if not taken:
         assert job["error"]["code"] == "PROVIDER_UNRESOLVED"
-    assert town.credits() == ((2, 0) if taken else (3, 0))
-    assert len(town.journal("create")) == 1
-    town.assert_proved()
+    assert stack.credits() == ((2, 0) if taken else (3, 0))
+    assert len(stack.journal("create")) == 1
+    stack.assert_proved()
 
 
 @pytest.mark.parametrize("callbacks", [True, False])
-def test_a_lost_answer_of_create_is_found_and_charged_once(start: Callable[..., Town], callbacks: bool) -> None:
-    town = start(callbacks=callbacks)
-    town.fault("create", "lost-answer")
-    job = town.settled(town.placed())
+def test_a_lost_answer_of_create_is_found_and_charged_once(
+    start: Callable[..., LiveStack], callbacks: bool
+) -> None:
+    stack = start(callbacks=callbacks)
+    stack.fault("create", "lost-answer")
+    job = stack.settled(stack.placed())
     assert job["status"] == "SUCCEEDED"
-    assert town.credits() == (2, 0)
-    assert len(town.tasks()) == 1
-    town.assert_proved()
+    assert stack.credits() == (2, 0)
+    assert len(stack.tasks()) == 1
+    stack.assert_proved()
 
 
-def test_a_late_success_after_a_release_is_given_without_charge(start: Callable[..., Town]) -> None:
-    town = start(callbacks=False)
-    town.fault("create", "late", seconds=9)
-    job_id = town.placed()
-    released = town.settled(job_id)
+def test_a_late_success_after_a_release_is_given_without_charge(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = start(callbacks=False)
+    stack.fault("create", "late", seconds=9)
+    job_id = stack.placed()
+    released = stack.settled(job_id)
     assert released["error"]["code"] == "PROVIDER_UNRESOLVED"
     assert released["videoUrl"] is None
-    given = town.until(lambda: (job := town.ended(job_id)) and job["videoUrl"] and job)
-    assert (given["status"], given["credits"]) == ("FAILED", {"held": 0, "captured": 0, "released": 1})
-    assert town.credits() == (3, 0)
-    town.assert_proved()
+    given = stack.until(lambda: (job := stack.ended(job_id)) and job["videoUrl"] and job)
+    assert (given["status"], given["credits"]) == (
+        "FAILED",
+        {"held": 0, "captured": 0, "released": 1},
+    )
+    assert stack.credits() == (3, 0)
+    stack.assert_proved()
 
 
 @pytest.mark.parametrize("fault", ["drop", "double", "early"])
-def test_a_callback_lost_doubled_or_early_does_no_harm(town: Town, fault: str) -> None:
-    town.fault("callback", fault, count=-1)
-    assert town.settled(town.placed())["status"] == "SUCCEEDED"
-    assert town.credits() == (2, 0)
-    town.assert_proved()
+def test_a_callback_lost_doubled_or_early_does_no_harm(stack: LiveStack, fault: str) -> None:
+    stack.fault("callback", fault, count=-1)
+    assert stack.settled(stack.placed())["status"] == "SUCCEEDED"
+    assert stack.credits() == (2, 0)
+    stack.assert_proved()
 
 
 @pytest.mark.parametrize("fault", ["unsigned", "forged"])
 def test_a_callback_without_our_signature_is_refused_and_the_worker_finds_out(
-    start: Callable[..., Town], fault: str
+    start: Callable[..., LiveStack], fault: str
 ) -> None:
     secret = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
-    town = start(simulator={"kling_callback_secret": secret}, kling_callback_secret=secret)
-    assert town.settled(town.placed())["status"] == "SUCCEEDED"
-    town.fault("callback", fault, count=-1)
-    assert town.settled(town.placed())["status"] == "SUCCEEDED"
-    statuses = {request["status"] for request in town.journal("callback") if request["status"] is not None}
+    stack = start(simulator={"kling_callback_secret": secret}, kling_callback_secret=secret)
+    assert stack.settled(stack.placed())["status"] == "SUCCEEDED"
+    stack.fault("callback", fault, count=-1)
+    assert stack.settled(stack.placed())["status"] == "SUCCEEDED"
+    statuses = {
+        request["status"] for request in stack.journal("callback") if request["status"] is not None
+    }
     assert statuses == {200, 404}
-    town.assert_proved()
+    stack.assert_proved()
 
 
-def test_a_forged_callback_address_answers_like_an_unknown_one_and_changes_nothing(town: Town) -> None:
-    town.placed()
+def test_a_forged_callback_address_answers_like_an_unknown_one_and_changes_nothing(
+    stack: LiveStack,
+) -> None:
+    stack.placed()
     body = {"task_id": "1", "task_status": "succeed"}
     answers = [
-        town.call("POST", f"/callbacks/kling/{token}", json=body)
+        stack.call("POST", f"/callbacks/kling/{token}", json=body)
         for token in ("x", "gAAAAAB" + "A" * 100, "%00", "..%2f")
     ]
     assert {answer.status_code for answer in answers} == {404}
-    assert town.credits() == (2, 1)
+    assert stack.credits() == (2, 1)
 
 
-def test_a_forged_success_in_a_genuine_callback_is_not_believed(start: Callable[..., Town]) -> None:
-    town = start(simulator={"video_seconds": 600.0})
-    job_id = town.placed()
-    path = town.journal("create")[0]["body"]["callback_url"].removeprefix(town.url)
-    forged = {"task_status": "succeed", "task_result": {"videos": [{"id": "1", "url": "https://evil.example/v.mp4"}]}}
-    assert town.call("POST", path, json=forged).status_code == 200
-    job = town.get(f"/jobs/{job_id}").json()["data"]
+def test_a_forged_success_in_a_genuine_callback_is_not_believed(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = start(simulator={"video_seconds": 600.0})
+    job_id = stack.placed()
+    path = stack.journal("create")[0]["body"]["callback_url"].removeprefix(stack.url)
+    forged = {
+        "task_status": "succeed",
+        "task_result": {"videos": [{"id": "1", "url": "https://evil.example/v.mp4"}]},
+    }
+    assert stack.call("POST", path, json=forged).status_code == 200
+    job = stack.get(f"/jobs/{job_id}").json()["data"]
     assert (job["status"], job["videoUrl"]) == ("SUBMITTED", None)
-    assert town.credits() == (2, 1)
+    assert stack.credits() == (2, 1)
 
 
-def test_a_user_without_credits_is_told_what_it_costs_and_nothing_is_sent(start: Callable[..., Town]) -> None:
-    town = start(welcome_credits=1)
-    town.settled(town.placed())
-    answer = town.post_video()
+def test_a_user_without_credits_is_told_what_it_costs_and_nothing_is_sent(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = start(welcome_credits=1)
+    stack.settled(stack.placed())
+    answer = stack.post_video()
     assert answer.status_code == 403
     body = answer.json()
     assert set(body) == {"success", "error", "code", "details", "requestId"}
     assert (body["success"], body["code"]) == (False, "INSUFFICIENT_CREDITS")
     assert (body["details"]["required"], body["details"]["available"]) == (1, 0)
-    assert len(town.journal("create")) == 1
-    town.assert_proved()
+    assert len(stack.journal("create")) == 1
+    stack.assert_proved()
 
 
-def test_a_full_system_refuses_a_stranger_and_serves_its_users(start: Callable[..., Town]) -> None:
-    town = start(max_users=1)
-    town.placed("ann")
-    answer = town.post_video("bob")
+def test_a_full_system_refuses_a_stranger_and_serves_its_users(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = start(max_users=1)
+    stack.placed("ann")
+    answer = stack.post_video("bob")
     assert (answer.status_code, answer.json()["code"]) == (403, "SYSTEM_LIMIT_REACHED")
-    town.placed("ann")
-    assert town.count() == 1
+    stack.placed("ann")
+    assert stack.count() == 1
 
 
-def test_the_device_of_another_is_refused(town: Town) -> None:
-    town.placed("ann", device="phone")
-    answer = town.post_video("bob", device="phone")
+def test_the_device_of_another_is_refused(stack: LiveStack) -> None:
+    stack.placed("ann", device="phone")
+    answer = stack.post_video("bob", device="phone")
     assert (answer.status_code, answer.json()["code"]) == (403, "DEVICE_ALREADY_USED")
-    assert town.get("/credits", "bob").json()["data"]["registered"] is False
-    assert town.count() == 1
+    assert stack.get("/credits", "bob").json()["data"]["registered"] is False
+    assert stack.count() == 1
 
 
-def test_waiting_for_a_job_answers_as_soon_as_it_has_ended(start: Callable[..., Town]) -> None:
-    town = start(simulator={"video_seconds": 0.5})
-    job_id = town.placed()
+def test_waiting_for_a_job_answers_as_soon_as_it_has_ended(start: Callable[..., LiveStack]) -> None:
+    stack = start(simulator={"video_seconds": 0.5})
+    job_id = stack.placed()
     started = time.monotonic()
-    assert town.get(f"/jobs/{job_id}?wait=25").json()["data"]["status"] == "SUCCEEDED"
+    assert stack.get(f"/jobs/{job_id}?wait=25").json()["data"]["status"] == "SUCCEEDED"
     assert time.monotonic() - started < 20
 
 
-def test_jobs_are_listed_newest_first_with_a_token_for_more(town: Town) -> None:
-    placed = [town.placed() for _ in range(3)]
-    first = town.get("/jobs?limit=2").json()["data"]
-    second = town.get("/jobs", params={"limit": 2, "nextToken": first["nextToken"]}).json()["data"]
+def test_jobs_are_listed_newest_first_with_a_token_for_more(stack: LiveStack) -> None:
+    placed = [stack.placed() for _ in range(3)]
+    first = stack.get("/jobs?limit=2").json()["data"]
+    second = stack.get("/jobs", params={"limit": 2, "nextToken": first["nextToken"]}).json()["data"]
     assert [job["jobId"] for job in first["jobs"] + second["jobs"]] == placed[::-1]
     assert second["nextToken"] is None
 
 
-def test_anothers_job_answers_byte_for_byte_like_an_unknown_one(town: Town) -> None:
-    job_id = town.placed("ann")
-    town.placed("bob")
+def test_anothers_job_answers_byte_for_byte_like_an_unknown_one(stack: LiveStack) -> None:
+    job_id = stack.placed("ann")
+    stack.placed("bob")
     headers = {"X-Request-Id": "same"}
-    other = town.get(f"/jobs/{job_id}", "bob", headers=headers)
-    unknown = town.get(f"/jobs/{job_id[:-4]}zzzz", "bob", headers=headers)
+    other = stack.get(f"/jobs/{job_id}", "bob", headers=headers)
+    unknown = stack.get(f"/jobs/{job_id[:-4]}zzzz", "bob", headers=headers)
     assert other.status_code == unknown.status_code == 404
     assert other.content == unknown.content
 
 
-def test_prompts_are_listed_for_anyone(town: Town) -> None:
-    prompts = town.call("GET", "/prompts").json()["data"]["prompts"]
-    assert {"promptKey": "foo_prompt", "prompt": "The astronaut stood up and walked away"} in prompts
+def test_prompts_are_listed_for_anyone(stack: LiveStack) -> None:
+    prompts = stack.call("GET", "/prompts").json()["data"]["prompts"]
+    assert {
+        "promptKey": "foo_prompt",
+        "prompt": "The astronaut stood up and walked away",
+    } in prompts
 
 
 # The same key again, in each state of the job.
 
 
-def replay(town: Town, key: str) -> requests.Response:
-    answer = town.post_video(key=key)
+def replay(stack: LiveStack, key: str) -> requests.Response:
+    answer = stack.post_video(key=key)
     assert answer.headers.get("Idempotency-Replayed") == "true"
     return answer
 
 
-def test_the_same_key_while_the_job_runs_and_after_it_is_delivered_gives_the_job(start: Callable[..., Town]) -> None:
-    town = start(simulator={"video_seconds": 1.5})
+def test_the_same_key_while_the_job_runs_and_after_it_is_delivered_gives_the_job(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = start(simulator={"video_seconds": 1.5})
     key = new_key()
-    job_id = town.placed(key=key)
-    running = replay(town, key).json()["data"]
-    assert (running["jobId"], running["status"], running["credits"]["remaining"]) == (job_id, "SUBMITTED", 2)
-    town.settled(job_id)
-    done = replay(town, key).json()["data"]
+    job_id = stack.placed(key=key)
+    running = replay(stack, key).json()["data"]
+    assert (running["jobId"], running["status"], running["credits"]["remaining"]) == (
+        job_id,
+        "SUBMITTED",
+        2,
+    )
+    stack.settled(job_id)
+    done = replay(stack, key).json()["data"]
     assert (done["jobId"], done["status"], done["credits"]["captured"]) == (job_id, "SUCCEEDED", 1)
-    assert len(town.tasks()) == 1
+    assert len(stack.tasks()) == 1
 
 
-def test_the_same_key_while_nobody_knows_the_outcome_and_after_it_is_unresolved_gives_the_job(town: Town) -> None:
-    town.fault("create", "reset")
+def test_the_same_key_while_nobody_knows_the_outcome_and_after_it_is_unresolved_gives_the_job(
+    stack: LiveStack,
+) -> None:
+    stack.fault("create", "reset")
     key = new_key()
-    job_id = town.placed(key=key)
-    assert replay(town, key).json()["data"]["status"] == "SUBMITTING"
-    town.settled(job_id)
-    after = replay(town, key).json()["data"]
+    job_id = stack.placed(key=key)
+    assert replay(stack, key).json()["data"]["status"] == "SUBMITTING"
+    stack.settled(job_id)
+    after = replay(stack, key).json()["data"]
     assert (after["jobId"], after["error"]["code"]) == (job_id, "PROVIDER_UNRESOLVED")
-    assert len(town.journal("create")) == 1
+    assert len(stack.journal("create")) == 1
 
 
-def test_the_same_key_after_a_failed_generation_gives_the_failed_job(town: Town) -> None:
-    town.fault("create", "job-fails")
+def test_the_same_key_after_a_failed_generation_gives_the_failed_job(stack: LiveStack) -> None:
+    stack.fault("create", "job-fails")
     key = new_key()
-    town.settled(town.placed(key=key))
-    assert replay(town, key).json()["data"]["error"]["code"] == "GENERATION_FAILED"
+    stack.settled(stack.placed(key=key))
+    assert replay(stack, key).json()["data"]["error"]["code"] == "GENERATION_FAILED"
 
 
-def test_the_same_key_after_a_rejection_gives_the_same_error(town: Town) -> None:
-    town.fault("create", "status:400:1301")
+def test_the_same_key_after_a_rejection_gives_the_same_error(stack: LiveStack) -> None:
+    stack.fault("create", "status:400:1301")
     key = new_key()
-    first, second = (town.post_video(key=key) for _ in range(2))
+    first, second = (stack.post_video(key=key) for _ in range(2))
     assert first.status_code == second.status_code == 400
     assert first.json()["details"] == second.json()["details"]
 
 
-def test_the_same_key_after_the_provider_was_busy_makes_a_new_job(town: Town) -> None:
-    town.fault("create", "status:429:1303", count=3)
+def test_the_same_key_after_the_provider_was_busy_makes_a_new_job(stack: LiveStack) -> None:
+    stack.fault("create", "status:429:1303", count=3)
     key = new_key()
-    busy = town.post_video(key=key)
+    busy = stack.post_video(key=key)
     assert busy.status_code == 503
-    again = town.post_video(key=key)
+    again = stack.post_video(key=key)
     assert again.status_code == 200
     assert again.json()["data"]["jobId"] != busy.json()["details"]["jobId"]
     assert "Idempotency-Replayed" not in again.headers
-    town.assert_proved()
+    stack.assert_proved()
 
 
-def test_the_same_key_with_another_body_is_refused(town: Town) -> None:
+def test_the_same_key_with_another_body_is_refused(stack: LiveStack) -> None:
     key = new_key()
-    town.placed(key=key)
-    answer = town.post_video(key=key, promptKey="slow_zoom")
+    stack.placed(key=key)
+    answer = stack.post_video(key=key, promptKey="slow_zoom")
     assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
 @pytest.mark.parametrize("key", ["", "a" * 129, "with space", "caf\u00e9"])
-def test_a_malformed_key_is_refused_and_nothing_is_written(town: Town, key: str) -> None:
-    answer = town.call(
+def test_a_malformed_key_is_refused_and_nothing_is_written(stack: LiveStack, key: str) -> None:
+    answer = stack.call(
         "POST",
         "/videos",
-        town.token(),
+        stack.token(),
         json={"GoogleID": "ann", "Fingerprint": "f", "imageUrl": IMAGE, "promptKey": "foo_prompt"},
         headers={"Idempotency-Key": key.encode("latin-1")},
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "IDEMPOTENCY_KEY_MALFORMED")
-    assert town.items() == []
+    assert stack.items() == []

@@ -9,13 +9,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from service.ledger.entities import (
     EXPIRY_GRACE,
-    MOST_LOTS,
+    MAX_LOTS,
+    Allocation,
     EntryKind,
     InsufficientCredits,
     Lot,
     LotKind,
     Movement,
-    Split,
     Wallet,
     WalletFrozen,
     WalletStatus,
@@ -58,7 +58,9 @@ def test_a_returning_wallet_gets_no_second_welcome() -> None:
 def test_a_hold_moves_credits_aside_and_says_from_where() -> None:
     movement = hold(opened(), 2, "job_1", NOW)
     assert (movement.wallet.credits, movement.wallet.held) == (1, 2)
-    assert [(part.kind, part.remaining) for part in movement.entries[-1].split] == [(LotKind.FREE, 2)]
+    assert [(part.kind, part.remaining) for part in movement.entries[-1].allocation] == [
+        (LotKind.FREE, 2)
+    ]
 
 
 def test_a_hold_beyond_the_credits_is_refused_with_both_numbers() -> None:
@@ -77,8 +79,8 @@ def test_a_wallet_that_is_not_open_holds_nothing(status: WalletStatus) -> None:
 def test_settling_works_while_a_wallet_is_frozen() -> None:
     held = hold(opened(), 1, "job_1", NOW)
     frozen = replace(held.wallet, status=WalletStatus.FROZEN)
-    assert capture(frozen, held.entries[-1].split, 1, "job_1", NOW, NOW).wallet.captured == 1
-    assert release(frozen, held.entries[-1].split, "job_1", NOW, NOW).wallet.credits == 3
+    assert capture(frozen, held.entries[-1].allocation, 1, "job_1", NOW, NOW).wallet.captured == 1
+    assert release(frozen, held.entries[-1].allocation, "job_1", NOW, NOW).wallet.credits == 3
 
 
 def test_lots_burn_by_kind_then_earliest_end_then_age() -> None:
@@ -86,8 +88,8 @@ def test_lots_burn_by_kind_then_earliest_end_then_age() -> None:
     wallet = grant(wallet, LotKind.PAID, 1, None, "g1", NOW).wallet
     wallet = grant(wallet, LotKind.PROMO, 1, NOW + 2 * HOUR, "g2", NOW).wallet
     wallet = grant(wallet, LotKind.PROMO, 1, NOW + HOUR, "g3", NOW).wallet
-    split = hold(wallet, 4, "job_1", NOW).entries[-1].split
-    assert [(part.kind, part.expires_at) for part in split] == [
+    allocation = hold(wallet, 4, "job_1", NOW).entries[-1].allocation
+    assert [(part.kind, part.expires_at) for part in allocation] == [
         (LotKind.FREE, None),
         (LotKind.PROMO, NOW + HOUR),
         (LotKind.PROMO, NOW + 2 * HOUR),
@@ -106,7 +108,7 @@ def test_a_hold_passes_over_lots_that_have_ended_but_are_not_written_off_yet() -
     wallet = grant(opened(0), LotKind.PROMO, 5, NOW + HOUR, "g", NOW).wallet
     wallet = grant(wallet, LotKind.PAID, 5, None, "g", NOW).wallet
     movement = hold(wallet, 1, "job_1", NOW + HOUR + 1)
-    assert [part.kind for part in movement.entries[-1].split] == [LotKind.PAID]
+    assert [part.kind for part in movement.entries[-1].allocation] == [LotKind.PAID]
     assert movement.wallet.faults() == []
 
 
@@ -128,28 +130,33 @@ def test_a_hold_writes_lapsed_lots_off_on_its_way() -> None:
 def test_a_release_returns_credits_to_their_own_lot() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 2, NOW + HOUR, "g", NOW).wallet
     held = hold(wallet, 1, "job_1", NOW)
-    back = release(held.wallet, held.entries[-1].split, "job_1", NOW, NOW + 1)
+    back = release(held.wallet, held.entries[-1].allocation, "job_1", NOW, NOW + 1)
     assert back.wallet.lots == wallet.lots
 
 
 def test_a_release_recreates_a_lot_that_was_used_up() -> None:
     held = hold(opened(1), 1, "job_1", NOW)
     assert held.wallet.lots == ()
-    assert release(held.wallet, held.entries[-1].split, "job_1", NOW, NOW + 1).wallet.lots == opened(1).lots
+    assert (
+        release(held.wallet, held.entries[-1].allocation, "job_1", NOW, NOW + 1).wallet.lots
+        == opened(1).lots
+    )
 
 
 def test_credits_that_ended_while_held_come_back_with_the_life_they_had_left() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 1, NOW + HOUR, "g", NOW).wallet
     held = hold(wallet, 1, "job_1", NOW + HOUR - 1000)
     late = NOW + 5 * HOUR
-    back = release(held.wallet, held.entries[-1].split, "job_1", NOW + HOUR - 1000, late).wallet
+    back = release(
+        held.wallet, held.entries[-1].allocation, "job_1", NOW + HOUR - 1000, late
+    ).wallet
     assert [(lot.expires_at, lot.remaining) for lot in back.lots] == [(late + 1000, 1)]
     assert back.lots[0].number != wallet.lots[0].number
 
 
 def test_a_capture_of_less_gives_the_rest_back() -> None:
     held = hold(opened(3), 3, "job_1", NOW)
-    movement = capture(held.wallet, held.entries[-1].split, 2, "job_1", NOW, NOW)
+    movement = capture(held.wallet, held.entries[-1].allocation, 2, "job_1", NOW, NOW)
     assert (movement.wallet.credits, movement.wallet.held, movement.wallet.captured) == (1, 0, 2)
     assert movement.entries[-1].returned == 1
 
@@ -157,7 +164,7 @@ def test_a_capture_of_less_gives_the_rest_back() -> None:
 def test_a_capture_beyond_the_hold_is_a_mistake() -> None:
     held = hold(opened(3), 1, "job_1", NOW)
     with pytest.raises(ValueError, match="at most what is held"):
-        capture(held.wallet, held.entries[-1].split, 2, "job_1", NOW, NOW)
+        capture(held.wallet, held.entries[-1].allocation, 2, "job_1", NOW, NOW)
 
 
 def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> None:
@@ -170,18 +177,20 @@ def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> 
 def test_a_release_pays_debt_first() -> None:
     held = hold(opened(3), 3, "job_1", NOW)
     indebted = claw_back(held.wallet, 2, "refund_1", NOW).wallet
-    back = release(indebted, held.entries[-1].split, "job_1", NOW, NOW).wallet
+    back = release(indebted, held.entries[-1].allocation, "job_1", NOW, NOW).wallet
     assert (back.credits, back.debt, back.faults()) == (1, 0, [])
 
 
 def test_lots_of_one_kind_merge_above_the_limit_and_lose_nothing() -> None:
     wallet = opened(0)
-    for number in range(MOST_LOTS + 4):
-        wallet = grant(wallet, LotKind.PROMO, 1, NOW + HOUR * (number + 1), f"g{number}", NOW).wallet
-    assert len(wallet.lots) == MOST_LOTS
-    assert wallet.credits == total(wallet.lots) == MOST_LOTS + 4
-    for hours in range(MOST_LOTS + 4):
-        assert wallet.spendable(NOW + HOUR * hours) >= MOST_LOTS + 4 - hours
+    for number in range(MAX_LOTS + 4):
+        wallet = grant(
+            wallet, LotKind.PROMO, 1, NOW + HOUR * (number + 1), f"g{number}", NOW
+        ).wallet
+    assert len(wallet.lots) == MAX_LOTS
+    assert wallet.credits == total(wallet.lots) == MAX_LOTS + 4
+    for hours in range(MAX_LOTS + 4):
+        assert wallet.spendable(NOW + HOUR * hours) >= MAX_LOTS + 4 - hours
 
 
 def test_time_never_runs_backwards_along_a_ledger() -> None:
@@ -212,7 +221,7 @@ class LedgerLife(RuleBasedStateMachine):
         self.now = NOW
         self.wallet = movement.wallet
         self.entries = list(movement.entries)
-        self.open_jobs: list[tuple[str, Split, int]] = []
+        self.open_jobs: list[tuple[str, Allocation, int]] = []
 
     def moved(self, movement: Movement) -> None:
         self.wallet = movement.wallet
@@ -228,7 +237,16 @@ class LedgerLife(RuleBasedStateMachine):
         life=st.none() | st.integers(min_value=1, max_value=180),
     )
     def grants(self, kind: LotKind, amount: int, life: int | None) -> None:
-        self.moved(grant(self.wallet, kind, amount, None if life is None else self.now + life * 60_000, "g", self.now))
+        self.moved(
+            grant(
+                self.wallet,
+                kind,
+                amount,
+                None if life is None else self.now + life * 60_000,
+                "g",
+                self.now,
+            )
+        )
 
     @rule(amount=st.integers(min_value=1, max_value=25))
     def holds(self, amount: int) -> None:
@@ -240,23 +258,33 @@ class LedgerLife(RuleBasedStateMachine):
             return
         self.moved(movement)
         entry = movement.entries[-1]
-        self.open_jobs.append((entry.ref, entry.split, self.now))
+        self.open_jobs.append((entry.ref, entry.allocation, self.now))
 
     @rule(which=st.integers(min_value=0), part=st.integers(min_value=1))
     def captures(self, which: int, part: int) -> None:
         if self.open_jobs:
-            ref, split, held_at = self.open_jobs.pop(which % len(self.open_jobs))
-            self.moved(capture(self.wallet, split, 1 + part % total(split), ref, held_at, self.now))
+            ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+            self.moved(
+                capture(
+                    self.wallet, allocation, 1 + part % total(allocation), ref, held_at, self.now
+                )
+            )
 
     @rule(which=st.integers(min_value=0))
     def releases(self, which: int) -> None:
         if self.open_jobs:
-            ref, split, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+            ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
             before, debt = self.wallet.spendable(self.now), self.wallet.debt
-            self.moved(release(self.wallet, split, ref, held_at, self.now))
-            # A release never burns credits: all of it is spendable at once, but for debt (and lots that ended at the hold itself).
-            alive = sum(p.remaining for p in split if p.expires_at is None or p.expires_at > held_at)
-            assert self.wallet.spendable(self.now) >= before + min(alive, total(split) - debt) - debt
+            self.moved(release(self.wallet, allocation, ref, held_at, self.now))
+            # A release never burns credits: all of it is spendable at once, but for debt (and lots
+            # that ended at the hold itself).
+            alive = sum(
+                p.remaining for p in allocation if p.expires_at is None or p.expires_at > held_at
+            )
+            assert (
+                self.wallet.spendable(self.now)
+                >= before + min(alive, total(allocation) - debt) - debt
+            )
 
     @rule(amount=st.integers(min_value=1, max_value=40))
     def claws_back(self, amount: int) -> None:
@@ -270,7 +298,7 @@ class LedgerLife(RuleBasedStateMachine):
     def the_wallet_is_whole(self) -> None:
         if hasattr(self, "wallet"):
             assert self.wallet.faults() == []
-            assert self.wallet.held == sum(total(split) for _, split, _ in self.open_jobs)
+            assert self.wallet.held == sum(total(allocation) for _, allocation, _ in self.open_jobs)
 
     @invariant()
     def the_entries_make_the_wallet(self) -> None:
@@ -278,7 +306,11 @@ class LedgerLife(RuleBasedStateMachine):
             running = Wallet(user_id="u")
             for version, entry in enumerate(self.entries, start=1):
                 running = applied(running, deltas(entry))
-                assert (entry.version, entry.credits, entry.held) == (version, running.credits, running.held)
+                assert (entry.version, entry.credits, entry.held) == (
+                    version,
+                    running.credits,
+                    running.held,
+                )
             names = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
             assert all(getattr(running, name) == getattr(self.wallet, name) for name in names)
             assert self.wallet.version == len(self.entries)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.core.metrics import NoMetrics
 from service.ledger.entities import (
     InsufficientCredits,
     LotKind,
@@ -17,10 +18,9 @@ from service.ledger.entities import (
     hold,
     welcome,
 )
-from service.ledger.operations import Also, Guarded, Ledger, Seen
+from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
 from service.ledger.store import entries
-from service.ledger.wallet_locks import Turns
-from service.core.metrics import NoMetrics
+from service.ledger.wallet_locks import WalletLocks
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Put
@@ -35,73 +35,79 @@ class Refusal(Exception):
     pass
 
 
-class World:
+class ServiceHarness:
     def __init__(self, client: Any, table_name: str) -> None:
         self.clock = FakeClock()
         self.table = Table(client, table_name)
-        self.ledger = Ledger(self.table, self.clock, NoMetrics(), Turns(64), b"k" * 32, 5.0, lambda: 1.0)
+        self.ledger = Ledger(
+            self.table, self.clock, NoMetrics(), WalletLocks(64), b"k" * 32, 5.0, lambda: 1.0
+        )
 
     def open(self, amount: int = 3) -> None:
-        nothing = Also(writes=lambda _: [], landed=lambda: False)
-        self.ledger.move(USER, lambda seen, now: welcome(seen.wallet, USER, amount, now), nothing)
+        nothing = CompanionWrites(writes=lambda _: [], was_committed=lambda: False)
+        self.ledger.move(
+            USER, lambda snapshot, now: welcome(snapshot.wallet, USER, amount, now), nothing
+        )
 
     def hold(self, amount: int = 1, marker: Key = MARKER) -> Any:
-        also = Also(
-            writes=lambda _: [Guarded(Put(marker, {"by": "test"}), lambda _: Refusal())],
-            landed=lambda: self.table.get(marker) is not None,
+        also = CompanionWrites(
+            writes=lambda _: [ConditionalWrite(Put(marker, {"by": "test"}), lambda _: Refusal())],
+            was_committed=lambda: self.table.get(marker) is not None,
         )
-        return self.ledger.move(USER, lambda seen, now: self.held(seen, amount, now), also)
+        return self.ledger.move(USER, lambda snapshot, now: self.held(snapshot, amount, now), also)
 
     @staticmethod
-    def held(seen: Seen, amount: int, now: int) -> Movement:
-        assert seen.wallet is not None
-        return hold(seen.wallet, amount, "job", now)
+    def held(snapshot: Snapshot, amount: int, now: int) -> Movement:
+        assert snapshot.wallet is not None
+        return hold(snapshot.wallet, amount, "job", now)
 
     def state(self) -> tuple[int, int, int, int]:
-        wallet = self.ledger.look(USER).wallet
+        wallet = self.ledger.read_snapshot(USER).wallet
         assert wallet is not None
         assert wallet.faults() == []
-        assert [entry.version for entry in entries(self.table, USER)] == list(range(1, wallet.version + 1))
+        assert [entry.version for entry in entries(self.table, USER)] == list(
+            range(1, wallet.version + 1)
+        )
         return wallet.version, wallet.credits, wallet.held, len(list(entries(self.table, USER)))
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> World:
-    world = World(client, table_name)
+def world(client: Any, table_name: str) -> ServiceHarness:
+    world = ServiceHarness(client, table_name)
     world.open()
     return world
 
 
 @pytest.fixture
-def wire(world: World) -> Iterator[Wire]:
+def wire(world: ServiceHarness) -> Iterator[Wire]:
     client: Any = world.table._client
     wire = Wire(client)
     yield wire
     client.meta.events.unregister("before-send.dynamodb", wire._meet)
 
 
-def test_a_move_writes_wallet_entries_and_business_object_together(world: World) -> None:
+def test_a_move_writes_wallet_entries_and_business_object_together(world: ServiceHarness) -> None:
     wallet = world.hold(2)
     assert (wallet.credits, wallet.held, wallet.version) == (1, 2, 2)
     assert world.state() == (2, 1, 2, 2)
     assert world.table.get(MARKER) is not None
 
 
-def test_the_chain_ends_in_the_wallets_head(world: World) -> None:
+def test_the_chain_ends_in_the_wallets_head(world: ServiceHarness) -> None:
     world.hold()
-    wallet = world.ledger.look(USER).wallet
+    wallet = world.ledger.read_snapshot(USER).wallet
     assert wallet is not None
     assert [entry.mac for entry in entries(world.table, USER)][-1] == wallet.head != ""
 
 
-def test_a_refused_decision_writes_nothing(world: World, wire: Wire) -> None:
+def test_a_refused_decision_writes_nothing(world: ServiceHarness, wire: Wire) -> None:
     with pytest.raises(InsufficientCredits):
         world.hold(4)
     assert wire.calls == ["GetItem"]
     assert world.state() == (1, 3, 0, 1)
 
 
-def test_a_refused_business_object_takes_the_credits_back_with_it(world: World) -> None:
+def test_a_refused_business_object_takes_the_credits_back_with_it(world: ServiceHarness) -> None:
     world.hold()
     with pytest.raises(Refusal):
         world.hold()
@@ -109,7 +115,9 @@ def test_a_refused_business_object_takes_the_credits_back_with_it(world: World) 
 
 
 @pytest.mark.parametrize("fault", ["throttle", "conflict", "unreachable"])
-def test_throttles_and_conflicts_are_tried_again(world: World, wire: Wire, fault: str) -> None:
+def test_throttles_and_conflicts_are_tried_again(
+    world: ServiceHarness, wire: Wire, fault: str
+) -> None:
     wire.plan("TransactWriteItems", fault, times=3)
     world.hold()
     assert world.state() == (2, 2, 1, 2)
@@ -117,21 +125,27 @@ def test_throttles_and_conflicts_are_tried_again(world: World, wire: Wire, fault
 
 
 @pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "internal"])
-def test_a_lost_answer_is_looked_up_and_takes_effect_once(world: World, wire: Wire, fault: str) -> None:
+def test_a_lost_answer_is_looked_up_and_takes_effect_once(
+    world: ServiceHarness, wire: Wire, fault: str
+) -> None:
     wire.plan("TransactWriteItems", fault)
     wallet = world.hold()
     assert wallet.held == 1
     assert world.state() == (2, 2, 1, 2)
 
 
-def test_a_request_that_arrives_late_changes_nothing_once_another_has_won(world: World, wire: Wire) -> None:
+def test_a_request_that_arrives_late_changes_nothing_once_another_has_won(
+    world: ServiceHarness, wire: Wire
+) -> None:
     wire.plan("TransactWriteItems", "late")
     world.hold()
     assert wire.deliver_late() == [400]
     assert world.state() == (2, 2, 1, 2)
 
 
-def test_only_conflicts_until_the_deadline_is_busy_and_nothing_is_written(world: World, wire: Wire) -> None:
+def test_only_conflicts_until_the_deadline_is_busy_and_nothing_is_written(
+    world: ServiceHarness, wire: Wire
+) -> None:
     wire.plan("TransactWriteItems", "conflict", times=1000)
     with pytest.raises(WalletBusy):
         world.hold()
@@ -139,43 +153,59 @@ def test_only_conflicts_until_the_deadline_is_busy_and_nothing_is_written(world:
     assert world.state() == (1, 3, 0, 1)
 
 
-def test_lost_requests_until_the_deadline_are_an_unknown_outcome(world: World, wire: Wire) -> None:
+def test_lost_requests_until_the_deadline_are_an_unknown_outcome(
+    world: ServiceHarness, wire: Wire
+) -> None:
     wire.plan("TransactWriteItems", "lost-request", times=1000)
     with pytest.raises(OutcomeUnknown):
         world.hold()
 
 
-def test_a_write_that_landed_just_before_the_deadline_is_found(world: World, wire: Wire) -> None:
+def test_a_write_that_landed_just_before_the_deadline_is_found(
+    world: ServiceHarness, wire: Wire
+) -> None:
     wire.plan("TransactWriteItems", "lost-answer")
-    wire.before(lambda operation: world.clock.advance(6) if operation == "TransactWriteItems" else None)
+    wire.before(
+        lambda operation: world.clock.advance(6) if operation == "TransactWriteItems" else None
+    )
     assert world.hold().held == 1
 
 
-def test_a_refusal_while_an_attempt_may_still_land_is_an_unknown_outcome(world: World, wire: Wire) -> None:
-    """The lot ends between a lost attempt and the next decision: "insufficient" would be a lie if the attempt landed."""
-    nothing = Also(writes=lambda _: [], landed=lambda: False)
+def test_a_refusal_while_an_attempt_may_still_land_is_an_unknown_outcome(
+    world: ServiceHarness, wire: Wire
+) -> None:
+    """The lot ends between a lost attempt and the next decision: "insufficient" would be a lie if
+    the attempt landed."""
+    nothing = CompanionWrites(writes=lambda _: [], was_committed=lambda: False)
     end = world.clock.now() + 10
 
-    world.ledger.move("v", lambda seen, now: welcome(seen.wallet, "v", 0, now), nothing)
-    world.ledger.move("v", lambda seen, now: grant(seen.wallet, LotKind.PROMO, 1, end, "g", now), nothing)
+    world.ledger.move("v", lambda snapshot, now: welcome(snapshot.wallet, "v", 0, now), nothing)
+    world.ledger.move(
+        "v", lambda snapshot, now: grant(snapshot.wallet, LotKind.PROMO, 1, end, "g", now), nothing
+    )
     wire.plan("TransactWriteItems", "late")
-    also = Also(writes=lambda _: [], landed=lambda: world.table.get(Key("USER#v", "ENTRY#000000000003")) is not None)
+    also = CompanionWrites(
+        writes=lambda _: [],
+        was_committed=lambda: world.table.get(Key("USER#v", "ENTRY#000000000003")) is not None,
+    )
     with pytest.raises(OutcomeUnknown):
-        world.ledger.move("v", lambda seen, now: world.held(seen, 1, now), also)
+        world.ledger.move("v", lambda snapshot, now: world.held(snapshot, 1, now), also)
     assert wire.deliver_late() == [200]
 
 
-def test_an_entry_beyond_the_wallets_version_freezes_the_wallet(world: World) -> None:
+def test_an_entry_beyond_the_wallets_version_freezes_the_wallet(world: ServiceHarness) -> None:
     world.table.write(Put(Key("USER#u", "ENTRY#000000000002"), {"kind": "HOLD"}))
     with pytest.raises(WalletFrozen):
         world.hold()
-    wallet = world.ledger.look(USER).wallet
+    wallet = world.ledger.read_snapshot(USER).wallet
     assert wallet is not None
     assert (wallet.status, wallet.version, wallet.credits) == ("frozen", 1, 3)
     assert world.table.get(MARKER) is None
 
 
-def test_a_hundred_parallel_holds_on_three_credits_take_exactly_three(world: World) -> None:
+def test_a_hundred_parallel_holds_on_three_credits_take_exactly_three(
+    world: ServiceHarness,
+) -> None:
     world.ledger._clock = _RealSleep()
     outcomes: list[str] = []
 
@@ -195,8 +225,10 @@ def test_a_hundred_parallel_holds_on_three_credits_take_exactly_three(world: Wor
     assert world.state() == (4, 0, 3, 4)
 
 
-def test_processes_that_share_no_queue_still_take_exactly_three(client: Any, table_name: str, world: World) -> None:
-    worlds = [World(client, table_name) for _ in range(8)]
+def test_processes_that_share_no_queue_still_take_exactly_three(
+    client: Any, table_name: str, world: ServiceHarness
+) -> None:
+    worlds = [ServiceHarness(client, table_name) for _ in range(8)]
     outcomes: list[str] = []
 
     def one(number: int) -> None:

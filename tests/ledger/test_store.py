@@ -20,7 +20,9 @@ def stored(write: Any) -> Any:
 
 
 def test_a_wallet_comes_back_as_it_was_written() -> None:
-    wallet = replace(sealed(welcome(None, "u", 3, NOW), KEY).wallet, fingerprints=frozenset({"a", "b"}))
+    wallet = replace(
+        sealed(welcome(None, "u", 3, NOW), KEY).wallet, fingerprints=frozenset({"a", "b"})
+    )
     assert wallet_from(stored(wallet_write(None, wallet))) == wallet
 
 
@@ -42,7 +44,7 @@ def test_a_wallet_write_names_only_what_changes() -> None:
         {"kind": EntryKind.RELEASE},
         {"amount": 2},
         {"ref": "job_2"},
-        {"split": ()},
+        {"allocation": ()},
         {"credits": 3},
         {"held": 0},
         {"at": NOW + 1},
@@ -57,13 +59,19 @@ def test_a_mac_covers_every_part_of_its_entry(change: dict[str, Any]) -> None:
 def test_a_mac_covers_owner_key_and_the_entry_before() -> None:
     right = mac("u", ENTRY, "before", KEY)
     assert len(right) == 22
-    assert right not in (mac("v", ENTRY, "before", KEY), mac("u", ENTRY, "other", KEY), mac("u", ENTRY, "before", b"x"))
+    assert right not in (
+        mac("v", ENTRY, "before", KEY),
+        mac("u", ENTRY, "other", KEY),
+        mac("u", ENTRY, "before", b"x"),
+    )
 
 
 def test_a_movement_is_sealed_from_the_wallets_head_on() -> None:
     first = sealed(welcome(None, "u", 3, NOW), KEY)
     second = sealed(hold(first.wallet, 1, "job_1", NOW), KEY)
-    assert second.entries[0].mac == mac("u", replace(second.entries[0], mac=""), first.wallet.head, KEY)
+    assert second.entries[0].mac == mac(
+        "u", replace(second.entries[0], mac=""), first.wallet.head, KEY
+    )
     assert second.wallet.head == second.entries[-1].mac
 
 

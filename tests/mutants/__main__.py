@@ -1,4 +1,5 @@
-"""`make mutants [MUTANT=name]`: applies each named change to a copy of the service and runs the tests that must notice it.
+"""`make mutants [MUTANT=name]`: applies each named change to a copy of the service and runs the
+tests that must notice it.
 
 A mutant that survives is a missing test: exit 1."""
 
@@ -13,7 +14,15 @@ from tests.mutants.catalog import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 300
-_COPIED = ("service", "tests", "cloudformation", "docker", "pyproject.toml", "README.md", ".env.example")
+_COPIED = (
+    "service",
+    "tests",
+    "cloudformation",
+    "docker",
+    "pyproject.toml",
+    "README.md",
+    ".env.example",
+)
 
 
 def apply(mutant: Mutant, root: Path) -> None:
@@ -42,9 +51,20 @@ def killer(mutant: Mutant) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         root = copy_of_the_tree(folder)
         apply(mutant, root)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests.split()]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *mutant.tests.split(),
+        ]
         try:
-            run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False)
+            run = subprocess.run(
+                command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
         except subprocess.TimeoutExpired:
             return "(ran out of time)"
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
@@ -57,7 +77,10 @@ def main(names: list[str]) -> int:
     for mutant in chosen:
         caught_by = killer(mutant)
         survivors += caught_by is None
-        print(f"{'SURVIVED' if caught_by is None else 'killed':8}  {mutant.name:34}  {caught_by or ''}", flush=True)
+        print(
+            f"{'SURVIVED' if caught_by is None else 'killed':8}  {mutant.name:34}  {caught_by or ''}",
+            flush=True,
+        )
     print(f"{len(chosen)} mutants, {len(chosen) - survivors} killed, {survivors} survived.")
     return 1 if survivors or not chosen else 0
 

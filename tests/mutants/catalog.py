@@ -9,7 +9,7 @@ SETTLEMENT = "tests/jobs/test_settlement.py"
 KLING = "tests/providers/kling/test_client.py"
 STORAGE = "tests/storage/test_table.py"
 IDENTITY = "tests/journeys/test_identity.py"
-ADMIN = "tests/admin"
+ADMIN = "tests/audit tests/repair"
 ALWAYS = 'When(below={"never": 1})'
 
 
@@ -40,12 +40,18 @@ MUTANTS = (
         f"Put(keys.entry(user_id, entry.version), _entry_item(entry), {ALWAYS})",
         LEDGER,
     ),
-    Mutant("mac-not-chained", "ledger/store.py", "        previous,\n    ]", '        "",\n    ]', LEDGER),
+    Mutant(
+        "mac-not-chained",
+        "ledger/store.py",
+        "        previous,\n    ]",
+        '        "",\n    ]',
+        LEDGER,
+    ),
     Mutant(
         "retry-without-re-read",
         "ledger/operations.py",
-        "                seen, trouble = None, error",
-        "                seen, trouble = seen or self.look(attempts.user_id), error",
+        "                snapshot, trouble = None, error",
+        "                snapshot, trouble = snapshot or self.read_snapshot(attempts.user_id), error",
         JOBS,
     ),
     Mutant(
@@ -56,10 +62,10 @@ MUTANTS = (
         f"{LEDGER} {USERS}",
     ),
     Mutant(
-        "landed-attempt-not-looked-for",
+        "was_committed-attempt-not-looked-for",
         "ledger/operations.py",
-        "        self.in_doubt = landed = self.also.landed()",
-        "        self.in_doubt = landed = False",
+        "        self.in_doubt = was_committed = self.also.was_committed()",
+        "        self.in_doubt = was_committed = False",
         f"{LEDGER} {JOBS}",
     ),
     Mutant(
@@ -79,8 +85,8 @@ MUTANTS = (
     Mutant(
         "key-looked-at-before-the-wallet",
         "ledger/operations.py",
-        "        item, *others = self._table.get_together((keys.wallet(user_id), *beside))",
-        "        others = [self._table.get(key) for key in beside]\n        item = self._table.get(keys.wallet(user_id))",
+        "        item, *others = self._table.get_together((keys.wallet(user_id), *related))",
+        "        others = [self._table.get(key) for key in related]\n        item = self._table.get(keys.wallet(user_id))",
         JOBS,
     ),
     Mutant(
@@ -100,8 +106,8 @@ MUTANTS = (
     Mutant(
         "debt-not-paid-by-a-release",
         "ledger/entities.py",
-        "    amount = total(split)\n    paid = min(wallet.debt, amount)",
-        "    amount = total(split)\n    paid = 0",
+        "    amount = total(allocation)\n    paid = min(wallet.debt, amount)",
+        "    amount = total(allocation)\n    paid = 0",
         LEDGER,
     ),
     Mutant(
@@ -135,8 +141,8 @@ MUTANTS = (
     Mutant(
         "only-the-newest-pepper-claims",
         "users/store.py",
-        "return _claim_writes(map(keys.fingerprint_claim, marks.all), claimed_by, user_id, now)",
-        "return _claim_writes([keys.fingerprint_claim(marks.newest)], claimed_by[:1], user_id, now)",
+        "return _claim_writes(map(keys.fingerprint_claim, digests.all), claimed_by, user_id, now)",
+        "return _claim_writes([keys.fingerprint_claim(digests.newest)], claimed_by[:1], user_id, now)",
         USERS,
     ),
     Mutant(
@@ -149,7 +155,7 @@ MUTANTS = (
     Mutant(
         "cap-by-reading-the-count",
         "users/store.py",
-        'return Update(keys.COUNT, When(below={"count": most_users}), increment={"count": 1})',
+        'return Update(keys.COUNT, When(below={"count": max_users}), increment={"count": 1})',
         f'return Update(keys.COUNT, {ALWAYS}, increment={{"count": 1}})',
         USERS,
     ),
@@ -177,9 +183,9 @@ MUTANTS = (
     Mutant(
         "twin-sends",
         "jobs/operations.py",
-        "                return self._replayed(earlier, seen.wallet)",
+        "                return self._replayed(earlier, snapshot.wallet)",
         "                self._provider.create(VideoRequest(earlier.job_id, order.image, order.prompt_key, None), 1e12)\n"
-        "                return self._replayed(earlier, seen.wallet)",
+        "                return self._replayed(earlier, snapshot.wallet)",
         JOBS,
     ),
     Mutant(
@@ -204,17 +210,17 @@ MUTANTS = (
         JOBS,
     ),
     Mutant(
-        "unclear-is-a-failure",
+        "indeterminate-is-a-failure",
         "jobs/operations.py",
-        "                case Declined(why):\n                    return self._settlement.decline(job, DECLINED[why])",
-        '                case Unclear():\n                    return self._settlement.decline(job, DECLINED["unavailable"])  # type: ignore[index]\n'
-        "                case Declined(why):\n                    return self._settlement.decline(job, DECLINED[why])",
+        "                case Rejected(why):\n                    return self._settlement.decline(job, FAILURE_OF_REJECTION[why])",
+        '                case Indeterminate():\n                    return self._settlement.decline(job, FAILURE_OF_REJECTION["unavailable"])  # type: ignore[index]\n'
+        "                case Rejected(why):\n                    return self._settlement.decline(job, FAILURE_OF_REJECTION[why])",
         JOBS,
     ),
     Mutant(
         "ended-job-settled-again",
         "jobs/settlement.py",
-        "        if not job.is_open:\n            raise JobChanged\n",
+        "        if not job.is_open:\n            raise StaleRead\n",
         "",
         SETTLEMENT,
     ),
@@ -291,7 +297,7 @@ MUTANTS = (
     Mutant(
         "released-after-an-error",
         "jobs/entities.py",
-        "    if isinstance(sight, base.Unclear):\n        return Wait(later, job.not_found_at, _late(job, now))\n",
+        "    if isinstance(lookup, base.Indeterminate):\n        return Wait(later, job.not_found_at, _late(job, now))\n",
         "",
         SETTLEMENT,
     ),
@@ -305,16 +311,16 @@ MUTANTS = (
     Mutant(
         "sweep-sends",
         "jobs/settlement.py",
-        "        sight = self._provider.look(job.task_id, job.job_id)\n",
-        "        sight = self._provider.look(job.task_id, job.job_id)\n"
-        '        if job.status is JobStatus.SUBMITTING and type(sight).__name__ == "NotFound":\n'
+        "        lookup = self._provider.fetch_task(job.task_id, job.job_id)\n",
+        "        lookup = self._provider.fetch_task(job.task_id, job.job_id)\n"
+        '        if job.status is JobStatus.SUBMITTING and type(lookup).__name__ == "NotFound":\n'
         '            self._provider.create(__import__("service.providers.base", fromlist=["x"]).VideoRequest(job.job_id, "", "", None), 1e12)\n',
         JOBS,
     ),
     Mutant(
         "sent-again-after-no-answer",
-        "providers/kling.py",
-        "        except NoAnswer:\n            return Unclear()\n\n    def _body",
+        "providers/kling/client.py",
+        "        except NoAnswer:\n            return Indeterminate()\n\n    def _body",
         "        except NoAnswer:\n            return None\n\n    def _body",
         KLING,
     ),
@@ -327,49 +333,49 @@ MUTANTS = (
     ),
     Mutant(
         "sent-after-the-window",
-        "providers/kling.py",
+        "providers/kling/client.py",
         "            if self._clock.monotonic() >= until:\n                break\n",
         "            until = max(until, self._clock.monotonic() + 5)\n",
         KLING,
     ),
     Mutant(
         "refusal-behind-a-5xx",
-        "providers/kling.py",
-        "if code in DECLINED and 400 <= reply.status < 500:",
-        "if code in DECLINED:",
+        "providers/kling/client.py",
+        "if code in FAILURE_OF_REJECTION and 400 <= reply.status < 500:",
+        "if code in FAILURE_OF_REJECTION:",
         KLING,
     ),
     Mutant(
         "any-404-is-not-found",
-        "providers/kling.py",
+        "providers/kling/client.py",
         "if (reply.status, code) == TASK_NOT_FOUND:",
         "if reply.status == 404:",
         KLING,
     ),
     Mutant(
         "stale-token-wakes-somebody",
-        "providers/kling.py",
+        "providers/kling/client.py",
         "                self._credentials.renew()\n                continue\n",
         "                self._credentials.renew()\n",
         KLING,
     ),
     Mutant(
         "refused-look-wakes-nobody",
-        "providers/kling.py",
-        "        self._count_refusal(reply)\n        return Unclear()",
-        "        return Unclear()",
+        "providers/kling/client.py",
+        "        self._count_refusal(reply)\n        return Indeterminate()",
+        "        return Indeterminate()",
         KLING,
     ),
     Mutant(
         "another-task-believed",
-        "providers/kling.py",
+        "providers/kling/client.py",
         "        return task.task_id == task_id",
         "        return True",
         KLING,
     ),
     Mutant(
         "task-of-another-job-believed",
-        "providers/kling.py",
+        "providers/kling/client.py",
         '    return external in (None, "", job_id)',
         "    return True",
         KLING,
@@ -391,8 +397,8 @@ MUTANTS = (
     Mutant(
         "successor-refused-on-an-old-wallet",
         "jobs/operations.py",
-        "price, earlier, None if earlier else seen)",
-        "price, earlier, seen)",
+        "price, earlier, None if earlier else snapshot)",
+        "price, earlier, snapshot)",
         JOBS,
     ),
     Mutant(
@@ -409,7 +415,13 @@ MUTANTS = (
         "        connection.timeout = abs(connection.timeout)\n",
         "tests/providers/test_http.py",
     ),
-    Mutant("botocore-retries", "storage/table.py", '"total_max_attempts": 1', '"total_max_attempts": 3', STORAGE),
+    Mutant(
+        "botocore-retries",
+        "storage/table.py",
+        '"total_max_attempts": 1',
+        '"total_max_attempts": 3',
+        STORAGE,
+    ),
     Mutant(
         "same-client-request-token",
         "storage/table.py",

@@ -11,7 +11,9 @@ from tests.mutants.catalog import MUTANTS, Mutant
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_mutant_fits_the_code_and_is_a_change(mutant: Mutant, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "service", tmp_path / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "service", tmp_path / "service", ignore=shutil.ignore_patterns("__pycache__")
+    )
     apply(mutant, tmp_path)
     changed = tmp_path / "service" / mutant.file
     assert changed.read_text() != (ROOT / "service" / mutant.file).read_text()

@@ -1,4 +1,5 @@
-"""The door to providers tells "never sent" from "no answer", trusts whom it should, and sends nothing once its time is over."""
+"""The door to providers tells "never sent" from "no answer", trusts whom it should, and sends
+nothing once its time is over."""
 
 import socket
 import ssl
@@ -33,7 +34,11 @@ class Server:
         with suppress(OSError):
             connection, _ = self._listener.accept()
             connection.settimeout(10)
-            with self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as stream:
+            with (
+                self._tls.wrap_socket(connection, server_side=True)
+                if self._tls
+                else connection as stream
+            ):
                 while not self._heard_enough() and (part := stream.recv(65536)):
                     self.received += part
                 self._serve(stream)
@@ -56,7 +61,8 @@ class Server:
 
 
 class Stopwatch:
-    """A clock whose monotonic time is what the test says: one reading after the other, the last for ever."""
+    """A clock whose monotonic time is what the test says: one reading after the other, the last for
+    ever."""
 
     def __init__(self, *readings: float) -> None:
         self._readings = list(readings)
@@ -75,9 +81,13 @@ def answer_ok(connection: socket.socket) -> None:
     connection.sendall(OK)
 
 
-def send(server: Server, http: ProviderHttp | None = None, *, seconds: float = 5.0, body: bytes = b"{}") -> Reply:
+def send(
+    server: Server, http: ProviderHttp | None = None, *, seconds: float = 5.0, body: bytes = b"{}"
+) -> Reply:
     clock = QuickClock()
-    return (http or ProviderHttp(clock)).send_once(server.url, {"X-One": "1"}, body, clock.monotonic() + seconds)
+    return (http or ProviderHttp(clock)).send_once(
+        server.url, {"X-One": "1"}, body, clock.monotonic() + seconds
+    )
 
 
 def test_a_request_is_sent_whole_and_its_answer_read_whole() -> None:
@@ -117,7 +127,9 @@ def test_a_certificate_that_does_not_hold_is_never_sent_anything(tmp_path: Path,
     assert server.received == b""
 
 
-def test_the_roots_that_are_trusted_are_read_once_for_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_roots_that_are_trusted_are_read_once_for_all_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     http = ProviderHttp(QuickClock())
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
     for _ in range(2):
@@ -144,8 +156,11 @@ def test_an_answer_that_drips_past_its_end_is_none() -> None:
 
 
 def refuse_early(connection: socket.socket) -> None:
-    """As servers do with what is too long: answers after the first bytes, says goodbye and closes the door."""
-    connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+    """As servers do with what is too long: answers after the first bytes, says goodbye and closes
+    the door."""
+    connection.sendall(
+        b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    )
     connection.shutdown(socket.SHUT_WR)
     time.sleep(0.1)
 
@@ -177,7 +192,10 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
     with Server(lambda connection: connection.sendall(moved)) as server:
         assert send(server).status == 302
     with Server(lambda connection: connection.sendall(moved)) as server:
-        assert ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() + 5).status == 302
+        assert (
+            ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() + 5).status
+            == 302
+        )
 
 
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
-"""Stands in for `aws`, `docker`, `curl` and `git` where the release scripts are tried: the account is one JSON file.
+"""Stands in for `aws`, `docker`, `curl` and `git` where the release scripts are tried: the account
+is one JSON file.
 
-Called as `pretended_aws.py TOOL ARGUMENT …` with the file's path in `PRETENDED`. Answers have the services' own shapes, and the
-scripts' own `--query` expressions are applied to them. Only what the scripts use is there; anything else is an error."""
+Called as `pretended_aws.py TOOL ARGUMENT …` with the file's path in `PRETENDED`. Answers have the
+services' own shapes, and the scripts' own `--query` expressions are applied to them. Only what the
+scripts use is there; anything else is an error."""
 
 import fcntl
 import json
@@ -45,7 +47,9 @@ SERVICE_OUTPUTS = {
 BASE = "registry.example/python@sha256:" + "b" * 64
 
 # Longer than a pipe holds: whoever stops reading early breaks it.
-DOCUMENT = json.dumps({"openapi": "3.1.0", "paths": {f"/path-{number}": {} for number in range(20_000)}}, indent=1)
+DOCUMENT = json.dumps(
+    {"openapi": "3.1.0", "paths": {f"/path-{number}": {} for number in range(20_000)}}, indent=1
+)
 
 FLAGS = {
     "only-show-errors",
@@ -56,7 +60,7 @@ FLAGS = {
 }
 
 
-class Refused(Exception):
+class Forbidden(Exception):
     """What the service answers with."""
 
 
@@ -67,9 +71,9 @@ def listed(values: dict[str, str], name: str, value: str) -> list[dict[str, str]
 def describe_stacks(account: Account, options: Options) -> Any:
     stack = account["stacks"].get(options["stack-name"])
     if account.get("silent"):
-        raise Refused("Could not connect to the endpoint")
+        raise Forbidden("Could not connect to the endpoint")
     if stack is None:
-        raise Refused("ValidationError: does not exist")
+        raise Forbidden("ValidationError: does not exist")
     return {
         "Stacks": [
             {
@@ -95,7 +99,11 @@ def create_change_set(account: Account, options: Options) -> Any:
         template = Path(options["template-body"].removeprefix("file://")).read_text()
     if "template-url" in options:
         template = account["objects"][options["template-url"]]
-    account["change"] = {"parameters": parameters, "template": template, "type": options["change-set-type"]}
+    account["change"] = {
+        "parameters": parameters,
+        "template": template,
+        "type": options["change-set-type"],
+    }
     return {}
 
 
@@ -111,11 +119,19 @@ def wait(account: Account, options: Options) -> Any:
     if options["words"][-1] == "change-set-create-complete":
         stack = account["stacks"].get(options["stack-name"])
         change = account["change"]
-        same = stack and (stack["parameters"], stack["template"]) == (change["parameters"], change["template"])
+        same = stack and (stack["parameters"], stack["template"]) == (
+            change["parameters"],
+            change["template"],
+        )
         if same:
-            raise Refused("Waiter ChangeSetCreateComplete failed")
-    elif account["stacks"].get(options.get("stack-name", ""), {}).get("status", "").endswith("ROLLBACK_COMPLETE"):
-        raise Refused("Waiter failed")
+            raise Forbidden("Waiter ChangeSetCreateComplete failed")
+    elif (
+        account["stacks"]
+        .get(options.get("stack-name", ""), {})
+        .get("status", "")
+        .endswith("ROLLBACK_COMPLETE")
+    ):
+        raise Forbidden("Waiter failed")
     return {}
 
 
@@ -145,7 +161,10 @@ def events(account: Account, options: Options) -> Any:
     ]
     names = ("ResourceStatus", "LogicalResourceId", "ResourceStatusReason")
     return {
-        "StackEvents": [{"Timestamp": "2026-11-21T10:00:00Z", **dict(zip(names, event, strict=True))} for event in told]
+        "StackEvents": [
+            {"Timestamp": "2026-11-21T10:00:00Z", **dict(zip(names, event, strict=True))}
+            for event in told
+        ]
     }
 
 
@@ -158,7 +177,7 @@ def put_secret(account: Account, options: Options) -> Any:
     versions = account["secrets"].setdefault(options["secret-id"], {})
     token = options.get("client-request-token", f"version-{len(versions)}")
     if token in versions:
-        raise Refused("ResourceExistsException")
+        raise Forbidden("ResourceExistsException")
     with open(options["secret-string"].removeprefix("file://"), encoding="utf-8") as file:
         versions[token] = file.read()
     return {}
@@ -177,32 +196,42 @@ def upload(account: Account, options: Options) -> Any:
 def images(account: Account, options: Options) -> Any:
     kind, _, name = options["image-ids"].partition("=")
     if kind == "imageDigest":
-        return {"imageDetails": [{"imageTags": [tag]} for tag, digest in account["images"].items() if digest == name]}
+        return {
+            "imageDetails": [
+                {"imageTags": [tag]} for tag, digest in account["images"].items() if digest == name
+            ]
+        }
     digest = account["images"].get(options["image-ids"].removeprefix("imageTag="))
     if digest is None:
-        raise Refused("ImageNotFoundException")
+        raise Forbidden("ImageNotFoundException")
     return {"imageDetails": [{"imageDigest": digest}]}
 
 
 def describe_services(account: Account, options: Options) -> Any:
     if account["web_tasks"] == "no answer":
-        raise Refused("ThrottlingException")
+        raise Forbidden("ThrottlingException")
     return {"services": [{"desiredCount": account["web_tasks"]}]}
 
 
 def run_task(account: Account, options: Options) -> Any:
-    account["task"] = json.loads(options["overrides"]) | {"network": options["network-configuration"]}
+    account["task"] = json.loads(options["overrides"]) | {
+        "network": options["network-configuration"]
+    }
     return {"tasks": [{"taskArn": "arn:task/abc"}]}
 
 
 def describe_tasks(account: Account, options: Options) -> Any:
-    return {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": account["exit_code"]}]}]}
+    return {
+        "tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": account["exit_code"]}]}]
+    }
 
 
 def create_role(account: Account, options: Options) -> Any:
     """An account has it once."""
     if account["ecs_role"]:
-        raise Refused("InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account")
+        raise Forbidden(
+            "InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account"
+        )
     account["ecs_role"] = True
     return {}
 
@@ -241,7 +270,10 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     },
     "ecs wait": nothing,
     "iam create-service-linked-role": create_role,
-    "cloudwatch describe-alarms": lambda account, options: {"MetricAlarms": [], "CompositeAlarms": []},
+    "cloudwatch describe-alarms": lambda account, options: {
+        "MetricAlarms": [],
+        "CompositeAlarms": [],
+    },
 }
 
 
@@ -286,7 +318,7 @@ def docker(account: Account, arguments: list[str]) -> str:
         if arguments[2] == "--format":
             return f"registry.example/elsewhere@sha256:{'e' * 64}\n{BASE}\n"
         if arguments[2] not in account["built"]:
-            raise Refused("No such image")
+            raise Forbidden("No such image")
     if arguments[0] == "build":
         account["build"] = arguments
         account["built"].append(arguments[arguments.index("--tag") + 1])
@@ -307,16 +339,22 @@ def curl(account: Account, arguments: list[str]) -> str:
 def git(account: Account, arguments: list[str]) -> str:
     if "merge-base" in arguments:
         if account.get("apart"):
-            raise Refused("not an ancestor")
+            raise Forbidden("not an ancestor")
         return ""
     return account["commit"] if "rev-parse" in arguments else account["dirt"]
 
 
-TOOLS: dict[str, Callable[[Account, list[str]], str]] = {"aws": aws, "docker": docker, "curl": curl, "git": git}
+TOOLS: dict[str, Callable[[Account, list[str]], str]] = {
+    "aws": aws,
+    "docker": docker,
+    "curl": curl,
+    "git": git,
+}
 
 
 def main(tool: str, *arguments: str) -> int:
-    # Read before the account is locked: who writes it needs the account too. Not read at all, it would break the writer's pipe.
+    # Read before the account is locked: who writes it needs the account too. Not read at all, it
+    # would break the writer's pipe.
     if (tool, *arguments[:1]) == ("docker", "login") and sys.stdin.read() != "password\n":
         sys.stderr.write("unauthorized: incorrect username or password\n")
         return 1
@@ -327,7 +365,7 @@ def main(tool: str, *arguments: str) -> int:
         try:
             sys.stdout.write(TOOLS[tool](account, list(arguments)))
             return 0
-        except Refused as refused:
+        except Forbidden as refused:
             sys.stderr.write(f"{refused}\n")
             return 254
         finally:

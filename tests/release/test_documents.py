@@ -1,4 +1,5 @@
-"""What people follow when something is wrong must be there: scripts, targets, sections; and the pipeline runs only what is pinned."""
+"""What people follow when something is wrong must be there: scripts, targets, sections; and the
+pipeline runs only what is pinned."""
 
 import re
 from pathlib import Path
@@ -26,7 +27,9 @@ def alarms() -> dict[str, str]:
     kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
     resources = SERVICE["Resources"].items()
     return {
-        name: resource["Properties"]["AlarmDescription"] for name, resource in resources if resource["Type"] in kinds
+        name: resource["Properties"]["AlarmDescription"]
+        for name, resource in resources
+        if resource["Type"] in kinds
     }
 
 
@@ -49,30 +52,55 @@ def test_the_runbook_names_only_scripts_and_targets_that_are_there() -> None:
 
 def test_the_runbook_marks_exactly_the_alarms_that_page() -> None:
     resources: dict[str, Any] = SERVICE["Resources"]
-    pages = [body for body in resources.values() if body["Type"] == "AWS::CloudWatch::CompositeAlarm"]
-    paging = {name for page in pages for name in re.findall(r"\$\{(\w+)\}", page["Properties"]["AlarmRule"]["Fn::Sub"])}
+    pages = [
+        body for body in resources.values() if body["Type"] == "AWS::CloudWatch::CompositeAlarm"
+    ]
+    paging = {
+        name
+        for page in pages
+        for name in re.findall(r"\$\{(\w+)\}", page["Properties"]["AlarmRule"]["Fn::Sub"])
+    }
     addresses = {alarms()[name].partition("#")[2] for name in paging}
     marked = set(re.findall(r"^### Alarm: ([a-z ]+)\n\n●", RUNBOOK, re.M))
     assert {f"alarm-{heading.replace(' ', '-')}" for heading in marked} == addresses
 
 
 def test_the_runbook_names_every_page() -> None:
-    pages = re.findall(r"\"?farebox-\$\{Stage\}-page(-[a-z]+)", (ROOT / "cloudformation" / "service.yaml").read_text())
+    pages = re.findall(
+        r"\"?farebox-\$\{Stage\}-page(-[a-z]+)",
+        (ROOT / "cloudformation" / "service.yaml").read_text(),
+    )
     assert len(pages) == len(set(pages)) > 1
-    assert [page for page in pages if f"`{page}`" not in RUNBOOK and f"page{page}`" not in RUNBOOK] == []
+    assert [
+        page for page in pages if f"`{page}`" not in RUNBOOK and f"page{page}`" not in RUNBOOK
+    ] == []
 
 
-@pytest.mark.parametrize("path", [path for path in WORKFLOWS if path.name == "deploy.yml"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in WORKFLOWS if path.name == "deploy.yml"], ids=lambda path: path.name
+)
 def test_whoever_may_deploy_runs_only_actions_pinned_by_commit(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
-    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    used = [
+        step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step
+    ]
     assert [action for action in used if not re.search(r"@[0-9a-f]{40}$", action)] == []
 
 
-def test_only_a_job_with_an_environment_may_ask_for_a_role_and_production_comes_after_staging() -> None:
-    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))["jobs"]
-    asking = {name for name, job in jobs.items() if job.get("permissions", {}).get("id-token") == "write"}
-    assert asking == {name for name, job in jobs.items() if "environment" in job} == {"staging", "production"}
+def test_only_a_job_with_an_environment_may_ask_for_a_role_and_production_comes_after_staging() -> (
+    None
+):
+    jobs = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
+    )["jobs"]
+    asking = {
+        name for name, job in jobs.items() if job.get("permissions", {}).get("id-token") == "write"
+    }
+    assert (
+        asking
+        == {name for name, job in jobs.items() if "environment" in job}
+        == {"staging", "production"}
+    )
     assert (jobs["production"]["needs"], jobs["staging"]["needs"], jobs["build"]["needs"]) == (
         "staging",
         "build",

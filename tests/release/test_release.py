@@ -19,11 +19,16 @@ from tests.release.pretended_aws import BASE
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "registry.example/farebox-dev@sha256:" + "0" * 64
 NEW = "registry.example/farebox-dev@sha256:" + "1" * 64
-KEYS = {"fingerprintPeppers": {"1": "p" * 40}, "ledgerMacKey": "m" * 40, "callbackTokenKeys": ["t" * 40]}
+KEYS = {
+    "fingerprintPeppers": {"1": "p" * 40},
+    "ledgerMacKey": "m" * 40,
+    "callbackTokenKeys": ["t" * 40],
+}
 
 
 class Machine:
-    """A terminal whose `aws`, `docker`, `curl` and `git` are pretended. `account` is what they know."""
+    """A terminal whose `aws`, `docker`, `curl` and `git` are pretended. `account` is what they
+    know."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "account.json"
@@ -62,7 +67,9 @@ class Machine:
         before = self.account if self._file.exists() else {}
         self._file.write_text(json.dumps(before | facts))
 
-    def run(self, *command: str, stage: str = "dev", yes: str = "1", **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, stage: str = "dev", yes: str = "1", **more: str
+    ) -> subprocess.CompletedProcess[str]:
         script, *arguments = command
         given = more | {
             "PATH": self._path,
@@ -86,7 +93,9 @@ class Machine:
     def shell(self, script: str) -> str:
         """What a piece of shell says."""
         given = {"PATH": self._path, "STAGE": "dev", "PRETENDED": str(self._file)}
-        return subprocess.run(["bash", "-c", script], env=given, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["bash", "-c", script], env=given, capture_output=True, text=True, check=True
+        ).stdout
 
     def runs(self, image: str, before: str = "") -> None:
         """From here on, a deployment of that image is there."""
@@ -112,14 +121,18 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+def first(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     """What the first deployment said, and the account after it."""
     machine = Machine(tmp_path_factory.mktemp("first"))
     return machine.run("deploy"), machine.account
 
 
 @pytest.fixture
-def deployed(machine: Machine, first: tuple[subprocess.CompletedProcess[str], dict[str, Any]]) -> Machine:
+def deployed(
+    machine: Machine, first: tuple[subprocess.CompletedProcess[str], dict[str, Any]]
+) -> Machine:
     machine.set(**first[1] | {"executed": [], "docker": []})
     return machine
 
@@ -133,7 +146,11 @@ def test_the_first_deployment_brings_data_then_keys_then_the_service_by_digest(
     assert account["docker"].index("build") < account["docker"].index("push")
     parameters = account["stacks"]["farebox-dev"]["parameters"]
     assert parameters["ImageUri"] == NEW
-    assert (parameters["TableName"], parameters["KeyArn"], parameters["Stage"]) == ("UserCredits-dev", "arn:key", "dev")
+    assert (parameters["TableName"], parameters["KeyArn"], parameters["Stage"]) == (
+        "UserCredits-dev",
+        "arn:key",
+        "dev",
+    )
     assert account["ecs_role"]
 
 
@@ -152,7 +169,9 @@ def test_a_base_that_is_named_by_digest_is_taken_as_it_is(deployed: Machine) -> 
     assert deployed.account["docker"] == ["image", "build"]
 
 
-def test_another_kind_of_processor_gets_an_image_of_its_own(deployed: Machine, tmp_path: Path) -> None:
+def test_another_kind_of_processor_gets_an_image_of_its_own(
+    deployed: Machine, tmp_path: Path
+) -> None:
     parameters = tmp_path / "parameters.json"
     parameters.write_text('{"service": {"CpuArchitecture": "ARM64"}}')
     script = f"source {ROOT}/release/stage.sh; PARAMETERS={parameters}; release_tag"
@@ -187,7 +206,9 @@ def test_what_runs_of_an_unknown_commit_holds_nobody_up(deployed: Machine) -> No
     assert deployed.run("deploy").returncode == 0
 
 
-def test_a_cloud_that_cannot_say_how_many_tasks_are_wanted_does_not_take_a_release_back(deployed: Machine) -> None:
+def test_a_cloud_that_cannot_say_how_many_tasks_are_wanted_does_not_take_a_release_back(
+    deployed: Machine,
+) -> None:
     deployed.set(web_tasks="no answer")
     assert deployed.run("smoke").returncode == 0
 
@@ -212,14 +233,18 @@ def test_the_first_deployment_makes_keys_that_the_service_takes_and_shows_them_t
 ) -> None:
     done, account = first
     [keys] = account["secrets"]["arn:keys"].values()
-    settings = Settings(keys_secret_name="keys", google_client_ids=("id",), kling_api_key_secret_name="kling")
+    settings = Settings(
+        keys_secret_name="keys", google_client_ids=("id",), kling_api_key_secret_name="kling"
+    )
     keyring = read_keyring(settings, lambda _: keys)
     made = {keyring.mac_key.decode(), keyring.peppers[0].key.decode(), keyring.token_keys[0]}
     assert len(made) == 3
     assert not any(key in done.stdout + done.stderr for key in made)
 
 
-def test_a_second_deployment_of_the_same_changes_nothing_and_never_touches_the_keys(deployed: Machine) -> None:
+def test_a_second_deployment_of_the_same_changes_nothing_and_never_touches_the_keys(
+    deployed: Machine,
+) -> None:
     before = deployed.account
     done = deployed.run("deploy")
     assert done.returncode == 0, done.stderr
@@ -227,7 +252,9 @@ def test_a_second_deployment_of_the_same_changes_nothing_and_never_touches_the_k
     assert (after["secrets"], after["executed"], after["docker"]) == (before["secrets"], [], [])
 
 
-def test_a_deployment_remembers_what_ran_before_and_a_rollback_goes_back_to_it(deployed: Machine) -> None:
+def test_a_deployment_remembers_what_ran_before_and_a_rollback_goes_back_to_it(
+    deployed: Machine,
+) -> None:
     deployed.runs(OLD)
     assert deployed.run("deploy").returncode == 0
     assert deployed.account["stacks"]["farebox-dev"]["parameters"]["PreviousImageUri"] == OLD
@@ -236,7 +263,9 @@ def test_a_deployment_remembers_what_ran_before_and_a_rollback_goes_back_to_it(d
     assert (parameters["ImageUri"], parameters["PreviousImageUri"]) == (OLD, NEW)
 
 
-def test_a_deployment_that_does_not_answer_is_taken_back_with_all_its_settings(deployed: Machine) -> None:
+def test_a_deployment_that_does_not_answer_is_taken_back_with_all_its_settings(
+    deployed: Machine,
+) -> None:
     deployed.runs(OLD)
     former = deployed.account["stacks"]["farebox-dev"]
     deployed.set(broken=["1" * 64])
@@ -244,7 +273,10 @@ def test_a_deployment_that_does_not_answer_is_taken_back_with_all_its_settings(d
     assert done.returncode == 1
     assert "taken back" in done.stderr
     now = deployed.account["stacks"]["farebox-dev"]
-    assert (now["parameters"], now["template"].strip()) == (former["parameters"], former["template"])
+    assert (now["parameters"], now["template"].strip()) == (
+        former["parameters"],
+        former["template"],
+    )
 
 
 def test_what_cloudformation_takes_back_is_reported_and_ends_the_release(deployed: Machine) -> None:
@@ -284,7 +316,11 @@ def test_a_table_with_users_never_gets_new_keys(machine: Machine) -> None:
 
 def test_nothing_of_the_data_is_replaced_or_dropped_on_the_way(machine: Machine) -> None:
     machine.set(
-        changes={"farebox-dev-data": [{"Action": "Modify", "LogicalResourceId": "Table", "Replacement": "True"}]}
+        changes={
+            "farebox-dev-data": [
+                {"Action": "Modify", "LogicalResourceId": "Table", "Replacement": "True"}
+            ]
+        }
     )
     done = machine.run("deploy")
     assert done.returncode == 1
@@ -312,14 +348,24 @@ def test_what_may_be_replaced_is_not_changed_either(machine: Machine) -> None:
 
 def test_what_only_refers_to_a_changed_key_is_no_loss(machine: Machine) -> None:
     kind = "AWS::Backup::BackupVault"
-    change = {"Action": "Modify", "LogicalResourceId": "Vault", "ResourceType": kind, "Replacement": "Conditional"}
+    change = {
+        "Action": "Modify",
+        "LogicalResourceId": "Vault",
+        "ResourceType": kind,
+        "Replacement": "Conditional",
+    }
     machine.set(changes={"farebox-dev-data": [change]})
     assert machine.run("deploy").returncode == 0
 
 
 def test_another_selection_of_what_is_backed_up_is_no_loss(machine: Machine) -> None:
     kind = "AWS::Backup::BackupSelection"
-    change = {"Action": "Modify", "LogicalResourceId": "BackupSelection", "ResourceType": kind, "Replacement": "True"}
+    change = {
+        "Action": "Modify",
+        "LogicalResourceId": "BackupSelection",
+        "ResourceType": kind,
+        "Replacement": "True",
+    }
     machine.set(changes={"farebox-dev-data": [change]})
     assert machine.run("deploy").returncode == 0
 
@@ -338,7 +384,9 @@ def test_an_unknown_stage_is_refused(machine: Machine, stage: str) -> None:
 
 def test_what_is_not_committed_goes_no_further_than_dev(deployed: Machine) -> None:
     stacks = deployed.account["stacks"]
-    deployed.set(dirt=" M service/app.py", stacks={"farebox-staging-data": stacks["farebox-dev-data"]})
+    deployed.set(
+        dirt=" M service/app.py", stacks={"farebox-staging-data": stacks["farebox-dev-data"]}
+    )
     done = deployed.run("image", stage="staging")
     assert (done.returncode, done.stdout) == (1, "")
     assert "not committed" in done.stderr
@@ -346,9 +394,15 @@ def test_what_is_not_committed_goes_no_further_than_dev(deployed: Machine) -> No
 
 @pytest.mark.parametrize(
     ("command", "role"),
-    [(["audit"], None), (["audit", "--repair", "--yes"], "arn:repair"), (["ledger", "--repairs"], None)],
+    [
+        (["audit"], None),
+        (["audit", "--repair", "--yes"], "arn:repair"),
+        (["ledger", "--repairs"], None),
+    ],
 )
-def test_only_a_repair_gets_the_role_that_may_delete(deployed: Machine, command: list[str], role: str | None) -> None:
+def test_only_a_repair_gets_the_role_that_may_delete(
+    deployed: Machine, command: list[str], role: str | None
+) -> None:
     deployed.set(exit_code=0)
     assert deployed.run("operate", *command).returncode == 0
     task = deployed.account["task"]
@@ -358,10 +412,15 @@ def test_only_a_repair_gets_the_role_that_may_delete(deployed: Machine, command:
 
 def test_an_audit_of_a_restored_copy_is_told_that_it_is_one(deployed: Machine) -> None:
     deployed.set(exit_code=0)
-    assert deployed.run("operate", "audit", "--repair", TABLE="UserCredits-dev-20261121").returncode == 0
+    assert (
+        deployed.run("operate", "audit", "--repair", TABLE="UserCredits-dev-20261121").returncode
+        == 0
+    )
     [container] = deployed.account["task"]["containerOverrides"]
     assert container["command"] == ["farebox", "audit", "--repair", "--copy"]
-    assert {"name": "DYNAMODB_TABLE_NAME", "value": "UserCredits-dev-20261121"} in container["environment"]
+    assert {"name": "DYNAMODB_TABLE_NAME", "value": "UserCredits-dev-20261121"} in container[
+        "environment"
+    ]
 
 
 def test_an_operators_command_says_and_ends_as_it_did_inside(deployed: Machine) -> None:
@@ -384,11 +443,19 @@ def test_a_token_key_is_replaced_so_that_every_process_can_open_what_any_seals()
     used = rotated(added, "use-token-key")
     dropped = rotated(used, "drop-token-key")
     old, new = added["callbackTokenKeys"]
-    assert (old, used["callbackTokenKeys"], dropped["callbackTokenKeys"]) == ("t" * 40, [new, old], [new])
+    assert (old, used["callbackTokenKeys"], dropped["callbackTokenKeys"]) == (
+        "t" * 40,
+        [new, old],
+        [new],
+    )
 
 
 def test_a_new_pepper_is_newer_than_all_others() -> None:
-    assert list(rotated(rotated(KEYS, "add-pepper"), "add-pepper")["fingerprintPeppers"]) == ["1", "2", "3"]
+    assert list(rotated(rotated(KEYS, "add-pepper"), "add-pepper")["fingerprintPeppers"]) == [
+        "1",
+        "2",
+        "3",
+    ]
 
 
 def test_a_rotation_out_of_turn_is_refused() -> None:
@@ -413,13 +480,19 @@ def test_a_rotation_puts_the_new_keys_and_one_out_of_turn_puts_nothing(deployed:
 def test_a_stage_names_only_parameters_that_its_templates_have(stage: str) -> None:
     given = json.loads((ROOT / f"cloudformation/parameters/{stage}.json").read_text())
     for part in ("data", "service"):
-        assert given[part].keys() <= parameter_names((ROOT / f"cloudformation/{part}.yaml").read_text())
+        assert given[part].keys() <= parameter_names(
+            (ROOT / f"cloudformation/{part}.yaml").read_text()
+        )
 
 
 def test_every_script_knows_its_stage_before_it_does_anything() -> None:
-    scripts = [path for path in (ROOT / "release").iterdir() if path.suffix == "" and path.is_file()]
+    scripts = [
+        path for path in (ROOT / "release").iterdir() if path.suffix == "" and path.is_file()
+    ]
     assert len(scripts) > 10
     for script in scripts:
-        lines = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
+        lines = [
+            line for line in script.read_text().splitlines() if line and not line.startswith("#")
+        ]
         assert lines[0] == "set -euo pipefail", script
         assert re.match(r'source "\$\(dirname "\$0"\)/stage.sh"', lines[1]), script

@@ -1,6 +1,8 @@
-"""`make simulate`: worlds one after the other until enough user operations were made, or a promise is broken.
+"""`make simulate`: worlds one after the other until enough user operations were made, or a promise
+is broken.
 
-World n of a run has the seed SEED + n, so that a failing world is played again by `--seed <its seed> --steps 1`."""
+World n of a run has the seed SEED + n, so that a failing world is played again by `--seed <its
+seed> --steps 1`."""
 
 import argparse
 import sys
@@ -13,8 +15,15 @@ from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker
 from tests.simulation.world import Outcome, play
 
-LONGEST_TRACE = 400
-_FIRST = ("worlds", "user operations", "table calls", "provider calls", "process deaths", "late writes that landed")
+MAX_TRACE = 400
+_FIRST = (
+    "worlds",
+    "user operations",
+    "table calls",
+    "provider calls",
+    "process deaths",
+    "late writes that landed",
+)
 
 
 class Run:
@@ -50,7 +59,9 @@ class Run:
         """The same lines for the same seed, but for the speed in the last."""
         seconds = time.perf_counter() - self._began_at
         calls = self.counts["table calls"] + self.counts["provider calls"]
-        faults = [f"{name} {self.counts[name]}" for name in (*TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS)]
+        faults = [
+            f"{name} {self.counts[name]}" for name in (*TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS)
+        ]
         other = sorted(set(self.counts) - {*_FIRST, *TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS})
         lines = [
             f"seed {self.seed}: " + ", ".join(f"{self.counts[name]} {name}" for name in _FIRST),
@@ -69,13 +80,17 @@ def tell(seed: int, violation: str) -> None:
     shrinker = Shrinker(draw(seed))
     plan = shrinker.shrink()
     outcome = play(plan, tracing=True)
-    faults = sorted(name for name, chance in plan.faults.chances.items() if chance and name not in plan.faults.muted)
+    faults = sorted(
+        name
+        for name, chance in plan.faults.chances.items()
+        if chance and name not in plan.faults.muted
+    )
     sys.stdout.write(
         f"After {shrinker.plays} plays: {len(plan.asks)} asks, {plan.webs} web, {plan.workers} workers, storms {plan.storms}, "
         f"faults {faults}\n" + "".join(f"  {ask}\n" for ask in plan.asks)
     )
     busy = [line for line in outcome.journal.lines if not line.endswith("Query -> ok 0")]
-    for line in busy[-LONGEST_TRACE:]:
+    for line in busy[-MAX_TRACE:]:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"VIOLATION: {outcome.violation}\nAgain: make simulate SEED={seed} STEPS=1\n")
 
@@ -83,7 +98,9 @@ def tell(seed: int, violation: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the first world")
-    parser.add_argument("--steps", "--operations", type=int, default=20_000, help="user operations at least")
+    parser.add_argument(
+        "--steps", "--operations", type=int, default=20_000, help="user operations at least"
+    )
     arguments = parser.parse_args()
     run = Run(arguments.seed, arguments.steps)
     failed = run.play()

@@ -1,4 +1,5 @@
-"""What must never be seen, checked at every commit, at every task the vendor takes, and at every answer a client is given."""
+"""What must never be seen, checked at every commit, at every task the vendor takes, and at every
+answer a client is given."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +10,12 @@ from service.jobs.routes import POST_VIDEO
 from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from tests.simulation.faults import Journal
-from tests.simulation.scheduler import START_SECONDS, Hub, Task
 from tests.simulation.memory import Attributes, MemoryTable, Prepared
 from tests.simulation.plan import TIMES, Ask, Plan
-from tests.simulation.vendor import Books, Work
+from tests.simulation.scheduler import START_SECONDS, Scheduler, Task
+from tests.simulation.vendor import TaskStore, Work
 
-MOST_CALLS = 400
+MAX_CALLS = 400
 _BALANCES = ("credits", "held", "granted", "captured", "expired", "clawedBack", "debt")
 _STEPS = {
     (None, "SUBMITTING"),
@@ -26,9 +27,14 @@ _STEPS = {
     ("SUBMITTED", "FAILED"),
     ("FAILED", "FAILED"),
 }
-_ONCE = ("taskId", "error", "videoUrl", "price", "split", "createdAt", "imageHash")
+_ONCE = ("taskId", "error", "videoUrl", "price", "allocation", "createdAt", "imageHash")
 RETRYABLE = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
-_NEVER_TAKEN = {Failure.IMAGE_REJECTED, Failure.CONTENT_REJECTED, Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
+_NEVER_TAKEN = {
+    Failure.IMAGE_REJECTED,
+    Failure.CONTENT_REJECTED,
+    Failure.PROVIDER_BUSY,
+    Failure.PROVIDER_UNAVAILABLE,
+}
 
 
 class Violation(Exception):
@@ -51,9 +57,16 @@ def plain(attribute: Any) -> Any:
 class Witness:
     """Watches everything and remembers what the end has to be judged by."""
 
-    def __init__(self, hub: Hub, plan: Plan, memory: MemoryTable, books: Books, journal: Journal) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        plan: Plan,
+        memory: MemoryTable,
+        books: TaskStore,
+        journal: Journal,
+    ) -> None:
         self._journal = journal
-        self._hub = hub
+        self._hub = scheduler
         self._plan = plan
         self._memory = memory
         self._books = books
@@ -76,7 +89,9 @@ class Witness:
             elif kind == "IDEMPOTENCY":
                 self._key(write)
             elif kind == "USERS":
-                require(plain(write.after["count"]) <= self._plan.most_users, "more users than the cap")
+                require(
+                    plain(write.after["count"]) <= self._plan.max_users, "more users than the cap"
+                )
             elif kind in ("ENTRY", "CLAIM"):
                 require(write.before is None, f"{kind} written twice at {pk}")
             if kind == "ENTRY":
@@ -87,26 +102,34 @@ class Witness:
         require(len(self._books.works[work.job_id]) == 1, f"two tasks for one job {work.job_id}")
         job = self.job(work.job_id)
         require(job is not None, f"a task for a job that was never held: {work.job_id}")
-        require(plain((job or {}).get("error")) not in _NEVER_TAKEN, f"a task for a job told as refused: {work.job_id}")
+        require(
+            plain((job or {}).get("error")) not in _NEVER_TAKEN,
+            f"a task for a job told as refused: {work.job_id}",
+        )
 
     def job(self, job_id: str) -> Attributes | None:
         pk = self.owners.get(job_id)
         return self._memory.get((pk, f"JOB#{job_id}")) if pk else None
 
     def answered(self, task: Task, ask: Ask, answer: Any) -> None:
-        """A request for a job has been answered: a `Placed`, or the error."""
+        """A request for a job has been answered: a `Submission`, or the error."""
         self.answers.append((task, ask, answer))
         last_call_at = task.last_call_at
-        require(task.calls <= MOST_CALLS, f"{task.name} made {task.calls} calls")
+        require(task.calls <= MAX_CALLS, f"{task.name} made {task.calls} calls")
         if not isinstance(answer, Exception):
             require(answer.remaining >= 0, "remaining is negative")
-            require(answer.replayed or answer.job.job_id == task.job_ids[-1], "a job that is another request's")
+            require(
+                answer.replayed or answer.job.job_id == task.job_ids[-1],
+                "a job that is another request's",
+            )
             return
         require(isinstance(answer, POST_VIDEO.errors), f"an undocumented error: {answer!r}")
         require(not isinstance(answer, WalletFrozen), "a wallet was frozen")
         if isinstance(answer, SystemLimitReached | DeviceAlreadyUsed):
             opened_at = self.opened_at.get(f"USER#{ask.user}", last_call_at)
-            require(opened_at >= last_call_at, f"{ask.user} is known and was refused: {answer.code}")
+            require(
+                opened_at >= last_call_at, f"{ask.user} is known and was refused: {answer.code}"
+            )
             self._refusal_is_true(ask, answer)
         if isinstance(answer, InsufficientCredits) and ask.key is not None:
             self._twin_is_known(ask, last_call_at)
@@ -114,7 +137,10 @@ class Witness:
     def _refusal_is_true(self, ask: Ask, answer: Exception) -> None:
         if isinstance(answer, SystemLimitReached):
             count = self._memory.get(("SYSTEM", "USERS")) or {}
-            require((plain(count.get("count")) or 0) >= self._plan.most_users, "there is room for another user")
+            require(
+                (plain(count.get("count")) or 0) >= self._plan.max_users,
+                "there is room for another user",
+            )
 
     def _twin_is_known(self, ask: Ask, last_call_at: float) -> None:
         place = ask.place
@@ -123,14 +149,21 @@ class Witness:
             return
         job = self.job(plain(bound["jobId"])) or {}
         require(
-            plain(job.get("error")) in RETRYABLE, f"refused for want of credits, though its job is there: {ask.key}"
+            plain(job.get("error")) in RETRYABLE,
+            f"refused for want of credits, though its job is there: {ask.key}",
         )
 
     def _wallet(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         pk, before, after = write.key[0], write.before or {}, write.after
         values = {name: plain(after[name]) for name in _BALANCES}
         require(min(values.values()) >= 0, f"a negative balance at {pk}")
-        spent = values["credits"] + values["held"] + values["captured"] + values["expired"] + values["clawedBack"]
+        spent = (
+            values["credits"]
+            + values["held"]
+            + values["captured"]
+            + values["expired"]
+            + values["clawedBack"]
+        )
         require(values["granted"] == spent, f"credits appeared or vanished at {pk}")
         step = plain(after["version"]) - (plain(before.get("version")) or 0)
         entries = sum(other.key[0] == pk and other.key[1].startswith("ENTRY#") for other in batch)
@@ -143,10 +176,15 @@ class Witness:
     def _entry(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         """Credits come back or go only together with the one end of an open job."""
         kind, ref = plain(write.after["kind"]), plain(write.after["ref"])
-        self._journal.note(self._hub.now, write.key[0], f"== {kind} {plain(write.after['amount'])} {ref}")
+        self._journal.note(
+            self._hub.now, write.key[0], f"== {kind} {plain(write.after['amount'])} {ref}"
+        )
         before = {other.key[1]: plain((other.before or {}).get("status")) for other in batch}
         if kind in ("CAPTURE", "RELEASE"):
-            require(before.get(f"JOB#{ref}") in ("SUBMITTING", "SUBMITTED"), f"{kind} of {ref}, which has ended")
+            require(
+                before.get(f"JOB#{ref}") in ("SUBMITTING", "SUBMITTED"),
+                f"{kind} of {ref}, which has ended",
+            )
 
     def _key(self, write: Prepared) -> None:
         before, after = write.before, write.after
@@ -154,7 +192,9 @@ class Witness:
         if before is not None:
             job = self.job(plain(before["jobId"])) or {}
             require(plain(job.get("error")) in RETRYABLE, f"a key changed its job at {write.key}")
-            require(before["bodyHash"] == after["bodyHash"], f"a key changed its body at {write.key}")
+            require(
+                before["bodyHash"] == after["bodyHash"], f"a key changed its body at {write.key}"
+            )
 
     def _job(self, write: Prepared) -> None:
         before, after = write.before or {}, write.after
@@ -162,11 +202,13 @@ class Witness:
         self.owners[job_id] = write.key[0]
         step = plain(before.get("status")), plain(after["status"])
         if step[0] != step[1]:
-            told = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
-            self._journal.note(self._hub.now, write.key[0], told)
+            on_segment = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
+            self._journal.note(self._hub.now, write.key[0], on_segment)
         require(step in _STEPS, f"{job_id} went from {step[0]} to {step[1]}")
         for name in _ONCE:
-            require(name not in before or before[name] == after.get(name), f"{name} of {job_id} changed")
+            require(
+                name not in before or before[name] == after.get(name), f"{name} of {job_id} changed"
+            )
         if "videoUrl" in after and "videoUrl" not in before:
             self._delivered(job_id, after)
         if step[1] == "FAILED" and step[0] != "FAILED":
@@ -175,7 +217,10 @@ class Witness:
     def _delivered(self, job_id: str, after: Attributes) -> None:
         work = self._work(job_id, after)
         now = self._hub.now
-        require(work is not None and work.succeeds and work.ends_at <= now, f"{job_id} delivered what is not there")
+        require(
+            work is not None and work.succeeds and work.ends_at <= now,
+            f"{job_id} delivered what is not there",
+        )
         require(work is not None and work.linked_at <= now, f"{job_id} has a link that never was")
         loss = plain(after.get("houseLoss")) or 0
         expected = 0 if plain(after["status"]) == "SUCCEEDED" else self._plan.price
@@ -184,7 +229,10 @@ class Witness:
     def _failed(self, job_id: str, after: Attributes) -> None:
         failure = plain(after["error"])
         if failure in _NEVER_TAKEN:
-            require(job_id not in self._books.works, f"{job_id} told as {failure}, but the vendor has it")
+            require(
+                job_id not in self._books.works,
+                f"{job_id} told as {failure}, but the vendor has it",
+            )
         elif failure == Failure.GENERATION_FAILED:
             work = self._work(job_id, after)
             failed = work is not None and not work.succeeds and work.ends_at <= self._hub.now
@@ -193,18 +241,22 @@ class Witness:
             self._unresolved(job_id, after)
 
     def _unresolved(self, job_id: str, after: Attributes) -> None:
-        """Released only past the hard limit, or after two not-founds far enough apart, the later past the quarantine."""
+        """Released only past the hard limit, or after two not-founds far enough apart, the later
+        past the quarantine."""
         self.released_at[job_id] = self._hub.now
         now, slack = self._hub.now, 2 * self._plan.skew + 0.5
         created_at = _created_at(after)
         if now >= created_at + TIMES.hard_limit / 1000 - slack:
             return
-        require("taskId" not in after, f"{job_id} released before its hard limit, though its task is known")
-        seen = self._books.not_found.get(job_id, [])
+        require(
+            "taskId" not in after,
+            f"{job_id} released before its hard limit, though its task is known",
+        )
+        snapshot = self._books.not_found.get(job_id, [])
         quarantine_until = created_at + (TIMES.submit + TIMES.quarantine) / 1000 - slack
-        late = [at for at in seen if at >= quarantine_until]
-        apart = bool(late) and max(late) - min(seen) >= TIMES.not_found_gap / 1000 - slack
-        require(apart, f"{job_id} released as unresolved after not-founds at {seen}")
+        late = [at for at in snapshot if at >= quarantine_until]
+        apart = bool(late) and max(late) - min(snapshot) >= TIMES.not_found_gap / 1000 - slack
+        require(apart, f"{job_id} released as unresolved after not-founds at {snapshot}")
 
     def _work(self, job_id: str, after: Attributes) -> Work | None:
         works = self._books.works.get(job_id, ())

@@ -1,4 +1,5 @@
-"""What stands in for the botocore client of one process: the way to the server and back, with everything that befalls it."""
+"""What stands in for the botocore client of one process: the way to the server and back, with
+everything that befalls it."""
 
 import random
 from collections.abc import Callable
@@ -8,15 +9,15 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tests.simulation.faults import Dice, Journal
-from tests.simulation.scheduler import Hub, Process, Task
 from tests.simulation.memory import cancelled, refusal
+from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.server import Request, Server, outcome_of
 
 Serve = Callable[[Request], Any]
 
 READ_SECONDS = 3.0
 LATEST_SECONDS = 900.0
-LONGEST_PAUSE_SECONDS = 400.0
+MAX_PAUSE_SECONDS = 400.0
 _URL = "http://dynamodb.example"
 _REFUSED = ("throttle", "conflict", "internal error", "unreachable")
 _TIMES_OUT = ("lost request", "late write", "lost answer", "slow request", "slow answer")
@@ -34,7 +35,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Trip:
-    """How one request travels: seconds there and back, whether it gets lost, whether an answer comes, and which error instead."""
+    """How one request travels: seconds there and back, whether it gets lost, whether an answer
+    comes, and which error instead."""
 
     there: float
     back: float
@@ -45,18 +47,19 @@ class Trip:
 
 
 class SimulatedClient:
-    """Offers the methods that `service.storage.table` calls. Each is a scheduling point; none ever retries."""
+    """Offers the methods that `service.storage.table` calls. Each is a scheduling point; none ever
+    retries."""
 
     def __init__(
         self,
-        hub: Hub,
+        scheduler: Scheduler,
         server: Server,
         process: Process,
         dice: Callable[[str], Dice],
         journal: Journal,
         die: Callable[[], None],
     ) -> None:
-        self._hub = hub
+        self._hub = scheduler
         self._server = server
         self._process = process
         self._dice = dice
@@ -85,47 +88,57 @@ class SimulatedClient:
         return self._call("TransactWriteItems", None, request)
 
     def _call(self, operation: str, serve: Serve | None, request: Request) -> Any:
-        hub, task = self._hub, self._hub.running()
+        scheduler, task = self._hub, self._hub.running()
         task.calls += 1
         self._journal.count("table calls")
         fault = self._dice(operation).draw(task.rng)
         if fault:
             self._journal.count(fault)
         if fault == "death before call":
-            hub.at(hub.now, self._die)
-            hub.wait()
+            scheduler.at(scheduler.now, self._die)
+            scheduler.wait()
         elif fault == "pause before call":
             self._pause(task.rng)
-            hub.sleep(0.0)
+            scheduler.sleep(0.0)
         call = Call(task, operation)
-        task.last_call_at = hub.now
+        task.last_call_at = scheduler.now
         self._send(call, fault, serve, request, task.rng)
-        answer = hub.wait()
+        answer = scheduler.wait()
         if isinstance(answer, Exception):
-            self._journal.note(hub.now, task.name, f"{operation} {_told(fault)}-> {_said(answer)}")
+            self._journal.note(
+                scheduler.now, task.name, f"{operation} {_told(fault)}-> {_said(answer)}"
+            )
             raise answer
         found = len(answer["Items"]) if "Items" in answer else ""
-        self._journal.note(hub.now, task.name, f"{operation} {_told(fault)}-> ok {found}".rstrip())
+        self._journal.note(
+            scheduler.now, task.name, f"{operation} {_told(fault)}-> ok {found}".rstrip()
+        )
         return answer
 
-    def _send(self, call: Call, fault: str, serve: Serve | None, request: Request, rng: random.Random) -> None:
+    def _send(
+        self, call: Call, fault: str, serve: Serve | None, request: Request, rng: random.Random
+    ) -> None:
         """Puts the request on its way."""
-        hub, now = self._hub, self._hub.now
+        scheduler, now = self._hub, self._hub.now
         trip = _trip(fault, call.operation, rng)
         if fault in _TIMES_OUT:
-            hub.at(now + READ_SECONDS, self._answer, call, ReadTimeoutError(endpoint_url=_URL))
+            scheduler.at(
+                now + READ_SECONDS, self._answer, call, ReadTimeoutError(endpoint_url=_URL)
+            )
         if trip.lost:
             if trip.error is not None:
-                hub.at(now + trip.there + trip.back, self._answer, call, trip.error)
+                scheduler.at(now + trip.there + trip.back, self._answer, call, trip.error)
             return
         if fault == "death in flight":
-            hub.at(now + (trip.there + trip.back) * trip.share, self._die)
+            scheduler.at(now + (trip.there + trip.back) * trip.share, self._die)
         elif fault == "pause in flight":
             self._pause(rng)
         if serve is None:
-            hub.at(now + trip.there, self._transact, call, request, trip, fault == "torn view")
+            scheduler.at(
+                now + trip.there, self._transact, call, request, trip, fault == "torn view"
+            )
         else:
-            hub.at(now + trip.there, self._serve, call, serve, request, trip)
+            scheduler.at(now + trip.there, self._serve, call, serve, request, trip)
 
     def _serve(self, call: Call, serve: Serve, request: Request, trip: Trip) -> None:
         self._reply(call, outcome_of(serve, request), trip)
@@ -135,12 +148,14 @@ class SimulatedClient:
         if isinstance(batch, Exception):
             self._reply(call, batch, trip)
             return
-        hub = self._hub
-        commit_at = hub.now + 0.001 + 0.006 * trip.share
+        scheduler = self._hub
+        commit_at = scheduler.now + 0.001 + 0.006 * trip.share
         if torn:
-            hub.at(commit_at, self._server.show_some, batch, 1 + int(trip.share * (len(batch) - 1)))
+            scheduler.at(
+                commit_at, self._server.show_some, batch, 1 + int(trip.share * (len(batch) - 1))
+            )
             commit_at += 0.5 * trip.share
-        hub.at(commit_at, self._finish, call, batch, trip)
+        scheduler.at(commit_at, self._finish, call, batch, trip)
 
     def _finish(self, call: Call, batch: Any, trip: Trip) -> None:
         self._server.finish(batch)
@@ -159,7 +174,7 @@ class SimulatedClient:
             self._hub.resume(call.task, value)
 
     def _pause(self, rng: random.Random) -> None:
-        self._process.paused_until = self._hub.now + LONGEST_PAUSE_SECONDS ** rng.random()
+        self._process.paused_until = self._hub.now + MAX_PAUSE_SECONDS ** rng.random()
 
 
 def _trip(fault: str, operation: str, rng: random.Random) -> Trip:
@@ -172,7 +187,11 @@ def _trip(fault: str, operation: str, rng: random.Random) -> Trip:
         there = READ_SECONDS * share
     elif fault == "slow answer":
         back = READ_SECONDS * share
-    error = _error(fault, operation, rng) if fault in _REFUSED or fault == "internal error, applied" else None
+    error = (
+        _error(fault, operation, rng)
+        if fault in _REFUSED or fault == "internal error, applied"
+        else None
+    )
     lost = fault in _REFUSED or fault == "lost request"
     return Trip(there, back, share, lost, fault not in ("late write", "lost answer"), error)
 
@@ -189,7 +208,11 @@ def _error(fault: str, operation: str, rng: random.Random) -> Exception:
         return refusal("ThrottlingException") if whole else cancelled(["None", "ThrottlingError"])
     if operation in ("GetItem", "Query", "Scan"):
         return refusal("ProvisionedThroughputExceededException")
-    return cancelled(["TransactionConflict", "None"]) if transaction else refusal("TransactionConflictException")
+    return (
+        cancelled(["TransactionConflict", "None"])
+        if transaction
+        else refusal("TransactionConflictException")
+    )
 
 
 def _told(fault: str) -> str:

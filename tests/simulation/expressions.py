@@ -1,8 +1,10 @@
-"""DynamoDB's expression language as far as the service writes it. Whatever is not understood is refused, never guessed.
+"""DynamoDB's expression language as far as the service writes it. Whatever is not understood is
+refused, never guessed.
 
-Grammar: conditions of `AND`, `OR`, parentheses, `attribute_not_exists(path)`, `path = value`, `path < value`; updates of
-`SET path = operand [+ operand], …` and `REMOVE path, …`, where an operand is a value, a path or `if_not_exists(path, value)`;
-key conditions of `PK = value` and at most one `begins_with(SK, value)` or `SK <= value`."""
+Grammar: conditions of `AND`, `OR`, parentheses, `attribute_not_exists(path)`, `path = value`, `path
+< value`; updates of `SET path = operand [+ operand], …` and `REMOVE path, …`, where an operand is a
+value, a path or `if_not_exists(path, value)`; key conditions of `PK = value` and at most one
+`begins_with(SK, value)` or `SK <= value`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,12 +21,13 @@ _FUNCTIONS = ("attribute_not_exists", "if_not_exists", "begins_with")
 _WORDS = ("AND", "OR", "SET", "REMOVE", *_FUNCTIONS)
 
 
-class Malformed(Exception):
+class InvalidRequest(Exception):
     """What DynamoDB answers with a `ValidationException`."""
 
 
 class NotUnderstood(Exception):
-    """Valid or not, the service was never seen to write this: the model has to grow before it can judge."""
+    """Valid or not, the service was never seen to write this: the model has to grow before it can
+    judge."""
 
 
 class Words:
@@ -38,12 +41,12 @@ class Words:
         if placeholder[0] != "#":
             return placeholder
         if placeholder not in self.names:
-            raise Malformed(f"name {placeholder} is not defined")
+            raise InvalidRequest(f"name {placeholder} is not defined")
         return self.names[placeholder]
 
     def value(self, placeholder: str) -> Any:
         if placeholder not in self.values:
-            raise Malformed(f"value {placeholder} is not defined")
+            raise InvalidRequest(f"value {placeholder} is not defined")
         return self.values[placeholder]
 
 
@@ -66,7 +69,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Range:
-    """A parsed key condition: the partition's attribute and value, and the test of the sort key, if any."""
+    """A parsed key condition: the partition's attribute and value, and the test of the sort key, if
+    any."""
 
     partition: tuple[str, str]
     sort: tuple[str, str, str] | None
@@ -212,7 +216,9 @@ def _assignment(reader: _Reader) -> tuple[str, Operand]:
     if not reader.accept("+"):
         return path, first
     second = _operand(reader)
-    return path, lambda item, words: {"N": str(_number(first(item, words)) + _number(second(item, words)))}
+    return path, lambda item, words: {
+        "N": str(_number(first(item, words)) + _number(second(item, words)))
+    }
 
 
 def _operand(reader: _Reader) -> Operand:
@@ -232,11 +238,11 @@ def _operand(reader: _Reader) -> Operand:
 
 def _existing(item: Attributes, name: str) -> Any:
     if name not in item:
-        raise Malformed("the item has no such attribute")
+        raise InvalidRequest("the item has no such attribute")
     return item[name]
 
 
 def _number(attribute: Any) -> int:
     if "N" not in attribute:
-        raise Malformed("an operand is not a number")
+        raise InvalidRequest("an operand is not a number")
     return int(attribute["N"])

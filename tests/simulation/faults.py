@@ -52,7 +52,8 @@ LOOK_FAULTS = (
 
 @dataclass(frozen=True)
 class Faults:
-    """The chance of each fault per call, by name; a muted one is drawn as before, and then does not happen."""
+    """The chance of each fault per call, by name; a muted one is drawn as before, and then does not
+    happen."""
 
     chances: Mapping[str, float] = field(default_factory=dict)
     muted: frozenset[str] = frozenset()
@@ -76,7 +77,8 @@ class Dice:
 
 
 class Journal:
-    """What happened: counts always, lines only when a trace is wanted, and a running digest of all of it."""
+    """What happened: counts always, lines only when a trace is wanted, and a running digest of all
+    of it."""
 
     def __init__(self, tracing: bool = False) -> None:
         self.counts: Counter[str] = Counter()

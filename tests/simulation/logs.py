@@ -1,4 +1,5 @@
-"""The service's log while a world runs: counted, not written. What no world can bring about honestly is kept."""
+"""The service's log while a world runs: counted, not written. What no world can bring about
+honestly is kept."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ NEVER = {"ledger_damaged"}
 
 @contextlib.contextmanager
 def counted_logs(journal: Journal) -> Iterator[list[str]]:
-    """Gives the list of log events that must not happen: damage, and exceptions that nobody foresaw."""
+    """Gives the list of log events that must not happen: damage, and exceptions that nobody
+    foresaw."""
     broken: list[str] = []
 
     def count(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

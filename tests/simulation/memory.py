@@ -1,6 +1,8 @@
-"""One DynamoDB table in memory, with its semantics: conditions, transactions with reasons, indexes that lag.
+"""One DynamoDB table in memory, with its semantics: conditions, transactions with reasons, indexes
+that lag.
 
-Items are kept as DynamoDB's typed attributes and never changed in place. `test_table` holds this model against DynamoDB Local."""
+Items are kept as DynamoDB's typed attributes and never changed in place. `test_table` holds this
+model against DynamoDB Local."""
 
 import bisect
 import heapq
@@ -13,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import (
     Change,
-    Malformed,
+    InvalidRequest,
     NotUnderstood,
     Range,
     Words,
@@ -26,8 +28,8 @@ Attributes = dict[str, Any]
 ItemKey = tuple[str, str]
 
 INDEXES = ("GSI1", "GSI2")
-LARGEST_ITEM_BYTES = 400 * 1024
-MOST_TRANSACTED = 100
+MAX_ITEM_BYTES = 400 * 1024
+MAX_TRANSACTED = 100
 _WRITE_WORDS = {
     "TableName",
     "ConditionExpression",
@@ -39,7 +41,11 @@ _WRITE_WORDS = {
 
 def refusal(code: str, status: int = 400, **extra: Any) -> ClientError:
     """What botocore raises for DynamoDB's answer."""
-    response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **extra}
+    response: Any = {
+        "Error": {"Code": code, "Message": code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **extra,
+    }
     return ClientError(response, "Simulated")
 
 
@@ -71,7 +77,9 @@ class Failed:
 class MemoryTable:
     """The items, their order within partitions, and what the indexes show by now."""
 
-    def __init__(self, now: Callable[[], float] = lambda: 0.0, lag: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self, now: Callable[[], float] = lambda: 0.0, lag: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self.items: dict[ItemKey, Attributes] = {}
         self.watchers: list[Callable[[Sequence[Prepared]], None]] = []
         self._partitions: dict[str, list[str]] = {}
@@ -82,7 +90,7 @@ class MemoryTable:
         return self.items.get(key)
 
     def prepare(self, kind: str, request: Mapping[str, Any]) -> Prepared | Failed:
-        """What one Put or Update would do. Raises `Malformed`."""
+        """What one Put or Update would do. Raises `InvalidRequest`."""
         return _put(self, request) if kind == "Put" else _update(self, request)
 
     def commit(self, batch: Sequence[Prepared]) -> None:
@@ -105,23 +113,34 @@ class MemoryTable:
             index.follow(write)
 
     def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """A page of a partition, or of an index as far as it has caught up. Raises `Malformed`."""
+        """A page of a partition, or of an index as far as it has caught up. Raises
+        `InvalidRequest`."""
         _known(request, {*_QUERY_WORDS})
         parsed, words = _parsed(key_condition(request["KeyConditionExpression"]), request)
         index = request.get("IndexName")
         if index is None:
             return self._query_table(request, parsed, words)
         if request.get("ConsistentRead"):
-            raise Malformed("consistent reads are not supported on global secondary indexes")
+            raise InvalidRequest("consistent reads are not supported on global secondary indexes")
         return self._indexes[index].query(request, parsed, words)
 
     def scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A page of one segment, in an order of this model's own."""
         _known(request, {*_SCAN_WORDS})
         segments = request.get("TotalSegments", 1)
-        start = _place(_key(request["ExclusiveStartKey"])) if "ExclusiveStartKey" in request else (-1, "", "")
-        mine = (key for key in self.items if zlib.crc32(key[0].encode()) % segments == request.get("Segment", 0))
-        places = heapq.nsmallest(request["Limit"], (place for place in map(_place, mine) if place > start))
+        start = (
+            _place(_key(request["ExclusiveStartKey"]))
+            if "ExclusiveStartKey" in request
+            else (-1, "", "")
+        )
+        mine = (
+            key
+            for key in self.items
+            if zlib.crc32(key[0].encode()) % segments == request.get("Segment", 0)
+        )
+        places = heapq.nsmallest(
+            request["Limit"], (place for place in map(_place, mine) if place > start)
+        )
         found = [self.items[pk, sk] for _, pk, sk in places]
         more = {"LastEvaluatedKey": _keys_of(found[-1])} if len(found) == request["Limit"] else {}
         return {"Items": found, "Count": len(found), **more}
@@ -130,9 +149,11 @@ class MemoryTable:
         """Every sort key that the due index will show once it has caught up."""
         return self._due.values()
 
-    def _query_table(self, request: Mapping[str, Any], parsed: Range, words: Words) -> dict[str, Any]:
+    def _query_table(
+        self, request: Mapping[str, Any], parsed: Range, words: Words
+    ) -> dict[str, Any]:
         if parsed.partition[0] != "PK":
-            raise Malformed("the partition key is missing")
+            raise InvalidRequest("the partition key is missing")
         pk = words.value(parsed.partition[1])["S"]
         prefix = ""
         if parsed.sort:
@@ -144,15 +165,20 @@ class MemoryTable:
         if "ExclusiveStartKey" in request:
             start_pk, start = _key(request["ExclusiveStartKey"])
             if start_pk != pk:
-                raise Malformed("the start key is outside the query")
+                raise InvalidRequest("the start key is outside the query")
             keys = [sk for sk in keys if (sk > start if ascending else sk < start)]
         page = (keys if ascending else keys[::-1])[: request["Limit"]]
-        more = {"LastEvaluatedKey": _attributes((pk, page[-1]))} if len(page) == request["Limit"] else {}
+        more = (
+            {"LastEvaluatedKey": _attributes((pk, page[-1]))}
+            if len(page) == request["Limit"]
+            else {}
+        )
         return {"Items": [self.items[pk, sk] for sk in page], "Count": len(page), **more}
 
 
 class _Index:
-    """A KEYS_ONLY global index that catches up with each item a random while after its write, in order."""
+    """A KEYS_ONLY global index that catches up with each item a random while after its write, in
+    order."""
 
     def __init__(self, name: str, now: Callable[[], float], lag: Callable[[], float]) -> None:
         self._pk, self._sk = f"{name}PK", f"{name}SK"
@@ -174,7 +200,11 @@ class _Index:
         heapq.heappush(self._coming, (shows_at, self._count, write.key, after))
 
     def query(self, request: Mapping[str, Any], parsed: Range, words: Words) -> dict[str, Any]:
-        if parsed.partition[0] != self._pk or "ExclusiveStartKey" in request or "ScanIndexForward" in request:
+        if (
+            parsed.partition[0] != self._pk
+            or "ExclusiveStartKey" in request
+            or "ScanIndexForward" in request
+        ):
             raise NotUnderstood(str(parsed))
         self._catch_up()
         pk = words.value(parsed.partition[1])["S"]
@@ -185,7 +215,10 @@ class _Index:
             up_to = words.value(parsed.sort[2])["S"]
             entries = entries[: bisect.bisect_right(entries, (up_to, "\U0010ffff", ""))]
         page = entries[: request["Limit"]]
-        found = [{**_attributes((base_pk, base_sk)), **self._attributes(pk, sk)} for sk, base_pk, base_sk in page]
+        found = [
+            {**_attributes((base_pk, base_sk)), **self._attributes(pk, sk)}
+            for sk, base_pk, base_sk in page
+        ]
         more = {"LastEvaluatedKey": found[-1]} if len(page) == request["Limit"] else {}
         return {"Items": found, "Count": len(found), **more}
 
@@ -246,7 +279,7 @@ def _update(table: MemoryTable, request: Mapping[str, Any]) -> Prepared | Failed
     _known(request, _WRITE_WORDS | {"Key", "UpdateExpression"})
     key = _key(request["Key"])
     if len(request["Key"]) != 2:
-        raise Malformed("the key does not match the schema")
+        raise InvalidRequest("the key does not match the schema")
     parsed = change(request["UpdateExpression"])
     words, holds = _guard(request, parsed.names, parsed.values)
     _check_paths(parsed.tree, words)
@@ -258,12 +291,16 @@ def _update(table: MemoryTable, request: Mapping[str, Any]) -> Prepared | Failed
     return Prepared(key, before, after)
 
 
-def _guard(request: Mapping[str, Any], names: frozenset[str], values: frozenset[str]) -> tuple[Words, Any]:
+def _guard(
+    request: Mapping[str, Any], names: frozenset[str], values: frozenset[str]
+) -> tuple[Words, Any]:
     """The request's placeholders, each of which must be used and defined, and its condition."""
-    words = Words(request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {}))
+    words = Words(
+        request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+    )
     text = request.get("ConditionExpression")
     if text == "":
-        raise Malformed("the expression can not be empty")
+        raise InvalidRequest("the expression can not be empty")
     holds: Any = lambda item, words: True  # noqa: E731
     if text is not None:
         parsed = condition(text)
@@ -273,22 +310,26 @@ def _guard(request: Mapping[str, Any], names: frozenset[str], values: frozenset[
 
 
 def _parsed(parsed: Any, request: Mapping[str, Any]) -> tuple[Any, Words]:
-    words = Words(request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {}))
+    words = Words(
+        request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+    )
     _check_used(words, parsed.names, parsed.values)
     return parsed.tree, words
 
 
 def _check_used(words: Words, names: frozenset[str], values: frozenset[str]) -> None:
     if words.names.keys() != names or words.values.keys() != values:
-        raise Malformed("placeholders are unused or undefined")
+        raise InvalidRequest("placeholders are unused or undefined")
 
 
 def _check_paths(update: Change, words: Words) -> None:
-    paths = [words.name(path) for path, _ in update.sets] + [words.name(path) for path in update.removes]
+    paths = [words.name(path) for path, _ in update.sets] + [
+        words.name(path) for path in update.removes
+    ]
     if len(set(paths)) != len(paths):
-        raise Malformed("two document paths overlap with each other")
+        raise InvalidRequest("two document paths overlap with each other")
     if not paths or {"PK", "SK"} & set(paths):
-        raise Malformed("this attribute is part of the key, or nothing is changed")
+        raise InvalidRequest("this attribute is part of the key, or nothing is changed")
 
 
 def _changed(item: Attributes, update: Change, words: Words) -> Attributes:
@@ -302,9 +343,9 @@ def _check_item(item: Attributes) -> None:
     for index in INDEXES:
         for name in (f"{index}PK", f"{index}SK"):
             if name in item and not item[name].get("S"):
-                raise Malformed("an index key is not a string, or empty")
-    if len(item) > 40 and len(repr(item)) > LARGEST_ITEM_BYTES:
-        raise Malformed("item size has exceeded the maximum allowed size")
+                raise InvalidRequest("an index key is not a string, or empty")
+    if len(item) > 40 and len(repr(item)) > MAX_ITEM_BYTES:
+        raise InvalidRequest("item size has exceeded the maximum allowed size")
 
 
 def _condition_failed(request: Mapping[str, Any], item: Attributes | None) -> Failed:
@@ -321,9 +362,9 @@ def _key(attributes: Mapping[str, Any]) -> ItemKey:
     try:
         key = attributes["PK"]["S"], attributes["SK"]["S"]
     except KeyError:
-        raise Malformed("a key attribute is missing or no string") from None
+        raise InvalidRequest("a key attribute is missing or no string") from None
     if not all(key):
-        raise Malformed("a key attribute is empty")
+        raise InvalidRequest("a key attribute is empty")
     return key
 
 

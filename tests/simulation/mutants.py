@@ -1,7 +1,8 @@
 """Rules of the money protocol taken away one at a time, to prove that a world would notice.
 
-A rule that another one makes redundant (the guards of settling beside the snapshot that it is decided on; those of the identity's
-claim and of the key beside the wallet's version) is taken away together with it, or not at all."""
+A rule that another one makes redundant (the guards of settling beside the snapshot that it is
+decided on; those of the identity's claim and of the key beside the wallet's version) is taken away
+together with it, or not at all."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,8 @@ from service.jobs import store as job_store
 from service.jobs.entities import Failure, JobStatus, Release
 from service.ledger import operations as ledger_operations
 from service.ledger import store as ledger_store
-from service.ledger.operations import Ledger, Seen
-from service.providers.base import NotFound, Unclear
+from service.ledger.operations import Ledger, Snapshot
+from service.providers.base import Indeterminate, NotFound
 from service.storage import keys
 from service.storage.keys import Key
 from service.storage.writes import When
@@ -36,28 +37,30 @@ def unguarded(owner: Any, name: str) -> Mutant:
 def unguarded_all(owner: Any, name: str) -> Mutant:
     """The writes that this function builds, without their conditions."""
     build = getattr(owner, name)
-    return lambda: patch.object(owner, name, lambda *given: [replace(write, when=ALWAYS) for write in build(*given)])
+    return lambda: patch.object(
+        owner, name, lambda *given: [replace(write, when=ALWAYS) for write in build(*given)]
+    )
 
 
 def key_before_wallet() -> Any:
-    def look(self: Any, user_id: str, beside: Sequence[Key] = ()) -> Seen:
-        others = tuple(self._table.get(key) for key in beside)
+    def read_snapshot(self: Any, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
+        others = tuple(self._table.get(key) for key in related)
         item = self._table.get(keys.wallet(user_id))
-        return Seen(ledger_store.wallet_from(item) if item else None, others)
+        return Snapshot(ledger_store.wallet_from(item) if item else None, others)
 
-    return patch.object(Ledger, "look", look)
+    return patch.object(Ledger, "read_snapshot", read_snapshot)
 
 
 def release_after_one_not_found() -> Any:
-    rule = settlement.next_step
+    rule = settlement.next_transition
 
     def step(job: Any, look: Any, *rest: Any) -> Any:
-        not_found = isinstance(look.sight, NotFound) and look.asked_at >= job.submit_until
+        not_found = isinstance(look.lookup, NotFound) and look.asked_at >= job.submit_until
         if job.status is JobStatus.SUBMITTING and not_found:
             return Release(Failure.PROVIDER_UNRESOLVED)
         return rule(job, look, *rest)
 
-    return patch.object(settlement, "next_step", step)
+    return patch.object(settlement, "next_transition", step)
 
 
 def second_send_after_unclear() -> Any:
@@ -65,7 +68,7 @@ def second_send_after_unclear() -> Any:
 
     def twice(self: Any, request: Any, until: float) -> Any:
         outcome = created(self, request, until)
-        return created(self, request, until) if isinstance(outcome, Unclear) else outcome
+        return created(self, request, until) if isinstance(outcome, Indeterminate) else outcome
 
     return patch.object(job_operations.Jobs, "_created", twice)
 
@@ -75,22 +78,22 @@ def doubt_forgotten() -> Any:
 
 
 def refusal_final_while_in_doubt() -> Any:
-    def landed(self: Any, wallet: Any) -> bool:
+    def was_committed(self: Any, wallet: Any) -> bool:
         if not self.in_doubt:
             return False
-        self.in_doubt = found = self.also.landed()
+        self.in_doubt = found = self.also.was_committed()
         return bool(found)
 
-    return patch.object(ledger_operations._Attempts, "landed", landed)
+    return patch.object(ledger_operations._Attempts, "landed", was_committed)
 
 
 def unclear_create_is_a_refusal() -> Any:
-    noted = job_operations.Jobs._noted
+    on_progress = job_operations.Jobs._noted
 
     def refused(self: Any, job: Any, outcome: Any) -> Any:
-        if isinstance(outcome, Unclear):
+        if isinstance(outcome, Indeterminate):
             return self._settlement.decline(job, Failure.PROVIDER_UNAVAILABLE)
-        return noted(self, job, outcome)
+        return on_progress(self, job, outcome)
 
     return patch.object(job_operations.Jobs, "_noted", refused)
 
@@ -106,7 +109,9 @@ def unresolved_ends_no_key() -> Any:
 def nothing_is_watched() -> Any:
     build = job_store.release_write
     return patch.object(
-        job_store, "release_write", lambda job, failure, facts, *_: build(job, failure, facts, None, None)
+        job_store,
+        "release_write",
+        lambda job, failure, facts, *_: build(job, failure, facts, None, None),
     )
 
 
@@ -120,15 +125,15 @@ def sign_up_refused_without_a_second_look() -> Any:
 @contextlib.contextmanager
 def charge_before_delivery() -> Iterator[None]:
     """Captures a task that still runs."""
-    rule = settlement.next_step
+    rule = settlement.next_transition
 
     def step(job: Any, look: Any, *rest: Any) -> Any:
         outcome = rule(job, look, *rest)
-        running = job.status is JobStatus.SUBMITTED and hasattr(look.sight, "task")
+        running = job.status is JobStatus.SUBMITTED and hasattr(look.lookup, "task")
         link = "https://x.example.com/v.mp4"
-        return job_rules.Capture(replace(look.sight.task, result_url=link)) if running else outcome
+        return job_rules.Capture(replace(look.lookup.task, result_url=link)) if running else outcome
 
-    with patch.object(settlement, "next_step", step):
+    with patch.object(settlement, "next_transition", step):
         yield
 
 

@@ -1,4 +1,5 @@
-"""What a world will be like, drawn from its seed before it begins: plain data, so that a failing plan can be made smaller."""
+"""What a world will be like, drawn from its seed before it begins: plain data, so that a failing
+plan can be made smaller."""
 
 import random
 from collections.abc import Mapping
@@ -70,13 +71,14 @@ _STORM = {
 }
 _SCALES = (0.0, 0.3, 1.0, 1.0, 3.0)
 _ACCENTS = (0.0, 0.5, 1.0, 1.0, 1.0, 5.0)
-_LARGEST_SHARE = {TABLE_FAULTS: 0.35, VENDOR_FAULTS: 0.7, LOOK_FAULTS: 0.6}
+_MAX_SHARE = {TABLE_FAULTS: 0.35, VENDOR_FAULTS: 0.7, LOOK_FAULTS: 0.6}
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One thing a user wants, and how doggedly: `twins` at once, `retries` after what is not final, `repeats` later on (seconds
-    after the answer), `changed` with another image at the last repeat."""
+    """One thing a user wants, and how doggedly: `twins` at once, `retries` after what is not final,
+    `repeats` later on (seconds after the answer), `changed` with another image at the last
+    repeat."""
 
     number: int
     user: str
@@ -91,7 +93,7 @@ class Ask:
     changed: bool
 
     @property
-    def place(self) -> tuple[str, str]:
+    def submit(self) -> tuple[str, str]:
         """Where the table keeps this key."""
         key = keys.idempotency(self.user, ROUTE, self.key or "")
         return key.pk, key.sk
@@ -102,7 +104,7 @@ class Plan:
     """A world. `calm_at` is when faults end; in a storm writes meet `storm_faults`."""
 
     seed: int
-    most_users: int
+    max_users: int
     welcome: int
     price: int
     webs: int
@@ -123,11 +125,17 @@ def draw(seed: int) -> Plan:
     rng = stream(seed, "plan")
     busy_seconds = rng.choice((5.0, 60.0, 300.0))
     users = [f"user{number}" for number in range(rng.choice((1, 2, 3, 6, 10)))]
-    devices = [f"device{number}" for number in range(max(1, int(len(users) * rng.choice((0.5, 1.0, 1.5, 1.5)))))]
-    asks = [_ask(rng, number, users, devices, busy_seconds) for number in range(rng.choice((4, 12, 25, 25)))]
+    devices = [
+        f"device{number}"
+        for number in range(max(1, int(len(users) * rng.choice((0.5, 1.0, 1.5, 1.5)))))
+    ]
+    asks = [
+        _ask(rng, number, users, devices, busy_seconds)
+        for number in range(rng.choice((4, 12, 25, 25)))
+    ]
     return Plan(
         seed=seed,
-        most_users=rng.choice((1, 2, len(users), 33, 33, 33)),
+        max_users=rng.choice((1, 2, len(users), 33, 33, 33)),
         welcome=rng.choice((1, 3, 10, 40, 40)),
         price=rng.choice((1, 1, 1, 2)),
         webs=rng.choice((1, 2, 3)),
@@ -144,7 +152,9 @@ def draw(seed: int) -> Plan:
     )
 
 
-def _ask(rng: random.Random, number: int, users: list[str], devices: list[str], busy_seconds: float) -> Ask:
+def _ask(
+    rng: random.Random, number: int, users: list[str], devices: list[str], busy_seconds: float
+) -> Ask:
     user = rng.randrange(len(users))
     usual = devices[user % len(devices)]
     keyed = rng.random() < 0.7
@@ -171,7 +181,7 @@ def _storm(rng: random.Random, busy_seconds: float) -> tuple[float, float]:
 def _faults(rng: random.Random) -> Faults:
     """Every world has its own mix; no family makes most calls fail."""
     chances = {}
-    for family, largest in _LARGEST_SHARE.items():
+    for family, largest in _MAX_SHARE.items():
         usual = {name: _CHANCES[name] for name in family}
         chances |= _mix(rng, usual, rng.choice(_SCALES), largest).chances
     return Faults(chances)

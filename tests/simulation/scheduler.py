@@ -1,7 +1,8 @@
-"""One scheduler, one virtual clock: every task runs alone until it waits, and the seeds alone decide who goes on.
+"""One scheduler, one virtual clock: every task runs alone until it waits, and the seeds alone
+decide who goes on.
 
-Tasks are greenlets. A task belongs to a process; when the process dies its tasks unwind where they stand and everything they
-held in memory is gone, while what they sent is still on its way."""
+Tasks are greenlets. A task belongs to a process; when the process dies its tasks unwind where they
+stand and everything they held in memory is gone, while what they sent is still on its way."""
 
 import contextlib
 import heapq
@@ -23,18 +24,26 @@ def stream(*words: object) -> random.Random:
 class Process:
     """What dies, sleeps and has a wrong clock together."""
 
-    def __init__(self, hub: "Hub", name: str, skew_seconds: float = 0.0) -> None:
+    def __init__(self, scheduler: "Scheduler", name: str, skew_seconds: float = 0.0) -> None:
         self.name = name
         self.dead = False
         self.paused_until = 0.0
-        self.clock = SimulatedClock(hub, skew_seconds)
+        self.clock = SimulatedClock(scheduler, skew_seconds)
         self.tasks: list[Task] = []
 
 
 class Task:
-    """One strand of work. `calls` counts its table and provider calls, `rng` decides whatever befalls it."""
+    """One strand of work. `calls` counts its table and provider calls, `rng` decides whatever
+    befalls it."""
 
-    def __init__(self, hub: "Hub", process: Process, name: str, work: Callable[[], object], rng: random.Random) -> None:
+    def __init__(
+        self,
+        scheduler: "Scheduler",
+        process: Process,
+        name: str,
+        work: Callable[[], object],
+        rng: random.Random,
+    ) -> None:
         self.name = name
         self.process = process
         self.rng = rng
@@ -45,8 +54,8 @@ class Task:
         self.result: Any = None
         self.job_ids: list[str] = []
         self._work = work
-        self._hub = hub
-        self.strand = greenlet.greenlet(self._run, hub.strand)
+        self._hub = scheduler
+        self.strand = greenlet.greenlet(self._run, scheduler.strand)
 
     def _run(self, _: object = None) -> None:
         try:
@@ -58,7 +67,7 @@ class Task:
         self.done = True
 
 
-class Hub:
+class Scheduler:
     """Runs events in the order of virtual time."""
 
     def __init__(self) -> None:
@@ -76,7 +85,14 @@ class Hub:
         self._pushed += 1
         heapq.heappush(self._heap, (max(when, self.now), self._pushed, act, arguments))
 
-    def spawn(self, process: Process, name: str, work: Callable[[], object], rng: random.Random, after: float) -> Task:
+    def spawn(
+        self,
+        process: Process,
+        name: str,
+        work: Callable[[], object],
+        rng: random.Random,
+        after: float,
+    ) -> Task:
         task = Task(self, process, name, work, rng)
         process.tasks.append(task)
         self._processes[id(process)] = process
@@ -91,7 +107,8 @@ class Hub:
             act(*arguments)
 
     def resume(self, task: Task, answer: Any) -> None:
-        """Goes on with a task that waits for this answer; a paused process gets it when it wakes."""
+        """Goes on with a task that waits for this answer; a paused process gets it when it
+        wakes."""
         process = task.process
         if process.dead or task.done:
             return
@@ -107,7 +124,8 @@ class Hub:
                 self.broken.append(task)
 
     def wait(self) -> Any:
-        """Gives the baton back until somebody resumes this task; gives the answer it is resumed with."""
+        """Gives the baton back until somebody resumes this task; gives the answer it is resumed
+        with."""
         task = self.running()
         if task.process.dead:
             raise greenlet.GreenletExit
@@ -127,7 +145,8 @@ class Hub:
         return self.running().rng.random()
 
     def end(self) -> None:
-        """Ends everything that still waits. A task that stands still in the middle is never collected, and keeps its world."""
+        """Ends everything that still waits. A task that stands still in the middle is never
+        collected, and keeps its world."""
         for process in self._processes.values():
             self.kill(process)
 
@@ -144,10 +163,11 @@ class Hub:
 
 
 class SimulatedClock:
-    """A process's view of the virtual time: the wall clock may be wrong, the monotonic one runs true."""
+    """A process's view of the virtual time: the wall clock may be wrong, the monotonic one runs
+    true."""
 
-    def __init__(self, hub: Hub, skew_seconds: float) -> None:
-        self._hub = hub
+    def __init__(self, scheduler: Scheduler, skew_seconds: float) -> None:
+        self._hub = scheduler
         self._skew = skew_seconds
 
     def now(self) -> int:
@@ -163,8 +183,8 @@ class SimulatedClock:
 class SimulatedEvent:
     """`threading.Event` for tasks: waiting is a scheduling point in virtual time."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._hub = scheduler
         self._set = False
         self._waiting: list[tuple[Task, int]] = []
         self._waits = 0
@@ -189,7 +209,8 @@ class SimulatedEvent:
         return self._set
 
     def _wake(self, task: Task, number: int) -> None:
-        """Only the first of set and timeout wakes; a paused process is woken when its pause is over."""
+        """Only the first of set and timeout wakes; a paused process is woken when its pause is
+        over."""
         if (task, number) in self._waiting and not task.process.dead:
             if task.process.paused_until > self._hub.now:
                 self._hub.at(task.process.paused_until, self._wake, task, number)
@@ -204,19 +225,19 @@ class SimulatedThreading:
     Lock = staticmethod(threading.Lock)
     BoundedSemaphore = staticmethod(threading.BoundedSemaphore)
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._hub = scheduler
 
     def Event(self) -> SimulatedEvent:  # noqa: N802
         return SimulatedEvent(self._hub)
 
 
 @contextlib.contextmanager
-def in_place_of_threads(hub: Hub, *modules: Any) -> Any:
+def in_place_of_threads(scheduler: Scheduler, *modules: Any) -> Any:
     """Lets those modules wait on the virtual clock instead of on threads."""
     before = [module.threading for module in modules]
     for module in modules:
-        module.threading = SimulatedThreading(hub)
+        module.threading = SimulatedThreading(scheduler)
     try:
         yield
     finally:
@@ -227,8 +248,8 @@ def in_place_of_threads(hub: Hub, *modules: Any) -> Any:
 class SimulatedExecutor:
     """`Executor.map` with tasks of the same process, a few at a time."""
 
-    def __init__(self, hub: Hub, process: Process, most: int) -> None:
-        self._hub = hub
+    def __init__(self, scheduler: Scheduler, process: Process, most: int) -> None:
+        self._hub = scheduler
         self._process = process
         self._most = most
 

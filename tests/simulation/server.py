@@ -1,13 +1,14 @@
-"""DynamoDB's own side of each call: what it answers, what it refuses, and what it locks while a transaction commits."""
+"""DynamoDB's own side of each call: what it answers, what it refuses, and what it locks while a
+transaction commits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.simulation.expressions import Malformed, NotUnderstood
+from tests.simulation.expressions import InvalidRequest, NotUnderstood
 from tests.simulation.memory import (
-    MOST_TRANSACTED,
+    MAX_TRANSACTED,
     Attributes,
     Failed,
     ItemKey,
@@ -21,8 +22,9 @@ Request = Mapping[str, Any]
 
 
 class Server:
-    """Serves one table. A transaction is prepared (`begin`) and made true (`finish`) at two moments; in between its items are
-    locked, and whoever writes them, or reads them in a transaction, conflicts."""
+    """Serves one table. A transaction is prepared (`begin`) and made true (`finish`) at two
+    moments; in between its items are locked, and whoever writes them, or reads them in a
+    transaction, conflicts."""
 
     def __init__(self, memory: MemoryTable) -> None:
         self.memory = memory
@@ -37,10 +39,12 @@ class Server:
 
     def transact_get_items(self, request: Request) -> dict[str, Any]:
         keys = [_key(part["Get"]["Key"]) for part in request["TransactItems"]]
-        if len(set(keys)) != len(keys) or not 0 < len(keys) <= MOST_TRANSACTED:
+        if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
             raise refusal("ValidationException")
         if any(key in self._locked for key in keys):
-            raise cancelled(["TransactionConflict" if key in self._locked else "None" for key in keys])
+            raise cancelled(
+                ["TransactionConflict" if key in self._locked else "None" for key in keys]
+            )
         found = map(self.memory.get, keys)
         return {"Responses": [{"Item": item} if item is not None else {} for item in found]}
 
@@ -67,22 +71,26 @@ class Server:
             raise NotUnderstood(str(sorted(request)))
         parts = [next(iter(part.items())) for part in request["TransactItems"]]
         keys = [_key(part["Item" if kind == "Put" else "Key"]) for kind, part in parts]
-        if len(set(keys)) != len(keys) or not 0 < len(keys) <= MOST_TRANSACTED:
+        if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
             raise refusal("ValidationException")
         if any(key in self._locked for key in keys):
-            raise cancelled(["TransactionConflict" if key in self._locked else "None" for key in keys])
+            raise cancelled(
+                ["TransactionConflict" if key in self._locked else "None" for key in keys]
+            )
         batch = [self._prepared(kind, part) for kind, part in parts]
         failed = {position: each for position, each in enumerate(batch) if isinstance(each, Failed)}
         if failed:
             codes = [each.code if isinstance(each, Failed) else "None" for each in batch]
-            raise cancelled(codes, {position: each.item for position, each in failed.items() if each.item})
+            raise cancelled(
+                codes, {position: each.item for position, each in failed.items() if each.item}
+            )
         prepared = [each for each in batch if isinstance(each, Prepared)]
         self._locked |= {write.key: write for write in prepared}
         return prepared
 
     def show_some(self, batch: Sequence[Prepared], number: int) -> None:
-        """Lets queries and scans see the first few writes of a transaction already (they are read committed); from here on
-        single reads see all of it."""
+        """Lets queries and scans see the first few writes of a transaction already (they are read
+        committed); from here on single reads see all of it."""
         self._landing |= {write.key: write for write in batch}
         for write in batch[:number]:
             self.memory.put(write)
@@ -117,7 +125,7 @@ class Server:
     def _valid(serve: Any, request: Request) -> Any:
         try:
             return serve(request)
-        except Malformed as error:
+        except InvalidRequest as error:
             raise refusal("ValidationException") from error
 
 

@@ -1,4 +1,5 @@
-"""Makes a failing plan smaller while it still fails: fewer faults, fewer asks, fewer processes. What is left is the trace."""
+"""Makes a failing plan smaller while it still fails: fewer faults, fewer asks, fewer processes.
+What is left is the trace."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +8,7 @@ from typing import Any
 from tests.simulation.plan import Ask, Plan
 from tests.simulation.world import Outcome, play
 
-MOST_PLAYS = 400
+MAX_PLAYS = 400
 _SIMPLER: tuple[dict[str, Any], ...] = (
     {"storms": ()},
     {"callbacks": False},
@@ -26,7 +27,8 @@ _ASK_SIMPLER: tuple[dict[str, Any], ...] = (
 
 
 class Shrinker:
-    """Greedy: a smaller plan that fails, in whatever way, is kept, until nothing gets smaller or the plays are used up."""
+    """Greedy: a smaller plan that fails, in whatever way, is kept, until nothing gets smaller or
+    the plays are used up."""
 
     def __init__(self, plan: Plan, play_plan: Callable[[Plan], Outcome] = play) -> None:
         self.plan = plan
@@ -35,7 +37,7 @@ class Shrinker:
 
     def shrink(self) -> Plan:
         before = None
-        while before != self.plan and self.plays < MOST_PLAYS:
+        while before != self.plan and self.plays < MAX_PLAYS:
             before = self.plan
             self._drop_asks()
             self._simplify()
@@ -44,7 +46,7 @@ class Shrinker:
         return self.plan
 
     def _keep_if_failing(self, plan: Plan) -> bool:
-        if plan == self.plan or self.plays >= MOST_PLAYS:
+        if plan == self.plan or self.plays >= MAX_PLAYS:
             return False
         self.plays += 1
         failed = bool(self._play(plan).violation)

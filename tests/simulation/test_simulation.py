@@ -67,9 +67,9 @@ def test_every_fault_and_every_branch_really_happens_in_the_sample(sample: Run) 
 
 
 def test_the_same_seed_is_the_same_run_in_every_process() -> None:
-    told = {_run_in_a_process_with_hash_seed(hash_seed) for hash_seed in ("1", "2")}
-    assert len(told) == 1
-    assert "digest" in told.pop()
+    on_segment = {_run_in_a_process_with_hash_seed(hash_seed) for hash_seed in ("1", "2")}
+    assert len(on_segment) == 1
+    assert "digest" in on_segment.pop()
 
 
 def test_another_seed_is_another_run() -> None:
@@ -103,5 +103,7 @@ def _run_in_a_process_with_hash_seed(hash_seed: str) -> str:
     """The summary, but for its last line, which tells the speed."""
     command = [sys.executable, "-m", "tests.simulation", "--seed", "7", "--steps", "100"]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return told.stdout.rpartition("\n")[0].rpartition("\n")[0]
+    on_segment = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    )
+    return on_segment.stdout.rpartition("\n")[0].rpartition("\n")[0]

@@ -1,4 +1,5 @@
-"""The table in memory against DynamoDB Local: the same calls, one after the other, give the same answers and refusals."""
+"""The table in memory against DynamoDB Local: the same calls, one after the other, give the same
+answers and refusals."""
 
 from contextlib import suppress
 from typing import Any
@@ -11,11 +12,19 @@ from hypothesis import strategies as st
 from service.storage.keys import Key
 from service.storage.table import Cancelled, ConditionFailed, Table
 from service.storage.writes import ABSENT, Put, Update, When, Write
-from tests.simulation.expressions import Malformed, NotUnderstood, condition
+from tests.simulation.expressions import InvalidRequest, NotUnderstood, condition
 from tests.simulation.memory import MemoryTable
 from tests.simulation.server import Server, outcome_of
 
-_METHODS = ("get_item", "transact_get_items", "query", "scan", "put_item", "update_item", "transact_write_items")
+_METHODS = (
+    "get_item",
+    "transact_get_items",
+    "query",
+    "scan",
+    "put_item",
+    "update_item",
+    "transact_write_items",
+)
 _PARTITIONS = ("USER#ann", "USER#bob")
 _SORTS = ("METADATA", "JOB#1", "JOB#2", "JOB#3")
 _NAMES = ("status", "version", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "due")
@@ -49,9 +58,19 @@ def _shown(outcome: Any) -> Any:
     """What the service looks at, of an answer or an error."""
     if isinstance(outcome, ClientError):
         response: Any = outcome.response
-        reasons = [(reason.get("Code"), reason.get("Item")) for reason in response.get("CancellationReasons", ())]
-        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response.get("Item"), reasons
-    shown = {name: outcome[name] for name in ("Item", "Items", "LastEvaluatedKey") if name in outcome}
+        reasons = [
+            (reason.get("Code"), reason.get("Item"))
+            for reason in response.get("CancellationReasons", ())
+        ]
+        return (
+            response["Error"]["Code"],
+            response["ResponseMetadata"]["HTTPStatusCode"],
+            response.get("Item"),
+            reasons,
+        )
+    shown = {
+        name: outcome[name] for name in ("Item", "Items", "LastEvaluatedKey") if name in outcome
+    }
     if "Responses" in outcome:
         shown["Responses"] = [part.get("Item") for part in outcome["Responses"]]
     return shown
@@ -81,7 +100,9 @@ _attributes = st.fixed_dictionaries(
 )
 _conditions = st.builds(
     When,
-    equals=st.dictionaries(st.sampled_from(_NAMES), st.none() | _numbers | _texts, min_size=1, max_size=2),
+    equals=st.dictionaries(
+        st.sampled_from(_NAMES), st.none() | _numbers | _texts, min_size=1, max_size=2
+    ),
     below=st.dictionaries(st.sampled_from(("version", "count")), _numbers, max_size=1),
 )
 _puts = st.builds(Put, _keys, _attributes, st.just(ABSENT) | _conditions)
@@ -96,13 +117,22 @@ _updates = st.builds(
     st.dictionaries(st.just("count"), st.integers(1, 3), max_size=1),
 )
 _writes = _puts | _updates
-# An item named twice is left out: DynamoDB refuses the call, DynamoDB Local looks at the conditions first.
+# An item named twice is left out: DynamoDB refuses the call, DynamoDB Local looks at the conditions
+# first.
 _transactions = st.lists(_writes, min_size=1, max_size=4, unique_by=lambda write: write.key)
 _calls = st.one_of(
     st.tuples(st.just("get"), _keys),
     st.tuples(st.just("get_together"), st.lists(_keys, min_size=1, max_size=4, unique=True)),
-    st.tuples(st.just("query"), st.sampled_from(_PARTITIONS), _numbers, st.booleans(), st.booleans()),
-    st.tuples(st.just("query_index"), st.sampled_from(("GSI1", "GSI2")), _texts, _numbers, st.just("") | _texts),
+    st.tuples(
+        st.just("query"), st.sampled_from(_PARTITIONS), _numbers, st.booleans(), st.booleans()
+    ),
+    st.tuples(
+        st.just("query_index"),
+        st.sampled_from(("GSI1", "GSI2")),
+        _texts,
+        _numbers,
+        st.just("") | _texts,
+    ),
     st.tuples(st.just("scan")),
     st.tuples(st.just("write"), _writes),
     st.tuples(st.just("write"), _writes),
@@ -118,7 +148,9 @@ def _make(table: Table, call: tuple[Any, ...]) -> None:
         case ("get_together", keys):
             table.get_together(keys)
         case ("query", pk, limit, ascending, later):
-            table.query(pk, "JOB#", limit=limit + 1, ascending=ascending, after="JOB#2" if later else "")
+            table.query(
+                pk, "JOB#", limit=limit + 1, ascending=ascending, after="JOB#2" if later else ""
+            )
         case ("query_index", index, pk, limit, up_to):
             table.query_index(index, pk, limit=limit + 1, up_to=up_to)
         case ("scan",):
@@ -131,7 +163,9 @@ def _make(table: Table, call: tuple[Any, ...]) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls=st.lists(_calls, min_size=5, max_size=25))
-def test_the_same_calls_give_the_same_answers_as_dynamodb_local(client: Any, table_name: str, calls: list[Any]) -> None:
+def test_the_same_calls_give_the_same_answers_as_dynamodb_local(
+    client: Any, table_name: str, calls: list[Any]
+) -> None:
     _sweep(client, table_name)
     both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
     for call in calls:
@@ -145,9 +179,13 @@ def _sweep(client: Any, table_name: str) -> None:
         client.delete_item(TableName=table_name, Key={"PK": item["PK"], "SK": item["SK"]})
 
 
-def test_a_page_says_where_it_ended_exactly_as_dynamodb_local_does(client: Any, table_name: str) -> None:
+def test_a_page_says_where_it_ended_exactly_as_dynamodb_local_does(
+    client: Any, table_name: str
+) -> None:
     both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
-    writes: list[Write] = [Put(Key("USER#ann", f"JOB#{number}"), {"n": number}) for number in range(5)]
+    writes: list[Write] = [
+        Put(Key("USER#ann", f"JOB#{number}"), {"n": number}) for number in range(5)
+    ]
     both.transact(writes)
     for limit in range(1, 7):
         assert len(both.query("USER#ann", "JOB#", limit=limit).items) == min(limit, 5)
@@ -173,7 +211,10 @@ def test_a_lagging_index_shows_what_was_and_then_what_is() -> None:
 
 
 def _put_request(pk: str, sk: str) -> dict[str, Any]:
-    item = {name: {"S": value} for name, value in {"PK": "USER#a", "SK": "JOB#1", "GSI2PK": pk, "GSI2SK": sk}.items()}
+    item = {
+        name: {"S": value}
+        for name, value in {"PK": "USER#a", "SK": "JOB#1", "GSI2PK": pk, "GSI2SK": sk}.items()
+    }
     return {"TableName": "T", "Item": item}
 
 
@@ -185,7 +226,8 @@ def test_items_of_a_transaction_under_way_are_locked_until_it_is_finished() -> N
     key = {"PK": {"S": "USER#a"}, "SK": {"S": "JOB#1"}}
     gets = {"TransactItems": [{"Get": {"TableName": "T", "Key": key}}]}
     assert (
-        outcome_of(server.transact_get_items, gets).response["CancellationReasons"][0]["Code"] == "TransactionConflict"
+        outcome_of(server.transact_get_items, gets).response["CancellationReasons"][0]["Code"]
+        == "TransactionConflict"
     )
     assert server.get_item({"TableName": "T", "Key": key, "ConsistentRead": True}) == {}
     server.finish(batch)
@@ -193,8 +235,9 @@ def test_items_of_a_transaction_under_way_are_locked_until_it_is_finished() -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["#a <> :b", "size(#a) = :b", "#a = :b)", "NOT #a = :b", "#a BETWEEN :b AND :c", "#a.b = :c"]
+    "text",
+    ["#a <> :b", "size(#a) = :b", "#a = :b)", "NOT #a = :b", "#a BETWEEN :b AND :c", "#a.b = :c"],
 )
 def test_an_expression_that_the_service_never_writes_is_refused(text: str) -> None:
-    with pytest.raises((NotUnderstood, Malformed)):
+    with pytest.raises((NotUnderstood, InvalidRequest)):
         condition(text)

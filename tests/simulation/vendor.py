@@ -1,4 +1,5 @@
-"""A provider with books of its own, of which every unpleasant thing that `service.providers.base` allows can be expected."""
+"""A provider with books of its own, of which every unpleasant thing that `service.providers.base`
+allows can be expected."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -6,31 +7,31 @@ from dataclasses import dataclass, field
 
 from service.providers.base import (
     Accepted,
+    CallbackEvent,
     Created,
-    Declined,
     Found,
-    Hint,
+    Indeterminate,
     NotFound,
-    Sight,
+    Rejected,
+    RejectionReason,
     Task,
+    TaskLookup,
     TaskStatus,
-    Unclear,
     VideoRequest,
-    Why,
 )
 from service.storage.codec import Value
 from tests.simulation.faults import Dice, Journal
-from tests.simulation.scheduler import Hub, Process
+from tests.simulation.scheduler import Process, Scheduler
 
 URL = "https://videos.example.com/{}.mp4"
-MOST_SENDS = 3
+MAX_SENDS = 3
 STAYS_BUSY = 0.6
 NEVER = 10.0**12
 _REFUSED = {
-    "create: image refused": Why.IMAGE,
-    "create: content refused": Why.CONTENT,
-    "create: busy": Why.BUSY,
-    "create: unavailable": Why.UNAVAILABLE,
+    "create: image refused": RejectionReason.IMAGE,
+    "create: content refused": RejectionReason.CONTENT,
+    "create: busy": RejectionReason.BUSY,
+    "create: unavailable": RejectionReason.UNAVAILABLE,
 }
 
 
@@ -56,14 +57,19 @@ class Work:
 
     def task(self, now: float) -> Task:
         status = self.status(now)
-        link = URL.format(self.job_id) if status is TaskStatus.SUCCEEDED and now >= self.linked_at else None
+        link = (
+            URL.format(self.job_id)
+            if status is TaskStatus.SUCCEEDED and now >= self.linked_at
+            else None
+        )
         facts: dict[str, Value] = {"task_id": self.task_id, "task_status": status.value}
         return Task(self.task_id, status, facts, link)
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How tasks tend to go: chances of failing, never ending, lagging links and being out of view; usual length."""
+    """How tasks tend to go: chances of failing, never ending, lagging links and being out of view;
+    usual length."""
 
     run_seconds: float = 60.0
     fails: float = 0.15
@@ -74,8 +80,9 @@ class Habits:
     unlinked: float = 0.05
 
 
-class Books:
-    """The vendor itself, shared by all processes: tasks by our job id, and every definite not-found it has answered."""
+class TaskStore:
+    """The vendor itself, shared by all processes: tasks by our job id, and every definite not-found
+    it has answered."""
 
     def __init__(self, habits: Habits, hard_seconds: float) -> None:
         self.habits = habits
@@ -108,26 +115,31 @@ class Books:
         return work
 
     def find(self, task_id: str | None, job_id: str, now: float) -> Work | None:
-        works = [work for work in self.works.get(job_id, ()) if task_id is None or work.task_id == task_id]
+        works = [
+            work
+            for work in self.works.get(job_id, ())
+            if task_id is None or work.task_id == task_id
+        ]
         return next((work for work in works if work.visible(now)), None)
 
 
 class SimulatedProvider:
-    """One process's door to the vendor. Implements `service.providers.base.Provider`; every call is a scheduling point."""
+    """One process's door to the vendor. Implements `service.providers.base.Provider`; every call is
+    a scheduling point."""
 
     name = "kling"
 
     def __init__(
         self,
-        hub: Hub,
-        books: Books,
+        scheduler: Scheduler,
+        books: TaskStore,
         process: Process,
         create_dice: Callable[[], Dice],
         look_dice: Callable[[], Dice],
         journal: Journal,
         die: Callable[[], None],
     ) -> None:
-        self._hub = hub
+        self._hub = scheduler
         self._books = books
         self._process = process
         self._create_dice = create_dice
@@ -137,72 +149,85 @@ class SimulatedProvider:
 
     def create(self, request: VideoRequest, until: float) -> Created:
         """Sends once; again only after `busy`, while there is time."""
-        hub, task = self._hub, self._hub.running()
+        scheduler, task = self._hub, self._hub.running()
         self._books.sends[request.job_id] = self._books.sends.get(request.job_id, 0) + 1
-        outcome: Created = Declined(Why.UNAVAILABLE)
-        for _ in range(MOST_SENDS):
-            if hub.now >= until:
+        outcome: Created = Rejected(RejectionReason.UNAVAILABLE)
+        for _ in range(MAX_SENDS):
+            if scheduler.now >= until:
                 self._journal.count("create: window over")
                 return outcome
-            again = outcome == Declined(Why.BUSY) and task.rng.random() < STAYS_BUSY
+            again = outcome == Rejected(RejectionReason.BUSY) and task.rng.random() < STAYS_BUSY
             outcome = outcome if again else self._send(request, until, task.rng)
-            self._journal.note(hub.now, task.name, f"create {request.job_id} -> {outcome}")
-            if outcome != Declined(Why.BUSY):
+            self._journal.note(scheduler.now, task.name, f"create {request.job_id} -> {outcome}")
+            if outcome != Rejected(RejectionReason.BUSY):
                 return outcome
-            hub.sleep(1.0)
+            scheduler.sleep(1.0)
         return outcome
 
-    def look(self, task_id: str | None, job_id: str) -> Sight:
-        hub, task = self._hub, self._hub.running()
-        sight = self._look(task_id, job_id, task.rng)
-        self._journal.note(hub.now, task.name, f"look {task_id or job_id} -> {_short(sight)}")
-        return sight
+    def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
+        scheduler, task = self._hub, self._hub.running()
+        lookup = self._look(task_id, job_id, task.rng)
+        self._journal.note(
+            scheduler.now, task.name, f"look {task_id or job_id} -> {_short(lookup)}"
+        )
+        return lookup
 
     def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
         return facts
 
-    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
-        return None if body == b"unsigned" else Hint(final=body == b"final")
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
+        return None if body == b"unsigned" else CallbackEvent(final=body == b"final")
 
     def _send(self, request: VideoRequest, until: float, rng: random.Random) -> Created:
         """One send: it arrives or not, its sender learns of it or not."""
-        hub = self._hub
+        scheduler = self._hub
         fault = self._meet(self._create_dice(), rng)
-        limit = max(0.0, until - hub.now)
+        limit = max(0.0, until - scheduler.now)
         there, back, share = 0.02 + 0.3 * rng.random(), 0.02 + 0.3 * rng.random(), rng.random()
         work_rng = random.Random(rng.getrandbits(64))
         if fault in _REFUSED:
-            hub.sleep(min(limit, there + back))
-            return Declined(_REFUSED[fault])
+            scheduler.sleep(min(limit, there + back))
+            return Rejected(_REFUSED[fault])
         if fault == "create: unclear, lost":
-            hub.sleep(limit)
-            return Unclear()
-        arrives_at = hub.now + (there if fault != "create: unclear, acts late" else 1500.0**share)
+            scheduler.sleep(limit)
+            return Indeterminate()
+        arrives_at = scheduler.now + (
+            there if fault != "create: unclear, acts late" else 1500.0**share
+        )
         accepted: list[Work] = []
-        hub.at(arrives_at, lambda: accepted.append(self._books.accept(request, hub.now, work_rng)))
+        scheduler.at(
+            arrives_at,
+            lambda: accepted.append(self._books.accept(request, scheduler.now, work_rng)),
+        )
         if fault == "create: death in flight":
-            hub.at(hub.now + (there + back) * share, self._die)
+            scheduler.at(scheduler.now + (there + back) * share, self._die)
         elif fault == "create: pause in flight":
-            self._process.paused_until = hub.now + 400.0**share
+            self._process.paused_until = scheduler.now + 400.0**share
         if fault.startswith("create: unclear") or there + back > limit:
-            hub.sleep(limit if share < 0.5 else min(limit, there + back))
-            return Unclear()
-        hub.sleep(there + back)
+            scheduler.sleep(limit if share < 0.5 else min(limit, there + back))
+            return Indeterminate()
+        scheduler.sleep(there + back)
         if fault == "create: breaks":
             raise RuntimeError("injected")
-        return Accepted(accepted[0].task(hub.now))
+        return Accepted(accepted[0].task(scheduler.now))
 
-    def _look(self, task_id: str | None, job_id: str, rng: random.Random) -> Sight:
-        hub = self._hub
+    def _look(self, task_id: str | None, job_id: str, rng: random.Random) -> TaskLookup:
+        scheduler = self._hub
         fault = self._meet(self._look_dice(), rng)
-        hub.sleep(0.02 + 0.1 * rng.random())
-        work = self._books.find(task_id, job_id, hub.now)
-        seen_at = hub.now - (60.0 * rng.random() if fault == "look: stale" else 0.0)
-        hub.sleep(5.0 if fault == "look: unclear" else 0.02 + 0.1 * rng.random())
+        scheduler.sleep(0.02 + 0.1 * rng.random())
+        work = self._books.find(task_id, job_id, scheduler.now)
+        seen_at = scheduler.now - (60.0 * rng.random() if fault == "look: stale" else 0.0)
+        scheduler.sleep(5.0 if fault == "look: unclear" else 0.02 + 0.1 * rng.random())
         if fault == "look: unclear":
-            return Unclear()
-        if work is None or work.began_at > seen_at or (fault == "look: not found" and task_id is not None):
-            self._books.not_found.setdefault(job_id, []).append(hub.now)
+            return Indeterminate()
+        if (
+            work is None
+            or work.began_at > seen_at
+            or (fault == "look: not found" and task_id is not None)
+        ):
+            self._books.not_found.setdefault(job_id, []).append(scheduler.now)
             return NotFound()
         task = work.task(seen_at)
         if fault == "look: no link":
@@ -210,21 +235,22 @@ class SimulatedProvider:
         return Found(task)
 
     def _meet(self, dice: Dice, rng: random.Random) -> str:
-        """Counts the call and draws its fault; the process may die or stop here, before anything is sent."""
-        hub, task = self._hub, self._hub.running()
+        """Counts the call and draws its fault; the process may die or stop here, before anything is
+        sent."""
+        scheduler, task = self._hub, self._hub.running()
         task.calls += 1
         self._journal.count("provider calls")
         fault = dice.draw(rng)
         if fault:
             self._journal.count(fault)
         if fault in ("create: death before", "look: death"):
-            hub.at(hub.now, self._die)
-            hub.wait()
+            scheduler.at(scheduler.now, self._die)
+            scheduler.wait()
         elif fault in ("create: pause before", "look: pause"):
-            self._process.paused_until = hub.now + 400.0 ** rng.random()
-            hub.sleep(0.0)
+            self._process.paused_until = scheduler.now + 400.0 ** rng.random()
+            scheduler.sleep(0.0)
         return fault
 
 
-def _short(sight: Sight) -> str:
-    return f"found {sight.task.status}" if isinstance(sight, Found) else type(sight).__name__
+def _short(lookup: TaskLookup) -> str:
+    return f"found {lookup.task.status}" if isinstance(lookup, Found) else type(lookup).__name__

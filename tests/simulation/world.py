@@ -1,4 +1,5 @@
-"""One world from beginning to end: processes that live and die, faults until it grows calm, and the judgement."""
+"""One world from beginning to end: processes that live and die, faults until it grows calm, and the
+judgement."""
 
 import random
 from collections.abc import Callable
@@ -14,18 +15,24 @@ from service.worker import run_until
 from tests.simulation.checks import Violation, Witness, require
 from tests.simulation.client import LATEST_SECONDS, SimulatedClient
 from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Dice, Faults, Journal
-from tests.simulation.scheduler import START_SECONDS, Hub, Process, in_place_of_threads, stream
 from tests.simulation.invariants import judge
 from tests.simulation.logs import counted_logs
 from tests.simulation.memory import MemoryTable
 from tests.simulation.parts import Parts, build
 from tests.simulation.people import People
 from tests.simulation.plan import TIMES, Plan
+from tests.simulation.scheduler import (
+    START_SECONDS,
+    Process,
+    Scheduler,
+    in_place_of_threads,
+    stream,
+)
 from tests.simulation.server import Server
-from tests.simulation.vendor import NEVER, Books, SimulatedProvider, Work
+from tests.simulation.vendor import NEVER, SimulatedProvider, TaskStore, Work
 
 HORIZON_SECONDS = 4 * (TIMES.hard_limit + TIMES.watch) / 1000
-MOST_ROUNDS = 8
+MAX_ROUNDS = 8
 WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 _CALLBACK_ERRORS = (StorageUnavailable, WalletBusy, OutcomeUnknown, TooManyWaiting)
 
@@ -38,27 +45,30 @@ class Outcome:
     journal: Journal
     virtual_seconds: float
     events: int = 0
-    books: Books | None = field(default=None, repr=False)
+    books: TaskStore | None = field(default=None, repr=False)
 
 
-class World:
+class ServiceHarness:
     """Wires a plan and plays it."""
 
     def __init__(self, plan: Plan, journal: Journal) -> None:
         self.plan = plan
         self.journal = journal
-        self.hub = Hub()
+        self.scheduler = Scheduler()
         self.rng = stream(plan.seed, "world")
         lag = stream(plan.seed, "lag")
-        self.memory = MemoryTable(lambda: self.hub.now, lambda: plan.lag * lag.random() ** 3)
+        self.memory = MemoryTable(lambda: self.scheduler.now, lambda: plan.lag * lag.random() ** 3)
         self.server = Server(self.memory)
-        self.books = Books(plan.habits, TIMES.hard_limit / 1000)
-        self.witness = Witness(self.hub, plan, self.memory, self.books, journal)
+        self.books = TaskStore(plan.habits, TIMES.hard_limit / 1000)
+        self.witness = Witness(self.scheduler, plan, self.memory, self.books, journal)
         self.books.on_accept.append(self._callbacks)
         self.calm = False
         self.webs: list[Parts] = []
-        self.people = People(self.hub, plan, self.witness, journal, lambda: self.webs)
-        self._dice = {family: Dice(plan.faults, family) for family in (TABLE_FAULTS, VENDOR_FAULTS, LOOK_FAULTS)}
+        self.people = People(self.scheduler, plan, self.witness, journal, lambda: self.webs)
+        self._dice = {
+            family: Dice(plan.faults, family)
+            for family in (TABLE_FAULTS, VENDOR_FAULTS, LOOK_FAULTS)
+        }
         self._storm_dice = Dice(plan.storm_faults, TABLE_FAULTS)
         self._no_dice = Dice(Faults(), ())
         self._started = 0
@@ -69,10 +79,10 @@ class World:
             self._start_web()
         for _ in range(self.plan.workers):
             self._start_worker()
-        self.hub.at(self.plan.calm_at, self._grow_calm)
+        self.scheduler.at(self.plan.calm_at, self._grow_calm)
         self.people.arrive()
         self._run(HORIZON_SECONDS, self._settled)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             self._run(LATEST_SECONDS, lambda: False)
             if self._settled():
                 break
@@ -82,8 +92,10 @@ class World:
         self._judge()
 
     def _run(self, seconds: float, enough: Callable[[], bool]) -> None:
-        self.hub.run(self.hub.now + seconds, lambda: bool(self.hub.broken) or enough())
-        for task in self.hub.broken:
+        self.scheduler.run(
+            self.scheduler.now + seconds, lambda: bool(self.scheduler.broken) or enough()
+        )
+        for task in self.scheduler.broken:
             raise Violation(f"{task.name} ended by {task.ended_by!r}") from task.ended_by
 
     def _judge(self) -> None:
@@ -93,7 +105,9 @@ class World:
         office = self._parts("office", 0.0, lambda: None)
         found: list[Any] = []
         audit = stream(self.plan.seed, "audit")
-        self.hub.spawn(office.process, "audit", lambda: found.append(office.admin.audit()), audit, 0.0)
+        self.scheduler.spawn(
+            office.process, "audit", lambda: found.append(office.admin.audit()), audit, 0.0
+        )
         self._run(HORIZON_SECONDS, lambda: bool(found))
         judge(self.plan, self.memory, self.books, self.witness, found[0], self.journal)
 
@@ -117,31 +131,37 @@ class World:
         if parts in self.webs:
             self._dies(parts)
             self.webs.remove(parts)
-            self.hub.at(self.hub.now + 0.5 + 10 * self.rng.random(), self._start_web)
+            self.scheduler.at(self.scheduler.now + 0.5 + 10 * self.rng.random(), self._start_web)
 
     def _start_worker(self) -> None:
-        parts = self._parts(f"worker{self._started}", self._skew(), lambda: self._worker_dies(parts))
+        parts = self._parts(
+            f"worker{self._started}", self._skew(), lambda: self._worker_dies(parts)
+        )
         stop = _Breaks(self, parts.process)
         name = parts.process.name
         work = lambda: run_until(stop, parts.sweep, 1.0)  # type: ignore[arg-type]  # noqa: E731
-        self.hub.spawn(parts.process, name, work, stream(self.plan.seed, name), self.rng.random())
+        self.scheduler.spawn(
+            parts.process, name, work, stream(self.plan.seed, name), self.rng.random()
+        )
 
     def _worker_dies(self, parts: Parts) -> None:
         if not parts.process.dead:
             self._dies(parts)
-            self.hub.at(self.hub.now + 0.5 + 10 * self.rng.random(), self._start_worker)
+            self.scheduler.at(self.scheduler.now + 0.5 + 10 * self.rng.random(), self._start_worker)
 
     def _dies(self, parts: Parts) -> None:
         self.journal.count("process deaths")
-        self.journal.note(self.hub.now, parts.process.name, "dies")
-        self.hub.kill(parts.process)
+        self.journal.note(self.scheduler.now, parts.process.name, "dies")
+        self.scheduler.kill(parts.process)
 
     def _parts(self, name: str, skew: float, die: Callable[[], None]) -> Parts:
         self._started += 1
-        hub, process = self.hub, Process(self.hub, name, skew)
-        client = SimulatedClient(hub, self.server, process, self._table_dice, self.journal, die)
+        scheduler, process = self.scheduler, Process(self.scheduler, name, skew)
+        client = SimulatedClient(
+            scheduler, self.server, process, self._table_dice, self.journal, die
+        )
         provider = SimulatedProvider(
-            hub,
+            scheduler,
             self.books,
             process,
             lambda: self._faults(VENDOR_FAULTS),
@@ -149,13 +169,15 @@ class World:
             self.journal,
             die,
         )
-        return build(hub, self.plan, process, client, provider)
+        return build(scheduler, self.plan, process, client, provider)
 
     def _faults(self, family: tuple[str, ...]) -> Dice:
         return self._no_dice if self.calm else self._dice[family]
 
     def _table_dice(self, operation: str) -> Dice:
-        if operation in WRITES and any(start <= self.hub.now < end for start, end in self.plan.storms):
+        if operation in WRITES and any(
+            start <= self.scheduler.now < end for start, end in self.plan.storms
+        ):
             return self._no_dice if self.calm else self._storm_dice
         return self._faults(TABLE_FAULTS)
 
@@ -163,13 +185,14 @@ class World:
         return self.plan.skew * (2 * self.rng.random() - 1)
 
     def _callbacks(self, work: Work, callback_url: str | None, rng: random.Random) -> None:
-        """The vendor calls back: mostly when it is done, sometimes early, twice, late, forged, or never."""
+        """The vendor calls back: mostly when it is done, sometimes early, twice, late, forged, or
+        never."""
         if callback_url is None:
             return
         token = callback_url.rpartition("/")[2]
-        ends_at = min(work.ends_at, self.hub.now + 100)
+        ends_at = min(work.ends_at, self.scheduler.now + 100)
         if rng.random() < 0.2:
-            self._callback(token, self.hub.now + 10 * rng.random(), b"final", rng)
+            self._callback(token, self.scheduler.now + 10 * rng.random(), b"final", rng)
         if rng.random() < 0.1:
             self._callback("forged" + token, ends_at, b"final", rng)
         if rng.random() < 0.1:
@@ -180,28 +203,37 @@ class World:
 
     def _callback(self, token: str, at: float, body: bytes, rng: random.Random) -> None:
         own = random.Random(rng.getrandbits(64))
-        self.hub.at(at, self._deliver, token, body, own)
+        self.scheduler.at(at, self._deliver, token, body, own)
 
     def _deliver(self, token: str, body: bytes, rng: random.Random) -> None:
         if not self.webs:
             return
         web = self.webs[rng.randrange(len(self.webs))]
         self.journal.count("callbacks")
-        self.hub.spawn(web.process, f"callback@{web.process.name}", lambda: self._hear(web, token, body), rng, 0.0)
+        self.scheduler.spawn(
+            web.process,
+            f"callback@{web.process.name}",
+            lambda: self._hear(web, token, body),
+            rng,
+            0.0,
+        )
 
     def _hear(self, web: Parts, token: str, body: bytes) -> None:
         try:
-            web.jobs.hear(token, {}, body, web.window.allows)
+            web.jobs.handle_callback(token, {}, body, web.window.allows)
         except FareboxError as error:
             expected = isinstance(error, CallbackRefused) if token.startswith("forged") else True
-            require(expected and isinstance(error, (CallbackRefused, *_CALLBACK_ERRORS)), f"callback: {error!r}")
+            require(
+                expected and isinstance(error, (CallbackRefused, *_CALLBACK_ERRORS)),
+                f"callback: {error!r}",
+            )
             self.journal.count(f"callback: {error.code}")
 
 
 class _Breaks:
     """A worker's pause between rounds: as long as nothing is due, nobody looks."""
 
-    def __init__(self, world: World, process: Process) -> None:
+    def __init__(self, world: ServiceHarness, process: Process) -> None:
         self._world = world
         self._process = process
 
@@ -209,26 +241,26 @@ class _Breaks:
         return False
 
     def wait(self, seconds: float) -> None:
-        world, hub = self._world, self._world.hub
+        world, scheduler = self._world, self._world.scheduler
         longest = 600.0 if world.calm else 20.0
         next_due = min(world.memory.due(), default="")
-        until_due = int(next_due) / 1000 - START_SECONDS - hub.now if next_due else longest
-        share = hub.running().rng.random()
-        hub.sleep(seconds * (0.5 + share) + min(max(0.0, until_due), longest))
+        until_due = int(next_due) / 1000 - START_SECONDS - scheduler.now if next_due else longest
+        share = scheduler.running().rng.random()
+        scheduler.sleep(seconds * (0.5 + share) + min(max(0.0, until_due), longest))
 
 
 def play(plan: Plan, tracing: bool = False) -> Outcome:
     """Plays one world, alone in this thread."""
     journal = Journal(tracing)
     with counted_logs(journal) as broken:
-        world = World(plan, journal)
-        with in_place_of_threads(world.hub, wallet_locks):
+        world = ServiceHarness(plan, journal)
+        with in_place_of_threads(world.scheduler, wallet_locks):
             violation = ""
             try:
                 world.play()
                 require(not broken, f"the service logged {broken}")
             except Violation as error:
                 violation = f"{error}" + (f" ({error.__cause__!r})" if error.__cause__ else "")
-            world.hub.end()
+            world.scheduler.end()
     journal.count("worlds")
-    return Outcome(violation, journal, world.hub.now, world.hub.events, world.books)
+    return Outcome(violation, journal, world.scheduler.now, world.scheduler.events, world.books)

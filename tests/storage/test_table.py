@@ -71,11 +71,17 @@ def test_a_put_over_something_fails_and_shows_it(table: Table) -> None:
 
 def test_an_update_changes_only_what_it_names(table: Table) -> None:
     table.write(Put(ONE, {"a": 1, "b": 2, "c": 3}))
-    table.write(Update(ONE, When(equals={"a": 1, "z": None}), set={"a": 10}, remove=("b",), increment={"n": 2}))
+    table.write(
+        Update(
+            ONE, When(equals={"a": 1, "z": None}), set={"a": 10}, remove=("b",), increment={"n": 2}
+        )
+    )
     assert table.get(ONE) == {**ONE.attributes(), "a": 10, "c": 3, "n": 2}
 
 
-@pytest.mark.parametrize("when", [When(equals={"a": 2}), When(equals={"a": None}), When(below={"a": 1})])
+@pytest.mark.parametrize(
+    "when", [When(equals={"a": 2}), When(equals={"a": None}), When(below={"a": 1})]
+)
 def test_an_update_whose_condition_does_not_hold_changes_nothing(table: Table, when: When) -> None:
     table.write(Put(ONE, {"a": 1}))
     with pytest.raises(ConditionFailed):
@@ -104,7 +110,9 @@ def test_an_item_is_taken_away_only_as_it_was_read(table: Table) -> None:
     assert (table.get(ONE), table.get(TWO)) == (None, TWO.attributes())
 
 
-def test_an_item_of_a_strange_type_does_not_spoil_the_page_of_an_audit(client: Any, table: Table) -> None:
+def test_an_item_of_a_strange_type_does_not_spoil_the_page_of_an_audit(
+    client: Any, table: Table
+) -> None:
     table.write(Put(ONE, {"n": 1}))
     strange = encode_item(TWO.attributes()) | {"n": {"N": "1.5"}, "b": {"B": b"x"}}
     client.put_item(TableName=table._name, Item=strange)
@@ -117,7 +125,8 @@ def test_an_item_of_a_strange_type_does_not_spoil_the_page_of_an_audit(client: A
 def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:
     tokens: list[str] = []
     table._client.meta.events.register(
-        "before-call.dynamodb.TransactWriteItems", lambda params, **_: tokens.append(params["body"].decode())
+        "before-call.dynamodb.TransactWriteItems",
+        lambda params, **_: tokens.append(params["body"].decode()),
     )
     table.transact([Put(ONE, {})])
     with pytest.raises(Cancelled):
@@ -127,7 +136,9 @@ def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:
 
 @pytest.mark.parametrize("fault", ["throttle", "unreachable"])
 @pytest.mark.parametrize("send", ["write", "transact"])
-def test_a_definite_failure_is_known_as_one(table: Table, wire: Wire, fault: str, send: str) -> None:
+def test_a_definite_failure_is_known_as_one(
+    table: Table, wire: Wire, fault: str, send: str
+) -> None:
     wire.plan("Write", fault)
     with pytest.raises(NotApplied):
         table.write(Put(ONE, {})) if send == "write" else table.transact([Put(ONE, {})])
@@ -184,7 +195,9 @@ def test_a_list_goes_on_where_it_ended(table: Table) -> None:
     first = table.query("P", "A#", limit=3)
     assert first.more
     second = table.query("P", "A#", limit=3, after=str(first.items[-1]["SK"]))
-    assert [item["SK"] for item in first.items + second.items] == [f"A#{number}" for number in range(5)]
+    assert [item["SK"] for item in first.items + second.items] == [
+        f"A#{number}" for number in range(5)
+    ]
     backwards = table.query("P", "A#", limit=2, ascending=False, after="A#~")
     assert [item["SK"] for item in backwards.items] == ["A#4", "A#3"]
 

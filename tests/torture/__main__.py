@@ -1,6 +1,8 @@
-"""`make torture`: real processes under real kills, until there were enough of them; then everything is held against everything.
+"""`make torture`: real processes under real kills, until there were enough of them; then everything
+is held against everything.
 
-The seed decides who is killed and which faults come; the machine decides what they meet, so that no run is quite like another."""
+The seed decides who is killed and which faults come; the machine decides what they meet, so that no
+run is quite like another."""
 
 import argparse
 import os
@@ -15,7 +17,7 @@ from devstack.errors import LocalSetupError
 from tests.torture.run import Plan, Run
 
 LINE_SECONDS = 15.0
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 
 
 class Progress:
@@ -41,10 +43,18 @@ class Progress:
 
 def _plan() -> tuple[Plan, bool]:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help="how many processes are killed (200)")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of all decisions (a random one)")
-    parser.add_argument("--minutes", type=float, default=30.0, help="longest time for the kills (30)")
-    parser.add_argument("--keep", action="store_true", help="keep logs and data even if all is well")
+    parser.add_argument(
+        "--kills", type=int, default=200, help="how many processes are killed (200)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbelow(10**6), help="of all decisions (a random one)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=30.0, help="longest time for the kills (30)"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="keep logs and data even if all is well"
+    )
     given = parser.parse_args()
     if given.kills < 1 or given.minutes <= 0:
         parser.error("there must be a kill to make and some time to make it in")
@@ -53,7 +63,11 @@ def _plan() -> tuple[Plan, bool]:
 
 def main() -> int:
     """0: every promise was kept; 1: not, and the folder with all logs is named."""
-    os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     plan, keep = _plan()
     folder = Path(tempfile.mkdtemp(prefix="farebox-torture-"))
     print(f"Seed {plan.seed}; logs and data are in {folder} until the end.", flush=True)
@@ -65,7 +79,7 @@ def main() -> int:
         print(f"The run broke off: {error}\nSeed {plan.seed}; logs and data: {folder}")
         return 1
     progress.end()
-    for sentence in outcome.violations[:MOST_SHOWN]:
+    for sentence in outcome.violations[:MAX_SHOWN]:
         print(f"VIOLATION  {sentence}")
     print(outcome.summary())
     if outcome.violations or keep:

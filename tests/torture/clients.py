@@ -1,4 +1,5 @@
-"""Clients as apps are: they place videos, repeat what was not answered with the same key, poll, and look at their credits."""
+"""Clients as apps are: they place videos, repeat what was not answered with the same key, poll, and
+look at their credits."""
 
 import threading
 import time
@@ -7,24 +8,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
-from service.identity.entities import IdentityUnavailable
-from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
-from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from devstack.calls import Answer, call
 from devstack.errors import LocalSetupError
 from devstack.welcome import sign_in
+from service.identity.entities import IdentityUnavailable
+from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
+from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
 from tests.torture.notes import Notes, Told, Total
 from tests.torture.site import Site, Web
 
 PATIENCE_SECONDS = 10.0
-MOST_TRIES = 12
-MOST_ORDERS = 7
+MAX_TRIES = 12
+MAX_ORDERS = 7
 IMAGE = "https://images.example.com/astronaut.jpg"
 WITH_KEY, TWIN, REPEAT, SECOND_DEVICE = 0.75, 0.15, 0.3, 0.1
 
 _PASSING = {
-    error.code for error in (IdentityUnavailable, OutcomeUnknown, StorageUnavailable, TooManyWaiting, WalletBusy)
+    error.code
+    for error in (
+        IdentityUnavailable,
+        OutcomeUnknown,
+        StorageUnavailable,
+        TooManyWaiting,
+        WalletBusy,
+    )
 }
 _TOLD_OF_A_JOB = {ImageRejected.code, ContentRejected.code, *RETRYABLE}
 HONEST = {(200, ""), (403, InsufficientCredits.code)}
@@ -32,8 +40,8 @@ HONEST = {(200, ""), (403, InsufficientCredits.code)}
 
 
 class Traffic:
-    """Which orders are on their way to which web group, and how much was answered, so that a kill can meet an order, and
-    comes after some work on a machine of any speed."""
+    """Which orders are on their way to which web group, and how much was answered, so that a kill
+    can meet an order, and comes after some work on a machine of any speed."""
 
     def __init__(self, webs: Sequence[Web]) -> None:
         self._changed = threading.Condition()
@@ -66,10 +74,13 @@ class Traffic:
             self._changed.wait_for(lambda: self._begun[web.url] != before, seconds)
 
     def await_answers(self, webs: Sequence[Web], orders: int, seconds: float) -> None:
-        """Returns when so many orders have been answered by those groups together, or when the time is over."""
+        """Returns when so many orders have been answered by those groups together, or when the time
+        is over."""
         with self._changed:
             wanted = sum(self._answered[web.url] for web in webs) + orders
-            self._changed.wait_for(lambda: sum(self._answered[web.url] for web in webs) >= wanted, seconds)
+            self._changed.wait_for(
+                lambda: sum(self._answered[web.url] for web in webs) >= wanted, seconds
+            )
 
 
 @dataclass
@@ -90,7 +101,15 @@ class Person:
 class Client(threading.Thread):
     """One client thread: a person after the other, each until their credits are spent."""
 
-    def __init__(self, name: str, seed: int, site: Site, notes: Notes, traffic: Traffic, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        site: Site,
+        notes: Notes,
+        traffic: Traffic,
+        stop: threading.Event,
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self._dice = Random(f"{seed} {name}")
         self._site = site
@@ -104,10 +123,14 @@ class Client(threading.Thread):
             while not self._stop_event.is_set():
                 try:
                     person = self._new_person()
-                    while not (person.dry or person.orders >= MOST_ORDERS or self._stop_event.is_set()):
+                    while not (
+                        person.dry or person.orders >= MAX_ORDERS or self._stop_event.is_set()
+                    ):
                         self._order(person, beside)
                 except (LocalSetupError, KeyError, TypeError, ValueError) as error:
-                    self._notes.strange.append(f"{self.name} did not understand an answer: {error!r}")
+                    self._notes.strange.append(
+                        f"{self.name} did not understand an answer: {error!r}"
+                    )
                     self._pause(1.0)
 
     def _new_person(self) -> Person:
@@ -124,15 +147,19 @@ class Client(threading.Thread):
         person.orders += 1
         key = f"key-{person.orders}" if self._dice.random() < WITH_KEY else None
         self._notes.asked(person.user, key)
-        twin = beside.submit(self._post, person, key, 1) if key and self._dice.random() < TWIN else None
-        told = self._post_until_answered(person, key)
+        twin = (
+            beside.submit(self._post, person, key, 1)
+            if key and self._dice.random() < TWIN
+            else None
+        )
+        on_segment = self._post_until_answered(person, key)
         if twin:
             twin.result()
         if key:
             person.keys.append(key)
-        if told and told.job_id and told.status == 200:
-            self._get(person, f"/jobs/{told.job_id}?wait={self._dice.choice((0, 0, 1, 2))}")
-        person.dry = told is not None and told.code == InsufficientCredits.code
+        if on_segment and on_segment.job_id and on_segment.status == 200:
+            self._get(person, f"/jobs/{on_segment.job_id}?wait={self._dice.choice((0, 0, 1, 2))}")
+        person.dry = on_segment is not None and on_segment.code == InsufficientCredits.code
         self._look_around(person)
 
     def _look_around(self, person: Person) -> None:
@@ -143,30 +170,33 @@ class Client(threading.Thread):
 
     def _post_until_answered(self, person: Person, key: str | None) -> Told | None:
         """Without a key nobody can repeat: one try. The last answer; None: none came."""
-        told, first = None, self._dice.randrange(2)
-        for attempt in range(MOST_TRIES if key else 1):
-            told = self._post(person, key, first + attempt)
-            if self._stop_event.is_set() or not _is_passing(told):
-                return told
+        on_segment, first = None, self._dice.randrange(2)
+        for attempt in range(MAX_TRIES if key else 1):
+            on_segment = self._post(person, key, first + attempt)
+            if self._stop_event.is_set() or not _is_passing(on_segment):
+                return on_segment
             self._pause(self._dice.uniform(0.05, 0.5))
-        return told
+        return on_segment
 
     def ask_again(self, person: Person, key: str) -> Told | None:
-        """The answer to a key that was used before, once nothing disturbs any more; None: none came."""
-        told = None
-        for attempt in range(MOST_TRIES):
-            told = self._ask(person, key, attempt)
-            if not _is_passing(told):
-                return told
+        """The answer to a key that was used before, once nothing disturbs any more; None: none
+        came."""
+        on_segment = None
+        for attempt in range(MAX_TRIES):
+            on_segment = self._ask(person, key, attempt)
+            if not _is_passing(on_segment):
+                return on_segment
             self._pause(0.5)
-        return told
+        return on_segment
 
     def _post(self, person: Person, key: str | None, place: int) -> Told | None:
         """None: no answer came."""
         device = "second" if self._dice.random() < SECOND_DEVICE and person.orders > 1 else "first"
         return self._ask(person, key, place, device)
 
-    def _ask(self, person: Person, key: str | None, place: int, device: str = "first") -> Told | None:
+    def _ask(
+        self, person: Person, key: str | None, place: int, device: str = "first"
+    ) -> Told | None:
         """One order sent once to one of the web groups."""
         body = {
             "GoogleID": person.user,
@@ -180,20 +210,30 @@ class Client(threading.Thread):
         return self._noted(person, key, answer)
 
     def _get(self, person: Person, path: str) -> None:
-        answer = self._send("GET", self._dice.choice(self._site.webs).url, path, None, person.authorization)
+        answer = self._send(
+            "GET", self._dice.choice(self._site.webs).url, path, None, person.authorization
+        )
         self._noted(person, None, answer)
 
     def _noted(self, person: Person, key: str | None, answer: Answer | None) -> Told | None:
         if answer is None:
             return None
-        told = self._notes.heard(person.user, key, answer)
-        vendors_word = told.code in _TOLD_OF_A_JOB and bool(told.job_id)
-        if (told.status, told.code) not in HONEST and told.code not in _PASSING and not vendors_word:
-            self._notes.strange.append(f"{person.user} was answered {told.status} {told.code}: {answer.body[:300]!r}")
-        return told
+        on_segment = self._notes.heard(person.user, key, answer)
+        vendors_word = on_segment.code in _TOLD_OF_A_JOB and bool(on_segment.job_id)
+        if (
+            (on_segment.status, on_segment.code) not in HONEST
+            and on_segment.code not in _PASSING
+            and not vendors_word
+        ):
+            self._notes.strange.append(
+                f"{person.user} was answered {on_segment.status} {on_segment.code}: {answer.body[:300]!r}"
+            )
+        return on_segment
 
     def _credits(self, person: Person) -> None:
-        answer = self._send("GET", self._dice.choice(self._site.webs).url, "/credits", None, person.authorization)
+        answer = self._send(
+            "GET", self._dice.choice(self._site.webs).url, "/credits", None, person.authorization
+        )
         if answer is None or answer.status != 200:
             return
         content = answer.json()["data"]
@@ -201,7 +241,12 @@ class Client(threading.Thread):
             self._notes.totals.append(Total(person.user, content["credits"], content["held"]))
 
     def _send(
-        self, method: str, url: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        headers: Mapping[str, str],
     ) -> Answer | None:
         """None when the connection broke or the answer did not come in time."""
         self._notes.count("requests")
@@ -221,6 +266,6 @@ class Client(threading.Thread):
         time.sleep(min(seconds, 1.0))
 
 
-def _is_passing(told: Told | None) -> bool:
+def _is_passing(on_segment: Told | None) -> bool:
     """Whether the same request may be answered otherwise in a moment."""
-    return told is None or told.status in (429, 503)
+    return on_segment is None or on_segment.status in (429, 503)

@@ -4,8 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from service.audit.store import Reader
 from service.app import Parts
+from service.audit.store import Reader
 from service.jobs.holds import ROUTE
 from service.jobs.store import job_from
 from service.ledger.store import wallet_from
@@ -23,7 +23,7 @@ def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
     tasks = site.steer("GET", "/kling/__tasks")["tasks"]
     _keep(folder / "table.json", items)
     _keep(folder / "books.json", tasks)
-    _keep(folder / "told.json", [vars(told) for told in notes.told])
+    _keep(folder / "told.json", [vars(on_segment) for on_segment in notes.on_segment])
     return Evidence(
         jobs=[job_from(item) for item in items if str(item["SK"]).startswith(keys.JOB_PREFIX)],
         wallets=[wallet_from(item) for item in items if item["SK"] == keys.wallet("").sk],
@@ -35,7 +35,11 @@ def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
 
 def _bound(items: list[Item], notes: Notes) -> dict[tuple[str, str], str]:
     """(user, key) -> the job that the key stands for in the table."""
-    uses = {(str(item["PK"]), str(item["SK"])): str(item["jobId"]) for item in items if "bodyHash" in item}
+    uses = {
+        (str(item["PK"]), str(item["SK"])): str(item["jobId"])
+        for item in items
+        if "bodyHash" in item
+    }
     places = {(user, key): keys.idempotency(user, ROUTE, key) for user, key in notes.keys}
     return {asked: uses[at.pk, at.sk] for asked, at in places.items() if (at.pk, at.sk) in uses}
 

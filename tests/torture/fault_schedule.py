@@ -8,8 +8,8 @@ from tests.torture.site import Site
 
 LATEST_SECONDS = 18.0
 """How late a create may still act after its caller was told an error: beyond window and quarantine, so that it is house loss."""
-MOST_WAITING = 12
-LONGEST_PAUSE_SECONDS = 1.0
+MAX_WAITING = 12
+MAX_PAUSE_SECONDS = 1.0
 
 # (operation, fault, least seconds, most seconds, weight)
 _FAULTS = (
@@ -55,17 +55,25 @@ class Weather(threading.Thread):
         self._stop_event = stop
 
     def run(self) -> None:
-        while not self._stop_event.wait(self._dice.uniform(0.1, LONGEST_PAUSE_SECONDS)):
+        while not self._stop_event.wait(self._dice.uniform(0.1, MAX_PAUSE_SECONDS)):
             try:
                 self._worsen()
             except OSError as error:
                 self._notes.strange.append(f"the simulators do not take a fault: {error}")
 
     def _worsen(self) -> None:
-        operation, fault, least, most, _ = self._dice.choices(_FAULTS, [weight for *_, weight in _FAULTS])[0]
+        operation, fault, least, most, _ = self._dice.choices(
+            _FAULTS, [weight for *_, weight in _FAULTS]
+        )[0]
         count, seconds = self._dice.randint(1, 3), self._dice.uniform(least, most)
-        if len(self._site.steer("GET", "/__faults")["faults"]) < MOST_WAITING:
-            order = {"service": "kling", "operation": operation, "fault": fault, "count": count, "seconds": seconds}
+        if len(self._site.steer("GET", "/__faults")["faults"]) < MAX_WAITING:
+            order = {
+                "service": "kling",
+                "operation": operation,
+                "fault": fault,
+                "count": count,
+                "seconds": seconds,
+            }
             self._site.steer("POST", "/__faults", order)
             self._notes.count("faults", count)
 

@@ -1,5 +1,6 @@
-"""What must hold when everything has settled: the table, the vendor's books and all that clients were told, held against each
-other. Pure; every function gives a sentence for each promise that was broken."""
+"""What must hold when everything has settled: the table, the vendor's books and all that clients
+were told, held against each other. Pure; every function gives a sentence for each promise that was
+broken."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,8 @@ _REFUSALS = {Failure.IMAGE_REJECTED, Failure.CONTENT_REJECTED, *RETRYABLE}
 
 @dataclass(frozen=True)
 class Evidence:
-    """The table (`bound`: user and key -> the job it stands for), the vendor's books and the clients' notes."""
+    """The table (`bound`: user and key -> the job it stands for), the vendor's books and the
+    clients' notes."""
 
     jobs: Sequence[Job]
     wallets: Sequence[Wallet]
@@ -87,7 +89,8 @@ def charged_means_delivered(evidence: Evidence) -> Iterator[str]:
 
 
 def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[str]:
-    """Uncharged though delivered: only what nobody could learn in time, given to the user and counted."""
+    """Uncharged though delivered: only what nobody could learn in time, given to the user and
+    counted."""
     for job in evidence.jobs:
         if job.status is not JobStatus.FAILED:
             continue
@@ -96,7 +99,10 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
             yield f"{job.job_id} was delivered, but failed with {job.failure}"
         if delivered != bool(job.video_url) or job.house_loss != (job.price if delivered else 0):
             yield f"{job.job_id} is released, delivered {delivered}, house loss {job.house_loss}, link {job.video_url}"
-        if job.failure is Failure.GENERATION_FAILED and evidence.task.get(job.job_id, {}).get("status") != REFUSED:
+        if (
+            job.failure is Failure.GENERATION_FAILED
+            and evidence.task.get(job.job_id, {}).get("status") != REFUSED
+        ):
             yield f"{job.job_id} failed, but its task did not"
         if job.failure in _REFUSALS and job.job_id in evidence.task:
             yield f"{job.job_id} ended with {job.failure}, but the vendor took it"
@@ -108,7 +114,11 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
 def balances(evidence: Evidence) -> Iterator[str]:
     for wallet in evidence.wallets:
         captured = evidence.captured[wallet.user_id]
-        if (wallet.credits, wallet.held, wallet.captured) != (WELCOME_CREDITS - captured, 0, captured):
+        if (wallet.credits, wallet.held, wallet.captured) != (
+            WELCOME_CREDITS - captured,
+            0,
+            captured,
+        ):
             yield f"{wallet.user_id} has {wallet.credits} credits, {wallet.held} held, {captured} jobs charged"
     owners = {wallet.user_id for wallet in evidence.wallets}
     for job in evidence.jobs:
@@ -119,20 +129,27 @@ def balances(evidence: Evidence) -> Iterator[str]:
 def one_key_one_job(evidence: Evidence) -> Iterator[str]:
     """Only a job that was never begun may have had a successor under its key."""
     seen: dict[tuple[str, str], list[Told]] = {}
-    for told in evidence.notes.told:
-        if told.key and told.job_id and told.code != OutcomeUnknown.code:
-            seen.setdefault((told.user, told.key), []).append(told)
+    for on_segment in evidence.notes.on_segment:
+        if on_segment.key and on_segment.job_id and on_segment.code != OutcomeUnknown.code:
+            seen.setdefault((on_segment.user, on_segment.key), []).append(on_segment)
     for (user, key), answers in seen.items():
-        lasting = {told.job_id for told in answers if not _is_retryable(evidence, told.job_id)}
+        lasting = {
+            on_segment.job_id
+            for on_segment in answers
+            if not _is_retryable(evidence, on_segment.job_id)
+        }
         stands_for = evidence.bound.get((user, key))
         if len(lasting) > 1 or (lasting and lasting != {stands_for}):
             yield f"{user} was told {sorted(lasting)} for {key}, which stands for {stands_for}"
 
 
 def one_order_one_job(evidence: Evidence) -> Iterator[str]:
-    """Jobs that no key stands for, and that no successor can have replaced, were asked for without a key, once each."""
+    """Jobs that no key stands for, and that no successor can have replaced, were asked for without
+    a key, once each."""
     bound = set(evidence.bound.values())
-    loose = Counter(job.user_id for job in evidence.jobs if job.job_id not in bound and not job.retryable)
+    loose = Counter(
+        job.user_id for job in evidence.jobs if job.job_id not in bound and not job.retryable
+    )
     for user, jobs in loose.items():
         if jobs > evidence.notes.keyless[user]:
             yield f"{user} has {jobs} jobs without a key, but sent {evidence.notes.keyless[user]} such orders"
@@ -143,22 +160,24 @@ def _is_retryable(evidence: Evidence, job_id: str) -> bool:
 
 
 def told_the_truth(evidence: Evidence) -> Iterator[str]:
-    for told in evidence.notes.told:
-        if told.job_id and told.code != OutcomeUnknown.code:
-            fault = _untrue(told, evidence.job.get(told.job_id))
+    for on_segment in evidence.notes.on_segment:
+        if on_segment.job_id and on_segment.code != OutcomeUnknown.code:
+            fault = _untrue(on_segment, evidence.job.get(on_segment.job_id))
             if fault:
-                yield f"{told.user} was told {told.status} {told.code} {dict(told.job)} of {told.job_id}, {fault}"
+                yield f"{on_segment.user} was told {on_segment.status} {on_segment.code} {dict(on_segment.job)} of {on_segment.job_id}, {fault}"
 
 
-def _untrue(told: Told, job: Job | None) -> str:
+def _untrue(on_segment: Told, job: Job | None) -> str:
     """What is wrong with an answer, seen from the end; empty if nothing is."""
     if job is None:
         return "which does not exist"
-    if job.user_id != told.user:
+    if job.user_id != on_segment.user:
         return f"which is {job.user_id}'s"
-    if told.code:
-        return "" if job.failure == told.code else f"which is {job.status} {job.failure or ''}"
-    shown = told.job
+    if on_segment.code:
+        return (
+            "" if job.failure == on_segment.code else f"which is {job.status} {job.failure or ''}"
+        )
+    shown = on_segment.job
     task_id = (shown["provider"] or {}).get("task_id")
     if task_id and task_id != job.task_id:
         return f"whose task is {job.task_id}"
@@ -177,13 +196,14 @@ def _untrue(told: Told, job: Job | None) -> str:
 def refused_for_a_reason(evidence: Evidence) -> Iterator[str]:
     """Whoever was told that no credit is left has had three holds at least."""
     jobs = Counter(job.user_id for job in evidence.jobs)
-    for told in evidence.notes.told:
-        if told.code == InsufficientCredits.code and jobs[told.user] < WELCOME_CREDITS:
-            yield f"{told.user} was refused for lack of credits with {jobs[told.user]} jobs"
+    for on_segment in evidence.notes.on_segment:
+        if on_segment.code == InsufficientCredits.code and jobs[on_segment.user] < WELCOME_CREDITS:
+            yield f"{on_segment.user} was refused for lack of credits with {jobs[on_segment.user]} jobs"
 
 
 def totals_only_shrink(evidence: Evidence) -> Iterator[str]:
-    """Available and held together are what was not charged: never more than before, never below what remains in the end."""
+    """Available and held together are what was not charged: never more than before, never below
+    what remains in the end."""
     last: dict[str, int] = {}
     for total in evidence.notes.totals:
         together = total.credits + total.held
@@ -200,10 +220,15 @@ def nothing_strange(evidence: Evidence) -> Iterable[str]:
     return evidence.notes.strange
 
 
-def is_the_same_again(told: Told | None, job_id: str) -> bool:
-    """Whether the answer to a key that has had this job is that job again: as a replay, or as the refusal it has ended with
-    since (who asked while it was being sent was shown a job under way)."""
-    return told is not None and told.job_id == job_id and (told.replayed or told.code in _REFUSALS)
+def is_the_same_again(on_segment: Told | None, job_id: str) -> bool:
+    """Whether the answer to a key that has had this job is that job again: as a replay, or as the
+    refusal it has ended with since (who asked while it was being sent was shown a job under
+    way)."""
+    return (
+        on_segment is not None
+        and on_segment.job_id == job_id
+        and (on_segment.replayed or on_segment.code in _REFUSALS)
+    )
 
 
 RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (

@@ -1,4 +1,5 @@
-"""Who is killed when: each victim has a killer with dice of their own, who waits until it is up again."""
+"""Who is killed when: each victim has a killer with dice of their own, who waits until it is up
+again."""
 
 import threading
 import time
@@ -11,11 +12,11 @@ from tests.torture.site import WORKERS, Site, Web
 
 WHOLE_GROUP = 0.08
 INTO_A_REQUEST = 0.8
-MOST_ANSWERS = 5
-LONGEST_REQUEST_SECONDS = 0.12
-LONGEST_ROUND_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 2.0
-LONGEST_LIFE_SECONDS = 20.0
+MAX_ANSWERS = 5
+MAX_REQUEST_SECONDS = 0.12
+MAX_ROUND_SECONDS = 0.5
+MAX_WAIT_SECONDS = 2.0
+MAX_LIFE_SECONDS = 20.0
 """While the table is down nothing is answered; a few die even then."""
 POLL_SECONDS = 0.05
 
@@ -51,7 +52,8 @@ class Quota:
 
 
 class Killer(threading.Thread):
-    """Kills one victim again and again, whenever it is up: its children, which its master replaces, or the whole group."""
+    """Kills one victim again and again, whenever it is up: its children, which its master replaces,
+    or the whole group."""
 
     kind = ""
 
@@ -67,14 +69,15 @@ class Killer(threading.Thread):
             if not self.is_up():
                 time.sleep(POLL_SECONDS)
                 continue
-            self.await_moment(self._dice.randint(0, MOST_ANSWERS))
+            self.await_moment(self._dice.randint(0, MAX_ANSWERS))
             self._kill()
 
     def is_up(self) -> bool:
         raise NotImplementedError
 
     def await_moment(self, answers: int) -> None:
-        """Returns when it is to die: after so many answered orders or its longest life, at a random moment of what comes next."""
+        """Returns when it is to die: after so many answered orders or its longest life, at a random
+        moment of what comes next."""
         raise NotImplementedError
 
     def is_amid_a_request(self) -> bool:
@@ -83,7 +86,9 @@ class Killer(threading.Thread):
     def _kill(self) -> None:
         amid, group = self.is_amid_a_request(), self._dice.random() < WHOLE_GROUP
         if self._site.kill_group(self._victim) if group else self._site.kill_children(self._victim):
-            self._quota.note(f"{self.kind} {'groups' if group else 'processes'}", self._victim, amid=amid)
+            self._quota.note(
+                f"{self.kind} {'groups' if group else 'processes'}", self._victim, amid=amid
+            )
 
 
 class WebKiller(Killer):
@@ -100,10 +105,10 @@ class WebKiller(Killer):
         return self._site.is_up(self._web)
 
     def await_moment(self, answers: int) -> None:
-        self._traffic.await_answers([self._web], answers, LONGEST_LIFE_SECONDS)
+        self._traffic.await_answers([self._web], answers, MAX_LIFE_SECONDS)
         if self._dice.random() < INTO_A_REQUEST:
-            self._traffic.await_next(self._web, LONGEST_WAIT_SECONDS)
-            time.sleep(self._dice.uniform(0, LONGEST_REQUEST_SECONDS))
+            self._traffic.await_next(self._web, MAX_WAIT_SECONDS)
+            time.sleep(self._dice.uniform(0, MAX_REQUEST_SECONDS))
 
     def is_amid_a_request(self) -> bool:
         return self._traffic.is_met(self._web)
@@ -119,17 +124,20 @@ class WorkerKiller(Killer):
         self._traffic = traffic
 
     def await_moment(self, answers: int) -> None:
-        self._traffic.await_answers(self._site.webs, answers, LONGEST_LIFE_SECONDS)
-        time.sleep(self._dice.uniform(0, LONGEST_ROUND_SECONDS))
+        self._traffic.await_answers(self._site.webs, answers, MAX_LIFE_SECONDS)
+        time.sleep(self._dice.uniform(0, MAX_ROUND_SECONDS))
 
     def is_up(self) -> bool:
         return self._site.await_worker(self._victim, POLL_SECONDS)
 
 
 class EverySoManyKills(threading.Thread):
-    """Does something after every so many kills, and at least once in a run of two or more. `done` counts how often."""
+    """Does something after every so many kills, and at least once in a run of two or more. `done`
+    counts how often."""
 
-    def __init__(self, name: str, seed: int, between: int, quota: Quota, act: Callable[[], bool]) -> None:
+    def __init__(
+        self, name: str, seed: int, between: int, quota: Quota, act: Callable[[], bool]
+    ) -> None:
         """`act` says whether it could be done; it is asked again until it is."""
         super().__init__(name=name, daemon=True)
         self._dice = Random(f"{seed} {name}")

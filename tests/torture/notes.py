@@ -1,4 +1,5 @@
-"""What clients were told and what they had asked for, for the judgement at the end. Safe from any thread."""
+"""What clients were told and what they had asked for, for the judgement at the end. Safe from any
+thread."""
 
 import threading
 import time
@@ -12,8 +13,9 @@ from devstack.calls import Answer
 
 @dataclass(frozen=True)
 class Told:
-    """One answer that names a job, or refuses one: `code` is the error's (empty: none), `job` the job as it was shown, and
-    `key` the idempotency key it was asked with (None: none, or not asked by a POST)."""
+    """One answer that names a job, or refuses one: `code` is the error's (empty: none), `job` the
+    job as it was shown, and `key` the idempotency key it was asked with (None: none, or not asked
+    by a POST)."""
 
     at: float
     user: str
@@ -38,7 +40,7 @@ class Total:
 class Notes:
     """Everything there is to remember of one run."""
 
-    told: list[Told] = field(default_factory=list)
+    on_segment: list[Told] = field(default_factory=list)
     totals: list[Total] = field(default_factory=list)
     keys: set[tuple[str, str]] = field(default_factory=set)
     keyless: Counter[str] = field(default_factory=Counter)
@@ -64,7 +66,9 @@ class Notes:
         job: Mapping[str, Any] = content.get("data") or {}
         job_id = job.get("jobId") or (content.get("details") or {}).get("jobId") or ""
         replayed = answer.headers.get("Idempotency-Replayed") == "true"
-        told = Told(time.time(), user, key, answer.status, content.get("code") or "", job_id, job, replayed)
+        on_segment = Told(
+            time.time(), user, key, answer.status, content.get("code") or "", job_id, job, replayed
+        )
         with self._guard:
-            self.told.append(told)
-        return told
+            self.on_segment.append(on_segment)
+        return on_segment

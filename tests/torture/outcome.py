@@ -9,8 +9,8 @@ from tests.torture.invariants import Evidence
 
 @dataclass(frozen=True)
 class Outcome:
-    """Kills by kind, what clients did (`counts`), what was found in the end, and every broken promise as a sentence.
-    `settled_seconds` is None when not everything settled in its time."""
+    """Kills by kind, what clients did (`counts`), what was found in the end, and every broken
+    promise as a sentence. `settled_seconds` is None when not everything settled in its time."""
 
     seed: int
     kills_by_kind: Counter[str]
@@ -35,7 +35,11 @@ class Outcome:
         """One line."""
         jobs = self.evidence.jobs
         released = sum(not job.is_open for job in jobs) - self.captured
-        settled = "not settled" if self.settled_seconds is None else f"settled within {self.settled_seconds:.1f} s"
+        settled = (
+            "not settled"
+            if self.settled_seconds is None
+            else f"settled within {self.settled_seconds:.1f} s"
+        )
         return (
             f"{self.kills} kills in {self.tortured_seconds:.0f} s ({in_words(self.kills_by_kind)}; "
             f"{self.kills_amid_requests} amid a request), {self.restarts} restarts of DynamoDB, "

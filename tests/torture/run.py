@@ -12,20 +12,20 @@ from service.settings import Settings
 from service.storage import keys
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
+from tests.torture.fault_schedule import LATEST_SECONDS, Weather
 from tests.torture.invariants import REFUSED, is_the_same_again, violations
 from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
 from tests.torture.outcome import Outcome, in_words
 from tests.torture.site import WORKERS, Site
-from tests.torture.fault_schedule import LATEST_SECONDS, Weather
 
 CLIENTS = 5
 KILLS_BETWEEN_TABLE_RESTARTS = 90
 KILLS_BETWEEN_AUDITS = 250
 SETTLE_SECONDS = 120.0
 """Window, quarantine, the minute that a job is put off after a look that failed, and as much again for a slow machine."""
-MOST_REPEATED = 500
-MOST_DUE = 1_000
+MAX_REPEATED = 500
+MAX_DUE = 1_000
 JOIN_SECONDS = 60.0
 PROGRESS_SECONDS = 0.5
 DOWN_SECONDS = 1.0
@@ -44,7 +44,8 @@ class Plan:
 
 
 class Run:
-    """One run in a folder of its own, where the data and all logs are. `progress` is told often how things stand."""
+    """One run in a folder of its own, where the data and all logs are. `progress` is told often how
+    things stand."""
 
     def __init__(self, plan: Plan, folder: Path, progress: Say) -> None:
         self._plan = plan
@@ -55,7 +56,8 @@ class Run:
         self._events = (folder / "events.log").open("w", encoding="utf-8", buffering=1)
 
     def play(self) -> Outcome:
-        """Raises what the start of the stack raises, and `TimeoutError` when a part of it does not come back."""
+        """Raises what the start of the stack raises, and `TimeoutError` when a part of it does not
+        come back."""
         with (
             self._events,
             (self._folder / "stack.log").open("w", encoding="utf-8") as log,
@@ -67,20 +69,35 @@ class Run:
         began_at = time.monotonic()
         traffic = Traffic(site.webs)
         quota = Quota(self._plan.kills, began_at + self._plan.seconds, self._event)
-        restarter = self._every(KILLS_BETWEEN_TABLE_RESTARTS, "restarter of the table", quota, site.restart_table)
-        auditor = self._every(KILLS_BETWEEN_AUDITS, "auditor", quota, lambda: self._audit_amid_it_all(site))
+        restarter = self._every(
+            KILLS_BETWEEN_TABLE_RESTARTS, "restarter of the table", quota, site.restart_table
+        )
+        auditor = self._every(
+            KILLS_BETWEEN_AUDITS, "auditor", quota, lambda: self._audit_amid_it_all(site)
+        )
         weather = Weather(self._plan.seed, site, self._notes, self._stop)
-        clients = [Client(f"c{n}", self._plan.seed, site, self._notes, traffic, self._stop) for n in range(CLIENTS)]
-        self._torture(quota, [restarter, auditor, *killers(self._plan.seed, site, traffic, quota)], [weather, *clients])
+        clients = [
+            Client(f"c{n}", self._plan.seed, site, self._notes, traffic, self._stop)
+            for n in range(CLIENTS)
+        ]
+        self._torture(
+            quota,
+            [restarter, auditor, *killers(self._plan.seed, site, traffic, quota)],
+            [weather, *clients],
+        )
         tortured_seconds = time.monotonic() - began_at
         weather.clear()
         self._start_all_again(site)
         parts = build(Settings.from_environment(site.observer), "torture")
         settled_seconds = self._settle(site, parts)
         self._repeat_everything(clients[0], parts)
-        return self._judged(site, parts, quota, restarter.done + 1, (tortured_seconds, settled_seconds))
+        return self._judged(
+            site, parts, quota, restarter.done + 1, (tortured_seconds, settled_seconds)
+        )
 
-    def _torture(self, quota: Quota, hands: Sequence[threading.Thread], load: Sequence[threading.Thread]) -> None:
+    def _torture(
+        self, quota: Quota, hands: Sequence[threading.Thread], load: Sequence[threading.Thread]
+    ) -> None:
         for thread in (*load, *hands):
             thread.start()
         while not quota.is_over:
@@ -90,11 +107,14 @@ class Run:
         self._stop.set()
         _join(load)
 
-    def _every(self, kills: int, name: str, quota: Quota, act: Callable[[], bool]) -> EverySoManyKills:
+    def _every(
+        self, kills: int, name: str, quota: Quota, act: Callable[[], bool]
+    ) -> EverySoManyKills:
         return EverySoManyKills(name, self._plan.seed, min(kills, self._plan.kills), quota, act)
 
     def _audit_amid_it_all(self, site: Site) -> bool:
-        """Whatever is in flight is no violation. Whether the audit came to an end, which it cannot while the table is down."""
+        """Whatever is in flight is no violation. Whether the audit came to an end, which it cannot
+        while the table is down."""
         found = audit_violations(site.audit())
         if found is None:
             return False
@@ -104,7 +124,8 @@ class Run:
         return True
 
     def _start_all_again(self, site: Site) -> None:
-        """The last word of the torture: everything goes down at once, and comes back from what is on disk."""
+        """The last word of the torture: everything goes down at once, and comes back from what is
+        on disk."""
         self._progress("the kills are made; everything goes down once more")
         site.restart_table()
         for name in (*(web.name for web in site.webs), *WORKERS):
@@ -113,7 +134,8 @@ class Run:
         site.await_all()
 
     def _settle(self, site: Site, parts: Parts) -> float | None:
-        """Seconds until nothing was open and nothing delivered was still to be handed over; None: not in its time."""
+        """Seconds until nothing was open and nothing delivered was still to be handed over; None:
+        not in its time."""
         began_at = time.monotonic()
         while (passed := time.monotonic() - began_at) < SETTLE_SECONDS:
             waiting = _waiting(site, parts)
@@ -125,24 +147,41 @@ class Run:
 
     def _repeat_everything(self, client: Client, parts: Parts) -> None:
         """Every key once more (some hundreds of many): it must still give the job it gave."""
-        given = {(told.user, told.key): told.job_id for told in self._notes.told if told.key and told.status == 200}
-        for done, ((user, key), job_id) in enumerate(sorted(given.items())[:MOST_REPEATED]):
-            self._progress(f"asking once more with every key ({done} of {min(len(given), MOST_REPEATED)})")
+        given = {
+            (on_segment.user, on_segment.key): on_segment.job_id
+            for on_segment in self._notes.on_segment
+            if on_segment.key and on_segment.status == 200
+        }
+        for done, ((user, key), job_id) in enumerate(sorted(given.items())[:MAX_REPEATED]):
+            self._progress(
+                f"asking once more with every key ({done} of {min(len(given), MAX_REPEATED)})"
+            )
             if parts.settlement.read(user, job_id).retryable:
                 continue  # asked again, it would be a new order
-            told = client.ask_again(Person(user, client.token(user)), key)
-            if not is_the_same_again(told, job_id):
-                self._notes.strange.append(f"{user} asked for {key} again, had {job_id} before and is now told {told}")
+            on_segment = client.ask_again(Person(user, client.token(user)), key)
+            if not is_the_same_again(on_segment, job_id):
+                self._notes.strange.append(
+                    f"{user} asked for {key} again, had {job_id} before and is now told {on_segment}"
+                )
 
     def _judged(
-        self, site: Site, parts: Parts, quota: Quota, restarts: int, seconds: tuple[float, float | None]
+        self,
+        site: Site,
+        parts: Parts,
+        quota: Quota,
+        restarts: int,
+        seconds: tuple[float, float | None],
     ) -> Outcome:
         self._progress("the audit")
         audit = site.audit()
         (self._folder / "audit.json").write_text(audit.stdout + audit.stderr, encoding="utf-8")
         found, faults = evidence(site, parts, self._notes, self._folder), audit_faults(audit)
         late = [f"not everything settled within {SETTLE_SECONDS:g} s"] if seconds[1] is None else []
-        idle = [] if found.captured else ["no video was delivered in all the time: such a run proves nothing"]
+        idle = (
+            []
+            if found.captured
+            else ["no video was delivered in all the time: such a run proves nothing"]
+        )
         return Outcome(
             seed=self._plan.seed,
             kills_by_kind=quota.by_kind,
@@ -169,11 +208,14 @@ class Run:
 
 def _waiting(site: Site, parts: Parts) -> int:
     """Jobs that are open, and watched ones that the vendor works on or has delivered."""
-    tasks = {task["external_task_id"]: task["status"] for task in site.steer("GET", "/kling/__tasks")["tasks"]}
+    tasks = {
+        task["external_task_id"]: task["status"]
+        for task in site.steer("GET", "/kling/__tasks")["tasks"]
+    }
     due = [
         parts.settlement.read(user, job_id)
         for shard in range(keys.DUE_SHARDS)
-        for user, job_id, _ in read_due(parts.table, shard, FAR, MOST_DUE)
+        for user, job_id, _ in read_due(parts.table, shard, FAR, MAX_DUE)
     ]
     return sum(job.is_open or tasks.get(job.job_id, REFUSED) != REFUSED for job in due)
 

@@ -1,4 +1,5 @@
-"""The whole stack as `make run` starts it, but with two web groups and two workers, and with hands that kill them."""
+"""The whole stack as `make run` starts it, but with two web groups and two workers, and with hands
+that kill them."""
 
 import os
 import secrets
@@ -15,7 +16,6 @@ from typing import TextIO
 
 import psutil
 
-from service.core.clock import SystemClock
 from devstack.calls import call
 from devstack.child import Program
 from devstack.environment import Ports, stack_environment, without_settings
@@ -25,6 +25,7 @@ from devstack.restarts import RestartRule
 from devstack.stack import Stack, StackConfiguration
 from devstack.template import CHECKOUT
 from devstack.terminal import Say, Terminal
+from service.core.clock import SystemClock
 from service.settings import process_environment
 from tests.faults.times import SHORT_TIMES
 
@@ -43,7 +44,7 @@ _PATIENCE = {
     "SUBMIT_SECONDS": "100",
     "QUARANTINE_SECONDS": "200",
 }
-_ALWAYS_AGAIN_AT_ONCE = RestartRule(most_deaths=1_000_000, first_wait_seconds=0.0)
+_ALWAYS_AGAIN_AT_ONCE = RestartRule(max_deaths=1_000_000, first_wait_seconds=0.0)
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ class Log(Terminal):
     def relay(self, name: str) -> Say:
         say = super().relay(name)
 
-        def noted(line: str) -> None:
+        def on_progress(line: str) -> None:
             if "worker_started" in line:
                 self._up[name].set()
             say(line)
 
-        return noted
+        return on_progress
 
     def await_worker(self, name: str, seconds: float) -> bool:
         return self._up[name].wait(seconds)
@@ -81,8 +82,8 @@ class Log(Terminal):
 
 
 class Site(Stack):
-    """Two web groups and two workers over one DynamoDB Local on disk. What dies is started again at once. `observer` is the
-    environment of whoever looks at the table from outside."""
+    """Two web groups and two workers over one DynamoDB Local on disk. What dies is started again at
+    once. `observer` is the environment of whoever looks at the table from outside."""
 
     def __init__(self, folder: Path, stream: TextIO) -> None:
         ports = Ports(free_port(), free_port(), free_port())
@@ -98,7 +99,8 @@ class Site(Stack):
             # A second send must be seen in the books, not be covered up by the vendor.
             "SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS": "false",
             "SIMULATOR_KLING_CONCURRENCY": "100000",
-            # Compiled once for all the processes to come, whatever this machine does otherwise: they start in half the time.
+            # Compiled once for all the processes to come, whatever this machine does otherwise:
+            # they start in half the time.
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         }
@@ -107,11 +109,14 @@ class Site(Stack):
         super().__init__(configuration, self._log, SystemClock(), _ALWAYS_AGAIN_AT_ONCE)
         self.observer = self.environment | _PATIENCE
         self._environments = [
-            stack_environment(own, Ports(port, ports.dynamodb, ports.simulators), configuration.keys)
+            stack_environment(
+                own, Ports(port, ports.dynamodb, ports.simulators), configuration.keys
+            )
             for port in (ports.app, free_port())
         ]
         self.webs = tuple(
-            Web(f"web-{number}", environment["PUBLIC_URL"]) for number, environment in enumerate(self._environments, 1)
+            Web(f"web-{number}", environment["PUBLIC_URL"])
+            for number, environment in enumerate(self._environments, 1)
         )
 
     def _start_service(self) -> None:
@@ -151,7 +156,8 @@ class Site(Stack):
         return False
 
     def kill_children(self, name: str) -> bool:
-        """`kill -9` of the processes that work for a master, which replaces them at once. Whether there was any to kill."""
+        """`kill -9` of the processes that work for a master, which replaces them at once. Whether
+        there was any to kill."""
         master = self.pids().get(name)
         killed = False
         with suppress(psutil.Error):
@@ -162,7 +168,8 @@ class Site(Stack):
         return killed
 
     def kill_group(self, name: str) -> bool:
-        """`kill -9` of a master and all its children at once; the master is started again. Whether it ran."""
+        """`kill -9` of a master and all its children at once; the master is started again. Whether
+        it ran."""
         pid = self.pids().get(name)
         if pid is None:
             return False
@@ -173,8 +180,8 @@ class Site(Stack):
         return False
 
     def restart_table(self) -> bool:
-        """Asks DynamoDB Local to stop, never kills it: killed, it loses what it has acknowledged. It starts again on the same
-        port and file. Whether it ran."""
+        """Asks DynamoDB Local to stop, never kills it: killed, it loses what it has acknowledged.
+        It starts again on the same port and file. Whether it ran."""
         pid = self.pids().get("dynamodb")
         if pid is not None:
             os.kill(pid, signal.SIGTERM)

@@ -21,7 +21,7 @@ DONE = Job(
     operation="kling:image_to_video",
     prompt_key="foo_prompt",
     price=1,
-    split=(),
+    allocation=(),
     status=JobStatus.SUCCEEDED,
     created_at=1,
     submit_until=0,
@@ -30,7 +30,9 @@ DONE = Job(
     task_id="77",
     video_url=LINK,
 )
-UNSENT = replace(DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_BUSY, task_id=None, video_url=None)
+UNSENT = replace(
+    DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_BUSY, task_id=None, video_url=None
+)
 LOST = replace(DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_UNRESOLVED, house_loss=1)
 TASK = {"task_id": "77", "external_task_id": "job_1", "status": "succeed"}
 SHOWN: dict[str, Any] = {
@@ -43,8 +45,15 @@ SHOWN: dict[str, Any] = {
 }
 
 
-def told(job: Mapping[str, Any] = SHOWN, status: int = 200, code: str = "", **more: Any) -> Told:
-    return Told(**{"at": 1.0, "user": "ann", "key": "k", "job_id": "job_1"} | more, status=status, code=code, job=job)
+def on_segment(
+    job: Mapping[str, Any] = SHOWN, status: int = 200, code: str = "", **more: Any
+) -> Told:
+    return Told(
+        **{"at": 1.0, "user": "ann", "key": "k", "job_id": "job_1"} | more,
+        status=status,
+        code=code,
+        job=job,
+    )
 
 
 def wallet(available: int, held: int = 0, captured: int = 0) -> Wallet:
@@ -59,7 +68,7 @@ def evidence(job: Job = DONE, *told_of_it: Told, **more: Any) -> Evidence:
         "wallets": [wallet(3 - captured, 0, captured)],
         "bound": {("ann", "k"): "job_1"},
         "tasks": [TASK] if sent else [],
-        "notes": Notes(told=list(told_of_it), keys={("ann", "k")}),
+        "notes": Notes(on_segment=list(told_of_it), keys={("ann", "k")}),
     }
     return Evidence(**usual | more)
 
@@ -68,16 +77,27 @@ FAILED_TASK = TASK | {"status": "failed"}
 OTHER = replace(DONE, job_id="job_2", task_id="78")
 
 
-@pytest.mark.parametrize("job", [DONE, UNSENT, LOST], ids=["delivered", "never sent", "lost to the house"])
+@pytest.mark.parametrize(
+    "job", [DONE, UNSENT, LOST], ids=["delivered", "never sent", "lost to the house"]
+)
 def test_an_honest_end_is_no_violation(job: Job) -> None:
     assert violations(evidence(job)) == []
 
 
 def test_honest_answers_are_no_violation() -> None:
     on_its_way = SHOWN | {"status": "SUBMITTING", "provider": None, "videoUrl": None}
-    answers = [told(on_its_way), told(replayed=True), told({}, 503, "OUTCOME_UNKNOWN", job_id="job_9")]
+    answers = [
+        on_segment(on_its_way),
+        on_segment(replayed=True),
+        on_segment({}, 503, "OUTCOME_UNKNOWN", job_id="job_9"),
+    ]
     totals = [Total("ann", 2, 1), Total("ann", 2, 0)]
-    assert violations(evidence(DONE, notes=Notes(told=answers, totals=totals, keys={("ann", "k")}))) == []
+    assert (
+        violations(
+            evidence(DONE, notes=Notes(on_segment=answers, totals=totals, keys={("ann", "k")}))
+        )
+        == []
+    )
 
 
 BROKEN = {
@@ -97,19 +117,25 @@ BROKEN = {
     "1 held": evidence(wallets=[wallet(2, 1, 0)]),
     "ann has 1 credits": evidence(wallets=[wallet(1, 0, 2)]),
     "belongs to nobody": evidence(wallets=[]),
-    "which stands for job_2": evidence(DONE, told(), bound={("ann", "k"): "job_2"}),
+    "which stands for job_2": evidence(DONE, on_segment(), bound={("ann", "k"): "job_2"}),
     "2 jobs without a key, but sent 1": evidence(
         jobs=[DONE, OTHER], bound={}, notes=Notes(keyless=Counter({"ann": 1}))
     ),
-    "which does not exist": evidence(DONE, told(job_id="job_9")),
-    "which is ann's": evidence(DONE, told(user="bob")),
-    "503 PROVIDER_BUSY": evidence(DONE, told({}, 503, "PROVIDER_BUSY")),
-    "which is FAILED": evidence(LOST, told()),
-    "which ended with None": evidence(DONE, told(SHOWN | {"error": {"code": "GENERATION_FAILED"}})),
-    "whose task is 77": evidence(DONE, told(SHOWN | {"provider": {"task_id": "78"}})),
-    "whose video is": evidence(DONE, told(SHOWN | {"videoUrl": "http://elsewhere"})),
-    "not accounted for": evidence(DONE, told(SHOWN | {"credits": {"held": 1, "captured": 1, "released": 0}})),
-    "for lack of credits with 1 jobs": evidence(DONE, told({}, 403, "INSUFFICIENT_CREDITS", job_id="")),
+    "which does not exist": evidence(DONE, on_segment(job_id="job_9")),
+    "which is ann's": evidence(DONE, on_segment(user="bob")),
+    "503 PROVIDER_BUSY": evidence(DONE, on_segment({}, 503, "PROVIDER_BUSY")),
+    "which is FAILED": evidence(LOST, on_segment()),
+    "which ended with None": evidence(
+        DONE, on_segment(SHOWN | {"error": {"code": "GENERATION_FAILED"}})
+    ),
+    "whose task is 77": evidence(DONE, on_segment(SHOWN | {"provider": {"task_id": "78"}})),
+    "whose video is": evidence(DONE, on_segment(SHOWN | {"videoUrl": "http://elsewhere"})),
+    "not accounted for": evidence(
+        DONE, on_segment(SHOWN | {"credits": {"held": 1, "captured": 1, "released": 0}})
+    ),
+    "for lack of credits with 1 jobs": evidence(
+        DONE, on_segment({}, 403, "INSUFFICIENT_CREDITS", job_id="")
+    ),
     "after 2 together": evidence(notes=Notes(totals=[Total("ann", 2, 0), Total("ann", 3, 0)])),
     "but 1 jobs were charged": evidence(notes=Notes(totals=[Total("ann", 1, 0)])),
     "a strange answer": evidence(notes=Notes(strange=["a strange answer"])),
@@ -118,29 +144,31 @@ BROKEN = {
 
 @pytest.mark.parametrize("sentence", BROKEN)
 def test_a_broken_promise_is_named(sentence: str) -> None:
-    assert any(sentence in found for found in violations(BROKEN[sentence])), violations(BROKEN[sentence])
+    assert any(sentence in found for found in violations(BROKEN[sentence])), violations(
+        BROKEN[sentence]
+    )
 
 
 def test_a_key_with_two_lasting_jobs_is_named() -> None:
-    two = evidence(DONE, told(), told(job_id="job_2"), jobs=[DONE, OTHER])
+    two = evidence(DONE, on_segment(), on_segment(job_id="job_2"), jobs=[DONE, OTHER])
     assert any("['job_1', 'job_2']" in found for found in violations(two))
 
 
 def test_a_job_that_was_never_begun_may_have_a_successor_under_its_key() -> None:
-    refusal = told({}, 503, "PROVIDER_BUSY", job_id="job_0")
+    refusal = on_segment({}, 503, "PROVIDER_BUSY", job_id="job_0")
     both = [replace(UNSENT, job_id="job_0"), DONE]
-    assert violations(evidence(DONE, refusal, told(), jobs=both)) == []
+    assert violations(evidence(DONE, refusal, on_segment(), jobs=both)) == []
 
 
 @pytest.mark.parametrize(
     ("answer", "same"),
     [
-        (told(replayed=True), True),
-        (told({}, 400, "CONTENT_REJECTED"), True),
-        (told(), False),
-        (told(replayed=True, job_id="job_2"), False),
-        (told({}, 400, "CONTENT_REJECTED", job_id="job_2"), False),
-        (told({}, 503, "OUTCOME_UNKNOWN"), False),
+        (on_segment(replayed=True), True),
+        (on_segment({}, 400, "CONTENT_REJECTED"), True),
+        (on_segment(), False),
+        (on_segment(replayed=True, job_id="job_2"), False),
+        (on_segment({}, 400, "CONTENT_REJECTED", job_id="job_2"), False),
+        (on_segment({}, 503, "OUTCOME_UNKNOWN"), False),
         (None, False),
     ],
 )

@@ -1,5 +1,6 @@
-"""Process entry: the background worker as a child of a process that has read the code before, and that forks a new one
-whenever it is killed; for workers what gunicorn's master is for web processes. Nothing but modules outlives a worker."""
+"""Process entry: the background worker as a child of a process that has read the code before, and
+that forks a new one whenever it is killed; for workers what gunicorn's master is for web processes.
+Nothing but modules outlives a worker."""
 
 import os
 import signal

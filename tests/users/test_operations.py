@@ -8,37 +8,43 @@ import pytest
 from service.ledger.entities import OutcomeUnknown, WalletFrozen, WalletStatus
 from service.storage import keys
 from service.storage.writes import Put, Update, When
-from service.users.entities import DeviceAlreadyUsed, Pepper, SystemLimitReached, device_marks, identity_marks
-from tests.doubles.service_harness import World, order
+from service.users.entities import (
+    DeviceAlreadyUsed,
+    Pepper,
+    SystemLimitReached,
+    device_digests,
+    identity_digests,
+)
+from tests.doubles.service_harness import ServiceHarness, order
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> World:
-    return World(client, table_name)
+def world(client: Any, table_name: str) -> ServiceHarness:
+    return ServiceHarness(client, table_name)
 
 
-def sign_up(world: World, user_id: str = "ann", device: str = "phone") -> Any:
-    return world.users.sign_up(order(user_id).principal, world.users.marks(device))
+def sign_up(world: ServiceHarness, user_id: str = "ann", device: str = "phone") -> Any:
+    return world.users.sign_up(order(user_id).principal, world.users.digests(device))
 
 
-def test_a_new_user_gets_the_welcome_and_is_counted(world: World) -> None:
+def test_a_new_user_gets_the_welcome_and_is_counted(world: ServiceHarness) -> None:
     wallet = sign_up(world)
     assert (wallet.credits, world.count()) == (3, 1)
     assert world.audit().violations == ()
 
 
-def test_no_fingerprint_and_no_identity_stands_in_the_table_as_it_is(world: World) -> None:
+def test_no_fingerprint_and_no_identity_stands_in_the_table_as_it_is(world: ServiceHarness) -> None:
     sign_up(world, device="a-very-raw-fingerprint")
     assert "a-very-raw-fingerprint" not in str(world.items())
 
 
-def test_signing_up_twice_is_being_known(world: World) -> None:
+def test_signing_up_twice_is_being_known(world: ServiceHarness) -> None:
     sign_up(world)
     assert sign_up(world).version == 1
     assert world.count() == 1
 
 
-def test_the_device_of_another_is_refused_and_nothing_is_written(world: World) -> None:
+def test_the_device_of_another_is_refused_and_nothing_is_written(world: ServiceHarness) -> None:
     sign_up(world)
     before = world.items()
     with pytest.raises(DeviceAlreadyUsed):
@@ -46,27 +52,37 @@ def test_the_device_of_another_is_refused_and_nothing_is_written(world: World) -
     assert world.items() == before
 
 
-def test_the_claim_decides_when_the_index_has_not_caught_up(world: World) -> None:
+def test_the_claim_decides_when_the_index_has_not_caught_up(world: ServiceHarness) -> None:
     """Without the device item there is nothing in the index; the claim alone refuses."""
-    marks = world.users.marks("phone")
-    world.table.write(Put(keys.fingerprint_claim(marks.newest), {"userId": "ann", "at": "2026-11-21T00:00:00.000Z"}))
+    digests = world.users.digests("phone")
+    world.table.write(
+        Put(
+            keys.fingerprint_claim(digests.newest),
+            {"userId": "ann", "at": "2026-11-21T00:00:00.000Z"},
+        )
+    )
     with pytest.raises(DeviceAlreadyUsed):
         sign_up(world, "bob")
 
 
-def test_a_device_item_without_a_claim_refuses_by_the_index(world: World) -> None:
+def test_a_device_item_without_a_claim_refuses_by_the_index(world: ServiceHarness) -> None:
     sign_up(world, "ann", "phone")
-    world.place("ann", "tablet")
+    world.submit("ann", "tablet")
     world.client.delete_item(
         TableName=world.table._name,
-        Key={"PK": {"S": f"FINGERPRINT#{world.users.marks('tablet').newest}"}, "SK": {"S": "CLAIM"}},
+        Key={
+            "PK": {"S": f"FINGERPRINT#{world.users.marks('tablet').newest}"},
+            "SK": {"S": "CLAIM"},
+        },
     )
     with pytest.raises(DeviceAlreadyUsed):
         sign_up(world, "bob", "tablet")
 
 
-def test_a_full_system_refuses_strangers_and_nothing_is_written(client: Any, table_name: str) -> None:
-    world = World(client, table_name, most_users=1)
+def test_a_full_system_refuses_strangers_and_nothing_is_written(
+    client: Any, table_name: str
+) -> None:
+    world = ServiceHarness(client, table_name, max_users=1)
     sign_up(world)
     before = world.items()
     with pytest.raises(SystemLimitReached):
@@ -76,21 +92,23 @@ def test_a_full_system_refuses_strangers_and_nothing_is_written(client: Any, tab
 
 
 def test_the_limit_is_named_before_the_device(client: Any, table_name: str) -> None:
-    world = World(client, table_name, most_users=1)
+    world = ServiceHarness(client, table_name, max_users=1)
     sign_up(world)
     with pytest.raises(SystemLimitReached):
         sign_up(world, "bob", "phone")
 
 
-@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"])
-def test_a_disturbed_sign_up_makes_one_user(world: World, fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"]
+)
+def test_a_disturbed_sign_up_makes_one_user(world: ServiceHarness, fault: str) -> None:
     world.wire().plan("TransactWriteItems", fault)
     assert sign_up(world).credits == 3
     assert world.count() == 1
     assert world.audit().violations == ()
 
 
-def test_a_late_sign_up_changes_nothing_once_another_has_won(world: World) -> None:
+def test_a_late_sign_up_changes_nothing_once_another_has_won(world: ServiceHarness) -> None:
     wire = world.wire()
     wire.plan("TransactWriteItems", "late")
     sign_up(world)
@@ -99,46 +117,59 @@ def test_a_late_sign_up_changes_nothing_once_another_has_won(world: World) -> No
 
 
 def test_a_lost_last_place_is_unknown_rather_than_refused(client: Any, table_name: str) -> None:
-    """The first attempt may still land when another takes the last place: saying "full" could turn out a lie."""
-    world, other = (World(client, table_name, most_users=1) for _ in range(2))
+    """The first attempt may still land when another takes the last place: saying "full" could turn
+    out a lie."""
+    world, other = (ServiceHarness(client, table_name, max_users=1) for _ in range(2))
     wire = world.wire()
     wire.plan("TransactWriteItems", "late")
     wire.before(
-        lambda operation: sign_up(other, "bob", "laptop") if wire.calls[-1:] == ["TransactWriteItems"] else None
+        lambda operation: (
+            sign_up(other, "bob", "laptop") if wire.calls[-1:] == ["TransactWriteItems"] else None
+        )
     )
     with pytest.raises(OutcomeUnknown):
         sign_up(world)
     assert world.count() == 1
 
 
-def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: World) -> None:
-    """Both requests of one new person race; whoever comes second is known, whatever the limit or the device says."""
-    outcomes = _race([lambda: sign_up(world, "ann", "phone"), lambda: sign_up(world, "ann", "tablet")] * 4)
+def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: ServiceHarness) -> None:
+    """Both requests of one new person race; whoever comes second is known, whatever the limit or
+    the device says."""
+    outcomes = _race(
+        [lambda: sign_up(world, "ann", "phone"), lambda: sign_up(world, "ann", "tablet")] * 4
+    )
     assert {type(outcome).__name__ for outcome in outcomes} == {"Wallet"}
     assert (world.count(), world.wallet().granted) == (1, 3)
     assert world.audit().violations == ()
 
 
-@pytest.mark.parametrize("most_users", [1, 33])
-def test_a_twin_that_signs_up_in_between_makes_the_user_known(client: Any, table_name: str, most_users: int) -> None:
-    """Between looking for the wallet and looking at limit and claims, the twin takes the last place and the device."""
-    world, twin = (World(client, table_name, most_users=most_users) for _ in range(2))
+@pytest.mark.parametrize("max_users", [1, 33])
+def test_a_twin_that_signs_up_in_between_makes_the_user_known(
+    client: Any, table_name: str, max_users: int
+) -> None:
+    """Between looking for the wallet and looking at limit and claims, the twin takes the last place
+    and the device."""
+    world, twin = (ServiceHarness(client, table_name, max_users=max_users) for _ in range(2))
     done: list[Any] = []
     wire = world.wire()
-    wire.before(lambda _: done.append(sign_up(twin)) if wire.calls == ["GetItem"] and not done else None)
+    wire.before(
+        lambda _: done.append(sign_up(twin)) if wire.calls == ["GetItem"] and not done else None
+    )
     assert sign_up(world) == done[0]
     assert world.count() == 1
 
 
-def test_one_device_racing_for_many_names_makes_one_user(world: World) -> None:
+def test_one_device_racing_for_many_names_makes_one_user(world: ServiceHarness) -> None:
     outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", "phone") for n in range(12)])  # type: ignore[misc]
     assert [type(outcome).__name__ for outcome in outcomes].count("Wallet") == 1
     assert world.count() == 1
     assert world.audit().violations == ()
 
 
-def test_many_strangers_racing_for_few_places_fill_them_exactly(client: Any, table_name: str) -> None:
-    world = World(client, table_name, most_users=5)
+def test_many_strangers_racing_for_few_places_fill_them_exactly(
+    client: Any, table_name: str
+) -> None:
+    world = ServiceHarness(client, table_name, max_users=5)
     outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", f"device-{n}") for n in range(24)])  # type: ignore[misc]
     kinds = [type(outcome).__name__ for outcome in outcomes]
     assert (kinds.count("Wallet"), kinds.count("SystemLimitReached")) == (5, 19)
@@ -146,16 +177,23 @@ def test_many_strangers_racing_for_few_places_fill_them_exactly(client: Any, tab
     assert world.audit().violations == ()
 
 
-def test_a_returning_identity_gets_its_wallet_back_without_a_second_welcome(world: World) -> None:
-    world.place()
+def test_a_returning_identity_gets_its_wallet_back_without_a_second_welcome(
+    world: ServiceHarness,
+) -> None:
+    world.submit()
     close(world)
     wallet = sign_up(world)
-    assert (wallet.status, wallet.granted, wallet.credits, wallet.held) == (WalletStatus.OPEN, 3, 2, 1)
+    assert (wallet.status, wallet.granted, wallet.credits, wallet.held) == (
+        WalletStatus.OPEN,
+        3,
+        2,
+        1,
+    )
     assert world.count() == 1
 
 
 def test_a_returning_identity_is_refused_when_full(client: Any, table_name: str) -> None:
-    world = World(client, table_name, most_users=1)
+    world = ServiceHarness(client, table_name, max_users=1)
     sign_up(world)
     close(world)
     sign_up(world, "bob", "laptop")
@@ -166,22 +204,24 @@ def test_a_returning_identity_is_refused_when_full(client: Any, table_name: str)
 
 def test_a_claim_made_under_an_old_pepper_still_refuses(client: Any, table_name: str) -> None:
     old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
-    sign_up(World(client, table_name, peppers=[old]))
-    rotated = World(client, table_name, peppers=[old, new])
+    sign_up(ServiceHarness(client, table_name, peppers=[old]))
+    rotated = ServiceHarness(client, table_name, peppers=[old, new])
     with pytest.raises(DeviceAlreadyUsed):
         sign_up(rotated, "bob")
     sign_up(rotated, "bob", "laptop")
-    assert rotated.wallet("bob").fingerprints == {device_marks([new], "laptop").newest}
+    assert rotated.wallet("bob").fingerprints == {device_digests([new], "laptop").newest}
     assert rotated.audit().violations == ()
 
 
 @pytest.mark.parametrize("first", ["old", "rotated"])
-def test_a_device_is_welcomed_once_while_a_pepper_is_rolled_out(client: Any, table_name: str, first: str) -> None:
+def test_a_device_is_welcomed_once_while_a_pepper_is_rolled_out(
+    client: Any, table_name: str, first: str
+) -> None:
     """Processes that know one pepper and processes that know two meet on a mark that both know."""
     old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
     worlds = {
-        "old": World(client, table_name, peppers=[old]),
-        "rotated": World(client, table_name, peppers=[old, new]),
+        "old": ServiceHarness(client, table_name, peppers=[old]),
+        "rotated": ServiceHarness(client, table_name, peppers=[old, new]),
     }
     sign_up(worlds.pop(first))
     (second,) = worlds.values()
@@ -194,12 +234,17 @@ def test_a_pepper_rolled_out_in_the_middle_of_a_sign_up_does_not_welcome_a_devic
     client: Any, table_name: str
 ) -> None:
     old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
-    before, rotated = World(client, table_name, peppers=[old]), World(client, table_name, peppers=[old, new])
+    before, rotated = (
+        ServiceHarness(client, table_name, peppers=[old]),
+        ServiceHarness(client, table_name, peppers=[old, new]),
+    )
     done: list[Any] = []
     wire = before.wire()
     wire.before(
         lambda operation: (
-            done.append(sign_up(rotated, "bob")) if operation == "TransactWriteItems" and not done else None
+            done.append(sign_up(rotated, "bob"))
+            if operation == "TransactWriteItems" and not done
+            else None
         )
     )
     with pytest.raises(DeviceAlreadyUsed):
@@ -208,7 +253,9 @@ def test_a_pepper_rolled_out_in_the_middle_of_a_sign_up_does_not_welcome_a_devic
 
 
 @pytest.mark.parametrize("lost", [[keys.wallet("ann")], [keys.wallet("ann"), keys.entry("ann", 1)]])
-def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(world: World, lost: list[keys.Key]) -> None:
+def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(
+    world: ServiceHarness, lost: list[keys.Key]
+) -> None:
     sign_up(world)
     for key in lost:
         where = {name: {"S": text} for name, text in key.attributes().items()}
@@ -219,19 +266,25 @@ def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(world: World, lost: 
     assert world.items() == before
 
 
-def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written(world: World) -> None:
+def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written(
+    world: ServiceHarness,
+) -> None:
     person = order("ann").principal
-    (mark,) = identity_marks([Pepper(1, b"p" * 32)], person.issuer, person.subject).all
-    world.table.write(Put(keys.identity_claim(mark), {"userId": "bob", "at": "2026-11-21T00:00:00.000Z"}))
+    (digest,) = identity_digests([Pepper(1, b"p" * 32)], person.issuer, person.subject).all
+    world.table.write(
+        Put(keys.identity_claim(digest), {"userId": "bob", "at": "2026-11-21T00:00:00.000Z"})
+    )
     before = world.items()
     with pytest.raises(DeviceAlreadyUsed):
         sign_up(world)
     assert world.items() == before
 
 
-def close(world: World, user_id: str = "ann") -> None:
+def close(world: ServiceHarness, user_id: str = "ann") -> None:
     """What erasing an account leaves behind: a closed wallet, one user fewer, the claims."""
-    world.table.write(Update(keys.wallet(user_id), When(equals={"status": "open"}), set={"status": "closed"}))
+    world.table.write(
+        Update(keys.wallet(user_id), When(equals={"status": "open"}), set={"status": "closed"})
+    )
     world.table.write(Update(keys.COUNT, When(equals={"count": 1}), set={"count": 0}))
 
 

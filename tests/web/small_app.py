@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Flask, Response, request
 
 from service.core.metrics import Metric
-from service.web.responses import ok
 from service.web.body import peek_json_field, read_body, read_query, read_raw
 from service.web.cors import allow_origins
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.errors import register_errors
 from service.web.request_log import log_requests
+from service.web.responses import success
 from service.web.schemas import StrictSchema, Text
 from tests.doubles.clock import FakeClock
 
-MOST_BYTES = 2000
+MAX_BYTES = 2000
 
 
 class NoteSchema(StrictSchema):
@@ -50,7 +50,10 @@ class SmallApp:
 
 
 def small_app(
-    *, production: bool = False, origins: tuple[str, ...] = (), misbehave: Callable[[], None] | None = None
+    *,
+    production: bool = False,
+    origins: tuple[str, ...] = (),
+    misbehave: Callable[[], None] | None = None,
 ) -> SmallApp:
     """`misbehave` is what GET /misbehave does before it answers."""
     app = Flask("small", static_folder=None)
@@ -67,24 +70,24 @@ def _blueprint(misbehave: Callable[[], None] | None, clock: FakeClock) -> Bluepr
     schema = NoteSchema()
 
     @blueprint.post("/notes")
-    @endpoint(Endpoint(access=Access.PUBLIC, summary="", body=NoteSchema, max_body_bytes=MOST_BYTES))
+    @endpoint(Endpoint(access=Access.PUBLIC, summary="", body=NoteSchema, max_body_bytes=MAX_BYTES))
     def post_note() -> Response:
-        return ok(read_body(schema))
+        return success(read_body(schema))
 
     @blueprint.get("/notes")
     @endpoint(Endpoint(access=Access.PUBLIC, summary="", query=NoteSchema))
     def get_note() -> Response:
-        return ok(read_query(schema))
+        return success(read_query(schema))
 
     @blueprint.post("/peek")
-    @endpoint(Endpoint(access=Access.PUBLIC, summary="", max_body_bytes=MOST_BYTES))
+    @endpoint(Endpoint(access=Access.PUBLIC, summary="", max_body_bytes=MAX_BYTES))
     def peek() -> Response:
-        return ok([peek_json_field("theNote"), read_raw().decode()])
+        return success([peek_json_field("theNote"), read_raw().decode()])
 
     @blueprint.post("/raw")
-    @endpoint(Endpoint(access=Access.PUBLIC, summary="", max_body_bytes=MOST_BYTES))
+    @endpoint(Endpoint(access=Access.PUBLIC, summary="", max_body_bytes=MAX_BYTES))
     def raw() -> Response:
-        return ok(len(read_raw()))
+        return success(len(read_raw()))
 
     @blueprint.get("/misbehave")
     @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
@@ -92,18 +95,22 @@ def _blueprint(misbehave: Callable[[], None] | None, clock: FakeClock) -> Bluepr
         clock.advance(0.25)
         if misbehave:
             misbehave()
-        return ok(None)
+        return success(None)
 
     @blueprint.get("/sealed/<token>")
-    @endpoint(Endpoint(access=Access.SEALED, summary=""))
+    @endpoint(Endpoint(access=Access.CALLBACK_TOKEN, summary=""))
     def sealed(token: str) -> Response:
-        return ok(len(token) + len(request.query_string))
+        return success(len(token) + len(request.query_string))
 
     @blueprint.get("/page")
     @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
     def page() -> Response:
         return Response(
-            "hello", headers={"Cache-Control": "max-age=60", "Content-Security-Policy": "default-src 'self'"}
+            "hello",
+            headers={
+                "Cache-Control": "max-age=60",
+                "Content-Security-Policy": "default-src 'self'",
+            },
         )
 
     return blueprint

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.clock import SystemClock
-from service.web.arrivals import LARGEST_HEAD_BYTES, Arrival, Patience, PatientSocket
+from service.web.arrivals import MAX_HEAD_BYTES, Arrival, Patience, PatientSocket
 from service.web.endpoint import SMALL_BODY_BYTES
 from service.web.request_errors import BodyTimeout, UploadsBusy
 
@@ -33,7 +33,7 @@ WORTH_A_THREAD = {
     "chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
     "chunks and a length": HEAD + b"Content-Length: 5\r\ntransfer-encoding:chunked\r\n\r\n",
     "a body to be asked for": HEAD + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
-    "a head that is too large": b"GET / HTTP/1.1\r\nX: " + b"a" * LARGEST_HEAD_BYTES,
+    "a head that is too large": b"GET / HTTP/1.1\r\nX: " + b"a" * MAX_HEAD_BYTES,
     "another protocol": b"GET /\r\n",
     "a later protocol": b"GET / HTTP/3.0\r\n",
     "a bare line feed": b"GET / HTTP/1.1\n",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.small_app import MOST_BYTES, small_app
+from tests.web.small_app import MAX_BYTES, small_app
 
 JSON = "application/json"
 ROOT = Path(__file__).parents[2]
@@ -26,15 +26,26 @@ def code_of(answer: object) -> tuple[int, str]:
 
 def test_a_good_body_is_loaded(client: FlaskClient) -> None:
     answer = client.post("/notes", json={"theNote": "hi"})
-    assert (answer.status_code, answer.get_json()) == (200, {"success": True, "data": {"note": "hi", "more": None}})
+    assert (answer.status_code, answer.get_json()) == (
+        200,
+        {"success": True, "data": {"note": "hi", "more": None}},
+    )
 
 
 @pytest.mark.parametrize(
     "content_type",
-    [JSON, "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", 'application/json;charset="utf-8"'],
+    [
+        JSON,
+        "application/json; charset=utf-8",
+        "Application/JSON;charset=UTF-8",
+        'application/json;charset="utf-8"',
+    ],
 )
 def test_json_in_utf_8_is_read(client: FlaskClient, content_type: str) -> None:
-    assert client.post("/notes", data=b'{"theNote": "hi"}', content_type=content_type).status_code == 200
+    assert (
+        client.post("/notes", data=b'{"theNote": "hi"}', content_type=content_type).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,11 +71,15 @@ def test_a_body_of_any_other_kind_is_refused(client: FlaskClient, content_type: 
 
 
 def test_a_compressed_body_is_refused(client: FlaskClient) -> None:
-    answer = client.post("/notes", data=b"\x1f\x8b", content_type=JSON, headers={"Content-Encoding": "gzip"})
+    answer = client.post(
+        "/notes", data=b"\x1f\x8b", content_type=JSON, headers={"Content-Encoding": "gzip"}
+    )
     assert code_of(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"theNote": "a", "theNote": "b"}', b"\xff", b'{"theNote": NaN}'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b'{"theNote": "a", "theNote": "b"}', b"\xff", b'{"theNote": NaN}']
+)
 def test_what_is_not_a_json_object_is_malformed(client: FlaskClient, raw: bytes) -> None:
     assert code_of(client.post("/notes", data=raw, content_type=JSON)) == (400, "MALFORMED_JSON")
 
@@ -73,7 +88,11 @@ def test_each_fault_is_told_under_the_name_on_the_wire(client: FlaskClient) -> N
     answer = client.post("/notes", json={"more": 1, "evil": True})
     assert code_of(answer) == (400, "VALIDATION_FAILED")
     assert answer.get_json()["details"] == {
-        "fields": {"theNote": ["Is required."], "more": ["Must be a string."], "evil": ["Is not known."]}
+        "fields": {
+            "theNote": ["Is required."],
+            "more": ["Must be a string."],
+            "evil": ["Is not known."],
+        }
     }
 
 
@@ -85,18 +104,23 @@ def test_a_flood_of_faults_is_not_repeated_in_full(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/notes", "/raw", "/peek"])
-def test_a_body_may_be_as_large_as_the_endpoint_takes_and_no_larger(client: FlaskClient, path: str) -> None:
-    fits = b'{"theNote": "hi"}'.ljust(MOST_BYTES)
+def test_a_body_may_be_as_large_as_the_endpoint_takes_and_no_larger(
+    client: FlaskClient, path: str
+) -> None:
+    fits = b'{"theNote": "hi"}'.ljust(MAX_BYTES)
     assert client.post(path, data=fits, content_type=JSON).status_code == 200
     answer = client.post(path, data=fits + b" ", content_type=JSON)
     assert code_of(answer) == (413, "PAYLOAD_TOO_LARGE")
-    assert answer.get_json()["details"] == {"maxBytes": MOST_BYTES}
+    assert answer.get_json()["details"] == {"maxBytes": MAX_BYTES}
 
 
 def test_a_peek_leaves_the_body_to_be_read(client: FlaskClient) -> None:
     text = '{"theNote": "hi"}'
     assert client.post("/peek", data=text, content_type=JSON).get_json()["data"] == ["hi", text]
-    assert client.post("/peek", data='{"theNote": 1}', content_type=JSON).get_json()["data"] == [None, '{"theNote": 1}']
+    assert client.post("/peek", data='{"theNote": 1}', content_type=JSON).get_json()["data"] == [
+        None,
+        '{"theNote": 1}',
+    ]
     assert client.post("/peek").get_json()["data"] == [None, ""]
     assert code_of(client.post("/peek", data="{", content_type=JSON)) == (400, "MALFORMED_JSON")
 
@@ -110,7 +134,10 @@ def test_a_query_is_loaded_by_its_schema(client: FlaskClient) -> None:
     [
         ("", {"theNote": ["Is required."]}),
         ("theNote=a&theNote=b", {"theNote": ["Is given more than once."]}),
-        ("theNote=a&theNote=a&x=1&x=2", {"theNote": ["Is given more than once."], "x": ["Is given more than once."]}),
+        (
+            "theNote=a&theNote=a&x=1&x=2",
+            {"theNote": ["Is given more than once."], "x": ["Is given more than once."]},
+        ),
         ("theNote=a&evil=1", {"evil": ["Is not known."]}),
         ("theNote=", {"theNote": ["Must have 1 to 10 characters."]}),
         ("theNote=a%0d%0ab", {"theNote": ["Must not contain control characters."]}),
@@ -128,7 +155,15 @@ def port() -> Iterator[int]:
     """The small app under gunicorn, whose way of reading bodies is the one that counts."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         number = listening.fileno()
-        options = ["--bind", f"fd://{number}", "--worker-class", "gthread", "--threads", "2", "--no-control-socket"]
+        options = [
+            "--bind",
+            f"fd://{number}",
+            "--worker-class",
+            "gthread",
+            "--threads",
+            "2",
+            "--no-control-socket",
+        ]
         command = [sys.executable, "-m", "gunicorn", *options, "tests.web.small_app:serve()"]
         process = subprocess.Popen(command, cwd=ROOT, pass_fds=[number])
         try:
@@ -138,9 +173,13 @@ def port() -> Iterator[int]:
             process.wait(10)
 
 
-@pytest.mark.parametrize(("size", "status"), [(MOST_BYTES - 20, 200), (MOST_BYTES + 1, 413), (100_000, 413)])
+@pytest.mark.parametrize(
+    ("size", "status"), [(MAX_BYTES - 20, 200), (MAX_BYTES + 1, 413), (100_000, 413)]
+)
 @pytest.mark.parametrize("path", ["/notes", "/raw"])
-def test_a_chunked_body_is_counted_while_it_is_read(port: int, path: str, size: int, status: int) -> None:
+def test_a_chunked_body_is_counted_while_it_is_read(
+    port: int, path: str, size: int, status: int
+) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     chunks = [b'{"theNote": "hi"}', *[b" " * 500] * (size // 500), b" " * (size % 500)]
     connection.request("POST", path, iter(chunks), {"Content-Type": JSON}, encode_chunked=True)
@@ -175,6 +214,8 @@ def test_a_body_that_breaks_off_is_never_read_as_a_whole_one(port: int, sent: by
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"POST /raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + sent)
         connection.shutdown(socket.SHUT_WR)
-        head, _, content = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+        head, _, content = b"".join(iter(lambda: connection.recv(65536), b"")).partition(
+            b"\r\n\r\n"
+        )
     assert b" 400 " in head
     assert json.loads(content)["code"] == "BAD_REQUEST"

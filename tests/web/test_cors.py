@@ -45,7 +45,9 @@ STRANGERS = [
 ]
 
 
-def preflight(origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: str = "/notes") -> TestResponse:
+def preflight(
+    origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: str = "/notes"
+) -> TestResponse:
     headers = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,x-google-id,x-request-id,x-evil",
@@ -57,7 +59,9 @@ def preflight(origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: s
     )
 
 
-def call(origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: str = "/misbehave") -> TestResponse:
+def call(
+    origin: str | None, *, origins: tuple[str, ...] = ALLOWED, path: str = "/misbehave"
+) -> TestResponse:
     headers = {"Origin": origin} if origin is not None else {}
     return small_app(origins=origins).app.test_client().get(path, headers=headers)
 

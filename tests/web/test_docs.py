@@ -14,7 +14,8 @@ from tests.doubles.documented import VIDEO_EXAMPLE, document_of, documented_app,
 
 
 class Page(HTMLParser):
-    """What the tests ask of the page: its links, its ids, its landmarks, its code blocks, its attributes, its text."""
+    """What the tests ask of the page: its links, its ids, its landmarks, its code blocks, its
+    attributes, its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -30,7 +31,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes.update(name for name, _ in attrs)
-        self.addresses += [value or "" for name, value in attrs if name in ("href", "src", "action", "srcset")]
+        self.addresses += [
+            value or "" for name, value in attrs if name in ("href", "src", "action", "srcset")
+        ]
         self.ids += [value or "" for name, value in attrs if name == "id"]
         if tag == "pre":
             self.commands.append("")
@@ -71,7 +74,9 @@ def test_the_page_holds_every_route_and_who_may_call_it(page: Page, document: Do
         assert f"May be called by {view.access}" in page.text
 
 
-def test_the_page_holds_every_code_with_its_meaning_and_advice(page: Page, document: Document) -> None:
+def test_the_page_holds_every_code_with_its_meaning_and_advice(
+    page: Page, document: Document
+) -> None:
     text = " ".join(page.text.split())
     for error in error_views(document):
         assert f"error-{error.code}" in page.ids
@@ -82,14 +87,23 @@ def test_the_page_holds_every_code_with_its_meaning_and_advice(page: Page, docum
     assert "Retry-After: 60 s" in text
 
 
-def test_each_route_on_the_page_lists_its_own_errors_and_the_shared_ones(document: Document) -> None:
+def test_each_route_on_the_page_lists_its_own_errors_and_the_shared_ones(
+    document: Document,
+) -> None:
     articles = {
-        article.split('"', 2)[1]: article for article in render_page(document).split('<article class="route" id=')[1:]
+        article.split('"', 2)[1]: article
+        for article in render_page(document).split('<article class="route" id=')[1:]
     }
     for view in route_views(document):
-        linked = re.findall(r'href="#error-(\w+)"', articles[view.anchor].partition("</article>")[0])
+        linked = re.findall(
+            r'href="#error-(\w+)"', articles[view.anchor].partition("</article>")[0]
+        )
         assert linked == [error.code for error in view.errors + view.shared_errors]
-    assert [error.code for error in route_views(document)[0].errors] == ["PROMPT_UNKNOWN", "TOO_POOR", "AWAY"]
+    assert [error.code for error in route_views(document)[0].errors] == [
+        "PROMPT_UNKNOWN",
+        "TOO_POOR",
+        "AWAY",
+    ]
 
 
 def test_the_page_holds_a_command_for_every_route(page: Page, document: Document) -> None:
@@ -100,7 +114,10 @@ def test_the_page_holds_a_command_for_every_route(page: Page, document: Document
 
 
 def test_a_command_sends_exactly_what_the_route_needs(document: Document) -> None:
-    commands = {view.method: shlex.split(view.curl.before + view.curl.after) for view in route_views(document)}
+    commands = {
+        view.method: shlex.split(view.curl.before + view.curl.after)
+        for view in route_views(document)
+    }
     post = commands["POST"]
     assert json.loads(post[post.index("-d") + 1]) == VIDEO_EXAMPLE
     assert "Authorization: Bearer $ID_TOKEN" in post
@@ -132,7 +149,9 @@ def test_every_link_inside_the_page_leads_somewhere(page: Page) -> None:
     assert len(page.ids) == len(set(page.ids))
 
 
-def test_the_page_needs_nothing_that_a_strict_policy_forbids(page: Page, client: FlaskClient) -> None:
+def test_the_page_needs_nothing_that_a_strict_policy_forbids(
+    page: Page, client: FlaskClient
+) -> None:
     assert "style" not in page.tags
     assert "style" not in page.attributes
     assert not [name for name in page.attributes if name.startswith("on")]
@@ -149,7 +168,13 @@ def test_the_page_has_landmarks_a_language_and_a_way_past_the_navigation(page: P
 
 
 def test_the_page_starts_with_what_a_newcomer_does(page: Page) -> None:
-    steps = ("Sign in", "Ask for a video", "Wait for it", "Look at the credits", "Rules for every call")
+    steps = (
+        "Sign in",
+        "Ask for a video",
+        "Wait for it",
+        "Look at the credits",
+        "Rules for every call",
+    )
     places = [page.text.index(step, page.text.index("Farebox stands")) for step in steps]
     assert places == sorted(places)
 
@@ -192,9 +217,15 @@ def test_the_page_names_the_public_address_if_it_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("path", "mimetype"),
-    [("/docs", "text/html"), ("/docs/style.css", "text/css"), ("/docs/script.js", "text/javascript")],
+    [
+        ("/docs", "text/html"),
+        ("/docs/style.css", "text/css"),
+        ("/docs/script.js", "text/javascript"),
+    ],
 )
-def test_the_page_and_its_parts_are_served_for_caches(client: FlaskClient, path: str, mimetype: str) -> None:
+def test_the_page_and_its_parts_are_served_for_caches(
+    client: FlaskClient, path: str, mimetype: str
+) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.mimetype) == (200, mimetype)
     assert "max-age" in answer.headers["Cache-Control"]
@@ -203,7 +234,9 @@ def test_the_page_and_its_parts_are_served_for_caches(client: FlaskClient, path:
 
 
 def test_the_parts_that_the_page_asks_for_are_there(client: FlaskClient) -> None:
-    asked = [address for address in Page(client.get("/docs").text).addresses if address.startswith("/")]
+    asked = [
+        address for address in Page(client.get("/docs").text).addresses if address.startswith("/")
+    ]
     assert len(asked) == 3
     assert all(client.get(address).status_code == 200 for address in asked)
 

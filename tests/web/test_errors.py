@@ -14,7 +14,7 @@ from service.web.errors import status_of
 from tests.web.small_app import small_app
 
 
-class Poor(errors.Refused):
+class Poor(errors.Forbidden):
     code = "POOR"
     summary = "You are poor."
 
@@ -34,16 +34,16 @@ def raising(error: BaseException) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        (errors.Malformed, 400),
+        (errors.InvalidRequest, 400),
         (errors.Unauthenticated, 401),
-        (errors.Refused, 403),
+        (errors.Forbidden, 403),
         (errors.NotFound, 404),
         (errors.NotAllowed, 405),
         (errors.Conflict, 409),
         (errors.TooLarge, 413),
         (errors.UnsupportedMedia, 415),
         (errors.Unprocessable, 422),
-        (errors.TooMany, 429),
+        (errors.RateLimited, 429),
         (errors.FareboxError, 500),
         (errors.BadGateway, 502),
         (errors.Unavailable, 503),
@@ -57,14 +57,22 @@ def test_each_kind_of_error_has_its_status(kind: type[FareboxError], status: int
 
 
 def test_every_kind_in_the_error_tree_has_a_status_of_its_own() -> None:
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FareboxError)]
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, FareboxError)
+    ]
     statuses = [status_of(kind) for kind in kinds]
     assert len(set(statuses)) == len(kinds) == 14
 
 
 def test_an_error_is_answered_in_the_envelope() -> None:
     error = Poor("Buy more.", details={"required": 1, "available": 0}, location="/jobs/job_1")
-    answer = small_app(misbehave=raising(error)).app.test_client().get("/misbehave", headers={"X-Request-Id": "abc"})
+    answer = (
+        small_app(misbehave=raising(error))
+        .app.test_client()
+        .get("/misbehave", headers={"X-Request-Id": "abc"})
+    )
     assert answer.status_code == 403
     assert answer.get_json() == {
         "success": False,
@@ -82,7 +90,7 @@ def test_who_has_to_wait_is_told_how_long() -> None:
     for error, seconds in (
         (Busy(), "7"),
         (Busy(retry_after_seconds=2), "2"),
-        (errors.TooMany(), "5"),
+        (errors.RateLimited(), "5"),
         (errors.Unavailable(), "5"),
     ):
         answer = small_app(misbehave=raising(error)).app.test_client().get("/misbehave")
@@ -90,13 +98,25 @@ def test_who_has_to_wait_is_told_how_long() -> None:
 
 
 def test_who_is_not_known_is_told_how_to_become_known() -> None:
-    answer = small_app(misbehave=raising(errors.Unauthenticated())).app.test_client().get("/misbehave")
+    answer = (
+        small_app(misbehave=raising(errors.Unauthenticated())).app.test_client().get("/misbehave")
+    )
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/nowhere", "/notes/", "//notes", "/Notes", "/notes/%2e%2e/notes", "/%00", "/%ff", "/sealed/", "/sealed//x"],
+    [
+        "/nowhere",
+        "/notes/",
+        "//notes",
+        "/Notes",
+        "/notes/%2e%2e/notes",
+        "/%00",
+        "/%ff",
+        "/sealed/",
+        "/sealed//x",
+    ],
 )
 def test_an_unknown_address_is_not_found_in_the_same_shape(path: str) -> None:
     answer = small_app().app.test_client().get(path)
@@ -121,19 +141,30 @@ def test_a_method_that_an_address_does_not_take_names_those_it_takes() -> None:
         (503, 500, "INTERNAL_ERROR"),
     ],
 )
-def test_the_framework_s_own_errors_have_the_same_shape(status: int, answered: int, code: str) -> None:
+def test_the_framework_s_own_errors_have_the_same_shape(
+    status: int, answered: int, code: str
+) -> None:
     answer = small_app(misbehave=lambda: abort(status)).app.test_client().get("/misbehave")
     assert (answer.status_code, answer.get_json()["code"]) == (answered, code)
 
 
 def test_the_framework_s_own_words_are_not_passed_on() -> None:
-    answer = small_app(misbehave=raising(HttpBadRequest("secret words"))).app.test_client().get("/misbehave")
+    answer = (
+        small_app(misbehave=raising(HttpBadRequest("secret words")))
+        .app.test_client()
+        .get("/misbehave")
+    )
     assert b"secret" not in answer.data
 
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("secret words"), KeyError("secret words"), RecursionError("secret words"), MemoryError("secret words")],
+    [
+        ValueError("secret words"),
+        KeyError("secret words"),
+        RecursionError("secret words"),
+        MemoryError("secret words"),
+    ],
 )
 def test_an_unforeseen_error_tells_nothing_but_is_logged_with_its_trace(error: Exception) -> None:
     client = small_app(misbehave=raising(error)).app.test_client()
@@ -149,7 +180,11 @@ def test_an_unforeseen_error_tells_nothing_but_is_logged_with_its_trace(error: E
 
 
 def test_details_that_json_cannot_say_are_an_unforeseen_error_in_the_same_shape() -> None:
-    answer = small_app(misbehave=raising(Poor(details={"what": object()}))).app.test_client().get("/misbehave")
+    answer = (
+        small_app(misbehave=raising(Poor(details={"what": object()})))
+        .app.test_client()
+        .get("/misbehave")
+    )
     assert answer.status_code == 500
     assert json.loads(answer.data)["code"] == "INTERNAL_ERROR"
 
@@ -172,6 +207,13 @@ def test_general_refusals_have_codes_and_sentences_of_their_own() -> None:
     kinds = [
         kind
         for kind in vars(request_errors).values()
-        if isinstance(kind, type) and kind.__module__ == request_errors.__name__ and issubclass(kind, FareboxError)
+        if isinstance(kind, type)
+        and kind.__module__ == request_errors.__name__
+        and issubclass(kind, FareboxError)
     ]
-    assert len({kind.code for kind in kinds}) == len({kind.summary for kind in kinds}) == len(kinds) == 14
+    assert (
+        len({kind.code for kind in kinds})
+        == len({kind.summary for kind in kinds})
+        == len(kinds)
+        == 14
+    )

@@ -40,7 +40,11 @@ class Stack:
 def test_health_is_brief_003_s_body_to_the_letter() -> None:
     answer = Stack().client.get("/health")
     assert answer.status_code == 200
-    assert answer.get_json() == {"status": "healthy", "dynamodb": "connected", "environment": "configured"}
+    assert answer.get_json() == {
+        "status": "healthy",
+        "dynamodb": "connected",
+        "environment": "configured",
+    }
 
 
 def test_without_its_table_the_service_is_unhealthy_and_not_ready_but_alive() -> None:
@@ -50,7 +54,11 @@ def test_without_its_table_the_service_is_unhealthy_and_not_ready_but_alive() ->
         stack.clock.advance(REMEMBER_SECONDS)
         answer = stack.client.get("/health")
         assert answer.status_code == 503
-        assert answer.get_json() == {"status": "unhealthy", "dynamodb": "disconnected", "environment": "configured"}
+        assert answer.get_json() == {
+            "status": "unhealthy",
+            "dynamodb": "disconnected",
+            "environment": "configured",
+        }
         ready = stack.client.get("/health/ready")
         assert (ready.status_code, ready.get_json()["code"]) == (503, "NOT_READY")
         assert ready.get_json()["details"] == {"reason": "dynamodb"}
@@ -59,7 +67,8 @@ def test_without_its_table_the_service_is_unhealthy_and_not_ready_but_alive() ->
 
 
 def test_a_process_that_was_ready_once_stays_so_when_the_table_goes_away() -> None:
-    """It is the table of all processes: a balancer that takes them out, and an orchestrator that replaces them, mend nothing."""
+    """It is the table of all processes: a balancer that takes them out, and an orchestrator that
+    replaces them, mend nothing."""
     stack = Stack()
     assert stack.client.get("/health/ready").status_code == 200
     stack.table.well = False
@@ -79,14 +88,20 @@ def test_a_process_becomes_ready_once_the_table_answers() -> None:
 
 def test_liveness_never_asks_the_table() -> None:
     stack = Stack()
-    assert stack.client.get("/health/live").get_json() == {"success": True, "data": {"status": "alive"}}
+    assert stack.client.get("/health/live").get_json() == {
+        "success": True,
+        "data": {"status": "alive"},
+    }
     assert stack.table.asked == 0
 
 
 def test_a_process_that_drains_is_not_ready_and_still_healthy(tmp_path: Path) -> None:
     flag = tmp_path / "draining"
     stack = Stack(str(flag))
-    assert stack.client.get("/health/ready").get_json() == {"success": True, "data": {"status": "ready"}}
+    assert stack.client.get("/health/ready").get_json() == {
+        "success": True,
+        "data": {"status": "ready"},
+    }
     flag.touch()
     answer = stack.client.get("/health/ready")
     assert (answer.status_code, answer.get_json()["details"]) == (503, {"reason": "draining"})

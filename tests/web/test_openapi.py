@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from marshmallow import fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.core.errors import Malformed
+from service.core.errors import InvalidRequest
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import status_of
 from service.web.examples import example_of
@@ -19,7 +19,14 @@ from service.web.openapi_operations import document_path
 from service.web.openapi_schemas import Document, operations
 from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 from service.web.schemas import StrictSchema
-from tests.doubles.documented import SHARED, VIDEO_ERRORS, VIDEO_EXAMPLE, document_of, documented_app, served_app
+from tests.doubles.documented import (
+    SHARED,
+    VIDEO_ERRORS,
+    VIDEO_EXAMPLE,
+    document_of,
+    documented_app,
+    served_app,
+)
 
 ENVELOPE_KEYS = ["success", "error", "code", "details", "requestId"]
 
@@ -36,8 +43,13 @@ def client() -> FlaskClient:
 
 def codes_of(operation: dict[str, Any]) -> dict[str, list[str]]:
     """Error codes by status, from the examples."""
-    answers = {status: answer for status, answer in operation["responses"].items() if status != "200"}
-    return {status: list(answer["content"]["application/json"]["examples"]) for status, answer in answers.items()}
+    answers = {
+        status: answer for status, answer in operation["responses"].items() if status != "200"
+    }
+    return {
+        status: list(answer["content"]["application/json"]["examples"])
+        for status, answer in answers.items()
+    }
 
 
 def resolved(part: Any, document: Document) -> Any:
@@ -64,12 +76,16 @@ def test_the_document_is_valid_openapi(document: Document) -> None:
 
 
 def test_every_declared_route_is_in_the_document(document: Document) -> None:
-    declared = {(document_path(rule), method) for rule, method, _ in declared_endpoints(documented_app())}
+    declared = {
+        (document_path(rule), method) for rule, method, _ in declared_endpoints(documented_app())
+    }
     assert {(path, method) for path, method, _ in operations(document)} == declared
     assert ("/jobs/{jobId}", "GET") in declared
 
 
-def test_a_finished_app_gives_the_same_document_as_before_its_documentation_was_added(document: Document) -> None:
+def test_a_finished_app_gives_the_same_document_as_before_its_documentation_was_added(
+    document: Document,
+) -> None:
     again = document_of(served_app())
     assert json.dumps(again) == json.dumps(document)
     assert not any(path.startswith((DOCS_PATH, OPENAPI_PATH)) for path in again["paths"])
@@ -82,13 +98,17 @@ def test_every_error_of_a_route_stands_under_its_status(document: Document) -> N
             assert error.code in told[str(status_of(error))]
 
 
-def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_else(document: Document) -> None:
+def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_else(
+    document: Document,
+) -> None:
     posting = codes_of(document["paths"]["/videos"]["post"])
     asking = codes_of(document["paths"]["/jobs/{jobId}"]["get"])
     probing = codes_of(document["paths"]["/health"]["get"])
     assert posting["401"] == asking["401"] == ["NOT_SIGNED_IN"]
     assert posting["429"] == ["HASTY"]
-    assert {code for codes in posting.values() for code in codes} >= {error.code for error in WITH_BODY}
+    assert {code for codes in posting.values() for code in codes} >= {
+        error.code for error in WITH_BODY
+    }
     assert asking["400"] == ["BAD_REQUEST", *(error.code for error in WITH_QUERY)]
     assert set(probing) == {"400", "403", "404", "405", "408", "414", "431", "500"}
 
@@ -122,8 +142,12 @@ def test_every_example_in_the_document_fits_its_schema(document: Document) -> No
     assert checked > 20
 
 
-def test_an_answer_with_a_code_that_the_route_does_not_name_breaks_the_schema(document: Document) -> None:
-    refusal = document["paths"]["/videos"]["post"]["responses"]["403"]["content"]["application/json"]["schema"]
+def test_an_answer_with_a_code_that_the_route_does_not_name_breaks_the_schema(
+    document: Document,
+) -> None:
+    refusal = document["paths"]["/videos"]["post"]["responses"]["403"]["content"][
+        "application/json"
+    ]["schema"]
     body = dict(document["components"]["examples"]["TOO_POOR"]["value"], code="SOMETHING_ELSE")
     assert not Draft202012Validator(resolved(refusal, document)).is_valid(body)
 
@@ -138,7 +162,7 @@ def test_every_code_is_in_the_list_of_codes_with_what_to_do(document: Document) 
 
 
 def test_two_errors_under_one_code_are_refused() -> None:
-    class Impostor(Malformed):
+    class Impostor(InvalidRequest):
         code = "TOO_POOR"
 
     route = Endpoint(access=Access.PUBLIC, summary="Confusing", errors=(*VIDEO_ERRORS, Impostor))
@@ -162,9 +186,13 @@ def test_a_request_is_closed_however_deep_and_an_answer_stays_open(document: Doc
 
 
 def test_an_answer_is_wrapped_unless_it_is_bare(document: Document) -> None:
-    job = document["paths"]["/jobs/{jobId}"]["get"]["responses"]["200"]["content"]["application/json"]
+    job = document["paths"]["/jobs/{jobId}"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]
     health = document["paths"]["/health"]["get"]["responses"]["200"]["content"]["application/json"]
-    thrown_away = document["paths"]["/files/{fileNumber}"]["delete"]["responses"]["200"]["content"]["application/json"]
+    thrown_away = document["paths"]["/files/{fileNumber}"]["delete"]["responses"]["200"]["content"][
+        "application/json"
+    ]
     assert job["example"]["success"] is True
     assert job["example"]["data"]["credits"] == {"held": 1, "captured": 0}
     assert job["schema"]["required"] == ["success", "data"]
@@ -179,7 +207,9 @@ def test_a_request_is_shown_with_the_example_that_its_route_declares(document: D
     assert "64 KiB" in body["description"]
 
 
-def test_a_path_parameter_is_described_like_the_answers_field_of_its_name(document: Document) -> None:
+def test_a_path_parameter_is_described_like_the_answers_field_of_its_name(
+    document: Document,
+) -> None:
     job_id = document["paths"]["/jobs/{jobId}"]["get"]["parameters"][0]
     number = document["paths"]["/files/{fileNumber}"]["delete"]["parameters"][0]
     assert (job_id["in"], job_id["description"]) == ("path", "Names the job.")
@@ -196,9 +226,13 @@ def test_query_parameters_come_with_their_bounds_and_never_as_null(document: Doc
     assert query["kind"]["required"] is True
 
 
-def test_request_headers_are_parameters_and_answer_headers_are_on_the_answers(document: Document) -> None:
+def test_request_headers_are_parameters_and_answer_headers_are_on_the_answers(
+    document: Document,
+) -> None:
     posting = document["paths"]["/videos"]["post"]
-    names = [parameter["name"] for parameter in posting["parameters"] if parameter["in"] == "header"]
+    names = [
+        parameter["name"] for parameter in posting["parameters"] if parameter["in"] == "header"
+    ]
     assert names == ["Idempotency-Key", "X-Google-ID"]
     assert "Location" in posting["responses"]["200"]["headers"]
     assert "Location" in posting["responses"]["503"]["headers"]
@@ -225,12 +259,20 @@ def test_the_introduction_tells_a_newcomer_how_to_call_in_ten_rules(document: Do
     text = document["info"]["description"]
     assert "\n10. " in text
     assert "\n11. " not in text
-    for word in ("Authorization: Bearer", "Idempotency-Key", "Retry-After", "requestId", "nextToken"):
+    for word in (
+        "Authorization: Bearer",
+        "Idempotency-Key",
+        "Retry-After",
+        "requestId",
+        "nextToken",
+    ):
         assert word in text
 
 
 def test_text_fields_say_that_they_take_no_control_characters(document: Document) -> None:
-    pattern = Draft202012Validator(document["components"]["schemas"]["Video"]["properties"]["promptKey"])
+    pattern = Draft202012Validator(
+        document["components"]["schemas"]["Video"]["properties"]["promptKey"]
+    )
     assert pattern.is_valid("foo_prompt")
     assert not pattern.is_valid("foo\x00")
 
@@ -244,7 +286,9 @@ def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
         whole = fields.Nested(WholeSchema)
         half = fields.Nested(WholeSchema(only=("one",)))
 
-    document = document_of(app_with(Endpoint(access=Access.PUBLIC, summary="Held", answer=HolderSchema)))
+    document = document_of(
+        app_with(Endpoint(access=Access.PUBLIC, summary="Held", answer=HolderSchema))
+    )
     OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
     half = document["components"]["schemas"]["Holder"]["properties"]["half"]
     assert list(half["properties"]) == ["one"]
@@ -258,7 +302,9 @@ def test_an_undeclared_route_has_no_document() -> None:
 
 
 def test_a_schema_that_holds_itself_has_an_example_that_ends() -> None:
-    schemas = {"Knot": {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Knot"}}}}
+    schemas = {
+        "Knot": {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Knot"}}}
+    }
     example = json.dumps(example_of(schemas["Knot"], schemas))
     assert example.count("next") < 10
 
@@ -274,7 +320,9 @@ def test_what_may_be_null_and_has_no_example_is_shown_as_null() -> None:
 def test_the_document_names_its_public_address() -> None:
     app = documented_app()
     assert document_of(app)["servers"] == [{"url": "/"}]
-    assert document_of(app, "https://api.example.com/")["servers"] == [{"url": "https://api.example.com"}]
+    assert document_of(app, "https://api.example.com/")["servers"] == [
+        {"url": "https://api.example.com"}
+    ]
 
 
 def test_the_document_is_served_for_caches_and_answers_304_to_who_has_it(

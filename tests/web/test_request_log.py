@@ -12,7 +12,9 @@ SECRETS = ("s3cr3t-token", "s3cr3t-query", "s3cr3t-bearer", "s3cr3t-note", "s3cr
 
 
 def lines_of(part: SmallApp, path: str, **options: Any) -> list[MutableMapping[str, Any]]:
-    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as logs:
         part.app.test_client().open(path, **options)
     return logs
 
@@ -25,13 +27,19 @@ def test_a_well_formed_request_id_is_taken(given: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "a b", "a,b", "a/b", "é", "a\tb", "<x>", "0" * 65, "٣"])
 def test_any_other_request_id_is_replaced(given: str) -> None:
-    answer = small_app().app.test_client().get("/misbehave", environ_overrides={"HTTP_X_REQUEST_ID": given})
+    answer = (
+        small_app()
+        .app.test_client()
+        .get("/misbehave", environ_overrides={"HTTP_X_REQUEST_ID": given})
+    )
     assert is_id("req", answer.headers["X-Request-Id"])
 
 
 def test_each_request_has_an_id_of_its_own_on_answer_error_and_line() -> None:
     part = small_app()
-    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as logs:
         answers = [part.app.test_client().get("/nowhere") for _ in range(3)]
     ids = [answer.headers["X-Request-Id"] for answer in answers]
     assert len(set(ids)) == 3
@@ -68,7 +76,8 @@ def test_an_unknown_address_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/sealed/s3cr3t-token?s3cr3t-query", "/misbehave?a=s3cr3t-query", "/notes", "/s3cr3t-token"]
+    "path",
+    ["/sealed/s3cr3t-token?s3cr3t-query", "/misbehave?a=s3cr3t-query", "/notes", "/s3cr3t-token"],
 )
 def test_no_line_and_no_number_holds_what_the_client_sent(path: str) -> None:
     def fail() -> None:
@@ -79,8 +88,14 @@ def test_no_line_and_no_number_holds_what_the_client_sent(path: str) -> None:
         part,
         path,
         method="POST" if path == "/notes" else "GET",
-        json={"theNote": "s3cr3t-note", "Fingerprint": "s3cr3t-print"} if path == "/notes" else None,
-        headers={"Authorization": "Bearer s3cr3t-bearer", "Cookie": "a=s3cr3t-token", "User-Agent": "s3cr3t-print"},
+        json={"theNote": "s3cr3t-note", "Fingerprint": "s3cr3t-print"}
+        if path == "/notes"
+        else None,
+        headers={
+            "Authorization": "Bearer s3cr3t-bearer",
+            "Cookie": "a=s3cr3t-token",
+            "User-Agent": "s3cr3t-print",
+        },
     )
     assert lines
     told = repr(lines) + repr(part.counts.seen)
@@ -93,7 +108,9 @@ def test_requests_are_counted_and_timed_by_template() -> None:
     for path in ("/misbehave", "/sealed/a", "/sealed/b", "/nowhere", "/elsewhere"):
         client.get(path)
     client.open("/misbehave", method="BREW")
-    assert [labels["status"] for _, labels in part.counts.of(Metric.REQUESTS)] == ["2xx"] * 3 + ["4xx"] * 3
+    assert [labels["status"] for _, labels in part.counts.of(Metric.REQUESTS)] == ["2xx"] * 3 + [
+        "4xx"
+    ] * 3
     assert part.counts.of(Metric.REQUEST_LATENCY) == [
         (250.0, {"route": "GET /misbehave"}),
         (0.0, {"route": "GET /sealed/<token>"}),

@@ -3,11 +3,11 @@ import json
 import pytest
 from flask import Flask
 
-from service.web.responses import json_answer, ok
+from service.web.responses import json_answer, success
 
 
 def test_an_answer_has_the_one_shape() -> None:
-    answer = ok({"a": [1, None]}, headers={"Location": "/jobs/1"})
+    answer = success({"a": [1, None]}, headers={"Location": "/jobs/1"})
     assert answer.status_code == 200
     assert json.loads(answer.get_data()) == {"success": True, "data": {"a": [1, None]}}
     assert answer.content_type == "application/json"
@@ -16,7 +16,7 @@ def test_an_answer_has_the_one_shape() -> None:
 
 def test_a_location_stays_the_path_it_is() -> None:
     app = Flask("x")
-    app.add_url_rule("/", view_func=lambda: ok(None, headers={"Location": "/jobs/1"}))
+    app.add_url_rule("/", view_func=lambda: success(None, headers={"Location": "/jobs/1"}))
     assert app.test_client().get("/").headers["Location"] == "/jobs/1"
 
 
@@ -30,4 +30,4 @@ def test_no_text_can_break_an_answer() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_what_json_has_no_word_for_is_not_answered(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        ok(value)
+        success(value)

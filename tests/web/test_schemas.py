@@ -39,9 +39,13 @@ def test_length_is_counted_in_characters(value: str) -> None:
     assert faults({"theName": value}) == {"theName": ["Must have 1 to 5 characters."]}
 
 
-@pytest.mark.parametrize("character", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9f", "\udfff"])
+@pytest.mark.parametrize(
+    "character", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9f", "\udfff"]
+)
 def test_control_characters_are_refused(character: str) -> None:
-    assert faults({"theName": f"a{character}b"}) == {"theName": ["Must not contain control characters."]}
+    assert faults({"theName": f"a{character}b"}) == {
+        "theName": ["Must not contain control characters."]
+    }
 
 
 def test_joiners_and_unusual_spaces_are_text_like_any_other() -> None:
@@ -51,10 +55,17 @@ def test_joiners_and_unusual_spaces_are_text_like_any_other() -> None:
 def test_what_is_missing_null_or_unknown_is_named() -> None:
     assert faults({}) == {"theName": ["Is required."]}
     assert faults({"theName": None}) == {"theName": ["Must not be null."]}
-    assert faults({"theName": "a", "name": "b", "price": 0}) == {"name": ["Is not known."], "price": ["Is not known."]}
-    assert faults({"theName": "a", "inner": {"word": "a", "x": 1}}) == {"inner": {"x": ["Is not known."]}}
+    assert faults({"theName": "a", "name": "b", "price": 0}) == {
+        "name": ["Is not known."],
+        "price": ["Is not known."],
+    }
+    assert faults({"theName": "a", "inner": {"word": "a", "x": 1}}) == {
+        "inner": {"x": ["Is not known."]}
+    }
 
 
 def test_the_bounds_can_be_read_by_the_document() -> None:
-    [length] = [rule for rule in SAMPLE.fields["name"].validators if isinstance(rule, validate.Length)]
+    [length] = [
+        rule for rule in SAMPLE.fields["name"].validators if isinstance(rule, validate.Length)
+    ]
     assert (length.min, length.max) == (1, 5)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.web.request_errors import MalformedJson
-from service.web.strict_json import MOST_LEVELS, MOST_MARKS, parse_object
+from service.web.strict_json import MAX_LEVELS, MAX_MARKS, parse_object
 
 VALUES = st.recursive(
     st.none()
@@ -16,7 +16,8 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8")),
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -59,12 +60,12 @@ BAD = {
     "half a surrogate pair in a list": b'{"a": [1, ["x\\ud83d"]]}',
     "a raw control character": b'{"a": "x\ny"}',
     "a NUL": b'{"a": "\x00"}',
-    "one level too many": nested(MOST_LEVELS + 1),
+    "one level too many": nested(MAX_LEVELS + 1),
     "levels of lists": b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
     "levels beyond the recursion limit": b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}",
     "levels never closed": b"[" * 9000,
-    "too many values": b'{"a":[' + b"[]," * MOST_MARKS + b"1]}",
-    "too many names": json.dumps({str(number): 1 for number in range(MOST_MARKS + 1)}).encode(),
+    "too many values": b'{"a":[' + b"[]," * MAX_MARKS + b"1]}",
+    "too many names": json.dumps({str(number): 1 for number in range(MAX_MARKS + 1)}).encode(),
 }
 
 
@@ -90,7 +91,7 @@ def test_good_json_is_read_as_it_stands(raw: bytes, value: object) -> None:
 
 
 def test_the_deepest_allowed_nesting_is_read() -> None:
-    assert parse_object(nested(MOST_LEVELS))
+    assert parse_object(nested(MAX_LEVELS))
 
 
 def test_a_refusal_does_not_repeat_the_body() -> None:

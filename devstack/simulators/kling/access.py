@@ -24,14 +24,16 @@ class Access:
     def check(self, authorization: str, now_seconds: float) -> None:
         """Returns for the API key and for a valid token.
 
-        Raises `KlingRefusal`: 1001 no header, 1002 anything that is not ours, 1003 before `nbf`, 1004 from `exp` on.
-        """
+        Raises `KlingRefusal`: 1001 no header, 1002 anything that is not ours, 1003 before `nbf`,
+        1004 from `exp` on."""
         if not authorization.strip():
             raise KlingRefusal(1001)
         credential = authorization.removeprefix(_PREFIX)
         if credential == authorization:
             raise KlingRefusal(1002)
-        if self._api_key and hmac.compare_digest(credential.encode("utf-8", "replace"), self._api_key.encode()):
+        if self._api_key and hmac.compare_digest(
+            credential.encode("utf-8", "replace"), self._api_key.encode()
+        ):
             return
         claims = self._claims(credential)
         if _seconds(claims, "nbf", default=0.0) > now_seconds:

@@ -1,12 +1,11 @@
-"""Kling's callbacks (https://klingai.com/document-api/api/get-started/callbacks): one for each new status,
-the bare task as body, signed where a secret is configured."""
+"""Kling's callbacks (https://klingai.com/document-api/api/get-started/callbacks): one for each new
+status, the bare task as body, signed where a secret is configured."""
 
 import itertools
 import json
 import secrets
 from collections.abc import Mapping
 
-from service.core.clock import Clock
 from devstack.simulators.background import Background
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.delivery import Deliverer, Delivery, Headers
@@ -14,6 +13,7 @@ from devstack.simulators.faults import Fault, FaultBoard
 from devstack.simulators.kling.task_store import Task, finished
 from devstack.simulators.kling.views import whole
 from devstack.simulators.signing import signature_headers
+from service.core.clock import Clock
 
 FAULTS = frozenset({"drop", "double", "early", "slow", "unsigned", "forged"})
 
@@ -21,9 +21,9 @@ FAULTS = frozenset({"drop", "double", "early", "slow", "unsigned", "forged"})
 class Callbacks:
     """Tells the caller's address of a task's new status, honestly or as the armed fault has it.
 
-    `drop` never sends, `double` sends twice with one `webhook-id`, `early` already tells the end, `slow` sends `seconds`
-    later and so out of order, `unsigned` and `forged` send without a signature, or with that of a stranger's key.
-    """
+    `drop` never sends, `double` sends twice with one `webhook-id`, `early` already tells the end,
+    `slow` sends `seconds` later and so out of order, `unsigned` and `forged` send without a
+    signature, or with that of a stranger's key."""
 
     def __init__(
         self,

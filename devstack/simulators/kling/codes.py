@@ -36,7 +36,9 @@ CODES = MappingProxyType(
     }
 )
 
-_USUAL_CODE = MappingProxyType({400: 1200, 401: 1000, 403: 1103, 404: 1203, 429: 1302, 500: 5000, 503: 5001, 504: 5002})
+_USUAL_CODE = MappingProxyType(
+    {400: 1200, 401: 1000, 403: 1103, 404: 1203, 429: 1302, 500: 5000, 503: 5001, 504: 5002}
+)
 
 
 class KlingRefusal(Exception):
@@ -52,11 +54,14 @@ class KlingRefusal(Exception):
 
 def success(data: object) -> Response:
     """HTTP 200 with code 0 and the data."""
-    return json_answer({"code": 0, "message": OK_MESSAGE, "request_id": _request_id(), "data": data})
+    return json_answer(
+        {"code": 0, "message": OK_MESSAGE, "request_id": _request_id(), "data": data}
+    )
 
 
 def refuse(status: int, code: str | None) -> Response:
-    """An error with any HTTP status and vendor code; without a code, the one usual for the status."""
+    """An error with any HTTP status and vendor code; without a code, the one usual for the
+    status."""
     number = int(code) if code and code.isdigit() else _USUAL_CODE.get(status, status)
     return _error(status, number, CODES.get(number, (status, "Simulated error"))[1])
 

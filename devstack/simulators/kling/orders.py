@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from devstack.simulators.kling.codes import KlingRefusal
 
-MOST_TEXT_CHARACTERS = 2_500
-MOST_IMAGE_BYTES = 10 * 1024 * 1024
+MAX_TEXT_CHARACTERS = 2_500
+MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
 # A picture whose address has this in its path is taken, and fails the task later.
 BAD_IMAGE_MARK = "bad-pixels"
@@ -23,8 +23,8 @@ _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 @dataclass(frozen=True)
 class Model:
-    """What one model can do. `end_frame`: the modes that take `image_tail`, in clips of `end_frame_durations`;
-    `sound`: the modes that make sound."""
+    """What one model can do. `end_frame`: the modes that take `image_tail`, in clips of
+    `end_frame_durations`; `sound`: the modes that make sound."""
 
     modes: tuple[str, ...] = ("std", "pro")
     durations: tuple[str, ...] = _CLIPS
@@ -50,14 +50,15 @@ MODELS = MappingProxyType(
 
 @dataclass(frozen=True)
 class Order:
-    """A valid order. `image` is the address or base64 text as sent; `spoilt` says that the picture will fail the task."""
+    """A valid order. `image` is the address or base64 text as sent; `invalid_image` says that the
+    picture will fail the task."""
 
     model_name: str
     mode: str
     duration: str
     sound: bool
     image: str
-    spoilt: bool
+    invalid_image: bool
     watermark: bool
     callback_url: str
     external_task_id: str
@@ -66,8 +67,8 @@ class Order:
 def parse_order(body: bytes) -> Order:
     """The order in a request body; unknown fields are ignored.
 
-    Raises `KlingRefusal`: 1200 no JSON object, 1203 unknown model, 1201 any other value that is not allowed.
-    """
+    Raises `KlingRefusal`: 1200 no JSON object, 1203 unknown model, 1201 any other value that is not
+    allowed."""
     fields = _fields(body)
     name, model = _model(fields)
     mode = _word(fields, "mode", "std", model.modes)
@@ -88,7 +89,7 @@ def parse_order(body: bytes) -> Order:
         duration=duration,
         sound=sound,
         image=pictures[0][0],
-        spoilt=any(spoilt for _, spoilt in pictures),
+        invalid_image=any(invalid_image for _, invalid_image in pictures),
         watermark=_watermark(fields),
         callback_url=_callback_url(fields),
         external_task_id=_text(fields, "external_task_id"),
@@ -106,7 +107,8 @@ def _fields(body: bytes) -> Mapping[str, object]:
 
 
 def _model(fields: Mapping[str, object]) -> tuple[str, Model]:
-    """The old field `model` is not read: such an order silently gets the default, as at the vendor."""
+    """The old field `model` is not read: such an order silently gets the default, as at the
+    vendor."""
     name = _text(fields, "model_name") or _DEFAULT_MODEL
     if name not in MODELS:
         raise KlingRefusal(1203, f"model {name[:64]!r} does not exist")
@@ -131,8 +133,10 @@ def _word(fields: Mapping[str, object], key: str, default: str, allowed: tuple[s
 
 def _check_texts(fields: Mapping[str, object]) -> None:
     for key in ("prompt", "negative_prompt"):
-        if len(_text(fields, key)) > MOST_TEXT_CHARACTERS:
-            raise KlingRefusal(1201, f"{key} must not be longer than {MOST_TEXT_CHARACTERS} characters")
+        if len(_text(fields, key)) > MAX_TEXT_CHARACTERS:
+            raise KlingRefusal(
+                1201, f"{key} must not be longer than {MAX_TEXT_CHARACTERS} characters"
+            )
 
 
 def _check_scale(fields: Mapping[str, object]) -> None:
@@ -152,7 +156,7 @@ def _picture(fields: Mapping[str, object], key: str) -> tuple[str, bool]:
         picture = base64.b64decode(text, validate=True)
     except ValueError:
         raise KlingRefusal(1201, f"{key} is neither an address nor base64") from None
-    if len(picture) > MOST_IMAGE_BYTES:
+    if len(picture) > MAX_IMAGE_BYTES:
         raise KlingRefusal(1201, f"{key} is larger than 10 MB")
     return text, not picture.startswith(_PICTURE_STARTS)
 
@@ -167,7 +171,9 @@ def _split_path(url: str, key: str) -> str:
     return parts.path
 
 
-def _check_end_frame(fields: Mapping[str, object], model: Model, chosen: tuple[str, str, bool]) -> None:
+def _check_end_frame(
+    fields: Mapping[str, object], model: Model, chosen: tuple[str, str, bool]
+) -> None:
     mode, duration, sound = chosen
     if mode not in model.end_frame or duration not in model.end_frame_durations or sound:
         raise KlingRefusal(1201, "image_tail is not supported by this model, mode and duration")

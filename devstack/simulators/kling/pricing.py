@@ -1,4 +1,5 @@
-"""What a video costs in units of a prepaid pack (https://kling.ai/document-api/pricing/base/video)."""
+"""What a video costs in units of a prepaid pack
+(https://kling.ai/document-api/pricing/base/video)."""
 
 from decimal import Decimal
 from types import MappingProxyType

@@ -8,17 +8,17 @@ from typing import ClassVar
 from flask import Blueprint, send_file
 from werkzeug.wrappers import Response
 
-from service.core.clock import Clock
+from devstack.simulators.fault_injector import FaultInjector
 from devstack.simulators.faults import ANSWERED, Fault, Operations
-from devstack.simulators.fault_injector import Gate
 from devstack.simulators.kling.access import Access
-from devstack.simulators.kling.task_store import SUCCEED, Books
 from devstack.simulators.kling.callbacks import FAULTS as CALLBACK_FAULTS
 from devstack.simulators.kling.codes import KlingRefusal, refuse, success
 from devstack.simulators.kling.orders import parse_order
 from devstack.simulators.kling.pricing import plain
+from devstack.simulators.kling.task_store import SUCCEED, TaskStore
 from devstack.simulators.kling.views import accepted, booked, whole
-from devstack.simulators.wire import Call, Door, current_call, json_answer
+from devstack.simulators.wire import Call, Endpoint, current_call, json_answer
+from service.core.clock import Clock
 
 VIDEO = Path(__file__).parent.parent / "video.mp4"
 FAILURE_MESSAGE = "Failure to pass the risk control system"
@@ -47,7 +47,9 @@ class Kling:
         "callback": CALLBACK_FAULTS,
     }
 
-    def __init__(self, gate: Gate, books: Books, access: Access, clock: Clock, address: str) -> None:
+    def __init__(
+        self, gate: FaultInjector, books: TaskStore, access: Access, clock: Clock, address: str
+    ) -> None:
         self._gate = gate
         self._books = books
         self._access = access
@@ -70,8 +72,8 @@ class Kling:
         call = current_call()
 
         def act(fault: Fault | None) -> Response:
-            fate = FAILURE_MESSAGE if fault and fault.kind == "job-fails" else ""
-            task = self._books.create(parse_order(call.body), fate)
+            outcome = FAILURE_MESSAGE if fault and fault.kind == "job-fails" else ""
+            task = self._books.create(parse_order(call.body), outcome)
             data = accepted(task)
             if fault and fault.kind == "no-task-id":
                 del data["task_id"]
@@ -98,7 +100,9 @@ class Kling:
 
         return self._through("list", call, act)
 
-    def _through(self, operation: str, call: Call, act: Callable[[Fault | None], Response]) -> Response:
+    def _through(
+        self, operation: str, call: Call, act: Callable[[Fault | None], Response]
+    ) -> Response:
         def checked(fault: Fault | None) -> Response:
             try:
                 self._access.check(call.headers.get("Authorization", ""), self._clock.now() / 1000)
@@ -106,27 +110,33 @@ class Kling:
             except KlingRefusal as refusal:
                 return refusal.answer()
 
-        return self._gate.through(Door(self.name, operation, refuse), call, checked)
+        return self._gate.through(Endpoint(self.name, operation, refuse), call, checked)
 
     def video(self, name: str) -> Response:
-        """Any task's video: the link holds no secret and needs no books, so that it outlives a restart."""
+        """Any task's video: the link holds no secret and needs no books, so that it outlives a
+        restart."""
 
         def act(_: Fault | None) -> Response:
             if not re.fullmatch(r"[0-9]{1,40}", name):
                 return _no_video(404, None)
             return send_file(VIDEO, "video/mp4", conditional=True, max_age=0)
 
-        return self._gate.through(Door(self.name, "video", _no_video), current_call(), act)
+        return self._gate.through(Endpoint(self.name, "video", _no_video), current_call(), act)
 
     def unknown(self, anything: str) -> Response:
-        """Whatever this simulator does not speak, answered as the vendor answers unknown methods, and written down."""
+        """Whatever this simulator does not speak, answered as the vendor answers unknown methods,
+        and written down."""
         del anything
-        door = Door(self.name, "unknown", refuse)
+        door = Endpoint(self.name, "unknown", refuse)
         return self._gate.through(door, current_call(), lambda _: refuse(404, _NO_METHOD))
 
     def tasks(self) -> Response:
         tasks, running, units_left = self._books.everything()
-        content = {"tasks": [booked(task) for task in tasks], "running": running, "units_left": plain(units_left)}
+        content = {
+            "tasks": [booked(task) for task in tasks],
+            "running": running,
+            "units_left": plain(units_left),
+        }
         return json_answer(content)
 
     def forget(self) -> Response:

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from service.core.clock import Clock
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.kling.codes import KlingRefusal
 from devstack.simulators.kling.orders import Order
 from devstack.simulators.kling.pricing import units
-from devstack.simulators.time_scale import Speed
+from devstack.simulators.time_scale import TimeScale
+from service.core.clock import Clock
 
 SUBMITTED, PROCESSING, SUCCEED, FAILED = "submitted", "processing", "succeed", "failed"
 FINAL = frozenset({SUCCEED, FAILED})
-MOST_TASKS = 200_000
+MAX_TASKS = 200_000
 BAD_IMAGE_MESSAGE = "Image pixel is invalid"
 
 _PROCESSING_FROM = 0.25
@@ -26,7 +26,8 @@ _IDS_PER_MILLISECOND = 100_000
 
 @dataclass(frozen=True)
 class Task:
-    """One task. `fate` is the failure it is going to meet, empty for none; `units` what its success costs.
+    """One task. `outcome` is the failure it is going to meet, empty for none; `units` what its
+    success costs.
 
     Times are epoch milliseconds; `image_sha256` is the hash of the picture field as sent.
     """
@@ -34,7 +35,7 @@ class Task:
     task_id: str
     order: Order
     status: str
-    fate: str
+    outcome: str
     units: Decimal
     image_sha256: str
     created_at: int
@@ -51,13 +52,16 @@ Changed = Callable[[Task], None]
 
 def finished(task: Task, at: int) -> Task:
     """The task as it will be in the end."""
-    return replace(task, status=FAILED if task.fate else SUCCEED, updated_at=at)
+    return replace(task, status=FAILED if task.outcome else SUCCEED, updated_at=at)
 
 
-class Books:
-    """All tasks of the one account, under one lock. `changed` hears of every new status, in order, and must not block."""
+class TaskStore:
+    """All tasks of the one account, under one lock. `changed` hears of every new status, in order,
+    and must not block."""
 
-    def __init__(self, settings: SimulatorSettings, clock: Clock, speed: Speed, changed: Changed) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, clock: Clock, speed: TimeScale, changed: Changed
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._speed = speed
@@ -74,17 +78,20 @@ class Books:
         self._reserved = Decimal(0)
         self._spent = Decimal(0)
 
-    def create(self, order: Order, fate: str = "") -> Task:
-        """A new task in status submitted; it fails in the end with `fate` where given, or where its picture is spoilt.
+    def create(self, order: Order, outcome: str = "") -> Task:
+        """A new task in status submitted; it fails in the end with `outcome` where given, or where
+        its picture is spoilt.
 
-        Raises `KlingRefusal`: 1201 external id used before, 1303 no free slot, 1102 no units, 5000 books full.
-        That a used external id is refused, and so, is an assumption: the vendor only says that it must be unique.
-        """
+        Raises `KlingRefusal`: 1201 external id used before, 1303 no free slot, 1102 no units, 5000
+        books full. That a used external id is refused, and so, is an assumption: the vendor only
+        says that it must be unique."""
         with self._lock:
             self._catch_up()
             price = units(order)
             self._check_room(order, price)
-            task = self._new_task(order, fate or (BAD_IMAGE_MESSAGE if order.spoilt else ""), price)
+            task = self._new_task(
+                order, outcome or (BAD_IMAGE_MESSAGE if order.invalid_image else ""), price
+            )
             self._enter(task)
             return task
 
@@ -95,18 +102,18 @@ class Books:
             raise KlingRefusal(1303)
         if price > self._units_left():
             raise KlingRefusal(1102)
-        if len(self._tasks) >= MOST_TASKS:
-            raise KlingRefusal(5000, f"the simulator holds {MOST_TASKS} tasks and takes no more")
+        if len(self._tasks) >= MAX_TASKS:
+            raise KlingRefusal(5000, f"the simulator holds {MAX_TASKS} tasks and takes no more")
 
     def _units_left(self) -> Decimal:
         return Decimal(str(self._settings.kling_units)) - self._spent - self._reserved
 
-    def _new_task(self, order: Order, fate: str, price: Decimal) -> Task:
+    def _new_task(self, order: Order, outcome: str, price: Decimal) -> Task:
         """Ids keep rising over restarts, so that none is given twice to a caller who remembers."""
         now = self._clock.now()
         number = now * _IDS_PER_MILLISECOND + next(self._counter) % _IDS_PER_MILLISECOND
         digest = hashlib.sha256(order.image.encode("utf-8", "surrogatepass")).hexdigest()
-        return Task(str(number), order, SUBMITTED, fate, price, digest, now, now)
+        return Task(str(number), order, SUBMITTED, outcome, price, digest, now, now)
 
     def _enter(self, task: Task) -> None:
         self._tasks[task.task_id] = task
@@ -121,10 +128,13 @@ class Books:
         self._changed(task)
 
     def find(self, identifier: str) -> Task:
-        """The task with that task id or external id (of several with one, the latest). Raises `KlingRefusal` 1203."""
+        """The task with that task id or external id (of several with one, the latest). Raises
+        `KlingRefusal` 1203."""
         with self._lock:
             self._catch_up()
-            task = self._tasks.get(identifier) or self._tasks.get(self._by_external.get(identifier, ""))
+            task = self._tasks.get(identifier) or self._tasks.get(
+                self._by_external.get(identifier, "")
+            )
         if task is None:
             raise KlingRefusal(1203, "the task does not exist")
         return task

@@ -1,4 +1,5 @@
-"""Kling's image-to-video API (legacy paths, `POST` and `GET /v1/videos/image2video`), and its callbacks."""
+"""Kling's image-to-video API (legacy paths, `POST` and `GET /v1/videos/image2video`), and its
+callbacks."""
 
 import json
 import re
@@ -13,20 +14,20 @@ from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.providers.base import (
     Accepted,
+    CallbackEvent,
     Created,
-    Declined,
     Found,
-    Hint,
+    Indeterminate,
     NotFound,
-    Sight,
+    Rejected,
+    RejectionReason,
     Task,
+    TaskLookup,
     TaskStatus,
-    Unclear,
     VideoRequest,
-    Why,
 )
-from service.providers.kling.credentials import KlingCredentials
 from service.providers.http import NeverSent, NoAnswer, ProviderHttp, Reply
+from service.providers.kling.credentials import KlingCredentials
 from service.providers.signatures import signature_holds
 from service.storage.codec import Value
 from service.storage.secrets import SecretUnavailable
@@ -34,17 +35,21 @@ from service.storage.secrets import SecretUnavailable
 log = structlog.get_logger()
 
 PATH = "/v1/videos/image2video"
-MOST_SENDS = 3
+MAX_SENDS = 3
 BUSY_PAUSE_SECONDS = 1.0
 TASK_NOT_FOUND = (404, 1203)
 STALE_TOKEN_CODES = {1000, 1001, 1002, 1003, 1004}
 
-# Kling's error codes (https://kling.ai/document-api/api/get-started/error-codes) that prove a create was turned down.
-DECLINED = {
-    **dict.fromkeys((1200, 1201), Why.IMAGE),
-    **dict.fromkeys((1300, 1301), Why.CONTENT),
-    **dict.fromkeys((1302, 1303), Why.BUSY),
-    **dict.fromkeys((1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1202, 1203, 1304), Why.UNAVAILABLE),
+# Kling's error codes (https://kling.ai/document-api/api/get-started/error-codes) that prove a
+# create was turned down.
+FAILURE_OF_REJECTION = {
+    **dict.fromkeys((1200, 1201), RejectionReason.IMAGE),
+    **dict.fromkeys((1300, 1301), RejectionReason.CONTENT),
+    **dict.fromkeys((1302, 1303), RejectionReason.BUSY),
+    **dict.fromkeys(
+        (1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1202, 1203, 1304),
+        RejectionReason.UNAVAILABLE,
+    ),
 }
 TROUBLES = (5000, 5001, 5002)
 _STATUSES = {
@@ -56,7 +61,7 @@ _STATUSES = {
 }
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ADDRESS = re.compile(r"https?://\S+")
-_LONGEST_FACT = 40
+_MAX_FACT = 40
 
 
 @dataclass(frozen=True)
@@ -95,25 +100,28 @@ class Kling:
 
     def create(self, request: VideoRequest, until: float) -> Created:
         body = json.dumps(self._body(request)).encode()
-        outcome: Created = Declined(Why.UNAVAILABLE)
+        outcome: Created = Rejected(RejectionReason.UNAVAILABLE)
         renewed = missed = False
-        for sends_left in reversed(range(MOST_SENDS)):
+        for sends_left in reversed(range(MAX_SENDS)):
             if self._clock.monotonic() >= until:
                 break
             reply = self._send(body, until)
             missed = reply is None
             if reply is None:
                 continue
-            if isinstance(reply, Unclear):
+            if isinstance(reply, Indeterminate):
                 return reply
             outcome = self._created(reply, request.job_id)
-            stale = outcome == Declined(Why.UNAVAILABLE) and _code(reply) in STALE_TOKEN_CODES
+            stale = (
+                outcome == Rejected(RejectionReason.UNAVAILABLE)
+                and _code(reply) in STALE_TOKEN_CODES
+            )
             if stale and not renewed and sends_left:
                 renewed = True
                 self._credentials.renew()
                 continue
             self._count_refusal(reply)
-            if outcome == Declined(Why.BUSY) and sends_left:
+            if outcome == Rejected(RejectionReason.BUSY) and sends_left:
                 self._clock.sleep(BUSY_PAUSE_SECONDS)
             else:
                 return outcome
@@ -122,27 +130,31 @@ class Kling:
             self._metrics.count(Metric.PROVIDER_NOT_REACHED, provider=self.name)
         return outcome
 
-    def look(self, task_id: str | None, job_id: str) -> Sight:
+    def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
         until = self._clock.monotonic() + self._query_seconds
         url = f"{self._url}/{quote(task_id or job_id, safe='')}"
         for last in (False, True):
             try:
                 reply = self._timed("query", lambda: self._http.ask(url, self._headers(), until))
             except (NoAnswer, SecretUnavailable):
-                return Unclear()
+                return Indeterminate()
             if last or _code(reply) not in STALE_TOKEN_CODES:
                 break
             self._credentials.renew()
         return self._seen(reply, task_id, job_id)
 
     def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
-        shown: dict[str, object] = {name: value for name, value in facts.items() if name != "videos"}
+        shown: dict[str, object] = {
+            name: value for name, value in facts.items() if name != "videos"
+        }
         shown["task_info"] = {"external_task_id": job_id}
         if facts.get("videos"):
             shown["task_result"] = {"videos": facts["videos"]}
         return shown
 
-    def read_callback(self, headers: Mapping[str, str], body: bytes, now: int) -> Hint | None:
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
         secret = self._callback_secret()
         if secret and not signature_holds(secret, headers, body, now):
             return None
@@ -150,17 +162,20 @@ class Kling:
         if not isinstance(task, dict):
             return None
         status = _STATUSES.get(str(task.get("task_status") or task.get("status")))
-        return Hint(final=status in (TaskStatus.SUCCEEDED, TaskStatus.FAILED))
+        return CallbackEvent(final=status in (TaskStatus.SUCCEEDED, TaskStatus.FAILED))
 
-    def _send(self, body: bytes, until: float) -> Reply | Unclear | None:
-        """One try: the answer, `Unclear` when it may have arrived, None when it surely was not sent."""
+    def _send(self, body: bytes, until: float) -> Reply | Indeterminate | None:
+        """One try: the answer, `Indeterminate` when it may have arrived, None when it surely was
+        not sent."""
         try:
-            return self._timed("create", lambda: self._http.send_once(self._url, self._headers(), body, until))
+            return self._timed(
+                "create", lambda: self._http.send_once(self._url, self._headers(), body, until)
+            )
         except (NeverSent, SecretUnavailable) as error:
             log.warning("provider_not_reached", provider=self.name, reason=type(error).__name__)
             return None
         except NoAnswer:
-            return Unclear()
+            return Indeterminate()
 
     def _body(self, request: VideoRequest) -> dict[str, str]:
         body = {
@@ -174,28 +189,35 @@ class Kling:
         return body | ({"callback_url": request.callback_url} if request.callback_url else {})
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._credentials.bearer()}", "Content-Type": "application/json"}
+        return {
+            "Authorization": f"Bearer {self._credentials.bearer()}",
+            "Content-Type": "application/json",
+        }
 
     def _created(self, reply: Reply, job_id: str) -> Created:
         code = _code(reply)
         if reply.status == 200 and code == 0:
             task = _task(reply)
-            return Accepted(task) if task else Unclear()
+            return Accepted(task) if task else Indeterminate()
         self._report("create", reply, job_id)
-        if code in DECLINED and 400 <= reply.status < 500:
-            return Declined(DECLINED[code])
-        return Unclear()
+        if code in FAILURE_OF_REJECTION and 400 <= reply.status < 500:
+            return Rejected(FAILURE_OF_REJECTION[code])
+        return Indeterminate()
 
-    def _seen(self, reply: Reply, task_id: str | None, job_id: str) -> Sight:
+    def _seen(self, reply: Reply, task_id: str | None, job_id: str) -> TaskLookup:
         code = _code(reply)
         if reply.status == 200 and code == 0:
             task = _task(reply)
-            return Found(task) if task and _is_asked_for(reply, task, task_id, job_id) else Unclear()
+            return (
+                Found(task)
+                if task and _is_asked_for(reply, task, task_id, job_id)
+                else Indeterminate()
+            )
         self._report("query", reply, job_id)
         if (reply.status, code) == TASK_NOT_FOUND:
             return NotFound()
         self._count_refusal(reply)
-        return Unclear()
+        return Indeterminate()
 
     def _report(self, operation: str, reply: Reply, job_id: str) -> None:
         """Kling's words go to the log, for the operator; never to the client."""
@@ -211,13 +233,13 @@ class Kling:
             provider_request_id=str(told.get("request_id", ""))[:64],
         )
         code = _code(reply) or 0
-        known = str(code) if code in DECLINED or code in TROUBLES else "other"
+        known = str(code) if code in FAILURE_OF_REJECTION or code in TROUBLES else "other"
         self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=known)
 
     def _count_refusal(self, reply: Reply) -> None:
-        """Of our key, our balance or our way of asking, orders and looks alike: one is enough to wake somebody, so a token that
-        is only stale does not count before it was made anew."""
-        if DECLINED.get(_code(reply) or 0) is Why.UNAVAILABLE:
+        """Of our key, our balance or our way of asking, orders and looks alike: one is enough to
+        wake somebody, so a token that is only stale does not count before it was made anew."""
+        if FAILURE_OF_REJECTION.get(_code(reply) or 0) is RejectionReason.UNAVAILABLE:
             self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
     def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:
@@ -226,7 +248,9 @@ class Kling:
             return send()
         finally:
             elapsed = (self._clock.monotonic() - started) * 1000
-            self._metrics.timing(Metric.PROVIDER_LATENCY, elapsed, provider=self.name, operation=operation)
+            self._metrics.timing(
+                Metric.PROVIDER_LATENCY, elapsed, provider=self.name, operation=operation
+            )
 
 
 def _code(reply: Reply) -> int | None:
@@ -247,7 +271,9 @@ def _task(reply: Reply) -> Task | None:
     url = video.get("url")
     facts = {"task_id": task_id, "task_status": str(data["task_status"]), **_times(data)}
     if status is TaskStatus.SUCCEEDED and isinstance(url, str):
-        facts["videos"] = ({name: str(video[name])[:_LONGEST_FACT] for name in ("id", "duration") if name in video},)
+        facts["videos"] = (
+            {name: str(video[name])[:_MAX_FACT] for name in ("id", "duration") if name in video},
+        )
     return Task(
         task_id,
         status,
@@ -258,7 +284,8 @@ def _task(reply: Reply) -> Task | None:
 
 
 def _is_asked_for(reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
-    """Whether the answer is about the task asked for; asked by our own id, what it says of that id counts."""
+    """Whether the answer is about the task asked for; asked by our own id, what it says of that id
+    counts."""
     if task_id is not None:
         return task.task_id == task_id
     told = reply.json()["data"].get("task_info")

@@ -1,4 +1,5 @@
-"""Kling's credentials: read at run time, kept, signed anew before they end, and read again after a refusal."""
+"""Kling's credentials: read at run time, kept, signed anew before they end, and read again after a
+refusal."""
 
 import json
 import threading
@@ -14,12 +15,13 @@ from service.storage.secrets import SecretUnavailable
 TOKEN_SECONDS = 1800
 RENEW_BEFORE_SECONDS = 60
 NOT_BEFORE_SECONDS = 5
-LEAST_SECONDS_BETWEEN_READS = 5.0
+MIN_SECONDS_BETWEEN_READS = 5.0
 
 
 @dataclass(frozen=True)
 class KlingKeys:
-    """An API key, or a pair of access and secret key; `callback_secret` when callbacks are signed."""
+    """An API key, or a pair of access and secret key; `callback_secret` when callbacks are
+    signed."""
 
     api_key: Secret = Secret()
     access_key: Secret = Secret()
@@ -28,7 +30,8 @@ class KlingKeys:
 
 
 def parse_kling_keys(text: str) -> KlingKeys:
-    """A secret's text: a bare API key, or JSON with `apiKey`, or `accessKey` and `secretKey`, and maybe `callbackSecret`."""
+    """A secret's text: a bare API key, or JSON with `apiKey`, or `accessKey` and `secretKey`, and
+    maybe `callbackSecret`."""
     try:
         told = json.loads(text)
     except ValueError:
@@ -40,8 +43,8 @@ def parse_kling_keys(text: str) -> KlingKeys:
 
 
 class KlingCredentials:
-    """What to send as bearer. `read` fetches the keys; it is called first when they are needed and after `renew`, and again
-    as long as what it gives is no usable key (`SecretUnavailable`)."""
+    """What to send as bearer. `read` fetches the keys; it is called first when they are needed and
+    after `renew`, and again as long as what it gives is no usable key (`SecretUnavailable`)."""
 
     def __init__(self, read: Callable[[], KlingKeys], clock: Clock) -> None:
         self._read = read
@@ -53,8 +56,8 @@ class KlingCredentials:
         self._token_ends_at = 0
 
     def bearer(self) -> str:
-        """The API key, or a JWT of the key pair (HS256, good for 30 minutes, made anew in its last minute:
-        https://kling.ai/document-api/api/get-started/authentication)."""
+        """The API key, or a JWT of the key pair (HS256, good for 30 minutes, made anew in its last
+        minute: https://kling.ai/document-api/api/get-started/authentication)."""
         with self._guard:
             keys = self._current()
             return keys.api_key or self._signed(keys)
@@ -67,7 +70,7 @@ class KlingCredentials:
         """Forgets the token, and the keys too unless they were read a moment ago."""
         with self._guard:
             self._token_ends_at = 0
-            if self._clock.monotonic() - self._read_at >= LEAST_SECONDS_BETWEEN_READS:
+            if self._clock.monotonic() - self._read_at >= MIN_SECONDS_BETWEEN_READS:
                 self._keys = None
 
     def _current(self) -> KlingKeys:
@@ -83,6 +86,12 @@ class KlingCredentials:
         now = self._clock.now() // 1000
         if now >= self._token_ends_at - RENEW_BEFORE_SECONDS:
             self._token_ends_at = now + TOKEN_SECONDS
-            claims = {"iss": keys.access_key, "exp": self._token_ends_at, "nbf": now - NOT_BEFORE_SECONDS}
-            self._token = jwt.encode(claims, keys.secret_key, algorithm="HS256", headers={"typ": "JWT"})
+            claims = {
+                "iss": keys.access_key,
+                "exp": self._token_ends_at,
+                "nbf": now - NOT_BEFORE_SECONDS,
+            }
+            self._token = jwt.encode(
+                claims, keys.secret_key, algorithm="HS256", headers={"typ": "JWT"}
+            )
         return self._token

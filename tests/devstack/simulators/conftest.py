@@ -6,8 +6,8 @@ import pytest
 
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
-from tests.doubles.clock import FakeClock
 from tests.devstack.simulators.stack import START, Receiver, Stack, Start
+from tests.doubles.clock import FakeClock
 
 
 @pytest.fixture

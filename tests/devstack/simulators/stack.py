@@ -32,8 +32,14 @@ class Stack:
         return self.call(method, f"/kling/v1/videos/image2video{path}", headers=headers, **options)
 
     def create(self, **fields: object) -> requests.Response:
-        order: dict[str, object] = {"model_name": "kling-v1", "image": "https://pictures.example/cat.png", **fields}
-        return self.kling("POST", json={key: value for key, value in order.items() if value is not None})
+        order: dict[str, object] = {
+            "model_name": "kling-v1",
+            "image": "https://pictures.example/cat.png",
+            **fields,
+        }
+        return self.kling(
+            "POST", json={key: value for key, value in order.items() if value is not None}
+        )
 
     def created(self, **fields: object) -> dict[str, Any]:
         answer = self.create(**fields)
@@ -57,12 +63,15 @@ class Stack:
         return tasks
 
     def journal(self, **filters: str) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = self.call("GET", "/__journal", params=filters).json()["requests"]
+        entries: list[dict[str, Any]] = self.call("GET", "/__journal", params=filters).json()[
+            "requests"
+        ]
         return entries
 
 
 class Receiver:
-    """An address that takes callbacks and keeps them; answers the statuses it was given, then 200."""
+    """An address that takes callbacks and keeps them; answers the statuses it was given, then
+    200."""
 
     def __init__(self) -> None:
         self.received: list[tuple[Mapping[str, str], bytes]] = []
@@ -83,7 +92,9 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/callbacks/kling/a-token"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     def tasks(self) -> list[dict[str, Any]]:
@@ -100,9 +111,9 @@ class Receiver:
         self._server.server_close()
 
 
-def eventually(holds: Callable[[], object], patience_seconds: float = 5.0) -> None:
+def eventually(holds: Callable[[], object], wait_limit_seconds: float = 5.0) -> None:
     """Returns as soon as it holds. Raises `AssertionError` when it does not in time."""
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + wait_limit_seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.005)

@@ -15,4 +15,8 @@ def test_the_simulators_import_no_product_code() -> None:
                 names = [node.module or ""]
             else:
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            assert not [name for name in names if name.startswith("service") and not name.startswith(ALLOWED)], file
+            assert not [
+                name
+                for name in names
+                if name.startswith("service") and not name.startswith(ALLOWED)
+            ], file

@@ -1,6 +1,6 @@
 import pytest
 
-from devstack.simulators.journal import MOST_ENTRIES
+from devstack.simulators.journal import MAX_ENTRIES
 from tests.devstack.simulators.stack import START, Stack
 
 
@@ -10,9 +10,12 @@ def test_health_is_healthy(shared: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/__faults", 405), ("GET", "/google/x", 404)]
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("PUT", "/__faults", 405), ("GET", "/google/x", 404)],
 )
-def test_a_wrong_address_is_a_json_error(shared: Stack, method: str, path: str, status: int) -> None:
+def test_a_wrong_address_is_a_json_error(
+    shared: Stack, method: str, path: str, status: int
+) -> None:
     answer = shared.call(method, path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
     assert answer.json()["error"]
@@ -31,13 +34,26 @@ def test_the_journal_holds_the_request_and_its_answer(stack: Stack) -> None:
     stack.create(external_task_id="job_1")
     stack.kling("GET", "/job_2?x=1")
     create, query = stack.journal()
-    assert set(create) == {"at", "service", "operation", "method", "path", "headers", "body", "status", "fault"}
+    assert set(create) == {
+        "at",
+        "service",
+        "operation",
+        "method",
+        "path",
+        "headers",
+        "body",
+        "status",
+        "fault",
+    }
     assert (create["at"], create["service"], create["operation"]) == (START, "kling", "create")
     assert (create["method"], create["path"]) == ("POST", "/kling/v1/videos/image2video")
     assert create["headers"]["Authorization"] == stack.authorization
     assert create["body"]["external_task_id"] == "job_1"
     assert (create["status"], create["fault"]) == (200, "job-fails")
-    assert (query["operation"], query["path"]) == ("query", "/kling/v1/videos/image2video/job_2?x=1")
+    assert (query["operation"], query["path"]) == (
+        "query",
+        "/kling/v1/videos/image2video/job_2?x=1",
+    )
     assert (query["body"], query["status"], query["fault"]) == ("", 404, None)
 
 
@@ -66,7 +82,7 @@ def test_big_bodies_are_cut(stack: Stack) -> None:
 
 
 def test_the_journal_is_a_ring() -> None:
-    assert MOST_ENTRIES == 5_000
+    assert MAX_ENTRIES == 5_000
 
 
 def test_speed_makes_videos_faster(stack: Stack) -> None:

@@ -11,14 +11,23 @@ def test_a_status_is_answered_with_its_vendor_code_and_nothing_is_done(stack: St
     stack.arm("kling", "create", "status:429:1303")
     answer = stack.create()
     assert answer.status_code == 429
-    assert (answer.json()["code"], answer.json()["message"]) == (1303, "parallel task over resource pack limit")
+    assert (answer.json()["code"], answer.json()["message"]) == (
+        1303,
+        "parallel task over resource pack limit",
+    )
     assert stack.tasks() == []
     assert stack.create().status_code == 200
 
 
 @pytest.mark.parametrize(
     ("fault", "code"),
-    [("status:500", 5000), ("status:503", 5001), ("status:504", 5002), ("status:400:1301", 1301), ("status:418", 418)],
+    [
+        ("status:500", 5000),
+        ("status:503", 5001),
+        ("status:504", 5002),
+        ("status:400:1301", 1301),
+        ("status:418", 418),
+    ],
 )
 def test_a_status_without_a_code_has_the_usual_one(stack: Stack, fault: str, code: int) -> None:
     stack.arm("kling", "query", fault)
@@ -138,7 +147,8 @@ def test_parallel_calls_share_the_count(stack: Stack) -> None:
     stack.arm("kling", "query", "status:503", count=7)
     statuses: list[int] = []
     threads = [
-        threading.Thread(target=lambda: statuses.append(stack.kling("GET", "/1").status_code)) for _ in range(20)
+        threading.Thread(target=lambda: statuses.append(stack.kling("GET", "/1").status_code))
+        for _ in range(20)
     ]
     for thread in threads:
         thread.start()
@@ -182,7 +192,9 @@ def test_the_armed_faults_are_listed_with_what_they_have_left(stack: Stack) -> N
     ],
     ids=str,
 )
-def test_a_switch_that_does_not_exist_is_400_and_arms_nothing(shared: Stack, change: dict[str, object]) -> None:
+def test_a_switch_that_does_not_exist_is_400_and_arms_nothing(
+    shared: Stack, change: dict[str, object]
+) -> None:
     order = {"service": "kling", "operation": "create", "fault": "reset", **change}
     answer = shared.call("POST", "/__faults", json=order)
     assert answer.status_code == 400
@@ -194,12 +206,18 @@ def test_a_refusal_names_what_is_known(shared: Stack) -> None:
     known = shared.call("POST", "/__faults", json={"service": "nobody"}).json()["known"]
     assert set(known) == {"kling", "google"}
     assert set(known["kling"]) == {"create", "query", "list", "video", "callback"}
-    assert {"status", "html", "reset", "lost-answer", "slow", "late", "job-fails"} <= set(known["kling"]["create"])
+    assert {"status", "html", "reset", "lost-answer", "slow", "late", "job-fails"} <= set(
+        known["kling"]["create"]
+    )
 
 
 @pytest.mark.parametrize("operation", ["query", "list", "video"])
 def test_every_reading_operation_can_be_reset(stack: Stack, operation: str) -> None:
     stack.arm("kling", operation, "reset")
-    path = {"query": "/v1/videos/image2video/1", "list": "/v1/videos/image2video", "video": "/videos/1.mp4"}[operation]
+    path = {
+        "query": "/v1/videos/image2video/1",
+        "list": "/v1/videos/image2video",
+        "video": "/videos/1.mp4",
+    }[operation]
     with pytest.raises(requests.ConnectionError):
         stack.call("GET", f"/kling{path}", headers={"Authorization": stack.authorization})

@@ -11,7 +11,9 @@ AUDIENCE = "farebox-local.apps.example"
 
 
 def token(stack: Stack, **body: object) -> str:
-    answer = stack.call("POST", "/google/__token", json={"sub": "117", "email": "cat@mail.example", **body})
+    answer = stack.call(
+        "POST", "/google/__token", json={"sub": "117", "email": "cat@mail.example", **body}
+    )
     assert answer.status_code == 200, answer.text
     return str(answer.json()["token"])
 
@@ -29,7 +31,13 @@ def verifies(stack: Stack, signed: str) -> bool:
     key = published(stack).get(jwt.get_unverified_header(signed)["kid"])
     if key is None:
         return False
-    jwt.decode(signed, key, algorithms=["RS256"], audience=AUDIENCE, options={"verify_exp": False, "verify_iat": False})
+    jwt.decode(
+        signed,
+        key,
+        algorithms=["RS256"],
+        audience=AUDIENCE,
+        options={"verify_exp": False, "verify_iat": False},
+    )
     return True
 
 
@@ -81,7 +89,14 @@ def test_the_life_of_a_token_is_a_choice_and_no_claim(shared: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ['{"email": "x"}', '{"sub": "1", "expires_in": "x"}', '{"sub": "1", "expires_in": NaN}', "{", "[]"]
+    "body",
+    [
+        '{"email": "x"}',
+        '{"sub": "1", "expires_in": "x"}',
+        '{"sub": "1", "expires_in": NaN}',
+        "{",
+        "[]",
+    ],
 )
 def test_a_wrong_order_is_400_with_a_sentence(shared: Stack, body: str) -> None:
     answer = shared.call("POST", "/google/__token", data=body)
@@ -98,7 +113,12 @@ def test_the_keys_may_be_cached_and_hold_nothing_private(shared: Stack) -> None:
 def test_pyjwt_s_own_client_finds_the_key(shared: Stack) -> None:
     signed = token(shared, iat=int(time.time()) - 1, exp=int(time.time()) + 60)
     client = jwt.PyJWKClient(f"{shared.url}/google/oauth2/v3/certs")
-    assert jwt.decode(signed, client.get_signing_key_from_jwt(signed), ["RS256"], audience=AUDIENCE)["sub"] == "117"
+    assert (
+        jwt.decode(signed, client.get_signing_key_from_jwt(signed), ["RS256"], audience=AUDIENCE)[
+            "sub"
+        ]
+        == "117"
+    )
 
 
 def test_a_rotation_drops_the_old_key(stack: Stack) -> None:

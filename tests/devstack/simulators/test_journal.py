@@ -1,14 +1,14 @@
-from devstack.simulators.journal import MOST_ENTRIES, Journal, shown
+from devstack.simulators.journal import MAX_ENTRIES, Journal, shown
 from tests.doubles.clock import FakeClock
 
 
 def test_the_oldest_entries_make_room_for_new_ones() -> None:
     journal = Journal(FakeClock())
-    for number in range(MOST_ENTRIES + 3):
+    for number in range(MAX_ENTRIES + 3):
         journal.open("kling", "query", "GET", f"/{number}", {}, b"")
     entries = journal.listed()
-    assert len(entries) == MOST_ENTRIES
-    assert (entries[0]["path"], entries[-1]["path"]) == ("/3", f"/{MOST_ENTRIES + 2}")
+    assert len(entries) == MAX_ENTRIES
+    assert (entries[0]["path"], entries[-1]["path"]) == ("/3", f"/{MAX_ENTRIES + 2}")
 
 
 def test_a_request_shows_before_it_is_answered() -> None:

@@ -47,7 +47,18 @@ def test_no_header_is_1001(shared: Stack, header: str | None) -> None:
         f"Bearer {jwt.encode({'iss': ACCESS_KEY}, SECRET_KEY)}",
         f"Bearer {token(STRANGER, exp=NOW - 10)}",
     ],
-    ids=["key", "bare", "scheme", "spaces", "signature", "algorithm", "issuer", "exp-word", "no-exp", "forged-expired"],
+    ids=[
+        "key",
+        "bare",
+        "scheme",
+        "spaces",
+        "signature",
+        "algorithm",
+        "issuer",
+        "exp-word",
+        "no-exp",
+        "forged-expired",
+    ],
 )
 def test_a_header_that_is_not_ours_is_1002(shared: Stack, header: str) -> None:
     assert code(shared, header) == (401, 1002)
@@ -76,7 +87,9 @@ def test_without_an_api_key_only_tokens_open(start: Start) -> None:
 
 def test_a_create_without_access_leaves_no_task(stack: Stack) -> None:
     answer = stack.kling(
-        "POST", json={"image": "https://pictures.example/cat.png"}, headers={"Authorization": "Bearer x"}
+        "POST",
+        json={"image": "https://pictures.example/cat.png"},
+        headers={"Authorization": "Bearer x"},
     )
     assert answer.status_code == 401
     assert stack.tasks() == []

@@ -33,9 +33,7 @@ def finish(stack: Stack, receiver: Receiver, count: int = 3) -> None:
 
 def test_the_check_of_these_tests_knows_the_vendor_s_own_example() -> None:
     key = base64.b64decode("dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")
-    body = (
-        b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}'
-    )
+    body = b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}'
     headers = {
         "webhook-id": "9876543210",
         "webhook-timestamp": "1781080794",
@@ -70,7 +68,9 @@ def test_without_a_secret_callbacks_are_unsigned(stack: Stack, receiver: Receive
     assert not [name for name in names(receiver.received[0][0]) if name.startswith("webhook")]
 
 
-def test_with_a_secret_every_callback_is_signed_under_an_id_of_its_own(start: Start, receiver: Receiver) -> None:
+def test_with_a_secret_every_callback_is_signed_under_an_id_of_its_own(
+    start: Start, receiver: Receiver
+) -> None:
     stack = start(kling_callback_secret=SECRET)
     stack.created(callback_url=receiver.url)
     finish(stack, receiver)
@@ -90,14 +90,20 @@ def test_in_a_rotation_both_secrets_sign(start: Start, receiver: Receiver) -> No
     assert verified(NEWER_KEY, headers, body)
 
 
-def test_a_dropped_callback_never_comes_and_is_written_down(stack: Stack, receiver: Receiver) -> None:
+def test_a_dropped_callback_never_comes_and_is_written_down(
+    stack: Stack, receiver: Receiver
+) -> None:
     stack.arm("kling", "callback", "drop", count=2)
     stack.created(callback_url=receiver.url)
     stack.clock.sleep(2)
     receiver.wait_for(1)
     eventually(lambda: len(stack.journal(operation="callback")) == 3)
     assert receiver.statuses_told() == ["succeed"]
-    assert [entry["fault"] for entry in stack.journal(operation="callback")] == ["drop", "drop", None]
+    assert [entry["fault"] for entry in stack.journal(operation="callback")] == [
+        "drop",
+        "drop",
+        None,
+    ]
 
 
 def test_a_doubled_callback_comes_twice_under_one_id(start: Start, receiver: Receiver) -> None:
@@ -133,7 +139,9 @@ def test_a_slow_callback_comes_out_of_order(stack: Stack, receiver: Receiver) ->
     assert receiver.statuses_told() == ["processing", "succeed", "submitted"]
 
 
-def test_an_unsigned_callback_has_no_signature_though_a_secret_is_set(start: Start, receiver: Receiver) -> None:
+def test_an_unsigned_callback_has_no_signature_though_a_secret_is_set(
+    start: Start, receiver: Receiver
+) -> None:
     stack = start(kling_callback_secret=SECRET)
     stack.arm("kling", "callback", "unsigned")
     stack.created(callback_url=receiver.url)
@@ -142,7 +150,9 @@ def test_an_unsigned_callback_has_no_signature_though_a_secret_is_set(start: Sta
 
 
 @pytest.mark.parametrize("secret", ["", SECRET])
-def test_a_forged_callback_has_a_signature_that_does_not_hold(start: Start, receiver: Receiver, secret: str) -> None:
+def test_a_forged_callback_has_a_signature_that_does_not_hold(
+    start: Start, receiver: Receiver, secret: str
+) -> None:
     stack = start(kling_callback_secret=secret)
     stack.arm("kling", "callback", "forged")
     stack.created(callback_url=receiver.url)
@@ -152,7 +162,9 @@ def test_a_forged_callback_has_a_signature_that_does_not_hold(start: Start, rece
     assert not verified(KEY, headers, body)
 
 
-def test_a_refused_callback_is_tried_again_a_few_times_only(stack: Stack, receiver: Receiver) -> None:
+def test_a_refused_callback_is_tried_again_a_few_times_only(
+    stack: Stack, receiver: Receiver
+) -> None:
     receiver.statuses = [500] * 10
     stack.arm("kling", "callback", "drop", count=2)
     stack.created(callback_url=receiver.url)
@@ -164,16 +176,24 @@ def test_a_refused_callback_is_tried_again_a_few_times_only(stack: Stack, receiv
 
     eventually(lambda: told(3))
     with pytest.raises(AssertionError):
-        eventually(lambda: told(4), patience_seconds=0.3)
+        eventually(lambda: told(4), wait_limit_seconds=0.3)
     assert receiver.statuses_told() == ["succeed"] * 3
-    assert [entry["status"] for entry in stack.journal(operation="callback")] == [None, None, 500, 500, 500]
+    assert [entry["status"] for entry in stack.journal(operation="callback")] == [
+        None,
+        None,
+        500,
+        500,
+        500,
+    ]
 
 
 def test_an_address_where_nobody_listens_never_holds_up_the_api(stack: Stack) -> None:
     task_id = stack.created(callback_url="http://127.0.0.1:9/nobody")["task_id"]
     stack.clock.sleep(2)
     assert stack.query(task_id)["task_status"] == "succeed"
-    eventually(lambda: any(entry["status"] is None for entry in stack.journal(operation="callback")))
+    eventually(
+        lambda: any(entry["status"] is None for entry in stack.journal(operation="callback"))
+    )
 
 
 def test_a_fault_of_answers_is_none_of_callbacks(shared: Stack) -> None:
@@ -181,7 +201,9 @@ def test_a_fault_of_answers_is_none_of_callbacks(shared: Stack) -> None:
     assert shared.call("POST", "/__faults", json=order).status_code == 400
 
 
-def test_the_callbacks_of_one_task_leave_in_order_however_many_there_are(stack: Stack, receiver: Receiver) -> None:
+def test_the_callbacks_of_one_task_leave_in_order_however_many_there_are(
+    stack: Stack, receiver: Receiver
+) -> None:
     ids = [stack.created(callback_url=receiver.url)["task_id"] for _ in range(20)]
     stack.clock.sleep(2)
     receiver.wait_for(60)
@@ -198,7 +220,10 @@ def test_callbacks_go_where_the_simulators_can_reach_the_one_they_are_meant_for(
     stack = start(callback_origin=origin)
     stack.created(callback_url="http://127.0.0.1:9/callbacks/kling/elsewhere?once=1")
     receiver.wait_for(1)
-    assert stack.journal(operation="callback")[0]["path"] == f"{origin}/callbacks/kling/elsewhere?once=1"
+    assert (
+        stack.journal(operation="callback")[0]["path"]
+        == f"{origin}/callbacks/kling/elsewhere?once=1"
+    )
 
 
 def test_an_origin_of_callbacks_that_is_no_address_is_refused() -> None:

@@ -60,7 +60,9 @@ def refusal(stack: Stack, **fields: object) -> tuple[int, int]:
     ],
     ids=lambda fields: json.dumps(fields)[:60],
 )
-def test_a_value_that_is_not_allowed_is_1201_and_makes_no_task(shared: Stack, fields: dict[str, object]) -> None:
+def test_a_value_that_is_not_allowed_is_1201_and_makes_no_task(
+    shared: Stack, fields: dict[str, object]
+) -> None:
     assert refusal(shared, **fields) == (400, 1201)
 
 

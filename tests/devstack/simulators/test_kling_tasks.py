@@ -50,7 +50,13 @@ def test_a_video_is_submitted_then_processing_then_succeeds_by_the_clock(stack: 
         "updated_at": START + 2000,
         "final_unit_deduction": "1",
         "task_result": {
-            "videos": [{"id": task_id, "url": f"{stack.url}/kling/videos/{task_id}.mp4", "duration": "5.041"}]
+            "videos": [
+                {
+                    "id": task_id,
+                    "url": f"{stack.url}/kling/videos/{task_id}.mp4",
+                    "duration": "5.041",
+                }
+            ]
         },
     }
 
@@ -61,7 +67,11 @@ def test_a_failed_task_is_still_answered_with_code_0_and_succeed(stack: Stack) -
     assert stack.query(task_id)["task_status"] == "processing"
     stack.clock.sleep(1)
     answer = stack.kling("GET", f"/{task_id}")
-    assert (answer.status_code, answer.json()["code"], answer.json()["message"]) == (200, 0, "SUCCEED")
+    assert (answer.status_code, answer.json()["code"], answer.json()["message"]) == (
+        200,
+        0,
+        "SUCCEED",
+    )
     data = answer.json()["data"]
     assert (data["task_status"], data["task_status_msg"]) == ("failed", "Image pixel is invalid")
     assert (data["task_result"], data["final_unit_deduction"]) == ({}, "0")
@@ -115,8 +125,16 @@ def test_a_link_to_a_watermarked_video_comes_on_order(stack: Stack) -> None:
 
 def test_the_list_is_paged_newest_first(stack: Stack) -> None:
     ids = [stack.created()["task_id"] for _ in range(5)]
-    pages = [stack.kling("GET", f"?pageNum={number}&pageSize=2").json()["data"] for number in (1, 2, 3, 4)]
-    assert [[task["task_id"] for task in page] for page in pages] == [ids[:2:-1], ids[2:0:-1], ids[:1], []]
+    pages = [
+        stack.kling("GET", f"?pageNum={number}&pageSize=2").json()["data"]
+        for number in (1, 2, 3, 4)
+    ]
+    assert [[task["task_id"] for task in page] for page in pages] == [
+        ids[:2:-1],
+        ids[2:0:-1],
+        ids[:1],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +165,10 @@ def test_over_the_limit_is_1303_until_a_task_ends(start: Start) -> None:
 def test_parallel_creates_never_pass_the_limit(start: Start) -> None:
     stack = start(kling_concurrency=5)
     codes: list[int] = []
-    threads = [threading.Thread(target=lambda: codes.append(stack.create().json()["code"])) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: codes.append(stack.create().json()["code"]))
+        for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -181,7 +202,9 @@ def test_units_are_reserved_spent_on_success_and_given_back_on_failure(start: St
         ({"model_name": "kling-v3", "mode": "4k", "duration": "10"}, "30"),
     ],
 )
-def test_the_deduction_follows_the_price_list(stack: Stack, order: dict[str, object], units: str) -> None:
+def test_the_deduction_follows_the_price_list(
+    stack: Stack, order: dict[str, object], units: str
+) -> None:
     task_id = stack.created(**order)["task_id"]
     stack.clock.sleep(2)
     assert stack.query(task_id)["final_unit_deduction"] == units
@@ -212,7 +235,11 @@ def test_the_books_show_every_task(stack: Stack) -> None:
 def test_emptied_books_free_slots_units_and_external_ids(start: Start) -> None:
     stack = start(kling_concurrency=1, kling_units=1.0)
     first = stack.created(external_task_id="job_1")["task_id"]
-    assert stack.call("DELETE", "/kling/__tasks").json() == {"tasks": [], "running": 0, "units_left": "1"}
+    assert stack.call("DELETE", "/kling/__tasks").json() == {
+        "tasks": [],
+        "running": 0,
+        "units_left": "1",
+    }
     assert stack.kling("GET", f"/{first}").status_code == 404
     assert stack.created(external_task_id="job_1")["task_id"] != first
 
@@ -226,7 +253,9 @@ def test_emptied_books_free_slots_units_and_external_ids(start: Start) -> None:
         ("DELETE", "/v1/videos/image2video/1"),
     ],
 )
-def test_what_kling_does_not_speak_is_404_with_1202_and_written_down(stack: Stack, method: str, path: str) -> None:
+def test_what_kling_does_not_speak_is_404_with_1202_and_written_down(
+    stack: Stack, method: str, path: str
+) -> None:
     answer = stack.call(method, f"/kling{path}", headers={"Authorization": stack.authorization})
     assert (answer.status_code, answer.json()["code"]) == (404, 1202)
     assert [entry["operation"] for entry in stack.journal(service="kling")] == ["unknown"]

@@ -25,7 +25,9 @@ def test_the_link_serves_a_small_film_in_playing_order(shared: Stack) -> None:
     parts = boxes(answer.content)
     names = list(parts)
     assert names[0] == b"ftyp"
-    assert names.index(b"moov") < names.index(b"mdat"), "a player can start before it has everything"
+    assert names.index(b"moov") < names.index(b"mdat"), (
+        "a player can start before it has everything"
+    )
     assert len(parts[b"mdat"]) > 5_000
     for inner in (b"mvhd", b"trak", b"avc1", b"stts", b"stco"):
         assert inner in parts[b"moov"]
@@ -50,7 +52,10 @@ def test_a_part_beyond_the_end_is_416(shared: Stack) -> None:
 
 def test_the_head_of_a_link_tells_its_size(shared: Stack) -> None:
     answer = shared.call("HEAD", LINK)
-    assert (answer.status_code, answer.headers["Content-Length"]) == (200, str(VIDEO.stat().st_size))
+    assert (answer.status_code, answer.headers["Content-Length"]) == (
+        200,
+        str(VIDEO.stat().st_size),
+    )
 
 
 @pytest.mark.parametrize("name", ["cat", "12a", "-1", "1" * 41])

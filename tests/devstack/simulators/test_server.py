@@ -36,12 +36,19 @@ def test_a_stopped_server_answers_nobody_and_frees_its_port() -> None:
 
 def test_by_the_real_clock_a_video_takes_its_seconds() -> None:
     with SimulatorServer(SimulatorSettings(port=0, video_seconds=0.1)) as server:
-        base, headers = f"{server.url}/kling/v1/videos/image2video", {"Authorization": "Bearer kling-local-api-key"}
+        base, headers = (
+            f"{server.url}/kling/v1/videos/image2video",
+            {"Authorization": "Bearer kling-local-api-key"},
+        )
         order = {"image": "https://pictures.example/cat.png"}
-        task_id = requests.post(base, json=order, headers=headers, timeout=5).json()["data"]["task_id"]
+        task_id = requests.post(base, json=order, headers=headers, timeout=5).json()["data"][
+            "task_id"
+        ]
 
         def seen() -> dict[str, Any]:
-            data: dict[str, Any] = requests.get(f"{base}/{task_id}", headers=headers, timeout=5).json()["data"]
+            data: dict[str, Any] = requests.get(
+                f"{base}/{task_id}", headers=headers, timeout=5
+            ).json()["data"]
             return data
 
         eventually(lambda: seen()["task_status"] == "succeed")
@@ -53,7 +60,9 @@ def test_by_the_real_clock_a_video_takes_its_seconds() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_serves_and_stops_soon_after_a_signal(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "devstack.simulators", "--port", "0", "--video-seconds", "0.5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:
@@ -67,7 +76,9 @@ def test_the_process_serves_and_stops_soon_after_a_signal(number: signal.Signals
             process.kill()
 
 
-def test_a_taken_port_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
+def test_a_taken_port_is_said_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], stack: Stack
+) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     try:
         assert main(["--port", str(stack.server.settings.port)]) == 1

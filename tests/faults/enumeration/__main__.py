@@ -1,4 +1,5 @@
-"""`python -m tests.faults.enumeration [flow …]`: every effect of every flow with every fault; with `--pairs` pairs of them.
+"""`python -m tests.faults.enumeration [flow …]`: every effect of every flow with every fault; with
+`--pairs` pairs of them.
 
 Exit 1 when a promise broke; each failure says how to play just that run again."""
 
@@ -22,7 +23,7 @@ from tests.faults.enumeration.stage import Stage
 from tests.faults.enumeration.tables import LocalTable, MemoryBehind
 from tests.simulation.checks import Violation
 
-MOST_BROKEN = 20
+MAX_BROKEN = 20
 
 
 @contextmanager
@@ -59,7 +60,9 @@ def _play(played: Enumeration, flows: list[Flow], given: argparse.Namespace) -> 
         _list(flows, effects)
         return 0
     what = f"{len(flows)} flows, {sum(map(len, effects.values()))} effects"
-    return _tell((played.play(each, hits) for each, hits in _chosen(played, flows, given)), what, given.most)
+    return _tell(
+        (played.play(each, hits) for each, hits in _chosen(played, flows, given)), what, given.most
+    )
 
 
 def _chosen(
@@ -88,7 +91,9 @@ def _tell(replays: Iterable[Replay], what: str, most: int, *, show: bool = False
             break
         if count % 1000 == 0:
             _say(f"{count} replays, {broken} broken promises")
-    _say(f"{what}: {count} replays, {broken} broken promises, {time.perf_counter() - began_at:.0f} s.")
+    _say(
+        f"{what}: {count} replays, {broken} broken promises, {time.perf_counter() - began_at:.0f} s."
+    )
     return 1 if broken else 0
 
 
@@ -101,7 +106,9 @@ def _list(flows: list[Flow], effects: dict[str, tuple[Effect, ...]]) -> None:
 
 
 def _only(text: str) -> dict[int, str]:
-    return {int(number): name for number, _, name in (hit.partition(":") for hit in text.split(","))}
+    return {
+        int(number): name for number, _, name in (hit.partition(":") for hit in text.split(","))
+    }
 
 
 def _say(line: str) -> None:
@@ -112,10 +119,21 @@ def _say(line: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.enumeration", description=__doc__)
     parser.add_argument("flows", nargs="*", help="all by default; for pairs, the main job")
-    parser.add_argument("--table", choices=("local", "memory"), default="local", help="DynamoDB Local, or much faster")
-    parser.add_argument("--pairs", action="store_true", help="each fault followed by each fault at each later effect")
+    parser.add_argument(
+        "--table",
+        choices=("local", "memory"),
+        default="local",
+        help="DynamoDB Local, or much faster",
+    )
+    parser.add_argument(
+        "--pairs",
+        action="store_true",
+        help="each fault followed by each fault at each later effect",
+    )
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn with --seed")
-    parser.add_argument("--most", type=int, default=MOST_BROKEN, help="stop after so many broken promises")
+    parser.add_argument(
+        "--most", type=int, default=MAX_BROKEN, help="stop after so many broken promises"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="one run: 5:killed-after,9:lost-answer")
     parser.add_argument("--list", action="store_true", help="the effects, without faults")

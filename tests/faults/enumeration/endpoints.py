@@ -1,4 +1,5 @@
-"""The two doors of the service, watched: DynamoDB behind botocore's client, and Kling behind `ProviderHttp`."""
+"""The two doors of the service, watched: DynamoDB behind botocore's client, and Kling behind
+`ProviderHttp`."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,8 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 
 class TableDoor:
-    """Where one client's requests pass on their way to the table. Without a run they are not disturbed."""
+    """Where one client's requests pass on their way to the table. Without a run they are not
+    disturbed."""
 
     name = "table"
 
@@ -58,9 +60,15 @@ def _refused(operation: str, told: Told) -> AWSResponse:
         return refusal(500, "InternalServerError")
     throttled = told is Told.THROTTLED
     if operation.startswith("Transact"):
-        reasons = [{"Code": "None"}, {"Code": "ThrottlingError" if throttled else "TransactionConflict"}]
+        reasons = [
+            {"Code": "None"},
+            {"Code": "ThrottlingError" if throttled else "TransactionConflict"},
+        ]
         return refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
-    return refusal(400, "ProvisionedThroughputExceededException" if throttled else "TransactionConflictException")
+    return refusal(
+        400,
+        "ProvisionedThroughputExceededException" if throttled else "TransactionConflictException",
+    )
 
 
 def _named(body: Mapping[str, Any]) -> Iterator[str]:
@@ -76,11 +84,14 @@ def _named(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 class KlingDoor:
-    """Stands in for `ProviderHttp`: the same promises, kept by a vendor in this process on the run's clock."""
+    """Stands in for `ProviderHttp`: the same promises, kept by a vendor in this process on the
+    run's clock."""
 
     name = "kling"
 
-    def __init__(self, run: Run, vendor: Vendor, clock: Clock, not_found: Noted, sends: Noted) -> None:
+    def __init__(
+        self, run: Run, vendor: Vendor, clock: Clock, not_found: Noted, sends: Noted
+    ) -> None:
         """Notes every definite not-found that is answered, and every create before it is sent."""
         self._run = run
         self._vendor = vendor
@@ -108,7 +119,9 @@ class KlingDoor:
         def send() -> Reply:
             return self._vendor.query(dict(headers), identifier)
 
-        reply = self._run.meet(self.name, Kind.QUERY, what, send, lambda told: self._told(told, until))
+        reply = self._run.meet(
+            self.name, Kind.QUERY, what, send, lambda told: self._told(told, until)
+        )
         if (reply.status, (reply.json() or {}).get("code")) == TASK_NOT_FOUND:
             self._not_found.append((identifier, self._clock.now()))
         return reply
@@ -120,8 +133,12 @@ class KlingDoor:
             case Told.HTML:
                 return Reply(502, _HTML)
             case Told.NO_ID:
-                return Reply(200, b'{"code": 0, "message": "SUCCEED", "data": {"task_status": "submitted"}}')
+                return Reply(
+                    200, b'{"code": 0, "message": "SUCCEED", "data": {"task_status": "submitted"}}'
+                )
             case Told.UNSEEN:
-                return Reply(404, b'{"code": 1203, "message": "The requested resource does not exist"}')
+                return Reply(
+                    404, b'{"code": 1203, "message": "The requested resource does not exist"}'
+                )
         self._run.clock.advance(max(0.0, until - self._clock.monotonic()))
         raise NoAnswer

@@ -1,6 +1,8 @@
-"""Every fault that an effect can meet: whether and when its request arrives, and what its sender is told.
+"""Every fault that an effect can meet: whether and when its request arrives, and what its sender is
+told.
 
-Reads change nothing, so that losing the request, losing the answer and being late are one fault to them."""
+Reads change nothing, so that losing the request, losing the answer and being late are one fault to
+them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,8 +53,8 @@ class Meanwhile(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """`lasting`: every later call at the same door in this step is lost, and told the same. `stands_after`: the sender
-    stands still with its answer in hand instead of before it sends."""
+    """`lasting`: every later call at the same door in this step is lost, and told the same.
+    `stands_after`: the sender stands still with its answer in hand instead of before it sends."""
 
     name: str
     arrives: Arrives

@@ -1,4 +1,5 @@
-"""Recording a flow once, and playing it again with faults: every effect with every fault of its kind, and pairs of them."""
+"""Recording a flow once, and playing it again with faults: every effect with every fault of its
+kind, and pairs of them."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,8 @@ class Hit:
 
 @dataclass(frozen=True)
 class Replay:
-    """A flow played with those faults: the effects it then had, and the promise that broke (empty: none)."""
+    """A flow played with those faults: the effects it then had, and the promise that broke (empty:
+    none)."""
 
     flow: str
     hits: tuple[Hit, ...]
@@ -39,7 +41,9 @@ class Replay:
         """What happened, and how to have it happen again."""
         faults = "\n".join(f"    {hit.effect} met {hit.fault.name}" for hit in self.hits)
         only = ",".join(map(str, self.hits))
-        again = f"python -m tests.faults.enumeration {self.flow}" + (f" --only {only}" if only else "")
+        again = f"python -m tests.faults.enumeration {self.flow}" + (
+            f" --only {only}" if only else ""
+        )
         return f"flow {self.flow}:\n{faults}\n    {self.violation}\n    again: {again}"
 
 
@@ -56,8 +60,8 @@ class Enumeration:
         return recorded
 
     def singles(self, flow: Flow, *, thorough: bool = True) -> Iterator[tuple[Hit, ...]]:
-        """Each effect of the recording with each fault of its kind; of the same read again and again only the first, unless
-        thorough."""
+        """Each effect of the recording with each fault of its kind; of the same read again and
+        again only the first, unless thorough."""
         effects = self.record(flow).effects
         for hit in rows(flow, effects if thorough else unrepeated(effects)):
             yield (hit,)
@@ -72,9 +76,13 @@ class Enumeration:
     def some_pairs(self, flow: Flow, number: int, rng: random.Random) -> list[tuple[Hit, ...]]:
         """As many pairs, drawn: first the one, then one of those that can follow it."""
         firsts = list(self.singles(flow))
-        return [pair for _ in range(number) if (pair := self._drawn_pair(flow, rng.choice(firsts), rng))]
+        return [
+            pair for _ in range(number) if (pair := self._drawn_pair(flow, rng.choice(firsts), rng))
+        ]
 
-    def _drawn_pair(self, flow: Flow, first: tuple[Hit, ...], rng: random.Random) -> tuple[Hit, ...]:
+    def _drawn_pair(
+        self, flow: Flow, first: tuple[Hit, ...], rng: random.Random
+    ) -> tuple[Hit, ...]:
         seconds = list(rows(flow, self.play(flow, first).effects[first[0].effect.number + 1 :]))
         return (*first, rng.choice(seconds)) if seconds else ()
 
@@ -83,11 +91,14 @@ class Enumeration:
         return self._play(flow, hits, {hit.effect.number: hit.fault for hit in hits})
 
     def play_named(self, flow: Flow, only: Mapping[int, str]) -> Replay:
-        """Faults by effect number and name; what kind of effect the number is shows only in the run before it."""
+        """Faults by effect number and name; what kind of effect the number is shows only in the run
+        before it."""
         hits: tuple[Hit, ...] = ()
         for number, name in sorted(only.items()):
             effect = self.play(flow, hits).effects[number]
-            hits += (Hit(effect, next(fault for fault in FAULTS[effect.kind] if fault.name == name)),)
+            hits += (
+                Hit(effect, next(fault for fault in FAULTS[effect.kind] if fault.name == name)),
+            )
         return self.play(flow, hits)
 
     def _play(self, flow: Flow, hits: tuple[Hit, ...], plan: dict[int, Fault]) -> Replay:
@@ -107,7 +118,9 @@ class Enumeration:
                 require(not journal.counts[f"log: {INJECTED}"], "a create broke")
                 require(scene.run.met == set(plan), f"only {scene.run.met} of the faults were met")
             except Exception as error:
-                violation = str(error) if isinstance(error, Violation) else f"the run broke: {error!r}"
+                violation = (
+                    str(error) if isinstance(error, Violation) else f"the run broke: {error!r}"
+                )
             finally:
                 self._stage.door.run = None
         return Replay(flow.name, hits, tuple(scene.run.effects), violation)
@@ -136,7 +149,9 @@ def rows(flow: Flow, effects: tuple[Effect, ...]) -> Iterator[Hit]:
 def unrepeated(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
     """Without reads that follow the same read in the same step: nothing has changed in between."""
     before: tuple[Effect | None, ...] = (None, *effects)
-    return tuple(each for last, each in zip(before, effects, strict=False) if not _same_read(last, each))
+    return tuple(
+        each for last, each in zip(before, effects, strict=False) if not _same_read(last, each)
+    )
 
 
 def _same_read(last: Effect | None, effect: Effect) -> bool:

@@ -1,4 +1,5 @@
-"""One run of a flow: every request that reaches a door is an effect of it, numbered as it comes, and meets its fault."""
+"""One run of a flow: every request that reaches a door is an effect of it, numbered as it comes,
+and meets its fault."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile, Tol
 
 Answer = TypeVar("Answer")
 LATENCY_SECONDS = 0.01
-MOST_EFFECTS = 3000
+MAX_EFFECTS = 3000
 
 
 class Killed(BaseException):
@@ -32,7 +33,8 @@ class Effect:
 
 @dataclass
 class _Late:
-    """A request under way; it lands after `calls` more calls, at the latest when the step is over."""
+    """A request under way; it lands after `calls` more calls, at the latest when the step is
+    over."""
 
     arrives: Arrives
     land: Callable[[], object]
@@ -40,9 +42,12 @@ class _Late:
 
 
 class Run:
-    """Knows the plan (faults by effect number, and a flow's own by kind) and everything that has happened so far."""
+    """Knows the plan (faults by effect number, and a flow's own by kind) and everything that has
+    happened so far."""
 
-    def __init__(self, clock: FakeClock, plan: Mapping[int, Fault], own: Mapping[Kind, Fault]) -> None:
+    def __init__(
+        self, clock: FakeClock, plan: Mapping[int, Fault], own: Mapping[Kind, Fault]
+    ) -> None:
         self.clock = clock
         self.effects: list[Effect] = []
         self.met: set[int] = set()
@@ -65,14 +70,20 @@ class Run:
                 self._step_over()
 
     def meet(
-        self, door: str, kind: Kind, what: str, send: Callable[[], Answer], tell: Callable[[Told], Answer]
+        self,
+        door: str,
+        kind: Kind,
+        what: str,
+        send: Callable[[], Answer],
+        tell: Callable[[Told], Answer],
     ) -> Answer:
-        """One request at a door: `send` carries it out, `tell` is what the sender sees of a fault. Raises `Killed`."""
+        """One request at a door: `send` carries it out, `tell` is what the sender sees of a fault.
+        Raises `Killed`."""
         if not self._alive:
             raise Killed
         self._count_down()
         effect = Effect(len(self.effects), self._step, kind, what)
-        if effect.number >= MOST_EFFECTS:
+        if effect.number >= MAX_EFFECTS:
             raise AssertionError("a run without end")
         self.effects.append(effect)
         self.clock.advance(LATENCY_SECONDS)
@@ -107,7 +118,9 @@ class Run:
             self._lasting[door] = Fault(fault.name, Arrives.NEVER, fault.told)
         return fault
 
-    def _suffer(self, fault: Fault, send: Callable[[], Answer], tell: Callable[[Told], Answer]) -> Answer:
+    def _suffer(
+        self, fault: Fault, send: Callable[[], Answer], tell: Callable[[Told], Answer]
+    ) -> Answer:
         others = self.others.get(fault.meanwhile, _nothing)
         if not fault.stands_after:
             others()

@@ -1,4 +1,5 @@
-"""Where runs are played: one table that every run finds as its flow begins, processes made of the real parts, and their clock."""
+"""Where runs are played: one table that every run finds as its flow begins, processes made of the
+real parts, and their clock."""
 
 import contextlib
 from concurrent.futures import Executor, Future
@@ -7,16 +8,16 @@ from typing import Any
 
 from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
-from service.jobs.entities import OPEN
-from service.jobs.operations import Placed
 from service.core.metrics import NoMetrics
-from service.providers.kling.credentials import KlingCredentials, KlingKeys
+from service.jobs.entities import OPEN
+from service.jobs.operations import Submission
 from service.providers.kling.client import Kling, KlingDefaults
+from service.providers.kling.credentials import KlingCredentials, KlingKeys
 from service.settings import Secret
 from service.storage.table import connect
 from service.worker import run_until
 from tests.doubles.clock import FakeClock
-from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, World
+from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, ServiceHarness
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile
 from tests.faults.enumeration.run import Run
@@ -36,11 +37,12 @@ QUICK = replace(
     poll_max=600 * SECOND,
     watch_poll=1200 * SECOND,
 )
-MOST_ROUNDS = 60
+MAX_ROUNDS = 60
 
 
 class NumberedIds:
-    """Ids of the service's own form, counted, so that every replay is the same; knows those that its process made.
+    """Ids of the service's own form, counted, so that every replay is the same; knows those that
+    its process made.
 
     `begun` is shared by all of a run: when each id was made."""
 
@@ -57,13 +59,14 @@ class NumberedIds:
 
 @dataclass
 class Asked:
-    """A request, the job ids that it made, and its answer: a job, an error, or None for a process that died."""
+    """A request, the job ids that it made, and its answer: a job, an error, or None for a process
+    that died."""
 
     step: str
     key: str | None
     image: str
     ids: NumberedIds
-    answer: Placed | Exception | None = None
+    answer: Submission | Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -96,27 +99,29 @@ class Habits:
 class Scene:
     """One run: what its steps may do, and what is to be judged when it is over."""
 
-    def __init__(self, stage: Stage, beginning: Beginning | None, habits: Habits, plan: dict[int, Fault]) -> None:
+    def __init__(
+        self, stage: Stage, beginning: Beginning | None, habits: Habits, plan: dict[int, Fault]
+    ) -> None:
         self.stage = stage
         self.habits = habits
         self.clock = FakeClock(beginning.now) if beginning else FakeClock()
         self.run = Run(self.clock, plan, habits.own)
         self.vendor = Vendor(self.clock)
         self.asked: list[Asked] = []
-        self.seen: dict[str, dict[str, Any]] = {}
+        self.snapshot: dict[str, dict[str, Any]] = {}
         self.begun: dict[str, int] = {}
         self.not_found: list[tuple[str, int]] = []
         self.sends: list[tuple[str, int]] = []
         self.run.others[Meanwhile.WORKER] = self.settle_open
 
-    def process(self, ids: NumberedIds | None = None) -> World:
+    def process(self, ids: NumberedIds | None = None) -> ServiceHarness:
         """A fresh process of the real parts."""
-        return World(
+        return ServiceHarness(
             self.stage.connected,
             self.stage.table.name,
             clock=self.clock,
             provider=self._kling(self.clock),
-            most_users=1,
+            max_users=1,
             welcome_credits=self.habits.welcome_credits,
             public_url="https://farebox.example.com" if self.habits.callbacks else "",
             times=QUICK,
@@ -125,15 +130,17 @@ class Scene:
             connected=self.stage.connected,
         )
 
-    def place(self, key: str | None = None, image: str = IMAGE, device: str = DEVICE, step: str = "place") -> None:
+    def submit(
+        self, key: str | None = None, image: str = IMAGE, device: str = DEVICE, step: str = "place"
+    ) -> None:
         """A client's request, whatever comes of it."""
         asked = Asked(step, key, image, NumberedIds(self.begun))
         self.asked.append(asked)
         if key is not None:
-            self.run.others[Meanwhile.TWIN] = lambda: self.place(key, image, device, "twin")
+            self.run.others[Meanwhile.TWIN] = lambda: self.submit(key, image, device, "twin")
         self.run.step(step, lambda: self._ask(asked, device))
 
-    def hear(self) -> None:
+    def handle_callback(self) -> None:
         """Kling calls back about every task that has ended."""
         for task in self.vendor.tasks():
             if task["callback_url"] and task["status"] in ("succeed", "failed"):
@@ -150,7 +157,7 @@ class Scene:
 
     def settle(self) -> None:
         """The worker, round after round, until nothing is due any more and nothing is under way."""
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             open_jobs, due = self._open_and_due()
             if not open_jobs and self.run.land(Arrives.SETTLED):
                 continue
@@ -161,7 +168,7 @@ class Scene:
 
     def settle_open(self) -> None:
         """The worker, round after round, until every job has ended."""
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             open_jobs, due = self._open_and_due()
             if not open_jobs or due is None:
                 return
@@ -190,13 +197,13 @@ class Scene:
 
     def _ask(self, asked: Asked, device: str) -> None:
         try:
-            asked.answer = self.process(asked.ids).place(USER, device, asked.key, asked.image)
+            asked.answer = self.process(asked.ids).submit(USER, device, asked.key, asked.image)
         except Exception as error:
             asked.answer = error
 
     def _hear(self, token: str, body: bytes) -> None:
         with contextlib.suppress(Unavailable):
-            self.process().jobs.hear(token, {}, body, lambda _: True)
+            self.process().jobs.handle_callback(token, {}, body, lambda _: True)
 
     def _resolve(self, job_id: str) -> None:
         with contextlib.suppress(FareboxError):
@@ -204,25 +211,38 @@ class Scene:
 
     def _compare(self, job_id: str, job: dict[str, Any]) -> None:
         """What has ended stays so, and what was known stays known."""
-        before = self.seen.get(job_id, {})
+        before = self.snapshot.get(job_id, {})
         if plain(before.get("status")) in ("SUCCEEDED", "FAILED"):
             for name in ("status", "error"):
-                require(before.get(name) == job.get(name), f"{name} of {job_id}, which had ended, changed")
-        for name in ("taskId", "videoUrl", "price", "split"):
-            require(name not in before or before[name] == job.get(name), f"{name} of {job_id} changed")
+                require(
+                    before.get(name) == job.get(name),
+                    f"{name} of {job_id}, which had ended, changed",
+                )
+        for name in ("taskId", "videoUrl", "price", "allocation"):
+            require(
+                name not in before or before[name] == job.get(name), f"{name} of {job_id} changed"
+            )
         if plain(job.get("error")) == "PROVIDER_UNRESOLVED" and not before.get("error"):
             self._released(job_id, job)
-        self.seen[job_id] = job
+        self.snapshot[job_id] = job
 
     def _released(self, job_id: str, job: dict[str, Any]) -> None:
-        """Only past the hard limit, or after two definite not-founds far enough apart, the later past the quarantine."""
+        """Only past the hard limit, or after two definite not-founds far enough apart, the later
+        past the quarantine."""
         created_at = from_iso(plain(job["createdAt"]))
         if self.clock.now() >= created_at + QUICK.hard_limit:
             return
-        seen = [at for asked, at in self.not_found if asked == job_id and at >= created_at + QUICK.submit]
-        late = [at for at in seen if at >= created_at + QUICK.submit + QUICK.quarantine]
-        apart = bool(late) and max(late) - min(seen) >= QUICK.not_found_gap
-        require(apart, f"{job_id} was released as unresolved after {len(seen)} not-founds, {len(late)} of them late")
+        snapshot = [
+            at
+            for asked, at in self.not_found
+            if asked == job_id and at >= created_at + QUICK.submit
+        ]
+        late = [at for at in snapshot if at >= created_at + QUICK.submit + QUICK.quarantine]
+        apart = bool(late) and max(late) - min(snapshot) >= QUICK.not_found_gap
+        require(
+            apart,
+            f"{job_id} was released as unresolved after {len(snapshot)} not-founds, {len(late)} of them late",
+        )
 
     def _kling(self, clock: Clock) -> Kling:
         return Kling(

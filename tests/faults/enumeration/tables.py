@@ -1,4 +1,5 @@
-"""What stands behind the table's door: DynamoDB Local, or the simulation's own table, which is proved to answer like it."""
+"""What stands behind the table's door: DynamoDB Local, or the simulation's own table, which is
+proved to answer like it."""
 
 import json
 import re
@@ -13,7 +14,7 @@ from tests.doubles.wire import answer_with, operation_of, refusal
 from tests.simulation.memory import MemoryTable, Prepared
 from tests.simulation.server import Server
 
-MOST_IN_A_BATCH = 25
+MAX_IN_A_BATCH = 25
 NOWHERE = "http://127.0.0.1:9"
 Items = list[dict[str, Any]]
 
@@ -51,7 +52,11 @@ class LocalTable:
 
     def put_back(self, items: Items) -> None:
         kept = {_place(item) for item in items}
-        keys = [{name: item[name] for name in ("PK", "SK")} for item in self.items() if _place(item) not in kept]
+        keys = [
+            {name: item[name] for name in ("PK", "SK")}
+            for item in self.items()
+            if _place(item) not in kept
+        ]
         requests: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys]
         requests += [{"PutRequest": {"Item": item}} for item in items]
         for batch in _batches(requests):
@@ -71,13 +76,17 @@ class MemoryBehind:
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         body = json.loads(request.body or b"{}")
         body.pop("ClientRequestToken", None)
-        serve = getattr(self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation_of(request)).lower())
+        serve = getattr(
+            self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation_of(request)).lower()
+        )
         try:
             return answer_with(200, serve(body))
         except ClientError as error:
             told: Any = error.response
             extra = {name: told[name] for name in ("Item", "CancellationReasons") if name in told}
-            return refusal(told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"], **extra)
+            return refusal(
+                told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"], **extra
+            )
 
     def items(self) -> Items:
         return list(self._server.memory.items.values())
@@ -95,8 +104,8 @@ def served(items: Items) -> Server:
 
 
 def _batches(requests: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(requests), MOST_IN_A_BATCH):
-        yield requests[start : start + MOST_IN_A_BATCH]
+    for start in range(0, len(requests), MAX_IN_A_BATCH):
+        yield requests[start : start + MAX_IN_A_BATCH]
 
 
 def _place(item: dict[str, Any]) -> tuple[str, str]:

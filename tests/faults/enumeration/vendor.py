@@ -1,14 +1,15 @@
-"""The simulated Kling, books and all, without sockets: requests are handed to it as if they had just come in."""
+"""The simulated Kling, books and all, without sockets: requests are handed to it as if they had
+just come in."""
 
 import logging
 from typing import Any
 
 from flask import Flask
 
-from service.core.clock import Clock
-from service.providers.http import Reply
 from devstack.simulators.app import build
 from devstack.simulators.configuration import SimulatorSettings
+from service.core.clock import Clock
+from service.providers.http import Reply
 
 API_KEY = "kling-local-api-key"
 VIDEO_SECONDS = 60.0
@@ -29,11 +30,15 @@ class Vendor:
         self._simulators = build(_SETTINGS, clock, logging.getLogger(__name__))
 
     def create(self, headers: dict[str, str], body: bytes) -> Reply:
-        with _CONTEXTS.test_request_context("/v1/videos/image2video", method="POST", headers=headers, data=body):
+        with _CONTEXTS.test_request_context(
+            "/v1/videos/image2video", method="POST", headers=headers, data=body
+        ):
             return _reply(self._simulators.kling.create())
 
     def query(self, headers: dict[str, str], identifier: str) -> Reply:
-        with _CONTEXTS.test_request_context(f"/v1/videos/image2video/{identifier}", headers=headers):
+        with _CONTEXTS.test_request_context(
+            f"/v1/videos/image2video/{identifier}", headers=headers
+        ):
             return _reply(self._simulators.kling.query(identifier))
 
     def refuse(self, answer: str, times: int) -> None:

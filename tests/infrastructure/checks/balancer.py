@@ -8,7 +8,8 @@ from tests.infrastructure.deployments import Deployment
 BALANCER = "ElasticLoadBalancingV2::LoadBalancer"
 TARGETS = "ElasticLoadBalancingV2::TargetGroup"
 LISTENER = "ElasticLoadBalancingV2::Listener"
-# Elastic Load Balancing, ModifyLoadBalancerAttributes and ModifyTargetGroupAttributes: the keys an application balancer knows.
+# Elastic Load Balancing, ModifyLoadBalancerAttributes and ModifyTargetGroupAttributes: the keys an
+# application balancer knows.
 BALANCER_KEYS = {
     "access_logs.s3.bucket",
     "access_logs.s3.enabled",
@@ -50,7 +51,10 @@ TARGET_KEYS = {
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
 }
-MODERN_POLICIES = {"ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-2-2021-06"}
+MODERN_POLICIES = {
+    "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+    "ELBSecurityPolicy-TLS13-1-2-2021-06",
+}
 
 
 def attributes(body: Mapping[str, Any], name: str) -> dict[str, str]:
@@ -89,7 +93,10 @@ def the_balancer_is_hardened(deployment: Deployment) -> Iterator[str]:
 
 def the_balancer_faces_the_internet(deployment: Deployment) -> Iterator[str]:
     balancer = deployment.service.one(BALANCER)
-    if (balancer.get("Scheme"), balancer.get("Type", "application")) != ("internet-facing", "application"):
+    if (balancer.get("Scheme"), balancer.get("Type", "application")) != (
+        "internet-facing",
+        "application",
+    ):
         yield f"{balancer.get('Scheme')} {balancer.get('Type')}"
 
 
@@ -100,7 +107,8 @@ def targets_are_addresses(deployment: Deployment) -> Iterator[str]:
 
 
 def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
-    """Readiness takes a target out; liveness ends a task, so that an outage of the table ends none."""
+    """Readiness takes a target out; liveness ends a task, so that an outage of the table ends
+    none."""
     group = deployment.service.one(TARGETS)
     found = (
         group.get("HealthCheckPath"),
@@ -113,7 +121,10 @@ def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
 
 def a_probe_ends_before_the_next_begins(deployment: Deployment) -> Iterator[str]:
     group = deployment.service.one(TARGETS)
-    timeout, interval = int(group["HealthCheckTimeoutSeconds"]), int(group["HealthCheckIntervalSeconds"])
+    timeout, interval = (
+        int(group["HealthCheckTimeoutSeconds"]),
+        int(group["HealthCheckIntervalSeconds"]),
+    )
     if not timeout < interval:
         yield f"a probe may take {timeout} s, the next begins after {interval} s"
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from tests.infrastructure.deployments import Container, Deployment
 
-LONGEST_STOP_SECONDS = 120
+MAX_STOP_SECONDS = 120
 DEFAULT_STOP_SECONDS = 30
 IMAGE_BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 
 def _fargate_memory(cpu: int) -> range:
-    """The memory that Fargate has for a number of CPU units (Amazon ECS, task definition parameters, task size)."""
+    """The memory that Fargate has for a number of CPU units (Amazon ECS, task definition
+    parameters, task size)."""
     steps = {
         256: range(512, 2049, 512),
         512: range(1024, 4097, 1024),
@@ -34,7 +35,10 @@ def each_task_has_a_size_that_fargate_has(deployment: Deployment) -> Iterator[st
 
 def each_task_is_made_for_fargate(deployment: Deployment) -> Iterator[str]:
     for name, task in deployment.service.of("ECS::TaskDefinition").items():
-        if (task.get("NetworkMode"), task.get("RequiresCompatibilities")) != ("awsvpc", ["FARGATE"]):
+        if (task.get("NetworkMode"), task.get("RequiresCompatibilities")) != (
+            "awsvpc",
+            ["FARGATE"],
+        ):
             yield f"{name}: {task.get('NetworkMode')} {task.get('RequiresCompatibilities')}"
 
 
@@ -67,7 +71,9 @@ def every_container_has_an_init_process(deployment: Deployment) -> Iterator[str]
             yield container.name
 
 
-def every_container_that_writes_temporary_files_has_memory_for_them(deployment: Deployment) -> Iterator[str]:
+def every_container_that_writes_temporary_files_has_memory_for_them(
+    deployment: Deployment,
+) -> Iterator[str]:
     """gunicorn spools bodies, and the drain flag lies there; a volume would belong to root."""
     mounts = deployment.web.definition.get("LinuxParameters", {}).get("Tmpfs", [])
     temporary = [mount for mount in mounts if mount["ContainerPath"] == "/tmp"]
@@ -93,7 +99,7 @@ def all_containers_run_the_same_image(deployment: Deployment) -> Iterator[str]:
 def every_container_may_take_the_time_it_needs_to_stop(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
         seconds = stop_seconds(container)
-        if not 2 <= seconds <= LONGEST_STOP_SECONDS:
+        if not 2 <= seconds <= MAX_STOP_SECONDS:
             yield f"{container.name}: Fargate has no stop time-out of {seconds} s"
     drain, grace = deployment.server["_DRAIN_SECONDS"], deployment.server["graceful_timeout"]
     if not drain + grace < stop_seconds(deployment.web):
@@ -108,7 +114,8 @@ def the_worker_may_finish_its_batch(deployment: Deployment) -> Iterator[str]:
 
 
 def the_web_container_says_whether_it_lives(deployment: Deployment) -> Iterator[str]:
-    """Liveness, never readiness: an outage of the table must not end every task. The image's own script asks for it."""
+    """Liveness, never readiness: an outage of the table must not end every task. The image's own
+    script asks for it."""
     told = deployment.web.definition.get("HealthCheck", {})
     if told.get("Command") != ["CMD", "python", "-I", "/app/docker/healthcheck.py"]:
         yield f"checked by {told.get('Command')}"
@@ -118,7 +125,9 @@ def the_web_container_says_whether_it_lives(deployment: Deployment) -> Iterator[
     patience = re.search(r"^_SECONDS = (\d+)$", script, re.MULTILINE)
     if asks is None or asks[1] != "/health/live" or "PORT" not in script:
         yield f"the script asks for {asks[1] if asks else 'nothing'}"
-    if patience is None or not int(patience[1]) < int(told.get("Timeout", 5)) < int(told.get("Interval", 30)):
+    if patience is None or not int(patience[1]) < int(told.get("Timeout", 5)) < int(
+        told.get("Interval", 30)
+    ):
         yield f"the script waits {patience[1] if patience else '?'} s: {told}"
     if int(told.get("Retries", 3)) < 2:
         yield "one lost probe ends a task"
@@ -126,7 +135,9 @@ def the_web_container_says_whether_it_lives(deployment: Deployment) -> Iterator[
 
 def every_container_is_essential(deployment: Deployment) -> Iterator[str]:
     yield from (
-        container.name for container in deployment.containers if container.definition.get("Essential") is not True
+        container.name
+        for container in deployment.containers
+        if container.definition.get("Essential") is not True
     )
 
 
@@ -151,11 +162,23 @@ def a_full_log_never_stops_a_request(deployment: Deployment) -> Iterator[str]:
 
 
 def no_container_has_a_secret_in_its_environment(deployment: Deployment) -> Iterator[str]:
-    """Secrets are read from Secrets Manager at run time, so that neither the template nor the console shows one."""
-    words = ("API_KEY", "SECRET_KEY", "ACCESS_KEY", "PASSWORD", "PEPPER", "MAC_KEY", "TOKEN_KEY", "CALLBACK_SECRET")
+    """Secrets are read from Secrets Manager at run time, so that neither the template nor the
+    console shows one."""
+    words = (
+        "API_KEY",
+        "SECRET_KEY",
+        "ACCESS_KEY",
+        "PASSWORD",
+        "PEPPER",
+        "MAC_KEY",
+        "TOKEN_KEY",
+        "CALLBACK_SECRET",
+    )
     for container in deployment.containers:
         for name, value in container.environment.items():
-            if any(word in name for word in words) and not name.endswith(("_SECRET_NAME", "_SECRET_ARN")):
+            if any(word in name for word in words) and not name.endswith(
+                ("_SECRET_NAME", "_SECRET_ARN")
+            ):
                 yield f"{container.name} is given {name}"
             if re.search(r"\{\{resolve:|AKIA[0-9A-Z]{16}|whsec_", value):
                 yield f"{container.name}: {name} holds a secret"
@@ -179,7 +202,8 @@ def stop_seconds(container: Container) -> int:
 
 
 def _worker_seconds(deployment: Deployment) -> float:
-    """One look at a provider and one wallet write: what a worker that is told to stop still has to finish."""
+    """One look at a provider and one wallet write: what a worker that is told to stop still has to
+    finish."""
     return 5.0 + 5.0 + 2 * 3.0
 
 

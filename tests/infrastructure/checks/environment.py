@@ -22,27 +22,49 @@ NEEDED = {
     "STAGE",
 }
 # How much one kind of process does at once is its own business.
-OWN_SIZES = {"LONG_POLL_LIMIT", "SLOW_CLIENT_LIMIT", "WEB_THREADS", "WORKER_INTERVAL_SECONDS", "WORKER_THREADS"}
+OWN_SIZES = {
+    "LONG_POLL_LIMIT",
+    "SLOW_CLIENT_LIMIT",
+    "WEB_THREADS",
+    "WORKER_INTERVAL_SECONDS",
+    "WORKER_THREADS",
+}
 # What an operator decides for a stage; must be possible without another image.
-ADJUSTABLE = {"CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "MAX_USERS", "PUBLIC_URL", "VIDEO_PRICE_CREDITS", "WELCOME_CREDITS"}
+ADJUSTABLE = {
+    "CORS_ALLOWED_ORIGINS",
+    "LOG_LEVEL",
+    "MAX_USERS",
+    "PUBLIC_URL",
+    "VIDEO_PRICE_CREDITS",
+    "WELCOME_CREDITS",
+}
 
 
 def every_name_is_one_that_the_code_reads(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
         known = SETTINGS | (deployment.server_settings if container is deployment.web else set())
-        yield from (f"{container.name}: nobody reads {name}" for name in sorted(set(container.environment) - known))
+        yield from (
+            f"{container.name}: nobody reads {name}"
+            for name in sorted(set(container.environment) - known)
+        )
 
 
 def every_fact_of_the_deployment_is_told(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
         told = container.environment
-        yield from (f"{container.name}: {name} is missing" for name in sorted((NEEDED | ADJUSTABLE) - set(told)))
+        yield from (
+            f"{container.name}: {name} is missing"
+            for name in sorted((NEEDED | ADJUSTABLE) - set(told))
+        )
 
 
 def no_name_is_told_twice(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
         names = [pair["Name"] for pair in container.definition.get("Environment", [])]
-        yield from (f"{container.name}: {name}" for name in sorted({name for name in names if names.count(name) > 1}))
+        yield from (
+            f"{container.name}: {name}"
+            for name in sorted({name for name in names if names.count(name) > 1})
+        )
 
 
 def all_containers_are_told_the_same(deployment: Deployment) -> Iterator[str]:
@@ -81,7 +103,11 @@ def each_stage_is_told_its_own_table_and_secrets(deployment: Deployment) -> Iter
 def production_refuses_every_weak_choice(deployment: Deployment) -> Iterator[str]:
     """The service would not start; the template has to say so before it is deployed."""
     environment = deployment.web.environment
-    if deployment.production and environment.get("TRUST_BARE_GOOGLE_ID", "false").lower() not in ("false", "0", ""):
+    if deployment.production and environment.get("TRUST_BARE_GOOGLE_ID", "false").lower() not in (
+        "false",
+        "0",
+        "",
+    ):
         yield "a bare GoogleID is trusted"
     for name in sorted(SECRETS & set(environment)):
         yield f"{name} is told in the clear"
@@ -122,12 +148,20 @@ def the_server_fits_a_read_only_container(deployment: Deployment) -> Iterator[st
 
 def the_server_takes_its_sizes_from_the_task(deployment: Deployment) -> Iterator[str]:
     processes = int(deployment.web.environment["WEB_CONCURRENCY"])
-    if deployment.server["workers"] != processes or not 2 <= processes <= 2 * int(deployment.web.task["Cpu"]) / 512:
+    if (
+        deployment.server["workers"] != processes
+        or not 2 <= processes <= 2 * int(deployment.web.task["Cpu"]) / 512
+    ):
         yield f"{deployment.server['workers']} processes on {deployment.web.task['Cpu']} CPU units"
 
 
-def _contradictions(deployment: Deployment, container: Container, settings: Settings) -> Iterator[str]:
+def _contradictions(
+    deployment: Deployment, container: Container, settings: Settings
+) -> Iterator[str]:
     if settings.web_threads != deployment.server["threads"]:
         yield f"{container.name}: {settings.web_threads} threads, gunicorn has {deployment.server['threads']}"
-    if container is deployment.web and not settings.submit_seconds < deployment.server["graceful_timeout"]:
+    if (
+        container is deployment.web
+        and not settings.submit_seconds < deployment.server["graceful_timeout"]
+    ):
         yield f"an order may take {settings.submit_seconds} s, gunicorn waits {deployment.server['graceful_timeout']} s"

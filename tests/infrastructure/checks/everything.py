@@ -39,8 +39,13 @@ _THEMES = (
 
 
 def checks() -> dict[str, Check]:
-    """Every check of every theme, by theme and name. A check tells each fault of a deployment in a sentence."""
-    return {f"{_theme(module)}.{name}": check for module in _THEMES for name, check in _of(module).items()}
+    """Every check of every theme, by theme and name. A check tells each fault of a deployment in a
+    sentence."""
+    return {
+        f"{_theme(module)}.{name}": check
+        for module in _THEMES
+        for name, check in _of(module).items()
+    }
 
 
 def _of(module: ModuleType) -> dict[str, Check]:

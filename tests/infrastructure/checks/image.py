@@ -15,14 +15,32 @@ def instructions(deployment: Deployment, word: str) -> list[str]:
 
 
 def what_is_built_by_default_is_what_is_deployed(deployment: Deployment) -> Iterator[str]:
-    """The simulators and the local stack must not be in the image: its last stage is the one without them."""
+    """The simulators and the local stack must not be in the image: its last stage is the one
+    without them."""
     last = instructions(deployment, "FROM")[-1]
     if not last.endswith(f" AS {BUILT}"):
         yield f"the last stage is {last}"
-    removed = " ".join(instructions(deployment, "RUN"))
-    for folder in ("/app/devstack", "/app/devstack/simulators"):
-        if folder not in removed:
-            yield f"{folder} is in the image"
+    for path in copied_into(deployment, BUILT):
+        if path.startswith("devstack"):
+            yield f"{path} is in the image"
+
+
+def copied_into(deployment: Deployment, stage: str) -> Iterator[str]:
+    """The sources that a build stage holds: its own, and those of the stages it starts from or
+    copies from."""
+    text = re.sub(r"\\\n", " ", deployment.dockerfile)
+    parts = re.split(r"^FROM (\S+)(?: AS (\S+))?$", text, flags=re.MULTILINE)[1:]
+    stages = {parts[i + 1]: (parts[i], parts[i + 2]) for i in range(0, len(parts), 3)}
+    if stage not in stages:
+        return
+    base, body = stages[stage]
+    yield from copied_into(deployment, base)
+    for options, arguments in re.findall(r"^COPY((?: --\S+)*)\s+(.+)$", body, re.MULTILINE):
+        source = re.search(r"--from=(\S+)", options)
+        if source:
+            yield from copied_into(deployment, source[1])
+        else:
+            yield from arguments.split()[:-1]
 
 
 def the_image_runs_as_the_user_of_the_tasks(deployment: Deployment) -> Iterator[str]:
@@ -42,7 +60,8 @@ def the_image_is_told_to_stop_by_the_signal_that_drains(deployment: Deployment) 
 
 
 def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
-    """Relative paths start in the working folder, and every file of ours that a command names is copied there."""
+    """Relative paths start in the working folder, and every file of ours that a command names is
+    copied there."""
     (folder,) = set(instructions(deployment, "WORKDIR"))
     copied = " ".join(instructions(deployment, "COPY"))
     for container in deployment.containers:

@@ -15,25 +15,39 @@ PUBLIC_PORTS = {80, 443}
 def subnets_do_not_overlap_and_lie_in_their_network(deployment: Deployment) -> Iterator[str]:
     whole = ipaddress.ip_network(str(deployment.service.one("EC2::VPC")["CidrBlock"]))
     blocks = {
-        name: ipaddress.ip_network(subnet["CidrBlock"]) for name, subnet in deployment.service.of("EC2::Subnet").items()
+        name: ipaddress.ip_network(subnet["CidrBlock"])
+        for name, subnet in deployment.service.of("EC2::Subnet").items()
     }
     for name, block in blocks.items():
         if not block.subnet_of(whole):  # type: ignore[arg-type]
             yield f"{name} {block} is outside of {whole}"
-        yield from (f"{name} overlaps {other}" for other in blocks if other > name and block.overlaps(blocks[other]))
+        yield from (
+            f"{name} overlaps {other}"
+            for other in blocks
+            if other > name and block.overlaps(blocks[other])
+        )
 
 
 def each_tier_spans_two_zones(deployment: Deployment) -> Iterator[str]:
     for name, subnets in _placements(deployment).items():
-        zones = {deployment.service.resources[_bare(subnet)]["Properties"]["AvailabilityZone"] for subnet in subnets}
+        zones = {
+            deployment.service.resources[_bare(subnet)]["Properties"]["AvailabilityZone"]
+            for subnet in subnets
+        }
         if len(zones) < 2 or len(zones) != len(subnets):
             yield f"{name} lies in zones {sorted(zones)} with {len(subnets)} subnets"
 
 
-def tasks_have_no_public_address_where_there_is_another_way_out(deployment: Deployment) -> Iterator[str]:
+def tasks_have_no_public_address_where_there_is_another_way_out(
+    deployment: Deployment,
+) -> Iterator[str]:
     for name, network in _task_networks(deployment).items():
         public = network["AssignPublicIp"] == "ENABLED"
-        open_subnets = [subnet for subnet in network["Subnets"] if _reaches_internet_directly(deployment, subnet)]
+        open_subnets = [
+            subnet
+            for subnet in network["Subnets"]
+            if _reaches_internet_directly(deployment, subnet)
+        ]
         if public and deployment.production:
             yield f"{name}: a task in production has a public address"
         if public and len(open_subnets) != len(network["Subnets"]):
@@ -52,17 +66,27 @@ def the_balancer_lies_in_public_subnets(deployment: Deployment) -> Iterator[str]
 def only_the_balancer_is_open_to_everyone(deployment: Deployment) -> Iterator[str]:
     balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
     for group, rule in _ingress(deployment):
-        if rule.get("CidrIp") in EVERYONE or rule.get("CidrIpv6") in EVERYONE or rule.get("IpProtocol") == "-1":
+        if (
+            rule.get("CidrIp") in EVERYONE
+            or rule.get("CidrIpv6") in EVERYONE
+            or rule.get("IpProtocol") == "-1"
+        ):
             if group not in {_pointed(name) for name in balancer["SecurityGroups"]}:
                 yield f"{group} lets everyone in"
             elif rule["FromPort"] != rule["ToPort"] or int(rule["FromPort"]) not in PUBLIC_PORTS:
                 yield f"{group} opens {rule['FromPort']}-{rule['ToPort']} to everyone"
 
 
-def the_web_task_lets_only_the_balancer_in_and_only_on_its_port(deployment: Deployment) -> Iterator[str]:
+def the_web_task_lets_only_the_balancer_in_and_only_on_its_port(
+    deployment: Deployment,
+) -> Iterator[str]:
     balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
     (port,) = deployment.web.ports
-    groups = {_pointed(group) for network in _task_networks(deployment).values() for group in network["SecurityGroups"]}
+    groups = {
+        _pointed(group)
+        for network in _task_networks(deployment).values()
+        for group in network["SecurityGroups"]
+    }
     rules = [(group, rule) for group, rule in _ingress(deployment) if group in groups]
     if not rules:
         yield "no task lets the balancer in"
@@ -75,7 +99,10 @@ def the_web_task_lets_only_the_balancer_in_and_only_on_its_port(deployment: Depl
 
 
 def every_security_group_says_where_it_may_go(deployment: Deployment) -> Iterator[str]:
-    apart = {_pointed(rule["GroupId"]) for rule in deployment.service.of("EC2::SecurityGroupEgress").values()}
+    apart = {
+        _pointed(rule["GroupId"])
+        for rule in deployment.service.of("EC2::SecurityGroupEgress").values()
+    }
     for name, group in deployment.service.of("EC2::SecurityGroup").items():
         if not group.get("SecurityGroupEgress") and name not in apart:
             yield f"{name} may go anywhere"
@@ -105,7 +132,8 @@ def the_table_is_reached_without_the_internet(deployment: Deployment) -> Iterato
 
 
 def only_images_and_our_own_come_through_the_gateway_to_s3(deployment: Deployment) -> Iterator[str]:
-    """Layers lie in a bucket of ECR's own (ECR, Interface VPC endpoints, minimum Amazon S3 bucket permissions)."""
+    """Layers lie in a bucket of ECR's own (ECR, Interface VPC endpoints, minimum Amazon S3 bucket
+    permissions)."""
     layers = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"
     ours = tuple(f"arn:aws:s3:::{name}" for name in _buckets(deployment))
     for name, granted in _through(deployment, "s3").items():
@@ -114,7 +142,8 @@ def only_images_and_our_own_come_through_the_gateway_to_s3(deployment: Deploymen
         yield from (
             f"{name} lets {action} on {resource} through"
             for action, resource in sorted(granted)
-            if (action, resource) != ("s3:GetObject", layers) and (action == "s3:*" or not resource.startswith(ours))
+            if (action, resource) != ("s3:GetObject", layers)
+            and (action == "s3:*" or not resource.startswith(ours))
         )
 
 
@@ -136,14 +165,18 @@ def what_a_task_may_do_in_s3_comes_through_the_gateway(deployment: Deployment) -
 
 def only_our_secrets_come_through_their_endpoint(deployment: Deployment) -> Iterator[str]:
     named = ("KeysSecretArn", "KlingSecretArn")
-    wanted = {("secretsmanager:GetSecretValue", str(deployment.service.parameters[name])) for name in named}
+    wanted = {
+        ("secretsmanager:GetSecretValue", str(deployment.service.parameters[name]))
+        for name in named
+    }
     for name, granted in _through(deployment, "secretsmanager").items():
         if granted != wanted:
             yield f"{name} lets {sorted(granted)} through"
 
 
 def _through(deployment: Deployment, service: str) -> dict[str, set[tuple[str, str]]]:
-    """The actions and resources that each endpoint of the service lets through; without a policy everything."""
+    """The actions and resources that each endpoint of the service lets through; without a policy
+    everything."""
     anything = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
     return {
         name: {
@@ -158,7 +191,8 @@ def _through(deployment: Deployment, service: str) -> dict[str, set[tuple[str, s
 
 
 def _buckets(deployment: Deployment) -> list[str]:
-    """The names of our buckets that a task may use, as parameters hand them over; logs are written from outside the network."""
+    """The names of our buckets that a task may use, as parameters hand them over; logs are written
+    from outside the network."""
     return [
         str(value)
         for name, value in deployment.service.parameters.items()
@@ -180,7 +214,9 @@ def _task_networks(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
         for name, service in deployment.service.of("ECS::Service").items()
     }
     for name, schedule in deployment.service.of("Scheduler::Schedule").items():
-        found[name] = schedule["Target"]["EcsParameters"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+        found[name] = schedule["Target"]["EcsParameters"]["NetworkConfiguration"][
+            "AwsvpcConfiguration"
+        ]
     for name, rule in deployment.service.of("Events::Rule").items():
         for target in rule.get("Targets", []):
             if "EcsParameters" in target:
@@ -208,7 +244,9 @@ def _route_table(deployment: Deployment, subnet: str) -> str:
 def _reaches_internet_directly(deployment: Deployment, subnet: str) -> bool:
     table = _route_table(deployment, subnet)
     return any(
-        route["RouteTableId"] == table and route.get("DestinationCidrBlock") == "0.0.0.0/0" and "GatewayId" in route
+        route["RouteTableId"] == table
+        and route.get("DestinationCidrBlock") == "0.0.0.0/0"
+        and "GatewayId" in route
         for route in deployment.service.of("EC2::Route").values()
     )
 

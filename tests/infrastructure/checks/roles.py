@@ -1,4 +1,5 @@
-"""Who may do what. Which calls each role needs is proved by making them (test_roles.py); here is what no role may have."""
+"""Who may do what. Which calls each role needs is proved by making them (test_roles.py); here is
+what no role may have."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +11,12 @@ from tests.infrastructure.render import REGION
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
 # KMS names families of actions so; AWS's own examples for encrypted tables grant them by family.
 FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
-WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+WRITES = {
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+}
 
 
 def statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -62,7 +68,9 @@ def no_role_has_a_policy_from_elsewhere(deployment: Deployment) -> Iterator[str]
 def each_role_is_taken_only_by_the_service_of_this_account(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.of("IAM::Role").items():
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
-            if set(statement["Principal"]) != {"Service"} or not isinstance(statement["Principal"]["Service"], str):
+            if set(statement["Principal"]) != {"Service"} or not isinstance(
+                statement["Principal"]["Service"], str
+            ):
                 yield f"{name} may be taken by {statement['Principal']}"
             if "aws:SourceAccount" not in str(statement.get("Condition", {})):
                 yield f"{name} may be taken for another account"
@@ -102,7 +110,9 @@ def only_the_audits_records_are_touched(deployment: Deployment) -> Iterator[str]
 
 def no_request_may_walk_the_whole_table(deployment: Deployment) -> Iterator[str]:
     for name, role in task_roles(deployment).items():
-        actions = {action for statement in statements(role) for action in listed(statement["Action"])}
+        actions = {
+            action for statement in statements(role) for action in listed(statement["Action"])
+        }
         if name in ("web", "worker") and "dynamodb:Scan" in actions:
             yield f"{name} may scan"
         if name == "audit" and actions & WRITES:
@@ -111,16 +121,29 @@ def no_request_may_walk_the_whole_table(deployment: Deployment) -> Iterator[str]
 
 def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
     words = ("Delete", "Create", "Put", "Update", "PassRole", "Attach")
-    harmless = {"dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents"}
+    harmless = {
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
     for name, role in task_roles(deployment).items():
-        actions = {action for statement in statements(role) for action in listed(statement["Action"])}
+        actions = {
+            action for statement in statements(role) for action in listed(statement["Action"])
+        }
         # Its own records; which they are is proved by its calls (test_roles.py).
         own = {"s3:PutObject"} if name == "audit" else set()
-        wrong = {action for action in actions - harmless - own if any(word in action.split(":")[1] for word in words)}
+        wrong = {
+            action
+            for action in actions - harmless - own
+            if any(word in action.split(":")[1] for word in words)
+        }
         yield from (f"{name}: {action}" for action in sorted(wrong))
 
 
-def our_key_may_be_used_wherever_a_role_reaches_what_it_encrypts(deployment: Deployment) -> Iterator[str]:
+def our_key_may_be_used_wherever_a_role_reaches_what_it_encrypts(
+    deployment: Deployment,
+) -> Iterator[str]:
     """A grant of the key counts only through the services that it names."""
     wanted = {
         "dynamodb": {"kms:Decrypt"},
@@ -128,23 +151,38 @@ def our_key_may_be_used_wherever_a_role_reaches_what_it_encrypts(deployment: Dep
         "s3": {"kms:Decrypt", "kms:GenerateDataKey"},
     }
     for name, role in task_roles(deployment).items():
-        reached = {action.split(":")[0] for statement in statements(role) for action in listed(statement["Action"])}
+        reached = {
+            action.split(":")[0]
+            for statement in statements(role)
+            for action in listed(statement["Action"])
+        }
         for service in sorted(reached & set(wanted)):
             through = {
                 action
                 for statement in statements(role)
                 if f"{service}.{REGION}.amazonaws.com"
-                in listed(statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", []))
+                in listed(
+                    statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", [])
+                )
                 for action in listed(statement["Action"])
             }
-            yield from (f"{name} may not {action} through {service}" for action in sorted(wanted[service] - through))
+            yield from (
+                f"{name} may not {action} through {service}"
+                for action in sorted(wanted[service] - through)
+            )
 
 
 def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:
     """Its role is no task's own: an operator has to ask for it by name."""
     for name, role in deployment.of("IAM::Role").items():
-        deletes = any("Delete" in action for statement in statements(role) for action in listed(statement["Action"]))
-        taken = any(f"<{name}.Arn>" == container.task["TaskRoleArn"] for container in deployment.containers)
+        deletes = any(
+            "Delete" in action
+            for statement in statements(role)
+            for action in listed(statement["Action"])
+        )
+        taken = any(
+            f"<{name}.Arn>" == container.task["TaskRoleArn"] for container in deployment.containers
+        )
         if deletes and (name != "RepairRole" or taken):
             yield name
 
@@ -159,25 +197,45 @@ def roles_are_handed_on_only_to_tasks(deployment: Deployment) -> Iterator[str]:
 
 
 def the_audit_is_started_with_every_role_it_needs(deployment: Deployment) -> Iterator[str]:
-    """The scheduler must be permitted to hand on both roles of what it starts, or nothing ever runs."""
+    """The scheduler must be permitted to hand on both roles of what it starts, or nothing ever
+    runs."""
     roles = deployment.service.of("IAM::Role")
     for name, schedule in deployment.service.of("Scheduler::Schedule").items():
         target = schedule["Target"]
-        task = deployment.service.of("ECS::TaskDefinition")[target["EcsParameters"]["TaskDefinitionArn"].strip("<>")]
+        task = deployment.service.of("ECS::TaskDefinition")[
+            target["EcsParameters"]["TaskDefinitionArn"].strip("<>")
+        ]
         starter = roles[target["RoleArn"].strip("<>").split(".")[0]]
-        granted = {action: set(listed(s["Resource"])) for s in statements(starter) for action in listed(s["Action"])}
-        missing = {task["TaskRoleArn"], task["ExecutionRoleArn"]} - granted.get("iam:PassRole", set())
+        granted = {
+            action: set(listed(s["Resource"]))
+            for s in statements(starter)
+            for action in listed(s["Action"])
+        }
+        missing = {task["TaskRoleArn"], task["ExecutionRoleArn"]} - granted.get(
+            "iam:PassRole", set()
+        )
         yield from (f"{name} may not hand on {role}" for role in sorted(missing))
-        if not any(f"task-definition/{task['Family']}:" in resource for resource in granted.get("ecs:RunTask", set())):
+        if not any(
+            f"task-definition/{task['Family']}:" in resource
+            for resource in granted.get("ecs:RunTask", set())
+        ):
             yield f"{name} may not run {task['Family']}"
 
 
 def whoever_writes_the_networks_log_finds_its_group(deployment: Deployment) -> Iterator[str]:
-    """The least that VPC asks for where the group is there already (Amazon VPC, IAM role for publishing flow logs)."""
-    needed = {f"logs:{name}" for name in ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams")}
+    """The least that VPC asks for where the group is there already (Amazon VPC, IAM role for
+    publishing flow logs)."""
+    needed = {
+        f"logs:{name}"
+        for name in ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams")
+    }
     for name, flow in deployment.service.of("EC2::FlowLog").items():
-        role = deployment.service.of("IAM::Role")[flow["DeliverLogsPermissionArn"].strip("<>").split(".")[0]]
-        granted = {action for statement in statements(role) for action in listed(statement["Action"])}
+        role = deployment.service.of("IAM::Role")[
+            flow["DeliverLogsPermissionArn"].strip("<>").split(".")[0]
+        ]
+        granted = {
+            action for statement in statements(role) for action in listed(statement["Action"])
+        }
         yield from (f"{name} may not {action}" for action in sorted(needed - granted))
 
 
@@ -185,7 +243,9 @@ def the_table_gateway_lets_nobody_take_data_elsewhere(deployment: Deployment) ->
     table = str(deployment.service.parameters["TableName"])
     for name, endpoint in deployment.service.of("EC2::VPCEndpoint").items():
         if endpoint["ServiceName"].endswith(".dynamodb"):
-            for statement in endpoint.get("PolicyDocument", {}).get("Statement", [{"Resource": "*"}]):
+            for statement in endpoint.get("PolicyDocument", {}).get(
+                "Statement", [{"Resource": "*"}]
+            ):
                 for resource in listed(statement["Resource"]):
                     if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
                         yield f"{name}: {resource}"

@@ -20,9 +20,14 @@ def alarms_roll_a_deployment_back(deployment: Deployment) -> Iterator[str]:
     alarms = {f"<{name}>" for name in deployment.service.of("CloudWatch::Alarm")}
     for name, service in deployment.service.of(SERVICE).items():
         told = service["DeploymentConfiguration"].get("Alarms", {})
-        if told and not (told.get("Enable") is True and told.get("Rollback") is True and told.get("AlarmNames")):
+        if told and not (
+            told.get("Enable") is True and told.get("Rollback") is True and told.get("AlarmNames")
+        ):
             yield f"{name}: {told}"
-        yield from (f"{name}: {alarm} is no alarm of the stack" for alarm in set(told.get("AlarmNames", [])) - alarms)
+        yield from (
+            f"{name}: {alarm} is no alarm of the stack"
+            for alarm in set(told.get("AlarmNames", [])) - alarms
+        )
     if deployment.production and not _web(deployment)["DeploymentConfiguration"].get("Alarms"):
         yield "no alarm stops a bad deployment of the web service"
 
@@ -43,22 +48,28 @@ def the_web_service_waits_for_its_listener(deployment: Deployment) -> Iterator[s
         listeners = {
             listener
             for listener, body in deployment.service.of("ElasticLoadBalancingV2::Listener").items()
-            if service.get("LoadBalancers") and any(action["Type"] == "forward" for action in body["DefaultActions"])
+            if service.get("LoadBalancers")
+            and any(action["Type"] == "forward" for action in body["DefaultActions"])
         }
         yield from (
-            f"{name} does not wait for {missing}" for missing in sorted(listeners - deployment.service.before(name))
+            f"{name} does not wait for {missing}"
+            for missing in sorted(listeners - deployment.service.before(name))
         )
 
 
 def every_service_waits_for_its_way_out(deployment: Deployment) -> Iterator[str]:
-    """A task that starts before its route cannot pull its image, and a first deployment fails by chance."""
+    """A task that starts before its route cannot pull its image, and a first deployment fails by
+    chance."""
     routes = {
         name
         for name, route in deployment.service.of("EC2::Route").items()
         if route.get("DestinationCidrBlock") == "0.0.0.0/0"
     }
     for name in deployment.service.of(SERVICE):
-        yield from (f"{name} does not wait for {route}" for route in sorted(routes - deployment.service.before(name)))
+        yield from (
+            f"{name} does not wait for {route}"
+            for route in sorted(routes - deployment.service.before(name))
+        )
 
 
 def the_balancer_speaks_to_a_port_that_a_container_has(deployment: Deployment) -> Iterator[str]:
@@ -66,7 +77,9 @@ def the_balancer_speaks_to_a_port_that_a_container_has(deployment: Deployment) -
     for name, service in deployment.service.of(SERVICE).items():
         for balancer in service.get("LoadBalancers", []):
             containers = [
-                found for found in deployment.containers if f"<{found.task_name}>" == service["TaskDefinition"]
+                found
+                for found in deployment.containers
+                if f"<{found.task_name}>" == service["TaskDefinition"]
             ]
             fitting = [found for found in containers if found.name == balancer["ContainerName"]]
             if not fitting:
@@ -88,7 +101,10 @@ def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterato
     used = {str(service["TaskDefinition"]) for service in deployment.service.of(SERVICE).values()}
     used |= {str(value) for value in deployment.service.outputs.values()}
     rest = str(
-        [*deployment.service.of("Scheduler::Schedule").values(), *deployment.service.of("Events::Rule").values()]
+        [
+            *deployment.service.of("Scheduler::Schedule").values(),
+            *deployment.service.of("Events::Rule").values(),
+        ]
     )
     for name in deployment.service.of("ECS::TaskDefinition"):
         if f"<{name}>" not in used and f"<{name}" not in rest:
@@ -96,13 +112,16 @@ def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterato
 
 
 def the_daily_audit_goes_on_by_itself_where_it_died(deployment: Deployment) -> Iterator[str]:
-    """Started several times a day, whole, with a record of this very table in the bucket that outlives the stack: on the day of a
-    restore, nobody may go on in the new table where the old one was left, or take the old one's result for its own."""
+    """Started several times a day, whole, with a record of this very table in the bucket that
+    outlives the stack: on the day of a restore, nobody may go on in the new table where the old one
+    was left, or take the old one's result for its own."""
     parameters = deployment.service.parameters
     records = f"s3://{parameters['RecordsBucket']}/audit/{parameters['TableName']}"
     for name, schedule in deployment.service.of("Scheduler::Schedule").items():
         task = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].strip("<>")
-        (container,) = [container for container in deployment.containers if container.task_name == task]
+        (container,) = [
+            container for container in deployment.containers if container.task_name == task
+        ]
         words = container.command.split()
         if words[-2:] != ["--record", records]:
             yield f"{name}: {container.command} keeps no record in {records}"
@@ -117,8 +136,8 @@ def the_daily_audit_goes_on_by_itself_where_it_died(deployment: Deployment) -> I
 
 def production_survives_the_loss_of_a_zone(deployment: Deployment) -> Iterator[str]:
     for name, service in deployment.service.of(SERVICE).items():
-        if deployment.production and least_tasks(deployment, name, service) < 2:
-            yield f"{name} may run {least_tasks(deployment, name, service)} task"
+        if deployment.production and min_tasks(deployment, name, service) < 2:
+            yield f"{name} may run {min_tasks(deployment, name, service)} task"
 
 
 def scaling_has_bounds_and_a_deployment_does_not_reset_it(deployment: Deployment) -> Iterator[str]:
@@ -131,7 +150,9 @@ def scaling_has_bounds_and_a_deployment_does_not_reset_it(deployment: Deployment
 
 
 def every_scaling_policy_has_a_target(deployment: Deployment) -> Iterator[str]:
-    targets = {f"<{name}>" for name in deployment.service.of("ApplicationAutoScaling::ScalableTarget")}
+    targets = {
+        f"<{name}>" for name in deployment.service.of("ApplicationAutoScaling::ScalableTarget")
+    }
     used = {
         policy.get("ScalingTargetId")
         for policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").values()
@@ -146,7 +167,10 @@ def requests_are_counted_on_the_target_group_they_go_to(deployment: Deployment) 
     for name, policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").items():
         tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
         told = tracking.get("PredefinedMetricSpecification", {})
-        if told.get("PredefinedMetricType") == "ALBRequestCountPerTarget" and told.get("ResourceLabel") != wanted:
+        if (
+            told.get("PredefinedMetricType") == "ALBRequestCountPerTarget"
+            and told.get("ResourceLabel") != wanted
+        ):
             yield f"{name} looks at {told.get('ResourceLabel')}"
 
 
@@ -156,7 +180,7 @@ def nobody_logs_in_to_a_task_in_production(deployment: Deployment) -> Iterator[s
             yield name
 
 
-def least_tasks(deployment: Deployment, name: str, service: Mapping[str, Any]) -> int:
+def min_tasks(deployment: Deployment, name: str, service: Mapping[str, Any]) -> int:
     for target in deployment.service.of("ApplicationAutoScaling::ScalableTarget").values():
         if f"<{name}.Name>" in target["ResourceId"]:
             return int(target["MinCapacity"])

@@ -9,7 +9,8 @@ from tests.infrastructure.render import RenderError, render
 # What the release hands over from stack to stack and from release to release.
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
 HANDED_OVER |= {"AccessLogsBucket", "RecordsBucket"}
-# Choices that weaken security or lose sleep; the deployment has to refuse them, not the service that starts later.
+# Choices that weaken security or lose sleep; the deployment has to refuse them, not the service
+# that starts later.
 WEAK_IN_PRODUCTION = (
     {"CertificateArn": "", "DomainName": "", "HostedZoneId": ""},
     {"GoogleClientIds": ""},
@@ -17,7 +18,7 @@ WEAK_IN_PRODUCTION = (
     {"NatGateways": "single"},
     {"TrustBareGoogleId": "true"},
 )
-LARGEST_TEMPLATE_BYTES = 1_000_000
+MAX_TEMPLATE_BYTES = 1_000_000
 
 
 def no_rule_of_the_template_is_broken(deployment: Deployment) -> Iterator[str]:
@@ -95,7 +96,7 @@ def nothing_waits_for_itself(deployment: Deployment) -> Iterator[str]:
 
 def templates_are_small_enough(deployment: Deployment) -> Iterator[str]:
     for path in sorted((deployment.root / "cloudformation").glob("*.yaml")):
-        if path.stat().st_size > LARGEST_TEMPLATE_BYTES:
+        if path.stat().st_size > MAX_TEMPLATE_BYTES:
             yield f"{path.name} has {path.stat().st_size} bytes"
 
 

@@ -45,8 +45,14 @@ def the_table_has_the_keys_and_indexes_of_the_code(deployment: Deployment) -> It
     schemas = {"": table["KeySchema"]} | {
         index["IndexName"]: index["KeySchema"] for index in table["GlobalSecondaryIndexes"]
     }
-    found = {name: [(key["AttributeName"], key["KeyType"]) for key in schema] for name, schema in schemas.items()}
-    wanted = {prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")] for prefix in ("", keys.GSI1, keys.GSI2)}
+    found = {
+        name: [(key["AttributeName"], key["KeyType"]) for key in schema]
+        for name, schema in schemas.items()
+    }
+    wanted = {
+        prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")]
+        for prefix in ("", keys.GSI1, keys.GSI2)
+    }
     if found != wanted:
         yield f"{found}"
     for index in table["GlobalSecondaryIndexes"]:
@@ -57,13 +63,18 @@ def the_table_has_the_keys_and_indexes_of_the_code(deployment: Deployment) -> It
 def the_table_can_be_brought_back(deployment: Deployment) -> Iterator[str]:
     table = deployment.data.one("DynamoDB::Table")
     recovery = table.get("PointInTimeRecoverySpecification", {})
-    if recovery.get("PointInTimeRecoveryEnabled") is not True or int(recovery.get("RecoveryPeriodInDays", 35)) < 35:
+    if (
+        recovery.get("PointInTimeRecoveryEnabled") is not True
+        or int(recovery.get("RecoveryPeriodInDays", 35)) < 35
+    ):
         yield f"recovery: {recovery}"
     if deployment.production and table.get("DeletionProtectionEnabled") is not True:
         yield "it can be deleted in production"
 
 
-def the_table_takes_whatever_comes_and_expires_what_is_disposable(deployment: Deployment) -> Iterator[str]:
+def the_table_takes_whatever_comes_and_expires_what_is_disposable(
+    deployment: Deployment,
+) -> Iterator[str]:
     table = deployment.data.one("DynamoDB::Table")
     if table.get("BillingMode") != "PAY_PER_REQUEST":
         yield f"billing: {table.get('BillingMode')}"
@@ -74,9 +85,17 @@ def the_table_takes_whatever_comes_and_expires_what_is_disposable(deployment: De
 def everything_at_rest_is_encrypted_with_our_key(deployment: Deployment) -> Iterator[str]:
     keys_known = {f"<{name}.Arn>" for name in deployment.data.of("KMS::Key")}
     used = {
-        "Table": deployment.data.one("DynamoDB::Table").get("SSESpecification", {}).get("KMSMasterKeyId"),
-        **{name: secret.get("KmsKeyId") for name, secret in deployment.data.of("SecretsManager::Secret").items()},
-        **{name: group.get("KmsKeyId") for name, group in deployment.data.of("Logs::LogGroup").items()},
+        "Table": deployment.data.one("DynamoDB::Table")
+        .get("SSESpecification", {})
+        .get("KMSMasterKeyId"),
+        **{
+            name: secret.get("KmsKeyId")
+            for name, secret in deployment.data.of("SecretsManager::Secret").items()
+        },
+        **{
+            name: group.get("KmsKeyId")
+            for name, group in deployment.data.of("Logs::LogGroup").items()
+        },
     }
     yield from (f"{name}: {key}" for name, key in used.items() if key not in keys_known)
 
@@ -88,9 +107,14 @@ def our_key_turns_and_cannot_be_deleted_in_a_hurry(deployment: Deployment) -> It
 
 
 def no_template_writes_the_value_of_a_secret(deployment: Deployment) -> Iterator[str]:
-    """A pepper or a MAC key made anew voids every claim and the whole history: the value belongs to an operator."""
+    """A pepper or a MAC key made anew voids every claim and the whole history: the value belongs to
+    an operator."""
     for name, secret in deployment.of("SecretsManager::Secret").items():
-        yield from (f"{name} has {part}" for part in ("SecretString", "GenerateSecretString") if part in secret)
+        yield from (
+            f"{name} has {part}"
+            for part in ("SecretString", "GenerateSecretString")
+            if part in secret
+        )
     yield from deployment.of("SecretsManager::RotationSchedule")
 
 
@@ -119,7 +143,8 @@ def no_bucket_is_public(deployment: Deployment) -> Iterator[str]:
 
 def every_bucket_is_reached_by_tls_only(deployment: Deployment) -> Iterator[str]:
     policies = {
-        policy["Bucket"]: policy["PolicyDocument"]["Statement"] for policy in deployment.of("S3::BucketPolicy").values()
+        policy["Bucket"]: policy["PolicyDocument"]["Statement"]
+        for policy in deployment.of("S3::BucketPolicy").values()
     }
     for name in deployment.of("S3::Bucket"):
         denied = [
@@ -133,16 +158,23 @@ def every_bucket_is_reached_by_tls_only(deployment: Deployment) -> Iterator[str]
 
 
 def the_audits_records_are_kept_as_evidence(deployment: Deployment) -> Iterator[str]:
-    """Under our own key, for more than a year, with what each said before, and with a note of who touched them."""
-    bucket = deployment.data.of("S3::Bucket")[str(deployment.data.outputs["RecordsBucket"]).strip("<>")]
+    """Under our own key, for more than a year, with what each said before, and with a note of who
+    touched them."""
+    bucket = deployment.data.of("S3::Bucket")[
+        str(deployment.data.outputs["RecordsBucket"]).strip("<>")
+    ]
     rules = bucket.get("LifecycleConfiguration", {}).get("Rules", [])
     days = {int(rule["ExpirationInDays"]) for rule in rules if rule["Status"] == "Enabled"}
     if not days or not 366 <= min(days) <= 800:
         yield f"kept for {sorted(days)} days"
     if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
         yield "what they said before is lost"
-    encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"]
-    if encryption.get("KMSMasterKeyID") not in {f"<{name}.Arn>" for name in deployment.data.of("KMS::Key")}:
+    encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0][
+        "ServerSideEncryptionByDefault"
+    ]
+    if encryption.get("KMSMasterKeyID") not in {
+        f"<{name}.Arn>" for name in deployment.data.of("KMS::Key")
+    }:
         yield f"encrypted by {encryption}"
     if not bucket.get("LoggingConfiguration", {}).get("DestinationBucketName"):
         yield "nobody notes who touched them"
@@ -154,12 +186,17 @@ def every_access_log_may_be_written_where_it_goes(deployment: Deployment) -> Ite
         str(resource)
         for policy in deployment.data.of("S3::BucketPolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
-        if statement.get("Principal") == {"Service": "logging.s3.amazonaws.com"} and statement["Effect"] == "Allow"
+        if statement.get("Principal") == {"Service": "logging.s3.amazonaws.com"}
+        and statement["Effect"] == "Allow"
         for resource in [statement["Resource"]]
     }
     for name, bucket in deployment.data.of("S3::Bucket").items():
         told = bucket.get("LoggingConfiguration")
-        if told and f"{told['DestinationBucketName'].strip('>')}.Arn>/{told['LogFilePrefix']}*" not in permitted:
+        if (
+            told
+            and f"{told['DestinationBucketName'].strip('>')}.Arn>/{told['LogFilePrefix']}*"
+            not in permitted
+        ):
             yield f"{name}: {told}"
 
 

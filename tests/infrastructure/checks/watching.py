@@ -12,7 +12,8 @@ from tests.infrastructure.deployments import Deployment
 ALARM = "CloudWatch::Alarm"
 SERVICES = {"web", "worker", "cli"}
 CODES = {error.code for error in errors()}
-# Metrics that AWS tells by itself, from the documentation of each service, with the dimensions they come with.
+# Metrics that AWS tells by itself, from the documentation of each service, with the dimensions they
+# come with.
 KNOWN = {
     "AWS/ApplicationELB": {
         "ActiveConnectionCount",
@@ -45,10 +46,15 @@ KNOWN = {
     "AWS/WAFV2": {"AllowedRequests", "BlockedRequests", "CountedRequests"},
     "ECS/ContainerInsights": {"DesiredTaskCount", "PendingTaskCount", "RunningTaskCount"},
 }
-# Without one of these CloudWatch knows no such metric; a wrong set of dimensions means an alarm that never sounds.
+# Without one of these CloudWatch knows no such metric; a wrong set of dimensions means an alarm
+# that never sounds.
 DIMENSIONS = {
     "AWS/ApplicationELB": ({"LoadBalancer"}, {"LoadBalancer", "TargetGroup"}),
-    "AWS/DynamoDB": ({"TableName"}, {"TableName", "Operation"}, {"TableName", "GlobalSecondaryIndexName"}),
+    "AWS/DynamoDB": (
+        {"TableName"},
+        {"TableName", "Operation"},
+        {"TableName", "GlobalSecondaryIndexName"},
+    ),
     "AWS/ECS": ({"ClusterName", "ServiceName"},),
     "AWS/WAFV2": ({"WebACL", "Region", "Rule"},),
     "ECS/ContainerInsights": ({"ClusterName", "ServiceName"},),
@@ -72,7 +78,11 @@ def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[
     """Every metric an alarm looks at as (alarm, namespace, metric, dimensions)."""
     for name, alarm in deployment.service.of(ALARM).items():
         stated = [alarm] if "MetricName" in alarm else []
-        stated += [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        stated += [
+            query["MetricStat"]["Metric"]
+            for query in alarm.get("Metrics", [])
+            if "MetricStat" in query
+        ]
         for metric in stated:
             dimensions = {pair["Name"]: str(pair["Value"]) for pair in metric.get("Dimensions", [])}
             yield name, metric["Namespace"], metric["MetricName"], dimensions
@@ -80,11 +90,15 @@ def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[
 
 def every_alarm_looks_at_a_metric_that_exists(deployment: Deployment) -> Iterator[str]:
     for name, namespace, metric, dimensions in alarm_metrics(deployment):
-        yield from (f"{name}: {fault}" for fault in _metric_faults(deployment, namespace, metric, dimensions))
+        yield from (
+            f"{name}: {fault}"
+            for fault in _metric_faults(deployment, namespace, metric, dimensions)
+        )
 
 
 def every_alarm_of_several_metrics_adds_up(deployment: Deployment) -> Iterator[str]:
-    """Each id is used, each name in an expression is an id, exactly one query gives the answer, and all are of the same time."""
+    """Each id is used, each name in an expression is an id, exactly one query gives the answer, and
+    all are of the same time."""
     for name, alarm in deployment.service.of(ALARM).items():
         queries = alarm.get("Metrics", [])
         ids = {query["Id"] for query in queries}
@@ -120,14 +134,21 @@ def every_alarm_says_what_to_do(deployment: Deployment) -> Iterator[str]:
     sections = _sections(runbook.read_text(encoding="utf-8")) if runbook.exists() else set()
     for kind in (ALARM, "CloudWatch::CompositeAlarm"):
         for name, alarm in deployment.service.of(kind).items():
-            found = re.search(r"docs/runbook\.md#([a-z0-9-]+)$", str(alarm.get("AlarmDescription", "")))
+            found = re.search(
+                r"docs/runbook\.md#([a-z0-9-]+)$", str(alarm.get("AlarmDescription", ""))
+            )
             if found is None or found[1] not in sections:
                 yield f"{name}: {found[1] if found else 'names no section'}"
 
 
 def every_alarm_waits_for_data_that_comes(deployment: Deployment) -> Iterator[str]:
-    """Silence of what is told every minute is an alarm; silence of what is told now and then is none. Nothing is left to chance."""
-    steady = {"HealthyHostCount", Metric.OLDEST_DUE_JOB_SECONDS.value, Metric.AUDIT_VIOLATIONS.value}
+    """Silence of what is told every minute is an alarm; silence of what is told now and then is
+    none. Nothing is left to chance."""
+    steady = {
+        "HealthyHostCount",
+        Metric.OLDEST_DUE_JOB_SECONDS.value,
+        Metric.AUDIT_VIOLATIONS.value,
+    }
     for name, alarm in deployment.service.of(ALARM).items():
         missing = alarm.get("TreatMissingData")
         if missing is None:
@@ -137,47 +158,68 @@ def every_alarm_waits_for_data_that_comes(deployment: Deployment) -> Iterator[st
             yield f"{name} would sound whenever nothing happens"
 
 
-def what_the_audit_found_stands_until_an_audit_finds_nothing(deployment: Deployment) -> Iterator[str]:
+def what_the_audit_found_stands_until_an_audit_finds_nothing(
+    deployment: Deployment,
+) -> Iterator[str]:
     """It tells once a day: an alarm that silence ends would be over before anybody has acted."""
     for name, alarm in deployment.service.of(ALARM).items():
-        found = alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS and alarm["Statistic"] != "SampleCount"
+        found = (
+            alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS
+            and alarm["Statistic"] != "SampleCount"
+        )
         if found and alarm["TreatMissingData"] != "ignore":
             yield name
 
 
 def throttling_is_watched_wherever_it_can_happen(deployment: Deployment) -> Iterator[str]:
     """What the table tells does not include its indexes (DynamoDB, metrics and dimensions)."""
-    indexes = [index["IndexName"] for index in deployment.data.one("DynamoDB::Table")["GlobalSecondaryIndexes"]]
-    watched = {(name, where.get("GlobalSecondaryIndexName")) for _, _, name, where in alarm_metrics(deployment)}
-    wanted = {(f"{kind}ThrottleEvents", index) for kind in ("Read", "Write") for index in (None, *indexes)}
-    yield from (f"{name} of {index or 'the table'}" for name, index in sorted(wanted - watched, key=str))
+    indexes = [
+        index["IndexName"]
+        for index in deployment.data.one("DynamoDB::Table")["GlobalSecondaryIndexes"]
+    ]
+    watched = {
+        (name, where.get("GlobalSecondaryIndexName"))
+        for _, _, name, where in alarm_metrics(deployment)
+    }
+    wanted = {
+        (f"{kind}ThrottleEvents", index) for kind in ("Read", "Write") for index in (None, *indexes)
+    }
+    yield from (
+        f"{name} of {index or 'the table'}" for name, index in sorted(wanted - watched, key=str)
+    )
 
 
 def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
-    watched = {metric for _, namespace, metric, _ in alarm_metrics(deployment) if namespace == NAMESPACE}
+    watched = {
+        metric for _, namespace, metric, _ in alarm_metrics(deployment) if namespace == NAMESPACE
+    }
     yield from sorted(metric.value for metric in MUST_BE_WATCHED if metric.value not in watched)
     silent = [
         alarm
         for alarm in deployment.service.of(ALARM).values()
-        if alarm.get("MetricName") == Metric.OLDEST_DUE_JOB_SECONDS and alarm.get("TreatMissingData") == "breaching"
+        if alarm.get("MetricName") == Metric.OLDEST_DUE_JOB_SECONDS
+        and alarm.get("TreatMissingData") == "breaching"
     ]
     if not silent:
         yield "a worker that is gone"
 
 
 def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]:
-    """One may end early on one day and late on the next, so a day and a half; only an end or a violation tells the metric."""
+    """One may end early on one day and late on the next, so a day and a half; only an end or a
+    violation tells the metric."""
     found = [
         alarm
         for alarm in deployment.service.of(ALARM).values()
-        if alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS and alarm.get("Statistic") == "SampleCount"
+        if alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS
+        and alarm.get("Statistic") == "SampleCount"
     ]
     hours = [int(alarm["Period"]) * int(alarm["EvaluationPeriods"]) / 3600 for alarm in found]
     if not any(
         alarm["TreatMissingData"] == "breaching"
         and alarm["ComparisonOperator"] == "LessThanThreshold"
         and int(alarm["Threshold"]) == 1
-        and int(alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])) == int(alarm["EvaluationPeriods"])
+        and int(alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]))
+        == int(alarm["EvaluationPeriods"])
         and 36 <= length <= 48
         for alarm, length in zip(found, hours, strict=True)
     ):
@@ -185,16 +227,22 @@ def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]
 
 
 def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
-    found = [alarm for alarm in deployment.service.of(ALARM).values() if alarm.get("MetricName") == "HealthyHostCount"]
+    found = [
+        alarm
+        for alarm in deployment.service.of(ALARM).values()
+        if alarm.get("MetricName") == "HealthyHostCount"
+    ]
     if not any(
-        alarm["TreatMissingData"] == "breaching" and alarm["ComparisonOperator"].startswith("LessThan")
+        alarm["TreatMissingData"] == "breaching"
+        and alarm["ComparisonOperator"].startswith("LessThan")
         for alarm in found
     ):
         yield "no alarm for no healthy target"
 
 
 def no_alarm_that_sounds_in_silence_stops_a_deployment(deployment: Deployment) -> Iterator[str]:
-    """Before the first task has told anything it sounds already, and would roll the first deployment back."""
+    """Before the first task has told anything it sounds already, and would roll the first
+    deployment back."""
     alarms = deployment.service.of(ALARM)
     for name, service in deployment.service.of("ECS::Service").items():
         for alarm in service["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", []):
@@ -219,7 +267,9 @@ def the_widgets_of_the_dashboard_do_not_overlap(deployment: Deployment) -> Itera
         taken: set[tuple[int, int]] = set()
         for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
             cells = {
-                (widget["x"] + i, widget["y"] + j) for i in range(widget["width"]) for j in range(widget["height"])
+                (widget["x"] + i, widget["y"] + j)
+                for i in range(widget["width"])
+                for j in range(widget["height"])
             }
             if cells & taken or widget["x"] + widget["width"] > 24:
                 yield f"{name}: {widget['properties'].get('title')}"
@@ -231,21 +281,29 @@ def _row_faults(deployment: Deployment, row: list[Any]) -> Iterator[str]:
     if len(words) < 2:
         return
     namespace, metric, *pairs = words
-    yield from _metric_faults(deployment, namespace, metric, dict(zip(pairs[::2], pairs[1::2], strict=True)))
+    yield from _metric_faults(
+        deployment, namespace, metric, dict(zip(pairs[::2], pairs[1::2], strict=True))
+    )
 
 
-def _metric_faults(deployment: Deployment, namespace: str, metric: str, dimensions: Mapping[str, str]) -> Iterator[str]:
+def _metric_faults(
+    deployment: Deployment, namespace: str, metric: str, dimensions: Mapping[str, str]
+) -> Iterator[str]:
     if namespace == NAMESPACE:
         yield from _own_faults(deployment, metric, dimensions)
     elif metric not in KNOWN.get(namespace, set()):
         yield f"{namespace} has no {metric}"
-    elif set(dimensions) not in DIMENSIONS[namespace] or (metric in OF_TARGETS and "TargetGroup" not in dimensions):
+    elif set(dimensions) not in DIMENSIONS[namespace] or (
+        metric in OF_TARGETS and "TargetGroup" not in dimensions
+    ):
         yield f"{metric} does not come by {sorted(dimensions)}"
     else:
         yield from _pointing_faults(deployment, metric, dimensions)
 
 
-def _own_faults(deployment: Deployment, metric: str, dimensions: Mapping[str, str]) -> Iterator[str]:
+def _own_faults(
+    deployment: Deployment, metric: str, dimensions: Mapping[str, str]
+) -> Iterator[str]:
     labels = deployment.emitted.get(metric)
     if labels is None:
         yield f"the code tells no {metric}"
@@ -258,11 +316,17 @@ def _own_faults(deployment: Deployment, metric: str, dimensions: Mapping[str, st
         yield f"there is no error {dimensions['code']}"
 
 
-def _pointing_faults(deployment: Deployment, metric: str, dimensions: Mapping[str, str]) -> Iterator[str]:
+def _pointing_faults(
+    deployment: Deployment, metric: str, dimensions: Mapping[str, str]
+) -> Iterator[str]:
     wanted: dict[str, set[str]] = {
         "TableName": {str(deployment.service.parameters["TableName"])},
-        "LoadBalancer": _attribute(deployment, "ElasticLoadBalancingV2::LoadBalancer", ".LoadBalancerFullName"),
-        "TargetGroup": _attribute(deployment, "ElasticLoadBalancingV2::TargetGroup", ".TargetGroupFullName"),
+        "LoadBalancer": _attribute(
+            deployment, "ElasticLoadBalancingV2::LoadBalancer", ".LoadBalancerFullName"
+        ),
+        "TargetGroup": _attribute(
+            deployment, "ElasticLoadBalancingV2::TargetGroup", ".TargetGroupFullName"
+        ),
         "ClusterName": _attribute(deployment, "ECS::Cluster", ""),
         "ServiceName": _attribute(deployment, "ECS::Service", ".Name"),
     }

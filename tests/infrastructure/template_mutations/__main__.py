@@ -1,4 +1,5 @@
-"""`make mistakes [MISTAKE=name]`: makes each named mistake in a copy and asks whoever should notice, the cheapest first.
+"""`make mutations [MUTATION=name]`: makes each named mistake in a copy and asks whoever should
+notice, the cheapest first.
 
 A mistake that nobody notices is a missing check: exit 1."""
 
@@ -6,18 +7,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.infrastructure.template_mutations.catalog import MISTAKES
-from tests.infrastructure.template_mutations.judges import apply, complaints, copy_of_the_sources, linted, rendered
-from tests.infrastructure.template_mutations.mistake import Mistake
 from tests.infrastructure.permissions import Call, remembered
+from tests.infrastructure.template_mutations.catalog import MUTATIONS
+from tests.infrastructure.template_mutations.judges import (
+    apply,
+    complaints,
+    copy_of_the_sources,
+    linted,
+    rendered,
+)
+from tests.infrastructure.template_mutations.mutation import TemplateMutation
 
 
-def noticed_by(mistake: Mistake, calls: tuple[Call, ...], known: frozenset[str]) -> str | None:
+def noticed_by(
+    mutation: TemplateMutation, calls: tuple[Call, ...], known: frozenset[str]
+) -> str | None:
     """The name of the check that notices it, None if nobody does."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_of_the_sources(Path(folder))
-        apply(mistake, root)
-        return rendered(root, calls, known) or linted(root, mistake)
+        apply(mutation, root)
+        return rendered(root, calls, known) or linted(root, mutation)
 
 
 def known_before(calls: tuple[Call, ...]) -> frozenset[str]:
@@ -27,16 +36,19 @@ def known_before(calls: tuple[Call, ...]) -> frozenset[str]:
 
 
 def main(names: list[str]) -> int:
-    chosen = [mistake for mistake in MISTAKES if not names or mistake.name in names]
+    chosen = [mutation for mutation in MUTATIONS if not names or mutation.name in names]
     calls = remembered()
     known = known_before(calls)
     for name in sorted(known):
         print(f"without any mistake complains: {name}")
     unnoticed = 0
-    for mistake in chosen:
-        name = noticed_by(mistake, calls, known)
+    for mutation in chosen:
+        name = noticed_by(mutation, calls, known)
         unnoticed += name is None
-        print(f"{'SURVIVED' if name is None else 'noticed':8}  {mistake.name:38}  {name or ''}", flush=True)
+        print(
+            f"{'SURVIVED' if name is None else 'noticed':8}  {mutation.name:38}  {name or ''}",
+            flush=True,
+        )
     print(f"{len(chosen)} mistakes, {len(chosen) - unnoticed} noticed, {unnoticed} survived.")
     return 1 if unnoticed or known or not chosen else 0
 

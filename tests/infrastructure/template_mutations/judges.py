@@ -11,50 +11,63 @@ import yaml
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import ROOT, Deployment, deployment
 from tests.infrastructure.lint import cfn_lint_command, checkov_command
-from tests.infrastructure.template_mutations.mistake import Mistake
 from tests.infrastructure.permissions import Call, faults
 from tests.infrastructure.render import RenderError
+from tests.infrastructure.template_mutations.mutation import TemplateMutation
 
-# production first: most checks look hardest there. Last what no stage has and an operator may choose.
+# production first: most checks look hardest there. Last what no stage has and an operator may
+# choose.
 _STAGED: tuple[tuple[str, dict[str, str]], ...] = (
     ("production", {}),
     ("dev", {}),
     ("staging", {}),
     ("staging", {"InterfaceEndpoints": "true"}),
 )
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RenderError, IndexError, ArithmeticError)
+_UNREADABLE = (
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RenderError,
+    IndexError,
+    ArithmeticError,
+)
 _COPIED = ("cloudformation", "docker", "docs")
 
 
 def copy_of_the_sources(folder: Path) -> Path:
     for name in _COPIED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
     for name in ("service/cli.py", "service/wsgi.py", "service/worker.py"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     return folder
 
 
-def apply(mistake: Mistake, root: Path) -> None:
+def apply(mutation: TemplateMutation, root: Path) -> None:
     """Raises `LookupError` when the file has moved on from under the mistake."""
-    path = root / mistake.file
-    path.write_text(changed(mistake, path.read_text(encoding="utf-8")), encoding="utf-8")
+    path = root / mutation.file
+    path.write_text(changed(mutation, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def changed(mistake: Mistake, text: str) -> str:
+def changed(mutation: TemplateMutation, text: str) -> str:
     """The text with the mistake in it. Raises `LookupError` when there is no place for it."""
-    if mistake.after and text.count(mistake.after) != 1:
-        raise LookupError(f"{mistake.name}: {mistake.after.strip()} is not in {mistake.file} exactly once")
-    place = text.find(mistake.old, text.index(mistake.after) if mistake.after else 0)
+    if mutation.after and text.count(mutation.after) != 1:
+        raise LookupError(
+            f"{mutation.name}: {mutation.after.strip()} is not in {mutation.file} exactly once"
+        )
+    place = text.find(mutation.old, text.index(mutation.after) if mutation.after else 0)
     if place < 0:
-        raise LookupError(f"{mistake.name}: {mistake.old[:60]!r} is not in {mistake.file}")
-    return text[:place] + mistake.new + text[place + len(mistake.old) :]
+        raise LookupError(f"{mutation.name}: {mutation.old[:60]!r} is not in {mutation.file}")
+    return text[:place] + mutation.new + text[place + len(mutation.old) :]
 
 
 def rendered(root: Path, calls: Sequence[Call], known: frozenset[str] = frozenset()) -> str | None:
-    """The name of the first check that notices, by rendering alone. `calls` are what each role was seen to need; whoever is
-    in `known` complains without any mistake, and does not count."""
+    """The name of the first check that notices, by rendering alone. `calls` are what each role was
+    seen to need; whoever is in `known` complains without any mistake, and does not count."""
     return next((name for name in complaints(root, calls) if name not in known), None)
 
 
@@ -68,14 +81,16 @@ def complaints(root: Path, calls: Sequence[Call]) -> Iterator[str]:
             continue
         yield from (name for name, check in checks().items() if _complains(check, staged))
         # Of one container's calls, the same in every stage.
-        yield from (f"roles: {fault.rpartition(' on ')[0]}" for fault in _role_faults(staged, calls))
+        yield from (
+            f"roles: {fault.rpartition(' on ')[0]}" for fault in _role_faults(staged, calls)
+        )
 
 
-def linted(root: Path, mistake: Mistake) -> str | None:
+def linted(root: Path, mutation: TemplateMutation) -> str | None:
     """The first rule of cfn-lint, then of checkov, that notices."""
-    if not mistake.file.endswith(".yaml"):
+    if not mutation.file.endswith(".yaml"):
         return None
-    path = root / mistake.file
+    path = root / mutation.file
     found = re.search(r"^([EWI]\d{4}) ", _output(cfn_lint_command(path)), re.MULTILINE)
     if found:
         return f"cfn-lint {found[1]}"

@@ -10,7 +10,7 @@ PRODUCTION = "cloudformation/parameters/production.json"
 
 
 @dataclass(frozen=True)
-class Mistake:
+class TemplateMutation:
     """The first `old` behind the only `after` becomes `new`."""
 
     name: str
@@ -20,6 +20,6 @@ class Mistake:
     after: str = ""
 
 
-def on(name: str, resource: str, old: str, new: str) -> Mistake:
+def on(name: str, resource: str, old: str, new: str) -> TemplateMutation:
     """In one resource of the service."""
-    return Mistake(name, SERVICE, old, new, f"\n  {resource}:\n")
+    return TemplateMutation(name, SERVICE, old, new, f"\n  {resource}:\n")

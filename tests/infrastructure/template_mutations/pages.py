@@ -1,6 +1,7 @@
-"""Mistakes in who is woken: alarms that little traffic never sets off, pages that hide each other, topics that take no word."""
+"""Mistakes in who is woken: alarms that little traffic never sets off, pages that hide each other,
+topics that take no word."""
 
-from tests.infrastructure.template_mutations.mistake import on
+from tests.infrastructure.template_mutations.mutation import on
 
 _OR_LEDGER = ' OR ALARM("${LedgerDamagedAlarm}")'
 
@@ -17,27 +18,69 @@ PAGES = (
         "Resource: !Ref PageTopic",
         "Resource: [!Ref PageTopic, !Ref NoticeTopic]",
     ),
-    on("policy-of-another-topic", "PageTopicPolicy", "Topics: [!Ref PageTopic]", "Topics: [!Ref NoticeTopic]"),
-    on("page-closed-to-alarms", "PageTopicPolicy", "cloudwatch.amazonaws.com", "budgets.amazonaws.com"),
+    on(
+        "policy-of-another-topic",
+        "PageTopicPolicy",
+        "Topics: [!Ref PageTopic]",
+        "Topics: [!Ref NoticeTopic]",
+    ),
+    on(
+        "page-closed-to-alarms",
+        "PageTopicPolicy",
+        "cloudwatch.amazonaws.com",
+        "budgets.amazonaws.com",
+    ),
     on("budget-before-its-topics-policy", "Budget", "    DependsOn: NoticeTopicPolicy\n", ""),
-    on("refusal-that-must-come-twice", "ProviderRefusesUsAlarm", "Threshold: 1\n", "Threshold: 2\n"),
-    on("refusal-that-must-last", "ProviderRefusesUsAlarm", "EvaluationPeriods: 1\n", "EvaluationPeriods: 3\n"),
+    on(
+        "refusal-that-must-come-twice", "ProviderRefusesUsAlarm", "Threshold: 1\n", "Threshold: 2\n"
+    ),
+    on(
+        "refusal-that-must-last",
+        "ProviderRefusesUsAlarm",
+        "EvaluationPeriods: 1\n",
+        "EvaluationPeriods: 3\n",
+    ),
     on("refused-looks-unheard", "ProviderRefusesUsAlarm", "Value: worker", "Value: web"),
-    on("provider-out-of-reach-unheard", "ProviderNotReachedAlarm", "Threshold: 2\n", "Threshold: 20\n"),
-    on("one-order-out-of-reach-pages", "ProviderNotReachedAlarm", "Threshold: 2\n", "Threshold: 1\n"),
+    on(
+        "provider-out-of-reach-unheard",
+        "ProviderNotReachedAlarm",
+        "Threshold: 2\n",
+        "Threshold: 20\n",
+    ),
+    on(
+        "one-order-out-of-reach-pages",
+        "ProviderNotReachedAlarm",
+        "Threshold: 2\n",
+        "Threshold: 1\n",
+    ),
     on("few-errors-unheard", "FewTargetErrorsAlarm", "requests >= 5", "requests >= 20"),
     on("few-errors-with-a-short-memory", "FewTargetErrorsAlarm", "Period: 900", "Period: 60"),
     on("one-error-of-few-pages", "FewTargetErrorsAlarm", "Threshold: 20\n", "Threshold: 5\n"),
-    on("few-unforeseen-errors-unheard", "FewInternalErrorsAlarm", "Threshold: 3\n", "Threshold: 30\n"),
+    on(
+        "few-unforeseen-errors-unheard",
+        "FewInternalErrorsAlarm",
+        "Threshold: 3\n",
+        "Threshold: 30\n",
+    ),
     on("one-unforeseen-error-pages", "FewInternalErrorsAlarm", "Threshold: 3\n", "Threshold: 1\n"),
-    on("few-answers-of-the-balancer-unheard", "FewBalancerErrorsAlarm", "FILL(requests, 0)", "requests"),
+    on(
+        "few-answers-of-the-balancer-unheard",
+        "FewBalancerErrorsAlarm",
+        "FILL(requests, 0)",
+        "requests",
+    ),
     on(
         "few-answers-of-the-balancer-page-in-a-crowd",
         "FewBalancerErrorsAlarm",
         "errors >= 3, 100 * errors /",
         "errors >= 3, 100 * errors + 0 *",
     ),
-    on("few-errors-page-nobody", "PageAvailabilityAlarm", '        OR ALARM("${FewTargetErrorsAlarm}")\n', ""),
+    on(
+        "few-errors-page-nobody",
+        "PageAvailabilityAlarm",
+        '        OR ALARM("${FewTargetErrorsAlarm}")\n',
+        "",
+    ),
     on(
         "one-page-for-everything",
         "PageProviderAlarm",
@@ -76,6 +119,9 @@ PAGES = (
         "",
     ),
     on(
-        "audit-of-another-cluster", "AuditFailures", "family:farebox-${Stage}-audit", "family:farebox-${Stage}-operator"
+        "audit-of-another-cluster",
+        "AuditFailures",
+        "family:farebox-${Stage}-audit",
+        "family:farebox-${Stage}-operator",
     ),
 )

@@ -29,7 +29,9 @@ def test_an_api_key_is_sent_as_it_is_and_read_once() -> None:
 def test_a_pair_is_signed_as_kling_documents_it() -> None:
     found, clock, _ = credentials(PAIR)
     token = found.bearer()
-    claims = jwt.decode(token, "s" * 32, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False})
+    claims = jwt.decode(
+        token, "s" * 32, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False}
+    )
     now = clock.now() // 1000
     assert claims == {"iss": "access", "exp": now + 1800, "nbf": now - 5}
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
@@ -45,7 +47,9 @@ def test_a_token_is_kept_until_its_last_minute() -> None:
 
 
 def test_after_a_refusal_the_keys_are_read_again() -> None:
-    found, clock, reads = credentials(KlingKeys(api_key=Secret("old")), KlingKeys(api_key=Secret("new")))
+    found, clock, reads = credentials(
+        KlingKeys(api_key=Secret("old")), KlingKeys(api_key=Secret("new"))
+    )
     assert found.bearer() == "old"
     clock.advance(10)
     found.renew()
@@ -66,8 +70,14 @@ def test_a_storm_of_refusals_does_not_become_a_storm_of_reads() -> None:
     [
         ("bare-key\n", KlingKeys(api_key=Secret("bare-key"))),
         ('{"apiKey": "k"}', KlingKeys(api_key=Secret("k"))),
-        ('{"accessKey": "a", "secretKey": "s"}', KlingKeys(access_key=Secret("a"), secret_key=Secret("s"))),
-        ('{"apiKey": "k", "callbackSecret": "whsec_x"}', KlingKeys(Secret("k"), callback_secret=Secret("whsec_x"))),
+        (
+            '{"accessKey": "a", "secretKey": "s"}',
+            KlingKeys(access_key=Secret("a"), secret_key=Secret("s")),
+        ),
+        (
+            '{"apiKey": "k", "callbackSecret": "whsec_x"}',
+            KlingKeys(Secret("k"), callback_secret=Secret("whsec_x")),
+        ),
         ("12345", KlingKeys(api_key=Secret("12345"))),
     ],
 )
