@@ -1,21 +1,23 @@
-"""The parts of the documents that follow from the code: tables of errors and settings in the
-README, and `.env.example`.
+"""The parts of the documents that follow from the code: tables in `docs/`, and `.env.example`.
 
 `make documents` writes them; `tests/architecture/test_documents.py` fails when they are stale."""
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
 import service
 from service.core.errors import FareboxError
+from service.jobs.entities import MESSAGES
 from service.settings import Secret, Settings
 from service.web.errors import status_of
+from service.web.openapi_errors import catalogue
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 EXAMPLE = ROOT / ".env.example"
 # Read by gunicorn's own configuration (docker/gunicorn.conf.py), before there is a service.
 SERVER_SETTINGS = (
@@ -27,7 +29,7 @@ SERVER_SETTINGS = (
         "how long a stopping web process still serves, not ready any more; 0: not at all",
     ),
 )
-_OUTSIDE = ("devstack.simulators", "devstack", "service.wsgi")
+_OUTSIDE = "service.wsgi"
 
 
 def errors() -> list[type[FareboxError]]:
@@ -47,8 +49,16 @@ def _subclasses(kind: type[FareboxError]) -> Iterator[type[FareboxError]]:
 
 
 def error_table() -> str:
-    rows = [f"| {status_of(error)} | `{error.code}` | {error.summary} |" for error in errors()]
-    return "\n".join(["| status | code | meaning |", "|---|---|---|", *rows])
+    rows = [
+        f"| {error['status']} | `{error['code']}` | {error['meaning']} | {error['advice']} |"
+        for error in catalogue(errors())
+    ]
+    return "\n".join(["| status | code | meaning | what to do |", "|---|---|---|---|", *rows])
+
+
+def failure_table() -> str:
+    rows = [f"| `{failure}` | {message} |" for failure, message in sorted(MESSAGES.items())]
+    return "\n".join(["| code | message |", "|---|---|", *rows])
 
 
 def settings_table() -> str:
@@ -58,7 +68,7 @@ def settings_table() -> str:
 
 def env_example() -> str:
     lines = [
-        "# Every setting of the service with its default. Empty: not set. What each must keep: README, Configuration.",
+        "# Every setting of the service with its default. Empty: not set. See docs/settings.md.",
         "",
     ]
     for name, default, text in _settings():
@@ -82,17 +92,24 @@ def _shown(default: object) -> str:
     return f"`{default}`"
 
 
-def readme() -> str:
-    """The README with its tables as they should be."""
-    text = README.read_text(encoding="utf-8")
-    for name, table in (("errors", error_table()), ("settings", settings_table())):
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
-        text = f"{before}{start}\n{table}\n{end}{after}"
+GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    DOCS / "errors.md": {"errors": error_table, "failures": failure_table},
+    DOCS / "settings.md": {"settings": settings_table},
+}
+"""The generated blocks of each document, each between `<!-- name -->` and `<!-- /name -->`."""
+
+
+def with_blocks(path: Path) -> str:
+    """Returns the document with its generated blocks as they should be. Raises `ValueError` if one
+    is not marked."""
+    text = path.read_text(encoding="utf-8")
+    for name, table in GENERATED[path].items():
+        start, end = text.index(f"<!-- {name} -->"), text.index(f"<!-- /{name} -->")
+        text = f"{text[:start]}<!-- {name} -->\n{table()}\n{text[end:]}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(readme(), encoding="utf-8")
+    for document in GENERATED:
+        document.write_text(with_blocks(document), encoding="utf-8")
     EXAMPLE.write_text(env_example(), encoding="utf-8")

@@ -3,17 +3,21 @@
 import re
 import tomllib
 from collections import Counter
+from pathlib import Path
+
+import pytest
 
 from service.app import VERSION
 from service.settings import Settings
 from tests import documents
 
 
-def test_the_readme_lists_every_error_and_setting() -> None:
-    assert documents.README.read_text() == documents.readme(), "run: make documents"
+@pytest.mark.parametrize("path", documents.GENERATED, ids=lambda path: path.name)
+def test_the_generated_blocks_of_the_documents_follow_from_the_code(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == documents.with_blocks(path), "run: make documents"
 
 
-def test_the_version_is_told_the_same_everywhere() -> None:
+def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((documents.ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
 

@@ -230,17 +230,17 @@ def test_the_document_lists_every_error_that_each_route_declares(face: Face) -> 
             assert error.code in face.codes(rule, method, status_of(error)), f"{method} {rule}"
 
 
-def test_every_code_of_the_document_is_in_the_table_of_the_readme(face: Face) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    table = set(re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", readme, re.MULTILINE))
-    on_segment = {
+def test_every_code_of_the_document_is_in_the_table_of_errors(face: Face) -> None:
+    errors = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
+    table = set(re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", errors, re.MULTILINE))
+    documented = {
         (status, code)
         for _, _, described in operations(face.document)
         for status, answer in described["responses"].items()
         if status != "200"
         for code in answer["content"]["application/json"]["examples"]
     }
-    assert on_segment <= table
+    assert documented <= table
     assert {
         (str(entry["status"]), entry["code"]) for entry in face.document["x-error-codes"]
     } == table

@@ -1,0 +1,93 @@
+"""Runs the demo in a terminal and draws parts of its output as `docs/images/demo.svg`: `make picture`."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "demo.svg"
+COMMAND = (sys.executable, "-m", "devstack", "demo")
+MAX_SECONDS = 120
+SHOWN_STEPS = ("3", "12", "13")
+COLUMNS = 104
+GAP = "⋮"
+
+_BOLD = re.compile(r"\x1b\[1m(.*?)\x1b\[0m")
+_STEP = re.compile(r"\x1b\[1m(\d+)\. ")
+_LINE_HEIGHT, _CHARACTER_WIDTH, _MARGIN = 19, 7.83, 20
+_STYLE = (
+    "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
+    "fill:#d4d7dd;white-space:pre}.b{font-weight:700;fill:#fff}.c{fill:#7ee787}.g{fill:#6e7681}"
+)
+
+
+def demo_output() -> list[str]:
+    """The demo's output as a terminal shows it, bold included. Raises `CalledProcessError`."""
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(COMMAND, stdout=terminal, cwd=PICTURE.parents[2]) as demo:  # noqa: S603
+        os.close(terminal)
+        output = b"".join(_chunks(controller))
+        if demo.wait(MAX_SECONDS) != 0:
+            raise subprocess.CalledProcessError(demo.returncode, COMMAND, output)
+    return output.decode().replace("\r\n", "\n").splitlines()
+
+
+def _chunks(controller: int) -> Iterator[bytes]:
+    """Linux reports a closed terminal as an I/O error, other systems as an end of file."""
+    try:
+        while chunk := os.read(controller, 4096):
+            yield chunk
+    except OSError:
+        return
+
+
+def excerpt(lines: list[str]) -> list[str]:
+    """The steps worth showing and the last line, with a mark wherever something is left out."""
+    step, marked = "", []
+    for line in lines:
+        found = _STEP.match(line)
+        step = found[1] if found else step
+        marked.append((step in SHOWN_STEPS, line))
+    shown = ["$ make demo"]
+    for is_shown, group in groupby(marked, key=lambda pair: pair[0]):
+        shown += [line for _, line in group] if is_shown else [GAP, ""]
+    return shown
+
+
+def svg(lines: list[str]) -> str:
+    width = round(COLUMNS * _CHARACTER_WIDTH) + 2 * _MARGIN
+    height = len(lines) * _LINE_HEIGHT + 2 * _MARGIN
+    rows = [
+        f'<text x="{_MARGIN}" y="{_MARGIN + (number + 1) * _LINE_HEIGHT - 5}"{_class_of(line)}>'
+        f"{_marked_up(line)}</text>"
+        for number, line in enumerate(lines)
+        if line
+    ]
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
+        f' role="img" aria-label="Output of make demo"><style>{_STYLE}</style>'
+        f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>'
+    )
+    return "\n".join([head, *rows, "</svg>\n"])
+
+
+def _class_of(line: str) -> str:
+    if line.startswith("$"):
+        return ' class="c"'
+    return ' class="g"' if line == GAP else ""
+
+
+def _marked_up(line: str) -> str:
+    if len(line) > COLUMNS and not _BOLD.search(line):
+        line = line[: COLUMNS - 1] + "…"
+    return _BOLD.sub(r'<tspan class="b">\1</tspan>', escape(line, quote=False))
+
+
+if __name__ == "__main__":
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(svg(excerpt(demo_output())), encoding="utf-8")
