@@ -119,8 +119,12 @@ check-container: $(VENV)/test $(VENV)/container ## build the image, look inside,
 	@$(RUN) -m tests.container
 
 .PHONY: documents
-documents: $(VENV)/test ## write the tables of the README and .env.example anew from the code
+documents: $(VENV)/test ## write the generated tables of docs/ and .env.example anew from the code
 	@$(RUN) -m tests.documents
+
+.PHONY: picture
+picture: $(VENV)/local ## run the demo and draw its output as docs/images/demo.svg
+	@$(RUN) -m tests.picture
 
 .PHONY: lock
 lock: $(VENV)/test ## pin all dependencies anew, with hashes

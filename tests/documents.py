@@ -53,6 +53,7 @@ def error_table() -> str:
         f"| {error['status']} | `{error['code']}` | {error['meaning']} | {error['advice']} |"
         for error in catalogue(errors())
     ]
+    rows = [row.replace("<", "&lt;") for row in rows]
     return "\n".join(["| status | code | meaning | what to do |", "|---|---|---|---|", *rows])
 
 

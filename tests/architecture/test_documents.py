@@ -22,16 +22,21 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert project["version"] == VERSION
 
 
-def test_the_map_of_the_code_names_every_folder() -> None:
-    folders = {
-        path.name
-        for path in (documents.ROOT / "service").iterdir()
-        if (path / "__init__.py").exists()
-    }
-    missing = [
-        name for name in sorted(folders) if f"`service/{name}/`" not in documents.README.read_text()
-    ]
+@pytest.mark.parametrize("parent", ["service", "tests"])
+def test_the_map_of_the_code_names_every_package(parent: str) -> None:
+    named = (documents.DOCS / "architecture.md").read_text(encoding="utf-8")
+    folders = {path.name for path in (documents.ROOT / parent).iterdir() if any(path.glob("*.py"))}
+    if parent == "tests":
+        folders -= {path.name for path in (documents.ROOT / "service").iterdir()}
+    missing = [name for name in sorted(folders) if f"`{parent}/{name}/`" not in named]
     assert missing == []
+
+
+def test_the_map_of_the_code_names_no_package_that_is_gone() -> None:
+    named = (documents.DOCS / "architecture.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:service|tests|devstack|release|docker|cloudformation)/[\w./-]*)`", named)
+    assert paths
+    assert [path for path in paths if not (documents.ROOT / path).exists()] == []
 
 
 def test_the_example_environment_lists_every_setting_with_its_default() -> None:
