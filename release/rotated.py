@@ -1,5 +1,6 @@
-"""Reads our own keys (README, Secrets), prints them after one step of a rotation. Usage: rotated.py
-STEP < keys > keys
+"""Reads our own keys (docs/settings.md#secrets) and prints them after one step of a rotation.
+
+Usage: rotated.py STEP < keys > keys
 
 Ends with an error, printing nothing, for a step that does not fit what is there.
 """

@@ -96,7 +96,7 @@ class Settings:
     kling_query_seconds: float = _setting(5.0, "longest time for one query")
 
     keys_secret_name: str = _setting(
-        "", "secret in Secrets Manager with our own keys (README, Secrets)"
+        "", "secret in Secrets Manager with our own keys (docs/settings.md#secrets)"
     )
     fingerprint_peppers: Secret = _setting(
         Secret(), "version:pepper pairs separated by commas, outside production"

@@ -1,4 +1,4 @@
-"""Runs the demo in a terminal and draws parts of its output as `docs/images/demo.svg`: `make picture`."""
+"""Draws parts of the output of a real `make demo` as `docs/images/demo.svg`: `make picture`."""
 
 import os
 import pty
@@ -29,7 +29,7 @@ _STYLE = (
 def demo_output() -> list[str]:
     """The demo's output as a terminal shows it, bold included. Raises `CalledProcessError`."""
     controller, terminal = pty.openpty()
-    with subprocess.Popen(COMMAND, stdout=terminal, cwd=PICTURE.parents[2]) as demo:  # noqa: S603
+    with subprocess.Popen(COMMAND, stdout=terminal, cwd=PICTURE.parents[2]) as demo:
         os.close(terminal)
         output = b"".join(_chunks(controller))
         if demo.wait(MAX_SECONDS) != 0:

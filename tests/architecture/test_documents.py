@@ -34,7 +34,9 @@ def test_the_map_of_the_code_names_every_package(parent: str) -> None:
 
 def test_the_map_of_the_code_names_no_package_that_is_gone() -> None:
     named = (documents.DOCS / "architecture.md").read_text(encoding="utf-8")
-    paths = re.findall(r"`((?:service|tests|devstack|release|docker|cloudformation)/[\w./-]*)`", named)
+    paths = re.findall(
+        r"`((?:service|tests|devstack|release|docker|cloudformation)/[\w./-]*)`", named
+    )
     assert paths
     assert [path for path in paths if not (documents.ROOT / path).exists()] == []
 

@@ -33,7 +33,7 @@ INSIDE = {
     "routes": {"entities", "schemas", "operations"},
     "sweeps": {"entities", "operations", "store"},
 }
-# Files beyond the usual names (README, Decisions), and what those may import of their feature.
+# Files beyond the usual names (docs/decisions.md), and what those may import of their feature.
 BESIDE = {
     ("jobs", "holds"): {"entities", "store"},
     ("jobs", "settlement"): {"entities", "store"},

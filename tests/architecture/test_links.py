@@ -1,4 +1,4 @@
-"""Every link in a document leads somewhere: relative paths exist, and so do the sections they name."""
+"""Every link in a document resolves: relative paths exist, and so do the sections they name."""
 
 import os
 import re
@@ -78,11 +78,17 @@ def test_every_document_is_reachable_from_the_readme() -> None:
         document = waiting.pop()
         reached.add(document)
         targets = {(document.parent / link.partition("#")[0]).resolve() for link in links(document)}
-        waiting += [path for path in targets if path.suffix == ".md" and path.exists() and path not in reached]
+        waiting += [
+            path
+            for path in targets
+            if path.suffix == ".md" and path.exists() and path not in reached
+        ]
     assert set(files(".md")) - reached == set()
 
 
-@pytest.mark.parametrize("link", ["missing.md", "#no-such-section", "docs/errors.md" + "#no-such-section", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "link", ["missing.md", "#no-such-section", "docs/errors.md" + "#no-such-section", "/etc/passwd"]
+)
 def test_a_link_that_leads_nowhere_is_noticed(link: str) -> None:
     assert is_broken(ROOT / "README.md", link)
 

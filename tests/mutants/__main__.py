@@ -19,6 +19,7 @@ _COPIED = (
     "tests",
     "cloudformation",
     "docker",
+    "docs",
     "pyproject.toml",
     "README.md",
     ".env.example",

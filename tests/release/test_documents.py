@@ -51,10 +51,14 @@ def test_the_runbook_names_only_scripts_and_targets_that_are_there() -> None:
 
 
 def test_the_runbook_names_only_log_events_and_fields_that_the_code_writes() -> None:
-    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", RUNBOOK)) | set(re.findall(r"event = \"(\w+)\"", RUNBOOK))
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", RUNBOOK)) | set(
+        re.findall(r"event = \"(\w+)\"", RUNBOOK)
+    )
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py"))
     assert {"provider_error", "job_not_resolved", "request_id"} <= named
-    assert [name for name in sorted(named) if f'"{name}"' not in code and f"{name}=" not in code] == []
+    assert [
+        name for name in sorted(named) if f'"{name}"' not in code and f"{name}=" not in code
+    ] == []
 
 
 def test_the_runbook_marks_exactly_the_alarms_that_page() -> None:

@@ -11,7 +11,7 @@ from tests.infrastructure.deployments import Deployment
 
 ACL = "WAFv2::WebACL"
 LOGGING = "WAFv2::LoggingConfiguration"
-# Headers that say who somebody is (README, API).
+# Headers that say who somebody is (docs/frontend.md#cors).
 IDENTITY = {"authorization", "cookie", "x-google-id"}
 # AWS WAF quotas: custom response headers in a web ACL (can be raised on request), headers in one
 # answer, rate-based rules.
