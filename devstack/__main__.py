@@ -15,7 +15,8 @@ try:
     from service.settings import process_environment
 except ModuleNotFoundError as error:
     sys.exit(
-        f"The Python package {error.name} is not installed; `make run` installs what is needed and starts."
+        f"The Python package {error.name} is not installed; "
+        "`make run` installs what is needed and starts."
     )
 
 if __name__ == "__main__":

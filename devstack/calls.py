@@ -1,4 +1,4 @@
-"""HTTP to servers on this machine, past any proxy."""
+"""HTTP to servers on this machine. Ignores proxy settings."""
 
 import json
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from devstack.errors import LocalSetupError
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server answered."""
+class Response:
+    """The response of a server."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
-        """The body as JSON. Raises `LocalSetupError` if it is something else."""
+        """Parses the body. Raises `LocalSetupError` if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
             raise LocalSetupError(
-                f"The answer is no JSON (status {self.status}): {self.body[:200]!r}"
+                f"The response is not JSON (status {self.status}): {self.body[:200]!r}"
             ) from None
 
 
@@ -34,9 +34,9 @@ def call(
     body: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
     seconds: float = 40.0,
-) -> Answer:
-    """One request, `body` as JSON, redirects not followed. Raises `OSError` if there is no whole
-    answer in that time."""
+) -> Response:
+    """Sends one request with `body` as JSON, without following redirects. Raises `OSError` if no
+    complete response arrives within `seconds`."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
     content = None if body is None else json.dumps(body).encode()
@@ -49,7 +49,7 @@ def call(
             kind | dict(headers or {}),
         )
         response = connection.getresponse()
-        return Answer(response.status, response.read(), dict(response.getheaders()))
+        return Response(response.status, response.read(), dict(response.getheaders()))
     except HTTPException as error:
         raise ConnectionError(f"{method} {url}: {error!r}") from error
     finally:

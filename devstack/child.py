@@ -1,4 +1,4 @@
-"""One child process, in a process group of its own, whose output is read all its life."""
+"""One child process, in its own process group, with its output read in a thread."""
 
 import signal
 import subprocess
@@ -21,8 +21,8 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Program:
-    """What to run in the checkout: its name for people, command, whole environment, and how long it
-    may take to stop."""
+    """A program to run in the checkout: its display name, command, complete environment, and the
+    time it has to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -31,12 +31,11 @@ class Program:
 
 
 class Child:
-    """A running program. Its standard input stays open as long as this process lives, and no
-    longer."""
+    """A running program. Its standard input stays open until this process ends: a child can notice
+    that way that its parent was killed."""
 
     def __init__(self, program: Program, on_line: Say, clock: Clock | None = None) -> None:
-        """Starts it. Every line of its output, standard error included, goes to `on_line`, in a
-        thread of its own."""
+        """Starts it. Each line of its output and errors is passed to `on_line`, in a thread."""
         self.program = program
         self._on_line = on_line
         self._clock = clock or SystemClock()
@@ -58,7 +57,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its group's id too."""
+        """Its process id, which is also the id of its process group."""
         return self._process.pid
 
     @property
@@ -80,30 +79,30 @@ class Child:
             self._reader.join(_GROUP_SECONDS)
         return "\n".join(self._tail)
 
-    def ask_to_stop(self) -> None:
-        """SIGTERM to the process itself, which tells its own children."""
+    def request_stop(self) -> None:
+        """Sends SIGTERM to the process only: gunicorn stops its own workers."""
         if self.running:
             self._process.terminate()
 
     def stop(self) -> bool:
-        """Ends it and whatever is left of its group; when this returns, none of them runs.
+        """Ends the process and its whole group; none of them runs when this returns.
 
-        It is asked first; True if it ended by itself within its `stop_seconds`, False if it had to
-        be killed."""
-        self.ask_to_stop()
+        Sends SIGTERM first. Returns True if the process ended within its `stop_seconds`, False if
+        it had to be killed."""
+        self.request_stop()
         try:
             self._process.wait(self.program.stop_seconds)
-            willing = True
+            ended = True
         except subprocess.TimeoutExpired:
-            willing = False
+            ended = False
             signal_group(self.pid, signal.SIGKILL)
             self._process.wait(_KILLED_SECONDS)
         self.end_group()
-        return willing
+        return ended
 
     def end_group(self) -> None:
-        """After the process has ended: makes its orphans end too (SIGTERM, then within 3 seconds
-        SIGKILL). Once only, for the group's number may belong to others later."""
+        """Ends the orphans of a process that has ended (SIGTERM, SIGKILL after 3 seconds). Acts
+        only once, because the system may give the group id to other processes."""
         if self._group_ended:
             return
         self._group_ended = True

@@ -8,8 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from devstack.demo import Demo, DemoFailed
-from devstack.environment import Ports, default_ports, stack_environment, without_settings
+from devstack.demo import DEMO_SETTINGS, Demo, DemoFailed
+from devstack.environment import (
+    Ports,
+    default_ports,
+    stack_environment,
+    with_env_file,
+    without_settings,
+)
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
 from devstack.ports import free_port
@@ -19,18 +25,20 @@ from devstack.terminal import Terminal, complain, output
 from devstack.welcome import welcome
 from service.core.clock import SystemClock
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _LOG_LINES_SHOWN = 60
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Told(BaseException):
-    """Somebody told this process to stop (Ctrl-C, SIGTERM, a closed terminal)."""
+class _Stopped(BaseException):
+    """This process received a signal to stop (Ctrl-C, SIGTERM, a closed terminal)."""
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Runs one command. 0 when all is well or when it was told to stop; 1 with one sentence on
-    standard error if not."""
+    """Runs one command with the settings of `environment` and of the checkout's `.env` file.
+
+    Returns 0 on success or after a signal to stop; 1, with one sentence on standard error, if the
+    command failed."""
     parser = argparse.ArgumentParser(
         prog="python -m devstack", description="Farebox on this machine."
     )
@@ -40,11 +48,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         commands.add_parser(name, help=run.__doc__)
     try:
         with _stoppable():
-            return known[parser.parse_args(arguments).command](environment)
+            settings = with_env_file(environment, CHECKOUT / ".env")
+            return known[parser.parse_args(arguments).command](settings)
     except LocalSetupError as error:
         complain(error)
         return 1
-    except _Told:
+    except _Stopped:
         return 0
 
 
@@ -56,45 +65,45 @@ def _run(environment: Mapping[str, str]) -> int:
         configuration = StackConfiguration(ports, environment, folder.keys(), folder.data)
         terminal.say("Starting DynamoDB Local, the simulators, the web process and the worker …")
         with Stack(configuration, terminal, clock) as stack:
-            folder.remember(_whereabouts(stack))
+            folder.record(_addresses(stack))
             terminal.say(welcome(stack.ports, terminal.bold))
             while not stack.failure:
-                clock.sleep(_LOOK_SECONDS)
+                clock.sleep(_POLL_SECONDS)
             raise LocalSetupError(
-                "The stack stops, for one of its processes does not stay up (see above)."
+                "The stack stopped: one of its processes keeps failing (see above)."
             )
 
 
-def _demo(_environment: Mapping[str, str]) -> int:
-    """an image becomes a video, step by step, on a stack of its own that keeps nothing"""
+def _demo(environment: Mapping[str, str]) -> int:
+    """turn an image into a video, step by step, on a temporary stack with settings of its own"""
     terminal, logs = output(), io.StringIO()
     ports = Ports(free_port(), free_port(), free_port())
-    configuration = StackConfiguration(ports, without_settings(_environment), new_keys(), None)
-    terminal.say("Starting a stack of its own, in memory, on free ports (a few seconds) …")
+    own = without_settings(environment) | DEMO_SETTINGS
+    configuration = StackConfiguration(ports, own, new_keys(), None)
+    terminal.say("Starting a temporary stack, in memory, on free ports (a few seconds) …")
     try:
         with Stack(configuration, Terminal(logs), SystemClock()) as stack:
             Demo(stack.ports, stack.environment, terminal).run()
     except DemoFailed as error:
         terminal.say("\n".join(logs.getvalue().splitlines()[-_LOG_LINES_SHOWN:]))
-        raise LocalSetupError(
-            f"The demo found something that is not as it should be: {error}"
-        ) from error
+        raise LocalSetupError(f"The demo failed: this did not hold: {error}") from error
     return 0
 
 
 def _audit(environment: Mapping[str, str]) -> int:
-    """prove every balance of the stack that `run` keeps"""
+    """prove every balance of the running stack"""
     folder = _folder()
     own = {**environment, **folder.running()}
-    told = stack_environment(own, default_ports(own), folder.keys())
+    service = stack_environment(own, default_ports(own), folder.keys())
     command = [sys.executable, "-m", "service.cli", "audit"]
-    return subprocess.run(command, cwd=CHECKOUT, env=told, check=False).returncode  # noqa: S603 - a command of ours
+    done = subprocess.run(command, cwd=CHECKOUT, env=service, check=False)  # noqa: S603 - our command
+    return done.returncode
 
 
 def _reset(_environment: Mapping[str, str]) -> int:
-    """forget what `run` has stored"""
+    """delete what `run` has stored"""
     _folder().clear()
-    output().say("The local data is cleared; `make run` starts afresh.")
+    output().say("The local data is deleted; `make run` starts with an empty table.")
     return 0
 
 
@@ -102,7 +111,7 @@ def _folder() -> LocalFolder:
     return LocalFolder(CHECKOUT / ".local")
 
 
-def _whereabouts(stack: Stack) -> dict[str, str]:
+def _addresses(stack: Stack) -> dict[str, str]:
     ports = stack.ports
     return {
         "PORT": str(ports.app),
@@ -114,13 +123,13 @@ def _whereabouts(stack: Stack) -> dict[str, str]:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Makes the first signal end the block by an exception, and further ones wait until the block
-    has tidied up."""
+    """Ends the block with an exception at the first signal to stop; further ones are ignored until
+    the block has cleaned up."""
 
     def stop(*_: object) -> None:
         for number in _STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        raise _Told
+        raise _Stopped
 
     before = {number: signal.signal(number, stop) for number in _STOP_SIGNALS}
     try:

@@ -1,5 +1,5 @@
-"""Process entry `python -m devstack.compose table|welcome`: what `docker compose up` needs once,
-inside a container."""
+"""Process entry `python -m devstack.compose table|welcome`: the one-time steps of `docker compose
+up`, run in a container."""
 
 import argparse
 import sys
@@ -20,17 +20,17 @@ _UP_SECONDS = 90.0
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 _HINTS = Hints(
-    "what it stores stays in a volume (`docker compose down --volumes` forgets it).\n"
+    "the data is kept in a volume (`docker compose down --volumes` deletes it).\n"
     "To copy from here: docker compose logs --no-log-prefix welcome",
     "docker compose exec web farebox audit",
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; 1 and one sentence on standard error if it cannot."""
-    given = _arguments(arguments)
+    """Runs one command. Returns 1, with one sentence on standard error, if it fails."""
+    options = _arguments(arguments)
     try:
-        given.run(given)
+        options.run(options)
     except LocalSetupError as error:
         complain(error)
         return 1
@@ -57,42 +57,42 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _table(given: argparse.Namespace) -> None:
-    """What answers at all is up: DynamoDB Local answers a bare GET with 400."""
-    await_answer(given.endpoint, bool, SystemClock())
+def _table(options: argparse.Namespace) -> None:
+    """Waits for any response: DynamoDB Local responds to a plain GET with 400."""
+    await_response(options.endpoint, bool, SystemClock())
     client = boto3.client(
         "dynamodb",
-        endpoint_url=given.endpoint,
+        endpoint_url=options.endpoint,
         region_name="us-east-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",
         config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
     )
-    create_table(client, given.name)
-    output().say(f"The table {given.name} is there.")
+    create_table(client, options.name)
+    output().say(f"The table {options.name} is ready.")
 
 
-def _welcome(given: argparse.Namespace) -> None:
-    await_answer(f"{given.web}/health/ready", lambda status: status == 200, SystemClock())
-    ports = Ports(given.port, given.dynamodb_port, given.simulator_port)
-    output().say(welcome(ports, str, _HINTS, given.simulators))
+def _welcome(options: argparse.Namespace) -> None:
+    await_response(f"{options.web}/health/ready", lambda status: status == 200, SystemClock())
+    ports = Ports(options.port, options.dynamodb_port, options.simulator_port)
+    output().say(welcome(ports, str, _HINTS, options.simulators))
 
 
-def await_answer(
-    url: str, wanted: Callable[[int], bool], clock: Clock, up_seconds: float = _UP_SECONDS
+def await_response(
+    url: str, expected: Callable[[int], bool], clock: Clock, up_seconds: float = _UP_SECONDS
 ) -> None:
-    """Returns once the address answers with a status as wanted. Raises `LocalSetupError` after
+    """Returns when the address responds with an expected status. Raises `LocalSetupError` after
     `up_seconds`."""
     deadline = clock.monotonic() + up_seconds
-    while not _answers(url, wanted):
+    while not _responds(url, expected):
         if clock.monotonic() > deadline:
-            raise LocalSetupError(f"{url} does not come up within {up_seconds:g} s.")
+            raise LocalSetupError(f"{url} did not start within {up_seconds:g} s.")
         clock.sleep(_POLL_SECONDS)
 
 
-def _answers(url: str, wanted: Callable[[int], bool]) -> bool:
+def _responds(url: str, expected: Callable[[int], bool]) -> bool:
     try:
-        return wanted(call("GET", url, seconds=_PROBE_SECONDS).status)
+        return expected(call("GET", url, seconds=_PROBE_SECONDS).status)
     except OSError:
         return False
 

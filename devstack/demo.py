@@ -1,4 +1,4 @@
-"""The main job from end to end, as a client sees it, each step shown and checked."""
+"""The main use case from end to end, as a client sees it. Each step is shown and checked."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from devstack.calls import Answer, call
+from devstack.calls import Response, call
 from devstack.environment import Ports
 from devstack.errors import LocalSetupError
 from devstack.template import CHECKOUT
@@ -19,13 +19,17 @@ _COMMAND_SECONDS = 60
 _IMAGE = "https://images.example.com/astronaut.jpg"
 
 
+# The steps below count on three credits.
+DEMO_SETTINGS = {"WELCOME_CREDITS": "3"}
+
+
 class DemoFailed(Exception):
-    """Something in the demo is not as it should be; the message says what."""
+    """A check of the demo failed; the message says which."""
 
 
 class Demo:
-    """Plays a new user against a running stack that keeps nothing. Raises `DemoFailed` at the first
-    surprise."""
+    """Acts as a new user of a running, empty stack. Raises `DemoFailed` at the first check that
+    fails."""
 
     def __init__(self, ports: Ports, environment: Mapping[str, str], terminal: Terminal) -> None:
         self._ports = ports
@@ -42,7 +46,7 @@ class Demo:
             self._one_video()
             self._refund()
             self._refusal()
-            self._books()
+            self._ledger_and_audit()
         except (OSError, LocalSetupError, LookupError, TypeError) as error:
             raise DemoFailed(f"{type(error).__name__}: {error}") from error
         self._terminal.say(
@@ -55,13 +59,14 @@ class Demo:
         )
         self._token = sign_in(self._ports.simulators_url, self._subject, "ada@example.com")
         self._terminal.say(f"  Google user {self._subject}, token {self._token[:16]}…")
-        self._heading("Balance before", "Nobody knows this person yet: no credits, not registered.")
+        self._heading("Balance before", "This person is new: no credits, not registered.")
         self._balance(credits=0, held=0, registered=False)
 
     def _one_video(self) -> None:
         self._heading(
-            "Ask for a video",
-            "The first request makes the account, with 3 free credits. One is set aside before Kling is called.",
+            "Request a video",
+            "The first request creates the account with 3 free credits. "
+            "One is held before Kling is called.",
         )
         key = str(uuid.uuid4())
         job = self._post_video(key)
@@ -69,7 +74,7 @@ class Demo:
             job["credits"]["held"] == 1 and job["credits"]["remaining"] == 2,
             "1 credit is held, 2 are left",
         )
-        self._heading("Wait for it", "The request waits until the job has ended.")
+        self._heading("Wait for it", "This request returns when the job has ended.")
         job = self._wait(job["jobId"])
         self._expect(
             job["status"] == "SUCCEEDED" and job["credits"]["captured"] == 1,
@@ -80,14 +85,14 @@ class Demo:
         self._balance(credits=2, held=0, registered=True)
         self._heading(
             "The same request again",
-            "As an app does that never heard the answer: it gets the same job, and nothing is charged.",
+            "An app that missed the response repeats it and gets the same job; nothing is charged.",
         )
         again = self._post_video(key)
         self._expect(again["jobId"] == job["jobId"], "it is the same job")
         self._balance(credits=2, held=0, registered=True)
 
     def _play(self, video_url: str) -> None:
-        self._heading("Watch it", "The link in the answer plays.")
+        self._heading("Watch it", "The link in the response plays.")
         video = call("GET", video_url)
         kind = video.headers.get("Content-Type", "")
         self._terminal.say(f"  GET {video_url}\n  {video.status} {kind}, {len(video.body)} bytes")
@@ -98,23 +103,23 @@ class Demo:
     def _refund(self) -> None:
         self._heading(
             "A job that fails",
-            "Kling is told to fail the next job. The credit that was held comes back.",
+            "The simulated Kling fails the next job. The held credit is released.",
         )
-        order = {"service": "kling", "operation": "create", "fault": "job-fails"}
-        armed = call("POST", f"{self._ports.simulators_url}/__faults", order)
+        fault = {"service": "kling", "operation": "create", "fault": "job-fails"}
+        armed = call("POST", f"{self._ports.simulators_url}/__faults", fault)
         self._expect(armed.status == 200, "the fault is armed")
         job = self._wait(self._post_video(str(uuid.uuid4()))["jobId"])
         self._expect(
             job["status"] == "FAILED" and job["credits"]["released"] == 1,
-            "the job failed and the credit is back",
+            "the job failed and its credit was released",
         )
         self._balance(credits=2, held=0, registered=True)
 
     def _refusal(self) -> None:
         self._heading("Use up the credits", "Two more videos are paid for …")
         jobs = [self._post_video(str(uuid.uuid4()))["jobId"] for _ in range(2)]
-        self._heading("No credits left", "… and a third is refused before Kling hears of it.")
-        refused = self._ask_for_video(str(uuid.uuid4()))
+        self._heading("No credits left", "… and a third is refused before Kling is called.")
+        refused = self._request_video(str(uuid.uuid4()))
         self._show(refused)
         code = refused.json()["code"]
         self._expect(
@@ -125,14 +130,14 @@ class Demo:
         self._expect(ended == ["SUCCEEDED", "SUCCEEDED"], "both videos are delivered")
         self._balance(credits=0, held=0, registered=True)
 
-    def _books(self) -> None:
+    def _ledger_and_audit(self) -> None:
         self._heading(
-            "The ledger", "Every movement of a credit, in order; the operator's view of this user."
+            "The ledger", "Every movement of this user's credits, in order, as an operator sees it."
         )
         self._farebox("ledger", self._subject)
         self._heading(
             "The audit",
-            "Adds up every entry of every user and compares with every balance and every job.",
+            "Adds up all entries and compares the sums with all balances and jobs.",
         )
         self._farebox("audit")
 
@@ -152,9 +157,9 @@ class Demo:
         self._expect(done.returncode == 0, f"farebox {arguments[0]} finds nothing wrong")
 
     def _post_video(self, key: str) -> dict[str, Any]:
-        return self._job(self._ask_for_video(key))
+        return self._job(self._request_video(key))
 
-    def _ask_for_video(self, key: str) -> Answer:
+    def _request_video(self, key: str) -> Response:
         body = {
             "GoogleID": self._subject,
             "Fingerprint": f"demo-{self._subject}",
@@ -168,19 +173,21 @@ class Demo:
     def _wait(self, job_id: str) -> dict[str, Any]:
         return self._job(self._get(f"/jobs/{job_id}?wait={_WAIT_SECONDS}"))
 
-    def _job(self, answer: Answer) -> dict[str, Any]:
-        self._show(answer)
-        self._expect(answer.status == 200, "the answer is 200")
-        job: dict[str, Any] = answer.json()["data"]
+    def _job(self, response: Response) -> dict[str, Any]:
+        self._show(response)
+        self._expect(response.status == 200, "the status is 200")
+        job: dict[str, Any] = response.json()["data"]
         return job
 
-    def _balance(self, **wanted: object) -> None:
-        answer = self._get("/credits")
-        self._show(answer)
-        found = answer.json()["data"]
-        self._expect({name: found[name] for name in wanted} == wanted, f"the balance is {wanted}")
+    def _balance(self, **expected: object) -> None:
+        response = self._get("/credits")
+        self._show(response)
+        found = response.json()["data"]
+        self._expect(
+            {name: found[name] for name in expected} == expected, f"the balance is {expected}"
+        )
 
-    def _get(self, path: str) -> Answer:
+    def _get(self, path: str) -> Response:
         self._terminal.say(f"  GET {path}")
         return call("GET", self._ports.app_url + path, headers=self._authorization())
 
@@ -191,8 +198,8 @@ class Demo:
         self._step += 1
         self._terminal.say(f"\n{self._terminal.bold(f'{self._step}. {title}')}\n  {explanation}")
 
-    def _show(self, answer: Answer) -> None:
-        self._terminal.say(_indented(f"{answer.status} {pretty(answer.json())}"))
+    def _show(self, response: Response) -> None:
+        self._terminal.say(_indented(f"{response.status} {pretty(response.json())}"))
 
     def _expect(self, holds: bool, what: str) -> None:
         if not holds:
@@ -200,7 +207,7 @@ class Demo:
 
 
 def pretty(content: Mapping[str, Any]) -> str:
-    """JSON that people read: a line for each field of the answer, its parts beside each other."""
+    """Readable JSON: one line for each field of `data`."""
     inner = content.get("data")
     if not isinstance(inner, dict):
         return f"{{\n{_fields(content)}\n}}"

@@ -1,4 +1,4 @@
-"""Process entry `python -m devstack.download DIRECTORY`: fetches DynamoDB Local's archives, once
+"""Process entry `python -m devstack.download DIRECTORY`: downloads DynamoDB Local's archives, once
 per machine."""
 
 import shutil
@@ -22,11 +22,12 @@ _REQUEST_SECONDS = 15
 _PROGRESS_SECONDS = 2.0
 
 Fetch = Callable[[str, Path], None]
-"""Puts the file of that repository path below that folder, under the same path. Raises `OSError` or `RuntimeError`."""
+"""Downloads the file with that repository path to the same path below the folder. Raises `OSError`
+or `RuntimeError`."""
 
 
 def fetch_from_maven(path: str, into: Path) -> None:
-    """`Fetch` by jgo: this one file from Maven Central, without a look at what it depends on."""
+    """`Fetch` by jgo: this one file from Maven Central, without its dependencies."""
     *group, artifact, version, name = PurePosixPath(path).parts
     context = MavenContext(repo_cache=into, timeout=_REQUEST_SECONDS)
     component = context.project(".".join(group), artifact).at_version(version)
@@ -36,8 +37,8 @@ def fetch_from_maven(path: str, into: Path) -> None:
 class Download:
     """Fills one directory with the listed archives.
 
-    Any number of processes may do so at once: one downloads, the others wait for it. The directory
-    appears complete and verified, or not at all; what was there and damaged is replaced."""
+    Processes may run this concurrently: one downloads, the others wait. The directory appears
+    complete and verified, or not at all; a damaged one is replaced."""
 
     def __init__(
         self, directory: Path, jars: Sequence[Jar], fetch: Fetch, say: Say, clock: Clock
@@ -49,7 +50,7 @@ class Download:
         self._clock = clock
 
     def run(self) -> None:
-        """Raises `LocalSetupError` without network, when a file is not what the list says, when the
+        """Raises `LocalSetupError` without a network, if a file differs from the list, if the
         directory cannot be written, or after 15 minutes."""
         lock, waiting = self._directory.parent / f".{self._directory.name}.lock", DOWNLOAD_SECONDS
         try:
@@ -83,8 +84,9 @@ class Download:
     def _refuse_wrong(self, paths: Sequence[str]) -> None:
         if paths:
             raise LocalSetupError(
-                f"The download of DynamoDB Local is not what it should be ({len(paths)} of {len(self._jars)} files, first "
-                f"{PurePosixPath(paths[0]).name}); nothing of it was kept, try again."
+                "The download of DynamoDB Local is damaged "
+                f"({len(paths)} of {len(self._jars)} files, first "
+                f"{PurePosixPath(paths[0]).name}); nothing was kept, try again."
             )
 
     def _fetch_all(self, staging: Path) -> None:
@@ -116,14 +118,15 @@ class Download:
                 fault = error
                 (staging / jar.path).unlink(missing_ok=True)
         raise LocalSetupError(
-            f"DynamoDB Local could not be downloaded ({PurePosixPath(jar.path).name} failed {_TRIES} times): the first "
+            "DynamoDB Local could not be downloaded "
+            f"({PurePosixPath(jar.path).name} failed {_TRIES} times): the first "
             "start needs the network, check the connection and try again."
         ) from fault
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Downloads into the directory named by the only argument; 1 and one sentence on standard error
-    if that fails."""
+    """Downloads into the directory given as the only argument. Returns 1, with one sentence on
+    standard error, if that fails."""
     try:
         Download(Path(arguments[0]), listed(), fetch_from_maven, output().say, SystemClock()).run()
     except LocalSetupError as error:

@@ -1,8 +1,8 @@
-"""Process entry `python -m devstack.dynamodb`: DynamoDB Local, on loopback only, without Docker or
-a Java of one's own.
+"""Process entry `python -m devstack.dynamodb`: DynamoDB Local on loopback, without Docker and
+without an installed Java.
 
-It prints one line, `ready http://127.0.0.1:PORT`, once it answers, and stops cleanly on SIGTERM or
-SIGINT."""
+It prints one line, `ready http://127.0.0.1:PORT`, when it accepts requests, and stops cleanly on
+SIGTERM or SIGINT."""
 
 import argparse
 import signal
@@ -27,22 +27,22 @@ from service.settings import process_environment
 
 READY = "ready "
 START_SECONDS = 60.0
-# Long, for a kill would lose what was acknowledged.
+# Long, because SIGKILL loses acknowledged writes.
 STOP_SECONDS = 60.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def command(port: int, path: Path | None, jars: Path) -> tuple[str, ...]:
-    """The command line of this process entry: data in memory if `path` is None, a free port if
-    `port` is 0."""
-    place = ("--in-memory",) if path is None else ("--path", str(path))
+    """The command line of this process entry. Data is in memory if `path` is None; the port is a
+    free one if `port` is 0."""
+    storage = ("--in-memory",) if path is None else ("--path", str(path))
     return (
         sys.executable,
         "-m",
         "devstack.dynamodb",
         "--port",
         str(port),
-        *place,
+        *storage,
         "--jars",
         str(jars),
     )
@@ -51,8 +51,8 @@ def command(port: int, path: Path | None, jars: Path) -> tuple[str, ...]:
 class DynamoDbLocal:
     """DynamoDB Local for the life of a `with` block: `with DynamoDbLocal() as db: … db.url`.
 
-    Data below `path`, or in memory. It is gone when the block ends or when this process dies,
-    however it dies."""
+    Data is stored below `path`, or in memory. The server ends with the block or with this process,
+    even if that is killed."""
 
     def __init__(
         self, path: Path | None = None, *, port: int = 0, jars: Path | None = None
@@ -65,8 +65,8 @@ class DynamoDbLocal:
         self.url = ""
 
     def __enter__(self) -> Self:
-        """Raises `LocalSetupError`, with the last lines of its output, if it does not answer within
-        a minute."""
+        """Raises `LocalSetupError`, with its last lines of output, if it does not start within a
+        minute."""
         jars = self._jars or _cached_jars()
         line = (*command(self._port, self._path, jars), "--while-input-open")
         self._child = Child(
@@ -106,7 +106,7 @@ class DynamoDbLocal:
             if line.startswith(READY):
                 return line.removeprefix(READY)
         raise LocalSetupError(
-            f"DynamoDB Local did not start; its last words: {child.tail() or 'none'}"
+            f"DynamoDB Local did not start; its last output: {child.tail() or 'none'}"
         )
 
 
@@ -115,19 +115,17 @@ def _cached_jars() -> Path:
 
 
 def serve(port: int, path: Path | None, jars: Path) -> None:
-    """Serves the data below `path` (None: in memory, gone at the end) until this process is told to
-    stop.
+    """Serves the data below `path` (None: in memory) until a signal to stop.
 
     Raises `LocalSetupError` if it cannot start.
     """
-    # Blocked here, the signals are blocked in every thread that Java starts, and none is lost
-    # before `sigwait`.
+    # Every thread that Java starts inherits the mask, so that only `sigwait` receives the signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     if port:
         require_free(port, "DYNAMODB_PORT", "make run")
-    with _place(path) as place:
+    with _locked_data(path) as storage:
         start_jvm(jars)
-        server = JavaServer([*place, "-sharedDb", "-disableTelemetry"], port)
+        server = JavaServer([*storage, "-sharedDb", "-disableTelemetry"], port)
         chosen = server.start()
         output().say(f"{READY}http://{LOOPBACK}:{chosen}")
         signal.sigwait(_STOP_SIGNALS)
@@ -135,8 +133,8 @@ def serve(port: int, path: Path | None, jars: Path) -> None:
 
 
 @contextmanager
-def _place(path: Path | None) -> Iterator[list[str]]:
-    """The server's arguments. A folder is locked: two servers on the same files would destroy
+def _locked_data(path: Path | None) -> Iterator[list[str]]:
+    """The server's arguments. Locks the folder: two servers on the same files would corrupt
     them."""
     if path is None:
         yield ["-inMemory"]
@@ -152,8 +150,7 @@ def _place(path: Path | None) -> Iterator[list[str]]:
 
 
 def _stop_when_input_ends() -> None:
-    """The system closes our standard input when the process that holds its other end dies, however
-    it dies."""
+    """Stops this process when its parent has ended: the system then closes our standard input."""
     while sys.stdin.buffer.read(1):
         pass
     main_thread = threading.main_thread().ident
@@ -166,13 +163,13 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         prog="python -m devstack.dynamodb", description="DynamoDB Local on loopback."
     )
     parser.add_argument("--port", type=int, default=0, help="0: a free one (default)")
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--in-memory", action="store_true", help="keep nothing (default)")
-    place.add_argument("--path", type=Path, help="keep the data in this folder")
+    storage = parser.add_mutually_exclusive_group()
+    storage.add_argument("--in-memory", action="store_true", help="keep nothing (default)")
+    storage.add_argument("--path", type=Path, help="keep the data in this folder")
     parser.add_argument(
         "--jars",
         type=Path,
-        help="folder with the archives; default: the user's cache, filled if need be",
+        help="folder with the archives; default: the user's cache, filled if necessary",
     )
     parser.add_argument(
         "--while-input-open", action="store_true", help="stop when standard input ends"
@@ -181,12 +178,12 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until stopped; 1 and one sentence on standard error if it cannot."""
-    given = _arguments(arguments)
+    """Serves until stopped. Returns 1, with one sentence on standard error, if it cannot start."""
+    options = _arguments(arguments)
     try:
-        if given.while_input_open:
+        if options.while_input_open:
             threading.Thread(target=_stop_when_input_ends, daemon=True).start()
-        serve(given.port, given.path, given.jars or _cached_jars())
+        serve(options.port, options.path, options.jars or _cached_jars())
     except LocalSetupError as error:
         complain(error)
         return 1

@@ -1,8 +1,11 @@
-"""What the processes of the embedded stack are told. Whatever the user's own environment says
-wins."""
+"""The environment of the processes of the embedded stack. The developer's own settings win over
+the local defaults: first the environment of `make run`, then the checkout's `.env` file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
+
+from dotenv import dotenv_values
 
 from devstack.errors import LocalSetupError
 from devstack.ports import LOOPBACK
@@ -34,8 +37,16 @@ class Ports:
         return f"http://{LOOPBACK}:{self.simulators}"
 
 
-# Short, so that what needs minutes in production can be watched; they keep the order that the
-# settings demand.
+# Where the development servers of the usual front-end tools listen: Next.js and Create React App,
+# `vite preview`, Angular, Astro, Vite, Live Server.
+_FRONTEND_PORTS = (3000, 3001, 4173, 4200, 4321, 5173, 5174, 5500)
+FRONTEND_ORIGINS = tuple(
+    f"http://{host}:{port}" for host in ("localhost", LOOPBACK) for port in _FRONTEND_PORTS
+)
+# Enough to play with for a day, and for every token that `make run` prints.
+_LIMITS = {"WELCOME_CREDITS": "100", "MAX_USERS": "1000"}
+# Short, so that a developer can watch what takes minutes in production. They keep the order that
+# the settings require among each other.
 _TIMES = {
     "SUBMIT_SECONDS": "12",
     "TRANSACTION_DEADLINE_SECONDS": "3",
@@ -52,6 +63,19 @@ _TIMES = {
 }
 
 
+def with_env_file(environment: Mapping[str, str], file: Path) -> dict[str, str]:
+    """The environment over the settings in that `.env` file, if there is one.
+
+    Values are taken as written: `$` has no meaning. Raises `LocalSetupError` if the file cannot be
+    read.
+    """
+    try:
+        written = dotenv_values(file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalSetupError(f"{file} cannot be read: {error}.") from error
+    return {name: value for name, value in written.items() if value} | dict(environment)
+
+
 def default_ports(environment: Mapping[str, str]) -> Ports:
     """8080, 8000 and 8090, or what PORT, DYNAMODB_PORT and SIMULATOR_PORT say. Raises
     `LocalSetupError`."""
@@ -65,15 +89,15 @@ def default_ports(environment: Mapping[str, str]) -> Ports:
 def stack_environment(
     own: Mapping[str, str], ports: Ports, keys: Mapping[str, str]
 ) -> dict[str, str]:
-    """The whole environment of web and worker: the user's `own`, over our defaults; only PORT is
-    always ours.
+    """The whole environment of web and worker: the developer's `own` over the local defaults.
 
-    Empty values count as not set, as they do for the settings.
+    `PORT` always comes from `ports`. Empty values count as not set, as they do for the settings.
     """
-    ours = {
+    defaults = {
         "STAGE": "dev",
         "LOG_FORMAT": "pretty",
         "PUBLIC_URL": ports.app_url,
+        "CORS_ALLOWED_ORIGINS": ",".join(FRONTEND_ORIGINS),
         "DRAIN_SECONDS": "0",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",
@@ -86,10 +110,12 @@ def stack_environment(
         "TRUST_BARE_GOOGLE_ID": "true",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
+        **_LIMITS,
         **_TIMES,
         **keys,
     }
-    return ours | {name: value for name, value in own.items() if value} | {"PORT": str(ports.app)}
+    chosen = {name: value for name, value in own.items() if value}
+    return defaults | chosen | {"PORT": str(ports.app)}
 
 
 def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str, ...]:
@@ -102,7 +128,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "kling-api-key": environment["KLING_API_KEY"],
     }
     if environment["KLING_BASE_URL"] != f"{ports.simulators_url}/kling":
-        # A real key of the user's; it does not belong on a command line.
+        # The developer's real key: `ps` would show it to every user of this machine.
         del options["kling-api-key"], options["kling-callback-secret"]
     for name, value in environment.items():
         if name.startswith(_SIMULATOR_PREFIX):
@@ -112,13 +138,13 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
 
 
 def _option(name: str, value: str) -> str:
-    """Switches take no value on a command line."""
+    """A switch takes no value on a command line: `--name` or `--no-name`."""
     return {"true": f"--{name}", "false": f"--no-{name}"}.get(value.lower(), f"--{name}={value}")
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without any setting of the service, for a stack that must behave the same
-    everywhere."""
+    """The environment without any setting of the service, for a stack that must behave the same on
+    every machine."""
     names = {setting.name.upper() for setting in fields(Settings)}
     return {
         name: value

@@ -1,6 +1,6 @@
-"""What can go wrong on a developer's machine."""
+"""The error of the local stack."""
 
 
 class LocalSetupError(Exception):
-    """The local stack cannot be set up. The message is one clear sentence that says what to do; no
-    trace is shown."""
+    """The local stack cannot start. The message is one sentence that says what to do; no traceback
+    is shown."""

@@ -1,4 +1,4 @@
-"""The folder `.local` of a checkout: what `run` keeps between starts."""
+"""The folder `.local` of a checkout: the data that `run` keeps between starts."""
 
 import json
 import secrets
@@ -12,14 +12,14 @@ from devstack.locks import is_locked, locked_file
 
 _KEY_BYTES = 32
 _BUSY = (
-    "The stack of this checkout already runs; stop it first (Ctrl-C where it runs), or start a second one from another "
-    "clone with other ports: PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 make run"
+    "The stack of this checkout is already running; stop it first (Ctrl-C in its terminal), "
+    "or start another clone on other ports: PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 make run"
 )
-_RUNNING = "The stack of this checkout runs; stop it first (Ctrl-C where it runs)."
+_RUNNING = "The stack of this checkout is running; stop it first (Ctrl-C in its terminal)."
 
 
 def new_keys() -> dict[str, str]:
-    """Fresh keys of our own, as settings."""
+    """New keys of the service, as settings."""
     return {
         "FINGERPRINT_PEPPERS": f"1:{secrets.token_hex(_KEY_BYTES)}",
         "LEDGER_MAC_KEY": secrets.token_hex(_KEY_BYTES),
@@ -28,7 +28,7 @@ def new_keys() -> dict[str, str]:
 
 
 class LocalFolder:
-    """Data, keys, and what the running stack told its processes. One stack at a time holds it."""
+    """Data, keys, and the ports of the running stack. Only one stack at a time can hold it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -40,33 +40,33 @@ class LocalFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Holds the folder, made if absent, while the block runs. Raises `LocalSetupError` if
+        """Creates the folder if absent and locks it during the block. Raises `LocalSetupError` if
         another stack holds it."""
         with self._locked(_BUSY):
             yield
 
     def keys(self) -> dict[str, str]:
-        """Our own keys: made once, readable by the owner alone. Losing them voids what is
-        stored."""
+        """The service's keys: created once, readable only by the owner. Without them the stored
+        data is useless."""
         file = self._path / "keys.json"
         if not file.exists():
             _write_private(file, new_keys())
         return _read(file)
 
-    def remember(self, told: Mapping[str, str]) -> None:
-        """Keeps where the stack runs, for commands that join it."""
-        _write_private(self._path / "stack.json", told)
+    def record(self, addresses: Mapping[str, str]) -> None:
+        """Stores where the stack runs, for other commands."""
+        _write_private(self._path / "stack.json", addresses)
 
     def running(self) -> dict[str, str]:
-        """What the running stack had remembered. Raises `LocalSetupError` if none runs."""
+        """Returns what the running stack recorded. Raises `LocalSetupError` if none runs."""
         if not is_locked(self._lock) or not (self._path / "stack.json").exists():
             raise LocalSetupError(
-                "The stack of this checkout does not run; start it with `make run` first."
+                "The stack of this checkout is not running; start it with `make run` first."
             )
         return _read(self._path / "stack.json")
 
     def clear(self) -> None:
-        """Forgets everything. Raises `LocalSetupError` while a stack runs."""
+        """Deletes everything. Raises `LocalSetupError` while a stack runs."""
         if not self._path.exists():
             return
         with self._locked(_RUNNING):
@@ -81,12 +81,12 @@ class LocalFolder:
         return self._path / "lock"
 
     @contextmanager
-    def _locked(self, refusal: str) -> Iterator[None]:
+    def _locked(self, busy: str) -> Iterator[None]:
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LocalSetupError(f"{self._path} cannot be used: {error}.") from error
-        with locked_file(self._lock, refusal):
+            raise LocalSetupError(f"{self._path} cannot be created: {error}.") from error
+        with locked_file(self._lock, busy):
             yield
 
 
@@ -96,7 +96,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _write_private(file: Path, content: Mapping[str, str]) -> None:
-    """All or nothing, and never readable by others, not even for a moment."""
+    """Atomic, and at no moment readable by other users."""
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600, exist_ok=False)

@@ -1,4 +1,4 @@
-"""Process groups: a process with all its descendants that did not leave it."""
+"""Process groups: a process and its descendants."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ _POLL_SECONDS = 0.05
 
 
 def end_group(group: int, clock: Clock, seconds: float) -> bool:
-    """SIGTERM to every process of the group, SIGKILL to those that live on after `seconds`. False
-    if any had to be killed."""
+    """Sends SIGTERM to the group, and SIGKILL to what still runs after `seconds`. Returns False if
+    any process had to be killed."""
     if not signal_group(group, signal.SIGTERM):
         return True
     deadline = clock.monotonic() + seconds
@@ -22,7 +22,7 @@ def end_group(group: int, clock: Clock, seconds: float) -> bool:
 
 
 def signal_group(group: int, number: int) -> bool:
-    """Whether there was any process in the group to signal (0: just look)."""
+    """Sends the signal (0: none). Returns whether the group has any process."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

@@ -1,9 +1,7 @@
-"""Which Java archives DynamoDB Local is made of, where they are kept, and whether they are the
-right ones, byte for byte.
+"""The Java archives of DynamoDB Local: their list, their folder, and their checksums.
 
-The committed list `jars.sha256` (readable by `sha256sum -c`) names each file by its path in a Maven
-repository, so that nothing has to be resolved: a listed file is fetched as it is, or not used at
-all."""
+The committed list `jars.sha256` (in the format of `sha256sum -c`) names each file by its path in a
+Maven repository, so that no dependency is resolved at run time."""
 
 import hashlib
 import subprocess
@@ -22,8 +20,8 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Jar:
-    """One archive: its path as in a Maven repository (`group/as/folders/artifact/version/file`),
-    and what it must be."""
+    """One archive: its path in a Maven repository (`group/as/folders/artifact/version/file`) and
+    its checksum."""
 
     path: str
     sha256: str
@@ -36,23 +34,22 @@ def listed(path: Path = JARS_LIST) -> tuple[Jar, ...]:
 
 
 def cache_directory(xdg_cache_home: str = "") -> Path:
-    """Where the archives of this version live for this user: `~/.cache/farebox/…`, or below
-    `xdg_cache_home` if given."""
+    """The folder of this version's archives: `~/.cache/farebox/…`, or below `xdg_cache_home` if
+    given."""
     root = Path(xdg_cache_home) if xdg_cache_home else Path.home() / ".cache"
     return root / "farebox" / f"dynamodb-local-{VERSION}"
 
 
 def differing(directory: Path, jars: Sequence[Jar]) -> tuple[str, ...]:
-    """Paths of the listed files that are missing from the directory or are not what the list
-    says."""
+    """The paths of listed files that are missing from the directory or have another checksum."""
     return tuple(jar.path for jar in jars if _sha256(directory / jar.path) != jar.sha256)
 
 
 def provide_jars(directory: Path) -> Path:
-    """The directory, with every listed file verified just now; what is absent or damaged is
-    downloaded first.
+    """Returns the directory after verifying every file; downloads all of them if any is missing or
+    damaged.
 
-    The download is a process of its own (`devstack.download`), which shows its progress on standard
+    The download runs in its own process (`devstack.download`) and shows its progress on standard
     output. Raises `LocalSetupError`."""
     if differing(directory, listed()):
         command = [sys.executable, "-m", "devstack.download", str(directory)]
@@ -71,7 +68,7 @@ def provide_jars(directory: Path) -> Path:
             ) from None
         if done.returncode:
             raise LocalSetupError(
-                _last_line(done.stderr) or "The download of DynamoDB Local was broken off."
+                _last_line(done.stderr) or "The download of DynamoDB Local was interrupted."
             )
     return directory
 

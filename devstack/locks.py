@@ -1,4 +1,4 @@
-"""A lock between processes, which the system takes back if its holder dies."""
+"""A lock between processes. The system releases it when its holder dies."""
 
 import fcntl
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ _POLL_SECONDS = 0.2
 
 @contextmanager
 def locked_file(
-    path: Path, refusal: str, wait_seconds: float = 0.0, clock: Clock | None = None
+    path: Path, busy: str, wait_seconds: float = 0.0, clock: Clock | None = None
 ) -> Iterator[None]:
-    """Holds the lock on the file (made if absent, never removed) while the block runs.
+    """Holds the lock on the file (created if absent, never removed) during the block.
 
-    Raises `LocalSetupError(refusal)` if another holder does not give it back within `wait_seconds`,
-    and another one if the file cannot be opened."""
+    Raises `LocalSetupError(busy)` if another process holds it for longer than `wait_seconds`, and
+    `LocalSetupError` with the reason if the file cannot be opened."""
     clock = clock or SystemClock()
     deadline = clock.monotonic() + wait_seconds
     with _opened(path) as file:
         while not _taken(file.fileno()):
             if clock.monotonic() >= deadline:
-                raise LocalSetupError(refusal)
+                raise LocalSetupError(busy)
             clock.sleep(_POLL_SECONDS)
         yield
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock now."""
+    """Whether any process holds the lock."""
     if not path.exists():
         return False
     with path.open("r+") as file:

@@ -9,9 +9,10 @@ _SUGGESTIONS = 20
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Whether a server could listen on this port of 127.0.0.1."""
     with socket.socket() as probe:
-        # A connection of a server that has just stopped lingers for a minute and is no obstacle.
+        # Connections of a server that has just stopped stay in TIME_WAIT; they do not block the
+        # port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -21,8 +22,8 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int, setting: str, command: str) -> None:
-    """Raises `LocalSetupError` if the port is taken, and says with which `setting` of `command`
-    another can be chosen."""
+    """Raises `LocalSetupError` if the port is taken; its message names the `setting` of `command`
+    that chooses another."""
     if is_free(port):
         return
     other = next(
@@ -36,7 +37,7 @@ def require_free(port: int, setting: str, command: str) -> None:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    """A port of 127.0.0.1 on which nothing listens at this moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -1,12 +1,12 @@
-"""When a process that died is started again, and when that is given up."""
+"""When a process that died is restarted, and when not."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RestartRule:
-    """Gives up at the `max_deaths`-th death within `window_seconds`; waits longer after each of
-    them until then."""
+    """Restarts after a delay that doubles with each death; stops restarting at the
+    `max_deaths`-th death within `window_seconds`."""
 
     max_deaths: int = 5
     window_seconds: float = 60.0
@@ -14,11 +14,11 @@ class RestartRule:
     max_wait_seconds: float = 3.0
 
     def recent(self, deaths: tuple[float, ...], now: float) -> tuple[float, ...]:
-        """The deaths (monotonic seconds) that still count."""
+        """The deaths (monotonic seconds) within the window."""
         return tuple(at for at in deaths if now - at < self.window_seconds)[-self.max_deaths :]
 
     def wait_seconds(self, deaths: tuple[float, ...], now: float) -> float | None:
-        """How long to wait before the next start; None: never again."""
+        """The delay before the restart; None: do not restart."""
         count = len(self.recent(deaths, now))
         if count >= self.max_deaths:
             return None

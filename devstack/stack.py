@@ -1,5 +1,4 @@
-"""The whole service on one machine: DynamoDB Local, the simulators, the web process and the
-worker."""
+"""The whole service on one machine: DynamoDB Local, simulators, web process and worker."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -18,8 +17,8 @@ from devstack.environment import Ports, simulator_options, stack_environment, wi
 from devstack.errors import LocalSetupError
 from devstack.jars import cache_directory, provide_jars
 from devstack.ports import require_free
-from devstack.processes import Supervisor
 from devstack.restarts import RestartRule
+from devstack.supervisor import Supervisor
 from devstack.table import create_table
 from devstack.terminal import Terminal
 from service.core.clock import Clock
@@ -40,8 +39,8 @@ _WORKER_STOP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class StackConfiguration:
-    """What a stack is made of: ports, the user's own environment, our keys, and where the data is
-    kept (None: nowhere)."""
+    """The ports, the developer's own environment, the service's keys, and the folder of the data
+    (None: in memory)."""
 
     ports: Ports
     own_environment: Mapping[str, str]
@@ -50,10 +49,10 @@ class StackConfiguration:
 
 
 class Stack:
-    """The embedded stack for the life of a `with` block.
+    """The embedded stack for the duration of a `with` block.
 
-    Inside the block everything answers; what dies is started again. After it, or when this process
-    dies, nothing is left."""
+    At the start of the block all processes are ready; one that dies is restarted. None of them
+    runs after the block, or after this process was killed."""
 
     def __init__(
         self,
@@ -66,15 +65,16 @@ class Stack:
         self._clock = clock
         self._supervisor = Supervisor(terminal, clock, rule)
         self.ports = configuration.ports
-        # What stands for the outside world has no business with our keys.
+        # DynamoDB and the simulators stand for the outside world: they never see the service's
+        # keys.
         self._outside = without_settings(configuration.own_environment)
         self.environment = stack_environment(
             configuration.own_environment, configuration.ports, configuration.keys
         )
 
     def __enter__(self) -> Self:
-        """Starts all of it. Raises `LocalSetupError` if the settings cannot be used, a port is
-        taken, or a part does not come up in its time."""
+        """Starts the processes. Raises `LocalSetupError` if a setting is invalid, a port is taken,
+        or a process does not start in time."""
         self._require_settings()
         self._require_ports()
         jars = provide_jars(cache_directory(self.environment.get("XDG_CACHE_HOME", "")))
@@ -96,11 +96,11 @@ class Stack:
 
     @property
     def failure(self) -> str:
-        """Why the stack cannot go on, empty as long as it can."""
+        """Why the stack cannot continue; empty while it can."""
         return self._supervisor.failure
 
     def pids(self) -> dict[str, int]:
-        """Process ids of `dynamodb`, `simulators`, `web` and `worker`, of those that run."""
+        """The process ids of `dynamodb`, `simulators`, `web` and `worker`, if they run."""
         return self._supervisor.pids()
 
     def _require_settings(self) -> None:
@@ -131,17 +131,18 @@ class Stack:
         )
 
     def _await(
-        self, name: str, url: str, seconds: float, wanted: Callable[[int], bool] = bool
+        self, name: str, url: str, seconds: float, expected: Callable[[int], bool] = bool
     ) -> None:
-        """Returns once the address answers as wanted. A death before that ends the waiting: it will
-        not get better."""
+        """Returns when the address responds with an expected status. Raises `LocalSetupError` after
+        `seconds`, or at once if any process died: a restart would not help at this point."""
         deadline = self._clock.monotonic() + seconds
-        while not wanted(_status(url)):
+        while not expected(_status(url)):
             dead = self._supervisor.dead()
             if dead or self._clock.monotonic() > deadline:
                 late = dead[0] if dead else name
                 raise LocalSetupError(
-                    f"{late} does not come up{'' if dead else f' within {seconds:g} s'}; its last lines:\n"
+                    f"{late} did not start{'' if dead else f' within {seconds:g} s'}; "
+                    "its last lines:\n"
                     f"{self._supervisor.tail(late) or '(none)'}"
                 )
             self._clock.sleep(_POLL_SECONDS)
@@ -158,7 +159,7 @@ class Stack:
 
 
 def _status(url: str) -> int:
-    """The status it answers with, 0 if it does not answer."""
+    """The status of the response, 0 if there is none."""
     try:
         return call("GET", url, seconds=_PROBE_SECONDS).status
     except OSError:

@@ -1,5 +1,5 @@
-"""Creates the table exactly as the CloudFormation template describes it, so that the two cannot
-drift apart."""
+"""Creates the table exactly as the CloudFormation template describes it, so that they cannot
+differ."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,10 +17,9 @@ _MAX_POLLS = 60
 
 
 def table_arguments(table_name: str, template: Path = DATA_TEMPLATE) -> "CreateTableInputTypeDef":
-    """What `create_table` must be given for this template: keys, attributes, indexes and billing,
-    no more.
+    """The arguments of `create_table` for this template: keys, attributes, indexes and billing.
 
-    Recovery, encryption and deletion protection mean nothing to DynamoDB Local and are left out.
+    Recovery, encryption and deletion protection are omitted: DynamoDB Local does not know them.
     """
     properties = table_properties(template)
     return {
@@ -33,10 +32,11 @@ def table_arguments(table_name: str, template: Path = DATA_TEMPLATE) -> "CreateT
 
 
 def create_table(client: "DynamoDBClient", table_name: str, template: Path = DATA_TEMPLATE) -> None:
-    """Makes sure that the table exists, is active and expires items as the template says.
+    """Creates the table if it does not exist; returns when it is active and expires items as the
+    template says.
 
-    Safe to call twice and side by side. Raises `LocalSetupError` if a table of that name has other
-    keys or indexes."""
+    May be called repeatedly and concurrently. Raises `LocalSetupError` if a table of that name has
+    other keys or indexes."""
     arguments = table_arguments(table_name, template)
     with suppress(client.exceptions.ResourceInUseException):
         client.create_table(**arguments)
@@ -47,16 +47,16 @@ def create_table(client: "DynamoDBClient", table_name: str, template: Path = DAT
     found = client.describe_table(TableName=table_name)["Table"]
     if _shape_found(found) != _shape_wanted(arguments):
         raise LocalSetupError(
-            f"The table {table_name} was made from another template; `python -m devstack reset` clears the data."
+            f"The table {table_name} was made from another template; `make reset` deletes the data."
         )
     _expire_items(client, table_name, template)
 
 
 def _expire_items(client: "DynamoDBClient", table_name: str, template: Path) -> None:
-    wanted = table_properties(template)["TimeToLiveSpecification"]
+    expected = table_properties(template)["TimeToLiveSpecification"]
     present = client.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
     if present.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
-        client.update_time_to_live(TableName=table_name, TimeToLiveSpecification=wanted)
+        client.update_time_to_live(TableName=table_name, TimeToLiveSpecification=expected)
 
 
 def _shape_wanted(arguments: "CreateTableInputTypeDef") -> dict[str, list[tuple[str, str]]]:

@@ -13,7 +13,7 @@ _TABLE_TYPE = "AWS::DynamoDB::Table"
 
 
 class _TemplateLoader(yaml.SafeLoader):
-    """SafeLoader that also takes CloudFormation's short tags."""
+    """A SafeLoader that accepts CloudFormation's short tags."""
 
 
 def _short_tag(loader: _TemplateLoader, name: str, node: yaml.Node) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Lines for whoever is watching: whole, flushed, and from many threads at once."""
+"""Output for people: whole lines, flushed at once, from any thread."""
 
 import sys
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from threading import Lock
 from typing import TextIO
 
 Say = Callable[[str], None]
-"""Shows one line."""
+"""Writes one line."""
 
 _COLOURS = (36, 33, 35, 32, 34)
 _NAME_WIDTH = 10
 
 
 class Terminal:
-    """Writes lines to a stream, coloured if it is a terminal that people read."""
+    """Writes lines to a stream, with colours if it is a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -22,7 +22,7 @@ class Terminal:
         self._colour_of: dict[str, int] = {}
 
     def say(self, line: str = "") -> None:
-        """One line. A reader that has gone away is no error."""
+        """Writes one line. A closed stream is not an error."""
         with self._lock:
             try:
                 self._stream.write(f"{line}\n")
@@ -35,7 +35,8 @@ class Terminal:
         return self._paint(1, text)
 
     def relay(self, name: str) -> Say:
-        """A `Say` that puts the name before each line, in a colour of its own in a terminal."""
+        """Returns a `Say` that prefixes each line with the name, in its own colour on a
+        terminal."""
         colour = self._colour_of.setdefault(name, _COLOURS[len(self._colour_of) % len(_COLOURS)])
         prefix = self._paint(colour, f"{name:<{_NAME_WIDTH}}|")
         return lambda line: self.say(f"{prefix} {line}")

@@ -1,9 +1,8 @@
-"""Process entry `python -m devstack.watchdog`: ends what a supervisor started, should the
-supervisor be killed.
+"""Process entry `python -m devstack.watchdog`: ends the supervisor's processes if the supervisor is
+killed.
 
-It reads `add GROUP SECONDS` and `remove GROUP` lines. When its input ends, however that comes, it
-ends the process groups that are left, last added first: SIGTERM, and SIGKILL to what still lives
-after so many seconds."""
+It reads lines `add GROUP SECONDS` and `remove GROUP`. When its input ends, it ends the remaining
+process groups, last added first: SIGTERM, then SIGKILL to what still runs after SECONDS."""
 
 import signal
 import subprocess
@@ -20,7 +19,7 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class Watchdog:
-    """The supervisor's side of it. Starts the process; tell it of every group."""
+    """The supervisor's side: starts the watchdog process and registers process groups with it."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "devstack.watchdog"]
@@ -29,20 +28,20 @@ class Watchdog:
         )
 
     def add(self, group: int, seconds: float) -> None:
-        """From now on the group ends with this process, with so many seconds to do so by itself."""
-        self._tell(f"add {group} {seconds}")
+        """Registers a group to end with this process; `seconds` is its time between the signals."""
+        self._send(f"add {group} {seconds}")
 
     def remove(self, group: int) -> None:
-        """The group has ended."""
-        self._tell(f"remove {group}")
+        """Unregisters a group that has ended."""
+        self._send(f"remove {group}")
 
     def close(self) -> None:
-        """Ends the watchdog, once every group has been removed."""
+        """Ends the watchdog. Call it when every group has been removed."""
         with suppress(BrokenPipeError):
             self._input().close()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         with suppress(BrokenPipeError):
             self._input().write(f"{line}\n")
             self._input().flush()
@@ -54,8 +53,7 @@ class Watchdog:
 
 
 def groups_left(lines: Iterable[str]) -> dict[int, float]:
-    """Group id -> seconds of those that were added and not removed, in the order of their
-    adding."""
+    """Group id -> seconds, of the groups added and not removed, in the order added."""
     left: dict[int, float] = {}
     for line in lines:
         word, group, *seconds = line.split()
@@ -66,7 +64,7 @@ def groups_left(lines: Iterable[str]) -> dict[int, float]:
 
 
 def watch(lines: TextIO, clock: Clock) -> None:
-    """Reads until the end, then ends what is left."""
+    """Reads until the end of the input, then ends the remaining groups."""
     for group, seconds in reversed(groups_left(lines).items()):
         end_group(group, clock, seconds)
 

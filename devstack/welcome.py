@@ -1,4 +1,4 @@
-"""What `run` shows when everything is up."""
+"""The text that `run` shows when the stack is ready."""
 
 import json
 import secrets
@@ -14,30 +14,30 @@ _TOKEN_SECONDS = 8 * 3600
 
 
 def sign_in(simulators_url: str, subject: str, email: str, seconds: int = _TOKEN_SECONDS) -> str:
-    """An ID token of the simulated Google for that person. Raises `LocalSetupError`."""
-    order = {"sub": subject, "email": email, "expires_in": seconds}
+    """Returns an ID token of the simulated Google. Raises `LocalSetupError`."""
+    claims = {"sub": subject, "email": email, "expires_in": seconds}
     try:
-        token = call("POST", f"{simulators_url}/google/__token", order).json()["token"]
+        token = call("POST", f"{simulators_url}/google/__token", claims).json()["token"]
     except (OSError, KeyError) as error:
-        raise LocalSetupError(f"The simulated Google gives no token: {error!r}.") from error
+        raise LocalSetupError(f"The simulated Google returned no token: {error!r}.") from error
     return str(token)
 
 
 def new_subject() -> str:
-    """A Google id that nobody has yet: 21 digits, as Google's are."""
+    """A new Google user id: 21 digits, as Google's are."""
     return str(10**20 + secrets.randbelow(9 * 10**20))
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What differs with the way the stack is run: where its data stays, and the command that audits
+    """What differs between the embedded stack and containers: where the data is, and how to audit
     it."""
 
     data: str
     audit: str
 
 
-EMBEDDED = Hints("what it stores stays in .local (`make reset` forgets it).", "make audit")
+EMBEDDED = Hints("the data is kept in .local (`make reset` deletes it).", "make audit")
 
 
 def welcome(
@@ -46,8 +46,8 @@ def welcome(
     hints: Hints = EMBEDDED,
     simulators_url: str | None = None,
 ) -> str:
-    """Addresses, a token of a new user, and calls to paste. `simulators_url`: theirs as seen from
-    here, if that differs."""
+    """Addresses, a token of a new user, and commands to paste. `simulators_url`: their address from
+    inside a container."""
     subject = new_subject()
     token = sign_in(simulators_url or ports.simulators_url, subject, "you@example.com")
     body = {
@@ -56,24 +56,25 @@ def welcome(
         "imageUrl": "https://images.example.com/astronaut.jpg",
         "promptKey": "foo_prompt",
     }
+    headers = "-H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json'"
     return f"""
-{bold("Farebox is up.")} Ctrl-C stops all of it; {hints.data}
+{bold("Farebox is up.")} Ctrl-C stops everything; {hints.data}
 
-  app         {ports.app_url}    what it can do: {ports.app_url}/docs
-  simulators  {ports.simulators_url}    Google and Kling, with fault switches: POST /__faults
-  DynamoDB    {ports.dynamodb_url}    DynamoDB Local, the real engine, on loopback only
+  app         {ports.app_url}    API reference: {ports.app_url}/docs
+  simulators  {ports.simulators_url}    simulated Google and Kling; faults: POST /__faults
+  DynamoDB    {ports.dynamodb_url}    DynamoDB Local, on loopback only
 
-{bold("A signed-in user")} (a simulated Google account, good for {_TOKEN_SECONDS // 3600} hours):
+{bold("A signed-in user")} (a simulated Google account, valid for {_TOKEN_SECONDS // 3600} hours):
 
 TOKEN={token}
 
-{bold("Turn an image into a video")} (paste the line above first; pasted twice, it is still one job):
+{bold("Turn an image into a video")} (paste the line above first):
 
-curl -s {ports.app_url}/videos -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+curl -s {ports.app_url}/videos {headers} \\
   -H 'Idempotency-Key: {uuid.uuid4()}' \\
   -d '{json.dumps(body)}'
 
-{bold("See what became of it, and what it cost:")}
+{bold("See the job, and what it cost:")}
 
 curl -s "{ports.app_url}/jobs?limit=1" -H "Authorization: Bearer $TOKEN"
 curl -s {ports.app_url}/credits -H "Authorization: Bearer $TOKEN"

@@ -69,11 +69,13 @@ def settings_table() -> str:
 
 def env_example() -> str:
     lines = [
-        "# Every setting of the service with its default. Empty: not set. See docs/settings.md.",
+        "# Every setting of the service with its default. See docs/settings.md.",
+        "# Copy it to `.env` and uncomment what you change; `make run` and `docker compose up` read it,",
+        "# with other defaults, which suit one machine.",
         "",
     ]
     for name, default, text in _settings():
-        lines += [f"# {text}", f"{name}={default.strip('`')}", ""]
+        lines += [f"# {text}", f"#{name}={default.strip('`')}", ""]
     return "\n".join(lines)
 
 

@@ -1,4 +1,5 @@
-"""`python -m devstack.simulators`: stand-ins for every outside service, until SIGTERM or SIGINT."""
+"""Process entry `python -m devstack.simulators`: runs the simulated vendors until SIGTERM or
+SIGINT."""
 
 import argparse
 import signal
@@ -12,8 +13,8 @@ from devstack.simulators.server import SimulatorServer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serves until it is told to stop, then returns 0; 1 when the port is taken. Options are
-    `SimulatorSettings`' fields."""
+    """Serves until a signal to stop, then returns 0; returns 1 if the port is taken. The options
+    are the fields of `SimulatorSettings`."""
     settings = _settings(argv)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _settings(argv: Sequence[str] | None) -> SimulatorSettings:
     parser = argparse.ArgumentParser(
         prog="python -m devstack.simulators",
-        description="Local stand-ins for the outside services, with fault switches.",
+        description="Local simulators of the vendors, with fault injection.",
     )
     for option in fields(SimulatorSettings):
         name, text = "--" + option.name.replace("_", "-"), option.metadata["help"]

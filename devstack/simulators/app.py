@@ -1,10 +1,10 @@
-"""Puts the simulators together: `build` makes the parts, `create_app` the Flask application around
-them."""
+"""Composes the simulators: `build` creates the parts, `create_app` the Flask application."""
 
 import logging
 from dataclasses import dataclass
 
 from flask import Flask
+from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -21,7 +21,7 @@ from devstack.simulators.kling.callbacks import Callbacks
 from devstack.simulators.kling.routes import Kling
 from devstack.simulators.kling.task_store import TaskStore
 from devstack.simulators.time_scale import TimeScale
-from devstack.simulators.wire import json_answer
+from devstack.simulators.wire import json_response
 from service.core.clock import Clock
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -38,64 +38,66 @@ class Simulators:
     deliverer: Deliverer
 
     def start(self) -> None:
-        """Starts the threads that pass time and send callbacks."""
+        """Starts the threads for simulated time and for callbacks."""
         self.background.start()
         self.deliverer.start()
 
     def stop(self) -> None:
-        """Ends those threads within a second; what they had not done yet is dropped."""
+        """Ends those threads within a second; pending work is dropped."""
         self.background.stop()
         self.deliverer.stop()
 
 
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
-    """The parts, connected and not started."""
+    """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
     faults = FaultBoard({Kling.name: Kling.faults, Google.name: Google.faults})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
-    gate = FaultInjector(faults, journal, background, clock)
+    injector = FaultInjector(faults, journal, background, clock)
     callbacks = Callbacks(settings, clock, faults, deliverer, background)
-    books = TaskStore(settings, clock, speed, callbacks.changed)
-    background.every_tick(books.catch_up)
+    task_store = TaskStore(settings, clock, speed, callbacks.changed)
+    background.every_tick(task_store.catch_up)
     return Simulators(
         control=Control(faults, journal, speed),
-        kling=Kling(gate, books, Access(settings), clock, settings.address),
-        google=Google(gate, KeyRing(), clock, settings.google_client_id),
+        kling=Kling(injector, task_store, Access(settings), clock, settings.address),
+        google=Google(injector, KeyRing(), clock, settings.google_client_id),
         background=background,
         deliverer=deliverer,
     )
 
 
 def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
-    """The application, its threads running. `app.extensions["simulators"]` holds the parts; its
-    `stop()` ends the threads.
+    """Creates the application and starts its threads. `app.extensions["simulators"]` holds the
+    parts; its `stop()` ends the threads.
 
-    Every error is JSON: `{"error": …}`, or the vendor's own form where a vendor would answer.
+    Every error is JSON: `{"error": …}`, or the vendor's own format below the vendor's prefix.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    # A front end in development gets its tokens from here, on whatever port its tools listen.
+    CORS(app, origins="*", send_wildcard=True)
     simulators = build(settings, clock, app.logger)
     app.register_blueprint(simulators.control.blueprint())
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
-    _answer_errors(app)
+    _register_error_handlers(app)
     app.extensions["simulators"] = simulators
     simulators.start()
     return app
 
 
-def _answer_errors(app: Flask) -> None:
+def _register_error_handlers(app: Flask) -> None:
     def control_error(error: ControlError) -> Response:
-        return error.answer()
+        return error.response()
 
     def http_error(error: HTTPException) -> Response:
-        return json_answer({"error": error.name}, error.code or 500)
+        return json_response({"error": error.name}, error.code or 500)
 
-    def unforeseen(error: Exception) -> Response:
+    def unexpected(error: Exception) -> Response:
         app.logger.exception("a simulator failed", exc_info=error)
-        return json_answer({"error": "The simulator failed; its log says why"}, 500)
+        return json_response({"error": "The simulator failed; its log says why"}, 500)
 
     app.register_error_handler(ControlError, control_error)
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unforeseen)
+    app.register_error_handler(Exception, unexpected)

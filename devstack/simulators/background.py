@@ -1,5 +1,4 @@
-"""The one thread that does what is due without a request: late actions and the passing of simulated
-time."""
+"""The one background thread: it runs delayed actions and advances simulated time."""
 
 import heapq
 import itertools
@@ -17,8 +16,8 @@ Action = Callable[[], object]
 
 
 class Background:
-    """Runs actions once their time has come, and every tick about fifty times a second. An action
-    that fails is logged.
+    """Runs delayed actions when they are due, and tick actions about fifty times a second. Logs
+    an action that fails.
 
     Actions must be short: they share one thread.
     """
@@ -34,12 +33,12 @@ class Background:
         self._thread = threading.Thread(target=self._run, name="simulators-background", daemon=True)
 
     def every_tick(self, action: Action) -> None:
-        """Runs the action on every tick. To be called before `start`."""
+        """Runs the action on every tick. Call it before `start`."""
         self._ticks.append(action)
 
     def later(self, seconds: float, action: Action) -> bool:
-        """Runs the action in `seconds` by the clock. False when 10,000 wait already: it will not
-        run."""
+        """Runs the action in `seconds`. Returns False, and will not run it, if 10,000 actions are
+        waiting."""
         with self._lock:
             if len(self._waiting) >= MAX_WAITING:
                 return False
@@ -52,7 +51,7 @@ class Background:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns within half a second; what still waits is dropped."""
+        """Returns within half a second; waiting actions are dropped."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)

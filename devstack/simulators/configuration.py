@@ -1,4 +1,4 @@
-"""What the simulators can be told. Nothing here reads the environment."""
+"""The settings of a simulator process. Nothing here reads the environment."""
 
 import base64
 import binascii
@@ -13,10 +13,10 @@ def _option(default: object, text: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatorSettings:
-    """Every value a simulator process needs, with defaults that suit one machine.
+    """All settings, with defaults for one machine.
 
-    Keys are the local ones that the service is given too; none is worth anything elsewhere.
-    Raises `ValueError` with one sentence when a value cannot be used.
+    The keys are those of the local service; they are of no use elsewhere.
+    Raises `ValueError` with one sentence if a value is invalid.
     """
 
     host: str = _option("127.0.0.1", "address to listen on")
@@ -24,7 +24,7 @@ class SimulatorSettings:
     public_url: str = _option("", "address that result links carry; empty: http://host:port")
     callback_origin: str = _option(
         "",
-        "where callbacks really go, when the address they are meant for leads elsewhere from here; empty: that address",
+        "origin to send callbacks to, if their own address cannot be reached; empty: their own",
     )
     video_seconds: float = _option(2.0, "how long one simulated video takes at speed 1")
     google_client_id: str = _option("farebox-local.apps.example", "audience of Google ID tokens")
@@ -41,7 +41,7 @@ class SimulatorSettings:
     kling_units: float = _option(1_000_000.0, "prepaid units before Kling answers 1102")
     kling_callback_secret: str = _option(
         "",
-        "webhook secret (whsec_…); two separated by a comma: both sign, as in a rotation; empty: unsigned",
+        "webhook secret (whsec_…); two with a comma: both sign, as in a rotation; empty: unsigned",
     )
     kling_unique_external_ids: bool = _option(
         True, "refuse an external_task_id that was used before"
@@ -66,23 +66,22 @@ class SimulatorSettings:
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     def callback_address(self, url: str) -> str:
-        """Where a callback meant for `url` is sent: the same path, at `callback_origin` if there is
-        one."""
+        """The URL to which a callback for `url` is sent: `callback_origin`, if set, with the same
+        path."""
         parts = urlsplit(url)
         rest = urlunsplit(("", "", parts.path, parts.query, ""))
         return f"{self.callback_origin.rstrip('/')}{rest}" if self.callback_origin else url
 
     @property
     def callback_keys(self) -> tuple[bytes, ...]:
-        """The signing keys inside `kling_callback_secret`, in the order given. Empty: callbacks are
-        unsigned."""
+        """The signing keys of `kling_callback_secret`, in order. Empty: callbacks are unsigned."""
         secrets = [part.strip() for part in self.kling_callback_secret.split(",") if part.strip()]
         return tuple(_decoded(secret) for secret in secrets)
 
 
-def _in_range(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise ValueError(f"{name} must be between {least} and {most}")
+def _in_range(name: str, value: float, minimum: float, maximum: float) -> None:
+    if not minimum <= value <= maximum:
+        raise ValueError(f"{name} must be between {minimum} and {maximum}")
 
 
 def _decoded(secret: str) -> bytes:

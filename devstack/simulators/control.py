@@ -1,4 +1,4 @@
-"""The calls by which tests and people steer the simulators and look into them."""
+"""The control endpoints: faults, journal, clock and health. For tests and for developers."""
 
 import json
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ from werkzeug.wrappers import Response
 from devstack.simulators.faults import FaultBoard, FaultError
 from devstack.simulators.journal import Journal
 from devstack.simulators.time_scale import TimeScale
-from devstack.simulators.wire import json_answer
+from devstack.simulators.wire import json_response
 
 
 class ControlError(Exception):
-    """A control call that cannot be followed: answered 400 with this sentence, and what is known
-    instead."""
+    """An invalid control call. The response is 400 with this sentence and, where given, the values
+    that are `known`."""
 
     def __init__(self, message: str, known: object = None) -> None:
         super().__init__(message)
         self.known = known
 
-    def answer(self) -> Response:
+    def response(self) -> Response:
         content: dict[str, object] = {"error": str(self)}
         if self.known is not None:
             content["known"] = self.known
-        return json_answer(content, 400)
+        return json_response(content, 400)
 
 
 def control_body() -> Mapping[str, object]:
@@ -41,7 +41,7 @@ def control_body() -> Mapping[str, object]:
 
 
 class Control:
-    """Faults, journal, speed and health."""
+    """The routes below `/__faults`, `/__journal`, `/__clock` and `/health`."""
 
     def __init__(self, faults: FaultBoard, journal: Journal, speed: TimeScale) -> None:
         self._faults = faults
@@ -61,10 +61,10 @@ class Control:
         return routes
 
     def health(self) -> Response:
-        return json_answer({"status": "healthy"})
+        return json_response({"status": "healthy"})
 
     def faults(self) -> Response:
-        return json_answer({"faults": self._faults.listed(), "known": self._faults.known})
+        return json_response({"faults": self._faults.listed(), "known": self._faults.known})
 
     def arm(self) -> Response:
         body = control_body()
@@ -86,14 +86,14 @@ class Control:
 
     def journal(self) -> Response:
         entries = self._journal.listed(request.args.get("service"), request.args.get("operation"))
-        return json_answer({"requests": entries})
+        return json_response({"requests": entries})
 
     def forget(self) -> Response:
         self._journal.reset()
-        return json_answer({"requests": []})
+        return json_response({"requests": []})
 
     def clock(self) -> Response:
-        return json_answer({"speed": self._speed.factor})
+        return json_response({"speed": self._speed.factor})
 
     def change(self) -> Response:
         speed = _number(control_body(), "speed")

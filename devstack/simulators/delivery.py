@@ -1,5 +1,5 @@
-"""Webhooks out: posts what a simulated vendor has to say to the caller's address, without ever
-holding up an answer."""
+"""Outgoing webhooks: posts a simulated vendor's events to the caller's address in the background,
+so that no response waits for them."""
 
 import contextlib
 import logging
@@ -25,8 +25,8 @@ Headers = Callable[[], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook: `headers` is asked anew for every attempt; deliveries of one `subject` leave in
-    the order they came."""
+    """One webhook. `headers` is called for each attempt, so that each has its own timestamp and
+    signature. Deliveries with the same `subject` are sent in the order they were queued."""
 
     service: str
     subject: str
@@ -39,10 +39,10 @@ class Delivery:
 
 class Deliverer:
     """Four threads with a bounded queue each. A delivery gets at most three attempts, until a 2xx
-    answer.
+    response.
 
-    Every attempt is in the journal as operation `callback`, with the receiver's status (None: none
-    came)."""
+    The journal shows every attempt as operation `callback`, with the receiver's status (None: no
+    response)."""
 
     def __init__(self, journal: Journal, background: Background, logger: logging.Logger) -> None:
         self._journal = journal
@@ -64,7 +64,7 @@ class Deliverer:
             thread.start()
 
     def stop(self) -> None:
-        """Returns soon; what has not left is dropped."""
+        """Returns within a second; deliveries that are still queued are dropped."""
         self._stopping.set()
         for lane in self._queues:
             with contextlib.suppress(queue.Full):
@@ -74,16 +74,16 @@ class Deliverer:
                 thread.join(_STOP_SECONDS / LANES)
 
     def send(self, delivery: Delivery) -> None:
-        """Queues the delivery and returns at once; with a full queue it is lost, as a busy vendor's
-        would be."""
+        """Queues the delivery and returns at once. With a full queue it is never sent, as with a
+        vendor that is overloaded."""
         lane = self._queues[sum(delivery.subject.encode()) % LANES]
         try:
             lane.put_nowait(delivery)
         except queue.Full:
-            self.lose(replace(delivery, fault="overflow"))
+            self.record_undelivered(replace(delivery, fault="overflow"))
 
-    def lose(self, delivery: Delivery) -> None:
-        """Writes down a delivery that never leaves."""
+    def record_undelivered(self, delivery: Delivery) -> None:
+        """Adds a delivery to the journal that is never sent."""
         entry = self._journal.open(
             delivery.service, "callback", "POST", delivery.url, {}, delivery.body
         )
@@ -114,7 +114,7 @@ class Deliverer:
         )
         status: int | None = None
         try:
-            answer = session.post(
+            response = session.post(
                 delivery.url,
                 data=delivery.body,
                 headers=headers,
@@ -122,8 +122,8 @@ class Deliverer:
                 allow_redirects=False,
                 stream=True,
             )
-            status = answer.status_code
-            answer.close()
+            status = response.status_code
+            response.close()
         except (requests.RequestException, UnicodeError):
             status = None
         self._journal.close(entry, status, delivery.fault)

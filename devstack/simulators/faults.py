@@ -1,5 +1,4 @@
-"""Fault switches: what the next calls of one operation meet instead of a quick and honest
-answer."""
+"""The armed faults: what the next calls of an operation meet instead of a normal response."""
 
 import re
 import threading
@@ -7,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Faults that any answered operation can meet; each service adds its own.
-ANSWERED = frozenset({"status", "html", "reset", "lost-answer", "slow", "garbage"})
+# Faults of every operation that has a response; each service adds its own.
+RESPONSE_FAULTS = frozenset({"status", "html", "reset", "lost-answer", "slow", "garbage"})
 MAX_SECONDS = 600.0
 MAX_ARMED = 1_000
 MAX_COUNT = 1_000_000
@@ -23,13 +22,13 @@ _DEFAULT_SECONDS = 1.0
 
 
 class FaultError(Exception):
-    """A switch that does not exist or cannot be set so; the message says why, in one sentence."""
+    """An unknown fault, or an invalid value; the message says which, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One misbehaviour. `kind` is its name, `text` as it was ordered; `status` and `code` only for
-    `status` and `html`."""
+    """One fault. `kind` is its name, `text` the fault as armed; `status` and `code` are only set
+    for the kinds `status` and `html`."""
 
     kind: str
     text: str
@@ -47,9 +46,9 @@ class _Armed:
 
 
 class FaultBoard:
-    """The faults that are armed, first ordered first met. Safe from any thread.
+    """The armed faults; of those for one operation, the oldest is met first. Thread-safe.
 
-    `known` maps service -> operation -> the kinds of fault it can meet. Holds at most 1,000 orders.
+    `known` maps service -> operation -> its kinds of fault. Holds at most 1,000 armed faults.
     """
 
     def __init__(self, known: Known) -> None:
@@ -59,7 +58,7 @@ class FaultBoard:
 
     @property
     def known(self) -> dict[str, dict[str, list[str]]]:
-        """Every service, operation and kind of fault there is."""
+        """Every service, operation and kind of fault."""
         return {
             service: {name: sorted(kinds) for name, kinds in operations.items()}
             for service, operations in self._known.items()
@@ -68,10 +67,10 @@ class FaultBoard:
     def arm(
         self, service: str, operation: str, text: str, count: int = 1, seconds: float | None = None
     ) -> None:
-        """The next `count` calls (-1: all until reset) of the operation meet the fault, after those
-        ordered earlier.
+        """Arms a fault for the next `count` calls of the operation (-1: all until reset), after
+        those armed earlier.
 
-        Raises `FaultError` for anything unknown or out of range.
+        Raises `FaultError` if anything is unknown or out of range.
         """
         kinds = self._known.get(service, {}).get(operation)
         if kinds is None:
@@ -87,7 +86,7 @@ class FaultBoard:
             self._armed.append(_Armed(service, operation, fault, count))
 
     def take(self, service: str, operation: str) -> Fault | None:
-        """The fault that this call meets, used up by one; None for an honest call."""
+        """Returns the fault of this call and reduces its count; None for a normal call."""
         with self._lock:
             for armed in self._armed:
                 if (armed.service, armed.operation) == (service, operation):
@@ -102,7 +101,7 @@ class FaultBoard:
         return armed.fault
 
     def listed(self) -> list[dict[str, object]]:
-        """What is armed now, with the calls each has left."""
+        """The armed faults, with the calls that each has left."""
         with self._lock:
             return [
                 {
@@ -116,7 +115,7 @@ class FaultBoard:
             ]
 
     def reset(self) -> None:
-        """No more faults."""
+        """Disarms all faults."""
         with self._lock:
             self._armed.clear()
 

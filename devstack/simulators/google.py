@@ -1,4 +1,4 @@
-"""Google's signing keys over HTTP, under `/google`, and ID tokens for anyone who asks
+"""Google's signing keys over HTTP, under `/google`, and ID tokens on request
 (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token)."""
 
 import json
@@ -16,8 +16,8 @@ from werkzeug.wrappers import Response
 
 from devstack.simulators.control import ControlError, control_body
 from devstack.simulators.fault_injector import FaultInjector
-from devstack.simulators.faults import ANSWERED, Operations
-from devstack.simulators.wire import Endpoint, current_call, json_answer
+from devstack.simulators.faults import RESPONSE_FAULTS, Operations
+from devstack.simulators.wire import Endpoint, current_call, json_response
 from service.core.clock import Clock
 
 ISSUER = "https://accounts.google.com"
@@ -48,7 +48,7 @@ class SigningKey:
 
 
 class KeyRing:
-    """The keys in use, the newest signs. Made on first need; safe from any thread."""
+    """The published keys; the newest one signs. Created on first use. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,8 +66,7 @@ class KeyRing:
             return [key.published() for key in self._keys]
 
     def rotate(self, keep: bool) -> SigningKey:
-        """A new key signs from now on; the old ones stay published if `keep`, the last ten at
-        most."""
+        """Adds a new signing key. The old keys stay published if `keep` (ten in all at most)."""
         self.newest()
         fresh = _new_key()
         with self._lock:
@@ -85,16 +84,18 @@ class Google:
     """The JWKS endpoint, and the control calls that stand for a person who signs in."""
 
     name = "google"
-    faults: ClassVar[Operations] = {"certs": ANSWERED}
+    faults: ClassVar[Operations] = {"certs": RESPONSE_FAULTS}
 
-    def __init__(self, gate: FaultInjector, keys: KeyRing, clock: Clock, client_id: str) -> None:
-        self._gate = gate
+    def __init__(
+        self, injector: FaultInjector, keys: KeyRing, clock: Clock, client_id: str
+    ) -> None:
+        self._injector = injector
         self._keys = keys
         self._clock = clock
         self._client_id = client_id
 
     def blueprint(self) -> Blueprint:
-        """All routes, below the prefix that the app gives them."""
+        """All routes, without the `/google` prefix."""
         routes = Blueprint("google", __name__)
         routes.get("/oauth2/v3/certs")(self.certs)
         routes.post("/__token")(self.token)
@@ -102,38 +103,37 @@ class Google:
         return routes
 
     def certs(self) -> Response:
-        headers = {
-            "Cache-Control": f"public, max-age={CERTS_MAX_AGE_SECONDS}, must-revalidate, no-transform"
-        }
-        door = Endpoint(self.name, "certs", _refuse)
-        return self._gate.through(
-            door,
+        age = f"max-age={CERTS_MAX_AGE_SECONDS}"
+        headers = {"Cache-Control": f"public, {age}, must-revalidate, no-transform"}
+        endpoint = Endpoint(self.name, "certs", _error_response)
+        return self._injector.call(
+            endpoint,
             current_call(),
-            lambda _: json_answer({"keys": self._keys.published()}, 200, headers),
+            lambda _: json_response({"keys": self._keys.published()}, 200, headers),
         )
 
     def token(self) -> Response:
-        """An ID token with the claims of the body over the usual ones; a null takes a claim
-        away."""
+        """Returns an ID token: the usual claims, overridden by those in the body. Null removes a
+        claim."""
         claims = _claims(control_body(), self._client_id, self._clock.now() // 1000)
         key = self._keys.newest()
         signed = jwt.PyJWS().encode(
             json.dumps(claims).encode(), key.private, "RS256", {"kid": key.kid}
         )
-        return json_answer({"token": signed})
+        return json_response({"token": signed})
 
     def rotate(self) -> Response:
         keep = control_body().get("keep", False)
         if not isinstance(keep, bool):
             raise ControlError("keep must be true or false")
-        return json_answer({"kid": self._keys.rotate(keep).kid})
+        return json_response({"kid": self._keys.rotate(keep).kid})
 
 
 def _claims(body: Mapping[str, object], client_id: str, now_seconds: int) -> dict[str, object]:
-    wanted = dict(body)
-    if "sub" not in wanted:
+    claims = dict(body)
+    if "sub" not in claims:
         raise ControlError("sub is missing: who is signing in?")
-    life = wanted.pop("expires_in", _DEFAULT_LIFE_SECONDS)
+    life = claims.pop("expires_in", _DEFAULT_LIFE_SECONDS)
     if isinstance(life, bool) or not isinstance(life, int | float) or not abs(life) <= 10**9:
         raise ControlError("expires_in must be a number of seconds")
     usual: dict[str, object] = {
@@ -143,9 +143,9 @@ def _claims(body: Mapping[str, object], client_id: str, now_seconds: int) -> dic
         "iat": now_seconds,
         "exp": now_seconds + int(life),
     }
-    return {name: value for name, value in (usual | wanted).items() if value is not None}
+    return {name: value for name, value in (usual | claims).items() if value is not None}
 
 
-def _refuse(status: int, code: str | None) -> Response:
+def _error_response(status: int, code: str | None) -> Response:
     error = {"code": status, "message": "Simulated error", "status": code or "UNAVAILABLE"}
-    return json_answer({"error": error}, status)
+    return json_response({"error": error}, status)

@@ -1,4 +1,4 @@
-"""What was asked of the simulators, and how they answered."""
+"""The journal: the requests that the simulators received, and their responses."""
 
 import json
 import threading
@@ -15,10 +15,9 @@ MAX_VALUE_CHARACTERS = 3_000
 
 @dataclass
 class Entry:
-    """One request. `status` is the HTTP status the caller was sent, None where it was sent none
-    (yet).
+    """One request. `status` is the HTTP status of the response, None if there was none (yet).
 
-    `body` is the parsed JSON, or the text where it is none; long ones are cut and say so.
+    `body` is the parsed JSON, or the text if it is not JSON; long ones are truncated and say so.
     """
 
     at: int
@@ -33,7 +32,7 @@ class Entry:
 
 
 class Journal:
-    """The last 5,000 requests, oldest first, secrets included. Safe from any thread."""
+    """The last 5,000 requests, oldest first, secrets included. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -49,23 +48,23 @@ class Journal:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Entry:
-        """Writes the request down as it arrives, so that it shows before it is answered."""
+        """Adds the request on arrival, so that it shows before its response."""
         entry = Entry(
-            self._clock.now(), service, operation, method, path, dict(headers), shown(body)
+            self._clock.now(), service, operation, method, path, dict(headers), shown_body(body)
         )
         with self._lock:
             self._entries.append(entry)
         return entry
 
     def close(self, entry: Entry, status: int | None, fault: str | None) -> None:
-        """Adds how the request ended."""
+        """Adds the response to its entry."""
         with self._lock:
             entry.status, entry.fault = status, fault
 
     def listed(
         self, service: str | None = None, operation: str | None = None
     ) -> list[dict[str, object]]:
-        """The entries, of one service and operation where given."""
+        """The entries; filtered by service and operation if given."""
         with self._lock:
             return [
                 asdict(entry)
@@ -74,32 +73,38 @@ class Journal:
             ]
 
     def reset(self) -> None:
-        """Forgets everything."""
+        """Deletes all entries."""
         with self._lock:
             self._entries.clear()
 
 
-def shown(body: bytes) -> object:
-    """A request body as the journal shows it: JSON parsed with long strings cut, anything else as
-    cut text."""
+def shown_body(body: bytes) -> object:
+    """A request body as the journal shows it: parsed JSON with long strings truncated, or
+    truncated text."""
     text = body.decode("utf-8", "replace")
     try:
         value = _shortened(json.loads(text))
     except (ValueError, RecursionError):
-        return cut(text, MAX_BODY_CHARACTERS)
+        return truncated(text, MAX_BODY_CHARACTERS)
     return (
-        value if len(json.dumps(value)) <= MAX_BODY_CHARACTERS else cut(text, MAX_BODY_CHARACTERS)
+        value
+        if len(json.dumps(value)) <= MAX_BODY_CHARACTERS
+        else truncated(text, MAX_BODY_CHARACTERS)
     )
 
 
-def cut(text: str, most: int) -> str:
-    """The text, or its first `most` characters and how many were left out."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most} more characters)"
+def truncated(text: str, maximum: int) -> str:
+    """The text, or its first `maximum` characters and how many were removed."""
+    return (
+        text
+        if len(text) <= maximum
+        else f"{text[:maximum]}… ({len(text) - maximum} more characters)"
+    )
 
 
 def _shortened(value: object) -> object:
     if isinstance(value, str):
-        return cut(value, MAX_VALUE_CHARACTERS)
+        return truncated(value, MAX_VALUE_CHARACTERS)
     if isinstance(value, list):
         return [_shortened(item) for item in value]
     if isinstance(value, dict):

@@ -23,7 +23,7 @@ _STOP_SECONDS = 0.5
 
 
 class _Handler(WSGIRequestHandler):
-    """Quiet, and able to reset a connection instead of finishing it."""
+    """Logs at debug level, and can reset a connection instead of closing it."""
 
     timeout = _IDLE_SECONDS
     error_content_type = "application/json"
@@ -39,8 +39,7 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = True
 
     def finish(self) -> None:
-        """A socket that is to be reset is closed here, before the server would say goodbye on
-        it."""
+        """Closes a connection that must be reset: the server would end it with a FIN."""
         super().finish()
         if (
             self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET_ON_CLOSE))
@@ -61,10 +60,10 @@ class _Listener(ThreadedWSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
-            welcome = len(self._open) < MAX_CONNECTIONS
-            if welcome:
+            accepted = len(self._open) < MAX_CONNECTIONS
+            if accepted:
                 self._open.add(request)
-        if welcome:
+        if accepted:
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -75,7 +74,7 @@ class _Listener(ThreadedWSGIServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """Ends the connections that are still open."""
+        """Closes the connections that are still open."""
         with self._lock:
             for connection in self._open:
                 try:
@@ -87,8 +86,8 @@ class _Listener(ThreadedWSGIServer):
 class SimulatorServer:
     """Serves between `start` and `stop`, or inside a `with`.
 
-    `url` is where it really listens; with port 0 the settings' `port`, and without a `public_url`
-    the result links, follow it. Raises `OSError` from the constructor when the port is taken."""
+    `url` is its address; with port 0, `settings.port` is the port that was chosen. The constructor
+    raises `OSError` if the port is taken."""
 
     def __init__(self, settings: SimulatorSettings, clock: Clock | None = None) -> None:
         with socket.create_server(
@@ -102,7 +101,7 @@ class SimulatorServer:
         self._simulators: Simulators | None = None
 
     def start(self) -> None:
-        """Answers from now on."""
+        """Starts to accept requests."""
         app: Flask = create_app(self.settings, self._clock)
         self._simulators = app.extensions["simulators"]
         self._listener.app = app
@@ -112,8 +111,7 @@ class SimulatorServer:
         self._listener.serve_forever(poll_interval=_POLL_SECONDS)
 
     def stop(self) -> None:
-        """Within a second: no more connections, the open ones ended, the threads gone. Harmless
-        when repeated."""
+        """Closes all connections and ends all threads within a second. May be called twice."""
         if self._simulators is None:
             self._listener.server_close()
             return

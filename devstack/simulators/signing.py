@@ -15,8 +15,8 @@ def signature(key: bytes, message_id: str, at_seconds: int, body: bytes) -> str:
 def signature_headers(
     keys: Iterable[bytes], message_id: str, at_seconds: int, body: bytes
 ) -> dict[str, str]:
-    """The three headers, with one signature for each key, separated by spaces; none at all without
-    keys."""
+    """The three headers, with one signature for each key, separated by spaces. Without keys: no
+    headers."""
     signatures = [signature(key, message_id, at_seconds, body) for key in keys]
     if not signatures:
         return {}

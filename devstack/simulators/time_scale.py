@@ -9,7 +9,7 @@ MAX_SPEED = 1_000_000.0
 
 
 class TimeScale:
-    """Simulated seconds that pass `factor` times as fast as the clock's. Safe from any thread."""
+    """Simulated time, which passes `factor` times as fast as the clock. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -24,12 +24,12 @@ class TimeScale:
             return self._factor
 
     def passed_seconds(self) -> float:
-        """Simulated seconds since the start; never goes back."""
+        """Simulated seconds since the start; never decreases."""
         with self._lock:
             return self._at(self._clock.monotonic())
 
     def change(self, factor: float) -> None:
-        """From now on `factor` simulated seconds pass per second; 0 stops simulated time.
+        """Sets the simulated seconds per second from this moment; 0 stops simulated time.
 
         Raises `ValueError` outside 0 to 1,000,000.
         """

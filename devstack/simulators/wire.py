@@ -1,4 +1,4 @@
-"""A request as the simulated vendors see it, and the ways their answers can go wrong."""
+"""Requests to the simulated vendors, and their responses."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ from flask import Response as FlaskResponse
 from flask import request
 from werkzeug.wrappers import Response
 
-Refuse = Callable[[int, str | None], Response]
+ErrorResponse = Callable[[int, str | None], Response]
 
 # Linger on, for no time: closing then resets the connection instead of finishing it (socket(7)).
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -19,7 +19,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Call:
-    """One request, free of Flask, so that it can also be acted on after it was answered."""
+    """One request, without Flask's context, so that `late` can act on it after the response."""
 
     method: str
     path: str
@@ -30,16 +30,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One operation of one service. `refuse(status, code)` is that vendor's own error answer; code
-    None: its usual one."""
+    """One operation of one service. `error_response(status, code)` builds the vendor's own
+    error; without a code, the usual one for the status."""
 
     service: str
     operation: str
-    refuse: Refuse
+    error_response: ErrorResponse
 
 
 class Hangup(FlaskResponse):
-    """Answers nothing: the connection is reset."""
+    """No response: the connection is reset."""
 
     def __call__(self, environ: dict[str, Any], start_response: object) -> Iterable[bytes]:
         del start_response
@@ -57,8 +57,8 @@ def current_call() -> Call:
     )
 
 
-def json_answer(
+def json_response(
     content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The content as a JSON body."""
+    """A response with the content as JSON."""
     return Response(json.dumps(content), status, headers, content_type="application/json")

@@ -15,7 +15,7 @@ from tests.container.task import described
 from tests.drain.load import Client
 
 _PROBE = Path(__file__).with_name("probe.py")
-WELCOME_CREDITS = 3
+WELCOME_CREDITS = 100
 _WORKER_STOP_SECONDS = 15
 
 

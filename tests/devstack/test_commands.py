@@ -47,7 +47,7 @@ def test_the_audit_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> 
     assert commands.main(["audit"], {}) == 1
     assert (
         capsys.readouterr().err
-        == "The stack of this checkout does not run; start it with `make run` first.\n"
+        == "The stack of this checkout is not running; start it with `make run` first.\n"
     )
 
 
@@ -55,11 +55,19 @@ def test_reset_clears_what_was_kept(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / ".local" / "data").mkdir(parents=True)
     assert commands.main(["reset"], {}) == 0
     assert not (tmp_path / ".local" / "data").exists()
-    assert "cleared" in capsys.readouterr().out
+    assert "deleted" in capsys.readouterr().out
 
 
 def test_a_port_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["run"], {"PORT": "web"}) == 1
+    assert capsys.readouterr().err == "PORT must be a port number from 1 to 65535, not 'web'.\n"
+
+
+def test_settings_in_the_env_file_are_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("PORT=web\n")
+    assert commands.main(["run"], {}) == 1
     assert capsys.readouterr().err == "PORT must be a port number from 1 to 65535, not 'web'.\n"
 
 
@@ -88,7 +96,7 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
             line, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
         )
         assert second.returncode == 1
-        assert second.stderr.startswith("The stack of this checkout already runs; ")
+        assert second.stderr.startswith("The stack of this checkout is already running; ")
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.wait(60) == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devstack.compose import await_answer, main
+from devstack.compose import await_response, main
 from devstack.dynamodb import DynamoDbLocal
 from devstack.errors import LocalSetupError
 from devstack.ports import free_port
@@ -65,5 +65,5 @@ def test_the_welcome_names_the_published_ports_and_asks_the_simulators_where_the
 
 def test_what_does_not_come_up_is_said_in_one_sentence() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(LocalSetupError, match="does not come up within 3 s"):
-        await_answer(url, bool, FakeClock(), up_seconds=3)
+    with pytest.raises(LocalSetupError, match="did not start within 3 s"):
+        await_response(url, bool, FakeClock(), up_seconds=3)

@@ -166,5 +166,5 @@ def test_a_given_port_is_the_one_it_serves_on() -> None:
 
 
 def test_without_its_archives_it_says_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(LocalSetupError, match="last words"):
+    with pytest.raises(LocalSetupError, match="DynamoDB Local cannot be read from"):
         DynamoDbLocal(jars=tmp_path).__enter__()

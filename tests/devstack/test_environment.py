@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from devstack.environment import (
+    FRONTEND_ORIGINS,
     Ports,
     default_ports,
     simulator_options,
     stack_environment,
+    with_env_file,
     without_settings,
 )
 from devstack.errors import LocalSetupError
@@ -32,14 +36,46 @@ def test_the_users_own_environment_wins_except_for_the_port() -> None:
         "HOME": "/home/me",
         "DYNAMODB_ENDPOINT_URL": "",
     }
-    told = stack_environment(own, PORTS, new_keys())
-    assert (told["MAX_USERS"], told["LOG_FORMAT"], told["PORT"], told["HOME"]) == (
+    reported = stack_environment(own, PORTS, new_keys())
+    assert (reported["MAX_USERS"], reported["LOG_FORMAT"], reported["PORT"], reported["HOME"]) == (
         "500",
         "json",
         "8081",
         "/home/me",
     )
-    assert told["DYNAMODB_ENDPOINT_URL"] == "http://127.0.0.1:8001"
+    assert reported["DYNAMODB_ENDPOINT_URL"] == "http://127.0.0.1:8001"
+
+
+def test_the_defaults_suit_a_person_at_a_keyboard() -> None:
+    settings = Settings.from_environment(stack_environment({}, PORTS, new_keys()))
+    assert (settings.welcome_credits, settings.max_users) == (100, 1000)
+    assert settings.cors_allowed_origins == FRONTEND_ORIGINS
+    assert {"http://localhost:3000", "http://127.0.0.1:5173"} <= set(FRONTEND_ORIGINS)
+
+
+def test_settings_of_the_env_file_count_unless_the_environment_overrides_them(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "# local\nMAX_USERS=500\nWELCOME_CREDITS=7\nKLING_MODE=\nLEDGER_MAC_KEY='a $HOME # b'\n"
+    )
+    assert with_env_file({"MAX_USERS": "2", "PATH": "/bin"}, file) == {
+        "MAX_USERS": "2",
+        "WELCOME_CREDITS": "7",
+        "LEDGER_MAC_KEY": "a $HOME # b",
+        "PATH": "/bin",
+    }
+
+
+def test_the_env_file_is_optional(tmp_path: Path) -> None:
+    assert with_env_file({"PATH": "/bin"}, tmp_path / ".env") == {"PATH": "/bin"}
+
+
+def test_an_env_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"MAX_USERS=\xff")
+    with pytest.raises(LocalSetupError, match=r"\.env cannot be read"):
+        with_env_file({}, tmp_path / ".env")
 
 
 def test_a_stack_that_must_behave_the_same_everywhere_ignores_the_users_settings() -> None:
@@ -54,35 +90,37 @@ def test_a_stack_that_must_behave_the_same_everywhere_ignores_the_users_settings
 
 
 def test_the_simulators_accept_what_the_service_sends() -> None:
-    told = stack_environment(
+    reported = stack_environment(
         {"GOOGLE_CLIENT_IDS": "one, two", "KLING_API_KEY": "mine"}, PORTS, new_keys()
     )
-    options = simulator_options(told, PORTS)
+    options = simulator_options(reported, PORTS)
     assert "--google-client-id=one" in options
     assert "--kling-api-key=mine" in options
     assert "--port=8091" in options
 
 
 def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
-    told = stack_environment(
+    reported = stack_environment(
         {"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys()
     )
-    assert not any("real" in option for option in simulator_options(told, PORTS))
+    assert not any("real" in option for option in simulator_options(reported, PORTS))
 
 
 def test_simulators_take_their_own_settings() -> None:
-    told = stack_environment(
+    reported = stack_environment(
         {"SIMULATOR_VIDEO_SECONDS": "9", "SIMULATOR_PORT": "1"}, PORTS, new_keys()
     )
-    options = simulator_options(told, PORTS)
+    options = simulator_options(reported, PORTS)
     assert "--video-seconds=9" in options
     assert "--port=8091" in options
     assert "--port=1" not in options
 
 
 def test_switches_of_the_simulators_can_be_turned_off() -> None:
-    told = stack_environment({"SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS": "false"}, PORTS, new_keys())
-    assert "--no-kling-unique-external-ids" in simulator_options(told, PORTS)
+    reported = stack_environment(
+        {"SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS": "false"}, PORTS, new_keys()
+    )
+    assert "--no-kling-unique-external-ids" in simulator_options(reported, PORTS)
 
 
 def test_ports_have_defaults_and_can_be_chosen() -> None:

@@ -35,19 +35,19 @@ def test_the_service_can_use_the_keys() -> None:
 
 
 def test_two_stacks_cannot_hold_one_folder(folder: LocalFolder) -> None:
-    with folder.held(), pytest.raises(LocalSetupError, match="already runs"), folder.held():
+    with folder.held(), pytest.raises(LocalSetupError, match="already running"), folder.held():
         pass
     with folder.held():
         pass
 
 
 def test_commands_join_the_running_stack_and_no_other(folder: LocalFolder) -> None:
-    with pytest.raises(LocalSetupError, match="does not run"):
+    with pytest.raises(LocalSetupError, match="is not running"):
         folder.running()
     with folder.held():
-        folder.remember({"PORT": "8081"})
+        folder.record({"PORT": "8081"})
         assert folder.running() == {"PORT": "8081"}
-    with pytest.raises(LocalSetupError, match="does not run"):
+    with pytest.raises(LocalSetupError, match="is not running"):
         folder.running()
 
 
@@ -69,7 +69,7 @@ def test_clearing_forgets_everything_but_never_under_a_running_stack(
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(LocalSetupError, match="cannot be used"),
+        pytest.raises(LocalSetupError, match="cannot be created"),
         LocalFolder(tmp_path / "file" / ".local").held(),
     ):
         pass

@@ -92,7 +92,7 @@ def test_a_damaged_cache_is_noticed_and_replaced(
 def test_a_tampered_file_spoils_the_whole_download(tmp_path: Path) -> None:
     tampered = Repository(CONTENTS | {"third/3/third-3.jar": b"evil"})
     with pytest.raises(
-        LocalSetupError, match=r"1 of 3 files, first third-3\.jar\); nothing of it was kept"
+        LocalSetupError, match=r"1 of 3 files, first third-3\.jar\); nothing was kept"
     ):
         download(tmp_path / "jars", tampered).run()
     assert [path.name for path in tmp_path.iterdir()] == [".jars.lock"]

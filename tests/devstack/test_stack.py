@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from devstack.calls import call
-from devstack.demo import Demo, DemoFailed
+from devstack.demo import DEMO_SETTINGS, Demo, DemoFailed
 from devstack.environment import Ports, without_settings
 from devstack.errors import LocalSetupError
 from devstack.folder import new_keys
@@ -37,7 +37,7 @@ def eventually(holds: Callable[[], object], seconds: float = 20.0) -> bool:
     return True
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         return call("GET", url, seconds=2).status == 200
     except OSError:
@@ -46,7 +46,7 @@ def answers(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with Stack(configuration(), Terminal(io.StringIO()), SystemClock()) as running:
+    with Stack(configuration(**DEMO_SETTINGS), Terminal(io.StringIO()), SystemClock()) as running:
         yield running
 
 
@@ -70,7 +70,7 @@ def test_the_demo_says_where_something_is_not_as_it_should_be(stack: Stack) -> N
 def test_the_welcome_offers_calls_that_work_as_they_stand(stack: Stack) -> None:
     text = welcome(stack.ports, str)
     assert f"curl -s {stack.ports.app_url}/videos" in text
-    assert answers(f"{stack.ports.app_url}/docs")
+    assert responds(f"{stack.ports.app_url}/docs")
     token = text.split("TOKEN=")[1].split()[0]
     balance = call(
         "GET", f"{stack.ports.app_url}/credits", headers={"Authorization": f"Bearer {token}"}
@@ -83,7 +83,7 @@ def test_a_process_that_dies_is_started_again(stack: Stack, name: str) -> None:
     before = stack.pids()[name]
     os.kill(before, signal.SIGKILL)
     assert eventually(lambda: stack.pids().get(name, before) != before)
-    assert eventually(lambda: answers(f"{stack.ports.app_url}/health/ready"))
+    assert eventually(lambda: responds(f"{stack.ports.app_url}/health/ready"))
     assert stack.failure == ""
 
 
@@ -100,7 +100,7 @@ def test_a_part_that_does_not_come_up_ends_the_start_with_its_last_words_and_lea
 ):
     wrong = configuration(WEB_CONCURRENCY="many")
     with (
-        pytest.raises(LocalSetupError, match="web does not come up; its last lines") as refusal,
+        pytest.raises(LocalSetupError, match="web did not start; its last lines") as refusal,
         Stack(wrong, Terminal(io.StringIO()), SystemClock()),
     ):
         pass

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
-from devstack.calls import Answer, call
+from devstack.calls import Response, call
 from devstack.errors import LocalSetupError
 from devstack.welcome import sign_in
 from service.identity.entities import IdentityUnavailable
@@ -215,7 +215,7 @@ class Client(threading.Thread):
         )
         self._noted(person, None, answer)
 
-    def _noted(self, person: Person, key: str | None, answer: Answer | None) -> Told | None:
+    def _noted(self, person: Person, key: str | None, answer: Response | None) -> Told | None:
         if answer is None:
             return None
         on_segment = self._notes.heard(person.user, key, answer)
@@ -247,7 +247,7 @@ class Client(threading.Thread):
         path: str,
         body: Mapping[str, object] | None,
         headers: Mapping[str, str],
-    ) -> Answer | None:
+    ) -> Response | None:
         """None when the connection broke or the answer did not come in time."""
         self._notes.count("requests")
         answer = None

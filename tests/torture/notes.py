@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from devstack.calls import Answer
+from devstack.calls import Response
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Notes:
             else:
                 self.keys.add((user, key))
 
-    def heard(self, user: str, key: str | None, answer: Answer) -> Told:
+    def heard(self, user: str, key: str | None, answer: Response) -> Told:
         """An answer to a request about jobs."""
         content = answer.json()
         job: Mapping[str, Any] = content.get("data") or {}

@@ -1,0 +1,2 @@
+"""The simulated Kling: authentication, tasks, callbacks and its own records of what it would
+bill."""

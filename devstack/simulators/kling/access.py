@@ -1,4 +1,4 @@
-"""Who may call Kling: a plain API key, or a token signed with the secret key
+"""Kling's authentication: an API key, or a token signed with the secret key
 (https://kling.ai/document-api/api/get-started/authentication)."""
 
 import hmac
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jwt
 
 from devstack.simulators.configuration import SimulatorSettings
-from devstack.simulators.kling.codes import KlingRefusal
+from devstack.simulators.kling.codes import KlingError
 
 _PREFIX = "Bearer "
 
@@ -24,36 +24,36 @@ class Access:
     def check(self, authorization: str, now_seconds: float) -> None:
         """Returns for the API key and for a valid token.
 
-        Raises `KlingRefusal`: 1001 no header, 1002 anything that is not ours, 1003 before `nbf`,
+        Raises `KlingError`: 1001 no header, 1002 unknown credentials, 1003 before `nbf`,
         1004 from `exp` on."""
         if not authorization.strip():
-            raise KlingRefusal(1001)
+            raise KlingError(1001)
         credential = authorization.removeprefix(_PREFIX)
         if credential == authorization:
-            raise KlingRefusal(1002)
+            raise KlingError(1002)
         if self._api_key and hmac.compare_digest(
             credential.encode("utf-8", "replace"), self._api_key.encode()
         ):
             return
         claims = self._claims(credential)
         if _seconds(claims, "nbf", default=0.0) > now_seconds:
-            raise KlingRefusal(1003)
+            raise KlingError(1003)
         if _seconds(claims, "exp") <= now_seconds:
-            raise KlingRefusal(1004)
+            raise KlingError(1004)
 
     def _claims(self, token: str) -> Mapping[str, object]:
-        """The claims of a token of ours; times are left to the caller, who has the clock."""
+        """The claims of a valid signature. The caller checks the times: it has the clock."""
         try:
             claims = json.loads(jwt.PyJWS().decode(token, self._secret_key, algorithms=["HS256"]))
         except (jwt.PyJWTError, ValueError, RecursionError):
-            raise KlingRefusal(1002) from None
+            raise KlingError(1002) from None
         if not isinstance(claims, dict) or claims.get("iss") != self._access_key:
-            raise KlingRefusal(1002)
+            raise KlingError(1002)
         return claims
 
 
 def _seconds(claims: Mapping[str, object], name: str, default: float | None = None) -> float:
     value = claims.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise KlingRefusal(1002)
+        raise KlingError(1002)
     return value

@@ -1,5 +1,5 @@
-"""Kling's callbacks (https://klingai.com/document-api/api/get-started/callbacks): one for each new
-status, the bare task as body, signed where a secret is configured."""
+"""Kling's callbacks (https://klingai.com/document-api/api/get-started/callbacks): one for each
+new status. The body is the bare task; it is signed if a secret is configured."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.delivery import Deliverer, Delivery, Headers
 from devstack.simulators.faults import Fault, FaultBoard
 from devstack.simulators.kling.task_store import Task, finished
-from devstack.simulators.kling.views import whole
+from devstack.simulators.kling.views import task_view
 from devstack.simulators.signing import signature_headers
 from service.core.clock import Clock
 
@@ -19,11 +19,11 @@ FAULTS = frozenset({"drop", "double", "early", "slow", "unsigned", "forged"})
 
 
 class Callbacks:
-    """Tells the caller's address of a task's new status, honestly or as the armed fault has it.
+    """Sends a task's new status to its callback address, correctly or with the armed fault.
 
-    `drop` never sends, `double` sends twice with one `webhook-id`, `early` already tells the end,
-    `slow` sends `seconds` later and so out of order, `unsigned` and `forged` send without a
-    signature, or with that of a stranger's key."""
+    `drop` never sends, `double` sends twice with one `webhook-id`, `early` reports the final status
+    at once, `slow` sends `seconds` later and so out of order, `unsigned` has no signature and
+    `forged` one made with an unknown key."""
 
     def __init__(
         self,
@@ -43,15 +43,16 @@ class Callbacks:
         self._counter = itertools.count(1)
 
     def changed(self, task: Task) -> None:
-        """Sends what the task has become, if its order asked for it. Returns at once."""
-        if task.order.callback_url:
+        """Queues a callback with the new status if the task has a callback address. Returns at
+        once."""
+        if task.request.callback_url:
             fault = self._faults.take("kling", "callback")
             self._dispatch(self._delivery(task, fault), fault)
 
     def _dispatch(self, delivery: Delivery, fault: Fault | None) -> None:
         match fault.kind if fault else "":
             case "drop":
-                self._deliverer.lose(delivery)
+                self._deliverer.record_undelivered(delivery)
             case "slow":
                 seconds = fault.seconds if fault else 0.0
                 self._background.later(seconds, lambda: self._deliverer.send(delivery))
@@ -63,12 +64,12 @@ class Callbacks:
 
     def _delivery(self, task: Task, fault: Fault | None) -> Delivery:
         kind = fault.kind if fault else ""
-        told = finished(task, self._clock.now()) if kind == "early" else task
-        body = json.dumps(whole(told, self._address), separators=(",", ":")).encode()
+        reported = finished(task, self._clock.now()) if kind == "early" else task
+        body = json.dumps(task_view(reported, self._address), separators=(",", ":")).encode()
         return Delivery(
             service="kling",
             subject=task.task_id,
-            url=self._send_to(task.order.callback_url),
+            url=self._send_to(task.request.callback_url),
             body=body,
             headers=self._headers(kind, body),
             fault=fault.text if fault else None,

@@ -1,11 +1,11 @@
-"""Kling's error codes and answers (https://kling.ai/document-api/api/get-started/error-codes)."""
+"""Kling's error codes and responses (https://kling.ai/document-api/api/get-started/error-codes)."""
 
 import uuid
 from types import MappingProxyType
 
 from werkzeug.wrappers import Response
 
-from devstack.simulators.wire import json_answer
+from devstack.simulators.wire import json_response
 
 OK_MESSAGE = "SUCCEED"
 
@@ -41,33 +41,33 @@ _USUAL_CODE = MappingProxyType(
 )
 
 
-class KlingRefusal(Exception):
-    """The request is answered with this code, and the message where it says more than the table."""
+class KlingError(Exception):
+    """Rejects the request with this code; `message` replaces the one in the table."""
 
     def __init__(self, code: int, message: str | None = None) -> None:
         super().__init__(message or CODES[code][1])
         self.code = code
 
-    def answer(self) -> Response:
+    def response(self) -> Response:
         return _error(CODES[self.code][0], self.code, str(self))
 
 
 def success(data: object) -> Response:
     """HTTP 200 with code 0 and the data."""
-    return json_answer(
+    return json_response(
         {"code": 0, "message": OK_MESSAGE, "request_id": _request_id(), "data": data}
     )
 
 
-def refuse(status: int, code: str | None) -> Response:
-    """An error with any HTTP status and vendor code; without a code, the one usual for the
+def error_response(status: int, code: str | None) -> Response:
+    """An error with any HTTP status and vendor code. Without a code, the usual one for the
     status."""
     number = int(code) if code and code.isdigit() else _USUAL_CODE.get(status, status)
     return _error(status, number, CODES.get(number, (status, "Simulated error"))[1])
 
 
 def _error(status: int, code: int, message: str) -> Response:
-    return json_answer({"code": code, "message": message, "request_id": _request_id()}, status)
+    return json_response({"code": code, "message": message, "request_id": _request_id()}, status)
 
 
 def _request_id() -> str:

@@ -4,7 +4,7 @@
 from decimal import Decimal
 from types import MappingProxyType
 
-from devstack.simulators.kling.orders import Order
+from devstack.simulators.kling.video_requests import VideoRequest
 
 # (model, mode) -> units of a 5 second clip; one of 10 seconds costs twice as much.
 _CLIPS = MappingProxyType(
@@ -40,14 +40,14 @@ _SECONDS = MappingProxyType(
 )
 
 
-def units(order: Order) -> Decimal:
-    """Units charged for the order if it succeeds."""
-    if order.model_name == "kling-v3":
-        return _SECONDS[order.mode, order.sound] * int(order.duration)
-    clip = _CLIPS[order.model_name, order.mode] * (2 if order.duration == "10" else 1)
-    return clip * 2 if order.sound else clip
+def units(request: VideoRequest) -> Decimal:
+    """Units charged for the request if it succeeds."""
+    if request.model_name == "kling-v3":
+        return _SECONDS[request.mode, request.sound] * int(request.duration)
+    clip = _CLIPS[request.model_name, request.mode] * (2 if request.duration == "10" else 1)
+    return clip * 2 if request.sound else clip
 
 
 def plain(amount: Decimal) -> str:
-    """The amount as the wire has it: `3.5`, `10`, `0`."""
+    """The amount as on the wire: `3.5`, `10`, `0`."""
     return format(amount.normalize(), "f") if amount else "0"

@@ -1,4 +1,4 @@
-"""The vendor's own books: every task, its life, the slots and the units."""
+"""The vendor's own records: every task and its status, running tasks and prepaid units."""
 
 import hashlib
 import heapq
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from devstack.simulators.configuration import SimulatorSettings
-from devstack.simulators.kling.codes import KlingRefusal
-from devstack.simulators.kling.orders import Order
+from devstack.simulators.kling.codes import KlingError
 from devstack.simulators.kling.pricing import units
+from devstack.simulators.kling.video_requests import VideoRequest
 from devstack.simulators.time_scale import TimeScale
 from service.core.clock import Clock
 
@@ -26,14 +26,14 @@ _IDS_PER_MILLISECOND = 100_000
 
 @dataclass(frozen=True)
 class Task:
-    """One task. `outcome` is the failure it is going to meet, empty for none; `units` what its
-    success costs.
+    """One task. `outcome` is the message of the failure it will end with, empty if it will succeed;
+    `units` is its price on success.
 
-    Times are epoch milliseconds; `image_sha256` is the hash of the picture field as sent.
+    Times are epoch milliseconds; `image_sha256` is the hash of the image field as sent.
     """
 
     task_id: str
-    order: Order
+    request: VideoRequest
     status: str
     outcome: str
     units: Decimal
@@ -43,7 +43,8 @@ class Task:
 
     @property
     def charged_units(self) -> Decimal:
-        """Failed tasks cost nothing: an assumption, the vendor's own pages do not say."""
+        """Failed tasks cost nothing. This is an assumption: the vendor's documentation does not
+        say."""
         return self.units if self.status == SUCCEED else Decimal(0)
 
 
@@ -51,13 +52,13 @@ Changed = Callable[[Task], None]
 
 
 def finished(task: Task, at: int) -> Task:
-    """The task as it will be in the end."""
+    """The task in its final status."""
     return replace(task, status=FAILED if task.outcome else SUCCEED, updated_at=at)
 
 
 class TaskStore:
-    """All tasks of the one account, under one lock. `changed` hears of every new status, in order,
-    and must not block."""
+    """All tasks of the account, under one lock. `changed` is called with every new status, in
+    order, and must not block."""
 
     def __init__(
         self, settings: SimulatorSettings, clock: Clock, speed: TimeScale, changed: Changed
@@ -78,87 +79,93 @@ class TaskStore:
         self._reserved = Decimal(0)
         self._spent = Decimal(0)
 
-    def create(self, order: Order, outcome: str = "") -> Task:
-        """A new task in status submitted; it fails in the end with `outcome` where given, or where
-        its picture is spoilt.
+    def create(self, request: VideoRequest, outcome: str = "") -> Task:
+        """Creates a task in status `submitted`. It will fail with `outcome` if given, or if its
+        image is invalid.
 
-        Raises `KlingRefusal`: 1201 external id used before, 1303 no free slot, 1102 no units, 5000
-        books full. That a used external id is refused, and so, is an assumption: the vendor only
-        says that it must be unique."""
+        Raises `KlingError`: 1201 external id already used, 1303 too many running tasks, 1102 not
+        enough units, 5000 store full. 1201 is an assumption: the vendor only says that an external
+        id must be unique."""
         with self._lock:
             self._catch_up()
-            price = units(order)
-            self._check_room(order, price)
+            price = units(request)
+            self._check_room(request, price)
             task = self._new_task(
-                order, outcome or (BAD_IMAGE_MESSAGE if order.invalid_image else ""), price
+                request, outcome or (BAD_IMAGE_MESSAGE if request.invalid_image else ""), price
             )
             self._enter(task)
             return task
 
-    def _check_room(self, order: Order, price: Decimal) -> None:
-        if self._settings.kling_unique_external_ids and order.external_task_id in self._by_external:
-            raise KlingRefusal(1201, "external_task_id must be unique, this one exists already")
+    def _check_room(self, request: VideoRequest, price: Decimal) -> None:
+        if (
+            self._settings.kling_unique_external_ids
+            and request.external_task_id in self._by_external
+        ):
+            raise KlingError(1201, "external_task_id must be unique, this one exists already")
         if self._running >= self._settings.kling_concurrency:
-            raise KlingRefusal(1303)
+            raise KlingError(1303)
         if price > self._units_left():
-            raise KlingRefusal(1102)
+            raise KlingError(1102)
         if len(self._tasks) >= MAX_TASKS:
-            raise KlingRefusal(5000, f"the simulator holds {MAX_TASKS} tasks and takes no more")
+            raise KlingError(5000, f"the simulator holds {MAX_TASKS} tasks and takes no more")
 
     def _units_left(self) -> Decimal:
         return Decimal(str(self._settings.kling_units)) - self._spent - self._reserved
 
-    def _new_task(self, order: Order, outcome: str, price: Decimal) -> Task:
-        """Ids keep rising over restarts, so that none is given twice to a caller who remembers."""
+    def _new_task(self, request: VideoRequest, outcome: str, price: Decimal) -> Task:
+        """Ids start from the time, so that they stay unique when the simulators are restarted: the
+        service still knows those from before."""
         now = self._clock.now()
         number = now * _IDS_PER_MILLISECOND + next(self._counter) % _IDS_PER_MILLISECOND
-        digest = hashlib.sha256(order.image.encode("utf-8", "surrogatepass")).hexdigest()
-        return Task(str(number), order, SUBMITTED, outcome, price, digest, now, now)
+        digest = hashlib.sha256(request.image.encode("utf-8", "surrogatepass")).hexdigest()
+        return Task(str(number), request, SUBMITTED, outcome, price, digest, now, now)
 
     def _enter(self, task: Task) -> None:
         self._tasks[task.task_id] = task
-        if task.order.external_task_id:
-            self._by_external[task.order.external_task_id] = task.task_id
+        if task.request.external_task_id:
+            self._by_external[task.request.external_task_id] = task.task_id
         self._running += 1
         self._reserved += task.units
-        start, whole = self._speed.passed_seconds(), self._settings.video_seconds
+        start, task_view = self._speed.passed_seconds(), self._settings.video_seconds
         end = finished(task, task.created_at).status
-        heapq.heappush(self._due, (start + _PROCESSING_FROM * whole, 0, task.task_id, PROCESSING))
-        heapq.heappush(self._due, (start + whole, 1, task.task_id, end))
+        heapq.heappush(
+            self._due, (start + _PROCESSING_FROM * task_view, 0, task.task_id, PROCESSING)
+        )
+        heapq.heappush(self._due, (start + task_view, 1, task.task_id, end))
         self._changed(task)
 
     def find(self, identifier: str) -> Task:
-        """The task with that task id or external id (of several with one, the latest). Raises
-        `KlingRefusal` 1203."""
+        """Returns the task with that task id or external id (the latest, if several share it).
+        Raises `KlingError` 1203."""
         with self._lock:
             self._catch_up()
             task = self._tasks.get(identifier) or self._tasks.get(
                 self._by_external.get(identifier, "")
             )
         if task is None:
-            raise KlingRefusal(1203, "the task does not exist")
+            raise KlingError(1203, "the task does not exist")
         return task
 
     def page(self, number: int, size: int) -> list[Task]:
-        """One page, newest first; `number` counts from 1."""
+        """One page of tasks, newest first; the first page has `number` 1."""
         with self._lock:
             self._catch_up()
             start = (number - 1) * size
             return list(itertools.islice(reversed(self._tasks.values()), start, start + size))
 
     def everything(self) -> tuple[list[Task], int, Decimal]:
-        """All tasks in the order they came, how many run, and the units left."""
+        """All tasks in order of creation, the number running, and the units left."""
         with self._lock:
             self._catch_up()
             return list(self._tasks.values()), self._running, self._units_left()
 
     def reset(self) -> None:
-        """Empty books, all slots free, all units back."""
+        """Deletes all tasks and restores all units."""
         with self._lock:
             self._clear()
 
     def catch_up(self) -> None:
-        """Lets every task be where simulated time says it is."""
+        """Moves every task to the status that simulated time requires."""
         with self._lock:
             self._catch_up()
 

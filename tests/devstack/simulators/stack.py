@@ -42,21 +42,21 @@ class Stack:
         )
 
     def created(self, **fields: object) -> dict[str, Any]:
-        answer = self.create(**fields)
-        assert answer.status_code == 200, answer.text
-        data: dict[str, Any] = answer.json()["data"]
+        response = self.create(**fields)
+        assert response.status_code == 200, response.text
+        data: dict[str, Any] = response.json()["data"]
         return data
 
     def query(self, identifier: str) -> dict[str, Any]:
-        answer = self.kling("GET", f"/{identifier}")
-        assert answer.status_code == 200, answer.text
-        data: dict[str, Any] = answer.json()["data"]
+        response = self.kling("GET", f"/{identifier}")
+        assert response.status_code == 200, response.text
+        data: dict[str, Any] = response.json()["data"]
         return data
 
     def arm(self, service: str, operation: str, fault: str, **more: object) -> None:
         order = {"service": service, "operation": operation, "fault": fault, **more}
-        answer = self.call("POST", "/__faults", json=order)
-        assert answer.status_code == 200, answer.text
+        response = self.call("POST", "/__faults", json=order)
+        assert response.status_code == 200, response.text
 
     def tasks(self) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self.call("GET", "/kling/__tasks").json()["tasks"]
@@ -100,7 +100,7 @@ class Receiver:
     def tasks(self) -> list[dict[str, Any]]:
         return [json.loads(body) for _, body in list(self.received)]
 
-    def statuses_told(self) -> list[str]:
+    def reported_statuses(self) -> list[str]:
         return [task["task_status"] for task in self.tasks()]
 
     def wait_for(self, count: int) -> None:

@@ -5,8 +5,22 @@ from tests.devstack.simulators.stack import START, Stack
 
 
 def test_health_is_healthy(shared: Stack) -> None:
-    answer = shared.call("GET", "/health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
+    response = shared.call("GET", "/health")
+    assert (response.status_code, response.json()) == (200, {"status": "healthy"})
+
+
+def test_a_page_of_any_origin_can_call_the_simulators(shared: Stack) -> None:
+    headers = {
+        "Origin": "http://localhost:5173",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    preflight = shared.call("OPTIONS", "/google/__token", headers=headers)
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Headers"] == "content-type"
+    token = shared.call("POST", "/google/__token", json={"sub": "1"}, headers=headers)
+    for response in (preflight, token):
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.mark.parametrize(
@@ -16,17 +30,17 @@ def test_health_is_healthy(shared: Stack) -> None:
 def test_a_wrong_address_is_a_json_error(
     shared: Stack, method: str, path: str, status: int
 ) -> None:
-    answer = shared.call(method, path)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
-    assert answer.json()["error"]
+    response = shared.call(method, path)
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "application/json")
+    assert response.json()["error"]
 
 
 @pytest.mark.parametrize("path", ["/__faults", "/__clock"])
 @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff"])
 def test_a_wrong_body_is_a_json_error(shared: Stack, path: str, body: bytes) -> None:
-    answer = shared.call("POST", path, data=body)
-    assert answer.status_code == 400
-    assert answer.json()["error"]
+    response = shared.call("POST", path, data=body)
+    assert response.status_code == 400
+    assert response.json()["error"]
 
 
 def test_the_journal_holds_the_request_and_its_answer(stack: Stack) -> None:

@@ -9,9 +9,9 @@ from tests.devstack.simulators.stack import Stack, eventually
 
 def test_a_status_is_answered_with_its_vendor_code_and_nothing_is_done(stack: Stack) -> None:
     stack.arm("kling", "create", "status:429:1303")
-    answer = stack.create()
-    assert answer.status_code == 429
-    assert (answer.json()["code"], answer.json()["message"]) == (
+    response = stack.create()
+    assert response.status_code == 429
+    assert (response.json()["code"], response.json()["message"]) == (
         1303,
         "parallel task over resource pack limit",
     )
@@ -31,14 +31,14 @@ def test_a_status_is_answered_with_its_vendor_code_and_nothing_is_done(stack: St
 )
 def test_a_status_without_a_code_has_the_usual_one(stack: Stack, fault: str, code: int) -> None:
     stack.arm("kling", "query", fault)
-    answer = stack.kling("GET", "/1")
-    assert (answer.status_code, answer.json()["code"]) == (int(fault.split(":")[1]), code)
+    response = stack.kling("GET", "/1")
+    assert (response.status_code, response.json()["code"]) == (int(fault.split(":")[1]), code)
 
 
 def test_a_proxy_answers_html(stack: Stack) -> None:
     stack.arm("kling", "create", "html:502")
-    answer = stack.create()
-    assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html")
+    response = stack.create()
+    assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html")
     assert stack.tasks() == []
 
 
@@ -75,8 +75,8 @@ def test_a_slow_answer_has_acted_and_comes_after_its_seconds(stack: Stack) -> No
 
 def test_a_late_task_comes_after_the_error(stack: Stack) -> None:
     stack.arm("kling", "create", "late", seconds=3)
-    answer = stack.create(external_task_id="job_1")
-    assert (answer.status_code, answer.json()["code"]) == (504, 5002)
+    response = stack.create(external_task_id="job_1")
+    assert (response.status_code, response.json()["code"]) == (504, 5002)
     assert stack.tasks() == []
     stack.clock.sleep(2.9)
     assert stack.kling("GET", "/job_1").status_code == 404
@@ -109,18 +109,18 @@ def test_a_success_can_come_empty(stack: Stack) -> None:
 
 def test_garbage_is_200_without_json_and_has_acted(stack: Stack) -> None:
     stack.arm("kling", "create", "garbage")
-    answer = stack.create()
-    assert answer.status_code == 200
+    response = stack.create()
+    assert response.status_code == 200
     with pytest.raises(requests.JSONDecodeError):
-        answer.json()
+        response.json()
     assert len(stack.tasks()) == 1
 
 
 def test_an_answer_can_lack_its_task_id(stack: Stack) -> None:
     stack.arm("kling", "create", "no-task-id")
-    answer = stack.create().json()
-    assert answer["code"] == 0
-    assert "task_id" not in answer["data"]
+    response = stack.create().json()
+    assert response["code"] == 0
+    assert "task_id" not in response["data"]
     assert len(stack.tasks()) == 1
 
 
@@ -196,9 +196,9 @@ def test_a_switch_that_does_not_exist_is_400_and_arms_nothing(
     shared: Stack, change: dict[str, object]
 ) -> None:
     order = {"service": "kling", "operation": "create", "fault": "reset", **change}
-    answer = shared.call("POST", "/__faults", json=order)
-    assert answer.status_code == 400
-    assert answer.json()["error"]
+    response = shared.call("POST", "/__faults", json=order)
+    assert response.status_code == 400
+    assert response.json()["error"]
     assert shared.call("GET", "/__faults").json()["faults"] == []
 
 

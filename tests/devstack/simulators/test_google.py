@@ -11,11 +11,11 @@ AUDIENCE = "farebox-local.apps.example"
 
 
 def token(stack: Stack, **body: object) -> str:
-    answer = stack.call(
+    response = stack.call(
         "POST", "/google/__token", json={"sub": "117", "email": "cat@mail.example", **body}
     )
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["token"])
+    assert response.status_code == 200, response.text
+    return str(response.json()["token"])
 
 
 def claims(signed: str) -> dict[str, object]:
@@ -23,8 +23,8 @@ def claims(signed: str) -> dict[str, object]:
 
 
 def published(stack: Stack) -> dict[str, jwt.PyJWK]:
-    answer = stack.call("GET", "/google/oauth2/v3/certs")
-    return {key["kid"]: jwt.PyJWK(key) for key in answer.json()["keys"]}
+    response = stack.call("GET", "/google/oauth2/v3/certs")
+    return {key["kid"]: jwt.PyJWK(key) for key in response.json()["keys"]}
 
 
 def verifies(stack: Stack, signed: str) -> bool:
@@ -99,15 +99,15 @@ def test_the_life_of_a_token_is_a_choice_and_no_claim(shared: Stack) -> None:
     ],
 )
 def test_a_wrong_order_is_400_with_a_sentence(shared: Stack, body: str) -> None:
-    answer = shared.call("POST", "/google/__token", data=body)
-    assert answer.status_code == 400
-    assert answer.json()["error"]
+    response = shared.call("POST", "/google/__token", data=body)
+    assert response.status_code == 400
+    assert response.json()["error"]
 
 
 def test_the_keys_may_be_cached_and_hold_nothing_private(shared: Stack) -> None:
-    answer = shared.call("GET", "/google/oauth2/v3/certs")
-    assert "max-age=3600" in answer.headers["Cache-Control"]
-    assert [set(key) for key in answer.json()["keys"]] == [{"kty", "use", "alg", "kid", "n", "e"}]
+    response = shared.call("GET", "/google/oauth2/v3/certs")
+    assert "max-age=3600" in response.headers["Cache-Control"]
+    assert [set(key) for key in response.json()["keys"]] == [{"kty", "use", "alg", "kid", "n", "e"}]
 
 
 def test_pyjwt_s_own_client_finds_the_key(shared: Stack) -> None:

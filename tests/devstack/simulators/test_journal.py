@@ -1,4 +1,4 @@
-from devstack.simulators.journal import MAX_ENTRIES, Journal, shown
+from devstack.simulators.journal import MAX_ENTRIES, Journal, shown_body
 from tests.doubles.clock import FakeClock
 
 
@@ -20,4 +20,4 @@ def test_a_request_shows_before_it_is_answered() -> None:
 
 
 def test_json_with_many_values_is_shown_as_cut_text() -> None:
-    assert isinstance(shown(b'{"a": [' + b"1," * 10_000 + b"1]}"), str)
+    assert isinstance(shown_body(b'{"a": [' + b"1," * 10_000 + b"1]}"), str)

@@ -16,8 +16,8 @@ def token(secret: str = SECRET_KEY, algorithm: str = "HS256", **claims: object) 
 
 def code(stack: Stack, header: str | None) -> tuple[int, int]:
     headers = {} if header is None else {"Authorization": header}
-    answer = stack.call("GET", "/kling/v1/videos/image2video", headers=headers)
-    return answer.status_code, answer.json()["code"]
+    response = stack.call("GET", "/kling/v1/videos/image2video", headers=headers)
+    return response.status_code, response.json()["code"]
 
 
 def test_a_signed_token_opens(shared: Stack) -> None:
@@ -86,10 +86,10 @@ def test_without_an_api_key_only_tokens_open(start: Start) -> None:
 
 
 def test_a_create_without_access_leaves_no_task(stack: Stack) -> None:
-    answer = stack.kling(
+    response = stack.kling(
         "POST",
         json={"image": "https://pictures.example/cat.png"},
         headers={"Authorization": "Bearer x"},
     )
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert stack.tasks() == []

@@ -50,7 +50,7 @@ def test_every_status_is_told_in_order_with_the_bare_task(stack: Stack, receiver
     receiver.wait_for(2)
     stack.clock.sleep(1.5)
     receiver.wait_for(3)
-    assert receiver.statuses_told() == ["submitted", "processing", "succeed"]
+    assert receiver.reported_statuses() == ["submitted", "processing", "succeed"]
     assert receiver.tasks()[2] == stack.query(task_id)
     assert receiver.tasks()[2]["task_info"] == {"external_task_id": "job_1"}
 
@@ -98,7 +98,7 @@ def test_a_dropped_callback_never_comes_and_is_written_down(
     stack.clock.sleep(2)
     receiver.wait_for(1)
     eventually(lambda: len(stack.journal(operation="callback")) == 3)
-    assert receiver.statuses_told() == ["succeed"]
+    assert receiver.reported_statuses() == ["succeed"]
     assert [entry["fault"] for entry in stack.journal(operation="callback")] == [
         "drop",
         "drop",
@@ -120,12 +120,12 @@ def test_an_early_callback_tells_an_end_that_is_not_yet(stack: Stack, receiver: 
     stack.arm("kling", "callback", "early")
     task_id = stack.created(callback_url=receiver.url)["task_id"]
     receiver.wait_for(1)
-    told = receiver.tasks()[0]
-    assert told["task_status"] == "succeed"
-    assert told["task_result"]["videos"]
+    reported = receiver.tasks()[0]
+    assert reported["task_status"] == "succeed"
+    assert reported["task_result"]["videos"]
     assert stack.query(task_id)["task_status"] == "submitted"
     finish(stack, receiver)
-    assert receiver.statuses_told() == ["succeed", "processing", "succeed"]
+    assert receiver.reported_statuses() == ["succeed", "processing", "succeed"]
 
 
 def test_a_slow_callback_comes_out_of_order(stack: Stack, receiver: Receiver) -> None:
@@ -133,10 +133,10 @@ def test_a_slow_callback_comes_out_of_order(stack: Stack, receiver: Receiver) ->
     stack.created(callback_url=receiver.url)
     stack.clock.sleep(2)
     receiver.wait_for(2)
-    assert receiver.statuses_told() == ["processing", "succeed"]
+    assert receiver.reported_statuses() == ["processing", "succeed"]
     stack.clock.sleep(3.1)
     receiver.wait_for(3)
-    assert receiver.statuses_told() == ["processing", "succeed", "submitted"]
+    assert receiver.reported_statuses() == ["processing", "succeed", "submitted"]
 
 
 def test_an_unsigned_callback_has_no_signature_though_a_secret_is_set(
@@ -170,14 +170,14 @@ def test_a_refused_callback_is_tried_again_a_few_times_only(
     stack.created(callback_url=receiver.url)
     stack.clock.sleep(2)
 
-    def told(count: int) -> bool:
+    def reported(count: int) -> bool:
         stack.clock.sleep(1)
         return len(receiver.received) >= count
 
-    eventually(lambda: told(3))
+    eventually(lambda: reported(3))
     with pytest.raises(AssertionError):
-        eventually(lambda: told(4), wait_limit_seconds=0.3)
-    assert receiver.statuses_told() == ["succeed"] * 3
+        eventually(lambda: reported(4), wait_limit_seconds=0.3)
+    assert receiver.reported_statuses() == ["succeed"] * 3
     assert [entry["status"] for entry in stack.journal(operation="callback")] == [
         None,
         None,
@@ -207,10 +207,10 @@ def test_the_callbacks_of_one_task_leave_in_order_however_many_there_are(
     ids = [stack.created(callback_url=receiver.url)["task_id"] for _ in range(20)]
     stack.clock.sleep(2)
     receiver.wait_for(60)
-    told: dict[str, list[str]] = {task_id: [] for task_id in ids}
+    reported: dict[str, list[str]] = {task_id: [] for task_id in ids}
     for task in receiver.tasks():
-        told[task["task_id"]].append(task["task_status"])
-    assert list(told.values()) == [["submitted", "processing", "succeed"]] * 20
+        reported[task["task_id"]].append(task["task_status"])
+    assert list(reported.values()) == [["submitted", "processing", "succeed"]] * 20
 
 
 def test_callbacks_go_where_the_simulators_can_reach_the_one_they_are_meant_for(

@@ -11,9 +11,9 @@ TAIL = "https://pictures.example/end.png"
 
 def refusal(stack: Stack, **fields: object) -> tuple[int, int]:
     before = len(stack.tasks())
-    answer = stack.create(**fields)
-    assert len(stack.tasks()) == before + (answer.status_code == 200)
-    return answer.status_code, answer.json()["code"]
+    response = stack.create(**fields)
+    assert len(stack.tasks()) == before + (response.status_code == 200)
+    return response.status_code, response.json()["code"]
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_an_unknown_model_is_1203(shared: Stack) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_1200(shared: Stack, body: bytes) -> None:
-    answer = shared.kling("POST", data=body)
-    assert (answer.status_code, answer.json()["code"]) == (400, 1200)
+    response = shared.kling("POST", data=body)
+    assert (response.status_code, response.json()["code"]) == (400, 1200)
 
 
 def test_a_text_that_is_no_unicode_is_still_taken(shared: Stack) -> None:
-    answer = shared.kling("POST", data=b'{"image": "https://pictures.example/\\ud800.png"}')
-    assert answer.status_code == 200
+    response = shared.kling("POST", data=b'{"image": "https://pictures.example/\\ud800.png"}')
+    assert response.status_code == 200

@@ -9,13 +9,13 @@ from tests.devstack.simulators.stack import START, Stack, Start
 
 
 def test_a_create_answers_as_the_vendor_does(stack: Stack) -> None:
-    answer = stack.create(external_task_id="job_1").json()
-    assert set(answer) == {"code", "message", "request_id", "data"}
-    assert (answer["code"], answer["message"]) == (0, "SUCCEED")
-    uuid.UUID(answer["request_id"])
-    task_id = answer["data"].pop("task_id")
+    response = stack.create(external_task_id="job_1").json()
+    assert set(response) == {"code", "message", "request_id", "data"}
+    assert (response["code"], response["message"]) == (0, "SUCCEED")
+    uuid.UUID(response["request_id"])
+    task_id = response["data"].pop("task_id")
     assert re.fullmatch(r"[0-9]{18}", task_id)
-    assert answer["data"] == {
+    assert response["data"] == {
         "task_status": "submitted",
         "task_info": {"external_task_id": "job_1"},
         "created_at": START,
@@ -24,9 +24,9 @@ def test_a_create_answers_as_the_vendor_does(stack: Stack) -> None:
 
 
 def test_errors_have_code_message_and_request_id(stack: Stack) -> None:
-    answer = stack.create(image=None).json()
-    assert set(answer) == {"code", "message", "request_id"}
-    uuid.UUID(answer["request_id"])
+    response = stack.create(image=None).json()
+    assert set(response) == {"code", "message", "request_id"}
+    uuid.UUID(response["request_id"])
 
 
 def test_a_video_is_submitted_then_processing_then_succeeds_by_the_clock(stack: Stack) -> None:
@@ -66,13 +66,13 @@ def test_a_failed_task_is_still_answered_with_code_0_and_succeed(stack: Stack) -
     stack.clock.sleep(1)
     assert stack.query(task_id)["task_status"] == "processing"
     stack.clock.sleep(1)
-    answer = stack.kling("GET", f"/{task_id}")
-    assert (answer.status_code, answer.json()["code"], answer.json()["message"]) == (
+    response = stack.kling("GET", f"/{task_id}")
+    assert (response.status_code, response.json()["code"], response.json()["message"]) == (
         200,
         0,
         "SUCCEED",
     )
-    data = answer.json()["data"]
+    data = response.json()["data"]
     assert (data["task_status"], data["task_status_msg"]) == ("failed", "Image pixel is invalid")
     assert (data["task_result"], data["final_unit_deduction"]) == ({}, "0")
 
@@ -95,15 +95,15 @@ def test_a_task_is_found_by_either_id(stack: Stack) -> None:
 
 
 def test_an_unknown_id_is_404_with_1203(shared: Stack) -> None:
-    answer = shared.kling("GET", "/867283741759111202")
-    assert (answer.status_code, answer.json()["code"]) == (404, 1203)
+    response = shared.kling("GET", "/867283741759111202")
+    assert (response.status_code, response.json()["code"]) == (404, 1203)
 
 
 def test_an_external_id_used_before_is_1201_and_makes_no_second_task(stack: Stack) -> None:
     stack.created(external_task_id="job_1")
     stack.clock.sleep(2)
-    answer = stack.create(external_task_id="job_1")
-    assert (answer.status_code, answer.json()["code"]) == (400, 1201)
+    response = stack.create(external_task_id="job_1")
+    assert (response.status_code, response.json()["code"]) == (400, 1201)
     assert len(stack.tasks()) == 1
 
 
@@ -141,17 +141,17 @@ def test_the_list_is_paged_newest_first(stack: Stack) -> None:
     "query", ["pageNum=0", "pageNum=1001", "pageSize=0", "pageSize=501", "pageNum=x", "pageSize=-1"]
 )
 def test_a_page_out_of_range_is_1201(shared: Stack, query: str) -> None:
-    answer = shared.kling("GET", f"?{query}")
-    assert (answer.status_code, answer.json()["code"]) == (400, 1201)
+    response = shared.kling("GET", f"?{query}")
+    assert (response.status_code, response.json()["code"]) == (400, 1201)
 
 
 def test_over_the_limit_is_1303_until_a_task_ends(start: Start) -> None:
     stack = start(kling_concurrency=2)
     stack.created()
     stack.created(image="https://pictures.example/bad-pixels.png")
-    answer = stack.create()
-    assert answer.status_code == 429
-    assert {key: answer.json()[key] for key in ("code", "message")} == {
+    response = stack.create()
+    assert response.status_code == 429
+    assert {key: response.json()[key] for key in ("code", "message")} == {
         "code": 1303,
         "message": "parallel task over resource pack limit",
     }
@@ -181,10 +181,10 @@ def test_units_are_reserved_spent_on_success_and_given_back_on_failure(start: St
     stack = start(kling_units=8.0)
     good = stack.created(mode="pro")["task_id"]
     bad = stack.created(mode="pro", image="https://pictures.example/bad-pixels.png")["task_id"]
-    answer = stack.create()
-    assert answer.json()["code"] == 0
-    answer = stack.create()
-    assert (answer.status_code, answer.json()["code"]) == (429, 1102)
+    response = stack.create()
+    assert response.json()["code"] == 0
+    response = stack.create()
+    assert (response.status_code, response.json()["code"]) == (429, 1102)
     stack.clock.sleep(2)
     assert stack.query(good)["final_unit_deduction"] == "3.5"
     assert stack.query(bad)["final_unit_deduction"] == "0"
@@ -256,6 +256,6 @@ def test_emptied_books_free_slots_units_and_external_ids(start: Start) -> None:
 def test_what_kling_does_not_speak_is_404_with_1202_and_written_down(
     stack: Stack, method: str, path: str
 ) -> None:
-    answer = stack.call(method, f"/kling{path}", headers={"Authorization": stack.authorization})
-    assert (answer.status_code, answer.json()["code"]) == (404, 1202)
+    response = stack.call(method, f"/kling{path}", headers={"Authorization": stack.authorization})
+    assert (response.status_code, response.json()["code"]) == (404, 1202)
     assert [entry["operation"] for entry in stack.journal(service="kling")] == ["unknown"]

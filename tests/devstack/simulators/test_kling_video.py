@@ -19,10 +19,10 @@ def boxes(data: bytes) -> dict[bytes, bytes]:
 
 
 def test_the_link_serves_a_small_film_in_playing_order(shared: Stack) -> None:
-    answer = shared.call("GET", LINK)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "video/mp4")
-    assert len(answer.content) < 20_000
-    parts = boxes(answer.content)
+    response = shared.call("GET", LINK)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "video/mp4")
+    assert len(response.content) < 20_000
+    parts = boxes(response.content)
     names = list(parts)
     assert names[0] == b"ftyp"
     assert names.index(b"moov") < names.index(b"mdat"), (
@@ -40,19 +40,19 @@ def test_the_film_lasts_as_long_as_the_vendor_says(shared: Stack) -> None:
 
 
 def test_a_part_can_be_asked_for(shared: Stack) -> None:
-    answer = shared.call("GET", LINK, headers={"Range": "bytes=4-7"})
-    assert (answer.status_code, answer.content) == (206, b"ftyp")
-    assert answer.headers["Content-Range"] == f"bytes 4-7/{VIDEO.stat().st_size}"
+    response = shared.call("GET", LINK, headers={"Range": "bytes=4-7"})
+    assert (response.status_code, response.content) == (206, b"ftyp")
+    assert response.headers["Content-Range"] == f"bytes 4-7/{VIDEO.stat().st_size}"
 
 
 def test_a_part_beyond_the_end_is_416(shared: Stack) -> None:
-    answer = shared.call("GET", LINK, headers={"Range": "bytes=99999999-"})
-    assert answer.status_code == 416
+    response = shared.call("GET", LINK, headers={"Range": "bytes=99999999-"})
+    assert response.status_code == 416
 
 
 def test_the_head_of_a_link_tells_its_size(shared: Stack) -> None:
-    answer = shared.call("HEAD", LINK)
-    assert (answer.status_code, answer.headers["Content-Length"]) == (
+    response = shared.call("HEAD", LINK)
+    assert (response.status_code, response.headers["Content-Length"]) == (
         200,
         str(VIDEO.stat().st_size),
     )

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from devstack.child import Program
-from devstack.processes import Supervisor
 from devstack.restarts import RestartRule
+from devstack.supervisor import Supervisor
 from devstack.terminal import Terminal
 from devstack.watchdog import groups_left
 from service.core.clock import SystemClock
@@ -127,7 +127,7 @@ def test_a_program_that_does_not_stop_is_killed_and_that_is_said(
     assert eventually(lambda: "up" in shown.getvalue())
     supervisor.stop()
     assert not lives(child.pid)
-    assert "sleeper did not stop when asked and was killed." in shown.getvalue()
+    assert "sleeper did not stop in time and was killed." in shown.getvalue()
 
 
 def test_the_orphans_of_a_killed_program_go_with_it(
@@ -146,7 +146,7 @@ def test_nothing_is_left_when_the_supervisor_itself_is_killed(code: str) -> None
         "import sys, time\n"
         "from service.core.clock import SystemClock\n"
         "from devstack.child import Program\n"
-        "from devstack.processes import Supervisor\n"
+        "from devstack.supervisor import Supervisor\n"
         "from devstack.terminal import output\n"
         "supervisor = Supervisor(output(), SystemClock())\n"
         "child = supervisor.start(Program('p', (sys.executable, '-c', sys.argv[1]), {}, 0.5))\n"

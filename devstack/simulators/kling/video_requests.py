@@ -1,4 +1,4 @@
-"""What Kling accepts as an order for a video (legacy `POST /v1/videos/image2video`)."""
+"""Validates a request for a video (legacy `POST /v1/videos/image2video`)."""
 
 import base64
 import json
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from devstack.simulators.kling.codes import KlingRefusal
+from devstack.simulators.kling.codes import KlingError
 
 MAX_TEXT_CHARACTERS = 2_500
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
-# A picture whose address has this in its path is taken, and fails the task later.
-BAD_IMAGE_MARK = "bad-pixels"
+# An image URL with this in its path is accepted; the task fails later.
+BAD_IMAGE_PATH = "bad-pixels"
 
 _DEFAULT_MODEL = "kling-v1"
 _CLIPS = ("5", "10")
@@ -49,9 +49,9 @@ MODELS = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Order:
-    """A valid order. `image` is the address or base64 text as sent; `invalid_image` says that the
-    picture will fail the task."""
+class VideoRequest:
+    """A valid request. `image` is the URL or base64 text as sent; with `invalid_image` the task
+    will fail."""
 
     model_name: str
     mode: str
@@ -64,26 +64,26 @@ class Order:
     external_task_id: str
 
 
-def parse_order(body: bytes) -> Order:
-    """The order in a request body; unknown fields are ignored.
+def parse_request(body: bytes) -> VideoRequest:
+    """Parses a request body; unknown fields are ignored.
 
-    Raises `KlingRefusal`: 1200 no JSON object, 1203 unknown model, 1201 any other value that is not
-    allowed."""
+    Raises `KlingError`: 1200 not a JSON object, 1203 unknown model, 1201 any other invalid
+    value."""
     fields = _fields(body)
     name, model = _model(fields)
     mode = _word(fields, "mode", "std", model.modes)
     duration = _word(fields, "duration", "5", model.durations)
     sound = _word(fields, "sound", "off", ("on", "off")) == "on"
     if sound and mode not in model.sound:
-        raise KlingRefusal(1201, "sound is not supported by this model and mode")
+        raise KlingError(1201, "sound is not supported by this model and mode")
     _check_texts(fields)
     _check_scale(fields)
     pictures = [_picture(fields, key) for key in ("image", "image_tail") if fields.get(key)]
     if not pictures:
-        raise KlingRefusal(1201, "image and image_tail can not be empty at the same time")
+        raise KlingError(1201, "image and image_tail can not be empty at the same time")
     if fields.get("image_tail"):
         _check_end_frame(fields, model, (mode, duration, sound))
-    return Order(
+    return VideoRequest(
         model_name=name,
         mode=mode,
         duration=duration,
@@ -100,18 +100,18 @@ def _fields(body: bytes) -> Mapping[str, object]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        raise KlingRefusal(1200, "the request body is not JSON") from None
+        raise KlingError(1200, "the request body is not JSON") from None
     if not isinstance(fields, dict):
-        raise KlingRefusal(1200, "the request body is not a JSON object")
+        raise KlingError(1200, "the request body is not a JSON object")
     return fields
 
 
 def _model(fields: Mapping[str, object]) -> tuple[str, Model]:
-    """The old field `model` is not read: such an order silently gets the default, as at the
+    """The old field `model` is ignored, so that such a request gets the default model: so does the
     vendor."""
     name = _text(fields, "model_name") or _DEFAULT_MODEL
     if name not in MODELS:
-        raise KlingRefusal(1203, f"model {name[:64]!r} does not exist")
+        raise KlingError(1203, f"model {name[:64]!r} does not exist")
     return name, MODELS[name]
 
 
@@ -120,21 +120,21 @@ def _text(fields: Mapping[str, object], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise KlingRefusal(1201, f"{key} must be a string")
+        raise KlingError(1201, f"{key} must be a string")
     return value
 
 
 def _word(fields: Mapping[str, object], key: str, default: str, allowed: tuple[str, ...]) -> str:
     value = _text(fields, key) or default
     if value not in allowed:
-        raise KlingRefusal(1201, f"{key} must be one of {', '.join(allowed)}")
+        raise KlingError(1201, f"{key} must be one of {', '.join(allowed)}")
     return value
 
 
 def _check_texts(fields: Mapping[str, object]) -> None:
     for key in ("prompt", "negative_prompt"):
         if len(_text(fields, key)) > MAX_TEXT_CHARACTERS:
-            raise KlingRefusal(
+            raise KlingError(
                 1201, f"{key} must not be longer than {MAX_TEXT_CHARACTERS} characters"
             )
 
@@ -142,32 +142,32 @@ def _check_texts(fields: Mapping[str, object]) -> None:
 def _check_scale(fields: Mapping[str, object]) -> None:
     value = fields.get("cfg_scale", 0.5)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise KlingRefusal(1201, "cfg_scale must be a number from 0 to 1")
+        raise KlingError(1201, "cfg_scale must be a number from 0 to 1")
 
 
 def _picture(fields: Mapping[str, object], key: str) -> tuple[str, bool]:
-    """The picture, and whether it will fail the task. Addresses are never fetched."""
+    """The image, and whether it will fail the task. URLs are never fetched."""
     text = _text(fields, key)
     if text.startswith("data:"):
-        raise KlingRefusal(1201, f"{key} must be an address or raw base64 without a data: prefix")
+        raise KlingError(1201, f"{key} must be an address or raw base64 without a data: prefix")
     if text.startswith(("http://", "https://")):
-        return text, BAD_IMAGE_MARK in _split_path(text, key)
+        return text, BAD_IMAGE_PATH in _url_path(text, key)
     try:
         picture = base64.b64decode(text, validate=True)
     except ValueError:
-        raise KlingRefusal(1201, f"{key} is neither an address nor base64") from None
+        raise KlingError(1201, f"{key} is neither an address nor base64") from None
     if len(picture) > MAX_IMAGE_BYTES:
-        raise KlingRefusal(1201, f"{key} is larger than 10 MB")
+        raise KlingError(1201, f"{key} is larger than 10 MB")
     return text, not picture.startswith(_PICTURE_STARTS)
 
 
-def _split_path(url: str, key: str) -> str:
+def _url_path(url: str, key: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
         parts = None
     if parts is None or not parts.hostname:
-        raise KlingRefusal(1201, f"{key} is not a valid address")
+        raise KlingError(1201, f"{key} is not a valid address")
     return parts.path
 
 
@@ -176,9 +176,9 @@ def _check_end_frame(
 ) -> None:
     mode, duration, sound = chosen
     if mode not in model.end_frame or duration not in model.end_frame_durations or sound:
-        raise KlingRefusal(1201, "image_tail is not supported by this model, mode and duration")
+        raise KlingError(1201, "image_tail is not supported by this model, mode and duration")
     if any(fields.get(key) for key in ("static_mask", "dynamic_masks", "camera_control")):
-        raise KlingRefusal(1201, "image_tail, masks and camera_control exclude each other")
+        raise KlingError(1201, "image_tail, masks and camera_control exclude each other")
 
 
 def _watermark(fields: Mapping[str, object]) -> bool:
@@ -187,7 +187,7 @@ def _watermark(fields: Mapping[str, object]) -> bool:
         return False
     enabled = info.get("enabled", False) if isinstance(info, dict) else None
     if not isinstance(enabled, bool):
-        raise KlingRefusal(1201, "watermark_info must be an object with enabled true or false")
+        raise KlingError(1201, "watermark_info must be an object with enabled true or false")
     return enabled
 
 
@@ -196,6 +196,6 @@ def _callback_url(fields: Mapping[str, object]) -> str:
     if not url:
         return ""
     if not url.startswith(("http://", "https://")):
-        raise KlingRefusal(1201, "callback_url must be an http(s) address")
-    _split_path(url, "callback_url")
+        raise KlingError(1201, "callback_url must be an http(s) address")
+    _url_path(url, "callback_url")
     return url
