@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 
+from service.jobs import keys as jobs_keys
 from service.jobs.entities import Job, JobStatus
+from service.ledger import keys as ledger_keys
 from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas, total
 from service.ledger.store import mac
-from service.storage import keys
-from service.storage.keys import Key
+from service.storage.keys import Key, user_partition
+from service.users import keys as users_keys
 
 MAX_SEGMENTS = 1_000_000
 _BALANCES = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
@@ -51,7 +53,8 @@ class ScanCursor:
         try:
             text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             segments, segment, *after = json.loads(text)
-            cursor = cls(int(segments), int(segment), Key(*map(str, after)) if after else None)
+            key = dict(zip(("PK", "SK"), after, strict=True))
+            cursor = cls(int(segments), int(segment), Key.of_item(key) if key else None)
             if not 0 <= cursor.segment < cursor.segments:
                 raise ValueError
             return cursor
@@ -222,7 +225,7 @@ def _fits(value: object, kind: typing.Any) -> bool:
 
 
 def _item(account: Account, sk: str) -> str:
-    return f"{keys.partition(account.user_id)}/{sk}"
+    return f"{user_partition(account.user_id)}/{sk}"
 
 
 class _Chain:
@@ -239,7 +242,7 @@ class _Chain:
 
     def walk(self, entries: Iterable[Entry]) -> Iterator[Violation]:
         for entry in entries:
-            where = _item(self._account, keys.entry(self._account.user_id, entry.version).sk)
+            where = _item(self._account, ledger_keys.entry(self._account.user_id, entry.version).sk)
             yield from self._gap(entry)
             yield from (Violation(where, fault) for fault in self._step(entry))
 
@@ -248,13 +251,13 @@ class _Chain:
             return
         self.whole = False
         self.head = self._account.loose_macs.get(
-            keys.entry(self._account.user_id, entry.version - 1).sk
+            ledger_keys.entry(self._account.user_id, entry.version - 1).sk
         )
         change = deltas(entry)
         before = entry.credits - change.credits, entry.held - change.held
         self.running = replace(self.running, credits=before[0], held=before[1])
         for version in range(self.version + 1, entry.version):
-            sk = keys.entry(self._account.user_id, version).sk
+            sk = ledger_keys.entry(self._account.user_id, version).sk
             if sk not in self._account.unreadable:
                 yield Violation(_item(self._account, sk), "is missing")
                 return
@@ -287,14 +290,14 @@ def _chain_faults(account: Account, mac_key: bytes) -> Iterator[Violation]:
     beyond = [entry.version for entry in account.late if entry.version > account.reached]
     if account.wallet is not None and beyond:
         yield Violation(
-            _item(account, keys.entry(account.user_id, beyond[0]).sk),
+            _item(account, ledger_keys.entry(account.user_id, beyond[0]).sk),
             "stands beyond the wallet's version",
         )
 
 
 def _end_faults(wallet: Wallet, chain: _Chain, account: Account) -> Iterator[str]:
     if chain.version != wallet.version:
-        if keys.entry(wallet.user_id, wallet.version).sk not in account.unreadable:
+        if ledger_keys.entry(wallet.user_id, wallet.version).sk not in account.unreadable:
             yield f"the wallet is at version {wallet.version}, its entries at {chain.version}"
         return
     if chain.head is not None and chain.head != wallet.head:
@@ -311,19 +314,20 @@ def _job_faults(account: Account) -> Iterator[Violation]:
         if entry.kind in _JOB_KINDS:
             movements.setdefault(entry.ref, []).append(entry)
     for job in account.jobs:
-        where = _item(account, keys.JOB_PREFIX + job.job_id)
+        where = _item(account, jobs_keys.JOB_PREFIX + job.job_id)
         for fault in (
             *_movement_faults(job, movements.get(job.job_id, []), account),
             *_state_faults(job),
         ):
             yield Violation(where, fault)
-    present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
+    present = {jobs_keys.JOB_PREFIX + job.job_id for job in account.jobs}
     for ref, entries in movements.items():
         if entries[0].version <= account.version and not account.is_there(
-            keys.JOB_PREFIX + ref, present
+            jobs_keys.JOB_PREFIX + ref, present
         ):
             yield Violation(
-                _item(account, keys.JOB_PREFIX + ref), "the ledger names a job that does not exist"
+                _item(account, jobs_keys.JOB_PREFIX + ref),
+                "the ledger names a job that does not exist",
             )
     yield from _held_faults(account)
 
@@ -368,7 +372,7 @@ def _movement_faults(job: Job, movements: Sequence[Entry], account: Account) -> 
 
 
 def _some_entry_unreadable(account: Account) -> bool:
-    return any(sk.startswith(keys.ENTRY_PREFIX) for sk in account.unreadable)
+    return any(sk.startswith(ledger_keys.ENTRY_PREFIX) for sk in account.unreadable)
 
 
 def _is_part(kinds: Sequence[EntryKind], expected: Sequence[EntryKind]) -> bool:
@@ -389,9 +393,9 @@ def _state_faults(job: Job) -> Iterator[str]:
 
 def _key_faults(account: Account) -> Iterator[Violation]:
     """The keys were read before the jobs, so each has its job by then."""
-    present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
+    present = {jobs_keys.JOB_PREFIX + job.job_id for job in account.jobs}
     for sk, job_id in account.keys.items():
-        if not account.is_there(keys.JOB_PREFIX + job_id, present):
+        if not account.is_there(jobs_keys.JOB_PREFIX + job_id, present):
             yield Violation(_item(account, sk), f"stands for job {job_id}, which does not exist")
 
 
@@ -409,6 +413,6 @@ def _identity_faults(account: Account) -> Iterator[Violation]:
             )
     listed = account.wallet.fingerprints if account.wallet else frozenset()
     for digest in sorted(listed | ({account.digests[0]} if account.digests else set())):
-        sk = keys.device(account.user_id, digest).sk
-        if not account.is_there(sk, (keys.DEVICE_PREFIX + each for each in account.devices)):
+        sk = users_keys.device(account.user_id, digest).sk
+        if not account.is_there(sk, (users_keys.DEVICE_PREFIX + each for each in account.devices)):
             yield Violation(_item(account, sk), "is missing")

@@ -15,12 +15,13 @@ from service.audit.entities import (
 from service.audit.store import Findings, Reader, Stopped
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
+from service.ledger import keys as ledger_keys
 from service.ledger.entities import Entry, Wallet
 from service.ledger.store import entries, wallet_from
-from service.storage import keys
 from service.storage.codec import RawItem
-from service.storage.keys import Key
+from service.storage.keys import Key, user_partition
 from service.storage.table import StorageUnavailable, Table
+from service.users import keys as users_keys
 
 WHOLE = ScanPlan()
 
@@ -84,7 +85,7 @@ class Auditor:
 
     def ledger(self, user_id: str) -> tuple[Wallet, Iterator[Entry]] | None:
         """A user's wallet and entries, None for an unknown user."""
-        item = self._table.get(keys.wallet(user_id))
+        item = self._table.get(ledger_keys.wallet(user_id))
         return (wallet_from(item), entries(self._table, user_id)) if item else None
 
 
@@ -143,7 +144,7 @@ class _Walk:
     def _judged_user(self, user_id: str) -> Audit:
         account = store.read_account(self._reader, user_id)
         if account is None:
-            items = self._reader.partition(keys.partition(user_id), "")
+            items = self._reader.partition(user_partition(user_id), "")
             return Audit(violations=tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items))
         return Audit(
             users=1,
@@ -157,10 +158,10 @@ class _Walk:
     def _judged_claim(self, raw: RawItem) -> Audit:
         findings = Findings()
         owner = findings.read(raw, store.claimant)
-        if owner is not None and self._reader.one(keys.wallet(owner)) is None:
+        if owner is not None and self._reader.one(ledger_keys.wallet(owner)) is None:
             findings.note(raw, _ORPHAN)
         return Audit(claims=1, violations=tuple(findings.faults))
 
 
-_COUNT = f"{keys.COUNT.pk}/{keys.COUNT.sk}"
+_COUNT = f"{users_keys.COUNT.pk}/{users_keys.COUNT.sk}"
 _ORPHAN = "belongs to a user without a wallet"

@@ -3,18 +3,21 @@ item as it lies."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from service.audit.entities import Account, Violation, type_mismatch
 from service.core.clock import Clock, from_iso
+from service.jobs import keys as jobs_keys
 from service.jobs.entities import Job
 from service.jobs.store import KeyUse, job_from
+from service.ledger import keys as ledger_keys
 from service.ledger.entities import Entry
 from service.ledger.store import entry_from, wallet_from
-from service.storage import keys
 from service.storage.codec import Item, RawItem, decode_item
-from service.storage.keys import Key
+from service.storage.keys import DUE_INDEX_ATTRIBUTES, USER_PREFIX, Key, user_of, user_partition
 from service.storage.table import Reading, StorageRefused, StorageUnavailable, Table
+from service.users import keys as users_keys
 
 Entity = TypeVar("Entity")
 
@@ -49,10 +52,13 @@ class Reader:
     def scan(self, segment: int, segments: int, after: Key | None) -> Iterator[RawItem]:
         """Every item of a segment, in the table's own order: a partition lies together."""
         while True:
-            start = after
             page = self._read(
-                lambda: self._table.scan(
-                    segment=segment, segments=segments, limit=self._page, after=start
+                partial(
+                    self._table.scan,
+                    segment=segment,
+                    segments=segments,
+                    limit=self._page,
+                    after=after,
                 )
             )
             yield from page.items
@@ -63,8 +69,9 @@ class Reader:
     def partition(self, pk: str, prefix: str, after: str = "") -> Iterator[RawItem]:
         """Every item of a partition whose sort key begins so, beyond one, in order."""
         while True:
-            start = after
-            page = self._read(lambda: self._table.browse(pk, prefix, limit=self._page, after=start))  # noqa: B023
+            page = self._read(
+                partial(self._table.browse, pk, prefix, limit=self._page, after=after)
+            )
             yield from page.items
             if page.after is None:
                 return
@@ -103,7 +110,7 @@ class Reader:
 
 
 def key_of(raw: RawItem) -> Key:
-    return Key(raw["PK"]["S"], raw["SK"]["S"])
+    return Key.of_raw_item(raw)
 
 
 def name_of(raw: RawItem) -> str:
@@ -112,12 +119,12 @@ def name_of(raw: RawItem) -> str:
 
 
 def is_claim(key: Key) -> bool:
-    return key.pk.startswith((keys.FINGERPRINT_PREFIX, keys.IDENTITY_PREFIX))
+    return key.pk.startswith((users_keys.FINGERPRINT_PREFIX, users_keys.IDENTITY_PREFIX))
 
 
 def owner_of(key: Key) -> str | None:
     """The user an item lies with, None for what lies with nobody."""
-    return keys.owner(key.pk) if key.pk.startswith(keys.USER_PREFIX) else None
+    return user_of(key.pk) if key.pk.startswith(USER_PREFIX) else None
 
 
 def claimant(item: Item) -> str:
@@ -129,7 +136,7 @@ def claimant(item: Item) -> str:
 def read_count(reader: Reader) -> int | None:
     """The count of users as it is stored, 0 where nobody has signed up; None when it cannot be
     read."""
-    raw = reader.one(keys.COUNT)
+    raw = reader.one(users_keys.COUNT)
     return Findings().read(raw, _count) if raw else 0
 
 
@@ -175,12 +182,14 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
     the proof: what is written together with an entry up to the wallet's version is there when it is
     read after the wallet; whatever moves meanwhile leaves an entry beyond that version, and those
     are read last."""
-    raw_wallet = reader.one(keys.wallet(user_id))
+    raw_wallet = reader.one(ledger_keys.wallet(user_id))
     if raw_wallet is None and not without_wallet:
         return None
     items = _Items(reader, user_id)
     wallet = items.findings.read(raw_wallet, wallet_from) if raw_wallet else None
-    last = keys.entry(user_id, wallet.version).sk if wallet else keys.ENTRY_PREFIX + "~"
+    last = (
+        ledger_keys.entry(user_id, wallet.version).sk if wallet else ledger_keys.ENTRY_PREFIX + "~"
+    )
     account = Account(
         user_id=user_id,
         wallet=wallet,
@@ -210,43 +219,49 @@ class _Items:
     def __init__(self, reader: Reader, user_id: str) -> None:
         self._reader = reader
         self._user_id = user_id
-        self._pk = keys.partition(user_id)
+        self._pk = user_partition(user_id)
         self.findings = Findings()
 
     def keys(self) -> dict[str, str]:
-        uses = self._all(keys.IDEMPOTENCY_PREFIX, _key_use)
+        uses = self._all(jobs_keys.IDEMPOTENCY_PREFIX, _key_use)
         return {key_of(raw).sk: use.job_id for raw, use in uses}
 
     def entries(self, *, up_to: str = "", after: str = "") -> tuple[Entry, ...]:
-        return tuple(entry for _, entry in self._all(keys.ENTRY_PREFIX, _entry, after, up_to))
+        return tuple(
+            entry for _, entry in self._all(ledger_keys.ENTRY_PREFIX, _entry, after, up_to)
+        )
 
     def jobs(self) -> tuple[Job, ...]:
-        return tuple(self._indexed(raw, job) for raw, job in self._all(keys.JOB_PREFIX, job_from))
+        return tuple(
+            self._indexed(raw, job) for raw, job in self._all(jobs_keys.JOB_PREFIX, job_from)
+        )
 
     def devices(self) -> frozenset[str]:
         found = set()
-        for raw, digest in self._all(keys.DEVICE_PREFIX, _device):
+        for raw, digest in self._all(users_keys.DEVICE_PREFIX, _device):
             found.add(digest)
-            if _index_of(raw, _DEVICE_INDEX) != keys.device_index(self._user_id, digest):
+            if _index_of(raw, _DEVICE_INDEX) != users_keys.device_index(self._user_id, digest):
                 self.findings.note(raw, "its index attributes are not those of its key")
         return frozenset(found)
 
     def version(self) -> int:
         """The wallet's, read anew; 0 when it cannot be."""
-        raw = self._reader.one(keys.wallet(self._user_id))
+        raw = self._reader.one(ledger_keys.wallet(self._user_id))
         wallet = Findings().read(raw, wallet_from) if raw else None
         return wallet.version if wallet else 0
 
     def digests(self) -> tuple[str, str] | None:
         """Device and identity that signed up, from the profile."""
-        raw = self._reader.one(keys.profile(self._user_id))
+        raw = self._reader.one(users_keys.profile(self._user_id))
         return self.findings.read(raw, _digests) if raw else None
 
     def claims(self, digests: tuple[str, str] | None) -> dict[str, str | None]:
         """Whose the claims are that those marks name; None for one that is not there. One that
         cannot be read is found by the walk itself."""
         named = (
-            (keys.fingerprint_claim(digests[0]), keys.identity_claim(digests[1])) if digests else ()
+            (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
+            if digests
+            else ()
         )
         found = {key: self._reader.one(key) for key in named}
         return {
@@ -255,8 +270,8 @@ class _Items:
         }
 
     def _indexed(self, raw: RawItem, job: Job) -> Job:
-        due = keys.due_index(job.job_id, job.due_at) if job.due_at is not None else {}
-        if _index_of(raw, keys.DUE_INDEX_ATTRIBUTES) != due:
+        due = jobs_keys.DUE_JOBS.index(job.job_id, job.due_at) if job.due_at is not None else {}
+        if _index_of(raw, DUE_INDEX_ATTRIBUTES) != due:
             self.findings.note(raw, "its index attributes are not those of its shard and time")
         return job
 
@@ -273,7 +288,7 @@ class _Items:
 
 def _entry(item: Item) -> Entry:
     entry = entry_from(item)
-    if keys.entry("", entry.version).sk != item["SK"]:
+    if ledger_keys.entry("", entry.version).sk != item["SK"]:
         raise ValueError("its key is not a version in 12 digits")
     return entry
 
@@ -284,7 +299,7 @@ def _key_use(item: Item) -> KeyUse:
 
 def _device(item: Item) -> str:
     from_iso(_text(item, "createdAt"))
-    return _text(item, "SK").removeprefix(keys.DEVICE_PREFIX)
+    return _text(item, "SK").removeprefix(users_keys.DEVICE_PREFIX)
 
 
 def _digests(item: Item) -> tuple[str, str]:

@@ -9,11 +9,10 @@ from service.catalog.entities import IMAGE_TO_VIDEO
 from service.core.clock import Clock
 from service.core.ids import Ids
 from service.core.principal import Principal
-from service.jobs import store
+from service.jobs import keys, store
 from service.jobs.entities import Job, JobStatus, Times
 from service.ledger.entities import Movement, OutcomeUnknown, WalletStatus, hold
 from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
-from service.storage import keys
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.users.entities import Digests, knows_device, with_device

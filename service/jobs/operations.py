@@ -13,7 +13,7 @@ from service.core.errors import FareboxError
 from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
 from service.core.token_cipher import TokenCipher
-from service.jobs import store
+from service.jobs import keys, store
 from service.jobs.entities import (
     FAILURE_OF_REJECTION,
     CallbackRefused,
@@ -35,7 +35,7 @@ from service.providers.base import (
     Rejected,
     VideoRequest,
 )
-from service.storage import cursor, keys
+from service.storage import cursor
 from service.storage.table import Table
 from service.users.operations import Users
 

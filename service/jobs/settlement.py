@@ -8,7 +8,7 @@ import structlog
 
 from service.core.clock import Clock, iso
 from service.core.metrics import Metric, Metrics
-from service.jobs import store
+from service.jobs import keys, store
 from service.jobs.entities import (
     RESULT_MILLISECONDS,
     Capture,
@@ -31,7 +31,6 @@ from service.jobs.entities import (
 from service.ledger.entities import Movement, Wallet, capture, release
 from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
 from service.providers.base import Indeterminate, Provider, Task
-from service.storage import keys
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.core.clock import from_iso, iso
+from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger.entities import packed, unpacked
-from service.storage import keys
 from service.storage.codec import Item, Value
-from service.storage.keys import Key
+from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
 
-_WATCH_ATTRIBUTES = (*keys.DUE_INDEX_ATTRIBUTES, "watchUntil")
-_OPEN_ATTRIBUTES = (*keys.DUE_INDEX_ATTRIBUTES, "submitUntil", "hardAt", "notFoundAt")
+_WATCH_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "watchUntil")
+_OPEN_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "submitUntil", "hardAt", "notFoundAt")
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,17 @@ def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[
     """Newest first, and the sort key to go on from (None: that was all)."""
     start = after or keys.JOB_PREFIX + "~"
     page = table.query(
-        keys.partition(user_id), keys.JOB_PREFIX, limit=limit, after=start, ascending=False
+        user_partition(user_id), keys.JOB_PREFIX, limit=limit, after=start, ascending=False
     )
     return [job_from(item) for item in page.items], str(page.items[-1]["SK"]) if page.more else None
 
 
-def read_due(table: Table, shard: int, now: int, limit: int) -> list[tuple[str, str, int]]:
-    """Jobs of one shard that are past due, oldest first, as (user id, job id, due at). Hints: the
+def read_due(table: Table, partition: str, now: int, limit: int) -> list[tuple[str, str, int]]:
+    """Jobs of one partition of the due index that are past due, oldest first, as (user id, job id, due at). Hints: the
     index lags."""
-    hits = table.query_index(
-        keys.GSI2, keys.due_shard(shard), limit=limit, up_to=keys.due_time(now)
-    )
+    hits = table.query_index(GSI2, partition, limit=limit, up_to=due_time(now))
     return [
-        (keys.owner(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort))
+        (user_of(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort))
         for hit in hits
         if hit.sort.isdecimal()
     ]
@@ -91,7 +89,7 @@ def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Upda
     watch: Item = {
         "taskId": task_id,
         "watchUntil": watch_until,
-        **keys.due_index(job.job_id, due_at),
+        **keys.DUE_JOBS.index(job.job_id, due_at),
     }
     return Update(_key(job), guard, set=watch)
 
@@ -116,8 +114,8 @@ def release_write(
         change["provider"] = facts
     remove: Sequence[str] = _OPEN_ATTRIBUTES
     if watch_until is not None and due_at is not None:
-        change |= {"watchUntil": watch_until, **keys.due_index(job.job_id, due_at)}
-        remove = [name for name in _OPEN_ATTRIBUTES if name not in keys.DUE_INDEX_ATTRIBUTES]
+        change |= {"watchUntil": watch_until, **keys.DUE_JOBS.index(job.job_id, due_at)}
+        remove = [name for name in _OPEN_ATTRIBUTES if name not in DUE_INDEX_ATTRIBUTES]
     return Update(_key(job), _as_read(job), set=change, remove=tuple(remove))
 
 
@@ -143,7 +141,7 @@ def stop_watching_write(job: Job) -> Update:
 
 def due_write(job: Job, due_at: int, not_found_at: int | None) -> Update:
     """Moves the next look; everything else stays."""
-    change: dict[str, Value] = dict(keys.due_index(job.job_id, due_at))
+    change: dict[str, Value] = dict(keys.DUE_JOBS.index(job.job_id, due_at))
     if not_found_at is not None and not_found_at != job.not_found_at:
         change["notFoundAt"] = not_found_at
     guard = When(
@@ -154,8 +152,8 @@ def due_write(job: Job, due_at: int, not_found_at: int | None) -> Update:
 
 def postpone_write(user_id: str, job_id: str, was_due_at: int, due_at: int) -> Update:
     """Moves the next look at a job of which nothing is known but when it was due."""
-    guard = When(equals={"GSI2SK": keys.due_time(was_due_at)})
-    return Update(keys.job(user_id, job_id), guard, set=keys.due_index(job_id, due_at))
+    guard = When(equals={"GSI2SK": due_time(was_due_at)})
+    return Update(keys.job(user_id, job_id), guard, set=keys.DUE_JOBS.index(job_id, due_at))
 
 
 def repaired_write(before: Job | None, after: Job) -> Put | Update:
@@ -165,7 +163,7 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
         return Put(
             _key(after), {**_item(after), "error": after.failure, "watchUntil": after.watch_until}
         )
-    due = keys.due_index(after.job_id, after.due_at) if after.due_at is not None else {}
+    due = keys.DUE_JOBS.index(after.job_id, after.due_at) if after.due_at is not None else {}
     change: dict[str, Value] = {
         "status": after.status,
         "allocation": packed(after.allocation),
@@ -174,7 +172,7 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
         **due,
     }
     gone = [name for name in ("error", "watchUntil") if change[name] is None]
-    gone += [name for name in keys.DUE_INDEX_ATTRIBUTES if name not in due]
+    gone += [name for name in DUE_INDEX_ATTRIBUTES if name not in due]
     gone += [] if after.is_open else ["submitUntil", "hardAt", "notFoundAt"]
     kept = {name: value for name, value in change.items() if value is not None}
     return Update(_key(after), _as_read(before), set=kept, remove=tuple(gone))
@@ -184,7 +182,7 @@ def job_from(item: Item) -> Job:
     """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
     fields: Any = item
     return Job(
-        user_id=keys.owner(fields["PK"]),
+        user_id=user_of(fields["PK"]),
         job_id=fields["SK"].removeprefix(keys.JOB_PREFIX),
         operation=fields["operation"],
         prompt_key=fields["promptKey"],
@@ -209,7 +207,7 @@ def job_from(item: Item) -> Job:
 
 
 def _item(job: Job) -> dict[str, Value]:
-    index = keys.due_index(job.job_id, job.due_at) if job.due_at is not None else {}
+    index = keys.DUE_JOBS.index(job.job_id, job.due_at) if job.due_at is not None else {}
     return {
         "status": job.status,
         "operation": job.operation,

@@ -10,9 +10,8 @@ import structlog
 from service.core.clock import Clock
 from service.core.errors import FareboxError, RateLimited, Unavailable
 from service.core.metrics import Metric, Metrics
-from service.jobs import store
+from service.jobs import keys, store
 from service.jobs.settlement import Settlement
-from service.storage.keys import DUE_SHARDS
 from service.storage.table import ConditionFailed, StorageUnavailable, Table
 
 log = structlog.get_logger()
@@ -44,7 +43,10 @@ class DueJobs:
         """One batch of each shard. Gives whether any shard had more than a batch. Raises
         `StorageUnavailable`."""
         now = self._clock.now()
-        shards = [store.read_due(self._table, shard, now, BATCH) for shard in range(DUE_SHARDS)]
+        shards = [
+            store.read_due(self._table, partition, now, BATCH)
+            for partition in keys.DUE_JOBS.partitions
+        ]
         oldest = min((due_at for shard in shards for *_, due_at in shard), default=now)
         self._metrics.gauge(Metric.OLDEST_DUE_JOB_SECONDS, max(0, now - oldest) / 1000)
         resolved = list(

@@ -11,10 +11,9 @@ import structlog
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.metrics import Metric, Metrics
-from service.ledger import store
+from service.ledger import keys, store
 from service.ledger.entities import Movement, OutcomeUnknown, Wallet, WalletBusy, WalletFrozen
 from service.ledger.wallet_locks import WalletLocks
-from service.storage import keys
 from service.storage.codec import Item
 from service.storage.keys import Key
 from service.storage.table import (

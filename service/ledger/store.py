@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.core.clock import from_iso, iso
+from service.ledger import keys
 from service.ledger.entities import (
     Entry,
     EntryKind,
@@ -18,8 +19,8 @@ from service.ledger.entities import (
     packed,
     unpacked,
 )
-from service.storage import keys
 from service.storage.codec import Item, Value
+from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
 
@@ -63,7 +64,7 @@ def wallet_from(item: Item) -> Wallet:
     """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
     fields: Any = item
     return Wallet(
-        user_id=keys.owner(fields["PK"]),
+        user_id=user_of(fields["PK"]),
         version=fields["version"],
         head=fields["head"],
         status=WalletStatus(fields["status"]),
@@ -157,7 +158,7 @@ def entries(
     """Every entry of a wallet beyond a version, in order, read page by page."""
     after = keys.entry(user_id, after_version).sk
     while True:
-        found = table.query(keys.partition(user_id), keys.ENTRY_PREFIX, limit=page, after=after)
+        found = table.query(user_partition(user_id), keys.ENTRY_PREFIX, limit=page, after=after)
         yield from map(entry_from, found.items)
         if not found.more:
             return

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from service.audit.entities import Account
 from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
-from service.storage import keys
 from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
+from service.users import keys as users_keys
 from service.users import store as users_store
 from service.users.entities import Digests, Pepper, identity_digests
 
@@ -45,7 +45,7 @@ def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, st
     if account.digests is not None:
         return account.digests
     of_claims = [
-        key.pk.removeprefix(keys.FINGERPRINT_PREFIX) for key in claimed if _is_of_device(key)
+        key.pk.removeprefix(users_keys.FINGERPRINT_PREFIX) for key in claimed if _is_of_device(key)
     ]
     listed = account.wallet.fingerprints if account.wallet else frozenset()
     devices = [
@@ -55,13 +55,14 @@ def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, st
     ]
     identities = identity_digests(context.peppers, GOOGLE, account.user_id).all
     identity = next(
-        (digest for digest in identities if keys.identity_claim(digest) in claimed), identities[0]
+        (digest for digest in identities if users_keys.identity_claim(digest) in claimed),
+        identities[0],
     )
     return (devices[0], identity) if devices else None
 
 
 def _is_of_device(key: Key) -> bool:
-    return key.pk.startswith(keys.FINGERPRINT_PREFIX)
+    return key.pk.startswith(users_keys.FINGERPRINT_PREFIX)
 
 
 def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
@@ -73,8 +74,8 @@ def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
     others = account.devices | listed if len(context.peppers) == 1 else frozenset()
     devices = {*others, *([digests[0]] if digests else [])}
     return {
-        *map(keys.fingerprint_claim, devices),
-        *([keys.identity_claim(digests[1])] if digests else []),
+        *map(users_keys.fingerprint_claim, devices),
+        *([users_keys.identity_claim(digests[1])] if digests else []),
         *damaged.claimed,
     }
 
@@ -118,10 +119,10 @@ class AccountRecords:
 
     def _index_devices(self, account: Account) -> None:
         for digest in sorted(account.devices):
-            key = keys.device(account.user_id, digest)
+            key = users_keys.device(account.user_id, digest)
             if any(fault.item == f"{key.pk}/{key.sk}" for fault in self._remains.account.faults):
                 self.says.append(f"set the index attributes of {key.sk}")
-                index = keys.device_index(account.user_id, digest)
+                index = users_keys.device_index(account.user_id, digest)
                 self.writes.append(Update(key, When(equals={"PK": key.pk}), set=index))
 
     def _claims(self, digests: tuple[str, str]) -> dict[str, str | None]:
@@ -137,7 +138,7 @@ class AccountRecords:
             (claim,) = write(user_id, Digests((key.pk.partition("#")[2],)), [None], self._now)
             self._put(claim)
             owners[key] = user_id
-        needed = (keys.fingerprint_claim(digests[0]), keys.identity_claim(digests[1]))
+        needed = (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
         return {f"{key.pk}/{key.sk}": owners[key] for key in needed}
 
     def _put(self, write: Write) -> None:

@@ -15,8 +15,7 @@ from service.repair.account_records import (
     needed_claims,
 )
 from service.repair.repair_plan import Plan, plan
-from service.storage import keys
-from service.storage.keys import Key
+from service.storage.keys import Key, user_partition
 from service.storage.table import Cancelled, Table
 from service.users.store import recount_write
 
@@ -56,7 +55,7 @@ class Repair:
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
         plans, left, open_wallets = list[Plan](), list[Violation](), 0
         for damaged in self._remains(reader):
-            where = keys.partition(damaged.account.user_id)
+            where = user_partition(damaged.account.user_id)
             is_open = damaged.account.wallet is not None and not damaged.account.closed
             try:
                 made = plan(damaged, self._context, self._clock.now())

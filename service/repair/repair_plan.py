@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from service.audit.entities import audit_account
 from service.audit.replay import Moment, replayed
 from service.catalog.entities import IMAGE_TO_VIDEO
+from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
+from service.ledger import keys as ledger_keys
 from service.ledger import store as ledger_store
 from service.ledger.entities import (
     Entry,
@@ -34,9 +36,9 @@ from service.repair.account_records import (
     RepairContext,
     digests_of,
 )
-from service.storage import keys
-from service.storage.keys import Key
+from service.storage.keys import Key, user_item, user_partition
 from service.storage.writes import Delete, When, Write
+from service.users import keys as users_keys
 from service.users.entities import MAX_DEVICES
 
 MAX_TORN = 20
@@ -93,13 +95,13 @@ def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
         ledger_store.rebuilt_writes(account.wallet, None, entries, ()) if account.wallet else []
     )
     if account.wallet is None:
-        writes += [_gone(keys.entry(user_id, entry.version)) for entry in entries]
-    writes += [_gone(keys.profile(user_id))] if account.digests else []
-    writes += [_gone(keys.device(user_id, digest)) for digest in sorted(account.devices)]
-    writes += [_gone(Key(keys.partition(user_id), sk)) for sk in account.keys]
+        writes += [_gone(ledger_keys.entry(user_id, entry.version)) for entry in entries]
+    writes += [_gone(users_keys.profile(user_id))] if account.digests else []
+    writes += [_gone(users_keys.device(user_id, digest)) for digest in sorted(account.devices)]
+    writes += [_gone(user_item(user_id, sk)) for sk in account.keys]
     writes += [Delete(key, When(equals={"userId": user_id})) for key in damaged.claimed]
     says = ["its sign-up is undone, so that the person can sign up again", *map(_take_away, writes)]
-    return _bounded(Plan(keys.partition(user_id), tuple(says), tuple(writes), is_open=False))
+    return _bounded(Plan(user_partition(user_id), tuple(says), tuple(writes), is_open=False))
 
 
 def _gone(key: Key) -> Delete:
@@ -162,7 +164,7 @@ class _Mending:
         is_open = not mended.closed
         says = (*self._says, *self._account_records.says)
         writes = (*self._writes, *self._account_records.writes)
-        return _bounded(Plan(keys.partition(account.user_id), says, writes, is_open))
+        return _bounded(Plan(user_partition(account.user_id), says, writes, is_open))
 
     # The ledger.
 
@@ -317,7 +319,7 @@ class _Mending:
                 f"take away {job.job_id}: its hold is lost, and there are no credits for another"
             )
             self._writes.append(
-                Delete(keys.job(job.user_id, job.job_id), When(equals={"status": job.status}))
+                Delete(jobs_keys.job(job.user_id, job.job_id), When(equals={"status": job.status}))
             )
 
     def _end_anew(self, job: Job, held: Entry) -> None:
@@ -349,7 +351,7 @@ class _Mending:
         return self._now if job.due_at is None else job.due_at
 
     def _indexed_wrongly(self, job: Job) -> bool:
-        item = f"{keys.partition(job.user_id)}/{keys.JOB_PREFIX}{job.job_id}"
+        item = f"{user_partition(job.user_id)}/{jobs_keys.JOB_PREFIX}{job.job_id}"
         return any(fault.item == item for fault in self._account.faults)
 
     def _mend_keys(self) -> dict[str, str]:
@@ -359,7 +361,7 @@ class _Mending:
                 del uses[sk]
                 self._says.append(f"take away {sk}: its job {job_id} is lost")
                 guard = When(equals={"jobId": job_id})
-                self._writes.append(Delete(Key(keys.partition(self._account.user_id), sk), guard))
+                self._writes.append(Delete(user_item(self._account.user_id, sk), guard))
         return uses
 
 

@@ -1,27 +1,18 @@
-"""Every key of the one table. Nothing else builds one.
+"""What every key of the one table is made of. Each feature declares its own kinds of items in its
+`keys.py`; nothing else builds a key.
 
-    PK                     SK                              what                      index entry
-    ---------------------  ------------------------------  ------------------------  ---------------------------------------
-    USER#<id>              METADATA                        wallet
-    USER#<id>              PROFILE                         profile (erasable)
-    USER#<id>              ENTRY#<version, 12 digits>      ledger entry (immutable)
-    USER#<id>              JOB#<job id>                    job                       GSI2: DUE#<0…3> / <due, 13 digits> (ms)
-    USER#<id>              IDEMPOTENCY#<sha256>            idempotency key -> job
-    USER#<id>              DEVICE#<mark>                   a device of a user        GSI1: FINGERPRINT#<mark> / USER#<id>
-    FINGERPRINT#<mark>     CLAIM                           who was welcomed with it
-    IDENTITY#<mark>        CLAIM                           who was welcomed as it
-    SYSTEM                 USERS                           count of open users
+GSI1 finds an item by another name than its own. GSI2 is sparse: an item stands in it only while
+work on it is due, in a partition of its kind of work, so that each sweep queries its own."""
 
-A mark is an HMAC (22 characters), never the thing itself. GSI1 answers "whose device is this", GSI2
-(sparse) "what is due"."""
-
-import hashlib
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 GSI1 = "GSI1"
 GSI2 = "GSI2"
-DUE_SHARDS = 4
+DUE_INDEX_ATTRIBUTES = ("GSI2PK", "GSI2SK")
+USER_PREFIX = "USER#"
 
 
 @dataclass(frozen=True)
@@ -34,79 +25,96 @@ class Key:
     def attributes(self) -> dict[str, str]:
         return {"PK": self.pk, "SK": self.sk}
 
+    @classmethod
+    def of_item(cls, item: Mapping[str, object]) -> "Key":
+        """The key of an item as it was read."""
+        return cls(str(item["PK"]), str(item["SK"]))
 
-ENTRY_PREFIX = "ENTRY#"
-JOB_PREFIX = "JOB#"
-IDEMPOTENCY_PREFIX = "IDEMPOTENCY#"
-DEVICE_PREFIX = "DEVICE#"
-FINGERPRINT_PREFIX = "FINGERPRINT#"
-IDENTITY_PREFIX = "IDENTITY#"
-USER_PREFIX = "USER#"
+    @classmethod
+    def of_raw_item(cls, raw: Mapping[str, Any]) -> "Key":
+        """As `of_item`, of an item in DynamoDB's own types."""
+        return cls(raw["PK"]["S"], raw["SK"]["S"])
 
-COUNT = Key("SYSTEM", "USERS")
-
-
-def partition(user_id: str) -> str:
-    return f"{USER_PREFIX}{user_id}"
+    def __str__(self) -> str:
+        return f"{self.pk}/{self.sk}"
 
 
-def owner(pk: str) -> str:
-    """The user id of a partition."""
-    return pk.removeprefix(USER_PREFIX)
+@dataclass(frozen=True)
+class ItemKind:
+    """One kind of item. In `pk` and `sk`, what stands in angle brackets varies, and ends the
+    pattern: `USER#<user id>`."""
+
+    name: str
+    owner: str
+    pk: str
+    sk: str
+    description: str
+    index: str = ""
+
+    def covers(self, key: Key) -> bool:
+        return _matches(self.pk, key.pk) and _matches(self.sk, key.sk)
+
+    def overlaps(self, other: "ItemKind") -> bool:
+        """Whether one key could belong to both."""
+        return _overlap(self.pk, other.pk) and _overlap(self.sk, other.sk)
 
 
-def wallet(user_id: str) -> Key:
-    return Key(partition(user_id), "METADATA")
+@dataclass(frozen=True)
+class DueKind:
+    """A kind of due work and its partitions of GSI2. Shards spread the writes of many items that
+    become due together."""
+
+    name: str
+    owner: str
+    shards: int
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        return tuple(f"DUE#{self.name}#{shard}" for shard in range(self.shards))
+
+    def index(self, item_id: str, due_at: int) -> dict[str, str]:
+        """The attributes that put an item into GSI2, due at that millisecond."""
+        shard = zlib.crc32(item_id.encode()) % self.shards
+        return {"GSI2PK": self.partitions[shard], "GSI2SK": due_time(due_at)}
 
 
-def profile(user_id: str) -> Key:
-    return Key(partition(user_id), "PROFILE")
-
-
-def entry(user_id: str, version: int) -> Key:
-    return Key(partition(user_id), f"{ENTRY_PREFIX}{version:012d}")
-
-
-def job(user_id: str, job_id: str) -> Key:
-    return Key(partition(user_id), f"{JOB_PREFIX}{job_id}")
-
-
-def idempotency(user_id: str, route: str, key: str) -> Key:
-    """The client's key is hashed together with the route, so that it can hold anything and cannot
-    collide across routes."""
-    digest = hashlib.sha256(f"{route}\n{key}".encode()).hexdigest()
-    return Key(partition(user_id), f"{IDEMPOTENCY_PREFIX}{digest}")
-
-
-def device(user_id: str, digest: str) -> Key:
-    return Key(partition(user_id), f"{DEVICE_PREFIX}{digest}")
-
-
-def fingerprint_claim(digest: str) -> Key:
-    return Key(f"{FINGERPRINT_PREFIX}{digest}", "CLAIM")
-
-
-def identity_claim(digest: str) -> Key:
-    return Key(f"{IDENTITY_PREFIX}{digest}", "CLAIM")
-
-
-def device_index(user_id: str, digest: str) -> dict[str, str]:
-    """The attributes that put a device into GSI1."""
-    return {"GSI1PK": f"{FINGERPRINT_PREFIX}{digest}", "GSI1SK": partition(user_id)}
-
-
-def due_index(job_id: str, due_at: int) -> dict[str, str]:
-    """The attributes that put a job into GSI2, due at that millisecond."""
-    shard = zlib.crc32(job_id.encode()) % DUE_SHARDS
-    return {"GSI2PK": due_shard(shard), "GSI2SK": due_time(due_at)}
-
-
-DUE_INDEX_ATTRIBUTES = ("GSI2PK", "GSI2SK")
-
-
-def due_shard(shard: int) -> str:
-    return f"DUE#{shard}"
+READINESS = Key("SYSTEM", "READY")
 
 
 def due_time(at: int) -> str:
+    """A time in milliseconds, sortable as text."""
     return f"{at:013d}"
+
+
+def user_partition(user_id: str) -> str:
+    return f"{USER_PREFIX}{user_id}"
+
+
+def user_of(pk: str) -> str:
+    """The user id of a user's partition."""
+    return pk.removeprefix(USER_PREFIX)
+
+
+def user_item(user_id: str, sk: str) -> Key:
+    """An item of a user whose sort key was read."""
+    return Key(user_partition(user_id), sk)
+
+
+def _fixed_part(pattern: str) -> tuple[str, bool]:
+    """What a pattern begins with, and whether that is all of it."""
+    fixed, placeholder, _ = pattern.partition("<")
+    return fixed, not placeholder
+
+
+def _matches(pattern: str, text: str) -> bool:
+    fixed, whole = _fixed_part(pattern)
+    return text == fixed if whole else text.startswith(fixed) and len(text) > len(fixed)
+
+
+def _overlap(one: str, other: str) -> bool:
+    (left, left_whole), (right, right_whole) = _fixed_part(one), _fixed_part(other)
+    if left_whole and right_whole:
+        return left == right
+    if left_whole or right_whole:
+        return _matches(one, right) if right_whole else _matches(other, left)
+    return left.startswith(right) or right.startswith(left)

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from service.core.errors import Unavailable
 from service.storage.codec import Item, RawItem, decode_item, encode_item
-from service.storage.keys import Key
+from service.storage.keys import READINESS, Key
 from service.storage.writes import Write, request
 
 if TYPE_CHECKING:
@@ -208,9 +208,7 @@ class Table:
             )
         )
         found = [decode_item(item) for item in answer["Items"]]
-        return tuple(
-            IndexHit(Key(str(hit["PK"]), str(hit["SK"])), str(hit[f"{index}SK"])) for hit in found
-        )
+        return tuple(IndexHit(Key.of_item(hit), str(hit[f"{index}SK"])) for hit in found)
 
     def browse(self, pk: str, prefix: str, *, limit: int, after: str = "") -> Reading:
         """As `query`, for the audit. An empty prefix means the whole partition."""
@@ -269,7 +267,7 @@ class Table:
     def ready(self) -> bool:
         """Whether the table answers."""
         try:
-            self.get(Key("SYSTEM", "READY"))
+            self.get(READINESS)
         except StorageUnavailable:
             return False
         return True
@@ -277,7 +275,7 @@ class Table:
     def _reading(self, send: Callable[[], Any]) -> Reading:
         answer = self._read(send)
         last = decode_item(answer.get("LastEvaluatedKey", {}))
-        after = Key(str(last["PK"]), str(last["SK"])) if last else None
+        after = Key.of_item(last) if last else None
         return Reading(
             tuple(answer["Items"]),
             after,

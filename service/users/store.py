@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.core.clock import iso
-from service.storage import keys
 from service.storage.codec import Item
-from service.storage.keys import Key
+from service.storage.keys import GSI1, Key, user_of
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When
+from service.users import keys
 from service.users.entities import Digests
 
 MAX_DEVICE_OWNERS = 25
@@ -61,10 +61,10 @@ def read_sign_up(table: Table, user_id: str, device: Digests, identity: Digests)
 def read_device_owners(table: Table, digests: Digests) -> set[str]:
     """Users the index knows to have used the device: a first, cheap answer that may lag."""
     found = (
-        table.query_index(keys.GSI1, f"{keys.FINGERPRINT_PREFIX}{digest}", limit=MAX_DEVICE_OWNERS)
+        table.query_index(GSI1, f"{keys.FINGERPRINT_PREFIX}{digest}", limit=MAX_DEVICE_OWNERS)
         for digest in digests.all
     )
-    return {keys.owner(hit.key.pk) for page in found for hit in page}
+    return {user_of(hit.key.pk) for page in found for hit in page}
 
 
 def device_write(user_id: str, digests: Digests, now: int) -> Put:

@@ -116,13 +116,12 @@ def _in_prose(text: str) -> Iterator[tuple[int, str]]:
             yield from ((line + offset, word) for word in words if word in EVERYWHERE)
 
 
-def _docstrings(text: str) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(text)):
+def _docstrings(source: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                if isinstance(first.value.value, str):
-                    yield first.lineno, first.value.value
+            match node.body[:1]:
+                case [ast.Expr(value=ast.Constant(value=str() as text)) as first]:
+                    yield first.lineno, text
 
 
 def _comments(text: str) -> Iterator[tuple[int, str]]:

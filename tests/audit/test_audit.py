@@ -122,7 +122,7 @@ def test_a_missing_job_is_found(world: ServiceHarness) -> None:
         ("SET #status = :s", {"s": {"S": "SUBMITTED"}}),
         ("REMOVE videoUrl", {}),
         ("SET price = :n", {"n": {"N": "2"}}),
-        ("SET GSI2PK = :p, GSI2SK = :t", {"p": {"S": "DUE#0"}, "t": {"S": "0000000000001"}}),
+        ("SET GSI2PK = :p, GSI2SK = :t", {"p": {"S": "DUE#JOB#0"}, "t": {"S": "0000000000001"}}),
         ("SET houseLoss = :n", {"n": {"N": "1"}}),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_hold_from_other_lots_than_the_job_says_is_found(world: ServiceHarness
 def test_a_job_in_another_shard_is_found(world: ServiceHarness) -> None:
     where = key(world, "JOB#", "bob", has="GSI2PK")
     job = next(item for item in world.items() if item["SK"] == where["SK"])
-    other = "DUE#0" if job["GSI2PK"] != {"S": "DUE#0"} else "DUE#1"
+    other = "DUE#JOB#0" if job["GSI2PK"] != {"S": "DUE#JOB#0"} else "DUE#JOB#1"
     change(world, where, "SET GSI2PK = :p", p={"S": other})
     assert violations(world) == [
         f"USER#bob/{where['SK']['S']}: its index attributes are not those of its shard and time"

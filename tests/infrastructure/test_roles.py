@@ -70,7 +70,7 @@ def _tear(client: Any, table: str) -> None:
         next(item for item in items if word in item["SK"]["S"] + item["PK"]["S"])
         for word in ("JOB#", "FINGERPRINT#")
     )
-    due = {"GSI2PK": {"S": "DUE#0"}, "GSI2SK": {"S": "1790000000000"}}
+    due = {"GSI2PK": {"S": "DUE#JOB#0"}, "GSI2SK": {"S": "1790000000000"}}
     client.put_item(TableName=table, Item=job | due)
     device = next(item["SK"] for item in items if item["SK"]["S"].startswith("DEVICE#"))
     client.delete_item(TableName=table, Key={"PK": job["PK"], "SK": device})

@@ -23,6 +23,7 @@ from service.jobs.entities import (
     ProviderUnavailable,
 )
 from service.jobs.holds import JobRequest
+from service.ledger import keys as ledger_keys
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, WalletBusy, WalletFrozen
 from service.providers.base import (
     CallbackEvent,
@@ -31,9 +32,9 @@ from service.providers.base import (
     RejectionReason,
     TaskStatus,
 )
-from service.storage import keys
 from service.storage.cursor import PageTokenInvalid
 from service.storage.writes import Update, When
+from service.users import keys as users_keys
 from service.users.entities import DeviceAlreadyUsed
 from tests.doubles.service_harness import IMAGE, ServiceHarness, order
 
@@ -81,7 +82,7 @@ def test_a_claimed_device_can_be_used_by_another_known_user_but_stays_the_claima
     world.submit("ann", "phone")
     world.submit("bob", "laptop")
     world.submit("bob", "phone")
-    claim = world.table.get(keys.fingerprint_claim(world.users.digests("phone").newest))
+    claim = world.table.get(users_keys.fingerprint_claim(world.users.digests("phone").newest))
     assert claim is not None
     assert claim["userId"] == "ann"
     with pytest.raises(DeviceAlreadyUsed):
@@ -114,7 +115,7 @@ def test_without_credits_nothing_is_written_or_sent(client: Any, table_name: str
 def test_a_frozen_wallet_holds_nothing(world: ServiceHarness) -> None:
     world.submit()
     world.table.write(
-        Update(keys.wallet("ann"), When(equals={"status": "open"}), set={"status": "frozen"})
+        Update(ledger_keys.wallet("ann"), When(equals={"status": "open"}), set={"status": "frozen"})
     )
     with pytest.raises(WalletFrozen):
         world.submit()

@@ -508,7 +508,7 @@ def test_a_job_whose_hold_is_lost_is_forgotten_with_its_key_when_there_are_no_cr
 
 def test_index_attributes_are_put_right(world: ServiceHarness) -> None:
     holds(world, "ann")
-    change(world, "ann", "JOB#", "SET GSI2PK = :p", p={"S": "DUE#9"})
+    change(world, "ann", "JOB#", "SET GSI2PK = :p", p={"S": "DUE#JOB#9"})
     change(world, "ann", "DEVICE#", "SET GSI1PK = :p", p={"S": "FINGERPRINT#other"})
     world.repair.run(apply=True)
     assert world.audit().violations == ()

@@ -15,11 +15,11 @@ from service.jobs import operations as job_operations
 from service.jobs import settlement
 from service.jobs import store as job_store
 from service.jobs.entities import Failure, JobStatus, Release
+from service.ledger import keys as ledger_keys
 from service.ledger import operations as ledger_operations
 from service.ledger import store as ledger_store
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Indeterminate, NotFound
-from service.storage import keys
 from service.storage.keys import Key
 from service.storage.writes import When
 from service.users import store as user_store
@@ -45,7 +45,7 @@ def unguarded_all(owner: Any, name: str) -> Mutant:
 def key_before_wallet() -> Any:
     def read_snapshot(self: Any, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
         others = tuple(self._table.get(key) for key in related)
-        item = self._table.get(keys.wallet(user_id))
+        item = self._table.get(ledger_keys.wallet(user_id))
         return Snapshot(ledger_store.wallet_from(item) if item else None, others)
 
     return patch.object(Ledger, "read_snapshot", read_snapshot)

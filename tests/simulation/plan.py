@@ -5,9 +5,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service.jobs import keys as jobs_keys
 from service.jobs.entities import Times
 from service.jobs.holds import ROUTE
-from service.storage import keys
 from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
 from tests.simulation.scheduler import stream
 from tests.simulation.vendor import Habits
@@ -95,7 +95,7 @@ class Ask:
     @property
     def submit(self) -> tuple[str, str]:
         """Where the table keeps this key."""
-        key = keys.idempotency(self.user, ROUTE, self.key or "")
+        key = jobs_keys.idempotency(self.user, ROUTE, self.key or "")
         return key.pk, key.sk
 
 

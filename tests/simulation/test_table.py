@@ -196,12 +196,12 @@ def test_a_lagging_index_shows_what_was_and_then_what_is() -> None:
     memory = MemoryTable(lambda: now, lambda: 5.0)
     table = Table(Server(memory), "T")  # type: ignore[arg-type]
     server = Server(memory)
-    server.put_item(_put_request("DUE#0", "1"))
+    server.put_item(_put_request("DUE#JOB#0", "1"))
     query = {
         "TableName": "T",
         "IndexName": "GSI2",
         "KeyConditionExpression": "GSI2PK = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "DUE#0"}},
+        "ExpressionAttributeValues": {":pk": {"S": "DUE#JOB#0"}},
         "Limit": 5,
     }
     assert server.query(query)["Items"] == []
@@ -220,8 +220,8 @@ def _put_request(pk: str, sk: str) -> dict[str, Any]:
 
 def test_items_of_a_transaction_under_way_are_locked_until_it_is_finished() -> None:
     server = Server(MemoryTable())
-    batch = server.begin({"TransactItems": [{"Put": _put_request("DUE#0", "1")}]})
-    second = outcome_of(server.put_item, _put_request("DUE#0", "1"))
+    batch = server.begin({"TransactItems": [{"Put": _put_request("DUE#JOB#0", "1")}]})
+    second = outcome_of(server.put_item, _put_request("DUE#JOB#0", "1"))
     assert second.response["Error"]["Code"] == "TransactionConflictException"
     key = {"PK": {"S": "USER#a"}, "SK": {"S": "JOB#1"}}
     gets = {"TransactItems": [{"Get": {"TableName": "T", "Key": key}}]}

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from service.app import Parts
 from service.audit.store import Reader
+from service.jobs import keys as jobs_keys
 from service.jobs.holds import ROUTE
 from service.jobs.store import job_from
+from service.ledger import keys as ledger_keys
 from service.ledger.store import wallet_from
-from service.storage import keys
 from service.storage.codec import Item, decode_item
 from tests.torture.invariants import Evidence
 from tests.torture.notes import Notes
@@ -25,8 +26,8 @@ def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
     _keep(folder / "books.json", tasks)
     _keep(folder / "told.json", [vars(on_segment) for on_segment in notes.on_segment])
     return Evidence(
-        jobs=[job_from(item) for item in items if str(item["SK"]).startswith(keys.JOB_PREFIX)],
-        wallets=[wallet_from(item) for item in items if item["SK"] == keys.wallet("").sk],
+        jobs=[job_from(item) for item in items if str(item["SK"]).startswith(jobs_keys.JOB_PREFIX)],
+        wallets=[wallet_from(item) for item in items if item["SK"] == ledger_keys.wallet("").sk],
         bound=_bound(items, notes),
         tasks=tasks,
         notes=notes,
@@ -40,7 +41,7 @@ def _bound(items: list[Item], notes: Notes) -> dict[tuple[str, str], str]:
         for item in items
         if "bodyHash" in item
     }
-    places = {(user, key): keys.idempotency(user, ROUTE, key) for user, key in notes.keys}
+    places = {(user, key): jobs_keys.idempotency(user, ROUTE, key) for user, key in notes.keys}
     return {asked: uses[at.pk, at.sk] for asked, at in places.items() if (at.pk, at.sk) in uses}
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.app import Parts, build
+from service.jobs.keys import DUE_JOBS
 from service.jobs.store import read_due
 from service.settings import Settings
-from service.storage import keys
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
 from tests.torture.fault_schedule import LATEST_SECONDS, Weather
@@ -214,8 +214,8 @@ def _waiting(site: Site, parts: Parts) -> int:
     }
     due = [
         parts.settlement.read(user, job_id)
-        for shard in range(keys.DUE_SHARDS)
-        for user, job_id, _ in read_due(parts.table, shard, FAR, MAX_DUE)
+        for partition in DUE_JOBS.partitions
+        for user, job_id, _ in read_due(parts.table, partition, FAR, MAX_DUE)
     ]
     return sum(job.is_open or tasks.get(job.job_id, REFUSED) != REFUSED for job in due)
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from service.ledger import keys as ledger_keys
 from service.ledger.entities import OutcomeUnknown, WalletFrozen, WalletStatus
-from service.storage import keys
+from service.storage.keys import Key
 from service.storage.writes import Put, Update, When
+from service.users import keys as users_keys
 from service.users.entities import (
     DeviceAlreadyUsed,
     Pepper,
@@ -57,7 +59,7 @@ def test_the_claim_decides_when_the_index_has_not_caught_up(world: ServiceHarnes
     digests = world.users.digests("phone")
     world.table.write(
         Put(
-            keys.fingerprint_claim(digests.newest),
+            users_keys.fingerprint_claim(digests.newest),
             {"userId": "ann", "at": "2026-11-21T00:00:00.000Z"},
         )
     )
@@ -252,9 +254,11 @@ def test_a_pepper_rolled_out_in_the_middle_of_a_sign_up_does_not_welcome_a_devic
     assert (done[0].user_id, rotated.count()) == ("bob", 1)
 
 
-@pytest.mark.parametrize("lost", [[keys.wallet("ann")], [keys.wallet("ann"), keys.entry("ann", 1)]])
+@pytest.mark.parametrize(
+    "lost", [[ledger_keys.wallet("ann")], [ledger_keys.wallet("ann"), ledger_keys.entry("ann", 1)]]
+)
 def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(
-    world: ServiceHarness, lost: list[keys.Key]
+    world: ServiceHarness, lost: list[Key]
 ) -> None:
     sign_up(world)
     for key in lost:
@@ -272,7 +276,7 @@ def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written
     person = order("ann").principal
     (digest,) = identity_digests([Pepper(1, b"p" * 32)], person.issuer, person.subject).all
     world.table.write(
-        Put(keys.identity_claim(digest), {"userId": "bob", "at": "2026-11-21T00:00:00.000Z"})
+        Put(users_keys.identity_claim(digest), {"userId": "bob", "at": "2026-11-21T00:00:00.000Z"})
     )
     before = world.items()
     with pytest.raises(DeviceAlreadyUsed):
@@ -283,9 +287,11 @@ def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written
 def close(world: ServiceHarness, user_id: str = "ann") -> None:
     """What erasing an account leaves behind: a closed wallet, one user fewer, the claims."""
     world.table.write(
-        Update(keys.wallet(user_id), When(equals={"status": "open"}), set={"status": "closed"})
+        Update(
+            ledger_keys.wallet(user_id), When(equals={"status": "open"}), set={"status": "closed"}
+        )
     )
-    world.table.write(Update(keys.COUNT, When(equals={"count": 1}), set={"count": 0}))
+    world.table.write(Update(users_keys.COUNT, When(equals={"count": 1}), set={"count": 0}))
 
 
 def _race(acts: list[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.storage import keys
+from service.storage.keys import GSI1, GSI2
 from tests.infrastructure.deployments import Deployment
 
 # Resources that hold something; whoever deletes the stack must not delete this.
@@ -50,8 +50,7 @@ def the_table_has_the_keys_and_indexes_of_the_code(deployment: Deployment) -> It
         for name, schema in schemas.items()
     }
     wanted = {
-        prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")]
-        for prefix in ("", keys.GSI1, keys.GSI2)
+        prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")] for prefix in ("", GSI1, GSI2)
     }
     if found != wanted:
         yield f"{found}"

@@ -1,0 +1,41 @@
+"""The keys of jobs and of the idempotency keys that lead to them."""
+
+import hashlib
+
+from service.storage.keys import DueKind, ItemKind, Key, user_partition
+
+JOB_PREFIX = "JOB#"
+IDEMPOTENCY_PREFIX = "IDEMPOTENCY#"
+_OWNER = "jobs"
+
+DUE_JOBS = DueKind("JOB", _OWNER, shards=4)
+
+ITEMS = (
+    ItemKind(
+        "job",
+        _OWNER,
+        "USER#<user id>",
+        "JOB#<job id>",
+        "one metered request and its life",
+        "GSI2: DUE#JOB#<shard> / <due at, 13 digits of milliseconds>",
+    ),
+    ItemKind(
+        "idempotency key",
+        _OWNER,
+        "USER#<user id>",
+        "IDEMPOTENCY#<sha256>",
+        "the job that a client's idempotency key led to",
+    ),
+)
+DUE = (DUE_JOBS,)
+
+
+def job(user_id: str, job_id: str) -> Key:
+    return Key(user_partition(user_id), f"{JOB_PREFIX}{job_id}")
+
+
+def idempotency(user_id: str, route: str, key: str) -> Key:
+    """The client's key is hashed together with the route, so that it can hold anything and cannot
+    collide across routes."""
+    digest = hashlib.sha256(f"{route}\n{key}".encode()).hexdigest()
+    return Key(user_partition(user_id), f"{IDEMPOTENCY_PREFIX}{digest}")

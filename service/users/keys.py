@@ -1,0 +1,60 @@
+"""The keys of profiles, devices, claims and the count of users. A digest is an HMAC (22
+characters), never the thing itself."""
+
+from service.storage.keys import ItemKind, Key, user_partition
+
+DEVICE_PREFIX = "DEVICE#"
+FINGERPRINT_PREFIX = "FINGERPRINT#"
+IDENTITY_PREFIX = "IDENTITY#"
+DEVICE_INDEX_ATTRIBUTES = ("GSI1PK", "GSI1SK")
+_OWNER = "users"
+
+COUNT = Key("SYSTEM", "USERS")
+
+ITEMS = (
+    ItemKind("profile", _OWNER, "USER#<user id>", "PROFILE", "who the user is; can be erased"),
+    ItemKind(
+        "device",
+        _OWNER,
+        "USER#<user id>",
+        "DEVICE#<digest>",
+        "a device that the user has used",
+        "GSI1: FINGERPRINT#<digest> / USER#<user id>",
+    ),
+    ItemKind(
+        "device claim",
+        _OWNER,
+        "FINGERPRINT#<digest>",
+        "CLAIM",
+        "the user who was welcomed on the device",
+    ),
+    ItemKind(
+        "identity claim",
+        _OWNER,
+        "IDENTITY#<digest>",
+        "CLAIM",
+        "the user who was welcomed under the identity",
+    ),
+    ItemKind("count of users", _OWNER, "SYSTEM", "USERS", "how many open wallets there are"),
+)
+
+
+def profile(user_id: str) -> Key:
+    return Key(user_partition(user_id), "PROFILE")
+
+
+def device(user_id: str, digest: str) -> Key:
+    return Key(user_partition(user_id), f"{DEVICE_PREFIX}{digest}")
+
+
+def fingerprint_claim(digest: str) -> Key:
+    return Key(f"{FINGERPRINT_PREFIX}{digest}", "CLAIM")
+
+
+def identity_claim(digest: str) -> Key:
+    return Key(f"{IDENTITY_PREFIX}{digest}", "CLAIM")
+
+
+def device_index(user_id: str, digest: str) -> dict[str, str]:
+    """The attributes that put a device into GSI1."""
+    return {"GSI1PK": f"{FINGERPRINT_PREFIX}{digest}", "GSI1SK": user_partition(user_id)}
