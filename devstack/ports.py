@@ -1,11 +1,19 @@
 """Ports of this machine's loopback."""
 
+import itertools
+import os
 import socket
 
 from devstack.errors import LocalSetupError
 
 LOOPBACK = "127.0.0.1"
 _SUGGESTIONS = 20
+# Below the ports that Linux (from 32768) and macOS (from 49152) give to outgoing connections: one of
+# those could take the port before the server listens on it.
+_FIRST_FREE = 20_000
+_PROCESS_PORTS = 100
+_PROCESSES = 120
+_counter = itertools.count()
 
 
 def is_free(port: int) -> bool:
@@ -37,10 +45,18 @@ def require_free(port: int, setting: str, command: str) -> None:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 on which nothing listens.
+
+    It is not reserved. But this process returns another one each time, and other processes choose
+    theirs from other ranges, so that nobody takes it before its server listens. Raises
+    `LocalSetupError` if all are in use.
+    """
+    first = _FIRST_FREE + os.getpid() % _PROCESSES * _PROCESS_PORTS
+    for _ in range(_PROCESS_PORTS):
+        port = first + next(_counter) % _PROCESS_PORTS
+        if is_free(port):
+            return port
+    raise LocalSetupError(f"The ports {first} to {first + _PROCESS_PORTS - 1} are all in use.")
 
 
 def _valid_and_free(port: int) -> bool:

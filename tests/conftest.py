@@ -1,5 +1,7 @@
-"""What every test may ask for: a table, made from the template, on DynamoDB Local."""
+"""The fixtures of every test: a table on DynamoDB Local, made from the template; and the profiles of
+Hypothesis."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -8,6 +10,7 @@ import boto3
 import pytest
 import structlog
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
 from devstack.dynamodb import DynamoDbLocal
 from devstack.table import create_table
@@ -15,12 +18,19 @@ from devstack.table import create_table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+# A slow or busy machine is no fault of the code: no deadline, and no health check of the speed of
+# generation, which fails by chance. `ci` tries the same examples in every run, so that a change is
+# rejected only for what it changes; `make test` on a developer's machine and `make proof` explore.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("explore"), derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore"))
+
 _NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=64)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_real_aws() -> Iterator[None]:
-    """Credentials that open nothing, and no look at this machine's own."""
+    """Credentials that are worth nothing, and none of this machine's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "local")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "local")
@@ -34,28 +44,28 @@ def _no_real_aws() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _usual_logs() -> dict[str, Any]:
+def _default_logging() -> dict[str, Any]:
     return structlog.get_config()
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_usual(_usual_logs: dict[str, Any]) -> Iterator[None]:
-    """A test, or what it shares with others, that sets up logging (every command of an operator
-    does) must not make the next one silent."""
+def _restored_logging(_default_logging: dict[str, Any]) -> Iterator[None]:
+    """Restores the logging that a test configured, as every operator command does, so that the
+    next test still sees its log lines."""
     yield
-    structlog.configure(**_usual_logs)
+    structlog.configure(**_default_logging)
 
 
 @pytest.fixture(scope="session")
 def dynamodb() -> Iterator[DynamoDbLocal]:
-    """One DynamoDB Local in memory for the whole session (one in each worker of pytest-xdist)."""
+    """One DynamoDB Local in memory for each session (each worker of pytest-xdist)."""
     with DynamoDbLocal() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def client(dynamodb: DynamoDbLocal) -> "DynamoDBClient":
-    """A plain client of it that never repeats a request."""
+    """A client of it that never retries a request."""
     return boto3.client(
         "dynamodb", endpoint_url=dynamodb.url, region_name="us-east-1", config=_NO_RETRIES
     )
@@ -63,7 +73,7 @@ def client(dynamodb: DynamoDbLocal) -> "DynamoDBClient":
 
 @pytest.fixture
 def table_name(client: "DynamoDBClient") -> Iterator[str]:
-    """A fresh, empty table of its own for each test, as the template describes it."""
+    """A new, empty table for each test, as the template describes it."""
     name = f"Test-{uuid.uuid4().hex}"
     create_table(client, name)
     yield name

@@ -29,6 +29,12 @@ def test_a_port_shared_by_reuse_counts_as_taken() -> None:
         assert not is_free(other.getsockname()[1])
 
 
+def test_a_free_port_is_never_one_of_an_outgoing_connection_nor_returned_twice() -> None:
+    ports = [free_port() for _ in range(50)]
+    assert len(set(ports)) == 50
+    assert all(20_000 <= port < 32_000 for port in ports)
+
+
 def test_a_free_port_is_free() -> None:
     assert is_free(free_port())
     require_free(free_port(), "PORT", "make run")
