@@ -15,7 +15,7 @@ demo: $(VENV)/local ## turn an image into a video for one credit, and watch the 
 	@$(RUN) -m devstack demo
 
 .PHONY: run
-run: $(VENV)/local ## the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000)
+run: $(VENV)/local ## the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000; reads .env)
 	@$(RUN) -m devstack run
 
 .PHONY: audit
@@ -23,18 +23,34 @@ audit: $(VENV)/local ## prove every balance of the stack that `make run` keeps
 	@$(RUN) -m devstack audit
 
 .PHONY: reset
-reset: $(VENV)/local ## forget what `make run` has stored
+reset: $(VENV)/local ## delete what `make run` has stored
 	@$(RUN) -m devstack reset
 
 .PHONY: test
-test: $(VENV)/test ## run the tests
-	@$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m 'not tools'
+test: $(VENV)/test ## run the tests (under 6 minutes on two cores)
+	@$(PYTEST) -m 'not sample and not tools'
+
+.PHONY: sample
+sample: $(VENV)/test ## run a small sample of each proof
+	@$(PYTEST) -m sample
 
 TEST_PROCESSES ?= 2
+PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 .PHONY: check
-check: format-check lint types test ## everything that has to hold before a change lands
+check: format-check lint types test sample ## everything but the image that has to hold before a change lands
 	@$(RUN) -m pytest -q -m tools
+
+# One after the other, each to its end, although another has failed. The seed is new every night; a failure names its own.
+NIGHT := $(shell date +%Y%m%d)
+PROOFS := "faults" "faults ARGUMENTS='--table memory --pairs'" "simulate SEED=$(NIGHT)0000 STEPS=1000000" \
+    "torture KILLS=1000 SEED=$(NIGHT)" "drain REPLACEMENTS=100" "mutants" "template-mutations" \
+    "fuzz CASES=5000 SEED=$(NIGHT)"
+.PHONY: proof
+proof: $(VENV)/test ## run every proof whole, for hours: the nightly workflow does
+	@failed=; for proof in $(PROOFS); do \
+	    echo "make $$proof"; eval "$(MAKE) --no-print-directory $$proof" || failed="$$failed; make $$proof"; \
+	done; test -z "$$failed" || { echo "These failed: $${failed#; }"; exit 1; }
 
 .PHONY: format
 format: $(VENV)/test ## format the code

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.sample
+
 CHECKOUT = Path(__file__).parents[1]
 ONE_TINY_ROUND = """
 import sys

@@ -6,6 +6,8 @@ from tests.drain.balancer import haproxy
 from tests.drain.processes import Processes
 from tests.drain.rehearsal import Plan, rehearse
 
+pytestmark = pytest.mark.sample
+
 # Four replacements of web and worker; all jobs end by callback, or the slowest would take a minute.
 PLAN = Plan(deployments=2, size=2, clients=4, seconds=600, dropped_callbacks=0)
 

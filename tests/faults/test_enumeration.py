@@ -22,6 +22,8 @@ from tests.faults.enumeration.replay import Enumeration, Replay, rows
 from tests.faults.enumeration.stage import Scene, Stage
 from tests.faults.enumeration.tables import LocalTable, MemoryBehind
 
+pytestmark = pytest.mark.sample
+
 SEED = 1
 PAIRS = 120
 ON_DYNAMODB = 40

@@ -31,6 +31,8 @@ from tests.faults.proxy import Proxy
 from tests.faults.times import SHORT_TIMES
 from tests.journeys.live_stack import CLIENT_ID, IMAGE
 
+pytestmark = pytest.mark.sample
+
 ROOT = Path(__file__).parents[2]
 UP_SECONDS = 60.0
 SETTLE_SECONDS = 90.0

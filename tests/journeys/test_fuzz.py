@@ -12,6 +12,8 @@ from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_r
 from tests.journeys.face import Face
 from tests.journeys.live_stack import LiveStack, town_of_its_own
 
+pytestmark = pytest.mark.sample
+
 EXAMPLES = 40
 USER = "ann"
 

@@ -12,6 +12,8 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker
 
+pytestmark = pytest.mark.sample
+
 SAMPLE_SEED = 1
 SAMPLE_STEPS = 6_000
 MUTANT_STEPS = 12_000

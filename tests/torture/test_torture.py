@@ -6,6 +6,8 @@ import pytest
 
 from tests.torture.run import Plan, Run
 
+pytestmark = pytest.mark.sample
+
 
 @pytest.mark.timeout(480)
 def test_thirty_kills_under_load_leave_nothing_wrong(tmp_path: Path) -> None:
