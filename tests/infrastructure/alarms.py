@@ -1,5 +1,6 @@
-"""Whether an alarm of ours would sound, by what is told in a quarter of an hour. It knows sums, and
-the few functions of metric math that the template uses
+"""Decides whether an alarm of the template would go off, from the counts of a quarter of an hour.
+
+It knows sums and the few functions of metric math that the template uses
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html)."""
 
 import operator
@@ -8,33 +9,37 @@ from contextlib import suppress
 from typing import Any
 
 MINUTES = 15
-Told = Mapping[str, Sequence[int]]
+Counts = Mapping[str, Sequence[int]]
 _COMPARED: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
 }
 
 
-def sounds(alarm: Mapping[str, Any], told: Told) -> bool:
-    """`told` has for each series (`series`) how many in each of the fifteen minutes; nothing but
-    zeros is no data. Raises `KeyError` or `NameError` for an alarm of another kind."""
+def fires(alarm: Mapping[str, Any], counts: Counts) -> bool:
+    """Whether the alarm goes off.
+
+    `counts` holds, for each series (see `series`), the count of each of the fifteen minutes; only
+    zeros mean that there is no data. Raises `KeyError` or `NameError` for an alarm of another kind.
+    """
     periods = {_period(alarm)} | {_period(query["MetricStat"]) for query in _stated(alarm)}
     minutes = max(periods) // 60
     points = [
-        _judged(alarm, told, start, start + minutes)
+        _judged(alarm, counts, start, start + minutes)
         for start in range(0, MINUTES - minutes + 1, minutes)
     ]
     compared = _COMPARED[alarm["ComparisonOperator"]]
     over = [point is not None and compared(point, float(alarm["Threshold"])) for point in points]
     last = int(alarm["EvaluationPeriods"])
-    least = int(alarm.get("DatapointsToAlarm", last))
+    min_points = int(alarm.get("DatapointsToAlarm", last))
     return any(
-        sum(over[start : start + last]) >= least for start in range(max(1, len(over) - last + 1))
+        sum(over[start : start + last]) >= min_points
+        for start in range(max(1, len(over) - last + 1))
     )
 
 
-def looks_at(alarm: Mapping[str, Any]) -> set[str]:
-    """The series that it looks at."""
+def watched_series(alarm: Mapping[str, Any]) -> set[str]:
+    """The series that the alarm evaluates."""
     return {series(metric) for metric in _metrics(alarm).values()}
 
 
@@ -55,9 +60,9 @@ def _metrics(alarm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return own | {query["Id"]: query["MetricStat"]["Metric"] for query in _stated(alarm)}
 
 
-def _judged(alarm: Mapping[str, Any], told: Told, start: int, end: int) -> float | None:
+def _judged(alarm: Mapping[str, Any], counts: Counts, start: int, end: int) -> float | None:
     values = {
-        name: _sum(told, series(metric), start, end) for name, metric in _metrics(alarm).items()
+        name: _sum(counts, series(metric), start, end) for name, metric in _metrics(alarm).items()
     }
     if "MetricName" in alarm:
         return values[""]
@@ -66,7 +71,7 @@ def _judged(alarm: Mapping[str, Any], told: Told, start: int, end: int) -> float
 
 
 def _value(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """No data in, no data out, unless it is filled."""
+    """None without data, unless the expression fills it."""
     if expression == "SUM(METRICS())":
         there = [value for value in values.values() if value is not None]
         return sum(there) if there else None
@@ -80,8 +85,8 @@ def _value(expression: str, values: Mapping[str, float | None]) -> float | None:
     return None
 
 
-def _sum(told: Told, name: str, start: int, end: int) -> float | None:
-    counts = told.get(name, ())[start:end]
+def _sum(counts: Counts, name: str, start: int, end: int) -> float | None:
+    counts = counts.get(name, ())[start:end]
     return sum(counts) if any(counts) else None
 
 

@@ -1,4 +1,4 @@
-"""Both stacks of a stage, really deployed: into moto."""
+"""Deploys both stacks of a stage into moto."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ import boto3
 
 from devstack.template import read_template
 from tests.infrastructure.deployments import IMAGE, ROOT, filled, stage_parameters
+from tests.infrastructure.makers.catalog import CHANGERS, MAKERS
 from tests.infrastructure.moto_extension import extended
-from tests.infrastructure.moto_kinds import CHANGERS, MAKERS
 from tests.infrastructure.render import REGION
 
 INLINE_BYTES = 51_200
@@ -19,7 +19,7 @@ INLINE_BYTES = 51_200
 
 @dataclass(frozen=True)
 class Deployed:
-    """What CloudFormation says of a stack."""
+    """A stack as CloudFormation describes it."""
 
     status: str
     resources: dict[str, str]
@@ -28,39 +28,42 @@ class Deployed:
 
 @contextmanager
 def cloud() -> Iterator[None]:
-    """An account with nothing in it, that takes every type of our templates."""
+    """An empty account that accepts every resource type of the templates."""
     with extended(MAKERS, CHANGERS):
         yield
 
 
 def deploy(stage: str) -> tuple[Deployed, Deployed]:
-    """Deploys both stacks of a stage, in order, as the release does it. Inside `cloud()` only."""
+    """Deploys both stacks of a stage, in the order of the release. Works inside `cloud()` only."""
     given = stage_parameters(ROOT, stage)
     data = _create(f"farebox-{stage}-data", "data", {"Stage": stage, **given["data"]})
     known = read_template(_path("service"))["Parameters"]
     handed = {name: value for name, value in data.outputs.items() if name in known}
-    told = {
+    parameters = {
         "Stage": stage,
         "ImageUri": IMAGE,
         **handed,
         **filled(stage, given["service"]),
         **outside(stage),
     }
-    return data, _create(f"farebox-{stage}", "service", told)
+    return data, _create(f"farebox-{stage}", "service", parameters)
 
 
 def outside(stage: str) -> dict[str, str]:
-    """What has to be there before the first deployment of a stage that has a domain: its zone and
-    its certificate."""
+    """What must exist before the first deployment of a stage with a domain: its zone and its
+    certificate."""
     if stage == "dev":
         return {}
     zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference=stage)[
         "HostedZone"
     ]["Id"]
-    asked = boto3.client("acm", region_name=REGION).request_certificate(
+    certificate = boto3.client("acm", region_name=REGION).request_certificate(
         DomainName="api.example.com"
     )
-    return {"HostedZoneId": zone.rpartition("/")[2], "CertificateArn": asked["CertificateArn"]}
+    return {
+        "HostedZoneId": zone.rpartition("/")[2],
+        "CertificateArn": certificate["CertificateArn"],
+    }
 
 
 def _create(name: str, template: str, given: dict[str, str]) -> Deployed:
@@ -74,7 +77,7 @@ def _create(name: str, template: str, given: dict[str, str]) -> Deployed:
     resources = client.describe_stack_resources(StackName=name)["StackResources"]
     return Deployed(
         status=stack["StackStatus"],
-        # What a condition leaves out is listed without a name.
+        # moto lists a resource whose condition is false without a name.
         resources={
             body["LogicalResourceId"]: body["ResourceType"]
             for body in resources
@@ -85,7 +88,7 @@ def _create(name: str, template: str, given: dict[str, str]) -> Deployed:
 
 
 def _body(template: str) -> dict[str, str]:
-    """A template that is too big to be sent along goes through a bucket."""
+    """The template inline, or by its address in a bucket when it is too long."""
     text = _path(template).read_text(encoding="utf-8")
     if len(text.encode()) <= INLINE_BYTES:
         return {"TemplateBody": text}

@@ -1,4 +1,4 @@
-"""What the checkout would deploy: both stacks rendered for each stage, and the files that must
+"""What this checkout would deploy: both stacks rendered for each stage, and the files that must
 agree with them."""
 
 import json
@@ -22,9 +22,10 @@ from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
 ROOT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "0" * 64
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/farebox@{DIGEST}"
-# What an operator fills into the parameter files of a stage that people use.
+# Parameters that an operator sets in the files of staging and production.
+_CERTIFICATE = "certificate/11111111-2222-3333-4444-555555555555"
 FILLED = {
-    "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/11111111-2222-3333-4444-555555555555",
+    "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:{_CERTIFICATE}",
     "DomainName": "api.example.com",
     "HostedZoneId": "Z0123456789ABCDEFGHIJ",
     "GoogleClientIds": "farebox.apps.example",
@@ -36,7 +37,7 @@ FILLED = {
 
 @dataclass(frozen=True)
 class Container:
-    """A container as its task definition describes it."""
+    """A container of a task definition."""
 
     task_name: str
     task: Mapping[str, Any]
@@ -97,25 +98,25 @@ class Deployment:
 
     @cached_property
     def web(self) -> Container:
-        """The one container that listens."""
+        """The only container that listens on a port."""
         (found,) = [container for container in self.containers if container.ports]
         return found
 
     @cached_property
     def server(self) -> dict[str, Any]:
-        """gunicorn's configuration as the web container would read it."""
+        """gunicorn's configuration, evaluated in the environment of the web container."""
         with patch.dict(os.environ, self.web.environment):
             return runpy.run_path(str(self.root / "docker" / "gunicorn.conf.py"))
 
     @cached_property
     def server_settings(self) -> set[str]:
-        """The names that gunicorn's configuration reads, before there is a service."""
+        """The environment variables that gunicorn's configuration reads by itself."""
         text = (self.root / "docker" / "gunicorn.conf.py").read_text(encoding="utf-8")
         return set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', text))
 
     @cached_property
     def emitted(self) -> dict[str, set[frozenset[str]]]:
-        """The metrics that the code emits, with their labels."""
+        """The metrics that the code emits, with their sets of labels."""
         return emitted(ROOT)
 
     @cached_property
@@ -125,17 +126,16 @@ class Deployment:
 
 def stage_parameters(root: Path, stage: str) -> dict[str, dict[str, str]]:
     """The parameter file of a stage: the parameters of each stack."""
-    told = json.loads(
+    file = json.loads(
         (root / "cloudformation" / "parameters" / f"{stage}.json").read_text(encoding="utf-8")
     )
     return {
-        stack: {name: str(value) for name, value in given.items()} for stack, given in told.items()
+        stack: {name: str(value) for name, value in given.items()} for stack, given in file.items()
     }
 
 
 def filled(stage: str, given: Mapping[str, str]) -> dict[str, str]:
-    """What a stage is deployed with: what the file leaves open is filled in, except for dev, which
-    needs nothing."""
+    """The parameters of a stage, with the empty ones of its file set. dev needs none of them."""
     return (
         dict(given)
         if stage == "dev"
@@ -144,15 +144,16 @@ def filled(stage: str, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def physical(data: Stack) -> dict[str, str]:
-    """The outputs of the data stack as they would be, for the parameters of the same names."""
+    """The outputs of the data stack as CloudFormation would return them, by name."""
     stage, table = data.parameters["Stage"], data.one("DynamoDB::Table")["TableName"]
     key = "11111111-2222-3333-4444-555555555555"
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/{stage}"
     return {
         "TableName": table,
         "TableArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}",
         "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}",
-        "KeysSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/{stage}/keys-AbCdEf",
-        "KlingSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/{stage}/kling-AbCdEf",
+        "KeysSecretArn": f"{secret}/keys-AbCdEf",
+        "KlingSecretArn": f"{secret}/kling-AbCdEf",
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
         "AccessLogsBucket": f"farebox-{stage}-accesslogs",
         "RecordsBucket": f"farebox-{stage}-records",
@@ -160,24 +161,26 @@ def physical(data: Stack) -> dict[str, str]:
 
 
 def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
-    """A stage as it is deployed, with some parameters of the service changed. Raises `RenderError`
-    when CloudFormation would refuse one of the stacks."""
+    """A stage as it is deployed, with `changes` to the parameters of the service.
+
+    Raises `RenderError` when CloudFormation would refuse one of the stacks.
+    """
     folder, given = root / "cloudformation", stage_parameters(root, stage)
     data = render(
         template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data"
     )
     service = template(folder / "service.yaml")
-    handed = {
+    outputs = {
         name: value for name, value in physical(data).items() if name in service["Parameters"]
     }
-    told = {
+    parameters = {
         "Stage": stage,
         "ImageUri": IMAGE,
-        **handed,
+        **outputs,
         **filled(stage, given["service"]),
         **changes,
     }
-    return Deployment(root, stage, data, render(service, told, f"farebox-{stage}"))
+    return Deployment(root, stage, data, render(service, parameters, f"farebox-{stage}"))
 
 
 def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
@@ -185,20 +188,20 @@ def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
 
 
 def template(path: Path) -> dict[str, Any]:
-    """The template, read once for each text."""
+    """The template; parsed once for each text."""
     return _read(path.read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=8)
 def _read(text: str) -> dict[str, Any]:
-    """As `devstack.template` reads it, by libyaml, which is ten times as fast. Raises
+    """Parses as `devstack.template` does, but with libyaml, which is ten times as fast. Raises
     `yaml.YAMLError`."""
     made: dict[str, Any] = yaml.load(text, Loader=_QuickLoader)
     return made
 
 
 class _QuickLoader(yaml.CSafeLoader):
-    """CSafeLoader that also takes CloudFormation's short tags."""
+    """A CSafeLoader that also accepts the short tags of CloudFormation."""
 
 
 _QuickLoader.add_multi_constructor("!", _short_tag)

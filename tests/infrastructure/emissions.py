@@ -1,4 +1,4 @@
-"""Which metrics the code emits, with which labels: read from the code itself."""
+"""Reads from the source code which metrics it emits, and with which labels."""
 
 import ast
 from collections import defaultdict
@@ -10,8 +10,8 @@ from service.core.metrics import Metric
 
 @lru_cache(maxsize=1)
 def emitted(root: Path) -> dict[str, set[frozenset[str]]]:
-    """For each metric the sets of labels it comes with besides stage and service; every measurement
-    comes without labels too."""
+    """For each metric the sets of labels it is emitted with, besides stage and service. Every
+    metric is emitted without labels too."""
     found: dict[str, set[frozenset[str]]] = defaultdict(set)
     for file in sorted((root / "service").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -1,5 +1,5 @@
-"""`python -m tests.infrastructure.lint`: every linter over what it is for. Each says nothing, or
-what is wrong."""
+"""`python -m tests.infrastructure.lint`: runs every linter over its files and prints what each
+reports."""
 
 import subprocess
 import sys
@@ -13,13 +13,13 @@ TEMPLATES = ROOT / "cloudformation"
 REGIONS = ("us-east-1", "eu-west-1")
 _SECONDS = 600
 _DOCKERFILE = str(ROOT / "docker" / "Dockerfile")
-# It takes an argument for an image without a tag; checks/image.py looks at what the argument says.
+# checkov reports a base image in an argument as untagged; checks/image.py checks the argument.
 _ARGUMENT_IS_NO_TAG = ("--skip-check", "CKV_DOCKER_7")
 _QUIET = ("--skip-download", "--compact", "--quiet")
 
 
 def cfn_lint_command(*templates: Path) -> list[str]:
-    """With informational rules: one of them tells of a missing DeletionPolicy."""
+    """With informational rules: one of them reports a missing DeletionPolicy."""
     return [
         str(Path(sys.executable).with_name("cfn-lint")),
         "-r",
@@ -32,13 +32,13 @@ def cfn_lint_command(*templates: Path) -> list[str]:
 
 
 def checkov_command(*templates: Path) -> list[str]:
-    """Never asks a server of its maker; reasons for what is skipped stand in the templates."""
+    """Never connects to the maker's server. The templates give the reason for each skipped rule."""
     files = [part for path in templates for part in ("-f", str(path))]
     return [tool("checkov"), *files, "--framework", "cloudformation", *_QUIET]
 
 
 def linters() -> dict[str, Callable[[], list[str]]]:
-    """Each linter by name, with what makes its command; making one may install it."""
+    """Each linter by name, with a function that builds its command and may install it first."""
     return {
         "cfn-lint": lambda: cfn_lint_command(*sorted(TEMPLATES.glob("*.yaml"))),
         "checkov": lambda: checkov_command(*sorted(TEMPLATES.glob("*.yaml"))),
@@ -87,8 +87,8 @@ def scripts() -> list[Path]:
     ]
 
 
-def complaint(command: Sequence[str]) -> str:
-    """What a linter has to say; nothing when all is well."""
+def findings(command: Sequence[str]) -> str:
+    """What the linter reports; empty when it finds nothing."""
     run = subprocess.run(
         command, capture_output=True, text=True, timeout=_SECONDS, cwd=ROOT, check=False
     )
@@ -96,9 +96,9 @@ def complaint(command: Sequence[str]) -> str:
 
 
 def main() -> int:
-    complaints = {name: complaint(command()) for name, command in linters().items()}
+    complaints = {name: findings(command()) for name, command in linters().items()}
     for name, text in complaints.items():
-        sys.stdout.write(f"{name}: {text or 'well'}\n")
+        sys.stdout.write(f"{name}: {text or 'passed'}\n")
     return 1 if any(complaints.values()) else 0
 
 

@@ -1,9 +1,9 @@
-"""Lets moto's CloudFormation make every resource of our templates by the calls that CloudFormation
-itself would make.
+"""Extends moto's CloudFormation to create every resource type of the templates.
 
-moto knows a third of our types and drops most of their properties. Here each type is made by calls
-of boto3 inside the mock, whose parameters botocore checks against the service's own API. Of updates
-it knows what a new image changes, and refuses all others."""
+moto supports a third of these types and drops most of their properties. Here each type is created
+by the boto3 calls that CloudFormation itself would make, whose parameters botocore checks against
+the API of the service. Updates support what a new image changes; all others are refused.
+"""
 
 import ipaddress
 import re
@@ -30,7 +30,7 @@ from tests.infrastructure.shapes import fitted
 
 @dataclass(frozen=True)
 class Made:
-    """A resource that is there: what `Ref` and `GetAtt` give."""
+    """A created resource: what `Ref` and `GetAtt` return."""
 
     reference: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -41,19 +41,18 @@ Changer = Callable[[Made, dict[str, Any]], Made]
 
 
 def call(service: str, operation: str, **properties: Any) -> dict[str, Any]:
-    """One call, its parameters fitted to the API. Raises what botocore raises, and
+    """Makes one call with the parameters converted to the API. Raises what botocore raises, and
     `UnknownProperty`."""
     client = _client(service)
     (name,) = [
         python for python, api in client.meta.method_to_api_mapping.items() if api == operation
     ]
-    answer: dict[str, Any] = getattr(client, name)(**_given(client, operation, properties))
-    return answer
+    response: dict[str, Any] = getattr(client, name)(**_given(client, operation, properties))
+    return response
 
 
 def check(service: str, operation: str, **properties: Any) -> None:
-    """The same for an operation that moto does not have: its parameters are checked, nothing is
-    sent."""
+    """Checks the parameters of an operation that moto does not support; sends nothing."""
     client = _client(service)
     shape = client.meta.service_model.operation_model(operation).input_shape
     report = ParamValidator().validate(_given(client, operation, properties), shape)
@@ -63,7 +62,7 @@ def check(service: str, operation: str, **properties: Any) -> None:
 
 @lru_cache(maxsize=32)
 def _client(service: str) -> Any:
-    """Making one takes longer than any call inside the mock."""
+    """Cached, because creating a client takes longer than any call inside the mock."""
     return boto3.client(service, region_name=REGION)
 
 
@@ -74,7 +73,8 @@ def _given(client: Any, operation: str, properties: dict[str, Any]) -> Any:
 
 @contextmanager
 def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> Iterator[None]:
-    """moto, with those types made and changed by us. Everything ends with the block."""
+    """Runs moto within the block, with these types created and changed by `makers` and
+    `changers`."""
     original = parsing.clean_json
 
     def cleaned(body: Any, resources: Any) -> Any:
@@ -85,7 +85,7 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
                 if part is not None
             ]
         if isinstance(body, dict) and set(body) == {"Fn::GetAtt"}:
-            # moto looks with `get`, which takes a KeyError on the way for an absent resource.
+            # moto reads with `get`, which hides the KeyError of an absent resource.
             _ = resources[body["Fn::GetAtt"][0]]
         if isinstance(body, dict) and set(body) == {"Fn::Cidr"}:
             block, count, bits = parsing.clean_json(body["Fn::Cidr"], resources)
@@ -94,7 +94,7 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
         return original(body, resources)
 
     def tagged(loader: Any, tag: str, node: Any) -> Any:
-        """moto takes `!Condition X` for an unknown function, and what depends on it for false."""
+        """moto does not know `!Condition X` and treats whatever depends on it as false."""
         return (
             {"Condition": node.value}
             if tag == "!Condition"
@@ -104,7 +104,7 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
     execute = cloudformation_models.CloudFormationBackend.execute_change_set
 
     def executed(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
-        """moto keeps the outputs of the template before the change: of none."""
+        """moto keeps the outputs of the template before the change, which may be none."""
         execute(backend, change_set_name, stack_name)
         for stack in backend.stacks.values():
             stack._parse_template()
@@ -128,15 +128,18 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
         yield
 
 
-# Any change of one of these makes another one, with another name.
+# Types that CloudFormation replaces on any change.
 _REPLACED = ("AWS::ECS::TaskDefinition",)
 
 
 def _difference(
     resources: Any, template: dict[str, Any], parameters: dict[str, str] | None = None
 ) -> dict[str, list[str]]:
-    """What a change adds, changes and removes. moto's own takes a default that is now given for a
-    change, and what refers to a replaced resource for none."""
+    """What a change adds, modifies and removes.
+
+    moto's own version reports a default that is set explicitly as a change, and misses resources
+    that refer to a replaced one.
+    """
     old, new = resources._resource_json_map, template["Resources"]
     before = _values(resources._template, resources.input_parameters)
     after = _values(template, resources.input_parameters if parameters is None else parameters)
@@ -165,12 +168,12 @@ def _values(template: dict[str, Any], given: Mapping[str, str]) -> dict[str, str
 
 
 def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """moto gives what has no properties empty ones."""
+    """moto adds empty properties to a resource without any."""
     return {"Properties": {}} | old == {"Properties": {}} | new
 
 
 def _references(body: Any) -> Iterator[str]:
-    """The names that it refers to by `Ref`, or in the text of `Sub`."""
+    """The names that the body refers to by `Ref`, or in the text of `Sub`."""
     if isinstance(body, dict):
         for key, value in body.items():
             if key == "Ref":
@@ -201,13 +204,13 @@ def _model(kind: str, make: Maker, change: Changer | None) -> type[CloudFormatio
     ) -> "_Resource":
         del cls
         if change is None:
-            raise NotImplementedError(f"a change of {kind}")
+            raise NotImplementedError(f"{kind} cannot be changed here: add it to CHANGERS")
         return _Resource(
             change(original_resource.made, dict(cloudformation_json.get("Properties", {})))
         )
 
     body = {
-        # moto files each model under the second word of its module's name.
+        # moto registers each model under the second word of its module's name.
         "__module__": "moto.extension.models",
         "cloudformation_type": staticmethod(lambda: kind),
         "cloudformation_name_type": staticmethod(lambda: ""),
@@ -219,7 +222,7 @@ def _model(kind: str, make: Maker, change: Changer | None) -> type[CloudFormatio
 
 
 class _Resource:
-    """What moto keeps of a resource."""
+    """A resource in the form that moto stores."""
 
     def __init__(self, made: Made) -> None:
         self.made = made

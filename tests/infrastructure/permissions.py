@@ -1,4 +1,5 @@
-"""What a role may do against what was seen to be needed: nothing missing, nothing unused."""
+"""The permissions of each role against the calls that were recorded: nothing missing, nothing
+unused."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,42 +11,46 @@ from typing import Any
 from tests.infrastructure.checks.roles import listed, statements, task_roles
 from tests.infrastructure.deployments import Deployment
 
-# No task's own role: an operator asks for it by name.
+# No task has this role by default: an operator names it when running a task.
 REPAIR = "repair"
-SEEN = Path(__file__).with_name("calls.json")
+RECORDED = Path(__file__).with_name("calls.json")
 
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """An action that a container was seen to need, on a kind of resource: table, index, key, keys,
-    kling or records."""
+    """A recorded action of a container on a kind of resource: table, index, key, keys, kling or
+    records."""
 
     container: str
     action: str
     resource: str
 
 
-def remembered() -> tuple[Call, ...]:
-    """What test_roles.py has seen; it fails when the file is stale."""
-    told: dict[str, dict[str, list[str]]] = json.loads(SEEN.read_text(encoding="utf-8"))
+def recorded_calls() -> tuple[Call, ...]:
+    """The calls that test_roles.py has recorded; that test fails when the file is stale."""
+    calls_by_container: dict[str, dict[str, list[str]]] = json.loads(
+        RECORDED.read_text(encoding="utf-8")
+    )
     return tuple(
         Call(container, action, resource)
-        for container, kinds in told.items()
+        for container, kinds in calls_by_container.items()
         for resource, actions in kinds.items()
         for action in actions
     )
 
 
 def written(calls: Sequence[Call]) -> str:
-    """The text of that file for those calls."""
-    told: dict[str, dict[str, list[str]]] = {}
+    """The text of the file of recorded calls, for these calls."""
+    calls_by_container: dict[str, dict[str, list[str]]] = {}
     for call in sorted(set(calls)):
-        told.setdefault(call.container, {}).setdefault(call.resource, []).append(call.action)
-    return json.dumps(told, indent=1) + "\n"
+        calls_by_container.setdefault(call.container, {}).setdefault(call.resource, []).append(
+            call.action
+        )
+    return json.dumps(calls_by_container, indent=1) + "\n"
 
 
 def faults(deployment: Deployment, calls: Sequence[Call]) -> list[str]:
-    """Every call that its role forbids, and every grant of our data that no call needs."""
+    """Every call that its role does not permit, and every permission that no call needs."""
     roles = task_roles(deployment) | {REPAIR: deployment.service.of("IAM::Role")["RepairRole"]}
     missing = [
         f"{call.container} may not {call.action} on {call.resource}"
@@ -71,7 +76,7 @@ def arn(deployment: Deployment, resource: str) -> str:
 
 
 def _record(deployment: Deployment) -> str:
-    """A record of the audit, where its task is told to keep them."""
+    """The ARN of a record of the audit, in the folder that its command names."""
     (container,) = [container for container in deployment.containers if container.name == "audit"]
     words = container.command.split()
     address = words[words.index("--record") + 1].removeprefix("s3://")

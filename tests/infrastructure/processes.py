@@ -1,5 +1,5 @@
-"""The processes of a deployment, each with exactly the environment of its container, doing all that
-they ever do."""
+"""Runs the processes of a deployment, each with exactly the environment of its container, through
+everything they do."""
 
 import json
 import os
@@ -28,8 +28,7 @@ from tests.infrastructure.render import REGION
 from tests.journeys.live_stack import IMAGE
 
 LATER_SECONDS = 300
-# How AWS reaches a container besides the task definition: credentials, and here the table's
-# address.
+# What a container has besides its task definition: credentials, and in tests the table's address.
 _AROUND = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -38,12 +37,12 @@ _AROUND = {
 
 
 def environment_of(stage: str, container: str) -> dict[str, str]:
-    """What the deployed task definition tells a container."""
+    """The environment of a container in the deployed task definition."""
     return {pair["name"]: pair["value"] for pair in _defined(stage, container)["environment"]}
 
 
 def command_of(stage: str, container: str) -> list[str]:
-    """What the deployed task definition runs."""
+    """The command of a container in the deployed task definition."""
     command: list[str] = _defined(stage, container)["command"]
     return command
 
@@ -59,8 +58,8 @@ def _defined(stage: str, container: str) -> dict[str, Any]:
 
 @contextmanager
 def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
-    """Requests to the vendors' real addresses go to their stand-ins; anything else beyond this
-    machine is refused."""
+    """Sends requests for the vendors' addresses to their simulators; any other request beyond this
+    machine fails."""
     send: Callable[..., Any] = HTTPAdapter.send
 
     def stand_in(url: str) -> str:
@@ -75,7 +74,7 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
         return send(adapter, request, **options)
 
     class Endpoint(ProviderHttp):
-        """The provider's, to the stand-in."""
+        """A ProviderHttp that sends its requests to the simulator."""
 
         def send_once(
             self, url: str, headers: Mapping[str, str], body: bytes, until: float
@@ -106,36 +105,36 @@ class Processes:
 
     @contextmanager
     def inside(self, container: str, role: str = "") -> Iterator[Settings]:
-        """Within the block the process's environment is the container's, and no other; its calls
-        count for the role."""
-        told = environment_of(self._stage, container)
+        """Within the block the process has the environment of the container and no other, and its
+        calls are recorded for the role."""
+        environment = environment_of(self._stage, container)
         real = {
-            told["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
+            environment["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
             "https://www.googleapis.com/oauth2": f"{self._simulator.url}/google/oauth2",
         }
         with (
-            patch.dict(os.environ, told | self._around, clear=True),
+            patch.dict(os.environ, environment | self._around, clear=True),
             self._recorder.working(role or container),
             redirected(real),
         ):
             yield Settings.from_environment()
 
     def web(self) -> tuple[str, list[str]]:
-        """Everything a client can do. Gives the user and three jobs that are still open."""
+        """Does everything a client can do. Returns the user and the jobs that are still open."""
         with self.inside("web") as settings:
             app = create_app(build(settings, "web", self.clock))
             client = Client(app.test_client(), self._simulator, settings.google_client_ids[0])
             return client.everything()
 
     def worker(self) -> None:
-        """Whatever has come due."""
+        """Runs the sweep of the due jobs once."""
         self.clock.advance(LATER_SECONDS)
         with self.inside("worker") as settings, ThreadPoolExecutor(1) as executor:
             parts = build(settings, "worker", self.clock)
             DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor).run_once()
 
     def scheduled(self) -> int:
-        """Whatever the clock starts."""
+        """Runs the scheduled audit and returns its exit code."""
         program, *words = command_of(self._stage, "audit")
         assert program == "farebox"
         return self.command("audit", *words)
@@ -146,7 +145,7 @@ class Processes:
 
 
 class Client:
-    """Someone who signs in, orders, looks and is called back about."""
+    """A client that signs in, submits jobs and reads them, and the callback of the provider."""
 
     def __init__(self, http: Any, simulator: SimulatorServer, audience: str) -> None:
         self._http = http
@@ -167,9 +166,9 @@ class Client:
         return "ann", still_open
 
     def _order(self, sub: str, device: str, key: str | None) -> str:
-        answer = self._post(sub, device, key)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json["data"]["jobId"])
+        response = self._post(sub, device, key)
+        assert response.status_code == 200, response.text
+        return str(response.json["data"]["jobId"])
 
     def _post(self, sub: str, device: str, key: str | None) -> Any:
         body = {
@@ -182,9 +181,9 @@ class Client:
         return self._http.post("/videos", json=body, headers=headers)
 
     def _get(self, path: str) -> Any:
-        answer = self._http.get(path, headers=self._signed_in("ann"))
-        assert answer.status_code == 200, answer.text
-        return answer.json["data"]
+        response = self._http.get(path, headers=self._signed_in("ann"))
+        assert response.status_code == 200, response.text
+        return response.json["data"]
 
     def _signed_in(self, sub: str) -> dict[str, str]:
         body = {"sub": sub, "email": f"{sub}@example.com", "aud": self._audience}
@@ -194,7 +193,7 @@ class Client:
         return {"Authorization": f"Bearer {token}"}
 
     def _call_back(self, job: str) -> None:
-        """As Kling would, at the address it was given."""
+        """Sends the callback that Kling would send, to the address in its request."""
         query = {"service": "kling", "operation": "create"}
         orders = requests.get(f"{self._simulator.url}/__journal", params=query, timeout=10).json()[
             "requests"
@@ -204,5 +203,5 @@ class Client:
             for order in orders
         ]
         (url,) = [body["callback_url"] for body in bodies if body["external_task_id"] == job]
-        answer = self._http.post(urlsplit(url).path, json={"task_status": "succeed"})
-        assert answer.status_code == 200, answer.text
+        response = self._http.post(urlsplit(url).path, json={"task_status": "succeed"})
+        assert response.status_code == 200, response.text

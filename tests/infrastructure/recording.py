@@ -1,4 +1,4 @@
-"""Which actions of AWS a process needs, seen at botocore while it works."""
+"""Records at botocore which AWS actions a process needs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import boto3
 
 from tests.infrastructure.permissions import Call
 
-# IAM knows no action for a transaction: it is permitted by its parts.
+# IAM has no action for a transaction: each of its parts must be permitted.
 PARTS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -25,17 +25,17 @@ FOR_OBJECTS = {"GetObject": ("kms:Decrypt",), "PutObject": ("kms:Decrypt", "kms:
 
 
 class Recorder:
-    """The calls of whichever container is said to be working."""
+    """Records the calls of the container named by `working`."""
 
     def __init__(self, named: Mapping[str, str]) -> None:
-        """`named`: which kind of resource a secret's or a bucket's name stands for."""
+        """`named` maps the name of a secret or a bucket to its kind of resource."""
         self.calls: set[Call] = set()
         self._named = named
         self._container = ""
 
     @contextmanager
     def working(self, container: str) -> Iterator[None]:
-        """A default session of its own for the block, whose clients are watched."""
+        """Records, within the block, the calls of every client of a new default session."""
         former, self._container = boto3.DEFAULT_SESSION, container
         boto3.setup_default_session()
         session: Any = boto3.DEFAULT_SESSION
@@ -65,7 +65,7 @@ class Recorder:
 
 
 def _dynamodb(operation: str, params: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """The actions of one request, and whether each goes to an index."""
+    """The actions of one request, each with whether it reads an index."""
     if operation in ("TransactWriteItems", "TransactGetItems"):
         return [(PARTS[part], False) for item in params["TransactItems"] for part in item]
     return [(operation, "IndexName" in params)]

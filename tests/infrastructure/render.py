@@ -1,9 +1,9 @@
-"""Renders a CloudFormation template for given parameters, as far as that can be known before
-anything exists.
+"""Renders a CloudFormation template for given parameters, without deploying it.
 
-References to resources become markers, `<Table>` for its Ref and `<Table.Arn>` for an attribute, so
-that a check can say "this points at that". Source of every rule: CloudFormation, template anatomy
-and intrinsic function reference."""
+A reference to a resource becomes a marker, `<Table>` for its Ref and `<Table.Arn>` for an
+attribute, so that a check can compare references. Source of every rule: CloudFormation, template
+anatomy and intrinsic function reference.
+"""
 
 import ipaddress
 import json
@@ -25,8 +25,7 @@ class RenderError(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """One template with one set of parameters: what it would create, give out, and which of its own
-    rules it breaks."""
+    """A rendered template: its resources, its outputs, and the rules of its own that it breaks."""
 
     name: str
     parameters: Mapping[str, Any]
@@ -53,8 +52,8 @@ class Stack:
         return found[0]
 
     def before(self, name: str) -> set[str]:
-        """Every resource that CloudFormation makes before this one: what it waits for and what it
-        refers to, all the way down."""
+        """Every resource that CloudFormation creates before this one: those it depends on or refers
+        to, directly or indirectly."""
         found: set[str] = set()
         open_names = [name]
         while open_names:
@@ -75,8 +74,11 @@ def render(
     name: str = "stack",
     imports: Mapping[str, Any] | None = None,
 ) -> Stack:
-    """Raises `RenderError` for what CloudFormation would refuse. Broken `Rules` are told, not
-    raised: a test wants to see them."""
+    """The rendered template.
+
+    Raises `RenderError` for what CloudFormation would refuse. Broken `Rules` are returned, not
+    raised, so that a test can inspect them.
+    """
     parameters = _parameters(template.get("Parameters", {}), given)
     resolver = _Resolver(template, parameters, name, imports or {})
     kept = {key: body for key, body in template["Resources"].items() if resolver.holds(body)}
@@ -116,7 +118,7 @@ def _checked(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
 def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     unknown = sorted(set(given) - set(declared))
     if unknown:
-        raise RenderError(f"parameters that the template does not have: {unknown}")
+        raise RenderError(f"the template has no parameters {unknown}")
     return {
         name: _parameter(name, rules, given.get(name, rules.get("Default")))
         for name, rules in declared.items()
@@ -160,7 +162,7 @@ def _number(name: str, text: str) -> float:
 
 
 def _broken(rules: Mapping[str, Any], resolver: "_Resolver") -> list[str]:
-    """The descriptions of the assertions that do not hold."""
+    """The descriptions of the assertions that are false."""
     applying = [rule for rule in rules.values() if resolver.truth(rule.get("RuleCondition", True))]
     assertions = [assertion for rule in applying for assertion in rule["Assertions"]]
     return [
@@ -200,32 +202,42 @@ class _Resolver:
             "Condition": self._condition,
             "Fn::GetAtt": self._attribute,
             "Fn::Sub": self._sub,
-            "Fn::Join": lambda told: str(told[0]).join(str(part) for part in self.value(told[1])),
-            "Fn::Split": lambda told: str(self.value(told[1])).split(told[0]),
+            "Fn::Join": lambda argument: str(argument[0]).join(
+                str(part) for part in self.value(argument[1])
+            ),
+            "Fn::Split": lambda argument: str(self.value(argument[1])).split(argument[0]),
             "Fn::Select": self._select,
-            "Fn::If": lambda told: self._raw(told[1] if self._condition(told[0]) else told[2]),
-            "Fn::Equals": lambda told: str(self.value(told[0])) == str(self.value(told[1])),
-            "Fn::Not": lambda told: not self.truth(told[0]),
-            "Fn::And": lambda told: all(self.truth(part) for part in told),
-            "Fn::Or": lambda told: any(self.truth(part) for part in told),
-            "Fn::Contains": lambda told: self.value(told[1]) in self.value(told[0]),
-            "Fn::EachMemberIn": lambda told: set(self.value(told[0])) <= set(self.value(told[1])),
-            "Fn::EachMemberEquals": lambda told: set(self.value(told[0])) <= {self.value(told[1])},
+            "Fn::If": lambda argument: self._raw(
+                argument[1] if self._condition(argument[0]) else argument[2]
+            ),
+            "Fn::Equals": lambda argument: (
+                str(self.value(argument[0])) == str(self.value(argument[1]))
+            ),
+            "Fn::Not": lambda argument: not self.truth(argument[0]),
+            "Fn::And": lambda argument: all(self.truth(part) for part in argument),
+            "Fn::Or": lambda argument: any(self.truth(part) for part in argument),
+            "Fn::Contains": lambda argument: self.value(argument[1]) in self.value(argument[0]),
+            "Fn::EachMemberIn": lambda argument: (
+                set(self.value(argument[0])) <= set(self.value(argument[1]))
+            ),
+            "Fn::EachMemberEquals": lambda argument: (
+                set(self.value(argument[0])) <= {self.value(argument[1])}
+            ),
             "Fn::FindInMap": self._find,
-            "Fn::GetAZs": lambda told: [
-                f"{self.value(told) or REGION}{letter}" for letter in "abc"
+            "Fn::GetAZs": lambda argument: [
+                f"{self.value(argument) or REGION}{letter}" for letter in "abc"
             ],
             "Fn::Cidr": self._cidr,
             "Fn::ImportValue": self._import,
-            "Fn::ToJsonString": lambda told: json.dumps(self.value(told)),
-            "Fn::Base64": lambda told: f"base64({self.value(told)})",
+            "Fn::ToJsonString": lambda argument: json.dumps(self.value(argument)),
+            "Fn::Base64": lambda argument: f"base64({self.value(argument)})",
         }
 
     def value(self, body: Any) -> Any:
-        """The body with every function resolved; `AWS::NoValue` takes its property away."""
+        """The body with every function resolved; `AWS::NoValue` removes its property."""
         found = self._raw(body)
         if found is _ABSENT:
-            raise RenderError("AWS::NoValue stands where something must be")
+            raise RenderError("AWS::NoValue stands where a value is required")
         return found
 
     def holds(self, body: Mapping[str, Any]) -> bool:
@@ -235,17 +247,19 @@ class _Resolver:
     def truth(self, body: Any) -> bool:
         found = self.value(body)
         if not isinstance(found, bool):
-            raise RenderError(f"{body} is no condition")
+            raise RenderError(f"{body} is not a condition")
         return found
 
     def _raw(self, body: Any) -> Any:
         if isinstance(body, dict):
             if len(body) == 1:
-                (name, told), *_ = body.items()
-                if name in self._functions and not (name == "Condition" and isinstance(told, dict)):
-                    return self._functions[name](told)
+                (name, argument), *_ = body.items()
+                if name in self._functions and not (
+                    name == "Condition" and isinstance(argument, dict)
+                ):
+                    return self._functions[name](argument)
                 if name.startswith("Fn::"):
-                    raise RenderError(f"{name} is not known to this renderer")
+                    raise RenderError(f"the function {name} is not supported")
             made = {name: self._raw(part) for name, part in body.items()}
             return {name: part for name, part in made.items() if part is not _ABSENT}
         if isinstance(body, list):
@@ -264,24 +278,24 @@ class _Resolver:
             return self._pseudo[name]
         return self._resource(name, "")
 
-    def _attribute(self, told: Any) -> str:
+    def _attribute(self, argument: Any) -> str:
         name, _, attribute = (
-            told.partition(".") if isinstance(told, str) else (told[0], "", self.value(told[1]))
+            argument.partition(".")
+            if isinstance(argument, str)
+            else (argument[0], "", self.value(argument[1]))
         )
         return self._resource(name, f".{attribute}")
 
     def _resource(self, name: str, attribute: str) -> str:
         if name not in self.existing:
-            raise RenderError(
-                f"{name} is referred to, and neither a parameter nor a resource that would exist"
-            )
+            raise RenderError(f"{name} is referred to, but is neither a parameter nor a resource")
         return f"<{name}{attribute}>"
 
-    def _sub(self, told: Any) -> str:
+    def _sub(self, argument: Any) -> str:
         text, own = (
-            (told, {})
-            if isinstance(told, str)
-            else (told[0], {key: self.value(v) for key, v in told[1].items()})
+            (argument, {})
+            if isinstance(argument, str)
+            else (argument[0], {key: self.value(v) for key, v in argument[1].items()})
         )
 
         def one(match: re.Match[str]) -> str:
@@ -293,27 +307,28 @@ class _Resolver:
 
         return _LOGICAL.sub(one, text)
 
-    def _select(self, told: Any) -> Any:
-        index, choices = int(self.value(told[0])), self.value(told[1])
+    def _select(self, argument: Any) -> Any:
+        index, choices = int(self.value(argument[0])), self.value(argument[1])
         if not 0 <= index < len(choices):
             raise RenderError(f"there is no element {index} in {choices}")
         return choices[index]
 
-    def _find(self, told: Any) -> Any:
+    def _find(self, argument: Any) -> Any:
         try:
-            return self._mappings[self.value(told[0])][self.value(told[1])][self.value(told[2])]
+            return self._mappings[self.value(argument[0])][self.value(argument[1])][
+                self.value(argument[2])
+            ]
         except KeyError as error:
             raise RenderError(f"no mapping has {error}") from None
 
-    def _cidr(self, told: Any) -> list[str]:
-        """`[block, count, host bits]`; the real function gives subnets from the start of the block
-        in order."""
-        block, count, bits = (self.value(part) for part in told)
+    def _cidr(self, argument: Any) -> list[str]:
+        """`[block, count, host bits]`: the first subnets of the block, in order."""
+        block, count, bits = (self.value(part) for part in argument)
         subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
         return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]
 
-    def _import(self, told: Any) -> Any:
-        name = self.value(told)
+    def _import(self, argument: Any) -> Any:
+        name = self.value(argument)
         if name not in self._imports:
             raise RenderError(f"nothing exports {name}")
         return self._imports[name]

@@ -1,8 +1,9 @@
-"""`python -m tests.infrastructure.server`: the extended moto as a server on loopback, for programs
-that speak to AWS.
+"""`python -m tests.infrastructure.server`: serves the extended moto on loopback, for programs that
+call AWS.
 
-Prints one line, `ready http://127.0.0.1:PORT`, with what an operator had to have before the first
-deployment (a zone, a certificate) as NAME=VALUE behind it, and ends when its input does."""
+Prints one line, `ready http://127.0.0.1:PORT`, followed by what an operator needs before the first
+deployment (a zone, a certificate) as NAME=VALUE. Stops when its standard input is closed.
+"""
 
 import logging
 import sys
@@ -14,7 +15,7 @@ from tests.infrastructure.cloud import cloud, outside
 
 
 def main() -> int:
-    """Serves one account."""
+    """Serves one account until standard input is closed."""
     port = free_port()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with cloud():

@@ -1,5 +1,5 @@
-"""Properties of a template as parameters of the service's own API, which says what is known and of
-which type."""
+"""Converts the properties of a template to parameters of the API of the service, whose model names
+the known parameters and their types."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 
 class UnknownProperty(Exception):
-    """The API knows no such property."""
+    """The API has no such parameter."""
 
 
 def fitted(value: Any, shape: Shape, path: str = "") -> Any:
-    """The value as the shape wants it: names in its spelling, scalars in its type, as
-    CloudFormation itself does it. Raises `UnknownProperty`."""
+    """The value in the form that the shape requires: names in its spelling and scalars in its type,
+    as CloudFormation converts them. Raises `UnknownProperty`."""
     if isinstance(shape, StructureShape):
         return _structure(value, shape, path)
     if isinstance(shape, ListShape):
@@ -25,11 +25,21 @@ def fitted(value: Any, shape: Shape, path: str = "") -> Any:
     return _scalar(value, shape)
 
 
+def without(properties: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The properties except those named."""
+    return {name: value for name, value in properties.items() if name not in names}
+
+
+def renamed(properties: dict[str, Any], **names: str) -> dict[str, Any]:
+    """The properties, with those in `names` under their new name."""
+    return {names.get(name, name): value for name, value in properties.items()}
+
+
 def _structure(value: Mapping[str, Any], shape: StructureShape, path: str) -> dict[str, Any]:
     known = {name.lower(): name for name in shape.members}
     unknown = [name for name in value if name.lower() not in known]
     if unknown:
-        raise UnknownProperty(f"{path or shape.name} knows no {', '.join(sorted(unknown))}")
+        raise UnknownProperty(f"{path or shape.name} has no {', '.join(sorted(unknown))}")
     names = {name: known[name.lower()] for name in value}
     return {
         names[name]: fitted(part, shape.members[names[name]], f"{path}.{name}")

@@ -1,4 +1,4 @@
-"""Which requests a statement of the firewall matches, for the statements that our template uses."""
+"""Evaluates the firewall statements that the template uses against a request."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 @dataclass(frozen=True)
 class Request:
-    """What a rule can look at; header names in lower case."""
+    """The parts of a request that a rule can match; header names in lower case."""
 
     method: str
     path: str
@@ -17,40 +17,40 @@ class Request:
 
 
 def matches(statement: Mapping[str, Any], request: Request) -> bool:
-    """Raises `LookupError` for a kind of statement that is not known here."""
-    ((kind, told),) = statement.items()
+    """Whether the statement matches. Raises `LookupError` for a kind that is not supported here."""
+    ((kind, body),) = statement.items()
     if kind in ("AndStatement", "OrStatement"):
         joined = all if kind == "AndStatement" else any
-        return joined(matches(part, request) for part in told["Statements"])
+        return joined(matches(part, request) for part in body["Statements"])
     if kind == "NotStatement":
-        return not matches(told["Statement"], request)
-    text = _field(told["FieldToMatch"], request)
-    if any(step["Type"] == "URL_DECODE" for step in told["TextTransformations"]):
+        return not matches(body["Statement"], request)
+    text = _field(body["FieldToMatch"], request)
+    if any(step["Type"] == "URL_DECODE" for step in body["TextTransformations"]):
         text = unquote(text)
     if kind == "RegexMatchStatement":
-        return re.search(told["RegexString"], text) is not None
+        return re.search(body["RegexString"], text) is not None
     if kind == "ByteMatchStatement":
-        return _compared(told["PositionalConstraint"], text, told["SearchString"])
+        return _compared(body["PositionalConstraint"], text, body["SearchString"])
     raise LookupError(kind)
 
 
 def counted(rate: Mapping[str, Any], request: Request) -> bool:
-    """Whether a rate-based statement counts the request: one without the header that it counts by
-    is left out."""
+    """Whether a rate-based statement counts the request. Requests without the header that it
+    aggregates by are not counted."""
     keys = [key["Header"]["Name"] for key in rate.get("CustomKeys", []) if "Header" in key]
     if not all(name in request.headers for name in keys):
         return False
     return "ScopeDownStatement" not in rate or matches(rate["ScopeDownStatement"], request)
 
 
-def _field(told: Mapping[str, Any], request: Request) -> str:
-    if "SingleHeader" in told:
-        return request.headers.get(told["SingleHeader"]["Name"].lower(), "")
-    if "Method" in told:
+def _field(body: Mapping[str, Any], request: Request) -> str:
+    if "SingleHeader" in body:
+        return request.headers.get(body["SingleHeader"]["Name"].lower(), "")
+    if "Method" in body:
         return request.method
-    if "UriPath" in told:
+    if "UriPath" in body:
         return request.path
-    raise LookupError(str(sorted(told)))
+    raise LookupError(str(sorted(body)))
 
 
 def _compared(how: str, text: str, wanted: str) -> bool:

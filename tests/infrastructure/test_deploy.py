@@ -1,5 +1,5 @@
-"""Both stacks of every stage are really deployed, side by side in one account, into a moto that
-takes all their types."""
+"""Both stacks of every stage are deployed, next to each other in one account, into the extended
+moto."""
 
 from collections.abc import Iterator
 
@@ -22,8 +22,8 @@ def account() -> Iterator[Account]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("stage", STAGES)
-def test_both_stacks_are_made_whole(account: Account, stage: str) -> None:
-    """Whatever the renderer says would exist does exist, by its type; nothing is skipped as
+def test_both_stacks_are_created_completely(account: Account, stage: str) -> None:
+    """Every resource of the rendered templates exists, with its type; none is skipped as
     unknown."""
     rendered = deployment(stage)
     for stack, deployed in zip(rendered.stacks, account[stage], strict=True):
@@ -36,8 +36,8 @@ def test_both_stacks_are_made_whole(account: Account, stage: str) -> None:
 def test_the_renderer_and_the_deployment_agree_on_every_environment(
     account: Account, stage: str
 ) -> None:
-    """What does not depend on the account is the same text, so checks on the rendered template say
-    something about the real one."""
+    """Every value that does not depend on the account is the same text, so checks of the rendered
+    template hold for the real one."""
     differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME"}
     for container in deployment(stage).containers:
         found = boto3.client("ecs", region_name=REGION).describe_task_definition(
@@ -72,4 +72,4 @@ def test_stages_share_nothing(account: Account) -> None:
         "AccessLogsBucket",
         "RecordsBucket",
     ):
-        assert len({told[name] for told in outputs}) == len(STAGES), name
+        assert len({stack_outputs[name] for stack_outputs in outputs}) == len(STAGES), name

@@ -1,10 +1,10 @@
-"""What the checks rely on to tell whether an alarm would sound and whether a request is counted."""
+"""The evaluation of alarms and of firewall statements, on which the checks rely."""
 
 from typing import Any
 
 import pytest
 
-from tests.infrastructure.alarms import MINUTES, sounds
+from tests.infrastructure.alarms import MINUTES, fires
 from tests.infrastructure.statements import Request, counted, matches
 
 QUIET = [0] * MINUTES
@@ -43,15 +43,17 @@ def math(expression: str, period: int) -> dict[str, Any]:
         ({14: 20}, False),
     ],
 )
-def test_so_many_of_the_last_points_must_be_over(minutes: dict[int, int], sound: bool) -> None:
-    told = [minutes.get(minute, 0) for minute in range(MINUTES)]
-    assert sounds(alarm(), {"Errors": told}) is sound
+def test_an_alarm_needs_enough_points_over_its_threshold(
+    minutes: dict[int, int], sound: bool
+) -> None:
+    counts = [minutes.get(minute, 0) for minute in range(MINUTES)]
+    assert fires(alarm(), {"Errors": counts}) is sound
 
 
 def test_a_longer_period_adds_up_what_lies_in_it() -> None:
     seldom = {"Errors": [1] * MINUTES}
-    assert not sounds(alarm(EvaluationPeriods=1, DatapointsToAlarm=1), seldom)
-    assert sounds(alarm(EvaluationPeriods=1, DatapointsToAlarm=1, Period=900), seldom)
+    assert not fires(alarm(EvaluationPeriods=1, DatapointsToAlarm=1), seldom)
+    assert fires(alarm(EvaluationPeriods=1, DatapointsToAlarm=1, Period=900), seldom)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +65,8 @@ def test_a_longer_period_adds_up_what_lies_in_it() -> None:
         ("SUM(METRICS())", False),
     ],
 )
-def test_what_has_no_data_gives_none_unless_it_is_filled(expression: str, sound: bool) -> None:
-    assert sounds(math(expression, 900), {"Errors": [1] * MINUTES, "Requests": QUIET}) is sound
+def test_missing_data_stays_missing_unless_it_is_filled(expression: str, sound: bool) -> None:
+    assert fires(math(expression, 900), {"Errors": [1] * MINUTES, "Requests": QUIET}) is sound
 
 
 def test_a_request_without_the_header_is_not_counted_by_it() -> None:

@@ -1,5 +1,4 @@
-"""What no linter sees: every check holds for every stage, and for the choices that an operator
-has."""
+"""Every check passes for every stage, and for the choices that an operator has."""
 
 import pytest
 
@@ -19,12 +18,12 @@ CHOSEN = {"-".join(choice.values()): deployment("staging", **choice) for choice 
 
 @pytest.mark.parametrize("staged", STAGED.values(), ids=STAGED)
 @pytest.mark.parametrize("check", checks().values(), ids=checks())
-def test_every_check_holds_for_every_stage(check: Check, staged: Deployment) -> None:
+def test_every_check_passes_for_every_stage(check: Check, staged: Deployment) -> None:
     faults = list(check(staged))
     assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("chosen", CHOSEN.values(), ids=CHOSEN)
-def test_every_check_holds_for_what_an_operator_may_choose(chosen: Deployment) -> None:
+def test_every_check_passes_for_the_choices_of_an_operator(chosen: Deployment) -> None:
     faults = [f"{name}: {fault}" for name, check in checks().items() for fault in check(chosen)]
     assert not faults, "\n".join(faults)

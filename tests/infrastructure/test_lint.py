@@ -1,11 +1,11 @@
-"""Every linter is content, and each would not be if there were something to say."""
+"""Every linter passes, and reports a file with a fault."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.lint import cfn_lint_command, checkov_command, complaint, linters, scripts
+from tests.infrastructure.lint import cfn_lint_command, checkov_command, findings, linters, scripts
 from tests.infrastructure.tools import tool
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
@@ -62,18 +62,18 @@ FAULTY: dict[str, tuple[str, str, Callable[[Path], list[str]]]] = {
 
 
 @pytest.mark.parametrize("name", linters())
-def test_every_linter_is_content(name: str) -> None:
-    said = complaint(linters()[name]())
-    assert not said, said
+def test_every_linter_passes(name: str) -> None:
+    found = findings(linters()[name]())
+    assert not found, found
 
 
 @pytest.mark.parametrize("name", linters())
-def test_every_linter_complains_of_something_faulty(name: str, tmp_path: Path) -> None:
+def test_every_linter_reports_a_faulty_file(name: str, tmp_path: Path) -> None:
     file, text, command = FAULTY[name]
     (tmp_path / file).write_text(text)
-    assert complaint(command(tmp_path / file))
+    assert findings(command(tmp_path / file))
 
 
-def test_every_script_of_the_release_is_looked_at() -> None:
+def test_every_script_of_the_release_is_linted() -> None:
     names = {path.name for path in scripts()}
     assert {"deploy", "rollback", "stage.sh", "run"} <= names

@@ -1,5 +1,5 @@
-"""Deployments by the real AWS CLI, against a server that takes all our types: by its own `deploy`,
-and by the release's scripts."""
+"""Deployments by the real AWS CLI against the extended moto: by its own `deploy`, and by the
+release scripts."""
 
 import json
 import os
@@ -25,8 +25,8 @@ _SECONDS = 240
 _FIRST, _SECOND, _BROKEN = "1" * 40, "2" * 40, "3" * 40
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
-# No engine builds here, the commit is named by the test, and the balancer's name leads to this
-# machine; `aws` and `curl` are real.
+# The image is not built, the test names the commit, and the balancer's name resolves to this
+# machine. `aws` and `curl` are real.
 _STAND_INS = {
     "docker": """
 case "$1" in
@@ -34,7 +34,7 @@ case "$1" in
     login) [ -n "$(cat)" ] ;;
     push)
         name=${3##*/}
-        # The registry wants to be told what kind of image it is.
+        # The registry requires the media type of the image.
         kind=application/vnd.oci.image.manifest.v1+json
         aws ecr put-image --repository-name "${name%:*}" --image-tag "${name##*:}" \\
             --image-manifest "{\\"tag\\": \\"$3\\"}" --image-manifest-media-type "$kind" >&2
@@ -52,22 +52,21 @@ exec {curl} --connect-to "::127.0.0.1:$WEB_PORT" "$@"
 
 @dataclass(frozen=True)
 class Account:
-    """An account behind an address, what was there before the first deployment, and programs of
-    ours to be found first."""
+    """An account behind an address, what existed before the first deployment, and a folder of
+    programs that come first in PATH."""
 
     url: str
     given: dict[str, str]
     programs: str = "/nonexistent"
 
-    def tried(self, *command: str, **told: str) -> subprocess.CompletedProcess[str]:
-        """A command that speaks to this account and to no other."""
+    def tried(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command that can reach this account and no other."""
         environment = {
             "PATH": f"{self.programs}:{Path(tool('aws')).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": "/nonexistent",
             "YES": "1",
             "AWS_ENDPOINT_URL": self.url,
-            # The CLI names a template by this address, and moto tells a bucket's name from no other
-            # of this machine.
+            # moto recognises a bucket's name only in an address of localhost.
             "AWS_ENDPOINT_URL_S3": self.url.replace("127.0.0.1", "localhost"),
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
@@ -78,7 +77,7 @@ class Account:
         return subprocess.run(
             command,
             cwd=ROOT,
-            env=environment | told,
+            env=environment | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -86,19 +85,21 @@ class Account:
             check=False,
         )
 
-    def run(self, *command: str, **told: str) -> str:
-        """Its output, when it has succeeded."""
-        run = self.tried(*command, **told)
+    def run(self, *command: str, **variables: str) -> str:
+        """The output of a command that must succeed."""
+        run = self.tried(*command, **variables)
         assert run.returncode == 0, f"{command}\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}"
         return run.stdout
 
     def described(self, stack: str, status: str) -> dict[str, str]:
-        """The outputs of a stack that is in this status."""
-        told = json.loads(
+        """The outputs of a stack, which must be in this status."""
+        described = json.loads(
             self.run("aws", "cloudformation", "describe-stacks", "--stack-name", stack)
         )["Stacks"][0]
-        assert told["StackStatus"] == status
-        return {output["OutputKey"]: output["OutputValue"] for output in told.get("Outputs", [])}
+        assert described["StackStatus"] == status
+        return {
+            output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
+        }
 
     def kinds(self, stack: str) -> dict[str, str]:
         command = ("aws", "cloudformation", "describe-stack-resources", "--stack-name", stack)
@@ -110,7 +111,7 @@ class Account:
         }
 
     def images(self, stage: str) -> set[str]:
-        """What the tasks of a stage run that a deployment brings up."""
+        """The images of all task definitions of a stage."""
         found = set()
         for family in ("web", "worker", "audit", "operator"):
             command = (
@@ -152,7 +153,7 @@ def account() -> Iterator[Account]:
 
 @pytest.fixture
 def releasing(account: Account, tmp_path: Path) -> Account:
-    """The same account, and a terminal in which a release can be made."""
+    """The same account, with stand-ins for docker, git and curl."""
     curl = shutil.which("curl")
     assert curl, "the release needs curl"
     for name, text in _STAND_INS.items():
@@ -164,35 +165,35 @@ def releasing(account: Account, tmp_path: Path) -> Account:
 
 @pytest.fixture
 def stack(client: Any, table_name: str) -> Iterator[LiveStack]:
-    """The service itself, to be asked whether it is there."""
+    """The service itself, for the smoke test of the release."""
     with LiveStack(client.meta.endpoint_url, table_name) as stack:
         yield stack
 
 
-def test_the_cli_s_own_deploy_brings_every_stage_up_whole(account: Account) -> None:
-    """Side by side in one account; data first, then the service, which is too long to go inline."""
+def test_the_cli_s_own_deploy_creates_every_stage_completely(account: Account) -> None:
+    """All in one account; data first, then the service, which is too long to be sent inline."""
     for stage in STAGES:
         rendered, given = deployment(stage), stage_parameters(ROOT, stage)
         data, service = f"farebox-{stage}-data", f"farebox-{stage}"
         _deploy(account, data, "data", {"Stage": stage, **given["data"]})
         handed = account.described(data, "CREATE_COMPLETE")
         outside = {} if stage == "dev" else account.given
-        told = (
+        parameters = (
             handed | filled(stage, given["service"]) | outside | {"Stage": stage, "ImageUri": IMAGE}
         )
-        _deploy(account, service, "service", told, handed["TemplatesBucket"])
+        _deploy(account, service, "service", parameters, handed["TemplatesBucket"])
         for name, stack in ((data, rendered.data), (service, rendered.service)):
             assert account.kinds(name) == _kinds(stack)
             assert set(account.described(name, "CREATE_COMPLETE")) == set(stack.outputs)
 
 
 def _deploy(
-    account: Account, stack: str, name: str, told: dict[str, str], bucket: str = ""
+    account: Account, stack: str, name: str, parameters: dict[str, str], bucket: str = ""
 ) -> None:
     template = ROOT / "cloudformation" / f"{name}.yaml"
     assert (template.stat().st_size > INLINE_BYTES) == bool(bucket)
     known = (deployment("dev").data if name == "data" else deployment("dev").service).parameters
-    overrides = [f"{key}={value}" for key, value in told.items() if key in known]
+    overrides = [f"{key}={value}" for key, value in parameters.items() if key in known]
     command = [
         "aws",
         "cloudformation",
@@ -211,24 +212,24 @@ def _kinds(stack: Stack) -> dict[str, str]:
     return {key: body["Type"] for key, body in stack.resources.items()}
 
 
-def test_a_release_goes_out_is_followed_taken_back_when_broken_and_rolled_back(
+def test_a_release_is_deployed_replaced_taken_back_when_broken_and_rolled_back(
     releasing: Account, stack: LiveStack
 ) -> None:
-    """`make deploy`, `make rollback` and `make status` as they are; what answers behind the
-    balancer's name is the service itself."""
+    """`make deploy`, `make rollback` and `make status` as they are; behind the balancer's name is
+    the service itself."""
     port = str(urlsplit(stack.url).port)
 
     def release(
         script: str, commit: str = "", web_port: str = port
     ) -> subprocess.CompletedProcess[str]:
-        told = {
+        variables = {
             "STAGE": "dev",
             "COMMIT": commit,
             "WEB_PORT": web_port,
             "SMOKE_TRIES": "1",
             "ROLE_PAUSE_SECONDS": "0",
         }
-        return releasing.tried(f"release/{script}", **told)
+        return releasing.tried(f"release/{script}", **variables)
 
     def deployed(done: subprocess.CompletedProcess[str], status: str) -> dict[str, str]:
         assert done.returncode == 0, done.stdout + done.stderr

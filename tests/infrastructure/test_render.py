@@ -1,4 +1,4 @@
-"""The renderer says what CloudFormation would say."""
+"""The renderer resolves and refuses what CloudFormation would."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ def test_what_has_no_value_is_left_out() -> None:
         {"Fn::Select": [3, ["a"]]},
     ],
 )
-def test_what_points_nowhere_is_refused(value: Any) -> None:
+def test_a_reference_to_nothing_is_refused(value: Any) -> None:
     with pytest.raises(RenderError):
         one_bucket(value)
 
@@ -91,7 +91,7 @@ def test_parameters_that_are_not_allowed_are_refused(given: dict[str, str]) -> N
         ({"Type": "Number"}, "four"),
     ],
 )
-def test_each_rule_of_a_parameter_counts(rules: dict[str, Any], text: str | None) -> None:
+def test_each_rule_of_a_parameter_is_enforced(rules: dict[str, Any], text: str | None) -> None:
     with pytest.raises(RenderError):
         render({"Parameters": {"P": rules}, "Resources": {}}, {} if text is None else {"P": text})
 
@@ -111,7 +111,7 @@ def test_a_reference_to_a_resource_that_would_not_exist_is_refused() -> None:
         render(template, {})
 
 
-def test_broken_rules_are_told() -> None:
+def test_broken_rules_are_reported() -> None:
     rule = {
         "RuleCondition": PRODUCTION,
         "Assertions": [

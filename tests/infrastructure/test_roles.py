@@ -1,4 +1,4 @@
-"""Each role permits exactly what its container was seen to need: no call is missing, no grant
+"""Each role permits exactly the calls that its container makes: none is missing, no permission is
 unused."""
 
 import json
@@ -14,7 +14,7 @@ from devstack.table import create_table
 from service.settings import STAGES
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
-from tests.infrastructure.permissions import SEEN, Call, faults, remembered, written
+from tests.infrastructure.permissions import RECORDED, Call, faults, recorded_calls, written
 from tests.infrastructure.processes import Processes
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
@@ -29,9 +29,9 @@ SIMULATED = SimulatorSettings(port=0, video_seconds=0.01, public_url="https://vi
 
 
 @pytest.fixture(scope="module")
-def seen(client: Any) -> Iterator[set[Call]]:
-    """Every process of production does all it ever does, told exactly what the deployed task
-    definitions tell."""
+def recorded(client: Any) -> Iterator[set[Call]]:
+    """The calls of every process of production, run through everything it does with exactly the
+    environment of its deployed task definition."""
     with cloud(), SimulatorServer(SIMULATED) as simulator:
         data, _ = deploy(STAGE)
         secrets = {data.outputs["KeysSecretArn"]: "keys", data.outputs["KlingSecretArn"]: "kling"}
@@ -58,13 +58,13 @@ def _work(processes: Processes) -> None:
     assert processes.command("operator", "ledger", user) == 0
     assert processes.command("operator", "resolve", user, second) == 0
     assert processes.command("operator", "audit") == 0
-    # The second one meets the record of the first.
+    # The second one reads the record of the first.
     assert [processes.scheduled() for _ in range(2)] == [0, 0]
 
 
 def _tear(client: Any, table: str) -> None:
-    """As a restore does that met transactions half-way: a device gone, an index entry too many, a
-    claim of nobody."""
+    """Damages the table as a restore in the middle of transactions would: a device is missing, an
+    index entry is left over, a claim belongs to no user."""
     items = client.scan(TableName=table)["Items"]
     job, claim = (
         next(item for item in items if word in item["SK"]["S"] + item["PK"]["S"])
@@ -80,14 +80,13 @@ def _tear(client: Any, table: str) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("stage", STAGES)
-def test_no_call_is_missing_and_no_grant_unused(seen: set[Call], stage: str) -> None:
-    assert faults(deployment(stage), sorted(seen)) == []
+def test_no_permission_is_missing_and_none_is_unused(recorded: set[Call], stage: str) -> None:
+    assert faults(deployment(stage), sorted(recorded)) == []
 
 
-def test_what_was_seen_is_what_the_mistakes_are_judged_by(seen: set[Call]) -> None:
-    """When the code has come to need other calls, the file is what this failure says it should
-    be."""
-    assert written(sorted(seen)) == SEEN.read_text(encoding="utf-8")
+def test_the_recorded_calls_are_those_in_the_file(recorded: set[Call]) -> None:
+    """When the code needs other calls, copy the text of this failure into the file."""
+    assert written(sorted(recorded)) == RECORDED.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -104,4 +103,4 @@ def test_what_was_seen_is_what_the_mistakes_are_judged_by(seen: set[Call]) -> No
     ids=lambda call: f"{call.container}-{call.action}",
 )
 def test_a_call_that_must_not_be_is_forbidden(call: Call) -> None:
-    assert any("may not" in fault for fault in faults(deployment(STAGE), [*remembered(), call]))
+    assert any("may not" in fault for fault in faults(deployment(STAGE), [*recorded_calls(), call]))

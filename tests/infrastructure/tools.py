@@ -1,5 +1,5 @@
-"""The linters and the AWS CLI, in an environment of their own: checkov pins a boto3 that is years
-old."""
+"""The linters and the AWS CLI, in a virtual environment of their own: checkov pins a boto3 that is
+years old."""
 
 import hashlib
 import subprocess
@@ -16,8 +16,7 @@ _INSTALL_SECONDS = 600
 
 
 def tool(name: str) -> str:
-    """The path of a command. Installs all of them first, if the pinned ones are not there yet;
-    raises when that fails."""
+    """The path of a command. Installs the pinned tools first if needed; raises when that fails."""
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     stamp = _FOLDER / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -32,7 +31,7 @@ def tool(name: str) -> str:
 def _install(stamp: Path, wanted: str) -> None:
     with locked_file(
         _FOLDER.with_suffix(".lock"),
-        "Somebody else is installing the tools, and does not end.",
+        "Another process is still installing the tools.",
         _INSTALL_SECONDS,
     ):
         if stamp.exists() and stamp.read_text() == wanted:

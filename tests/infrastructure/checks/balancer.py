@@ -70,11 +70,13 @@ def target_attributes(deployment: Deployment) -> dict[str, str]:
 
 
 def balancer_attributes_have_known_names(deployment: Deployment) -> Iterator[str]:
-    yield from sorted(set(balancer_attributes(deployment)) - BALANCER_KEYS)
+    for name in sorted(set(balancer_attributes(deployment)) - BALANCER_KEYS):
+        yield f"{name} is not an attribute of a load balancer: correct its spelling"
 
 
 def target_group_attributes_have_known_names(deployment: Deployment) -> Iterator[str]:
-    yield from sorted(set(target_attributes(deployment)) - TARGET_KEYS)
+    for name in sorted(set(target_attributes(deployment)) - TARGET_KEYS):
+        yield f"{name} is not an attribute of a target group: correct its spelling"
 
 
 def the_balancer_is_hardened(deployment: Deployment) -> Iterator[str]:
@@ -88,7 +90,7 @@ def the_balancer_is_hardened(deployment: Deployment) -> Iterator[str]:
     found = balancer_attributes(deployment)
     for name, value in wanted.items():
         if found.get(name) != value:
-            yield f"{name} is {found.get(name)}, not {value}"
+            yield f"the balancer has {name} = {found.get(name)}: set it to {value}"
 
 
 def the_balancer_faces_the_internet(deployment: Deployment) -> Iterator[str]:
@@ -97,18 +99,21 @@ def the_balancer_faces_the_internet(deployment: Deployment) -> Iterator[str]:
         "internet-facing",
         "application",
     ):
-        yield f"{balancer.get('Scheme')} {balancer.get('Type')}"
+        yield (
+            f"the balancer is {balancer.get('Scheme')} {balancer.get('Type')}: "
+            "it must be an internet-facing application balancer"
+        )
 
 
 def targets_are_addresses(deployment: Deployment) -> Iterator[str]:
     kind = deployment.service.one(TARGETS).get("TargetType")
     if kind != "ip":
-        yield f"Fargate tasks are targets by ip, not {kind}"
+        yield f"the targets are of type {kind}: Fargate tasks need TargetType ip"
 
 
 def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
-    """Readiness takes a target out; liveness ends a task, so that an outage of the table ends
-    none."""
+    """Failed readiness only removes a target from the balancer. Failed liveness ends the task, so
+    liveness must not depend on the table: its outage would end every task."""
     group = deployment.service.one(TARGETS)
     found = (
         group.get("HealthCheckPath"),
@@ -116,7 +121,7 @@ def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
         group.get("HealthCheckProtocol", "HTTP"),
     )
     if found != ("/health/ready", "200", "HTTP"):
-        yield f"probed with {found}"
+        yield f"targets are probed with {found}: they need /health/ready, 200, HTTP"
 
 
 def a_probe_ends_before_the_next_begins(deployment: Deployment) -> Iterator[str]:
@@ -126,30 +131,50 @@ def a_probe_ends_before_the_next_begins(deployment: Deployment) -> Iterator[str]
         int(group["HealthCheckIntervalSeconds"]),
     )
     if not timeout < interval:
-        yield f"a probe may take {timeout} s, the next begins after {interval} s"
+        yield (
+            f"a probe may take {timeout} s and the next begins after {interval} s: "
+            "shorten HealthCheckTimeoutSeconds"
+        )
 
 
-def a_draining_task_is_taken_out_before_its_doors_close(deployment: Deployment) -> Iterator[str]:
-    """The probes that declare a target unhealthy fit into the time in which it still serves."""
+def a_draining_task_is_taken_out_before_it_stops_accepting(deployment: Deployment) -> Iterator[str]:
+    """The probes that declare a target unhealthy fit into the time in which the task still
+    serves."""
     group = deployment.service.one(TARGETS)
-    noticed = int(group["HealthCheckIntervalSeconds"]) * int(group["UnhealthyThresholdCount"])
+    detected_seconds = int(group["HealthCheckIntervalSeconds"]) * int(
+        group["UnhealthyThresholdCount"]
+    )
     drain = deployment.server["_DRAIN_SECONDS"]
-    if not noticed <= drain:
-        yield f"noticed after {noticed} s, but the doors close {drain} s after the signal"
+    if not detected_seconds <= drain:
+        yield (
+            f"the balancer needs {detected_seconds} s to remove a draining task, which stops "
+            f"accepting "
+            f"{drain} s after the signal: probe more often or raise DRAIN_SECONDS"
+        )
 
 
 def requests_under_way_may_end_before_a_target_is_let_go(deployment: Deployment) -> Iterator[str]:
     delay = int(target_attributes(deployment).get("deregistration_delay.timeout_seconds", 300))
-    longest = deployment.server["graceful_timeout"]
-    if not longest <= delay <= 120:
-        yield f"a target is let go after {delay} s, a request may take {longest} s"
+    max_request_seconds = deployment.server["graceful_timeout"]
+    if not max_request_seconds <= delay <= 120:
+        yield (
+            f"a target is removed after {delay} s and a request may take {max_request_seconds} s: "
+            "the deregistration delay must lie between that and 120 s"
+        )
 
 
 def connections_are_closed_by_the_balancer_first(deployment: Deployment) -> Iterator[str]:
     idle = int(balancer_attributes(deployment).get("idle_timeout.timeout_seconds", 60))
-    longest, keepalive = deployment.server["graceful_timeout"], deployment.server["keepalive"]
-    if not longest < idle < keepalive:
-        yield f"idle time-out {idle} s, keepalive {keepalive} s, longest request {longest} s"
+    max_request_seconds, keepalive = (
+        deployment.server["graceful_timeout"],
+        deployment.server["keepalive"],
+    )
+    if not max_request_seconds < idle < keepalive:
+        yield (
+            f"the balancer closes an idle connection after {idle} s, gunicorn after "
+            f"{keepalive} s, and "
+            f"a request may take {max_request_seconds} s: keep request < balancer < gunicorn"
+        )
 
 
 def listeners_speak_modern_tls_or_redirect_to_it(deployment: Deployment) -> Iterator[str]:
@@ -157,27 +182,33 @@ def listeners_speak_modern_tls_or_redirect_to_it(deployment: Deployment) -> Iter
     secure = {name: body for name, body in listeners.items() if body["Protocol"] == "HTTPS"}
     for name, listener in secure.items():
         if listener.get("SslPolicy") not in MODERN_POLICIES:
-            yield f"{name} speaks {listener.get('SslPolicy')}"
+            yield (
+                f"{name} has the TLS policy {listener.get('SslPolicy')}: use one of MODERN_POLICIES"
+            )
         if not listener.get("Certificates"):
-            yield f"{name} has no certificate"
+            yield f"{name} has no certificate: add Certificates"
     for name in sorted(set(listeners) - set(secure)):
         actions = {action["Type"] for action in listeners[name]["DefaultActions"]}
         if (secure or deployment.production) and actions != {"redirect"}:
-            yield f"{name} serves without TLS"
+            yield f"{name} serves without TLS: let it redirect to HTTPS"
     if deployment.production and not secure:
-        yield "production has no TLS"
+        yield "production has no HTTPS listener: CertificateArn is missing"
 
 
 def a_redirect_goes_to_the_same_place_by_https_for_good(deployment: Deployment) -> Iterator[str]:
     for name, listener in deployment.service.of(LISTENER).items():
         for action in listener["DefaultActions"]:
-            told = action.get("RedirectConfig")
-            if told and (told.get("Protocol"), str(told.get("Port")), told.get("StatusCode")) != (
+            redirect = action.get("RedirectConfig")
+            if redirect and (
+                redirect.get("Protocol"),
+                str(redirect.get("Port")),
+                redirect.get("StatusCode"),
+            ) != (
                 "HTTPS",
                 "443",
                 "HTTP_301",
             ):
-                yield f"{name} redirects to {told}"
+                yield f"{name} redirects to {redirect}: it must be HTTPS, port 443, HTTP_301"
 
 
 def something_forwards_to_the_target_group(deployment: Deployment) -> Iterator[str]:
@@ -189,4 +220,4 @@ def something_forwards_to_the_target_group(deployment: Deployment) -> Iterator[s
         if action["Type"] == "forward"
     ]
     if forwards != [f"<{group}>"]:
-        yield f"requests are forwarded to {forwards}"
+        yield f"requests are forwarded to {forwards}: the one target is {group}"

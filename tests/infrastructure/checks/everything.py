@@ -39,8 +39,7 @@ _THEMES = (
 
 
 def checks() -> dict[str, Check]:
-    """Every check of every theme, by theme and name. A check tells each fault of a deployment in a
-    sentence."""
+    """Every check, by `theme.name`. A check yields one sentence for each fault of a deployment."""
     return {
         f"{_theme(module)}.{name}": check
         for module in _THEMES

@@ -1,4 +1,4 @@
-"""The image, as far as the task definitions rely on it."""
+"""The Dockerfile, as far as the task definitions rely on it."""
 
 import re
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ def instructions(deployment: Deployment, word: str) -> list[str]:
 
 
 def what_is_built_by_default_is_what_is_deployed(deployment: Deployment) -> Iterator[str]:
-    """The simulators and the local stack must not be in the image: its last stage is the one
-    without them."""
+    """The last stage of the Dockerfile is the production image, which holds nothing of
+    `devstack`."""
     last = instructions(deployment, "FROM")[-1]
     if not last.endswith(f" AS {BUILT}"):
-        yield f"the last stage is {last}"
+        yield f"the last stage is {last}: it must be {BUILT}, which a plain build makes"
     for path in copied_into(deployment, BUILT):
         if path.startswith("devstack"):
-            yield f"{path} is in the image"
+            yield f"{path} is in the production image: copy it in local-code only"
 
 
 def copied_into(deployment: Deployment, stage: str) -> Iterator[str]:
@@ -46,17 +46,23 @@ def copied_into(deployment: Deployment, stage: str) -> Iterator[str]:
 def the_image_runs_as_the_user_of_the_tasks(deployment: Deployment) -> Iterator[str]:
     users = {str(container.definition.get("User")) for container in deployment.containers}
     if users != set(instructions(deployment, "USER")) or len(users) != 1:
-        yield f"the image runs as {instructions(deployment, 'USER')}, the tasks as {sorted(users)}"
+        yield (
+            f"the image runs as {instructions(deployment, 'USER')}, the tasks as {sorted(users)}: "
+            "use one user in both"
+        )
 
 
 def the_image_exposes_the_port_of_the_task(deployment: Deployment) -> Iterator[str]:
     if [int(port) for port in instructions(deployment, "EXPOSE")] != deployment.web.ports:
-        yield f"the image exposes {instructions(deployment, 'EXPOSE')}, the task {deployment.web.ports}"
+        yield (
+            f"the image exposes {instructions(deployment, 'EXPOSE')}, the task "
+            f"{deployment.web.ports}: use one port in both"
+        )
 
 
-def the_image_is_told_to_stop_by_the_signal_that_drains(deployment: Deployment) -> Iterator[str]:
+def the_image_stops_by_the_signal_that_drains(deployment: Deployment) -> Iterator[str]:
     if instructions(deployment, "STOPSIGNAL") not in ([], ["SIGTERM"]):
-        yield str(instructions(deployment, "STOPSIGNAL"))
+        yield f"the image stops by {instructions(deployment, 'STOPSIGNAL')}: only SIGTERM drains"
 
 
 def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
@@ -69,35 +75,43 @@ def every_command_finds_its_files(deployment: Deployment) -> Iterator[str]:
         if "-c" in words and words[0] == "gunicorn":
             path = words[words.index("-c") + 1]
             if path not in copied or not (deployment.root / path).exists() or folder != "/app":
-                yield f"{container.name}: {path} is not in {folder}"
+                yield f"{container.name} runs {path}, which the image does not hold in /app"
         if words[0] == "farebox" and "docker/farebox /usr/local/bin/farebox" not in copied:
-            yield f"{container.name}: there is no farebox"
+            yield f"{container.name} runs farebox, which the image does not hold"
         for module in (word for word in words if word.startswith("service.")):
             file = module.partition(":")[0].replace(".", "/") + ".py"
             if not (deployment.root / file).exists():
-                yield f"{container.name}: there is no {module}"
+                yield f"{container.name} runs {module}, which does not exist"
 
 
-def the_base_image_is_of_a_version(deployment: Deployment) -> Iterator[str]:
-    bases = [told for told in instructions(deployment, "ARG") if told.startswith("BASE_IMAGE=")]
+def the_base_image_names_its_version(deployment: Deployment) -> Iterator[str]:
+    bases = [
+        arguments
+        for arguments in instructions(deployment, "ARG")
+        if arguments.startswith("BASE_IMAGE=")
+    ]
     if len(bases) != 1 or not re.search(r":\d+\.\d+\S*$", bases[0]):
-        yield f"{bases}"
-    stages = {told.rpartition(" AS ")[2] for told in instructions(deployment, "FROM")}
-    for told in instructions(deployment, "FROM"):
-        if told.partition(" AS ")[0] not in {"${BASE_IMAGE}", *stages}:
-            yield told
+        yield f"the base image is {bases}: name one version, such as python:3.13-slim"
+    stages = {arguments.rpartition(" AS ")[2] for arguments in instructions(deployment, "FROM")}
+    for arguments in instructions(deployment, "FROM"):
+        if arguments.partition(" AS ")[0] not in {"${BASE_IMAGE}", *stages}:
+            yield f"a stage starts from {arguments}: use BASE_IMAGE or another stage"
 
 
 def nothing_is_installed_that_is_not_pinned(deployment: Deployment) -> Iterator[str]:
     steps = [step for run in instructions(deployment, "RUN") for step in run.split("&&")]
     for step in steps:
         if "pip" in step and re.search(r"\binstall\b", step) and "--require-hashes" not in step:
-            yield step[:80]
+            yield f"packages are installed without --require-hashes: {step.strip()[:80]}"
     for add in instructions(deployment, "ADD"):
-        yield f"ADD {add}"
+        yield f"ADD {add} may download anything: use COPY"
 
 
 def no_secret_is_built_in(deployment: Deployment) -> Iterator[str]:
     words = ("API_KEY", "SECRET", "PASSWORD", "PEPPER", "TOKEN", "MAC_KEY", "AWS_ACCESS")
-    for told in instructions(deployment, "ENV") + instructions(deployment, "ARG"):
-        yield from (f"{word} in {told[:60]}" for word in words if word in told.upper())
+    for arguments in instructions(deployment, "ENV") + instructions(deployment, "ARG"):
+        yield from (
+            f"{word} in {arguments[:60]}: the image must not hold a secret"
+            for word in words
+            if word in arguments.upper()
+        )

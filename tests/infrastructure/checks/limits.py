@@ -1,4 +1,4 @@
-"""How often somebody may ask before the firewall turns them away."""
+"""The rate limits of the firewall."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,12 +28,14 @@ def rates(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
     return {name: rate for name, rate in found.items() if rate.get("AggregateKeyType") == "IP"}
 
 
-def addresses_that_ask_too_often_are_turned_away(deployment: Deployment) -> Iterator[str]:
+def addresses_that_send_too_many_requests_are_blocked(deployment: Deployment) -> Iterator[str]:
     limits = [rule for rule in rules(deployment) if "RateBasedStatement" in rule["Statement"]]
     if deployment.service.of(ACL) and not limits:
-        yield "no rule limits the rate"
+        yield "the firewall has no rate limit"
     yield from (
-        f"{rule['Name']} turns nobody away" for rule in limits if "Block" not in rule["Action"]
+        f"{rule['Name']} blocks nothing: its Action must be Block"
+        for rule in limits
+        if "Block" not in rule["Action"]
     )
     by_address = [
         rule
@@ -41,45 +43,48 @@ def addresses_that_ask_too_often_are_turned_away(deployment: Deployment) -> Iter
         if rule["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"
     ]
     if limits and not by_address:
-        yield "no rule limits the rate of an address"
+        yield "no rate limit counts by address: set AggregateKeyType IP"
 
 
-def a_limited_caller_is_told_when_to_come_back(deployment: Deployment) -> Iterator[str]:
+def a_limited_caller_learns_when_to_retry(deployment: Deployment) -> Iterator[str]:
     for rule in rules(deployment):
         if "RateBasedStatement" in rule["Statement"] and "Block" in rule["Action"]:
-            answer = rule["Action"]["Block"].get("CustomResponse", {})
-            headers = {header["Name"].lower() for header in answer.get("ResponseHeaders", [])}
-            if int(answer.get("ResponseCode", 403)) != 429 or "retry-after" not in headers:
-                yield f"{rule['Name']} answers {answer.get('ResponseCode', 403)} with {sorted(headers)}"
+            response = rule["Action"]["Block"].get("CustomResponse", {})
+            headers = {header["Name"].lower() for header in response.get("ResponseHeaders", [])}
+            if int(response.get("ResponseCode", 403)) != 429 or "retry-after" not in headers:
+                yield (
+                    f"{rule['Name']} responds {response.get('ResponseCode', 403)} with "
+                    f"{sorted(headers)}: it must respond 429 with Retry-After"
+                )
 
 
-def whatever_an_address_sends_is_counted(deployment: Deployment) -> Iterator[str]:
+def every_request_of_an_address_is_counted(deployment: Deployment) -> Iterator[str]:
     for request in ANYTHING:
         if rates(deployment) and not any(
             counted(rate, request) for rate in rates(deployment).values()
         ):
-            yield f"{request.method} {request.path} has no limit"
+            yield f"no rate limit counts {request.method} {request.path}"
 
 
 def a_preflight_does_not_use_up_the_limit_of_its_page(deployment: Deployment) -> Iterator[str]:
-    """A page cannot read a refused one, and the browser sends it by itself: only the outermost
-    limit counts it."""
+    """The browser sends it by itself, and a page cannot read its refusal: only the outermost limit
+    counts it."""
     for name, rate in rates(deployment).items():
         if counted(rate, PREFLIGHT) and not all(counted(rate, request) for request in ANYTHING):
-            yield f"{name} counts preflights"
+            yield f"{name} counts preflights: exclude OPTIONS in its ScopeDownStatement"
 
 
 def callbacks_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]:
-    """A provider calls from few addresses, and often: neither with the limit of a user's address
-    nor without any."""
+    """A provider sends many callbacks from few addresses: they need a limit, but not that of a
+    user's address."""
     limits = rates(deployment)
     if limits and not any(
         counted(rate, CALLBACK) and not counted(rate, ORDER) for rate in limits.values()
     ):
-        yield "there is none"
+        yield "no rate limit counts callbacks without counting orders"
     for name, rate in limits.items():
         if counted(rate, CALLBACK) and int(rate["Limit"]) < 3000:
-            yield f"{name} turns callbacks away from {rate['Limit']} on"
+            yield f"{name} blocks callbacks after {rate['Limit']}: allow 3000 or more"
 
 
 def the_outermost_limit_leaves_room_for_the_others(deployment: Deployment) -> Iterator[str]:
@@ -87,4 +92,4 @@ def the_outermost_limit_leaves_room_for_the_others(deployment: Deployment) -> It
     outermost = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" not in rate]
     inner = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" in rate]
     if limits and not (outermost and min(outermost) > sum(inner)):
-        yield f"{outermost} in all, {sum(inner)} within"
+        yield f"the outermost limit {outermost} must exceed the sum of the others, {sum(inner)}"

@@ -1,4 +1,4 @@
-"""Who can reach what."""
+"""Subnets, security groups and endpoints: what can reach what."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ def subnets_do_not_overlap_and_lie_in_their_network(deployment: Deployment) -> I
     }
     for name, block in blocks.items():
         if not block.subnet_of(whole):  # type: ignore[arg-type]
-            yield f"{name} {block} is outside of {whole}"
+            yield f"{name} {block} is outside of the VPC {whole}"
         yield from (
             f"{name} overlaps {other}"
             for other in blocks
@@ -35,7 +35,10 @@ def each_tier_spans_two_zones(deployment: Deployment) -> Iterator[str]:
             for subnet in subnets
         }
         if len(zones) < 2 or len(zones) != len(subnets):
-            yield f"{name} lies in zones {sorted(zones)} with {len(subnets)} subnets"
+            yield (
+                f"{name} has {len(subnets)} subnets in zones {sorted(zones)}: "
+                "use two or more zones, one subnet in each"
+            )
 
 
 def tasks_have_no_public_address_where_there_is_another_way_out(
@@ -49,18 +52,18 @@ def tasks_have_no_public_address_where_there_is_another_way_out(
             if _reaches_internet_directly(deployment, subnet)
         ]
         if public and deployment.production:
-            yield f"{name}: a task in production has a public address"
+            yield f"{name}: production tasks must not have a public address"
         if public and len(open_subnets) != len(network["Subnets"]):
-            yield f"{name}: a public address in a private subnet reaches nothing"
+            yield f"{name}: a public address is of no use in a private subnet"
         if not public and open_subnets:
-            yield f"{name}: without a public address nothing can be reached from {open_subnets}"
+            yield f"{name} cannot reach the internet from {open_subnets} without a public address"
 
 
 def the_balancer_lies_in_public_subnets(deployment: Deployment) -> Iterator[str]:
     balancer = deployment.service.one("ElasticLoadBalancingV2::LoadBalancer")
     for subnet in balancer["Subnets"]:
         if not _reaches_internet_directly(deployment, subnet):
-            yield f"{subnet} has no way to the internet"
+            yield f"the balancer is in {subnet}, which has no route to the internet"
 
 
 def only_the_balancer_is_open_to_everyone(deployment: Deployment) -> Iterator[str]:
@@ -72,9 +75,12 @@ def only_the_balancer_is_open_to_everyone(deployment: Deployment) -> Iterator[st
             or rule.get("IpProtocol") == "-1"
         ):
             if group not in {_pointed(name) for name in balancer["SecurityGroups"]}:
-                yield f"{group} lets everyone in"
+                yield f"{group} is open to everyone: only the balancer may be"
             elif rule["FromPort"] != rule["ToPort"] or int(rule["FromPort"]) not in PUBLIC_PORTS:
-                yield f"{group} opens {rule['FromPort']}-{rule['ToPort']} to everyone"
+                yield (
+                    f"{group} opens {rule['FromPort']}-{rule['ToPort']} to everyone: "
+                    "only 80 and 443 may be"
+                )
 
 
 def the_web_task_lets_only_the_balancer_in_and_only_on_its_port(
@@ -89,25 +95,28 @@ def the_web_task_lets_only_the_balancer_in_and_only_on_its_port(
     }
     rules = [(group, rule) for group, rule in _ingress(deployment) if group in groups]
     if not rules:
-        yield "no task lets the balancer in"
+        yield "no task accepts connections of the balancer"
     for group, rule in rules:
         source = _pointed(rule.get("SourceSecurityGroupId", ""))
         if source not in {_pointed(name) for name in balancer["SecurityGroups"]}:
-            yield f"{group} lets in {source or rule}"
+            yield f"{group} accepts connections of {source or rule}: only the balancer may connect"
         if (int(rule["FromPort"]), int(rule["ToPort"])) != (port, port):
-            yield f"{group} opens {rule['FromPort']}-{rule['ToPort']}, the container listens on {port}"
+            yield (
+                f"{group} opens {rule['FromPort']}-{rule['ToPort']}: "
+                f"the container listens on {port} alone"
+            )
 
 
-def every_security_group_says_where_it_may_go(deployment: Deployment) -> Iterator[str]:
+def every_security_group_limits_its_outbound_traffic(deployment: Deployment) -> Iterator[str]:
     apart = {
         _pointed(rule["GroupId"])
         for rule in deployment.service.of("EC2::SecurityGroupEgress").values()
     }
     for name, group in deployment.service.of("EC2::SecurityGroup").items():
         if not group.get("SecurityGroupEgress") and name not in apart:
-            yield f"{name} may go anywhere"
+            yield f"{name} has no SecurityGroupEgress, which allows everything"
         yield from (
-            f"{name} may go anywhere"
+            f"{name} allows every protocol outbound: name protocol and ports"
             for rule in group.get("SecurityGroupEgress", [])
             if rule["IpProtocol"] in (-1, "-1")
         )
@@ -128,27 +137,32 @@ def the_table_is_reached_without_the_internet(deployment: Deployment) -> Iterato
             and endpoint.get("VpcEndpointType", "Gateway") == "Gateway"
             for table in endpoint["RouteTableIds"]
         }
-        yield from (f"{table} has no gateway to {service}" for table in sorted(tables - served))
+        yield from (
+            f"{table} has no gateway endpoint for {service}: add it to RouteTableIds"
+            for table in sorted(tables - served)
+        )
 
 
-def only_images_and_our_own_come_through_the_gateway_to_s3(deployment: Deployment) -> Iterator[str]:
-    """Layers lie in a bucket of ECR's own (ECR, Interface VPC endpoints, minimum Amazon S3 bucket
-    permissions)."""
+def the_s3_gateway_allows_only_layers_and_our_buckets(
+    deployment: Deployment,
+) -> Iterator[str]:
+    """ECR keeps image layers in a bucket of its own (ECR, Interface VPC endpoints, minimum Amazon
+    S3 bucket permissions)."""
     layers = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"
     ours = tuple(f"arn:aws:s3:::{name}" for name in _buckets(deployment))
     for name, granted in _through(deployment, "s3").items():
         if ("s3:GetObject", layers) not in granted:
-            yield f"{name} lets no image in"
+            yield f"{name} does not allow {layers}: no task could pull its image"
         yield from (
-            f"{name} lets {action} on {resource} through"
+            f"{name} allows {action} on {resource}, which no task needs"
             for action, resource in sorted(granted)
             if (action, resource) != ("s3:GetObject", layers)
             and (action == "s3:*" or not resource.startswith(ours))
         )
 
 
-def what_a_task_may_do_in_s3_comes_through_the_gateway(deployment: Deployment) -> Iterator[str]:
-    """A gateway's policy and a role's both have to allow it."""
+def the_s3_gateway_allows_what_a_task_may_do(deployment: Deployment) -> Iterator[str]:
+    """Both the policy of the gateway and that of the role have to allow a call."""
     wanted = {
         (name, action, resource)
         for name, role in task_roles(deployment).items()
@@ -160,10 +174,10 @@ def what_a_task_may_do_in_s3_comes_through_the_gateway(deployment: Deployment) -
     for endpoint, granted in _through(deployment, "s3").items():
         for name, action, resource in sorted(wanted):
             if (action, resource) not in granted:
-                yield f"{endpoint} keeps {name} from {action} on {resource}"
+                yield f"{endpoint} denies {name} {action} on {resource}: allow it in its policy"
 
 
-def only_our_secrets_come_through_their_endpoint(deployment: Deployment) -> Iterator[str]:
+def the_secrets_endpoint_allows_only_our_secrets(deployment: Deployment) -> Iterator[str]:
     named = ("KeysSecretArn", "KlingSecretArn")
     wanted = {
         ("secretsmanager:GetSecretValue", str(deployment.service.parameters[name]))
@@ -171,12 +185,12 @@ def only_our_secrets_come_through_their_endpoint(deployment: Deployment) -> Iter
     }
     for name, granted in _through(deployment, "secretsmanager").items():
         if granted != wanted:
-            yield f"{name} lets {sorted(granted)} through"
+            yield f"{name} allows {sorted(granted)}: it must allow {sorted(wanted)}"
 
 
 def _through(deployment: Deployment, service: str) -> dict[str, set[tuple[str, str]]]:
-    """The actions and resources that each endpoint of the service lets through; without a policy
-    everything."""
+    """The actions and resources that each endpoint of the service allows: everything, without a
+    policy."""
     anything = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
     return {
         name: {
@@ -191,8 +205,8 @@ def _through(deployment: Deployment, service: str) -> dict[str, set[tuple[str, s
 
 
 def _buckets(deployment: Deployment) -> list[str]:
-    """The names of our buckets that a task may use, as parameters hand them over; logs are written
-    from outside the network."""
+    """The names of our buckets that a task may use. The balancer writes its logs from outside the
+    VPC."""
     return [
         str(value)
         for name, value in deployment.service.parameters.items()
@@ -208,7 +222,7 @@ def _placements(deployment: Deployment) -> dict[str, list[str]]:
 
 
 def _task_networks(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
-    """The network of every service and of every task started by the clock."""
+    """The network of every service and of every scheduled task."""
     found = {
         name: service["NetworkConfiguration"]["AwsvpcConfiguration"]
         for name, service in deployment.service.of("ECS::Service").items()
@@ -220,13 +234,13 @@ def _task_networks(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
     for name, rule in deployment.service.of("Events::Rule").items():
         for target in rule.get("Targets", []):
             if "EcsParameters" in target:
-                told = target["EcsParameters"]["NetworkConfiguration"]
-                found[name] = told.get("AwsVpcConfiguration") or told["AwsvpcConfiguration"]
+                network = target["EcsParameters"]["NetworkConfiguration"]
+                found[name] = network.get("AwsVpcConfiguration") or network["AwsvpcConfiguration"]
     return found
 
 
 def _ingress(deployment: Deployment) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every rule that lets something in, with the name of its group."""
+    """Every inbound rule with the name of its security group."""
     for name, group in deployment.service.of("EC2::SecurityGroup").items():
         for rule in group.get("SecurityGroupIngress", []):
             yield name, rule
@@ -256,7 +270,7 @@ def _bare(reference: str) -> str:
 
 
 def _pointed(reference: str) -> str:
-    """The name of the resource that a reference or one of its attributes points at."""
+    """The name of the resource that a reference points at."""
     return _bare(reference).split(".")[0]
 
 

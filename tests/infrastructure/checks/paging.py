@@ -1,4 +1,4 @@
-"""Who is woken, by what, and how soon."""
+"""Which alarms page, how soon, and whether the page is delivered."""
 
 import re
 from collections import Counter
@@ -7,55 +7,58 @@ from typing import Any
 
 from moto.events.models import EventPattern
 
-from tests.infrastructure.alarms import MINUTES, Told, looks_at, sounds
+from tests.infrastructure.alarms import MINUTES, Counts, fires, watched_series
 from tests.infrastructure.deployments import Deployment
 
 ALARM = "CloudWatch::Alarm"
 PAGE = "CloudWatch::CompositeAlarm"
-# One thing every three minutes, every one of them failing; and one odd failure in a busy quarter of
-# an hour.
+# Counts of each minute of a quarter of an hour: one event every three minutes, a single event, and
+# a busy service.
 SELDOM = [1, 0, 0] * (MINUTES // 3)
 ONCE = [1] + [0] * (MINUTES - 1)
 THRICE = [3] + [0] * (MINUTES - 1)
 BUSY = [600] * MINUTES
-# What must page although there is little traffic: told from the side of whoever orders.
-TROUBLES: Mapping[str, Told] = {
+# What must page although there is little traffic, as a caller of the API sees it.
+TROUBLES: Mapping[str, Counts] = {
     "every request ends in 5xx": {"RequestCount": SELDOM, "HTTPCode_Target_5XX_Count": SELDOM},
-    "every request ends in an error nobody foresaw": {"Refusals web INTERNAL_ERROR": SELDOM},
-    "the balancer answers every request itself": {"HTTPCode_ELB_5XX_Count": SELDOM},
-    "an order was refused": {"ProviderRefusesUs web": ONCE},
-    "a look was refused": {"ProviderRefusesUs worker": ONCE},
-    "no order reaches the provider": {"ProviderNotReached web": SELDOM},
+    "every request ends in an unforeseen error": {"Refusals web INTERNAL_ERROR": SELDOM},
+    "the balancer itself responds to every request with 5xx": {"HTTPCode_ELB_5XX_Count": SELDOM},
+    "the provider refused a submission": {"ProviderRefusesUs web": ONCE},
+    "the provider refused a poll": {"ProviderRefusesUs worker": ONCE},
+    "no submission reaches the provider": {"ProviderNotReached web": SELDOM},
 }
-# What must wake nobody.
-ODD: Mapping[str, Told] = {
+# What must page nobody.
+ODD: Mapping[str, Counts] = {
     "one request of many ended in 5xx": {"RequestCount": BUSY, "HTTPCode_Target_5XX_Count": ONCE},
     "one request of few ended in 5xx": {"RequestCount": SELDOM, "HTTPCode_Target_5XX_Count": ONCE},
-    "one request ended in an error nobody foresaw": {"Refusals web INTERNAL_ERROR": ONCE},
-    "the balancer answered three of many itself": {
+    "one request ended in an unforeseen error": {"Refusals web INTERNAL_ERROR": ONCE},
+    "the balancer itself responded to three of many with 5xx": {
         "RequestCount": BUSY,
         "HTTPCode_ELB_5XX_Count": THRICE,
     },
-    "one order did not reach the provider": {"ProviderNotReached web": ONCE},
+    "one submission did not reach the provider": {"ProviderNotReached web": ONCE},
 }
 
 
 def little_traffic_that_all_fails_pages_within_a_quarter_of_an_hour(
     deployment: Deployment,
 ) -> Iterator[str]:
-    for trouble, told in TROUBLES.items():
-        if not _woken_by(deployment, told):
-            yield f"nobody hears that {trouble}"
+    for trouble, counts in TROUBLES.items():
+        if not _paged_by(deployment, counts):
+            yield f"no alarm pages when {trouble}: lower its threshold or its period"
 
 
-def one_odd_failure_wakes_nobody(deployment: Deployment) -> Iterator[str]:
-    for odd, told in ODD.items():
-        yield from (f"{name} pages because {odd}" for name in _woken_by(deployment, told))
+def one_odd_failure_pages_nobody(deployment: Deployment) -> Iterator[str]:
+    for odd, counts in ODD.items():
+        yield from (
+            f"{name} pages although only {odd}: raise its threshold"
+            for name in _paged_by(deployment, counts)
+        )
 
 
-def an_audit_that_fails_or_never_starts_is_told(deployment: Deployment) -> Iterator[str]:
-    """By EventBridge's own rules, as moto knows them (it takes an event's list of one container for
-    that container)."""
+def an_audit_that_fails_or_never_starts_is_reported(deployment: Deployment) -> Iterator[str]:
+    """Matched by moto's implementation of EventBridge patterns, for which a list of one container
+    is that container."""
     started = {
         "clusterArn": "<Cluster.Arn>",
         "group": f"family:farebox-{deployment.stage}-audit",
@@ -79,7 +82,7 @@ def an_audit_that_fails_or_never_starts_is_told(deployment: Deployment) -> Itera
             {"containers": {"exitCode": 0}, "stopCode": "EssentialContainerExited"},
         ),
     }
-    for what, (is_told, detail) in endings.items():
+    for what, (is_reported, detail) in endings.items():
         event: Any = {
             "source": "aws.ecs",
             "detail-type": "ECS Task State Change",
@@ -90,8 +93,11 @@ def an_audit_that_fails_or_never_starts_is_told(deployment: Deployment) -> Itera
             for rule in deployment.service.of("Events::Rule").values()
             if _matches(rule["EventPattern"], event)
         ]
-        if bool(rules) != is_told:
-            yield f"an audit that {what} is {'not ' if is_told else ''}told"
+        if bool(rules) != is_reported:
+            yield (
+                f"an audit that {what} is {'not ' if is_reported else ''}reported: "
+                "correct the EventPattern"
+            )
 
 
 def _matches(pattern: dict[str, Any], event: Any) -> bool:
@@ -99,31 +105,35 @@ def _matches(pattern: dict[str, Any], event: Any) -> bool:
 
 
 def no_page_hides_another(deployment: Deployment) -> Iterator[str]:
-    """A page tells nothing while it is on: each alarm has its place in one, and what stands until
-    somebody acts is alone there."""
+    """A page is silent while it is in alarm. So each alarm is part of one page, and an alarm that
+    stays on until somebody acts has a page of its own."""
     alarms = deployment.service.of(ALARM)
     pages = {name: _pointed(page) for name, page in deployment.service.of(PAGE).items()}
     counted = Counter(alarm for parts in pages.values() for alarm in parts)
-    yield from (f"{alarm} is in {times} pages" for alarm, times in counted.items() if times > 1)
+    yield from (
+        f"{alarm} is part of {times} pages: keep it in one"
+        for alarm, times in counted.items()
+        if times > 1
+    )
     for name, parts in pages.items():
         standing = [
             alarm for alarm in parts if alarms.get(alarm, {}).get("TreatMissingData") == "ignore"
         ]
         if standing and len(parts) > 1:
-            yield f"{name} says no more while {standing[0]} stands"
+            yield f"{name} is silent while {standing[0]} stays on: give that alarm its own page"
         if len({_theme(alarms.get(alarm, {})) for alarm in parts}) > 1:
-            yield f"{name} is of several troubles"
+            yield f"{name} mixes alarms of several subjects: split it"
 
 
 def every_page_reaches_the_pager(deployment: Deployment) -> Iterator[str]:
     pagers = {
-        told["TopicArn"]
-        for told in deployment.service.of("SNS::Subscription").values()
-        if told["Protocol"] == "https"
+        subscription["TopicArn"]
+        for subscription in deployment.service.of("SNS::Subscription").values()
+        if subscription["Protocol"] == "https"
     }
     for name, page in deployment.service.of(PAGE).items():
         if pagers and not pagers <= set(page["AlarmActions"]):
-            yield name
+            yield f"{name} does not notify the topic of the pager: add it to AlarmActions"
 
 
 def a_page_is_made_of_alarms_that_exist(deployment: Deployment) -> Iterator[str]:
@@ -136,10 +146,10 @@ def a_page_is_made_of_alarms_that_exist(deployment: Deployment) -> Iterator[str]
             if alarm.strip("<>").removesuffix(".Arn") not in alarms or "<" not in alarm
         ]
         if not used or wrong:
-            yield f"{name}: {wrong}"
+            yield f"{name} refers to {wrong}, which are no alarms of the stack: correct AlarmRule"
 
 
-def topics_may_be_published_to_by_those_who_do(deployment: Deployment) -> Iterator[str]:
+def every_publisher_may_publish_to_its_topic(deployment: Deployment) -> Iterator[str]:
     topics = {f"<{name}>" for name in deployment.service.of("SNS::Topic")}
     granted = {
         (principal, resource)
@@ -160,70 +170,75 @@ def topics_may_be_published_to_by_those_who_do(deployment: Deployment) -> Iterat
         for target in rule["Targets"]
     }
     yield from (
-        f"{who} may not publish to {topic}"
+        f"{who} may not publish to {topic}: allow it in the policy of the topic"
         for who, topic in sorted(used)
         if topic in topics and (who, topic) not in granted
     )
 
 
-def the_key_may_be_used_by_those_who_publish(deployment: Deployment) -> Iterator[str]:
-    """A topic is encrypted: without the key an alarm is silent, and nothing says so."""
+def every_publisher_may_use_the_key_of_the_topics(deployment: Deployment) -> Iterator[str]:
+    """Topics are encrypted: without the key an alarm is not delivered, and nothing reports that."""
     statements = deployment.data.one("KMS::Key")["KeyPolicy"]["Statement"]
     permitted = {
         who
         for statement in statements
         for who in _listed(statement["Principal"].get("Service", []))
     }
-    yield from sorted({"cloudwatch.amazonaws.com", "events.amazonaws.com"} - permitted)
+    for who in sorted({"cloudwatch.amazonaws.com", "events.amazonaws.com"} - permitted):
+        yield f"{who} may not use the key of the topics: allow it in KeyPolicy"
 
 
 def each_topic_has_a_policy_of_its_own(deployment: Deployment) -> Iterator[str]:
-    """SNS takes one resource in a policy, and it must be the policy's topic (SNS, Amazon SNS API
+    """SNS accepts one resource in a policy, which must be the topic itself (SNS, Amazon SNS API
     permissions, policy quotas)."""
     for name, policy in deployment.service.of("SNS::TopicPolicy").items():
         named = {
             resource
-            for told in policy["PolicyDocument"]["Statement"]
-            for resource in _listed(told["Resource"])
+            for statement in policy["PolicyDocument"]["Statement"]
+            for resource in _listed(statement["Resource"])
         }
         if len(policy["Topics"]) != 1 or named != set(policy["Topics"]):
-            yield f"{name} is for {policy['Topics']} and names {sorted(named)}"
+            yield (
+                f"{name} is for {policy['Topics']} and names {sorted(named)}: "
+                "both must be one topic"
+            )
 
 
-def the_budget_waits_until_its_topic_takes_its_word(deployment: Deployment) -> Iterator[str]:
-    """Budgets tries the topic when it is made."""
+def the_budget_waits_for_the_policy_of_its_topic(deployment: Deployment) -> Iterator[str]:
+    """Budgets publishes to the topic when it is created, and fails if it may not."""
     policies = deployment.service.of("SNS::TopicPolicy")
     for name, budget in deployment.service.of("Budgets::Budget").items():
-        told = {
+        addresses = {
             subscriber["Address"]
             for notice in budget["NotificationsWithSubscribers"]
             for subscriber in notice["Subscribers"]
         }
-        wanted = {policy for policy, body in policies.items() if told & set(body["Topics"])}
+        wanted = {policy for policy, body in policies.items() if addresses & set(body["Topics"])}
         waited = set(_listed(deployment.service.resources[name].get("DependsOn", [])))
-        yield from (f"{name} does not wait for {policy}" for policy in sorted(wanted - waited))
+        yield from (
+            f"{name} does not wait for {policy}: add it to DependsOn"
+            for policy in sorted(wanted - waited)
+        )
 
 
-def _woken_by(deployment: Deployment, told: Told) -> list[str]:
-    """The alarms with a page that look at one of these series and sound."""
+def _paged_by(deployment: Deployment, counts: Counts) -> list[str]:
+    """The paging alarms that watch one of these series and go off."""
     alarms = deployment.service.of(ALARM)
     paging = {alarm for page in deployment.service.of(PAGE).values() for alarm in _pointed(page)}
-    # What the balancer and its targets answered is counted; that is enough to know which alarms are
-    # asked.
-    asked = {
+    # An alarm on a ratio watches RequestCount too, so RequestCount alone does not select it.
+    watching = {
         name
         for name in paging & set(alarms)
-        if looks_at(alarms[name]) & (set(told) - {"RequestCount"})
+        if watched_series(alarms[name]) & (set(counts) - {"RequestCount"})
     }
-    return sorted(name for name in asked if sounds(alarms[name], told))
+    return sorted(name for name in watching if fires(alarms[name], counts))
 
 
 def _theme(alarm: Mapping[str, Any]) -> str:
-    """The ledger's own damage and the provider's refusals are troubles apart from whether anybody
-    is served."""
-    watched = " ".join(looks_at(alarm))
+    """The subject of an alarm: ledger, audit, provider, or the availability of the service."""
+    series = " ".join(watched_series(alarm))
     return next(
-        (theme for theme in ("Ledger", "Audit", "Provider") if theme in watched), "availability"
+        (theme for theme in ("Ledger", "Audit", "Provider") if theme in series), "availability"
     )
 
 

@@ -1,5 +1,5 @@
-"""Who may do what. Which calls each role needs is proved by making them (test_roles.py); here is
-what no role may have."""
+"""What no role may be allowed. Which calls each role needs is proved by making them, in
+test_roles.py."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from tests.infrastructure.render import REGION
 
 # Actions that IAM cannot bind to a resource (Service Authorization Reference).
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
-# KMS names families of actions so; AWS's own examples for encrypted tables grant them by family.
+# KMS names families of actions like this, and AWS's examples for encrypted tables grant them so.
 FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 WRITES = {
     "dynamodb:PutItem",
@@ -29,7 +29,7 @@ def listed(value: Any) -> list[str]:
 
 
 def task_roles(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
-    """The roles that containers act in, by their container's name."""
+    """The task role of each container, by the container's name."""
     roles = deployment.service.of("IAM::Role")
     return {
         container.name: roles[str(container.task["TaskRoleArn"]).strip("<>").split(".")[0]]
@@ -37,67 +37,72 @@ def task_roles(deployment: Deployment) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def no_role_may_do_everything(deployment: Deployment) -> Iterator[str]:
+def no_role_allows_every_action(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.of("IAM::Role").items():
         for statement in statements(role):
             if "NotAction" in statement or "NotResource" in statement:
-                yield f"{name} is permitted by exclusion"
+                yield f"{name} allows by exclusion: list Action and Resource instead"
             for action in listed(statement.get("Action", [])):
                 if "*" in action and action not in FAMILIES:
-                    yield f"{name}: {action}"
+                    yield f"{name} allows {action}: name each action"
 
 
-def no_role_may_do_it_to_everything(deployment: Deployment) -> Iterator[str]:
+def no_role_allows_every_resource(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.of("IAM::Role").items():
         for statement in statements(role):
             if (
                 "*" in listed(statement.get("Resource", []))
                 and not set(listed(statement["Action"])) <= WITHOUT_RESOURCE
             ):
-                yield f"{name}: {statement['Action']} on everything"
+                yield f"{name} allows {statement['Action']} on every resource: name them"
 
 
-def no_role_has_a_policy_from_elsewhere(deployment: Deployment) -> Iterator[str]:
+def no_role_has_a_policy_outside_the_template(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.service.of("IAM::Role").items():
         if role.get("ManagedPolicyArns"):
-            yield f"{name}: {role['ManagedPolicyArns']}"
+            yield f"{name} has {role['ManagedPolicyArns']}: write the policy inline"
     for kind in ("IAM::Policy", "IAM::ManagedPolicy", "IAM::User", "IAM::AccessKey"):
-        yield from deployment.of(kind)
+        yield from (f"{name} is of type {kind}: use roles" for name in deployment.of(kind))
 
 
-def each_role_is_taken_only_by_the_service_of_this_account(deployment: Deployment) -> Iterator[str]:
+def each_role_is_assumed_only_by_a_service_for_this_account(
+    deployment: Deployment,
+) -> Iterator[str]:
     for name, role in deployment.of("IAM::Role").items():
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
             if set(statement["Principal"]) != {"Service"} or not isinstance(
                 statement["Principal"]["Service"], str
             ):
-                yield f"{name} may be taken by {statement['Principal']}"
+                yield f"{name} may be assumed by {statement['Principal']}: name one service"
             if "aws:SourceAccount" not in str(statement.get("Condition", {})):
-                yield f"{name} may be taken for another account"
+                yield f"{name} may be assumed for another account: require aws:SourceAccount"
 
 
-def containers_act_in_roles_of_their_own(deployment: Deployment) -> Iterator[str]:
+def each_container_has_a_role_of_its_own(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
         roles = {str(container.task.get(kind)) for kind in ("TaskRoleArn", "ExecutionRoleArn")}
         if len(roles) != 2 or "None" in roles:
-            yield f"{container.task_name}: {sorted(roles)}"
+            yield (
+                f"{container.task_name} has the roles {sorted(roles)}: "
+                "it needs a task role and another execution role"
+            )
     tasks = [str(container.task["TaskRoleArn"]) for container in deployment.containers]
     if len(tasks) != len(set(tasks)):
-        yield "two tasks share a role"
+        yield "two tasks share a task role: give each its own"
 
 
-def only_this_stages_table_is_touched(deployment: Deployment) -> Iterator[str]:
+def only_the_table_of_the_stage_is_accessible(deployment: Deployment) -> Iterator[str]:
     table = str(deployment.service.parameters["TableName"])
     for name, role in deployment.service.of("IAM::Role").items():
         for statement in statements(role):
             if any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
                 for resource in listed(statement["Resource"]):
                     if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
-                        yield f"{name}: {resource}"
+                        yield f"{name} reaches {resource}: name the table of the stage"
 
 
-def only_the_audits_records_are_touched(deployment: Deployment) -> Iterator[str]:
-    """In their own bucket, and of this stage's table alone."""
+def only_the_records_of_the_audit_are_accessible(deployment: Deployment) -> Iterator[str]:
+    """In their own bucket, and for the table of the stage alone."""
     parameters = deployment.service.parameters
     records = f"arn:aws:s3:::{parameters['RecordsBucket']}/audit/{parameters['TableName']}/*"
     for name, role in deployment.service.of("IAM::Role").items():
@@ -105,18 +110,18 @@ def only_the_audits_records_are_touched(deployment: Deployment) -> Iterator[str]
             if any(action.startswith("s3:") for action in listed(statement["Action"])):
                 for resource in listed(statement["Resource"]):
                     if (name, resource) != ("AuditRole", records):
-                        yield f"{name}: {resource}"
+                        yield f"{name} reaches {resource} in S3: only AuditRole may, {records}"
 
 
-def no_request_may_walk_the_whole_table(deployment: Deployment) -> Iterator[str]:
+def no_request_may_scan_the_table(deployment: Deployment) -> Iterator[str]:
     for name, role in task_roles(deployment).items():
         actions = {
             action for statement in statements(role) for action in listed(statement["Action"])
         }
         if name in ("web", "worker") and "dynamodb:Scan" in actions:
-            yield f"{name} may scan"
+            yield f"{name} may scan the table: remove dynamodb:Scan"
         if name == "audit" and actions & WRITES:
-            yield f"the audit may write: {sorted(actions & WRITES)}"
+            yield f"the audit may write: remove {sorted(actions & WRITES)}"
 
 
 def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
@@ -131,20 +136,20 @@ def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
         actions = {
             action for statement in statements(role) for action in listed(statement["Action"])
         }
-        # Its own records; which they are is proved by its calls (test_roles.py).
+        # Its own records, limited by only_the_records_of_the_audit_are_accessible.
         own = {"s3:PutObject"} if name == "audit" else set()
         wrong = {
             action
             for action in actions - harmless - own
             if any(word in action.split(":")[1] for word in words)
         }
-        yield from (f"{name}: {action}" for action in sorted(wrong))
+        yield from (f"{name} may {action}: no task needs it" for action in sorted(wrong))
 
 
-def our_key_may_be_used_wherever_a_role_reaches_what_it_encrypts(
+def each_role_may_use_our_key_through_every_service_it_uses(
     deployment: Deployment,
 ) -> Iterator[str]:
-    """A grant of the key counts only through the services that it names."""
+    """A grant of the key works only through the services named in `kms:ViaService`."""
     wanted = {
         "dynamodb": {"kms:Decrypt"},
         "secretsmanager": {"kms:Decrypt"},
@@ -167,13 +172,13 @@ def our_key_may_be_used_wherever_a_role_reaches_what_it_encrypts(
                 for action in listed(statement["Action"])
             }
             yield from (
-                f"{name} may not {action} through {service}"
+                f"{name} may not {action} through {service}: add the service to kms:ViaService"
                 for action in sorted(wanted[service] - through)
             )
 
 
 def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:
-    """Its role is no task's own: an operator has to ask for it by name."""
+    """No task has its role by default: an operator names it when running a task."""
     for name, role in deployment.of("IAM::Role").items():
         deletes = any(
             "Delete" in action
@@ -184,21 +189,20 @@ def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:
             f"<{name}.Arn>" == container.task["TaskRoleArn"] for container in deployment.containers
         )
         if deletes and (name != "RepairRole" or taken):
-            yield name
+            yield f"{name} may delete: only RepairRole may, and no task may have it by default"
 
 
-def roles_are_handed_on_only_to_tasks(deployment: Deployment) -> Iterator[str]:
+def roles_are_passed_only_to_tasks(deployment: Deployment) -> Iterator[str]:
     for name, role in deployment.service.of("IAM::Role").items():
         for statement in statements(role):
             if "iam:PassRole" in listed(statement["Action"]):
                 condition = statement.get("Condition", {}).get("StringEquals", {})
                 if condition.get("iam:PassedToService") != "ecs-tasks.amazonaws.com":
-                    yield name
+                    yield f"{name} may pass roles to other services: require ecs-tasks"
 
 
 def the_audit_is_started_with_every_role_it_needs(deployment: Deployment) -> Iterator[str]:
-    """The scheduler must be permitted to hand on both roles of what it starts, or nothing ever
-    runs."""
+    """Without permission to pass both roles of the task, the scheduler starts nothing."""
     roles = deployment.service.of("IAM::Role")
     for name, schedule in deployment.service.of("Scheduler::Schedule").items():
         target = schedule["Target"]
@@ -214,17 +218,19 @@ def the_audit_is_started_with_every_role_it_needs(deployment: Deployment) -> Ite
         missing = {task["TaskRoleArn"], task["ExecutionRoleArn"]} - granted.get(
             "iam:PassRole", set()
         )
-        yield from (f"{name} may not hand on {role}" for role in sorted(missing))
+        yield from (
+            f"{name} may not pass {role}: add it to iam:PassRole" for role in sorted(missing)
+        )
         if not any(
             f"task-definition/{task['Family']}:" in resource
             for resource in granted.get("ecs:RunTask", set())
         ):
-            yield f"{name} may not run {task['Family']}"
+            yield f"{name} may not run {task['Family']}: add it to ecs:RunTask"
 
 
-def whoever_writes_the_networks_log_finds_its_group(deployment: Deployment) -> Iterator[str]:
-    """The least that VPC asks for where the group is there already (Amazon VPC, IAM role for
-    publishing flow logs)."""
+def the_role_of_the_flow_log_may_write_to_its_group(deployment: Deployment) -> Iterator[str]:
+    """What VPC requires where the log group exists (Amazon VPC, IAM role for publishing flow
+    logs)."""
     needed = {
         f"logs:{name}"
         for name in ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams")
@@ -236,10 +242,12 @@ def whoever_writes_the_networks_log_finds_its_group(deployment: Deployment) -> I
         granted = {
             action for statement in statements(role) for action in listed(statement["Action"])
         }
-        yield from (f"{name} may not {action}" for action in sorted(needed - granted))
+        yield from (
+            f"the role of {name} may not {action}: add it" for action in sorted(needed - granted)
+        )
 
 
-def the_table_gateway_lets_nobody_take_data_elsewhere(deployment: Deployment) -> Iterator[str]:
+def the_dynamodb_gateway_allows_only_our_table(deployment: Deployment) -> Iterator[str]:
     table = str(deployment.service.parameters["TableName"])
     for name, endpoint in deployment.service.of("EC2::VPCEndpoint").items():
         if endpoint["ServiceName"].endswith(".dynamodb"):
@@ -248,4 +256,4 @@ def the_table_gateway_lets_nobody_take_data_elsewhere(deployment: Deployment) ->
             ):
                 for resource in listed(statement["Resource"]):
                     if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
-                        yield f"{name}: {resource}"
+                        yield f"{name} allows {resource}: name the table of the stage"

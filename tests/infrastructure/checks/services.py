@@ -1,4 +1,4 @@
-"""The ECS services: how they are rolled, placed and scaled."""
+"""The ECS services: deployments, placement and scaling."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,37 +13,45 @@ def a_failing_deployment_is_rolled_back(deployment: Deployment) -> Iterator[str]
     for name, service in deployment.service.of(SERVICE).items():
         breaker = service.get("DeploymentConfiguration", {}).get("DeploymentCircuitBreaker", {})
         if breaker != {"Enable": True, "Rollback": True}:
-            yield f"{name}: {breaker}"
+            yield f"{name} has {breaker}: enable DeploymentCircuitBreaker with Rollback"
 
 
 def alarms_roll_a_deployment_back(deployment: Deployment) -> Iterator[str]:
     alarms = {f"<{name}>" for name in deployment.service.of("CloudWatch::Alarm")}
     for name, service in deployment.service.of(SERVICE).items():
-        told = service["DeploymentConfiguration"].get("Alarms", {})
-        if told and not (
-            told.get("Enable") is True and told.get("Rollback") is True and told.get("AlarmNames")
+        configuration = service["DeploymentConfiguration"].get("Alarms", {})
+        if configuration and not (
+            configuration.get("Enable") is True
+            and configuration.get("Rollback") is True
+            and configuration.get("AlarmNames")
         ):
-            yield f"{name}: {told}"
+            yield f"{name} has {configuration}: set Enable, Rollback and AlarmNames"
         yield from (
-            f"{name}: {alarm} is no alarm of the stack"
-            for alarm in set(told.get("AlarmNames", [])) - alarms
+            f"{name} rolls back on {alarm}, which is no alarm of the stack"
+            for alarm in set(configuration.get("AlarmNames", [])) - alarms
         )
     if deployment.production and not _web(deployment)["DeploymentConfiguration"].get("Alarms"):
-        yield "no alarm stops a bad deployment of the web service"
+        yield "no alarm rolls back a bad deployment of the web service: set Alarms"
 
 
-def a_deployment_can_proceed_and_never_halves_the_service(deployment: Deployment) -> Iterator[str]:
+def a_deployment_can_proceed_without_a_gap(deployment: Deployment) -> Iterator[str]:
     for name, service in deployment.service.of(SERVICE).items():
-        told = service["DeploymentConfiguration"]
-        least, most = int(told["MinimumHealthyPercent"]), int(told["MaximumPercent"])
-        if not least < most or (least < 100 and most <= 100):
-            yield f"{name}: between {least} % and {most} % nothing can be replaced without a gap"
+        configuration = service["DeploymentConfiguration"]
+        min_percent, max_percent = (
+            int(configuration["MinimumHealthyPercent"]),
+            int(configuration["MaximumPercent"]),
+        )
+        if not min_percent < max_percent or (min_percent < 100 and max_percent <= 100):
+            yield (
+                f"{name} may have {min_percent} % to {max_percent} % of its tasks: "
+                "none could be replaced without a gap"
+            )
     if int(_web(deployment)["DeploymentConfiguration"]["MinimumHealthyPercent"]) < 100:
-        yield "the web service may shrink while it is replaced"
+        yield "the web service may shrink during a deployment: MinimumHealthyPercent must be 100"
 
 
 def the_web_service_waits_for_its_listener(deployment: Deployment) -> Iterator[str]:
-    """A target group that no listener uses refuses tasks."""
+    """ECS cannot register tasks with a target group that no listener uses."""
     for name, service in deployment.service.of(SERVICE).items():
         listeners = {
             listener
@@ -52,13 +60,13 @@ def the_web_service_waits_for_its_listener(deployment: Deployment) -> Iterator[s
             and any(action["Type"] == "forward" for action in body["DefaultActions"])
         }
         yield from (
-            f"{name} does not wait for {missing}"
+            f"{name} does not wait for {missing}: refer to it, or add DependsOn"
             for missing in sorted(listeners - deployment.service.before(name))
         )
 
 
-def every_service_waits_for_its_way_out(deployment: Deployment) -> Iterator[str]:
-    """A task that starts before its route cannot pull its image, and a first deployment fails by
+def every_service_waits_for_its_route_to_the_internet(deployment: Deployment) -> Iterator[str]:
+    """A task that starts before its route cannot pull its image: a first deployment would fail by
     chance."""
     routes = {
         name
@@ -67,12 +75,12 @@ def every_service_waits_for_its_way_out(deployment: Deployment) -> Iterator[str]
     }
     for name in deployment.service.of(SERVICE):
         yield from (
-            f"{name} does not wait for {route}"
+            f"{name} does not wait for {route}: add DependsOn"
             for route in sorted(routes - deployment.service.before(name))
         )
 
 
-def the_balancer_speaks_to_a_port_that_a_container_has(deployment: Deployment) -> Iterator[str]:
+def the_balancer_connects_to_a_port_of_a_container(deployment: Deployment) -> Iterator[str]:
     (group,) = deployment.service.of("ElasticLoadBalancingV2::TargetGroup")
     for name, service in deployment.service.of(SERVICE).items():
         for balancer in service.get("LoadBalancers", []):
@@ -83,21 +91,21 @@ def the_balancer_speaks_to_a_port_that_a_container_has(deployment: Deployment) -
             ]
             fitting = [found for found in containers if found.name == balancer["ContainerName"]]
             if not fitting:
-                yield f"{name}: there is no container {balancer['ContainerName']}"
+                yield f"{name}: its task has no container {balancer['ContainerName']}"
             elif int(balancer["ContainerPort"]) not in fitting[0].ports:
                 yield f"{name}: {balancer['ContainerName']} has no port {balancer['ContainerPort']}"
             if balancer["TargetGroupArn"] != f"<{group}>":
-                yield f"{name} registers with {balancer['TargetGroupArn']}"
+                yield f"{name} registers with {balancer['TargetGroupArn']}, not with {group}"
 
 
 def the_web_service_is_behind_the_balancer(deployment: Deployment) -> Iterator[str]:
     if len(_web(deployment).get("LoadBalancers", [])) != 1:
-        yield "it is not"
+        yield "the web service needs exactly one entry in LoadBalancers"
     elif not 30 <= int(_web(deployment).get("HealthCheckGracePeriodSeconds", 0)) <= 300:
-        yield f"a starting task is given {_web(deployment).get('HealthCheckGracePeriodSeconds', 0)} s"
+        yield "HealthCheckGracePeriodSeconds of the web service must be 30 to 300"
 
 
-def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterator[str]:
+def every_task_definition_is_used(deployment: Deployment) -> Iterator[str]:
     used = {str(service["TaskDefinition"]) for service in deployment.service.of(SERVICE).values()}
     used |= {str(value) for value in deployment.service.outputs.values()}
     rest = str(
@@ -108,13 +116,13 @@ def every_task_definition_is_run_by_something(deployment: Deployment) -> Iterato
     )
     for name in deployment.service.of("ECS::TaskDefinition"):
         if f"<{name}>" not in used and f"<{name}" not in rest:
-            yield name
+            yield f"{name} is neither run, scheduled nor an output: remove it"
 
 
-def the_daily_audit_goes_on_by_itself_where_it_died(deployment: Deployment) -> Iterator[str]:
-    """Started several times a day, whole, with a record of this very table in the bucket that
-    outlives the stack: on the day of a restore, nobody may go on in the new table where the old one
-    was left, or take the old one's result for its own."""
+def the_daily_audit_resumes_where_it_stopped(deployment: Deployment) -> Iterator[str]:
+    """The audit of the whole table starts several times a day and keeps its record under the name
+    of the table, in the bucket that outlives the stack. So after a restore, no audit of the new
+    table resumes from a record of the old one."""
     parameters = deployment.service.parameters
     records = f"s3://{parameters['RecordsBucket']}/audit/{parameters['TableName']}"
     for name, schedule in deployment.service.of("Scheduler::Schedule").items():
@@ -124,29 +132,35 @@ def the_daily_audit_goes_on_by_itself_where_it_died(deployment: Deployment) -> I
         ]
         words = container.command.split()
         if words[-2:] != ["--record", records]:
-            yield f"{name}: {container.command} keeps no record in {records}"
+            yield f"{name} runs {container.command}: add --record {records}"
         if {"--segment", "--start"} & set(words):
-            yield f"{name}: {container.command} is but a part"
+            yield f"{name} runs {container.command}: audit the whole table"
         hours = re.fullmatch(r"cron\(\d+ 0/(\d+) \* \* \? \*\)", schedule["ScheduleExpression"])
         if hours is None or not 1 <= int(hours[1]) <= 6:
-            yield f"{name}: {schedule['ScheduleExpression']}, so who dies is not taken over the same day"
+            yield (
+                f"{name} starts at {schedule['ScheduleExpression']}: start every 1 to 6 hours, "
+                "so that a stopped audit resumes the same day"
+            )
         if schedule.get("ScheduleExpressionTimezone", "UTC") != "UTC":
-            yield f"{name}: a record's day is one in UTC"
+            yield f"{name} has another time zone: the day of a record is in UTC"
 
 
 def production_survives_the_loss_of_a_zone(deployment: Deployment) -> Iterator[str]:
     for name, service in deployment.service.of(SERVICE).items():
         if deployment.production and min_tasks(deployment, name, service) < 2:
-            yield f"{name} may run {min_tasks(deployment, name, service)} task"
+            yield f"{name} may run a single task: raise its minimum to 2"
 
 
 def scaling_has_bounds_and_a_deployment_does_not_reset_it(deployment: Deployment) -> Iterator[str]:
     for name, target in deployment.service.of("ApplicationAutoScaling::ScalableTarget").items():
         if not 1 <= int(target["MinCapacity"]) <= int(target["MaxCapacity"]) <= 100:
-            yield f"{name}: {target['MinCapacity']} to {target['MaxCapacity']}"
+            yield (
+                f"{name} scales from {target['MinCapacity']} to {target['MaxCapacity']}: "
+                "keep 1 <= min <= max <= 100"
+            )
         for service, body in deployment.service.of(SERVICE).items():
             if f"<{service}.Name>" in target["ResourceId"] and "DesiredCount" in body:
-                yield f"{service}: every deployment would set it back to {body['DesiredCount']}"
+                yield f"{service}: every deployment would reset the count; remove DesiredCount"
 
 
 def every_scaling_policy_has_a_target(deployment: Deployment) -> Iterator[str]:
@@ -157,7 +171,8 @@ def every_scaling_policy_has_a_target(deployment: Deployment) -> Iterator[str]:
         policy.get("ScalingTargetId")
         for policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").values()
     }
-    yield from sorted(targets ^ {str(name) for name in used})
+    for name in sorted(targets ^ {str(name) for name in used}):
+        yield f"{name} is a scaling target without a policy, or the reverse"
 
 
 def requests_are_counted_on_the_target_group_they_go_to(deployment: Deployment) -> Iterator[str]:
@@ -166,18 +181,16 @@ def requests_are_counted_on_the_target_group_they_go_to(deployment: Deployment) 
     wanted = f"<{balancer}.LoadBalancerFullName>/<{group}.TargetGroupFullName>"
     for name, policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").items():
         tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
-        told = tracking.get("PredefinedMetricSpecification", {})
-        if (
-            told.get("PredefinedMetricType") == "ALBRequestCountPerTarget"
-            and told.get("ResourceLabel") != wanted
-        ):
-            yield f"{name} looks at {told.get('ResourceLabel')}"
+        metric = tracking.get("PredefinedMetricSpecification", {})
+        label = metric.get("ResourceLabel")
+        if metric.get("PredefinedMetricType") == "ALBRequestCountPerTarget" and label != wanted:
+            yield f"{name} counts requests of {label}: it must be {wanted}"
 
 
 def nobody_logs_in_to_a_task_in_production(deployment: Deployment) -> Iterator[str]:
     for name, service in deployment.service.of(SERVICE).items():
         if deployment.production and service.get("EnableExecuteCommand"):
-            yield name
+            yield f"{name} allows a shell in its tasks: set EnableExecuteCommand to false"
 
 
 def min_tasks(deployment: Deployment, name: str, service: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""The two stacks as wholes."""
+"""The two stacks as wholes: parameters, outputs, names and size."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from tests.infrastructure.deployments import Deployment, stage_parameters, template
 from tests.infrastructure.render import RenderError, render
 
-# What the release hands over from stack to stack and from release to release.
+# The outputs of the data stack that the release passes to the service stack.
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
 HANDED_OVER |= {"AccessLogsBucket", "RecordsBucket"}
-# Choices that weaken security or lose sleep; the deployment has to refuse them, not the service
+# Choices that weaken security or availability. The deployment must refuse them, not the service
 # that starts later.
 WEAK_IN_PRODUCTION = (
     {"CertificateArn": "", "DomainName": "", "HostedZoneId": ""},
@@ -37,15 +37,15 @@ def production_cannot_be_deployed_with_a_weak_choice(deployment: Deployment) -> 
         except RenderError:
             continue
         if not broken:
-            yield f"{choice} is taken"
+            yield f"production accepts {choice}: add a Rule that refuses it"
 
 
-def what_one_stack_gives_the_other_takes(deployment: Deployment) -> Iterator[str]:
+def every_value_handed_over_is_an_output_and_a_parameter(deployment: Deployment) -> Iterator[str]:
     missing = HANDED_OVER - (set(deployment.data.outputs) & set(deployment.service.parameters))
-    yield from sorted(missing)
+    yield from (f"{name} must be an output and a parameter" for name in sorted(missing))
 
 
-def each_output_tells_what_its_name_says(deployment: Deployment) -> Iterator[str]:
+def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
     wanted = {
         "TableName": r"<Table>",
         "TableArn": r"<Table\.Arn>",
@@ -58,17 +58,20 @@ def each_output_tells_what_its_name_says(deployment: Deployment) -> Iterator[str
     }
     for name, value in deployment.data.outputs.items():
         if name in wanted and not re.fullmatch(wanted[name], str(value)):
-            yield f"{name} is {value}"
+            yield f"the output {name} is {value}: it must be {wanted[name]}"
 
 
 def a_parameter_file_names_only_parameters(deployment: Deployment) -> Iterator[str]:
     for stack, given in stage_parameters(deployment.root, deployment.stage).items():
         known = template(deployment.root / "cloudformation" / f"{stack}.yaml")["Parameters"]
-        yield from (f"{stack} has no {name}" for name in sorted(set(given) - set(known)))
+        yield from (
+            f"the template {stack} has no parameter {name}: correct or remove it"
+            for name in sorted(set(given) - set(known))
+        )
 
 
 def stages_can_share_an_account(deployment: Deployment) -> Iterator[str]:
-    """Whatever has a name of our own says of which stage it is."""
+    """Every name that the template chooses contains the stage."""
     named = (
         "TableName",
         "ClusterName",
@@ -86,18 +89,20 @@ def stages_can_share_an_account(deployment: Deployment) -> Iterator[str]:
             if resource["Type"] == "AWS::EC2::FlowLog" or value is None:
                 continue
             if deployment.stage not in str(value) and "<" not in str(value):
-                yield f"{name}: {key} is {value}"
+                yield f"{name}: {key} is {value}, without the stage: two stages would collide"
 
 
-def nothing_waits_for_itself(deployment: Deployment) -> Iterator[str]:
+def no_resource_waits_for_itself(deployment: Deployment) -> Iterator[str]:
     for stack in deployment.stacks:
-        yield from (name for name in stack.resources if name in stack.before(name))
+        yield from (
+            f"{name} waits for itself" for name in stack.resources if name in stack.before(name)
+        )
 
 
 def templates_are_small_enough(deployment: Deployment) -> Iterator[str]:
     for path in sorted((deployment.root / "cloudformation").glob("*.yaml")):
         if path.stat().st_size > MAX_TEMPLATE_BYTES:
-            yield f"{path.name} has {path.stat().st_size} bytes"
+            yield f"{path.name} has {path.stat().st_size} bytes: the limit is {MAX_TEMPLATE_BYTES}"
 
 
 def _text(value: object) -> str:

@@ -1,11 +1,11 @@
-"""What must outlive every deployment."""
+"""Everything that holds data: it must outlive every deployment."""
 
 from collections.abc import Iterator
 
 from service.storage.keys import GSI1, GSI2
 from tests.infrastructure.deployments import Deployment
 
-# Resources that hold something; whoever deletes the stack must not delete this.
+# Types of resources that hold data, which must stay when the stack is deleted.
 HOLDS_DATA = {
     "AWS::Backup::BackupPlan",
     "AWS::Backup::BackupVault",
@@ -25,19 +25,22 @@ def everything_that_holds_data_is_retained(deployment: Deployment) -> Iterator[s
         if resource["Type"] in HOLDS_DATA:
             found = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
             if found != ("Retain", "Retain"):
-                yield f"{name}: {found}"
+                yield (
+                    f"{name} has the policies {found}: set DeletionPolicy and UpdateReplacePolicy "
+                    f"to Retain"
+                )
 
 
-def nothing_that_holds_data_lies_in_the_service_stack(deployment: Deployment) -> Iterator[str]:
+def nothing_that_holds_data_is_in_the_service_stack(deployment: Deployment) -> Iterator[str]:
     for name, resource in deployment.service.resources.items():
         if resource["Type"] in HOLDS_DATA:
-            yield f"{name} would be rolled back with the service"
+            yield f"{name} would be rolled back with the service: move it to data.yaml"
 
 
 def the_table_is_named_for_its_stage(deployment: Deployment) -> Iterator[str]:
     name = str(deployment.data.one("DynamoDB::Table").get("TableName"))
     if not name.endswith(f"-{deployment.stage}"):
-        yield name
+        yield f"the table is named {name}: the name must end with the stage"
 
 
 def the_table_has_the_keys_and_indexes_of_the_code(deployment: Deployment) -> Iterator[str]:
@@ -53,32 +56,32 @@ def the_table_has_the_keys_and_indexes_of_the_code(deployment: Deployment) -> It
         prefix: [(f"{prefix}PK", "HASH"), (f"{prefix}SK", "RANGE")] for prefix in ("", GSI1, GSI2)
     }
     if found != wanted:
-        yield f"{found}"
+        yield f"the table has the keys {found}: the code needs {wanted}"
     for index in table["GlobalSecondaryIndexes"]:
         if index["Projection"] != {"ProjectionType": "KEYS_ONLY"}:
-            yield f"{index['IndexName']} projects {index['Projection']}"
+            yield f"{index['IndexName']} projects {index['Projection']}: it must be KEYS_ONLY"
 
 
-def the_table_can_be_brought_back(deployment: Deployment) -> Iterator[str]:
+def the_table_can_be_restored(deployment: Deployment) -> Iterator[str]:
     table = deployment.data.one("DynamoDB::Table")
     recovery = table.get("PointInTimeRecoverySpecification", {})
     if (
         recovery.get("PointInTimeRecoveryEnabled") is not True
         or int(recovery.get("RecoveryPeriodInDays", 35)) < 35
     ):
-        yield f"recovery: {recovery}"
+        yield f"point-in-time recovery is {recovery}: enable it for 35 days"
     if deployment.production and table.get("DeletionProtectionEnabled") is not True:
-        yield "it can be deleted in production"
+        yield "the production table can be deleted: enable DeletionProtectionEnabled"
 
 
-def the_table_takes_whatever_comes_and_expires_what_is_disposable(
+def the_table_has_on_demand_capacity_and_expires_disposable_items(
     deployment: Deployment,
 ) -> Iterator[str]:
     table = deployment.data.one("DynamoDB::Table")
     if table.get("BillingMode") != "PAY_PER_REQUEST":
-        yield f"billing: {table.get('BillingMode')}"
+        yield f"the billing mode is {table.get('BillingMode')}: it must be PAY_PER_REQUEST"
     if table.get("TimeToLiveSpecification") != {"AttributeName": "expiresAt", "Enabled": True}:
-        yield f"expiry: {table.get('TimeToLiveSpecification')}"
+        yield f"the TTL is {table.get('TimeToLiveSpecification')}: it must be expiresAt"
 
 
 def everything_at_rest_is_encrypted_with_our_key(deployment: Deployment) -> Iterator[str]:
@@ -96,51 +99,56 @@ def everything_at_rest_is_encrypted_with_our_key(deployment: Deployment) -> Iter
             for name, group in deployment.data.of("Logs::LogGroup").items()
         },
     }
-    yield from (f"{name}: {key}" for name, key in used.items() if key not in keys_known)
+    yield from (
+        f"{name} is encrypted with {key}: use our key"
+        for name, key in used.items()
+        if key not in keys_known
+    )
 
 
-def our_key_turns_and_cannot_be_deleted_in_a_hurry(deployment: Deployment) -> Iterator[str]:
+def our_key_is_rotated_and_deleted_only_after_a_delay(deployment: Deployment) -> Iterator[str]:
     for name, key in deployment.data.of("KMS::Key").items():
         if key.get("EnableKeyRotation") is not True or int(key.get("PendingWindowInDays", 30)) < 30:
-            yield name
+            yield f"{name}: enable rotation and wait 30 days before a deletion"
 
 
 def no_template_writes_the_value_of_a_secret(deployment: Deployment) -> Iterator[str]:
-    """A pepper or a MAC key made anew voids every claim and the whole history: the value belongs to
-    an operator."""
+    """A new pepper or MAC key would invalidate every claim and the whole history, so an operator
+    sets the value, once."""
     for name, secret in deployment.of("SecretsManager::Secret").items():
         yield from (
-            f"{name} has {part}"
+            f"{name} has {part}: an operator sets the value"
             for part in ("SecretString", "GenerateSecretString")
             if part in secret
         )
-    yield from deployment.of("SecretsManager::RotationSchedule")
+    for name in deployment.of("SecretsManager::RotationSchedule"):
+        yield f"{name} would replace a secret: remove it"
 
 
 def every_secret_is_named_for_its_stage(deployment: Deployment) -> Iterator[str]:
     for name, secret in deployment.data.of("SecretsManager::Secret").items():
         if f"/{deployment.stage}/" not in str(secret.get("Name", "")):
-            yield f"{name}: {secret.get('Name')}"
+            yield f"{name} is named {secret.get('Name')}: the name must contain the stage"
 
 
-def every_log_is_kept_for_a_while_and_not_for_ever(deployment: Deployment) -> Iterator[str]:
+def every_log_has_a_limited_retention(deployment: Deployment) -> Iterator[str]:
     for name, group in deployment.of("Logs::LogGroup").items():
         days = int(group.get("RetentionInDays", 0))
         if not 7 <= days <= 731 or (deployment.production and days < 90):
-            yield f"{name}: {days} days"
+            yield f"{name} keeps its log for {days} days: 7 to 731, in production 90 or more"
 
 
 def no_bucket_is_public(deployment: Deployment) -> Iterator[str]:
     blocks = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     for name, bucket in deployment.of("S3::Bucket").items():
-        told = bucket.get("PublicAccessBlockConfiguration", {})
-        if not all(told.get(block) is True for block in blocks):
-            yield f"{name}: {told}"
+        blocked = bucket.get("PublicAccessBlockConfiguration", {})
+        if not all(blocked.get(block) is True for block in blocks):
+            yield f"{name} blocks only {blocked}: set all four"
         if not bucket.get("BucketEncryption"):
-            yield f"{name} is not encrypted"
+            yield f"{name} is not encrypted: set BucketEncryption"
 
 
-def every_bucket_is_reached_by_tls_only(deployment: Deployment) -> Iterator[str]:
+def every_bucket_requires_tls(deployment: Deployment) -> Iterator[str]:
     policies = {
         policy["Bucket"]: policy["PolicyDocument"]["Statement"]
         for policy in deployment.of("S3::BucketPolicy").values()
@@ -153,34 +161,33 @@ def every_bucket_is_reached_by_tls_only(deployment: Deployment) -> Iterator[str]
             and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         ]
         if not denied:
-            yield name
+            yield f"{name} accepts requests without TLS: deny them in its policy"
 
 
 def the_audits_records_are_kept_as_evidence(deployment: Deployment) -> Iterator[str]:
-    """Under our own key, for more than a year, with what each said before, and with a note of who
-    touched them."""
+    """Encrypted with our key, for more than a year, with earlier versions and an access log."""
     bucket = deployment.data.of("S3::Bucket")[
         str(deployment.data.outputs["RecordsBucket"]).strip("<>")
     ]
     rules = bucket.get("LifecycleConfiguration", {}).get("Rules", [])
     days = {int(rule["ExpirationInDays"]) for rule in rules if rule["Status"] == "Enabled"}
     if not days or not 366 <= min(days) <= 800:
-        yield f"kept for {sorted(days)} days"
+        yield f"the records are kept for {sorted(days)} days: keep them 366 to 800 days"
     if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
-        yield "what they said before is lost"
+        yield "earlier versions of a record are lost: enable versioning"
     encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0][
         "ServerSideEncryptionByDefault"
     ]
     if encryption.get("KMSMasterKeyID") not in {
         f"<{name}.Arn>" for name in deployment.data.of("KMS::Key")
     }:
-        yield f"encrypted by {encryption}"
+        yield f"the records are encrypted by {encryption}: use our key"
     if not bucket.get("LoggingConfiguration", {}).get("DestinationBucketName"):
-        yield "nobody notes who touched them"
+        yield "access to the records is not logged: set LoggingConfiguration"
 
 
 def every_access_log_may_be_written_where_it_goes(deployment: Deployment) -> Iterator[str]:
-    """S3 loses what it may not write, and says nothing."""
+    """S3 silently drops log files that it may not write."""
     permitted = {
         str(resource)
         for policy in deployment.data.of("S3::BucketPolicy").values()
@@ -190,22 +197,23 @@ def every_access_log_may_be_written_where_it_goes(deployment: Deployment) -> Ite
         for resource in [statement["Resource"]]
     }
     for name, bucket in deployment.data.of("S3::Bucket").items():
-        told = bucket.get("LoggingConfiguration")
+        configuration = bucket.get("LoggingConfiguration")
         if (
-            told
-            and f"{told['DestinationBucketName'].strip('>')}.Arn>/{told['LogFilePrefix']}*"
+            configuration
+            and f"{configuration['DestinationBucketName'].strip('>')}.Arn>/"
+            f"{configuration['LogFilePrefix']}*"
             not in permitted
         ):
-            yield f"{name}: {told}"
+            yield f"{name} may not write its access log to {configuration}: allow it there"
 
 
 def images_cannot_be_replaced(deployment: Deployment) -> Iterator[str]:
     for name, repository in deployment.data.of("ECR::Repository").items():
         if repository.get("ImageTagMutability") != "IMMUTABLE":
-            yield name
+            yield f"{name} allows a tag to be replaced: set ImageTagMutability to IMMUTABLE"
 
 
-def what_counts_is_backed_up_beyond_the_table(deployment: Deployment) -> Iterator[str]:
+def the_table_is_backed_up_outside_itself(deployment: Deployment) -> Iterator[str]:
     if deployment.stage == "dev":
         return
     (table,) = deployment.data.of("DynamoDB::Table")
@@ -215,14 +223,14 @@ def what_counts_is_backed_up_beyond_the_table(deployment: Deployment) -> Iterato
         for resource in selection["BackupSelection"]["Resources"]
     ]
     if selected != [f"<{table}.Arn>"]:
-        yield f"backed up: {selected}"
+        yield f"the backup selects {selected}: it must select the table"
     for plan in deployment.data.of("Backup::BackupPlan").values():
         for rule in plan["BackupPlan"]["BackupPlanRule"]:
             if int(rule["Lifecycle"]["DeleteAfterDays"]) < 35:
-                yield f"{rule['RuleName']} is deleted after {rule['Lifecycle']['DeleteAfterDays']} days"
+                yield f"{rule['RuleName']} keeps backups less than 35 days: raise DeleteAfterDays"
 
 
-def the_access_logs_go_to_a_bucket_that_takes_them(deployment: Deployment) -> Iterator[str]:
+def the_balancer_may_write_its_access_logs(deployment: Deployment) -> Iterator[str]:
     writers = [
         statement
         for policy in deployment.data.of("S3::BucketPolicy").values()
@@ -231,4 +239,4 @@ def the_access_logs_go_to_a_bucket_that_takes_them(deployment: Deployment) -> It
     ]
     balancers = "logdelivery.elasticloadbalancing.amazonaws.com"
     if not any(statement["Principal"] == {"Service": balancers} for statement in writers):
-        yield "balancers may not write there"
+        yield f"{balancers} may not write to the bucket: allow it in the policy"

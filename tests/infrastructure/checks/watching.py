@@ -1,4 +1,4 @@
-"""Alarms and the dashboard. Who is woken by them: paging.py."""
+"""Alarms and the dashboard. Which of the alarms page: paging.py."""
 
 import json
 import re
@@ -12,8 +12,7 @@ from tests.infrastructure.deployments import Deployment
 ALARM = "CloudWatch::Alarm"
 SERVICES = {"web", "worker", "cli"}
 CODES = {error.code for error in errors()}
-# Metrics that AWS tells by itself, from the documentation of each service, with the dimensions they
-# come with.
+# Metrics that AWS publishes, from the documentation of each service.
 KNOWN = {
     "AWS/ApplicationELB": {
         "ActiveConnectionCount",
@@ -46,8 +45,7 @@ KNOWN = {
     "AWS/WAFV2": {"AllowedRequests", "BlockedRequests", "CountedRequests"},
     "ECS/ContainerInsights": {"DesiredTaskCount", "PendingTaskCount", "RunningTaskCount"},
 }
-# Without one of these CloudWatch knows no such metric; a wrong set of dimensions means an alarm
-# that never sounds.
+# The sets of dimensions that each namespace publishes. An alarm with another set never goes off.
 DIMENSIONS = {
     "AWS/ApplicationELB": ({"LoadBalancer"}, {"LoadBalancer", "TargetGroup"}),
     "AWS/DynamoDB": (
@@ -60,7 +58,7 @@ DIMENSIONS = {
     "ECS/ContainerInsights": ({"ClusterName", "ServiceName"},),
 }
 OF_TARGETS = {"HealthyHostCount", "UnHealthyHostCount", "RequestCountPerTarget"}
-# What nobody may miss (docs: what must never break), each watched by at least one alarm.
+# Metrics of what must never break; each must have at least one alarm.
 MUST_BE_WATCHED = {
     Metric.AUDIT_VIOLATIONS,
     Metric.HOUSE_LOSS,
@@ -75,7 +73,7 @@ MUST_BE_WATCHED = {
 
 
 def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[str, str]]]:
-    """Every metric an alarm looks at as (alarm, namespace, metric, dimensions)."""
+    """Every metric of an alarm as (alarm, namespace, metric, dimensions)."""
     for name, alarm in deployment.service.of(ALARM).items():
         stated = [alarm] if "MetricName" in alarm else []
         stated += [
@@ -88,7 +86,7 @@ def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[
             yield name, metric["Namespace"], metric["MetricName"], dimensions
 
 
-def every_alarm_looks_at_a_metric_that_exists(deployment: Deployment) -> Iterator[str]:
+def every_alarm_watches_a_metric_that_exists(deployment: Deployment) -> Iterator[str]:
     for name, namespace, metric, dimensions in alarm_metrics(deployment):
         yield from (
             f"{name}: {fault}"
@@ -97,26 +95,31 @@ def every_alarm_looks_at_a_metric_that_exists(deployment: Deployment) -> Iterato
 
 
 def every_alarm_of_several_metrics_adds_up(deployment: Deployment) -> Iterator[str]:
-    """Each id is used, each name in an expression is an id, exactly one query gives the answer, and
-    all are of the same time."""
+    """Each id is used, each name in an expression is an id, exactly one query returns data, and all
+    have the same period."""
     for name, alarm in deployment.service.of(ALARM).items():
         queries = alarm.get("Metrics", [])
         ids = {query["Id"] for query in queries}
-        told = [query for query in queries if query.get("ReturnData", True) is True]
-        if queries and len(told) != 1:
-            yield f"{name} has {len(told)} answers"
+        returning = [query for query in queries if query.get("ReturnData", True) is True]
+        if queries and len(returning) != 1:
+            yield f"{name} has {len(returning)} queries that return data: keep one"
         if len({query["MetricStat"]["Period"] for query in queries if "MetricStat" in query}) > 1:
-            yield f"{name} adds up different times"
+            yield f"{name} combines different periods: use one"
         for expression in (query["Expression"] for query in queries if "Expression" in query):
             words = set(re.findall(r"\b[a-z][A-Za-z0-9_]*\b", expression))
-            yield from (f"{name}: {word} is no metric" for word in sorted(words - ids))
+            yield from (
+                f"{name}: the expression uses {word}, which is no id of a query"
+                for word in sorted(words - ids)
+            )
             unused = {query["Id"] for query in queries if "MetricStat" in query} - words
             if "METRICS()" not in expression:
-                yield from (f"{name}: {word} is not used" for word in sorted(unused))
+                yield from (
+                    f"{name}: no expression uses the query {word}" for word in sorted(unused)
+                )
 
 
-def every_alarm_is_heard(deployment: Deployment) -> Iterator[str]:
-    heard = {
+def every_alarm_has_a_receiver(deployment: Deployment) -> Iterator[str]:
+    receivers = {
         f"<{name}>"
         for kind in ("SNS::Topic", "ApplicationAutoScaling::ScalingPolicy")
         for name in deployment.service.of(kind)
@@ -124,12 +127,15 @@ def every_alarm_is_heard(deployment: Deployment) -> Iterator[str]:
     for kind in (ALARM, "CloudWatch::CompositeAlarm"):
         for name, alarm in deployment.service.of(kind).items():
             actions = set(alarm.get("AlarmActions", []))
-            if not actions or actions - heard or alarm.get("ActionsEnabled", True) is not True:
-                yield f"{name}: {sorted(actions)}"
+            if not actions or actions - receivers or alarm.get("ActionsEnabled", True) is not True:
+                yield (
+                    f"{name} notifies {sorted(actions)}: name topics or scaling policies of the "
+                    f"stack"
+                )
 
 
-def every_alarm_says_what_to_do(deployment: Deployment) -> Iterator[str]:
-    """Each description names a section that is in the runbook."""
+def every_alarm_names_its_runbook_section(deployment: Deployment) -> Iterator[str]:
+    """Each description ends with the address of a section of the runbook."""
     runbook = deployment.root / "docs" / "runbook.md"
     sections = _sections(runbook.read_text(encoding="utf-8")) if runbook.exists() else set()
     for kind in (ALARM, "CloudWatch::CompositeAlarm"):
@@ -138,12 +144,15 @@ def every_alarm_says_what_to_do(deployment: Deployment) -> Iterator[str]:
                 r"docs/runbook\.md#([a-z0-9-]+)$", str(alarm.get("AlarmDescription", ""))
             )
             if found is None or found[1] not in sections:
-                yield f"{name}: {found[1] if found else 'names no section'}"
+                yield (
+                    f"{name} refers to {found[1] if found else 'no section'}: "
+                    "name an existing section of docs/runbook.md"
+                )
 
 
-def every_alarm_waits_for_data_that_comes(deployment: Deployment) -> Iterator[str]:
-    """Silence of what is told every minute is an alarm; silence of what is told now and then is
-    none. Nothing is left to chance."""
+def every_alarm_decides_what_missing_data_means(deployment: Deployment) -> Iterator[str]:
+    """Missing data of a metric that is published every minute is an alarm; of a metric that is
+    published on an event it is none. Every alarm states which."""
     steady = {
         "HealthyHostCount",
         Metric.OLDEST_DUE_JOB_SECONDS.value,
@@ -152,27 +161,29 @@ def every_alarm_waits_for_data_that_comes(deployment: Deployment) -> Iterator[st
     for name, alarm in deployment.service.of(ALARM).items():
         missing = alarm.get("TreatMissingData")
         if missing is None:
-            yield f"{name} does not say what silence means"
+            yield f"{name} does not state what missing data means: set TreatMissingData"
         watched = {metric for owner, _, metric, _ in alarm_metrics(deployment) if owner == name}
         if missing == "breaching" and not watched <= steady:
-            yield f"{name} would sound whenever nothing happens"
+            yield f"{name} would go off whenever nothing happens: use notBreaching"
 
 
-def what_the_audit_found_stands_until_an_audit_finds_nothing(
+def an_audit_alarm_stays_on_until_an_audit_finds_nothing(
     deployment: Deployment,
 ) -> Iterator[str]:
-    """It tells once a day: an alarm that silence ends would be over before anybody has acted."""
+    """The metric comes once a day: an alarm that missing data ends would be over before anybody has
+    acted."""
     for name, alarm in deployment.service.of(ALARM).items():
         found = (
             alarm.get("MetricName") == Metric.AUDIT_VIOLATIONS
             and alarm["Statistic"] != "SampleCount"
         )
         if found and alarm["TreatMissingData"] != "ignore":
-            yield name
+            yield f"{name} ends without an audit that finds nothing: ignore missing data"
 
 
 def throttling_is_watched_wherever_it_can_happen(deployment: Deployment) -> Iterator[str]:
-    """What the table tells does not include its indexes (DynamoDB, metrics and dimensions)."""
+    """The metrics of a table do not include those of its indexes (DynamoDB, metrics and
+    dimensions)."""
     indexes = [
         index["IndexName"]
         for index in deployment.data.one("DynamoDB::Table")["GlobalSecondaryIndexes"]
@@ -185,7 +196,8 @@ def throttling_is_watched_wherever_it_can_happen(deployment: Deployment) -> Iter
         (f"{kind}ThrottleEvents", index) for kind in ("Read", "Write") for index in (None, *indexes)
     }
     yield from (
-        f"{name} of {index or 'the table'}" for name, index in sorted(wanted - watched, key=str)
+        f"no alarm watches {name} of {index or 'the table'}"
+        for name, index in sorted(wanted - watched, key=str)
     )
 
 
@@ -193,7 +205,8 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
     watched = {
         metric for _, namespace, metric, _ in alarm_metrics(deployment) if namespace == NAMESPACE
     }
-    yield from sorted(metric.value for metric in MUST_BE_WATCHED if metric.value not in watched)
+    missing = sorted(metric.value for metric in MUST_BE_WATCHED if metric.value not in watched)
+    yield from (f"no alarm watches {name}" for name in missing)
     silent = [
         alarm
         for alarm in deployment.service.of(ALARM).values()
@@ -201,12 +214,12 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
         and alarm.get("TreatMissingData") == "breaching"
     ]
     if not silent:
-        yield "a worker that is gone"
+        yield "no alarm goes off when the worker is gone: breach on missing OldestDueJobSeconds"
 
 
 def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]:
-    """One may end early on one day and late on the next, so a day and a half; only an end or a
-    violation tells the metric."""
+    """An audit may end early on one day and late on the next, so the alarm looks back a day and a
+    half. Only the end of an audit, or a violation, publishes the metric."""
     found = [
         alarm
         for alarm in deployment.service.of(ALARM).values()
@@ -223,7 +236,7 @@ def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]
         and 36 <= length <= 48
         for alarm, length in zip(found, hours, strict=True)
     ):
-        yield f"alarms for it look back {hours} hours"
+        yield f"alarms for a missing audit look back {hours} hours: 36 to 48 are needed"
 
 
 def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
@@ -237,17 +250,17 @@ def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
         and alarm["ComparisonOperator"].startswith("LessThan")
         for alarm in found
     ):
-        yield "no alarm for no healthy target"
+        yield "no alarm goes off without a healthy target"
 
 
-def no_alarm_that_sounds_in_silence_stops_a_deployment(deployment: Deployment) -> Iterator[str]:
-    """Before the first task has told anything it sounds already, and would roll the first
+def no_alarm_on_missing_data_rolls_a_deployment_back(deployment: Deployment) -> Iterator[str]:
+    """Such an alarm is on before the first task has published anything, and would roll the first
     deployment back."""
     alarms = deployment.service.of(ALARM)
     for name, service in deployment.service.of("ECS::Service").items():
         for alarm in service["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", []):
             if alarms.get(alarm.strip("<>"), {}).get("TreatMissingData") == "breaching":
-                yield f"{name}: {alarm}"
+                yield f"{name} rolls back on {alarm}, which missing data sets off: remove it"
 
 
 def the_dashboard_shows_metrics_that_exist(deployment: Deployment) -> Iterator[str]:
@@ -255,7 +268,7 @@ def the_dashboard_shows_metrics_that_exist(deployment: Deployment) -> Iterator[s
         try:
             widgets = json.loads(dashboard["DashboardBody"])["widgets"]
         except (ValueError, KeyError, TypeError) as error:
-            yield f"{name} cannot be read: {error!r}"
+            yield f"the body of {name} is not valid: {error!r}"
             continue
         for widget in widgets:
             for row in widget["properties"].get("metrics", []):
@@ -272,7 +285,7 @@ def the_widgets_of_the_dashboard_do_not_overlap(deployment: Deployment) -> Itera
                 for j in range(widget["height"])
             }
             if cells & taken or widget["x"] + widget["width"] > 24:
-                yield f"{name}: {widget['properties'].get('title')}"
+                yield f"{name}: the widget {widget['properties'].get('title')} overlaps another"
             taken |= cells
 
 
@@ -292,11 +305,11 @@ def _metric_faults(
     if namespace == NAMESPACE:
         yield from _own_faults(deployment, metric, dimensions)
     elif metric not in KNOWN.get(namespace, set()):
-        yield f"{namespace} has no {metric}"
+        yield f"{namespace} has no metric {metric}"
     elif set(dimensions) not in DIMENSIONS[namespace] or (
         metric in OF_TARGETS and "TargetGroup" not in dimensions
     ):
-        yield f"{metric} does not come by {sorted(dimensions)}"
+        yield f"{metric} is not published with the dimensions {sorted(dimensions)}"
     else:
         yield from _pointing_faults(deployment, metric, dimensions)
 
@@ -306,14 +319,14 @@ def _own_faults(
 ) -> Iterator[str]:
     labels = deployment.emitted.get(metric)
     if labels is None:
-        yield f"the code tells no {metric}"
+        yield f"the code publishes no metric {metric}"
         return
     if dimensions.get("Stage") != deployment.stage or dimensions.get("Service") not in SERVICES:
-        yield f"{metric} comes with Stage and Service, not {dict(dimensions)}"
+        yield f"{metric} has the dimensions Stage and Service, not {dict(dimensions)}"
     if set(dimensions) - {"Stage", "Service"} not in labels:
-        yield f"{metric} does not come by {sorted(dimensions)}"
+        yield f"{metric} is not published with the dimensions {sorted(dimensions)}"
     if "code" in dimensions and dimensions["code"] not in CODES:
-        yield f"there is no error {dimensions['code']}"
+        yield f"{metric}: the API has no error {dimensions['code']}"
 
 
 def _pointing_faults(
@@ -332,7 +345,7 @@ def _pointing_faults(
     }
     for name, value in dimensions.items():
         if name in wanted and value not in wanted[name]:
-            yield f"{metric}: {name} is {value}"
+            yield f"{metric}: {name} is {value}, it must be one of {sorted(wanted[name])}"
 
 
 def _attribute(deployment: Deployment, kind: str, attribute: str) -> set[str]:

@@ -1,56 +1,57 @@
-"""`make mutations [MUTATION=name]`: makes each named mistake in a copy and asks whoever should
-notice, the cheapest first.
+"""`make template-mutations [MUTATION=name]`: applies each mutation to a copy of the sources, and
+runs the checks and linters on it, the cheapest first.
 
-A mistake that nobody notices is a missing check: exit 1."""
+A mutation that survives is a missing check: exit 1.
+"""
 
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.infrastructure.permissions import Call, remembered
+from tests.infrastructure.permissions import Call, recorded_calls
 from tests.infrastructure.template_mutations.catalog import MUTATIONS
-from tests.infrastructure.template_mutations.judges import (
-    apply,
-    complaints,
-    copy_of_the_sources,
-    linted,
-    rendered,
-)
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
+from tests.infrastructure.template_mutations.verdicts import (
+    apply,
+    copy_sources,
+    failing_checks,
+    first_failing_check,
+    first_linter_finding,
+)
 
 
-def noticed_by(
+def caught_by(
     mutation: TemplateMutation, calls: tuple[Call, ...], known: frozenset[str]
 ) -> str | None:
-    """The name of the check that notices it, None if nobody does."""
+    """The name of the first check or linter rule that fails, None if the mutation survives."""
     with tempfile.TemporaryDirectory() as folder:
-        root = copy_of_the_sources(Path(folder))
+        root = copy_sources(Path(folder))
         apply(mutation, root)
-        return rendered(root, calls, known) or linted(root, mutation)
+        return first_failing_check(root, calls, known) or first_linter_finding(root, mutation)
 
 
-def known_before(calls: tuple[Call, ...]) -> frozenset[str]:
-    """Whoever complains without any mistake: nobody, in a checkout that is well."""
+def failing_without_mutation(calls: tuple[Call, ...]) -> frozenset[str]:
+    """The checks that fail on the unchanged sources: none, in a correct checkout."""
     with tempfile.TemporaryDirectory() as folder:
-        return frozenset(complaints(copy_of_the_sources(Path(folder)), calls))
+        return frozenset(failing_checks(copy_sources(Path(folder)), calls))
 
 
 def main(names: list[str]) -> int:
     chosen = [mutation for mutation in MUTATIONS if not names or mutation.name in names]
-    calls = remembered()
-    known = known_before(calls)
+    calls = recorded_calls()
+    known = failing_without_mutation(calls)
     for name in sorted(known):
-        print(f"without any mistake complains: {name}")
-    unnoticed = 0
+        print(f"fails without any mutation: {name}")
+    survivors = 0
     for mutation in chosen:
-        name = noticed_by(mutation, calls, known)
-        unnoticed += name is None
+        name = caught_by(mutation, calls, known)
+        survivors += name is None
         print(
-            f"{'SURVIVED' if name is None else 'noticed':8}  {mutation.name:38}  {name or ''}",
+            f"{'SURVIVED' if name is None else 'caught':8}  {mutation.name:38}  {name or ''}",
             flush=True,
         )
-    print(f"{len(chosen)} mistakes, {len(chosen) - unnoticed} noticed, {unnoticed} survived.")
-    return 1 if unnoticed or known or not chosen else 0
+    print(f"{len(chosen)} mutations, {len(chosen) - survivors} caught, {survivors} survived.")
+    return 1 if survivors or known or not chosen else 0
 
 
 if __name__ == "__main__":

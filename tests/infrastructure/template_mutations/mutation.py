@@ -1,4 +1,4 @@
-"""What a mistake is, and the files it can be made in."""
+"""A mutation, and the files that it can change."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ PRODUCTION = "cloudformation/parameters/production.json"
 
 @dataclass(frozen=True)
 class TemplateMutation:
-    """The first `old` behind the only `after` becomes `new`."""
+    """Replaces the first `old` after the only `after` by `new`."""
 
     name: str
     file: str
@@ -21,5 +21,5 @@ class TemplateMutation:
 
 
 def on(name: str, resource: str, old: str, new: str) -> TemplateMutation:
-    """In one resource of the service."""
+    """A mutation of one resource of the service template."""
     return TemplateMutation(name, SERVICE, old, new, f"\n  {resource}:\n")

@@ -1,4 +1,4 @@
-"""Who notices a mistake: the cheapest first."""
+"""Runs the checks, then the linters, on mutated sources."""
 
 import re
 import shutil
@@ -15,8 +15,7 @@ from tests.infrastructure.permissions import Call, faults
 from tests.infrastructure.render import RenderError
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
 
-# production first: most checks look hardest there. Last what no stage has and an operator may
-# choose.
+# Production first: it has the strictest checks. Last a choice that no stage makes by default.
 _STAGED: tuple[tuple[str, dict[str, str]], ...] = (
     ("production", {}),
     ("dev", {}),
@@ -35,7 +34,7 @@ _UNREADABLE = (
 _COPIED = ("cloudformation", "docker", "docs")
 
 
-def copy_of_the_sources(folder: Path) -> Path:
+def copy_sources(folder: Path) -> Path:
     for name in _COPIED:
         if (ROOT / name).is_dir():
             shutil.copytree(
@@ -48,13 +47,13 @@ def copy_of_the_sources(folder: Path) -> Path:
 
 
 def apply(mutation: TemplateMutation, root: Path) -> None:
-    """Raises `LookupError` when the file has moved on from under the mistake."""
+    """Changes the file. Raises `LookupError` when the text to replace is not there."""
     path = root / mutation.file
-    path.write_text(changed(mutation, path.read_text(encoding="utf-8")), encoding="utf-8")
+    path.write_text(mutated(mutation, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def changed(mutation: TemplateMutation, text: str) -> str:
-    """The text with the mistake in it. Raises `LookupError` when there is no place for it."""
+def mutated(mutation: TemplateMutation, text: str) -> str:
+    """The mutated text. Raises `LookupError` when the text to replace is not there."""
     if mutation.after and text.count(mutation.after) != 1:
         raise LookupError(
             f"{mutation.name}: {mutation.after.strip()} is not in {mutation.file} exactly once"
@@ -65,29 +64,34 @@ def changed(mutation: TemplateMutation, text: str) -> str:
     return text[:place] + mutation.new + text[place + len(mutation.old) :]
 
 
-def rendered(root: Path, calls: Sequence[Call], known: frozenset[str] = frozenset()) -> str | None:
-    """The name of the first check that notices, by rendering alone. `calls` are what each role was
-    seen to need; whoever is in `known` complains without any mistake, and does not count."""
-    return next((name for name in complaints(root, calls) if name not in known), None)
+def first_failing_check(
+    root: Path, calls: Sequence[Call], known: frozenset[str] = frozenset()
+) -> str | None:
+    """The name of the first check that fails on the rendered templates.
+
+    `calls` are the calls that each role needs. Checks in `known` fail without any mutation and do
+    not count.
+    """
+    return next((name for name in failing_checks(root, calls) if name not in known), None)
 
 
-def complaints(root: Path, calls: Sequence[Call]) -> Iterator[str]:
-    """Whoever complains, by name."""
+def failing_checks(root: Path, calls: Sequence[Call]) -> Iterator[str]:
+    """The names of the checks that fail, for every stage."""
     for stage, chosen in _STAGED:
         try:
             staged = deployment(stage, root, **chosen)
         except (RenderError, yaml.YAMLError) as error:
             yield f"render: {str(error).splitlines()[0][:60]}"
             continue
-        yield from (name for name, check in checks().items() if _complains(check, staged))
-        # Of one container's calls, the same in every stage.
+        yield from (name for name, check in checks().items() if _fails(check, staged))
+        # Without the name of the resource, which differs between stages.
         yield from (
             f"roles: {fault.rpartition(' on ')[0]}" for fault in _role_faults(staged, calls)
         )
 
 
-def linted(root: Path, mutation: TemplateMutation) -> str | None:
-    """The first rule of cfn-lint, then of checkov, that notices."""
+def first_linter_finding(root: Path, mutation: TemplateMutation) -> str | None:
+    """The first rule of cfn-lint, then of checkov, that reports something."""
     if not mutation.file.endswith(".yaml"):
         return None
     path = root / mutation.file
@@ -98,8 +102,8 @@ def linted(root: Path, mutation: TemplateMutation) -> str | None:
     return f"checkov {found[1]}" if found else None
 
 
-def _complains(check: Check, staged: Deployment) -> bool:
-    """A check that cannot even read what it looks at complains too."""
+def _fails(check: Check, staged: Deployment) -> bool:
+    """A check that cannot even read the mutated template fails too."""
     try:
         return bool(list(check(staged)))
     except _UNREADABLE:
@@ -110,7 +114,7 @@ def _role_faults(staged: Deployment, calls: Sequence[Call]) -> list[str]:
     try:
         return faults(staged, calls)
     except _UNREADABLE as error:
-        return [f"{type(error).__name__} on reading"]
+        return [f"{type(error).__name__} while reading the roles"]
 
 
 def _output(command: Sequence[str]) -> str:

@@ -1,16 +1,79 @@
-"""Mistakes in what stands in front of the service and around it: the firewall, the endpoints, the
-network's log."""
+"""Mutations of the web application firewall: its rules, limits, responses and log."""
 
-from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation
+from tests.infrastructure.template_mutations.mutation import DATA, SERVICE, TemplateMutation
 
 _ORIGIN = '                  - {Name: Access-Control-Allow-Origin, Value: "*"}\n'
+
+
+def _firewall(name: str, old: str, new: str, after: str = "\n  WebAcl:\n") -> TemplateMutation:
+    return TemplateMutation(name, SERVICE, old, new, after)
 
 
 def _rule(name: str, rule: str, old: str, new: str) -> TemplateMutation:
     return TemplateMutation(name, SERVICE, old, new, f"\n        - Name: {rule}\n")
 
 
-IN_FRONT = (
+FIREWALL = (
+    _firewall(
+        "window-that-waf-does-not-have", "EvaluationWindowSec: 60", "EvaluationWindowSec: 45"
+    ),
+    _firewall("aggregate-misspelt", "AggregateKeyType: IP", "AggregateKeyType: IPS"),
+    _firewall("priority-twice", "Priority: 1\n", "Priority: 0\n"),
+    _firewall(
+        "answer-not-defined", "CustomResponseBodyKey: TooMany", "CustomResponseBodyKey: TooOften"
+    ),
+    _firewall(
+        "answer-that-is-no-json",
+        '{"success": false, "error": "Too many',
+        '{"success": false "error": "Too many',
+    ),
+    _firewall(
+        "limit-that-only-counts",
+        "          Action:\n"
+        "            Block:\n"
+        "              CustomResponse:\n"
+        "                ResponseCode: 429\n"
+        "                CustomResponseBodyKey: TooMany\n"
+        "                ResponseHeaders:\n",
+        "          Action:\n"
+        "            Count:\n"
+        "              CustomRequestHandling:\n"
+        "                InsertHeaders:\n",
+    ),
+    _firewall("no-retry-after", '                  - {Name: Retry-After, Value: "60"}\n', ""),
+    _firewall(
+        "images-blocked",
+        "                - {Name: SizeRestrictions_BODY, ActionToUse: {Count: {}}}\n",
+        "",
+    ),
+    _firewall("managed-rules-with-an-action", "OverrideAction: {None: {}}", "Action: {Block: {}}"),
+    _firewall(
+        "credentials-in-the-firewalls-log",
+        "        - SingleHeader: {Name: authorization}\n",
+        "",
+        "\n  WebAclLogging:\n",
+    ),
+    TemplateMutation(
+        "firewalls-log-misnamed",
+        DATA,
+        "aws-waf-logs-farebox-${Stage}",
+        "farebox-${Stage}-waf",
+        "\n  FirewallLogs:\n",
+    ),
+    _firewall(
+        "firewall-before-nothing",
+        "ResourceArn: !Ref LoadBalancer",
+        "ResourceArn: !Ref TargetGroup",
+        "\n  WebAclAssociation:\n",
+    ),
+    TemplateMutation(
+        "firewall-not-associated",
+        SERVICE,
+        "Type: AWS::WAFv2::WebACLAssociation\n"
+        "    Properties: {ResourceArn: !Ref LoadBalancer, WebACLArn: !GetAtt WebAcl.Arn}",
+        "Type: AWS::CloudFormation::WaitConditionHandle",
+        "\n  WebAclAssociation:\n",
+    ),
     _rule("limit-that-no-page-can-read", "SignUpsByIp", _ORIGIN, ""),
     _rule(
         "limit-for-one-page-only",
@@ -52,7 +115,10 @@ IN_FRONT = (
         "no-outermost-limit",
         "TotalByIp",
         "              Limit: !Ref TotalRatePerIp\n",
-        "              Limit: !Ref TotalRatePerIp\n              ScopeDownStatement: {NotStatement: {Statement: {ByteMatchStatement: {FieldToMatch: {Method: {}}, PositionalConstraint: EXACTLY, SearchString: OPTIONS, TextTransformations: [{Priority: 0, Type: NONE}]}}}}\n",
+        "              Limit: !Ref TotalRatePerIp\n"
+        "              ScopeDownStatement: {NotStatement: {Statement: {ByteMatchStatement: "
+        "{FieldToMatch: {Method: {}}, PositionalConstraint: EXACTLY, SearchString: OPTIONS, "
+        "TextTransformations: [{Priority: 0, Type: NONE}]}}}}\n",
     ),
     TemplateMutation(
         "outermost-limit-too-narrow",
@@ -131,61 +197,5 @@ IN_FRONT = (
         "        - SingleHeader: {Name: x-google-id}\n",
         "",
         "\n  WebAclLogging:\n",
-    ),
-    TemplateMutation(
-        "any-bucket-through-the-gateway",
-        SERVICE,
-        "prod-${AWS::Region}-starport-layer-bucket/*",
-        "*",
-        "\n  StorageEndpoint:\n",
-    ),
-    TemplateMutation(
-        "layers-of-another-region",
-        SERVICE,
-        "prod-${AWS::Region}-starport",
-        "prod-us-west-2-starport",
-        "\n  StorageEndpoint:\n",
-    ),
-    TemplateMutation(
-        "anything-to-s3-through-the-gateway",
-        SERVICE,
-        "Action: s3:GetObject",
-        "Action: s3:*",
-        "\n  StorageEndpoint:\n",
-    ),
-    TemplateMutation(
-        "gateway-without-a-policy",
-        SERVICE,
-        "      PolicyDocument:\n",
-        "      Tags:\n        - {Key: x, Value: y}\n    Metadata:\n      Was:\n",
-        "\n  StorageEndpoint:\n",
-    ),
-    TemplateMutation(
-        "bucket-that-the-gateway-keeps-away",
-        SERVICE,
-        "            Statement:\n",
-        '            Statement:\n              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "arn:${AWS::Partition}:s3:::farebox-${Stage}-records/*"}\n',
-        "\n  AuditRole:\n",
-    ),
-    TemplateMutation(
-        "records-that-the-gateway-keeps-away",
-        SERVICE,
-        "Action: [s3:GetObject, s3:PutObject]",
-        "Action: [s3:GetObject]",
-        "\n  StorageEndpoint:\n",
-    ),
-    TemplateMutation(
-        "any-secret-through-the-endpoint",
-        SERVICE,
-        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn]",
-        'Resource: "*"',
-        "\n  SecretsEndpoint:\n",
-    ),
-    TemplateMutation(
-        "networks-log-without-its-group",
-        SERVICE,
-        "Action: logs:DescribeLogGroups",
-        "Action: logs:DescribeLogStreams",
-        "\n  FlowLogRole:\n",
     ),
 )

@@ -1,11 +1,11 @@
-"""Mistakes in who is woken: alarms that little traffic never sets off, pages that hide each other,
-topics that take no word."""
+"""Mutations of who is paged, by what and how soon."""
 
 from tests.infrastructure.template_mutations.mutation import on
 
 _OR_LEDGER = ' OR ALARM("${LedgerDamagedAlarm}")'
 
-PAGES = (
+
+PAGING = (
     on(
         "one-policy-for-two-topics",
         "NoticeTopicPolicy",
@@ -108,7 +108,8 @@ PAGES = (
     on(
         "throttled-looks-unwatched",
         "TableThrottlesAlarm",
-        "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref TableName}, {Name: GlobalSecondaryIndexName, Value: GSI2}]",
+        "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref "
+        "TableName}, {Name: GlobalSecondaryIndexName, Value: GSI2}]",
         "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref TableName}]",
     ),
     on("failed-audit-unheard", "AuditFailures", "anything-but: 0", "anything-but: 1"),

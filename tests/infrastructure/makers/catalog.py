@@ -1,0 +1,8 @@
+"""How each resource type of the templates is created in moto: by which calls, and what they
+return."""
+
+from tests.infrastructure.makers import network, services, storage, watching
+from tests.infrastructure.moto_extension import Maker
+
+MAKERS: dict[str, Maker] = network.MAKERS | services.MAKERS | storage.MAKERS | watching.MAKERS
+CHANGERS = services.CHANGERS

@@ -1,0 +1,78 @@
+"""Mutations of the load balancer, its target group and its listeners."""
+
+from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation, on
+
+
+def _balancer(name: str, old: str, new: str) -> TemplateMutation:
+    return on(name, "LoadBalancer", old, new)
+
+
+def _targets(name: str, old: str, new: str) -> TemplateMutation:
+    return on(name, "TargetGroup", old, new)
+
+
+BALANCER = (
+    _balancer(
+        "balancer-attribute-misspelt", "idle_timeout.timeout_seconds", "idle_timeout.seconds"
+    ),
+    _balancer(
+        "idle-beyond-keepalive",
+        'idle_timeout.timeout_seconds, Value: "60"',
+        'idle_timeout.timeout_seconds, Value: "120"',
+    ),
+    _balancer(
+        "bad-headers-kept",
+        'drop_invalid_header_fields.enabled, Value: "true"',
+        'drop_invalid_header_fields.enabled, Value: "false"',
+    ),
+    _balancer(
+        "access-logs-off",
+        'access_logs.s3.enabled, Value: "true"',
+        'access_logs.s3.enabled, Value: "false"',
+    ),
+    _balancer("balancer-inside", "Scheme: internet-facing", "Scheme: internal"),
+    _balancer(
+        "balancer-in-private-subnets",
+        "!Ref PublicSubnetA, !Ref PublicSubnetB",
+        "!Ref PrivateSubnetA, !Ref PrivateSubnetB",
+    ),
+    _targets(
+        "target-attribute-misspelt",
+        "deregistration_delay.timeout_seconds",
+        "deregistration_delay.timeout",
+    ),
+    _targets("targets-are-instances", "TargetType: ip", "TargetType: instance"),
+    _targets(
+        "probe-longer-than-its-interval",
+        "HealthCheckTimeoutSeconds: 4",
+        "HealthCheckTimeoutSeconds: 6",
+    ),
+    _targets(
+        "probed-for-life-only", "HealthCheckPath: /health/ready", "HealthCheckPath: /health/live"
+    ),
+    _targets(
+        "probed-where-nothing-is", "HealthCheckPath: /health/ready", "HealthCheckPath: /healthz"
+    ),
+    _targets("targets-on-another-port", "Port: 8080", "Port: 80"),
+    _targets("requests-cut-off", 'Value: "35"', 'Value: "5"'),
+    TemplateMutation(
+        "old-tls",
+        SERVICE,
+        "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+        "ELBSecurityPolicy-2016-08",
+    ),
+    TemplateMutation(
+        "tls-without-a-certificate",
+        SERVICE,
+        "      Certificates: [{CertificateArn: !Ref CertificateArn}]\n",
+        "",
+        "\n  HttpsListener:\n",
+    ),
+    TemplateMutation(
+        "plain-http-beside-tls",
+        SERVICE,
+        '{Type: redirect, RedirectConfig: {Protocol: HTTPS, Port: "443", StatusCode: HTTP_301}}',
+        "{Type: forward, TargetGroupArn: !Ref TargetGroup}",
+    ),
+    TemplateMutation("redirect-for-a-while", SERVICE, "HTTP_301", "HTTP_302"),
+)

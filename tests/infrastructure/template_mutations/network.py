@@ -1,0 +1,112 @@
+"""Mutations of the subnets, security groups, VPC endpoints and flow logs."""
+
+from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation
+
+NETWORK = (
+    TemplateMutation(
+        "tasks-open-to-the-world",
+        SERVICE,
+        "SourceSecurityGroupId: !Ref BalancerSecurityGroup",
+        "CidrIp: 0.0.0.0/0",
+        "\n  WebSecurityGroup:\n",
+    ),
+    TemplateMutation(
+        "tasks-open-on-every-port",
+        SERVICE,
+        "FromPort: 8080",
+        "FromPort: 0",
+        "\n  WebSecurityGroup:\n",
+    ),
+    TemplateMutation(
+        "worker-may-be-called",
+        SERVICE,
+        "      SecurityGroupEgress:",
+        "      SecurityGroupIngress:\n"
+        "        - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0, "
+        "Description: x}\n"
+        "      SecurityGroupEgress:",
+        "\n  WorkerSecurityGroup:\n",
+    ),
+    TemplateMutation(
+        "subnets-overlap", SERVICE, "!Select [1, !Cidr", "!Select [0, !Cidr", "\n  PublicSubnetB:\n"
+    ),
+    TemplateMutation(
+        "subnets-in-one-zone",
+        SERVICE,
+        "!Select [1, !GetAZs",
+        "!Select [0, !GetAZs",
+        "\n  PrivateSubnetB:\n",
+    ),
+    TemplateMutation(
+        "table-by-the-internet",
+        SERVICE,
+        "[!Ref PublicRoutes, !Ref PrivateRoutesA,",
+        "[!Ref PrivateRoutesA,",
+        "\n  TableEndpoint:\n",
+    ),
+    TemplateMutation(
+        "any-table-through-the-gateway",
+        SERVICE,
+        'table/${TableName}"',
+        'table/*"',
+        "\n  TableEndpoint:\n",
+    ),
+    TemplateMutation(
+        "any-bucket-through-the-gateway",
+        SERVICE,
+        "prod-${AWS::Region}-starport-layer-bucket/*",
+        "*",
+        "\n  StorageEndpoint:\n",
+    ),
+    TemplateMutation(
+        "layers-of-another-region",
+        SERVICE,
+        "prod-${AWS::Region}-starport",
+        "prod-us-west-2-starport",
+        "\n  StorageEndpoint:\n",
+    ),
+    TemplateMutation(
+        "anything-to-s3-through-the-gateway",
+        SERVICE,
+        "Action: s3:GetObject",
+        "Action: s3:*",
+        "\n  StorageEndpoint:\n",
+    ),
+    TemplateMutation(
+        "gateway-without-a-policy",
+        SERVICE,
+        "      PolicyDocument:\n",
+        "      Tags:\n        - {Key: x, Value: y}\n    Metadata:\n      Was:\n",
+        "\n  StorageEndpoint:\n",
+    ),
+    TemplateMutation(
+        "bucket-that-the-gateway-keeps-away",
+        SERVICE,
+        "            Statement:\n",
+        "            Statement:\n"
+        "              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "
+        '"arn:${AWS::Partition}:s3:::farebox-${Stage}-records/*"}\n',
+        "\n  AuditRole:\n",
+    ),
+    TemplateMutation(
+        "records-that-the-gateway-keeps-away",
+        SERVICE,
+        "Action: [s3:GetObject, s3:PutObject]",
+        "Action: [s3:GetObject]",
+        "\n  StorageEndpoint:\n",
+    ),
+    TemplateMutation(
+        "any-secret-through-the-endpoint",
+        SERVICE,
+        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn]",
+        'Resource: "*"',
+        "\n  SecretsEndpoint:\n",
+    ),
+    TemplateMutation(
+        "networks-log-without-its-group",
+        SERVICE,
+        "Action: logs:DescribeLogGroups",
+        "Action: logs:DescribeLogStreams",
+        "\n  FlowLogRole:\n",
+    ),
+)

@@ -1,0 +1,117 @@
+"""Mutations of what each role may do."""
+
+from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation, on
+
+
+def _audit_role(name: str, old: str, new: str) -> TemplateMutation:
+    return on(name, "AuditRole", old, new)
+
+
+ROLES = (
+    TemplateMutation(
+        "action-misspelt", SERVICE, "dynamodb:PutItem,", "dynamodb:PutItems,", "\n  WebRole:\n"
+    ),
+    TemplateMutation(
+        "every-action-on-the-table",
+        SERVICE,
+        "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:PutItem, dynamodb:UpdateItem]",
+        'Action: "dynamodb:*"',
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "everything-on-everything",
+        SERVICE,
+        "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:PutItem, dynamodb:UpdateItem]",
+        'Action: "*"',
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation("any-table", SERVICE, ':table/${TableName}"', ':table/*"', "\n  WebRole:\n"),
+    TemplateMutation(
+        "web-may-scan",
+        SERVICE,
+        "dynamodb:UpdateItem]",
+        "dynamodb:UpdateItem, dynamodb:Scan]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "web-may-delete",
+        SERVICE,
+        "dynamodb:UpdateItem]",
+        "dynamodb:UpdateItem, dynamodb:DeleteItem]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "web-may-not-update", SERVICE, ", dynamodb:UpdateItem]", "]", "\n  WebRole:\n"
+    ),
+    TemplateMutation(
+        "web-may-not-ask-an-index",
+        SERVICE,
+        "table/${TableName}/index/*",
+        "table/${TableName}/indexes/*",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "web-may-not-read-its-keys",
+        SERVICE,
+        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn]",
+        "Resource: [!Ref KlingSecretArn]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation("worker-may-not-put", SERVICE, "dynamodb:PutItem, ", "", "\n  WorkerRole:\n"),
+    TemplateMutation(
+        "worker-may-not-use-the-key", SERVICE, "kms:Decrypt, ", "", "\n  WorkerRole:\n"
+    ),
+    TemplateMutation(
+        "audit-may-write",
+        SERVICE,
+        "dynamodb:Scan]",
+        "dynamodb:Scan, dynamodb:PutItem]",
+        "\n  AuditRole:\n",
+    ),
+    TemplateMutation("audit-may-not-scan", SERVICE, ", dynamodb:Scan]", "]", "\n  AuditRole:\n"),
+    TemplateMutation(
+        "audit-reads-klings-key",
+        SERVICE,
+        "[!Ref KeysSecretArn]",
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn]",
+        "\n  AuditRole:\n",
+    ),
+    _audit_role("audit-may-delete-its-records", "s3:PutObject]", "s3:PutObject, s3:DeleteObject]"),
+    _audit_role(
+        "audit-may-not-write-its-records", "[s3:GetObject, s3:PutObject]", "[s3:GetObject]"
+    ),
+    _audit_role("audit-may-not-read-its-records", "[s3:GetObject, s3:PutObject]", "[s3:PutObject]"),
+    _audit_role(
+        "records-under-another-prefix", "${RecordsBucket}/audit/${", "${RecordsBucket}/audits/${"
+    ),
+    _audit_role(
+        "records-under-every-prefix", 's3:::${RecordsBucket}/audit/${TableName}/*"', 's3:::*"'
+    ),
+    _audit_role("records-without-the-key", "[kms:Decrypt, kms:GenerateDataKey]", "[kms:Decrypt]"),
+    _audit_role(
+        "records-key-through-the-table-only",
+        'Sub "s3.${AWS::Region}',
+        'Sub "dynamodb.${AWS::Region}',
+    ),
+    TemplateMutation(
+        "anybody-takes-the-role",
+        SERVICE,
+        "Service: ecs-tasks.amazonaws.com",
+        'AWS: "*"',
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "operator-always-repairs",
+        SERVICE,
+        "!GetAtt OperatorRole.Arn",
+        "!GetAtt RepairRole.Arn",
+        "\n  OperatorTask:\n",
+    ),
+    TemplateMutation(
+        "roles-handed-to-anybody",
+        SERVICE,
+        "                Condition: {StringEquals: {iam:PassedToService: "
+        "ecs-tasks.amazonaws.com}}\n",
+        "",
+    ),
+)

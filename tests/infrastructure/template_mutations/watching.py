@@ -1,0 +1,72 @@
+"""Mutations of the alarms, their metrics and the dashboard."""
+
+from tests.infrastructure.template_mutations.mutation import on
+
+WATCHING = (
+    on(
+        "statistic-twice",
+        "TargetLatencyAlarm",
+        "      ExtendedStatistic: p99\n",
+        "      ExtendedStatistic: p99\n      Statistic: Average\n",
+    ),
+    on(
+        "metric-of-nobody",
+        "OldestDueJobAlarm",
+        "MetricName: OldestDueJobSeconds",
+        "MetricName: OldestJobSeconds",
+    ),
+    on(
+        "metric-misspelt", "BalancerErrorsAlarm", "HTTPCode_ELB_5XX_Count", "HTTPCode_ELB_5xx_Count"
+    ),
+    on("namespace-misspelt", "OrderLatencyAlarm", "Namespace: Farebox", "Namespace: FareBox"),
+    on("labels-that-do-not-come", "CreditStormAlarm", "{Name: code,", "{Name: reason,"),
+    on(
+        "error-that-does-not-exist",
+        "CreditStormAlarm",
+        "INSUFFICIENT_CREDITS",
+        "INSUFFICIENT_CREDIT",
+    ),
+    on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
+    on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
+    on("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
+    on(
+        "alarm-without-a-section",
+        "LedgerDamagedAlarm",
+        "#alarm-ledger-damaged",
+        "#alarm-ledger-broken",
+    ),
+    on(
+        "silence-that-says-nothing",
+        "WorkerSilentAlarm",
+        "TreatMissingData: breaching",
+        "TreatMissingData: notBreaching",
+    ),
+    on("missing-audit-noticed-at-once", "AuditMissingAlarm", "Period: 43200", "Period: 7200"),
+    on(
+        "missing-audit-that-says-nothing",
+        "AuditMissingAlarm",
+        "TreatMissingData: breaching",
+        "TreatMissingData: ignore",
+    ),
+    on("missing-audit-of-many", "AuditMissingAlarm", "Threshold: 1\n", "Threshold: 2\n"),
+    on(
+        "silence-that-alarms",
+        "CreditStormAlarm",
+        "TreatMissingData: notBreaching",
+        "TreatMissingData: breaching",
+    ),
+    on(
+        "page-of-nothing",
+        "PageLedgerAlarm",
+        'ALARM("${LedgerDamagedAlarm}")',
+        'ALARM("LedgerDamagedAlarm")',
+    ),
+    on("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
+    on("dashboard-of-nothing", "Dashboard", '"Farebox", "Holds"', '"Farebox", "Hold"'),
+    on(
+        "topic-closed-to-events",
+        "NoticeTopicPolicy",
+        "Principal: {Service: events.amazonaws.com}",
+        "Principal: {Service: budgets.amazonaws.com}",
+    ),
+)
