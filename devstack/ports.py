@@ -8,8 +8,8 @@ from devstack.errors import LocalSetupError
 
 LOOPBACK = "127.0.0.1"
 _SUGGESTIONS = 20
-# Below the ports that Linux (from 32768) and macOS (from 49152) give to outgoing connections: one of
-# those could take the port before the server listens on it.
+# Below the ports that Linux (from 32768) and macOS (from 49152) give to outgoing connections: one
+# of those could take the port before the server listens on it.
 _FIRST_FREE = 20_000
 _PROCESS_PORTS = 100
 _PROCESSES = 120

@@ -1,5 +1,5 @@
-"""The fixtures of every test: a table on DynamoDB Local, made from the template; and the profiles of
-Hypothesis."""
+"""The fixtures of every test: a table on DynamoDB Local, made from the template; and the profiles
+of Hypothesis."""
 
 import os
 import uuid

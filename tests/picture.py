@@ -27,7 +27,8 @@ _STYLE = (
 
 
 def demo_output() -> list[str]:
-    """Returns the demo's output as a terminal shows it, bold included. Raises `CalledProcessError`."""
+    """Returns the demo's output as a terminal shows it, bold included. Raises
+    `CalledProcessError`."""
     controller, terminal = pty.openpty()
     with subprocess.Popen(COMMAND, stdout=terminal, cwd=PICTURE.parents[2]) as demo:
         os.close(terminal)
@@ -47,7 +48,8 @@ def _chunks(controller: int) -> Iterator[bytes]:
 
 
 def excerpt(lines: list[str]) -> list[str]:
-    """Returns the steps worth showing and the last line, with a mark wherever something is left out."""
+    """Returns the steps worth showing and the last line, with a mark wherever something is left
+    out."""
     step, marked = "", []
     for line in lines:
         found = _STEP.match(line)

@@ -16,7 +16,7 @@ def catalog_blueprint(catalog: Catalog) -> Blueprint:
         Endpoint(
             access=Access.PUBLIC,
             summary="List the prompts that can be asked for",
-            answer=PromptsSchema,
+            response=PromptsSchema,
         )
     )
     def get_prompts() -> Response:

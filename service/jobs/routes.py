@@ -57,7 +57,7 @@ POST_VIDEO = Endpoint(
     description="Holds the price, asks Kling once, and answers with the job. Credits are captured only when the video is there; "
     "a failure gives them back. Send an Idempotency-Key and repeat freely: the same key is the same job for ever.",
     body=VideoSchema,
-    answer=JobSchema,
+    response=JobSchema,
     errors=(
         UnknownPromptKey,
         AddressRefused,
@@ -126,7 +126,7 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
             summary="See what became of a job",
             description="With `wait`, answers when the job has ended or the time is over. Another user's job is not found.",
             query=WaitSchema,
-            answer=JobSchema,
+            response=JobSchema,
             errors=(JobNotFound, StorageUnavailable),
         )
     )
@@ -140,7 +140,7 @@ def jobs_blueprint(jobs: Jobs, provider: Provider, callbacks: Window) -> Bluepri
             access=Access.USER,
             summary="List your jobs, newest first",
             query=PageSchema,
-            answer=JobPageSchema,
+            response=JobPageSchema,
             errors=(PageTokenInvalid, StorageUnavailable),
         )
     )

@@ -20,7 +20,7 @@ class VideoSchema(StrictSchema):
     google_id = Text(
         data_key="GoogleID",
         required=True,
-        longest=255,
+        max_length=255,
         metadata={
             "description": "The user's Google id: the `sub` of the ID token.",
             "example": "110248495921238986420",
@@ -29,7 +29,7 @@ class VideoSchema(StrictSchema):
     fingerprint = Text(
         data_key="Fingerprint",
         required=True,
-        longest=512,
+        max_length=512,
         metadata={
             "description": "The device's fingerprint. Kept only as an HMAC.",
             "example": "fp-4be1a2c09d",
@@ -38,7 +38,7 @@ class VideoSchema(StrictSchema):
     image = Text(
         data_key="imageUrl",
         required=True,
-        longest=MAX_IMAGE_CHARACTERS,
+        max_length=MAX_IMAGE_CHARACTERS,
         metadata={
             "description": "A public https address of a JPEG or PNG, or the image itself as plain base64 (up to 10 MB).",
             "example": "https://images.example.com/astronaut.jpg",
@@ -47,7 +47,7 @@ class VideoSchema(StrictSchema):
     prompt_key = Text(
         data_key="promptKey",
         required=True,
-        longest=64,
+        max_length=64,
         metadata={
             "description": "One of the keys that GET /prompts lists.",
             "example": "foo_prompt",
@@ -75,7 +75,7 @@ class PageSchema(StrictSchema):
     next_token = Text(
         data_key="nextToken",
         load_default=None,
-        longest=200,
+        max_length=200,
         metadata={"description": "The `nextToken` of the page before."},
     )
 

@@ -46,8 +46,8 @@ def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[
 
 
 def read_due(table: Table, partition: str, now: int, limit: int) -> list[tuple[str, str, int]]:
-    """Jobs of one partition of the due index that are past due, oldest first, as (user id, job id, due at). Hints: the
-    index lags."""
+    """Jobs of one partition of the due index that are past due, oldest first, as (user id, job id,
+    due at). Hints: the index lags."""
     hits = table.query_index(GSI2, partition, limit=limit, up_to=due_time(now))
     return [
         (user_of(hit.key.pk), hit.key.sk.removeprefix(keys.JOB_PREFIX), int(hit.sort))

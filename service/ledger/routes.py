@@ -19,7 +19,7 @@ def ledger_blueprint(ledger: Ledger) -> Blueprint:
             access=Access.USER,
             summary="See your credits",
             description='A valid token without an account answers zeros and `"registered": false`.',
-            answer=CreditsSchema,
+            response=CreditsSchema,
             errors=(StorageUnavailable,),
         )
     )

@@ -1,4 +1,4 @@
-"""Reading what a request brings: its body, its query string."""
+"""Reads and validates the body and the query string of a request."""
 
 from typing import Any
 
@@ -20,26 +20,25 @@ MAX_NAME = 64
 
 
 def read_body(schema: Schema) -> dict[str, Any]:
-    """The request's JSON object as the schema loads it.
+    """Returns the request's JSON object, loaded by the schema.
 
-    Raises `UnsupportedMediaType`, `PayloadTooLarge` (beyond the endpoint's `max_body_bytes`,
-    whether or not the length is announced), `BadRequest` (it breaks off), `BodyTimeout` or
-    `UploadsBusy` (it comes too slowly, see `arrivals`), `MalformedJson` (see `parse_object`) or
-    `ValidationFailed`."""
+    Raises `UnsupportedMediaType`, `PayloadTooLarge` (larger than the endpoint's `max_body_bytes`,
+    with or without a Content-Length), `BadRequest` (incomplete), `BodyTimeout` or `UploadsBusy`
+    (received too slowly), `MalformedJson` (see `parse_object`) or `ValidationFailed`."""
     _require_json()
     return _load(schema, parse_object(read_raw()))
 
 
 def read_raw() -> bytes:
-    """The request's body as it came. Raises `PayloadTooLarge` beyond the endpoint's
-    `max_body_bytes`, `BadRequest` if it breaks off, `BodyTimeout` or `UploadsBusy` if it comes too
-    slowly."""
+    """Returns the request's body unchanged. Raises `PayloadTooLarge` if it is larger than the
+    endpoint's `max_body_bytes`, `BadRequest` if it is incomplete, `BodyTimeout` or `UploadsBusy` if
+    it is received too slowly."""
     return _bounded(keep=False)
 
 
 def peek_json_field(name: str) -> str | None:
-    """The text in one field of the JSON body, None if there is no body or no such text. The body
-    can be read again. Raises what `read_body` raises but `ValidationFailed`."""
+    """Returns the text in one field of the JSON body, None if there is none. The body can be read
+    again afterwards. Raises what `read_body` raises except `ValidationFailed`."""
     raw = _bounded(keep=True)
     if not raw:
         return None
@@ -49,15 +48,15 @@ def peek_json_field(name: str) -> str | None:
 
 
 def read_query(schema: Schema) -> dict[str, Any]:
-    """The query string as the schema loads it. Raises `ValidationFailed`, also for a parameter
-    given twice."""
-    given = request.args.to_dict(flat=False)
-    twice = {
-        name: ["Is given more than once."] for name, values in given.items() if len(values) > 1
+    """Returns the query string, loaded by the schema. Raises `ValidationFailed`, also for a
+    repeated parameter."""
+    parameters = request.args.to_dict(flat=False)
+    repeated = {
+        name: ["Is given more than once."] for name, values in parameters.items() if len(values) > 1
     }
-    if twice:
-        raise _validation_failed(twice)
-    return _load(schema, {name: values[0] for name, values in given.items()})
+    if repeated:
+        raise _validation_failed(repeated)
+    return _load(schema, {name: values[0] for name, values in parameters.items()})
 
 
 def _require_json() -> None:
@@ -69,26 +68,25 @@ def _require_json() -> None:
 
 def _bounded(*, keep: bool) -> bytes:
     declared = endpoint_of(current_app, request.endpoint)
-    most = declared.max_body_bytes if declared else SMALL_BODY_BYTES
+    max_bytes = declared.max_body_bytes if declared else SMALL_BODY_BYTES
     announced = request.content_length or 0
-    # One byte more than allowed is asked for: werkzeug ends a body without announced length at the
-    # bound, and says nothing.
-    raw = b"" if announced > most else _received(most + 1, keep)
-    if max(announced, len(raw)) > most:
-        raise PayloadTooLarge(details={"maxBytes": most})
+    # One byte more than allowed: werkzeug silently truncates a chunked body at the limit.
+    raw = b"" if announced > max_bytes else _received(max_bytes + 1, keep)
+    if max(announced, len(raw)) > max_bytes:
+        raise PayloadTooLarge(details={"maxBytes": max_bytes})
     if len(raw) < announced:
-        raise BadRequest("The body broke off.")
+        raise BadRequest("The body is incomplete.")
     return raw
 
 
-def _received(most: int, keep: bool) -> bytes:
-    request.max_content_length = most
+def _received(max_bytes: int, keep: bool) -> bytes:
+    request.max_content_length = max_bytes
     try:
         return request.get_data(cache=keep)
     except FareboxError:
         raise
     except Exception:
-        # Each server has errors of its own for bodies that break off or are wrongly chunked.
+        # Each WSGI server raises its own errors for an incomplete or wrongly chunked body.
         raise BadRequest("The body could not be read.") from None
 
 

@@ -1,5 +1,5 @@
-"""Which browsers' pages may call us. CORS is no authorisation: every route checks its caller,
-whatever the origin."""
+"""The browser origins that may call the API. CORS is not authorization: every route checks its
+caller, whatever the origin."""
 
 import re
 from collections.abc import Sequence
@@ -20,11 +20,10 @@ PREFLIGHT_SECONDS = 3600
 
 
 def allow_origins(app: Flask, origins: Sequence[str]) -> None:
-    """Lets pages of exactly these origins call, without cookies. Any other origin, `null` too, gets
-    no CORS header at all. Every answer varies by `Origin`, so that no cache hands one origin's
-    answer to another."""
-    # flask-cors compares plain strings without regard to case; a browser's origin is always in
-    # lower case.
+    """Lets pages of exactly these origins call, without cookies. Any other origin, including
+    `null`, gets no CORS headers. Every response varies by `Origin`, so that no cache serves one
+    origin's response to another."""
+    # flask-cors compares plain strings case-insensitively; browsers send origins in lower case.
     exact = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
     CORS(
         app,

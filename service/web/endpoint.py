@@ -1,7 +1,7 @@
-"""What a route declares of itself: who may call it, what goes in and out, what can go wrong.
+"""What each route declares: who may call it, its request, its response, and its errors.
 
-The declaration is the one source for enforcement (`service.identity.enforcement`), body limits and
-the OpenAPI document; an application with an undeclared route does not start
+The declaration is the only source for enforcement (`service.identity.enforcement`), body limits and
+the OpenAPI document. An application with an undeclared route does not start
 (`declared_endpoints`)."""
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,22 +26,23 @@ class Access(Enum):
 
     PUBLIC = "anyone"
     USER = "a signed-in user"
-    CALLBACK_TOKEN = "whoever holds the sealed token in the address"
+    CALLBACK_TOKEN = "the holder of the token in the path"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One route's promise. `body` and `query` are what it takes, `answer` the `data` of its
-    envelope (`bare`: no envelope), `errors` what it can refuse with beyond what every route can,
-    `example` a body that works, `headers` the request headers it understands with a sentence
-    each."""
+    """The declaration of one route.
+
+    `body` and `query` are the schemas of the request, `response` that of `data` in the envelope
+    (`bare`: of the whole body), `errors` those that not every route has, `example` a valid body,
+    and `headers` the request headers that the route reads, with a sentence each."""
 
     access: Access
     summary: str
     description: str = ""
     body: type[Schema] | None = None
     query: type[Schema] | None = None
-    answer: type[Schema] | None = None
+    response: type[Schema] | None = None
     bare: bool = False
     errors: tuple[type[FareboxError], ...] = ()
     example: Mapping[str, Any] | None = None
@@ -50,7 +51,7 @@ class Endpoint:
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Declares a view. A view for `Access.USER` is called with the principal as its first
+    """Declares a view. With `Access.USER`, the view receives the principal as its first
     argument."""
 
     def declare(view: View) -> View:
@@ -67,13 +68,13 @@ def endpoint(declaration: Endpoint) -> Callable[[View], View]:
 
 
 def endpoint_of(app: Flask, name: str | None) -> Endpoint | None:
-    """The declaration of the route with that Flask endpoint name, if there is one."""
+    """Returns the declaration of the route with that Flask endpoint name, if any."""
     return getattr(app.view_functions.get(name or ""), "endpoint", None)
 
 
 def declared_endpoints(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:
-    """Every route as (path, method, declaration). Raises `LookupError` for one that declares
-    nothing."""
+    """Yields each route as (path, method, declaration). Raises `LookupError` if a route has no
+    declaration."""
     for rule in app.url_map.iter_rules():
         declaration = endpoint_of(app, rule.endpoint)
         if declaration is None:

@@ -1,4 +1,4 @@
-"""The one translation of errors into answers. No other code turns an error into a status."""
+"""Translates errors into responses. No other code maps an error to a status."""
 
 import structlog
 from flask import Flask, Response, g, request
@@ -33,7 +33,7 @@ from service.web.request_errors import (
     UnsupportedMediaType,
 )
 from service.web.request_log import REQUEST_ID_HEADER, protect
-from service.web.responses import json_answer
+from service.web.responses import json_response
 
 WAIT_SECONDS = 5
 
@@ -54,7 +54,7 @@ _STATUS: tuple[tuple[type[FareboxError], int], ...] = (
     (BadGateway, 502),
     (Unavailable, 503),
 )
-_OF_HTTP: dict[int, type[FareboxError]] = {
+_BY_STATUS: dict[int, type[FareboxError]] = {
     404: RouteNotFound,
     405: MethodNotAllowed,
     413: PayloadTooLarge,
@@ -65,63 +65,64 @@ log = structlog.get_logger()
 
 
 def status_of(error: type[FareboxError]) -> int:
-    """The HTTP status of that class of errors; 500 for one of no kind."""
+    """Returns the HTTP status of that class of errors; 500 if it has no kind."""
     return next((status for kind, status in _STATUS if issubclass(error, kind)), 500)
 
 
 def register_errors(app: Flask, metrics: Metrics) -> None:
-    """From here on every error that leaves a route of the app is answered in the envelope of design
-    6 and counted by its code.
+    """Makes the app respond to every error in the envelope, and counts errors by code.
 
-    An error that nobody foresaw is logged with its trace; its answer tells nothing but the
-    request's id. Doubled slashes in an address are not found, where werkzeug would redirect."""
+    An unexpected error is logged with its traceback; the response contains only the request's id.
+    A path with doubled slashes is not found."""
+    # Otherwise werkzeug redirects `//videos` to `/videos`, in HTML.
     app.url_map.merge_slashes = False
 
-    def answer(error: FareboxError) -> Response:
+    def respond(error: FareboxError) -> Response:
         metrics.count(Metric.REFUSALS, code=error.code)
-        return error_answer(error)
+        return error_response(error)
 
-    def answer_http(error: HTTPException) -> Response:
-        told = answer(_translated(error))
+    def respond_to_http(error: HTTPException) -> Response:
+        response = respond(_translated(error))
         if isinstance(error, MethodNotAllowedByRoute) and error.valid_methods:
-            told.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return told
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
 
-    def answer_unforeseen(error: Exception) -> Response:
+    def respond_to_unexpected(error: Exception) -> Response:
         log.error("unforeseen_error", exc_info=error)
-        return answer(InternalError())
+        return respond(InternalError())
 
     def refuse_doubled_slash() -> None:
-        """werkzeug drops all but one of the slashes that an address begins with; no rule in front
-        of us would."""
+        """werkzeug reduces leading slashes to one, but a path rule of the firewall or the balancer
+        sees all of them: the two must not disagree about the route."""
         if request.environ["PATH_INFO"].startswith("//"):
             raise RouteNotFound
 
     app.before_request(refuse_doubled_slash)
-    app.register_error_handler(FareboxError, answer)
-    app.register_error_handler(HTTPException, answer_http)
-    app.register_error_handler(Exception, answer_unforeseen)
+    app.register_error_handler(FareboxError, respond)
+    app.register_error_handler(HTTPException, respond_to_http)
+    app.register_error_handler(Exception, respond_to_unexpected)
 
 
-def error_answer(error: FareboxError) -> Response:
-    """The error as its client sees it."""
+def error_response(error: FareboxError) -> Response:
+    """Returns the response to an error."""
     g.error_code = error.code
     status = status_of(type(error))
-    return json_answer(
+    return json_response(
         _envelope(error, g.get("request_id", "")), status=status, headers=_headers(error, status)
     )
 
 
-def bare_answer(error: FareboxError, request_id: str) -> bytes:
-    """The same as bytes on a connection that ends here, for what never became a request."""
+def bare_response(error: FareboxError, request_id: str) -> bytes:
+    """Returns the response as raw bytes that end the connection, for input that Flask never
+    sees."""
     status = status_of(type(error))
-    answer = json_answer(
+    response = json_response(
         _envelope(error, request_id), status=status, headers=_headers(error, status)
     )
-    protect(answer, production=False)
-    answer.headers |= {REQUEST_ID_HEADER: request_id, "Vary": "Origin", "Connection": "close"}
-    lines = [f"HTTP/1.1 {answer.status}", *(f"{name}: {text}" for name, text in answer.headers)]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.get_data()
+    protect(response, production=False)
+    response.headers |= {REQUEST_ID_HEADER: request_id, "Vary": "Origin", "Connection": "close"}
+    lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {text}" for name, text in response.headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + response.get_data()
 
 
 def _envelope(error: FareboxError, request_id: str) -> dict[str, object]:
@@ -148,4 +149,4 @@ def _headers(error: FareboxError, status: int) -> dict[str, str]:
 def _translated(error: HTTPException) -> FareboxError:
     if error.code is None or error.code >= 500:
         return InternalError()
-    return _OF_HTTP.get(error.code, BadRequest)()
+    return _BY_STATUS.get(error.code, BadRequest)()

@@ -1,9 +1,9 @@
-"""Examples derived from JSON Schemas, so that an answer's example cannot drift from its schema."""
+"""Derives examples from JSON Schemas, so that no example can differ from its schema."""
 
 from collections.abc import Mapping
 from typing import Any
 
-DEEPEST = 8
+MAX_DEPTH = 8
 
 JsonSchema = Mapping[str, Any]
 
@@ -24,8 +24,8 @@ _BY_TYPE: dict[str, Any] = {
 
 
 def resolve(schema: JsonSchema, schemas: Mapping[str, JsonSchema]) -> JsonSchema:
-    """The schema itself, or the component that it refers to with its own keywords on top; of
-    alternatives the first."""
+    """Returns the schema with `$ref` replaced by its component, and alternatives by their first.
+    Keywords next to those override."""
     if "$ref" in schema:
         target = schemas[schema["$ref"].rsplit("/", 1)[-1]]
         own = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
@@ -40,24 +40,24 @@ def resolve(schema: JsonSchema, schemas: Mapping[str, JsonSchema]) -> JsonSchema
 
 
 def is_nullable(schema: JsonSchema) -> bool:
-    """Whether null is one of the values it names."""
+    """Whether the schema allows null."""
     return {"type": "null"} in schema.get("anyOf", []) or "null" in schema.get("type", [])
 
 
 def main_type(schema: JsonSchema) -> str:
-    """The first type that is not null; "any" for a schema that names none."""
+    """Returns the first type that is not null; "any" if the schema has none."""
     types = schema.get("type", [])
     named = [types] if isinstance(types, str) else [each for each in types if each != "null"]
     return named[0] if named else "any"
 
 
 def example_of(schema: JsonSchema, schemas: Mapping[str, JsonSchema], depth: int = 0) -> Any:
-    """A value of that shape: what `example`, `const`, a default or a choice says, null where that
-    is allowed and no example is given, else built from its parts.
+    """Returns a value of that schema: its `example`; null if allowed; its `const`, default or first
+    enum value; otherwise built from its properties.
 
-    `schemas` are the document's components. Nesting beyond 8 levels (a schema that holds itself)
-    answers None."""
-    if depth > DEEPEST:
+    `schemas` are the document's components. Below 8 levels (a recursive schema) it returns
+    None."""
+    if depth > MAX_DEPTH:
         return None
     may_be_null = is_nullable(schema) and "example" not in schema
     schema = resolve(schema, schemas)

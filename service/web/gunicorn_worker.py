@@ -31,7 +31,7 @@ from service.core.clock import SystemClock
 from service.core.errors import FareboxError
 from service.core.ids import RandomIds
 from service.web.arrivals import MAX_HEAD_BYTES, Arrival, Patience, PatientSocket
-from service.web.errors import bare_answer
+from service.web.errors import bare_response
 from service.web.request_errors import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
 
 PARTING_SECONDS = 2.0
@@ -262,7 +262,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self.log.warning("Refused before it was a request: %s", type(exc).__name__)
         request_id = RandomIds().new("req", self._clock.now())
         with suppress(OSError):
-            client.sendall(bare_answer(error, request_id))
+            client.sendall(bare_response(error, request_id))
 
 
 def _told(error: Exception) -> FareboxError:

@@ -1,4 +1,4 @@
-"""Probes for balancers, orchestrators and people."""
+"""Health probes for load balancers, orchestrators and operators."""
 
 import threading
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from marshmallow import fields
 from service.core.clock import Clock, SystemClock
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.request_errors import NotReady
-from service.web.responses import json_answer, success
+from service.web.responses import json_response, success
 from service.web.schemas import StrictSchema
 
-REMEMBER_SECONDS = 2.0
+CACHE_SECONDS = 2.0
 
 
 class HealthSchema(StrictSchema):
-    """Brief 003, to the letter."""
+    """The body of `/health`, without the envelope."""
 
     status = fields.String(metadata={"description": "healthy or unhealthy.", "example": "healthy"})
     dynamodb = fields.String(
@@ -35,9 +35,9 @@ class ProbeSchema(StrictSchema):
     status = fields.String(metadata={"example": "ready"})
 
 
-class RememberedCheck:
-    """Asks at most once in two seconds and in one thread at a time, so that probing cannot load
-    what is probed."""
+class CachedCheck:
+    """Runs a check at most once in two seconds and in one thread at a time, so that probes cannot
+    overload what they check."""
 
     def __init__(self, check: Callable[[], bool], clock: Clock) -> None:
         self._check = check
@@ -45,25 +45,25 @@ class RememberedCheck:
         self._guard = threading.Lock()
         self._passed: bool | None = None
         self.has_passed = False
-        self._ask_again_at = float("-inf")
+        self._due_at = float("-inf")
 
     def passes(self) -> bool:
-        """The latest answer; while another thread asks, the one before (only the first has to be
-        waited for). A check that raises has failed."""
+        """Returns the latest result; while another thread runs the check, the previous one (only
+        the first result is waited for). A check that raises counts as failed."""
         if self._due() and self._guard.acquire(blocking=self._passed is None):
             try:
                 if self._due():
-                    self._passed = self._ask()
+                    self._passed = self._checked()
                     self.has_passed = self.has_passed or self._passed
-                    self._ask_again_at = self._clock.monotonic() + REMEMBER_SECONDS
+                    self._due_at = self._clock.monotonic() + CACHE_SECONDS
             finally:
                 self._guard.release()
         return bool(self._passed)
 
     def _due(self) -> bool:
-        return self._clock.monotonic() >= self._ask_again_at
+        return self._clock.monotonic() >= self._due_at
 
-    def _ask(self) -> bool:
+    def _checked(self) -> bool:
         try:
             return self._check()
         except Exception:
@@ -73,10 +73,10 @@ class RememberedCheck:
 def health_blueprint(
     check: Callable[[], bool], drain_flag_path: str, clock: Clock | None = None
 ) -> Blueprint:
-    """`check` says whether the table answers; while the file at `drain_flag_path` exists (if that
-    is set), the process drains."""
+    """`check` returns whether the table responds. While the file at `drain_flag_path` exists, the
+    process is not ready, because it drains."""
     blueprint = Blueprint("health", __name__)
-    table = RememberedCheck(check, clock or SystemClock())
+    table = CachedCheck(check, clock or SystemClock())
     drain_flag = Path(drain_flag_path) if drain_flag_path else None
 
     @blueprint.get("/health")
@@ -85,22 +85,22 @@ def health_blueprint(
             access=Access.PUBLIC,
             summary="See whether the service is well",
             description="503 with `unhealthy` and `disconnected` when the table cannot be reached.",
-            answer=HealthSchema,
+            response=HealthSchema,
             bare=True,
         )
     )
     def get_health() -> Response:
-        well = table.passes()
+        healthy = table.passes()
         content = {
-            "status": "healthy" if well else "unhealthy",
-            "dynamodb": "connected" if well else "disconnected",
+            "status": "healthy" if healthy else "unhealthy",
+            "dynamodb": "connected" if healthy else "disconnected",
             "environment": "configured",
         }
-        return json_answer(content, status=200 if well else 503)
+        return json_response(content, status=200 if healthy else 503)
 
     @blueprint.get("/health/live")
     @endpoint(
-        Endpoint(access=Access.PUBLIC, summary="See whether the process runs", answer=ProbeSchema)
+        Endpoint(access=Access.PUBLIC, summary="See whether the process runs", response=ProbeSchema)
     )
     def get_live() -> Response:
         return success({"status": "alive"})
@@ -110,9 +110,10 @@ def health_blueprint(
         Endpoint(
             access=Access.PUBLIC,
             summary="See whether the process takes requests",
-            description="From its first sight of the table until it drains. An outage of the table, which all processes share, "
-            "does not end it: a balancer that takes them all out mends nothing.",
-            answer=ProbeSchema,
+            description="Ready from its first contact with the table until it drains. An outage of "
+            "the table does not end readiness: all processes share it, and a balancer that removes "
+            "them all repairs nothing.",
+            response=ProbeSchema,
             errors=(NotReady,),
         )
     )

@@ -148,14 +148,14 @@ def _answer_headers(endpoint: Endpoint) -> dict[str, Any]:
 
 def _success(endpoint: Endpoint, headers: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": "Success", "headers": headers}
-    if endpoint.bare and endpoint.answer is None:
+    if endpoint.bare and endpoint.response is None:
         return described
-    schema: Any = endpoint.answer if endpoint.bare else _enveloped(endpoint)
+    schema: Any = endpoint.response if endpoint.bare else _enveloped(endpoint)
     return {**described, "content": {"application/json": {"schema": schema}}}
 
 
 def _enveloped(endpoint: Endpoint) -> dict[str, Any]:
-    data: Any = endpoint.answer or {"type": ["object", "null"], "example": None}
+    data: Any = endpoint.response or {"type": ["object", "null"], "example": None}
     return {
         "type": "object",
         "required": ["success", "data"],

@@ -1,4 +1,4 @@
-"""The refusals that belong to no feature: what any route can answer before it has begun."""
+"""The errors of no particular feature: those of requests that never reach a route's own code."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -17,7 +17,7 @@ from service.core.errors import (
 
 
 class BadRequest(InvalidRequest):
-    """What HTTP itself finds wrong with a request, such as a body that breaks off."""
+    """The request violates HTTP itself; an incomplete body, for example."""
 
     code = "BAD_REQUEST"
     summary = "The request is not well-formed HTTP."
@@ -31,7 +31,7 @@ class MalformedJson(InvalidRequest):
 
 
 class ValidationFailed(InvalidRequest):
-    """`details.fields` holds the faults of each field by its name on the wire."""
+    """`details.fields` maps each wrong field to its faults."""
 
     code = "VALIDATION_FAILED"
     summary = "Some fields are missing, unknown or wrong; see details.fields."
@@ -87,8 +87,8 @@ class UnsupportedMediaType(UnsupportedMedia):
 
 
 class RequestRefused(Forbidden):
-    """Answered by the firewall in front of a deployment (cloudformation/service.yaml), which writes
-    no `requestId`."""
+    """Sent by the firewall in front of a deployment (cloudformation/service.yaml), with an empty
+    `requestId`."""
 
     code = "REQUEST_REFUSED"
     summary = "Refused in front of the service: the request looks like an attack, or its address is known for them."
@@ -96,7 +96,7 @@ class RequestRefused(Forbidden):
 
 
 class InternalError(FareboxError):
-    """Whatever nobody foresaw. It is in our log under the request's id."""
+    """An unexpected error. The log has its traceback under the request's id."""
 
     code = "INTERNAL_ERROR"
 

@@ -1,9 +1,8 @@
-"""What surrounds every request: its id, one line in the log, two numbers, and the headers that keep
-browsers safe.
+"""Adds to every request an id, a log line, two metrics, and the security headers of its response.
 
-A line tells the method, the route's template, the status, the milliseconds and the error code. It
-never tells the address as it was called (it may hold a sealed token), the query, a header, the body
-or who it was."""
+The line has the method, the route's template, the status, the milliseconds and the error code. It
+never has the path itself (which may contain a callback token), the query, headers, the body or the
+user."""
 
 import re
 
@@ -35,11 +34,12 @@ log = structlog.get_logger()
 def log_requests(
     app: Flask, clock: Clock, metrics: Metrics, *, production: bool, ids: Ids | None = None
 ) -> None:
-    """Registers it all. Call it before anything else that hooks into requests: first in, last out.
+    """Registers the hooks. Call it before any other hook: Flask runs the first `after_request`
+    last.
 
-    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is taken,
-    any other replaced; it is on the answer and on every log line written meanwhile. A view may set
-    a `Cache-Control` or `Content-Security-Policy` of its own."""
+    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is used, any
+    other is replaced. It is in the response and in every log line of the request. A view may set
+    its own `Cache-Control` or `Content-Security-Policy`."""
     new_ids = ids or RandomIds()
 
     def begin() -> None:
@@ -53,7 +53,7 @@ def log_requests(
         response.headers[REQUEST_ID_HEADER] = g.request_id
         protect(response, production)
         if response.status_code >= 400 or not _is_probe():
-            _tell(response, milliseconds)
+            _log(response, milliseconds)
             _measure(metrics, response, milliseconds)
         return response
 
@@ -66,8 +66,8 @@ def log_requests(
 
 
 def _request_id(ids: Ids, clock: Clock) -> str:
-    given = request.headers.get(REQUEST_ID_HEADER, "")
-    return given if _ACCEPTABLE_ID.fullmatch(given) else ids.new("req", clock.now())
+    sent = request.headers.get(REQUEST_ID_HEADER, "")
+    return sent if _ACCEPTABLE_ID.fullmatch(sent) else ids.new("req", clock.now())
 
 
 def _route() -> str:
@@ -75,7 +75,7 @@ def _route() -> str:
 
 
 def _template() -> str:
-    """Method and route; bounded, whatever methods and addresses strangers think of."""
+    """Method and route: a bounded set, although clients choose methods and paths."""
     return f"{request.method} {_route()}" if request.url_rule else NO_ROUTE
 
 
@@ -84,7 +84,7 @@ def _is_probe() -> bool:
 
 
 def protect(response: Response, production: bool) -> None:
-    """Adds the headers that keep browsers safe."""
+    """Adds the security headers."""
     response.headers.update(_SAFE_HEADERS)
     for name, value in _SAFE_DEFAULTS.items():
         response.headers.setdefault(name, value)
@@ -92,7 +92,7 @@ def protect(response: Response, production: bool) -> None:
         response.headers["Strict-Transport-Security"] = _HSTS
 
 
-def _tell(response: Response, milliseconds: float) -> None:
+def _log(response: Response, milliseconds: float) -> None:
     facts = {
         "method": request.method,
         "route": _route(),

@@ -1,4 +1,4 @@
-"""Answers in the one shape that every route has (design, section 6)."""
+"""JSON responses, in the one envelope of all routes."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from flask import Response
 
 
 def success(data: object, *, headers: Mapping[str, str] | None = None) -> Response:
-    """200 with `{"success": true, "data": data}`. `data` must be JSON-ready; NaN and Infinity raise
-    `ValueError`."""
-    return json_answer({"success": True, "data": data}, headers=headers)
+    """Returns 200 with `{"success": true, "data": data}`. Raises `ValueError` for NaN and Infinity,
+    `TypeError` for what JSON cannot express."""
+    return json_response({"success": True, "data": data}, headers=headers)
 
 
-def json_answer(
+def json_response(
     content: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The content itself as a JSON body, in ASCII, so that no text can break it."""
+    """Returns the content as a JSON body in ASCII, which no lone surrogate can make unencodable."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return Response(text + "\n", status, headers, mimetype="application/json")

@@ -1,5 +1,5 @@
-"""What schemas of request and response bodies are made of. Build a schema once, with its blueprint:
-that takes four times as long as using it."""
+"""Base schema and fields of request and response bodies. Create a schema once, with its blueprint:
+that takes four times as long as loading with it."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ _DIGITS = re.compile("[0-9]{1,9}")
 
 
 class StrictSchema(Schema):
-    """Refuses what it does not name."""
+    """Rejects unknown fields."""
 
     error_messages = {"unknown": "Is not known.", "type": "Must be an object."}  # noqa: RUF012 - marshmallow's way
 
@@ -21,8 +21,8 @@ class StrictSchema(Schema):
 
 
 class Text(fields.String):
-    """A JSON string of `shortest` to `longest` characters without control characters. Nothing else
-    is turned into one."""
+    """A JSON string of `min_length` to `max_length` characters without control characters. Other
+    types are not converted."""
 
     default_error_messages = {  # noqa: RUF012 - marshmallow's way
         "required": "Is required.",
@@ -30,14 +30,15 @@ class Text(fields.String):
         "invalid": "Must be a string.",
     }
 
-    def __init__(self, *, longest: int, shortest: int = 1, **options: Any) -> None:
-        length = validate.Length(shortest, longest, error="Must have {min} to {max} characters.")
+    def __init__(self, *, max_length: int, min_length: int = 1, **options: Any) -> None:
+        length = validate.Length(
+            min_length, max_length, error="Must have {min} to {max} characters."
+        )
         super().__init__(validate=[length, _no_control_characters], **options)
 
 
 class WholeNumber(fields.Integer):
-    """A whole number from 0 up as a query string spells it: one to nine ASCII digits, nothing
-    else."""
+    """A non-negative integer of a query string: one to nine ASCII digits and nothing else."""
 
     default_error_messages = {"invalid": "Must be a whole number."}  # noqa: RUF012 - marshmallow's way
 

@@ -1,5 +1,5 @@
-"""JSON as RFC 8259 has it and not a bit more, within bounds that keep a small body from becoming a
-large object."""
+"""Parses JSON strictly by RFC 8259, within limits that keep a small body from becoming a large
+object."""
 
 import json
 import math
@@ -10,18 +10,18 @@ from typing import Any
 from service.web.request_errors import MalformedJson
 
 MAX_LEVELS = 32
-MAX_MARKS = 10_000
+MAX_DELIMITERS = 10_000
 MAX_INTEGER = 20
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """The one JSON object in `raw`.
+    """Returns the JSON object in `raw`.
 
-    Refused with `MalformedJson`: anything but UTF-8 without a byte order mark, NaN and infinities
-    (also by overflow), a name given twice in one object, integers of more than 20 characters, text
-    with half a surrogate pair, more than 32 levels, more than 10,000 commas and opening brackets
-    (those inside text count too), and anything whose top is not an object."""
-    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
+    Raises `MalformedJson` for anything but UTF-8 without a byte order mark, NaN and infinities
+    (also by overflow), a repeated name in one object, integers of more than 20 characters, a lone
+    surrogate, more than 32 levels, more than 10,000 commas and opening brackets (inside text too),
+    and anything but an object at the top."""
+    if sum(raw.count(delimiter) for delimiter in (b",", b"[", b"{")) > MAX_DELIMITERS:
         raise MalformedJson("The body holds too many values.")
     try:
         value = json.loads(

@@ -19,7 +19,7 @@ from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi import About, build_document, openapi_blueprint
 from service.web.openapi_errors import SharedErrors
 from service.web.openapi_schemas import Document
-from service.web.responses import json_answer, success
+from service.web.responses import json_response, success
 from service.web.schemas import StrictSchema, Text
 
 
@@ -92,7 +92,7 @@ class CropSchema(StrictSchema):
 class VideoSchema(StrictSchema):
     image_url = Text(
         required=True,
-        longest=2048,
+        max_length=2048,
         data_key="imageUrl",
         metadata={
             "description": "A public https address of an image.",
@@ -101,7 +101,7 @@ class VideoSchema(StrictSchema):
     )
     prompt_key = Text(
         required=True,
-        longest=64,
+        max_length=64,
         data_key="promptKey",
         metadata={"description": "See `GET /prompts`."},
     )
@@ -112,7 +112,7 @@ class WaitSchema(StrictSchema):
     wait = fields.Integer(
         load_default=0, validate=validate.Range(0, 20), metadata={"description": "Seconds to wait."}
     )
-    part = Text(load_default=None, longest=20)
+    part = Text(load_default=None, max_length=20)
     kind = fields.String(
         required=True, metadata={"description": "Which view of it.", "example": "short & sweet"}
     )
@@ -167,7 +167,7 @@ def _routes() -> Blueprint:
             summary="Ask for a video",
             description="Holds the price and asks the provider **once**.",
             body=VideoSchema,
-            answer=JobSchema,
+            response=JobSchema,
             errors=VIDEO_ERRORS,
             example=VIDEO_EXAMPLE,
             headers=HEADERS,
@@ -182,7 +182,7 @@ def _routes() -> Blueprint:
             access=Access.USER,
             summary="Look at a job",
             query=WaitSchema,
-            answer=JobSchema,
+            response=JobSchema,
             errors=(NoSuchJob,),
         )
     )
@@ -197,10 +197,13 @@ def _routes() -> Blueprint:
     @blueprint.get("/health")
     @endpoint(
         Endpoint(
-            access=Access.PUBLIC, summary="See whether all is well", answer=HealthSchema, bare=True
+            access=Access.PUBLIC,
+            summary="See whether all is well",
+            response=HealthSchema,
+            bare=True,
         )
     )
     def get_health() -> Response:
-        return json_answer({"status": "healthy"})
+        return json_response({"status": "healthy"})
 
     return blueprint

@@ -20,7 +20,7 @@ SITE = "https://app.example.com"
 
 
 class GoogleSchema(StrictSchema):
-    google_id = Text(data_key="GoogleID", required=True, longest=255)
+    google_id = Text(data_key="GoogleID", required=True, max_length=255)
 
 
 class Tokens:

@@ -19,8 +19,8 @@ MAX_BYTES = 2000
 
 
 class NoteSchema(StrictSchema):
-    note = Text(data_key="theNote", required=True, longest=10)
-    more = Text(longest=10, load_default=None)
+    note = Text(data_key="theNote", required=True, max_length=10)
+    more = Text(max_length=10, load_default=None)
 
 
 @dataclass

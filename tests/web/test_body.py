@@ -20,13 +20,13 @@ def client() -> FlaskClient:
     return small_app().app.test_client()
 
 
-def code_of(answer: object) -> tuple[int, str]:
-    return answer.status_code, answer.get_json()["code"]  # type: ignore[attr-defined]
+def code_of(response: object) -> tuple[int, str]:
+    return response.status_code, response.get_json()["code"]  # type: ignore[attr-defined]
 
 
 def test_a_good_body_is_loaded(client: FlaskClient) -> None:
-    answer = client.post("/notes", json={"theNote": "hi"})
-    assert (answer.status_code, answer.get_json()) == (
+    response = client.post("/notes", json={"theNote": "hi"})
+    assert (response.status_code, response.get_json()) == (
         200,
         {"success": True, "data": {"note": "hi", "more": None}},
     )
@@ -66,15 +66,15 @@ def test_json_in_utf_8_is_read(client: FlaskClient, content_type: str) -> None:
     ],
 )
 def test_a_body_of_any_other_kind_is_refused(client: FlaskClient, content_type: str | None) -> None:
-    answer = client.post("/notes", data=b'{"theNote": "hi"}', content_type=content_type)
-    assert code_of(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    response = client.post("/notes", data=b'{"theNote": "hi"}', content_type=content_type)
+    assert code_of(response) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 def test_a_compressed_body_is_refused(client: FlaskClient) -> None:
-    answer = client.post(
+    response = client.post(
         "/notes", data=b"\x1f\x8b", content_type=JSON, headers={"Content-Encoding": "gzip"}
     )
-    assert code_of(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert code_of(response) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_what_is_not_a_json_object_is_malformed(client: FlaskClient, raw: bytes)
 
 
 def test_each_fault_is_told_under_the_name_on_the_wire(client: FlaskClient) -> None:
-    answer = client.post("/notes", json={"more": 1, "evil": True})
-    assert code_of(answer) == (400, "VALIDATION_FAILED")
-    assert answer.get_json()["details"] == {
+    response = client.post("/notes", json={"more": 1, "evil": True})
+    assert code_of(response) == (400, "VALIDATION_FAILED")
+    assert response.get_json()["details"] == {
         "fields": {
             "theNote": ["Is required."],
             "more": ["Must be a string."],
@@ -109,9 +109,9 @@ def test_a_body_may_be_as_large_as_the_endpoint_takes_and_no_larger(
 ) -> None:
     fits = b'{"theNote": "hi"}'.ljust(MAX_BYTES)
     assert client.post(path, data=fits, content_type=JSON).status_code == 200
-    answer = client.post(path, data=fits + b" ", content_type=JSON)
-    assert code_of(answer) == (413, "PAYLOAD_TOO_LARGE")
-    assert answer.get_json()["details"] == {"maxBytes": MAX_BYTES}
+    response = client.post(path, data=fits + b" ", content_type=JSON)
+    assert code_of(response) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.get_json()["details"] == {"maxBytes": MAX_BYTES}
 
 
 def test_a_peek_leaves_the_body_to_be_read(client: FlaskClient) -> None:
@@ -145,9 +145,9 @@ def test_a_query_is_loaded_by_its_schema(client: FlaskClient) -> None:
     ],
 )
 def test_a_wrong_query_is_refused(client: FlaskClient, query: str, fields: object) -> None:
-    answer = client.get(f"/notes?{query}")
-    assert code_of(answer) == (400, "VALIDATION_FAILED")
-    assert answer.get_json()["details"] == {"fields": fields}
+    response = client.get(f"/notes?{query}")
+    assert code_of(response) == (400, "VALIDATION_FAILED")
+    assert response.get_json()["details"] == {"fields": fields}
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +183,10 @@ def test_a_chunked_body_is_counted_while_it_is_read(
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     chunks = [b'{"theNote": "hi"}', *[b" " * 500] * (size // 500), b" " * (size % 500)]
     connection.request("POST", path, iter(chunks), {"Content-Type": JSON}, encode_chunked=True)
-    answer = connection.getresponse()
-    content = json.loads(answer.read())
+    response = connection.getresponse()
+    content = json.loads(response.read())
     connection.close()
-    assert answer.status == status
+    assert response.status == status
     assert content.get("code") == (None if status == 200 else "PAYLOAD_TOO_LARGE")
 
 
@@ -196,8 +196,8 @@ def test_an_announced_length_beyond_the_bound_is_refused_before_the_body_comes(p
     connection.putheader("Content-Type", JSON)
     connection.putheader("Content-Length", str(10**12))
     connection.endheaders()
-    answer = connection.getresponse()
-    assert (answer.status, json.loads(answer.read())["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())["code"]) == (413, "PAYLOAD_TOO_LARGE")
     connection.close()
 
 

@@ -66,8 +66,8 @@ def call(
     return small_app(origins=origins).app.test_client().get(path, headers=headers)
 
 
-def cors_headers(answer: TestResponse) -> dict[str, str]:
-    return {name: value for name, value in answer.headers if name.startswith("Access-Control")}
+def cors_headers(response: TestResponse) -> dict[str, str]:
+    return {name: value for name, value in response.headers if name.startswith("Access-Control")}
 
 
 @pytest.mark.parametrize("origin", ALLOWED)
@@ -90,26 +90,26 @@ def test_a_page_of_an_allowed_origin_may_ask_and_call(origin: str) -> None:
 @pytest.mark.parametrize("origin", STRANGERS)
 def test_any_other_origin_gets_no_leave_at_all(origin: str) -> None:
     assert cors_headers(preflight(origin)) == {}
-    answer = call(origin)
-    assert (answer.status_code, cors_headers(answer)) == (200, {})
+    response = call(origin)
+    assert (response.status_code, cors_headers(response)) == (200, {})
 
 
 def test_pages_of_an_allowed_origin_can_read_errors_too() -> None:
     for path in ("/nowhere", "/notes?theNote="):
-        answer = call(SITE, path=path)
-        assert answer.status_code >= 400
-        assert answer.headers["Access-Control-Allow-Origin"] == SITE
+        response = call(SITE, path=path)
+        assert response.status_code >= 400
+        assert response.headers["Access-Control-Allow-Origin"] == SITE
 
 
 @pytest.mark.parametrize("origins", [(), (SITE,), ALLOWED])
 @pytest.mark.parametrize("origin", [None, SITE, "https://evil.com"])
 def test_every_answer_varies_by_origin(origins: tuple[str, ...], origin: str | None) -> None:
-    for answer in (
+    for response in (
         call(origin, origins=origins),
         preflight(origin, origins=origins),
         call(origin, origins=origins, path="/nowhere"),
     ):
-        assert answer.headers["Vary"] == "Origin"
+        assert response.headers["Vary"] == "Origin"
 
 
 def test_who_names_no_origin_gets_no_leave() -> None:

@@ -51,9 +51,9 @@ def raising(error: BaseException) -> Callable[[], None]:
 )
 def test_each_kind_of_error_has_its_status(kind: type[FareboxError], status: int) -> None:
     other = small_app(misbehave=raising(kind()))
-    answer = other.app.test_client().get("/misbehave")
-    assert (answer.status_code, status_of(kind)) == (status, status)
-    assert set(answer.get_json()) == {"success", "error", "code", "details", "requestId"}
+    response = other.app.test_client().get("/misbehave")
+    assert (response.status_code, status_of(kind)) == (status, status)
+    assert set(response.get_json()) == {"success", "error", "code", "details", "requestId"}
 
 
 def test_every_kind_in_the_error_tree_has_a_status_of_its_own() -> None:
@@ -68,22 +68,22 @@ def test_every_kind_in_the_error_tree_has_a_status_of_its_own() -> None:
 
 def test_an_error_is_answered_in_the_envelope() -> None:
     error = Poor("Buy more.", details={"required": 1, "available": 0}, location="/jobs/job_1")
-    answer = (
+    response = (
         small_app(misbehave=raising(error))
         .app.test_client()
         .get("/misbehave", headers={"X-Request-Id": "abc"})
     )
-    assert answer.status_code == 403
-    assert answer.get_json() == {
+    assert response.status_code == 403
+    assert response.get_json() == {
         "success": False,
         "error": "Buy more.",
         "code": "POOR",
         "details": {"required": 1, "available": 0},
         "requestId": "abc",
     }
-    assert answer.headers["Location"] == "/jobs/job_1"
-    assert "Retry-After" not in answer.headers
-    assert "WWW-Authenticate" not in answer.headers
+    assert response.headers["Location"] == "/jobs/job_1"
+    assert "Retry-After" not in response.headers
+    assert "WWW-Authenticate" not in response.headers
 
 
 def test_who_has_to_wait_is_told_how_long() -> None:
@@ -93,15 +93,15 @@ def test_who_has_to_wait_is_told_how_long() -> None:
         (errors.RateLimited(), "5"),
         (errors.Unavailable(), "5"),
     ):
-        answer = small_app(misbehave=raising(error)).app.test_client().get("/misbehave")
-        assert answer.headers["Retry-After"] == seconds
+        response = small_app(misbehave=raising(error)).app.test_client().get("/misbehave")
+        assert response.headers["Retry-After"] == seconds
 
 
 def test_who_is_not_known_is_told_how_to_become_known() -> None:
-    answer = (
+    response = (
         small_app(misbehave=raising(errors.Unauthenticated())).app.test_client().get("/misbehave")
     )
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_who_is_not_known_is_told_how_to_become_known() -> None:
     ],
 )
 def test_an_unknown_address_is_not_found_in_the_same_shape(path: str) -> None:
-    answer = small_app().app.test_client().get(path)
-    assert (answer.status_code, answer.get_json()["code"]) == (404, "ROUTE_NOT_FOUND")
+    response = small_app().app.test_client().get(path)
+    assert (response.status_code, response.get_json()["code"]) == (404, "ROUTE_NOT_FOUND")
 
 
 def test_a_method_that_an_address_does_not_take_names_those_it_takes() -> None:
-    answer = small_app().app.test_client().delete("/notes")
-    assert (answer.status_code, answer.get_json()["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+    response = small_app().app.test_client().delete("/notes")
+    assert (response.status_code, response.get_json()["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,17 @@ def test_a_method_that_an_address_does_not_take_names_those_it_takes() -> None:
 def test_the_framework_s_own_errors_have_the_same_shape(
     status: int, answered: int, code: str
 ) -> None:
-    answer = small_app(misbehave=lambda: abort(status)).app.test_client().get("/misbehave")
-    assert (answer.status_code, answer.get_json()["code"]) == (answered, code)
+    response = small_app(misbehave=lambda: abort(status)).app.test_client().get("/misbehave")
+    assert (response.status_code, response.get_json()["code"]) == (answered, code)
 
 
 def test_the_framework_s_own_words_are_not_passed_on() -> None:
-    answer = (
+    response = (
         small_app(misbehave=raising(HttpBadRequest("secret words")))
         .app.test_client()
         .get("/misbehave")
     )
-    assert b"secret" not in answer.data
+    assert b"secret" not in response.data
 
 
 @pytest.mark.parametrize(
@@ -169,24 +169,24 @@ def test_the_framework_s_own_words_are_not_passed_on() -> None:
 def test_an_unforeseen_error_tells_nothing_but_is_logged_with_its_trace(error: Exception) -> None:
     client = small_app(misbehave=raising(error)).app.test_client()
     with structlog.testing.capture_logs() as logs:
-        answer = client.get("/misbehave", headers={"X-Request-Id": "abc"})
-    assert (answer.status_code, answer.get_json()["code"]) == (500, "INTERNAL_ERROR")
-    assert answer.get_json()["requestId"] == "abc"
-    assert b"secret" not in answer.data
-    assert type(error).__name__.encode() not in answer.data
+        response = client.get("/misbehave", headers={"X-Request-Id": "abc"})
+    assert (response.status_code, response.get_json()["code"]) == (500, "INTERNAL_ERROR")
+    assert response.get_json()["requestId"] == "abc"
+    assert b"secret" not in response.data
+    assert type(error).__name__.encode() not in response.data
     [line] = [line for line in logs if line["event"] == "unforeseen_error"]
     assert line["exc_info"] is error
     assert line["log_level"] == "error"
 
 
 def test_details_that_json_cannot_say_are_an_unforeseen_error_in_the_same_shape() -> None:
-    answer = (
+    response = (
         small_app(misbehave=raising(Poor(details={"what": object()})))
         .app.test_client()
         .get("/misbehave")
     )
-    assert answer.status_code == 500
-    assert json.loads(answer.data)["code"] == "INTERNAL_ERROR"
+    assert response.status_code == 500
+    assert json.loads(response.data)["code"] == "INTERNAL_ERROR"
 
 
 def test_every_refusal_is_counted_by_its_code() -> None:

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from service.core.metrics import Metric
 from service.web.errors import register_errors
-from service.web.health import REMEMBER_SECONDS, RememberedCheck, health_blueprint
+from service.web.health import CACHE_SECONDS, CachedCheck, health_blueprint
 from service.web.request_log import log_requests
 from tests.doubles.clock import FakeClock
 from tests.web.small_app import Counts
@@ -38,9 +38,9 @@ class Stack:
 
 
 def test_health_is_brief_003_s_body_to_the_letter() -> None:
-    answer = Stack().client.get("/health")
-    assert answer.status_code == 200
-    assert answer.get_json() == {
+    response = Stack().client.get("/health")
+    assert response.status_code == 200
+    assert response.get_json() == {
         "status": "healthy",
         "dynamodb": "connected",
         "environment": "configured",
@@ -51,10 +51,10 @@ def test_without_its_table_the_service_is_unhealthy_and_not_ready_but_alive() ->
     stack = Stack()
     for trouble in ("well", "broken"):
         setattr(stack.table, trouble, trouble == "broken")
-        stack.clock.advance(REMEMBER_SECONDS)
-        answer = stack.client.get("/health")
-        assert answer.status_code == 503
-        assert answer.get_json() == {
+        stack.clock.advance(CACHE_SECONDS)
+        response = stack.client.get("/health")
+        assert response.status_code == 503
+        assert response.get_json() == {
             "status": "unhealthy",
             "dynamodb": "disconnected",
             "environment": "configured",
@@ -72,7 +72,7 @@ def test_a_process_that_was_ready_once_stays_so_when_the_table_goes_away() -> No
     stack = Stack()
     assert stack.client.get("/health/ready").status_code == 200
     stack.table.well = False
-    stack.clock.advance(REMEMBER_SECONDS)
+    stack.clock.advance(CACHE_SECONDS)
     assert stack.client.get("/health/ready").status_code == 200
     assert stack.client.get("/health").status_code == 503
 
@@ -82,7 +82,7 @@ def test_a_process_becomes_ready_once_the_table_answers() -> None:
     stack.table.well = False
     assert stack.client.get("/health/ready").status_code == 503
     stack.table.well = True
-    stack.clock.advance(REMEMBER_SECONDS)
+    stack.clock.advance(CACHE_SECONDS)
     assert stack.client.get("/health/ready").status_code == 200
 
 
@@ -103,8 +103,8 @@ def test_a_process_that_drains_is_not_ready_and_still_healthy(tmp_path: Path) ->
         "data": {"status": "ready"},
     }
     flag.touch()
-    answer = stack.client.get("/health/ready")
-    assert (answer.status_code, answer.get_json()["details"]) == (503, {"reason": "draining"})
+    response = stack.client.get("/health/ready")
+    assert (response.status_code, response.get_json()["details"]) == (503, {"reason": "draining"})
     assert stack.client.get("/health").status_code == 200
     flag.unlink()
     assert stack.client.get("/health/ready").status_code == 200
@@ -116,7 +116,7 @@ def test_probing_hard_does_not_load_the_table() -> None:
         stack.client.get("/health")
         stack.client.get("/health/ready")
     assert stack.table.asked == 1
-    stack.clock.advance(REMEMBER_SECONDS - 0.01)
+    stack.clock.advance(CACHE_SECONDS - 0.01)
     stack.client.get("/health")
     assert stack.table.asked == 1
     stack.clock.advance(0.02)
@@ -129,7 +129,7 @@ def test_recovery_shows_within_two_seconds() -> None:
     stack.table.well = False
     assert stack.client.get("/health").status_code == 503
     stack.table.well = True
-    stack.clock.advance(REMEMBER_SECONDS)
+    stack.clock.advance(CACHE_SECONDS)
     assert stack.client.get("/health").status_code == 200
 
 
@@ -143,19 +143,19 @@ def test_only_one_thread_asks_and_nobody_waits_for_it_but_the_first() -> None:
         assert go.wait(10)
         return True
 
-    check = RememberedCheck(slow, clock)
-    answers: list[bool] = []
-    threads = [threading.Thread(target=lambda: answers.append(check.passes())) for _ in range(8)]
+    check = CachedCheck(slow, clock)
+    responses: list[bool] = []
+    threads = [threading.Thread(target=lambda: responses.append(check.passes())) for _ in range(8)]
     for thread in threads:
         thread.start()
     assert asked.acquire(timeout=10)
     go.set()
     for thread in threads:
         thread.join(10)
-    assert (answers, len(calls)) == ([True] * 8, 1)
+    assert (responses, len(calls)) == ([True] * 8, 1)
 
     go.clear()
-    clock.advance(REMEMBER_SECONDS)
+    clock.advance(CACHE_SECONDS)
     asker = threading.Thread(target=check.passes)
     asker.start()
     assert asked.acquire(timeout=10)

@@ -287,7 +287,7 @@ def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
         half = fields.Nested(WholeSchema(only=("one",)))
 
     document = document_of(
-        app_with(Endpoint(access=Access.PUBLIC, summary="Held", answer=HolderSchema))
+        app_with(Endpoint(access=Access.PUBLIC, summary="Held", response=HolderSchema))
     )
     OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
     half = document["components"]["schemas"]["Holder"]["properties"]["half"]

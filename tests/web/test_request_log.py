@@ -21,18 +21,18 @@ def lines_of(part: SmallApp, path: str, **options: Any) -> list[MutableMapping[s
 
 @pytest.mark.parametrize("given", ["a", "ABC-123_x.y", "0" * 64])
 def test_a_well_formed_request_id_is_taken(given: str) -> None:
-    answer = small_app().app.test_client().get("/misbehave", headers={"X-Request-Id": given})
-    assert answer.headers.getlist("X-Request-Id") == [given]
+    response = small_app().app.test_client().get("/misbehave", headers={"X-Request-Id": given})
+    assert response.headers.getlist("X-Request-Id") == [given]
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a,b", "a/b", "é", "a\tb", "<x>", "0" * 65, "٣"])
 def test_any_other_request_id_is_replaced(given: str) -> None:
-    answer = (
+    response = (
         small_app()
         .app.test_client()
         .get("/misbehave", environ_overrides={"HTTP_X_REQUEST_ID": given})
     )
-    assert is_id("req", answer.headers["X-Request-Id"])
+    assert is_id("req", response.headers["X-Request-Id"])
 
 
 def test_each_request_has_an_id_of_its_own_on_answer_error_and_line() -> None:
@@ -40,10 +40,10 @@ def test_each_request_has_an_id_of_its_own_on_answer_error_and_line() -> None:
     with structlog.testing.capture_logs(
         processors=[structlog.contextvars.merge_contextvars]
     ) as logs:
-        answers = [part.app.test_client().get("/nowhere") for _ in range(3)]
-    ids = [answer.headers["X-Request-Id"] for answer in answers]
+        responses = [part.app.test_client().get("/nowhere") for _ in range(3)]
+    ids = [response.headers["X-Request-Id"] for response in responses]
     assert len(set(ids)) == 3
-    assert [answer.get_json()["requestId"] for answer in answers] == ids
+    assert [response.get_json()["requestId"] for response in responses] == ids
     assert [line["request_id"] for line in logs] == ids
 
 
@@ -98,8 +98,8 @@ def test_no_line_and_no_number_holds_what_the_client_sent(path: str) -> None:
         },
     )
     assert lines
-    told = repr(lines) + repr(part.counts.seen)
-    assert [secret for secret in SECRETS if secret in told] == []
+    reported = repr(lines) + repr(part.counts.seen)
+    assert [secret for secret in SECRETS if secret in reported] == []
 
 
 def test_requests_are_counted_and_timed_by_template() -> None:

@@ -3,15 +3,15 @@ import json
 import pytest
 from flask import Flask
 
-from service.web.responses import json_answer, success
+from service.web.responses import json_response, success
 
 
 def test_an_answer_has_the_one_shape() -> None:
-    answer = success({"a": [1, None]}, headers={"Location": "/jobs/1"})
-    assert answer.status_code == 200
-    assert json.loads(answer.get_data()) == {"success": True, "data": {"a": [1, None]}}
-    assert answer.content_type == "application/json"
-    assert answer.headers["Location"] == "/jobs/1"
+    response = success({"a": [1, None]}, headers={"Location": "/jobs/1"})
+    assert response.status_code == 200
+    assert json.loads(response.get_data()) == {"success": True, "data": {"a": [1, None]}}
+    assert response.content_type == "application/json"
+    assert response.headers["Location"] == "/jobs/1"
 
 
 def test_a_location_stays_the_path_it_is() -> None:
@@ -22,7 +22,7 @@ def test_a_location_stays_the_path_it_is() -> None:
 
 def test_no_text_can_break_an_answer() -> None:
     text = "</script>\u2028\ud800🚀\x00"
-    body = json_answer({"a": text}, status=418).get_data()
+    body = json_response({"a": text}, status=418).get_data()
     assert body.isascii()
     assert json.loads(body) == {"a": text}
 

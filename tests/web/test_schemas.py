@@ -5,12 +5,12 @@ from service.web.schemas import StrictSchema, Text
 
 
 class Inner(StrictSchema):
-    word = Text(longest=3)
+    word = Text(max_length=3)
 
 
 class Sample(StrictSchema):
-    name = Text(data_key="theName", required=True, longest=5)
-    maybe = Text(longest=5, shortest=0, allow_none=True)
+    name = Text(data_key="theName", required=True, max_length=5)
+    maybe = Text(max_length=5, min_length=0, allow_none=True)
     inner = fields.Nested(Inner)
 
 

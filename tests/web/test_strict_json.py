@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.web.request_errors import MalformedJson
-from service.web.strict_json import MAX_LEVELS, MAX_MARKS, parse_object
+from service.web.strict_json import MAX_DELIMITERS, MAX_LEVELS, parse_object
 
 VALUES = st.recursive(
     st.none()
@@ -64,8 +64,8 @@ BAD = {
     "levels of lists": b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
     "levels beyond the recursion limit": b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}",
     "levels never closed": b"[" * 9000,
-    "too many values": b'{"a":[' + b"[]," * MAX_MARKS + b"1]}",
-    "too many names": json.dumps({str(number): 1 for number in range(MAX_MARKS + 1)}).encode(),
+    "too many values": b'{"a":[' + b"[]," * MAX_DELIMITERS + b"1]}",
+    "too many names": json.dumps({str(number): 1 for number in range(MAX_DELIMITERS + 1)}).encode(),
 }
 
 
