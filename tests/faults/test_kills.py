@@ -276,11 +276,11 @@ def test_a_web_process_killed_at_any_effect_leaves_nothing_wrong(site: Site) -> 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("path", ["delivered", "failed", "answer lost"])
 def test_a_worker_killed_at_any_effect_leaves_nothing_wrong(site: Site, path: str) -> None:
-    place(site, "clean", path)
+    submit(site, "clean", path)
     recorded = recorded_settlement(site)
     assert recorded, "the worker did something"
     for moment in recorded:
-        place(site, str(moment), path)
+        submit(site, str(moment), path)
         with site.worker() as worker:
             trap = getattr(site, moment.proxy).set_trap(
                 moment.operation, moment.nth, after=moment.after, kill=worker.kill

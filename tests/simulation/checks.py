@@ -143,7 +143,7 @@ class Witness:
             )
 
     def _twin_is_known(self, ask: Ask, last_call_at: float) -> None:
-        place = ask.place
+        place = ask.key_location
         bound = self._memory.get(place)
         if bound is None or self.key_bound_at[place] >= last_call_at:
             return

@@ -132,7 +132,7 @@ def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) ->
             answer.job.job_id if not isinstance(answer, Exception) else answer.details.get("jobId")
         )  # type: ignore[attr-defined]
         if job_id:
-            on_segment.setdefault(ask.place, {})[str(job_id)] = str(ask.image)
+            on_segment.setdefault(ask.key_location, {})[str(job_id)] = str(ask.image)
     for place, answers in on_segment.items():
         bound = memory.items.get(place)
         require(bound is not None, f"the key at {place} was answered and is gone")

@@ -84,7 +84,7 @@ def refusal_final_while_in_doubt() -> Any:
         self.in_doubt = found = self.also.was_committed()
         return bool(found)
 
-    return patch.object(ledger_operations._Attempts, "landed", was_committed)
+    return patch.object(ledger_operations._Attempts, "was_committed", was_committed)
 
 
 def unclear_create_is_a_refusal() -> Any:

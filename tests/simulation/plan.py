@@ -93,7 +93,7 @@ class Ask:
     changed: bool
 
     @property
-    def submit(self) -> tuple[str, str]:
+    def key_location(self) -> tuple[str, str]:
         """Where the table keeps this key."""
         key = jobs_keys.idempotency(self.user, ROUTE, self.key or "")
         return key.pk, key.sk
