@@ -10,7 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.mutants.catalog import MUTANTS, Mutant
+from tests.mutants.catalog import MUTANTS
+from tests.mutants.mutant import Mutant
+from tests.mutants.rewriting import rewrite
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 300
@@ -26,14 +28,13 @@ _COPIED = (
 )
 
 
-def apply(mutant: Mutant, root: Path) -> None:
-    """Raises `LookupError` when the code has moved on from under the mutant."""
-    for file, old, new in ((mutant.file, mutant.old, mutant.new), *mutant.also):
-        path = root / "service" / file
-        text = path.read_text()
-        if text.count(old) != 1:
-            raise LookupError(f"{mutant.name}: its place in {file} is not there exactly once")
-        path.write_text(text.replace(old, new))
+def mutated(mutant: Mutant) -> dict[str, str]:
+    """The changed files of `service` by path. Raises `LookupError` when a change does not fit."""
+    files: dict[str, str] = {}
+    for change in mutant.changes:
+        text = files.get(change.file) or (ROOT / "service" / change.file).read_text("utf-8")
+        files[change.file] = rewrite(text, change)
+    return files
 
 
 def copy_of_the_tree(folder: str) -> Path:
@@ -51,7 +52,8 @@ def killer(mutant: Mutant) -> str | None:
     """The first test that fails under the mutant, None if none does."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_of_the_tree(folder)
-        apply(mutant, root)
+        for file, text in mutated(mutant).items():
+            (root / "service" / file).write_text(text, "utf-8")
         command = [
             sys.executable,
             "-m",

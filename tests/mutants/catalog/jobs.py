@@ -1,0 +1,82 @@
+"""Submitting a job: keys, the hold and the one send."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+JOBS = "tests/jobs/test_operations.py"
+IDENTITY = "tests/journeys/test_identity.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "twin-sends",
+        JOBS,
+        "jobs.operations:Jobs.submit",
+        "return self._replayed(J, W)",
+        """
+        again = VideoRequest(J.job_id, order.image, order.prompt_key, None)
+        self._provider.create(again, 1e12)
+        return self._replayed(J, W)
+        """,
+    ),
+    mutant(
+        "body-not-compared",
+        JOBS,
+        "jobs.operations:Jobs._earlier",
+        """
+        if U.body_hash != R.body_hash:
+            raise IdempotencyKeyReused
+        """,
+        "",
+    ),
+    mutant(
+        "device-part-of-the-request",
+        JOBS,
+        "jobs.holds:JobRequest.body_hash",
+        "[self.user_id, self.image, self.prompt_key]",
+        "[self.user_id, self.image, self.prompt_key, self.fingerprint]",
+    ),
+    mutant(
+        "rejected-key-used-again",
+        JOBS,
+        "jobs.entities:",
+        "RETRYABLE = X",
+        "RETRYABLE = tuple(Failure)",
+    ),
+    mutant(
+        "indeterminate-is-a-failure",
+        JOBS,
+        "jobs.operations:Jobs._noted",
+        "outcome",
+        'Rejected("unavailable") if isinstance(outcome, Indeterminate) else outcome',
+    ),
+    mutant(
+        "successor-refused-on-an-old-wallet",
+        JOBS,
+        "jobs.operations:Jobs.submit",
+        "None if E else S",
+        "S",
+    ),
+    mutant(
+        "window-from-before-the-queue",
+        JOBS,
+        "jobs.holds:_Hold.__init__",
+        "self.send_until = 0.0",
+        "self.send_until = holds.send_until()",
+    ),
+    mutant(
+        "token-not-compared",
+        IDENTITY,
+        "jobs.routes:",
+        """
+        if B["google_id"] != P.subject:
+            raise GoogleIdMismatch
+        """,
+        "",
+    ),
+    mutant(
+        "foreign-page-token",
+        JOBS,
+        "storage.cursor:from_token",
+        "T or not X.startswith(P)",
+        "T",
+    ),
+)

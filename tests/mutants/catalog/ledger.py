@@ -1,0 +1,127 @@
+"""Wallets, entries, lots and `Ledger.move`."""
+
+from tests.mutants.mutant import ALWAYS, Mutant, mutant
+
+LEDGER = "tests/ledger"
+USERS = "tests/users"
+JOBS = "tests/jobs/test_operations.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "version-not-compared",
+        LEDGER,
+        "ledger.store:wallet_write",
+        'When(equals={"version": X})',
+        ALWAYS,
+    ),
+    mutant(
+        "entry-overwritten",
+        LEDGER,
+        "ledger.store:entry_writes",
+        "Put(K, E)",
+        f"Put(K, E, {ALWAYS})",
+    ),
+    mutant("mac-not-chained", LEDGER, "ledger.store:mac", "previous", '""'),
+    mutant(
+        "retry-without-re-read",
+        JOBS,
+        "ledger.operations:Ledger._until_settled",
+        "S, T = None, E",
+        "S, T = S or self.read_snapshot(attempts.user_id), E",
+    ),
+    mutant(
+        "refusal-in-doubt-is-final",
+        f"{LEDGER} {USERS}",
+        "ledger.operations:Ledger._until_settled",
+        """
+        if A.in_doubt:
+            raise OutcomeUnknown from E
+        """,
+        "",
+    ),
+    mutant(
+        "committed-attempt-not-looked-for",
+        f"{LEDGER} {JOBS}",
+        "ledger.operations:_Attempts.was_committed",
+        "X.was_committed()",
+        "False",
+    ),
+    mutant(
+        "doubt-forgotten-at-the-deadline",
+        LEDGER,
+        "ledger.operations:Ledger._last_look",
+        """
+        if not A.in_doubt:
+            raise E
+        """,
+        "raise E",
+    ),
+    mutant(
+        "damage-written-over",
+        LEDGER,
+        "ledger.operations:Ledger._explain",
+        "self._freeze(W, B, F)",
+        "raise _Again",
+    ),
+    mutant(
+        "key-looked-at-before-the-wallet",
+        JOBS,
+        "ledger.operations:Ledger._read_snapshot",
+        "I, *O = self._table.get_together((W, *R))",
+        """
+        O = [self._table.get(key) for key in R]
+        I = self._table.get(W)
+        """,
+    ),
+    mutant(
+        "spent-after-the-end",
+        LEDGER,
+        "ledger.entities:_taken",
+        "(L for L in M if L.spendable(N))",
+        "M",
+    ),
+    mutant(
+        "released-into-an-ended-lot",
+        LEDGER,
+        "ledger.entities:_given_back",
+        "N >= L.expires_at",
+        "N < 0",
+    ),
+    mutant(
+        "debt-not-paid-by-a-release",
+        LEDGER,
+        "ledger.entities:release",
+        "min(W.debt, A)",
+        "0",
+    ),
+    mutant(
+        "merged-lots-end-early",
+        LEDGER,
+        "ledger.entities:_tidy",
+        """
+        L = K[P + 1]
+        K[P : P + 2] = [replace(L, remaining=L.remaining + K[P].remaining)]
+        """,
+        """
+        L = K[P]
+        K[P : P + 2] = [replace(L, remaining=L.remaining + K[P + 1].remaining)]
+        """,
+    ),
+    mutant(
+        "frozen-wallet-spends",
+        f"{LEDGER} {JOBS}",
+        "ledger.entities:hold",
+        """
+        if W.status is not WalletStatus.OPEN:
+            raise WalletFrozen
+        """,
+        "",
+    ),
+    mutant(
+        "second-welcome",
+        f"{LEDGER} {USERS}",
+        "ledger.entities:welcome",
+        'grant(W, LotKind.FREE, 0, E, "return", N, K)',
+        'grant(W, LotKind.FREE, amount, E, "return", N, K)',
+    ),
+)

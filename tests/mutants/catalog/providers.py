@@ -1,0 +1,88 @@
+"""What may be sent again, and what a provider's response proves."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+KLING = "tests/providers/kling/test_client.py"
+HTTP = "tests/providers/test_http.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "sent-again-after-no-answer",
+        KLING,
+        "providers.kling.client:Kling._send",
+        "return Indeterminate()",
+        "return None",
+    ),
+    mutant(
+        "no-answer-is-never-sent",
+        KLING,
+        "providers.http:ProviderHttp.send_once",
+        "raise NoAnswer from E",
+        "raise NeverSent from E",
+    ),
+    mutant(
+        "sent-after-the-window",
+        KLING,
+        "providers.kling.client:Kling.create",
+        """
+        if self._clock.monotonic() >= U:
+            break
+        """,
+        "U = max(U, self._clock.monotonic() + 5)",
+    ),
+    mutant(
+        "refusal-behind-a-5xx",
+        KLING,
+        "providers.kling.client:Kling._created",
+        "C in FAILURE_OF_REJECTION and 400 <= S < 500",
+        "C in FAILURE_OF_REJECTION",
+    ),
+    mutant(
+        "any-404-is-not-found",
+        KLING,
+        "providers.kling.client:Kling._seen",
+        "(S, C) == TASK_NOT_FOUND",
+        "S == 404",
+    ),
+    mutant(
+        "stale-token-wakes-somebody",
+        KLING,
+        "providers.kling.client:Kling.create",
+        """
+        self._credentials.renew()
+        continue
+        """,
+        "self._credentials.renew()",
+    ),
+    mutant(
+        "refused-look-wakes-nobody",
+        KLING,
+        "providers.kling.client:Kling._seen",
+        "self._count_refusal(R)",
+        "None",
+    ),
+    mutant(
+        "another-task-believed",
+        KLING,
+        "providers.kling.client:_is_asked_for",
+        "return T.task_id == X",
+        "return True",
+    ),
+    mutant(
+        "task-of-another-job-believed",
+        KLING,
+        "providers.kling.client:_is_asked_for",
+        'return X in (None, "", J)',
+        "return True",
+    ),
+    mutant(
+        "sent-on-a-connection-that-came-late",
+        HTTP,
+        "providers.http:ProviderHttp._connect",
+        """
+        if C.timeout <= 0:
+            raise NeverSent
+        """,
+        "C.timeout = abs(C.timeout)",
+    ),
+)
