@@ -31,7 +31,7 @@ from service.users.entities import Pepper
 from service.users.operations import Users
 from tests.doubles.clock import FakeClock
 from tests.doubles.provider import ScriptedProvider
-from tests.doubles.wire import Wire
+from tests.faults.library.wire import Wire
 
 SECOND = 1000
 HOUR = 3600 * SECOND

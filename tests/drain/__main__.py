@@ -14,9 +14,9 @@ from tests.container.engine import PRODUCTION, CheckFailed, Unavailable, provide
 from tests.container.images import build, provide_base
 from tests.drain.balancer import haproxy
 from tests.drain.containers import Containers
-from tests.drain.launcher import Launcher
-from tests.drain.processes import Processes
 from tests.drain.rehearsal import Plan, rehearse
+from tests.stack.launcher import Launcher
+from tests.stack.processes import Processes
 
 _FAULTS_SHOWN = 20
 _LINES_SHOWN = 60

@@ -14,8 +14,8 @@ from typing import Self
 from devstack.template import CHECKOUT
 from tests.container.engine import COMMAND_SECONDS, PRODUCTION, CheckFailed, Engine, Unavailable
 from tests.container.task import Task, described
-from tests.drain.launcher import Replaceable
-from tests.drain.processes import LOG_LINES
+from tests.stack.launcher import Replaceable
+from tests.stack.processes import LOG_LINES
 
 _TASKS = {"web": "WebTask", "worker": "WorkerTask"}
 _SWEEP_SECONDS = 120.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from service.core.clock import SystemClock
 from tests.drain.balancer import Balancer
-from tests.drain.launcher import CLEAN, Launcher, Replaceable
+from tests.stack.launcher import CLEAN, Launcher, Replaceable
 
 UP_SECONDS = 600.0
 _LOOK_SECONDS = 0.3

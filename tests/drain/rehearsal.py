@@ -25,8 +25,8 @@ from devstack.template import CHECKOUT
 from devstack.watchdog import Watchdog
 from tests.drain.balancer import Balancer
 from tests.drain.fleet import Fleet, Stop
-from tests.drain.launcher import Launcher
 from tests.drain.load import Client
+from tests.stack.launcher import Launcher
 
 WELCOME_CREDITS = 100_000
 FINISH_SECONDS = 180.0

@@ -8,8 +8,8 @@ import pytest
 from tests.container.engine import Engine
 from tests.doubles.clock import FakeClock
 from tests.drain.containers import ending
-from tests.drain.launcher import CLEAN
 from tests.drain.sweeper import sweep
+from tests.stack.launcher import CLEAN
 
 
 @dataclass(frozen=True)

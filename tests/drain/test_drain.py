@@ -3,8 +3,8 @@
 import pytest
 
 from tests.drain.balancer import haproxy
-from tests.drain.processes import Processes
 from tests.drain.rehearsal import Plan, rehearse
+from tests.stack.processes import Processes
 
 pytestmark = pytest.mark.sample
 

@@ -27,9 +27,9 @@ from service.app import Parts, build
 from service.jobs.sweeps import DueJobs
 from service.settings import Settings
 from tests.doubles.service_harness import order
-from tests.faults.proxy import Proxy
-from tests.faults.times import SHORT_TIMES
-from tests.journeys.live_stack import CLIENT_ID, IMAGE
+from tests.faults.library.proxy import Proxy
+from tests.stack.live_stack import CLIENT_ID, IMAGE
+from tests.stack.times import SHORT_TIMES
 
 pytestmark = pytest.mark.sample
 

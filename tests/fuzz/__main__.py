@@ -18,7 +18,7 @@ from service.core.logs import configure
 from service.web.openapi_schemas import operations
 from tests.fuzz.findings import Findings, assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.journeys.live_stack import LiveStack, town_of_its_own
+from tests.stack.live_stack import LiveStack, town_of_its_own
 
 USER = "ann"
 EXAMPLES_A_ROUND = 100

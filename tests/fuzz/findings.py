@@ -11,7 +11,7 @@ from typing import Any
 import schemathesis
 from schemathesis.engine import Status, events, from_schema
 
-from tests.journeys.live_stack import IMAGE, LiveStack
+from tests.stack.live_stack import IMAGE, LiveStack
 
 POST_VIDEO = "POST /videos"
 READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")

@@ -25,7 +25,7 @@ from service.settings import Settings
 from tests.doubles.clock import FakeClock
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
-from tests.journeys.live_stack import IMAGE
+from tests.stack.live_stack import IMAGE
 
 LATER_SECONDS = 300
 # What a container has besides its task definition: credentials, and in tests the table's address.

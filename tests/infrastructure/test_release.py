@@ -19,7 +19,7 @@ from tests.infrastructure.cloud import INLINE_BYTES
 from tests.infrastructure.deployments import IMAGE, ROOT, deployment, filled, stage_parameters
 from tests.infrastructure.render import Stack
 from tests.infrastructure.tools import tool
-from tests.journeys.live_stack import LiveStack
+from tests.stack.live_stack import LiveStack
 
 _SECONDS = 240
 _FIRST, _SECOND, _BROKEN = "1" * 40, "2" * 40, "3" * 40

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.live_stack import LiveStack
+from tests.stack.live_stack import LiveStack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from service.core.ids import is_id
 from service.web.openapi_operations import document_path
-from tests.journeys.live_stack import LiveStack
+from tests.stack.live_stack import LiveStack
 
 ENVELOPE = {"success", "error", "code", "details", "requestId"}
 SAFE_HEADERS = {

@@ -16,7 +16,7 @@ import pytest
 
 from devstack.environment import without_settings
 from devstack.ports import free_port
-from tests.journeys.live_stack import SETTINGS, LiveStack
+from tests.stack.live_stack import SETTINGS, LiveStack
 
 ROOT = Path(__file__).parents[2]
 

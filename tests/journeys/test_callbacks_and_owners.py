@@ -12,7 +12,7 @@ import requests
 from service.core.clock import SystemClock
 from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
-from tests.journeys.live_stack import IMAGE, LiveStack, new_key, video_body
+from tests.stack.live_stack import IMAGE, LiveStack, new_key, video_body
 
 MEGABYTE = 1024 * 1024
 

@@ -15,7 +15,7 @@ import structlog
 
 from service.core.logs import configure
 from service.settings import Secret
-from tests.journeys.live_stack import LiveStack, new_key, video_body
+from tests.stack.live_stack import LiveStack, new_key, video_body
 
 TOUCHED = (
     "boto3",

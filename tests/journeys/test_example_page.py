@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from service.web.cors import ALLOWED_HEADERS, EXPOSED_HEADERS
-from tests.journeys.live_stack import LiveStack
+from tests.stack.live_stack import LiveStack
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "video.html"
 PAGE = EXAMPLE.read_text(encoding="utf-8")

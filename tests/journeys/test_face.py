@@ -11,7 +11,7 @@ import pytest
 from service.core.clock import SystemClock
 from service.web.endpoint import declared_endpoints
 from tests.journeys.face import SAFE_HEADERS, Face, RawAnswer
-from tests.journeys.live_stack import town_of_its_own, video_body
+from tests.stack.live_stack import town_of_its_own, video_body
 
 PAGE = "https://app.example.com"
 JOB = "/jobs/job_01kb7r3v6q8f2x0m4n5p6q7r8s"

@@ -10,7 +10,7 @@ from service.core.clock import SystemClock
 from service.web.openapi_schemas import operations
 from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.journeys.live_stack import LiveStack, town_of_its_own
+from tests.stack.live_stack import LiveStack, town_of_its_own
 
 pytestmark = pytest.mark.sample
 

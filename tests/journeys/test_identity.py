@@ -11,7 +11,7 @@ from service.core.clock import Clock, SystemClock
 from service.web.endpoint import Access, declared_endpoints
 from tests.doubles.clock import FakeClock
 from tests.identity.issuer import CLIENT, REMOVE, Issuer, published, publishing, rsa_key, segment
-from tests.journeys.live_stack import LiveStack, town_of_its_own, video_body
+from tests.stack.live_stack import LiveStack, town_of_its_own, video_body
 
 USER = "ann"
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from service.core.clock import SystemClock
-from tests.journeys.live_stack import LiveStack, at_once, new_key
+from tests.stack.live_stack import LiveStack, at_once, new_key
 
 # No video is made before it is told to be: the race alone decides.
 SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}

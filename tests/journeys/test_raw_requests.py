@@ -10,7 +10,7 @@ import pytest
 from service.core.clock import SystemClock
 from tests.journeys.face import ENVELOPE, SAFE_HEADERS
 from tests.journeys.gate import Answer, FaultInjector, opened
-from tests.journeys.live_stack import LiveStack, town_of_its_own, video_body
+from tests.stack.live_stack import LiveStack, town_of_its_own, video_body
 
 MARK = "evil.example"
 NEXT = (

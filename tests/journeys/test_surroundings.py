@@ -22,7 +22,7 @@ from service.web.errors import status_of
 from service.web.openapi_operations import document_path
 from service.web.openapi_schemas import operations
 from tests.journeys.face import Face
-from tests.journeys.live_stack import LiveStack, town_of_its_own
+from tests.stack.live_stack import LiveStack, town_of_its_own
 
 PAGE = "https://app.example.com"
 EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from tests.journeys.live_stack import IMAGE, LiveStack, new_key
+from tests.stack.live_stack import IMAGE, LiveStack, new_key
 
 
 def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:

@@ -25,7 +25,7 @@ from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Put
 from tests.doubles.clock import FakeClock
-from tests.doubles.wire import Wire
+from tests.faults.library.wire import Wire
 
 USER = "u"
 MARKER = Key("USER#u", "MARKER#1")

@@ -17,7 +17,7 @@ from service.storage.table import (
     connect,
 )
 from service.storage.writes import Delete, Put, Update, When
-from tests.doubles.wire import Wire
+from tests.faults.library.wire import Wire
 
 ONE, TWO = Key("P", "1"), Key("P", "2")
 

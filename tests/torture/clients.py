@@ -15,8 +15,8 @@ from service.identity.entities import IdentityUnavailable
 from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
+from tests.stack.killable_stack import Site, Web
 from tests.torture.notes import Notes, Told, Total
-from tests.torture.site import Site, Web
 
 PATIENCE_SECONDS = 10.0
 MAX_TRIES = 12

@@ -12,9 +12,9 @@ from service.jobs.store import job_from
 from service.ledger import keys as ledger_keys
 from service.ledger.store import wallet_from
 from service.storage.codec import Item, decode_item
+from tests.stack.killable_stack import Site
 from tests.torture.invariants import Evidence
 from tests.torture.notes import Notes
-from tests.torture.site import Site
 
 
 def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:

@@ -3,8 +3,8 @@
 import threading
 from random import Random
 
+from tests.stack.killable_stack import Site
 from tests.torture.notes import Notes
-from tests.torture.site import Site
 
 LATEST_SECONDS = 18.0
 """How late a create may still act after its caller was told an error: beyond window and quarantine, so that it is house loss."""

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
+from tests.stack.killable_stack import WORKERS, Site, Web
 from tests.torture.clients import Traffic
-from tests.torture.site import WORKERS, Site, Web
 
 WHOLE_GROUP = 0.08
 INTO_A_REQUEST = 0.8

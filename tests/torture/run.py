@@ -10,6 +10,7 @@ from service.app import Parts, build
 from service.jobs.keys import DUE_JOBS
 from service.jobs.store import read_due
 from service.settings import Settings
+from tests.stack.killable_stack import WORKERS, Site
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
 from tests.torture.fault_schedule import LATEST_SECONDS, Weather
@@ -17,7 +18,6 @@ from tests.torture.invariants import REFUSED, is_the_same_again, violations
 from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
 from tests.torture.outcome import Outcome, in_words
-from tests.torture.site import WORKERS, Site
 
 CLIENTS = 5
 KILLS_BETWEEN_TABLE_RESTARTS = 90

@@ -11,11 +11,11 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from service.core.clock import Clock
 from service.providers.http import NeverSent, NoAnswer, Reply
 from service.providers.kling.client import TASK_NOT_FOUND
-from tests.doubles.wire import WRITES, operation_of, refusal
-from tests.faults.enumeration.faults import Kind, Told
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import TableBehind
 from tests.faults.enumeration.vendor import Vendor
+from tests.faults.library.effects import Kind, Told
+from tests.faults.library.wire import WRITES, operation_of, refusal
 
 READ_TIMEOUT_SECONDS = 3.0
 REFUSAL_SECONDS = 0.4

@@ -8,8 +8,8 @@ from service.core.principal import Principal
 from service.ledger.entities import LotKind, Movement, grant
 from service.ledger.operations import CompanionWrites, Snapshot
 from tests.doubles.service_harness import HOUR, ServiceHarness
-from tests.faults.enumeration.faults import Kind, fault
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scene
+from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
 LOT_LIFE = HOUR

@@ -5,12 +5,12 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.faults.enumeration.faults import FAULTS, Fault, Kind, Meanwhile
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.invariants import Verdict
 from tests.faults.enumeration.run import Effect
 from tests.faults.enumeration.stage import Beginning, Scene, Stage
 from tests.faults.enumeration.vendor import VIDEO_SECONDS
+from tests.faults.library.effects import FAULTS, Fault, Kind, Meanwhile
 from tests.simulation.checks import Violation, require
 from tests.simulation.faults import Journal
 from tests.simulation.logs import INJECTED, counted_logs

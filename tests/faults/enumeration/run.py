@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.doubles.clock import FakeClock
-from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile, Told
+from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile, Told
 
 Answer = TypeVar("Answer")
 LATENCY_SECONDS = 0.01

@@ -19,10 +19,10 @@ from service.worker import run_until
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, ServiceHarness
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
-from tests.faults.enumeration.faults import Arrives, Fault, Kind, Meanwhile
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import Items, TableBehind
 from tests.faults.enumeration.vendor import API_KEY, Vendor
+from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile
 from tests.simulation.checks import plain, require
 
 USER = "ann"

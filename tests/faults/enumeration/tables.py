@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
-from tests.doubles.wire import answer_with, operation_of, refusal
+from tests.faults.library.wire import answer_with, operation_of, refusal
 from tests.simulation.memory import MemoryTable, Prepared
 from tests.simulation.server import Server
 

@@ -27,14 +27,14 @@ from devstack.template import CHECKOUT
 from devstack.terminal import Say, Terminal
 from service.core.clock import SystemClock
 from service.settings import process_environment
-from tests.faults.times import SHORT_TIMES
+from tests.stack.times import SHORT_TIMES
 
 WORKERS = ("worker-1", "worker-2")
 VIDEO_SECONDS = 0.4
 WATCH_SECONDS = 25.0
 AUDIT_SECONDS = 600
-_WEB = (sys.executable, "-m", "tests.torture.web", "-c", "docker/gunicorn.conf.py")
-_WORKER = (sys.executable, "-m", "tests.torture.worker")
+_WEB = (sys.executable, "-m", "tests.stack.preloaded_web", "-c", "docker/gunicorn.conf.py")
+_WORKER = (sys.executable, "-m", "tests.stack.preloaded_worker")
 _STOP_SECONDS = 35.0
 _UP_SECONDS = 180.0
 # For those who only look, as long as they need: a slow machine is no finding.

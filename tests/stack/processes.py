@@ -9,7 +9,7 @@ from typing import Self
 
 from devstack.child import Child, Program
 from devstack.watchdog import Watchdog
-from tests.drain.launcher import Replaceable
+from tests.stack.launcher import Replaceable
 
 LOG_LINES = 400
 _ABANDONED_SECONDS = 1.0
