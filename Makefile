@@ -41,16 +41,9 @@ PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 check: format-check lint types test sample ## everything but the image that has to hold before a change lands
 	@$(RUN) -m pytest -q -m tools
 
-# One after the other, each to its end, although another has failed. The seed is new every night; a failure names its own.
-NIGHT := $(shell date +%Y%m%d)
-PROOFS := "faults" "faults ARGUMENTS='--table memory --pairs'" "simulate SEED=$(NIGHT)0000 STEPS=1000000" \
-    "torture KILLS=1000 SEED=$(NIGHT)" "drain REPLACEMENTS=100" "mutants" "template-mutations" \
-    "fuzz CASES=5000 SEED=$(NIGHT)"
 .PHONY: proof
-proof: $(VENV)/test ## run every proof whole, for hours: the nightly workflow does
-	@failed=; for proof in $(PROOFS); do \
-	    echo "make $$proof"; eval "$(MAKE) --no-print-directory $$proof" || failed="$$failed; make $$proof"; \
-	done; test -z "$$failed" || { echo "These failed: $${failed#; }"; exit 1; }
+proof: $(VENV)/test ## run every proof whole, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)
+	@$(RUN) -m tests.proof $(ONLY) $(if $(RESUME),--resume)
 
 .PHONY: format
 format: $(VENV)/test ## format the code
