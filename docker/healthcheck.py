@@ -1,7 +1,8 @@
-"""`healthcheck.py [PATH [PORT]]` exits 0 if a server of this container answers 200 there.
+"""`healthcheck.py [PATH [PORT]]` exits 0 if a server of this container responds with 200.
 
-It asks by default whether the web process lives, not whether its table does: a restart would not
-bring the table back."""
+By default it requests liveness, which does not depend on the table: a restart of the web process
+would not repair the table.
+"""
 
 import os
 import sys
@@ -17,4 +18,4 @@ try:
     connection.request("GET", path or "/health/live")
     sys.exit(connection.getresponse().status != 200)
 except OSError as error:
-    sys.exit(f"It does not answer: {error}")
+    sys.exit(f"No response: {error}")

@@ -1,10 +1,11 @@
-"""Prints a stack's parameters as CloudFormation reads them: the stage's own, the data stack's
-outputs, and what the release decides.
+"""Prints the parameters of a stack in CloudFormation's format: those of the stage, the outputs of
+the data stack, and the values that the release sets.
 
 Usage: parameters.py cloudformation/parameters/STAGE.json TEMPLATE [NAME=VALUE …] < outputs
-`outputs` is the JSON list of the data stack's outputs, or nothing; those named like a parameter of
-the template are taken. The stage's file wins over them, so that a restored table can be named
-there, and NAME=VALUE wins over both."""
+`outputs` is the JSON list of the outputs of the data stack, or nothing; those with the name of a
+parameter are used. The file of the stage overrides them, so that it can name a restored table, and
+NAME=VALUE overrides both.
+"""
 
 import json
 import re
@@ -16,8 +17,8 @@ _NAME = re.compile(r"^  (\w+):", re.M)
 
 
 def parameter_names(template: str) -> set[str]:
-    """The names that a template of ours declares; read without a YAML parser, which a fresh
-    checkout does not have."""
+    """The parameters that a template declares, read without a YAML parser: a fresh checkout has
+    none."""
     found = _PARAMETERS.search(template)
     return set(_NAME.findall(found[1])) if found else set()
 
@@ -25,8 +26,8 @@ def parameter_names(template: str) -> set[str]:
 def merged(
     stage: dict[str, str], outputs: list[dict[str, str]], decided: dict[str, str], names: set[str]
 ) -> dict[str, str]:
-    """Each parameter's value. Unknown names of the stage's file stay, for CloudFormation to refuse:
-    they are mistakes."""
+    """Each parameter's value. Unknown names in the file of the stage stay: CloudFormation refuses
+    them."""
     offered = {output["OutputKey"]: output["OutputValue"] for output in outputs}
     return {name: value for name, value in offered.items() if name in names} | stage | decided
 

@@ -1,5 +1,4 @@
-"""Prints why the last change of a stack failed: the first ten reasons, in the order in which they
-came.
+"""Prints why the last change of a stack failed: the first ten reasons, oldest first.
 
 Usage: reasons.py < the JSON of `describe-stack-events`
 """
@@ -10,12 +9,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-_MOST = 10
+_MAX_REASONS = 10
 
 
 def reasons(events: list[dict[str, Any]]) -> Iterator[str]:
-    """From events as CloudFormation gives them, newest first: what failed since the change began,
-    and was not just cancelled for it."""
+    """What failed since the change began, without what was only cancelled because of it.
+
+    `events` are newest first, as CloudFormation returns them.
+    """
     change: list[dict[str, Any]] = []
     for event in events:
         change.append(event)
@@ -28,5 +29,5 @@ def reasons(events: list[dict[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in islice(reasons(json.load(sys.stdin)["StackEvents"]), _MOST):
+    for line in islice(reasons(json.load(sys.stdin)["StackEvents"]), _MAX_REASONS):
         sys.stdout.write(line + "\n")

@@ -17,28 +17,27 @@ _BYTES = 48
 
 
 def add_token_key(keys: Keys) -> None:
-    """A new key last: every process can open with it before any process seals with it."""
+    """Adds a key at the end: every process can decrypt with it before any encrypts with it."""
     if len(keys["callbackTokenKeys"]) > 1:
         raise SystemExit("A rotation has begun already: use-token-key, then drop-token-key.")
     keys["callbackTokenKeys"].append(secrets.token_urlsafe(_BYTES))
 
 
 def use_token_key(keys: Keys) -> None:
-    """The newest first: it seals from here on, the others still open."""
+    """Moves the newest key to the front: it encrypts, the others still decrypt."""
     if len(keys["callbackTokenKeys"]) < 2:
         raise SystemExit("There is no new key: add-token-key first.")
     keys["callbackTokenKeys"].insert(0, keys["callbackTokenKeys"].pop())
 
 
 def drop_token_key(keys: Keys) -> None:
-    """Only the first stays. Jobs that were sealed with the others are looked at by the worker
-    alone."""
+    """Keeps the first key only. Callbacks with tokens of the others are refused, and the worker
+    polls those jobs."""
     del keys["callbackTokenKeys"][1:]
 
 
 def add_pepper(keys: Keys) -> None:
-    """A version beside the old ones, which stay: they still recognise whoever was welcomed under
-    them."""
+    """Adds a version. The old ones stay: they recognise users who signed up under them."""
     versions = [int(version) for version in keys["fingerprintPeppers"]]
     keys["fingerprintPeppers"][str(max(versions) + 1)] = secrets.token_urlsafe(_BYTES)
 
@@ -52,7 +51,7 @@ STEPS: dict[str, Callable[[Keys], None]] = {
 
 
 def rotated(keys: Keys, step: str) -> Keys:
-    """The keys after that step; those given stay as they are."""
+    """The keys after the step; `keys` is not changed."""
     after = copy.deepcopy(keys)
     STEPS[step](after)
     return after

@@ -1,9 +1,9 @@
-"""Stands in for `aws`, `docker`, `curl` and `git` where the release scripts are tried: the account
-is one JSON file.
+"""Stands in for `aws`, `docker`, `curl` and `git` in tests of the release scripts: the account is
+one JSON file.
 
-Called as `pretended_aws.py TOOL ARGUMENT …` with the file's path in `PRETENDED`. Answers have the
-services' own shapes, and the scripts' own `--query` expressions are applied to them. Only what the
-scripts use is there; anything else is an error."""
+Called as `pretended_aws.py TOOL ARGUMENT …` with the path of the file in `PRETENDED`. Responses
+have the shapes of the services, and the `--query` expressions of the scripts are applied to them.
+Only what the scripts use is supported; anything else is an error."""
 
 import fcntl
 import json
@@ -46,7 +46,7 @@ SERVICE_OUTPUTS = {
 
 BASE = "registry.example/python@sha256:" + "b" * 64
 
-# Longer than a pipe holds: whoever stops reading early breaks it.
+# Longer than the buffer of a pipe, so that a reader that stops early breaks the writer.
 DOCUMENT = json.dumps(
     {"openapi": "3.1.0", "paths": {f"/path-{number}": {} for number in range(20_000)}}, indent=1
 )
@@ -60,8 +60,8 @@ FLAGS = {
 }
 
 
-class Forbidden(Exception):
-    """What the service answers with."""
+class ServiceError(Exception):
+    """The error that the service returns."""
 
 
 def listed(values: dict[str, str], name: str, value: str) -> list[dict[str, str]]:
@@ -71,9 +71,9 @@ def listed(values: dict[str, str], name: str, value: str) -> list[dict[str, str]
 def describe_stacks(account: Account, options: Options) -> Any:
     stack = account["stacks"].get(options["stack-name"])
     if account.get("silent"):
-        raise Forbidden("Could not connect to the endpoint")
+        raise ServiceError("Could not connect to the endpoint")
     if stack is None:
-        raise Forbidden("ValidationError: does not exist")
+        raise ServiceError("ValidationError: does not exist")
     return {
         "Stacks": [
             {
@@ -124,14 +124,14 @@ def wait(account: Account, options: Options) -> Any:
             change["template"],
         )
         if same:
-            raise Forbidden("Waiter ChangeSetCreateComplete failed")
+            raise ServiceError("Waiter ChangeSetCreateComplete failed")
     elif (
         account["stacks"]
         .get(options.get("stack-name", ""), {})
         .get("status", "")
         .endswith("ROLLBACK_COMPLETE")
     ):
-        raise Forbidden("Waiter failed")
+        raise ServiceError("Waiter failed")
     return {}
 
 
@@ -152,8 +152,8 @@ def execute_change_set(account: Account, options: Options) -> Any:
 
 
 def events(account: Account, options: Options) -> Any:
-    """Newest first, as CloudFormation tells them; those of the change before are among them."""
-    told = [
+    """Newest first, as CloudFormation returns them, including those of the change before."""
+    listed_events = [
         ("UPDATE_FAILED", "Listener", "Resource update cancelled"),
         ("UPDATE_FAILED", "WebService", "no luck"),
         ("UPDATE_IN_PROGRESS", "farebox-dev", "User Initiated"),
@@ -163,7 +163,7 @@ def events(account: Account, options: Options) -> Any:
     return {
         "StackEvents": [
             {"Timestamp": "2026-11-21T10:00:00Z", **dict(zip(names, event, strict=True))}
-            for event in told
+            for event in listed_events
         ]
     }
 
@@ -177,7 +177,7 @@ def put_secret(account: Account, options: Options) -> Any:
     versions = account["secrets"].setdefault(options["secret-id"], {})
     token = options.get("client-request-token", f"version-{len(versions)}")
     if token in versions:
-        raise Forbidden("ResourceExistsException")
+        raise ServiceError("ResourceExistsException")
     with open(options["secret-string"].removeprefix("file://"), encoding="utf-8") as file:
         versions[token] = file.read()
     return {}
@@ -203,13 +203,13 @@ def images(account: Account, options: Options) -> Any:
         }
     digest = account["images"].get(options["image-ids"].removeprefix("imageTag="))
     if digest is None:
-        raise Forbidden("ImageNotFoundException")
+        raise ServiceError("ImageNotFoundException")
     return {"imageDetails": [{"imageDigest": digest}]}
 
 
 def describe_services(account: Account, options: Options) -> Any:
-    if account["web_tasks"] == "no answer":
-        raise Forbidden("ThrottlingException")
+    if account["web_tasks"] == "unknown":
+        raise ServiceError("ThrottlingException")
     return {"services": [{"desiredCount": account["web_tasks"]}]}
 
 
@@ -227,9 +227,9 @@ def describe_tasks(account: Account, options: Options) -> Any:
 
 
 def create_role(account: Account, options: Options) -> Any:
-    """An account has it once."""
+    """An account has the role only once."""
     if account["ecs_role"]:
-        raise Forbidden(
+        raise ServiceError(
             "InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account"
         )
     account["ecs_role"] = True
@@ -292,24 +292,24 @@ def read_options(arguments: list[str]) -> Options:
     return options
 
 
-def shown(answer: Any, style: str) -> str:
+def shown(response: Any, style: str) -> str:
     if style == "json":
-        return json.dumps(answer)
-    if isinstance(answer, list):
-        lines = answer if answer and isinstance(answer[0], list) else [answer]
+        return json.dumps(response)
+    if isinstance(response, list):
+        lines = response if response and isinstance(response[0], list) else [response]
         return "\n".join("\t".join(map(str, line)) for line in lines)
-    return str(answer)
+    return str(response)
 
 
 def aws(account: Account, arguments: list[str]) -> str:
     options = read_options(arguments)
     act = AWS[" ".join(options["words"][:2])]
-    answer = act(account, options)
+    response = act(account, options)
     if "query" in options:
-        answer = jmespath.search(options["query"], answer)
-    elif not answer:
+        response = jmespath.search(options["query"], response)
+    elif not response:
         return ""
-    return shown(answer, options.get("output", "text")) + "\n"
+    return shown(response, options.get("output", "text")) + "\n"
 
 
 def docker(account: Account, arguments: list[str]) -> str:
@@ -318,7 +318,7 @@ def docker(account: Account, arguments: list[str]) -> str:
         if arguments[2] == "--format":
             return f"registry.example/elsewhere@sha256:{'e' * 64}\n{BASE}\n"
         if arguments[2] not in account["built"]:
-            raise Forbidden("No such image")
+            raise ServiceError("No such image")
     if arguments[0] == "build":
         account["build"] = arguments
         account["built"].append(arguments[arguments.index("--tag") + 1])
@@ -339,7 +339,7 @@ def curl(account: Account, arguments: list[str]) -> str:
 def git(account: Account, arguments: list[str]) -> str:
     if "merge-base" in arguments:
         if account.get("apart"):
-            raise Forbidden("not an ancestor")
+            raise ServiceError("not an ancestor")
         return ""
     return account["commit"] if "rev-parse" in arguments else account["dirt"]
 
@@ -353,20 +353,20 @@ TOOLS: dict[str, Callable[[Account, list[str]], str]] = {
 
 
 def main(tool: str, *arguments: str) -> int:
-    # Read before the account is locked: who writes it needs the account too. Not read at all, it
-    # would break the writer's pipe.
+    # Read before the account is locked, because the writer needs the account too. Not reading at
+    # all would break the writer's pipe.
     if (tool, *arguments[:1]) == ("docker", "login") and sys.stdin.read() != "password\n":
         sys.stderr.write("unauthorized: incorrect username or password\n")
         return 1
     with open(os.environ["PRETENDED"], "r+", encoding="utf-8") as file:
-        # Two tools of one pipe are at it at the same time.
+        # Two tools of one pipe use the account at the same time.
         fcntl.flock(file, fcntl.LOCK_EX)
         account = json.load(file)
         try:
             sys.stdout.write(TOOLS[tool](account, list(arguments)))
             return 0
-        except Forbidden as refused:
-            sys.stderr.write(f"{refused}\n")
+        except ServiceError as error:
+            sys.stderr.write(f"{error}\n")
             return 254
         finally:
             file.seek(0)

@@ -1,5 +1,5 @@
-"""What people follow when something is wrong must be there: scripts, targets, sections; and the
-pipeline runs only what is pinned."""
+"""Every script, target and section that the runbook names exists, and the pipeline runs only pinned
+actions."""
 
 import re
 from pathlib import Path
@@ -39,14 +39,14 @@ def test_every_alarm_names_a_section_of_the_runbook_and_every_such_section_an_al
     assert {section for section in sections() if section.startswith("alarm-")} <= named
 
 
-def test_every_link_inside_the_runbook_leads_somewhere() -> None:
+def test_every_link_inside_the_runbook_has_a_target() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= sections()
 
 
-def test_the_runbook_names_only_scripts_and_targets_that_are_there() -> None:
+def test_the_runbook_names_only_existing_scripts_and_targets() -> None:
     scripts = set(re.findall(r"\brelease/([a-z]+)", RUNBOOK))
     assert scripts <= {path.name for path in (ROOT / "release").iterdir()}
-    targets = set(re.findall(r"`make ([a-z]+)", RUNBOOK))
+    targets = set(re.findall(r"`make ([a-z-]+)", RUNBOOK))
     assert targets <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
@@ -61,7 +61,7 @@ def test_the_runbook_names_only_log_events_and_fields_that_the_code_writes() -> 
     ] == []
 
 
-def test_the_runbook_marks_exactly_the_alarms_that_page() -> None:
+def test_the_runbook_labels_exactly_the_alarms_that_page() -> None:
     resources: dict[str, Any] = SERVICE["Resources"]
     pages = [
         body for body in resources.values() if body["Type"] == "AWS::CloudWatch::CompositeAlarm"
@@ -90,7 +90,7 @@ def test_the_runbook_names_every_page() -> None:
 @pytest.mark.parametrize(
     "path", [path for path in WORKFLOWS if path.name == "deploy.yml"], ids=lambda path: path.name
 )
-def test_whoever_may_deploy_runs_only_actions_pinned_by_commit(path: Path) -> None:
+def test_the_deployment_workflow_runs_only_actions_pinned_by_commit(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
     used = [
         step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step
@@ -98,17 +98,15 @@ def test_whoever_may_deploy_runs_only_actions_pinned_by_commit(path: Path) -> No
     assert [action for action in used if not re.search(r"@[0-9a-f]{40}$", action)] == []
 
 
-def test_only_a_job_with_an_environment_may_ask_for_a_role_and_production_comes_after_staging() -> (
-    None
-):
+def test_only_jobs_with_an_environment_may_assume_a_role_and_staging_comes_first() -> None:
     jobs = yaml.safe_load(
         (ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
     )["jobs"]
-    asking = {
+    assuming = {
         name for name, job in jobs.items() if job.get("permissions", {}).get("id-token") == "write"
     }
     assert (
-        asking
+        assuming
         == {name for name, job in jobs.items() if "environment" in job}
         == {"staging", "production"}
     )
