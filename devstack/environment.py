@@ -2,14 +2,14 @@
 the local defaults: first the environment of `make run`, then the checkout's `.env` file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from devstack.errors import LocalSetupError
 from devstack.ports import LOOPBACK
-from service.settings import Settings
+from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
 _CLIENT_ID = "farebox-local.apps.example"
@@ -145,7 +145,7 @@ def _option(name: str, value: str) -> str:
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without any setting of the service, for a stack that must behave the same on
     every machine."""
-    names = {setting.name.upper() for setting in fields(Settings)}
+    names = setting_names()
     return {
         name: value
         for name, value in environment.items()

@@ -21,8 +21,9 @@ from devstack.restarts import RestartRule
 from devstack.supervisor import Supervisor
 from devstack.table import create_table
 from devstack.terminal import Terminal
+from service.app import load_settings
 from service.core.clock import Clock
-from service.settings import Settings, SettingsError
+from service.core.settings import SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -105,7 +106,7 @@ class Stack:
 
     def _require_settings(self) -> None:
         try:
-            Settings.from_environment(self.environment)
+            load_settings(self.environment)
         except SettingsError as error:
             raise LocalSetupError(str(error)) from error
 

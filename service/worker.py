@@ -1,28 +1,30 @@
-"""The background worker: looks at due jobs until it is told to stop. Any number may run; any may
-die anywhere."""
+"""The background worker: runs every feature's sweeps until it is stopped. Any number of workers may
+run; any may die anywhere."""
 
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import structlog
 
-from service.app import build
+from service.app import build, load_settings
 from service.core.errors import FareboxError
 from service.core.logs import configure
-from service.jobs.sweeps import DueJobs
-from service.settings import Settings, SettingsError
+from service.core.settings import SettingsError
+from service.core.sweep import Background, Sweep
 
 log = structlog.get_logger()
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT, finishing the jobs at hand and leaving the rest of the batch to
-    others. 0 when it was told to stop, 1 when it could not start."""
+    """Runs until SIGTERM or SIGINT, finishes the jobs at hand and leaves the rest of the batch to
+    others. 0 when it was stopped, 1 when it could not start."""
     try:
-        settings = Settings.from_environment()
-        configure(settings.log_level, settings.log_format)
+        settings = load_settings()
+        configure(settings.core.log_level, settings.core.log_format)
         parts = build(settings, service="worker")
     except (SettingsError, FareboxError) as error:
         sys.stderr.write(f"{error}\n")
@@ -30,28 +32,49 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="resolve") as executor:
-        sweep = DueJobs(
-            parts.table, parts.settlement, parts.clock, parts.metrics, executor, stop.is_set
-        )
-        log.info("worker_started", threads=settings.worker_threads)
-        run_until(stop, sweep, settings.worker_interval_seconds)
+    with background(stop.is_set) as lent:
+        sweeps = parts.sweeps(lent)
+        log.info("worker_started", sweeps=[sweep.name for sweep in sweeps])
+        run_all(stop, sweeps)
     log.info("worker_stopped")
     return 0
 
 
-def run_until(stop: threading.Event, sweep: DueJobs, interval_seconds: float) -> None:
-    """Round after round; at once again while there is more, else after the interval."""
+@contextmanager
+def background(stopping: Callable[[], bool]) -> Iterator[Background]:
+    """Pools of threads for sweeps; what was begun in them ends before the block does."""
+    with ExitStack() as pools:
+
+        def pool(name: str, threads: int) -> Executor:
+            return pools.enter_context(ThreadPoolExecutor(threads, thread_name_prefix=name))
+
+        yield Background(pool, stopping)
+
+
+def run_all(stop: threading.Event, sweeps: Sequence[Sweep]) -> None:
+    """Each sweep in a thread of its own, so that none waits for another. Returns once `stop` is set
+    and every sweep has finished what it was doing."""
+    threads = [
+        threading.Thread(target=run_until, args=(stop, sweep), name=sweep.name) for sweep in sweeps
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def run_until(stop: threading.Event, sweep: Sweep) -> None:
+    """Run after run; at once again while there is more, else after the interval."""
     while not stop.is_set():
         more = False
         try:
             more = sweep.run_once()
         except FareboxError as error:
-            log.warning("sweep_failed", reason=error.code)
+            log.warning("sweep_failed", sweep=sweep.name, reason=error.code)
         except Exception:
-            log.exception("sweep_broke")
+            log.exception("sweep_broke", sweep=sweep.name)
         if not more:
-            stop.wait(interval_seconds)
+            stop.wait(sweep.interval_seconds)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 
 import service
+from service.app import FEATURES, sections
 from service.core.errors import FareboxError
+from service.core.settings import Secret
+from service.feature import key_registry
 from service.jobs.entities import MESSAGES
-from service.settings import Secret, Settings
+from service.settings import declared
 from service.web.errors import status_of
 from service.web.openapi_errors import catalogue
 
@@ -62,6 +64,15 @@ def failure_table() -> str:
     return "\n".join(["| code | message |", "|---|---|", *rows])
 
 
+def item_table() -> str:
+    rows = [
+        f"| {kind.name} | {kind.owner} | `{kind.pk}` | `{kind.sk}` | {kind.index} | {kind.description} |"
+        for kind in key_registry(FEATURES).items
+    ]
+    head = "| item | owner | PK | SK | index | what it is |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
 def settings_table() -> str:
     rows = [f"| `{name}` | {default} | {text} |" for name, default, text in _settings()]
     return "\n".join(["| setting | default | what it is |", "|---|---|---|", *rows])
@@ -80,8 +91,8 @@ def env_example() -> str:
 
 
 def _settings() -> Iterator[tuple[str, str, str]]:
-    for setting in fields(Settings):
-        yield setting.name.upper(), _shown(setting.default), str(setting.metadata["help"])
+    for setting in declared(sections()):
+        yield setting.name.upper(), _shown(setting.default), str(setting.metadata["description"])
     yield from SERVER_SETTINGS
 
 
@@ -98,6 +109,7 @@ def _shown(default: object) -> str:
 GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     DOCS / "errors.md": {"errors": error_table, "failures": failure_table},
     DOCS / "settings.md": {"settings": settings_table},
+    DOCS / "data-model.md": {"entities": item_table},
 }
 """The generated blocks of each document, each between `<!-- name -->` and `<!-- /name -->`."""
 

@@ -2,8 +2,13 @@
 
 import pytest
 
+from service.app import load_settings
 from service.core.keyring import read_keyring
-from service.settings import Secret, Settings, SettingsError
+from service.core.settings import Secret, SettingsError
+from service.identity.settings import IdentitySettings
+from service.jobs.settings import JobsSettings
+from service.providers.kling.settings import KlingSettings
+from service.users.settings import UsersSettings
 
 GOOD = {
     "GOOGLE_CLIENT_IDS": "a.apps.example, b.apps.example",
@@ -16,20 +21,19 @@ PEPPER, MAC, TOKEN = "p" * 32, "m" * 32, "t" * 32
 
 def faults(environment: dict[str, str]) -> list[str]:
     with pytest.raises(SettingsError) as error:
-        Settings.from_environment(environment)
+        load_settings(environment)
     return error.value.faults
 
 
 def test_good_settings_are_read_by_their_types() -> None:
-    settings = Settings.from_environment(
+    settings = load_settings(
         GOOD | {"MAX_USERS": "500", "TRUST_BARE_GOOGLE_ID": "true", "SUBMIT_SECONDS": "30"}
     )
-    assert settings.google_client_ids == ("a.apps.example", "b.apps.example")
-    assert (settings.max_users, settings.trust_bare_google_id, settings.submit_seconds) == (
-        500,
-        True,
-        30.0,
-    )
+    identity = settings.section(IdentitySettings)
+    assert identity.google_client_ids == ("a.apps.example", "b.apps.example")
+    assert identity.trust_bare_google_id
+    assert settings.section(UsersSettings).max_users == 500
+    assert settings.section(JobsSettings).submit_seconds == 30.0
 
 
 def test_all_faults_are_named_at_once() -> None:
@@ -72,7 +76,7 @@ def test_all_faults_are_named_at_once() -> None:
     ],
 )
 def test_nothing_insecure_starts_in_production(change: dict[str, str], named: str) -> None:
-    Settings.from_environment(PRODUCTION)
+    load_settings(PRODUCTION)
     assert [fault.split()[0] for fault in faults(PRODUCTION | change)] == [named]
 
 
@@ -103,15 +107,15 @@ def test_an_origin_must_be_exact(origin: str) -> None:
 
 
 def test_a_secret_does_not_show_itself() -> None:
-    settings = Settings.from_environment(GOOD | {"KLING_API_KEY": "canary-value"})
+    settings = load_settings(GOOD | {"KLING_API_KEY": "canary-value"})
     assert "canary-value" not in repr(settings)
-    assert str(settings.kling_api_key) == "canary-value"
+    assert str(settings.section(KlingSettings).kling_api_key) == "canary-value"
 
 
 def test_our_own_keys_come_from_one_secret() -> None:
-    settings = Settings.from_environment(GOOD)
+    settings = load_settings(GOOD)
     text = f'{{"fingerprintPeppers": {{"1": "{PEPPER}"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}'
-    keyring = read_keyring(settings, lambda name: text if name == "farebox/keys" else "")
+    keyring = read_keyring(settings.core, lambda name: text if name == "farebox/keys" else "")
     assert (keyring.peppers[0].version, keyring.mac_key, keyring.token_keys) == (
         1,
         MAC.encode(),
@@ -127,8 +131,8 @@ def test_outside_production_our_own_keys_may_come_from_the_environment() -> None
         "LEDGER_MAC_KEY": MAC,
         "CALLBACK_TOKEN_KEYS": f"{TOKEN},{TOKEN}",
     }
-    settings = Settings.from_environment({**GOOD, "KEYS_SECRET_NAME": "", **given})
-    keyring = read_keyring(settings, lambda _: "")
+    settings = load_settings({**GOOD, "KEYS_SECRET_NAME": "", **given})
+    keyring = read_keyring(settings.core, lambda _: "")
     assert ([pepper.version for pepper in keyring.peppers], len(keyring.token_keys)) == ([1, 2], 2)
 
 
@@ -146,12 +150,12 @@ def test_outside_production_our_own_keys_may_come_from_the_environment() -> None
 )
 def test_a_secret_of_another_form_is_refused_without_quoting_it(text: str) -> None:
     with pytest.raises(SettingsError) as error:
-        read_keyring(Settings.from_environment(GOOD), lambda _: text)
+        read_keyring(load_settings(GOOD).core, lambda _: text)
     assert not text or text not in str(error.value)
 
 
 def test_a_pepper_without_a_version_is_refused() -> None:
-    settings = Settings.from_environment(
+    settings = load_settings(
         {
             **GOOD,
             "KEYS_SECRET_NAME": "",
@@ -161,5 +165,5 @@ def test_a_pepper_without_a_version_is_refused() -> None:
         }
     )
     with pytest.raises(SettingsError):
-        read_keyring(settings, lambda _: "")
-    assert settings.fingerprint_peppers == Secret(PEPPER)
+        read_keyring(settings.core, lambda _: "")
+    assert settings.core.fingerprint_peppers == Secret(PEPPER)

@@ -53,8 +53,8 @@ class ScanCursor:
         try:
             text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             segments, segment, *after = json.loads(text)
-            key = dict(zip(("PK", "SK"), after, strict=True))
-            cursor = cls(int(segments), int(segment), Key.of_item(key) if key else None)
+            key = Key.of_item(dict(zip(("PK", "SK"), after, strict=True))) if after else None
+            cursor = cls(int(segments), int(segment), key)
             if not 0 <= cursor.segment < cursor.segments:
                 raise ValueError
             return cursor

@@ -1,0 +1,3 @@
+"""What can be ordered: reviewed prompts, and operations with their prices.
+
+Knows no user, no wallet and no job."""

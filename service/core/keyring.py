@@ -1,4 +1,4 @@
-"""Our own keys: the peppers of marks, the key of the ledger's chain, the keys of callback tokens.
+"""Our own keys: the peppers of digests, the key of the ledger's chain, the keys of callback tokens.
 Read once at start."""
 
 import json
@@ -6,10 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from service.settings import Settings, SettingsError
-from service.users.entities import Pepper
+from service.core.settings import CoreSettings, SettingsError
 
 MIN_KEY_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class Pepper:
+    """A secret under which digests are made. Losing it voids every claim; a new version is added
+    next to the old ones."""
+
+    version: int
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"Pepper(version={self.version})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,7 +33,7 @@ class Keyring:
     token_keys: tuple[str, ...]
 
 
-def read_keyring(settings: Settings, read_secret: Callable[[str], str]) -> Keyring:
+def read_keyring(settings: CoreSettings, read_secret: Callable[[str], str]) -> Keyring:
     """From Secrets Manager when `KEYS_SECRET_NAME` is set (JSON: `fingerprintPeppers` {version:
     key}, `ledgerMacKey`, `callbackTokenKeys` [newest first]), else from the settings. Raises
     `SettingsError` for keys that cannot be used."""
@@ -51,19 +62,21 @@ def read_keyring(settings: Settings, read_secret: Callable[[str], str]) -> Keyri
 
 def _from_secret(text: str) -> Keyring:
     try:
-        told: Any = json.loads(text)
+        document: Any = json.loads(text)
         peppers = tuple(
             Pepper(int(version), key.encode())
-            for version, key in told["fingerprintPeppers"].items()
+            for version, key in document["fingerprintPeppers"].items()
         )
-        return Keyring(peppers, told["ledgerMacKey"].encode(), tuple(told["callbackTokenKeys"]))
+        return Keyring(
+            peppers, document["ledgerMacKey"].encode(), tuple(document["callbackTokenKeys"])
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SettingsError(
             ["the secret named by KEYS_SECRET_NAME does not have the documented form"]
         ) from None
 
 
-def _from(settings: Settings) -> Keyring:
+def _from(settings: CoreSettings) -> Keyring:
     pairs = [
         pair.strip().partition(":")
         for pair in settings.fingerprint_peppers.split(",")

@@ -17,7 +17,7 @@ ITEMS = (
         "USER#<user id>",
         "JOB#<job id>",
         "one metered request and its life",
-        "GSI2: DUE#JOB#<shard> / <due at, 13 digits of milliseconds>",
+        "GSI2 `DUE#JOB#<shard>` / `<due, 13 digits of ms>`",
     ),
     ItemKind(
         "idempotency key",

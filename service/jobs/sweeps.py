@@ -23,6 +23,8 @@ POSTPONE_MILLISECONDS = 60_000
 class DueJobs:
     """Resolves the jobs that are past due, oldest first, shard by shard."""
 
+    name = "due_jobs"
+
     def __init__(
         self,
         table: Table,
@@ -31,7 +33,9 @@ class DueJobs:
         metrics: Metrics,
         executor: Executor,
         stopping: Callable[[], bool] = lambda: False,
+        interval_seconds: float = 1.0,
     ) -> None:
+        self.interval_seconds = interval_seconds
         self._table = table
         self._settlement = settlement
         self._clock = clock

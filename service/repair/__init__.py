@@ -1,3 +1,3 @@
-"""Puts right what a restore has torn, as the ledger says it must be.
+"""Repairs what a restore has torn, as the ledger says it must be.
 
-Makes plans that the audit finds nothing wrong with; invents nothing."""
+Proposes only what the audit finds nothing wrong with; invents nothing."""

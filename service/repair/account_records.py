@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from service.audit.entities import Account
+from service.core.keyring import Pepper
 from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
 from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
 from service.users import keys as users_keys
 from service.users import store as users_store
-from service.users.entities import Digests, Pepper, identity_digests
+from service.users.entities import Digests, identity_digests
 
 
 class NotRepairable(Exception):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from service.core.errors import Forbidden
+from service.core.keyring import Pepper
 from service.ledger.entities import Wallet
 
 MAX_DEVICES = 20
@@ -22,18 +23,6 @@ class SystemLimitReached(Forbidden):
 class DeviceAlreadyUsed(Forbidden):
     code = "DEVICE_ALREADY_USED"
     summary = "This device already belongs to another user. Sign in with the account that it was first used with."
-
-
-@dataclass(frozen=True)
-class Pepper:
-    """A secret that marks are made with. Losing it voids every claim; a new version is added beside
-    the old ones."""
-
-    version: int
-    key: bytes
-
-    def __repr__(self) -> str:
-        return f"Pepper(version={self.version})"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ ITEMS = (
         "USER#<user id>",
         "DEVICE#<digest>",
         "a device that the user has used",
-        "GSI1: FINGERPRINT#<digest> / USER#<user id>",
+        "GSI1 `FINGERPRINT#<digest>` / `USER#<user id>`",
     ),
     ItemKind(
         "device claim",

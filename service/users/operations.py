@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from service.core.errors import FareboxError
+from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
 from service.ledger.entities import (
@@ -23,7 +24,6 @@ from service.users import store
 from service.users.entities import (
     DeviceAlreadyUsed,
     Digests,
-    Pepper,
     SystemLimitReached,
     belongs_to_another,
     device_digests,

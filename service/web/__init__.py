@@ -1,2 +1,4 @@
 """Flask plumbing of any feature: bodies, responses, errors, endpoint declarations, request log,
-health, CORS, OpenAPI and docs. Knows no feature."""
+health, CORS, OpenAPI and docs.
+
+Knows no feature; features bring their blueprints."""

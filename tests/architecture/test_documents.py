@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.app import VERSION
-from service.settings import Settings
+from service.app import VERSION, load_settings
 from tests import documents
 
 
@@ -60,17 +59,17 @@ def test_the_defaults_alone_do_not_start_a_service() -> None:
     """No default opens a door: client ids, keys and Kling's credentials must be given."""
     faults = _faults({})
     assert [fault.split()[0] for fault in faults] == [
-        "GOOGLE_CLIENT_IDS",
         "FINGERPRINT_PEPPERS",
         "LEDGER_MAC_KEY",
         "CALLBACK_TOKEN_KEYS",
+        "GOOGLE_CLIENT_IDS",
         "KLING_API_KEY_SECRET_NAME",
     ]
 
 
 def _faults(environment: dict[str, str]) -> list[str]:
     try:
-        Settings.from_environment(environment)
+        load_settings(environment)
     except Exception as error:
         return list(getattr(error, "faults", []))
     return []

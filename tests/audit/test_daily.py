@@ -41,10 +41,10 @@ class Site:
         )
         self.own, self.wire = own, BucketWire(own)
         self.records = AuditRecords(Objects(own, bucket), "audit")
-        self.daily = DailyAudit(world.admin, self.records, world.clock, RandomIds())
+        self.daily = DailyAudit(world.auditor, self.records, world.clock, RandomIds())
         self.reads = world.wire().calls
         self.whole()
-        self.world.admin._metrics = self.gauges = Gauges()
+        self.world.auditor._metrics = self.gauges = Gauges()
 
     def start(
         self, stopping: Callable[[], bool] = lambda: False, pace: float | None = PACE
@@ -59,7 +59,7 @@ class Site:
     def whole(self) -> Audit:
         """One uninterrupted run; `length` is how many reads it takes."""
         before = len(self.reads)
-        audit = self.world.admin.audit(ScanPlan(SEGMENTS), reads_per_second=PACE)
+        audit = self.world.auditor.audit(ScanPlan(SEGMENTS), reads_per_second=PACE)
         self.length = len(self.reads) - before
         return audit
 
@@ -188,7 +188,7 @@ def test_a_run_that_is_told_to_stop_writes_its_place_a_last_time_and_the_next_go
         site.start(lambda: len(site.reads) >= until)
     record = site.record()
     assert record.progress
-    assert (record.state, record.progress.cursor) == (State.STOPPED, stopped.value.place)
+    assert (record.state, record.progress.cursor) == (State.STOPPED, stopped.value.cursor)
     assert record.progress.audit == stopped.value.audit != Audit()
     ended = site.start()
     assert alike(ended.audit, whole)
@@ -402,7 +402,7 @@ def test_a_run_that_was_overtaken_just_before_its_end_still_has_its_result(site:
         site.put(stolen.body())
         tag.append("stolen")
 
-    site.world.admin._metrics.gauge = lambda *_: overtaken()  # type: ignore[method-assign, assignment]
+    site.world.auditor._metrics.gauge = lambda *_: overtaken()  # type: ignore[method-assign, assignment]
     ended = site.start(pace=None)
     assert tag
     assert (ended.ending, alike(ended.audit, whole)) == (Ending.HERE, True)

@@ -43,9 +43,9 @@ def together(audits: list[Audit]) -> Audit:
 
 def test_the_segments_together_are_the_whole_table(world: ServiceHarness) -> None:
     damaged(world, "user-3")
-    whole = world.admin.audit()
-    pieces = [world.admin.audit(ScanPlan(segments=4, only=segment)) for segment in range(4)]
-    all_at_once = world.admin.audit(ScanPlan(segments=4))
+    whole = world.auditor.audit()
+    pieces = [world.auditor.audit(ScanPlan(segments=4, only=segment)) for segment in range(4)]
+    all_at_once = world.auditor.audit(ScanPlan(segments=4))
     assert sum(piece.users > 0 for piece in pieces) > 1
     assert whole.users == USERS
     for other in (together(pieces), all_at_once):
@@ -57,17 +57,17 @@ def test_a_piece_tells_of_its_violations_and_never_of_their_absence(world: Servi
     """A sixteenth of the table proves nothing about the rest: it must not quiet an alarm."""
     damaged(world, "user-3")
     violations = len(world.audit().violations)
-    world.admin._metrics = gauges = Gauges()
+    world.auditor._metrics = gauges = Gauges()
     for segment in range(4):
-        world.admin.audit(ScanPlan(segments=4, only=segment))
+        world.auditor.audit(ScanPlan(segments=4, only=segment))
     assert gauges.snapshot == [violations] != [0]
 
 
 def test_the_rest_of_an_audit_that_was_gone_on_with_by_hand_tells_no_absence(
     world: ServiceHarness,
 ) -> None:
-    world.admin._metrics = gauges = Gauges()
-    world.admin.audit(ScanPlan(segments=4, start=ScanCursor(4, 2)))
+    world.auditor._metrics = gauges = Gauges()
+    world.auditor.audit(ScanPlan(segments=4, start=ScanCursor(4, 2)))
     assert gauges.snapshot == []
 
 
@@ -77,8 +77,8 @@ def test_an_audit_of_a_table_that_is_not_in_use_tells_no_metric(
 ) -> None:
     if harmed:
         damaged(world, "user-3")
-    world.admin._metrics = gauges = Gauges()
-    assert bool(world.admin.audit(in_use=False).violations) == harmed
+    world.auditor._metrics = gauges = Gauges()
+    assert bool(world.auditor.audit(in_use=False).violations) == harmed
     assert gauges.snapshot == []
 
 
@@ -86,11 +86,11 @@ def test_the_count_is_compared_only_by_a_walk_over_the_whole_table(world: Servic
     world.client.delete_item(
         TableName=world.table._name, Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}}
     )
-    assert len(world.admin.audit(ScanPlan(segments=3)).violations) == 1
+    assert len(world.auditor.audit(ScanPlan(segments=3)).violations) == 1
     assert [
-        world.admin.audit(ScanPlan(segments=3, only=segment)).violations for segment in range(3)
+        world.auditor.audit(ScanPlan(segments=3, only=segment)).violations for segment in range(3)
     ] == [(), (), ()]
-    assert world.admin.audit(ScanPlan(start=ScanCursor(1, 0, None))).violations == ()
+    assert world.auditor.audit(ScanPlan(start=ScanCursor(1, 0, None))).violations == ()
 
 
 @pytest.mark.parametrize("served", [1, 7, 30, 61])
@@ -98,12 +98,12 @@ def test_a_walk_stopped_anywhere_goes_on_there_and_counts_nothing_twice(
     world: ServiceHarness, served: int
 ) -> None:
     damaged(world, "user-3")
-    whole = world.admin.audit(ScanPlan(segments=2))
+    whole = world.auditor.audit(ScanPlan(segments=2))
     wire = world.wire()
     with pytest.raises(AuditStopped) as stopped:
-        world.admin.audit(ScanPlan(segments=2), stopping=lambda: len(wire.calls) >= served)
-    token = stopped.value.place.token()
-    rest = world.admin.audit(ScanPlan(segments=2, start=ScanCursor.from_token(token)))
+        world.auditor.audit(ScanPlan(segments=2), stopping=lambda: len(wire.calls) >= served)
+    token = stopped.value.cursor.token()
+    rest = world.auditor.audit(ScanPlan(segments=2, start=ScanCursor.from_token(token)))
     both = stopped.value.audit.plus(rest)
     assert sorted(both.violations) == sorted(whole.violations)
     assert both == whole
@@ -117,8 +117,8 @@ def test_a_walk_stopped_between_two_pages_goes_on_there_and_counts_nothing_twice
     whole, wire = world.audit(), world.wire()
     wire.plan("Scan", "throttle", skip=pages, times=16)
     with pytest.raises(AuditStopped) as stopped:
-        world.admin.audit(reads_per_second=1.0)
-    rest = world.admin.audit(ScanPlan(start=stopped.value.place))
+        world.auditor.audit(reads_per_second=1.0)
+    rest = world.auditor.audit(ScanPlan(start=stopped.value.cursor))
     assert stopped.value.audit.plus(rest) == whole
 
 
@@ -139,12 +139,12 @@ def test_a_long_trouble_stops_the_walk_within_about_a_minute_and_says_where(
         world.audit()
     assert 50 < world.clock.monotonic() - began < 75
     assert 0 < stopped.value.audit.users < USERS
-    rest = world.admin.audit(ScanPlan(start=stopped.value.place))
+    rest = world.auditor.audit(ScanPlan(start=stopped.value.cursor))
     assert stopped.value.audit.plus(rest) == whole
 
 
 def test_a_table_that_refuses_stops_the_walk_at_once(world: ServiceHarness) -> None:
-    world.admin._table = Table(world.client, "NoSuchTable")
+    world.auditor._table = Table(world.client, "NoSuchTable")
     began = world.clock.monotonic()
     with pytest.raises(AuditStopped):
         world.audit()
@@ -158,7 +158,7 @@ def test_a_paced_walk_uses_no_more_read_units_a_second_than_allowed(world: Servi
         lambda parsed, **_: units.append(parsed["ConsumedCapacity"]["CapacityUnits"]),
     )
     began = world.clock.monotonic()
-    assert world.admin.audit(reads_per_second=5.0) == world.audit()
+    assert world.auditor.audit(reads_per_second=5.0) == world.audit()
     half = sum(units) - sum(units[len(units) // 2 :])
     assert half > 60
     assert (world.clock.monotonic() - began) * 5 >= half - max(units)
@@ -222,8 +222,8 @@ def test_an_audit_that_stopped_early_speaks_only_of_what_it_found(
     if harmed:
         for number in range(USERS):
             damaged(world, f"user-{number}")
-    world.admin._metrics = gauges = Gauges()
+    world.auditor._metrics = gauges = Gauges()
     wire = world.wire()
     with pytest.raises(AuditStopped):
-        world.admin.audit(stopping=lambda: len(wire.calls) >= 60)
+        world.auditor.audit(stopping=lambda: len(wire.calls) >= 60)
     assert len(gauges.snapshot) == heard

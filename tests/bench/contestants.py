@@ -14,9 +14,8 @@ from botocore.config import Config
 from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
-from service.app import build, create_app
+from service.app import build, create_app, load_settings
 from service.core.logs import configure
-from service.settings import Settings
 from service.storage.table import Table
 from service.storage.writes import Write
 from service.storage.writes import request as as_request
@@ -65,7 +64,7 @@ def ours(world: Outside, out: TextIO) -> Calls:
     to `out`."""
     configure("INFO", "json", out)
     with redirect_stdout(out):
-        app = create_app(build(Settings.from_environment(world.environment()), "bench"))
+        app = create_app(build(load_settings(world.environment()), "bench"))
     headers = {"Authorization": f"Bearer {bearer()}"}
     return {
         POST: call_of(app, "POST", "/videos", headers, order()),

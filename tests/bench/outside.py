@@ -10,10 +10,11 @@ from typing import Any
 
 import jwt
 
+from service.core.keyring import Pepper
 from service.ledger.entities import welcome
 from service.ledger.store import sealed, wallet_write
 from service.storage.codec import encode_item
-from service.users.entities import Pepper, device_digests, with_device
+from service.users.entities import device_digests, with_device
 from tests.bench.canned import canned
 from tests.doubles.certificate import Certificate
 from tests.identity.issuer import CLIENT, published, rsa_key

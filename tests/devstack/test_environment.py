@@ -13,19 +13,27 @@ from devstack.environment import (
 )
 from devstack.errors import LocalSetupError
 from devstack.folder import new_keys
-from service.settings import Settings
+from service.app import load_settings
+from service.identity.settings import IdentitySettings
+from service.providers.kling.settings import KlingSettings
+from service.storage.settings import StorageSettings
+from service.users.settings import UsersSettings
+from service.web.settings import WebSettings
 
 PORTS = Ports(app=8081, dynamodb=8001, simulators=8091)
 
 
 def test_the_service_takes_what_it_is_told() -> None:
-    settings = Settings.from_environment(stack_environment({}, PORTS, new_keys()))
-    assert settings.port == 8081
-    assert settings.dynamodb_endpoint_url == "http://127.0.0.1:8001"
-    assert settings.kling_base_url == "http://127.0.0.1:8091/kling"
-    assert settings.google_certs_url == "http://127.0.0.1:8091/google/oauth2/v3/certs"
-    assert settings.public_url == "http://127.0.0.1:8081"
-    assert settings.trust_bare_google_id
+    settings = load_settings(stack_environment({}, PORTS, new_keys()))
+    assert settings.section(WebSettings).port == 8081
+    assert settings.section(StorageSettings).dynamodb_endpoint_url == "http://127.0.0.1:8001"
+    assert settings.section(KlingSettings).kling_base_url == "http://127.0.0.1:8091/kling"
+    assert (
+        settings.section(IdentitySettings).google_certs_url
+        == "http://127.0.0.1:8091/google/oauth2/v3/certs"
+    )
+    assert settings.core.public_url == "http://127.0.0.1:8081"
+    assert settings.section(IdentitySettings).trust_bare_google_id
 
 
 def test_the_users_own_environment_wins_except_for_the_port() -> None:
@@ -47,9 +55,10 @@ def test_the_users_own_environment_wins_except_for_the_port() -> None:
 
 
 def test_the_defaults_suit_a_person_at_a_keyboard() -> None:
-    settings = Settings.from_environment(stack_environment({}, PORTS, new_keys()))
-    assert (settings.welcome_credits, settings.max_users) == (100, 1000)
-    assert settings.cors_allowed_origins == FRONTEND_ORIGINS
+    settings = load_settings(stack_environment({}, PORTS, new_keys()))
+    users = settings.section(UsersSettings)
+    assert (users.welcome_credits, users.max_users) == (100, 1000)
+    assert settings.section(WebSettings).cors_allowed_origins == FRONTEND_ORIGINS
     assert {"http://localhost:3000", "http://127.0.0.1:5173"} <= set(FRONTEND_ORIGINS)
 
 

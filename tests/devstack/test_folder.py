@@ -6,8 +6,8 @@ import pytest
 from devstack.environment import Ports, stack_environment
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
+from service.app import load_settings
 from service.core.keyring import read_keyring
-from service.settings import Settings
 
 
 def read_no_secret(name: str) -> str:
@@ -30,7 +30,7 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(
 
 def test_the_service_can_use_the_keys() -> None:
     environment = stack_environment({}, Ports(1, 2, 3), new_keys())
-    keyring = read_keyring(Settings.from_environment(environment), read_no_secret)
+    keyring = read_keyring(load_settings(environment).core, read_no_secret)
     assert [pepper.version for pepper in keyring.peppers] == [1]
 
 

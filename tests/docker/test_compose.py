@@ -2,14 +2,15 @@
 deployed."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from service.settings import Settings, SettingsError
+from service.app import load_settings, setting_names
+from service.core.settings import SettingsError
+from service.storage.settings import StorageSettings
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
@@ -34,7 +35,7 @@ def environment(service: str, **given: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", ["web", "worker"])
 def test_every_setting_can_be_given(service: str) -> None:
-    settings = {setting.name.upper() for setting in fields(Settings)} | SERVER
+    settings = setting_names() | SERVER
     assert settings <= set(SERVICES[service]["environment"])
     fixed = {"HOST", "PORT"}
     for name in settings - fixed:
@@ -42,9 +43,9 @@ def test_every_setting_can_be_given(service: str) -> None:
 
 
 def test_as_it_stands_the_service_starts_with_it() -> None:
-    settings = Settings.from_environment(environment("web"))
-    assert settings.public_url == "http://127.0.0.1:8080"
-    assert settings.dynamodb_endpoint_url == "http://dynamodb:8000"
+    settings = load_settings(environment("web"))
+    assert settings.core.public_url == "http://127.0.0.1:8080"
+    assert settings.section(StorageSettings).dynamodb_endpoint_url == "http://dynamodb:8000"
 
 
 def test_another_port_is_published_and_told() -> None:
@@ -55,7 +56,7 @@ def test_another_port_is_published_and_told() -> None:
 
 def test_its_keys_are_refused_in_production() -> None:
     with pytest.raises(SettingsError) as refused:
-        Settings.from_environment(environment("web", STAGE="production"))
+        load_settings(environment("web", STAGE="production"))
     text = str(refused.value)
     for name in (
         "FINGERPRINT_PEPPERS",

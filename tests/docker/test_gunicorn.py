@@ -15,8 +15,8 @@ import pytest
 
 from devstack.ports import free_port
 from service.jobs.routes import MAX_VIDEO_BODY_BYTES
-from service.settings import Settings
 from service.web.arrivals import BYTES_A_SECOND, Patience
+from service.web.settings import WebSettings
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docker" / "gunicorn.conf.py"
@@ -130,16 +130,16 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(
         monkeypatch.delenv(name)
     numbers = runpy.run_path(str(CONFIGURATION))
     assert numbers["keepalive"] > BALANCER_IDLE_SECONDS
-    assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
-    assert numbers["threads"] == Settings.web_threads
+    assert numbers["bind"] == f"127.0.0.1:{WebSettings.port}"
+    assert numbers["threads"] == WebSettings.web_threads
     assert numbers["worker_class"].patience == Patience(
-        Settings.receive_seconds, Settings.slow_client_limit
+        WebSettings.receive_seconds, WebSettings.slow_client_limit
     )
-    max_upload_seconds = Settings.receive_seconds + MAX_VIDEO_BODY_BYTES / BYTES_A_SECOND
+    max_upload_seconds = WebSettings.receive_seconds + MAX_VIDEO_BODY_BYTES / BYTES_A_SECOND
     assert max_upload_seconds < numbers["graceful_timeout"]
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
-    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
+    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{WebSettings.port}")
 
 
 def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(
@@ -148,8 +148,8 @@ def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(
     for name in READ:
         monkeypatch.setenv(name, "")
     numbers = runpy.run_path(str(CONFIGURATION))
-    assert numbers["bind"] == f"127.0.0.1:{Settings.port}"
-    assert numbers["threads"] == Settings.web_threads
+    assert numbers["bind"] == f"127.0.0.1:{WebSettings.port}"
+    assert numbers["threads"] == WebSettings.web_threads
     assert numbers["workers"] == 2
     assert numbers["_DRAIN_SECONDS"] == 15
-    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{Settings.port}")
+    assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{WebSettings.port}")

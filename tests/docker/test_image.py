@@ -12,7 +12,7 @@ import pytest
 
 from devstack.ports import free_port
 from service.app import VERSION
-from service.settings import Settings
+from service.web.settings import WebSettings
 
 CHECKOUT = Path(__file__).parents[2]
 DOCKERFILE = (CHECKOUT / "docker" / "Dockerfile").read_text()
@@ -58,7 +58,7 @@ def test_the_health_check_fails_where_it_does_not(port: int) -> None:
 
 def test_the_image_says_its_version_port_and_user() -> None:
     assert f'org.opencontainers.image.version="{VERSION}"' in DOCKERFILE
-    assert re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE) == [str(Settings.port)]
+    assert re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE) == [str(WebSettings.port)]
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == [f"{USER}:{USER}"]
 
 

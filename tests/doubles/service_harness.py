@@ -1,33 +1,32 @@
-"""The real parts over DynamoDB Local, with doubles at the doors only: clock and provider."""
+"""The real parts over DynamoDB Local, built from the service's own list of features; only what
+reaches outside is replaced: clock and provider."""
 
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
+from service.app import FEATURES, assemble, sections
 from service.audit.entities import Audit
 from service.audit.operations import Auditor
-from service.catalog.entities import IMAGE_TO_VIDEO
-from service.catalog.operations import Catalog
-from service.catalog.store import read_prompts
 from service.core.clock import Clock
 from service.core.ids import Ids, RandomIds
+from service.core.keyring import Keyring, Pepper
 from service.core.metrics import NoMetrics
 from service.core.principal import Principal
+from service.core.sweep import Background, Sweep
 from service.core.token_cipher import TokenCipher
+from service.feature import Core, Declaration, key_registry
 from service.jobs.entities import Job, Times
-from service.jobs.holds import Holds, JobRequest
-from service.jobs.operations import JobLimits, Jobs, Submission
+from service.jobs.holds import JobRequest
+from service.jobs.operations import Jobs, Submission
 from service.jobs.settlement import Settlement
-from service.jobs.sweeps import DueJobs
 from service.ledger.entities import Wallet
 from service.ledger.operations import Ledger
-from service.ledger.wallet_locks import WalletLocks
 from service.providers.base import Provider
-from service.repair.account_records import RepairContext
 from service.repair.operations import Repair
+from service.settings import Settings, make_settings
 from service.storage.table import Table, connect
-from service.users.entities import Pepper
 from service.users.operations import Users
 from tests.doubles.clock import FakeClock
 from tests.doubles.provider import ScriptedProvider
@@ -47,10 +46,52 @@ TIMES = Times(
 )
 IMAGE = "https://images.example.com/astronaut.jpg"
 MAC_KEY = b"m" * 32
+TOKEN_KEY = "s" * 32
+PEPPERS = (Pepper(1, b"p" * 32),)
+
+
+def production_settings(features: Sequence[Declaration] = FEATURES, **values: object) -> Settings:
+    """Settings with which a service would start in production, but for those values."""
+    required = {
+        "stage": "production",
+        "google_client_ids": ("farebox.apps.example",),
+        "kling_api_key_secret_name": "kling",
+        "keys_secret_name": "keys",
+    }
+    return make_settings(sections(features), required | values)
+
+
+def core_over(
+    table: Table,
+    settings: Settings,
+    clock: Clock,
+    *,
+    ids: Ids | None = None,
+    jitter: Callable[[], float] = random.random,
+    peppers: Sequence[Pepper] = PEPPERS,
+    features: Sequence[Declaration] = FEATURES,
+) -> Core:
+    """The core of a process over that table and clock. It reads no secret and opens no bucket."""
+    return Core(
+        settings=settings,
+        clock=clock,
+        ids=ids or RandomIds(),
+        jitter=jitter,
+        metrics=NoMetrics(),
+        table=table,
+        keyring=Keyring(tuple(peppers), MAC_KEY, (TOKEN_KEY,)),
+        read_secret=_no_outside,
+        open_bucket=_no_outside,
+        keys=key_registry(features),
+    )
+
+
+def _no_outside(name: str) -> Any:
+    raise AssertionError(f"{name} is outside of this test")
 
 
 class ServiceHarness:
-    """One process's worth of parts. Several worlds may share a table: that is several processes."""
+    """One process's worth of parts. Several may share a table: that is several processes."""
 
     def __init__(
         self,
@@ -62,14 +103,15 @@ class ServiceHarness:
         max_users: int = 33,
         welcome_credits: int = 3,
         price: int = 1,
-        peppers: Sequence[Pepper] = (Pepper(1, b"p" * 32),),
+        peppers: Sequence[Pepper] = PEPPERS,
         public_url: str = "",
         times: Times = TIMES,
         ids: Ids | None = None,
         jitter: Callable[[], float] = random.random,
         connected: Any = None,
+        features: Sequence[Declaration] = FEATURES,
     ) -> None:
-        """`client` says where the table is; the world connects by itself unless a `connected`
+        """`client` says where the table is; the harness connects by itself unless a `connected`
         client is to be shared."""
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
@@ -77,37 +119,32 @@ class ServiceHarness:
             "us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64
         )
         self.table = Table(self.client, table_name)
-        metrics = NoMetrics()
-        self.ledger = Ledger(
-            self.table, self.clock, metrics, WalletLocks(256), MAC_KEY, 5.0, jitter
-        )
-        self.users = Users(self.table, self.ledger, metrics, peppers, max_users, welcome_credits)
-        self.settlement = Settlement(
-            self.table, self.ledger, self.provider, self.clock, metrics, times, plain_links=False
-        )
-        self.token_cipher = TokenCipher(["s" * 32])
-        self.jobs = Jobs(
-            table=self.table,
-            ledger=self.ledger,
-            users=self.users,
-            holds=Holds(self.table, self.ledger, self.users, self.clock, ids or RandomIds(), times),
-            catalog=Catalog(read_prompts(), {IMAGE_TO_VIDEO: price}),
-            provider=self.provider,
-            settlement=self.settlement,
-            token_cipher=self.token_cipher,
-            clock=self.clock,
-            metrics=metrics,
-            limits=JobLimits(create_seconds=8.0, max_waiting=2),
+        settings = production_settings(
+            features,
             public_url=public_url,
+            max_users=max_users,
+            welcome_credits=welcome_credits,
+            video_price_credits=price,
+            web_threads=256,
+            long_poll_limit=2,
         )
-        self.admin = Auditor(self.table, self.clock, metrics, MAC_KEY)
-        self.repair = Repair(
+        core = core_over(
             self.table,
-            self.ledger,
+            settings,
             self.clock,
-            RepairContext(MAC_KEY, tuple(peppers), TIMES, welcome_credits),
+            ids=ids,
+            jitter=jitter,
+            peppers=peppers,
+            features=features,
         )
-        self._metrics = metrics
+        self.parts = assemble(core, features, {Provider: self.provider, Times: times})
+        self.ledger = self.parts.get(Ledger)
+        self.users = self.parts.get(Users)
+        self.settlement = self.parts.get(Settlement)
+        self.jobs = self.parts.get(Jobs)
+        self.auditor = self.parts.get(Auditor)
+        self.repair = self.parts.get(Repair)
+        self.token_cipher = TokenCipher([TOKEN_KEY])
 
     def submit(
         self,
@@ -134,11 +171,12 @@ class ServiceHarness:
     def work(self) -> bool:
         """One round of the worker."""
         with ThreadPoolExecutor(1) as executor:
-            return self.sweep(executor).run_once()
+            more = [sweep.run_once() for sweep in self.sweeps(executor)]
+        return any(more)
 
-    def sweep(self, executor: Executor) -> DueJobs:
+    def sweeps(self, executor: Executor) -> tuple[Sweep, ...]:
         """The worker's part."""
-        return DueJobs(self.table, self.settlement, self.clock, self._metrics, executor)
+        return self.parts.sweeps(Background(lambda name, threads: executor))
 
     def work_until(self, seconds: float, step: float = 30.0) -> None:
         """The worker, round after round, for that much of the clock's time."""
@@ -148,7 +186,7 @@ class ServiceHarness:
             self.work()
 
     def audit(self) -> Audit:
-        return self.admin.audit()
+        return self.auditor.audit()
 
     def count(self) -> int:
         item = self.client.get_item(

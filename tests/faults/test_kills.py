@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,12 @@ import requests
 from devstack.ports import free_port
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
-from service.app import Parts, build
-from service.jobs.sweeps import DueJobs
-from service.settings import Settings
+from service.app import build, load_settings
+from service.audit.operations import Auditor
+from service.feature import Parts
+from service.jobs.operations import Jobs
+from service.storage.settings import StorageSettings
+from service.worker import background
 from tests.doubles.service_harness import order
 from tests.faults.library.proxy import Proxy
 from tests.stack.live_stack import CLIENT_ID, IMAGE
@@ -71,7 +73,7 @@ class Site:
             "DYNAMODB_ENDPOINT_URL": dynamodb,
             "KLING_BASE_URL": f"{simulators}/kling",
         }
-        self.parts: Parts = build(Settings.from_environment(undisturbed), "test")
+        self.parts: Parts = build(load_settings(undisturbed), "test")
 
     @contextmanager
     def process(self, *command: str) -> Iterator["Killable"]:
@@ -127,17 +129,12 @@ class Site:
 
     def settle(self) -> None:
         """The worker's rounds, undisturbed, until nothing is open any more."""
-        with ThreadPoolExecutor(4) as executor:
-            sweep = DueJobs(
-                self.parts.table,
-                self.parts.settlement,
-                self.parts.clock,
-                self.parts.metrics,
-                executor,
-            )
+        with background(lambda: False) as lent:
+            sweeps = self.parts.sweeps(lent)
 
             def done() -> bool:
-                sweep.run_once()
+                for sweep in sweeps:
+                    sweep.run_once()
                 return not [
                     job for job in self.jobs() if job["status"]["S"] in ("SUBMITTING", "SUBMITTED")
                 ]
@@ -145,8 +142,8 @@ class Site:
             until(done, SETTLE_SECONDS, "every job settled")
 
     def items(self) -> list[dict[str, Any]]:
-        name = self.parts.settings.dynamodb_table_name
-        found: list[Any] = self.parts.table._client.scan(TableName=name, ConsistentRead=True)[
+        name = self.parts.core.settings.section(StorageSettings).dynamodb_table_name
+        found: list[Any] = self.parts.core.table._client.scan(TableName=name, ConsistentRead=True)[
             "Items"
         ]
         return found
@@ -161,7 +158,7 @@ class Site:
         return tasks
 
     def assert_paid_for_what_was_delivered(self) -> None:
-        assert self.parts.admin.audit().violations == ()
+        assert self.parts.get(Auditor).audit().violations == ()
         books = {task["external_task_id"]: task["status"] for task in self.tasks()}
         assert len(books) == len(self.tasks()), "a job was sent twice"
         paid: Counter[str] = Counter()
@@ -308,7 +305,7 @@ def submit(site: Site, sub: str, path: str) -> None:
     """An open job of a new user whose task has ended at Kling, made without any disturbance."""
     if path != "delivered":
         site.fault("create", "job-fails" if path == "failed" else "lost-answer")
-    job = site.parts.jobs.submit(order(sub, f"device-of-{sub}")).job
+    job = site.parts.get(Jobs).submit(order(sub, f"device-of-{sub}")).job
     assert job.is_open
     until(
         lambda: any(

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import yaml
 
 from devstack.template import _short_tag
-from service.settings import STAGES
+from service.core.settings import STAGES
 from tests.infrastructure.emissions import emitted
 from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
 

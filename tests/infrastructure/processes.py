@@ -4,7 +4,6 @@ everything they do."""
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -17,11 +16,12 @@ from requests.adapters import HTTPAdapter
 from devstack.simulators.server import SimulatorServer
 from service import app as composition
 from service import cli
-from service.app import build, create_app
+from service.app import build, create_app, load_settings
 from service.core.clock import SystemClock
-from service.jobs.sweeps import DueJobs
+from service.identity.settings import IdentitySettings
 from service.providers.http import ProviderHttp, Reply
 from service.settings import Settings
+from service.worker import background
 from tests.doubles.clock import FakeClock
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
@@ -117,21 +117,26 @@ class Processes:
             self._recorder.working(role or container),
             redirected(real),
         ):
-            yield Settings.from_environment()
+            yield load_settings()
 
     def web(self) -> tuple[str, list[str]]:
         """Does everything a client can do. Returns the user and the jobs that are still open."""
         with self.inside("web") as settings:
             app = create_app(build(settings, "web", self.clock))
-            client = Client(app.test_client(), self._simulator, settings.google_client_ids[0])
+            client = Client(
+                app.test_client(),
+                self._simulator,
+                settings.section(IdentitySettings).google_client_ids[0],
+            )
             return client.everything()
 
     def worker(self) -> None:
         """Runs the sweep of the due jobs once."""
         self.clock.advance(LATER_SECONDS)
-        with self.inside("worker") as settings, ThreadPoolExecutor(1) as executor:
+        with self.inside("worker") as settings, background(lambda: False) as lent:
             parts = build(settings, "worker", self.clock)
-            DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor).run_once()
+            for sweep in parts.sweeps(lent):
+                sweep.run_once()
 
     def scheduled(self) -> int:
         """Runs the scheduled audit and returns its exit code."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.settings import STAGES
+from service.core.settings import STAGES
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import Deployment, deployment
 

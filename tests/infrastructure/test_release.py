@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.settings import STAGES
+from service.core.settings import STAGES
 from tests.infrastructure.cloud import INLINE_BYTES
 from tests.infrastructure.deployments import IMAGE, ROOT, deployment, filled, stage_parameters
 from tests.infrastructure.render import Stack

@@ -11,7 +11,7 @@ import pytest
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
-from service.settings import STAGES
+from service.core.settings import STAGES
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.permissions import RECORDED, Call, faults, recorded_calls, written

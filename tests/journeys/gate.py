@@ -16,6 +16,9 @@ import pytest
 
 from devstack.environment import without_settings
 from devstack.ports import free_port
+from service.identity.settings import IdentitySettings
+from service.providers.kling.settings import KlingSettings
+from service.storage.settings import StorageSettings
 from tests.stack.live_stack import SETTINGS, LiveStack
 
 ROOT = Path(__file__).parents[2]
@@ -97,12 +100,14 @@ def opened(stack: LiveStack, folder: Path, **settings: str) -> Iterator[FaultInj
 
 
 def _environment(stack: LiveStack) -> dict[str, str]:
+    storage = stack.settings.section(StorageSettings)
+    identity = stack.settings.section(IdentitySettings)
     own: dict[str, Any] = SETTINGS | {
-        "dynamodb_endpoint_url": stack.settings.dynamodb_endpoint_url,
-        "dynamodb_table_name": stack.settings.dynamodb_table_name,
-        "google_certs_url": stack.settings.google_certs_url,
-        "kling_base_url": stack.settings.kling_base_url,
-        "google_client_ids": ",".join(stack.settings.google_client_ids),
+        "dynamodb_endpoint_url": storage.dynamodb_endpoint_url,
+        "dynamodb_table_name": storage.dynamodb_table_name,
+        "google_certs_url": identity.google_certs_url,
+        "kling_base_url": stack.settings.section(KlingSettings).kling_base_url,
+        "google_client_ids": ",".join(identity.google_client_ids),
         "log_format": "json",
         "web_concurrency": 1,
         "web_threads": 32,

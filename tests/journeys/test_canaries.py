@@ -14,7 +14,7 @@ import requests
 import structlog
 
 from service.core.logs import configure
-from service.settings import Secret
+from service.core.settings import Secret
 from tests.stack.live_stack import LiveStack, new_key, video_body
 
 TOUCHED = (

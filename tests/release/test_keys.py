@@ -6,7 +6,7 @@ import pytest
 
 from release.rotated import rotated
 from service.core.keyring import read_keyring
-from service.settings import Settings
+from service.core.settings import CoreSettings
 from tests.release.machine import Machine, Run
 
 KEYS = {
@@ -21,9 +21,7 @@ def test_the_first_deployment_makes_valid_keys_and_never_prints_them(
 ) -> None:
     done, account = first
     [keys] = account["secrets"]["arn:keys"].values()
-    settings = Settings(
-        keys_secret_name="keys", google_client_ids=("id",), kling_api_key_secret_name="kling"
-    )
+    settings = CoreSettings(keys_secret_name="keys")
     keyring = read_keyring(settings, lambda _: keys)
     made = {keyring.mac_key.decode(), keyring.peppers[0].key.decode(), keyring.token_keys[0]}
     assert len(made) == 3

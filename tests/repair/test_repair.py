@@ -12,6 +12,7 @@ import pytest
 
 from service.audit.replay import replayed
 from service.core.errors import FareboxError
+from service.core.keyring import Pepper
 from service.ledger.entities import (
     Entry,
     EntryKind,
@@ -29,7 +30,6 @@ from service.ledger.entities import (
 from service.ledger.operations import CompanionWrites
 from service.ledger.store import freeze_write, sealed
 from service.providers.base import Indeterminate, Rejected, RejectionReason, Task, TaskStatus
-from service.users.entities import Pepper
 from tests.doubles.service_harness import ServiceHarness, order
 
 Images = dict[tuple[str, str], tuple[dict[str, Any] | None, dict[str, Any]]]

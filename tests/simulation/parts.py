@@ -3,30 +3,22 @@ doors is simulated."""
 
 from dataclasses import dataclass
 
+from service.app import assemble
 from service.audit.operations import Auditor
-from service.catalog.entities import IMAGE_TO_VIDEO, Prompt
-from service.catalog.operations import Catalog
-from service.core.metrics import NoMetrics
 from service.core.rate_limits import Window
-from service.core.token_cipher import TokenCipher
-from service.jobs.holds import Holds
-from service.jobs.operations import JobLimits, Jobs
-from service.jobs.settlement import Settlement
-from service.jobs.sweeps import DueJobs
+from service.core.sweep import Background, Sweep
+from service.jobs.entities import Times
+from service.jobs.operations import Jobs
 from service.ledger.operations import Ledger
-from service.ledger.wallet_locks import WalletLocks
+from service.providers.base import Provider
 from service.storage.table import Table
-from service.users.entities import Pepper
-from service.users.operations import Users
+from tests.doubles.service_harness import core_over, production_settings
 from tests.simulation.client import SimulatedClient
 from tests.simulation.plan import TIMES, Plan
 from tests.simulation.scheduler import Process, Scheduler, SimulatedExecutor
 from tests.simulation.vendor import SimulatedProvider
 
-MAC_KEY = b"m" * 32
-PROMPTS = (Prompt("foo_prompt", "The astronaut stood up and walked away"),)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_SEALER = TokenCipher(["s" * 32])
 
 
 class SeededIds:
@@ -51,7 +43,7 @@ class Parts:
     process: Process
     jobs: Jobs
     ledger: Ledger
-    sweep: DueJobs
+    sweep: Sweep
     admin: Auditor
     window: Window
 
@@ -63,32 +55,30 @@ def build(
     client: SimulatedClient,
     provider: SimulatedProvider,
 ) -> Parts:
-    clock, metrics = process.clock, NoMetrics()
-    table = Table(client, "Simulated")  # type: ignore[arg-type]
-    ledger = Ledger(table, clock, metrics, WalletLocks(64), MAC_KEY, 5.0, scheduler.chance)
-    users = Users(table, ledger, metrics, (Pepper(1, b"p" * 32),), plan.max_users, plan.welcome)
-    settlement = Settlement(table, ledger, provider, clock, metrics, TIMES, plain_links=False)
-    jobs = Jobs(
-        table=table,
-        ledger=ledger,
-        users=users,
-        holds=Holds(table, ledger, users, clock, SeededIds(scheduler), TIMES),
-        catalog=Catalog(PROMPTS, {IMAGE_TO_VIDEO: plan.price}),
-        provider=provider,
-        settlement=settlement,
-        token_cipher=_SEALER,
-        clock=clock,
-        metrics=metrics,
-        limits=JobLimits(create_seconds=8.0, max_waiting=4),
+    settings = production_settings(
+        max_users=plan.max_users,
+        welcome_credits=plan.welcome,
+        video_price_credits=plan.price,
+        web_threads=64,
+        long_poll_limit=4,
+        worker_threads=4,
         public_url="https://farebox.example.com" if plan.callbacks else "",
     )
+    core = core_over(
+        Table(client, "Simulated"),  # type: ignore[arg-type]
+        settings,
+        process.clock,
+        ids=SeededIds(scheduler),
+        jitter=scheduler.chance,
+    )
+    parts = assemble(core, replacements={Provider: provider, Times: TIMES})
     executor = SimulatedExecutor(scheduler, process, most=4)
-    sweep = DueJobs(table, settlement, clock, metrics, executor)  # type: ignore[arg-type]
+    (sweep,) = parts.sweeps(Background(lambda name, threads: executor))  # type: ignore[arg-type,return-value]
     return Parts(
         process,
-        jobs,
-        ledger,
+        parts.get(Jobs),
+        parts.get(Ledger),
         sweep,
-        Auditor(table, clock, metrics, MAC_KEY),
-        Window(6, 10.0, clock),
+        parts.get(Auditor),
+        parts.get(Window),
     )

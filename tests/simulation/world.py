@@ -139,7 +139,7 @@ class ServiceHarness:
         )
         stop = _Breaks(self, parts.process)
         name = parts.process.name
-        work = lambda: run_until(stop, parts.sweep, 1.0)  # type: ignore[arg-type]  # noqa: E731
+        work = lambda: run_until(stop, parts.sweep)  # type: ignore[arg-type]  # noqa: E731
         self.scheduler.spawn(
             parts.process, name, work, stream(self.plan.seed, name), self.rng.random()
         )

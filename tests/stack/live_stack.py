@@ -18,12 +18,13 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
-from service.app import build, create_app
+from service.app import build, create_app, sections
+from service.audit.operations import Auditor
 from service.core.clock import Clock
+from service.core.settings import Secret
 from service.core.token_cipher import TokenCipher
-from service.jobs.sweeps import DueJobs
-from service.settings import Secret, Settings
-from service.worker import run_until
+from service.settings import make_settings
+from service.worker import background, run_all
 from tests.doubles.fast import FastClock
 
 SPEED = 10
@@ -47,6 +48,7 @@ SETTINGS: dict[str, Any] = {
     "watch_poll_seconds": 5.0,
     "log_format": "pretty",
     "web_threads": 256,
+    "worker_interval_seconds": 0.1,
 }
 
 
@@ -115,8 +117,9 @@ class LiveStack:
         self._webs = [first]
         self.url = first.url
         public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
-        self.settings = Settings(
-            **SETTINGS
+        self.settings = make_settings(
+            sections(),
+            SETTINGS
             | {
                 "dynamodb_endpoint_url": self._dynamodb_url,
                 "dynamodb_table_name": self._table_name,
@@ -124,7 +127,7 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
             }
             | public
-            | self._settings
+            | self._settings,
         )
         self.parts = build(self.settings, "test", self._clock)
         self.app = create_app(self.parts)
@@ -155,10 +158,8 @@ class LiveStack:
 
     def _work(self) -> None:
         """The worker, in a thread of its own."""
-        with ThreadPoolExecutor(4) as executor:
-            parts = self.parts
-            sweep = DueJobs(parts.table, parts.settlement, parts.clock, parts.metrics, executor)
-            run_until(self._stopped, sweep, interval_seconds=0.1)
+        with background(self._stopped.is_set) as lent:
+            run_all(self._stopped, self.parts.sweeps(lent))
 
     # What a client does.
 
@@ -267,10 +268,10 @@ class LiveStack:
 
     def seal(self, *words: str) -> str:
         """A callback token that the service believes to be its own."""
-        return TokenCipher([self.settings.callback_token_keys]).seal(words)
+        return TokenCipher([self.settings.core.callback_token_keys]).seal(words)
 
     def count(self) -> int:
-        item = self.parts.table._client.get_item(
+        item = self.parts.core.table._client.get_item(
             TableName=self._table_name,
             Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}},
             ConsistentRead=True,
@@ -279,10 +280,10 @@ class LiveStack:
 
     def put(self, item: Mapping[str, Any]) -> None:
         """A hand in the table, past all our rules."""
-        self.parts.table._client.put_item(TableName=self._table_name, Item=dict(item))
+        self.parts.core.table._client.put_item(TableName=self._table_name, Item=dict(item))
 
     def items(self) -> list[dict[str, Any]]:
-        found: list[Any] = self.parts.table._client.scan(
+        found: list[Any] = self.parts.core.table._client.scan(
             TableName=self._table_name, ConsistentRead=True
         )["Items"]
         return found
@@ -290,7 +291,7 @@ class LiveStack:
     def assert_proved(self) -> None:
         """Every balance is proved, and the vendor's books agree with ours: no task twice, every
         charge delivered."""
-        assert self.parts.admin.audit().violations == ()
+        assert self.parts.get(Auditor).audit().violations == ()
         books = {task["external_task_id"]: task for task in self.tasks()}
         assert len(books) == len(self.tasks())
         for item in self.items():

@@ -4,8 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from service.app import Parts
 from service.audit.store import Reader
+from service.feature import Parts
 from service.jobs import keys as jobs_keys
 from service.jobs.holds import ROUTE
 from service.jobs.store import job_from
@@ -19,7 +19,7 @@ from tests.torture.notes import Notes
 
 def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
     """The whole table, the vendor's books and the notes."""
-    raw = Reader(parts.table, parts.clock, None, lambda: False).scan(0, 1, None)
+    raw = Reader(parts.core.table, parts.core.clock, None, lambda: False).scan(0, 1, None)
     items: list[Item] = [decode_item(item) for item in raw]
     tasks = site.steer("GET", "/kling/__tasks")["tasks"]
     _keep(folder / "table.json", items)

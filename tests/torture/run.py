@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.app import Parts, build
+from service.app import build, load_settings
+from service.feature import Parts
 from service.jobs.keys import DUE_JOBS
+from service.jobs.settlement import Settlement
 from service.jobs.store import read_due
-from service.settings import Settings
 from tests.stack.killable_stack import WORKERS, Site
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
@@ -88,7 +89,7 @@ class Run:
         tortured_seconds = time.monotonic() - began_at
         weather.clear()
         self._start_all_again(site)
-        parts = build(Settings.from_environment(site.observer), "torture")
+        parts = build(load_settings(site.observer), "torture")
         settled_seconds = self._settle(site, parts)
         self._repeat_everything(clients[0], parts)
         return self._judged(
@@ -156,7 +157,7 @@ class Run:
             self._progress(
                 f"asking once more with every key ({done} of {min(len(given), MAX_REPEATED)})"
             )
-            if parts.settlement.read(user, job_id).retryable:
+            if parts.get(Settlement).read(user, job_id).retryable:
                 continue  # asked again, it would be a new order
             on_segment = client.ask_again(Person(user, client.token(user)), key)
             if not is_the_same_again(on_segment, job_id):
@@ -213,9 +214,9 @@ def _waiting(site: Site, parts: Parts) -> int:
         for task in site.steer("GET", "/kling/__tasks")["tasks"]
     }
     due = [
-        parts.settlement.read(user, job_id)
+        parts.get(Settlement).read(user, job_id)
         for partition in DUE_JOBS.partitions
-        for user, job_id, _ in read_due(parts.table, partition, FAR, MAX_DUE)
+        for user, job_id, _ in read_due(parts.core.table, partition, FAR, MAX_DUE)
     ]
     return sum(job.is_open or tasks.get(job.job_id, REFUSED) != REFUSED for job in due)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import jwt
 
 from service.core.clock import Clock
-from service.settings import Secret
+from service.core.settings import Secret
 from service.storage.secrets import SecretUnavailable
 
 TOKEN_SECONDS = 1800

@@ -9,11 +9,11 @@ from typing import Any
 from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
 from service.core.metrics import NoMetrics
+from service.core.settings import Secret
 from service.jobs.entities import OPEN
 from service.jobs.operations import Submission
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
-from service.settings import Secret
 from service.storage.table import connect
 from service.worker import run_until
 from tests.doubles.clock import FakeClock
@@ -193,7 +193,8 @@ class Scene:
         self.run.step("worker", self._work)
 
     def _work(self) -> None:
-        run_until(_OneRound(), self.process().sweep(_InPlace()), 1.0)  # type: ignore[arg-type]
+        for sweep in self.process().sweeps(_InPlace()):
+            run_until(_OneRound(), sweep)  # type: ignore[arg-type]
 
     def _ask(self, asked: Asked, device: str) -> None:
         try:

@@ -3,15 +3,18 @@ directions."""
 
 import os
 from collections.abc import Iterator
-from dataclasses import fields
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from service.settings import Secret, Settings, SettingsError
+from service.app import load_settings, sections, setting_names
+from service.core.settings import Secret, SettingsError
+from service.jobs.settings import JobsSettings
+from service.settings import Settings, declared
+from service.web.settings import WebSettings
 from tests.infrastructure.deployments import Container, Deployment
 
-SETTINGS = {setting.name.upper() for setting in fields(Settings)}
-SECRETS = {setting.name.upper() for setting in fields(Settings) if setting.type is Secret}
+SETTINGS = setting_names()
+SECRETS = {each.name.upper() for each in declared(sections()) if each.type is Secret}
 # Facts of a deployment, for which no default can be right.
 NEEDED = {
     "AWS_REGION",
@@ -79,7 +82,7 @@ def all_containers_have_the_same_settings(deployment: Deployment) -> Iterator[st
 def the_service_starts_with_its_environment(deployment: Deployment) -> Iterator[str]:
     for container in deployment.containers:
         try:
-            settings = Settings.from_environment(container.environment)
+            settings = load_settings(container.environment)
         except SettingsError as error:
             yield from (f"{container.name} would not start: {fault}" for fault in error.faults)
         else:
@@ -169,16 +172,15 @@ def the_server_takes_its_sizes_from_the_task(deployment: Deployment) -> Iterator
 def _disagreements(
     deployment: Deployment, container: Container, settings: Settings
 ) -> Iterator[str]:
-    if settings.web_threads != deployment.server["threads"]:
+    web_threads = settings.section(WebSettings).web_threads
+    submit_seconds = settings.section(JobsSettings).submit_seconds
+    if web_threads != deployment.server["threads"]:
         yield (
-            f"{container.name} sets {settings.web_threads} threads, gunicorn has "
+            f"{container.name} sets {web_threads} threads, gunicorn has "
             f"{deployment.server['threads']}: read WEB_THREADS in both"
         )
-    if (
-        container is deployment.web
-        and not settings.submit_seconds < deployment.server["graceful_timeout"]
-    ):
+    if container is deployment.web and not submit_seconds < deployment.server["graceful_timeout"]:
         yield (
-            f"a submission may take {settings.submit_seconds} s, gunicorn waits "
+            f"a submission may take {submit_seconds} s, gunicorn waits "
             f"{deployment.server['graceful_timeout']} s: raise graceful_timeout"
         )

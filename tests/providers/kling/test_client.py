@@ -14,6 +14,7 @@ import requests
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from service.core.metrics import Metric, NoMetrics
+from service.core.settings import Secret
 from service.providers.base import (
     Accepted,
     Found,
@@ -27,7 +28,6 @@ from service.providers.base import (
 from service.providers.http import NeverSent, ProviderHttp
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
-from service.settings import Secret
 from service.storage.secrets import SecretUnavailable
 from tests.doubles.quick import QuickClock
 

@@ -3,8 +3,8 @@
 import jwt
 import pytest
 
+from service.core.settings import Secret
 from service.providers.kling.credentials import KlingCredentials, KlingKeys, parse_kling_keys
-from service.settings import Secret
 from tests.doubles.clock import FakeClock
 
 PAIR = KlingKeys(access_key=Secret("access"), secret_key=Secret("s" * 32))

@@ -1,0 +1,116 @@
+"""What a feature is to the composition root: what it needs, what it declares, what it contributes.
+
+Only the `feature.py` of a feature and the entry points use this."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+from flask import Blueprint, Flask
+
+from service.core.clock import Clock
+from service.core.ids import Ids
+from service.core.keyring import Keyring
+from service.core.metrics import Metrics
+from service.core.settings import AnySection, Section
+from service.core.sweep import Background, Sweep
+from service.settings import Settings
+from service.storage.key_registry import KeyRegistry
+from service.storage.keys import DueKind, ItemKind
+from service.storage.objects import Objects
+from service.storage.table import Table
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """What every feature may be built from. Everything that reaches outside the process but the
+    features' own clients is in here."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    jitter: Callable[[], float]
+    metrics: Metrics
+    table: Table
+    keyring: Keyring
+    read_secret: Callable[[str], str]
+    open_bucket: Callable[[str], Objects]
+    keys: KeyRegistry
+
+    def section(self, kind: type[AnySection]) -> AnySection:
+        return self.settings.section(kind)
+
+
+def no_sweeps(background: Background) -> Sequence[Sweep]:
+    del background
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """What a feature contributes to a process, built.
+
+    `operations` are found by later features under the type that they are published as; `hooks`
+    are applied to the web application before any route of it is served."""
+
+    operations: Mapping[type[Any], object] = field(default_factory=dict)
+    blueprints: tuple[Blueprint, ...] = ()
+    hooks: tuple[Callable[[Flask], None], ...] = ()
+    sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
+
+
+class Parts:
+    """The parts of one process, as far as they are built. `replacements` take the place of what a
+    feature would publish under the same type."""
+
+    def __init__(self, core: Core, replacements: Mapping[type[Any], object] | None = None) -> None:
+        self.core = core
+        self.features: dict[str, Feature] = {}
+        self._replacements = dict(replacements or {})
+        self._published: dict[type[Any], object] = {}
+
+    def get(self, kind: type[Part]) -> Part:
+        """What an earlier feature publishes under that type. Raises `KeyError` for what none
+        does."""
+        found: Any = self._published[kind]
+        return found  # type: ignore[no-any-return]
+
+    def replaced(self, kind: type[Part], usual: Part) -> Part:
+        """The replacement for `usual`, if there is one."""
+        found: Any = self._replacements.get(kind, usual)
+        return found  # type: ignore[no-any-return]
+
+    def add(self, name: str, feature: Feature) -> None:
+        self.features[name] = feature
+        for kind, part in feature.operations.items():
+            self._published[kind] = self.replaced(kind, part)
+
+    def sweeps(self, background: Background) -> tuple[Sweep, ...]:
+        return tuple(
+            sweep for feature in self.features.values() for sweep in feature.sweeps(background)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What is known of a feature before anything is built: its settings and keys, and the
+    operator's commands, which build the parts only when one is run."""
+
+    name: str
+    build: Callable[[Core, Parts], Feature]
+    settings: type[Section] | None = None
+    items: tuple[ItemKind, ...] = ()
+    due: tuple[DueKind, ...] = ()
+    commands: tuple[click.Command, ...] = ()
+
+
+def key_registry(declarations: Iterable[Declaration]) -> KeyRegistry:
+    """Raises `ValueError` when two kinds of items could have the same key."""
+    chosen = tuple(declarations)
+    return KeyRegistry(
+        (kind for each in chosen for kind in each.items),
+        (kind for each in chosen for kind in each.due),
+    )

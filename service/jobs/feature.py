@@ -1,0 +1,114 @@
+"""Jobs: the life of a metered request, its routes and the sweep that settles what is due."""
+
+from service.catalog.operations import Catalog
+from service.core.rate_limits import Window
+from service.core.sweep import Background
+from service.core.token_cipher import TokenCipher
+from service.feature import Core, Declaration, Feature, Parts
+from service.jobs import keys
+from service.jobs.commands import COMMANDS
+from service.jobs.entities import Times
+from service.jobs.holds import Holds
+from service.jobs.operations import JobLimits, Jobs
+from service.jobs.routes import jobs_blueprint
+from service.jobs.settings import JobsSettings
+from service.jobs.settlement import Settlement
+from service.jobs.sweeps import DueJobs
+from service.ledger.operations import Ledger
+from service.providers.base import Provider
+from service.providers.kling.settings import KlingSettings
+from service.users.operations import Users
+
+CALLBACKS_PER_WINDOW = 6
+CALLBACK_WINDOW_SECONDS = 10.0
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    settings = core.section(JobsSettings)
+    times = parts.replaced(
+        Times, job_times(settings, has_callbacks=bool(core.settings.core.public_url))
+    )
+    settlement = _settlement(core, parts, times)
+    jobs = _jobs(core, parts, settlement, times)
+    window = Window(CALLBACKS_PER_WINDOW, CALLBACK_WINDOW_SECONDS, core.clock)
+
+    def sweeps(background: Background) -> tuple[DueJobs]:
+        due = DueJobs(
+            core.table,
+            settlement,
+            core.clock,
+            core.metrics,
+            background.pool("resolve", settings.worker_threads),
+            background.stopping,
+            settings.worker_interval_seconds,
+        )
+        return (due,)
+
+    return Feature(
+        operations={Jobs: jobs, Settlement: settlement, Times: times, Window: window},
+        blueprints=(jobs_blueprint(jobs, parts.get(Provider), window),),
+        sweeps=sweeps,
+    )
+
+
+def _settlement(core: Core, parts: Parts, times: Times) -> Settlement:
+    return Settlement(
+        core.table,
+        parts.get(Ledger),
+        parts.get(Provider),
+        core.clock,
+        core.metrics,
+        times,
+        plain_links=not core.settings.production,
+    )
+
+
+def _jobs(core: Core, parts: Parts, settlement: Settlement, times: Times) -> Jobs:
+    ledger, users = parts.get(Ledger), parts.get(Users)
+    limits = JobLimits(
+        core.section(KlingSettings).kling_create_seconds,
+        core.section(JobsSettings).long_poll_limit,
+    )
+    return Jobs(
+        table=core.table,
+        ledger=ledger,
+        users=users,
+        holds=Holds(core.table, ledger, users, core.clock, core.ids, times),
+        catalog=parts.get(Catalog),
+        provider=parts.get(Provider),
+        settlement=settlement,
+        token_cipher=TokenCipher(core.keyring.token_keys),
+        clock=core.clock,
+        metrics=core.metrics,
+        limits=limits,
+        public_url=core.settings.core.public_url,
+    )
+
+
+def job_times(settings: JobsSettings, *, has_callbacks: bool) -> Times:
+    """The protocol's times in milliseconds. Where the provider calls back, polls can be rarer."""
+    first_poll_seconds = settings.poll_max_seconds if has_callbacks else settings.poll_min_seconds
+    return Times(
+        submit=_milliseconds(settings.submit_seconds),
+        quarantine=_milliseconds(settings.quarantine_seconds),
+        not_found_gap=_milliseconds(settings.not_found_gap_seconds),
+        hard_limit=_milliseconds(settings.hard_limit_seconds),
+        watch=_milliseconds(settings.watch_seconds),
+        poll_min=_milliseconds(first_poll_seconds),
+        poll_max=_milliseconds(settings.poll_max_seconds * (2 if has_callbacks else 1)),
+        watch_poll=_milliseconds(settings.watch_poll_seconds),
+    )
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+JOBS = Declaration(
+    name="jobs",
+    build=build,
+    settings=JobsSettings,
+    items=keys.ITEMS,
+    due=keys.DUE,
+    commands=COMMANDS,
+)

@@ -1,0 +1,87 @@
+"""The times of a job's life (docs/reliability.md), and how much is done at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service.core.settings import Section, Sections, more_than, setting
+from service.ledger.settings import LedgerSettings
+from service.providers.kling.settings import KlingSettings
+from service.storage.settings import StorageSettings
+from service.web.settings import WebSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsSettings(Section):
+    submit_seconds: float = setting(
+        20.0, "window after the hold in which the request may send to the provider"
+    )
+    quarantine_seconds: float = setting(
+        600.0, "how long a job that the provider does not know stays held after the window"
+    )
+    not_found_gap_seconds: float = setting(
+        60.0, "shortest time between the two not-founds that release a job"
+    )
+    hard_limit_seconds: float = setting(86400.0, "after this a job that still runs is released")
+    watch_seconds: float = setting(
+        86400.0, "how long a job released as unresolved is monitored further"
+    )
+    poll_min_seconds: float = setting(5.0, "first interval between two polls of a running job")
+    poll_max_seconds: float = setting(60.0, "longest interval between two polls of a running job")
+    watch_poll_seconds: float = setting(900.0, "interval between two polls of a monitored job")
+    long_poll_limit: int = setting(
+        16, "requests that may wait for a job at once in one web process"
+    )
+    worker_threads: int = setting(4, "jobs one worker process resolves side by side")
+    worker_interval_seconds: float = setting(1.0, "pause between two runs of a sweep for due jobs")
+
+    def rules(self, settings: Sections) -> Iterator[str]:
+        yield from more_than(
+            [
+                self._submit_window(settings),
+                *self._order(),
+            ]
+        )
+        web = settings.section(WebSettings)
+        if self.long_poll_limit + web.slow_client_limit >= web.web_threads:
+            # Long polls and slow clients must leave threads for everything else, probes included.
+            yield "LONG_POLL_LIMIT and SLOW_CLIENT_LIMIT together must be less than WEB_THREADS"
+
+    def _submit_window(self, settings: Sections) -> tuple[str, float, str, float]:
+        """The wallet write, two reads and all sends fit into the window before the job may be
+        looked up by others (docs/reliability.md)."""
+        reads_seconds = 2 * settings.section(StorageSettings).dynamodb_read_timeout_seconds
+        needed = (
+            settings.section(LedgerSettings).transaction_deadline_seconds
+            + reads_seconds
+            + settings.section(KlingSettings).kling_create_seconds
+        )
+        what = (
+            "TRANSACTION_DEADLINE_SECONDS + 2 DYNAMODB_READ_TIMEOUT_SECONDS + KLING_CREATE_SECONDS"
+        )
+        return "SUBMIT_SECONDS", self.submit_seconds, what, needed
+
+    def _order(self) -> list[tuple[str, float, str, float]]:
+        quarantine = ("QUARANTINE_SECONDS", self.quarantine_seconds)
+        ended = self.submit_seconds + self.quarantine_seconds
+        return [
+            (*quarantine, "SUBMIT_SECONDS", self.submit_seconds),
+            (*quarantine, "NOT_FOUND_GAP_SECONDS", self.not_found_gap_seconds),
+            (
+                "HARD_LIMIT_SECONDS",
+                self.hard_limit_seconds,
+                "SUBMIT_SECONDS + QUARANTINE_SECONDS",
+                ended,
+            ),
+            (
+                "POLL_MAX_SECONDS",
+                self.poll_max_seconds,
+                "POLL_MIN_SECONDS",
+                self.poll_min_seconds - 0.001,
+            ),
+            (
+                "WATCH_SECONDS",
+                self.watch_seconds,
+                "WATCH_POLL_SECONDS",
+                self.watch_poll_seconds - 0.001,
+            ),
+        ]

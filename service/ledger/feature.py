@@ -1,0 +1,26 @@
+"""The ledger: wallets and their entries, `GET /credits`."""
+
+from service.feature import Core, Declaration, Feature, Parts
+from service.ledger import keys
+from service.ledger.operations import Ledger
+from service.ledger.routes import ledger_blueprint
+from service.ledger.settings import LedgerSettings
+from service.ledger.wallet_locks import WalletLocks
+from service.web.settings import WebSettings
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    del parts
+    ledger = Ledger(
+        table=core.table,
+        clock=core.clock,
+        metrics=core.metrics,
+        wallet_locks=WalletLocks(max_waiting=core.section(WebSettings).web_threads),
+        mac_key=core.keyring.mac_key,
+        deadline_seconds=core.section(LedgerSettings).transaction_deadline_seconds,
+        jitter=core.jitter,
+    )
+    return Feature(operations={Ledger: ledger}, blueprints=(ledger_blueprint(ledger),))
+
+
+LEDGER = Declaration(name="ledger", build=build, settings=LedgerSettings, items=keys.ITEMS)

@@ -1,0 +1,23 @@
+"""The repair of a table that a restore has torn."""
+
+from service.audit.commands import TableRepair
+from service.feature import Core, Declaration, Feature, Parts
+from service.jobs.entities import Times
+from service.ledger.operations import Ledger
+from service.repair.account_records import RepairContext
+from service.repair.operations import Repair
+from service.users.settings import UsersSettings
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    context = RepairContext(
+        core.keyring.mac_key,
+        core.keyring.peppers,
+        parts.get(Times),
+        core.section(UsersSettings).welcome_credits,
+    )
+    repair = Repair(core.table, parts.get(Ledger), core.clock, context)
+    return Feature(operations={Repair: repair, TableRepair: repair})
+
+
+REPAIR = Declaration(name="repair", build=build)

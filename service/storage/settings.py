@@ -1,0 +1,17 @@
+"""How the table is reached."""
+
+from dataclasses import dataclass
+
+from service.core.settings import Section, Url, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSettings(Section):
+    dynamodb_table_name: str = setting("UserCredits", "the table")
+    dynamodb_endpoint_url: Url = setting(
+        Url(), "another address of DynamoDB; only outside production", development_only=True
+    )
+    dynamodb_connect_timeout_seconds: float = setting(
+        1.0, "longest wait for a connection to DynamoDB"
+    )
+    dynamodb_read_timeout_seconds: float = setting(3.0, "longest wait for a response from DynamoDB")

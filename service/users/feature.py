@@ -1,0 +1,23 @@
+"""Users: sign-up, devices and claims."""
+
+from service.feature import Core, Declaration, Feature, Parts
+from service.ledger.operations import Ledger
+from service.users import keys
+from service.users.operations import Users
+from service.users.settings import UsersSettings
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    settings = core.section(UsersSettings)
+    users = Users(
+        core.table,
+        parts.get(Ledger),
+        core.metrics,
+        core.keyring.peppers,
+        settings.max_users,
+        settings.welcome_credits,
+    )
+    return Feature(operations={Users: users})
+
+
+USERS = Declaration(name="users", build=build, settings=UsersSettings, items=keys.ITEMS)

@@ -1,0 +1,43 @@
+"""How the web process serves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service.core.settings import Section, Sections, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings(Section):
+    port: int = setting(8080, "port of the web process")
+    cors_allowed_origins: tuple[str, ...] = setting(
+        (), "exact origins that browsers may call from, separated by commas"
+    )
+    drain_flag_path: str = setting(
+        "", "file whose existence makes readiness answer 503 while a process drains"
+    )
+    web_threads: int = setting(32, "request threads of one web process")
+    receive_seconds: float = setting(
+        10.0, "longest time for a request to come in; a second more for each megabyte"
+    )
+    slow_client_limit: int = setting(
+        8, "request threads that may wait for slow clients at once in one web process"
+    )
+
+    def rules(self, settings: Sections) -> Iterator[str]:
+        del settings
+        for origin in self.cors_allowed_origins:
+            if not _is_exact(origin):
+                yield (
+                    "CORS_ALLOWED_ORIGINS takes exact origins such as https://app.example.com, "
+                    "no wildcards"
+                )
+
+    def production_rules(self) -> Iterator[str]:
+        if any(origin.startswith("http:") for origin in self.cors_allowed_origins):
+            yield "CORS_ALLOWED_ORIGINS must be https in production"
+
+
+def _is_exact(origin: str) -> bool:
+    return (
+        "*" not in origin and origin != "null" and "://" in origin and origin.rstrip("/") == origin
+    )
