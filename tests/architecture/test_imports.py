@@ -56,7 +56,7 @@ EXTRA = {
     ("audit", "report"): {"entities"},
     ("identity", "enforcement"): {"entities"},
     ("identity", "google"): {"entities", "claims", "signing_keys"},
-    ("identity", "claims"): {"entities"},
+    ("identity", "claims"): {"entities", "signing_keys"},
     ("identity", "signing_keys"): {"entities"},
     ("repair", "account_records"): set(),
     ("repair", "repair_plan"): {"account_records"},

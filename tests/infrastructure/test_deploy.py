@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from service.settings import STAGES
+from service.core.settings import STAGES
 from tests.infrastructure.cloud import Deployed, cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.render import REGION
