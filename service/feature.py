@@ -16,6 +16,7 @@ from service.core.metrics import Metrics
 from service.core.settings import AnySection, Section
 from service.core.sweep import Background, Sweep
 from service.settings import Settings
+from service.storage.checks import ItemCheck
 from service.storage.key_registry import KeyRegistry
 from service.storage.keys import DueKind, ItemKind
 from service.storage.objects import Objects
@@ -60,6 +61,7 @@ class Feature:
     blueprints: tuple[Blueprint, ...] = ()
     hooks: tuple[Callable[[Flask], None], ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
+    checks: tuple[ItemCheck, ...] = ()
 
 
 class Parts:
@@ -87,6 +89,10 @@ class Parts:
         self.features[name] = feature
         for kind, part in feature.operations.items():
             self._published[kind] = self.replaced(kind, part)
+
+    def checks(self) -> tuple[ItemCheck, ...]:
+        """Of every feature that is built by then."""
+        return tuple(check for feature in self.features.values() for check in feature.checks)
 
     def sweeps(self, background: Background) -> tuple[Sweep, ...]:
         return tuple(

@@ -12,6 +12,7 @@ from service.audit.entities import (
     Violation,
     audit_account,
 )
+from service.audit.kinds import ItemKinds
 from service.audit.store import Findings, Reader, Stopped
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
@@ -29,11 +30,14 @@ WHOLE = ScanPlan()
 class Auditor:
     """What an operator asks of the table. Writes nothing."""
 
-    def __init__(self, table: Table, clock: Clock, metrics: Metrics, mac_key: bytes) -> None:
+    def __init__(
+        self, table: Table, clock: Clock, metrics: Metrics, mac_key: bytes, kinds: ItemKinds
+    ) -> None:
         self._table = table
         self._clock = clock
         self._metrics = metrics
         self._mac_key = mac_key
+        self._kinds = kinds
 
     def audit(
         self,
@@ -62,7 +66,7 @@ class Auditor:
         if in_use and first.audit.violations:
             # Whoever found them may have died before it told, and this run may die as well.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
-        walk, finished = _Walk(reader, self._mac_key, first, on_progress), False
+        walk, finished = _Walk(reader, self._mac_key, self._kinds, first, on_progress), False
         try:
             if whole and not begun:
                 walk.users_before = store.read_count(reader)
@@ -97,11 +101,13 @@ class _Walk:
         self,
         reader: Reader,
         mac_key: bytes,
+        kinds: ItemKinds,
         begun: Progress,
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._reader = reader
         self._mac_key = mac_key
+        self._kinds = kinds
         self._noted = on_progress
         self.cursor = begun.cursor
         self.audit = begun.audit
@@ -114,6 +120,8 @@ class _Walk:
         judged = leg.after.pk if leg.after else ""
         for raw in self._reader.scan(leg.segment, leg.segments, leg.after):
             key = store.key_of(raw)
+            for fault in self._kinds.faults(raw):
+                self._add(Violation(str(key), fault))
             if key.pk != judged:
                 self.audit = self.audit.plus(self._judged(raw, key))
                 judged = key.pk

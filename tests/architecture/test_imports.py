@@ -54,6 +54,7 @@ EXTRA = {
     ("audit", "records"): {"entities"},
     ("audit", "daily"): {"entities", "operations", "records"},
     ("audit", "report"): {"entities"},
+    ("audit", "kinds"): set(),
     ("identity", "enforcement"): {"entities"},
     ("identity", "google"): {"entities", "claims", "signing_keys"},
     ("identity", "claims"): {"entities", "signing_keys"},
@@ -69,6 +70,7 @@ USES_EXTRA = {
     ("ledger", "operations"): {"wallet_locks", "lots"},
     ("ledger", "store"): {"lots"},
     ("audit", "commands"): {"daily", "report", "store"},
+    ("audit", "operations"): {"kinds"},
     ("repair", "operations"): {"repair_plan", "account_records"},
 }
 ACROSS = {"operations", "entities"}

@@ -46,7 +46,7 @@ def test_a_person_can_read_a_record() -> None:
         "written": "2026-11-21T00:15:00.124Z",
         "owner": "audit_1",
         "runs": 2,
-        "place": PLACE.token(),
+        "cursor": PLACE.token(),
         "usersBefore": 12,
         "found": {
             "users": 3,
@@ -118,17 +118,17 @@ def _with(**other: Any) -> bytes:
         *(
             _with(runs=-1),
             _with(runs=True),
-            _with(place="x"),
-            _with(place=None),
+            _with(cursor="x"),
+            _with(cursor=None),
             _with(usersBefore="12"),
         ),
         *(_with(found={}), _with(violations=[{}]), _with(violations=[{"item": "a", "what": 1}])),
-        *(_with(violationsNotKept=None), _with(place=ScanCursor(2_000_000, 0).token())),
+        *(_with(violationsNotKept=None), _with(cursor=ScanCursor(2_000_000, 0).token())),
         json.dumps(
             {
                 key: value
                 for key, value in json.loads(_with(state="finished")).items()
-                if key != "place"
+                if key != "cursor"
             }
         ).encode(),
     ],

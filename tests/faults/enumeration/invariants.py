@@ -3,9 +3,12 @@ answer that was given."""
 
 from typing import Any
 
+from service.app import FEATURES
+from service.audit.kinds import ItemKinds
 from service.audit.operations import Auditor
 from service.core.errors import FareboxError
 from service.core.metrics import NoMetrics
+from service.feature import key_registry
 from service.jobs.entities import Failure
 from service.jobs.operations import Submission
 from service.ledger.entities import EntryKind, OutcomeUnknown
@@ -49,7 +52,9 @@ class Verdict:
 
     def judge(self) -> None:
         """Raises `Violation`."""
-        audit = Auditor(self.table, self.scene.clock, NoMetrics(), MAC_KEY).audit()
+        audit = Auditor(
+            self.table, self.scene.clock, NoMetrics(), MAC_KEY, ItemKinds(key_registry(FEATURES))
+        ).audit()
         require(not audit.violations, f"the audit found {audit.violations}")
         require(
             len(self.tasks) == len(self.scene.vendor.tasks()),
