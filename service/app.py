@@ -34,8 +34,8 @@ from service.web.cors import allow_origins
 from service.web.docs import docs_blueprint
 from service.web.errors import register_errors
 from service.web.health import health_blueprint
-from service.web.openapi import About, build_document, openapi_blueprint
-from service.web.openapi_errors import SharedErrors
+from service.web.openapi.document import About, build_document, openapi_blueprint
+from service.web.openapi.errors import SharedErrors
 from service.web.request_log import log_requests
 from service.web.settings import WebSettings
 

@@ -15,7 +15,7 @@ from service.feature import key_registry
 from service.jobs.entities import MESSAGES
 from service.settings import declared
 from service.web.errors import status_of
-from service.web.openapi_errors import catalogue
+from service.web.openapi.errors import catalogue
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

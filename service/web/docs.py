@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from service.web.docs_view import RouteView, error_views, route_views
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.web.openapi import DOCS_PATH, cacheable
-from service.web.openapi_schemas import Document
+from service.web.openapi.document import DOCS_PATH, cacheable
+from service.web.openapi.schemas import Document
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; "

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from service.web.endpoint import Access
-from service.web.examples import is_nullable, main_type, resolve
-from service.web.openapi_schemas import Document, operations
+from service.web.openapi.examples import is_nullable, main_type, resolve
+from service.web.openapi.schemas import Document, operations
 
 DEEPEST_ROW = 5
 

@@ -16,9 +16,9 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.web.docs import docs_blueprint
 from service.web.endpoint import Access, Endpoint, endpoint
-from service.web.openapi import About, build_document, openapi_blueprint
-from service.web.openapi_errors import SharedErrors
-from service.web.openapi_schemas import Document
+from service.web.openapi.document import About, build_document, openapi_blueprint
+from service.web.openapi.errors import SharedErrors
+from service.web.openapi.schemas import Document
 from service.web.responses import json_response, success
 from service.web.schemas import StrictSchema, Text
 

@@ -15,7 +15,7 @@ import boto3
 from devstack.dynamodb import DynamoDbLocal
 from service.core.clock import SystemClock
 from service.core.logs import configure
-from service.web.openapi_schemas import operations
+from service.web.openapi.schemas import operations
 from tests.fuzz.findings import Findings, assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
 from tests.stack.live_stack import LiveStack, town_of_its_own

@@ -8,7 +8,7 @@ import requests
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from service.core.ids import is_id
-from service.web.openapi_operations import document_path
+from service.web.openapi.operations import document_path
 from tests.stack.live_stack import LiveStack
 
 ENVELOPE = {"success", "error", "code", "details", "requestId"}

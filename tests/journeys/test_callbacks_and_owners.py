@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from service.core.clock import SystemClock
-from service.web.openapi_schemas import operations
+from service.web.openapi.schemas import operations
 from tests.journeys.face import Face
 from tests.stack.live_stack import IMAGE, LiveStack, new_key, video_body
 

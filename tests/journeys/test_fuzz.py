@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.core.clock import SystemClock
-from service.web.openapi_schemas import operations
+from service.web.openapi.schemas import operations
 from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
 from tests.stack.live_stack import LiveStack, town_of_its_own

@@ -19,8 +19,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.web.endpoint import declared_endpoints
 from service.web.errors import status_of
-from service.web.openapi_operations import document_path
-from service.web.openapi_schemas import operations
+from service.web.openapi.operations import document_path
+from service.web.openapi.schemas import operations
 from tests.journeys.face import Face
 from tests.stack.live_stack import LiveStack, town_of_its_own
 

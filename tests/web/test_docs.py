@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from service.web.docs import json_colours, prose, render_page
 from service.web.docs_view import error_views, route_views
 from service.web.endpoint import declared_endpoints
-from service.web.openapi_schemas import Document
+from service.web.openapi.schemas import Document
 from tests.doubles.documented import VIDEO_EXAMPLE, document_of, documented_app, served_app
 
 

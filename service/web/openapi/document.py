@@ -10,7 +10,7 @@ from apispec import APISpec
 from flask import Blueprint, Flask, Response, request
 
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
-from service.web.openapi_errors import (
+from service.web.openapi.errors import (
     ENVELOPE,
     REQUEST_ID,
     SharedErrors,
@@ -19,8 +19,8 @@ from service.web.openapi_errors import (
     envelope_schema,
     error_example,
 )
-from service.web.openapi_operations import SIGN_IN, document_path, operation, tag_of
-from service.web.openapi_schemas import Document, SchemaPlugin, finished
+from service.web.openapi.operations import SIGN_IN, document_path, operation, tag_of
+from service.web.openapi.schemas import Document, SchemaPlugin, finished
 
 OPENAPI_PATH = "/openapi.json"
 DOCS_PATH = "/docs"

@@ -12,11 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from service.core.errors import InvalidRequest
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import status_of
-from service.web.examples import example_of
-from service.web.openapi import DOCS_PATH, OPENAPI_PATH
-from service.web.openapi_errors import SharedErrors
-from service.web.openapi_operations import document_path
-from service.web.openapi_schemas import Document, operations
+from service.web.openapi.document import DOCS_PATH, OPENAPI_PATH
+from service.web.openapi.errors import SharedErrors
+from service.web.openapi.examples import example_of
+from service.web.openapi.operations import document_path
+from service.web.openapi.schemas import Document, operations
 from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 from service.web.schemas import StrictSchema
 from tests.doubles.documented import (

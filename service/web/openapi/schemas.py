@@ -10,8 +10,8 @@ from apispec.ext.marshmallow.common import MODIFIERS, resolve_schema_cls
 from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
-from service.web.examples import example_of, resolve
-from service.web.openapi_errors import ENVELOPE
+from service.web.openapi.errors import ENVELOPE
+from service.web.openapi.examples import example_of, resolve
 from service.web.schemas import Text
 
 NO_CONTROL_CHARACTERS = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.web.endpoint import Access, Endpoint
-from service.web.openapi_errors import SharedErrors, by_status, codes, error_response
+from service.web.openapi.errors import SharedErrors, by_status, codes, error_response
 
 SIGN_IN = "googleIdToken"
 ANSWER_HEADERS = ("Location", "Idempotency-Replayed")
