@@ -28,7 +28,7 @@ reset: $(VENV)/local ## delete what `make run` has stored
 
 .PHONY: test
 test: $(VENV)/test ## run the tests (under 6 minutes on two cores)
-	@$(PYTEST) -m 'not sample and not tools'
+	@$(PYTEST) -m 'not sample and not tools and not browser'
 
 .PHONY: sample
 sample: $(VENV)/test ## run a small sample of each proof
@@ -37,9 +37,14 @@ sample: $(VENV)/test ## run a small sample of each proof
 TEST_PROCESSES ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
+.PHONY: browser
+browser: $(VENV)/test ## the page at /docs in a real Chromium: offline, under its policy, with its send button
+	@$(RUN) -m pytest -q -m browser tests/browser
+
 .PHONY: check
 check: format-check lint types test sample ## everything but the image that has to hold before a change lands
 	@$(RUN) -m pytest -q -m tools
+	@$(MAKE) browser
 
 .PHONY: proof
 proof: $(VENV)/test ## run every proof whole, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)

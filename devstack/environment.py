@@ -108,6 +108,7 @@ def stack_environment(
         "GOOGLE_CLIENT_IDS": _CLIENT_ID,
         "GOOGLE_CERTS_URL": f"{ports.simulators_url}/google/oauth2/v3/certs",
         "TRUST_BARE_GOOGLE_ID": "true",
+        "LOCAL_TOKEN_URL": f"{ports.simulators_url}/google/__token",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
         **_LIMITS,

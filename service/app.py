@@ -31,7 +31,7 @@ from service.storage.settings import StorageSettings
 from service.storage.table import Table, connect
 from service.users.feature import USERS
 from service.web.cors import allow_origins
-from service.web.docs import docs_blueprint
+from service.web.docs.routes import docs_blueprint
 from service.web.errors import register_errors
 from service.web.health import health_blueprint
 from service.web.openapi.document import About, build_document, openapi_blueprint
@@ -53,6 +53,15 @@ FEATURES: tuple[Declaration, ...] = (
     REPAIR,
 )
 _CORE_SECTIONS = (CoreSettings, WebSettings, StorageSettings)
+# One sentence for each group of routes, in the order in which the documentation shows them.
+TAGS = {
+    "videos": "Turn an image into a short video: one paid job for each request.",
+    "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
+    "credits": "What you can spend, what is held for open jobs, and where it came from.",
+    "prompts": "The prompts that a video can be made with.",
+    "health": "Probes for balancers and monitoring. No sign-in.",
+    "callbacks": "For providers only: they report here that a job has moved on.",
+}
 
 
 def sections(features: Iterable[Declaration] = FEATURES) -> tuple[type[Section], ...]:
@@ -130,10 +139,10 @@ def create_app(parts: Parts) -> Flask:
         for hook in feature.hooks:
             hook(app)
     allow_origins(app, web.cors_allowed_origins)
-    about = About(version=VERSION, public_url=settings.core.public_url)
+    about = About(version=VERSION, public_url=settings.core.public_url, tags=TAGS)
     document = build_document(app, about, SharedErrors(signed_in=SIGN_IN_ERRORS))
     app.register_blueprint(openapi_blueprint(document))
-    app.register_blueprint(docs_blueprint(document))
+    app.register_blueprint(docs_blueprint(document, _local_token_url(settings)))
     return app
 
 

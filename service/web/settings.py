@@ -1,9 +1,12 @@
 """How the web process serves."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.core.settings import Section, Sections, setting
+
+_LOCAL_URL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d{1,5})?/[\w/]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,10 @@ class WebSettings(Section):
         8, "request threads that may wait for slow clients at once in one web process"
     )
 
+    local_token_url: str = setting(
+        "", "local stack: where /docs gets a simulated user's token", development_only=True
+    )
+
     def rules(self, settings: Sections) -> Iterator[str]:
         del settings
         for origin in self.cors_allowed_origins:
@@ -31,6 +38,10 @@ class WebSettings(Section):
                     "CORS_ALLOWED_ORIGINS takes exact origins such as https://app.example.com, "
                     "no wildcards"
                 )
+
+        # A browser trusts what this address responds: it may only be the developer's machine.
+        if self.local_token_url and not _LOCAL_URL.fullmatch(self.local_token_url):
+            yield "LOCAL_TOKEN_URL must be a loopback address: http://127.0.0.1:8090/google/__token"
 
     def production_rules(self) -> Iterator[str]:
         if any(origin.startswith("http:") for origin in self.cors_allowed_origins):

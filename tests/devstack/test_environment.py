@@ -34,6 +34,7 @@ def test_the_service_takes_what_it_is_told() -> None:
     )
     assert settings.core.public_url == "http://127.0.0.1:8081"
     assert settings.section(IdentitySettings).trust_bare_google_id
+    assert settings.section(WebSettings).local_token_url == "http://127.0.0.1:8091/google/__token"
 
 
 def test_the_users_own_environment_wins_except_for_the_port() -> None:

@@ -46,6 +46,7 @@ def test_as_it_stands_the_service_starts_with_it() -> None:
     settings = load_settings(environment("web"))
     assert settings.core.public_url == "http://127.0.0.1:8080"
     assert settings.section(StorageSettings).dynamodb_endpoint_url == "http://dynamodb:8000"
+    assert settings.section(WebSettings).local_token_url == "http://127.0.0.1:8090/google/__token"
 
 
 def test_another_port_is_published_and_told() -> None:
@@ -64,6 +65,7 @@ def test_its_keys_are_refused_in_production() -> None:
         "CALLBACK_TOKEN_KEYS",
         "KLING_API_KEY",
         "TRUST_BARE_GOOGLE_ID",
+        "LOCAL_TOKEN_URL",
     ):
         assert f"{name} must not be" in text
 

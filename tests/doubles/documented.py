@@ -14,7 +14,7 @@ from service.core.errors import (
     Unavailable,
 )
 from service.core.principal import Principal
-from service.web.docs import docs_blueprint
+from service.web.docs.routes import docs_blueprint
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi.document import About, build_document, openapi_blueprint
 from service.web.openapi.errors import SharedErrors

@@ -127,6 +127,7 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
             }
             | public
+            | self._local_token()
             | self._settings,
         )
         self.parts = build(self.settings, "test", self._clock)
@@ -135,6 +136,11 @@ class LiveStack:
         self._worker = threading.Thread(target=self._work, daemon=True)
         self._worker.start()
         return self
+
+    def _local_token(self) -> dict[str, str]:
+        """With `local_tokens`, the page at /docs signs a simulated user in."""
+        wanted = self._settings.pop("local_tokens", False)
+        return {"local_token_url": f"{self.sim_url}/google/__token"} if wanted else {}
 
     def __exit__(
         self,

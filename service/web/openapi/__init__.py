@@ -1,3 +1,3 @@
-"""The OpenAPI 3.1 document: written from what the routes declare and from their marshmallow schemas.
+"""The OpenAPI 3.1 document, generated from what routes declare and from their marshmallow schemas.
 
 Knows no feature: what only signed-in callers can meet is passed in by the composition root."""

@@ -3,8 +3,8 @@ schemas, and its address."""
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, request
@@ -67,10 +67,11 @@ _HEADERS: dict[str, tuple[str, dict[str, object]]] = {
 @dataclass(frozen=True, kw_only=True)
 class About:
     """What the document says of itself. `public_url` is this service's address; empty: the one it
-    was read from."""
+    was read from. `tags` has a sentence for each group of routes, in the order that readers see."""
 
     version: str
     public_url: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     title: str = "Farebox API"
 
 
@@ -126,16 +127,25 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
         info={"description": _DESCRIPTION},
         plugins=[SchemaPlugin()],
         servers=[{"url": about.public_url.rstrip("/") or "/"}],
-        tags=[
-            {"name": name}
-            for name in dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)
-        ],
+        tags=_tags(about, routes),
     )
     spec.options["x-error-codes"] = catalogue(kinds)
     for kind in sorted(distinct(kinds), key=lambda kind: kind.code):
         spec.components.example(kind.code, error_example(kind))
     _add_components(spec)
     return spec
+
+
+def _tags(about: About, routes: Sequence[Route]) -> list[dict[str, str]]:
+    """The tags in use, those that `about` describes first. Readers show `x-displayName`."""
+    used = dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)
+    ordered = [name for name in about.tags if name in used]
+    ordered += [name for name in used if name not in about.tags]
+    return [
+        {"name": name, "x-displayName": name.capitalize()}
+        | ({"description": about.tags[name]} if name in about.tags else {})
+        for name in ordered
+    ]
 
 
 def _add_components(spec: APISpec) -> None:

@@ -1,0 +1,3 @@
+from tests.journeys.conftest import start
+
+__all__ = ["start"]
