@@ -146,6 +146,13 @@ def create_app(parts: Parts) -> Flask:
     return app
 
 
+def _local_token_url(settings: Settings) -> str:
+    """Where the page at /docs gets a token; empty for every stage but dev, whatever was set."""
+    if settings.core.stage != "dev":
+        return ""
+    return settings.section(WebSettings).local_token_url
+
+
 def _metrics(settings: Settings, clock: Clock, service: str) -> Metrics:
     if settings.core.log_format == "pretty":
         return NoMetrics()

@@ -11,6 +11,7 @@ import yaml
 from service.app import load_settings, setting_names
 from service.core.settings import SettingsError
 from service.storage.settings import StorageSettings
+from service.web.settings import WebSettings
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
