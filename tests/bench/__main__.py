@@ -42,11 +42,11 @@ def main(arguments: list[str]) -> int:
     with open(os.devnull, "w") as nowhere:
         for name in given.names or EXPERIMENTS:
             configure("INFO", "json", nowhere)
-            _tell(name, given.quick)
+            _report(name, given.quick)
     return 0
 
 
-def _tell(name: str, quick: bool) -> None:
+def _report(name: str, quick: bool) -> None:
     started = time.monotonic()
     for table in EXPERIMENTS[name](quick):
         print(table.markdown(), flush=True)

@@ -1,5 +1,5 @@
-"""Endpoints that answer the wire protocol of DynamoDB, Kling and Google at once and always the
-same: a process of their own, so that what is measured is the service alone."""
+"""Endpoints that speak the wire protocol of DynamoDB, Kling and Google and always return the same
+responses at once: a process of their own, so that what is measured is the service alone."""
 
 import json
 import multiprocessing
@@ -17,16 +17,16 @@ IDLE_SECONDS = 120
 
 
 def _serve_connection(
-    connection: socket.socket, answers: dict[bytes, bytes], tls: ssl.SSLContext | None
+    connection: socket.socket, responses: dict[bytes, bytes], tls: ssl.SSLContext | None
 ) -> None:
-    """Answers by the first marker found in the request; keeps the connection until the client ends
-    it."""
+    """Responds by the first marker found in the request; keeps the connection until the client
+    closes it."""
     try:
         connection = tls.wrap_socket(connection, server_side=True) if tls else connection
         wire = Wire.of(connection, IDLE_SECONDS)
         while True:
             request = b"".join(wire.read())
-            body = next(answer for marker, answer in answers.items() if marker in request)
+            body = next(response for marker, response in responses.items() if marker in request)
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(body), body)
@@ -37,23 +37,25 @@ def _serve_connection(
         connection.close()
 
 
-def _run(port_out: Any, answers: dict[bytes, bytes], certificate: Certificate | None) -> None:
+def _run(port_out: Any, responses: dict[bytes, bytes], certificate: Certificate | None) -> None:
     tls = certificate.serving() if certificate else None
     with socket.create_server((LOOPBACK, 0), backlog=512) as listener:
         port_out.send(listener.getsockname()[1])
         while True:
             connection, _ = listener.accept()
             threading.Thread(
-                target=_serve_connection, args=(connection, answers, tls), daemon=True
+                target=_serve_connection, args=(connection, responses, tls), daemon=True
             ).start()
 
 
 @contextmanager
-def canned(answers: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
-    """Serves those answers, by marker in the request (a target, a path, a key), until the block
-    ends; over TLS if there is a certificate. Gives the address."""
+def canned(responses: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
+    """Serves these responses, chosen by a marker in the request (a target, a path, a key), until
+    the block ends; over TLS if there is a certificate. Yields the address."""
     ours, theirs = multiprocessing.Pipe()
-    bodies = {marker.encode(): json.dumps(answer).encode() for marker, answer in answers.items()}
+    bodies = {
+        marker.encode(): json.dumps(response).encode() for marker, response in responses.items()
+    }
     process = multiprocessing.Process(target=_run, args=(theirs, bodies, certificate), daemon=True)
     process.start()
     try:

@@ -43,18 +43,19 @@ class Sent:
 def call_of(
     app: Flask, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
 ) -> Call:
-    """Raises `RuntimeError` for any answer but 200."""
+    """Raises `RuntimeError` for any status but 200."""
     builder = EnvironBuilder(
         path=path, method=method, headers=dict(headers), data=body, content_type="application/json"
     )
     template = builder.get_environ()
 
     def call() -> None:
-        told: list[str] = []
+        statuses: list[str] = []
         environ = template | {"wsgi.input": io.BytesIO(body)}
-        answer = b"".join(app(environ, lambda status, *_: told.append(status)))  # type: ignore[arg-type,func-returns-value]
-        if not told[0].startswith("200"):
-            raise RuntimeError(f"{told[0]}: {answer.decode()}")
+        start: Any = lambda status, *_: statuses.append(status)  # noqa: E731
+        response = b"".join(app(environ, start))
+        if not statuses[0].startswith("200"):
+            raise RuntimeError(f"{statuses[0]}: {response.decode()}")
 
     return call
 
@@ -100,9 +101,9 @@ def floor(world: Outside, sent: Sent, *, tuned: bool = False, post: Post | None 
         request.get_json()
         dynamodb.get_item(TableName="UserCredits", Key=KEY, ConsistentRead=True)
         dynamodb.transact_write_items(TransactItems=sent.hold)
-        answer = send(f"{world.vendor_url}/v1/videos/image2video", json=wanted, timeout=5).json()
+        response = send(f"{world.vendor_url}/v1/videos/image2video", json=wanted, timeout=5).json()
         dynamodb.update_item(**sent.record)
-        return {"success": True, "data": answer["data"]}
+        return {"success": True, "data": response["data"]}
 
     @app.get("/one")
     def get_one() -> dict[str, Any]:

@@ -22,8 +22,10 @@ def run(quick: bool) -> list[Table]:
         rows = _Costs(world, place.meter(world)).rows()
     columns = ("what", "calls", "which", "read units", "write units")
     note = (
-        "Units are computed from item sizes by AWS's rules, because DynamoDB Local reports too little for transactions. "
-        "On-demand prices are per unit; a strongly consistent read of up to 4 KB is one read unit. A sign-up happens once, within "
+        "Units are computed from item sizes by AWS's rules, because DynamoDB Local "
+        "reports too little for transactions. "
+        "On-demand prices are per unit; a strongly consistent read of up to 4 KB is one "
+        "read unit. A sign-up happens once, within "
         "a user's first order."
     )
     return [Table("DynamoDB calls and capacity units", columns, rows, note)]
@@ -43,7 +45,7 @@ class _Costs:
         order = self._bill(lambda: world.submit(USER))
         keyed = self._bill(lambda: world.submit(USER, key=KEY))
         job_id = world.submit(USER).job.job_id
-        look = self._bill(lambda: world.settlement.resolve(USER, job_id))
+        query = self._bill(lambda: world.settlement.resolve(USER, job_id))
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         capture = self._bill(lambda: world.settlement.resolve(USER, job_id))
         failed = world.submit(USER).job.job_id
@@ -60,7 +62,7 @@ class _Costs:
             "GET /jobs/{id}": self._bill(lambda: world.jobs.get(USER, job_id)),
             "GET /credits": self._bill(lambda: world.ledger.balance(USER)),
             "GET /jobs, a page of 20": self._bill(lambda: world.jobs.page(USER, 20, None)),
-            "worker: a look that finds the job still running": look,
+            "worker: a look that finds the job still running": query,
             "worker: capture": capture,
             "worker: release": self._bill(lambda: world.settlement.resolve(USER, failed)),
             "worker: a round with nothing due": self._bill(world.work),

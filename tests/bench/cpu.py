@@ -1,4 +1,4 @@
-"""CPU per request of the service beside the floor and the naive brief, in interleaved rounds."""
+"""CPU per request of the service, the floor and the naive brief, in interleaved rounds."""
 
 import os
 import statistics
@@ -30,7 +30,10 @@ def run(quick: bool) -> list[Table]:
         }
         rows = [row for path in service for row in compared(path, contestants, rounds, requests)]
     title = f"CPU per request ({rounds} interleaved rounds of {requests})"
-    note = "Requests per second per core is what one core would serve if it did nothing else: 1 s by the CPU per request."
+    note = (
+        "Requests per second per core is what one core would serve if it did nothing else: "
+        "1 s by the CPU per request."
+    )
     return [Table(title, COLUMNS, rows, note)]
 
 
@@ -44,7 +47,7 @@ def compared(
 
 def _measured(calls: Mapping[str, Call], rounds: int, requests: int) -> dict[str, list[float]]:
     """Microseconds per request by contestant, one figure a round. Within a round they take short
-    turns, so that whatever else the machine does meets all of them alike."""
+    alternation, so that other load on the machine affects all of them alike."""
     measured: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         _cpu_seconds(call, WARM_UP)

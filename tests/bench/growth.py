@@ -45,7 +45,8 @@ def _jobs(past: int) -> Table:
         "its read units",
     )
     note = (
-        f"The {past:,} jobs between are written in batches, but by the real rules: the audit found {audit.entries:,} entries "
+        f"The {past:,} jobs between are written in batches, but by the real rules: the "
+        f"audit found {audit.entries:,} entries "
         f"and {audit.jobs:,} jobs in order. Calls and units are those of an order and its capture."
     )
     return Table("A user's late jobs cost what the first did", columns, rows, note)
@@ -95,7 +96,10 @@ def _worker(waiting: tuple[int, ...]) -> Table:
         "DynamoDB calls per settled job",
         "CPU µs per settled job",
     )
-    note = "Three calls settle a job; the rest is the four queries of each round, shared by up to a hundred jobs."
+    note = (
+        "Three calls settle a job; the rest is the four queries of each round, shared by up "
+        "to a hundred jobs."
+    )
     return Table("The worker's cost per job does not grow with the queue", columns, rows, note)
 
 

@@ -66,7 +66,10 @@ def _packages(stats: pstats.Stats) -> Table:
         (part.strip("/"), f"{own / whole:.0%}")
         for part, own in sorted(spent.items(), key=lambda pair: -pair[1])
     ]
-    note = "Own time only. The profiler makes calls dearer than they are, so that code with many small functions looks worse."
+    note = (
+        "Own time only. The profiler makes calls dearer than they are, so that code with "
+        "many small functions looks worse."
+    )
     return Table(
         "Where an order's time goes, by package", ("package", "share of the time"), rows, note
     )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tests.bench.report import percentile
 from tests.bench.wire import Wire
 
-ANSWER_SECONDS = 60.0
+RESPONSE_SECONDS = 60.0
 
-# Gives the raw bytes of the request with that number.
+# Returns the raw bytes of the request with that number.
 Requests = Callable[[int], bytes]
 
 
@@ -30,7 +30,7 @@ class Load:
     def at(self, share: float) -> str:
         return f"{percentile(self.milliseconds, share):.0f}"
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The statuses, most frequent first, as `200 × 196`."""
         return ", ".join(f"{status} × {count}" for status, count in self.statuses.max_common())
 
@@ -44,8 +44,10 @@ def load(port: int, requests: Requests, clients: int, count: int, first: int = 0
             executor.map(lambda own: _client(port, requests, own), _shares(first, count, clients))
         )
     seconds = time.perf_counter() - started
-    answers = [answer for part in parts for answer in part]
-    return Load(Counter(status for status, _ in answers), seconds, [spent for _, spent in answers])
+    responses = [response for part in parts for response in part]
+    return Load(
+        Counter(status for status, _ in responses), seconds, [spent for _, spent in responses]
+    )
 
 
 def _shares(first: int, count: int, clients: int) -> list[range]:
@@ -53,12 +55,12 @@ def _shares(first: int, count: int, clients: int) -> list[range]:
 
 
 def _client(port: int, requests: Requests, numbers: range) -> list[tuple[int, float]]:
-    wire = Wire.to(port, ANSWER_SECONDS)
-    answers = []
+    wire = Wire.to(port, RESPONSE_SECONDS)
+    responses = []
     for number in numbers:
         started = time.perf_counter()
         wire.socket.sendall(requests(number))
         head, _ = wire.read()
-        answers.append((int(head.split(None, 2)[1]), (time.perf_counter() - started) * 1000))
+        responses.append((int(head.split(None, 2)[1]), (time.perf_counter() - started) * 1000))
     wire.socket.close()
-    return answers
+    return responses

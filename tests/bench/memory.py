@@ -36,9 +36,9 @@ def run(quick: bool) -> list[Table]:
 
 def _stage(server: Web, done: int, until: int) -> tuple[str, ...]:
     before = server.cpu_seconds()
-    answers = load(server.port, _mixed, CLIENTS, until - done, first=done)
+    responses = load(server.port, _mixed, CLIENTS, until - done, first=done)
     cost = (server.cpu_seconds() - before) / (until - done) * 1e6
-    wrong = until - done - answers.statuses[200]
+    wrong = until - done - responses.statuses[200]
     return f"{until:,}", f"{server.resident_megabytes():.1f}", f"{cost:.0f}", str(wrong)
 
 

@@ -1,12 +1,12 @@
-"""The literal reading of the brief for comparison, NOT the service: look, ask the GSI, call Kling,
-charge afterwards.
+"""The literal reading of the brief for comparison, NOT the service: read, query the GSI, call
+Kling, charge afterwards.
 
 Brief 000 step by step, as short as it can be written: the wallet is read and judged in our memory,
 the device is looked up in the index, the order is sent, and only a success decrements, under
-`credits > 0`. Fifty requests at once on one credit can all reach Kling; a crash, a lost answer or a
-lost race after it gives the video away; a repeated request orders twice. It keeps no job, no hold,
-no ledger and no log. Counting the users before each request, as the brief asks, is left out in its
-favour."""
+`credits > 0`. Fifty requests at once on one credit can all reach Kling; a crash, a lost response or
+a lost race after it delivers the video for free; a repeated request orders twice. It keeps no job,
+no hold, no ledger and no log. Counting the users before each request, as the brief requires, is
+left out in its favour."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from marshmallow import Schema, fields
 
 from service.catalog.store import read_prompts
 
-Answer = tuple[dict[str, Any], int]
+Reply = tuple[dict[str, Any], int]
 
 
 class VideoSchema(Schema):
@@ -33,7 +33,7 @@ def naive_app(dynamodb_url: str, kling_url: str, table: str = "UserCredits") -> 
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=dynamodb_url, region_name="us-east-1")
 
     @app.post("/videos")
-    def post_video() -> Answer:
+    def post_video() -> Reply:
         body = schema.load(request.get_json())
         key = {"PK": {"S": f"USER#{body['google_id']}"}, "SK": {"S": "METADATA"}}
         wallet = dynamodb.get_item(TableName=table, Key=key).get("Item")
@@ -47,7 +47,7 @@ def naive_app(dynamodb_url: str, kling_url: str, table: str = "UserCredits") -> 
             return {"success": False, "error": "device already used"}, 403
         if wallet is None or int(wallet["credits"]["N"]) < 1:
             return {"success": False, "error": "insufficient credits"}, 403
-        told = requests.post(
+        reply = requests.post(
             f"{kling_url}/v1/videos/image2video",
             headers={"Authorization": "Bearer k"},
             json={
@@ -59,8 +59,8 @@ def naive_app(dynamodb_url: str, kling_url: str, table: str = "UserCredits") -> 
             },
             timeout=8,
         ).json()
-        if told["code"] != 0:
-            return {"success": False, "error": told["message"]}, 502
+        if reply["code"] != 0:
+            return {"success": False, "error": reply["message"]}, 502
         dynamodb.update_item(
             TableName=table,
             Key=key,
@@ -72,6 +72,6 @@ def naive_app(dynamodb_url: str, kling_url: str, table: str = "UserCredits") -> 
                 ":now": {"S": "2026-11-21T09:00:00Z"},
             },
         )
-        return {"success": True, "data": told["data"]}, 200
+        return {"success": True, "data": reply["data"]}, 200
 
     return app

@@ -1,5 +1,5 @@
-"""The outside world with answers that never change: one user's wallet and finished job, Kling that
-takes every order, and Google's signing keys."""
+"""The outside systems with constant responses: one user's wallet and finished job, Kling that
+accepts every job, and Google's signing keys."""
 
 import json
 import time

@@ -24,10 +24,14 @@ def run(quick: bool) -> list[Table]:
         for count in (1, 2)
     ]
     note = (
-        "Clients and canned endpoints run on the same two cores, so that the second process cannot have a whole core to "
+        "Clients and canned endpoints run on the same two cores, so that the second "
+        "process cannot have a whole core to "
         "itself: read the CPU per request, which says what it does with a core it has."
     )
-    title = f"POST /videos of {WALLETS} users, {CLIENTS} connections, real gunicorn ({rounds} interleaved rounds of {requests})"
+    title = (
+        f"POST /videos of {WALLETS} users, {CLIENTS} connections, real gunicorn ({rounds} "
+        f"interleaved rounds of {requests})"
+    )
     columns = (
         "web processes",
         "requests/s",

@@ -27,7 +27,10 @@ def _row(cells: Sequence[str]) -> str:
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """`median (least to most)`."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    return (
+        f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to "
+        f"{max(values):.{digits}f})"
+    )
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -14,7 +14,10 @@ from tests.bench.report import Table, spread
 from tests.bench.web import COMMAND, STOP_SECONDS, wait_until_ready
 
 ROUNDS, QUICK_ROUNDS = 5, 1
-LIBRARIES = "import boto3, flask, flask_cors, jwt, marshmallow, requests, structlog, apispec, cryptography.fernet"
+LIBRARIES = (
+    "import boto3, flask, flask_cors, jwt, marshmallow, requests, structlog, apispec, "
+    "cryptography.fernet"
+)
 Seconds = tuple[float, float]
 """Wall and CPU."""
 
@@ -68,8 +71,8 @@ def _worker(environment: Mapping[str, str]) -> Seconds:
     command = (sys.executable, "-m", "service.worker")
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
     try:
-        told = iter(process.stdout or ())
-        if not any(b"OldestDueJobSeconds" in line for line in told):
+        lines = iter(process.stdout or ())
+        if not any(b"OldestDueJobSeconds" in line for line in lines):
             raise TimeoutError("the worker does not come up")
         return time.perf_counter() - started, _cpu_seconds(process.pid)
     finally:

@@ -1,4 +1,4 @@
-"""DynamoDB Local for experiments where the answers must be true."""
+"""DynamoDB Local for experiments that need correct responses."""
 
 import uuid
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ class ScanCursor:
     client: Any
 
     def world(self) -> ServiceHarness:
-        """The real parts over the table, with a clock and a provider that can be told what to
-        do."""
+        """The real parts over the table, with a clock and a provider that the experiment
+        controls."""
         return ServiceHarness(
             self.client,
             self.table_name,

@@ -34,8 +34,10 @@ def run(quick: bool) -> list[Table]:
         }
         rows = compared(POST, contestants, rounds, count)
     note = (
-        "A connection of its own for each order is what proves that an order was never sent, so the service pays for a handshake. "
-        "`requests` reads all root certificates again for each new connection; the service reads them once."
+        "A connection of its own for each order is what proves that an order was never "
+        "sent, so the service pays for a handshake. "
+        "`requests` reads all root certificates again for each new connection; the "
+        "service reads them once."
     )
     return [
         Table(
@@ -49,7 +51,8 @@ def run(quick: bool) -> list[Table]:
 
 @contextmanager
 def _trusted() -> Iterator[Certificate]:
-    """A certificate that this process trusts beside the usual roots, whoever asks for them."""
+    """A certificate that this process trusts in addition to the usual roots, wherever they are
+    loaded."""
     with tempfile.TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
         roots = Path(folder) / "roots.pem"

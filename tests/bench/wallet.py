@@ -24,8 +24,10 @@ def run(quick: bool) -> list[Table]:
             rows.append(_row(processes, done, place))
     columns = ("web processes", "answers", "p50 ms", "p99 ms", "orders/s", "credits held", "audit")
     note = (
-        "One user's orders go one after the other, whatever the number of processes: this is the least favourable load there "
-        "is. Clients, DynamoDB Local (Java) and the service share two cores. One of the credits held is that of the sign-up order."
+        "One user's orders go one after the other, whatever the number of processes: "
+        "this is the least favourable load there "
+        "is. Clients, DynamoDB Local (Java) and the service share two cores. One of the "
+        "credits held is that of the sign-up order."
     )
     return [Table(f"One wallet, {CLIENTS} requests at once", columns, rows, note)]
 
@@ -36,8 +38,8 @@ def _order(number: int) -> bytes:
 
 
 def _row(processes: int, done: Load, place: ScanCursor) -> tuple[str, ...]:
-    """Raises `RuntimeError` if an order was answered whose credit is not held, or the audit finds
-    anything."""
+    """Raises `RuntimeError` if a response names a job whose credit is not held, or if the audit
+    finds anything."""
     world = place.world()
     _, held, _ = world.balance(USER)
     audit = world.audit()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand, for both ends of a measurement: as little work as possible beside what is
+"""HTTP/1.1 by hand, for both ends of a measurement: as little work as possible besides what is
 measured."""
 
 import socket

@@ -1,5 +1,5 @@
-"""What the image and the stack must show. Each check gives its faults, in words; none is as it
-should be."""
+"""What must hold for the image and the stack. Each check returns its faults as sentences; an empty
+list means that it passed."""
 
 import json
 import threading
@@ -21,9 +21,9 @@ _WORKER_STOP_SECONDS = 15
 
 def image(engine: Engine) -> list[str]:
     """What the image says of itself."""
-    told: dict[str, Any] = json.loads(engine.call("image", "inspect", PRODUCTION).stdout)[0]
-    configuration: dict[str, Any] = told["Config"]
-    health = configuration.get("Healthcheck") or told.get("Healthcheck") or {}
+    inspected: dict[str, Any] = json.loads(engine.call("image", "inspect", PRODUCTION).stdout)[0]
+    configuration: dict[str, Any] = inspected["Config"]
+    health = configuration.get("Healthcheck") or inspected.get("Healthcheck") or {}
     wanted = {
         "user": (configuration.get("User"), "10001:10001"),
         "port": (sorted(configuration.get("ExposedPorts") or []), ["8080/tcp"]),
@@ -44,7 +44,7 @@ def image(engine: Engine) -> list[str]:
 
 def inside(engine: Engine) -> list[str]:
     """What a hardened container of the image finds when it looks around."""
-    return _looked_around(
+    return _probed(
         engine, "run", "--rm", "-i", *described("WebTask").options, *engine.run_options, PRODUCTION
     )
 
@@ -54,11 +54,11 @@ def inside_the_stack(engine: Engine, stack: ComposeStack) -> list[str]:
     return [
         fault
         for service in ("web", "worker")
-        for fault in _looked_around(engine, "exec", "-i", stack.container(service))
+        for fault in _probed(engine, "exec", "-i", stack.container(service))
     ]
 
 
-def _looked_around(engine: Engine, *command: str) -> list[str]:
+def _probed(engine: Engine, *command: str) -> list[str]:
     done = engine.call(*command, "python", "-", stdin=_PROBE.read_text())
     found: dict[str, Any] = json.loads(done.stdout)
     wanted = {
@@ -98,14 +98,14 @@ def welcome(stack: ComposeStack) -> list[str]:
 def healthy(engine: Engine, stack: ComposeStack) -> list[str]:
     """The image's own health check, run as the engine would."""
     web = stack.container("web")
-    told = engine.call(
+    inspected = engine.call(
         "exec", web, "python", "-I", "/app/docker/healthcheck.py", check=False
     ).returncode
     wrong = engine.call(
         "exec", web, "python", "-I", "/app/docker/healthcheck.py", "/nowhere", check=False
     ).returncode
     return [
-        *(["the health check fails"] if told else []),
+        *(["the health check fails"] if inspected else []),
         *([] if wrong else ["the health check cannot fail"]),
     ]
 
@@ -118,11 +118,11 @@ def audit(engine: Engine, stack: ComposeStack) -> list[str]:
 
 
 def drain(engine: Engine, stack: ComposeStack) -> tuple[list[str], int]:
-    """Requests while the engine stops the web container: all are answered until the doors close.
-    Gives faults and requests."""
+    """Sends requests while the engine stops the web container: all get a response until the port
+    closes. Returns faults and the number of requests."""
     token = _token(stack, "100000000000000000002")
     headers = {"Authorization": f"Bearer {token}"}
-    answers: list[int] = []
+    statuses: list[int] = []
     stopping = threading.Thread(
         target=engine.call, args=("stop", "--time", "60", stack.container("web"))
     )
@@ -134,17 +134,17 @@ def drain(engine: Engine, stack: ComposeStack) -> tuple[list[str], int]:
         DRAIN_SECONDS,
     )
     while time.monotonic() - before < DRAIN_SECONDS - 0.5:
-        answers.append(status(f"{stack.url}/credits", headers))
+        statuses.append(status(f"{stack.url}/credits", headers))
     stopping.join(60)
-    failed = [answer for answer in answers if answer != 200]
+    failed = [status for status in statuses if status != 200]
     faults = (
-        [f"{len(failed)} of {len(answers)} requests failed while it drained: {failed[:5]}"]
+        [f"{len(failed)} of {len(statuses)} requests failed while it drained: {failed[:5]}"]
         if failed
         else []
     )
-    faults += ["no request was made while it drained"] if not answers else []
+    faults += ["no request was made while it drained"] if not statuses else []
     faults += [f"readiness told only after {drained:.1f} s"] if drained > DRAIN_SECONDS / 2 else []
-    return [*faults, *_exit_code(engine, stack, "web")], len(answers)
+    return [*faults, *_exit_code(engine, stack, "web")], len(statuses)
 
 
 def start_up(engine: Engine, stack: ComposeStack) -> float:
@@ -156,7 +156,7 @@ def start_up(engine: Engine, stack: ComposeStack) -> float:
 
 
 def worker_stops(engine: Engine, stack: ComposeStack) -> tuple[list[str], float]:
-    """The worker ends its round and goes. Gives faults and seconds."""
+    """The worker finishes its round and exits. Returns faults and seconds."""
     before = time.monotonic()
     engine.call("stop", "--time", "60", stack.container("worker"))
     seconds = time.monotonic() - before

@@ -25,7 +25,7 @@ BUILD_SECONDS = 900.0
 COMMAND_SECONDS = 120.0
 PRODUCTION = "localhost/farebox:check"
 LOCAL = "localhost/farebox:check-local"
-# Podman asks for more open files than a container on this machine may have, crun wants other
+# Podman requests more open files than a container on this machine may have, crun wants other
 # control groups than are here, and names of services are resolved by netavark alone.
 _PODMAN_CONFIGURATION = """
 [containers]
@@ -78,7 +78,7 @@ class Engine:
 
     @property
     def run_options(self) -> tuple[str, ...]:
-        """What `run` has to be told besides, for a container to be the same with either engine."""
+        """Further options of `run`, so that a container is the same with either engine."""
         return _PODMAN_OPTIONS if self.podman else ()
 
     def call(

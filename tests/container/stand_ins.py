@@ -15,13 +15,13 @@ from tests.container.engine import BUILD_SECONDS, CheckFailed, Engine, Unavailab
 _BASE_TAG = "localhost/farebox-base:check"
 _DYNAMODB_TAG = "localhost/dynamodb-local:check"
 _CACHE = CHECKOUT / ".cache" / "container"
-# Its Python is the one that the Dockerfile asks for.
+# Its Python is the one that the Dockerfile names.
 _SUITE = "trixie"
 _MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 _LIBRARIES = "DynamoDBLocal_lib"
 # What lets pip reach the package index from this machine.
 _TRUST = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
-# Python where the official image has it, with pip beside it.
+# Python where the official image has it, with pip next to it.
 _BASE = """
 FROM scratch
 ADD rootfs.tar /

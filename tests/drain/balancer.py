@@ -1,7 +1,7 @@
 """A real load balancer (HAProxy) that learns from readiness alone who takes requests, as the one in
 front of the service does.
 
-It repeats nothing: a request that meets a closed door fails, and the client hears of it.
+It repeats nothing: a request to a closed port fails, and the client receives the error.
 """
 
 import csv
@@ -92,7 +92,7 @@ class Balancer:
         watchdog.add(self._child.pid, _STOP_SECONDS)
 
     def up(self) -> set[int]:
-        """Ports that it sends requests to; none as long as it does not answer itself. Raises
+        """Ports that it sends requests to; none until it responds itself. Raises
         `OSError` once it has ended."""
         if not self._child.running:
             raise OSError(f"the balancer has ended: {self._child.tail()}")

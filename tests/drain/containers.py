@@ -91,13 +91,13 @@ class _Container:
         self._engine.call(
             "stop", self._container, seconds=self._task.stop_seconds + COMMAND_SECONDS
         )
-        told = self._engine.call(
+        state = self._engine.call(
             "inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", self._container
         )
         logged = self._engine.call("logs", "--tail", _TAIL_LINES, self._container)
         self._lines.extend((logged.stdout + logged.stderr).splitlines())
         self._engine.remove(self._container)
-        return ending(*told.stdout.split())
+        return ending(*state.stdout.split())
 
 
 def ending(code: str, out_of_memory: str) -> str:

@@ -11,7 +11,7 @@ from tests.drain.balancer import Balancer
 from tests.stack.launcher import CLEAN, Launcher, Replaceable
 
 UP_SECONDS = 600.0
-_LOOK_SECONDS = 0.3
+_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Fleet:
 
     def deploy(self) -> None:
         """As a platform does it that may double its tasks for a while: all new ones come up, then
-        all old ones are told to go.
+        all old ones are stopped.
 
-        The balancer is not told; it has to see it for itself. Raises `TimeoutError`.
+        The balancer has to notice by its own health checks. Raises `TimeoutError`.
         """
         old, self._running = self._running, self._newcomers()
         self._retire(old)
@@ -106,4 +106,4 @@ class Fleet:
                 raise TimeoutError(
                     f"not within {UP_SECONDS:g} s: {what}; the balancer knows {self._balancer.up()}"
                 )
-            self._clock.sleep(_LOOK_SECONDS)
+            self._clock.sleep(_POLL_SECONDS)

@@ -1,5 +1,5 @@
-"""Clients that never stop asking, each over one kept-alive connection, and count whatever is not
-answered as it should be."""
+"""Clients that send requests without pause, each over one kept-alive connection, and count every
+unexpected response."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_SECONDS = 2
-MAX_LOOKS = 120
+MAX_READS = 120
 _REQUEST_SECONDS = 180.0
 _PAUSE_SECONDS = 0.05
 
@@ -61,7 +61,7 @@ class Client:
             "imageUrl": IMAGE,
             "promptKey": "foo_prompt",
         }
-        job = self._ask("POST", "/videos", body, {"Idempotency-Key": str(uuid.uuid4())})
+        job = self._request("POST", "/videos", body, {"Idempotency-Key": str(uuid.uuid4())})
         if job is None:
             return
         self.placed += 1
@@ -73,9 +73,9 @@ class Client:
     def _outcome(self, job_id: str) -> str:
         """How the job ended. Looks again after a failed look, for the job goes on without us."""
         status = "SUBMITTED"
-        for _ in range(MAX_LOOKS):
-            self._ask("GET", "/credits")
-            job = self._ask("GET", f"/jobs/{job_id}?wait={WAIT_SECONDS}")
+        for _ in range(MAX_READS):
+            self._request("GET", "/credits")
+            job = self._request("GET", f"/jobs/{job_id}?wait={WAIT_SECONDS}")
             status = job["status"] if job else status
             if status in ("SUCCEEDED", "FAILED"):
                 break
@@ -84,7 +84,7 @@ class Client:
         return status
 
     def _compare(self) -> None:
-        found = self._ask("GET", "/credits")
+        found = self._request("GET", "/credits")
         wanted = self._welcome - self.delivered
         if (
             found is not None
@@ -95,22 +95,22 @@ class Client:
                 f"{self._subject} has {found['credits']} credits, {wanted} are right"
             )
 
-    def _ask(
+    def _request(
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
     ) -> dict[str, Any] | None:
-        """The answer's data; None after a failure, which is noted."""
+        """The data of the response; None after a failure, which is recorded."""
         self.requests += 1
         time.sleep(_PAUSE_SECONDS)
         try:
-            status, answer = self._send(method, path, body, headers or {})
+            status, response = self._send(method, path, body, headers or {})
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._hang_up()
             self.failures.append(f"{method} {path}: {error!r}")
             return None
         if status != 200:
-            self.failures.append(f"{method} {path}: {status} {json.dumps(answer)[:300]}")
+            self.failures.append(f"{method} {path}: {status} {json.dumps(response)[:300]}")
             return None
-        data: dict[str, Any] = answer["data"]
+        data: dict[str, Any] = response["data"]
         return data
 
     def _hang_up(self) -> None:

@@ -90,8 +90,10 @@ class Outcome:
             f"{self.replacements} replacements of web and worker as {self.kind} under load: "
             f"{self.requests} requests by {self.plan.clients} clients, "
             f"{len(self.failures)} failed; {self.videos} videos delivered; "
-            f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, web within {self._slowest('web'):.1f} s, "
-            f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; {self.seconds:.0f} s"
+            f"stopped cleanly {sum(stop.clean for stop in self.stops)}/{len(self.stops)}, "
+            f"web within {self._slowest('web'):.1f} s, "
+            f"worker within {self._slowest('worker'):.1f} s; audit {self.audit}; "
+            f"{self.seconds:.0f} s"
         )
 
     def _slowest(self, name: str) -> float:
@@ -99,7 +101,11 @@ class Outcome:
 
 
 def rehearse(
-    program: str, plan: Plan, launcher: Launcher, told: Callable[[str], None], **settings: str
+    program: str,
+    plan: Plan,
+    launcher: Launcher,
+    on_progress: Callable[[str], None],
+    **settings: str,
 ) -> Outcome:
     """Runs it all on loopback, and ends early if a process does not come up; `settings` go over the
     rehearsal's own."""
@@ -124,7 +130,7 @@ def rehearse(
             for n in range(plan.clients)
         ]
         try:
-            deployments, broken = _play(fleet, load, simulators, plan, told)
+            deployments, broken = _play(fleet, load, simulators, plan, on_progress)
         finally:
             fleet.stop()
             balancer.stop()
@@ -144,9 +150,13 @@ def rehearse(
 
 
 def _play(
-    fleet: Fleet, load: list[Client], simulators: str, plan: Plan, told: Callable[[str], None]
+    fleet: Fleet,
+    load: list[Client],
+    simulators: str,
+    plan: Plan,
+    on_progress: Callable[[str], None],
 ) -> tuple[int, list[str]]:
-    """Gives how many deployments were made, and what broke it off, if anything did."""
+    """Returns how many deployments were made, and the faults that ended the run early, if any."""
     number, begun = 0, time.monotonic()
     try:
         fleet.start()
@@ -156,8 +166,9 @@ def _play(
             _drop_callbacks(simulators, plan.dropped_callbacks)
             fleet.deploy()
             number += 1
-            told(
-                f"{number}/{plan.deployments} deployed, {len(_failures(load))} failures {_failures(load)[-1:] or ''}"
+            on_progress(
+                f"{number}/{plan.deployments} deployed, {len(_failures(load))} failures "
+                f"{_failures(load)[-1:] or ''}"
             )
     except TimeoutError as error:
         return number, [str(error)]
@@ -180,8 +191,7 @@ def _drop_callbacks(simulators: str, count: int) -> None:
 
 
 def _failed_callbacks(simulators: str) -> list[str]:
-    """Of the journal's last 5,000 requests, those callbacks that were answered with anything but
-    200."""
+    """The callbacks among the journal's last 5,000 requests whose response was not 200."""
     sent = call("GET", f"{simulators}/__journal?service=kling&operation=callback").json()[
         "requests"
     ]
@@ -189,8 +199,8 @@ def _failed_callbacks(simulators: str) -> list[str]:
 
 
 def _quiet_ports(count: int) -> tuple[int, ...]:
-    """Free ones below those that the system gives to outgoing connections: they must be free again
-    later."""
+    """Free ports below the range that the system uses for outgoing connections: they must be free
+    again later."""
     first = random.randrange(15_000, 30_000)
     found = tuple(
         itertools.islice((port for port in range(first, first + 500) if is_free(port)), count)

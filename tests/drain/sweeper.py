@@ -8,7 +8,7 @@ from service.core.clock import Clock, SystemClock
 from service.settings import process_environment
 from tests.container.engine import Engine
 
-_LOOKS = 10
+_MAX_PASSES = 10
 _PAUSE_SECONDS = 1.0
 
 
@@ -16,7 +16,7 @@ def sweep(engine: Engine, prefix: str, clock: Clock) -> None:
     """Looks until there are none twice in a row: one may have been on its way when its starter
     died."""
     quiet = 0
-    for _ in range(_LOOKS):
+    for _ in range(_MAX_PASSES):
         found = engine.call("ps", "--all", "--quiet", "--filter", f"name=^{prefix}").stdout.split()
         quiet = 0 if found else quiet + 1
         if quiet == 2:

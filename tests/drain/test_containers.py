@@ -1,4 +1,4 @@
-"""How a container's end is told, and that none outlives the rehearsal."""
+"""How the end of a container is reported, and that none outlives the rehearsal."""
 
 import subprocess
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from tests.stack.launcher import CLEAN
 
 
 @dataclass(frozen=True)
-class _Told(Engine):
-    """An engine that gives each of these answers once, and then finds nothing."""
+class _ScriptedEngine(Engine):
+    """An engine that returns each of these outputs once, and then finds nothing."""
 
-    answers: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
 
     def call(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         if arguments[0] == "rm":
             self.removed.extend(each for each in arguments if each.startswith("container"))
-        answer = self.answers.pop(0) if arguments[0] == "ps" and self.answers else ""
-        return subprocess.CompletedProcess(arguments, 0, answer, "")
+        output = self.outputs.pop(0) if arguments[0] == "ps" and self.outputs else ""
+        return subprocess.CompletedProcess(arguments, 0, output, "")
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_only_a_container_that_ended_by_itself_in_time_ended_cleanly(
 
 
 def test_a_container_that_appears_after_its_starter_died_is_removed_too() -> None:
-    engine = _Told("docker", {}, answers=["container1 container2", "", "container3"])
+    engine = _ScriptedEngine("docker", {}, outputs=["container1 container2", "", "container3"])
     sweep(engine, "prefix-", FakeClock())
     assert engine.removed == ["container1", "container2", "container3"]
 
 
-def test_containers_that_come_back_for_ever_are_told_of() -> None:
-    engine = _Told("docker", {}, answers=["container1"] * 100)
+def test_containers_that_keep_coming_back_are_reported() -> None:
+    engine = _ScriptedEngine("docker", {}, outputs=["container1"] * 100)
     with pytest.raises(TimeoutError):
         sweep(engine, "prefix-", FakeClock())

@@ -18,6 +18,6 @@ def test_replacing_web_and_worker_under_load_fails_no_request_and_loses_no_job()
     if program is None:
         pytest.skip("HAProxy is not here and cannot be installed (Debian: apt-get install haproxy)")
     with Processes() as launcher:
-        outcome = rehearse(program, PLAN, launcher, told=lambda line: None)
+        outcome = rehearse(program, PLAN, launcher, on_progress=lambda line: None)
     assert outcome.faults == (), outcome.summary()
     assert outcome.requests > 50

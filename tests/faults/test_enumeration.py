@@ -19,7 +19,7 @@ from service.storage.table import NotApplied
 from service.storage.writes import Put
 from tests.faults.enumeration.flows import FLOWS, MAIN, Flow, flow
 from tests.faults.enumeration.replay import Enumeration, Replay, rows
-from tests.faults.enumeration.stage import Scene, Stage
+from tests.faults.enumeration.stage import Scenario, Stage
 from tests.faults.enumeration.tables import LocalTable, MemoryBehind
 
 pytestmark = pytest.mark.sample
@@ -71,10 +71,10 @@ def test_faults_break_no_promise_on_dynamodb_local_either(dynamodb_local: Enumer
 
 
 def test_a_flow_with_one_more_write_has_one_more_effect_to_fail(memory: Enumeration) -> None:
-    def with_a_write(scene: Scene) -> None:
+    def with_a_write(scenario: Scenario) -> None:
         note = Put(Key("USER#ann", "NOTE"), {"text": "written yesterday"})
-        scene.run.step("note", lambda: scene.process().table.write(note))
-        MAIN.play(scene)
+        scenario.run.step("note", lambda: scenario.process().table.write(note))
+        MAIN.play(scenario)
 
     more = Flow("with-a-write", with_a_write)
     effects, others = memory.record(more).effects, memory.record(MAIN).effects
@@ -96,7 +96,7 @@ def test_a_run_is_the_same_each_time(memory: Enumeration) -> None:
 def test_a_failure_names_the_run_that_fails_again(
     memory: Enumeration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent_again_after_no_answer(monkeypatch)
+    sent_again_without_a_response(monkeypatch)
     failed = next(
         replay for hits in memory.singles(MAIN) if (replay := memory.play(MAIN, hits)).violation
     )
@@ -105,7 +105,7 @@ def test_a_failure_names_the_run_that_fails_again(
     assert f"delivered --only {hit}" in str(failed)
 
 
-def lost_answer_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
+def lost_response_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(table, "MaybeApplied", NotApplied)
 
 
@@ -113,13 +113,13 @@ def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger_operations._Attempts, "doubt", lambda *_: None)
 
 
-def sent_again_after_no_answer(patch: pytest.MonkeyPatch) -> None:
+def sent_again_without_a_response(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(kling, "NeverSent", (NeverSent, NoAnswer))
 
 
 @pytest.mark.parametrize(
     "break_it",
-    [lost_answer_taken_for_a_failure, doubt_forgotten, sent_again_after_no_answer],
+    [lost_response_taken_for_a_failure, doubt_forgotten, sent_again_without_a_response],
     ids=lambda break_it: break_it.__name__,
 )
 def test_a_broken_rule_is_noticed(

@@ -87,25 +87,25 @@ class Site:
     @contextmanager
     def web(self) -> Iterator["Killable"]:
         with self.process(sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py") as web:
-            until(self.answers, UP_SECONDS, "the web process came up")
+            until(self.responds, UP_SECONDS, "the web process came up")
             yield web
 
     def worker(self) -> Any:
         return self.process(sys.executable, "-m", "service.worker")
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         try:
             return requests.get(f"{self.url}/health/live", timeout=5).status_code == 200
         except requests.RequestException:
             return False
 
     def token(self, sub: str) -> str:
-        answer = requests.post(
+        response = requests.post(
             f"{self.simulators}/google/__token",
             json={"sub": sub, "email": f"{sub}@x.example"},
             timeout=10,
         )
-        return str(answer.json()["token"])
+        return str(response.json()["token"])
 
     def post(self, sub: str) -> requests.Response | None:
         """One request with the user's one key; None when the connection broke."""
@@ -282,7 +282,7 @@ def test_a_worker_killed_at_any_effect_leaves_nothing_wrong(site: Site, path: st
             trap = getattr(site, moment.proxy).set_trap(
                 moment.operation, moment.nth, after=moment.after, kill=worker.kill
             )
-            until(lambda trap=trap: trap.sprung, SETTLE_SECONDS, f"the worker came to {moment}")  # type: ignore[misc]
+            until(lambda: trap.sprung, SETTLE_SECONDS, f"the worker came to {moment}")  # noqa: B023
     site.settle()
     ends = Counter(job["status"]["S"] for job in site.jobs())
     assert ends == {"FAILED" if path == "failed" else "SUCCEEDED": len(recorded) + 1}

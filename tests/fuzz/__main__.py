@@ -1,5 +1,5 @@
 """`make fuzz`: at least that many requests made from the served document, as a user and as a
-stranger, until one of them meets a 5xx, an answer that is not documented, or leaves a trace that it
+stranger, until one of them meets a 5xx, an undocumented response, or leaves a trace that it
 should not.
 
 The same seed makes the same requests."""
@@ -18,7 +18,7 @@ from service.core.logs import configure
 from service.web.openapi.schemas import operations
 from tests.fuzz.findings import Findings, assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.stack.live_stack import LiveStack, town_of_its_own
+from tests.stack.live_stack import LiveStack, separate_stack
 
 USER = "ann"
 EXAMPLES_A_ROUND = 100
@@ -60,9 +60,9 @@ def main() -> int:
     began = time.monotonic()
     with DynamoDbLocal() as server:
         client = boto3.client("dynamodb", endpoint_url=server.url, region_name="us-east-1")
-        with town_of_its_own(client, clock=SystemClock()) as stack:
+        with separate_stack(client, clock=SystemClock()) as stack:
             runs = [as_stranger(stack, given.seed)]
-        with town_of_its_own(client, clock=SystemClock(), welcome_credits=10**6) as stack:
+        with separate_stack(client, clock=SystemClock(), welcome_credits=10**6) as stack:
             runs.append(
                 as_user(stack, given.seed, given.cases - runs[0].calls, began + MAX_SECONDS)
             )
@@ -77,8 +77,10 @@ def report(runs: list[Findings], seed: int, cases: int, seconds: float) -> int:
     for (label, check), text in failures.items():
         print(f"FAILED {label}, {check}: {text}")
     print(
-        f"fuzz: {calls} cases over {len(runs[1].statuses)} operations, seed {seed}, {len(failures)} failures, "
-        f"{len(runs[1].jobs)} jobs, every one of them named in an answer and proved, {seconds:.0f} s"
+        f"fuzz: {calls} cases over {len(runs[1].statuses)} operations, seed {seed}, "
+        f"{len(failures)} failures, "
+        f"{len(runs[1].jobs)} jobs, every one of them named in an answer and proved, "
+        f"{seconds:.0f} s"
     )
     return int(bool(failures) or calls < cases)
 

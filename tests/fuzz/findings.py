@@ -33,7 +33,7 @@ Prepare = Callable[[schemathesis.Case], None]
 
 @dataclass
 class Findings:
-    """What a run met: how often each operation answered with each status, the jobs its answers
+    """What a run found: how often each operation returned each status, the jobs that its responses
     named, and each kind of failure once."""
 
     statuses: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
@@ -45,7 +45,7 @@ class Findings:
         match event:
             case events.ScenarioFinished(recorder=recorder):
                 for case_id, each in recorder.interactions.items():
-                    self._heard(recorder.cases[case_id].value, each.response)
+                    self._received(recorder.cases[case_id].value, each.response)
                 for case_id, checks in recorder.checks.items():
                     self._judged(recorder.cases[case_id].value.operation.label, checks)
             case events.NonFatalError(label=label, value=value):
@@ -53,7 +53,7 @@ class Findings:
             case events.FatalError(exception=exception):
                 raise exception
 
-    def _heard(self, case: schemathesis.Case, response: Any) -> None:
+    def _received(self, case: schemathesis.Case, response: Any) -> None:
         self.calls += 1
         label = case.operation.label
         if response is None:
@@ -65,8 +65,8 @@ class Findings:
             if label == POST_VIDEO:
                 self._placed(response.json())
 
-    def _placed(self, answer: dict[str, Any]) -> None:
-        named = answer.get("data") or answer.get("details") or {}
+    def _placed(self, response: dict[str, Any]) -> None:
+        named = response.get("data") or response.get("details") or {}
         if "jobId" in named:
             self.jobs.add(named["jobId"])
 
@@ -156,8 +156,8 @@ def someone_real(user: str, job_id: str) -> Prepare:
 
 
 def assert_refusals_wrote_nothing(stack: LiveStack, known: set[str]) -> None:
-    """There is no job that no answer named, and nobody has a wallet but who placed one. Then
-    everything is proved."""
+    """Every job was named in a response, and only users who submitted a job have a wallet. Then
+    every balance is proved."""
     jobs = [item for item in stack.items() if item["SK"]["S"].startswith("JOB#")]
     assert {item["SK"]["S"].removeprefix("JOB#") for item in jobs} == known
     wallets = {item["PK"]["S"] for item in stack.items() if item["SK"]["S"] == "METADATA"}

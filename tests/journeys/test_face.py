@@ -11,7 +11,7 @@ import pytest
 from service.core.clock import SystemClock
 from service.web.endpoint import declared_endpoints
 from tests.journeys.face import SAFE_HEADERS, Face, RawAnswer
-from tests.stack.live_stack import town_of_its_own, video_body
+from tests.stack.live_stack import separate_stack, video_body
 
 PAGE = "https://app.example.com"
 JOB = "/jobs/job_01kb7r3v6q8f2x0m4n5p6q7r8s"
@@ -21,7 +21,7 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def face(client: Any) -> Iterator[Face]:
-    with town_of_its_own(client, clock=SystemClock(), cors_allowed_origins=(PAGE,)) as stack:
+    with separate_stack(client, clock=SystemClock(), cors_allowed_origins=(PAGE,)) as stack:
         yield Face(stack)
 
 

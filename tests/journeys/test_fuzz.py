@@ -10,7 +10,7 @@ from service.core.clock import SystemClock
 from service.web.openapi.schemas import operations
 from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_real
 from tests.journeys.face import Face
-from tests.stack.live_stack import LiveStack, town_of_its_own
+from tests.stack.live_stack import LiveStack, separate_stack
 
 pytestmark = pytest.mark.sample
 
@@ -20,7 +20,7 @@ USER = "ann"
 
 @pytest.fixture(scope="module")
 def stack(client: Any) -> Iterator[LiveStack]:
-    with town_of_its_own(client, clock=SystemClock(), welcome_credits=10**6) as stack:
+    with separate_stack(client, clock=SystemClock(), welcome_credits=10**6) as stack:
         yield stack
 
 
@@ -45,7 +45,7 @@ def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(stack: LiveStack
 
 @pytest.mark.timeout(300)
 def test_a_stranger_s_requests_meet_nothing_but_401_where_a_user_is_wanted(client: Any) -> None:
-    with town_of_its_own(client, clock=SystemClock()) as stack:
+    with separate_stack(client, clock=SystemClock()) as stack:
         findings = fuzzed(stack, None, EXAMPLES // 4)
         assert findings.failures == {}
         for path, method, described in operations(Face(stack).document):

@@ -11,7 +11,7 @@ from service.core.clock import Clock, SystemClock
 from service.web.endpoint import Access, declared_endpoints
 from tests.doubles.clock import FakeClock
 from tests.identity.issuer import CLIENT, REMOVE, Issuer, published, publishing, rsa_key, segment
-from tests.stack.live_stack import LiveStack, town_of_its_own, video_body
+from tests.stack.live_stack import LiveStack, separate_stack, video_body
 
 USER = "ann"
 
@@ -47,7 +47,7 @@ def issuer() -> Iterator[RealTimeIssuer]:
 def issued(client: Any, issuer: RealTimeIssuer) -> Iterator[LiveStack]:
     """A town that believes `issuer`, and into which nobody gets: its table stays empty from test to
     test."""
-    with town_of_its_own(client, **believing(issuer)) as stack:
+    with separate_stack(client, **believing(issuer)) as stack:
         yield stack
 
 

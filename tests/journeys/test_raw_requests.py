@@ -10,7 +10,7 @@ import pytest
 from service.core.clock import SystemClock
 from tests.journeys.face import ENVELOPE, SAFE_HEADERS
 from tests.journeys.gate import Answer, FaultInjector, opened
-from tests.stack.live_stack import LiveStack, town_of_its_own, video_body
+from tests.stack.live_stack import LiveStack, separate_stack, video_body
 
 MARK = "evil.example"
 NEXT = (
@@ -20,7 +20,7 @@ NEXT = (
 
 @pytest.fixture(scope="module")
 def stack(client: Any) -> Iterator[LiveStack]:
-    with town_of_its_own(client, clock=SystemClock(), callbacks=False) as stack:
+    with separate_stack(client, clock=SystemClock(), callbacks=False) as stack:
         yield stack
 
 

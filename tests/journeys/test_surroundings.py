@@ -22,7 +22,7 @@ from service.web.errors import status_of
 from service.web.openapi.operations import document_path
 from service.web.openapi.schemas import operations
 from tests.journeys.face import Face
-from tests.stack.live_stack import LiveStack, town_of_its_own
+from tests.stack.live_stack import LiveStack, separate_stack
 
 PAGE = "https://app.example.com"
 EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
@@ -30,7 +30,7 @@ EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
 
 @pytest.fixture(scope="module")
 def face(client: Any) -> Iterator[Face]:
-    with town_of_its_own(client, cors_allowed_origins=(PAGE, EXTENSION)) as stack:
+    with separate_stack(client, cors_allowed_origins=(PAGE, EXTENSION)) as stack:
         yield Face(stack)
 
 

@@ -81,7 +81,8 @@ def main(names: list[str]) -> int:
         caught_by = killer(mutant)
         survivors += caught_by is None
         print(
-            f"{'SURVIVED' if caught_by is None else 'killed':8}  {mutant.name:34}  {caught_by or ''}",
+            f"{'SURVIVED' if caught_by is None else 'killed':8}  {mutant.name:34}  "
+            f"{caught_by or ''}",
             flush=True,
         )
     print(f"{len(chosen)} mutants, {len(chosen) - survivors} killed, {survivors} survived.")

@@ -55,7 +55,7 @@ def test_a_letter_stands_for_the_same_expression_each_time() -> None:
         rewritten("Till.take", "max(A + A, 3)", "A")
 
 
-def test_an_expression_may_give_way_to_a_statement() -> None:
+def test_an_expression_may_become_a_statement() -> None:
     text = rewrite("def f():\n    call(1)\n", Change("m:f", "call(X)", "raise Failed"))
     assert text == "def f():\n    raise Failed\n"
 

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from zlib import crc32
 
-from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
+from tests.simulation.faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker
 from tests.simulation.world import Outcome, play
@@ -60,21 +60,22 @@ class Run:
         seconds = time.perf_counter() - self._began_at
         calls = self.counts["table calls"] + self.counts["provider calls"]
         faults = [
-            f"{name} {self.counts[name]}" for name in (*TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS)
+            f"{name} {self.counts[name]}" for name in (*TABLE_FAULTS, *VENDOR_FAULTS, *QUERY_FAULTS)
         ]
-        other = sorted(set(self.counts) - {*_FIRST, *TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS})
+        other = sorted(set(self.counts) - {*_FIRST, *TABLE_FAULTS, *VENDOR_FAULTS, *QUERY_FAULTS})
         lines = [
             f"seed {self.seed}: " + ", ".join(f"{self.counts[name]} {name}" for name in _FIRST),
             "faults: " + ", ".join(faults),
             "branches: " + ", ".join(f"{name} {self.counts[name]}" for name in other),
             f"{self.virtual_seconds / 3600:.0f} virtual hours, digest {self.digest:08x}",
-            f"{seconds:.1f} s, {calls / seconds * 60:,.0f} calls and {self.counts['user operations'] / seconds * 60:,.0f} "
+            f"{seconds:.1f} s, {calls / seconds * 60:,.0f} calls and "
+            f"{self.counts['user operations'] / seconds * 60:,.0f} "
             "user operations a minute",
         ]
         return "\n".join(lines) + "\n"
 
 
-def tell(seed: int, violation: str) -> None:
+def report(seed: int, violation: str) -> None:
     """The violation, and the shortest trace that was found for it."""
     sys.stdout.write(f"\nVIOLATION in world {seed}: {violation}\nShrinking …\n")
     shrinker = Shrinker(draw(seed))
@@ -86,8 +87,9 @@ def tell(seed: int, violation: str) -> None:
         if chance and name not in plan.faults.muted
     )
     sys.stdout.write(
-        f"After {shrinker.plays} plays: {len(plan.asks)} asks, {plan.webs} web, {plan.workers} workers, storms {plan.storms}, "
-        f"faults {faults}\n" + "".join(f"  {ask}\n" for ask in plan.asks)
+        f"After {shrinker.plays} plays: {len(plan.requests)} asks, {plan.webs} web, "
+        f"{plan.workers} workers, storms {plan.storms}, "
+        f"faults {faults}\n" + "".join(f"  {request}\n" for request in plan.requests)
     )
     busy = [line for line in outcome.journal.lines if not line.endswith("Query -> ok 0")]
     for line in busy[-MAX_TRACE:]:
@@ -107,7 +109,7 @@ def main() -> int:
     sys.stdout.write(run.summary())
     if failed is None:
         return 0
-    tell(run.next_seed - 1, failed.violation)
+    report(run.next_seed - 1, failed.violation)
     return 1
 
 

@@ -1,5 +1,5 @@
-"""What must never be seen, checked at every commit, at every task the vendor takes, and at every
-answer a client is given."""
+"""What must never happen, checked at every commit, at every task that the vendor accepts, and at
+every response to a client."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from tests.simulation.faults import Journal
 from tests.simulation.memory import Attributes, MemoryTable, Prepared
-from tests.simulation.plan import TIMES, Ask, Plan
+from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.scheduler import START_SECONDS, Scheduler, Task
 from tests.simulation.vendor import TaskStore, Work
 
@@ -62,21 +62,21 @@ class Witness:
         scheduler: Scheduler,
         plan: Plan,
         memory: MemoryTable,
-        books: TaskStore,
+        task_store: TaskStore,
         journal: Journal,
     ) -> None:
         self._journal = journal
-        self._hub = scheduler
+        self._scheduler = scheduler
         self._plan = plan
         self._memory = memory
-        self._books = books
+        self._task_store = task_store
         self.owners: dict[str, str] = {}
         self.key_bound_at: dict[tuple[str, str], float] = {}
         self.opened_at: dict[str, float] = {}
         self.released_at: dict[str, float] = {}
-        self.answers: list[tuple[Task, Ask, Any]] = []
+        self.responses: list[tuple[Task, PlannedRequest, Any]] = []
         memory.watchers.append(self.committed)
-        books.on_accept.append(self.accepted)
+        task_store.on_accept.append(self.accepted)
 
     def committed(self, batch: Sequence[Prepared]) -> None:
         for write in batch:
@@ -99,58 +99,61 @@ class Witness:
 
     def accepted(self, work: Work, callback_url: str | None, rng: Any) -> None:
         """A create has arrived at the vendor."""
-        require(len(self._books.works[work.job_id]) == 1, f"two tasks for one job {work.job_id}")
+        require(
+            len(self._task_store.works[work.job_id]) == 1, f"two tasks for one job {work.job_id}"
+        )
         job = self.job(work.job_id)
         require(job is not None, f"a task for a job that was never held: {work.job_id}")
         require(
             plain((job or {}).get("error")) not in _NEVER_TAKEN,
-            f"a task for a job told as refused: {work.job_id}",
+            f"a task for a job reported as refused: {work.job_id}",
         )
 
     def job(self, job_id: str) -> Attributes | None:
         pk = self.owners.get(job_id)
         return self._memory.get((pk, f"JOB#{job_id}")) if pk else None
 
-    def answered(self, task: Task, ask: Ask, answer: Any) -> None:
-        """A request for a job has been answered: a `Submission`, or the error."""
-        self.answers.append((task, ask, answer))
+    def responded(self, task: Task, planned: PlannedRequest, response: Any) -> None:
+        """A request for a job has got its response: a `Submission`, or the error."""
+        self.responses.append((task, planned, response))
         last_call_at = task.last_call_at
         require(task.calls <= MAX_CALLS, f"{task.name} made {task.calls} calls")
-        if not isinstance(answer, Exception):
-            require(answer.remaining >= 0, "remaining is negative")
+        if not isinstance(response, Exception):
+            require(response.remaining >= 0, "remaining is negative")
             require(
-                answer.replayed or answer.job.job_id == task.job_ids[-1],
+                response.replayed or response.job.job_id == task.job_ids[-1],
                 "a job that is another request's",
             )
             return
-        require(isinstance(answer, POST_VIDEO.errors), f"an undocumented error: {answer!r}")
-        require(not isinstance(answer, WalletFrozen), "a wallet was frozen")
-        if isinstance(answer, SystemLimitReached | DeviceAlreadyUsed):
-            opened_at = self.opened_at.get(f"USER#{ask.user}", last_call_at)
+        require(isinstance(response, POST_VIDEO.errors), f"an undocumented error: {response!r}")
+        require(not isinstance(response, WalletFrozen), "a wallet was frozen")
+        if isinstance(response, SystemLimitReached | DeviceAlreadyUsed):
+            opened_at = self.opened_at.get(f"USER#{planned.user}", last_call_at)
             require(
-                opened_at >= last_call_at, f"{ask.user} is known and was refused: {answer.code}"
+                opened_at >= last_call_at,
+                f"{planned.user} is known and was refused: {response.code}",
             )
-            self._refusal_is_true(ask, answer)
-        if isinstance(answer, InsufficientCredits) and ask.key is not None:
-            self._twin_is_known(ask, last_call_at)
+            self._refusal_is_true(planned, response)
+        if isinstance(response, InsufficientCredits) and planned.key is not None:
+            self._twin_is_known(planned, last_call_at)
 
-    def _refusal_is_true(self, ask: Ask, answer: Exception) -> None:
-        if isinstance(answer, SystemLimitReached):
+    def _refusal_is_true(self, planned: PlannedRequest, response: Exception) -> None:
+        if isinstance(response, SystemLimitReached):
             count = self._memory.get(("SYSTEM", "USERS")) or {}
             require(
                 (plain(count.get("count")) or 0) >= self._plan.max_users,
                 "there is room for another user",
             )
 
-    def _twin_is_known(self, ask: Ask, last_call_at: float) -> None:
-        place = ask.key_location
+    def _twin_is_known(self, planned: PlannedRequest, last_call_at: float) -> None:
+        place = planned.key_location
         bound = self._memory.get(place)
         if bound is None or self.key_bound_at[place] >= last_call_at:
             return
         job = self.job(plain(bound["jobId"])) or {}
         require(
             plain(job.get("error")) in RETRYABLE,
-            f"refused for want of credits, though its job is there: {ask.key}",
+            f"refused for want of credits, though its job is there: {planned.key}",
         )
 
     def _wallet(self, write: Prepared, batch: Sequence[Prepared]) -> None:
@@ -171,13 +174,13 @@ class Witness:
         if not before:
             claims = {other.key[0].partition("#")[0] for other in batch if other.key[1] == "CLAIM"}
             require(claims == {"FINGERPRINT", "IDENTITY"}, f"a welcome without its claims at {pk}")
-            self.opened_at[pk] = self._hub.now
+            self.opened_at[pk] = self._scheduler.now
 
     def _entry(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         """Credits come back or go only together with the one end of an open job."""
         kind, ref = plain(write.after["kind"]), plain(write.after["ref"])
         self._journal.note(
-            self._hub.now, write.key[0], f"== {kind} {plain(write.after['amount'])} {ref}"
+            self._scheduler.now, write.key[0], f"== {kind} {plain(write.after['amount'])} {ref}"
         )
         before = {other.key[1]: plain((other.before or {}).get("status")) for other in batch}
         if kind in ("CAPTURE", "RELEASE"):
@@ -188,7 +191,7 @@ class Witness:
 
     def _key(self, write: Prepared) -> None:
         before, after = write.before, write.after
-        self.key_bound_at[write.key] = self._hub.now
+        self.key_bound_at[write.key] = self._scheduler.now
         if before is not None:
             job = self.job(plain(before["jobId"])) or {}
             require(plain(job.get("error")) in RETRYABLE, f"a key changed its job at {write.key}")
@@ -202,8 +205,8 @@ class Witness:
         self.owners[job_id] = write.key[0]
         step = plain(before.get("status")), plain(after["status"])
         if step[0] != step[1]:
-            on_segment = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
-            self._journal.note(self._hub.now, write.key[0], on_segment)
+            line = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
+            self._journal.note(self._scheduler.now, write.key[0], line)
         require(step in _STEPS, f"{job_id} went from {step[0]} to {step[1]}")
         for name in _ONCE:
             require(
@@ -216,7 +219,7 @@ class Witness:
 
     def _delivered(self, job_id: str, after: Attributes) -> None:
         work = self._work(job_id, after)
-        now = self._hub.now
+        now = self._scheduler.now
         require(
             work is not None and work.succeeds and work.ends_at <= now,
             f"{job_id} delivered what is not there",
@@ -230,21 +233,21 @@ class Witness:
         failure = plain(after["error"])
         if failure in _NEVER_TAKEN:
             require(
-                job_id not in self._books.works,
-                f"{job_id} told as {failure}, but the vendor has it",
+                job_id not in self._task_store.works,
+                f"{job_id} was reported as {failure}, but the vendor has it",
             )
         elif failure == Failure.GENERATION_FAILED:
             work = self._work(job_id, after)
-            failed = work is not None and not work.succeeds and work.ends_at <= self._hub.now
-            require(failed, f"{job_id} told as failed, but did not fail")
+            failed = work is not None and not work.succeeds and work.ends_at <= self._scheduler.now
+            require(failed, f"{job_id} was reported as failed, but did not fail")
         else:
             self._unresolved(job_id, after)
 
     def _unresolved(self, job_id: str, after: Attributes) -> None:
         """Released only past the hard limit, or after two not-founds far enough apart, the later
         past the quarantine."""
-        self.released_at[job_id] = self._hub.now
-        now, slack = self._hub.now, 2 * self._plan.skew + 0.5
+        self.released_at[job_id] = self._scheduler.now
+        now, slack = self._scheduler.now, 2 * self._plan.skew + 0.5
         created_at = _created_at(after)
         if now >= created_at + TIMES.hard_limit / 1000 - slack:
             return
@@ -252,14 +255,14 @@ class Witness:
             "taskId" not in after,
             f"{job_id} released before its hard limit, though its task is known",
         )
-        snapshot = self._books.not_found.get(job_id, [])
+        snapshot = self._task_store.not_found.get(job_id, [])
         quarantine_until = created_at + (TIMES.submit + TIMES.quarantine) / 1000 - slack
         late = [at for at in snapshot if at >= quarantine_until]
         apart = bool(late) and max(late) - min(snapshot) >= TIMES.not_found_gap / 1000 - slack
         require(apart, f"{job_id} released as unresolved after not-founds at {snapshot}")
 
     def _work(self, job_id: str, after: Attributes) -> Work | None:
-        works = self._books.works.get(job_id, ())
+        works = self._task_store.works.get(job_id, ())
         return next((work for work in works if work.task_id == plain(after.get("taskId"))), None)
 
 

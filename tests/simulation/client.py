@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from tests.simulation.faults import Dice, Journal
+from tests.simulation.faults import FaultPicker, Journal
 from tests.simulation.memory import cancelled, refusal
 from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.server import Request, Server, outcome_of
@@ -25,24 +25,24 @@ _MAYBE = ("InternalServerError", "ServiceUnavailable", "TransactionInProgressExc
 
 
 class Call:
-    """One call on its way. Whatever answers first counts."""
+    """One call in flight. The first response counts."""
 
     def __init__(self, task: Task, operation: str) -> None:
         self.task = task
         self.operation = operation
-        self.answered = False
+        self.done = False
 
 
 @dataclass(frozen=True)
 class Trip:
-    """How one request travels: seconds there and back, whether it gets lost, whether an answer
+    """How one request travels: seconds there and back, whether it gets lost, whether a response
     comes, and which error instead."""
 
     there: float
     back: float
     share: float
     lost: bool
-    answers: bool
+    responds: bool
     error: Exception | None
 
 
@@ -55,14 +55,14 @@ class SimulatedClient:
         scheduler: Scheduler,
         server: Server,
         process: Process,
-        dice: Callable[[str], Dice],
+        picker: Callable[[str], FaultPicker],
         journal: Journal,
         die: Callable[[], None],
     ) -> None:
-        self._hub = scheduler
+        self._scheduler = scheduler
         self._server = server
         self._process = process
-        self._dice = dice
+        self._picker = picker
         self._journal = journal
         self._die = die
 
@@ -88,10 +88,10 @@ class SimulatedClient:
         return self._call("TransactWriteItems", None, request)
 
     def _call(self, operation: str, serve: Serve | None, request: Request) -> Any:
-        scheduler, task = self._hub, self._hub.running()
+        scheduler, task = self._scheduler, self._scheduler.running()
         task.calls += 1
         self._journal.count("table calls")
-        fault = self._dice(operation).draw(task.rng)
+        fault = self._picker(operation).draw(task.rng)
         if fault:
             self._journal.count(fault)
         if fault == "death before call":
@@ -103,31 +103,31 @@ class SimulatedClient:
         call = Call(task, operation)
         task.last_call_at = scheduler.now
         self._send(call, fault, serve, request, task.rng)
-        answer = scheduler.wait()
-        if isinstance(answer, Exception):
+        response = scheduler.wait()
+        if isinstance(response, Exception):
             self._journal.note(
-                scheduler.now, task.name, f"{operation} {_told(fault)}-> {_said(answer)}"
+                scheduler.now, task.name, f"{operation} {_label(fault)}-> {_said(response)}"
             )
-            raise answer
-        found = len(answer["Items"]) if "Items" in answer else ""
+            raise response
+        found = len(response["Items"]) if "Items" in response else ""
         self._journal.note(
-            scheduler.now, task.name, f"{operation} {_told(fault)}-> ok {found}".rstrip()
+            scheduler.now, task.name, f"{operation} {_label(fault)}-> ok {found}".rstrip()
         )
-        return answer
+        return response
 
     def _send(
         self, call: Call, fault: str, serve: Serve | None, request: Request, rng: random.Random
     ) -> None:
         """Puts the request on its way."""
-        scheduler, now = self._hub, self._hub.now
+        scheduler, now = self._scheduler, self._scheduler.now
         trip = _trip(fault, call.operation, rng)
         if fault in _TIMES_OUT:
             scheduler.at(
-                now + READ_SECONDS, self._answer, call, ReadTimeoutError(endpoint_url=_URL)
+                now + READ_SECONDS, self._response, call, ReadTimeoutError(endpoint_url=_URL)
             )
         if trip.lost:
             if trip.error is not None:
-                scheduler.at(now + trip.there + trip.back, self._answer, call, trip.error)
+                scheduler.at(now + trip.there + trip.back, self._response, call, trip.error)
             return
         if fault == "death in flight":
             scheduler.at(now + (trip.there + trip.back) * trip.share, self._die)
@@ -148,7 +148,7 @@ class SimulatedClient:
         if isinstance(batch, Exception):
             self._reply(call, batch, trip)
             return
-        scheduler = self._hub
+        scheduler = self._scheduler
         commit_at = scheduler.now + 0.001 + 0.006 * trip.share
         if torn:
             scheduler.at(
@@ -159,22 +159,24 @@ class SimulatedClient:
 
     def _finish(self, call: Call, batch: Any, trip: Trip) -> None:
         self._server.finish(batch)
-        if call.answered:
+        if call.done:
             self._journal.count("late writes that landed")
-            self._journal.note(self._hub.now, call.task.name, f"late {call.operation} lands")
+            self._journal.note(self._scheduler.now, call.task.name, f"late {call.operation} lands")
         self._reply(call, {}, trip)
 
     def _reply(self, call: Call, value: Any, trip: Trip) -> None:
-        if trip.answers:
-            self._hub.at(self._hub.now + trip.back, self._answer, call, trip.error or value)
+        if trip.responds:
+            self._scheduler.at(
+                self._scheduler.now + trip.back, self._response, call, trip.error or value
+            )
 
-    def _answer(self, call: Call, value: Any) -> None:
-        if not call.answered:
-            call.answered = True
-            self._hub.resume(call.task, value)
+    def _response(self, call: Call, value: Any) -> None:
+        if not call.done:
+            call.done = True
+            self._scheduler.resume(call.task, value)
 
     def _pause(self, rng: random.Random) -> None:
-        self._process.paused_until = self._hub.now + MAX_PAUSE_SECONDS ** rng.random()
+        self._process.paused_until = self._scheduler.now + MAX_PAUSE_SECONDS ** rng.random()
 
 
 def _trip(fault: str, operation: str, rng: random.Random) -> Trip:
@@ -215,7 +217,7 @@ def _error(fault: str, operation: str, rng: random.Random) -> Exception:
     )
 
 
-def _told(fault: str) -> str:
+def _label(fault: str) -> str:
     return f"[{fault}] " if fault else ""
 
 

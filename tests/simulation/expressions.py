@@ -22,7 +22,7 @@ _WORDS = ("AND", "OR", "SET", "REMOVE", *_FUNCTIONS)
 
 
 class InvalidRequest(Exception):
-    """What DynamoDB answers with a `ValidationException`."""
+    """What DynamoDB rejects with a `ValidationException`."""
 
 
 class NotUnderstood(Exception):

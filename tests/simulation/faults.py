@@ -30,23 +30,23 @@ VENDOR_FAULTS = (
     "create: content refused",
     "create: busy",
     "create: unavailable",
-    "create: unclear, lost",
-    "create: unclear, acted",
-    "create: unclear, acts late",
-    "create: unclear, slow",
+    "create: indeterminate, lost",
+    "create: indeterminate, acted",
+    "create: indeterminate, acts late",
+    "create: indeterminate, slow",
     "create: breaks",
     "create: death before",
     "create: death in flight",
     "create: pause before",
     "create: pause in flight",
 )
-LOOK_FAULTS = (
-    "look: unclear",
-    "look: stale",
-    "look: not found",
-    "look: death",
-    "look: pause",
-    "look: no link",
+QUERY_FAULTS = (
+    "query: indeterminate",
+    "query: stale",
+    "query: not found",
+    "query: death",
+    "query: pause",
+    "query: no link",
 )
 
 
@@ -62,7 +62,7 @@ class Faults:
         return replace(self, muted=self.muted | set(names))
 
 
-class Dice:
+class FaultPicker:
     """Draws at most one fault of a family for a call."""
 
     def __init__(self, faults: Faults, family: Iterable[str]) -> None:

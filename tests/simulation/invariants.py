@@ -1,5 +1,5 @@
-"""What must hold when all is over: the table, the vendor's books and everything that clients were
-told, held against each other."""
+"""What must hold at the end: the table, the vendor's records and every response to a client,
+compared with each other."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from service.ledger.entities import OutcomeUnknown
 from tests.simulation.checks import RETRYABLE, Witness, plain, require
 from tests.simulation.faults import Journal
 from tests.simulation.memory import Attributes, MemoryTable
-from tests.simulation.plan import TIMES, Ask, Plan
+from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.vendor import TaskStore, Work
 
 REFUSED_WITH_A_JOB = {"IMAGE_REJECTED", "CONTENT_REJECTED", "PROVIDER_BUSY", "PROVIDER_UNAVAILABLE"}
 
 
-def judge(
+def check_invariants(
     plan: Plan,
     memory: MemoryTable,
-    books: TaskStore,
+    task_store: TaskStore,
     witness: Witness,
     audit: Audit,
     journal: Journal,
@@ -31,15 +31,15 @@ def judge(
     }
     _wallets(plan, memory, jobs)
     for job_id, job in jobs.items():
-        _job(job_id, job, books)
+        _job(job_id, job, task_store)
         journal.count(f"end: {plain(job['status'])} {plain(job.get('error')) or ''}".rstrip())
-    for works in books.works.values():
+    for works in task_store.works.values():
         for work in works:
             _work(work, jobs.get(work.job_id), witness, plan, journal)
-    for job_id, sends in books.sends.items():
+    for job_id, sends in task_store.sends.items():
         require(sends == 1, f"{job_id} was sent {sends} times")
-    for task, ask, answer in witness.answers:
-        _answer(task, ask, answer, jobs, memory)
+    for task, planned, response in witness.responses:
+        _response(task, planned, response, jobs, memory)
     _keys(witness, jobs, memory)
 
 
@@ -60,12 +60,12 @@ def _wallets(plan: Plan, memory: MemoryTable, jobs: dict[str, Attributes]) -> No
     require(all(plain(wallet["held"]) == 0 for wallet in wallets), "credits held for ever")
 
 
-def _job(job_id: str, job: Attributes, books: TaskStore) -> None:
+def _job(job_id: str, job: Attributes, task_store: TaskStore) -> None:
     status = plain(job["status"])
     require(status in ("SUCCEEDED", "FAILED"), f"{job_id} is {status} for ever")
     require("GSI2SK" not in job and "watchUntil" not in job, f"{job_id} is looked at for ever")
     if status == "SUCCEEDED":
-        works = books.works.get(job_id, [])
+        works = task_store.works.get(job_id, [])
         require(any(work.succeeds for work in works), f"{job_id} was charged and not delivered")
 
 
@@ -83,68 +83,77 @@ def _work(
         journal.count("house loss")
         return
     journal.count("success never learnt")
-    seen_at = max(
+    visible_at = max(
         work.linked_at, work.ends_at, plan.calm_at, *(end for _, end in work.hidden), work.began_at
     )
     watched_until = witness.released_at[work.job_id] + TIMES.watch / 1000
-    last_look = watched_until - 3 * TIMES.watch_poll / 1000 - 60
-    require(seen_at > last_look, f"{work.task_id} succeeded at {seen_at} and was never delivered")
+    last_query_at = watched_until - 3 * TIMES.watch_poll / 1000 - 60
+    require(
+        visible_at > last_query_at,
+        f"{work.task_id} succeeded at {visible_at} and was never delivered",
+    )
 
 
-def _answer(
-    task: Any, ask: Ask, answer: Any, jobs: dict[str, Attributes], memory: MemoryTable
+def _response(
+    task: Any,
+    planned: PlannedRequest,
+    response: Any,
+    jobs: dict[str, Attributes],
+    memory: MemoryTable,
 ) -> None:
-    """What a client was told is what came to be."""
+    """Every response agrees with the final state."""
     mine = [job_id for job_id in task.job_ids if job_id in jobs]
     require(len(mine) <= 1, f"{task.name} made two jobs")
-    if not isinstance(answer, Exception):
-        require(answer.job.job_id in jobs, f"{task.name} was told of a job that is not there")
+    if not isinstance(response, Exception):
+        require(response.job.job_id in jobs, f"{task.name} got a job that is not there")
         return
-    named = getattr(answer, "details", {}).get("jobId")
-    code = getattr(answer, "code", "")
+    named = getattr(response, "details", {}).get("jobId")
+    code = getattr(response, "code", "")
     if code in REFUSED_WITH_A_JOB:
         job = jobs.get(str(named), {})
         require(
             plain(job.get("error")) == code,
-            f"{task.name} was told {code} of {named}, which is {job}",
+            f"{task.name} got {code} of {named}, which is {job}",
         )
-    elif isinstance(answer, OutcomeUnknown):
-        require(not mine or named == mine[0], f"{task.name} was told {named} and has {mine}")
+    elif isinstance(response, OutcomeUnknown):
+        require(not mine or named == mine[0], f"{task.name} got {named} and has {mine}")
     else:
-        require(not mine, f"{task.name} was told {code}, and its job {mine} is there")
+        require(not mine, f"{task.name} got {code}, and its job {mine} is there")
     if code == "DEVICE_ALREADY_USED":
         owned = any(
-            sk.startswith("DEVICE#") and pk != f"USER#{ask.user}" for pk, sk in memory.items
+            sk.startswith("DEVICE#") and pk != f"USER#{planned.user}" for pk, sk in memory.items
         )
-        require(owned, f"{ask.device} was refused and is nobody's")
+        require(owned, f"{planned.device} was refused and is nobody's")
 
 
 def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) -> None:
-    """A key tells of one job for ever, or of successors to those that were never taken."""
-    on_segment: dict[tuple[str, str], dict[str, str]] = {}
-    for _, ask, answer in witness.answers:
-        if ask.key is None or getattr(answer, "code", "") in (
+    """A key names one job for ever, or successors of jobs that the provider never accepted."""
+    jobs_by_key: dict[tuple[str, str], dict[str, str]] = {}
+    for _, planned, response in witness.responses:
+        if planned.key is None or getattr(response, "code", "") in (
             "IDEMPOTENCY_KEY_REUSED",
             "OUTCOME_UNKNOWN",
         ):
             continue
         job_id = (
-            answer.job.job_id if not isinstance(answer, Exception) else answer.details.get("jobId")
+            response.job.job_id
+            if not isinstance(response, Exception)
+            else response.details.get("jobId")
         )  # type: ignore[attr-defined]
         if job_id:
-            on_segment.setdefault(ask.key_location, {})[str(job_id)] = str(ask.image)
-    for place, answers in on_segment.items():
+            jobs_by_key.setdefault(planned.key_location, {})[str(job_id)] = str(planned.image)
+    for place, responses in jobs_by_key.items():
         bound = memory.items.get(place)
-        require(bound is not None, f"the key at {place} was answered and is gone")
+        require(bound is not None, f"the key at {place} was used and is gone")
         last = plain((bound or {}).get("jobId"))
-        for job_id in answers:
+        for job_id in responses:
             error = plain(jobs.get(job_id, {}).get("error"))
             require(
                 job_id == last or error in RETRYABLE,
-                f"the key at {place} told of {job_id} and stands for {last}",
+                f"the key at {place} named {job_id} and stands for {last}",
             )
-        images = {plain(jobs[job_id]["imageHash"]) for job_id in answers if job_id in jobs}
+        images = {plain(jobs[job_id]["imageHash"]) for job_id in responses if job_id in jobs}
         require(
-            len(images) <= 1 and len(set(answers.values())) <= 1,
+            len(images) <= 1 and len(set(responses.values())) <= 1,
             f"the key at {place} stands for two bodies",
         )

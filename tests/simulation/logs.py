@@ -15,8 +15,7 @@ NEVER = {"ledger_damaged"}
 
 @contextlib.contextmanager
 def counted_logs(journal: Journal) -> Iterator[list[str]]:
-    """Gives the list of log events that must not happen: damage, and exceptions that nobody
-    foresaw."""
+    """Yields the list of log events that must not happen: damage, and unexpected exceptions."""
     broken: list[str] = []
 
     def count(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

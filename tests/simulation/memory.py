@@ -40,7 +40,7 @@ _WRITE_WORDS = {
 
 
 def refusal(code: str, status: int = 400, **extra: Any) -> ClientError:
-    """What botocore raises for DynamoDB's answer."""
+    """What botocore raises for DynamoDB's response."""
     response: Any = {
         "Error": {"Code": code, "Message": code},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -94,7 +94,7 @@ class MemoryTable:
         return _put(self, request) if kind == "Put" else _update(self, request)
 
     def commit(self, batch: Sequence[Prepared]) -> None:
-        """Makes prepared writes true, all of them, and tells the watchers."""
+        """Applies all prepared writes and notifies the watchers."""
         for write in batch:
             self.put(write)
         for watcher in self.watchers:

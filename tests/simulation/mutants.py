@@ -1,7 +1,7 @@
 """Rules of the money protocol taken away one at a time, to prove that a world would notice.
 
-A rule that another one makes redundant (the guards of settling beside the snapshot that it is
-decided on; those of the identity's claim and of the key beside the wallet's version) is taken away
+A rule that another one makes redundant (the guards of settling besides the snapshot that it is
+decided on; those of the identity's claim and of the key besides the wallet's version) is taken away
 together with it, or not at all."""
 
 import contextlib
@@ -54,16 +54,18 @@ def key_before_wallet() -> Any:
 def release_after_one_not_found() -> Any:
     rule = settlement.next_transition
 
-    def step(job: Any, look: Any, *rest: Any) -> Any:
-        not_found = isinstance(look.lookup, NotFound) and look.asked_at >= job.submit_until
+    def step(job: Any, observation: Any, *rest: Any) -> Any:
+        not_found = (
+            isinstance(observation.lookup, NotFound) and observation.asked_at >= job.submit_until
+        )
         if job.status is JobStatus.SUBMITTING and not_found:
             return Release(Failure.PROVIDER_UNRESOLVED)
-        return rule(job, look, *rest)
+        return rule(job, observation, *rest)
 
     return patch.object(settlement, "next_transition", step)
 
 
-def second_send_after_unclear() -> Any:
+def second_send_after_indeterminate() -> Any:
     created = job_operations.Jobs._created
 
     def twice(self: Any, request: Any, until: float) -> Any:
@@ -87,7 +89,7 @@ def refusal_final_while_in_doubt() -> Any:
     return patch.object(ledger_operations._Attempts, "was_committed", was_committed)
 
 
-def unclear_create_is_a_refusal() -> Any:
+def indeterminate_create_is_a_refusal() -> Any:
     on_progress = job_operations.Jobs._noted
 
     def refused(self: Any, job: Any, outcome: Any) -> Any:
@@ -115,7 +117,7 @@ def nothing_is_watched() -> Any:
     )
 
 
-def sign_up_refused_without_a_second_look() -> Any:
+def sign_up_refused_without_a_second_read() -> Any:
     def refuse(self: Any, applicant: Any, refusal: Exception) -> Any:
         raise refusal
 
@@ -127,11 +129,15 @@ def charge_before_delivery() -> Iterator[None]:
     """Captures a task that still runs."""
     rule = settlement.next_transition
 
-    def step(job: Any, look: Any, *rest: Any) -> Any:
-        outcome = rule(job, look, *rest)
-        running = job.status is JobStatus.SUBMITTED and hasattr(look.lookup, "task")
+    def step(job: Any, observation: Any, *rest: Any) -> Any:
+        outcome = rule(job, observation, *rest)
+        running = job.status is JobStatus.SUBMITTED and hasattr(observation.lookup, "task")
         link = "https://x.example.com/v.mp4"
-        return job_rules.Capture(replace(look.lookup.task, result_url=link)) if running else outcome
+        return (
+            job_rules.Capture(replace(observation.lookup.task, result_url=link))
+            if running
+            else outcome
+        )
 
     with patch.object(settlement, "next_transition", step):
         yield
@@ -139,7 +145,7 @@ def charge_before_delivery() -> Iterator[None]:
 
 @contextlib.contextmanager
 def settling_unguarded() -> Iterator[None]:
-    """Neither the snapshot nor the write's own condition asks what the job is by now."""
+    """Neither the snapshot nor the write's own condition compares the current state of the job."""
     with (
         patch.object(job_store, "is_as_read", lambda item, job: True),
         unguarded(job_store, "capture_write")(),
@@ -151,14 +157,14 @@ def settling_unguarded() -> Iterator[None]:
 MUTANTS: dict[str, Mutant] = {
     "key_before_wallet": key_before_wallet,
     "release_after_one_not_found": release_after_one_not_found,
-    "second_send_after_unclear": second_send_after_unclear,
+    "second_send_after_indeterminate": second_send_after_indeterminate,
     "doubt_forgotten": doubt_forgotten,
     "refusal_final_while_in_doubt": refusal_final_while_in_doubt,
-    "unclear_create_is_a_refusal": unclear_create_is_a_refusal,
+    "indeterminate_create_is_a_refusal": indeterminate_create_is_a_refusal,
     "any_link_is_a_result": any_link_is_a_result,
     "unresolved_ends_no_key": unresolved_ends_no_key,
     "nothing_is_watched": nothing_is_watched,
-    "sign_up_refused_without_a_second_look": sign_up_refused_without_a_second_look,
+    "sign_up_refused_without_a_second_read": sign_up_refused_without_a_second_read,
     "charge_before_delivery": charge_before_delivery,
     "settling_unguarded": settling_unguarded,
     "record_unguarded": unguarded(job_store, "record_write"),

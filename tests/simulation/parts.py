@@ -26,10 +26,10 @@ class SeededIds:
     which it made."""
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self._hub = scheduler
+        self._scheduler = scheduler
 
     def new(self, prefix: str, at: int) -> str:
-        task = self._hub.running()
+        task = self._scheduler.running()
         number = (at << 80) | task.rng.getrandbits(80)
         digits = "".join(_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(26)))
         task.job_ids.append(f"{prefix}_{digits}")
@@ -72,7 +72,7 @@ def build(
         jitter=scheduler.chance,
     )
     parts = assemble(core, replacements={Provider: provider, Times: TIMES})
-    executor = SimulatedExecutor(scheduler, process, most=4)
+    executor = SimulatedExecutor(scheduler, process, limit=4)
     (sweep,) = parts.sweeps(Background(lambda name, threads: executor))  # type: ignore[arg-type,return-value]
     return Parts(
         process,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.jobs import keys as jobs_keys
 from service.jobs.entities import Times
 from service.jobs.holds import ROUTE
-from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
+from tests.simulation.faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
 from tests.simulation.scheduler import stream
 from tests.simulation.vendor import Habits
 
@@ -43,21 +43,21 @@ _CHANCES = {
     "create: content refused": 0.02,
     "create: busy": 0.06,
     "create: unavailable": 0.03,
-    "create: unclear, lost": 0.03,
-    "create: unclear, acted": 0.04,
-    "create: unclear, acts late": 0.02,
-    "create: unclear, slow": 0.02,
+    "create: indeterminate, lost": 0.03,
+    "create: indeterminate, acted": 0.04,
+    "create: indeterminate, acts late": 0.02,
+    "create: indeterminate, slow": 0.02,
     "create: breaks": 0.01,
     "create: death before": 0.01,
     "create: death in flight": 0.01,
     "create: pause before": 0.01,
     "create: pause in flight": 0.01,
-    "look: unclear": 0.05,
-    "look: stale": 0.05,
-    "look: not found": 0.02,
-    "look: death": 0.005,
-    "look: pause": 0.005,
-    "look: no link": 0.02,
+    "query: indeterminate": 0.05,
+    "query: stale": 0.05,
+    "query: not found": 0.02,
+    "query: death": 0.005,
+    "query: pause": 0.005,
+    "query: no link": 0.02,
 }
 _STORM = {
     "late write": 0.20,
@@ -71,13 +71,13 @@ _STORM = {
 }
 _SCALES = (0.0, 0.3, 1.0, 1.0, 3.0)
 _ACCENTS = (0.0, 0.5, 1.0, 1.0, 1.0, 5.0)
-_MAX_SHARE = {TABLE_FAULTS: 0.35, VENDOR_FAULTS: 0.7, LOOK_FAULTS: 0.6}
+_MAX_SHARE = {TABLE_FAULTS: 0.35, VENDOR_FAULTS: 0.7, QUERY_FAULTS: 0.6}
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One thing a user wants, and how doggedly: `twins` at once, `retries` after what is not final,
-    `repeats` later on (seconds after the answer), `changed` with another image at the last
+class PlannedRequest:
+    """One job that a user wants, and how persistently: `twins` at once, `retries` after what is not
+    final, `repeats` later on (seconds after the response), `changed` with another image at the last
     repeat."""
 
     number: int
@@ -88,7 +88,7 @@ class Ask:
     at: float
     twins: int
     retries: int
-    patience: float
+    timeout_seconds: float
     repeats: tuple[float, ...]
     changed: bool
 
@@ -117,7 +117,7 @@ class Plan:
     faults: Faults
     storm_faults: Faults
     habits: Habits
-    asks: tuple[Ask, ...]
+    requests: tuple[PlannedRequest, ...]
 
 
 def draw(seed: int) -> Plan:
@@ -129,8 +129,8 @@ def draw(seed: int) -> Plan:
         f"device{number}"
         for number in range(max(1, int(len(users) * rng.choice((0.5, 1.0, 1.5, 1.5)))))
     ]
-    asks = [
-        _ask(rng, number, users, devices, busy_seconds)
+    requests = [
+        _planned_request(rng, number, users, devices, busy_seconds)
         for number in range(rng.choice((4, 12, 25, 25)))
     ]
     return Plan(
@@ -148,17 +148,17 @@ def draw(seed: int) -> Plan:
         faults=_faults(rng),
         storm_faults=_mix(rng, _STORM, rng.choice((1.0, 1.5, 3.0)), 0.95),
         habits=Habits(run_seconds=rng.choice((5.0, 60.0, 60.0, 300.0))),
-        asks=tuple(asks),
+        requests=tuple(requests),
     )
 
 
-def _ask(
+def _planned_request(
     rng: random.Random, number: int, users: list[str], devices: list[str], busy_seconds: float
-) -> Ask:
+) -> PlannedRequest:
     user = rng.randrange(len(users))
     usual = devices[user % len(devices)]
     keyed = rng.random() < 0.7
-    return Ask(
+    return PlannedRequest(
         number=number,
         user=users[user],
         device=usual if rng.random() < 0.8 else rng.choice(devices),
@@ -167,7 +167,7 @@ def _ask(
         at=busy_seconds * rng.random() ** rng.choice((1, 4)),
         twins=rng.choice((1, 1, 1, 2, 3, 6)),
         retries=rng.choice((0, 1, 3, 6)),
-        patience=rng.choice((0.5, 30.0, 30.0, 60.0)),
+        timeout_seconds=rng.choice((0.5, 30.0, 30.0, 60.0)),
         repeats=tuple(1500.0 ** rng.random() for _ in range(rng.choice((0, 0, 1, 2)))),
         changed=rng.random() < 0.1,
     )
@@ -181,13 +181,13 @@ def _storm(rng: random.Random, busy_seconds: float) -> tuple[float, float]:
 def _faults(rng: random.Random) -> Faults:
     """Every world has its own mix; no family makes most calls fail."""
     chances = {}
-    for family, largest in _MAX_SHARE.items():
+    for family, max_total in _MAX_SHARE.items():
         usual = {name: _CHANCES[name] for name in family}
-        chances |= _mix(rng, usual, rng.choice(_SCALES), largest).chances
+        chances |= _mix(rng, usual, rng.choice(_SCALES), max_total).chances
     return Faults(chances)
 
 
-def _mix(rng: random.Random, usual: Mapping[str, float], scale: float, largest: float) -> Faults:
+def _mix(rng: random.Random, usual: Mapping[str, float], scale: float, max_total: float) -> Faults:
     drawn = {name: chance * scale * rng.choice(_ACCENTS) for name, chance in usual.items()}
-    shrink = min(1.0, largest / (sum(drawn.values()) or 1.0))
+    shrink = min(1.0, max_total / (sum(drawn.values()) or 1.0))
     return Faults({name: chance * shrink for name, chance in drawn.items()})

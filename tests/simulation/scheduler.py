@@ -54,7 +54,7 @@ class Task:
         self.result: Any = None
         self.job_ids: list[str] = []
         self._work = work
-        self._hub = scheduler
+        self._scheduler = scheduler
         self.strand = greenlet.greenlet(self._run, scheduler.strand)
 
     def _run(self, _: object = None) -> None:
@@ -106,17 +106,16 @@ class Scheduler:
             self.events += 1
             act(*arguments)
 
-    def resume(self, task: Task, answer: Any) -> None:
-        """Goes on with a task that waits for this answer; a paused process gets it when it
-        wakes."""
+    def resume(self, task: Task, response: Any) -> None:
+        """Resumes a task that waits for this value; a paused process gets it when it wakes."""
         process = task.process
         if process.dead or task.done:
             return
         if process.paused_until > self.now:
-            self.at(process.paused_until, self.resume, task, answer)
+            self.at(process.paused_until, self.resume, task, response)
             return
         self.current = task
-        task.strand.switch(answer)
+        task.strand.switch(response)
         self.current = None
         if task.done:
             process.tasks.remove(task)
@@ -124,7 +123,7 @@ class Scheduler:
                 self.broken.append(task)
 
     def wait(self) -> Any:
-        """Gives the baton back until somebody resumes this task; gives the answer it is resumed
+        """Yields to the scheduler until this task is resumed. Returns the value it is resumed
         with."""
         task = self.running()
         if task.process.dead:
@@ -167,24 +166,24 @@ class SimulatedClock:
     true."""
 
     def __init__(self, scheduler: Scheduler, skew_seconds: float) -> None:
-        self._hub = scheduler
+        self._scheduler = scheduler
         self._skew = skew_seconds
 
     def now(self) -> int:
-        return int((START_SECONDS + self._hub.now + self._skew) * 1000)
+        return int((START_SECONDS + self._scheduler.now + self._skew) * 1000)
 
     def monotonic(self) -> float:
-        return self._hub.now
+        return self._scheduler.now
 
     def sleep(self, seconds: float) -> None:
-        self._hub.sleep(seconds)
+        self._scheduler.sleep(seconds)
 
 
 class SimulatedEvent:
     """`threading.Event` for tasks: waiting is a scheduling point in virtual time."""
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self._hub = scheduler
+        self._scheduler = scheduler
         self._set = False
         self._waiting: list[tuple[Task, int]] = []
         self._waits = 0
@@ -195,28 +194,28 @@ class SimulatedEvent:
     def set(self) -> None:
         self._set = True
         for task, number in self._waiting:
-            self._hub.at(self._hub.now, self._wake, task, number)
+            self._scheduler.at(self._scheduler.now, self._wake, task, number)
 
     def wait(self, timeout: float | None = None) -> bool:
         if self._set:
             return True
         self._waits += 1
-        mine = (self._hub.running(), self._waits)
+        mine = (self._scheduler.running(), self._waits)
         self._waiting.append(mine)
         if timeout is not None:
-            self._hub.at(self._hub.now + timeout, self._wake, *mine)
-        self._hub.wait()
+            self._scheduler.at(self._scheduler.now + timeout, self._wake, *mine)
+        self._scheduler.wait()
         return self._set
 
     def _wake(self, task: Task, number: int) -> None:
         """Only the first of set and timeout wakes; a paused process is woken when its pause is
         over."""
         if (task, number) in self._waiting and not task.process.dead:
-            if task.process.paused_until > self._hub.now:
-                self._hub.at(task.process.paused_until, self._wake, task, number)
+            if task.process.paused_until > self._scheduler.now:
+                self._scheduler.at(task.process.paused_until, self._wake, task, number)
                 return
             self._waiting.remove((task, number))
-            self._hub.resume(task, None)
+            self._scheduler.resume(task, None)
 
 
 class SimulatedThreading:
@@ -226,10 +225,10 @@ class SimulatedThreading:
     BoundedSemaphore = staticmethod(threading.BoundedSemaphore)
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self._hub = scheduler
+        self._scheduler = scheduler
 
     def Event(self) -> SimulatedEvent:  # noqa: N802
-        return SimulatedEvent(self._hub)
+        return SimulatedEvent(self._scheduler)
 
 
 @contextlib.contextmanager
@@ -248,16 +247,16 @@ def in_place_of_threads(scheduler: Scheduler, *modules: Any) -> Any:
 class SimulatedExecutor:
     """`Executor.map` with tasks of the same process, a few at a time."""
 
-    def __init__(self, scheduler: Scheduler, process: Process, most: int) -> None:
-        self._hub = scheduler
+    def __init__(self, scheduler: Scheduler, process: Process, limit: int) -> None:
+        self._scheduler = scheduler
         self._process = process
-        self._most = most
+        self._limit = limit
 
     def map(self, work: Callable[[Any], Any], things: Any) -> list[Any]:
-        parent = self._hub.running()
+        parent = self._scheduler.running()
         left = list(things)
-        runners = min(self._most, len(left))
-        done = SimulatedEvent(self._hub)
+        runners = min(self._limit, len(left))
+        done = SimulatedEvent(self._scheduler)
         finished = 0
 
         def run() -> None:
@@ -270,7 +269,7 @@ class SimulatedExecutor:
 
         for number in range(runners):
             rng = random.Random(parent.rng.getrandbits(64))
-            self._hub.spawn(self._process, f"{parent.name}.{number}", run, rng, 0.0)
+            self._scheduler.spawn(self._process, f"{parent.name}.{number}", run, rng, 0.0)
         if runners:
             done.wait()
         return []

@@ -1,4 +1,4 @@
-"""DynamoDB's own side of each call: what it answers, what it refuses, and what it locks while a
+"""DynamoDB's own side of each call: what it returns, what it refuses, and what it locks while a
 transaction commits."""
 
 from collections.abc import Mapping, Sequence
@@ -137,7 +137,7 @@ def _key(attributes: Mapping[str, Any]) -> ItemKey:
 
 
 def outcome_of(serve: Any, request: Request) -> Any:
-    """The answer, or the error as a value."""
+    """The response, or the error as a value."""
     try:
         return serve(request)
     except ClientError as error:

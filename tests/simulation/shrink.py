@@ -1,11 +1,11 @@
-"""Makes a failing plan smaller while it still fails: fewer faults, fewer asks, fewer processes.
+"""Makes a failing plan smaller while it still fails: fewer faults, fewer requests, fewer processes.
 What is left is the trace."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.simulation.plan import Ask, Plan
+from tests.simulation.plan import Plan, PlannedRequest
 from tests.simulation.world import Outcome, play
 
 MAX_PLAYS = 400
@@ -18,7 +18,7 @@ _SIMPLER: tuple[dict[str, Any], ...] = (
     {"workers": 1},
     {"price": 1},
 )
-_ASK_SIMPLER: tuple[dict[str, Any], ...] = (
+_SIMPLER_REQUESTS: tuple[dict[str, Any], ...] = (
     {"repeats": (), "changed": False},
     {"retries": 0},
     {"twins": 1},
@@ -39,10 +39,10 @@ class Shrinker:
         before = None
         while before != self.plan and self.plays < MAX_PLAYS:
             before = self.plan
-            self._drop_asks()
+            self._drop_requests()
             self._simplify()
             self._mute()
-            self._simplify_asks()
+            self._simplify_requests()
         return self.plan
 
     def _keep_if_failing(self, plan: Plan) -> bool:
@@ -54,14 +54,14 @@ class Shrinker:
             self.plan = plan
         return failed
 
-    def _drop_asks(self) -> None:
-        """Delta debugging: halves first, then ever smaller pieces, down to single asks."""
-        size = max(1, len(self.plan.asks) // 2)
+    def _drop_requests(self) -> None:
+        """Delta debugging: halves first, then ever smaller pieces, down to single requests."""
+        size = max(1, len(self.plan.requests) // 2)
         while size:
             start = 0
-            while start < len(self.plan.asks):
-                rest = self.plan.asks[:start] + self.plan.asks[start + size :]
-                if not self._keep_if_failing(replace(self.plan, asks=rest)):
+            while start < len(self.plan.requests):
+                rest = self.plan.requests[:start] + self.plan.requests[start + size :]
+                if not self._keep_if_failing(replace(self.plan, requests=rest)):
                     start += size
             size //= 2
 
@@ -77,10 +77,10 @@ class Shrinker:
                 if faults.chances[name]:
                     self._keep_if_failing(replace(self.plan, **{field: faults}))
 
-    def _simplify_asks(self) -> None:
-        for place in range(len(self.plan.asks)):
-            for change in _ASK_SIMPLER:
-                asks: list[Ask] = list(self.plan.asks)
-                if change.get("twins", 0) < asks[place].twins:
-                    asks[place] = replace(asks[place], **change)
-                    self._keep_if_failing(replace(self.plan, asks=tuple(asks)))
+    def _simplify_requests(self) -> None:
+        for place in range(len(self.plan.requests)):
+            for change in _SIMPLER_REQUESTS:
+                requests: list[PlannedRequest] = list(self.plan.requests)
+                if change.get("twins", 0) < requests[place].twins:
+                    requests[place] = replace(requests[place], **change)
+                    self._keep_if_failing(replace(self.plan, requests=tuple(requests)))

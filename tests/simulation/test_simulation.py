@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.simulation.__main__ import Run, tell
-from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
+from tests.simulation.__main__ import Run, report
+from tests.simulation.faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker
@@ -21,22 +21,22 @@ MUTANT_STEPS = 12_000
 MUTANT_SEEDS = {
     "key_before_wallet": 100_021,
     "refusal_final_while_in_doubt": 100_007,
-    "sign_up_refused_without_a_second_look": 100_045,
+    "sign_up_refused_without_a_second_read": 100_045,
     "record_unguarded": 100_010,
     "device_claim_unguarded": 100_031,
     "cap_only_read": 100_013,
 }
 _BRANCHES = (
-    "answer: job",
-    "answer: replayed",
-    "answer: no answer",
-    "answer: INSUFFICIENT_CREDITS",
-    "answer: SYSTEM_LIMIT_REACHED",
-    "answer: DEVICE_ALREADY_USED",
-    "answer: IDEMPOTENCY_KEY_REUSED",
-    "answer: OUTCOME_UNKNOWN",
-    "answer: PROVIDER_BUSY",
-    "answer: PROVIDER_UNAVAILABLE",
+    "response: job",
+    "response: replayed",
+    "response: no response",
+    "response: INSUFFICIENT_CREDITS",
+    "response: SYSTEM_LIMIT_REACHED",
+    "response: DEVICE_ALREADY_USED",
+    "response: IDEMPOTENCY_KEY_REUSED",
+    "response: OUTCOME_UNKNOWN",
+    "response: PROVIDER_BUSY",
+    "response: PROVIDER_UNAVAILABLE",
     "callbacks",
     "end: SUCCEEDED",
     "end: FAILED GENERATION_FAILED",
@@ -52,7 +52,7 @@ def sample() -> Run:
     run = Run(SAMPLE_SEED, SAMPLE_STEPS)
     failed = run.play()
     if failed is not None:
-        tell(run.next_seed - 1, failed.violation)
+        report(run.next_seed - 1, failed.violation)
         pytest.fail(f"world {run.next_seed - 1}: {failed.violation}")
     return run
 
@@ -64,14 +64,14 @@ def test_a_sample_of_worlds_keeps_every_promise(sample: Run) -> None:
 
 @pytest.mark.timeout(300)
 def test_every_fault_and_every_branch_really_happens_in_the_sample(sample: Run) -> None:
-    wanted = (*TABLE_FAULTS, *VENDOR_FAULTS, *LOOK_FAULTS, *_BRANCHES)
+    wanted = (*TABLE_FAULTS, *VENDOR_FAULTS, *QUERY_FAULTS, *_BRANCHES)
     assert [name for name in wanted if not sample.counts[name]] == []
 
 
 def test_the_same_seed_is_the_same_run_in_every_process() -> None:
-    on_segment = {_run_in_a_process_with_hash_seed(hash_seed) for hash_seed in ("1", "2")}
-    assert len(on_segment) == 1
-    assert "digest" in on_segment.pop()
+    summaries = {_run_in_a_process_with_hash_seed(hash_seed) for hash_seed in ("1", "2")}
+    assert len(summaries) == 1
+    assert "digest" in summaries.pop()
 
 
 def test_another_seed_is_another_run() -> None:
@@ -90,22 +90,20 @@ def test_a_rule_taken_away_is_noticed(name: str) -> None:
     assert failed is not None
 
 
-def test_a_violation_is_made_small_before_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_violation_is_shrunk_before_it_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with MUTANTS["charge_before_delivery"]():
         plan = Shrinker(draw(100_000)).shrink()
-        tell(100_000, "for the test")
-    assert len(plan.asks) == 1
-    assert plan.asks[0].twins == 1
+        report(100_000, "for the test")
+    assert len(plan.requests) == 1
+    assert plan.requests[0].twins == 1
     out = capsys.readouterr().out
     assert "delivered what is not there" in out
     assert "make simulate SEED=100000 STEPS=1" in out
 
 
 def _run_in_a_process_with_hash_seed(hash_seed: str) -> str:
-    """The summary, but for its last line, which tells the speed."""
+    """The summary without its last line, which states the speed."""
     command = [sys.executable, "-m", "tests.simulation", "--seed", "7", "--steps", "100"]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    on_segment = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True
-    )
-    return on_segment.stdout.rpartition("\n")[0].rpartition("\n")[0]
+    summaries = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return summaries.stdout.rpartition("\n")[0].rpartition("\n")[0]

@@ -1,5 +1,5 @@
-"""The table in memory against DynamoDB Local: the same calls, one after the other, give the same
-answers and refusals."""
+"""The table in memory against DynamoDB Local: the same calls, one after the other, return the same
+responses and refusals."""
 
 from contextlib import suppress
 from typing import Any
@@ -31,7 +31,7 @@ _NAMES = ("status", "version", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "due")
 
 
 class Both:
-    """A client that asks the model and DynamoDB Local, and insists that they agree."""
+    """A client that calls the model and DynamoDB Local, and requires that they agree."""
 
     def __init__(self, local: Any, table_name: str) -> None:
         self._local = local
@@ -40,9 +40,9 @@ class Both:
 
     def __getattr__(self, method: str) -> Any:
         assert method in _METHODS
-        return lambda **request: self._ask(method, request)
+        return lambda **request: self._call(method, request)
 
-    def _ask(self, method: str, request: dict[str, Any]) -> Any:
+    def _call(self, method: str, request: dict[str, Any]) -> Any:
         ours = outcome_of(getattr(self._server, method), request)
         theirs = outcome_of(lambda request: getattr(self._local, method)(**request), request)
         if method == "scan":
@@ -55,7 +55,7 @@ class Both:
 
 
 def _shown(outcome: Any) -> Any:
-    """What the service looks at, of an answer or an error."""
+    """The parts of a response or an error that the service reads."""
     if isinstance(outcome, ClientError):
         response: Any = outcome.response
         reasons = [
@@ -163,7 +163,7 @@ def _make(table: Table, call: tuple[Any, ...]) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls=st.lists(_calls, min_size=5, max_size=25))
-def test_the_same_calls_give_the_same_answers_as_dynamodb_local(
+def test_the_same_calls_return_the_same_responses_as_dynamodb_local(
     client: Any, table_name: str, calls: list[Any]
 ) -> None:
     _sweep(client, table_name)

@@ -20,7 +20,7 @@ from service.providers.base import (
     VideoRequest,
 )
 from service.storage.codec import Value
-from tests.simulation.faults import Dice, Journal
+from tests.simulation.faults import FaultPicker, Journal
 from tests.simulation.scheduler import Process, Scheduler
 
 URL = "https://videos.example.com/{}.mp4"
@@ -82,7 +82,7 @@ class Habits:
 
 class TaskStore:
     """The vendor itself, shared by all processes: tasks by our job id, and every definite not-found
-    it has answered."""
+    that it has returned."""
 
     def __init__(self, habits: Habits, hard_seconds: float) -> None:
         self.habits = habits
@@ -132,25 +132,25 @@ class SimulatedProvider:
     def __init__(
         self,
         scheduler: Scheduler,
-        books: TaskStore,
+        task_store: TaskStore,
         process: Process,
-        create_dice: Callable[[], Dice],
-        look_dice: Callable[[], Dice],
+        create_dice: Callable[[], FaultPicker],
+        query_faults: Callable[[], FaultPicker],
         journal: Journal,
         die: Callable[[], None],
     ) -> None:
-        self._hub = scheduler
-        self._books = books
+        self._scheduler = scheduler
+        self._task_store = task_store
         self._process = process
         self._create_dice = create_dice
-        self._look_dice = look_dice
+        self._query_faults = query_faults
         self._journal = journal
         self._die = die
 
     def create(self, request: VideoRequest, until: float) -> Created:
         """Sends once; again only after `busy`, while there is time."""
-        scheduler, task = self._hub, self._hub.running()
-        self._books.sends[request.job_id] = self._books.sends.get(request.job_id, 0) + 1
+        scheduler, task = self._scheduler, self._scheduler.running()
+        self._task_store.sends[request.job_id] = self._task_store.sends.get(request.job_id, 0) + 1
         outcome: Created = Rejected(RejectionReason.UNAVAILABLE)
         for _ in range(MAX_SENDS):
             if scheduler.now >= until:
@@ -165,8 +165,8 @@ class SimulatedProvider:
         return outcome
 
     def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
-        scheduler, task = self._hub, self._hub.running()
-        lookup = self._look(task_id, job_id, task.rng)
+        scheduler, task = self._scheduler, self._scheduler.running()
+        lookup = self._query(task_id, job_id, task.rng)
         self._journal.note(
             scheduler.now, task.name, f"look {task_id or job_id} -> {_short(lookup)}"
         )
@@ -182,7 +182,7 @@ class SimulatedProvider:
 
     def _send(self, request: VideoRequest, until: float, rng: random.Random) -> Created:
         """One send: it arrives or not, its sender learns of it or not."""
-        scheduler = self._hub
+        scheduler = self._scheduler
         fault = self._meet(self._create_dice(), rng)
         limit = max(0.0, until - scheduler.now)
         there, back, share = 0.02 + 0.3 * rng.random(), 0.02 + 0.3 * rng.random(), rng.random()
@@ -190,22 +190,22 @@ class SimulatedProvider:
         if fault in _REFUSED:
             scheduler.sleep(min(limit, there + back))
             return Rejected(_REFUSED[fault])
-        if fault == "create: unclear, lost":
+        if fault == "create: indeterminate, lost":
             scheduler.sleep(limit)
             return Indeterminate()
         arrives_at = scheduler.now + (
-            there if fault != "create: unclear, acts late" else 1500.0**share
+            there if fault != "create: indeterminate, acts late" else 1500.0**share
         )
         accepted: list[Work] = []
         scheduler.at(
             arrives_at,
-            lambda: accepted.append(self._books.accept(request, scheduler.now, work_rng)),
+            lambda: accepted.append(self._task_store.accept(request, scheduler.now, work_rng)),
         )
         if fault == "create: death in flight":
             scheduler.at(scheduler.now + (there + back) * share, self._die)
         elif fault == "create: pause in flight":
             self._process.paused_until = scheduler.now + 400.0**share
-        if fault.startswith("create: unclear") or there + back > limit:
+        if fault.startswith("create: indeterminate") or there + back > limit:
             scheduler.sleep(limit if share < 0.5 else min(limit, there + back))
             return Indeterminate()
         scheduler.sleep(there + back)
@@ -213,40 +213,40 @@ class SimulatedProvider:
             raise RuntimeError("injected")
         return Accepted(accepted[0].task(scheduler.now))
 
-    def _look(self, task_id: str | None, job_id: str, rng: random.Random) -> TaskLookup:
-        scheduler = self._hub
-        fault = self._meet(self._look_dice(), rng)
+    def _query(self, task_id: str | None, job_id: str, rng: random.Random) -> TaskLookup:
+        scheduler = self._scheduler
+        fault = self._meet(self._query_faults(), rng)
         scheduler.sleep(0.02 + 0.1 * rng.random())
-        work = self._books.find(task_id, job_id, scheduler.now)
-        seen_at = scheduler.now - (60.0 * rng.random() if fault == "look: stale" else 0.0)
-        scheduler.sleep(5.0 if fault == "look: unclear" else 0.02 + 0.1 * rng.random())
-        if fault == "look: unclear":
+        work = self._task_store.find(task_id, job_id, scheduler.now)
+        visible_at = scheduler.now - (60.0 * rng.random() if fault == "query: stale" else 0.0)
+        scheduler.sleep(5.0 if fault == "query: indeterminate" else 0.02 + 0.1 * rng.random())
+        if fault == "query: indeterminate":
             return Indeterminate()
         if (
             work is None
-            or work.began_at > seen_at
-            or (fault == "look: not found" and task_id is not None)
+            or work.began_at > visible_at
+            or (fault == "query: not found" and task_id is not None)
         ):
-            self._books.not_found.setdefault(job_id, []).append(scheduler.now)
+            self._task_store.not_found.setdefault(job_id, []).append(scheduler.now)
             return NotFound()
-        task = work.task(seen_at)
-        if fault == "look: no link":
+        task = work.task(visible_at)
+        if fault == "query: no link":
             task = Task(task.task_id, task.status, task.facts, None)
         return Found(task)
 
-    def _meet(self, dice: Dice, rng: random.Random) -> str:
+    def _meet(self, picker: FaultPicker, rng: random.Random) -> str:
         """Counts the call and draws its fault; the process may die or stop here, before anything is
         sent."""
-        scheduler, task = self._hub, self._hub.running()
+        scheduler, task = self._scheduler, self._scheduler.running()
         task.calls += 1
         self._journal.count("provider calls")
-        fault = dice.draw(rng)
+        fault = picker.draw(rng)
         if fault:
             self._journal.count(fault)
-        if fault in ("create: death before", "look: death"):
+        if fault in ("create: death before", "query: death"):
             scheduler.at(scheduler.now, self._die)
             scheduler.wait()
-        elif fault in ("create: pause before", "look: pause"):
+        elif fault in ("create: pause before", "query: pause"):
             self._process.paused_until = scheduler.now + 400.0 ** rng.random()
             scheduler.sleep(0.0)
         return fault

@@ -14,12 +14,18 @@ from service.storage.table import StorageUnavailable
 from service.worker import run_until
 from tests.simulation.checks import Violation, Witness, require
 from tests.simulation.client import LATEST_SECONDS, SimulatedClient
-from tests.simulation.faults import LOOK_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Dice, Faults, Journal
-from tests.simulation.invariants import judge
+from tests.simulation.faults import (
+    QUERY_FAULTS,
+    TABLE_FAULTS,
+    VENDOR_FAULTS,
+    FaultPicker,
+    Faults,
+    Journal,
+)
+from tests.simulation.invariants import check_invariants
 from tests.simulation.logs import counted_logs
 from tests.simulation.memory import MemoryTable
 from tests.simulation.parts import Parts, build
-from tests.simulation.people import People
 from tests.simulation.plan import TIMES, Plan
 from tests.simulation.scheduler import (
     START_SECONDS,
@@ -29,6 +35,7 @@ from tests.simulation.scheduler import (
     stream,
 )
 from tests.simulation.server import Server
+from tests.simulation.users import SimulatedUsers
 from tests.simulation.vendor import NEVER, SimulatedProvider, TaskStore, Work
 
 HORIZON_SECONDS = 4 * (TIMES.hard_limit + TIMES.watch) / 1000
@@ -45,7 +52,7 @@ class Outcome:
     journal: Journal
     virtual_seconds: float
     events: int = 0
-    books: TaskStore | None = field(default=None, repr=False)
+    task_store: TaskStore | None = field(default=None, repr=False)
 
 
 class ServiceHarness:
@@ -59,18 +66,18 @@ class ServiceHarness:
         lag = stream(plan.seed, "lag")
         self.memory = MemoryTable(lambda: self.scheduler.now, lambda: plan.lag * lag.random() ** 3)
         self.server = Server(self.memory)
-        self.books = TaskStore(plan.habits, TIMES.hard_limit / 1000)
-        self.witness = Witness(self.scheduler, plan, self.memory, self.books, journal)
-        self.books.on_accept.append(self._callbacks)
+        self.task_store = TaskStore(plan.habits, TIMES.hard_limit / 1000)
+        self.witness = Witness(self.scheduler, plan, self.memory, self.task_store, journal)
+        self.task_store.on_accept.append(self._callbacks)
         self.calm = False
         self.webs: list[Parts] = []
-        self.people = People(self.scheduler, plan, self.witness, journal, lambda: self.webs)
-        self._dice = {
-            family: Dice(plan.faults, family)
-            for family in (TABLE_FAULTS, VENDOR_FAULTS, LOOK_FAULTS)
+        self.users = SimulatedUsers(self.scheduler, plan, self.witness, journal, lambda: self.webs)
+        self._picker = {
+            family: FaultPicker(plan.faults, family)
+            for family in (TABLE_FAULTS, VENDOR_FAULTS, QUERY_FAULTS)
         }
-        self._storm_dice = Dice(plan.storm_faults, TABLE_FAULTS)
-        self._no_dice = Dice(Faults(), ())
+        self._storm_dice = FaultPicker(plan.storm_faults, TABLE_FAULTS)
+        self._no_dice = FaultPicker(Faults(), ())
         self._started = 0
 
     def play(self) -> None:
@@ -80,16 +87,16 @@ class ServiceHarness:
         for _ in range(self.plan.workers):
             self._start_worker()
         self.scheduler.at(self.plan.calm_at, self._grow_calm)
-        self.people.arrive()
+        self.users.arrive()
         self._run(HORIZON_SECONDS, self._settled)
         for _ in range(MAX_ROUNDS):
             self._run(LATEST_SECONDS, lambda: False)
             if self._settled():
                 break
             self._run(HORIZON_SECONDS, self._settled)
-        self.people.ask_again()
+        self.users.repeat_requests()
         self._run(HORIZON_SECONDS, self._settled)
-        self._judge()
+        self._check_invariants()
 
     def _run(self, seconds: float, enough: Callable[[], bool]) -> None:
         self.scheduler.run(
@@ -98,10 +105,10 @@ class ServiceHarness:
         for task in self.scheduler.broken:
             raise Violation(f"{task.name} ended by {task.ended_by!r}") from task.ended_by
 
-    def _judge(self) -> None:
+    def _check_invariants(self) -> None:
         waiting = [task.name for web in self.webs for task in web.process.tasks]
         require(not waiting, f"requests that never end: {waiting}")
-        require(not self.people.busy, "clients that never end")
+        require(not self.users.busy, "clients that never end")
         office = self._parts("office", 0.0, lambda: None)
         found: list[Any] = []
         audit = stream(self.plan.seed, "audit")
@@ -109,13 +116,15 @@ class ServiceHarness:
             office.process, "audit", lambda: found.append(office.admin.audit()), audit, 0.0
         )
         self._run(HORIZON_SECONDS, lambda: bool(found))
-        judge(self.plan, self.memory, self.books, self.witness, found[0], self.journal)
+        check_invariants(
+            self.plan, self.memory, self.task_store, self.witness, found[0], self.journal
+        )
 
     def _settled(self) -> bool:
         """Whether nothing is left to do: calm, everybody gone, no job due any more."""
         return (
             self.calm
-            and not self.people.busy
+            and not self.users.busy
             and not self.memory.due()
             and not any(web.process.tasks for web in self.webs)
         )
@@ -162,19 +171,19 @@ class ServiceHarness:
         )
         provider = SimulatedProvider(
             scheduler,
-            self.books,
+            self.task_store,
             process,
             lambda: self._faults(VENDOR_FAULTS),
-            lambda: self._faults(LOOK_FAULTS),
+            lambda: self._faults(QUERY_FAULTS),
             self.journal,
             die,
         )
         return build(scheduler, self.plan, process, client, provider)
 
-    def _faults(self, family: tuple[str, ...]) -> Dice:
-        return self._no_dice if self.calm else self._dice[family]
+    def _faults(self, family: tuple[str, ...]) -> FaultPicker:
+        return self._no_dice if self.calm else self._picker[family]
 
-    def _table_dice(self, operation: str) -> Dice:
+    def _table_dice(self, operation: str) -> FaultPicker:
         if operation in WRITES and any(
             start <= self.scheduler.now < end for start, end in self.plan.storms
         ):
@@ -213,12 +222,12 @@ class ServiceHarness:
         self.scheduler.spawn(
             web.process,
             f"callback@{web.process.name}",
-            lambda: self._hear(web, token, body),
+            lambda: self._receive_callback(web, token, body),
             rng,
             0.0,
         )
 
-    def _hear(self, web: Parts, token: str, body: bytes) -> None:
+    def _receive_callback(self, web: Parts, token: str, body: bytes) -> None:
         try:
             web.jobs.handle_callback(token, {}, body, web.window.allows)
         except FareboxError as error:
@@ -242,11 +251,11 @@ class _Breaks:
 
     def wait(self, seconds: float) -> None:
         world, scheduler = self._world, self._world.scheduler
-        longest = 600.0 if world.calm else 20.0
+        max_wait = 600.0 if world.calm else 20.0
         next_due = min(world.memory.due(), default="")
-        until_due = int(next_due) / 1000 - START_SECONDS - scheduler.now if next_due else longest
+        until_due = int(next_due) / 1000 - START_SECONDS - scheduler.now if next_due else max_wait
         share = scheduler.running().rng.random()
-        scheduler.sleep(seconds * (0.5 + share) + min(max(0.0, until_due), longest))
+        scheduler.sleep(seconds * (0.5 + share) + min(max(0.0, until_due), max_wait))
 
 
 def play(plan: Plan, tracing: bool = False) -> Outcome:
@@ -263,4 +272,6 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
                 violation = f"{error}" + (f" ({error.__cause__!r})" if error.__cause__ else "")
             world.scheduler.end()
     journal.count("worlds")
-    return Outcome(violation, journal, world.scheduler.now, world.scheduler.events, world.books)
+    return Outcome(
+        violation, journal, world.scheduler.now, world.scheduler.events, world.task_store
+    )

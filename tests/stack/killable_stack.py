@@ -1,5 +1,5 @@
-"""The whole stack as `make run` starts it, but with two web groups and two workers, and with hands
-that kill them."""
+"""The whole stack as `make run` starts it, but with two web groups and two workers, each of which
+can be killed."""
 
 import os
 import secrets
@@ -37,8 +37,8 @@ _WEB = (sys.executable, "-m", "tests.stack.preloaded_web", "-c", "docker/gunicor
 _WORKER = (sys.executable, "-m", "tests.stack.preloaded_worker")
 _STOP_SECONDS = 35.0
 _UP_SECONDS = 180.0
-# For those who only look, as long as they need: a slow machine is no finding.
-_PATIENCE = {
+# Generous timeouts for whoever only observes: a slow machine is no finding.
+_OBSERVER_TIMEOUTS = {
     "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",
     "DYNAMODB_READ_TIMEOUT_SECONDS": "30",
     "SUBMIT_SECONDS": "100",
@@ -107,7 +107,7 @@ class Site(Stack):
         self._log = Log(stream)
         configuration = StackConfiguration(ports, own, new_keys(), folder / "data")
         super().__init__(configuration, self._log, SystemClock(), _ALWAYS_AGAIN_AT_ONCE)
-        self.observer = self.environment | _PATIENCE
+        self.observer = self.environment | _OBSERVER_TIMEOUTS
         self._environments = [
             stack_environment(
                 own, Ports(port, ports.dynamodb, ports.simulators), configuration.keys
@@ -127,9 +127,11 @@ class Site(Stack):
         self.await_all()
 
     def await_all(self) -> None:
-        """Returns once every part answers. Raises `TimeoutError`."""
+        """Returns once every part responds. Raises `TimeoutError`."""
         deadline = self._clock.monotonic() + _UP_SECONDS
-        while not (self._tables_answer() and all(self.is_up(web, ready=True) for web in self.webs)):
+        while not (
+            self._table_responds() and all(self.is_up(web, ready=True) for web in self.webs)
+        ):
             if self._clock.monotonic() > deadline:
                 raise TimeoutError(f"the stack does not come up within {_UP_SECONDS:g} s")
             self._clock.sleep(0.1)
@@ -142,15 +144,15 @@ class Site(Stack):
         return self._log.await_worker(name, seconds)
 
     def is_up(self, web: Web, *, ready: bool = False) -> bool:
-        return self._answers(f"{web.url}/health/{'ready' if ready else 'live'}")
+        return self._responds(f"{web.url}/health/{'ready' if ready else 'live'}")
 
-    def _tables_answer(self) -> bool:
+    def _table_responds(self) -> bool:
         with suppress(Exception):
             return bool(self._client().list_tables()["TableNames"])
         return False
 
     @staticmethod
-    def _answers(url: str) -> bool:
+    def _responds(url: str) -> bool:
         with suppress(OSError):
             return call("GET", url, seconds=2.0).status == 200
         return False
@@ -180,7 +182,7 @@ class Site(Stack):
         return False
 
     def restart_table(self) -> bool:
-        """Asks DynamoDB Local to stop, never kills it: killed, it loses what it has acknowledged.
+        """Stops DynamoDB Local with SIGTERM, never SIGKILL: killed, it loses acknowledged writes.
         It starts again on the same port and file. Whether it ran."""
         pid = self.pids().get("dynamodb")
         if pid is not None:
@@ -191,10 +193,10 @@ class Site(Stack):
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> dict[str, list[dict[str, str]]]:
         """A call to the simulators. Raises `OSError`."""
-        answer = call(method, self.ports.simulators_url + path, body)
-        if answer.status != 200:
-            raise OSError(f"the simulators answer {answer.status}: {answer.body[:200]!r}")
-        content: dict[str, list[dict[str, str]]] = answer.json()
+        response = call(method, self.ports.simulators_url + path, body)
+        if response.status != 200:
+            raise OSError(f"the simulators answer {response.status}: {response.body[:200]!r}")
+        content: dict[str, list[dict[str, str]]] = response.json()
         return content
 
     def audit(self) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""What the fleet knows of its members: they are launched, and go when told to."""
+"""What a fleet knows of its members: how to launch and how to stop them."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -14,8 +14,8 @@ class Replaceable(Protocol):
         """`web` or `worker`."""
 
     def stop(self) -> str:
-        """SIGTERM, and SIGKILL when its stop time-out is over. Nothing is left of it. Gives how it
-        ended: `CLEAN`, or what else."""
+        """SIGTERM, and SIGKILL after its stop timeout. Nothing of it is left. Returns how it ended:
+        `CLEAN` or a description."""
 
 
 class Launcher(Protocol):

@@ -1,5 +1,4 @@
-"""The service as its clients meet it: over HTTP, with a worker beside it and simulators behind
-it."""
+"""The service as its clients meet it: over HTTP, with a worker and simulators."""
 
 import socket
 import threading
@@ -30,7 +29,7 @@ from tests.doubles.fast import FastClock
 SPEED = 10
 CLIENT_ID = "farebox-local.apps.example"
 IMAGE = "https://images.example.com/astronaut.jpg"
-PATIENCE_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 MAX_AT_ONCE = 100
 
 SETTINGS: dict[str, Any] = {
@@ -65,7 +64,7 @@ class _Server(ThreadedWSGIServer):
 
 
 class _Web:
-    """One web process: first an address, then an application that answers there."""
+    """One web process: first an address, then an application that serves it."""
 
     def __init__(self) -> None:
         self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
@@ -156,7 +155,8 @@ class LiveStack:
         self._http.close()
 
     def open_app(self) -> str:
-        """One more web process over the same table, with parts of its own; gives its address."""
+        """Starts one more web process over the same table, with parts of its own. Returns its
+        address."""
         web = _Web()
         web.serve(create_app(build(self.settings, "test", self._clock)))
         self._webs.append(web)
@@ -226,9 +226,9 @@ class LiveStack:
         )
 
     def placed(self, sub: str = "ann", **more: Any) -> str:
-        answer = self.post_video(sub, **more)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["data"]["jobId"])
+        response = self.post_video(sub, **more)
+        assert response.status_code == 200, response.text
+        return str(response.json()["data"]["jobId"])
 
     def settled(self, job_id: str, sub: str = "ann") -> dict[str, Any]:
         """The job once it has ended."""
@@ -315,8 +315,8 @@ class LiveStack:
             assert "houseLoss" in item or "watchUntil" in item
 
     @staticmethod
-    def until(find: Any, seconds: float = PATIENCE_SECONDS) -> Any:
-        """What `find` gives, once it gives something."""
+    def until(find: Any, seconds: float = MAX_WAIT_SECONDS) -> Any:
+        """Returns the first truthy result of `find`. Raises `AssertionError` after `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = find()
@@ -327,8 +327,8 @@ class LiveStack:
 
 
 @contextmanager
-def town_of_its_own(client: Any, **settings: Any) -> Iterator[LiveStack]:
-    """A town with a table of its own, for fixtures that many tests share."""
+def separate_stack(client: Any, **settings: Any) -> Iterator[LiveStack]:
+    """A stack with a table of its own, for fixtures that many tests share."""
     table_name = f"Test-{uuid.uuid4().hex}"
     create_table(client, table_name)
     try:
@@ -348,10 +348,10 @@ def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:
 
 
 def at_once(orders: Sequence[requests.Request]) -> list[requests.Response]:
-    """The answers, in the order of the requests. At most 100 threads, each with a session of its
-    own, begin in the same moment."""
+    """Returns the responses in the order of the requests. Up to 100 threads, each with a session of
+    its own, start at the same moment."""
     threads = min(len(orders), MAX_AT_ONCE)
-    ready = threading.Barrier(threads, timeout=PATIENCE_SECONDS)
+    ready = threading.Barrier(threads, timeout=MAX_WAIT_SECONDS)
 
     def send(thread: int) -> list[requests.Response]:
         with requests.Session() as session:
@@ -360,11 +360,11 @@ def at_once(orders: Sequence[requests.Request]) -> list[requests.Response]:
             ready.wait()
             return [session.send(request, timeout=60) for request in prepared]
 
-    answers: list[Any] = [None] * len(orders)
+    responses: list[Any] = [None] * len(orders)
     with ThreadPoolExecutor(threads) as executor:
         for thread, found in enumerate(executor.map(send, range(threads))):
-            answers[thread::threads] = found
-    return answers
+            responses[thread::threads] = found
+    return responses
 
 
 def new_key() -> str:

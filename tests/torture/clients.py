@@ -1,5 +1,5 @@
-"""Clients as apps are: they place videos, repeat what was not answered with the same key, poll, and
-look at their credits."""
+"""Clients that behave like apps: they submit videos, repeat a request without a final response
+under the same key, poll, and read their credits."""
 
 import threading
 import time
@@ -16,9 +16,9 @@ from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
 from tests.stack.killable_stack import Site, Web
-from tests.torture.notes import Notes, Told, Total
+from tests.torture.notes import JobResponse, Notes, Total
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 MAX_TRIES = 12
 MAX_ORDERS = 7
 IMAGE = "https://images.example.com/astronaut.jpg"
@@ -34,20 +34,21 @@ _PASSING = {
         WalletBusy,
     )
 }
-_TOLD_OF_A_JOB = {ImageRejected.code, ContentRejected.code, *RETRYABLE}
+_REFUSALS_WITH_A_JOB = {ImageRejected.code, ContentRejected.code, *RETRYABLE}
 HONEST = {(200, ""), (403, InsufficientCredits.code)}
-"""What a well-behaved client may be answered at any time, besides what passes and what the vendor refuses."""
+"""What a well-behaved client may get at any time, besides passing errors and refusals of the
+vendor."""
 
 
 class Traffic:
-    """Which orders are on their way to which web group, and how much was answered, so that a kill
-    can meet an order, and comes after some work on a machine of any speed."""
+    """Which requests are in flight to which web group, and how many got a response, so that a kill
+    can hit a request, and comes after some work on a machine of any speed."""
 
     def __init__(self, webs: Sequence[Web]) -> None:
         self._changed = threading.Condition()
         self._open = {web.url: 0 for web in webs}
         self._begun = {web.url: 0 for web in webs}
-        self._answered = {web.url: 0 for web in webs}
+        self._responded = {web.url: 0 for web in webs}
 
     def begin(self, url: str) -> None:
         with self._changed:
@@ -55,11 +56,11 @@ class Traffic:
             self._begun[url] += 1
             self._changed.notify_all()
 
-    def end(self, url: str, *, answered: bool) -> None:
-        """`answered`: with anything but a fault of the service."""
+    def end(self, url: str, *, responded: bool) -> None:
+        """`responded`: with anything but a fault of the service."""
         with self._changed:
             self._open[url] -= 1
-            self._answered[url] += answered
+            self._responded[url] += responded
             self._changed.notify_all()
 
     def is_met(self, web: Web) -> bool:
@@ -73,13 +74,13 @@ class Traffic:
             before = self._begun[web.url]
             self._changed.wait_for(lambda: self._begun[web.url] != before, seconds)
 
-    def await_answers(self, webs: Sequence[Web], orders: int, seconds: float) -> None:
-        """Returns when so many orders have been answered by those groups together, or when the time
-        is over."""
+    def await_responses(self, webs: Sequence[Web], orders: int, seconds: float) -> None:
+        """Returns when those groups together have responded to so many orders, or when the time is
+        over."""
         with self._changed:
-            wanted = sum(self._answered[web.url] for web in webs) + orders
+            wanted = sum(self._responded[web.url] for web in webs) + orders
             self._changed.wait_for(
-                lambda: sum(self._answered[web.url] for web in webs) >= wanted, seconds
+                lambda: sum(self._responded[web.url] for web in webs) >= wanted, seconds
             )
 
 
@@ -111,7 +112,7 @@ class Client(threading.Thread):
         stop: threading.Event,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._dice = Random(f"{seed} {name}")
+        self._random = Random(f"{seed} {name}")
         self._site = site
         self._notes = notes
         self._traffic = traffic
@@ -119,14 +120,14 @@ class Client(threading.Thread):
         self._persons = 0
 
     def run(self) -> None:
-        with ThreadPoolExecutor(1) as beside:
+        with ThreadPoolExecutor(1) as second_thread:
             while not self._stop_event.is_set():
                 try:
                     person = self._new_person()
                     while not (
                         person.dry or person.orders >= MAX_ORDERS or self._stop_event.is_set()
                     ):
-                        self._order(person, beside)
+                        self._order(person, second_thread)
                 except (LocalSetupError, KeyError, TypeError, ValueError) as error:
                     self._notes.strange.append(
                         f"{self.name} did not understand an answer: {error!r}"
@@ -142,61 +143,64 @@ class Client(threading.Thread):
     def token(self, user: str) -> str:
         return sign_in(self._site.ports.simulators_url, user, f"{user}@example.com")
 
-    def _order(self, person: Person, beside: ThreadPoolExecutor) -> None:
-        """One video wanted, asked for until the answer is final, and what an app does around it."""
+    def _order(self, person: Person, second_thread: ThreadPoolExecutor) -> None:
+        """Requests one video until the response is final, and does what an app does around it."""
         person.orders += 1
-        key = f"key-{person.orders}" if self._dice.random() < WITH_KEY else None
-        self._notes.asked(person.user, key)
+        key = f"key-{person.orders}" if self._random.random() < WITH_KEY else None
+        self._notes.requested(person.user, key)
         twin = (
-            beside.submit(self._post, person, key, 1)
-            if key and self._dice.random() < TWIN
+            second_thread.submit(self._post, person, key, 1)
+            if key and self._random.random() < TWIN
             else None
         )
-        on_segment = self._post_until_answered(person, key)
+        outcome = self._post_until_final(person, key)
         if twin:
             twin.result()
         if key:
             person.keys.append(key)
-        if on_segment and on_segment.job_id and on_segment.status == 200:
-            self._get(person, f"/jobs/{on_segment.job_id}?wait={self._dice.choice((0, 0, 1, 2))}")
-        person.dry = on_segment is not None and on_segment.code == InsufficientCredits.code
-        self._look_around(person)
+        if outcome and outcome.job_id and outcome.status == 200:
+            self._get(person, f"/jobs/{outcome.job_id}?wait={self._random.choice((0, 0, 1, 2))}")
+        person.dry = outcome is not None and outcome.code == InsufficientCredits.code
+        self._read_everything(person)
 
-    def _look_around(self, person: Person) -> None:
-        if person.keys and self._dice.random() < REPEAT:
-            self._post(person, self._dice.choice(person.keys), self._dice.randrange(2))
+    def _read_everything(self, person: Person) -> None:
+        if person.keys and self._random.random() < REPEAT:
+            self._post(person, self._random.choice(person.keys), self._random.randrange(2))
         self._credits(person)
-        self._pause(self._dice.uniform(0, 0.3))
+        self._pause(self._random.uniform(0, 0.3))
 
-    def _post_until_answered(self, person: Person, key: str | None) -> Told | None:
-        """Without a key nobody can repeat: one try. The last answer; None: none came."""
-        on_segment, first = None, self._dice.randrange(2)
+    def _post_until_final(self, person: Person, key: str | None) -> JobResponse | None:
+        """Without a key a request cannot be repeated: one try. Returns the last response, None if
+        there was none."""
+        outcome, first = None, self._random.randrange(2)
         for attempt in range(MAX_TRIES if key else 1):
-            on_segment = self._post(person, key, first + attempt)
-            if self._stop_event.is_set() or not _is_passing(on_segment):
-                return on_segment
-            self._pause(self._dice.uniform(0.05, 0.5))
-        return on_segment
+            outcome = self._post(person, key, first + attempt)
+            if self._stop_event.is_set() or not _is_passing(outcome):
+                return outcome
+            self._pause(self._random.uniform(0.05, 0.5))
+        return outcome
 
-    def ask_again(self, person: Person, key: str) -> Told | None:
-        """The answer to a key that was used before, once nothing disturbs any more; None: none
-        came."""
-        on_segment = None
+    def repeat_request(self, person: Person, key: str) -> JobResponse | None:
+        """The response to a key that was used before, once no more faults are injected; None if
+        there was none."""
+        outcome = None
         for attempt in range(MAX_TRIES):
-            on_segment = self._ask(person, key, attempt)
-            if not _is_passing(on_segment):
-                return on_segment
+            outcome = self._submit(person, key, attempt)
+            if not _is_passing(outcome):
+                return outcome
             self._pause(0.5)
-        return on_segment
+        return outcome
 
-    def _post(self, person: Person, key: str | None, place: int) -> Told | None:
-        """None: no answer came."""
-        device = "second" if self._dice.random() < SECOND_DEVICE and person.orders > 1 else "first"
-        return self._ask(person, key, place, device)
+    def _post(self, person: Person, key: str | None, place: int) -> JobResponse | None:
+        """None if there was no response."""
+        device = (
+            "second" if self._random.random() < SECOND_DEVICE and person.orders > 1 else "first"
+        )
+        return self._submit(person, key, place, device)
 
-    def _ask(
+    def _submit(
         self, person: Person, key: str | None, place: int, device: str = "first"
-    ) -> Told | None:
+    ) -> JobResponse | None:
         """One order sent once to one of the web groups."""
         body = {
             "GoogleID": person.user,
@@ -206,37 +210,39 @@ class Client(threading.Thread):
         }
         url = self._site.webs[place % len(self._site.webs)].url
         headers = person.authorization | ({"Idempotency-Key": key} if key else {})
-        answer = self._send("POST", url, "/videos", body, headers)
-        return self._noted(person, key, answer)
+        response = self._send("POST", url, "/videos", body, headers)
+        return self._noted(person, key, response)
 
     def _get(self, person: Person, path: str) -> None:
-        answer = self._send(
-            "GET", self._dice.choice(self._site.webs).url, path, None, person.authorization
+        response = self._send(
+            "GET", self._random.choice(self._site.webs).url, path, None, person.authorization
         )
-        self._noted(person, None, answer)
+        self._noted(person, None, response)
 
-    def _noted(self, person: Person, key: str | None, answer: Response | None) -> Told | None:
-        if answer is None:
+    def _noted(
+        self, person: Person, key: str | None, response: Response | None
+    ) -> JobResponse | None:
+        if response is None:
             return None
-        on_segment = self._notes.heard(person.user, key, answer)
-        vendors_word = on_segment.code in _TOLD_OF_A_JOB and bool(on_segment.job_id)
+        outcome = self._notes.responded(person.user, key, response)
+        vendors_word = outcome.code in _REFUSALS_WITH_A_JOB and bool(outcome.job_id)
         if (
-            (on_segment.status, on_segment.code) not in HONEST
-            and on_segment.code not in _PASSING
+            (outcome.status, outcome.code) not in HONEST
+            and outcome.code not in _PASSING
             and not vendors_word
         ):
             self._notes.strange.append(
-                f"{person.user} was answered {on_segment.status} {on_segment.code}: {answer.body[:300]!r}"
+                f"{person.user} got {outcome.status} {outcome.code}: {response.body[:300]!r}"
             )
-        return on_segment
+        return outcome
 
     def _credits(self, person: Person) -> None:
-        answer = self._send(
-            "GET", self._dice.choice(self._site.webs).url, "/credits", None, person.authorization
+        response = self._send(
+            "GET", self._random.choice(self._site.webs).url, "/credits", None, person.authorization
         )
-        if answer is None or answer.status != 200:
+        if response is None or response.status != 200:
             return
-        content = answer.json()["data"]
+        content = response.json()["data"]
         if content["registered"]:
             self._notes.totals.append(Total(person.user, content["credits"], content["held"]))
 
@@ -248,24 +254,24 @@ class Client(threading.Thread):
         body: Mapping[str, object] | None,
         headers: Mapping[str, str],
     ) -> Response | None:
-        """None when the connection broke or the answer did not come in time."""
+        """None when the connection broke or the response did not come in time."""
         self._notes.count("requests")
-        answer = None
+        response = None
         if body:
             self._traffic.begin(url)
         try:
-            answer = call(method, url + path, body, headers, PATIENCE_SECONDS)
+            response = call(method, url + path, body, headers, TIMEOUT_SECONDS)
         except OSError:
             self._notes.count("unanswered")
         finally:
             if body:
-                self._traffic.end(url, answered=answer is not None and answer.status < 500)
-        return answer
+                self._traffic.end(url, responded=response is not None and response.status < 500)
+        return response
 
     def _pause(self, seconds: float) -> None:
         time.sleep(min(seconds, 1.0))
 
 
-def _is_passing(on_segment: Told | None) -> bool:
-    """Whether the same request may be answered otherwise in a moment."""
-    return on_segment is None or on_segment.status in (429, 503)
+def _is_passing(outcome: JobResponse | None) -> bool:
+    """Whether the same request may get another response in a moment."""
+    return outcome is None or outcome.status in (429, 503)

@@ -24,7 +24,7 @@ def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
     tasks = site.steer("GET", "/kling/__tasks")["tasks"]
     _keep(folder / "table.json", items)
     _keep(folder / "books.json", tasks)
-    _keep(folder / "told.json", [vars(on_segment) for on_segment in notes.on_segment])
+    _keep(folder / "told.json", [vars(response) for response in notes.responses])
     return Evidence(
         jobs=[job_from(item) for item in items if str(item["SK"]).startswith(jobs_keys.JOB_PREFIX)],
         wallets=[wallet_from(item) for item in items if item["SK"] == ledger_keys.wallet("").sk],
@@ -42,7 +42,9 @@ def _bound(items: list[Item], notes: Notes) -> dict[tuple[str, str], str]:
         if "bodyHash" in item
     }
     places = {(user, key): jobs_keys.idempotency(user, ROUTE, key) for user, key in notes.keys}
-    return {asked: uses[at.pk, at.sk] for asked, at in places.items() if (at.pk, at.sk) in uses}
+    return {
+        requested: uses[at.pk, at.sk] for requested, at in places.items() if (at.pk, at.sk) in uses
+    }
 
 
 def audit_violations(audit: "subprocess.CompletedProcess[str]") -> list[str] | None:

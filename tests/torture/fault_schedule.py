@@ -6,8 +6,9 @@ from random import Random
 from tests.stack.killable_stack import Site
 from tests.torture.notes import Notes
 
-LATEST_SECONDS = 18.0
-"""How late a create may still act after its caller was told an error: beyond window and quarantine, so that it is house loss."""
+MAX_LATE_SECONDS = 18.0
+"""How late a create may still act after its caller got an error: beyond window and quarantine, so
+that it is house loss."""
 MAX_WAITING = 12
 MAX_PAUSE_SECONDS = 1.0
 
@@ -23,7 +24,7 @@ _FAULTS = (
     ("create", "no-task-id", 0.0, 0.0, 1),
     ("create", "job-fails", 0.0, 0.0, 8),
     ("create", "late", 0.0, 6.0, 2),
-    ("create", "late", LATEST_SECONDS - 1.0, LATEST_SECONDS, 2),
+    ("create", "late", MAX_LATE_SECONDS - 1.0, MAX_LATE_SECONDS, 2),
     ("create", "status:429:1303", 0.0, 0.0, 3),
     ("create", "status:401:1000", 0.0, 0.0, 1),
     ("create", "status:400:1201", 0.0, 0.0, 1),
@@ -44,28 +45,28 @@ _FAULTS = (
 )
 
 
-class Weather(threading.Thread):
+class FaultSchedule(threading.Thread):
     """Orders one fault after the other while it runs; never more than a dozen wait to be met."""
 
     def __init__(self, seed: int, site: Site, notes: Notes, stop: threading.Event) -> None:
         super().__init__(name="weather", daemon=True)
-        self._dice = Random(f"{seed} {self.name}")
+        self._random = Random(f"{seed} {self.name}")
         self._site = site
         self._notes = notes
         self._stop_event = stop
 
     def run(self) -> None:
-        while not self._stop_event.wait(self._dice.uniform(0.1, MAX_PAUSE_SECONDS)):
+        while not self._stop_event.wait(self._random.uniform(0.1, MAX_PAUSE_SECONDS)):
             try:
                 self._worsen()
             except OSError as error:
                 self._notes.strange.append(f"the simulators do not take a fault: {error}")
 
     def _worsen(self) -> None:
-        operation, fault, least, most, _ = self._dice.choices(
+        operation, fault, min_seconds, max_seconds, _ = self._random.choices(
             _FAULTS, [weight for *_, weight in _FAULTS]
         )[0]
-        count, seconds = self._dice.randint(1, 3), self._dice.uniform(least, most)
+        count, seconds = self._random.randint(1, 3), self._random.uniform(min_seconds, max_seconds)
         if len(self._site.steer("GET", "/__faults")["faults"]) < MAX_WAITING:
             order = {
                 "service": "kling",

@@ -1,6 +1,6 @@
-"""What must hold when everything has settled: the table, the vendor's books and all that clients
-were told, held against each other. Pure; every function gives a sentence for each promise that was
-broken."""
+"""What must hold when everything has settled: the table, the vendor's records and every response to
+a client, compared with each other. Pure; every function yields a sentence for each broken
+promise."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from functools import cached_property
 
 from service.jobs.entities import RETRYABLE, Failure, Job, JobStatus
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, Wallet
-from tests.torture.notes import Notes, Told
+from tests.torture.notes import JobResponse, Notes
 
 WELCOME_CREDITS = 3
 DELIVERED, REFUSED = "succeed", "failed"
@@ -98,7 +98,10 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
         if delivered and job.failure is not Failure.PROVIDER_UNRESOLVED:
             yield f"{job.job_id} was delivered, but failed with {job.failure}"
         if delivered != bool(job.video_url) or job.house_loss != (job.price if delivered else 0):
-            yield f"{job.job_id} is released, delivered {delivered}, house loss {job.house_loss}, link {job.video_url}"
+            yield (
+                f"{job.job_id} is released, delivered {delivered}, house loss "
+                f"{job.house_loss}, link {job.video_url}"
+            )
         if (
             job.failure is Failure.GENERATION_FAILED
             and evidence.task.get(job.job_id, {}).get("status") != REFUSED
@@ -108,7 +111,10 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
             yield f"{job.job_id} ended with {job.failure}, but the vendor took it"
     charged = evidence.captured.total()
     if evidence.house_loss != evidence.deliveries - charged:
-        yield f"house loss is {evidence.house_loss}, {evidence.deliveries} were delivered and {charged} charged"
+        yield (
+            f"house loss is {evidence.house_loss}, {evidence.deliveries} were delivered and "
+            f"{charged} charged"
+        )
 
 
 def balances(evidence: Evidence) -> Iterator[str]:
@@ -119,7 +125,10 @@ def balances(evidence: Evidence) -> Iterator[str]:
             0,
             captured,
         ):
-            yield f"{wallet.user_id} has {wallet.credits} credits, {wallet.held} held, {captured} jobs charged"
+            yield (
+                f"{wallet.user_id} has {wallet.credits} credits, {wallet.held} held, "
+                f"{captured} jobs charged"
+            )
     owners = {wallet.user_id for wallet in evidence.wallets}
     for job in evidence.jobs:
         if job.user_id not in owners:
@@ -128,23 +137,23 @@ def balances(evidence: Evidence) -> Iterator[str]:
 
 def one_key_one_job(evidence: Evidence) -> Iterator[str]:
     """Only a job that was never begun may have had a successor under its key."""
-    seen: dict[tuple[str, str], list[Told]] = {}
-    for on_segment in evidence.notes.on_segment:
-        if on_segment.key and on_segment.job_id and on_segment.code != OutcomeUnknown.code:
-            seen.setdefault((on_segment.user, on_segment.key), []).append(on_segment)
-    for (user, key), answers in seen.items():
+    by_key: dict[tuple[str, str], list[JobResponse]] = {}
+    for response in evidence.notes.responses:
+        if response.key and response.job_id and response.code != OutcomeUnknown.code:
+            by_key.setdefault((response.user, response.key), []).append(response)
+    for (user, key), responses in by_key.items():
         lasting = {
-            on_segment.job_id
-            for on_segment in answers
-            if not _is_retryable(evidence, on_segment.job_id)
+            response.job_id
+            for response in responses
+            if not _is_retryable(evidence, response.job_id)
         }
         stands_for = evidence.bound.get((user, key))
         if len(lasting) > 1 or (lasting and lasting != {stands_for}):
-            yield f"{user} was told {sorted(lasting)} for {key}, which stands for {stands_for}"
+            yield f"{user} got {sorted(lasting)} for {key}, which stands for {stands_for}"
 
 
 def one_order_one_job(evidence: Evidence) -> Iterator[str]:
-    """Jobs that no key stands for, and that no successor can have replaced, were asked for without
+    """Jobs that no key stands for, and that no successor can have replaced, were requested without
     a key, once each."""
     bound = set(evidence.bound.values())
     loose = Counter(
@@ -152,32 +161,36 @@ def one_order_one_job(evidence: Evidence) -> Iterator[str]:
     )
     for user, jobs in loose.items():
         if jobs > evidence.notes.keyless[user]:
-            yield f"{user} has {jobs} jobs without a key, but sent {evidence.notes.keyless[user]} such orders"
+            yield (
+                f"{user} has {jobs} jobs without a key, but sent "
+                f"{evidence.notes.keyless[user]} such orders"
+            )
 
 
 def _is_retryable(evidence: Evidence, job_id: str) -> bool:
     return job_id in evidence.job and evidence.job[job_id].retryable
 
 
-def told_the_truth(evidence: Evidence) -> Iterator[str]:
-    for on_segment in evidence.notes.on_segment:
-        if on_segment.job_id and on_segment.code != OutcomeUnknown.code:
-            fault = _untrue(on_segment, evidence.job.get(on_segment.job_id))
+def responses_were_true(evidence: Evidence) -> Iterator[str]:
+    for response in evidence.notes.responses:
+        if response.job_id and response.code != OutcomeUnknown.code:
+            fault = _untrue(response, evidence.job.get(response.job_id))
             if fault:
-                yield f"{on_segment.user} was told {on_segment.status} {on_segment.code} {dict(on_segment.job)} of {on_segment.job_id}, {fault}"
+                yield (
+                    f"{response.user} got {response.status} {response.code} "
+                    f"{dict(response.job)} of {response.job_id}, {fault}"
+                )
 
 
-def _untrue(on_segment: Told, job: Job | None) -> str:
-    """What is wrong with an answer, seen from the end; empty if nothing is."""
+def _untrue(response: JobResponse, job: Job | None) -> str:
+    """What is wrong with a response, given the final state; empty if nothing is."""
     if job is None:
         return "which does not exist"
-    if job.user_id != on_segment.user:
+    if job.user_id != response.user:
         return f"which is {job.user_id}'s"
-    if on_segment.code:
-        return (
-            "" if job.failure == on_segment.code else f"which is {job.status} {job.failure or ''}"
-        )
-    shown = on_segment.job
+    if response.code:
+        return "" if job.failure == response.code else f"which is {job.status} {job.failure or ''}"
+    shown = response.job
     task_id = (shown["provider"] or {}).get("task_id")
     if task_id and task_id != job.task_id:
         return f"whose task is {job.task_id}"
@@ -194,11 +207,11 @@ def _untrue(on_segment: Told, job: Job | None) -> str:
 
 
 def refused_for_a_reason(evidence: Evidence) -> Iterator[str]:
-    """Whoever was told that no credit is left has had three holds at least."""
+    """A user who was refused for lack of credits has had at least three holds."""
     jobs = Counter(job.user_id for job in evidence.jobs)
-    for on_segment in evidence.notes.on_segment:
-        if on_segment.code == InsufficientCredits.code and jobs[on_segment.user] < WELCOME_CREDITS:
-            yield f"{on_segment.user} was refused for lack of credits with {jobs[on_segment.user]} jobs"
+    for response in evidence.notes.responses:
+        if response.code == InsufficientCredits.code and jobs[response.user] < WELCOME_CREDITS:
+            yield f"{response.user} was refused for lack of credits with {jobs[response.user]} jobs"
 
 
 def totals_only_shrink(evidence: Evidence) -> Iterator[str]:
@@ -209,25 +222,31 @@ def totals_only_shrink(evidence: Evidence) -> Iterator[str]:
         together = total.credits + total.held
         before = last.get(total.user, WELCOME_CREDITS)
         if total.credits < 0 or total.held < 0 or together > before:
-            yield f"{total.user} was told of {total.credits} credits and {total.held} held after {before} together"
+            yield (
+                f"{total.user} got {total.credits} credits and {total.held} held after "
+                f"{before} together"
+            )
         last[total.user] = together
     for user, together in last.items():
         if together < WELCOME_CREDITS - evidence.captured[user]:
-            yield f"{user} was told of {together} credits in all, but {evidence.captured[user]} jobs were charged"
+            yield (
+                f"{user} got {together} credits in all, but {evidence.captured[user]} jobs "
+                "were charged"
+            )
 
 
 def nothing_strange(evidence: Evidence) -> Iterable[str]:
     return evidence.notes.strange
 
 
-def is_the_same_again(on_segment: Told | None, job_id: str) -> bool:
-    """Whether the answer to a key that has had this job is that job again: as a replay, or as the
-    refusal it has ended with since (who asked while it was being sent was shown a job under
+def is_the_same_again(response: JobResponse | None, job_id: str) -> bool:
+    """Whether the response to a key that has had this job is that job again: as a replay, or as the
+    refusal with which it has ended since (a request made while it was being sent got a job under
     way)."""
     return (
-        on_segment is not None
-        and on_segment.job_id == job_id
-        and (on_segment.replayed or on_segment.code in _REFUSALS)
+        response is not None
+        and response.job_id == job_id
+        and (response.replayed or response.code in _REFUSALS)
     )
 
 
@@ -239,7 +258,7 @@ RULES: tuple[Callable[[Evidence], Iterable[str]], ...] = (
     balances,
     one_key_one_job,
     one_order_one_job,
-    told_the_truth,
+    responses_were_true,
     refused_for_a_reason,
     totals_only_shrink,
     nothing_strange,

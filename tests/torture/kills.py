@@ -12,12 +12,12 @@ from tests.torture.clients import Traffic
 
 WHOLE_GROUP = 0.08
 INTO_A_REQUEST = 0.8
-MAX_ANSWERS = 5
+MAX_RESPONSES = 5
 MAX_REQUEST_SECONDS = 0.12
 MAX_ROUND_SECONDS = 0.5
 MAX_WAIT_SECONDS = 2.0
 MAX_LIFE_SECONDS = 20.0
-"""While the table is down nothing is answered; a few die even then."""
+"""While the table is down no request succeeds; a few processes are killed even then."""
 POLL_SECONDS = 0.05
 
 Say = Callable[[str], None]
@@ -59,7 +59,7 @@ class Killer(threading.Thread):
 
     def __init__(self, seed: int, victim: str, site: Site, quota: Quota) -> None:
         super().__init__(name=f"killer of {victim}", daemon=True)
-        self._dice = Random(f"{seed} {self.name}")
+        self._random = Random(f"{seed} {self.name}")
         self._victim = victim
         self._site = site
         self._quota = quota
@@ -69,14 +69,14 @@ class Killer(threading.Thread):
             if not self.is_up():
                 time.sleep(POLL_SECONDS)
                 continue
-            self.await_moment(self._dice.randint(0, MAX_ANSWERS))
+            self.await_moment(self._random.randint(0, MAX_RESPONSES))
             self._kill()
 
     def is_up(self) -> bool:
         raise NotImplementedError
 
-    def await_moment(self, answers: int) -> None:
-        """Returns when it is to die: after so many answered orders or its longest life, at a random
+    def await_moment(self, responses: int) -> None:
+        """Returns when it is to be killed: after so many responses or its maximum life, at a random
         moment of what comes next."""
         raise NotImplementedError
 
@@ -84,7 +84,7 @@ class Killer(threading.Thread):
         return False
 
     def _kill(self) -> None:
-        amid, group = self.is_amid_a_request(), self._dice.random() < WHOLE_GROUP
+        amid, group = self.is_amid_a_request(), self._random.random() < WHOLE_GROUP
         if self._site.kill_group(self._victim) if group else self._site.kill_children(self._victim):
             self._quota.note(
                 f"{self.kind} {'groups' if group else 'processes'}", self._victim, amid=amid
@@ -104,11 +104,11 @@ class WebKiller(Killer):
     def is_up(self) -> bool:
         return self._site.is_up(self._web)
 
-    def await_moment(self, answers: int) -> None:
-        self._traffic.await_answers([self._web], answers, MAX_LIFE_SECONDS)
-        if self._dice.random() < INTO_A_REQUEST:
+    def await_moment(self, responses: int) -> None:
+        self._traffic.await_responses([self._web], responses, MAX_LIFE_SECONDS)
+        if self._random.random() < INTO_A_REQUEST:
             self._traffic.await_next(self._web, MAX_WAIT_SECONDS)
-            time.sleep(self._dice.uniform(0, MAX_REQUEST_SECONDS))
+            time.sleep(self._random.uniform(0, MAX_REQUEST_SECONDS))
 
     def is_amid_a_request(self) -> bool:
         return self._traffic.is_met(self._web)
@@ -123,9 +123,9 @@ class WorkerKiller(Killer):
         super().__init__(seed, victim, site, quota)
         self._traffic = traffic
 
-    def await_moment(self, answers: int) -> None:
-        self._traffic.await_answers(self._site.webs, answers, MAX_LIFE_SECONDS)
-        time.sleep(self._dice.uniform(0, MAX_ROUND_SECONDS))
+    def await_moment(self, responses: int) -> None:
+        self._traffic.await_responses(self._site.webs, responses, MAX_LIFE_SECONDS)
+        time.sleep(self._random.uniform(0, MAX_ROUND_SECONDS))
 
     def is_up(self) -> bool:
         return self._site.await_worker(self._victim, POLL_SECONDS)
@@ -138,16 +138,16 @@ class EverySoManyKills(threading.Thread):
     def __init__(
         self, name: str, seed: int, between: int, quota: Quota, act: Callable[[], bool]
     ) -> None:
-        """`act` says whether it could be done; it is asked again until it is."""
+        """`act` returns whether it could be done; it is repeated until it is."""
         super().__init__(name=name, daemon=True)
-        self._dice = Random(f"{seed} {name}")
+        self._random = Random(f"{seed} {name}")
         self._between = max(2, between)
         self._quota = quota
         self._act = act
         self.done = 0
 
     def run(self) -> None:
-        wanted = self._dice.randint(1, self._between // 2)
+        wanted = self._random.randint(1, self._between // 2)
         while not self._quota.is_over:
             if self._quota.done >= wanted and self._act():
                 self.done += 1

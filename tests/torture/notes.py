@@ -1,5 +1,4 @@
-"""What clients were told and what they had asked for, for the judgement at the end. Safe from any
-thread."""
+"""What clients requested and what was returned, for the checks at the end. Thread-safe."""
 
 import threading
 import time
@@ -12,10 +11,10 @@ from devstack.calls import Response
 
 
 @dataclass(frozen=True)
-class Told:
-    """One answer that names a job, or refuses one: `code` is the error's (empty: none), `job` the
-    job as it was shown, and `key` the idempotency key it was asked with (None: none, or not asked
-    by a POST)."""
+class JobResponse:
+    """One response that names a job, or refuses one: `code` is the error's (empty: none), `job` the
+    job as it was shown, and `key` the idempotency key of the request (None: none, or not a
+    POST)."""
 
     at: float
     user: str
@@ -29,7 +28,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Total:
-    """What one user was told to own at one time: available and held together."""
+    """The credits that one response stated for a user: available and held together."""
 
     user: str
     credits: int
@@ -40,7 +39,7 @@ class Total:
 class Notes:
     """Everything there is to remember of one run."""
 
-    on_segment: list[Told] = field(default_factory=list)
+    responses: list[JobResponse] = field(default_factory=list)
     totals: list[Total] = field(default_factory=list)
     keys: set[tuple[str, str]] = field(default_factory=set)
     keyless: Counter[str] = field(default_factory=Counter)
@@ -52,23 +51,30 @@ class Notes:
         with self._guard:
             self.counts[what] += times
 
-    def asked(self, user: str, key: str | None) -> None:
-        """One order, written down before it is sent; the same key asked again is the same order."""
+    def requested(self, user: str, key: str | None) -> None:
+        """One order, recorded before it is sent; a repeated key is the same order."""
         with self._guard:
             if key is None:
                 self.keyless[user] += 1
             else:
                 self.keys.add((user, key))
 
-    def heard(self, user: str, key: str | None, answer: Response) -> Told:
-        """An answer to a request about jobs."""
-        content = answer.json()
+    def responded(self, user: str, key: str | None, response: Response) -> JobResponse:
+        """A response to a request about jobs."""
+        content = response.json()
         job: Mapping[str, Any] = content.get("data") or {}
         job_id = job.get("jobId") or (content.get("details") or {}).get("jobId") or ""
-        replayed = answer.headers.get("Idempotency-Replayed") == "true"
-        on_segment = Told(
-            time.time(), user, key, answer.status, content.get("code") or "", job_id, job, replayed
+        replayed = response.headers.get("Idempotency-Replayed") == "true"
+        noted = JobResponse(
+            time.time(),
+            user,
+            key,
+            response.status,
+            content.get("code") or "",
+            job_id,
+            job,
+            replayed,
         )
         with self._guard:
-            self.on_segment.append(on_segment)
-        return on_segment
+            self.responses.append(noted)
+        return noted

@@ -44,9 +44,11 @@ class Outcome:
             f"{self.kills} kills in {self.tortured_seconds:.0f} s ({in_words(self.kills_by_kind)}; "
             f"{self.kills_amid_requests} amid a request), {self.restarts} restarts of DynamoDB, "
             f"{self.counts['faults']} faults of Kling, {self.counts['requests']} requests "
-            f"({self.counts['unanswered']} unanswered), {len(self.evidence.wallets)} users, {len(jobs)} jobs, "
+            f"({self.counts['unanswered']} unanswered), {len(self.evidence.wallets)} "
+            f"users, {len(jobs)} jobs, "
             f"{self.captured} captured, {released} released, {self.evidence.deliveries} delivered, "
-            f"house loss {self.evidence.house_loss}, {settled}, audit {'clean' if self.audit_clean else 'NOT CLEAN'} "
+            f"house loss {self.evidence.house_loss}, {settled}, audit "
+            f"{'clean' if self.audit_clean else 'NOT CLEAN'} "
             f"({self.counts['audits']} more amid the load), "
             f"{len(self.violations)} violations, seed {self.seed}"
         )

@@ -14,7 +14,7 @@ from service.jobs.store import read_due
 from tests.stack.killable_stack import WORKERS, Site
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
-from tests.torture.fault_schedule import LATEST_SECONDS, Weather
+from tests.torture.fault_schedule import MAX_LATE_SECONDS, FaultSchedule
 from tests.torture.invariants import REFUSED, is_the_same_again, violations
 from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
@@ -24,7 +24,8 @@ CLIENTS = 5
 KILLS_BETWEEN_TABLE_RESTARTS = 90
 KILLS_BETWEEN_AUDITS = 250
 SETTLE_SECONDS = 120.0
-"""Window, quarantine, the minute that a job is put off after a look that failed, and as much again for a slow machine."""
+"""Window, quarantine, the minute by which a job is postponed after a failed query, and as much again
+for a slow machine."""
 MAX_REPEATED = 500
 MAX_DUE = 1_000
 JOIN_SECONDS = 60.0
@@ -45,8 +46,8 @@ class Plan:
 
 
 class Run:
-    """One run in a folder of its own, where the data and all logs are. `progress` is told often how
-    things stand."""
+    """One run in a folder of its own, where the data and all logs are. `progress` often receives
+    the state of the run."""
 
     def __init__(self, plan: Plan, folder: Path, progress: Say) -> None:
         self._plan = plan
@@ -76,7 +77,7 @@ class Run:
         auditor = self._every(
             KILLS_BETWEEN_AUDITS, "auditor", quota, lambda: self._audit_amid_it_all(site)
         )
-        weather = Weather(self._plan.seed, site, self._notes, self._stop)
+        fault_schedule = FaultSchedule(self._plan.seed, site, self._notes, self._stop)
         clients = [
             Client(f"c{n}", self._plan.seed, site, self._notes, traffic, self._stop)
             for n in range(CLIENTS)
@@ -84,10 +85,10 @@ class Run:
         self._torture(
             quota,
             [restarter, auditor, *killers(self._plan.seed, site, traffic, quota)],
-            [weather, *clients],
+            [fault_schedule, *clients],
         )
         tortured_seconds = time.monotonic() - began_at
-        weather.clear()
+        fault_schedule.clear()
         self._start_all_again(site)
         parts = build(load_settings(site.observer), "torture")
         settled_seconds = self._settle(site, parts)
@@ -141,28 +142,28 @@ class Run:
         while (passed := time.monotonic() - began_at) < SETTLE_SECONDS:
             waiting = _waiting(site, parts)
             self._progress(f"settling for {passed:.0f} s, {waiting} jobs to go")
-            if not waiting and passed > LATEST_SECONDS + 1.0:
+            if not waiting and passed > MAX_LATE_SECONDS + 1.0:
                 return passed
             time.sleep(PROGRESS_SECONDS)
         return None
 
     def _repeat_everything(self, client: Client, parts: Parts) -> None:
-        """Every key once more (some hundreds of many): it must still give the job it gave."""
+        """Repeats every key (some hundreds of many): it must still return the same job."""
         given = {
-            (on_segment.user, on_segment.key): on_segment.job_id
-            for on_segment in self._notes.on_segment
-            if on_segment.key and on_segment.status == 200
+            (outcome.user, outcome.key): outcome.job_id
+            for outcome in self._notes.responses
+            if outcome.key and outcome.status == 200
         }
         for done, ((user, key), job_id) in enumerate(sorted(given.items())[:MAX_REPEATED]):
             self._progress(
                 f"asking once more with every key ({done} of {min(len(given), MAX_REPEATED)})"
             )
             if parts.get(Settlement).read(user, job_id).retryable:
-                continue  # asked again, it would be a new order
-            on_segment = client.ask_again(Person(user, client.token(user)), key)
-            if not is_the_same_again(on_segment, job_id):
+                continue  # repeated, it would be a new order
+            outcome = client.repeat_request(Person(user, client.token(user)), key)
+            if not is_the_same_again(outcome, job_id):
                 self._notes.strange.append(
-                    f"{user} asked for {key} again, had {job_id} before and is now told {on_segment}"
+                    f"{user} asked for {key} again, had {job_id} before and now gets {outcome}"
                 )
 
     def _judged(
@@ -199,7 +200,8 @@ class Run:
     def _standing(self, quota: Quota) -> str:
         counts = self._notes.counts
         return (
-            f"{quota.done} of {self._plan.kills} kills ({in_words(quota.by_kind)}), {counts['users']} users, "
+            f"{quota.done} of {self._plan.kills} kills ({in_words(quota.by_kind)}), "
+            f"{counts['users']} users, "
             f"{counts['requests']} requests, {counts['unanswered']} unanswered"
         )
 

@@ -12,7 +12,7 @@ from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger.entities import Wallet
 from tests.torture.collect import audit_faults
 from tests.torture.invariants import Evidence, is_the_same_again, violations
-from tests.torture.notes import Notes, Told, Total
+from tests.torture.notes import JobResponse, Notes, Total
 
 LINK = "http://127.0.0.1:1/kling/videos/77.mp4"
 DONE = Job(
@@ -45,10 +45,10 @@ SHOWN: dict[str, Any] = {
 }
 
 
-def on_segment(
+def job_response(
     job: Mapping[str, Any] = SHOWN, status: int = 200, code: str = "", **more: Any
-) -> Told:
-    return Told(
+) -> JobResponse:
+    return JobResponse(
         **{"at": 1.0, "user": "ann", "key": "k", "job_id": "job_1"} | more,
         status=status,
         code=code,
@@ -60,7 +60,7 @@ def wallet(available: int, held: int = 0, captured: int = 0) -> Wallet:
     return Wallet(user_id="ann", credits=available, held=held, granted=3, captured=captured)
 
 
-def evidence(job: Job = DONE, *told_of_it: Told, **more: Any) -> Evidence:
+def evidence(job: Job = DONE, *responses: JobResponse, **more: Any) -> Evidence:
     captured = int(job.status is JobStatus.SUCCEEDED)
     sent = job.failure is not Failure.PROVIDER_BUSY
     usual: dict[str, Any] = {
@@ -68,7 +68,7 @@ def evidence(job: Job = DONE, *told_of_it: Told, **more: Any) -> Evidence:
         "wallets": [wallet(3 - captured, 0, captured)],
         "bound": {("ann", "k"): "job_1"},
         "tasks": [TASK] if sent else [],
-        "notes": Notes(on_segment=list(told_of_it), keys={("ann", "k")}),
+        "notes": Notes(responses=list(responses), keys={("ann", "k")}),
     }
     return Evidence(**usual | more)
 
@@ -84,17 +84,17 @@ def test_an_honest_end_is_no_violation(job: Job) -> None:
     assert violations(evidence(job)) == []
 
 
-def test_honest_answers_are_no_violation() -> None:
+def test_honest_responses_are_no_violation() -> None:
     on_its_way = SHOWN | {"status": "SUBMITTING", "provider": None, "videoUrl": None}
-    answers = [
-        on_segment(on_its_way),
-        on_segment(replayed=True),
-        on_segment({}, 503, "OUTCOME_UNKNOWN", job_id="job_9"),
+    responses = [
+        job_response(on_its_way),
+        job_response(replayed=True),
+        job_response({}, 503, "OUTCOME_UNKNOWN", job_id="job_9"),
     ]
     totals = [Total("ann", 2, 1), Total("ann", 2, 0)]
     assert (
         violations(
-            evidence(DONE, notes=Notes(on_segment=answers, totals=totals, keys={("ann", "k")}))
+            evidence(DONE, notes=Notes(responses=responses, totals=totals, keys={("ann", "k")}))
         )
         == []
     )
@@ -117,24 +117,24 @@ BROKEN = {
     "1 held": evidence(wallets=[wallet(2, 1, 0)]),
     "ann has 1 credits": evidence(wallets=[wallet(1, 0, 2)]),
     "belongs to nobody": evidence(wallets=[]),
-    "which stands for job_2": evidence(DONE, on_segment(), bound={("ann", "k"): "job_2"}),
+    "which stands for job_2": evidence(DONE, job_response(), bound={("ann", "k"): "job_2"}),
     "2 jobs without a key, but sent 1": evidence(
         jobs=[DONE, OTHER], bound={}, notes=Notes(keyless=Counter({"ann": 1}))
     ),
-    "which does not exist": evidence(DONE, on_segment(job_id="job_9")),
-    "which is ann's": evidence(DONE, on_segment(user="bob")),
-    "503 PROVIDER_BUSY": evidence(DONE, on_segment({}, 503, "PROVIDER_BUSY")),
-    "which is FAILED": evidence(LOST, on_segment()),
+    "which does not exist": evidence(DONE, job_response(job_id="job_9")),
+    "which is ann's": evidence(DONE, job_response(user="bob")),
+    "503 PROVIDER_BUSY": evidence(DONE, job_response({}, 503, "PROVIDER_BUSY")),
+    "which is FAILED": evidence(LOST, job_response()),
     "which ended with None": evidence(
-        DONE, on_segment(SHOWN | {"error": {"code": "GENERATION_FAILED"}})
+        DONE, job_response(SHOWN | {"error": {"code": "GENERATION_FAILED"}})
     ),
-    "whose task is 77": evidence(DONE, on_segment(SHOWN | {"provider": {"task_id": "78"}})),
-    "whose video is": evidence(DONE, on_segment(SHOWN | {"videoUrl": "http://elsewhere"})),
+    "whose task is 77": evidence(DONE, job_response(SHOWN | {"provider": {"task_id": "78"}})),
+    "whose video is": evidence(DONE, job_response(SHOWN | {"videoUrl": "http://elsewhere"})),
     "not accounted for": evidence(
-        DONE, on_segment(SHOWN | {"credits": {"held": 1, "captured": 1, "released": 0}})
+        DONE, job_response(SHOWN | {"credits": {"held": 1, "captured": 1, "released": 0}})
     ),
     "for lack of credits with 1 jobs": evidence(
-        DONE, on_segment({}, 403, "INSUFFICIENT_CREDITS", job_id="")
+        DONE, job_response({}, 403, "INSUFFICIENT_CREDITS", job_id="")
     ),
     "after 2 together": evidence(notes=Notes(totals=[Total("ann", 2, 0), Total("ann", 3, 0)])),
     "but 1 jobs were charged": evidence(notes=Notes(totals=[Total("ann", 1, 0)])),
@@ -150,30 +150,30 @@ def test_a_broken_promise_is_named(sentence: str) -> None:
 
 
 def test_a_key_with_two_lasting_jobs_is_named() -> None:
-    two = evidence(DONE, on_segment(), on_segment(job_id="job_2"), jobs=[DONE, OTHER])
+    two = evidence(DONE, job_response(), job_response(job_id="job_2"), jobs=[DONE, OTHER])
     assert any("['job_1', 'job_2']" in found for found in violations(two))
 
 
 def test_a_job_that_was_never_begun_may_have_a_successor_under_its_key() -> None:
-    refusal = on_segment({}, 503, "PROVIDER_BUSY", job_id="job_0")
+    refusal = job_response({}, 503, "PROVIDER_BUSY", job_id="job_0")
     both = [replace(UNSENT, job_id="job_0"), DONE]
-    assert violations(evidence(DONE, refusal, on_segment(), jobs=both)) == []
+    assert violations(evidence(DONE, refusal, job_response(), jobs=both)) == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "same"),
+    ("response", "same"),
     [
-        (on_segment(replayed=True), True),
-        (on_segment({}, 400, "CONTENT_REJECTED"), True),
-        (on_segment(), False),
-        (on_segment(replayed=True, job_id="job_2"), False),
-        (on_segment({}, 400, "CONTENT_REJECTED", job_id="job_2"), False),
-        (on_segment({}, 503, "OUTCOME_UNKNOWN"), False),
+        (job_response(replayed=True), True),
+        (job_response({}, 400, "CONTENT_REJECTED"), True),
+        (job_response(), False),
+        (job_response(replayed=True, job_id="job_2"), False),
+        (job_response({}, 400, "CONTENT_REJECTED", job_id="job_2"), False),
+        (job_response({}, 503, "OUTCOME_UNKNOWN"), False),
         (None, False),
     ],
 )
-def test_a_key_asked_again_must_give_its_job(answer: Told | None, same: bool) -> None:
-    assert is_the_same_again(answer, "job_1") is same
+def test_a_repeated_key_returns_its_job(response: JobResponse | None, same: bool) -> None:
+    assert is_the_same_again(response, "job_1") is same
 
 
 @pytest.mark.parametrize(

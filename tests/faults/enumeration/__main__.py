@@ -54,21 +54,23 @@ def main() -> int:
 def _play(played: Enumeration, flows: list[Flow], given: argparse.Namespace) -> int:
     """Raises `Violation` when a flow cannot even be recorded."""
     if given.only:
-        return _tell([played.play_named(flows[0], _only(given.only))], "One run", 1, show=True)
+        return _report([played.play_named(flows[0], _only(given.only))], "One run", 1, show=True)
     effects = {each.name: played.record(each).effects for each in flows}
     if given.list:
         _list(flows, effects)
         return 0
     what = f"{len(flows)} flows, {sum(map(len, effects.values()))} effects"
-    return _tell(
-        (played.play(each, hits) for each, hits in _chosen(played, flows, given)), what, given.most
+    return _report(
+        (played.play(each, hits) for each, hits in _chosen(played, flows, given)),
+        what,
+        given.max_broken,
     )
 
 
 def _chosen(
     played: Enumeration, flows: list[Flow], given: argparse.Namespace
 ) -> Iterator[tuple[Flow, tuple[Hit, ...]]]:
-    """Everything, or the sample that was asked for, in equal parts of each flow."""
+    """Everything, or a sample with an equal share for each flow."""
     rng = random.Random(given.seed)
     share = -(-given.sample // len(flows))
     for each in flows:
@@ -80,19 +82,20 @@ def _chosen(
         yield from ((each, one) for one in hits)
 
 
-def _tell(replays: Iterable[Replay], what: str, most: int, *, show: bool = False) -> int:
-    """Plays them, until `most` have broken a promise, and says what came of them."""
+def _report(replays: Iterable[Replay], what: str, max_broken: int, *, show: bool = False) -> int:
+    """Plays them until `max_broken` have broken a promise, and prints the result."""
     began_at, count, broken = time.perf_counter(), 0, 0
     for count, replay in enumerate(replays, 1):
         broken += bool(replay.violation)
         if show or replay.violation:
             _say(str(replay))
-        if broken >= most:
+        if broken >= max_broken:
             break
         if count % 1000 == 0:
             _say(f"{count} replays, {broken} broken promises")
     _say(
-        f"{what}: {count} replays, {broken} broken promises, {time.perf_counter() - began_at:.0f} s."
+        f"{what}: {count} replays, {broken} broken promises, "
+        f"{time.perf_counter() - began_at:.0f} s."
     )
     return 1 if broken else 0
 
@@ -132,7 +135,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn with --seed")
     parser.add_argument(
-        "--most", type=int, default=MAX_BROKEN, help="stop after so many broken promises"
+        "--max-broken", type=int, default=MAX_BROKEN, help="stop after so many broken promises"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="one run: 5:killed-after,9:lost-answer")

@@ -14,7 +14,7 @@ from service.providers.kling.client import TASK_NOT_FOUND
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import TableBehind
 from tests.faults.enumeration.vendor import Vendor
-from tests.faults.library.effects import Kind, Told
+from tests.faults.library.effects import Kind, Reported
 from tests.faults.library.wire import WRITES, operation_of, refusal
 
 READ_TIMEOUT_SECONDS = 3.0
@@ -41,24 +41,24 @@ class TableDoor:
             return self._behind.send(request)
         kind = Kind.WRITE if operation in WRITES else Kind.READ
 
-        def tell(told: Told) -> AWSResponse:
-            if told is Told.SILENCE:
+        def respond(reported: Reported) -> AWSResponse:
+            if reported is Reported.SILENCE:
                 run.clock.advance(READ_TIMEOUT_SECONDS)
                 raise ReadTimeoutError(endpoint_url=request.url)
             run.clock.advance(REFUSAL_SECONDS)
-            if told is Told.UNREACHED:
+            if reported is Reported.UNREACHED:
                 raise EndpointConnectionError(endpoint_url=request.url)
-            return _refused(operation, told)
+            return _refused(operation, reported)
 
         what = f"{operation} {', '.join(_named(json.loads(request.body)))}"
-        return run.meet(self.name, kind, what, lambda: self._behind.send(request), tell)
+        return run.meet(self.name, kind, what, lambda: self._behind.send(request), respond)
 
 
-def _refused(operation: str, told: Told) -> AWSResponse:
+def _refused(operation: str, reported: Reported) -> AWSResponse:
     """DynamoDB's own refusals; a transaction is cancelled where a plain call is refused."""
-    if told is Told.BROKEN:
+    if reported is Reported.BROKEN:
         return refusal(500, "InternalServerError")
-    throttled = told is Told.THROTTLED
+    throttled = reported is Reported.THROTTLED
     if operation.startswith("Transact"):
         reasons = [
             {"Code": "None"},
@@ -72,7 +72,7 @@ def _refused(operation: str, told: Told) -> AWSResponse:
 
 
 def _named(body: Mapping[str, Any]) -> Iterator[str]:
-    """The kinds of items that a request names, or the index that it asks."""
+    """The kinds of items that a request names, or the index that it queries."""
     if "IndexName" in body:
         yield body["ExpressionAttributeValues"][":pk"]["S"].partition("#")[0] + " index"
     transacted = [next(iter(part.values())) for part in body.get("TransactItems", ())]
@@ -92,7 +92,7 @@ class KlingDoor:
     def __init__(
         self, run: Run, vendor: Vendor, clock: Clock, not_found: Noted, sends: Noted
     ) -> None:
-        """Notes every definite not-found that is answered, and every create before it is sent."""
+        """Records every definite not-found response, and every create before it is sent."""
         self._run = run
         self._vendor = vendor
         self._clock = clock
@@ -105,12 +105,12 @@ class KlingDoor:
         def send() -> Reply:
             return self._vendor.create(dict(headers), body)
 
-        def tell(told: Told) -> Reply:
-            if told is Told.UNREACHED:
+        def respond(reported: Reported) -> Reply:
+            if reported is Reported.UNREACHED:
                 raise NeverSent
-            return self._told(told, until)
+            return self._respond(reported, until)
 
-        return self._run.meet(self.name, Kind.CREATE, "create", send, tell)
+        return self._run.meet(self.name, Kind.CREATE, "create", send, respond)
 
     def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
         identifier = url.rpartition("/")[2]
@@ -120,23 +120,23 @@ class KlingDoor:
             return self._vendor.query(dict(headers), identifier)
 
         reply = self._run.meet(
-            self.name, Kind.QUERY, what, send, lambda told: self._told(told, until)
+            self.name, Kind.QUERY, what, send, lambda reported: self._respond(reported, until)
         )
         if (reply.status, (reply.json() or {}).get("code")) == TASK_NOT_FOUND:
             self._not_found.append((identifier, self._clock.now()))
         return reply
 
-    def _told(self, told: Told, until: float) -> Reply:
-        match told:
-            case Told.BROKEN:
+    def _respond(self, reported: Reported, until: float) -> Reply:
+        match reported:
+            case Reported.BROKEN:
                 return Reply(500, b'{"code": 5000, "message": "Internal error"}')
-            case Told.HTML:
+            case Reported.HTML:
                 return Reply(502, _HTML)
-            case Told.NO_ID:
+            case Reported.NO_ID:
                 return Reply(
                     200, b'{"code": 0, "message": "SUCCEED", "data": {"task_status": "submitted"}}'
                 )
-            case Told.UNSEEN:
+            case Reported.UNSEEN:
                 return Reply(
                     404, b'{"code": 1203, "message": "The requested resource does not exist"}'
                 )

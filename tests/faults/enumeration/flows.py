@@ -8,15 +8,15 @@ from service.core.principal import Principal
 from service.ledger.entities import LotKind, Movement, grant
 from service.ledger.operations import CompanionWrites, Snapshot
 from tests.doubles.service_harness import HOUR, ServiceHarness
-from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scene
+from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scenario
 from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
 LOT_LIFE = HOUR
 
 
-def _known_user(scene: Scene) -> None:
-    world = scene.process()
+def _known_user(scenario: Scenario) -> None:
+    world = scenario.process()
     world.users.sign_up(
         Principal("https://accounts.google.com", USER, f"{USER}@example.com"),
         world.users.digests(DEVICE),
@@ -29,25 +29,25 @@ class Flow:
     settles all there is."""
 
     name: str
-    play: Callable[[Scene], None]
-    begin: Callable[[Scene], None] = _known_user
+    play: Callable[[Scenario], None]
+    begin: Callable[[Scenario], None] = _known_user
     habits: Habits = field(default_factory=Habits)
     keyed: bool = False
     lapsing: int = 0
 
 
-def _nobody(scene: Scene) -> None:
+def _nobody(scenario: Scenario) -> None:
     """An empty table."""
 
 
-def _lot_that_ends(scene: Scene) -> None:
-    _known_user(scene)
-    _granted(scene.process())
+def _lot_that_ends(scenario: Scenario) -> None:
+    _known_user(scenario)
+    _granted(scenario.process())
 
 
-def _lapsed_lot(scene: Scene) -> None:
-    _lot_that_ends(scene)
-    scene.wait(LOT_LIFE / 1000 + 400)
+def _lapsed_lot(scenario: Scenario) -> None:
+    _lot_that_ends(scenario)
+    scenario.wait(LOT_LIFE / 1000 + 400)
 
 
 def _granted(world: ServiceHarness) -> None:
@@ -60,68 +60,68 @@ def _granted(world: ServiceHarness) -> None:
     )
 
 
-def _once(scene: Scene) -> None:
-    scene.submit()
+def _once(scenario: Scenario) -> None:
+    scenario.submit()
 
 
-def _failing(scene: Scene) -> None:
-    scene.submit(image=FAILING_IMAGE)
+def _failing(scenario: Scenario) -> None:
+    scenario.submit(image=FAILING_IMAGE)
 
 
-def _failing_past_the_lot(scene: Scene) -> None:
-    scene.wait(LOT_LIFE / 1000 - 30)
-    scene.submit(image=FAILING_IMAGE)
+def _failing_past_the_lot(scenario: Scenario) -> None:
+    scenario.wait(LOT_LIFE / 1000 - 30)
+    scenario.submit(image=FAILING_IMAGE)
 
 
-def _in_the_last_moment_of_the_lot(scene: Scene) -> None:
-    scene.wait(LOT_LIFE / 1000 - 2)
-    scene.submit()
+def _in_the_last_moment_of_the_lot(scenario: Scenario) -> None:
+    scenario.wait(LOT_LIFE / 1000 - 2)
+    scenario.submit()
 
 
-def _refused(scene: Scene) -> None:
-    scene.vendor.refuse("status:400:1301", 1)
-    scene.submit(KEY)
-    scene.submit(KEY, step="retry")
+def _refused(scenario: Scenario) -> None:
+    scenario.vendor.refuse("status:400:1301", 1)
+    scenario.submit(KEY)
+    scenario.submit(KEY, step="retry")
 
 
-def _busy_once(scene: Scene) -> None:
-    scene.vendor.refuse("status:429:1303", 1)
-    scene.submit()
+def _busy_once(scenario: Scenario) -> None:
+    scenario.vendor.refuse("status:429:1303", 1)
+    scenario.submit()
 
 
-def _busy_then_successor(scene: Scene) -> None:
-    scene.vendor.refuse("status:429:1302", 3)
-    scene.submit(KEY)
-    scene.submit(KEY, step="retry")
+def _busy_then_successor(scenario: Scenario) -> None:
+    scenario.vendor.refuse("status:429:1302", 3)
+    scenario.submit(KEY)
+    scenario.submit(KEY, step="retry")
 
 
-def _called_back(scene: Scene) -> None:
-    scene.submit()
-    scene.wait(61)
-    scene.handle_callback()
+def _called_back(scenario: Scenario) -> None:
+    scenario.submit()
+    scenario.wait(61)
+    scenario.handle_callback()
 
 
-def _retried_at_once(scene: Scene) -> None:
-    scene.submit(KEY)
-    scene.submit(KEY, step="retry")
+def _retried_at_once(scenario: Scenario) -> None:
+    scenario.submit(KEY)
+    scenario.submit(KEY, step="retry")
 
 
-def _retried_when_all_is_over(scene: Scene) -> None:
-    scene.submit(KEY)
-    scene.settle()
-    scene.submit(KEY, step="retry")
+def _retried_when_all_is_over(scenario: Scenario) -> None:
+    scenario.submit(KEY)
+    scenario.settle()
+    scenario.submit(KEY, step="retry")
 
 
-def _from_a_new_device(scene: Scene) -> None:
-    scene.submit(device="tablet")
+def _from_a_new_device(scenario: Scenario) -> None:
+    scenario.submit(device="tablet")
 
 
-def _looked_at_early_and_late(scene: Scene) -> None:
+def _resolved_early_and_late(scenario: Scenario) -> None:
     """Somebody looks while the job may still be sent; the worker comes back only when the
     quarantine is over."""
-    scene.submit()
-    scene.look_by_hand()
-    scene.wait(1000)
+    scenario.submit()
+    scenario.resolve_all()
+    scenario.wait(1000)
 
 
 def _unheard(name: str) -> Habits:
@@ -157,7 +157,7 @@ FLOWS = (
     ),
     Flow("answer-lost", _once, habits=_unheard("lost-answer")),
     Flow("never-arrived", _once, habits=_unheard("lost-request")),
-    Flow("worker-away", _looked_at_early_and_late, habits=_unheard("lost-request")),
+    Flow("worker-away", _resolved_early_and_late, habits=_unheard("lost-request")),
     Flow("late-success", _once, habits=_unheard("late-after-the-release")),
 )
 

@@ -1,5 +1,5 @@
-"""What must hold when a run is over: the audit, the wallet, the provider's own books, and every
-answer that was given."""
+"""What must hold when a run is over: the audit, the wallet, the provider's own records, and every
+response."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from service.storage.codec import decode_item
 from service.storage.table import Table
 from tests.doubles.service_harness import MAC_KEY
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.stage import QUICK, USER, Asked, Scene
+from tests.faults.enumeration.stage import QUICK, USER, Scenario, SentRequest
 from tests.faults.enumeration.tables import Items, served
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.invariants import REFUSED_WITH_A_JOB
@@ -35,9 +35,9 @@ _PRICE = 1
 class Verdict:
     """The end of one run, by kind of item."""
 
-    def __init__(self, flow: Flow, scene: Scene, beginning: Items, items: Items) -> None:
+    def __init__(self, flow: Flow, scenario: Scenario, beginning: Items, items: Items) -> None:
         self.flow = flow
-        self.scene = scene
+        self.scenario = scenario
         self.items = items
         self.before = _wallet(beginning)
         self.wallet = _wallet(items)
@@ -48,16 +48,16 @@ class Verdict:
             for item in items
             if item["SK"]["S"].startswith("JOB#")
         }
-        self.tasks = {task["external_task_id"]: task for task in scene.vendor.tasks()}
+        self.tasks = {task["external_task_id"]: task for task in scenario.vendor.tasks()}
 
-    def judge(self) -> None:
+    def check_invariants(self) -> None:
         """Raises `Violation`."""
         audit = Auditor(
-            self.table, self.scene.clock, NoMetrics(), MAC_KEY, ItemKinds(key_registry(FEATURES))
+            self.table, self.scenario.clock, NoMetrics(), MAC_KEY, ItemKinds(key_registry(FEATURES))
         ).audit()
         require(not audit.violations, f"the audit found {audit.violations}")
         require(
-            len(self.tasks) == len(self.scene.vendor.tasks()),
+            len(self.tasks) == len(self.scenario.vendor.tasks()),
             "the provider has two tasks for one job",
         )
         self._credits()
@@ -65,12 +65,13 @@ class Verdict:
             self._job(job_id, job)
         for job_id, task in self.tasks.items():
             self._task(job_id, task)
-        for job_id, at in self.scene.sends:
+        for job_id, at in self.scenario.sends:
             require(
-                at < self.scene.begun[job_id] + QUICK.submit, f"{job_id} was sent after its window"
+                at < self.scenario.begun[job_id] + QUICK.submit,
+                f"{job_id} was sent after its window",
             )
-        for asked in self.scene.asked:
-            self._answer(asked)
+        for sent in self.scenario.sent:
+            self._check_response(sent)
         self._keys()
         self._devices()
         if self.flow.lapsing:
@@ -82,7 +83,7 @@ class Verdict:
             require(not self.jobs, "jobs of nobody")
             return
         delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in self.jobs.values())
-        granted = self.before.get("granted", self.scene.habits.welcome_credits)
+        granted = self.before.get("granted", self.scenario.habits.welcome_credits)
         require(wallet["granted"] == granted, f"{wallet['granted']} granted instead of {granted}")
         require(wallet["held"] == 0, "credits are held for ever")
         require(
@@ -99,7 +100,7 @@ class Verdict:
         require(status in ("SUCCEEDED", "FAILED"), f"{job_id} is {status} for ever")
         require("GSI2SK" not in job and "watchUntil" not in job, f"{job_id} is looked at for ever")
         require(
-            any(job_id in asked.ids.made for asked in self.scene.asked), f"{job_id} is nobody's"
+            any(job_id in sent.ids.made for sent in self.scenario.sent), f"{job_id} is nobody's"
         )
         task = self.tasks.get(job_id)
         if status == "SUCCEEDED":
@@ -112,11 +113,11 @@ class Verdict:
                 f"{job_id} has another's task",
             )
         if failure in _NEVER_TAKEN:
-            require(task is None, f"{job_id} was told as {failure}, and the provider has it")
+            require(task is None, f"{job_id} was reported as {failure}, and the provider has it")
         if failure == Failure.GENERATION_FAILED:
             require(
                 task is not None and task["status"] == "failed",
-                f"{job_id} was told as failed, and did not fail",
+                f"{job_id} was reported as failed, and did not fail",
             )
 
     def _task(self, job_id: str, task: dict[str, Any]) -> None:
@@ -130,50 +131,52 @@ class Verdict:
             f"{job_id} was delivered and is lost",
         )
 
-    def _answer(self, asked: Asked) -> None:
-        """What a client was told is what came to be."""
-        mine = [job_id for job_id in asked.ids.made if job_id in self.jobs]
-        require(len(mine) <= 1, f"{asked.step} made two jobs")
-        answer = asked.answer
-        if isinstance(answer, Submission):
-            self._told_of(asked.step, answer)
-        elif isinstance(answer, Exception):
-            require(isinstance(answer, FareboxError), f"{asked.step} ended with {answer!r}")
-            self._told_no(asked.step, answer, mine)
+    def _check_response(self, sent: SentRequest) -> None:
+        """Every response agrees with the final state."""
+        mine = [job_id for job_id in sent.ids.made if job_id in self.jobs]
+        require(len(mine) <= 1, f"{sent.step} made two jobs")
+        response = sent.response
+        if isinstance(response, Submission):
+            self._check_accepted(sent.step, response)
+        elif isinstance(response, Exception):
+            require(isinstance(response, FareboxError), f"{sent.step} ended with {response!r}")
+            self._check_refused(sent.step, response, mine)
 
-    def _told_of(self, step: str, answer: Submission) -> None:
-        job = self.jobs.get(answer.job.job_id)
-        require(job is not None, f"{step} was told of a job that is not there")
-        require(answer.remaining >= 0, f"{step} was told of {answer.remaining} credits")
-        if job is not None and not answer.job.is_open:
-            told = answer.job.status, answer.job.failure
+    def _check_accepted(self, step: str, response: Submission) -> None:
+        job = self.jobs.get(response.job.job_id)
+        require(job is not None, f"{step} got a job that is not there")
+        require(response.remaining >= 0, f"{step} got {response.remaining} credits")
+        if job is not None and not response.job.is_open:
+            reported = response.job.status, response.job.failure
             require(
-                told == (plain(job["status"]), plain(job.get("error"))), f"{step} was told {told}"
+                reported == (plain(job["status"]), plain(job.get("error"))),
+                f"{step} got {reported}",
             )
 
-    def _told_no(self, step: str, answer: Any, mine: list[str]) -> None:
+    def _check_refused(self, step: str, response: Any, mine: list[str]) -> None:
         """A refusal names its released job, or has none; what is unknown names the job that may
         come to be."""
-        named = answer.details.get("jobId")
-        if answer.code in REFUSED_WITH_A_JOB:
+        named = response.details.get("jobId")
+        if response.code in REFUSED_WITH_A_JOB:
             error = plain(self.jobs.get(str(named), {}).get("error"))
             require(
-                error == answer.code, f"{step} was told {answer.code} of {named}, which is {error}"
+                error == response.code,
+                f"{step} got {response.code} of {named}, which is {error}",
             )
-        elif isinstance(answer, OutcomeUnknown):
-            require(not mine or named == mine[0], f"{step} was told {named} and has {mine}")
+        elif isinstance(response, OutcomeUnknown):
+            require(not mine or named == mine[0], f"{step} got {named} and has {mine}")
         else:
-            require(not mine, f"{step} was told {answer.code}, and its job {mine} is there")
+            require(not mine, f"{step} got {response.code}, and its job {mine} is there")
             require(
-                answer.code not in ("SYSTEM_LIMIT_REACHED", "DEVICE_ALREADY_USED"),
-                f"{step} was told {answer.code}",
+                response.code not in ("SYSTEM_LIMIT_REACHED", "DEVICE_ALREADY_USED"),
+                f"{step} got {response.code}",
             )
             taken = any(plain(job.get("error")) not in RETRYABLE for job in self.jobs.values())
-            poor = answer.code == "INSUFFICIENT_CREDITS" and self.flow.keyed and taken
+            poor = response.code == "INSUFFICIENT_CREDITS" and self.flow.keyed and taken
             require(not poor, f"{step} was refused for want of credits, though its job is there")
 
     def _given_back(self) -> None:
-        """What a release gives back can be spent when it comes back."""
+        """Released credits can be spent as soon as they are back."""
         wallet = next(
             (
                 wallet_from(decode_item(item))
@@ -190,7 +193,7 @@ class Verdict:
                 )
 
     def _keys(self) -> None:
-        """A key tells of one job for ever, or of successors to those that were never taken."""
+        """A key names one job for ever, or successors of jobs that the provider never accepted."""
         if not self.flow.keyed:
             return
         bound = {

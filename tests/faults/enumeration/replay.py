@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.invariants import Verdict
 from tests.faults.enumeration.run import Effect
-from tests.faults.enumeration.stage import Beginning, Scene, Stage
+from tests.faults.enumeration.stage import Beginning, Scenario, Stage
 from tests.faults.enumeration.vendor import VIDEO_SECONDS
 from tests.faults.library.effects import FAULTS, Fault, Kind, Meanwhile
 from tests.simulation.checks import Violation, require
@@ -104,36 +104,38 @@ class Enumeration:
     def _play(self, flow: Flow, hits: tuple[Hit, ...], plan: dict[int, Fault]) -> Replay:
         beginning = self._beginning(flow)
         self._stage.table.put_back(beginning.items)
-        scene = Scene(self._stage, beginning, flow.habits, plan)
+        scenario = Scenario(self._stage, beginning, flow.habits, plan)
         journal, violation = Journal(), ""
         with counted_logs(journal) as broken:
-            self._stage.door.run = scene.run
+            self._stage.door.run = scenario.run
             try:
-                flow.play(scene)
-                scene.settle()
+                flow.play(scenario)
+                scenario.settle()
                 # Whatever the provider has begun comes to its end, whether anybody looks or not.
-                scene.wait(VIDEO_SECONDS + 1)
-                Verdict(flow, scene, beginning.items, scene.look()).judge()
+                scenario.wait(VIDEO_SECONDS + 1)
+                Verdict(flow, scenario, beginning.items, scenario.read_items()).check_invariants()
                 require(not broken, f"the service logged {broken}")
                 require(not journal.counts[f"log: {INJECTED}"], "a create broke")
-                require(scene.run.met == set(plan), f"only {scene.run.met} of the faults were met")
+                require(
+                    scenario.run.met == set(plan), f"only {scenario.run.met} of the faults were met"
+                )
             except Exception as error:
                 violation = (
                     str(error) if isinstance(error, Violation) else f"the run broke: {error!r}"
                 )
             finally:
                 self._stage.door.run = None
-        return Replay(flow.name, hits, tuple(scene.run.effects), violation)
+        return Replay(flow.name, hits, tuple(scenario.run.effects), violation)
 
     def _beginning(self, flow: Flow) -> Beginning:
         """Made once by the real operations."""
         known = self._stage.beginnings.get(flow.name)
         if known is None:
             self._stage.table.put_back([])
-            scene = Scene(self._stage, None, flow.habits, {})
+            scenario = Scenario(self._stage, None, flow.habits, {})
             with counted_logs(Journal()):
-                flow.begin(scene)
-            known = Beginning(self._stage.table.items(), scene.clock.now())
+                flow.begin(scenario)
+            known = Beginning(self._stage.table.items(), scenario.clock.now())
             self._stage.beginnings[flow.name] = known
         return known
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.doubles.clock import FakeClock
-from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile, Told
+from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile, Reported
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Answer")
 LATENCY_SECONDS = 0.01
 MAX_EFFECTS = 3000
 
@@ -59,7 +59,7 @@ class Run:
         self._alive = True
         self._lasting: dict[str, Fault] = {}
 
-    def step(self, name: str, act: Callable[[], Answer]) -> Answer | None:
+    def step(self, name: str, act: Callable[[], Response]) -> Response | None:
         """Lets a fresh process do that; None when it died of it."""
         with self._process(name):
             try:
@@ -74,11 +74,11 @@ class Run:
         door: str,
         kind: Kind,
         what: str,
-        send: Callable[[], Answer],
-        tell: Callable[[Told], Answer],
-    ) -> Answer:
-        """One request at a door: `send` carries it out, `tell` is what the sender sees of a fault.
-        Raises `Killed`."""
+        send: Callable[[], Response],
+        respond: Callable[[Reported], Response],
+    ) -> Response:
+        """One request at a door: `send` carries it out, `respond` is what the sender sees of a
+        fault. Raises `Killed`."""
         if not self._alive:
             raise Killed
         self._count_down()
@@ -88,10 +88,10 @@ class Run:
         self.effects.append(effect)
         self.clock.advance(LATENCY_SECONDS)
         fault = self._fault(door, effect)
-        return send() if fault is None else self._suffer(fault, send, tell)
+        return send() if fault is None else self._suffer(fault, send, respond)
 
     def land(self, arrives: Arrives) -> bool:
-        """Everything that arrives at that moment does; gives whether anything did."""
+        """Delivers every request that is due at that moment. Returns whether there was any."""
         landing = [late for late in self._late if late.arrives is arrives]
         for late in landing:
             self._late.remove(late)
@@ -115,28 +115,28 @@ class Run:
         self.met.add(effect.number)
         self._own.pop(effect.kind, None)
         if fault.lasting:
-            self._lasting[door] = Fault(fault.name, Arrives.NEVER, fault.told)
+            self._lasting[door] = Fault(fault.name, Arrives.NEVER, fault.reported)
         return fault
 
     def _suffer(
-        self, fault: Fault, send: Callable[[], Answer], tell: Callable[[Told], Answer]
-    ) -> Answer:
+        self, fault: Fault, send: Callable[[], Response], respond: Callable[[Reported], Response]
+    ) -> Response:
         others = self.others.get(fault.meanwhile, _nothing)
         if not fault.stands_after:
             others()
         if fault.arrives not in (Arrives.NEVER, Arrives.NOW):
             self._late.append(_Late(fault.arrives, send))
-        answer = send() if fault.arrives is Arrives.NOW else None
+        response = send() if fault.arrives is Arrives.NOW else None
         if fault.stands_after:
             others()
-        if fault.told is Told.DEATH:
+        if fault.reported is Reported.DEATH:
             self._alive = False
             raise Killed
-        if fault.told is Told.TRUTH:
-            if answer is None:
+        if fault.reported is Reported.TRUTH:
+            if response is None:
                 raise AssertionError("there is no truth about a request that has not arrived")
-            return answer
-        return tell(fault.told)
+            return response
+        return respond(fault.reported)
 
     def _count_down(self) -> None:
         for late in [late for late in self._late if late.arrives is Arrives.SOON]:

@@ -58,15 +58,15 @@ class NumberedIds:
 
 
 @dataclass
-class Asked:
-    """A request, the job ids that it made, and its answer: a job, an error, or None for a process
-    that died."""
+class SentRequest:
+    """A request, the job ids that it created, and its response: a job, an error, or None if the
+    process died."""
 
     step: str
     key: str | None
     image: str
     ids: NumberedIds
-    answer: Submission | Exception | None = None
+    response: Submission | Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Habits:
     own: dict[Kind, Fault] = field(default_factory=dict)
 
 
-class Scene:
+class Scenario:
     """One run: what its steps may do, and what is to be judged when it is over."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Scene:
         self.clock = FakeClock(beginning.now) if beginning else FakeClock()
         self.run = Run(self.clock, plan, habits.own)
         self.vendor = Vendor(self.clock)
-        self.asked: list[Asked] = []
+        self.sent: list[SentRequest] = []
         self.snapshot: dict[str, dict[str, Any]] = {}
         self.begun: dict[str, int] = {}
         self.not_found: list[tuple[str, int]] = []
@@ -134,22 +134,22 @@ class Scene:
         self, key: str | None = None, image: str = IMAGE, device: str = DEVICE, step: str = "place"
     ) -> None:
         """A client's request, whatever comes of it."""
-        asked = Asked(step, key, image, NumberedIds(self.begun))
-        self.asked.append(asked)
+        sent = SentRequest(step, key, image, NumberedIds(self.begun))
+        self.sent.append(sent)
         if key is not None:
             self.run.others[Meanwhile.TWIN] = lambda: self.submit(key, image, device, "twin")
-        self.run.step(step, lambda: self._ask(asked, device))
+        self.run.step(step, lambda: self._submit(sent, device))
 
     def handle_callback(self) -> None:
         """Kling calls back about every task that has ended."""
         for task in self.vendor.tasks():
             if task["callback_url"] and task["status"] in ("succeed", "failed"):
                 token, body = task["callback_url"].rpartition("/")[2], b'{"task_status": "succeed"}'
-                self.run.step("callback", lambda token=token, body=body: self._hear(token, body))
+                self.run.step("callback", lambda token=token, body=body: self._receive(token, body))
 
-    def look_by_hand(self) -> None:
+    def resolve_all(self) -> None:
         """An operator has every job looked at."""
-        for job_id in [job_id for asked in self.asked for job_id in asked.ids.made]:
+        for job_id in [job_id for sent in self.sent for job_id in sent.ids.made]:
             self.run.step("operator", lambda job_id=job_id: self._resolve(job_id))
 
     def wait(self, seconds: float) -> None:
@@ -175,7 +175,7 @@ class Scene:
             self._round(due)
         require(False, "jobs that nobody can settle")
 
-    def look(self) -> Items:
+    def read_items(self) -> Items:
         """The table as it is. Every look compares each job with what was seen of it before."""
         items = self.stage.table.items()
         for item in items:
@@ -184,7 +184,7 @@ class Scene:
         return items
 
     def _open_and_due(self) -> tuple[int, int | None]:
-        jobs = [item for item in self.look() if item["SK"]["S"].startswith("JOB#")]
+        jobs = [item for item in self.read_items() if item["SK"]["S"].startswith("JOB#")]
         due = min((int(job["GSI2SK"]["S"]) for job in jobs if "GSI2SK" in job), default=None)
         return sum(plain(job["status"]) in OPEN for job in jobs), due
 
@@ -196,13 +196,13 @@ class Scene:
         for sweep in self.process().sweeps(_InPlace()):
             run_until(_OneRound(), sweep)  # type: ignore[arg-type]
 
-    def _ask(self, asked: Asked, device: str) -> None:
+    def _submit(self, sent: SentRequest, device: str) -> None:
         try:
-            asked.answer = self.process(asked.ids).submit(USER, device, asked.key, asked.image)
+            sent.response = self.process(sent.ids).submit(USER, device, sent.key, sent.image)
         except Exception as error:
-            asked.answer = error
+            sent.response = error
 
-    def _hear(self, token: str, body: bytes) -> None:
+    def _receive(self, token: str, body: bytes) -> None:
         with contextlib.suppress(Unavailable):
             self.process().jobs.handle_callback(token, {}, body, lambda _: True)
 
@@ -234,20 +234,20 @@ class Scene:
         if self.clock.now() >= created_at + QUICK.hard_limit:
             return
         snapshot = [
-            at
-            for asked, at in self.not_found
-            if asked == job_id and at >= created_at + QUICK.submit
+            at for sent, at in self.not_found if sent == job_id and at >= created_at + QUICK.submit
         ]
         late = [at for at in snapshot if at >= created_at + QUICK.submit + QUICK.quarantine]
         apart = bool(late) and max(late) - min(snapshot) >= QUICK.not_found_gap
         require(
             apart,
-            f"{job_id} was released as unresolved after {len(snapshot)} not-founds, {len(late)} of them late",
+            f"{job_id} was released as unresolved after {len(snapshot)} not-founds, "
+            f"{len(late)} of them late",
         )
 
     def _kling(self, clock: Clock) -> Kling:
+        http: Any = KlingDoor(self.run, self.vendor, clock, self.not_found, self.sends)
         return Kling(
-            http=KlingDoor(self.run, self.vendor, clock, self.not_found, self.sends),  # type: ignore[arg-type]
+            http=http,
             credentials=KlingCredentials(lambda: KlingKeys(api_key=Secret(API_KEY)), clock),
             clock=clock,
             metrics=NoMetrics(),
@@ -276,9 +276,9 @@ class _OneRound:
     def is_set(self) -> bool:
         return self._over
 
-    def look_by_hand(self) -> None:
+    def resolve_all(self) -> None:
         """An operator has every job looked at."""
-        for job_id in [job_id for asked in self.asked for job_id in asked.ids.made]:
+        for job_id in [job_id for sent in self.sent for job_id in sent.ids.made]:
             self.run.step("operator", lambda job_id=job_id: self._resolve(job_id))
 
     def wait(self, seconds: float) -> None:

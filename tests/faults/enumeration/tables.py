@@ -1,5 +1,5 @@
-"""What stands behind the table's door: DynamoDB Local, or the simulation's own table, which is
-proved to answer like it."""
+"""What the table client reaches: DynamoDB Local, or the simulation's table, which is proved to
+respond like it."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
-from tests.faults.library.wire import answer_with, operation_of, refusal
+from tests.faults.library.wire import operation_of, refusal, response_with
 from tests.simulation.memory import MemoryTable, Prepared
 from tests.simulation.server import Server
 
@@ -60,8 +60,8 @@ class LocalTable:
         requests: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys]
         requests += [{"PutRequest": {"Item": item}} for item in items]
         for batch in _batches(requests):
-            answer = self._client.batch_write_item(RequestItems={self.name: batch})
-            assert not answer["UnprocessedItems"], "the table is set back whole"
+            response = self._client.batch_write_item(RequestItems={self.name: batch})
+            assert not response["UnprocessedItems"], "the table is set back whole"
 
 
 class MemoryBehind:
@@ -80,12 +80,14 @@ class MemoryBehind:
             self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation_of(request)).lower()
         )
         try:
-            return answer_with(200, serve(body))
+            return response_with(200, serve(body))
         except ClientError as error:
-            told: Any = error.response
-            extra = {name: told[name] for name in ("Item", "CancellationReasons") if name in told}
+            reported: Any = error.response
+            extra = {
+                name: reported[name] for name in ("Item", "CancellationReasons") if name in reported
+            }
             return refusal(
-                told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"], **extra
+                reported["ResponseMetadata"]["HTTPStatusCode"], reported["Error"]["Code"], **extra
             )
 
     def items(self) -> Items:

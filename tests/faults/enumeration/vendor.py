@@ -41,9 +41,9 @@ class Vendor:
         ):
             return _reply(self._simulators.kling.query(identifier))
 
-    def refuse(self, answer: str, times: int) -> None:
-        """The next creates are answered so (`status:429:1303`) and not taken."""
-        order = {"service": "kling", "operation": "create", "fault": answer, "count": times}
+    def refuse(self, response: str, times: int) -> None:
+        """The next creates are rejected with this fault, for example `status:429:1303`."""
+        order = {"service": "kling", "operation": "create", "fault": response, "count": times}
         with _CONTEXTS.test_request_context("/__faults", method="POST", json=order):
             self._simulators.control.arm()
 
@@ -52,5 +52,5 @@ class Vendor:
         return tasks
 
 
-def _reply(answer: Any) -> Reply:
-    return Reply(answer.status_code, answer.get_data())
+def _reply(response: Any) -> Reply:
+    return Reply(response.status_code, response.get_data())

@@ -1,7 +1,7 @@
-"""Every fault that an effect can meet: whether and when its request arrives, and what its sender is
-told.
+"""Every fault that an effect can meet: whether and when its request arrives, and what is reported
+to its sender.
 
-Reads change nothing, so that losing the request, losing the answer and being late are one fault to
+Reads change nothing, so a lost request, a lost response and a late arrival are the same fault for
 them."""
 
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class Arrives(StrEnum):
     NEVER = "never"
     NOW = "now"
     SOON = "between the sender's next call and the one after"
-    STEP_OVER = "when its sender has given up and answered"
+    STEP_OVER = "when its sender has given up and responded"
     NEXT_STEP = "in the middle of whatever comes next"
     SETTLED = "when every job has ended"
 
 
-class Told(StrEnum):
+class Reported(StrEnum):
     """What the sender comes to know."""
 
     TRUTH = "the truth"
@@ -53,75 +53,77 @@ class Meanwhile(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """`lasting`: every later call at the same door in this step is lost, and told the same.
-    `stands_after`: the sender stands still with its answer in hand instead of before it sends."""
+    """`lasting`: every later call to the same endpoint in this step meets the same fault.
+    `stands_after`: the sender pauses with the response in hand instead of before it sends."""
 
     name: str
     arrives: Arrives
-    told: Told
+    reported: Reported
     lasting: bool = False
     meanwhile: Meanwhile = Meanwhile.NOTHING
     stands_after: bool = False
 
 
 _OVERTAKEN = (
-    Fault("paused", Arrives.NOW, Told.TRUTH, meanwhile=Meanwhile.WORKER),
-    Fault("twin", Arrives.NOW, Told.TRUTH, meanwhile=Meanwhile.TWIN),
+    Fault("paused", Arrives.NOW, Reported.TRUTH, meanwhile=Meanwhile.WORKER),
+    Fault("twin", Arrives.NOW, Reported.TRUTH, meanwhile=Meanwhile.TWIN),
 )
 _READ = (
-    Fault("killed", Arrives.NOW, Told.DEATH),
-    Fault("lost", Arrives.NEVER, Told.SILENCE),
-    Fault("throttled", Arrives.NEVER, Told.THROTTLED),
-    Fault("conflicted", Arrives.NEVER, Told.CONFLICTED),
-    Fault("outage", Arrives.NEVER, Told.SILENCE, lasting=True),
-    Fault("storm", Arrives.NEVER, Told.THROTTLED, lasting=True),
+    Fault("killed", Arrives.NOW, Reported.DEATH),
+    Fault("lost", Arrives.NEVER, Reported.SILENCE),
+    Fault("throttled", Arrives.NEVER, Reported.THROTTLED),
+    Fault("conflicted", Arrives.NEVER, Reported.CONFLICTED),
+    Fault("outage", Arrives.NEVER, Reported.SILENCE, lasting=True),
+    Fault("storm", Arrives.NEVER, Reported.THROTTLED, lasting=True),
 )
 _WRITE = (
-    Fault("killed-before", Arrives.NEVER, Told.DEATH),
-    Fault("killed-after", Arrives.NOW, Told.DEATH),
-    Fault("killed-in-flight", Arrives.STEP_OVER, Told.DEATH),
-    Fault("killed-landing-next", Arrives.NEXT_STEP, Told.DEATH),
-    Fault("lost-request", Arrives.NEVER, Told.SILENCE),
-    Fault("lost-answer", Arrives.NOW, Told.SILENCE),
-    Fault("slow", Arrives.SOON, Told.SILENCE),
-    Fault("late-after-the-answer", Arrives.STEP_OVER, Told.SILENCE),
-    Fault("late-in-the-next-step", Arrives.NEXT_STEP, Told.SILENCE),
-    Fault("late-after-the-release", Arrives.SETTLED, Told.SILENCE),
-    Fault("throttled", Arrives.NEVER, Told.THROTTLED),
-    Fault("conflicted", Arrives.NEVER, Told.CONFLICTED),
-    Fault("error-not-applied", Arrives.NEVER, Told.BROKEN),
-    Fault("error-applied", Arrives.NOW, Told.BROKEN),
-    Fault("outage", Arrives.NEVER, Told.SILENCE, lasting=True),
-    Fault("outage-applied", Arrives.NOW, Told.SILENCE, lasting=True),
-    Fault("outage-landing-late", Arrives.STEP_OVER, Told.SILENCE, lasting=True),
-    Fault("storm", Arrives.NEVER, Told.THROTTLED, lasting=True),
-    Fault("never-connected", Arrives.NEVER, Told.UNREACHED),
-    Fault("unreachable", Arrives.NEVER, Told.UNREACHED, lasting=True),
-    Fault("paused-after", Arrives.NOW, Told.TRUTH, meanwhile=Meanwhile.WORKER, stands_after=True),
+    Fault("killed-before", Arrives.NEVER, Reported.DEATH),
+    Fault("killed-after", Arrives.NOW, Reported.DEATH),
+    Fault("killed-in-flight", Arrives.STEP_OVER, Reported.DEATH),
+    Fault("killed-landing-next", Arrives.NEXT_STEP, Reported.DEATH),
+    Fault("lost-request", Arrives.NEVER, Reported.SILENCE),
+    Fault("lost-answer", Arrives.NOW, Reported.SILENCE),
+    Fault("slow", Arrives.SOON, Reported.SILENCE),
+    Fault("late-after-the-answer", Arrives.STEP_OVER, Reported.SILENCE),
+    Fault("late-in-the-next-step", Arrives.NEXT_STEP, Reported.SILENCE),
+    Fault("late-after-the-release", Arrives.SETTLED, Reported.SILENCE),
+    Fault("throttled", Arrives.NEVER, Reported.THROTTLED),
+    Fault("conflicted", Arrives.NEVER, Reported.CONFLICTED),
+    Fault("error-not-applied", Arrives.NEVER, Reported.BROKEN),
+    Fault("error-applied", Arrives.NOW, Reported.BROKEN),
+    Fault("outage", Arrives.NEVER, Reported.SILENCE, lasting=True),
+    Fault("outage-applied", Arrives.NOW, Reported.SILENCE, lasting=True),
+    Fault("outage-landing-late", Arrives.STEP_OVER, Reported.SILENCE, lasting=True),
+    Fault("storm", Arrives.NEVER, Reported.THROTTLED, lasting=True),
+    Fault("never-connected", Arrives.NEVER, Reported.UNREACHED),
+    Fault("unreachable", Arrives.NEVER, Reported.UNREACHED, lasting=True),
+    Fault(
+        "paused-after", Arrives.NOW, Reported.TRUTH, meanwhile=Meanwhile.WORKER, stands_after=True
+    ),
 )
 _CREATE = (
-    Fault("killed-before", Arrives.NEVER, Told.DEATH),
-    Fault("killed-after", Arrives.NOW, Told.DEATH),
-    Fault("killed-in-flight", Arrives.STEP_OVER, Told.DEATH),
-    Fault("never-connected", Arrives.NEVER, Told.UNREACHED),
-    Fault("lost-request", Arrives.NEVER, Told.SILENCE),
-    Fault("lost-answer", Arrives.NOW, Told.SILENCE),
-    Fault("late-after-the-answer", Arrives.STEP_OVER, Told.SILENCE),
-    Fault("late-in-the-next-step", Arrives.NEXT_STEP, Told.SILENCE),
-    Fault("late-after-the-release", Arrives.SETTLED, Told.SILENCE),
-    Fault("error-not-taken", Arrives.NEVER, Told.BROKEN),
-    Fault("error-taken", Arrives.NOW, Told.BROKEN),
-    Fault("html-not-taken", Arrives.NEVER, Told.HTML),
-    Fault("html-taken", Arrives.NOW, Told.HTML),
-    Fault("no-id", Arrives.NOW, Told.NO_ID),
-    Fault("outage", Arrives.NEVER, Told.UNREACHED, lasting=True),
+    Fault("killed-before", Arrives.NEVER, Reported.DEATH),
+    Fault("killed-after", Arrives.NOW, Reported.DEATH),
+    Fault("killed-in-flight", Arrives.STEP_OVER, Reported.DEATH),
+    Fault("never-connected", Arrives.NEVER, Reported.UNREACHED),
+    Fault("lost-request", Arrives.NEVER, Reported.SILENCE),
+    Fault("lost-answer", Arrives.NOW, Reported.SILENCE),
+    Fault("late-after-the-answer", Arrives.STEP_OVER, Reported.SILENCE),
+    Fault("late-in-the-next-step", Arrives.NEXT_STEP, Reported.SILENCE),
+    Fault("late-after-the-release", Arrives.SETTLED, Reported.SILENCE),
+    Fault("error-not-taken", Arrives.NEVER, Reported.BROKEN),
+    Fault("error-taken", Arrives.NOW, Reported.BROKEN),
+    Fault("html-not-taken", Arrives.NEVER, Reported.HTML),
+    Fault("html-taken", Arrives.NOW, Reported.HTML),
+    Fault("no-id", Arrives.NOW, Reported.NO_ID),
+    Fault("outage", Arrives.NEVER, Reported.UNREACHED, lasting=True),
 )
 _QUERY = (
-    Fault("killed", Arrives.NOW, Told.DEATH),
-    Fault("lost", Arrives.NEVER, Told.SILENCE),
-    Fault("error", Arrives.NEVER, Told.BROKEN),
-    Fault("html", Arrives.NEVER, Told.HTML),
-    Fault("unseen", Arrives.NEVER, Told.UNSEEN),
+    Fault("killed", Arrives.NOW, Reported.DEATH),
+    Fault("lost", Arrives.NEVER, Reported.SILENCE),
+    Fault("error", Arrives.NEVER, Reported.BROKEN),
+    Fault("html", Arrives.NEVER, Reported.HTML),
+    Fault("unseen", Arrives.NEVER, Reported.UNSEEN),
 )
 FAULTS = {
     Kind.READ: _READ + _OVERTAKEN,

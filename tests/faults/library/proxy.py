@@ -1,4 +1,4 @@
-"""A proxy on loopback that knows what passes, and can kill a process at a chosen moment of it."""
+"""A proxy on loopback that records operations and can kill a process at a chosen one."""
 
 import http.client
 import threading
@@ -14,8 +14,8 @@ SECONDS = 20
 
 @dataclass
 class Trap:
-    """Kills when the operation comes by for the nth time: before it is passed on, or after it was
-    done and before the answer is passed back."""
+    """Kills at the nth occurrence of an operation: before it is forwarded, or after it was applied
+    and before the response is passed back."""
 
     operation: str
     nth: int
@@ -74,8 +74,8 @@ class Proxy:
             return self.trap
 
     def effects(self) -> list[str]:
-        """What passed and can have changed something, in order; a look at a provider counts, a read
-        of the table does not."""
+        """What passed and can have changed something, in order; a query at a provider counts, a
+        read of the table does not."""
         with self._guard:
             return [operation for operation in self.passed if operation not in READS]
 
@@ -85,7 +85,7 @@ class Proxy:
         if trap and not trap.after:
             self._spring(trap, request)
             return
-        status, headers, answer = self._forward(request, body)
+        status, headers, response = self._forward(request, body)
         if trap:
             self._spring(trap, request)
             return
@@ -99,9 +99,9 @@ class Proxy:
                 "server",
             ):
                 request.send_header(name, value)
-        request.send_header("Content-Length", str(len(answer)))
+        request.send_header("Content-Length", str(len(response)))
         request.end_headers()
-        request.wfile.write(answer)
+        request.wfile.write(response)
 
     def _note(self, operation: str) -> Trap | None:
         with self._guard:
@@ -133,8 +133,8 @@ class Proxy:
                 if name.lower() != "connection"
             }
             connection.request(request.command, request.path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            response = connection.getresponse()
+            return response.status, response.getheaders(), response.read()
         finally:
             connection.close()
 

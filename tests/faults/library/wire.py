@@ -1,6 +1,6 @@
 """Faults between the service and DynamoDB, injected under the real client.
 
-`lost-request`: never arrives, the caller sees a read timeout. `lost-answer`: arrives and is done,
+`lost-request`: never arrives, the caller sees a read timeout. `lost-response`: arrives and is done,
 the caller sees a read timeout. `late`: like lost-request, but `deliver_late()` lets it arrive
 afterwards. `throttle`, `conflict`, `internal`: DynamoDB's own refusals. `unreachable`: no
 connection."""
@@ -25,15 +25,15 @@ class _Raw:
         return [self._body]
 
 
-def answer_with(status: int, content: Any) -> AWSResponse:
-    """What DynamoDB answers on the wire."""
+def response_with(status: int, content: Any) -> AWSResponse:
+    """DynamoDB's response on the wire."""
     headers = {"content-type": "application/x-amz-json-1.0"}
     return AWSResponse("http://127.0.0.1", status, headers, _Raw(json.dumps(content).encode()))
 
 
 def refusal(status: int, code: str, **extra: object) -> AWSResponse:
-    """DynamoDB's own answer with that error."""
-    return answer_with(
+    """DynamoDB's own response with that error."""
+    return response_with(
         status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **extra}
     )
 
@@ -72,7 +72,7 @@ class Wire:
         self._before.append(act)
 
     def deliver_late(self) -> list[int]:
-        """Lets every late request arrive now; gives their statuses."""
+        """Delivers every late request now. Returns their statuses."""
         late, self._late = self._late, []
         return [self._session.send(request).status_code for request in late]
 
