@@ -59,7 +59,7 @@ def _run(words: list[str], features: Sequence[Declaration]) -> int:
 
 
 def _parts(features: Sequence[Declaration]) -> Callable[[], Parts]:
-    """Builds the parts when a command first asks for them: help and wrong words need no
+    """Builds the parts when a command first needs them: help and wrong words need no
     settings."""
 
     @cache

@@ -71,7 +71,7 @@ def test_an_audit_that_finds_something_exits_1_and_names_it(
     assert "VIOLATION  USER#ann/METADATA: cannot be read" in capsys.readouterr().out
 
 
-def test_an_audit_of_a_copy_tells_the_alarms_nothing(
+def test_an_audit_of_a_copy_raises_no_alarm(
     world: ServiceHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     break_the_wallet(world)
@@ -81,7 +81,7 @@ def test_an_audit_of_a_copy_tells_the_alarms_nothing(
     assert "AuditViolations" not in capsys.readouterr().err
 
 
-def test_an_audit_tells_of_each_segment_that_is_done(
+def test_an_audit_reports_each_segment_that_is_done(
     world: ServiceHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["audit", "--segments", "3", "--reads-per-second", "5000"]) == 0
@@ -159,7 +159,7 @@ def test_resolve_shows_the_job_as_it_stands(
     assert capsys.readouterr().out == f"{delivered} is SUCCEEDED\n"
 
 
-def test_release_gives_up_what_nobody_answers_for(
+def test_release_ends_a_job_that_the_provider_does_not_know(
     world: ServiceHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, still_open = job_ids(world)
@@ -184,7 +184,7 @@ def lose_the_last_entry(world: ServiceHarness) -> None:
     world.client.delete_item(TableName=world.table._name, Key=where)
 
 
-def test_a_repair_says_what_it_would_do_and_does_it_only_when_told(
+def test_a_repair_says_what_it_would_do_and_does_it_only_with_yes(
     world: ServiceHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["audit", "--repair"]) == 0

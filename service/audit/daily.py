@@ -1,6 +1,6 @@
-"""The audit of a day, kept in a record: whoever is started goes on where the one before died.
+"""The audit of a day, kept in a record: a run continues where the one before it died.
 
-The record is a bookmark, never the proof: where it cannot be read or written, the audit goes on
+The record is a bookmark, never the proof: if it cannot be read or written, the audit continues
 without it and says so."""
 
 from collections.abc import Callable
@@ -18,8 +18,7 @@ BEAT_SECONDS = 60.0
 
 
 class AuditTaken(Exception):
-    """Another run has gone on with this audit, because for a while nothing was heard of this
-    one."""
+    """Another run has taken this audit over, because this one wrote nothing for a while."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class AuditRecords:
         return f"{self._prefix}/{day}.json"
 
     def write(self, day: str, record: Record, over: str | None) -> str:
-        """Writes over the version with that tag (None: where nothing lies), and gives the new tag.
-        What the record's own owner wrote may always be written over: the answer to a write can be
+        """Overwrites the version with that tag (None: nothing may be stored yet), and returns the
+        new tag. A record's own owner may always overwrite it: the response to a write can be
         lost. Raises `RecordTaken` and `ObjectsUnavailable`."""
         key, body = self.key(day), record.body()
         try:
@@ -93,7 +92,7 @@ class Ended:
 
 
 class DailyAudit:
-    """Begins the day's audit, goes on with it, or tells how it ended; several may be started at
+    """Begins the day's audit, continues it, or reports how it ended; several may be started at
     once."""
 
     def __init__(self, admin: Auditor, records: AuditRecords, clock: Clock, ids: Ids) -> None:
@@ -111,13 +110,12 @@ class DailyAudit:
         on_segment: Callable[[ScanCursor, Audit], None] = lambda *_: None,
         on_message: Callable[[str], None] = lambda _: None,
     ) -> Ended:
-        """`plan`: the whole table, in the segments that a new audit is cut into; one that is gone
-        on with stays cut as it was. Told of a result from before, nothing is read of the table and
-        no metric is told again: that could quiet the alarm for a missing audit, or ring the one for
-        violations anew. `on_message` hears in sentences what is done.
+        """`plan`: the whole table, in the segments that a new audit is cut into; one that
+        is continued keeps its segments. If the day's audit has ended, its result is returned: the
+        table is not read and no metric is emitted again, which could silence the alarm for a
+        missing audit, or raise the one for violations again. `on_message` receives sentences.
 
-        Raises `AuditStopped`, whose place has been written down as far as S3 took it, and
-        `AuditTaken`."""
+        Raises `AuditStopped`, after writing its cursor if S3 accepts it, and `AuditTaken`."""
         now = self._clock.now()
         record = Record(self._ids.new("audit", now), began=now, written=now)
         keeper = _Keeper(self._records, self._clock, day_of(now), record, stopping, on_message)
@@ -166,13 +164,13 @@ class _Keeper:
         clock: Clock,
         day: str,
         record: Record,
-        asked_to_stop: Callable[[], bool],
+        stopping: Callable[[], bool],
         on_message: Callable[[str], None],
     ) -> None:
         self._records = records
         self._clock = clock
         self._day = day
-        self._asked_to_stop = asked_to_stop
+        self._stopping = stopping
         self._said = on_message
         self._tag: str | None = None
         self._due = clock.monotonic() + BEAT_SECONDS
@@ -193,10 +191,10 @@ class _Keeper:
         return None
 
     def stopping(self) -> bool:
-        """Asked with each read: once a minute it writes."""
+        """Called with each read: once a minute it writes."""
         if self._clock.monotonic() >= self._due:
             self.write(State.RUNNING)
-        return self.taken or self._asked_to_stop()
+        return self.taken or self._stopping()
 
     def note(self, progress: Progress) -> None:
         self.record = replace(self.record, progress=progress)

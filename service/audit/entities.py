@@ -30,7 +30,7 @@ _ENDS = {
 
 
 class InvalidScanToken(ValueError):
-    """A token that no audit gave out, or one of a walk cut into other segments."""
+    """Not a token of an audit, or one of a walk over other segments."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Operator actions: the audit, and a look at one ledger."""
+"""Operator actions: the audit, and reading one ledger."""
 
 from collections.abc import Callable, Iterator
 
@@ -28,7 +28,7 @@ WHOLE = ScanPlan()
 
 
 class Auditor:
-    """What an operator asks of the table. Writes nothing."""
+    """Reads the table for operators. Writes nothing."""
 
     def __init__(
         self, table: Table, clock: Clock, metrics: Metrics, mac_key: bytes, kinds: ItemKinds
@@ -50,21 +50,23 @@ class Auditor:
         on_progress: Callable[[Progress], None] = lambda _: None,
         in_use: bool = True,
     ) -> Audit:
-        """Proves over that part of the table what the money protocol (section 9) lists. Safe beside
+        """Proves over that part of the table what the money protocol (section 9) lists. Safe during
         live traffic: what moves while it is read is judged all the same, and moving is no
-        violation. `on_segment` hears of each segment that is done, with all that was found so far;
-        `on_progress` hears, behind each account, from where the whole walk could go on. With
-        `begun`, it goes on from there instead of walking the plan, and ends with the result of
-        both. Violations are told as a metric, and their absence if all of the table was walked;
-        nothing of a table that is not `in_use`, for the alarms are of the one that is.
+        violation.
 
-        `stopping` is asked before each read and every second of waiting. Raises `AuditStopped` when
-        it says so or the table does not answer for about a minute."""
+        `on_segment` receives each segment that is done, with all that was found so far;
+        `on_progress` receives, after each account, where the whole walk could continue. With
+        `begun`, it continues there instead of walking the plan, and returns the result of both.
+        The number of violations becomes a metric, also none if all of the table was walked; a table
+        that is not `in_use` raises no alarm.
+
+        `stopping` is called before each read and every second of waiting. Raises `AuditStopped`
+        when it returns true or the table does not respond for about a minute."""
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
         plan, whole = (begun.rest, True) if begun else (plan, plan.whole)
         first = begun or Progress(next(iter(plan.segment_starts)), Audit(), None)
         if in_use and first.audit.violations:
-            # Whoever found them may have died before it told, and this run may die as well.
+            # The run that found them may have died before it reported, and so may this one.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
         walk, finished = _Walk(reader, self._mac_key, self._kinds, first, on_progress), False
         try:

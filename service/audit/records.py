@@ -53,7 +53,9 @@ class Record:
             "written": iso(self.written),
         }
         document: dict[str, Any] = {**head, "owner": self.owner, "runs": self.runs}
-        return json.dumps(document | _progress_told(self.state, self.progress), indent=1).encode()
+        return json.dumps(
+            document | _progress_document(self.state, self.progress), indent=1
+        ).encode()
 
     @classmethod
     def from_body(cls, body: bytes) -> "Record":
@@ -99,7 +101,7 @@ def day_of(now: int) -> str:
     return iso(now)[:10]
 
 
-def _progress_told(state: State, progress: Progress | None) -> dict[str, Any]:
+def _progress_document(state: State, progress: Progress | None) -> dict[str, Any]:
     if progress is None:
         return {}
     audit = progress.audit

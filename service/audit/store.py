@@ -1,5 +1,5 @@
-"""What the audit reads: page by page, at a pace, again when the table does not answer, and each
-item as it lies."""
+"""What the audit reads: page by page, at a pace, again when the table does not respond, and each
+item exactly as it is stored."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ _DEVICE_INDEX = ("GSI1PK", "GSI1SK")
 
 
 class Stopped(Exception):
-    """Somebody wants the walk to end."""
+    """The process is stopping."""
 
 
 class Reader:
@@ -147,7 +147,7 @@ def _count(item: Item) -> int:
 
 
 class Findings:
-    """Understands items one by one, and notes what is wrong with each."""
+    """Decodes items one by one, and notes what is wrong with each."""
 
     def __init__(self) -> None:
         self.faults: list[Violation] = []

@@ -1,12 +1,12 @@
-"""The error tree. A feature names its errors beside their rule by deriving from one of the kinds
-here; `service.web.errors` alone turns a kind into an HTTP status."""
+"""The error tree. A feature names its errors next to their rule by deriving from one of the kinds
+here; only `service.web.errors` maps a kind to an HTTP status."""
 
 from collections.abc import Mapping
 from typing import ClassVar
 
 
 class FareboxError(Exception):
-    """A refusal or failure that a client is told of.
+    """A refusal or failure that a client learns of.
 
     `code` is the stable word for programs, `summary` the default sentence for people (never vendor
     text, never a secret), `details` JSON-ready facts, `retry_after_seconds` when trying again makes
@@ -49,7 +49,7 @@ class Forbidden(FareboxError):
 
 
 class NotFound(FareboxError):
-    """No such thing, or none that this caller may see: the two are never told apart."""
+    """No such thing, or none that this caller may see: the two are never distinguished."""
 
 
 class NotAllowed(FareboxError):
@@ -81,7 +81,7 @@ class RateLimited(FareboxError):
 
 
 class BadGateway(FareboxError):
-    """A provider answered a synchronous job with failure."""
+    """A provider responded to a synchronous job with a failure."""
 
 
 class Unavailable(FareboxError):

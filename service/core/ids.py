@@ -11,7 +11,7 @@ _LENGTH = 26
 
 
 class Ids(Protocol):
-    """Makes new ids: `new("job", now)` gives `job_…` for a time in epoch milliseconds."""
+    """Makes new ids: `new("job", now)` returns `job_…` for a time in epoch milliseconds."""
 
     def new(self, prefix: str, at: int) -> str: ...
 

@@ -37,7 +37,7 @@ _UNSAFE_IN_TRACEBACK = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-# These tell whole requests, headers and addresses at lower levels.
+# These log whole requests, headers and addresses at lower levels.
 _TALKATIVE = ("boto3", "botocore", "flask_cors", "gunicorn.access", "urllib3", "werkzeug")
 _WITH_OWN_HANDLERS = ("gunicorn.access", "gunicorn.error", "werkzeug")
 
@@ -61,7 +61,7 @@ def configure(level: str, style: str, out: TextIO | None = None) -> None:
 
 
 class _Steadfast:
-    """A stream whose failures (a full disk, a reader gone) stop nobody: an answer counts for more
+    """A stream whose failures (a full disk, a reader gone) stop nobody: a response matters more
     than its line in the log."""
 
     def __init__(self, out: TextIO) -> None:
@@ -122,10 +122,10 @@ def tidy(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     del logger, method
     traceback = event.pop("exception", None)
     first = {name: event.pop(name) for name in ("timestamp", "level") if name in event}
-    told = first | {"event": _clean(event.pop("event", ""), 0)} | _clean_mapping(event, 0)
+    shown = first | {"event": _clean(event.pop("event", ""), 0)} | _clean_mapping(event, 0)
     if traceback:
-        told["exception"] = _clean_text(str(traceback)[-MAX_TRACEBACK:], _UNSAFE_IN_TRACEBACK)
-    return told
+        shown["exception"] = _clean_text(str(traceback)[-MAX_TRACEBACK:], _UNSAFE_IN_TRACEBACK)
+    return shown
 
 
 def _clean_mapping(content: Mapping[Any, object], depth: int) -> dict[str, object]:

@@ -1,5 +1,5 @@
 """What the service counts, as CloudWatch embedded metrics: one JSON line each, which CloudWatch
-turns into numbers
+reads as numbers
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)."""
 
 import contextlib

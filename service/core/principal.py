@@ -1,5 +1,5 @@
-"""Who is calling, as the views are told. `service.identity` finds out; this only says what there is
-to know."""
+"""Who is calling, as the views receive it. `service.identity` establishes it; this is only its
+shape."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
 """Which addresses may be handed to a provider that will fetch them. Pure: nothing is resolved and
 nothing is fetched here.
 
-A name that points to a private address in the DNS cannot be told from its letters; whoever fetches
-must look for itself. Sources: IANA special-purpose registries
+A name that points to a private address in the DNS cannot be recognised by its letters: the
+fetcher must check what it resolves to. Sources: IANA special-purpose registries
 (https://www.iana.org/assignments/iana-ipv4-special-registry,
 https://www.iana.org/assignments/iana-ipv6-special-registry), special-use names (RFC 6761, 6762,
 7686, 8375), the ways browsers read hosts (https://url.spec.whatwg.org/#host-parsing).

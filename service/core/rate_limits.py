@@ -9,26 +9,26 @@ MAX_NAMES = 10_000
 
 
 class Window:
-    """At most `most` times in any `seconds` for each name. Remembers the latest 10,000 names."""
+    """At most `limit` times in any `seconds` for each name. Remembers the latest 10,000 names."""
 
-    def __init__(self, most: int, seconds: float, clock: Clock) -> None:
-        self._most = most
+    def __init__(self, limit: int, seconds: float, clock: Clock) -> None:
+        self._limit = limit
         self._seconds = seconds
         self._clock = clock
         self._guard = threading.Lock()
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+        self._calls: OrderedDict[str, deque[float]] = OrderedDict()
 
     def allows(self, name: str) -> bool:
         """Counts one more, and says whether that is within the bound."""
         now = self._clock.monotonic()
         with self._guard:
-            times = self._seen.setdefault(name, deque())
-            self._seen.move_to_end(name)
+            times = self._calls.setdefault(name, deque())
+            self._calls.move_to_end(name)
             while times and now - times[0] >= self._seconds:
                 times.popleft()
-            if len(self._seen) > MAX_NAMES:
-                self._seen.popitem(last=False)
-            if len(times) >= self._most:
+            if len(self._calls) > MAX_NAMES:
+                self._calls.popitem(last=False)
+            if len(times) >= self._limit:
                 return False
             times.append(now)
             return True

@@ -30,11 +30,11 @@ def enforce(app: Flask, sign_in: SignIn) -> None:
     """From here on a view is reached only if its route declares who may call it; one for users only
     with `g.principal` set.
 
-    An undeclared route answers 500 (and keeps the app from starting, see `declared_endpoints`).
+    An undeclared route returns 500 (and keeps the app from starting, see `declared_endpoints`).
     Unknown addresses and browsers' preflights pass: they reach no view."""
 
     def decide() -> None:
-        if request.url_rule is None or _is_answered_by_flask():
+        if request.url_rule is None or _is_handled_by_flask():
             return
         declared = endpoint_of(current_app, request.endpoint)
         if declared is None:
@@ -45,7 +45,7 @@ def enforce(app: Flask, sign_in: SignIn) -> None:
     app.before_request(decide)
 
 
-def _is_answered_by_flask() -> bool:
+def _is_handled_by_flask() -> bool:
     return request.method == "OPTIONS" and getattr(
         request.url_rule, "provide_automatic_options", False
     )

@@ -10,8 +10,8 @@ GOOGLE = "https://accounts.google.com"
 
 
 class Rejection(StrEnum):
-    """What is wrong with a token, for whoever develops the front end. None of it tells what the
-    token holds."""
+    """What is wrong with a token, for the developers of the front end. It never contains what
+    the token holds."""
 
     MALFORMED = "malformed"
     ALGORITHM = "algorithm"

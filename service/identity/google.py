@@ -105,19 +105,19 @@ class GoogleTokens:
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 stream=True,
                 allow_redirects=False,
-            ) as answer:
-                if answer.status_code != 200:
-                    raise KeysNotFetched(f"status {answer.status_code}")
-                keys = published_keys(self._bounded(answer, until))
-                return KeySet(keys, _max_age_seconds(answer.headers.get("Cache-Control", "")))
+            ) as response:
+                if response.status_code != 200:
+                    raise KeysNotFetched(f"status {response.status_code}")
+                keys = published_keys(self._bounded(response, until))
+                return KeySet(keys, _max_age_seconds(response.headers.get("Cache-Control", "")))
         except (requests.RequestException, HTTPError) as error:
             raise KeysNotFetched(type(error).__name__) from error
 
-    def _bounded(self, answer: requests.Response, until: float) -> bytes:
-        """Takes what has come each time, or a dripping answer would be waited for to the end of
+    def _bounded(self, response: requests.Response, until: float) -> bytes:
+        """Takes what has come each time, or a dripping response would be waited for to the end of
         each piece."""
         body = b""
-        while chunk := answer.raw.read1(CHUNK_BYTES):
+        while chunk := response.raw.read1(CHUNK_BYTES):
             body += chunk
             if len(body) > MAX_KEY_SET_BYTES or self._clock.monotonic() > until:
                 raise KeysNotFetched("too long")

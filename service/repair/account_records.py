@@ -1,4 +1,4 @@
-"""What belongs to a user beside the ledger: profile, devices and claims, and how they are put back.
+"""What belongs to a user besides the ledger: profile, devices and claims, and how they are put back.
 Pure."""
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class RepairContext:
 
 
 def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, str] | None:
-    """Device and identity of the sign-up, as far as anything still tells; a profile always does."""
+    """Device and identity of the sign-up, as far as any item still names them; a profile does."""
     account, claimed = damaged.account, damaged.claimed
     if account.digests is not None:
         return account.digests
@@ -82,7 +82,7 @@ def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
 
 
 class AccountRecords:
-    """Gathers what has to be put back; a mark is never invented."""
+    """Gathers what has to be put back; a digest is never invented."""
 
     def __init__(self, damaged: DamagedAccount, context: RepairContext, now: int) -> None:
         self._remains = damaged
@@ -92,7 +92,7 @@ class AccountRecords:
         self.writes: list[Write] = []
 
     def put_back(self, account: Account) -> Account:
-        """The account with profile, devices and claims as far as anything still tells. Raises
+        """The account with profile, devices and claims as far as any item still names them. Raises
         `NotRepairable`."""
         if account.closed:
             return account

@@ -1,4 +1,4 @@
-"""Putting right what a restore has torn, user by user (`service.repair.repair_plan` says how)."""
+"""Repairs what a restore has torn, user by user (`service.repair.repair_plan` says how)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Repaired:
 
 class Repair:
     """Makes plans for the whole table, and carries them out. Meant for a restored table that nobody
-    uses yet; beside live traffic each user's writes happen only if nothing has moved since it was
+    uses yet; during live traffic each user's writes happen only if nothing has moved since it was
     read."""
 
     def __init__(self, table: Table, ledger: Ledger, clock: Clock, context: RepairContext) -> None:

@@ -2,9 +2,9 @@
 Restore).
 
 A table restored to a point in time may hold only a part of the transactions of that moment. The
-ledger decides: a user's wallet is what the longest intact run of entries makes it, and everything
-else follows. A plan is made in memory first, and only one that the audit would find nothing wrong
-with is a plan at all; what no restore tears is left to a person."""
+ledger decides: a user's wallet is what its intact entries, from the first one on, make it, and
+everything else follows. A plan is made in memory first, and only one that the audit would find
+nothing wrong with is a plan at all; what no restore tears is left to a person."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -82,8 +82,8 @@ def _is_undone(damaged: DamagedAccount, moments: Sequence[Moment], context: Repa
         or any(entry.version > 1 for entry in entries)
         or (account.wallet and account.wallet.version > 1)
     )
-    told = moments and digests_of(damaged, context)
-    return not used and not told and not account.closed
+    is_known = moments and digests_of(damaged, context)
+    return not used and not is_known and not account.closed
 
 
 def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
@@ -145,7 +145,7 @@ class _Mending:
         wallet, added = self._sealed()
         gone = [entry for entry in self._torn if entry not in added]
         new = [entry for entry in added if entry not in self._torn]
-        self._tell_of_the_ledger(wallet, gone, new)
+        self._report_entries(wallet, gone, new)
         self._writes[:0] = ledger_store.rebuilt_writes(account.wallet, wallet, gone, new)
         uses = self._mend_keys()
         mended = replace(
@@ -227,14 +227,15 @@ class _Mending:
     def _state(self) -> WalletStatus:
         return WalletStatus.CLOSED if self._account.closed else WalletStatus.OPEN
 
-    def _tell_of_the_ledger(
+    def _report_entries(
         self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]
     ) -> None:
         stored = self._account.wallet
         self._says += [
-            f"take back entry {_told(entry)}, the rest of its transaction is lost" for entry in gone
+            f"take back entry {_described(entry)}, the rest of its transaction is lost"
+            for entry in gone
         ]
-        self._says += [f"write entry {_told(entry)}" for entry in added]
+        self._says += [f"write entry {_described(entry)}" for entry in added]
         if stored is None:
             self._says.append(f"make the wallet again: {_balances(wallet)}")
         elif stored != wallet:
@@ -259,8 +260,8 @@ class _Mending:
         )
 
     def _mend_job(self, job_id: str) -> None:
-        """A job has its HOLD, and its end where it has ended; what a user was told of a job that
-        has ended stands."""
+        """A job has its HOLD, and its end where it has ended; the outcome that a user
+        has seen stands."""
         stored = self._jobs.get(job_id)
         job = stored or self._made_again(job_id)
         held = self._entry(job_id, EntryKind.HOLD) or self._hold_anew(job)
@@ -281,8 +282,8 @@ class _Mending:
         self._jobs[job_id] = job
 
     def _made_again(self, job_id: str) -> Job:
-        """A job of which only the ledger knows: the worker finds its task by our id, or gives the
-        credits back after the quarantine."""
+        """A job of which only the ledger knows: the worker finds its task by our id, or releases
+        the credits after the quarantine."""
         entries = (*(moment.entry for moment in self._kept), *self._torn)
         held = next(
             entry for entry in entries if entry.ref == job_id and entry.kind is EntryKind.HOLD
@@ -365,7 +366,7 @@ class _Mending:
         return uses
 
 
-def _told(entry: Entry) -> str:
+def _described(entry: Entry) -> str:
     return f"{entry.version} ({entry.kind} {entry.amount} for {entry.ref})"
 
 

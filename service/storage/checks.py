@@ -1,4 +1,4 @@
-"""What a feature tells the audit about its items."""
+"""What a feature lets the audit prove of its items."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

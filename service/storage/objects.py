@@ -8,14 +8,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 MAX_BYTES = 32 * 1024 * 1024
-# S3 answers so where a condition does not hold, where another write is under way, and where
+# S3 responds so where a condition does not hold, where another write is under way, and where
 # If-Match finds nothing (Amazon S3 User Guide, Conditional writes).
 _CHANGED = {409, 412}
 _GONE = 404
 
 
 class ObjectsUnavailable(Exception):
-    """S3 did not answer as it should, or does not let us: whether a write happened is not known."""
+    """S3 did not respond as expected, or does not let us: whether a write happened is not known."""
 
 
 class ObjectChanged(Exception):
@@ -39,7 +39,7 @@ class Objects:
 
     @classmethod
     def connect(cls, region: str, bucket: str) -> "Objects":
-        """A call gives up after about 15 s, within which a stopping task can still write something
+        """A call fails after about 15 s, within which a stopping task can still write something
         down."""
         config = Config(
             connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
@@ -50,8 +50,8 @@ class Objects:
         """The object, cut off behind `MAX_BYTES`; None where there is none and the role may list
         the bucket: otherwise S3 refuses. Raises `ObjectsUnavailable`."""
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            return Stored(answer["Body"].read(MAX_BYTES), answer["ETag"])
+            response = self._client.get_object(Bucket=self._bucket, Key=key)
+            return Stored(response["Body"].read(MAX_BYTES), response["ETag"])
         except ClientError as error:
             if _status(error) == _GONE:
                 return None
@@ -60,16 +60,16 @@ class Objects:
             raise ObjectsUnavailable(str(error)) from error
 
     def write(self, key: str, body: bytes, over: str | None) -> str:
-        """Writes over the version with the tag `over`, or where nothing lies (None); gives the new
-        tag. Raises `ObjectChanged` and `ObjectsUnavailable`. A repeated request whose first answer
+        """Writes over the version with the tag `over`, or where nothing lies (None); returns the new
+        tag. Raises `ObjectChanged` and `ObjectsUnavailable`. A repeated request whose first response
         was lost meets its own write, and is refused."""
         condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
         kind = "application/json"
         try:
-            answer = self._client.put_object(
+            response = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType=kind, **condition
             )
-            return str(answer["ETag"])
+            return str(response["ETag"])
         except ClientError as error:
             if _status(error) in _CHANGED or (
                 over and error.response["Error"]["Code"] == "NoSuchKey"

@@ -1,5 +1,5 @@
-"""The only door to DynamoDB. It sends each request once, and says of every failure whether it may
-have been applied."""
+"""The only adapter of DynamoDB. It sends each request once, and says of every failure whether it
+may have been applied."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from service.storage.writes import Write, request
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 MAX_WRITES = 100
 READ_TRIES = 2
@@ -50,7 +50,7 @@ _CANCELLED_BY_OTHERS = {"TransactionConflict", "ThrottlingError", "ProvisionedTh
 
 
 class StorageUnavailable(Unavailable):
-    """The table did not answer as it should."""
+    """The table did not respond as expected."""
 
     code = "STORAGE_UNAVAILABLE"
     summary = "The service cannot reach its table right now. Nothing is lost; try again shortly."
@@ -66,7 +66,7 @@ class NotReached(NotApplied):
 
 
 class MaybeApplied(StorageUnavailable):
-    """The answer was lost: only reading tells whether the write happened, and it may still
+    """The response was lost: only reading shows whether the write happened, and it may still
     happen."""
 
 
@@ -151,12 +151,12 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         """One item, or None."""
-        answer = self._read(
+        response = self._read(
             lambda: self._client.get_item(
                 TableName=self._name, Key=encode_item(key.attributes()), ConsistentRead=True
             )
         )
-        return decode_item(answer["Item"]) if "Item" in answer else None
+        return decode_item(response["Item"]) if "Item" in response else None
 
     def get_together(self, keys: Sequence[Key]) -> tuple[Item | None, ...]:
         """Several items as they were at one moment (a snapshot), None for each that is not
@@ -164,10 +164,10 @@ class Table:
         gets: Any = [
             {"Get": {"TableName": self._name, "Key": encode_item(key.attributes())}} for key in keys
         ]
-        answer = self._read(lambda: self._client.transact_get_items(TransactItems=gets))
+        response = self._read(lambda: self._client.transact_get_items(TransactItems=gets))
         return tuple(
             decode_item(found["Item"]) if found.get("Item") else None
-            for found in answer["Responses"]
+            for found in response["Responses"]
         )
 
     def query(
@@ -176,7 +176,7 @@ class Table:
         """At most `limit` items of a partition whose sort key begins so, beyond the sort key
         `after` in that direction."""
         start: Any = {"ExclusiveStartKey": encode_item({"PK": pk, "SK": after})} if after else {}
-        answer = self._read(
+        response = self._read(
             lambda: self._client.query(
                 TableName=self._name,
                 KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
@@ -188,7 +188,7 @@ class Table:
             )
         )
         return Page(
-            tuple(decode_item(item) for item in answer["Items"]), "LastEvaluatedKey" in answer
+            tuple(decode_item(item) for item in response["Items"]), "LastEvaluatedKey" in response
         )
 
     def query_index(
@@ -198,7 +198,7 @@ class Table:
         hint, never a truth."""
         condition = f"{index}PK = :pk" + (f" AND {index}SK <= :up_to" if up_to else "")
         values = {":pk": pk, ":up_to": up_to} if up_to else {":pk": pk}
-        answer = self._read(
+        response = self._read(
             lambda: self._client.query(
                 TableName=self._name,
                 IndexName=index,
@@ -207,7 +207,7 @@ class Table:
                 Limit=limit,
             )
         )
-        found = [decode_item(item) for item in answer["Items"]]
+        found = [decode_item(item) for item in response["Items"]]
         return tuple(IndexHit(Key.of_item(hit), str(hit[f"{index}SK"])) for hit in found)
 
     def browse(self, pk: str, prefix: str, *, limit: int, after: str = "") -> Reading:
@@ -255,7 +255,7 @@ class Table:
 
     def transact(self, writes: Sequence[Write]) -> None:
         """All of the writes or none. Raises `Cancelled`. Every call carries a token of its own: a
-        repeated one would be answered with success for a write that has been undone since."""
+        repeated one would succeed for a write that has been undone since."""
         if not 0 < len(writes) <= MAX_WRITES:
             raise ValueError(f"a transaction takes 1 to {MAX_WRITES} writes")
         items: Any = [dict([request(self._name, write)]) for write in writes]
@@ -265,7 +265,7 @@ class Table:
             raise _cancelled(error) from None
 
     def ready(self) -> bool:
-        """Whether the table answers."""
+        """Whether the table responds."""
         try:
             self.get(READINESS)
         except StorageUnavailable:
@@ -273,16 +273,16 @@ class Table:
         return True
 
     def _reading(self, send: Callable[[], Any]) -> Reading:
-        answer = self._read(send)
-        last = decode_item(answer.get("LastEvaluatedKey", {}))
+        response = self._read(send)
+        last = decode_item(response.get("LastEvaluatedKey", {}))
         after = Key.of_item(last) if last else None
         return Reading(
-            tuple(answer["Items"]),
+            tuple(response["Items"]),
             after,
-            answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+            response.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
         )
 
-    def _read(self, send: Callable[[], Answer]) -> Answer:
+    def _read(self, send: Callable[[], Response]) -> Response:
         for _ in range(READ_TRIES - 1):
             try:
                 return self._send_read(send)
@@ -290,14 +290,14 @@ class Table:
                 continue
         return self._send_read(send)
 
-    def _send_read(self, send: Callable[[], Answer]) -> Answer:
+    def _send_read(self, send: Callable[[], Response]) -> Response:
         try:
             return self._send(send)
         except ClientError as error:
             raise _cancelled(error) from None
 
-    def _send(self, send: Callable[[], Answer]) -> Answer:
-        """Turns what botocore raises into our words; a failed condition passes through as
+    def _send(self, send: Callable[[], Response]) -> Response:
+        """Translates what botocore raises into our words; a failed condition passes through as
         `ClientError`."""
         try:
             return send()
@@ -326,7 +326,7 @@ def _status(error: ClientError) -> int:
 
 def _cancelled(error: ClientError) -> Exception:
     """A cancelled transaction in our words: conflicts and throttles are worth a retry, refused
-    conditions are an answer, anything else (a malformed request) is a fault of ours and stays as it
+    conditions are a result, anything else (a malformed request) is a fault of ours and stays as it
     is."""
     reasons: list[Any] = error.response.get("CancellationReasons", [])
     codes = {reason.get("Code") for reason in reasons} - {"None", None}

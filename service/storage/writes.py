@@ -93,8 +93,8 @@ class _Expression:
 
 
 def request(table_name: str, write: Write) -> tuple[str, dict[str, Any]]:
-    """A write as DynamoDB's own parameters: ("Put", "Update" or "Delete", parameters); the old item
-    is asked for should the condition fail."""
+    """A write as DynamoDB's own parameters: ("Put", "Update" or "Delete", parameters); the response
+    contains the old item if the condition fails."""
     expression = _Expression()
     parameters: dict[str, Any] = {
         "TableName": table_name,

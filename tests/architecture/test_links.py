@@ -93,7 +93,7 @@ def test_a_link_that_leads_nowhere_is_noticed(link: str) -> None:
     assert is_broken(ROOT / "README.md", link)
 
 
-def test_a_heading_has_the_anchor_that_github_gives_it(tmp_path: Path) -> None:
+def test_a_heading_has_the_anchor_that_github_makes_of_it(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text("# What's `new`?\n## Same\n## Same\n```sh\n# not a heading\n```\n")
     assert anchors(document) == {"whats-new", "same", "same-1"}

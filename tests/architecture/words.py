@@ -68,7 +68,15 @@ NAMES = {
     "manager": "the thing's own name",
 }
 # Names of other people's interfaces.
-FOREIGN = {"split", "splitlines", "urlsplit", "rsplit", "SplitResult", "pytestmark"}
+FOREIGN = {
+    "SecretsManager",
+    "split",
+    "splitlines",
+    "urlsplit",
+    "rsplit",
+    "SplitResult",
+    "pytestmark",
+}
 _FOREIGN_ATTRIBUTES = {("pytest", "mark"), ("os.path", "split")}
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _WORDS = re.compile(r"[A-Za-z]+")
@@ -77,7 +85,7 @@ _WORDS = re.compile(r"[A-Za-z]+")
 def uses(path: Path) -> Iterator[str]:
     """Each use in a Python file, as `file:line: word (write: …)`."""
     text = path.read_text(encoding="utf-8")
-    shown = path.relative_to(ROOT)
+    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     for line, word in sorted({*_in_names(text), *_in_prose(text)}):
         instead = EVERYWHERE.get(word) or NAMES[word]
         yield f"{shown}:{line}: {word} (write: {instead})"

@@ -88,7 +88,7 @@ def test_a_rewritten_entry_breaks_its_mac(world: ServiceHarness, name: str, valu
 
 
 def test_an_editor_who_makes_the_sums_fit_is_still_found(world: ServiceHarness) -> None:
-    """Wallet and entry changed together: only the chain tells."""
+    """Wallet and entry changed together: only the chain shows it."""
     change(
         world,
         key(world, "METADATA"),
@@ -159,7 +159,7 @@ def test_a_claim_without_a_user_is_found(world: ServiceHarness) -> None:
     assert violations(world) == ["FINGERPRINT#x/CLAIM: belongs to a user without a wallet"]
 
 
-def test_whatever_lies_with_a_user_without_a_wallet_is_an_orphan_and_one_read_of_the_wallet_tells(
+def test_whatever_lies_with_a_user_without_a_wallet_is_an_orphan_and_one_read_of_the_wallet_shows_it(
     world: ServiceHarness,
 ) -> None:
     world.client.delete_item(TableName=world.table._name, Key=key(world, "METADATA"))

@@ -179,7 +179,7 @@ def test_without_a_pace_only_beginning_segments_and_end_are_written(site: Site) 
     assert site.versions() == 2 + SEGMENTS
 
 
-def test_a_run_that_is_told_to_stop_writes_its_place_a_last_time_and_the_next_goes_on_at_once(
+def test_a_run_that_is_stopped_writes_its_cursor_a_last_time_and_the_next_goes_on_at_once(
     site: Site,
 ) -> None:
     whole = site.whole()
@@ -312,7 +312,7 @@ def test_the_next_day_begins_anew_and_leaves_the_unfinished_record_as_it_was(sit
 # ---------------------------------------------------------------- several starts
 
 
-def test_a_finished_audit_is_told_again_without_a_read_a_write_or_a_metric(site: Site) -> None:
+def test_a_finished_audit_is_reported_again_without_a_read_a_write_or_a_metric(site: Site) -> None:
     first = site.start()
     site.later()
     body, reads, gauges = site.body(), len(site.reads), list(site.gauges.snapshot)
@@ -455,7 +455,7 @@ def test_no_fault_of_s3_at_any_write_changes_the_result(site: Site, fault: str) 
 
 
 @pytest.mark.parametrize("fault", ["unreachable", "internal", "denied"])
-def test_a_bucket_that_is_out_of_reach_is_told_once_and_the_audit_goes_on(
+def test_a_bucket_that_is_out_of_reach_is_reported_once_and_the_audit_goes_on(
     site: Site, fault: str
 ) -> None:
     whole = site.whole()
@@ -487,7 +487,7 @@ def test_no_fault_of_s3_at_a_takeover_changes_the_result(
     try:
         ended = site.start()
     except AuditTaken:
-        # It could not see whose record lies there, began anew, and gave way when it could.
+        # It could not read whose record is there, began anew, and yielded when it could.
         assert method == "GET"
         site.later()
         ended = site.start()
@@ -511,7 +511,7 @@ def test_a_record_that_is_taken_away_meanwhile_is_written_anew(site: Site) -> No
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b'{"form": 2}'])
-def test_a_damaged_record_is_told_and_the_audit_begins_anew(site: Site, body: bytes) -> None:
+def test_a_damaged_record_is_reported_and_the_audit_begins_anew(site: Site, body: bytes) -> None:
     whole = site.whole()
     site.put(body)
     ended = site.start()

@@ -29,7 +29,7 @@ FAST = "5000"
 
 @dataclass
 class Site:
-    """What the processes are told, and what they leave."""
+    """The environment of the processes, and what they leave."""
 
     s3: Any
     bucket: str

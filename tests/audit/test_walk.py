@@ -1,4 +1,4 @@
-"""The audit in pieces: every part of the table is walked once, at the pace asked for, and goes on
+"""The audit in pieces: every part of the table is walked once, at the requested pace, and goes on
 where it stopped."""
 
 from typing import Any
@@ -53,7 +53,7 @@ def test_the_segments_together_are_the_whole_table(world: ServiceHarness) -> Non
         assert (other.users, other.claims, other.jobs) == (whole.users, whole.claims, whole.jobs)
 
 
-def test_a_piece_tells_of_its_violations_and_never_of_their_absence(world: ServiceHarness) -> None:
+def test_a_piece_reports_its_violations_and_never_their_absence(world: ServiceHarness) -> None:
     """A sixteenth of the table proves nothing about the rest: it must not quiet an alarm."""
     damaged(world, "user-3")
     violations = len(world.audit().violations)
@@ -63,7 +63,7 @@ def test_a_piece_tells_of_its_violations_and_never_of_their_absence(world: Servi
     assert gauges.snapshot == [violations] != [0]
 
 
-def test_the_rest_of_an_audit_that_was_gone_on_with_by_hand_tells_no_absence(
+def test_the_rest_of_an_audit_continued_by_hand_reports_no_absence(
     world: ServiceHarness,
 ) -> None:
     world.auditor._metrics = gauges = Gauges()
@@ -72,7 +72,7 @@ def test_the_rest_of_an_audit_that_was_gone_on_with_by_hand_tells_no_absence(
 
 
 @pytest.mark.parametrize("harmed", [False, True])
-def test_an_audit_of_a_table_that_is_not_in_use_tells_no_metric(
+def test_an_audit_of_a_table_that_is_not_in_use_emits_no_metric(
     world: ServiceHarness, harmed: bool
 ) -> None:
     if harmed:
@@ -214,11 +214,11 @@ def test_a_route_that_cannot_be_walked_is_refused(
         ScanPlan(segments, only, start)
 
 
-@pytest.mark.parametrize(("harmed", "heard"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize(("harmed", "expected"), [(False, 0), (True, 1)])
 def test_an_audit_that_stopped_early_speaks_only_of_what_it_found(
-    world: ServiceHarness, harmed: bool, heard: int
+    world: ServiceHarness, harmed: bool, expected: int
 ) -> None:
-    """Its silence is what the alarm for a missing audit hears."""
+    """The alarm for a missing audit is raised by the absence of the metric."""
     if harmed:
         for number in range(USERS):
             damaged(world, f"user-{number}")
@@ -226,4 +226,4 @@ def test_an_audit_that_stopped_early_speaks_only_of_what_it_found(
     wire = world.wire()
     with pytest.raises(AuditStopped):
         world.auditor.audit(stopping=lambda: len(wire.calls) >= 60)
-    assert len(gauges.snapshot) == heard
+    assert len(gauges.snapshot) == expected

@@ -117,7 +117,7 @@ def test_what_is_below_the_level_is_not_said() -> None:
     assert out.getvalue() == ""
 
 
-def test_loggers_that_tell_headers_and_bodies_stay_quiet_even_when_debugging() -> None:
+def test_loggers_that_show_headers_and_bodies_stay_quiet_even_when_debugging() -> None:
     out = io.StringIO()
     configure("DEBUG", "json", out)
     for name in (
@@ -178,7 +178,7 @@ def test_warnings_are_logged_like_the_rest(out: io.StringIO) -> None:
         "email",
     ],
 )
-def test_whatever_is_named_like_a_secret_is_not_told(out: io.StringIO, name: str) -> None:
+def test_whatever_is_named_like_a_secret_is_not_shown(out: io.StringIO, name: str) -> None:
     structlog.get_logger().info(
         "x", **{name: "hunter2", "inner": {name: ["hunter2"], "list": [{name: "hunter2"}]}}
     )
@@ -200,7 +200,7 @@ def test_whatever_is_named_like_a_secret_is_not_told(out: io.StringIO, name: str
         "AKIAIOSFODNN7EXAMPLE",
     ],
 )
-def test_whatever_looks_like_a_secret_is_not_told(out: io.StringIO, secret: str) -> None:
+def test_whatever_resembles_a_secret_is_not_shown(out: io.StringIO, secret: str) -> None:
     structlog.get_logger().info(
         f"got {secret}", path=f"/callbacks/{secret}", parts=[secret], error=ValueError(secret)
     )
@@ -233,14 +233,14 @@ def test_no_text_can_forge_a_line_or_steer_a_terminal(style: str, text: str) -> 
     configure("INFO", style, out)
     structlog.get_logger().info(text, value=text, parts=[text], named={text: text})
     logging.getLogger("x").warning("%s", text)
-    told = out.getvalue()
-    assert len(told.splitlines()) == told.count("\n") == 2
-    assert all(" " <= character <= "~" for line in told.splitlines() for character in line)
+    shown = out.getvalue()
+    assert len(shown.splitlines()) == shown.count("\n") == 2
+    assert all(" " <= character <= "~" for line in shown.splitlines() for character in line)
     if style == "json":
         assert all(text not in str(line) for line in lines(out))
 
 
-def test_a_trace_is_told_on_one_line_without_the_values_of_variables(out: io.StringIO) -> None:
+def test_a_trace_is_logged_on_one_line_without_the_values_of_variables(out: io.StringIO) -> None:
     password = "hunter2"
     try:
         raise ValueError("broken\x1b[31m")
@@ -300,7 +300,7 @@ def test_nothing_grows_without_bound(out: io.StringIO) -> None:
     assert len(lines(out)[1]["exception"]) == MAX_TRACEBACK
 
 
-def test_objects_are_told_by_their_class_alone(out: io.StringIO) -> None:
+def test_objects_are_logged_by_their_class_alone(out: io.StringIO) -> None:
     class Order:
         def __repr__(self) -> str:
             return "Order(prompt='hunter2')"

@@ -20,7 +20,7 @@ def test_only_so_many_names_are_remembered() -> None:
     window = Window(1, 10.0, FakeClock())
     for number in range(MAX_NAMES + 5):
         window.allows(str(number))
-    assert len(window._seen) == MAX_NAMES
+    assert len(window._calls) == MAX_NAMES
 
 
 def test_a_sealed_token_opens_with_its_key_and_with_no_other() -> None:

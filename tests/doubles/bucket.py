@@ -1,7 +1,7 @@
 """Faults between the service and S3, injected under the real client.
 
 `unreachable`: no connection. `lost-answer`: arrives and is done, the caller sees a read timeout.
-`internal` and `denied`: S3's own answers; it says `denied` also of an object that is not there, to
+`internal` and `denied`: S3's own errors; it says `denied` also of an object that is not there, to
 a role that may not list the bucket. `conflict`: another write is under way."""
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-_ANSWERS = {
+_ERRORS = {
     "internal": (500, "InternalError"),
     "denied": (403, "AccessDenied"),
     "conflict": (409, "ConditionalRequestConflict"),
@@ -65,7 +65,7 @@ class BucketWire:
         if fault == "lost-answer":
             self._session.send(request)
             raise ReadTimeoutError(endpoint_url=request.url)
-        status, code = _ANSWERS[fault]
+        status, code = _ERRORS[fault]
         body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
         return AWSResponse(
             request.url, status, {"content-type": "application/xml"}, _Raw(body.encode())

@@ -1,4 +1,4 @@
-"""A server certificate for 127.0.0.1 that nobody trusts but who is told to."""
+"""A server certificate for 127.0.0.1 that no client trusts by default."""
 
 import datetime
 import ipaddress

@@ -1,4 +1,4 @@
-"""A clock that stands until it is told to move; sleeping moves it."""
+"""A clock that stands until a test moves it; sleeping moves it."""
 
 import threading
 

@@ -19,7 +19,7 @@ MAX_BATCHES = 10_000
 
 
 def write_finished_jobs(world: ServiceHarness, user_id: str, count: int) -> None:
-    """Gives a user, who must have as many credits, that many finished jobs; the audit finds nothing
+    """Adds that many finished jobs to a user with enough credits; the audit finds nothing
     to say against them."""
     before = wallet = world.wallet(user_id)
     puts: list[Put] = []

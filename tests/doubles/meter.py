@@ -41,8 +41,10 @@ def _value_size(value: Mapping[str, Any]) -> int:
 
 
 def write_units(before: Item | None, after: Item | None, *, transaction: bool) -> int:
-    largest = max(size(before or {}), size(after or {}), 1)
-    return -(-largest // 1024) * (2 if transaction else 1) + _index_units(before or {}, after or {})
+    max_bytes = max(size(before or {}), size(after or {}), 1)
+    return -(-max_bytes // 1024) * (2 if transaction else 1) + _index_units(
+        before or {}, after or {}
+    )
 
 
 def _index_units(before: Item, after: Item) -> int:
@@ -61,7 +63,7 @@ class Bill:
     calls: list[str] = field(default_factory=list)
     writes: int = 0
     reads: float = 0
-    largest: dict[str, int] = field(default_factory=dict)
+    max_bytes: dict[str, int] = field(default_factory=dict)
 
 
 class Meter:
@@ -83,24 +85,24 @@ class Meter:
             for table, key in _written(model.name, body):
                 before[json.dumps([table, key])] = self._read(table, key)
 
-        def answered(model: Any, parsed: dict[str, Any], http_response: Any, **_: Any) -> None:
+        def responded(model: Any, parsed: dict[str, Any], http_response: Any, **_: Any) -> None:
             transaction = model.name.startswith("Transact")
             if http_response.status_code == 200:
                 for name, old in before.items():
                     table, key = json.loads(name)
                     new = self._read(table, key)
                     bill.writes += write_units(old, new, transaction=transaction)
-                    bill.largest[key["SK"]["S"].partition("#")[0]] = size(new or {})
+                    bill.max_bytes[key["SK"]["S"].partition("#")[0]] = size(new or {})
             bill.reads += _read_units(model.name, parsed)
 
         events = self._client.meta.events
         events.register("before-call.dynamodb", sent)
-        events.register("after-call.dynamodb", answered)
+        events.register("after-call.dynamodb", responded)
         try:
             yield bill
         finally:
             events.unregister("before-call.dynamodb", sent)
-            events.unregister("after-call.dynamodb", answered)
+            events.unregister("after-call.dynamodb", responded)
 
     def _read(self, table: str, key: Any) -> Item | None:
         found: Item | None = self._plain.get_item(

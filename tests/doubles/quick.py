@@ -7,7 +7,7 @@ from service.core.clock import SystemClock
 
 class QuickClock(SystemClock):
     def __init__(self, max_pause_seconds: float = 0.01) -> None:
-        self._longest = max_pause_seconds
+        self._max_pause_seconds = max_pause_seconds
 
     def sleep(self, seconds: float) -> None:
-        threading.Event().wait(min(seconds, self._longest))
+        threading.Event().wait(min(seconds, self._max_pause_seconds))

@@ -58,7 +58,7 @@ def segment(content: object) -> str:
 
 
 class Publisher:
-    """What the certs address answers, and how often it was asked."""
+    """What the certs address returns, and how often it was requested."""
 
     def __init__(self) -> None:
         self.kids = ["one"]
@@ -68,13 +68,13 @@ class Publisher:
         self.before: Callable[[], None] = lambda: None
         self.between: Callable[[], None] | None = None
         self.pieces_sent = 0
-        self.asked = 0
+        self.requested = 0
         self.url = ""
         self._guard = threading.Lock()
 
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
+    def response(self) -> tuple[int, dict[str, str], bytes]:
         with self._guard:
-            self.asked += 1
+            self.requested += 1
         self.before()
         body = (
             self.body
@@ -105,7 +105,7 @@ def publishing() -> Iterator[Publisher]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, headers, body = publisher.answer()
+            status, headers, body = publisher.response()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -168,7 +168,7 @@ class Issuer:
         return self.signed(head, json.dumps(self.claims(**changes)).encode(), kid)
 
     def signed(self, header: object, payload: bytes, kid: str = "one") -> str:
-        """Signs whatever it is told to, however wrong."""
+        """Signs any claims, however wrong."""
         start = f"{segment(header)}.{segment(payload)}"
         signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(start.encode(), rsa_key(kid))
         return f"{start}.{segment(signature)}"

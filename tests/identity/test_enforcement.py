@@ -27,10 +27,10 @@ class Tokens:
     """Takes `good-<subject>`."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def verify(self, token: str) -> Principal:
-        self.asked.append(token)
+        self.requested.append(token)
         if not token.startswith("good-"):
             raise TokenRejected(Rejection.SIGNATURE)
         return Principal("https://accounts.google.com", token.removeprefix("good-"))
@@ -83,19 +83,22 @@ def bearer(token: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("header", ["Bearer good-110", "bearer good-110", "BEARER  good-110"])
 def test_a_user_s_route_is_called_with_who_calls(header: str) -> None:
-    answer = Stack().client.get("/mine", headers={"Authorization": header})
-    assert (answer.status_code, answer.get_json()["data"]) == (200, "110")
+    response = Stack().client.get("/mine", headers={"Authorization": header})
+    assert (response.status_code, response.get_json()["data"]) == (200, "110")
 
 
 def test_without_credentials_nobody_gets_in() -> None:
     stack = Stack()
-    for answer in (
+    for response in (
         stack.client.get("/mine"),
         stack.client.post("/mine", json={"GoogleID": "110"}),
         stack.client.get("/mine", headers={"X-Google-ID": "110"}),
     ):
-        assert (answer.status_code, answer.get_json()["code"]) == (401, "AUTHENTICATION_REQUIRED")
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert (response.status_code, response.get_json()["code"]) == (
+            401,
+            "AUTHENTICATION_REQUIRED",
+        )
+        assert response.headers["WWW-Authenticate"] == "Bearer"
     assert stack.reached == 0
 
 
@@ -124,40 +127,40 @@ def test_credentials_that_are_not_exactly_one_bearer_token_never_get_in(
     header: str, bare: bool
 ) -> None:
     stack = Stack(bare=bare)
-    answer = stack.client.get(
+    response = stack.client.get(
         "/mine", environ_overrides={"HTTP_AUTHORIZATION": header, "HTTP_X_GOOGLE_ID": "110"}
     )
-    assert (answer.status_code, answer.get_json()["code"]) == (401, "AUTHENTICATION_REQUIRED")
-    assert (stack.reached, stack.tokens.asked) == (0, [])
+    assert (response.status_code, response.get_json()["code"]) == (401, "AUTHENTICATION_REQUIRED")
+    assert (stack.reached, stack.tokens.requested) == (0, [])
 
 
 @pytest.mark.parametrize("bare", [False, True])
 def test_a_bad_token_never_gets_in_whatever_else_is_claimed(bare: bool) -> None:
     stack = Stack(bare=bare)
     headers = bearer("bad") | {"X-Google-ID": "110"}
-    for answer in (
+    for response in (
         stack.client.get("/mine", headers=headers),
         stack.client.post("/mine", json={"GoogleID": "110"}, headers=headers),
     ):
-        assert (answer.status_code, answer.get_json()["code"]) == (401, "TOKEN_REJECTED")
-        assert answer.get_json()["details"] == {"reason": "signature"}
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert (response.status_code, response.get_json()["code"]) == (401, "TOKEN_REJECTED")
+        assert response.get_json()["details"] == {"reason": "signature"}
+        assert response.headers["WWW-Authenticate"] == "Bearer"
     assert stack.reached == 0
 
 
 def test_a_token_decides_over_a_claimed_id_even_where_that_is_trusted() -> None:
-    answer = Stack(bare=True).client.get(
+    response = Stack(bare=True).client.get(
         "/mine", headers=bearer("good-110") | {"X-Google-ID": "111"}
     )
-    assert answer.get_json()["data"] == "110"
+    assert response.get_json()["data"] == "110"
 
 
 def test_where_it_is_trusted_the_id_comes_from_the_header_or_else_the_body() -> None:
     client = Stack(bare=True).client
     assert client.get("/mine", headers={"X-Google-ID": "110"}).get_json()["data"] == "110"
     assert client.post("/mine", json={"GoogleID": "110"}).get_json()["data"] == ["110", "110"]
-    answer = client.post("/mine", json={"GoogleID": "111"}, headers={"X-Google-ID": "110"})
-    assert answer.get_json()["data"] == ["110", "111"]
+    response = client.post("/mine", json={"GoogleID": "111"}, headers={"X-Google-ID": "110"})
+    assert response.get_json()["data"] == ["110", "111"]
 
 
 @pytest.mark.parametrize(
@@ -173,21 +176,21 @@ def test_where_it_is_trusted_the_id_comes_from_the_header_or_else_the_body() -> 
 )
 def test_where_it_is_trusted_a_bad_body_names_nobody(body: bytes, status: int, code: str) -> None:
     stack = Stack(bare=True)
-    answer = stack.client.post("/mine", data=body, content_type="application/json")
-    assert (answer.status_code, answer.get_json()["code"], stack.reached) == (status, code, 0)
+    response = stack.client.post("/mine", data=body, content_type="application/json")
+    assert (response.status_code, response.get_json()["code"], stack.reached) == (status, code, 0)
 
 
-def test_routes_for_everyone_and_for_holders_of_a_seal_ask_for_nobody() -> None:
+def test_public_routes_and_routes_with_a_callback_token_need_no_sign_in() -> None:
     stack = Stack()
     assert stack.client.get("/open", headers=bearer("bad")).get_json()["data"] == "open"
     assert stack.client.post("/sealed/x", headers=bearer("bad")).get_json()["data"] == "x"
-    assert stack.tokens.asked == []
+    assert stack.tokens.requested == []
 
 
 def test_a_route_that_declares_nothing_is_closed_and_found_at_the_start() -> None:
     stack = Stack()
-    answer = stack.client.get("/undeclared", headers=bearer("good-110"))
-    assert (answer.status_code, answer.get_json()["code"]) == (500, "INTERNAL_ERROR")
+    response = stack.client.get("/undeclared", headers=bearer("good-110"))
+    assert (response.status_code, response.get_json()["code"]) == (500, "INTERNAL_ERROR")
     with pytest.raises(LookupError, match="/undeclared"):
         list(declared_endpoints(stack.app))
 
@@ -210,9 +213,9 @@ def test_head_is_as_closed_as_get() -> None:
 
 
 def test_cors_opens_no_route() -> None:
-    answer = Stack().client.get("/mine", headers={"Origin": SITE})
-    assert answer.status_code == 401
-    assert answer.headers["Access-Control-Allow-Origin"] == SITE
+    response = Stack().client.get("/mine", headers={"Origin": SITE})
+    assert response.status_code == 401
+    assert response.headers["Access-Control-Allow-Origin"] == SITE
 
 
 def test_one_request_s_principal_is_not_the_next_one_s() -> None:

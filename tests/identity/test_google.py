@@ -281,7 +281,7 @@ def test_a_token_that_holds_says_who_calls(issuer: Issuer, changes: dict[str, ob
     assert issuer.tokens.verify(issuer.token(**changes)) == ME
 
 
-def test_the_kind_of_token_need_not_be_told(issuer: Issuer) -> None:
+def test_the_kind_of_token_need_not_be_named(issuer: Issuer) -> None:
     assert issuer.tokens.verify(issuer.token(header={"typ": REMOVE})) == ME
     assert issuer.tokens.verify(issuer.token(header={"typ": "jwt"})) == ME
 
@@ -314,7 +314,7 @@ def test_addresses_in_a_token_are_never_followed(issuer: Issuer) -> None:
     with publishing() as strange:
         header = {"jku": strange.url, "x5u": strange.url, "jwk": {"kty": "RSA"}, "x5c": ["x"]}
         assert issuer.tokens.verify(issuer.token(header=header)) == ME
-        assert (strange.asked, issuer.publisher.asked) == (0, 1)
+        assert (strange.requested, issuer.publisher.requested) == (0, 1)
 
 
 def test_a_verified_token_is_remembered_until_it_ends(
@@ -341,7 +341,7 @@ def test_a_rejected_token_is_not_remembered(issuer: Issuer) -> None:
     assert issuer.tokens.verify(token) == ME
 
 
-def test_remembered_tokens_are_bounded_and_the_least_used_go_first(
+def test_remembered_tokens_are_bounded_and_the_oldest_unused_go_first(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.identity.google.MAX_REMEMBERED", 2)
@@ -392,7 +392,7 @@ def test_any_claims_are_taken_or_rejected(claims: dict[str, object]) -> None:
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_rejected_without_asking_google(text: str) -> None:
+def test_any_text_is_rejected_without_a_request_to_google(text: str) -> None:
     with publishing_nothing() as issuer, pytest.raises(TokenRejected):
         issuer.tokens.verify(text)
 

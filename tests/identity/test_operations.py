@@ -15,7 +15,7 @@ class Tokens:
 
 
 def never() -> str | None:
-    raise AssertionError("asked for a bare GoogleID")
+    raise AssertionError("requested for a bare GoogleID")
 
 
 STRICT = Identity(Tokens(), trust_bare_google_id=False)
@@ -31,7 +31,7 @@ def test_a_token_is_always_verified_and_decides(identity: Identity) -> None:
         identity.sign_in("", never)
 
 
-def test_without_trust_a_bare_id_is_not_even_asked_for() -> None:
+def test_without_trust_a_bare_id_is_not_even_read() -> None:
     with pytest.raises(AuthenticationRequired):
         STRICT.sign_in(None, never)
 

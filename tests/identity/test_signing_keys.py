@@ -37,10 +37,10 @@ def test_keys_are_fetched_once_for_as_long_as_google_promises(issuer: Issuer) ->
     for _ in range(5):
         assert outcome(issuer) == SUBJECT
         issuer.clock.advance(119.9)
-    assert issuer.publisher.asked == 1
+    assert issuer.publisher.requested == 1
     issuer.clock.advance(1)
     assert outcome(issuer) == SUBJECT
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_the_promise_is_held_within_a_minute_and_a_day(
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(seconds - 0.1)
     assert outcome(issuer) == SUBJECT
-    assert issuer.publisher.asked == 1
+    assert issuer.publisher.requested == 1
     issuer.clock.advance(0.2)
     assert outcome(issuer) == SUBJECT
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
 
 
 def test_a_new_key_is_found_at_once_and_a_withdrawn_one_is_forgotten(issuer: Issuer) -> None:
@@ -76,10 +76,10 @@ def test_a_new_key_is_found_at_once_and_a_withdrawn_one_is_forgotten(issuer: Iss
     issuer.publisher.kids = ["two"]
     assert outcome(issuer, "two") == SUBJECT
     assert outcome(issuer, "one") == "key"
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
 
 
-def test_a_flood_of_unknown_keys_makes_us_ask_once_in_thirty_seconds(issuer: Issuer) -> None:
+def test_a_flood_of_unknown_keys_causes_one_request_in_thirty_seconds(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
     forged = [issuer.token(header={"kid": f"forged-{number}"}) for number in range(20)]
     for _ in range(12):
@@ -87,7 +87,7 @@ def test_a_flood_of_unknown_keys_makes_us_ask_once_in_thirty_seconds(issuer: Iss
             with pytest.raises(TokenRejected):
                 issuer.tokens.verify(token)
         issuer.clock.advance(10)
-    assert issuer.publisher.asked == 1 + 120 / BETWEEN_FETCHES_SECONDS - 1
+    assert issuer.publisher.requested == 1 + 120 / BETWEEN_FETCHES_SECONDS - 1
     assert outcome(issuer) == SUBJECT
 
 
@@ -97,10 +97,10 @@ def test_old_keys_serve_through_an_outage(issuer: Issuer) -> None:
     issuer.clock.advance(3601)
     for _ in range(20):
         assert outcome(issuer) == SUBJECT
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
     issuer.clock.advance(AFTER_FAILURE_SECONDS)
     assert outcome(issuer) == SUBJECT
-    assert issuer.publisher.asked == 3
+    assert issuer.publisher.requested == 3
 
 
 def test_old_keys_serve_for_a_day_and_not_for_ever(issuer: Issuer) -> None:
@@ -115,7 +115,7 @@ def test_old_keys_serve_for_a_day_and_not_for_ever(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
 
 
-def test_a_key_that_cannot_be_looked_up_is_unknown_rather_than_wrong(issuer: Issuer) -> None:
+def test_a_key_that_cannot_be_fetched_is_unknown_rather_than_wrong(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(BETWEEN_FETCHES_SECONDS)
     issuer.publisher.status = 500
@@ -126,12 +126,12 @@ def test_a_key_that_cannot_be_looked_up_is_unknown_rather_than_wrong(issuer: Iss
     assert outcome(issuer, "two") == SUBJECT
 
 
-def test_an_outage_at_the_start_is_asked_about_once_in_five_seconds(issuer: Issuer) -> None:
+def test_an_outage_at_the_start_causes_one_request_in_five_seconds(issuer: Issuer) -> None:
     issuer.publisher.status = 503
     for _ in range(50):
         assert outcome(issuer) == "unavailable"
         issuer.clock.advance(0.2)
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
     issuer.publisher.status = 200
     issuer.clock.advance(AFTER_FAILURE_SECONDS)
     assert outcome(issuer) == SUBJECT
@@ -147,27 +147,27 @@ def test_many_threads_at_the_start_fetch_once(issuer: Issuer) -> None:
 
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(verify, tokens)) == [SUBJECT] * 16
-    assert issuer.publisher.asked == 1
+    assert issuer.publisher.requested == 1
 
 
 def test_while_one_thread_refreshes_nobody_else_waits(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(3601)
-    asked, answer = threading.Event(), threading.Event()
+    requested, response = threading.Event(), threading.Event()
 
     def hold() -> None:
-        asked.set()
-        assert answer.wait(10)
+        requested.set()
+        assert response.wait(10)
 
     issuer.publisher.before = hold
     late = issuer.token(jti="late")
     with ThreadPoolExecutor(2) as threads:
         refreshing = threads.submit(issuer.tokens.verify, late)
-        assert asked.wait(10)
+        assert requested.wait(10)
         assert threads.submit(outcome, issuer).result(1) == SUBJECT
-        answer.set()
+        response.set()
         assert refreshing.result(10).subject == SUBJECT
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
 
 
 def test_a_stranger_s_token_waits_for_the_keys_that_may_be_its_own(issuer: Issuer) -> None:
@@ -179,10 +179,10 @@ def test_a_stranger_s_token_waits_for_the_keys_that_may_be_its_own(issuer: Issue
         assert [principal.subject for principal in threads.map(issuer.tokens.verify, tokens)] == [
             SUBJECT
         ] * 8
-    assert issuer.publisher.asked == 2
+    assert issuer.publisher.requested == 2
 
 
-BAD_ANSWERS = {
+BAD_RESPONSES = {
     "no JSON": b"<html>",
     "nothing": b"",
     "a list": b"[]",
@@ -208,8 +208,8 @@ BAD_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("body", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-def test_an_answer_without_a_usable_key_is_an_outage(issuer: Issuer, body: bytes) -> None:
+@pytest.mark.parametrize("body", BAD_RESPONSES.values(), ids=BAD_RESPONSES)
+def test_a_response_without_a_usable_key_is_an_outage(issuer: Issuer, body: bytes) -> None:
     issuer.publisher.body = body
     assert outcome(issuer) == "unavailable"
 
@@ -220,7 +220,7 @@ def test_any_status_but_200_is_an_outage_and_no_redirect_is_followed(
 ) -> None:
     issuer.publisher.status = status
     assert outcome(issuer) == "unavailable"
-    assert issuer.publisher.asked == 1
+    assert issuer.publisher.requested == 1
 
 
 def test_nobody_there_is_an_outage(issuer: Issuer) -> None:
@@ -228,7 +228,7 @@ def test_nobody_there_is_an_outage(issuer: Issuer) -> None:
     assert outcome(issuer) == "unavailable"
 
 
-def test_an_answer_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> None:
+def test_a_response_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> None:
     def wait() -> None:
         issuer.clock.advance(1)
         time.sleep(0.005)
@@ -238,7 +238,7 @@ def test_an_answer_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> None
     assert FETCH_SECONDS <= issuer.publisher.pieces_sent < 100 < len(json.dumps(published("one")))
 
 
-def test_an_answer_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
+def test_a_response_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
     def leave() -> None:
         raise ConnectionResetError
 
@@ -246,7 +246,7 @@ def test_an_answer_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
     assert outcome(issuer) == "unavailable"
 
 
-def test_an_answer_that_stops_half_way_is_an_outage(
+def test_a_response_that_stops_half_way_is_an_outage(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.identity.google.READ_SECONDS", 0.05)
@@ -256,7 +256,7 @@ def test_an_answer_that_stops_half_way_is_an_outage(
     assert outcome(issuer) == "unavailable"
 
 
-def test_an_answer_that_comes_too_late_is_given_up(issuer: Issuer) -> None:
+def test_a_response_that_comes_too_late_is_given_up(issuer: Issuer) -> None:
     issuer.publisher.before = lambda: issuer.clock.advance(FETCH_SECONDS + 1)
     assert outcome(issuer) == "unavailable"
 

@@ -44,12 +44,12 @@ def test_a_finished_job_costs_fifteen_write_units(world: ServiceHarness, meter: 
 def test_items_keep_their_size(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as held:
         job_id = world.submit(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11").job.job_id
-    assert held.largest["JOB"] <= 600
-    assert held.largest["METADATA"] <= 1024
+    assert held.max_bytes["JOB"] <= 600
+    assert held.max_bytes["METADATA"] <= 1024
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     with meter.watch() as captured:
         world.settlement.resolve(USER, job_id)
-    assert captured.largest["JOB"] <= 1024
+    assert captured.max_bytes["JOB"] <= 1024
 
 
 def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(

@@ -84,8 +84,8 @@ class Recorder:
 
 
 def signs_up(world: ServiceHarness, user_id: str) -> None:
-    asked = order(user_id, f"phone-of-{user_id}")
-    world.users.sign_up(asked.principal, world.users.digests(asked.fingerprint))
+    request = order(user_id, f"phone-of-{user_id}")
+    world.users.sign_up(request.principal, world.users.digests(request.fingerprint))
 
 
 def holds(world: ServiceHarness, user_id: str) -> None:
@@ -530,7 +530,7 @@ def test_the_count_becomes_the_number_of_open_wallets(
     assert says(world) == []
 
 
-def test_a_user_who_moves_between_the_look_and_the_repair_is_left_for_another_run(
+def test_a_user_who_moves_between_the_read_and_the_repair_is_left_for_another_run(
     client: Any, world: ServiceHarness
 ) -> None:
     is_charged(world, "ann")
@@ -552,7 +552,7 @@ def test_a_user_who_moves_between_the_look_and_the_repair_is_left_for_another_ru
     }
 
 
-def test_a_ledger_played_again_gives_the_wallet_with_its_lots() -> None:
+def test_a_ledger_played_again_ends_in_the_wallet_with_its_lots() -> None:
     rng = random.Random(7)
     for _ in range(200):
         wallet, entries, held = Wallet("ann"), list[Entry](), list[Entry]()

@@ -147,7 +147,9 @@ def test_a_definite_failure_is_known_as_one(
 
 @pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "internal"])
 @pytest.mark.parametrize("send", ["write", "transact"])
-def test_a_lost_answer_is_known_as_perhaps(table: Table, wire: Wire, fault: str, send: str) -> None:
+def test_a_lost_response_may_have_been_applied(
+    table: Table, wire: Wire, fault: str, send: str
+) -> None:
     wire.plan("Write", fault)
     with pytest.raises(MaybeApplied):
         table.write(Put(ONE, {})) if send == "write" else table.transact([Put(ONE, {})])
@@ -183,7 +185,7 @@ def test_an_unreachable_table_is_not_ready() -> None:
     assert not Table(connect("us-east-1", "http://127.0.0.1:1", 1, 1, 1), "T").ready()
 
 
-def test_several_items_are_seen_at_one_moment_in_the_order_asked(table: Table) -> None:
+def test_several_items_are_read_at_one_moment_in_the_order_of_the_request(table: Table) -> None:
     table.write(Put(TWO, {"n": 2}))
     assert table.get_together([ONE, TWO]) == (None, {**TWO.attributes(), "n": 2})
 
