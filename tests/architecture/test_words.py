@@ -15,6 +15,7 @@ PENDING = (
     "service/videos/",
     "service/web/",
     "tests/bench/",
+    "tests/browser/",
     "tests/container/",
     "tests/devstack/",
     "tests/docker/",
