@@ -4,9 +4,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from tests.journeys.live_stack import LiveStack
 
 from tests.browser.chromium import Page
+from tests.stack.live_stack import LiveStack
 
 pytestmark = pytest.mark.browser
 

@@ -49,7 +49,7 @@ def test_the_table_is_made_once_and_found_the_next_time(
     client.delete_table(TableName="ByCompose")
 
 
-def test_the_welcome_names_the_published_ports_and_asks_the_simulators_where_they_are(
+def test_the_welcome_shows_the_published_ports_and_calls_the_simulators_at_their_own_address(
     web: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ports = ["--port=8181", "--dynamodb-port=8182", "--simulator-port=8183"]

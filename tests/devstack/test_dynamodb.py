@@ -94,7 +94,7 @@ def test_what_was_acknowledged_survives_a_stop_under_load(tmp_path: Path) -> Non
         while not stopped.is_set():
             name = f"{writer}-{number}"
             try:
-                # It answers a transaction before that is on disk: killed, it forgets the last ones.
+                # It acknowledges a transaction before that is on disk: SIGKILL loses the last ones.
                 client.transact_write_items(
                     TransactItems=[
                         {

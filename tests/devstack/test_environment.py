@@ -23,7 +23,7 @@ from service.web.settings import WebSettings
 PORTS = Ports(app=8081, dynamodb=8001, simulators=8091)
 
 
-def test_the_service_takes_what_it_is_told() -> None:
+def test_the_service_accepts_its_environment() -> None:
     settings = load_settings(stack_environment({}, PORTS, new_keys()))
     assert settings.section(WebSettings).port == 8081
     assert settings.section(StorageSettings).dynamodb_endpoint_url == "http://127.0.0.1:8001"

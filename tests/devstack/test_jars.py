@@ -23,19 +23,18 @@ JARS = tuple(Jar(path, hashlib.sha256(content).hexdigest()) for path, content in
 
 
 class Repository:
-    """Gives out files, some of them spoiled or not at all, and counts how often each was asked
-    for."""
+    """Serves files, fails as often as it should, and records each requested path."""
 
     def __init__(self, contents: dict[str, bytes] = CONTENTS, failures: int = 0) -> None:
         self.contents = contents
         self.failures = failures
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def fetch(self, path: str, into: Path) -> None:
-        self.asked.append(path)
+        self.requested.append(path)
         target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        if self.asked.count(path) <= self.failures:
+        if self.requested.count(path) <= self.failures:
             target.write_bytes(b"half")
             raise OSError("connection lost")
         target.write_bytes(self.contents[path])
@@ -65,14 +64,14 @@ def test_a_download_puts_every_file_in_its_place(tmp_path: Path) -> None:
     assert differing(tmp_path / "jars", JARS) == ()
     assert shown[0].startswith("Downloading DynamoDB Local")
     assert shown[-1].startswith("  3 of 3 files, ")
-    assert sorted(repository.asked) == sorted(CONTENTS)
+    assert sorted(repository.requested) == sorted(CONTENTS)
 
 
 def test_what_is_there_and_right_is_not_downloaded_again(tmp_path: Path) -> None:
     download(tmp_path / "jars", Repository()).run()
     again = Repository()
     download(tmp_path / "jars", again).run()
-    assert again.asked == []
+    assert again.requested == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_a_tampered_file_spoils_the_whole_download(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".jars.lock"]
 
 
-def test_a_file_that_fails_now_and_then_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_file_that_fails_sometimes_is_requested_again(tmp_path: Path) -> None:
     download(tmp_path / "jars", Repository(failures=2)).run()
     assert differing(tmp_path / "jars", JARS) == ()
 
@@ -120,7 +119,7 @@ def test_downloads_side_by_side_fetch_once(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(repository.asked) == sorted(CONTENTS)
+    assert sorted(repository.requested) == sorted(CONTENTS)
     assert differing(tmp_path / "jars", JARS) == ()
 
 
@@ -138,7 +137,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
     assert capsys.readouterr().err.startswith("DynamoDB Local cannot be kept in ")
 
 
-def test_a_failed_download_reaches_who_asked_for_the_archives(tmp_path: Path) -> None:
+def test_a_failed_download_is_reported_to_the_caller(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LocalSetupError, match="cannot be kept in"):
         provide_jars(tmp_path / "file" / "jars")

@@ -36,7 +36,7 @@ def program(code: str, name: str = "sleeper", stop_seconds: float = 5.0) -> Prog
     return Program(name, (sys.executable, "-c", code), process_environment(), stop_seconds)
 
 
-def eventually(holds: Callable[[], object], seconds: float = 10.0) -> bool:
+def eventually(holds: Callable[[], object], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

@@ -18,7 +18,7 @@ def key(partition: str, sort: str) -> list[dict[str, str]]:
     ]
 
 
-def test_the_template_gives_exactly_the_keys_and_indexes_of_the_design() -> None:
+def test_the_template_has_exactly_the_keys_and_indexes_of_the_design() -> None:
     names = ("PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK")
     keys_only = {"ProjectionType": "KEYS_ONLY"}
     assert table_arguments("Somewhere") == {

@@ -1,5 +1,5 @@
-"""docker-compose.yml gives every setting, opens nothing but loopback, and is as hardened as what is
-deployed."""
+"""docker-compose.yml passes every setting, publishes only on loopback, and is hardened like the
+deployment."""
 
 import re
 from pathlib import Path
@@ -50,10 +50,10 @@ def test_as_it_stands_the_service_starts_with_it() -> None:
     assert settings.section(WebSettings).local_token_url == "http://127.0.0.1:8090/google/__token"
 
 
-def test_another_port_is_published_and_told() -> None:
+def test_another_port_is_published_and_passed_on() -> None:
     assert interpolated(SERVICES["web"]["ports"][0], {"PORT": "8085"}) == "127.0.0.1:8085:8080"
-    told = environment("web", PORT="8085")
-    assert (told["PORT"], told["PUBLIC_URL"]) == ("8080", "http://127.0.0.1:8085")
+    variables = environment("web", PORT="8085")
+    assert (variables["PORT"], variables["PUBLIC_URL"]) == ("8080", "http://127.0.0.1:8085")
 
 
 def test_its_keys_are_refused_in_production() -> None:
@@ -88,12 +88,12 @@ def test_containers_stop_with_more_time_than_the_draining_needs() -> None:
         assert SERVICES[name]["stop_grace_period"] == "60s"
 
 
-def test_only_the_table_browser_stays_away_unless_asked_for() -> None:
+def test_only_the_table_browser_needs_its_profile() -> None:
     assert [name for name, service in SERVICES.items() if "profiles" in service] == ["browser"]
 
 
 def test_dynamodb_local_may_run_the_library_that_it_unpacks() -> None:
-    """Docker mounts a tmpfs `noexec` unless told otherwise (docker run reference, --tmpfs); Podman
+    """Docker mounts a tmpfs `noexec` by default (docker run reference, --tmpfs); Podman
     does not."""
     (tmpfs,) = SERVICES["dynamodb"]["tmpfs"]
     assert "exec" in tmpfs.partition(":")[2].split(",")

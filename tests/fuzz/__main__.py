@@ -1,5 +1,5 @@
 """`make fuzz`: at least that many requests made from the served document, as a user and as a
-stranger, until one of them meets a 5xx, an undocumented response, or leaves a trace that it
+stranger, until one of them meets a 5xx, an answer that is not documented, or leaves a trace that it
 should not.
 
 The same seed makes the same requests."""
@@ -17,7 +17,7 @@ from service.core.clock import SystemClock
 from service.core.logs import configure
 from service.web.openapi.schemas import operations
 from tests.fuzz.findings import Findings, assert_refusals_wrote_nothing, fuzzed, someone_real
-from tests.journeys.face import Face
+from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import LiveStack, separate_stack
 
 USER = "ann"
@@ -27,13 +27,13 @@ MAX_SECONDS = 540.0
 
 def as_user(stack: LiveStack, seed: int, cases: int, until: float) -> Findings:
     """Rounds of requests, each with a seed of its own."""
-    job_id, token, findings = stack.placed(USER), stack.token(USER, expires_in=10**6), Findings()
+    job_id, token, findings = stack.submitted(USER), stack.token(USER, expires_in=10**6), Findings()
     findings.jobs.add(job_id)
     prepare = someone_real(USER, job_id)
     while findings.calls < cases and not findings.failures and time.monotonic() < until:
         fuzzed(stack, token, EXAMPLES_A_ROUND, prepare, seed=seed, findings=findings)
         seed += 1
-    stack.hurry()
+    stack.finish_videos()
     stack.until(lambda: stack.credits(USER)[1] == 0)
     assert_refusals_wrote_nothing(stack, findings.jobs)
     return findings
@@ -41,7 +41,7 @@ def as_user(stack: LiveStack, seed: int, cases: int, until: float) -> Findings:
 
 def as_stranger(stack: LiveStack, seed: int) -> Findings:
     findings = fuzzed(stack, None, EXAMPLES_A_ROUND // 4, seed=seed)
-    for path, method, described in operations(Face(stack).document):
+    for path, method, described in operations(ApiClient(stack).document):
         if "security" in described and set(findings.statuses[f"{method} {path}"]) != {401}:
             findings.failures[f"{method} {path}", "a stranger"] = str(
                 findings.statuses[f"{method} {path}"]
@@ -77,10 +77,8 @@ def report(runs: list[Findings], seed: int, cases: int, seconds: float) -> int:
     for (label, check), text in failures.items():
         print(f"FAILED {label}, {check}: {text}")
     print(
-        f"fuzz: {calls} cases over {len(runs[1].statuses)} operations, seed {seed}, "
-        f"{len(failures)} failures, "
-        f"{len(runs[1].jobs)} jobs, every one of them named in an answer and proved, "
-        f"{seconds:.0f} s"
+        f"fuzz: {calls} cases over {len(runs[1].statuses)} operations, seed {seed}, {len(failures)} failures, "
+        f"{len(runs[1].jobs)} jobs, every one of them named in an answer and proved, {seconds:.0f} s"
     )
     return int(bool(failures) or calls < cases)
 

@@ -1,5 +1,4 @@
-"""A job is its owner's: what strangers, other users and callbacks of any shape can learn of it or
-do to it."""
+"""Jobs belong to their owners: what other users and callbacks of any shape can learn or change."""
 
 import base64
 import json
@@ -11,16 +10,16 @@ import requests
 
 from service.core.clock import SystemClock
 from service.web.openapi.schemas import operations
-from tests.journeys.face import Face
+from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import IMAGE, LiveStack, new_key, video_body
 
 MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
-def slow(start: Callable[..., LiveStack]) -> Face:
-    """A town in which no video is ever made, and no time is lost."""
-    return Face(start(clock=SystemClock(), simulator={"video_seconds": 600.0}))
+def slow(start: Callable[..., LiveStack]) -> ApiClient:
+    """A stack in real time in which no video finishes."""
+    return ApiClient(start(clock=SystemClock(), simulator={"video_seconds": 600.0}))
 
 
 # Callbacks.
@@ -55,55 +54,54 @@ SHAPES: dict[str, tuple[bytes, int]] = {
 }
 
 
-def test_a_callback_of_whatever_shape_changes_nothing(slow: Face) -> None:
+def test_a_callback_of_whatever_shape_changes_nothing(slow: ApiClient) -> None:
     stack = slow.stack
-    job_id = stack.placed()
+    job_id = stack.submitted()
     before = stack.get(f"/jobs/{job_id}").json()["data"]
     path = stack.journal("create")[0]["body"]["callback_url"].removeprefix(stack.url)
     for name, (data, status) in SHAPES.items():
         for kind in ("application/json", "text/plain", ""):
-            answer = stack.call("POST", path, data=data, headers={"Content-Type": kind})
-            assert answer.status_code == status, name
+            response = stack.call("POST", path, data=data, headers={"Content-Type": kind})
+            assert response.status_code == status, name
             if status == 404:
-                assert slow.refused(answer, 404, "CALLBACK_NOT_FOUND") == {}
+                assert slow.assert_refused(response, 404, "CALLBACK_NOT_FOUND") == {}
             else:
-                assert answer.json() == {"success": True, "data": None}
+                assert response.json() == {"success": True, "data": None}
     assert stack.get(f"/jobs/{job_id}").json()["data"] == before
     assert stack.credits() == (2, 1)
     stack.assert_proved()
 
 
-def test_a_storm_of_callbacks_makes_us_ask_kling_a_few_times_only(slow: Face) -> None:
+def test_a_storm_of_callbacks_causes_only_a_few_queries(slow: ApiClient) -> None:
     stack = slow.stack
-    stack.placed()
+    stack.submitted()
     path = stack.journal("create")[0]["body"]["callback_url"].removeprefix(stack.url)
     for _ in range(60):
         assert stack.call("POST", path, json={"task_status": "succeed"}).status_code == 200
     assert 1 <= len(stack.journal("query")) <= 20
 
 
-def test_a_callback_while_our_secrets_cannot_be_read_is_told_to_come_again(
+def test_a_callback_while_secrets_are_unavailable_gets_503(
     start: Callable[..., LiveStack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
-    face = Face(start(kling_api_key_secret_name="kling"))
-    path = f"/callbacks/kling/{face.town.seal('ann', 'job_01kb7r3v6q8f2x0m4n5p6q7r8s')}"
-    answer = face.stack.call("POST", path, json={"task_status": "succeed"})
-    assert face.refused(answer, 503, "SECRET_UNAVAILABLE") == {}
+    api = ApiClient(start(kling_api_key_secret_name="kling"))
+    path = f"/callbacks/kling/{api.stack.callback_token('ann', 'job_01kb7r3v6q8f2x0m4n5p6q7r8s')}"
+    response = api.stack.call("POST", path, json={"task_status": "succeed"})
+    assert api.assert_refused(response, 503, "SECRET_UNAVAILABLE") == {}
 
 
-def test_a_stranger_s_callback_does_not_even_make_us_read_our_secrets(
+def test_a_callback_with_an_unknown_token_reads_no_secret(
     start: Callable[..., LiveStack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
-    face = Face(start(kling_api_key_secret_name="kling"))
-    answer = face.stack.call("POST", "/callbacks/kling/x", json={"task_status": "succeed"})
-    assert face.refused(answer, 404, "CALLBACK_NOT_FOUND") == {}
+    api = ApiClient(start(kling_api_key_secret_name="kling"))
+    response = api.stack.call("POST", "/callbacks/kling/x", json={"task_status": "succeed"})
+    assert api.assert_refused(response, 404, "CALLBACK_NOT_FOUND") == {}
 
 
-def test_a_callback_for_a_job_that_is_not_there_harms_nobody(slow: Face) -> None:
-    """A hold whose answer was lost may never have come to be; its callback address was sealed all
-    the same."""
+def test_a_callback_for_a_job_that_is_not_there_harms_nobody(slow: ApiClient) -> None:
+    """If the write of a hold failed although its request was lost, no job has that token."""
     for words in (
         ("ann", "job_01kb7r3v6q8f2x0m4n5p6q7r8s"),
         ("ann", "x"),
@@ -111,29 +109,31 @@ def test_a_callback_for_a_job_that_is_not_there_harms_nobody(slow: Face) -> None
         ("ann", "a", "b"),
         (),
     ):
-        answer = slow.stack.call(
-            "POST", f"/callbacks/kling/{slow.stack.seal(*words)}", json={"task_status": "succeed"}
+        response = slow.stack.call(
+            "POST",
+            f"/callbacks/kling/{slow.stack.callback_token(*words)}",
+            json={"task_status": "succeed"},
         )
-        assert answer.status_code in (200, 404)
+        assert response.status_code in (200, 404)
     assert slow.stack.items() == []
 
 
 # Owners.
 
 
-def test_anothers_job_is_not_there_whatever_is_asked_of_it(slow: Face) -> None:
+def test_the_job_of_another_user_is_not_found_with_any_query(slow: ApiClient) -> None:
     stack = slow.stack
-    job_id = stack.placed("ann")
-    stack.placed("bob")
+    job_id = stack.submitted("ann")
+    stack.submitted("bob")
     unknown = f"{job_id[:-4]}zzzz"
     for query in ("", "?wait=0", "?wait=25"):
-        answers = [
+        responses = [
             stack.get(f"/jobs/{each}{query}", "bob", headers={"X-Request-Id": "same"})
             for each in (job_id, unknown)
         ]
-        assert answers[0].content == answers[1].content
-        for answer in answers:
-            slow.refused(answer, 404, "JOB_NOT_FOUND")
+        assert responses[0].content == responses[1].content
+        for response in responses:
+            slow.assert_refused(response, 404, "JOB_NOT_FOUND")
     for path in (
         f"/jobs/%2e%2e/jobs/{job_id}",
         f"/jobs/ann/{job_id}",
@@ -142,17 +142,17 @@ def test_anothers_job_is_not_there_whatever_is_asked_of_it(slow: Face) -> None:
         assert stack.get(path, "bob").status_code == 404
 
 
-PER_ANSWER = {"Date", "X-Request-Id"}
+PER_RESPONSE = {"Date", "X-Request-Id"}
 
 
-def test_every_address_with_an_id_tells_strangers_and_others_nothing_of_whether_it_is_there(
-    slow: Face,
+def test_no_route_with_an_id_shows_others_whether_it_exists(
+    slow: ApiClient,
 ) -> None:
-    """One answer, byte for byte and header for header, to another user and to nobody, for what is
-    there and what is not."""
+    """The response to another user, or without a user, is the same for existing and unknown ids,
+    byte for byte and header for header."""
     stack = slow.stack
-    job_id = stack.placed("ann")
-    stack.placed("bob")
+    job_id = stack.submitted("ann")
+    stack.submitted("bob")
     sealed = stack.journal("create")[0]["body"]["callback_url"].rpartition("/")[2]
     there = {"jobId": job_id, "token": sealed}
     absent = {"jobId": f"{job_id[:-4]}zzzz", "token": f"{sealed[:-4]}AAAA"}
@@ -168,50 +168,53 @@ def test_every_address_with_an_id_tells_strangers_and_others_nothing_of_whether_
             known, unknown = (
                 stack.call(method, path.format(**ids), token) for ids in (there, absent)
             )
-            slow.refused(known, status, code)
-            assert without_names(known) == without_names(unknown)
+            slow.assert_refused(known, status, code)
+            assert without_unique_headers(known) == without_unique_headers(unknown)
     before = stack.items()
     unsealed = stack.call(
         "POST", "/callbacks/kling/{token}".format(**absent), json={"task_status": "succeed"}
     )
-    slow.refused(unsealed, 404, "CALLBACK_NOT_FOUND")
+    slow.assert_refused(unsealed, 404, "CALLBACK_NOT_FOUND")
     assert stack.items() == before
 
 
-def without_names(answer: requests.Response) -> tuple[int, bytes, dict[str, str]]:
-    """The answer but for what is new each time."""
-    body = answer.content.replace(answer.headers["X-Request-Id"].encode(), b"")
+def without_unique_headers(response: requests.Response) -> tuple[int, bytes, dict[str, str]]:
+    """The response without what is new each time."""
+    body = response.content.replace(response.headers["X-Request-Id"].encode(), b"")
     return (
-        answer.status_code,
+        response.status_code,
         body,
-        {name: text for name, text in answer.headers.items() if name not in PER_ANSWER},
+        {name: text for name, text in response.headers.items() if name not in PER_RESPONSE},
     )
 
 
-def test_lists_hold_the_caller_s_own_jobs_even_with_anothers_page_token(slow: Face) -> None:
+def test_lists_hold_the_caller_s_own_jobs_even_with_anothers_page_token(slow: ApiClient) -> None:
     stack = slow.stack
-    anns, bobs = [stack.placed("ann") for _ in range(3)], [stack.placed("bob") for _ in range(2)]
+    anns, bobs = (
+        [stack.submitted("ann") for _ in range(3)],
+        [stack.submitted("bob") for _ in range(2)],
+    )
     token = stack.get("/jobs?limit=1", "ann").json()["data"]["nextToken"]
     for params in ({}, {"nextToken": token}, {"limit": 50, "nextToken": token}):
-        seen = {
+        listed = {
             job["jobId"] for job in stack.get("/jobs", "bob", params=params).json()["data"]["jobs"]
         }
-        assert seen <= set(bobs)
-        assert not seen & set(anns)
+        assert listed <= set(bobs)
+        assert not listed & set(anns)
     assert len(stack.get("/jobs", "bob").json()["data"]["jobs"]) == 2
 
 
-def test_one_key_of_two_users_is_two_keys(slow: Face) -> None:
+def test_one_key_of_two_users_is_two_keys(slow: ApiClient) -> None:
     stack, key = slow.stack, new_key()
     jobs = {sub: stack.post_video(sub, key=key) for sub in ("ann", "bob")}
-    assert {answer.headers.get("Idempotency-Replayed") for answer in jobs.values()} == {None}
-    assert len({answer.json()["data"]["jobId"] for answer in jobs.values()}) == 2
+    assert {response.headers.get("Idempotency-Replayed") for response in jobs.values()} == {None}
+    assert len({response.json()["data"]["jobId"] for response in jobs.values()}) == 2
     assert stack.credits("ann") == stack.credits("bob") == (2, 1)
 
 
-def test_a_job_shows_its_owner_only_what_is_documented(slow: Face) -> None:
+def test_a_job_shows_its_owner_only_what_is_documented(slow: ApiClient) -> None:
     """Names are compared with names: a random id may contain any short word."""
-    job_id = slow.stack.placed("ann", device="the-device-of-ann")
+    job_id = slow.stack.submitted("ann", device="the-device-of-ann")
     responses = [slow.get(path) for path in (f"/jobs/{job_id}", "/jobs", "/credits")]
     names = set().union(*(field_names(response.json()) for response in responses))
     for internal in ("callback", "submituntil", "hardat", "allocation", "head", "mac"):
@@ -227,13 +230,13 @@ def field_names(content: Any) -> set[str]:
     return set().union(*map(field_names, content)) if isinstance(content, list) else set()
 
 
-# What is taken, at its bounds.
+# What is accepted, at its limits.
 
 
 @pytest.mark.parametrize(
     "kind", ["application/json", "application/json; charset=UTF-8", "Application/JSON"]
 )
-def test_a_body_of_json_is_taken_in_one_piece_or_in_many(slow: Face, kind: str) -> None:
+def test_a_body_of_json_is_taken_in_one_piece_or_in_many(slow: ApiClient, kind: str) -> None:
     data = json.dumps(video_body()).encode()
     assert slow.post(data, Content_Type=kind).status_code == 200
     assert (
@@ -246,12 +249,12 @@ def test_a_body_of_json_is_taken_in_one_piece_or_in_many(slow: Face, kind: str) 
 
 @pytest.mark.parametrize("signature", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
 def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(
-    slow: Face, signature: bytes
+    slow: ApiClient, signature: bytes
 ) -> None:
     image = base64.b64encode(signature.ljust(10 * MEGABYTE, b"\x00")).decode()
-    answer = slow.post_fields(video_body() | {"imageUrl": image})
-    assert answer.status_code == 200
-    assert image[:40] not in answer.text
+    response = slow.post_fields(video_body() | {"imageUrl": image})
+    assert response.status_code == 200
+    assert image[:40] not in response.text
     assert slow.stack.journal("create")[0]["body"]["image"].startswith(image[:1000])
     assert all(len(json.dumps(item)) < 2_000 for item in slow.stack.items())
 
@@ -266,22 +269,20 @@ def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(
         ("imageUrl", "https://images.example.com/a?b=c&d=%00#e"),
     ],
 )
-def test_the_longest_and_the_oddest_that_is_allowed_is_taken(
-    slow: Face, field: str, text: str
-) -> None:
+def test_values_at_their_limits_are_accepted(slow: ApiClient, field: str, text: str) -> None:
     assert slow.post_fields(video_body() | {field: text}).status_code == 200
     slow.stack.assert_proved()
 
 
 @pytest.mark.parametrize("key", ["!", "~" * 128, "IDEMPOTENCY#x", "a,b", "../../x"])
-def test_any_visible_key_is_a_key(slow: Face, key: str) -> None:
+def test_any_visible_key_is_a_key(slow: ApiClient, key: str) -> None:
     first, second = (slow.stack.post_video(key=key) for _ in range(2))
     assert first.json()["data"]["jobId"] == second.json()["data"]["jobId"]
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
-def test_bounds_of_queries_are_inside(slow: Face) -> None:
-    slow.stack.placed()
+def test_bounds_of_queries_are_inside(slow: ApiClient) -> None:
+    slow.stack.submitted()
     whole = slow.get("/jobs?limit=50").json()["data"]
     assert (len(whole["jobs"]), whole["nextToken"]) == (1, None)
     first = slow.get("/jobs?limit=1").json()["data"]

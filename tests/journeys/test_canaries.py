@@ -1,5 +1,5 @@
-"""No secret gets out: each is a canary here, and none sings in the log, the metrics, the answers or
-the table."""
+"""No secret leaks: each is a unique text here, and none of them is in the log, the metrics, the
+responses or the table."""
 
 import base64
 import contextlib
@@ -30,7 +30,7 @@ PROMPT = "The astronaut stood up and walked away"
 CALLBACK_BYTES = b"canary-callback-secret-0123456789"
 PICTURE = base64.b64encode(b"\xff\xd8\xff\xe0canary-picture-0123456789").decode()
 
-# What only the service knows, and what a client told it in confidence.
+# The secrets of the service, and those that a client sends.
 OURS = {
     "api key": "canary-api-key-0123456789",
     "pepper": "canary-pepper-0123456789-0123456789",
@@ -76,10 +76,10 @@ def out() -> io.StringIO:
 
 
 @pytest.fixture
-def towns(
+def stacks(
     start: Callable[..., LiveStack], out: io.StringIO, _logging_as_before: None
 ) -> tuple[LiveStack, LiveStack]:
-    """A town that says as much as it ever can, and one like it whose table is gone."""
+    """A stack that logs as much as possible, and one like it without a table."""
     configure("DEBUG", "json", out)
     secret = f"whsec_{OURS['callback secret']}"
     settings: dict[str, Any] = {
@@ -97,11 +97,11 @@ def towns(
         return start(**settings), start(**settings, dynamodb_table_name="gone")
 
 
-class Ear:
-    """Calls the service, and keeps every answer and every token."""
+class Recorder:
+    """Calls the service and records every response and every token."""
 
     def __init__(self) -> None:
-        self.heard: list[requests.Response] = []
+        self.responses: list[requests.Response] = []
         self.tokens: list[str] = []
 
     def sign_in(self, stack: LiveStack, **claims: Any) -> str:
@@ -112,10 +112,10 @@ class Ear:
     def call(
         self, stack: LiveStack, method: str, path: str, token: str | None, **more: Any
     ) -> requests.Response:
-        self.heard.append(stack.call(method, path, token, **more))
-        return self.heard[-1]
+        self.responses.append(stack.call(method, path, token, **more))
+        return self.responses[-1]
 
-    def order(
+    def prepared_post(
         self, stack: LiveStack, token: str | None, key: str | None = None, **fields: Any
     ) -> requests.Response:
         body = video_body(SUBJECT) | {
@@ -126,15 +126,15 @@ class Ear:
         return self.call(stack, "POST", "/videos", token, json=body | fields, headers=headers)
 
 
-def everything_happens(ear: Ear, stack: LiveStack, gone: LiveStack) -> None:
-    token = ear.sign_in(stack)
-    placed = [
-        ear.order(stack, token, IDEMPOTENCY),
-        ear.order(stack, token, new_key(), imageUrl=PICTURE),
+def everything_happens(recorder: Recorder, stack: LiveStack, gone: LiveStack) -> None:
+    token = recorder.sign_in(stack)
+    submitted = [
+        recorder.prepared_post(stack, token, IDEMPOTENCY),
+        recorder.prepared_post(stack, token, new_key(), imageUrl=PICTURE),
     ]
-    assert [answer.status_code for answer in placed] == [200, 200]
-    for answer in placed:
-        stack.until(lambda answer=answer: ended(ear, stack, token, answer))
+    assert [response.status_code for response in submitted] == [200, 200]
+    for response in submitted:
+        stack.until(lambda response=response: ended(recorder, stack, token, response))
     for path in (
         "/credits",
         "/jobs",
@@ -142,34 +142,38 @@ def everything_happens(ear: Ear, stack: LiveStack, gone: LiveStack) -> None:
         "/nowhere?token=" + token,
         f"/jobs/{token}",
     ):
-        ear.call(stack, "GET", path, token)
-    refusals(ear, stack, token)
-    faults(ear, stack, token)
-    strangers(ear, stack, token)
-    broken(ear, stack, gone)
+        recorder.call(stack, "GET", path, token)
+    refusals(recorder, stack, token)
+    faults(recorder, stack, token)
+    strangers(recorder, stack, token)
+    broken(recorder, stack, gone)
 
 
-def ended(ear: Ear, stack: LiveStack, token: str, placed: requests.Response) -> bool:
-    job = ear.call(stack, "GET", f"{placed.headers['Location']}?wait=5", token).json()["data"]
+def ended(recorder: Recorder, stack: LiveStack, token: str, submitted: requests.Response) -> bool:
+    job = recorder.call(stack, "GET", f"{submitted.headers['Location']}?wait=5", token).json()[
+        "data"
+    ]
     return job["status"] == "SUCCEEDED"
 
 
-def refusals(ear: Ear, stack: LiveStack, token: str) -> None:
+def refusals(recorder: Recorder, stack: LiveStack, token: str) -> None:
     """Canaries where they do not belong."""
-    ear.order(stack, token, IDEMPOTENCY, promptKey="slow_zoom")
+    recorder.prepared_post(stack, token, IDEMPOTENCY, promptKey="slow_zoom")
     for field in ("GoogleID", "promptKey"):
-        ear.order(stack, token, **{field: THEIRS["fingerprint"]})
-    ear.order(stack, token, imageUrl="http://" + THEIRS["image address"][8:])
-    ear.order(stack, token, unknown=token, GoogleID=[token], Fingerprint={"a": PICTURE})
+        recorder.prepared_post(stack, token, **{field: THEIRS["fingerprint"]})
+    recorder.prepared_post(stack, token, imageUrl="http://" + THEIRS["image address"][8:])
+    recorder.prepared_post(
+        stack, token, unknown=token, GoogleID=[token], Fingerprint={"a": PICTURE}
+    )
     raw = f'{{"Fingerprint": "{THEIRS["fingerprint"]}", "imageUrl": "{PICTURE}", "token": "{token}"'
-    ear.call(
+    recorder.call(
         stack, "POST", "/videos", token, data=raw, headers={"Content-Type": "application/json"}
     )
-    ear.call(stack, "POST", "/videos", token, data=raw)
-    ear.order(stack, token, key=f"{token} {IDEMPOTENCY}")
+    recorder.call(stack, "POST", "/videos", token, data=raw)
+    recorder.prepared_post(stack, token, key=f"{token} {IDEMPOTENCY}")
 
 
-def faults(ear: Ear, stack: LiveStack, token: str) -> None:
+def faults(recorder: Recorder, stack: LiveStack, token: str) -> None:
     """Everything that Kling can do to us."""
     for fault in (
         "status:400:1201",
@@ -180,35 +184,35 @@ def faults(ear: Ear, stack: LiveStack, token: str) -> None:
         "garbage",
     ):
         stack.fault("create", fault, count=3)
-        ear.order(stack, token)
-        stack.no_more_faults()
+        recorder.prepared_post(stack, token)
+        stack.clear_faults()
     for fault in ("reset", "lost-answer", "job-fails"):
         stack.fault("create", fault)
-        ear.order(stack, token)
+        recorder.prepared_post(stack, token)
     stack.fault("query", "status:500:5000", count=5)
     stack.fault("callback", "forged", count=3)
-    ear.order(stack, token)
+    recorder.prepared_post(stack, token)
 
 
-def strangers(ear: Ear, stack: LiveStack, token: str) -> None:
+def strangers(recorder: Recorder, stack: LiveStack, token: str) -> None:
     """Tokens that do not hold, callbacks that nobody sealed."""
-    ear.tokens.append(f"{token}x")
-    ear.order(stack, f"{token}x")
-    ear.order(stack, ear.sign_in(stack, email_verified=False))
-    ear.order(stack, ear.sign_in(stack, expires_in=-5000))
-    ear.order(stack, ear.sign_in(stack, aud="elsewhere"))
+    recorder.tokens.append(f"{token}x")
+    recorder.prepared_post(stack, f"{token}x")
+    recorder.prepared_post(stack, recorder.sign_in(stack, email_verified=False))
+    recorder.prepared_post(stack, recorder.sign_in(stack, expires_in=-5000))
+    recorder.prepared_post(stack, recorder.sign_in(stack, aud="elsewhere"))
     for header in (f"Basic {token}", f"Bearer {token}, Bearer {token}", OURS["api key"]):
-        ear.call(
+        recorder.call(
             stack,
             "GET",
             "/credits",
             None,
             headers={"Authorization": header, "X-Google-ID": SUBJECT},
         )
-    sealed = stack.seal(SUBJECT, "job_01kb7r3v6q8f2x0m4n5p6q7r8s")
-    ear.tokens.append(sealed)
+    sealed = stack.callback_token(SUBJECT, "job_01kb7r3v6q8f2x0m4n5p6q7r8s")
+    recorder.tokens.append(sealed)
     for path in (sealed, f"{sealed}x", THEIRS["fingerprint"]):
-        ear.call(
+        recorder.call(
             stack,
             "POST",
             f"/callbacks/kling/{path}",
@@ -221,30 +225,32 @@ def strangers(ear: Ear, stack: LiveStack, token: str) -> None:
         "User-Agent": token,
         "Referer": token,
     }
-    ear.call(stack, "GET", "/credits", token, headers=headers)
+    recorder.call(stack, "GET", "/credits", token, headers=headers)
 
 
-def broken(ear: Ear, stack: LiveStack, gone: LiveStack) -> None:
+def broken(recorder: Recorder, stack: LiveStack, gone: LiveStack) -> None:
     """Google gone, the table gone, and damage that nobody foresaw."""
     gone.fault("certs", "reset", service="google")
-    token = ear.sign_in(gone)
-    assert ear.order(gone, token).json()["code"] == "IDENTITY_UNAVAILABLE"
-    gone.until(lambda: ear.order(gone, token).json()["code"] == "STORAGE_UNAVAILABLE")
-    stack.put({"PK": {"S": DAMAGED}, "SK": {"S": "METADATA"}, "note": {"S": THEIRS["fingerprint"]}})
+    token = recorder.sign_in(gone)
+    assert recorder.prepared_post(gone, token).json()["code"] == "IDENTITY_UNAVAILABLE"
+    gone.until(lambda: recorder.prepared_post(gone, token).json()["code"] == "STORAGE_UNAVAILABLE")
+    stack.put_item(
+        {"PK": {"S": DAMAGED}, "SK": {"S": "METADATA"}, "note": {"S": THEIRS["fingerprint"]}}
+    )
     eve = stack.token("eve")
-    ear.tokens.append(eve)
-    assert ear.call(stack, "GET", "/credits", eve).status_code == 500
+    recorder.tokens.append(eve)
+    assert recorder.call(stack, "GET", "/credits", eve).status_code == 500
 
 
 def found(canaries: Mapping[str, str], text: str) -> list[str]:
     return [name for name, canary in canaries.items() if canary in text]
 
 
-def test_no_canary_sings(towns: tuple[LiveStack, LiveStack], out: io.StringIO) -> None:
-    ear, stack = Ear(), towns[0]
-    everything_happens(ear, *towns)
+def test_no_canary_sings(stacks: tuple[LiveStack, LiveStack], out: io.StringIO) -> None:
+    recorder, stack = Recorder(), stacks[0]
+    everything_happens(recorder, *stacks)
     sealed = [entry["body"]["callback_url"].rpartition("/")[2] for entry in stack.journal("create")]
-    tokens = {f"token {number}": token for number, token in enumerate([*ear.tokens, *sealed])}
+    tokens = {f"token {number}": token for number, token in enumerate([*recorder.tokens, *sealed])}
     secrets = OURS | THEIRS | tokens | {"prompt": PROMPT, "idempotency key": IDEMPOTENCY}
     personal = {"subject": SUBJECT, "email": EMAIL}
 
@@ -258,8 +264,8 @@ def test_no_canary_sings(towns: tuple[LiveStack, LiveStack], out: io.StringIO) -
     } <= events
     assert found(secrets | personal, out.getvalue()) == []
 
-    answers = "\n".join(f"{answer.headers}\n{answer.text}" for answer in ear.heard)
-    assert {answer.status_code for answer in ear.heard} >= {
+    responses = "\n".join(f"{response.headers}\n{response.text}" for response in recorder.responses)
+    assert {response.status_code for response in recorder.responses} >= {
         200,
         400,
         401,
@@ -270,7 +276,7 @@ def test_no_canary_sings(towns: tuple[LiveStack, LiveStack], out: io.StringIO) -
         500,
         503,
     }
-    assert found(secrets | personal, answers) == []
+    assert found(secrets | personal, responses) == []
 
     table = json.dumps([item for item in stack.items() if item["PK"]["S"] != DAMAGED])
     assert found(secrets, table) == []

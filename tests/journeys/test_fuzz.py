@@ -9,7 +9,7 @@ import pytest
 from service.core.clock import SystemClock
 from service.web.openapi.schemas import operations
 from tests.fuzz.findings import assert_refusals_wrote_nothing, fuzzed, someone_real
-from tests.journeys.face import Face
+from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import LiveStack, separate_stack
 
 pytestmark = pytest.mark.sample
@@ -26,19 +26,19 @@ def stack(client: Any) -> Iterator[LiveStack]:
 
 @pytest.mark.timeout(300)
 def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(stack: LiveStack) -> None:
-    job_id = stack.placed(USER)
+    job_id = stack.submitted(USER)
     findings = fuzzed(
         stack, stack.token(USER, expires_in=10**6), EXAMPLES, someone_real(USER, job_id)
     )
     assert findings.failures == {}
-    document = Face(stack).document
+    document = ApiClient(stack).document
     assert set(findings.statuses) == {
         f"{method} {path}" for path, method, _ in operations(document)
     }
     assert set(findings.statuses["POST /videos"]) >= {200, 400, 403, 415}
     assert set(findings.statuses["GET /jobs/{jobId}"]) >= {200, 400, 404}
     assert findings.calls > 300
-    stack.hurry()
+    stack.finish_videos()
     stack.until(lambda: stack.credits(USER)[1] == 0)
     assert_refusals_wrote_nothing(stack, findings.jobs | {job_id})
 
@@ -48,7 +48,7 @@ def test_a_stranger_s_requests_meet_nothing_but_401_where_a_user_is_wanted(clien
     with separate_stack(client, clock=SystemClock()) as stack:
         findings = fuzzed(stack, None, EXAMPLES // 4)
         assert findings.failures == {}
-        for path, method, described in operations(Face(stack).document):
+        for path, method, described in operations(ApiClient(stack).document):
             if "security" in described:
                 assert set(findings.statuses[f"{method} {path}"]) == {401}
         assert stack.items() == []

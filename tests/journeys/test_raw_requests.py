@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.core.clock import SystemClock
-from tests.journeys.face import ENVELOPE, SAFE_HEADERS
+from tests.journeys.api_client import ENVELOPE, SAFE_HEADERS
 from tests.journeys.gate import Answer, FaultInjector, opened
 from tests.stack.live_stack import LiveStack, separate_stack, video_body
 

@@ -21,7 +21,7 @@ from service.web.endpoint import declared_endpoints
 from service.web.errors import status_of
 from service.web.openapi.operations import document_path
 from service.web.openapi.schemas import operations
-from tests.journeys.face import Face
+from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import LiveStack, separate_stack
 
 PAGE = "https://app.example.com"
@@ -29,24 +29,24 @@ EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
 
 
 @pytest.fixture(scope="module")
-def face(client: Any) -> Iterator[Face]:
+def api(client: Any) -> Iterator[ApiClient]:
     with separate_stack(client, cors_allowed_origins=(PAGE, EXTENSION)) as stack:
-        yield Face(stack)
+        yield ApiClient(stack)
 
 
 # Browsers.
 
 
-def cors_of(answer: requests.Response) -> dict[str, str]:
+def cors_of(response: requests.Response) -> dict[str, str]:
     return {
         name.lower(): text
-        for name, text in answer.headers.items()
+        for name, text in response.headers.items()
         if name.lower().startswith("access-control-")
     }
 
 
 def preflight(
-    face: Face, origin: str, method: str = "POST", path: str = "/videos"
+    api: ApiClient, origin: str, method: str = "POST", path: str = "/videos"
 ) -> requests.Response:
     wanted = "authorization, content-type, idempotency-key"
     headers = {
@@ -54,14 +54,14 @@ def preflight(
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": wanted,
     }
-    return face.stack.call("OPTIONS", path, headers=headers)
+    return api.stack.call("OPTIONS", path, headers=headers)
 
 
 @pytest.mark.parametrize("origin", [PAGE, EXTENSION])
-def test_a_page_of_ours_may_ask_before_it_sends_a_paid_request(face: Face, origin: str) -> None:
-    answer = preflight(face, origin)
-    on_segment = cors_of(answer)
-    assert (answer.status_code, answer.content) == (200, b"")
+def test_a_page_of_an_allowed_origin_passes_the_preflight(api: ApiClient, origin: str) -> None:
+    response = preflight(api, origin)
+    on_segment = cors_of(response)
+    assert (response.status_code, response.content) == (200, b"")
     assert on_segment["access-control-allow-origin"] == origin
     assert "POST" in on_segment["access-control-allow-methods"]
     allowed = {
@@ -70,7 +70,7 @@ def test_a_page_of_ours_may_ask_before_it_sends_a_paid_request(face: Face, origi
     assert allowed == {"authorization", "content-type", "idempotency-key"}
     assert int(on_segment["access-control-max-age"]) > 0
     assert "access-control-allow-credentials" not in on_segment
-    assert "Origin" in answer.headers["Vary"]
+    assert "Origin" in response.headers["Vary"]
 
 
 @pytest.mark.parametrize(
@@ -99,83 +99,83 @@ def test_a_page_of_ours_may_ask_before_it_sends_a_paid_request(face: Face, origi
         f"https://evil.example/{PAGE}",
     ],
 )
-def test_a_page_of_anyone_else_is_told_nothing(face: Face, origin: str) -> None:
-    for answer in (
-        preflight(face, origin),
-        face.stack.call("GET", "/credits", face.token, headers={"Origin": origin}),
-        face.stack.call("GET", "/nowhere", headers={"Origin": origin}),
+def test_a_page_of_another_origin_gets_no_cors_headers(api: ApiClient, origin: str) -> None:
+    for response in (
+        preflight(api, origin),
+        api.stack.call("GET", "/credits", api.token, headers={"Origin": origin}),
+        api.stack.call("GET", "/nowhere", headers={"Origin": origin}),
     ):
-        assert cors_of(answer) == {}
-        assert "Origin" in answer.headers["Vary"]
+        assert cors_of(response) == {}
+        assert "Origin" in response.headers["Vary"]
 
 
-def test_a_page_of_ours_can_read_refusals_and_the_headers_it_needs(face: Face) -> None:
+def test_a_page_of_ours_can_read_refusals_and_the_headers_it_needs(api: ApiClient) -> None:
     for method, path, token in (
-        ("GET", "/credits", face.token),
+        ("GET", "/credits", api.token),
         ("GET", "/credits", None),
         ("GET", "/nowhere", None),
-        ("POST", "/videos", face.token),
-        ("DELETE", "/videos", face.token),
+        ("POST", "/videos", api.token),
+        ("DELETE", "/videos", api.token),
     ):
-        on_segment = cors_of(face.stack.call(method, path, token, headers={"Origin": PAGE}))
+        on_segment = cors_of(api.stack.call(method, path, token, headers={"Origin": PAGE}))
         exposed = {name.strip() for name in on_segment["access-control-expose-headers"].split(",")}
         assert on_segment["access-control-allow-origin"] == PAGE
         assert exposed == {"Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed"}
 
 
-def test_an_origin_is_no_sign_in(face: Face) -> None:
-    answer = face.stack.call("GET", "/credits", headers={"Origin": PAGE})
-    face.refused(answer, 401, "AUTHENTICATION_REQUIRED")
+def test_an_origin_is_no_sign_in(api: ApiClient) -> None:
+    response = api.stack.call("GET", "/credits", headers={"Origin": PAGE})
+    api.assert_refused(response, 401, "AUTHENTICATION_REQUIRED")
 
 
 # Probes.
 
 
-def test_a_well_service_says_so_in_the_bare_words_of_the_brief(face: Face) -> None:
-    answer = face.stack.call("GET", "/health")
-    assert answer.json() == {
+def test_a_well_service_says_so_in_the_bare_words_of_the_brief(api: ApiClient) -> None:
+    response = api.stack.call("GET", "/health")
+    assert response.json() == {
         "status": "healthy",
         "dynamodb": "connected",
         "environment": "configured",
     }
-    face.surrounded(answer)
+    api.assert_common_headers(response)
     for path, status in (("/health/live", "alive"), ("/health/ready", "ready")):
-        answer = face.stack.call("GET", path)
-        assert (answer.status_code, answer.json()) == (
+        response = api.stack.call("GET", path)
+        assert (response.status_code, response.json()) == (
             200,
             {"success": True, "data": {"status": status}},
         )
-        face.surrounded(answer)
+        api.assert_common_headers(response)
 
 
 def test_a_service_without_its_table_says_so_and_lives(start: Callable[..., LiveStack]) -> None:
-    face = Face(start(dynamodb_table_name="nowhere"))
-    answer = face.stack.call("GET", "/health")
-    assert (answer.status_code, answer.json()) == (
+    api = ApiClient(start(dynamodb_table_name="nowhere"))
+    response = api.stack.call("GET", "/health")
+    assert (response.status_code, response.json()) == (
         503,
         {"status": "unhealthy", "dynamodb": "disconnected", "environment": "configured"},
     )
-    assert face.refused(face.stack.call("GET", "/health/ready"), 503, "NOT_READY") == {
+    assert api.assert_refused(api.stack.call("GET", "/health/ready"), 503, "NOT_READY") == {
         "reason": "dynamodb"
     }
-    assert face.stack.call("GET", "/health/live").status_code == 200
-    for answer in (face.stack.post_video(), face.get("/credits"), face.get("/jobs")):
-        assert face.refused(answer, 503, "STORAGE_UNAVAILABLE") == {}
-    assert face.stack.tasks() == []
+    assert api.stack.call("GET", "/health/live").status_code == 200
+    for response in (api.stack.post_video(), api.get("/credits"), api.get("/jobs")):
+        assert api.assert_refused(response, 503, "STORAGE_UNAVAILABLE") == {}
+    assert api.stack.tasks() == []
 
 
 def test_a_draining_service_is_not_ready_and_goes_on_serving(
     start: Callable[..., LiveStack], tmp_path: Path
 ) -> None:
     flag = tmp_path / "draining"
-    face = Face(start(drain_flag_path=str(flag)))
-    assert face.stack.call("GET", "/health/ready").status_code == 200
+    api = ApiClient(start(drain_flag_path=str(flag)))
+    assert api.stack.call("GET", "/health/ready").status_code == 200
     flag.touch()
-    assert face.refused(face.stack.call("GET", "/health/ready"), 503, "NOT_READY") == {
+    assert api.assert_refused(api.stack.call("GET", "/health/ready"), 503, "NOT_READY") == {
         "reason": "draining"
     }
-    assert face.stack.call("GET", "/health").status_code == 200
-    assert face.stack.post_video().status_code == 200
+    assert api.stack.call("GET", "/health").status_code == 200
+    assert api.stack.post_video().status_code == 200
 
 
 class FullDisk(io.StringIO):
@@ -203,12 +203,12 @@ def test_numbers_that_cannot_be_written_stop_no_order_between_hold_and_send(
 # The document.
 
 
-def test_the_document_is_valid_and_served_for_caches(face: Face) -> None:
-    OpenAPIV31SpecValidator(face.document).validate()
-    answer = face.stack.call("GET", "/openapi.json")
-    assert answer.headers["Content-Type"] == "application/json"
-    again = face.stack.call(
-        "GET", "/openapi.json", headers={"If-None-Match": answer.headers["ETag"]}
+def test_the_document_is_valid_and_served_for_caches(api: ApiClient) -> None:
+    OpenAPIV31SpecValidator(api.document).validate()
+    response = api.stack.call("GET", "/openapi.json")
+    assert response.headers["Content-Type"] == "application/json"
+    again = api.stack.call(
+        "GET", "/openapi.json", headers={"If-None-Match": response.headers["ETag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
 
@@ -218,58 +218,58 @@ def describes(rule: str) -> bool:
     return rule in ("/openapi.json", "/docs") or rule.startswith("/docs/")
 
 
-def test_every_group_of_routes_says_what_it_is_for(face: Face) -> None:
-    used = {tag for _, _, described in operations(face.document) for tag in described["tags"]}
-    assert {tag["name"] for tag in face.document["tags"]} == used
-    assert all(tag["description"].endswith(".") for tag in face.document["tags"])
-    assert all(tag["x-displayName"] for tag in face.document["tags"])
+def test_every_group_of_routes_says_what_it_is_for(api: ApiClient) -> None:
+    used = {tag for _, _, described in operations(api.document) for tag in described["tags"]}
+    assert {tag["name"] for tag in api.document["tags"]} == used
+    assert all(tag["description"].endswith(".") for tag in api.document["tags"])
+    assert all(tag["x-displayName"] for tag in api.document["tags"])
 
 
-def test_the_document_lists_every_route_and_no_other(face: Face) -> None:
+def test_the_document_lists_every_route_and_no_other(api: ApiClient) -> None:
     served = {
         (document_path(rule.rule), method)
-        for rule in face.stack.app.url_map.iter_rules()
+        for rule in api.stack.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if not describes(rule.rule)
     }
-    assert {(path, method) for path, method, _ in operations(face.document)} == served
+    assert {(path, method) for path, method, _ in operations(api.document)} == served
 
 
-def test_the_document_lists_every_error_that_each_route_declares(face: Face) -> None:
-    for rule, method, declared in declared_endpoints(face.stack.app):
+def test_the_document_lists_every_error_that_each_route_declares(api: ApiClient) -> None:
+    for rule, method, declared in declared_endpoints(api.stack.app):
         for error in () if describes(rule) else declared.errors:
-            assert error.code in face.codes(rule, method, status_of(error)), f"{method} {rule}"
+            assert error.code in api.codes(rule, method, status_of(error)), f"{method} {rule}"
 
 
-def test_every_code_of_the_document_is_in_the_table_of_errors(face: Face) -> None:
+def test_every_code_of_the_document_is_in_the_table_of_errors(api: ApiClient) -> None:
     errors = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
     table = set(re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", errors, re.MULTILINE))
     documented = {
         (status, code)
-        for _, _, described in operations(face.document)
-        for status, answer in described["responses"].items()
+        for _, _, described in operations(api.document)
+        for status, response in described["responses"].items()
         if status != "200"
-        for code in answer["content"]["application/json"]["examples"]
+        for code in response["content"]["application/json"]["examples"]
     }
     assert documented <= table
     assert {
-        (str(entry["status"]), entry["code"]) for entry in face.document["x-error-codes"]
+        (str(entry["status"]), entry["code"]) for entry in api.document["x-error-codes"]
     } == table
 
 
-def test_the_documents_own_example_of_an_order_is_taken_and_its_answer_is_as_described(
+def test_the_documented_example_is_accepted_and_its_response_is_as_described(
     start: Callable[..., LiveStack],
 ) -> None:
-    face = Face(start())
-    described = face.document["paths"]["/videos"]["post"]
+    api = ApiClient(start())
+    described = api.document["paths"]["/videos"]["post"]
     example = described["requestBody"]["content"]["application/json"]["example"]
-    answer = face.stack.call("POST", "/videos", face.stack.token(example["GoogleID"]), json=example)
-    assert answer.status_code == 200
+    response = api.stack.call("POST", "/videos", api.stack.token(example["GoogleID"]), json=example)
+    assert response.status_code == 200
     schema = described["responses"]["200"]["content"]["application/json"]["schema"]
-    Draft202012Validator({**schema, "components": face.document["components"]}).validate(
-        answer.json()
+    Draft202012Validator({**schema, "components": api.document["components"]}).validate(
+        response.json()
     )
-    assert set(answer.json()["data"]) == set(
+    assert set(response.json()["data"]) == set(
         described["responses"]["200"]["content"]["application/json"]["example"]["data"]
     )
 
@@ -301,12 +301,12 @@ class Commands(HTMLParser):
 
 def test_the_commands_of_the_page_work(start: Callable[..., LiveStack]) -> None:
     """Each command is taken apart as a shell would, and sent."""
-    face = Face(start())
-    token = face.stack.token(example_order(face)["GoogleID"])
-    page = face.stack.call("GET", "/docs").text
+    api = ApiClient(start())
+    token = api.stack.token(example_body(api)["GoogleID"])
+    page = api.stack.call("GET", "/docs").text
     commands = [command for command in Commands(page).found if command.startswith("curl ")]
     tried = [
-        outcome_of(face, command.replace("$ID_TOKEN", token).replace("$(uuidgen)", "a-key"))
+        outcome_of(api, command.replace("$ID_TOKEN", token).replace("$(uuidgen)", "a-key"))
         for command in commands
     ]
     assert tried == [("POST", "/videos", 200), ("GET", "/jobs", 200), ("GET", "/credits", 200)]
@@ -316,19 +316,19 @@ def test_the_documents_own_example_of_every_route_can_be_sent(
     start: Callable[..., LiveStack],
 ) -> None:
     """What the reference fills in when a reader tries a route; an example's job is not there."""
-    face = Face(start())
-    token = face.stack.token(example_order(face)["GoogleID"])
-    for path, method, described in operations(face.document):
+    api = ApiClient(start())
+    token = api.stack.token(example_body(api)["GoogleID"])
+    for path, method, described in operations(api.document):
         address = path.format_map(examples_in_path(described))
         body = described.get("requestBody", {}).get("content", {}).get("application/json", {})
-        answer = face.stack.call(method, address, token, json=body.get("example"))
-        assert answer.status_code in (200, 404), f"{method} {address}"
+        response = api.stack.call(method, address, token, json=body.get("example"))
+        assert response.status_code in (200, 404), f"{method} {address}"
 
 
-def example_order(face: Face) -> dict[str, Any]:
-    media = face.document["paths"]["/videos"]["post"]["requestBody"]["content"]
-    order: dict[str, Any] = media["application/json"]["example"]
-    return order
+def example_body(api: ApiClient) -> dict[str, Any]:
+    media = api.document["paths"]["/videos"]["post"]["requestBody"]["content"]
+    prepared_post: dict[str, Any] = media["application/json"]["example"]
+    return prepared_post
 
 
 def examples_in_path(described: dict[str, Any]) -> dict[str, str]:
@@ -336,7 +336,7 @@ def examples_in_path(described: dict[str, Any]) -> dict[str, str]:
     return {name: str(schema.get("example", "example")) for name, schema in schemas.items()}
 
 
-def outcome_of(face: Face, command: str) -> tuple[str, str, int]:
+def outcome_of(api: ApiClient, command: str) -> tuple[str, str, int]:
     """The method, the documented path and the status that a curl command comes to."""
     words = shlex.split(command)
     options = list(itertools.pairwise(words))
@@ -344,10 +344,10 @@ def outcome_of(face: Face, command: str) -> tuple[str, str, int]:
     data = next((text for flag, text in options if flag == "-d"), None)
     method = next((text for flag, text in options if flag == "-X"), "POST" if data else "GET")
     url = next(word for word in words if word.startswith("http"))
-    answer = requests.request(method, url, headers=headers, data=data, timeout=30)
-    path = url.removeprefix(face.stack.url).partition("?")[0]
-    rule, _ = face.stack.app.url_map.bind("town").match(path, method, return_rule=True)
-    return method, document_path(rule.rule), answer.status_code
+    response = requests.request(method, url, headers=headers, data=data, timeout=30)
+    path = url.removeprefix(api.stack.url).partition("?")[0]
+    rule, _ = api.stack.app.url_map.bind("town").match(path, method, return_rule=True)
+    return method, document_path(rule.rule), response.status_code
 
 
 @pytest.mark.parametrize(("stage", "offered"), [("dev", True), ("staging", False)])
@@ -360,10 +360,10 @@ def test_only_a_local_stack_offers_tokens_of_simulated_users(
         assert (stack.sim_url in text) is offered
 
 
-def test_the_page_needs_nothing_from_elsewhere(face: Face) -> None:
-    page = face.stack.call("GET", "/docs")
+def test_the_page_needs_nothing_from_elsewhere(api: ApiClient) -> None:
+    page = api.stack.call("GET", "/docs")
     assert page.headers["Content-Type"].startswith("text/html")
     addresses = set(re.findall(r"""(?:src|href)=["']([^"'#]+)""", page.text)) - {"data:,"}
     assert addresses
     for address in addresses:
-        assert face.stack.call("GET", address).status_code == 200
+        assert api.stack.call("GET", address).status_code == 200

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from service.core.clock import SystemClock
+from tests.doubles.clock import FakeClock
 from tests.stack.live_stack import IMAGE, LiveStack, new_key
 
 
@@ -16,20 +18,20 @@ def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:
         "lots": [],
         "registered": False,
     }
-    answer = stack.post_video()
-    assert answer.status_code == 200
-    job = answer.json()["data"]
-    assert answer.headers["Location"] == f"/jobs/{job['jobId']}"
+    response = stack.post_video()
+    assert response.status_code == 200
+    job = response.json()["data"]
+    assert response.headers["Location"] == f"/jobs/{job['jobId']}"
     assert job["status"] == "SUBMITTED"
     assert job["promptKey"] == "foo_prompt"
     assert job["credits"] == {"held": 1, "captured": 0, "released": 0, "remaining": 2}
     assert job["provider"]["task_info"] == {"external_task_id": job["jobId"]}
     assert stack.credits() == (2, 1)
-    done = stack.get(answer.headers["Location"] + "?wait=25").json()["data"]
+    done = stack.get(response.headers["Location"] + "?wait=25").json()["data"]
     assert done["status"] == "SUCCEEDED"
     assert done["credits"] == {"held": 0, "captured": 1, "released": 0}
     assert done["error"] is None
-    video = requests.get(done["videoUrl"], timeout=10)
+    video = requests.get(done["videoUrl"], timeout=60)
     assert (video.status_code, video.headers["Content-Type"]) == (200, "video/mp4")
     assert b"ftyp" in video.content[:16]
     assert stack.credits() == (2, 0)
@@ -37,7 +39,7 @@ def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:
 
 
 def test_what_kling_gets_is_what_brief_000_says(stack: LiveStack) -> None:
-    stack.placed()
+    stack.submitted()
     sent = stack.journal("create")[0]["body"]
     assert {name: sent[name] for name in ("model_name", "mode", "duration", "image", "prompt")} == {
         "model_name": "kling-v1",
@@ -50,15 +52,15 @@ def test_what_kling_gets_is_what_brief_000_says(stack: LiveStack) -> None:
 
 def test_without_callbacks_the_worker_finds_out(start: Callable[..., LiveStack]) -> None:
     stack = start(callbacks=False)
-    job = stack.settled(stack.placed())
+    job = stack.settled(stack.submitted())
     assert job["status"] == "SUCCEEDED"
     assert stack.journal("callback") == []
     stack.assert_proved()
 
 
-def test_a_failed_generation_gives_the_credit_back(stack: LiveStack) -> None:
+def test_a_failed_generation_releases_the_credit(stack: LiveStack) -> None:
     stack.fault("create", "job-fails")
-    job = stack.settled(stack.placed())
+    job = stack.settled(stack.submitted())
     assert (job["status"], job["error"]["code"], job["credits"]["released"]) == (
         "FAILED",
         "GENERATION_FAILED",
@@ -70,7 +72,7 @@ def test_a_failed_generation_gives_the_credit_back(stack: LiveStack) -> None:
 
 
 def test_a_picture_that_kling_cannot_use_fails_later_without_a_charge(stack: LiveStack) -> None:
-    job = stack.settled(stack.placed(imageUrl="https://images.example.com/bad-pixels.jpg"))
+    job = stack.settled(stack.submitted(imageUrl="https://images.example.com/bad-pixels.jpg"))
     assert job["error"]["code"] == "GENERATION_FAILED"
     assert "pixel" not in str(job)
     assert stack.credits() == (3, 0)
@@ -96,16 +98,16 @@ def test_a_picture_that_kling_cannot_use_fails_later_without_a_charge(stack: Liv
         ("status:429:1304", 503, "PROVIDER_UNAVAILABLE"),
     ],
 )
-def test_each_definite_refusal_of_kling_is_answered_as_the_protocol_says(
+def test_each_definite_refusal_of_kling_becomes_the_error_of_the_protocol(
     stack: LiveStack, fault: str, status: int, code: str
 ) -> None:
     stack.fault("create", fault, count=-1)
-    answer = stack.post_video()
-    body = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code)
-    assert answer.headers["Location"] == f"/jobs/{body['details']['jobId']}"
-    assert ("Retry-After" in answer.headers) is (status == 503)
-    job = stack.get(answer.headers["Location"]).json()["data"]
+    response = stack.post_video()
+    body = response.json()
+    assert (response.status_code, body["code"]) == (status, code)
+    assert response.headers["Location"] == f"/jobs/{body['details']['jobId']}"
+    assert ("Retry-After" in response.headers) is (status == 503)
+    job = stack.get(response.headers["Location"]).json()["data"]
     assert (job["status"], job["error"]["code"]) == ("FAILED", code)
     assert stack.credits() == (3, 0)
     stack.assert_proved()
@@ -115,16 +117,16 @@ def test_each_definite_refusal_of_kling_is_answered_as_the_protocol_says(
     "fault",
     ["status:500:5000", "status:503:5001", "status:504:5002", "html:502", "reset", "garbage"],
 )
-def test_an_answer_that_proves_nothing_is_no_failure_and_comes_to_its_end(
+def test_an_indeterminate_response_is_no_failure_and_is_resolved(
     stack: LiveStack, fault: str
 ) -> None:
     """`reset`, the errors and the page of HTML took nothing; `garbage` did: each job ends as the
     vendor's books say."""
     stack.fault("create", fault)
-    answer = stack.post_video()
-    assert answer.status_code == 200
-    job_id = answer.json()["data"]["jobId"]
-    assert answer.json()["data"]["status"] == "SUBMITTING"
+    response = stack.post_video()
+    assert response.status_code == 200
+    job_id = response.json()["data"]["jobId"]
+    assert response.json()["data"]["status"] == "SUBMITTING"
     job = stack.settled(job_id)
     taken = any(task["external_task_id"] == job_id for task in stack.tasks())
     assert job["status"] == ("SUCCEEDED" if taken else "FAILED")
@@ -136,12 +138,12 @@ def test_an_answer_that_proves_nothing_is_no_failure_and_comes_to_its_end(
 
 
 @pytest.mark.parametrize("callbacks", [True, False])
-def test_a_lost_answer_of_create_is_found_and_charged_once(
+def test_a_task_whose_create_response_was_lost_is_found_and_charged_once(
     start: Callable[..., LiveStack], callbacks: bool
 ) -> None:
     stack = start(callbacks=callbacks)
     stack.fault("create", "lost-answer")
-    job = stack.settled(stack.placed())
+    job = stack.settled(stack.submitted())
     assert job["status"] == "SUCCEEDED"
     assert stack.credits() == (2, 0)
     assert len(stack.tasks()) == 1
@@ -151,12 +153,16 @@ def test_a_lost_answer_of_create_is_found_and_charged_once(
 def test_a_late_success_after_a_release_is_given_without_charge(
     start: Callable[..., LiveStack],
 ) -> None:
-    stack = start(callbacks=False)
-    stack.fault("create", "late", seconds=9)
-    job_id = stack.placed()
+    clock = FakeClock(SystemClock().now())
+    stack = start(callbacks=False, simulator_clock=clock)
+    stack.fault("create", "late", seconds=60)
+    job_id = stack.submitted()
     released = stack.settled(job_id)
     assert released["error"]["code"] == "PROVIDER_UNRESOLVED"
     assert released["videoUrl"] is None
+    clock.advance(60)
+    stack.until(stack.tasks)
+    clock.advance(1)
     given = stack.until(lambda: (job := stack.ended(job_id)) and job["videoUrl"] and job)
     assert (given["status"], given["credits"]) == (
         "FAILED",
@@ -169,7 +175,7 @@ def test_a_late_success_after_a_release_is_given_without_charge(
 @pytest.mark.parametrize("fault", ["drop", "double", "early"])
 def test_a_callback_lost_doubled_or_early_does_no_harm(stack: LiveStack, fault: str) -> None:
     stack.fault("callback", fault, count=-1)
-    assert stack.settled(stack.placed())["status"] == "SUCCEEDED"
+    assert stack.settled(stack.submitted())["status"] == "SUCCEEDED"
     assert stack.credits() == (2, 0)
     stack.assert_proved()
 
@@ -180,9 +186,9 @@ def test_a_callback_without_our_signature_is_refused_and_the_worker_finds_out(
 ) -> None:
     secret = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
     stack = start(simulator={"kling_callback_secret": secret}, kling_callback_secret=secret)
-    assert stack.settled(stack.placed())["status"] == "SUCCEEDED"
+    assert stack.settled(stack.submitted())["status"] == "SUCCEEDED"
     stack.fault("callback", fault, count=-1)
-    assert stack.settled(stack.placed())["status"] == "SUCCEEDED"
+    assert stack.settled(stack.submitted())["status"] == "SUCCEEDED"
     statuses = {
         request["status"] for request in stack.journal("callback") if request["status"] is not None
     }
@@ -190,16 +196,16 @@ def test_a_callback_without_our_signature_is_refused_and_the_worker_finds_out(
     stack.assert_proved()
 
 
-def test_a_forged_callback_address_answers_like_an_unknown_one_and_changes_nothing(
+def test_a_forged_callback_token_is_like_an_unknown_one_and_changes_nothing(
     stack: LiveStack,
 ) -> None:
-    stack.placed()
+    stack.submitted()
     body = {"task_id": "1", "task_status": "succeed"}
-    answers = [
+    responses = [
         stack.call("POST", f"/callbacks/kling/{token}", json=body)
         for token in ("x", "gAAAAAB" + "A" * 100, "%00", "..%2f")
     ]
-    assert {answer.status_code for answer in answers} == {404}
+    assert {response.status_code for response in responses} == {404}
     assert stack.credits() == (2, 1)
 
 
@@ -207,7 +213,7 @@ def test_a_forged_success_in_a_genuine_callback_is_not_believed(
     start: Callable[..., LiveStack],
 ) -> None:
     stack = start(simulator={"video_seconds": 600.0})
-    job_id = stack.placed()
+    job_id = stack.submitted()
     path = stack.journal("create")[0]["body"]["callback_url"].removeprefix(stack.url)
     forged = {
         "task_status": "succeed",
@@ -219,14 +225,14 @@ def test_a_forged_success_in_a_genuine_callback_is_not_believed(
     assert stack.credits() == (2, 1)
 
 
-def test_a_user_without_credits_is_told_what_it_costs_and_nothing_is_sent(
+def test_a_user_without_credits_gets_the_price_and_nothing_is_sent(
     start: Callable[..., LiveStack],
 ) -> None:
     stack = start(welcome_credits=1)
-    stack.settled(stack.placed())
-    answer = stack.post_video()
-    assert answer.status_code == 403
-    body = answer.json()
+    stack.settled(stack.submitted())
+    response = stack.post_video()
+    assert response.status_code == 403
+    body = response.json()
     assert set(body) == {"success", "error", "code", "details", "requestId"}
     assert (body["success"], body["code"]) == (False, "INSUFFICIENT_CREDITS")
     assert (body["details"]["required"], body["details"]["available"]) == (1, 0)
@@ -238,40 +244,40 @@ def test_a_full_system_refuses_a_stranger_and_serves_its_users(
     start: Callable[..., LiveStack],
 ) -> None:
     stack = start(max_users=1)
-    stack.placed("ann")
-    answer = stack.post_video("bob")
-    assert (answer.status_code, answer.json()["code"]) == (403, "SYSTEM_LIMIT_REACHED")
-    stack.placed("ann")
+    stack.submitted("ann")
+    response = stack.post_video("bob")
+    assert (response.status_code, response.json()["code"]) == (403, "SYSTEM_LIMIT_REACHED")
+    stack.submitted("ann")
     assert stack.count() == 1
 
 
 def test_the_device_of_another_is_refused(stack: LiveStack) -> None:
-    stack.placed("ann", device="phone")
-    answer = stack.post_video("bob", device="phone")
-    assert (answer.status_code, answer.json()["code"]) == (403, "DEVICE_ALREADY_USED")
+    stack.submitted("ann", device="phone")
+    response = stack.post_video("bob", device="phone")
+    assert (response.status_code, response.json()["code"]) == (403, "DEVICE_ALREADY_USED")
     assert stack.get("/credits", "bob").json()["data"]["registered"] is False
     assert stack.count() == 1
 
 
-def test_waiting_for_a_job_answers_as_soon_as_it_has_ended(start: Callable[..., LiveStack]) -> None:
+def test_waiting_for_a_job_returns_as_soon_as_it_has_ended(start: Callable[..., LiveStack]) -> None:
     stack = start(simulator={"video_seconds": 0.5})
-    job_id = stack.placed()
+    job_id = stack.submitted()
     started = time.monotonic()
     assert stack.get(f"/jobs/{job_id}?wait=25").json()["data"]["status"] == "SUCCEEDED"
     assert time.monotonic() - started < 20
 
 
 def test_jobs_are_listed_newest_first_with_a_token_for_more(stack: LiveStack) -> None:
-    placed = [stack.placed() for _ in range(3)]
+    submitted = [stack.submitted() for _ in range(3)]
     first = stack.get("/jobs?limit=2").json()["data"]
     second = stack.get("/jobs", params={"limit": 2, "nextToken": first["nextToken"]}).json()["data"]
-    assert [job["jobId"] for job in first["jobs"] + second["jobs"]] == placed[::-1]
+    assert [job["jobId"] for job in first["jobs"] + second["jobs"]] == submitted[::-1]
     assert second["nextToken"] is None
 
 
-def test_anothers_job_answers_byte_for_byte_like_an_unknown_one(stack: LiveStack) -> None:
-    job_id = stack.placed("ann")
-    stack.placed("bob")
+def test_the_job_of_another_user_is_byte_for_byte_like_an_unknown_one(stack: LiveStack) -> None:
+    job_id = stack.submitted("ann")
+    stack.submitted("bob")
     headers = {"X-Request-Id": "same"}
     other = stack.get(f"/jobs/{job_id}", "bob", headers=headers)
     unknown = stack.get(f"/jobs/{job_id[:-4]}zzzz", "bob", headers=headers)
@@ -291,17 +297,17 @@ def test_prompts_are_listed_for_anyone(stack: LiveStack) -> None:
 
 
 def replay(stack: LiveStack, key: str) -> requests.Response:
-    answer = stack.post_video(key=key)
-    assert answer.headers.get("Idempotency-Replayed") == "true"
-    return answer
+    response = stack.post_video(key=key)
+    assert response.headers.get("Idempotency-Replayed") == "true"
+    return response
 
 
-def test_the_same_key_while_the_job_runs_and_after_it_is_delivered_gives_the_job(
+def test_the_same_key_while_the_job_runs_and_after_delivery_returns_the_job(
     start: Callable[..., LiveStack],
 ) -> None:
     stack = start(simulator={"video_seconds": 1.5})
     key = new_key()
-    job_id = stack.placed(key=key)
+    job_id = stack.submitted(key=key)
     running = replay(stack, key).json()["data"]
     assert (running["jobId"], running["status"], running["credits"]["remaining"]) == (
         job_id,
@@ -314,12 +320,12 @@ def test_the_same_key_while_the_job_runs_and_after_it_is_delivered_gives_the_job
     assert len(stack.tasks()) == 1
 
 
-def test_the_same_key_while_nobody_knows_the_outcome_and_after_it_is_unresolved_gives_the_job(
+def test_the_same_key_during_and_after_an_unknown_outcome_returns_the_job(
     stack: LiveStack,
 ) -> None:
     stack.fault("create", "reset")
     key = new_key()
-    job_id = stack.placed(key=key)
+    job_id = stack.submitted(key=key)
     assert replay(stack, key).json()["data"]["status"] == "SUBMITTING"
     stack.settled(job_id)
     after = replay(stack, key).json()["data"]
@@ -327,14 +333,14 @@ def test_the_same_key_while_nobody_knows_the_outcome_and_after_it_is_unresolved_
     assert len(stack.journal("create")) == 1
 
 
-def test_the_same_key_after_a_failed_generation_gives_the_failed_job(stack: LiveStack) -> None:
+def test_the_same_key_after_a_failed_generation_returns_the_failed_job(stack: LiveStack) -> None:
     stack.fault("create", "job-fails")
     key = new_key()
-    stack.settled(stack.placed(key=key))
+    stack.settled(stack.submitted(key=key))
     assert replay(stack, key).json()["data"]["error"]["code"] == "GENERATION_FAILED"
 
 
-def test_the_same_key_after_a_rejection_gives_the_same_error(stack: LiveStack) -> None:
+def test_the_same_key_after_a_rejection_returns_the_same_error(stack: LiveStack) -> None:
     stack.fault("create", "status:400:1301")
     key = new_key()
     first, second = (stack.post_video(key=key) for _ in range(2))
@@ -356,19 +362,19 @@ def test_the_same_key_after_the_provider_was_busy_makes_a_new_job(stack: LiveSta
 
 def test_the_same_key_with_another_body_is_refused(stack: LiveStack) -> None:
     key = new_key()
-    stack.placed(key=key)
-    answer = stack.post_video(key=key, promptKey="slow_zoom")
-    assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    stack.submitted(key=key)
+    response = stack.post_video(key=key, promptKey="slow_zoom")
+    assert (response.status_code, response.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
 @pytest.mark.parametrize("key", ["", "a" * 129, "with space", "caf\u00e9"])
 def test_a_malformed_key_is_refused_and_nothing_is_written(stack: LiveStack, key: str) -> None:
-    answer = stack.call(
+    response = stack.call(
         "POST",
         "/videos",
         stack.token(),
         json={"GoogleID": "ann", "Fingerprint": "f", "imageUrl": IMAGE, "promptKey": "foo_prompt"},
         headers={"Idempotency-Key": key.encode("latin-1")},
     )
-    assert (answer.status_code, answer.json()["code"]) == (400, "IDEMPOTENCY_KEY_MALFORMED")
+    assert (response.status_code, response.json()["code"]) == (400, "IDEMPOTENCY_KEY_MALFORMED")
     assert stack.items() == []

@@ -1,4 +1,4 @@
-"""The service as its clients meet it: over HTTP, with a worker and simulators."""
+"""The service over HTTP in this process, with its worker and the simulators."""
 
 import socket
 import threading
@@ -29,7 +29,7 @@ from tests.doubles.fast import FastClock
 SPEED = 10
 CLIENT_ID = "farebox-local.apps.example"
 IMAGE = "https://images.example.com/astronaut.jpg"
-MAX_WAIT_SECONDS = 30.0
+WAIT_LIMIT_SECONDS = 90.0
 MAX_AT_ONCE = 100
 
 SETTINGS: dict[str, Any] = {
@@ -64,7 +64,7 @@ class _Server(ThreadedWSGIServer):
 
 
 class _Web:
-    """One web process: first an address, then an application that serves it."""
+    """One web server: it has its address before it has its application."""
 
     def __init__(self) -> None:
         self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
@@ -84,9 +84,10 @@ class _Web:
 
 
 class LiveStack:
-    """Everything started and stopped together. Web processes may be several over one table
-    (`open_app`); they and the worker share a clock, one that runs ten times as fast as ours unless
-    another is given."""
+    """Web server, worker and simulators for the duration of a `with` block.
+
+    `open_app` adds web servers over the same table. They and the worker share `clock`; by default
+    it runs ten times as fast as real time. `simulator_clock` is real time by default."""
 
     def __init__(
         self,
@@ -94,11 +95,13 @@ class LiveStack:
         table_name: str,
         simulator: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
+        simulator_clock: Clock | None = None,
         **settings: Any,
     ) -> None:
         self._dynamodb_url = dynamodb_url
         self._table_name = table_name
         self._clock = clock or FastClock(SPEED)
+        self._simulator_clock = simulator_clock
         self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(
             simulator or {}
         )
@@ -109,7 +112,7 @@ class LiveStack:
 
     def __enter__(self) -> "LiveStack":
         self.simulators = SimulatorServer(
-            SimulatorSettings(port=0, **self._simulator_settings)
+            SimulatorSettings(port=0, **self._simulator_settings), self._simulator_clock
         ).__enter__()
         self.sim_url = self.simulators.url
         first = _Web()
@@ -155,24 +158,23 @@ class LiveStack:
         self._http.close()
 
     def open_app(self) -> str:
-        """Starts one more web process over the same table, with parts of its own. Returns its
-        address."""
+        """Starts one more web server over the same table, with its own parts; returns its address."""
         web = _Web()
         web.serve(create_app(build(self.settings, "test", self._clock)))
         self._webs.append(web)
         return web.url
 
     def _work(self) -> None:
-        """The worker, in a thread of its own."""
+        """Runs the worker."""
         with background(self._stopped.is_set) as lent:
             run_all(self._stopped, self.parts.sweeps(lent))
 
-    # What a client does.
+    # What clients do.
 
     def token(self, sub: str = "ann", **claims: Any) -> str:
         body = {"sub": sub, "email": f"{sub}@example.com", **claims}
         return str(
-            requests.post(f"{self.sim_url}/google/__token", json=body, timeout=10).json()["token"]
+            requests.post(f"{self.sim_url}/google/__token", json=body, timeout=60).json()["token"]
         )
 
     def tokens(self, subs: Sequence[str]) -> dict[str, str]:
@@ -185,13 +187,13 @@ class LiveStack:
         headers |= more.pop("headers", {})
         return requests.request(method, self.url + path, headers=headers, timeout=60, **more)
 
-    def raw(self, request: bytes, *, no_more: bool = False) -> bytes:
-        """Everything that comes back, until the service ends the connection, for bytes sent as they
-        are; with `no_more` our side of the connection is closed behind them."""
+    def raw(self, request: bytes, *, end_input: bool = False) -> bytes:
+        """Sends the bytes unchanged and returns everything until the service closes the connection.
+        With `end_input`, our side is closed after the bytes."""
         host, _, port = self.url.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(request)
-            if no_more:
+            if end_input:
                 connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -215,23 +217,22 @@ class LiveStack:
             headers=headers,
         )
 
-    def order(
+    def prepared_post(
         self, sub: str, token: str, device: str | None = None, key: str | None = None, url: str = ""
     ) -> requests.Request:
-        """A POST /videos that is yet to be sent (`at_once`), to the first web process or the one at
-        `url`."""
+        """A POST /videos to be sent by `at_once`, to the first web server or the one at `url`."""
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         return requests.Request(
             "POST", f"{url or self.url}/videos", headers=headers, json=video_body(sub, device)
         )
 
-    def placed(self, sub: str = "ann", **more: Any) -> str:
+    def submitted(self, sub: str = "ann", **more: Any) -> str:
         response = self.post_video(sub, **more)
         assert response.status_code == 200, response.text
         return str(response.json()["data"]["jobId"])
 
     def settled(self, job_id: str, sub: str = "ann") -> dict[str, Any]:
-        """The job once it has ended."""
+        """Waits until the job has ended and returns it."""
         return self.until(lambda: self.ended(job_id, sub))
 
     def ended(self, job_id: str, sub: str = "ann") -> dict[str, Any] | None:
@@ -242,22 +243,22 @@ class LiveStack:
         data = self.get("/credits", sub).json()["data"]
         return data["credits"], data["held"]
 
-    # What stands behind it.
+    # Simulators and table.
 
-    def steer(self, method: str, path: str, body: Any = None) -> requests.Response:
-        """A call to the simulators."""
-        return self._http.request(method, self.sim_url + path, json=body, timeout=10)
+    def call_simulators(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """Sends a request to the simulators."""
+        return self._http.request(method, self.sim_url + path, json=body, timeout=60)
 
     def fault(self, operation: str, fault: str, service: str = "kling", **more: Any) -> None:
         body = {"service": service, "operation": operation, "fault": fault, **more}
-        assert self.steer("POST", "/__faults", body).status_code == 200
+        assert self.call_simulators("POST", "/__faults", body).status_code == 200
 
-    def hurry(self) -> None:
-        """Every simulated video is made at once from now on."""
-        assert self.steer("POST", "/__clock", {"speed": 100_000}).status_code == 200
+    def finish_videos(self) -> None:
+        """Makes all simulated videos finish at once from now on."""
+        assert self.call_simulators("POST", "/__clock", {"speed": 100_000}).status_code == 200
 
-    def no_more_faults(self) -> None:
-        self.steer("DELETE", "/__faults")
+    def clear_faults(self) -> None:
+        self.call_simulators("DELETE", "/__faults")
 
     def tasks(self) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self._http.get(
@@ -272,8 +273,8 @@ class LiveStack:
         ).json()["requests"]
         return found
 
-    def seal(self, *words: str) -> str:
-        """A callback token that the service believes to be its own."""
+    def callback_token(self, *words: str) -> str:
+        """A callback token that is valid for the service."""
         return TokenCipher([self.settings.core.callback_token_keys]).seal(words)
 
     def count(self) -> int:
@@ -284,8 +285,8 @@ class LiveStack:
         ).get("Item")
         return int(item["count"]["N"]) if item else 0
 
-    def put(self, item: Mapping[str, Any]) -> None:
-        """A hand in the table, past all our rules."""
+    def put_item(self, item: Mapping[str, Any]) -> None:
+        """Writes to the table directly, without any rule."""
         self.parts.core.table._client.put_item(TableName=self._table_name, Item=dict(item))
 
     def items(self) -> list[dict[str, Any]]:
@@ -295,18 +296,18 @@ class LiveStack:
         return found
 
     def assert_proved(self) -> None:
-        """Every balance is proved, and the vendor's books agree with ours: no task twice, every
+        """Asserts that the audit is clean and agrees with the vendor's tasks: none twice, every
         charge delivered."""
         assert self.parts.get(Auditor).audit().violations == ()
-        books = {task["external_task_id"]: task for task in self.tasks()}
-        assert len(books) == len(self.tasks())
+        vendor_tasks = {task["external_task_id"]: task for task in self.tasks()}
+        assert len(vendor_tasks) == len(self.tasks())
         for item in self.items():
             if item["SK"]["S"].startswith("JOB#"):
-                self._assert_delivered(item, books)
+                self._assert_delivered(item, vendor_tasks)
 
     @staticmethod
-    def _assert_delivered(item: Mapping[str, Any], books: Mapping[str, Any]) -> None:
-        task = books.get(item["SK"]["S"].removeprefix("JOB#"))
+    def _assert_delivered(item: Mapping[str, Any], vendor_tasks: Mapping[str, Any]) -> None:
+        task = vendor_tasks.get(item["SK"]["S"].removeprefix("JOB#"))
         status = item["status"]["S"]
         if status == "SUCCEEDED":
             assert task is not None
@@ -315,20 +316,20 @@ class LiveStack:
             assert "houseLoss" in item or "watchUntil" in item
 
     @staticmethod
-    def until(find: Any, seconds: float = MAX_WAIT_SECONDS) -> Any:
-        """Returns the first truthy result of `find`. Raises `AssertionError` after `seconds`."""
+    def until(find: Any, seconds: float = WAIT_LIMIT_SECONDS) -> Any:
+        """Calls `find` until it returns something, and returns that."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = find()
             if found:
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"nothing came in {seconds} s")
+        raise AssertionError(f"nothing was found within {seconds} s")
 
 
 @contextmanager
 def separate_stack(client: Any, **settings: Any) -> Iterator[LiveStack]:
-    """A stack with a table of its own, for fixtures that many tests share."""
+    """A stack with its own table, for fixtures that many tests share."""
     table_name = f"Test-{uuid.uuid4().hex}"
     create_table(client, table_name)
     try:
@@ -347,20 +348,20 @@ def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:
     }
 
 
-def at_once(orders: Sequence[requests.Request]) -> list[requests.Response]:
-    """Returns the responses in the order of the requests. Up to 100 threads, each with a session of
-    its own, start at the same moment."""
-    threads = min(len(orders), MAX_AT_ONCE)
-    ready = threading.Barrier(threads, timeout=MAX_WAIT_SECONDS)
+def at_once(prepared_posts: Sequence[requests.Request]) -> list[requests.Response]:
+    """Sends the requests from up to 100 threads that start at the same moment; returns the responses
+    in the order of the requests."""
+    threads = min(len(prepared_posts), MAX_AT_ONCE)
+    ready = threading.Barrier(threads, timeout=WAIT_LIMIT_SECONDS)
 
     def send(thread: int) -> list[requests.Response]:
         with requests.Session() as session:
             session.trust_env = False
-            prepared = [session.prepare_request(order) for order in orders[thread::threads]]
+            prepared = [session.prepare_request(each) for each in prepared_posts[thread::threads]]
             ready.wait()
             return [session.send(request, timeout=60) for request in prepared]
 
-    responses: list[Any] = [None] * len(orders)
+    responses: list[Any] = [None] * len(prepared_posts)
     with ThreadPoolExecutor(threads) as executor:
         for thread, found in enumerate(executor.map(send, range(threads))):
             responses[thread::threads] = found

@@ -27,19 +27,19 @@ class NoteSchema(StrictSchema):
 class Counts:
     """Metrics that are remembered as (name, value, dimensions)."""
 
-    seen: list[tuple[Metric, float, dict[str, str]]] = field(default_factory=list)
+    measured: list[tuple[Metric, float, dict[str, str]]] = field(default_factory=list)
 
     def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
-        self.seen.append((metric, value, dimensions))
+        self.measured.append((metric, value, dimensions))
 
     def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None:
-        self.seen.append((metric, milliseconds, dimensions))
+        self.measured.append((metric, milliseconds, dimensions))
 
     def gauge(self, metric: Metric, value: float, **dimensions: str) -> None:
-        self.seen.append((metric, value, dimensions))
+        self.measured.append((metric, value, dimensions))
 
     def of(self, metric: Metric) -> list[tuple[float, dict[str, str]]]:
-        return [(value, dimensions) for name, value, dimensions in self.seen if name is metric]
+        return [(value, dimensions) for name, value, dimensions in self.measured if name is metric]
 
 
 @dataclass
@@ -55,7 +55,7 @@ def small_app(
     origins: tuple[str, ...] = (),
     misbehave: Callable[[], None] | None = None,
 ) -> SmallApp:
-    """`misbehave` is what GET /misbehave does before it answers."""
+    """`misbehave` is called by GET /misbehave before it responds."""
     app = Flask("small", static_folder=None)
     counts, clock = Counts(), FakeClock()
     app.register_blueprint(_blueprint(misbehave, clock))

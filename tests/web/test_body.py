@@ -84,7 +84,7 @@ def test_what_is_not_a_json_object_is_malformed(client: FlaskClient, raw: bytes)
     assert code_of(client.post("/notes", data=raw, content_type=JSON)) == (400, "MALFORMED_JSON")
 
 
-def test_each_fault_is_told_under_the_name_on_the_wire(client: FlaskClient) -> None:
+def test_each_fault_has_the_name_of_the_field_on_the_wire(client: FlaskClient) -> None:
     response = client.post("/notes", json={"more": 1, "evil": True})
     assert code_of(response) == (400, "VALIDATION_FAILED")
     assert response.get_json()["details"] == {

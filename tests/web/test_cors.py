@@ -71,10 +71,10 @@ def cors_headers(response: TestResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("origin", ALLOWED)
-def test_a_page_of_an_allowed_origin_may_ask_and_call(origin: str) -> None:
-    asked = preflight(origin)
-    assert asked.status_code == 200
-    assert cors_headers(asked) == {
+def test_a_page_of_an_allowed_origin_may_call(origin: str) -> None:
+    preflighted = preflight(origin)
+    assert preflighted.status_code == 200
+    assert cors_headers(preflighted) == {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": "DELETE, GET, POST",
         "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, x-google-id, x-request-id",
@@ -103,7 +103,7 @@ def test_pages_of_an_allowed_origin_can_read_errors_too() -> None:
 
 @pytest.mark.parametrize("origins", [(), (SITE,), ALLOWED])
 @pytest.mark.parametrize("origin", [None, SITE, "https://evil.com"])
-def test_every_answer_varies_by_origin(origins: tuple[str, ...], origin: str | None) -> None:
+def test_every_response_varies_by_origin(origins: tuple[str, ...], origin: str | None) -> None:
     for response in (
         call(origin, origins=origins),
         preflight(origin, origins=origins),

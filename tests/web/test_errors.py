@@ -66,7 +66,7 @@ def test_every_kind_in_the_error_tree_has_a_status_of_its_own() -> None:
     assert len(set(statuses)) == len(kinds) == 14
 
 
-def test_an_error_is_answered_in_the_envelope() -> None:
+def test_an_error_has_the_envelope() -> None:
     error = Poor("Buy more.", details={"required": 1, "available": 0}, location="/jobs/job_1")
     response = (
         small_app(misbehave=raising(error))
@@ -86,7 +86,7 @@ def test_an_error_is_answered_in_the_envelope() -> None:
     assert "WWW-Authenticate" not in response.headers
 
 
-def test_who_has_to_wait_is_told_how_long() -> None:
+def test_a_client_that_must_wait_gets_a_retry_after() -> None:
     for error, seconds in (
         (Busy(), "7"),
         (Busy(retry_after_seconds=2), "2"),
@@ -97,7 +97,7 @@ def test_who_has_to_wait_is_told_how_long() -> None:
         assert response.headers["Retry-After"] == seconds
 
 
-def test_who_is_not_known_is_told_how_to_become_known() -> None:
+def test_an_unauthenticated_client_gets_the_scheme() -> None:
     response = (
         small_app(misbehave=raising(errors.Unauthenticated())).app.test_client().get("/misbehave")
     )
@@ -130,7 +130,7 @@ def test_a_method_that_an_address_does_not_take_names_those_it_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "answered", "code"),
+    ("status", "sent", "code"),
     [
         (400, 400, "BAD_REQUEST"),
         (404, 404, "ROUTE_NOT_FOUND"),
@@ -141,11 +141,9 @@ def test_a_method_that_an_address_does_not_take_names_those_it_takes() -> None:
         (503, 500, "INTERNAL_ERROR"),
     ],
 )
-def test_the_framework_s_own_errors_have_the_same_shape(
-    status: int, answered: int, code: str
-) -> None:
+def test_the_framework_s_own_errors_have_the_same_shape(status: int, sent: int, code: str) -> None:
     response = small_app(misbehave=lambda: abort(status)).app.test_client().get("/misbehave")
-    assert (response.status_code, response.get_json()["code"]) == (answered, code)
+    assert (response.status_code, response.get_json()["code"]) == (sent, code)
 
 
 def test_the_framework_s_own_words_are_not_passed_on() -> None:
@@ -166,7 +164,9 @@ def test_the_framework_s_own_words_are_not_passed_on() -> None:
         MemoryError("secret words"),
     ],
 )
-def test_an_unforeseen_error_tells_nothing_but_is_logged_with_its_trace(error: Exception) -> None:
+def test_an_unexpected_error_shows_nothing_but_is_logged_with_its_traceback(
+    error: Exception,
+) -> None:
     client = small_app(misbehave=raising(error)).app.test_client()
     with structlog.testing.capture_logs() as logs:
         response = client.get("/misbehave", headers={"X-Request-Id": "abc"})

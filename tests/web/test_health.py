@@ -16,15 +16,15 @@ from tests.web.small_app import Counts
 
 class Table:
     def __init__(self) -> None:
-        self.asked = 0
-        self.well = True
+        self.calls = 0
+        self.healthy = True
         self.broken = False
 
     def ready(self) -> bool:
-        self.asked += 1
+        self.calls += 1
         if self.broken:
             raise ConnectionError
-        return self.well
+        return self.healthy
 
 
 class Stack:
@@ -49,7 +49,7 @@ def test_health_is_brief_003_s_body_to_the_letter() -> None:
 
 def test_without_its_table_the_service_is_unhealthy_and_not_ready_but_alive() -> None:
     stack = Stack()
-    for trouble in ("well", "broken"):
+    for trouble in ("healthy", "broken"):
         setattr(stack.table, trouble, trouble == "broken")
         stack.clock.advance(CACHE_SECONDS)
         response = stack.client.get("/health")
@@ -71,28 +71,28 @@ def test_a_process_that_was_ready_once_stays_so_when_the_table_goes_away() -> No
     replaces them, mend nothing."""
     stack = Stack()
     assert stack.client.get("/health/ready").status_code == 200
-    stack.table.well = False
+    stack.table.healthy = False
     stack.clock.advance(CACHE_SECONDS)
     assert stack.client.get("/health/ready").status_code == 200
     assert stack.client.get("/health").status_code == 503
 
 
-def test_a_process_becomes_ready_once_the_table_answers() -> None:
+def test_a_process_becomes_ready_once_the_table_responds() -> None:
     stack = Stack()
-    stack.table.well = False
+    stack.table.healthy = False
     assert stack.client.get("/health/ready").status_code == 503
-    stack.table.well = True
+    stack.table.healthy = True
     stack.clock.advance(CACHE_SECONDS)
     assert stack.client.get("/health/ready").status_code == 200
 
 
-def test_liveness_never_asks_the_table() -> None:
+def test_liveness_never_calls_the_table() -> None:
     stack = Stack()
     assert stack.client.get("/health/live").get_json() == {
         "success": True,
         "data": {"status": "alive"},
     }
-    assert stack.table.asked == 0
+    assert stack.table.calls == 0
 
 
 def test_a_process_that_drains_is_not_ready_and_still_healthy(tmp_path: Path) -> None:
@@ -115,32 +115,32 @@ def test_probing_hard_does_not_load_the_table() -> None:
     for _ in range(50):
         stack.client.get("/health")
         stack.client.get("/health/ready")
-    assert stack.table.asked == 1
+    assert stack.table.calls == 1
     stack.clock.advance(CACHE_SECONDS - 0.01)
     stack.client.get("/health")
-    assert stack.table.asked == 1
+    assert stack.table.calls == 1
     stack.clock.advance(0.02)
     stack.client.get("/health")
-    assert stack.table.asked == 2
+    assert stack.table.calls == 2
 
 
 def test_recovery_shows_within_two_seconds() -> None:
     stack = Stack()
-    stack.table.well = False
+    stack.table.healthy = False
     assert stack.client.get("/health").status_code == 503
-    stack.table.well = True
+    stack.table.healthy = True
     stack.clock.advance(CACHE_SECONDS)
     assert stack.client.get("/health").status_code == 200
 
 
-def test_only_one_thread_asks_and_nobody_waits_for_it_but_the_first() -> None:
-    clock, asked, go = FakeClock(), threading.Semaphore(0), threading.Event()
+def test_only_one_thread_checks_and_only_the_first_result_is_waited_for() -> None:
+    clock, started, go = FakeClock(), threading.Semaphore(0), threading.Event()
     calls: list[int] = []
 
     def slow() -> bool:
         calls.append(1)
-        asked.release()
-        assert go.wait(10)
+        started.release()
+        assert go.wait(60)
         return True
 
     check = CachedCheck(slow, clock)
@@ -148,27 +148,27 @@ def test_only_one_thread_asks_and_nobody_waits_for_it_but_the_first() -> None:
     threads = [threading.Thread(target=lambda: responses.append(check.passes())) for _ in range(8)]
     for thread in threads:
         thread.start()
-    assert asked.acquire(timeout=10)
+    assert started.acquire(timeout=60)
     go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert (responses, len(calls)) == ([True] * 8, 1)
 
     go.clear()
     clock.advance(CACHE_SECONDS)
-    asker = threading.Thread(target=check.passes)
-    asker.start()
-    assert asked.acquire(timeout=10)
+    checker = threading.Thread(target=check.passes)
+    checker.start()
+    assert started.acquire(timeout=60)
     assert check.passes() is True
     go.set()
-    asker.join(10)
+    checker.join(60)
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize(("well", "lines"), [(True, 0), (False, 2)])
-def test_probes_that_succeed_fill_no_log(well: bool, lines: int) -> None:
+@pytest.mark.parametrize(("healthy", "lines"), [(True, 0), (False, 2)])
+def test_probes_that_succeed_fill_no_log(healthy: bool, lines: int) -> None:
     stack = Stack()
-    stack.table.well = well
+    stack.table.healthy = healthy
     with structlog.testing.capture_logs() as logs:
         for path in ("/health", "/health/live", "/health/ready"):
             stack.client.get(path)

@@ -35,7 +35,7 @@ def test_any_other_request_id_is_replaced(given: str) -> None:
     assert is_id("req", response.headers["X-Request-Id"])
 
 
-def test_each_request_has_an_id_of_its_own_on_answer_error_and_line() -> None:
+def test_each_request_has_its_own_id_in_response_error_and_log() -> None:
     part = small_app()
     with structlog.testing.capture_logs(
         processors=[structlog.contextvars.merge_contextvars]
@@ -52,7 +52,7 @@ def test_the_id_is_forgotten_when_the_request_is_over() -> None:
     assert structlog.contextvars.get_contextvars() == {}
 
 
-def test_one_line_tells_what_happened() -> None:
+def test_one_line_describes_the_request() -> None:
     [line] = lines_of(small_app(), "/misbehave", headers={"X-Request-Id": "abc"})
     assert line == {
         "event": "request",
@@ -65,7 +65,7 @@ def test_one_line_tells_what_happened() -> None:
     }
 
 
-def test_a_refusal_s_line_tells_its_code() -> None:
+def test_the_line_of_an_error_has_its_code() -> None:
     [line] = lines_of(small_app(), "/notes?theNote=&x=1")
     assert (line["status"], line["code"], line["route"]) == (400, "VALIDATION_FAILED", "/notes")
 
@@ -98,7 +98,7 @@ def test_no_line_and_no_number_holds_what_the_client_sent(path: str) -> None:
         },
     )
     assert lines
-    reported = repr(lines) + repr(part.counts.seen)
+    reported = repr(lines) + repr(part.counts.measured)
     assert [secret for secret in SECRETS if secret in reported] == []
 
 
@@ -120,7 +120,7 @@ def test_requests_are_counted_and_timed_by_template() -> None:
 
 
 @pytest.mark.parametrize("path", ["/misbehave", "/nowhere", "/notes"])
-def test_every_answer_carries_the_safe_headers(path: str) -> None:
+def test_every_response_has_the_security_headers(path: str) -> None:
     headers = small_app().app.test_client().get(path).headers
     assert safe(headers) == {
         "X-Content-Type-Options": "nosniff",

@@ -6,7 +6,7 @@ from flask import Flask
 from service.web.responses import json_response, success
 
 
-def test_an_answer_has_the_one_shape() -> None:
+def test_a_response_has_the_envelope() -> None:
     response = success({"a": [1, None]}, headers={"Location": "/jobs/1"})
     assert response.status_code == 200
     assert json.loads(response.get_data()) == {"success": True, "data": {"a": [1, None]}}
@@ -20,7 +20,7 @@ def test_a_location_stays_the_path_it_is() -> None:
     assert app.test_client().get("/").headers["Location"] == "/jobs/1"
 
 
-def test_no_text_can_break_an_answer() -> None:
+def test_any_text_can_be_in_a_response() -> None:
     text = "</script>\u2028\ud800🚀\x00"
     body = json_response({"a": text}, status=418).get_data()
     assert body.isascii()
@@ -28,6 +28,6 @@ def test_no_text_can_break_an_answer() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_json_has_no_word_for_is_not_answered(value: float) -> None:
+def test_a_value_that_json_cannot_express_raises(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         success(value)

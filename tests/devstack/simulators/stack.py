@@ -1,4 +1,4 @@
-"""What the tests of the simulators share: one running server, and a receiver of callbacks."""
+"""A running simulator server and a receiver of callbacks."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ START = 1_800_000_000_000
 
 
 class Stack:
-    """One running server and the few calls that most tests make."""
+    """A running server, and calls to it."""
 
     def __init__(self, server: SimulatorServer, clock: FakeClock) -> None:
         self.server = server
@@ -32,13 +32,13 @@ class Stack:
         return self.call(method, f"/kling/v1/videos/image2video{path}", headers=headers, **options)
 
     def create(self, **fields: object) -> requests.Response:
-        order: dict[str, object] = {
+        body: dict[str, object] = {
             "model_name": "kling-v1",
             "image": "https://pictures.example/cat.png",
             **fields,
         }
         return self.kling(
-            "POST", json={key: value for key, value in order.items() if value is not None}
+            "POST", json={key: value for key, value in body.items() if value is not None}
         )
 
     def created(self, **fields: object) -> dict[str, Any]:
@@ -54,8 +54,8 @@ class Stack:
         return data
 
     def arm(self, service: str, operation: str, fault: str, **more: object) -> None:
-        order = {"service": service, "operation": operation, "fault": fault, **more}
-        response = self.call("POST", "/__faults", json=order)
+        body = {"service": service, "operation": operation, "fault": fault, **more}
+        response = self.call("POST", "/__faults", json=body)
         assert response.status_code == 200, response.text
 
     def tasks(self) -> list[dict[str, Any]]:
@@ -70,8 +70,7 @@ class Stack:
 
 
 class Receiver:
-    """An address that takes callbacks and keeps them; answers the statuses it was given, then
-    200."""
+    """A server that receives and keeps callbacks. It responds with `statuses`, then with 200."""
 
     def __init__(self) -> None:
         self.received: list[tuple[Mapping[str, str], bytes]] = []
@@ -111,11 +110,11 @@ class Receiver:
         self._server.server_close()
 
 
-def eventually(holds: Callable[[], object], wait_limit_seconds: float = 5.0) -> None:
-    """Returns as soon as it holds. Raises `AssertionError` when it does not in time."""
+def eventually(holds: Callable[[], object], wait_limit_seconds: float = 60.0) -> None:
+    """Returns as soon as it holds. Raises `AssertionError` after `wait_limit_seconds`."""
     deadline = time.monotonic() + wait_limit_seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
+        assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
 
 

@@ -43,7 +43,7 @@ def test_a_wrong_body_is_a_json_error(shared: Stack, path: str, body: bytes) -> 
     assert response.json()["error"]
 
 
-def test_the_journal_holds_the_request_and_its_answer(stack: Stack) -> None:
+def test_the_journal_holds_the_request_and_its_response(stack: Stack) -> None:
     stack.arm("kling", "create", "job-fails")
     stack.create(external_task_id="job_1")
     stack.kling("GET", "/job_2?x=1")

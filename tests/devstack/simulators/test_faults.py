@@ -7,7 +7,7 @@ import requests
 from tests.devstack.simulators.stack import Stack, eventually
 
 
-def test_a_status_is_answered_with_its_vendor_code_and_nothing_is_done(stack: Stack) -> None:
+def test_a_status_fault_has_its_vendor_code_and_does_nothing(stack: Stack) -> None:
     stack.arm("kling", "create", "status:429:1303")
     response = stack.create()
     assert response.status_code == 429
@@ -35,7 +35,7 @@ def test_a_status_without_a_code_has_the_usual_one(stack: Stack, fault: str, cod
     assert (response.status_code, response.json()["code"]) == (int(fault.split(":")[1]), code)
 
 
-def test_a_proxy_answers_html(stack: Stack) -> None:
+def test_an_html_fault_is_a_response_of_a_proxy(stack: Stack) -> None:
     stack.arm("kling", "create", "html:502")
     response = stack.create()
     assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html")
@@ -58,14 +58,14 @@ def test_a_reset_is_one_on_the_wire_too(stack: Stack) -> None:
             raw.recv(1)
 
 
-def test_a_lost_answer_still_leaves_the_task_in_the_books(stack: Stack) -> None:
+def test_a_lost_response_still_creates_the_task(stack: Stack) -> None:
     stack.arm("kling", "create", "lost-answer")
     with pytest.raises(requests.ConnectionError):
         stack.create(external_task_id="job_1")
     assert [task["external_task_id"] for task in stack.tasks()] == ["job_1"]
 
 
-def test_a_slow_answer_has_acted_and_comes_after_its_seconds(stack: Stack) -> None:
+def test_a_slow_response_acts_first_and_comes_after_its_seconds(stack: Stack) -> None:
     stack.arm("kling", "create", "slow", seconds=7)
     before = stack.clock.now()
     assert stack.create().status_code == 200
@@ -116,7 +116,7 @@ def test_garbage_is_200_without_json_and_has_acted(stack: Stack) -> None:
     assert len(stack.tasks()) == 1
 
 
-def test_an_answer_can_lack_its_task_id(stack: Stack) -> None:
+def test_a_response_can_lack_its_task_id(stack: Stack) -> None:
     stack.arm("kling", "create", "no-task-id")
     response = stack.create().json()
     assert response["code"] == 0
@@ -195,8 +195,8 @@ def test_the_armed_faults_are_listed_with_what_they_have_left(stack: Stack) -> N
 def test_a_switch_that_does_not_exist_is_400_and_arms_nothing(
     shared: Stack, change: dict[str, object]
 ) -> None:
-    order = {"service": "kling", "operation": "create", "fault": "reset", **change}
-    response = shared.call("POST", "/__faults", json=order)
+    body = {"service": "kling", "operation": "create", "fault": "reset", **change}
+    response = shared.call("POST", "/__faults", json=body)
     assert response.status_code == 400
     assert response.json()["error"]
     assert shared.call("GET", "/__faults").json()["faults"] == []

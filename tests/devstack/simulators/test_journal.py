@@ -11,7 +11,7 @@ def test_the_oldest_entries_make_room_for_new_ones() -> None:
     assert (entries[0]["path"], entries[-1]["path"]) == ("/3", f"/{MAX_ENTRIES + 2}")
 
 
-def test_a_request_shows_before_it_is_answered() -> None:
+def test_a_request_shows_before_its_response() -> None:
     journal = Journal(FakeClock())
     entry = journal.open("kling", "query", "GET", "/1", {}, b"")
     assert journal.listed()[0]["status"] is None

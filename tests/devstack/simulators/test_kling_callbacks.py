@@ -43,7 +43,9 @@ def test_the_check_of_these_tests_knows_the_vendor_s_own_example() -> None:
     assert not verified(key, headers, body + b" ")
 
 
-def test_every_status_is_told_in_order_with_the_bare_task(stack: Stack, receiver: Receiver) -> None:
+def test_every_status_is_reported_in_order_with_the_bare_task(
+    stack: Stack, receiver: Receiver
+) -> None:
     task_id = stack.created(callback_url=receiver.url, external_task_id="job_1")["task_id"]
     receiver.wait_for(1)
     stack.clock.sleep(0.5)
@@ -55,7 +57,7 @@ def test_every_status_is_told_in_order_with_the_bare_task(stack: Stack, receiver
     assert receiver.tasks()[2]["task_info"] == {"external_task_id": "job_1"}
 
 
-def test_a_failure_is_told(stack: Stack, receiver: Receiver) -> None:
+def test_a_failure_is_reported(stack: Stack, receiver: Receiver) -> None:
     stack.created(callback_url=receiver.url, image="https://pictures.example/bad-pixels.png")
     finish(stack, receiver)
     last = receiver.tasks()[-1]
@@ -116,7 +118,9 @@ def test_a_doubled_callback_comes_twice_under_one_id(start: Start, receiver: Rec
     assert body == again
 
 
-def test_an_early_callback_tells_an_end_that_is_not_yet(stack: Stack, receiver: Receiver) -> None:
+def test_an_early_callback_reports_the_final_status_too_soon(
+    stack: Stack, receiver: Receiver
+) -> None:
     stack.arm("kling", "callback", "early")
     task_id = stack.created(callback_url=receiver.url)["task_id"]
     receiver.wait_for(1)
@@ -196,9 +200,9 @@ def test_an_address_where_nobody_listens_never_holds_up_the_api(stack: Stack) ->
     )
 
 
-def test_a_fault_of_answers_is_none_of_callbacks(shared: Stack) -> None:
-    order = {"service": "kling", "operation": "callback", "fault": "status:500"}
-    assert shared.call("POST", "/__faults", json=order).status_code == 400
+def test_a_fault_of_responses_is_refused_for_callbacks(shared: Stack) -> None:
+    body = {"service": "kling", "operation": "callback", "fault": "status:500"}
+    assert shared.call("POST", "/__faults", json=body).status_code == 400
 
 
 def test_the_callbacks_of_one_task_leave_in_order_however_many_there_are(

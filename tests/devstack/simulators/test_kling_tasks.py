@@ -8,7 +8,7 @@ import pytest
 from tests.devstack.simulators.stack import START, Stack, Start
 
 
-def test_a_create_answers_as_the_vendor_does(stack: Stack) -> None:
+def test_the_response_to_a_create_is_the_vendors(stack: Stack) -> None:
     response = stack.create(external_task_id="job_1").json()
     assert set(response) == {"code", "message", "request_id", "data"}
     assert (response["code"], response["message"]) == (0, "SUCCEED")
@@ -61,7 +61,7 @@ def test_a_video_is_submitted_then_processing_then_succeeds_by_the_clock(stack: 
     }
 
 
-def test_a_failed_task_is_still_answered_with_code_0_and_succeed(stack: Stack) -> None:
+def test_the_query_of_a_failed_task_still_has_code_0_and_succeed(stack: Stack) -> None:
     task_id = stack.created(image="https://pictures.example/bad-pixels/cat.png")["task_id"]
     stack.clock.sleep(1)
     assert stack.query(task_id)["task_status"] == "processing"
@@ -77,7 +77,7 @@ def test_a_failed_task_is_still_answered_with_code_0_and_succeed(stack: Stack) -
     assert (data["task_result"], data["final_unit_deduction"]) == ({}, "0")
 
 
-def test_the_mark_of_a_bad_picture_counts_in_the_path_alone(stack: Stack) -> None:
+def test_only_the_path_of_a_url_makes_an_image_bad(stack: Stack) -> None:
     task_id = stack.created(image="https://bad-pixels.example/cat.png?bad-pixels")["task_id"]
     stack.clock.sleep(2)
     assert stack.query(task_id)["task_status"] == "succeed"
@@ -192,7 +192,7 @@ def test_units_are_reserved_spent_on_success_and_given_back_on_failure(start: St
 
 
 @pytest.mark.parametrize(
-    ("order", "units"),
+    ("fields", "units"),
     [
         ({"model_name": "kling-v1"}, "1"),
         ({"model_name": "kling-v1", "mode": "pro", "duration": "10"}, "7"),
@@ -203,9 +203,9 @@ def test_units_are_reserved_spent_on_success_and_given_back_on_failure(start: St
     ],
 )
 def test_the_deduction_follows_the_price_list(
-    stack: Stack, order: dict[str, object], units: str
+    stack: Stack, fields: dict[str, object], units: str
 ) -> None:
-    task_id = stack.created(**order)["task_id"]
+    task_id = stack.created(**fields)["task_id"]
     stack.clock.sleep(2)
     assert stack.query(task_id)["final_unit_deduction"] == units
 

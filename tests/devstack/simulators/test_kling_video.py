@@ -39,7 +39,7 @@ def test_the_film_lasts_as_long_as_the_vendor_says(shared: Stack) -> None:
     assert duration / timescale == pytest.approx(5.041, abs=0.002)
 
 
-def test_a_part_can_be_asked_for(shared: Stack) -> None:
+def test_a_range_can_be_requested(shared: Stack) -> None:
     response = shared.call("GET", LINK, headers={"Range": "bytes=4-7"})
     assert (response.status_code, response.content) == (206, b"ftyp")
     assert response.headers["Content-Range"] == f"bytes 4-7/{VIDEO.stat().st_size}"
@@ -50,7 +50,7 @@ def test_a_part_beyond_the_end_is_416(shared: Stack) -> None:
     assert response.status_code == 416
 
 
-def test_the_head_of_a_link_tells_its_size(shared: Stack) -> None:
+def test_a_head_request_returns_the_size(shared: Stack) -> None:
     response = shared.call("HEAD", LINK)
     assert (response.status_code, response.headers["Content-Length"]) == (
         200,

@@ -1,4 +1,4 @@
-"""How every answer must look, and that the served OpenAPI document says so."""
+"""Asserts the shape of every response, and that the served OpenAPI document has it."""
 
 import json
 from typing import Any
@@ -20,8 +20,8 @@ SAFE_HEADERS = {
 }
 
 
-class Face:
-    """A town as its clients see it."""
+class ApiClient:
+    """A client of a stack, signed in as `ann`."""
 
     def __init__(self, stack: LiveStack) -> None:
         self.stack = stack
@@ -29,8 +29,8 @@ class Face:
         self.token = stack.token("ann", expires_in=10**6)
 
     def post(self, data: Any, **headers: str | None) -> requests.Response:
-        """POST /videos with that body, signed in, as JSON unless a header (`Content_Type`) says
-        otherwise; None takes one away."""
+        """Sends POST /videos, signed in, with that body. A header such as `Content_Type` overrides
+        the usual one, None removes it."""
         given = {"Content-Type": "application/json"} | {
             name.replace("_", "-"): text for name, text in headers.items()
         }
@@ -43,35 +43,52 @@ class Face:
     def get(self, path: str) -> requests.Response:
         return self.stack.call("GET", path, self.token)
 
-    def refused(self, answer: requests.Response, status: int, code: str) -> dict[str, Any]:
-        """Asserts the one shape of errors, the headers of every answer, and that this refusal is
-        documented; gives the details."""
-        content = answer.json()
-        assert (answer.status_code, content.get("code")) == (status, code), answer.text[:500]
+    def raw(
+        self,
+        *headers: str,
+        data: bytes = b"",
+        request: str = "POST /videos HTTP/1.1",
+        end_input: bool = False,
+    ) -> "RawResponse":
+        """Sends a request line, headers and a body unchanged, signed in."""
+        usual = [
+            "Host: stack",
+            f"Authorization: Bearer {self.token}",
+            "Content-Type: application/json",
+        ]
+        head = "\r\n".join([request, *usual, *headers, "", ""]).encode("latin-1")
+        return RawResponse(self.stack.raw(head + data, end_input=end_input))
+
+    def assert_refused(self, response: requests.Response, status: int, code: str) -> dict[str, Any]:
+        """Asserts the envelope of errors, the headers of every response, and that this error is
+        documented. Returns the details."""
+        content = response.json()
+        assert (response.status_code, content.get("code")) == (status, code), response.text[:500]
         assert set(content) == ENVELOPE
         assert content["success"] is False
         assert content["error"]
         assert isinstance(content["details"], dict)
-        assert content["requestId"] == answer.headers["X-Request-Id"]
-        assert answer.headers["Content-Type"] == "application/json"
-        self.surrounded(answer)
-        assert ("Retry-After" in answer.headers) is (status in (429, 503))
-        assert ("WWW-Authenticate" in answer.headers) is (status == 401)
-        self._documented(answer.request, status, code)
+        assert content["requestId"] == response.headers["X-Request-Id"]
+        assert response.headers["Content-Type"] == "application/json"
+        self.assert_common_headers(response)
+        assert ("Retry-After" in response.headers) is (status in (429, 503))
+        assert ("WWW-Authenticate" in response.headers) is (status == 401)
+        self._documented(response.request, status, code)
         details: dict[str, Any] = content["details"]
         return details
 
-    def surrounded(self, answer: requests.Response) -> None:
-        """Asserts what is on every answer."""
+    def assert_common_headers(self, response: requests.Response) -> None:
+        """Asserts the headers of every response."""
         assert (
-            is_id("req", answer.headers["X-Request-Id"]) or "X-Request-Id" in answer.request.headers
+            is_id("req", response.headers["X-Request-Id"])
+            or "X-Request-Id" in response.request.headers
         )
-        assert {name: answer.headers.get(name) for name in SAFE_HEADERS} == SAFE_HEADERS
-        assert "Origin" in answer.headers["Vary"]
-        assert "Set-Cookie" not in answer.headers
+        assert {name: response.headers.get(name) for name in SAFE_HEADERS} == SAFE_HEADERS
+        assert "Origin" in response.headers["Vary"]
+        assert "Set-Cookie" not in response.headers
 
     def codes(self, rule: str, method: str, status: int) -> list[str]:
-        """The error codes that the document names for a status of a route."""
+        """The documented error codes of a status of a route."""
         response = self.document["paths"][document_path(rule)][method.lower()]["responses"].get(
             str(status)
         )
@@ -85,7 +102,7 @@ class Face:
     def _documented(self, request: requests.PreparedRequest, status: int, code: str) -> None:
         path, method = unquote(urlsplit(request.url or "").path), str(request.method)
         try:
-            rule, _ = self.stack.app.url_map.bind("town").match(path, method, return_rule=True)
+            rule, _ = self.stack.app.url_map.bind("stack").match(path, method, return_rule=True)
         except NotFound:
             assert code == "ROUTE_NOT_FOUND"
         except MethodNotAllowed:
@@ -96,10 +113,10 @@ class Face:
             )
 
 
-class RawAnswer:
-    """What came back for bytes sent as they are."""
+class RawResponse:
+    """The response to raw bytes."""
 
-    def __init__(self, answer: bytes) -> None:
-        head, _, self.body = answer.partition(b"\r\n\r\n")
+    def __init__(self, response: bytes) -> None:
+        head, _, self.body = response.partition(b"\r\n\r\n")
         self.status = int(head.split()[1]) if head.startswith(b"HTTP/1.") else 0
         self.code = json.loads(self.body)["code"] if self.body.startswith(b"{") else ""
