@@ -9,7 +9,10 @@ from service.providers.kling.settings import KlingSettings
 
 
 def build(core: Core, parts: Parts) -> Feature:
-    del parts
+    return Feature(operations={Provider: parts.replacement_or(Provider, lambda: _kling(core))})
+
+
+def _kling(core: Core) -> Kling:
     settings = core.section(KlingSettings)
 
     def read_keys() -> KlingKeys:
@@ -23,7 +26,7 @@ def build(core: Core, parts: Parts) -> Feature:
         )
 
     credentials = KlingCredentials(read_keys, core.clock)
-    kling = Kling(
+    return Kling(
         http=ProviderHttp(core.clock),
         credentials=credentials,
         clock=core.clock,
@@ -35,7 +38,6 @@ def build(core: Core, parts: Parts) -> Feature:
         query_seconds=settings.kling_query_seconds,
         callback_secret=credentials.callback_secret,
     )
-    return Feature(operations={Provider: kling})
 
 
 KLING = Declaration(name="kling", build=build, settings=KlingSettings)
