@@ -1,4 +1,4 @@
-"""The parts of the documents that follow from the code: tables in `docs/`, and `.env.example`.
+"""What follows from the code: tables in `docs/`, `.env.example`, the settings in compose.
 
 `make documents` writes them; `tests/architecture/test_documents.py` fails when they are stale."""
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import service
+from devstack.environment import Ports, stack_environment
 from service.app import FEATURES, sections
 from service.core.errors import FareboxError
 from service.core.settings import Secret
@@ -21,6 +22,12 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 EXAMPLE = ROOT / ".env.example"
+COMPOSE = ROOT / "docker-compose.yml"
+_COMPOSE_KEYS = {
+    "FINGERPRINT_PEPPERS": "1:local-pepper-that-is-worth-nothing-elsewhere",
+    "LEDGER_MAC_KEY": "local-ledger-key-that-is-worth-nothing-elsewhere",
+    "CALLBACK_TOKEN_KEYS": "local-callback-key-that-is-worth-nothing-elsewhere",
+}
 # Read by gunicorn's own configuration (docker/gunicorn.conf.py), before there is a service.
 SERVER_SETTINGS = (
     ("HOST", "`127.0.0.1`", "address the web process listens on; 0.0.0.0 in the container"),
@@ -106,6 +113,47 @@ def _shown(default: object) -> str:
     return f"`{default}`"
 
 
+class _ComposePorts(Ports):
+    """The addresses of the stack as its containers reach each other."""
+
+    def __init__(self) -> None:
+        super().__init__(app=8080, dynamodb=8000, simulators=8090)
+
+    @property
+    def app_url(self) -> str:
+        return "http://127.0.0.1:${PORT:-8080}"
+
+    @property
+    def dynamodb_url(self) -> str:
+        return "http://dynamodb:8000"
+
+    @property
+    def simulators_url(self) -> str:
+        return "http://simulators:8090"
+
+
+def compose_settings() -> str:
+    """Every setting with the local default of the embedded stack, a block for each section. Two
+    differ: the browser reaches the simulators by another address, and the keys are constants."""
+    local = stack_environment({}, _ComposePorts(), _COMPOSE_KEYS)
+    local |= {"LOCAL_TOKEN_URL": "http://127.0.0.1:${SIMULATOR_PORT:-8090}/google/__token"}
+    lines = []
+    for kind in sections():
+        names = [each.name.upper() for each in declared([kind])]
+        lines += [f"  # {kind.__name__.removesuffix('Settings')}"]
+        lines += [
+            f"  {name}: ${{{name}:-{local.get(name, '')}}}" for name in names if name != "PORT"
+        ]
+    return "\n".join(lines)
+
+
+def compose() -> str:
+    """docker-compose.yml with its settings as they should be."""
+    text = COMPOSE.read_text(encoding="utf-8")
+    start, end = text.index("  # <settings>\n"), text.index("  # </settings>\n")
+    return f"{text[:start]}  # <settings>\n{compose_settings()}\n{text[end:]}"
+
+
 GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     DOCS / "errors.md": {"errors": error_table, "failures": failure_table},
     DOCS / "settings.md": {"settings": settings_table},
@@ -128,3 +176,4 @@ if __name__ == "__main__":
     for document in GENERATED:
         document.write_text(with_blocks(document), encoding="utf-8")
     EXAMPLE.write_text(env_example(), encoding="utf-8")
+    COMPOSE.write_text(compose(), encoding="utf-8")

@@ -44,6 +44,10 @@ def test_the_example_environment_lists_every_setting_with_its_default() -> None:
     assert documents.EXAMPLE.read_text() == documents.env_example(), "run: make documents"
 
 
+def test_compose_passes_every_setting_with_its_local_default() -> None:
+    assert documents.COMPOSE.read_text() == documents.compose(), "run: make documents"
+
+
 def test_every_error_code_means_one_thing() -> None:
     codes = Counter(error.code for error in documents.errors())
     assert [code for code, times in codes.items() if times > 1] == []
