@@ -13,7 +13,8 @@ from enum import Enum
 from service.jobs import keys as jobs_keys
 from service.jobs.entities import Job, JobStatus
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas, total
+from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas
+from service.ledger.lots import total_taken
 from service.ledger.store import mac
 from service.storage.keys import Key, user_partition
 from service.users import keys as users_keys
@@ -362,7 +363,7 @@ def _movement_faults(job: Job, movements: Sequence[Entry], account: Account) -> 
         yield f"{job.status} with movements {', '.join(kinds) or 'none'}"
     elif (
         any(entry.amount + entry.returned != job.price for entry in movements)
-        or total(job.allocation) != job.price
+        or total_taken(job.allocation) != job.price
     ):
         yield "its movements are not its price"
     elif any(

@@ -8,7 +8,6 @@ from service.ledger.entities import (
     Entry,
     EntryKind,
     InsufficientCredits,
-    LotKind,
     Movement,
     Wallet,
     WalletStatus,
@@ -19,6 +18,7 @@ from service.ledger.entities import (
     hold,
     release,
 )
+from service.ledger.lots import LotKind
 from service.ledger.store import sealed
 
 

@@ -17,7 +17,8 @@ from service.core.errors import (
     Unavailable,
     Unprocessable,
 )
-from service.ledger.entities import EXAMPLE_JOB, Allocation
+from service.ledger.entities import EXAMPLE_JOB
+from service.ledger.lots import Allocation
 from service.providers import base
 from service.storage.codec import Value
 

@@ -73,7 +73,7 @@ def _jobs(core: Core, parts: Parts, settlement: Settlement, times: Times) -> Job
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(core.table, ledger, users, core.clock, core.ids, times),
+        holds=Holds(ledger, users, core.clock, core.ids, times),
         catalog=parts.get(Catalog),
         provider=parts.get(Provider),
         settlement=settlement,

@@ -1,5 +1,5 @@
-"""T1: setting a price aside and making the job, in one transaction (the money protocol, section 4,
-step 2)."""
+"""T1: holding a price and making the job, in one transaction (the money protocol, section 4, step
+2)."""
 
 import hashlib
 import json
@@ -11,24 +11,19 @@ from service.core.ids import Ids
 from service.core.principal import Principal
 from service.jobs import keys, store
 from service.jobs.entities import Job, JobStatus, Times
-from service.ledger.entities import Movement, OutcomeUnknown, WalletStatus, hold
-from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
+from service.ledger.entities import Movement, OutcomeUnknown, StaleRead, hold
+from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
-from service.storage.table import Table
-from service.users.entities import Digests, knows_device, with_device
+from service.users.entities import Digests, is_open, knows_device, with_device
 from service.users.operations import Users
 
 ROUTE = "POST /videos"
 MARGIN_SECONDS = 1.0
 
 
-class StaleRead(Exception):
-    """What the hold was decided on is no longer so: a twin with the same key, or no open wallet."""
-
-
 @dataclass(frozen=True)
 class JobRequest:
-    """What a client asks for. `image` is an address or base64."""
+    """What a client requests. `image` is an address or base64."""
 
     principal: Principal
     fingerprint: str
@@ -55,8 +50,7 @@ class JobRequest:
 
     @property
     def body_hash(self) -> str:
-        """What must be the same for the same key: everything asked for, but not the device it is
-        asked from."""
+        """What must be the same for the same key: everything requested, but not the device."""
         body = json.dumps([self.user_id, self.image, self.prompt_key], separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()[:32]
 
@@ -72,12 +66,9 @@ class Held:
 
 
 class Holds:
-    """Takes holds. Each has a job id of its own; only who took it may send the job."""
+    """Takes holds. Each has a job id of its own; only the request that took it may send the job."""
 
-    def __init__(
-        self, table: Table, ledger: Ledger, users: Users, clock: Clock, ids: Ids, times: Times
-    ) -> None:
-        self._table = table
+    def __init__(self, ledger: Ledger, users: Users, clock: Clock, ids: Ids, times: Times) -> None:
         self._ledger = ledger
         self._users = users
         self._clock = clock
@@ -90,110 +81,106 @@ class Holds:
         device: Digests,
         price: int,
         predecessor: Job | None,
-        snapshot: Snapshot | None,
+        snapshot: Snapshot,
     ) -> Held:
-        """`predecessor` is the job that the order's key stands for so far; `snapshot` may spare a
-        read, unless it is older than the predecessor's. Raises `StaleRead` and what `Ledger.move`
-        raises; `OutcomeUnknown` names the job."""
+        """`predecessor` is the job that the order's key stands for so far, `snapshot` what was read
+        of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet is
+        open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
         job_id = self._ids.new("job", self._clock.now())
-        attempt = _Hold(self, order, device, price, predecessor, job_id)
-        also = CompanionWrites(
-            writes=attempt.writes, was_committed=attempt.was_committed, related=order.related
+        known = snapshot.wallet is not None and knows_device(snapshot.wallet, device)
+        device_keys = () if known else self._users.device_keys(order.user_id, device)
+        terms = HoldTerms(
+            order, device, device_keys, price, predecessor, job_id, self._times, self._users
         )
+        # A predecessor was read after the wallet, and its end may have returned credits since.
+        usable = known and predecessor is None
         try:
-            wallet = self._ledger.move(order.user_id, attempt.decide, also, snapshot)
+            moved = self._ledger.move(
+                order.user_id,
+                terms.propose,
+                terms.was_committed,
+                related=(*order.related, *device_keys),
+                evidence=(terms.job_key,),
+                snapshot=snapshot if usable else None,
+            )
         except OutcomeUnknown as error:
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
-        return Held(attempt.job(), wallet.spendable(self._clock.now()), attempt.send_until)
+        job = (
+            terms.job(moved.movement, moved.at) if moved.movement else terms.stored(moved.snapshot)
+        )
+        # Each attempt stores a window that begins with itself; sending stops by that of the first.
+        send_until = moved.started_at + self._times.submit / 1000 - MARGIN_SECONDS
+        return Held(job, moved.wallet.spendable(self._clock.now()), send_until)
 
-    def send_until(self) -> float:
-        """Monotonic seconds until which a job may be sent whose window begins now."""
-        return self._clock.monotonic() + self._times.submit / 1000 - MARGIN_SECONDS
 
-    def read(self, user_id: str, job_id: str) -> Job | None:
-        return store.read(self._table, user_id, job_id)
+@dataclass(frozen=True)
+class HoldTerms:
+    """Everything one hold is decided from, besides wallet and table. `device_keys` is empty where
+    the wallet knew the device at the first look, so that nothing of it is read. Pure."""
 
-    def new_job(self, order: JobRequest, job_id: str, price: int, movement: Movement) -> Job:
-        now = self._clock.now()
+    order: JobRequest
+    device: Digests
+    device_keys: tuple[Key, ...]
+    price: int
+    predecessor: Job | None
+    job_id: str
+    times: Times
+    users: Users
+
+    @property
+    def job_key(self) -> Key:
+        return keys.job(self.order.user_id, self.job_id)
+
+    def propose(self, snapshot: Snapshot, now: int) -> Proposal:
+        """The key comes first: a twin may have taken it since it was read."""
+        user_id, key = self.order.user_id, self.order.key
+        use = store.key_use(snapshot.item(key)) if key else None
+        if (use.job_id if use else None) != self._predecessor_id:
+            raise StaleRead("the key has been taken")
+        if snapshot.wallet is None or not is_open(snapshot.wallet):
+            raise StaleRead("no wallet is open")
+        is_new = not knows_device(snapshot.wallet, self.device)
+        if is_new and not self.device_keys:
+            raise StaleRead("the device has left the wallet")
+        wallet = with_device(snapshot.wallet, self.device)
+        movement = hold(wallet, self.price, self.job_id, now)
+        writes = [ConditionalWrite(store.new_job_write(self.job(movement, now)))]
+        if key is not None:
+            bound = store.key_write(key, self.job_id, self.order.body_hash, self._predecessor_id)
+            writes.append(ConditionalWrite(bound))
+        if is_new:
+            writes += self.users.device_writes(user_id, self.device, snapshot.related, now)
+        return Proposal(movement, writes)
+
+    def was_committed(self, snapshot: Snapshot) -> bool:
+        return snapshot.item(self.job_key) is not None
+
+    def stored(self, snapshot: Snapshot) -> Job:
+        """The job as an earlier attempt of this hold stored it."""
+        item = snapshot.item(self.job_key)
+        if item is None:
+            raise LookupError("a hold that stands has been stored")
+        return store.job_from(item)
+
+    def job(self, movement: Movement, now: int) -> Job:
+        """The job that this movement holds credits for."""
+        held = movement.entries[-1]
         return Job(
-            user_id=order.user_id,
-            job_id=job_id,
+            user_id=self.order.user_id,
+            job_id=self.job_id,
             operation=IMAGE_TO_VIDEO,
-            prompt_key=order.prompt_key,
-            price=price,
-            allocation=movement.entries[-1].allocation,
+            prompt_key=self.order.prompt_key,
+            price=self.price,
+            allocation=held.allocation,
             status=JobStatus.SUBMITTING,
-            created_at=movement.entries[-1].at,
-            submit_until=now + self._times.submit,
-            hard_at=now + self._times.hard_limit,
-            due_at=now + self._times.submit,
-            image_hash=hashlib.sha256(order.image.encode()).hexdigest()[:22],
-            image_length=len(order.image),
+            created_at=held.at,
+            submit_until=now + self.times.submit,
+            hard_at=now + self.times.hard_limit,
+            due_at=now + self.times.submit,
+            image_hash=hashlib.sha256(self.order.image.encode()).hexdigest()[:22],
+            image_length=len(self.order.image),
         )
 
-    def device_writes(self, user_id: str, device: Digests) -> list[ConditionalWrite]:
-        return self._users.device_writes(user_id, device, self._clock.now())
-
-
-class _Hold:
-    """One hold over all its attempts."""
-
-    def __init__(
-        self,
-        holds: Holds,
-        order: JobRequest,
-        device: Digests,
-        price: int,
-        predecessor: Job | None,
-        job_id: str,
-    ) -> None:
-        self._holds = holds
-        self._order = order
-        self._device = device
-        self._price = price
-        self._predecessor_id = predecessor.job_id if predecessor else None
-        self._job_id = job_id
-        self._device_is_new = False
-        self._job: Job | None = None
-        self.send_until = 0.0
-
-    def job(self) -> Job:
-        if self._job is None:
-            raise LookupError("a hold that stands has been written")
-        return self._job
-
-    def decide(self, snapshot: Snapshot, now: int) -> Movement:
-        """The key first: it may have been taken since it was looked at.
-
-        The time to send runs from the first attempt on, after the wait for the wallet's turn; each
-        attempt sets the stored window anew, so that the stored one never ends earlier."""
-        self.send_until = self.send_until or self._holds.send_until()
-        use = store.key_use(snapshot.related[0]) if snapshot.related else None
-        if (use.job_id if use else None) != self._predecessor_id:
-            raise StaleRead
-        if snapshot.wallet is None or snapshot.wallet.status is WalletStatus.CLOSED:
-            raise StaleRead
-        self._device_is_new = not knows_device(snapshot.wallet, self._device)
-        return hold(with_device(snapshot.wallet, self._device), self._price, self._job_id, now)
-
-    def writes(self, movement: Movement) -> list[ConditionalWrite]:
-        self._job = self._holds.new_job(self._order, self._job_id, self._price, movement)
-        writes = [ConditionalWrite(store.new_job_write(self._job), _decide_again)]
-        if self._order.key is not None:
-            write = store.key_write(
-                self._order.key, self._job_id, self._order.body_hash, self._predecessor_id
-            )
-            writes.append(ConditionalWrite(write, _decide_again))
-        if self._device_is_new:
-            writes += self._holds.device_writes(self._order.user_id, self._device)
-        return writes
-
-    def was_committed(self) -> bool:
-        """An earlier attempt may be the one that stands; what is stored counts."""
-        stored = self._holds.read(self._order.user_id, self._job_id)
-        self._job = stored or self._job
-        return stored is not None
-
-
-def _decide_again(_: object) -> None:
-    return None
+    @property
+    def _predecessor_id(self) -> str | None:
+        return self.predecessor.job_id if self.predecessor else None

@@ -22,10 +22,10 @@ from service.jobs.entities import (
     JobNotFound,
     JobStatus,
 )
-from service.jobs.holds import Held, Holds, JobRequest, StaleRead
+from service.jobs.holds import Held, Holds, JobRequest
 from service.jobs.images import check_address, check_bytes
 from service.jobs.settlement import Settlement
-from service.ledger.entities import Wallet, WalletBusy, WalletStatus
+from service.ledger.entities import StaleRead, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import (
     Accepted,
@@ -37,12 +37,13 @@ from service.providers.base import (
 )
 from service.storage import cursor
 from service.storage.table import Table
+from service.users.entities import is_open
 from service.users.operations import Users
 
 log = structlog.get_logger()
 
 CALLBACK_PATH = "/callbacks/kling"
-MAX_LOOKS = 5
+MAX_ROUNDS = 5
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 2.0
 
@@ -114,8 +115,9 @@ class Jobs:
         job: `ImageRejected`, `ContentRejected`, `ProviderBusy`, `ProviderUnavailable` (released),
         `OutcomeUnknown`."""
         check_bytes(order.image)
-        for _ in range(MAX_LOOKS):
-            snapshot = self._ledger.read_snapshot(order.user_id, order.related)
+        snapshot: Snapshot | None = None
+        for _ in range(MAX_ROUNDS):
+            snapshot = snapshot or self._ledger.read_snapshot(order.user_id, order.related)
             earlier = self._earlier(order, snapshot)
             if earlier is not None and not earlier.retryable:
                 return self._replayed(earlier, snapshot.wallet)
@@ -123,16 +125,13 @@ class Jobs:
             price = self._catalog.quote(IMAGE_TO_VIDEO)
             check_address(order.image)
             device = self._users.digests(order.fingerprint)
-            if snapshot.wallet is None or snapshot.wallet.status is WalletStatus.CLOSED:
-                self._users.sign_up(order.principal, device)
+            if not is_open(snapshot.wallet):
+                snapshot = self._users.sign_up(order.principal, device, order.related)
                 continue
             try:
-                # The predecessor was read after the wallet, and its end may have brought the
-                # credits back since.
-                held = self._holds.take(
-                    order, device, price, earlier, None if earlier else snapshot
-                )
+                held = self._holds.take(order, device, price, earlier, snapshot)
             except StaleRead:
+                snapshot = None
                 continue
             self._metrics.count(Metric.HOLDS)
             return self._send(order, held, prompt.text)
@@ -184,7 +183,7 @@ class Jobs:
 
     def _earlier(self, order: JobRequest, snapshot: Snapshot) -> Job | None:
         """The job that the order's key stands for already. Raises `IdempotencyKeyReused`."""
-        use = store.key_use(snapshot.related[0]) if snapshot.related else None
+        use = store.key_use(snapshot.item(order.key)) if order.key else None
         if use is None:
             return None
         if use.body_hash != order.body_hash:

@@ -28,8 +28,8 @@ from service.jobs.entities import (
     Wait,
     next_transition,
 )
-from service.ledger.entities import Movement, Wallet, capture, release
-from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
+from service.ledger.entities import Movement, StaleRead, Wallet, capture, release
+from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.providers.base import Indeterminate, Provider, Task
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
@@ -39,10 +39,6 @@ log = structlog.get_logger()
 MAX_ROUNDS = 4
 RECORD_TRIES = 3
 RECORD_PAUSE_SECONDS = 0.2
-
-
-class StaleRead(Exception):
-    """Somebody else has moved the job since it was read: read it again and decide anew."""
 
 
 class Settlement:
@@ -254,27 +250,28 @@ class Settlement:
         write: Update,
         is_ours: Callable[[Job], bool],
     ) -> None:
-        """Wallet and job are seen at one moment: a job that somebody else has settled must not be
+        """Wallet and job are read at one moment: a job that somebody else has settled must not be
         settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
-        tells this settlement, should its answer be lost, from another's: what somebody else decided
-        is read, never assumed."""
+        tells this settlement, should its response be lost, from another's: what somebody else
+        decided is read, never assumed."""
         if not job.is_open:
-            raise StaleRead
+            raise StaleRead("the job has ended")
+        key = keys.job(job.user_id, job.job_id)
+        conditional = ConditionalWrite(write, StaleRead("the job has changed"))
 
-        def decided(snapshot: Snapshot, now: int) -> Movement:
-            stored = snapshot.related[0]
+        def propose(snapshot: Snapshot, now: int) -> Proposal:
+            stored = snapshot.item(key)
             if snapshot.wallet is None or stored is None:
                 raise LookupError(f"job {job.job_id} has no wallet or is gone")
             if not store.is_as_read(stored, job):
-                raise StaleRead
-            return decide(snapshot.wallet, now)
+                raise StaleRead("the job has changed")
+            return Proposal(decide(snapshot.wallet, now), [conditional])
 
-        also = CompanionWrites(
-            writes=lambda _: [ConditionalWrite(write, lambda _: StaleRead())],
-            was_committed=lambda: is_ours(self.read(job.user_id, job.job_id)),
-            related=(keys.job(job.user_id, job.job_id),),
-        )
-        self._ledger.move(job.user_id, decided, also)
+        def was_committed(snapshot: Snapshot) -> bool:
+            stored = snapshot.item(key)
+            return stored is not None and is_ours(store.job_from(stored))
+
+        self._ledger.move(job.user_id, propose, was_committed, related=(key,))
 
     def _give(self, job: Job, task: Task) -> Job:
         url = task.result_url or ""

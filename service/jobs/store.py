@@ -8,7 +8,7 @@ from typing import Any
 from service.core.clock import from_iso, iso
 from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
-from service.ledger.entities import packed, unpacked
+from service.ledger.lots import pack_allocation, unpack_allocation
 from service.storage.codec import Item, Value
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
 from service.storage.table import Table
@@ -166,7 +166,7 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
     due = keys.DUE_JOBS.index(after.job_id, after.due_at) if after.due_at is not None else {}
     change: dict[str, Value] = {
         "status": after.status,
-        "allocation": packed(after.allocation),
+        "allocation": pack_allocation(after.allocation),
         "error": after.failure,
         "watchUntil": after.watch_until,
         **due,
@@ -187,7 +187,7 @@ def job_from(item: Item) -> Job:
         operation=fields["operation"],
         prompt_key=fields["promptKey"],
         price=fields["price"],
-        allocation=unpacked(fields["allocation"]),
+        allocation=unpack_allocation(fields["allocation"]),
         status=JobStatus(fields["status"]),
         created_at=from_iso(fields["createdAt"]),
         submit_until=fields.get("submitUntil", 0),
@@ -213,7 +213,7 @@ def _item(job: Job) -> dict[str, Value]:
         "operation": job.operation,
         "promptKey": job.prompt_key,
         "price": job.price,
-        "allocation": packed(job.allocation),
+        "allocation": pack_allocation(job.allocation),
         "imageHash": job.image_hash,
         "imageLength": job.image_length,
         "createdAt": iso(job.created_at),

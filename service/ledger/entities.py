@@ -1,38 +1,33 @@
-"""Wallets, lots, entries, and the pure rules of how credits move (the money protocol, sections 1 to
-3 and 6).
+"""Wallets, entries, and the pure rules of how credits move (the money protocol, sections 1 to 3).
 
-Every rule takes a wallet and gives a `Movement`: the wallet afterwards and the entries that say
+Every rule takes a wallet and returns a `Movement`: the wallet afterwards and the entries that say
 what happened. Credits are whole numbers, times are epoch milliseconds. Nothing here reads a clock,
 a key or a table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
 from service.core.errors import Forbidden, RateLimited, Unavailable
+from service.ledger.lots import (
+    MAX_LOTS,
+    Allocation,
+    Lot,
+    LotKind,
+    burn,
+    divide,
+    put_back,
+    remaining,
+    split,
+    tidy,
+    total_taken,
+    whole,
+)
 
-MAX_LOTS = 8
 MAX_CREDITS = 10**12
-EXPIRY_GRACE = 300_000
 GET_MORE = "Wait for held credits to come back, or get more credits."
 EXAMPLE_JOB = {"jobId": "job_01kb7r3v6q8f2x0m4n5p6q7r8s"}
-_NEVER = 10**16
-
-
-class LotKind(StrEnum):
-    """What a lot came from. Declared in burn order: what costs the user least to lose is spent
-    first."""
-
-    FREE = "free"
-    PROMO = "promo"
-    SUBSCRIPTION = "subscription"
-    PAID = "paid"
-
-
-_PRIORITY = {kind: place for place, kind in enumerate(LotKind)}
-_LETTERS = {LotKind.FREE: "f", LotKind.PROMO: "o", LotKind.SUBSCRIPTION: "s", LotKind.PAID: "p"}
-_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 
 
 class EntryKind(StrEnum):
@@ -74,8 +69,12 @@ class WalletBusy(Unavailable):
     retry_after = 1
 
 
+class StaleRead(Exception):
+    """What a change was decided on is not so any more: read again, and decide anew."""
+
+
 class OutcomeUnknown(Unavailable):
-    """A wallet write was sent and its answer never came: it may have happened, or may yet."""
+    """A wallet write was sent and no response came back: it may have happened, or may yet."""
 
     code = "OUTCOME_UNKNOWN"
     summary = "It is not known yet whether this request was taken. Ask for the job named here, or repeat with the same Idempotency-Key."
@@ -87,44 +86,6 @@ class TooManyWaiting(RateLimited):
     code = "TOO_MANY_REQUESTS"
     summary = "Too many requests for one wallet are waiting already."
     retry_after = 1
-
-
-@dataclass(frozen=True)
-class Lot:
-    """A batch of granted credits. `number` sorts by time and names it within its wallet; None never
-    expires."""
-
-    number: int
-    kind: LotKind
-    remaining: int
-    expires_at: int | None = None
-
-    @property
-    def lot_id(self) -> str:
-        return f"lot_{self.number:014d}"
-
-    @property
-    def burn_order(self) -> tuple[int, int, int]:
-        return _PRIORITY[self.kind], _end(self.expires_at), self.number
-
-    def packed(self) -> tuple[int, str, int, int]:
-        """The compact form that items keep it in."""
-        return self.number, _LETTERS[self.kind], self.remaining, self.expires_at or 0
-
-    @classmethod
-    def unpacked(cls, number: int, letter: str, remaining: int, expires_at: int) -> "Lot":
-        return cls(number, _KINDS[letter], remaining, expires_at or None)
-
-    def spendable(self, now: int) -> bool:
-        return self.expires_at is None or now < self.expires_at
-
-    def lapsed(self, now: int) -> bool:
-        """Long enough past its end that even a slow clock agrees."""
-        return self.expires_at is not None and now >= self.expires_at + EXPIRY_GRACE
-
-
-Allocation = tuple[Lot, ...]
-"""What was taken from which lots: each `remaining` is the amount taken."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +111,7 @@ class Wallet:
 
     def spendable(self, now: int) -> int:
         """Credits that can be held at that moment."""
-        return sum(lot.remaining for lot in self.lots if lot.spendable(now))
+        return remaining(lot for lot in self.lots if lot.spendable(now))
 
     def faults(self) -> list[str]:
         """What is wrong with these balances taken by themselves; empty for every wallet the rules
@@ -167,7 +128,7 @@ class Wallet:
         checks = {
             "a balance is negative": min(amounts) < 0
             or any(lot.remaining <= 0 for lot in self.lots),
-            "lots do not sum to credits": sum(lot.remaining for lot in self.lots) != self.credits,
+            "lots do not sum to credits": remaining(self.lots) != self.credits,
             "granted is not what became of it": self.granted
             != self.credits + self.held + self.captured + self.expired + self.clawed_back,
             "too many lots": len(self.lots) > MAX_LOTS,
@@ -242,7 +203,7 @@ def deltas(entry: Entry) -> Deltas:
         case EntryKind.EXPIRE:
             return Deltas(credits=-amount, expired=amount)
         case EntryKind.CLAWBACK:
-            taken = total(entry.allocation)
+            taken = total_taken(entry.allocation)
             return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
 
 
@@ -250,18 +211,6 @@ def applied(wallet: Wallet, change: Deltas) -> Wallet:
     """The wallet with those amounts added; nothing else about it changes."""
     sums = {name: amount + getattr(wallet, name) for name, amount in asdict(change).items()}
     return replace(wallet, **sums)
-
-
-def total(allocation: Sequence[Lot]) -> int:
-    return sum(part.remaining for part in allocation)
-
-
-def packed(lots: Sequence[Lot]) -> tuple[tuple[int, str, int, int], ...]:
-    return tuple(lot.packed() for lot in lots)
-
-
-def unpacked(rows: Iterable[tuple[int, str, int, int]]) -> tuple[Lot, ...]:
-    return tuple(Lot.unpacked(*row) for row in rows)
 
 
 def welcome(wallet: Wallet | None, user_id: str, amount: int, now: int) -> Movement:
@@ -292,23 +241,15 @@ def grant(
 ) -> Movement:
     """Adds a lot; debt is paid from it first."""
     paid = min(wallet.debt, amount)
-    lot = Lot(_lot_number(wallet, 0), kind, amount - paid, expires_at)
-    allocation = (lot,) if lot.remaining else ()
-    return _post(
-        wallet,
-        entry_kind,
-        amount,
-        ref,
-        allocation,
-        (*wallet.lots, *allocation),
-        now,
-        debt_paid=paid,
-    )
+    lot = Lot(_lot_number(wallet), kind, amount - paid, expires_at)
+    new = (lot,) if lot.remaining else ()
+    lots = (*wallet.lots, *new)
+    return _post(wallet, entry_kind, amount, ref, whole(new), lots, now, debt_paid=paid)
 
 
 def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
-    """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD and its
-    split says whence they came.
+    """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD; its
+    allocation says from which lots they came.
 
     Raises `WalletFrozen`, or `InsufficientCredits` with `required` and `available`."""
     if wallet.status is not WalletStatus.OPEN:
@@ -324,7 +265,7 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
                 "action": GET_MORE,
             },
         )
-    allocation, rest = _taken(swept.wallet.lots, amount, now)
+    allocation, rest = burn(swept.wallet.lots, amount, now)
     held = _post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now)
     return Movement(held.wallet, swept.entries + held.entries)
 
@@ -332,31 +273,25 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
 def capture(
     wallet: Wallet, allocation: Allocation, amount: int, ref: str, held_at: int, now: int
 ) -> Movement:
-    """Spends `amount` of what is held by that split and gives the rest back."""
-    if not 0 < amount <= total(allocation):
-        raise ValueError("a capture takes at least one credit and at most what is held")
-    used, rest = _cut(allocation, amount)
-    paid = min(wallet.debt, total(rest))
-    lots = _given_back(wallet, _cut(rest, total(rest) - paid)[0], held_at, now)
+    """Spends `amount` of what that allocation holds and returns the rest to its lots; debt is paid
+    from the rest first. Raises `ValueError` for more than is held."""
+    if not 0 <= amount <= total_taken(allocation):
+        raise ValueError("a capture takes at most what is held")
+    used, rest = split(allocation, amount)
+    returned = total_taken(rest)
+    paid = min(wallet.debt, returned)
+    lots = _with_returned(wallet, rest, paid, held_at, now)
     return _post(
-        wallet,
-        EntryKind.CAPTURE,
-        amount,
-        ref,
-        used,
-        lots,
-        now,
-        returned=total(rest),
-        debt_paid=paid,
+        wallet, EntryKind.CAPTURE, amount, ref, used, lots, now, returned=returned, debt_paid=paid
     )
 
 
 def release(wallet: Wallet, allocation: Allocation, ref: str, held_at: int, now: int) -> Movement:
-    """Gives everything held by that split back to the lots it came from; debt is paid from it
+    """Returns everything that allocation holds to the lots it came from; debt is paid from it
     first."""
-    amount = total(allocation)
+    amount = total_taken(allocation)
     paid = min(wallet.debt, amount)
-    lots = _given_back(wallet, _cut(allocation, amount - paid)[0], held_at, now)
+    lots = _with_returned(wallet, allocation, paid, held_at, now)
     return _post(wallet, EntryKind.RELEASE, amount, ref, allocation, lots, now, debt_paid=paid)
 
 
@@ -366,15 +301,23 @@ def expire(wallet: Wallet, now: int) -> Movement:
     if not lapsed:
         return Movement(wallet)
     rest = tuple(lot for lot in wallet.lots if not lot.lapsed(now))
-    return _post(wallet, EntryKind.EXPIRE, total(lapsed), "expiry", lapsed, rest, now)
+    return _post(wallet, EntryKind.EXPIRE, remaining(lapsed), "expiry", whole(lapsed), rest, now)
 
 
 def claw_back(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
-    """Takes credits back, from what would have lived longest first; what is not there becomes
+    """Takes credits back, from what would have lived longest first; what is missing becomes
     debt."""
     keep = wallet.credits - min(wallet.credits, amount)
-    kept, taken = _cut(tuple(sorted(wallet.lots, key=lambda lot: lot.burn_order)), keep)
-    return _post(wallet, EntryKind.CLAWBACK, amount, ref, taken, kept, now)
+    kept, gone = divide(sorted(wallet.lots, key=lambda lot: lot.burn_order), keep)
+    return _post(wallet, EntryKind.CLAWBACK, amount, ref, whole(gone), kept, now)
+
+
+def _with_returned(
+    wallet: Wallet, allocation: Allocation, debt_paid: int, held_at: int, now: int
+) -> tuple[Lot, ...]:
+    """The wallet's lots with that allocation returned, but for its last `debt_paid` credits."""
+    back, _ = split(allocation, total_taken(allocation) - debt_paid)
+    return put_back(wallet.lots, back, held_at, now, _lot_number(wallet))
 
 
 def _post(
@@ -395,70 +338,10 @@ def _post(
     at = max(now, wallet.updated_at)
     draft = Entry(wallet.version + 1, kind, amount, ref, allocation, 0, 0, at, returned, debt_paid)
     moved = applied(wallet, deltas(draft))
-    after = replace(moved, version=draft.version, lots=_tidy(lots), updated_at=at)
+    after = replace(moved, version=draft.version, lots=tidy(lots), updated_at=at)
     return Movement(after, (replace(draft, credits=after.credits, held=after.held),))
 
 
-def _taken(lots: Sequence[Lot], amount: int, now: int) -> tuple[Allocation, tuple[Lot, ...]]:
-    """What to burn for an amount, in burn order, and the lots that remain."""
-    usable = tuple(
-        sorted((lot for lot in lots if lot.spendable(now)), key=lambda lot: lot.burn_order)
-    )
-    taken, rest = _cut(usable, amount)
-    return taken, rest + tuple(lot for lot in lots if not lot.spendable(now))
-
-
-def _cut(lots: Sequence[Lot], amount: int) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
-    """The first `amount` credits of the lots in the order given, and the others."""
-    first: list[Lot] = []
-    rest: list[Lot] = []
-    for lot in lots:
-        part = min(lot.remaining, amount)
-        amount -= part
-        first += [replace(lot, remaining=part)] if part else []
-        rest += [replace(lot, remaining=lot.remaining - part)] if lot.remaining > part else []
-    return tuple(first), tuple(rest)
-
-
-def _given_back(wallet: Wallet, allocation: Allocation, held_at: int, now: int) -> tuple[Lot, ...]:
-    """The wallet's lots with a split returned: to its own lot while that is unexpired, else as a
-    lot with the life it had left at the hold (so that nothing is lost by a slow failure, and
-    nothing gained)."""
-    lots = {lot.number: lot for lot in wallet.lots}
-    for place, taken in enumerate(allocation):
-        part = taken
-        if part.expires_at is not None and now >= part.expires_at:
-            life = max(0, part.expires_at - held_at)
-            part = Lot(_lot_number(wallet, place), part.kind, part.remaining, now + life)
-        old = lots.get(part.number)
-        lots[part.number] = replace(part, remaining=part.remaining + (old.remaining if old else 0))
-    return tuple(lots.values())
-
-
-def _lot_number(wallet: Wallet, place: int) -> int:
-    """Lots are numbered by the entry that makes them, and by their place in it."""
-    return (wallet.version + 1) * 100 + place
-
-
-def _tidy(lots: Sequence[Lot]) -> tuple[Lot, ...]:
-    """Empty lots leave; above the limit, the two neighbours of one kind that differ least in life
-    become one that ends with the later."""
-    kept = sorted((lot for lot in lots if lot.remaining > 0), key=lambda lot: lot.burn_order)
-    while len(kept) > MAX_LOTS:
-        place = min(
-            (place for place in range(len(kept) - 1) if kept[place].kind is kept[place + 1].kind),
-            key=lambda place: (_gap(kept[place], kept[place + 1]), place),
-        )
-        later = kept[place + 1]
-        kept[place : place + 2] = [
-            replace(later, remaining=later.remaining + kept[place].remaining)
-        ]
-    return tuple(kept)
-
-
-def _gap(earlier: Lot, later: Lot) -> int:
-    return _end(later.expires_at) - _end(earlier.expires_at)
-
-
-def _end(expires_at: int | None) -> int:
-    return _NEVER if expires_at is None else expires_at
+def _lot_number(wallet: Wallet) -> int:
+    """Lots are numbered by the entry that makes them, and by their place in it (up to a hundred)."""
+    return (wallet.version + 1) * 100

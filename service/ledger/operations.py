@@ -2,8 +2,8 @@
 protocol, section 3)."""
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import structlog
@@ -12,7 +12,14 @@ from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.metrics import Metric, Metrics
 from service.ledger import keys, store
-from service.ledger.entities import Movement, OutcomeUnknown, Wallet, WalletBusy, WalletFrozen
+from service.ledger.entities import (
+    Movement,
+    OutcomeUnknown,
+    StaleRead,
+    Wallet,
+    WalletBusy,
+    WalletFrozen,
+)
 from service.ledger.wallet_locks import WalletLocks
 from service.storage.codec import Item
 from service.storage.keys import Key
@@ -31,15 +38,19 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_SECONDS = 0.01
 MAX_PAUSE_SECONDS = 0.5
-LOOK_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3)
+READ_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A wallet and the items asked for beside it, as they were at one moment."""
+    """A wallet and the related items that were read with it, as they were at one moment."""
 
     wallet: Wallet | None
-    related: tuple[Item | None, ...] = ()
+    related: Mapping[Key, Item | None] = field(default_factory=dict)
+
+    def item(self, key: Key) -> Item | None:
+        """A related item, None if there is none. Raises `KeyError` for one that was not read."""
+        return self.related[key]
 
 
 @dataclass(frozen=True)
@@ -52,31 +63,47 @@ class Balance:
 
 @dataclass(frozen=True)
 class ConditionalWrite:
-    """A write of a business object, and what its refusal means: given the item that lies there
-    (None: none), the error to raise, or None to look and decide again."""
+    """A write of a business object. `refusal` is the error that its failed condition means; None:
+    something has changed since the snapshot, so read again and propose anew."""
 
     write: Write
-    refusal: Callable[[Item | None], Exception | None]
+    refusal: Exception | None = None
 
 
 @dataclass(frozen=True)
-class CompanionWrites:
-    """What rides along with a wallet write.
+class Proposal:
+    """What one attempt would write, all of it or nothing: the wallet's change, and the business
+    objects' own writes."""
 
-    `related`: keys to be seen in the same snapshot as the wallet. `writes`: the guarded writes for
-    one attempt, asked for anew each time. `was_committed`: reads whether an earlier attempt of this
-    very change is there."""
-
-    writes: Callable[[Movement], Sequence[ConditionalWrite]]
-    was_committed: Callable[[], bool]
-    related: tuple[Key, ...] = ()
+    movement: Movement
+    writes: Sequence[ConditionalWrite] = ()
 
 
-Decide = Callable[[Snapshot, int], Movement]
+Propose = Callable[[Snapshot, int], Proposal | None]
+WasCommitted = Callable[[Snapshot], bool]
 
 
-class _Again(Exception):
-    """This attempt surely did not happen; look and decide again."""
+@dataclass(frozen=True)
+class Moved:
+    """The end of a move that was not refused.
+
+    `movement` is what this call wrote at the time `at`. It is None where this call knows of no
+    write of its own: the proposal was to change nothing, or an attempt without a response turned
+    out to have been committed; then `snapshot` shows what is stored. `started_at` is the monotonic
+    time of the first attempt, after any wait for the wallet's lock."""
+
+    snapshot: Snapshot
+    movement: Movement | None
+    at: int
+    started_at: float
+
+    @property
+    def wallet(self) -> Wallet:
+        """The wallet as it stands now."""
+        wallet = self.movement.wallet if self.movement else self.snapshot.wallet
+        if wallet is None:
+            raise LookupError("a wallet that was moved cannot be absent")
+        return wallet
 
 
 class Ledger:
@@ -95,15 +122,16 @@ class Ledger:
         self._table = table
         self._clock = clock
         self._metrics = metrics
-        self._turns = wallet_locks
+        self._wallet_locks = wallet_locks
         self._mac_key = mac_key
         self._deadline_seconds = deadline_seconds
         self._jitter = jitter
 
     def read_snapshot(self, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
-        """The wallet, and other items as they were at the same moment, in one call. A write under
-        way that is in the way of the snapshot is waited out. Raises `StorageUnavailable`."""
-        for pause_seconds in LOOK_PAUSES_SECONDS if related else ():
+        """The wallet and other items as they were at one moment, in one call. DynamoDB refuses to
+        read an item together with others while a transaction writes it; such a conflict is waited
+        out. Raises `StorageUnavailable`."""
+        for pause_seconds in READ_PAUSES_SECONDS if related else ():
             try:
                 return self._read_snapshot(user_id, related)
             except NotApplied:
@@ -115,30 +143,40 @@ class Ledger:
             item = self._table.get(keys.wallet(user_id))
             return Snapshot(store.wallet_from(item) if item else None)
         item, *others = self._table.get_together((keys.wallet(user_id), *related))
-        return Snapshot(store.wallet_from(item) if item else None, tuple(others))
+        wallet = store.wallet_from(item) if item else None
+        return Snapshot(wallet, dict(zip(related, others, strict=True)))
 
     def balance(self, user_id: str) -> Balance:
         """The wallet as it is now, in one read."""
         return Balance(self.read_snapshot(user_id).wallet, self._clock.now())
 
     def move(
-        self, user_id: str, decide: Decide, also: CompanionWrites, snapshot: Snapshot | None = None
-    ) -> Wallet:
-        """Reads the wallet, lets `decide` (pure) make the movement, and writes wallet, entries and
-        `also` in one transaction.
+        self,
+        user_id: str,
+        propose: Propose,
+        was_committed: WasCommitted,
+        *,
+        related: Sequence[Key] = (),
+        evidence: Sequence[Key] = (),
+        snapshot: Snapshot | None = None,
+    ) -> Moved:
+        """Reads the wallet, and writes what `propose` makes of it in one transaction.
 
-        `decide` is called with what was seen and the time, once per attempt; whatever it raises is
-        the refusal. `snapshot` may spare the first read. Gives the wallet as written, or as read
-        when an attempt whose answer was lost turns out to have landed.
+        `propose` is pure. Each attempt calls it with a snapshot of the wallet and the `related`
+        items, and the time; it returns the proposal (None: nothing is to be done), and whatever it
+        raises is the refusal. After an attempt without a response the snapshot holds the `evidence`
+        as well, and `was_committed` says from it whether that attempt is stored. A `snapshot` of
+        the wallet and the related items may spare the first read.
 
-        Raises the refusals of `decide` and `also`; `WalletBusy` when nothing but conflicts and
-        throttles came until the deadline (nothing was written); `OutcomeUnknown` when an attempt
-        may have landed or may yet; `WalletFrozen` for a damaged wallet; `TooManyWaiting`;
-        `StorageUnavailable` when the table refuses or cannot be reached (nothing was written)."""
-        with self._turns.turn(user_id) as waited:
-            return self._until_settled(
-                _Attempts(user_id, decide, also, self._deadline()), None if waited else snapshot
-            )
+        Raises the refusals of `propose` and of its writes; `WalletBusy` when nothing but conflicts
+        and throttles came until the deadline (nothing was written); `OutcomeUnknown` when an
+        attempt may have been committed or may yet be; `WalletFrozen` for a damaged wallet;
+        `TooManyWaiting`; `StorageUnavailable` when the table refuses or cannot be reached (nothing
+        was written)."""
+        with self._wallet_locks.locked(user_id) as waited:
+            attempts = _Attempts(user_id, propose, was_committed, related, evidence)
+            attempts.started_at = self._clock.monotonic()
+            return self._until_settled(attempts, None if waited else snapshot)
 
     def apply_repair(self, writes: Sequence[Write]) -> None:
         """An operator's repair of what a restore has torn (`store.rebuilt_writes`): all of the
@@ -146,41 +184,52 @@ class Ledger:
         `StorageUnavailable`."""
         self._table.transact(writes)
 
-    def _deadline(self) -> float:
-        return self._clock.monotonic() + self._deadline_seconds
-
-    def _until_settled(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Wallet:
+    def _until_settled(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Moved:
         """The one retry loop of all wallet writes."""
+        deadline = attempts.started_at + self._deadline_seconds
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
-            try:
-                return self._attempt(
-                    attempts,
-                    snapshot or self.read_snapshot(attempts.user_id, attempts.also.related),
-                )
-            except (_Again, NotApplied, MaybeApplied) as error:
-                snapshot, trouble = None, error
-            except FareboxError as error:
-                if attempts.in_doubt:
-                    raise OutcomeUnknown from error
-                raise
-            if self._clock.monotonic() >= attempts.deadline:
-                return self._last_look(attempts, trouble)
+            result = self._attempt(attempts, snapshot)
+            if isinstance(result, Moved):
+                return result
+            snapshot = None
+            if self._clock.monotonic() >= deadline:
+                return self._at_deadline(attempts, result)
             self._clock.sleep(pause_seconds * self._jitter())
             pause_seconds = min(2 * pause_seconds, MAX_PAUSE_SECONDS)
 
-    def _attempt(self, attempts: "_Attempts", snapshot: Snapshot) -> Wallet:
-        if attempts.was_committed(snapshot.wallet):
-            return _existing(snapshot)
-        movement = store.sealed(attempts.decide(snapshot, self._clock.now()), self._mac_key)
+    def _attempt(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Moved | Exception:
+        """One attempt. Returns what prevented it when another may succeed. While an earlier one is
+        in doubt no refusal is final: that attempt may have made it untrue."""
+        try:
+            current = snapshot or self.read_snapshot(attempts.user_id, attempts.keys())
+            if attempts.were_committed(current):
+                return self._moved(attempts, current)
+            now = self._clock.now()
+            proposal = attempts.propose(current, now)
+            if proposal is None and attempts.in_doubt:
+                raise OutcomeUnknown
+            if proposal is None:
+                return self._moved(attempts, current)
+            return self._commit(attempts, current, proposal, now)
+        except (NotApplied, MaybeApplied) as error:
+            return error
+        except (FareboxError, StaleRead) as refusal:
+            if attempts.in_doubt:
+                raise OutcomeUnknown from refusal
+            raise
+
+    def _commit(
+        self, attempts: "_Attempts", snapshot: Snapshot, proposal: Proposal, now: int
+    ) -> Moved | Exception:
+        """Sends one transaction. Returns `StaleRead` when its conditions no longer held."""
+        movement = store.sealed(proposal.movement, self._mac_key)
         if movement.wallet.faults():
             self._freeze(movement.wallet, snapshot.wallet, movement.wallet.faults())
-        guarded = attempts.also.writes(movement)
-        entries = store.entry_writes(movement)
         writes = [
             store.wallet_write(snapshot.wallet, movement.wallet),
-            *entries,
-            *(each.write for each in guarded),
+            *store.entry_writes(movement),
+            *(each.write for each in proposal.writes),
         ]
         try:
             self._table.transact(writes)
@@ -188,32 +237,32 @@ class Ledger:
             attempts.doubt(snapshot.wallet)
             raise
         except Cancelled as cancelled:
-            self._explain(cancelled, snapshot.wallet, movement, guarded)
-        return movement.wallet
+            return self._explained(cancelled, snapshot.wallet, movement, proposal.writes)
+        return self._moved(attempts, snapshot, movement, now)
 
-    def _explain(
+    def _explained(
         self,
         cancelled: Cancelled,
         before: Wallet | None,
         movement: Movement,
-        guarded: Sequence[ConditionalWrite],
-    ) -> NoReturn:
-        """The wallet is believed before anything else: if it has moved, nothing that was decided on
-        it counts."""
+        conditional: Sequence[ConditionalWrite],
+    ) -> StaleRead:
+        """What a cancelled transaction means. The wallet is believed before anything else: if it
+        has moved, nothing that was decided on it counts. Raises the first refusal."""
         if 0 in cancelled.refused:
-            raise _Again
-        first_guarded = 1 + len(movement.entries)
-        if any(position < first_guarded for position in cancelled.refused):
+            return StaleRead("the wallet has moved")
+        first = 1 + len(movement.entries)
+        if any(position < first for position in cancelled.refused):
             self._freeze(movement.wallet, before, ["an entry stands beyond the wallet's version"])
-        for position, item in sorted(cancelled.refused.items()):
-            refusal = guarded[position - first_guarded].refusal(item)
+        for position in sorted(cancelled.refused):
+            refusal = conditional[position - first].refusal
             if refusal is not None:
                 raise refusal
-        raise _Again
+        return StaleRead("a related item has changed")
 
     def _freeze(self, wallet: Wallet, before: Wallet | None, faults: list[str]) -> NoReturn:
-        """Damage (a torn restore, a hand in the table): nothing is written over it, spending stops,
-        an operator is called."""
+        """Damage (a torn restore, an edit by hand): nothing is written over it, spending stops, an
+        operator is called."""
         log.error(
             "ledger_damaged", user_id=wallet.user_id, wallet_version=wallet.version, faults=faults
         )
@@ -223,53 +272,69 @@ class Ledger:
                 self._table.write(store.freeze_write(before))
         raise WalletFrozen
 
-    def _last_look(self, attempts: "_Attempts", trouble: Exception) -> Wallet:
-        """At the deadline: the truth if reading shows it, `OutcomeUnknown` if it does not. Without
-        doubt, the trouble decides: a table that did not answer is not a busy wallet."""
+    def _at_deadline(self, attempts: "_Attempts", trouble: Exception) -> Moved:
+        """The truth if a last read shows it, `OutcomeUnknown` if it does not. Without doubt the
+        trouble decides: a table that does not respond is not a busy wallet."""
         if not attempts.in_doubt:
             raise trouble if isinstance(trouble, MaybeApplied | NotReached) else WalletBusy
         try:
-            snapshot = self.read_snapshot(attempts.user_id)
-            was_committed = attempts.was_committed(snapshot.wallet)
+            snapshot = self.read_snapshot(attempts.user_id, attempts.keys())
         except StorageUnavailable as error:
             raise OutcomeUnknown from error
-        if was_committed:
-            return _existing(snapshot)
+        if attempts.were_committed(snapshot):
+            return self._moved(attempts, snapshot)
         raise OutcomeUnknown if attempts.in_doubt else WalletBusy
+
+    def _moved(
+        self,
+        attempts: "_Attempts",
+        snapshot: Snapshot,
+        movement: Movement | None = None,
+        at: int | None = None,
+    ) -> Moved:
+        moment = self._clock.now() if at is None else at
+        return Moved(snapshot, movement, moment, attempts.started_at)
 
 
 class _Attempts:
-    """The attempts of one `move`, and whether one of them may have landed or may yet."""
+    """The attempts of one `move`, and whether one of them may have been committed or may yet be."""
 
     def __init__(
-        self, user_id: str, decide: Decide, also: CompanionWrites, deadline: float
+        self,
+        user_id: str,
+        propose: Propose,
+        was_committed: WasCommitted,
+        related: Sequence[Key],
+        evidence: Sequence[Key],
     ) -> None:
         self.user_id = user_id
-        self.decide = decide
-        self.also = also
-        self.deadline = deadline
+        self.propose = propose
         self.in_doubt = False
+        self.started_at = 0.0
+        self._was_committed = was_committed
+        self._related = tuple(related)
+        self._evidence = tuple(evidence)
         self._expected_version = 0
 
+    def keys(self) -> tuple[Key, ...]:
+        """What to read with the wallet."""
+        extra = self._evidence if self.in_doubt else ()
+        return tuple(dict.fromkeys((*self._related, *extra)))
+
     def doubt(self, wallet: Wallet | None) -> None:
-        """An attempt that expects this wallet got no answer."""
+        """An attempt that expects this wallet got no response."""
         self.in_doubt = True
         self._expected_version = _version(wallet)
 
-    def was_committed(self, wallet: Wallet | None) -> bool:
-        """Whether an attempt in doubt is there, given a wallet read just now. Once the wallet has
-        moved on, every attempt that expected the old version is either in it or can never be."""
-        if not self.in_doubt or _version(wallet) == self._expected_version:
+    def were_committed(self, snapshot: Snapshot) -> bool:
+        """Whether an attempt in doubt is stored, judged from a snapshot read just now. Once the
+        wallet has moved on, every attempt that expected the old version is either in it or can
+        never be; until then it may still arrive."""
+        if not self.in_doubt or _version(snapshot.wallet) == self._expected_version:
             return False
-        self.in_doubt = was_committed = self.also.was_committed()
+        self.in_doubt = was_committed = self._was_committed(snapshot)
         return was_committed
 
 
 def _version(wallet: Wallet | None) -> int:
     return wallet.version if wallet else 0
-
-
-def _existing(snapshot: Snapshot) -> Wallet:
-    if snapshot.wallet is None:
-        raise LookupError("a wallet that an attempt has written cannot be absent")
-    return snapshot.wallet

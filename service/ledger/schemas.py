@@ -3,7 +3,8 @@
 from marshmallow import fields
 
 from service.core.clock import iso
-from service.ledger.entities import Lot, Wallet, WalletStatus
+from service.ledger.entities import Wallet, WalletStatus
+from service.ledger.lots import Lot
 from service.web.schemas import StrictSchema
 
 

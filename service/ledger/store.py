@@ -16,9 +16,8 @@ from service.ledger.entities import (
     Movement,
     Wallet,
     WalletStatus,
-    packed,
-    unpacked,
 )
+from service.ledger.lots import pack_allocation, pack_lots, unpack_allocation, unpack_lots
 from service.storage.codec import Item, Value
 from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
@@ -47,7 +46,7 @@ def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
         entry.kind,
         entry.amount,
         entry.ref,
-        packed(entry.allocation),
+        pack_allocation(entry.allocation),
         entry.credits,
         entry.held,
         entry.at,
@@ -75,7 +74,7 @@ def wallet_from(item: Item) -> Wallet:
         expired=fields["expired"],
         clawed_back=fields["clawedBack"],
         debt=fields["debt"],
-        lots=unpacked(fields["lots"]),
+        lots=unpack_lots(fields["lots"]),
         fingerprints=fields.get("fingerprints", frozenset()),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
@@ -142,7 +141,7 @@ def entry_from(item: Item) -> Entry:
         kind=EntryKind(fields["kind"]),
         amount=fields["amount"],
         ref=fields["ref"],
-        allocation=unpacked(fields["allocation"]),
+        allocation=unpack_allocation(fields["allocation"]),
         credits=fields["credits"],
         held=fields["held"],
         at=from_iso(fields["at"]),
@@ -177,7 +176,7 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "expired": wallet.expired,
         "clawedBack": wallet.clawed_back,
         "debt": wallet.debt,
-        "lots": packed(wallet.lots),
+        "lots": pack_lots(wallet.lots),
         "fingerprints": wallet.fingerprints or None,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),
@@ -189,7 +188,7 @@ def _entry_item(entry: Entry) -> dict[str, Value]:
         "kind": entry.kind,
         "amount": entry.amount,
         "ref": entry.ref,
-        "allocation": packed(entry.allocation),
+        "allocation": pack_allocation(entry.allocation),
         "credits": entry.credits,
         "held": entry.held,
         "at": iso(entry.at),

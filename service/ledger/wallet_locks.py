@@ -1,7 +1,7 @@
-"""Turns: first in, first out, one wallet write at a time per user in this process.
+"""One wallet write at a time per user in this process, first in, first out.
 
-Safety never rests on this (the version does); it spares a contended wallet the retries, and starves
-nobody."""
+Safety never rests on this (the wallet's version does). It spares a contended wallet the retries,
+and starves nobody."""
 
 import threading
 import zlib
@@ -30,8 +30,8 @@ class WalletLocks:
         self._queues = [_Queue() for _ in range(STRIPES)]
 
     @contextmanager
-    def turn(self, user_id: str) -> Iterator[bool]:
-        """Holds the user's turn; gives whether it had to be waited for. Raises `TooManyWaiting` or
+    def locked(self, user_id: str) -> Iterator[bool]:
+        """Holds the user's lock; yields whether it had to be waited for. Raises `TooManyWaiting` or
         `WalletBusy`."""
         queue = self._queues[zlib.crc32(user_id.encode()) % STRIPES]
         waited = self._enter(queue)
@@ -50,11 +50,11 @@ class WalletLocks:
             mine = threading.Event()
             queue.waiting.append(mine)
         if not mine.wait(self._wait_limit_seconds):
-            self._give_up(queue, mine)
+            self._abandon(queue, mine)
         return True
 
-    def _give_up(self, queue: _Queue, mine: threading.Event) -> None:
-        """Leaves the line, unless the turn came in the very last moment."""
+    def _abandon(self, queue: _Queue, mine: threading.Event) -> None:
+        """Leaves the queue, unless the lock was passed on at the very last moment."""
         with queue.guard:
             if mine.is_set():
                 return

@@ -1,5 +1,5 @@
-"""Who may be welcomed: marks of devices and identities, and the pure rules of signing up (the money
-protocol, section 7)."""
+"""Who may be welcomed: digests of devices and identities, and the pure rules of signing up (the
+money protocol, section 7)."""
 
 import base64
 import hashlib
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from service.core.errors import Forbidden
 from service.core.keyring import Pepper
-from service.ledger.entities import Wallet
+from service.ledger.entities import Wallet, WalletFrozen, WalletStatus
 
 MAX_DEVICES = 20
-_MARK_BYTES = 16
+_DIGEST_BYTES = 16
 
 
 class SystemLimitReached(Forbidden):
@@ -23,6 +23,11 @@ class SystemLimitReached(Forbidden):
 class DeviceAlreadyUsed(Forbidden):
     code = "DEVICE_ALREADY_USED"
     summary = "This device already belongs to another user. Sign in with the account that it was first used with."
+
+
+class WalletMissing(WalletFrozen):
+    """Somebody's claims are there and their wallet is not: no second welcome before an operator has
+    looked into it. A client sees it as a frozen wallet."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,13 @@ def _digests(peppers: Sequence[Pepper], kind: str, text: str) -> Digests:
 
 
 def _digest(key: bytes, text: str) -> str:
-    digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:_MARK_BYTES]
+    digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:_DIGEST_BYTES]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def is_open(wallet: Wallet | None) -> bool:
+    """Whether there is a user: a wallet that erasure has not closed."""
+    return wallet is not None and wallet.status is not WalletStatus.CLOSED
 
 
 def knows_device(wallet: Wallet, digests: Digests) -> bool:

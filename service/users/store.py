@@ -1,6 +1,6 @@
 """Profiles, devices, claims and the count of users as items."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.core.clock import iso
@@ -13,11 +13,13 @@ from service.users.entities import Digests
 
 MAX_DEVICE_OWNERS = 25
 
+Related = Mapping[Key, Item | None]
+
 
 @dataclass(frozen=True)
 class DeviceItems:
-    """What the table says of one device, seen from one user: who claimed it, and whether the user
-    has it already."""
+    """What the table says of one device, from one user's view: who claimed it (None: nobody), under
+    each pepper, and whether the user has it already."""
 
     claimed_by: tuple[str | None, ...]
     listed: bool
@@ -25,7 +27,7 @@ class DeviceItems:
 
 @dataclass(frozen=True)
 class SignUpItems:
-    """What the table says, at one moment, to someone who wants to sign up."""
+    """What the table says at one moment about someone who wants to sign up."""
 
     users: int
     device: DeviceItems
@@ -33,33 +35,40 @@ class SignUpItems:
     has_profile: bool
 
 
-def device_keys(user_id: str, digests: Digests) -> list[Key]:
-    return [*map(keys.fingerprint_claim, digests.all), keys.device(user_id, digests.newest)]
+def device_keys(user_id: str, digests: Digests) -> tuple[Key, ...]:
+    """The items that say whose a device is: its claims, and the user's own item of it."""
+    return (*map(keys.fingerprint_claim, digests.all), keys.device(user_id, digests.newest))
 
 
-def read_device(table: Table, user_id: str, digests: Digests) -> DeviceItems:
-    """One call."""
-    *claims, device = table.get_together(device_keys(user_id, digests))
-    return DeviceItems(_owners(claims), device is not None)
+def sign_up_keys(user_id: str, device: Digests, identity: Digests) -> tuple[Key, ...]:
+    """The items that decide whether and how a user may sign up."""
+    identity_claims = map(keys.identity_claim, identity.all)
+    return (keys.COUNT, keys.profile(user_id), *device_keys(user_id, device), *identity_claims)
 
 
-def read_sign_up(table: Table, user_id: str, device: Digests, identity: Digests) -> SignUpItems:
-    """One call."""
-    device_part = device_keys(user_id, device)
-    identity_part = [keys.identity_claim(digest) for digest in identity.all]
-    items = table.get_together([keys.COUNT, keys.profile(user_id), *device_part, *identity_part])
-    count, profile, rest = items[0], items[1], items[2:]
-    *claims, listed = rest[: len(device_part)]
+def device_items(related: Related, user_id: str, digests: Digests) -> DeviceItems:
+    """What items read by `device_keys` say. Raises `KeyError` for one that was not read."""
+    claims = [related[keys.fingerprint_claim(digest)] for digest in digests.all]
+    listed = related[keys.device(user_id, digests.newest)] is not None
+    return DeviceItems(_owners(claims), listed)
+
+
+def sign_up_items(
+    related: Related, user_id: str, device: Digests, identity: Digests
+) -> SignUpItems:
+    """What items read by `sign_up_keys` say. Raises `KeyError` for one that was not read."""
+    claims = [related[keys.identity_claim(digest)] for digest in identity.all]
     return SignUpItems(
-        users=_count(count),
-        device=DeviceItems(_owners(claims), listed is not None),
-        identity_claimed_by=_owners(rest[len(device_part) :]),
-        has_profile=profile is not None,
+        users=_count(related[keys.COUNT]),
+        device=device_items(related, user_id, device),
+        identity_claimed_by=_owners(claims),
+        has_profile=related[keys.profile(user_id)] is not None,
     )
 
 
 def read_device_owners(table: Table, digests: Digests) -> set[str]:
-    """Users the index knows to have used the device: a first, cheap answer that may lag."""
+    """Users that the index knows to have used the device: a first, cheap check that may lag. One
+    call for each pepper."""
     found = (
         table.query_index(GSI1, f"{keys.FINGERPRINT_PREFIX}{digest}", limit=MAX_DEVICE_OWNERS)
         for digest in digests.all
@@ -75,7 +84,7 @@ def device_write(user_id: str, digests: Digests, now: int) -> Put:
 def device_claim_writes(
     user_id: str, digests: Digests, claimed_by: Sequence[str | None], now: int
 ) -> list[Put]:
-    """A claim under every mark that has none: a process that knows fewer peppers must meet one it
+    """A claim under every digest that has none: a process that knows fewer peppers must meet one it
     knows."""
     return _claim_writes(map(keys.fingerprint_claim, digests.all), claimed_by, user_id, now)
 
@@ -90,7 +99,7 @@ def identity_claim_writes(
 def profile_write(
     user_id: str, issuer: str, email: str | None, device: Digests, identity: Digests, now: int
 ) -> Put:
-    """The marks are kept so that the audit can find the claims of a user."""
+    """The digests are kept so that the audit can find the claims of a user."""
     item = {
         "issuer": issuer,
         "email": email,

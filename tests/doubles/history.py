@@ -6,13 +6,14 @@ from typing import Any
 
 from service.core.ids import RandomIds
 from service.jobs.entities import RESULT_MILLISECONDS, Job, JobStatus
+from service.jobs.holds import HoldTerms
 from service.jobs.store import capture_write, new_job_write, record_write
 from service.ledger.entities import Wallet, capture, hold
 from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item
 from service.storage.writes import Put
-from tests.doubles.service_harness import MAC_KEY, ServiceHarness, order
+from tests.doubles.service_harness import MAC_KEY, TIMES, ServiceHarness, order
 
 MAX_IN_BATCH = 25
 MAX_BATCHES = 10_000
@@ -34,7 +35,9 @@ def _finished(world: ServiceHarness, wallet: Wallet) -> tuple[Wallet, list[Put]]
     now = world.clock.now()
     job_id = RandomIds().new("job", now)
     held = sealed(hold(wallet, 1, job_id, now), MAC_KEY)
-    job = world.jobs._holds.new_job(order(wallet.user_id), job_id, 1, held)
+    device = world.users.digests("phone")
+    terms = HoldTerms(order(wallet.user_id), device, (), 1, None, job_id, TIMES, world.users)
+    job = terms.job(held, now)
     world.clock.advance(60)
     captured = sealed(
         capture(held.wallet, job.allocation, 1, job_id, now, world.clock.now()), MAC_KEY

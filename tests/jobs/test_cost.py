@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.core.principal import Principal
-from service.ledger.entities import Lot, LotKind
+from service.ledger.lots import Lot, LotKind
 from service.ledger.store import wallet_write
 from service.providers.base import Indeterminate, TaskStatus
 from service.storage.codec import encode_item
@@ -93,8 +93,23 @@ def test_an_inconclusive_look_costs_three(world: ServiceHarness, meter: Meter) -
 def test_a_sign_up_costs_fifteen_or_less(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
         world.users.sign_up(_principal("someone"), world.users.digests("laptop"))
-    assert bill.calls == ["GetItem", "TransactGetItems", "Query", "TransactWriteItems"]
+    assert bill.calls == ["Query", "TransactGetItems", "TransactWriteItems"]
     assert bill.writes == 15
+
+
+SIGN_UP_AND_HOLD = ["Query", "TransactGetItems", "TransactWriteItems", "TransactWriteItems"]
+
+
+@pytest.mark.parametrize(
+    ("key", "first_read"),
+    [(None, "GetItem"), ("5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11", "TransactGetItems")],
+)
+def test_a_first_request_takes_six_calls_sign_up_included(
+    world: ServiceHarness, meter: Meter, key: str | None, first_read: str
+) -> None:
+    with meter.watch() as bill:
+        world.submit("newcomer", device="a device of theirs", key=key)
+    assert bill.calls == [first_read, *SIGN_UP_AND_HOLD, "UpdateItem"]
 
 
 def test_a_new_device_costs_five_and_a_claimed_one_three(

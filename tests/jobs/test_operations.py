@@ -377,7 +377,7 @@ def test_the_time_to_send_begins_after_the_wait_for_the_wallets_turn(
     create = world.provider.create
 
     @contextmanager
-    def slow_turn(_: str) -> Iterator[bool]:
+    def slow_lock(_: str) -> Iterator[bool]:
         world.clock.advance(25)
         yield True
 
@@ -385,7 +385,7 @@ def test_the_time_to_send_begins_after_the_wait_for_the_wallets_turn(
         left.append(until - world.clock.monotonic())
         return create(request, until)
 
-    monkeypatch.setattr(world.ledger._turns, "turn", slow_turn)
+    monkeypatch.setattr(world.ledger._wallet_locks, "locked", slow_lock)
     monkeypatch.setattr(world.provider, "create", timed)
     world.submit()
     assert left == [8.0]

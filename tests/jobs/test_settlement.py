@@ -131,10 +131,10 @@ def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(
     enough from that."""
     job_id = lost(world, taken=False)
     world.clock.advance(700)
-    look = world.provider.look
-    world.provider.look = lambda *asked: (world.clock.advance(40), look(*asked))[1]
+    look = world.provider.fetch_task
+    world.provider.fetch_task = lambda *asked: (world.clock.advance(40), look(*asked))[1]
     world.work()
-    world.provider.look = look
+    world.provider.fetch_task = look
     world.clock.advance(30)
     world.settlement.resolve("ann", job_id)
     assert world.job(job_id).status is JobStatus.SUBMITTING
@@ -396,14 +396,14 @@ def test_one_broken_job_does_not_stop_the_others(client: Any, table_name: str) -
     broken, *others = [world.submit().job.job_id for _ in range(4)]
     for job_id in others:
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    look = world.provider.look
+    look = world.provider.fetch_task
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
         if job_id == broken:
             raise RuntimeError("a fault of ours")
         return look(task_id, job_id)
 
-    world.provider.look = sometimes
+    world.provider.fetch_task = sometimes
     world.work_until(60)
     assert [world.job(job_id).status for job_id in others] == [JobStatus.SUCCEEDED] * 3
     assert world.job(broken).status is JobStatus.SUBMITTED
@@ -453,14 +453,14 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(
 ) -> None:
     world = ServiceHarness(client, table_name, welcome_credits=200)
     sick = {world.submit().job.job_id for _ in range(130)}
-    look = world.provider.look
+    look = world.provider.fetch_task
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
         if job_id in sick:
             raise WalletFrozen
         return look(task_id, job_id)
 
-    world.provider.look = sometimes
+    world.provider.fetch_task = sometimes
     world.clock.advance(1)
     well = world.submit().job.job_id
     world.provider.book(well, TaskStatus.SUCCEEDED)
@@ -491,14 +491,14 @@ def test_what_passes_by_itself_is_tried_again_in_the_next_round(
     a job off for a minute."""
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    look, troubles = world.provider.look, [passing()]
+    look, troubles = world.provider.fetch_task, [passing()]
 
     def once(*asked: Any) -> Any:
         if troubles:
             raise troubles.pop()
         return look(*asked)
 
-    world.provider.look = once
+    world.provider.fetch_task = once
     world.clock.advance(30)
     assert world.work() is False
     world.work()
@@ -560,10 +560,10 @@ def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(
     world: ServiceHarness, lookup: Any
 ) -> None:
     job_id = lost(world, taken=False)
-    world.provider.look = _raises_or_gives(Indeterminate())
+    world.provider.fetch_task = _raises_or_gives(Indeterminate())
     world.work_until(OVERDUE, step=600)
     assert world.job(job_id).is_open
-    world.provider.look = _raises_or_gives(lookup)
+    world.provider.fetch_task = _raises_or_gives(lookup)
     assert world.settlement.force_release("ann", job_id).failure is Failure.PROVIDER_UNRESOLVED
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
@@ -602,16 +602,16 @@ def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(
     world = ServiceHarness(client, table_name)
     job_id = overdue(world)
     twin = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
-    look = world.provider.look
+    look = world.provider.fetch_task
 
     def slow(task_id: str | None, asked: str) -> Any:
-        world.provider.look = look
+        world.provider.fetch_task = look
         lookup = look(task_id, asked)
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         assert twin.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
         return lookup
 
-    world.provider.look = slow
+    world.provider.fetch_task = slow
     assert world.settlement.force_release("ann", job_id).status is JobStatus.SUCCEEDED
     assert world.balance() == (2, 0, 1)
     assert world.audit().violations == ()

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from service.ledger.entities import (
-    EXPIRY_GRACE,
-    MAX_LOTS,
-    Allocation,
     EntryKind,
     InsufficientCredits,
-    Lot,
-    LotKind,
     Movement,
     Wallet,
     WalletFrozen,
@@ -26,11 +21,22 @@ from service.ledger.entities import (
     expire,
     grant,
     hold,
-    packed,
     release,
-    total,
-    unpacked,
     welcome,
+)
+from service.ledger.lots import (
+    EXPIRY_GRACE,
+    MAX_LOTS,
+    Allocation,
+    Lot,
+    LotKind,
+    LotPortion,
+    pack_allocation,
+    pack_lots,
+    remaining,
+    total_taken,
+    unpack_allocation,
+    unpack_lots,
 )
 
 NOW = 1_790_000_000_000
@@ -58,7 +64,7 @@ def test_a_returning_wallet_gets_no_second_welcome() -> None:
 def test_a_hold_moves_credits_aside_and_says_from_where() -> None:
     movement = hold(opened(), 2, "job_1", NOW)
     assert (movement.wallet.credits, movement.wallet.held) == (1, 2)
-    assert [(part.kind, part.remaining) for part in movement.entries[-1].allocation] == [
+    assert [(part.kind, part.taken) for part in movement.entries[-1].allocation] == [
         (LotKind.FREE, 2)
     ]
 
@@ -167,6 +173,14 @@ def test_a_capture_beyond_the_hold_is_a_mistake() -> None:
         capture(held.wallet, held.entries[-1].allocation, 2, "job_1", NOW, NOW)
 
 
+def test_a_capture_of_nothing_returns_everything() -> None:
+    held = hold(opened(3), 2, "job_1", NOW)
+    movement = capture(held.wallet, held.entries[-1].allocation, 0, "job_1", NOW, NOW)
+    assert (movement.wallet.credits, movement.wallet.held, movement.wallet.captured) == (3, 0, 0)
+    assert (movement.entries[-1].amount, movement.entries[-1].returned) == (0, 2)
+    assert movement.wallet.faults() == []
+
+
 def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> None:
     wallet = claw_back(opened(3), 5, "refund_1", NOW).wallet
     assert (wallet.credits, wallet.debt) == (0, 2)
@@ -188,7 +202,7 @@ def test_lots_of_one_kind_merge_above_the_limit_and_lose_nothing() -> None:
             wallet, LotKind.PROMO, 1, NOW + HOUR * (number + 1), f"g{number}", NOW
         ).wallet
     assert len(wallet.lots) == MAX_LOTS
-    assert wallet.credits == total(wallet.lots) == MAX_LOTS + 4
+    assert wallet.credits == remaining(wallet.lots) == MAX_LOTS + 4
     for hours in range(MAX_LOTS + 4):
         assert wallet.spendable(NOW + HOUR * hours) >= MAX_LOTS + 4 - hours
 
@@ -200,7 +214,9 @@ def test_time_never_runs_backwards_along_a_ledger() -> None:
 
 def test_lots_survive_their_compact_form() -> None:
     lots = (Lot(101, LotKind.FREE, 3), Lot(202, LotKind.PAID, 7, NOW))
-    assert unpacked(packed(lots)) == lots
+    assert unpack_lots(pack_lots(lots)) == lots
+    allocation = (LotPortion(101, LotKind.FREE, 3), LotPortion(202, LotKind.PAID, 7, NOW))
+    assert unpack_allocation(pack_allocation(allocation)) == allocation
 
 
 @given(amounts=st.lists(st.integers(min_value=1, max_value=50), min_size=1, max_size=12))
@@ -260,13 +276,18 @@ class LedgerLife(RuleBasedStateMachine):
         entry = movement.entries[-1]
         self.open_jobs.append((entry.ref, entry.allocation, self.now))
 
-    @rule(which=st.integers(min_value=0), part=st.integers(min_value=1))
+    @rule(which=st.integers(min_value=0), part=st.integers(min_value=0))
     def captures(self, which: int, part: int) -> None:
         if self.open_jobs:
             ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
             self.moved(
                 capture(
-                    self.wallet, allocation, 1 + part % total(allocation), ref, held_at, self.now
+                    self.wallet,
+                    allocation,
+                    part % (1 + total_taken(allocation)),
+                    ref,
+                    held_at,
+                    self.now,
                 )
             )
 
@@ -279,11 +300,11 @@ class LedgerLife(RuleBasedStateMachine):
             # A release never burns credits: all of it is spendable at once, but for debt (and lots
             # that ended at the hold itself).
             alive = sum(
-                p.remaining for p in allocation if p.expires_at is None or p.expires_at > held_at
+                p.taken for p in allocation if p.expires_at is None or p.expires_at > held_at
             )
             assert (
                 self.wallet.spendable(self.now)
-                >= before + min(alive, total(allocation) - debt) - debt
+                >= before + min(alive, total_taken(allocation) - debt) - debt
             )
 
     @rule(amount=st.integers(min_value=1, max_value=40))
@@ -298,7 +319,9 @@ class LedgerLife(RuleBasedStateMachine):
     def the_wallet_is_whole(self) -> None:
         if hasattr(self, "wallet"):
             assert self.wallet.faults() == []
-            assert self.wallet.held == sum(total(allocation) for _, allocation, _ in self.open_jobs)
+            assert self.wallet.held == sum(
+                total_taken(allocation) for _, allocation, _ in self.open_jobs
+            )
 
     @invariant()
     def the_entries_make_the_wallet(self) -> None:

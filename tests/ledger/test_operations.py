@@ -9,16 +9,16 @@ import pytest
 from service.core.metrics import NoMetrics
 from service.ledger.entities import (
     InsufficientCredits,
-    LotKind,
-    Movement,
     OutcomeUnknown,
+    StaleRead,
     WalletBusy,
     WalletFrozen,
     grant,
     hold,
     welcome,
 )
-from service.ledger.operations import CompanionWrites, ConditionalWrite, Ledger, Snapshot
+from service.ledger.lots import LotKind
+from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks
 from service.storage.keys import Key
@@ -35,6 +35,15 @@ class Refusal(Exception):
     pass
 
 
+def never_committed(_: Snapshot) -> bool:
+    return False
+
+
+def held(snapshot: Snapshot, amount: int, now: int, *writes: ConditionalWrite) -> Proposal:
+    assert snapshot.wallet is not None
+    return Proposal(hold(snapshot.wallet, amount, "job", now), writes)
+
+
 class ServiceHarness:
     def __init__(self, client: Any, table_name: str) -> None:
         self.clock = FakeClock()
@@ -44,22 +53,22 @@ class ServiceHarness:
         )
 
     def open(self, amount: int = 3) -> None:
-        nothing = CompanionWrites(writes=lambda _: [], was_committed=lambda: False)
         self.ledger.move(
-            USER, lambda snapshot, now: welcome(snapshot.wallet, USER, amount, now), nothing
+            USER,
+            lambda snapshot, now: Proposal(welcome(snapshot.wallet, USER, amount, now)),
+            never_committed,
         )
 
     def hold(self, amount: int = 1, marker: Key = MARKER) -> Any:
-        also = CompanionWrites(
-            writes=lambda _: [ConditionalWrite(Put(marker, {"by": "test"}), lambda _: Refusal())],
-            was_committed=lambda: self.table.get(marker) is not None,
+        moved = self.ledger.move(
+            USER,
+            lambda snapshot, now: held(
+                snapshot, amount, now, ConditionalWrite(Put(marker, {"by": "test"}), Refusal())
+            ),
+            lambda snapshot: snapshot.item(marker) is not None,
+            evidence=[marker],
         )
-        return self.ledger.move(USER, lambda snapshot, now: self.held(snapshot, amount, now), also)
-
-    @staticmethod
-    def held(snapshot: Snapshot, amount: int, now: int) -> Movement:
-        assert snapshot.wallet is not None
-        return hold(snapshot.wallet, amount, "job", now)
+        return moved.wallet
 
     def state(self) -> tuple[int, int, int, int]:
         wallet = self.ledger.read_snapshot(USER).wallet
@@ -175,22 +184,76 @@ def test_a_refusal_while_an_attempt_may_still_land_is_an_unknown_outcome(
     world: ServiceHarness, wire: Wire
 ) -> None:
     """The lot ends between a lost attempt and the next decision: "insufficient" would be a lie if
-    the attempt landed."""
-    nothing = CompanionWrites(writes=lambda _: [], was_committed=lambda: False)
+    the attempt were committed."""
     end = world.clock.now() + 10
+    entry = Key("USER#v", "ENTRY#000000000003")
 
-    world.ledger.move("v", lambda snapshot, now: welcome(snapshot.wallet, "v", 0, now), nothing)
+    def granted(snapshot: Snapshot, now: int) -> Proposal:
+        assert snapshot.wallet is not None
+        return Proposal(grant(snapshot.wallet, LotKind.PROMO, 1, end, "g", now))
+
     world.ledger.move(
-        "v", lambda snapshot, now: grant(snapshot.wallet, LotKind.PROMO, 1, end, "g", now), nothing
+        "v",
+        lambda snapshot, now: Proposal(welcome(snapshot.wallet, "v", 0, now)),
+        never_committed,
     )
+    world.ledger.move("v", granted, never_committed)
     wire.plan("TransactWriteItems", "late")
-    also = CompanionWrites(
-        writes=lambda _: [],
-        was_committed=lambda: world.table.get(Key("USER#v", "ENTRY#000000000003")) is not None,
-    )
     with pytest.raises(OutcomeUnknown):
-        world.ledger.move("v", lambda snapshot, now: world.held(snapshot, 1, now), also)
+        world.ledger.move(
+            "v",
+            lambda snapshot, now: held(snapshot, 1, now),
+            lambda snapshot: snapshot.item(entry) is not None,
+            evidence=[entry],
+        )
     assert wire.deliver_late() == [200]
+
+
+@pytest.mark.parametrize("fault", ["late", "lost-request"])
+def test_a_stale_read_while_an_attempt_may_still_land_is_an_unknown_outcome(
+    world: ServiceHarness, wire: Wire, fault: str
+) -> None:
+    """Whoever is told to read again could do the work a second time."""
+    wire.plan("TransactWriteItems", fault)
+
+    def once(snapshot: Snapshot, now: int) -> Proposal:
+        if "TransactWriteItems" in wire.calls:
+            raise StaleRead
+        return held(snapshot, 1, now)
+
+    with pytest.raises(OutcomeUnknown):
+        world.ledger.move(USER, once, never_committed)
+
+
+def test_nothing_to_do_sends_nothing_and_returns_the_wallet_as_it_is(
+    world: ServiceHarness, wire: Wire
+) -> None:
+    moved = world.ledger.move(USER, lambda snapshot, now: None, never_committed)
+    assert (moved.movement, moved.wallet.version) == (None, 1)
+    assert wire.calls == ["GetItem"]
+
+
+def test_a_condition_without_a_meaning_of_its_own_is_read_and_proposed_anew(
+    world: ServiceHarness, wire: Wire
+) -> None:
+    """Another process writes the marker after the snapshot: the next proposal knows of it."""
+    other = Table(world.table._client, world.table._name)
+    wire.before(
+        lambda operation: (
+            other.write(Put(MARKER, {"by": "another"}))
+            if wire.calls == ["TransactGetItems"] and operation == "TransactWriteItems"
+            else None
+        )
+    )
+
+    def propose(snapshot: Snapshot, now: int) -> Proposal:
+        free = snapshot.item(MARKER) is None
+        marker = ConditionalWrite(Put(MARKER, {"by": "test"}))
+        return held(snapshot, 1, now, *([marker] if free else []))
+
+    assert world.ledger.move(USER, propose, never_committed, related=[MARKER]).wallet.held == 1
+    assert (world.table.get(MARKER) or {})["by"] == "another"
+    assert world.state() == (2, 2, 1, 2)
 
 
 def test_an_entry_beyond_the_wallets_version_freezes_the_wallet(world: ServiceHarness) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from service.ledger.entities import Entry, EntryKind, Lot, LotKind, Wallet, hold, welcome
+from service.ledger.entities import Entry, EntryKind, Wallet, hold, welcome
+from service.ledger.lots import LotKind, LotPortion
 from service.ledger.store import entry_from, entry_writes, mac, sealed, wallet_from, wallet_write
 from service.storage.codec import decode_item, encode_item
 
 KEY = b"k" * 32
 NOW = 1_790_000_000_000
-ENTRY = Entry(2, EntryKind.HOLD, 1, "job_1", (Lot(100, LotKind.FREE, 1),), 2, 1, NOW)
+ENTRY = Entry(2, EntryKind.HOLD, 1, "job_1", (LotPortion(100, LotKind.FREE, 1),), 2, 1, NOW)
 
 
 def stored(write: Any) -> Any:

@@ -30,9 +30,9 @@ def waiting(wallet_locks: WalletLocks) -> int:
 
 def test_a_free_turn_is_not_waited_for() -> None:
     wallet_locks = WalletLocks(4)
-    with wallet_locks.turn("u") as waited:
+    with wallet_locks.locked("u") as waited:
         assert not waited
-    with wallet_locks.turn("u") as waited:
+    with wallet_locks.locked("u") as waited:
         assert not waited
 
 
@@ -40,10 +40,10 @@ def test_turns_come_in_the_order_they_were_asked_for() -> None:
     wallet_locks, order, threads = WalletLocks(10), [], []
 
     def take(number: int) -> None:
-        with wallet_locks.turn("u") as waited:
+        with wallet_locks.locked("u") as waited:
             order.append((number, waited))
 
-    with wallet_locks.turn("u"):
+    with wallet_locks.locked("u"):
         for number in range(5):
             threads.append(start(lambda number=number: take(number)))  # type: ignore[misc]
             until(lambda number=number: waiting(wallet_locks) == number + 1)  # type: ignore[misc]
@@ -54,25 +54,25 @@ def test_turns_come_in_the_order_they_were_asked_for() -> None:
 
 def test_beyond_the_bound_nobody_waits() -> None:
     wallet_locks = WalletLocks(1)
-    with wallet_locks.turn("u"):
-        thread = start(lambda: wallet_locks.turn("u").__enter__())
+    with wallet_locks.locked("u"):
+        thread = start(lambda: wallet_locks.locked("u").__enter__())
         until(lambda: waiting(wallet_locks) == 1)
-        with pytest.raises(TooManyWaiting), wallet_locks.turn("u"):
+        with pytest.raises(TooManyWaiting), wallet_locks.locked("u"):
             pass
     thread.join(5)
 
 
 def test_patience_ends_and_the_place_in_the_line_with_it() -> None:
     wallet_locks = WalletLocks(4, wait_limit_seconds=0.05)
-    with wallet_locks.turn("u"), pytest.raises(WalletBusy), wallet_locks.turn("u"):
+    with wallet_locks.locked("u"), pytest.raises(WalletBusy), wallet_locks.locked("u"):
         pass
-    with wallet_locks.turn("u") as waited:
+    with wallet_locks.locked("u") as waited:
         assert not waited
 
 
 def test_a_turn_is_given_back_whatever_happens_in_it() -> None:
     wallet_locks = WalletLocks(4)
-    with pytest.raises(RuntimeError), wallet_locks.turn("u"):
+    with pytest.raises(RuntimeError), wallet_locks.locked("u"):
         raise RuntimeError
-    with wallet_locks.turn("u") as waited:
+    with wallet_locks.locked("u") as waited:
         assert not waited

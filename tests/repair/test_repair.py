@@ -16,7 +16,6 @@ from service.core.keyring import Pepper
 from service.ledger.entities import (
     Entry,
     EntryKind,
-    LotKind,
     Movement,
     Wallet,
     WalletStatus,
@@ -27,7 +26,8 @@ from service.ledger.entities import (
     hold,
     release,
 )
-from service.ledger.operations import CompanionWrites
+from service.ledger.lots import LotKind
+from service.ledger.operations import Proposal
 from service.ledger.store import freeze_write, sealed
 from service.providers.base import Indeterminate, Rejected, RejectionReason, Task, TaskStatus
 from tests.doubles.service_harness import ServiceHarness, order
@@ -480,8 +480,10 @@ def test_a_charge_that_lacks_its_delivery_is_not_taken_back_over_later_grants(
     settles(world, "ann", job["SK"]["S"].removeprefix("JOB#"), TaskStatus.SUCCEEDED)
     world.ledger.move(
         "ann",
-        lambda snapshot, now: grant(snapshot.wallet, LotKind.PAID, 5, None, "gift", now),  # type: ignore[arg-type]
-        CompanionWrites(writes=lambda _: [], was_committed=lambda: True),
+        lambda snapshot, now: Proposal(
+            grant(snapshot.wallet, LotKind.PAID, 5, None, "gift", now)  # type: ignore[arg-type]
+        ),
+        lambda _: True,
     )
     world.client.put_item(TableName=world.table._name, Item=job)
     assert "2 entries would have to go" in left(world)

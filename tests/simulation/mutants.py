@@ -22,6 +22,7 @@ from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Indeterminate, NotFound
 from service.storage.keys import Key
 from service.storage.writes import When
+from service.users import operations as user_operations
 from service.users import store as user_store
 
 ALWAYS = When(below={"nothing": 1})
@@ -46,7 +47,8 @@ def key_before_wallet() -> Any:
     def read_snapshot(self: Any, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
         others = tuple(self._table.get(key) for key in related)
         item = self._table.get(ledger_keys.wallet(user_id))
-        return Snapshot(ledger_store.wallet_from(item) if item else None, others)
+        wallet = ledger_store.wallet_from(item) if item else None
+        return Snapshot(wallet, dict(zip(related, others, strict=True)))
 
     return patch.object(Ledger, "read_snapshot", read_snapshot)
 
@@ -80,13 +82,13 @@ def doubt_forgotten() -> Any:
 
 
 def refusal_final_while_in_doubt() -> Any:
-    def was_committed(self: Any, wallet: Any) -> bool:
+    def were_committed(self: Any, snapshot: Any) -> bool:
         if not self.in_doubt:
             return False
-        self.in_doubt = found = self.also.was_committed()
+        self.in_doubt = found = self._was_committed(snapshot)
         return bool(found)
 
-    return patch.object(ledger_operations._Attempts, "was_committed", was_committed)
+    return patch.object(ledger_operations._Attempts, "were_committed", were_committed)
 
 
 def indeterminate_create_is_a_refusal() -> Any:
@@ -117,11 +119,9 @@ def nothing_is_watched() -> Any:
     )
 
 
-def sign_up_refused_without_a_second_read() -> Any:
-    def refuse(self: Any, applicant: Any, refusal: Exception) -> Any:
-        raise refusal
-
-    return patch.object(job_operations.Users, "_known_after_all", refuse)
+def sign_up_refuses_whoever_is_known() -> Any:
+    """An open wallet does not win over limit and claims."""
+    return patch.object(user_operations, "is_open", lambda wallet: False)
 
 
 @contextlib.contextmanager
@@ -164,7 +164,7 @@ MUTANTS: dict[str, Mutant] = {
     "any_link_is_a_result": any_link_is_a_result,
     "unresolved_ends_no_key": unresolved_ends_no_key,
     "nothing_is_watched": nothing_is_watched,
-    "sign_up_refused_without_a_second_read": sign_up_refused_without_a_second_read,
+    "sign_up_refuses_whoever_is_known": sign_up_refuses_whoever_is_known,
     "charge_before_delivery": charge_before_delivery,
     "settling_unguarded": settling_unguarded,
     "record_unguarded": unguarded(job_store, "record_write"),

@@ -21,7 +21,6 @@ MUTANT_STEPS = 12_000
 MUTANT_SEEDS = {
     "key_before_wallet": 100_021,
     "refusal_final_while_in_doubt": 100_007,
-    "sign_up_refused_without_a_second_read": 100_045,
     "record_unguarded": 100_010,
     "device_claim_unguarded": 100_031,
     "cap_only_read": 100_013,

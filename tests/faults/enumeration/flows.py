@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.core.principal import Principal
-from service.ledger.entities import LotKind, Movement, grant
-from service.ledger.operations import CompanionWrites, Snapshot
+from service.ledger.entities import grant
+from service.ledger.lots import LotKind
+from service.ledger.operations import Proposal, Snapshot
 from tests.doubles.service_harness import HOUR, ServiceHarness
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scenario
 from tests.faults.library.effects import Kind, fault
@@ -51,13 +52,11 @@ def _lapsed_lot(scenario: Scenario) -> None:
 
 
 def _granted(world: ServiceHarness) -> None:
-    def decide(snapshot: Snapshot, now: int) -> Movement:
+    def propose(snapshot: Snapshot, now: int) -> Proposal:
         assert snapshot.wallet is not None
-        return grant(snapshot.wallet, LotKind.FREE, 1, now + LOT_LIFE, "promotion", now)
+        return Proposal(grant(snapshot.wallet, LotKind.FREE, 1, now + LOT_LIFE, "promotion", now))
 
-    world.ledger.move(
-        USER, decide, CompanionWrites(writes=lambda _: [], was_committed=lambda: False)
-    )
+    world.ledger.move(USER, propose, was_committed=lambda _: False)
 
 
 def _once(scenario: Scenario) -> None:

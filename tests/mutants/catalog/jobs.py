@@ -51,16 +51,26 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "successor-refused-on-an-old-wallet",
         JOBS,
-        "jobs.operations:Jobs.submit",
-        "None if E else S",
-        "S",
+        "jobs.holds:Holds.take",
+        "known and P is None",
+        "known",
     ),
     mutant(
         "window-from-before-the-queue",
         JOBS,
-        "jobs.holds:_Hold.__init__",
-        "self.send_until = 0.0",
-        "self.send_until = holds.send_until()",
+        "ledger.operations:Ledger.move",
+        """
+        with T as waited:
+            attempts = A
+            attempts.started_at = M
+            return R
+        """,
+        """
+        attempts = A
+        attempts.started_at = M
+        with T as waited:
+            return R
+        """,
     ),
     mutant(
         "token-not-compared",

@@ -26,13 +26,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "retry-without-re-read",
         JOBS,
         "ledger.operations:Ledger._until_settled",
-        "S, T = None, E",
-        "S, T = S or self.read_snapshot(attempts.user_id), E",
+        "snapshot = None",
+        "snapshot = snapshot or self.read_snapshot(attempts.user_id, attempts.keys())",
     ),
     mutant(
         "refusal-in-doubt-is-final",
         f"{LEDGER} {USERS}",
-        "ledger.operations:Ledger._until_settled",
+        "ledger.operations:Ledger._attempt",
         """
         if A.in_doubt:
             raise OutcomeUnknown from E
@@ -40,16 +40,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "",
     ),
     mutant(
-        "committed-attempt-not-looked-for",
+        "committed-attempt-not-noticed",
         f"{LEDGER} {JOBS}",
-        "ledger.operations:_Attempts.was_committed",
-        "X.was_committed()",
+        "ledger.operations:_Attempts.were_committed",
+        "self._was_committed(S)",
         "False",
     ),
     mutant(
         "doubt-forgotten-at-the-deadline",
         LEDGER,
-        "ledger.operations:Ledger._last_look",
+        "ledger.operations:Ledger._at_deadline",
         """
         if not A.in_doubt:
             raise E
@@ -59,12 +59,12 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "damage-written-over",
         LEDGER,
-        "ledger.operations:Ledger._explain",
+        "ledger.operations:Ledger._explained",
         "self._freeze(W, B, F)",
-        "raise _Again",
+        "return StaleRead()",
     ),
     mutant(
-        "key-looked-at-before-the-wallet",
+        "key-read-before-the-wallet",
         JOBS,
         "ledger.operations:Ledger._read_snapshot",
         "I, *O = self._table.get_together((W, *R))",
@@ -76,15 +76,15 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "spent-after-the-end",
         LEDGER,
-        "ledger.entities:_taken",
-        "(L for L in M if L.spendable(N))",
-        "M",
+        "ledger.lots:burn",
+        "sorted((L for L in M if L.spendable(N)), key=K)",
+        "sorted(M, key=K)",
     ),
     mutant(
         "released-into-an-ended-lot",
         LEDGER,
-        "ledger.entities:_given_back",
-        "N >= L.expires_at",
+        "ledger.lots:put_back",
+        "N >= expires_at",
         "N < 0",
     ),
     mutant(
@@ -97,15 +97,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "merged-lots-end-early",
         LEDGER,
-        "ledger.entities:_tidy",
-        """
-        L = K[P + 1]
-        K[P : P + 2] = [replace(L, remaining=L.remaining + K[P].remaining)]
-        """,
-        """
-        L = K[P]
-        K[P : P + 2] = [replace(L, remaining=L.remaining + K[P + 1].remaining)]
-        """,
+        "ledger.lots:tidy",
+        "earlier, later = A, B",
+        "later, earlier = A, B",
     ),
     mutant(
         "frozen-wallet-spends",

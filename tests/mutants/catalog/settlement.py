@@ -14,7 +14,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "jobs.settlement:Settlement._settle",
         """
         if not J.is_open:
-            raise StaleRead
+            raise E
         """,
         "",
     ),

@@ -15,9 +15,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "index-trusted-alone",
         USERS,
-        "users.operations:Users._sign_up_writes",
-        "[*C, *store.read_device_owners(T, D)]",
-        "[*store.read_device_owners(T, D)]",
+        "users.operations:_SignUp._check",
+        "(*claimed_by, *self.device_owners)",
+        "(*self.device_owners,)",
     ),
     mutant(
         "only-the-newest-pepper-claims",
@@ -29,10 +29,10 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "welcome-again-without-a-wallet",
         USERS,
-        "users.operations:Users._sign_up_writes",
+        "users.operations:_SignUp._check",
         """
-        if M.opens and C:
-            raise E
+        if C:
+            raise WalletMissing
         """,
         "",
     ),
@@ -46,13 +46,12 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "twin-of-a-new-user-refused",
         USERS,
-        "users.operations:Users._known_after_all",
+        "users.operations:_SignUp.propose",
         """
-        if W is None or not _is_open(W):
-            raise E
-        return W
+        if is_open(W):
+            return None
         """,
-        "raise E",
+        "",
     ),
     mutant(
         "hmac-dropped",
