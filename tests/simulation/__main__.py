@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from zlib import crc32
 
-from tests.simulation.faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
+from tests.faults.library.random_faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker
 from tests.simulation.world import Outcome, play

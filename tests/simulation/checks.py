@@ -9,7 +9,7 @@ from service.jobs.entities import Failure
 from service.jobs.routes import POST_VIDEO
 from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
-from tests.simulation.faults import Journal
+from tests.simulation.journal import Journal
 from tests.simulation.memory import Attributes, MemoryTable, Prepared
 from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.scheduler import START_SECONDS, Scheduler, Task

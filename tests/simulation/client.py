@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from tests.simulation.faults import FaultPicker, Journal
+from tests.faults.library.random_faults import FaultPicker
+from tests.simulation.journal import Journal
 from tests.simulation.memory import cancelled, refusal
 from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.server import Request, Server, outcome_of

@@ -6,7 +6,7 @@ from typing import Any
 from service.audit.entities import Audit
 from service.ledger.entities import OutcomeUnknown
 from tests.simulation.checks import RETRYABLE, Witness, plain, require
-from tests.simulation.faults import Journal
+from tests.simulation.journal import Journal
 from tests.simulation.memory import Attributes, MemoryTable
 from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.vendor import TaskStore, Work

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from tests.simulation.faults import Journal
+from tests.simulation.journal import Journal
 
 INJECTED = "provider_create_broke"
 NEVER = {"ledger_damaged"}

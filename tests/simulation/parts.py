@@ -2,6 +2,7 @@
 doors is simulated."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from service.app import assemble
 from service.audit.operations import Auditor
@@ -73,7 +74,8 @@ def build(
     )
     parts = assemble(core, replacements={Provider: provider, Times: TIMES})
     executor = SimulatedExecutor(scheduler, process, limit=4)
-    (sweep,) = parts.sweeps(Background(lambda name, threads: executor))  # type: ignore[arg-type,return-value]
+    lent: Any = Background(lambda name, threads: executor)  # type: ignore[arg-type,return-value]
+    (sweep,) = parts.sweeps(lent)
     return Parts(
         process,
         parts.get(Jobs),

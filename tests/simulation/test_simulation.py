@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from tests.faults.library.random_faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.__main__ import Run, report
-from tests.simulation.faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker

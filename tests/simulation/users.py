@@ -12,7 +12,7 @@ from service.core.errors import FareboxError
 from service.core.principal import Principal
 from service.jobs.holds import JobRequest
 from tests.simulation.checks import Witness, require
-from tests.simulation.faults import Journal
+from tests.simulation.journal import Journal
 from tests.simulation.parts import Parts
 from tests.simulation.plan import Plan, PlannedRequest
 from tests.simulation.scheduler import Process, Scheduler, SimulatedEvent, Task, stream

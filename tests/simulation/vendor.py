@@ -20,7 +20,8 @@ from service.providers.base import (
     VideoRequest,
 )
 from service.storage.codec import Value
-from tests.simulation.faults import FaultPicker, Journal
+from tests.faults.library.random_faults import FaultPicker
+from tests.simulation.journal import Journal
 from tests.simulation.scheduler import Process, Scheduler
 
 URL = "https://videos.example.com/{}.mp4"

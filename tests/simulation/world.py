@@ -12,17 +12,17 @@ from service.ledger import wallet_locks
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
 from service.worker import run_until
-from tests.simulation.checks import Violation, Witness, require
-from tests.simulation.client import LATEST_SECONDS, SimulatedClient
-from tests.simulation.faults import (
+from tests.faults.library.random_faults import (
     QUERY_FAULTS,
     TABLE_FAULTS,
     VENDOR_FAULTS,
     FaultPicker,
     Faults,
-    Journal,
 )
+from tests.simulation.checks import Violation, Witness, require
+from tests.simulation.client import LATEST_SECONDS, SimulatedClient
 from tests.simulation.invariants import check_invariants
+from tests.simulation.journal import Journal
 from tests.simulation.logs import counted_logs
 from tests.simulation.memory import MemoryTable
 from tests.simulation.parts import Parts, build

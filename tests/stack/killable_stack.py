@@ -81,7 +81,7 @@ class Log(Terminal):
             self._up[name].clear()
 
 
-class Site(Stack):
+class KillableStack(Stack):
     """Two web groups and two workers over one DynamoDB Local on disk. What dies is started again at
     once. `observer` is the environment of whoever looks at the table from outside."""
 

@@ -1,6 +1,7 @@
 """Web and worker as processes of this checkout."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections import deque
@@ -8,8 +9,8 @@ from collections.abc import Mapping
 from typing import Self
 
 from devstack.child import Child, Program
+from devstack.groups import signal_group
 from devstack.watchdog import Watchdog
-from tests.stack.launcher import Replaceable
 
 LOG_LINES = 400
 _ABANDONED_SECONDS = 1.0
@@ -36,23 +37,29 @@ class Processes:
         self._watchdog.close()
         self._folder.cleanup()
 
-    def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
+    def launch(self, name: str, settings: Mapping[str, str]) -> "RunningProcess":
         environment = {**os.environ, "TMPDIR": self._folder.name, **settings}
         child = Child(
             Program(name, _COMMANDS[name], environment, _STOP_SECONDS[name]), self._lines.append
         )
         self._watchdog.add(child.pid, _ABANDONED_SECONDS)
-        return _Process(child, self._watchdog)
+        return RunningProcess(child, self._watchdog)
 
     def log(self) -> tuple[str, ...]:
         return tuple(self._lines)
 
 
-class _Process:
+class RunningProcess:
+    """A `Replaceable` that can also be killed."""
+
     def __init__(self, child: Child, watchdog: Watchdog) -> None:
         self._child = child
         self._watchdog = watchdog
         self.name = child.program.name
+
+    def kill(self) -> None:
+        """`kill -9` of the whole process group: of a master and its workers alike."""
+        signal_group(self._child.pid, signal.SIGKILL)
 
     def stop(self) -> str:
         self._child.stop()

@@ -15,7 +15,7 @@ from service.identity.entities import IdentityUnavailable
 from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
-from tests.stack.killable_stack import Site, Web
+from tests.stack.killable_stack import KillableStack, Web
 from tests.torture.notes import JobResponse, Notes, Total
 
 TIMEOUT_SECONDS = 10.0
@@ -106,7 +106,7 @@ class Client(threading.Thread):
         self,
         name: str,
         seed: int,
-        site: Site,
+        site: KillableStack,
         notes: Notes,
         traffic: Traffic,
         stop: threading.Event,

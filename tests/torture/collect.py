@@ -12,12 +12,12 @@ from service.jobs.store import job_from
 from service.ledger import keys as ledger_keys
 from service.ledger.store import wallet_from
 from service.storage.codec import Item, decode_item
-from tests.stack.killable_stack import Site
+from tests.stack.killable_stack import KillableStack
 from tests.torture.invariants import Evidence
 from tests.torture.notes import Notes
 
 
-def evidence(site: Site, parts: Parts, notes: Notes, folder: Path) -> Evidence:
+def evidence(site: KillableStack, parts: Parts, notes: Notes, folder: Path) -> Evidence:
     """The whole table, the vendor's books and the notes."""
     raw = Reader(parts.core.table, parts.core.clock, None, lambda: False).scan(0, 1, None)
     items: list[Item] = [decode_item(item) for item in raw]

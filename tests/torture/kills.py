@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from tests.stack.killable_stack import WORKERS, Site, Web
+from tests.stack.killable_stack import WORKERS, KillableStack, Web
 from tests.torture.clients import Traffic
 
 WHOLE_GROUP = 0.08
@@ -57,7 +57,7 @@ class Killer(threading.Thread):
 
     kind = ""
 
-    def __init__(self, seed: int, victim: str, site: Site, quota: Quota) -> None:
+    def __init__(self, seed: int, victim: str, site: KillableStack, quota: Quota) -> None:
         super().__init__(name=f"killer of {victim}", daemon=True)
         self._random = Random(f"{seed} {self.name}")
         self._victim = victim
@@ -96,7 +96,9 @@ class WebKiller(Killer):
 
     kind = "web"
 
-    def __init__(self, seed: int, web: Web, site: Site, traffic: Traffic, quota: Quota) -> None:
+    def __init__(
+        self, seed: int, web: Web, site: KillableStack, traffic: Traffic, quota: Quota
+    ) -> None:
         super().__init__(seed, web.name, site, quota)
         self._web = web
         self._traffic = traffic
@@ -119,7 +121,9 @@ class WorkerKiller(Killer):
 
     kind = "worker"
 
-    def __init__(self, seed: int, victim: str, site: Site, traffic: Traffic, quota: Quota) -> None:
+    def __init__(
+        self, seed: int, victim: str, site: KillableStack, traffic: Traffic, quota: Quota
+    ) -> None:
         super().__init__(seed, victim, site, quota)
         self._traffic = traffic
 
@@ -155,7 +159,9 @@ class EverySoManyKills(threading.Thread):
             time.sleep(POLL_SECONDS)
 
 
-def killers(seed: int, site: Site, traffic: Traffic, quota: Quota) -> list[threading.Thread]:
+def killers(
+    seed: int, site: KillableStack, traffic: Traffic, quota: Quota
+) -> list[threading.Thread]:
     return [
         *(WebKiller(seed, web, site, traffic, quota) for web in site.webs),
         *(WorkerKiller(seed, name, site, traffic, quota) for name in WORKERS),

@@ -11,10 +11,11 @@ from service.feature import Parts
 from service.jobs.keys import DUE_JOBS
 from service.jobs.settlement import Settlement
 from service.jobs.store import read_due
-from tests.stack.killable_stack import WORKERS, Site
+from tests.faults.library.provider_faults import MAX_LATE_SECONDS
+from tests.stack.killable_stack import WORKERS, KillableStack
 from tests.torture.clients import Client, Person, Traffic
 from tests.torture.collect import audit_faults, audit_violations, evidence
-from tests.torture.fault_schedule import MAX_LATE_SECONDS, FaultSchedule
+from tests.torture.fault_schedule import FaultSchedule
 from tests.torture.invariants import REFUSED, is_the_same_again, violations
 from tests.torture.kills import EverySoManyKills, Quota, killers
 from tests.torture.notes import Notes
@@ -24,8 +25,8 @@ CLIENTS = 5
 KILLS_BETWEEN_TABLE_RESTARTS = 90
 KILLS_BETWEEN_AUDITS = 250
 SETTLE_SECONDS = 120.0
-"""Window, quarantine, the minute by which a job is postponed after a failed query, and as much again
-for a slow machine."""
+"""Window, quarantine, the minute by which a job is postponed after a failed query, and as much
+again for a slow machine."""
 MAX_REPEATED = 500
 MAX_DUE = 1_000
 JOIN_SECONDS = 60.0
@@ -63,11 +64,11 @@ class Run:
         with (
             self._events,
             (self._folder / "stack.log").open("w", encoding="utf-8") as log,
-            Site(self._folder, log) as site,
+            KillableStack(self._folder, log) as site,
         ):
             return self._played(site)
 
-    def _played(self, site: Site) -> Outcome:
+    def _played(self, site: KillableStack) -> Outcome:
         began_at = time.monotonic()
         traffic = Traffic(site.webs)
         quota = Quota(self._plan.kills, began_at + self._plan.seconds, self._event)
@@ -114,7 +115,7 @@ class Run:
     ) -> EverySoManyKills:
         return EverySoManyKills(name, self._plan.seed, min(kills, self._plan.kills), quota, act)
 
-    def _audit_amid_it_all(self, site: Site) -> bool:
+    def _audit_amid_it_all(self, site: KillableStack) -> bool:
         """Whatever is in flight is no violation. Whether the audit came to an end, which it cannot
         while the table is down."""
         found = audit_violations(site.audit())
@@ -125,7 +126,7 @@ class Run:
         self._notes.strange += [f"amid the load, {violation}" for violation in found]
         return True
 
-    def _start_all_again(self, site: Site) -> None:
+    def _start_all_again(self, site: KillableStack) -> None:
         """The last word of the torture: everything goes down at once, and comes back from what is
         on disk."""
         self._progress("the kills are made; everything goes down once more")
@@ -135,7 +136,7 @@ class Run:
         time.sleep(DOWN_SECONDS)
         site.await_all()
 
-    def _settle(self, site: Site, parts: Parts) -> float | None:
+    def _settle(self, site: KillableStack, parts: Parts) -> float | None:
         """Seconds until nothing was open and nothing delivered was still to be handed over; None:
         not in its time."""
         began_at = time.monotonic()
@@ -168,7 +169,7 @@ class Run:
 
     def _judged(
         self,
-        site: Site,
+        site: KillableStack,
         parts: Parts,
         quota: Quota,
         restarts: int,
@@ -209,7 +210,7 @@ class Run:
         self._events.write(f"{time.time():.3f} {what}\n")
 
 
-def _waiting(site: Site, parts: Parts) -> int:
+def _waiting(site: KillableStack, parts: Parts) -> int:
     """Jobs that are open, and watched ones that the vendor works on or has delivered."""
     tasks = {
         task["external_task_id"]: task["status"]

@@ -12,7 +12,7 @@ from tests.faults.enumeration.stage import Beginning, Scenario, Stage
 from tests.faults.enumeration.vendor import VIDEO_SECONDS
 from tests.faults.library.effects import FAULTS, Fault, Kind, Meanwhile
 from tests.simulation.checks import Violation, require
-from tests.simulation.faults import Journal
+from tests.simulation.journal import Journal
 from tests.simulation.logs import INJECTED, counted_logs
 
 

@@ -1,12 +1,10 @@
-"""What may go wrong, and how often it did."""
+"""Faults drawn at random for each call, with a chance for each; used by the simulation."""
 
 import random
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from zlib import crc32
 
 TABLE_FAULTS = (
     "lost request",
@@ -74,27 +72,3 @@ class FaultPicker:
         """Uses one random number whatever comes out, so that muting a fault shifts nothing else."""
         place = bisect_right(self._bounds, rng.random())
         return self._names[place] if place < len(self._names) else ""
-
-
-class Journal:
-    """What happened: counts always, lines only when a trace is wanted, and a running digest of all
-    of it."""
-
-    def __init__(self, tracing: bool = False) -> None:
-        self.counts: Counter[str] = Counter()
-        self.lines: list[str] = []
-        self.tracing = tracing
-        self.digest = 0
-
-    def count(self, what: str, number: int = 1) -> None:
-        self.counts[what] += number
-
-    def note(self, at: float, who: str, what: str) -> None:
-        self.digest = hash_of(self.digest, at, who, what)
-        if self.tracing:
-            self.lines.append(f"{at:10.3f}  {who:<28} {what}")
-
-
-def hash_of(before: int, at: float, who: str, what: str) -> int:
-    """The same in every process, whatever PYTHONHASHSEED says."""
-    return crc32(f"{at!r}|{who}|{what}".encode(), before)
