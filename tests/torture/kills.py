@@ -1,4 +1,4 @@
-"""Who is killed when: each victim has a killer with dice of their own, who waits until it is up
+"""Who is killed when: each victim has a killer with a random generator of its own, who waits until it is up
 again."""
 
 import threading
