@@ -1,5 +1,5 @@
-"""Who is killed when: each victim has a killer with a random generator of its own, who waits until it is up
-again."""
+"""Who is killed when: each victim has a killer with a random generator of its own, which waits
+until the victim is up again."""
 
 import threading
 import time
