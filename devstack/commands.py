@@ -96,7 +96,7 @@ def _audit(environment: Mapping[str, str]) -> int:
     own = {**environment, **folder.running()}
     service = stack_environment(own, default_ports(own), folder.keys())
     command = [sys.executable, "-m", "service.cli", "audit"]
-    done = subprocess.run(command, cwd=CHECKOUT, env=service, check=False)  # noqa: S603 - our command
+    done = subprocess.run(command, cwd=CHECKOUT, env=service, check=False)  # noqa: S603 - ours
     return done.returncode
 
 

@@ -13,7 +13,8 @@ from devstack.locks import is_locked, locked_file
 _KEY_BYTES = 32
 _BUSY = (
     "The stack of this checkout is already running; stop it first (Ctrl-C in its terminal), "
-    "or start another clone on other ports: PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 make run"
+    "or start another clone on other ports: "
+    "PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 make run"
 )
 _RUNNING = "The stack of this checkout is running; stop it first (Ctrl-C in its terminal)."
 

@@ -91,8 +91,14 @@ class RequestRefused(Forbidden):
     `requestId`."""
 
     code = "REQUEST_REFUSED"
-    summary = "Refused in front of the service: the request looks like an attack, or its address is known for them."
-    advice = "Send it without what looks like an attack (markup, paths, commands), or from another network."
+    summary = (
+        "Refused in front of the service: "
+        "the request looks like an attack, or its address is known for them."
+    )
+    advice = (
+        "Send it without what looks like an attack (markup, paths, commands), "
+        "or from another network."
+    )
 
 
 class InternalError(FareboxError):

@@ -14,7 +14,10 @@ _DIGITS = re.compile("[0-9]{1,9}")
 class StrictSchema(Schema):
     """Rejects unknown fields."""
 
-    error_messages = {"unknown": "Is not known.", "type": "Must be an object."}  # noqa: RUF012 - marshmallow's way
+    error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
+        "unknown": "Is not known.",
+        "type": "Must be an object.",
+    }
 
     class Meta:
         unknown = RAISE
@@ -24,7 +27,7 @@ class Text(fields.String):
     """A JSON string of `min_length` to `max_length` characters without control characters. Other
     types are not converted."""
 
-    default_error_messages = {  # noqa: RUF012 - marshmallow's way
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
         "required": "Is required.",
         "null": "Must not be null.",
         "invalid": "Must be a string.",
@@ -40,7 +43,9 @@ class Text(fields.String):
 class WholeNumber(fields.Integer):
     """A non-negative integer of a query string: one to nine ASCII digits and nothing else."""
 
-    default_error_messages = {"invalid": "Must be a whole number."}  # noqa: RUF012 - marshmallow's way
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
+        "invalid": "Must be a whole number.",
+    }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         if not isinstance(value, str) or not _DIGITS.fullmatch(value):

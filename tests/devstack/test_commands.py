@@ -27,7 +27,8 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_an_older_python_is_refused_in_one_sentence() -> None:
     done = run(
-        "import sys, runpy; sys.version_info = (3, 10, 4); runpy.run_module('devstack', run_name='__main__')"
+        "import sys, runpy; sys.version_info = (3, 10, 4); "
+        "runpy.run_module('devstack', run_name='__main__')"
     )
     assert done.returncode == 1
     assert done.stderr.startswith("Farebox needs Python 3.11 or newer; this is Python ")
@@ -36,7 +37,8 @@ def test_an_older_python_is_refused_in_one_sentence() -> None:
 
 def test_a_missing_package_is_named_in_one_sentence() -> None:
     done = run(
-        "import sys, runpy; sys.modules['jpype'] = None; runpy.run_module('devstack', run_name='__main__')"
+        "import sys, runpy; sys.modules['jpype'] = None; "
+        "runpy.run_module('devstack', run_name='__main__')"
     )
     assert done.returncode == 1
     assert done.stderr.startswith("The Python package jpype is not installed; `make run` ")

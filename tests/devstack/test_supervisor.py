@@ -21,7 +21,10 @@ from service.core.clock import SystemClock
 from service.settings import process_environment
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    "print('up', flush=True); time.sleep(60)"
+)
 # A parent with a child of its own, as gunicorn has workers; the parent ignores what happens to the
 # child.
 FAMILY = (

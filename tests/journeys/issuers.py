@@ -1,4 +1,4 @@
-"""Issuers of ID tokens for a stack, and the assertion that a request without a valid one is refused."""
+"""Issuers of ID tokens, and the assertion that a request without a valid one is refused."""
 
 from typing import Any
 

@@ -99,7 +99,8 @@ def public_pem() -> bytes:
 
 
 def unsigned(issuer: RealTimeIssuer, algorithm: str, signature: str = "") -> str:
-    return f"{segment({'alg': algorithm, 'kid': 'one', 'typ': 'JWT'})}.{segment(issuer.claims())}.{signature}"
+    head = segment({"alg": algorithm, "kid": "one", "typ": "JWT"})
+    return f"{head}.{segment(issuer.claims())}.{signature}"
 
 
 def tampered(issuer: RealTimeIssuer) -> str:
@@ -114,7 +115,7 @@ def flipped(issuer: RealTimeIssuer) -> str:
 
 
 def under_anothers_kid(issuer: RealTimeIssuer) -> str:
-    """Signed with the attacker's key under the id of a published one, with its public key attached."""
+    """Signed with the attacker's key under the id of a published one, its public key attached."""
     header = {"alg": "RS256", "kid": "one", "typ": "JWT", "jwk": published("mine")}
     return issuer.signed(header, segment_bytes(issuer), "mine")
 

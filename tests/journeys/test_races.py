@@ -110,7 +110,7 @@ def test_200_strangers_with_60_devices_race_for_33_places_and_exactly_33_get_in(
 
 
 @one_process_and_two
-def test_20_first_requests_of_one_stranger_with_one_key_for_the_last_place_make_one_user_and_one_job(
+def test_20_first_requests_with_one_key_for_the_last_place_make_one_user_and_one_job(
     race: Callable[..., tuple[LiveStack, list[str]]], processes: int
 ) -> None:
     stack, urls = race(processes, max_users=1)
@@ -130,7 +130,7 @@ def test_20_first_requests_of_one_stranger_with_one_key_for_the_last_place_make_
 
 @one_process_and_two
 @pytest.mark.parametrize("devices", [1, 20])
-def test_20_first_requests_of_one_stranger_with_keys_of_their_own_for_the_last_place_spend_one_welcome(
+def test_20_first_requests_with_a_key_each_for_the_last_place_spend_one_welcome(
     race: Callable[..., tuple[LiveStack, list[str]]], processes: int, devices: int
 ) -> None:
     stack, urls = race(processes, max_users=1)

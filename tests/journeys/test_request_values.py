@@ -1,5 +1,5 @@
-"""Invalid images, prompts, queries and headers over HTTP: each error has the envelope, and nothing is
-written."""
+"""Invalid images, prompts, queries and headers over HTTP: each error has the envelope, and nothing
+is written."""
 
 import json
 from typing import Any

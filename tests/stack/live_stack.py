@@ -158,7 +158,7 @@ class LiveStack:
         self._http.close()
 
     def open_app(self) -> str:
-        """Starts one more web server over the same table, with its own parts; returns its address."""
+        """Starts one more web server with its own parts over the same table; returns its URL."""
         web = _Web()
         web.serve(create_app(build(self.settings, "test", self._clock)))
         self._webs.append(web)
@@ -349,7 +349,7 @@ def video_body(sub: str = "ann", device: str | None = None) -> dict[str, Any]:
 
 
 def at_once(prepared_posts: Sequence[requests.Request]) -> list[requests.Response]:
-    """Sends the requests from up to 100 threads that start at the same moment; returns the responses
+    """Sends the requests from up to 100 threads that start at one moment; returns the responses
     in the order of the requests."""
     threads = min(len(prepared_posts), MAX_AT_ONCE)
     ready = threading.Barrier(threads, timeout=WAIT_LIMIT_SECONDS)

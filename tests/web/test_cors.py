@@ -50,7 +50,8 @@ def preflight(
 ) -> TestResponse:
     headers = {
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,x-google-id,x-request-id,x-evil",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,x-google-id,"
+        "x-request-id,x-evil",
     }
     return (
         small_app(origins=origins)
@@ -77,13 +78,16 @@ def test_a_page_of_an_allowed_origin_may_call(origin: str) -> None:
     assert cors_headers(preflighted) == {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": "DELETE, GET, POST",
-        "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, x-google-id, x-request-id",
-        "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, X-Request-Id",
+        "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, "
+        "x-google-id, x-request-id",
+        "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, "
+        "X-Request-Id",
         "Access-Control-Max-Age": "3600",
     }
     assert cors_headers(call(origin)) == {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, X-Request-Id",
+        "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, "
+        "X-Request-Id",
     }
 
 

@@ -33,7 +33,10 @@ def finish(stack: Stack, receiver: Receiver, count: int = 3) -> None:
 
 def test_the_check_of_these_tests_knows_the_vendor_s_own_example() -> None:
     key = base64.b64decode("dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")
-    body = b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}'
+    body = (
+        b'{"id":"1234567890","status":"succeeded","message":"",'
+        b'"create_time":1781080778802,"update_time":1781080794151}'
+    )
     headers = {
         "webhook-id": "9876543210",
         "webhook-timestamp": "1781080794",
