@@ -232,7 +232,7 @@ def test_the_address_of_keys_in_a_token_is_never_followed(
         header = {"kid": "mine", "jku": elsewhere.url, "x5u": elsewhere.url}
         response = own_issuer_stack.call("GET", "/credits", issuer.token(kid="mine", header=header))
         assert (response.status_code, response.json()["details"]) == (401, {"reason": "key"})
-        assert elsewhere.asked == 0
+        assert elsewhere.requested == 0
 
 
 def test_a_good_token_under_another_scheme_s_letters_is_taken(

@@ -91,10 +91,10 @@ def test_stale_keys_go_on_serving_while_google_is_down_for_a_day(
         issuer = RealTimeIssuer(publisher)
         stack = start(**trusting_issuer(issuer, clock))
         assert stack.call("GET", "/credits", issuer.token()).status_code == 200
-        publisher.status, calls = 503, publisher.asked
+        publisher.status, calls = 503, publisher.requested
         clock.advance(3601)
         assert stack.call("GET", "/credits", issuer.token(jti="an hour later")).status_code == 200
-        assert publisher.asked == calls + 1
+        assert publisher.requested == calls + 1
         clock.advance(86_400)
         response = stack.call("GET", "/credits", issuer.token(jti="a day later"))
         assert (response.status_code, response.json()["code"]) == (503, "IDENTITY_UNAVAILABLE")
