@@ -16,7 +16,7 @@ from service.core.metrics import Metrics
 from service.core.settings import AnySection, Section
 from service.core.sweep import Background, Sweep
 from service.settings import Settings
-from service.storage.checks import ItemCheck
+from service.storage.checks import AccountCheck, ItemCheck
 from service.storage.key_registry import KeyRegistry
 from service.storage.keys import DueKind, ItemKind
 from service.storage.objects import Objects
@@ -61,7 +61,7 @@ class Feature:
     blueprints: tuple[Blueprint, ...] = ()
     hooks: tuple[Callable[[Flask], None], ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
-    checks: tuple[ItemCheck, ...] = ()
+    checks: tuple[ItemCheck | AccountCheck, ...] = ()
 
 
 class Parts:
@@ -95,7 +95,7 @@ class Parts:
         for kind, part in feature.operations.items():
             self._published[kind] = self.replaced(kind, part)
 
-    def checks(self) -> tuple[ItemCheck, ...]:
+    def checks(self) -> tuple[ItemCheck | AccountCheck, ...]:
         """Of every feature that is built by then."""
         return tuple(check for feature in self.features.values() for check in feature.checks)
 

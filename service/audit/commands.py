@@ -9,12 +9,13 @@ from typing import Protocol
 import click
 
 from service.audit.daily import AuditRecords, AuditTaken, DailyAudit, Ending
-from service.audit.entities import Audit, AuditStopped, ScanCursor, ScanPlan, Violation
+from service.audit.entities import Audit, AuditStopped, ScanCursor, ScanPlan
 from service.audit.operations import Auditor
 from service.audit.report import as_json, as_text, ledger_lines
 from service.audit.store import Stopped
 from service.core.console import print_message, print_result, stop_on_signal
 from service.feature import Parts
+from service.storage.checks import Violation
 from service.storage.table import StorageRefused
 
 

@@ -7,27 +7,15 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 
-from service.jobs import keys as jobs_keys
-from service.jobs.entities import Job, JobStatus
-from service.ledger import keys as ledger_keys
-from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas
-from service.ledger.lots import total_taken
-from service.ledger.store import mac
-from service.storage.keys import Key, user_partition
-from service.users import keys as users_keys
+from service.jobs.entities import Job
+from service.ledger.entities import Entry, Wallet, WalletStatus
+from service.storage.checks import AccountCheck, Violation
+from service.storage.keys import Key
 
 MAX_SEGMENTS = 1_000_000
-_BALANCES = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
-_JOB_KINDS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
-_ENDS = {
-    JobStatus.SUBMITTING: (),
-    JobStatus.SUBMITTED: (),
-    JobStatus.SUCCEEDED: (EntryKind.CAPTURE,),
-    JobStatus.FAILED: (EntryKind.RELEASE,),
-}
 
 
 class InvalidScanToken(ValueError):
@@ -98,14 +86,6 @@ class ScanPlan:
         for segment in range(self._first, last + 1):
             begun = self.start if segment == self._first else None
             yield begun or ScanCursor(self.segments, segment)
-
-
-@dataclass(frozen=True, order=True)
-class Violation:
-    """One thing that cannot be, and the item it was seen on."""
-
-    item: str
-    what: str
 
 
 @dataclass(frozen=True)
@@ -190,16 +170,9 @@ class AuditStopped(Exception):
         self.reason = reason
 
 
-def audit_account(account: Account, mac_key: bytes) -> list[Violation]:
+def audit_account(account: Account, checks: Iterable[AccountCheck]) -> list[Violation]:
     """Every proof that one account allows, however little of it can be read."""
-    found = list(account.faults)
-    if account.wallet is not None:
-        found += [Violation(_item(account, "METADATA"), fault) for fault in account.wallet.faults()]
-    found += _chain_faults(account, mac_key)
-    found += _job_faults(account)
-    found += _key_faults(account)
-    found += _identity_faults(account)
-    return found
+    return [*account.faults, *(fault for check in checks for fault in check.faults(account))]
 
 
 def type_mismatch(entity: object) -> str | None:
@@ -223,197 +196,3 @@ def _fits(value: object, kind: typing.Any) -> bool:
     if kind in (int, str):
         return isinstance(value, kind) and not isinstance(value, bool | Enum)
     return isinstance(value, kind) and type_mismatch(value) is None
-
-
-def _item(account: Account, sk: str) -> str:
-    return f"{user_partition(account.user_id)}/{sk}"
-
-
-class _Chain:
-    """Walks entries in order: gapless, each balance the one before plus its amount, each MAC over
-    the one before, nothing negative. Behind a gap it goes on from what the next entry says."""
-
-    def __init__(self, account: Account, mac_key: bytes) -> None:
-        self._account = account
-        self._key = mac_key
-        self.running = Wallet(user_id=account.user_id)
-        self.head: str | None = ""
-        self.whole = True
-        self.version = 0
-
-    def walk(self, entries: Iterable[Entry]) -> Iterator[Violation]:
-        for entry in entries:
-            where = _item(self._account, ledger_keys.entry(self._account.user_id, entry.version).sk)
-            yield from self._gap(entry)
-            yield from (Violation(where, fault) for fault in self._step(entry))
-
-    def _gap(self, entry: Entry) -> Iterator[Violation]:
-        if entry.version == self.version + 1:
-            return
-        self.whole = False
-        self.head = self._account.loose_macs.get(
-            ledger_keys.entry(self._account.user_id, entry.version - 1).sk
-        )
-        change = deltas(entry)
-        before = entry.credits - change.credits, entry.held - change.held
-        self.running = replace(self.running, credits=before[0], held=before[1])
-        for version in range(self.version + 1, entry.version):
-            sk = ledger_keys.entry(self._account.user_id, version).sk
-            if sk not in self._account.unreadable:
-                yield Violation(_item(self._account, sk), "is missing")
-                return
-
-    def _step(self, entry: Entry) -> Iterator[str]:
-        before, self.running = self.running, applied(self.running, deltas(entry))
-        if (
-            self.head is not None
-            and mac(before.user_id, replace(entry, mac=""), self.head, self._key) != entry.mac
-        ):
-            yield "its MAC does not hold"
-        if (entry.credits, entry.held) != (self.running.credits, self.running.held):
-            yield "its balances are not those before it plus its amount"
-        if self.whole and min(getattr(self.running, name) for name in _BALANCES) < 0:
-            yield "a balance is negative behind it"
-        self.head, self.version = entry.mac, entry.version
-
-
-def _chain_faults(account: Account, mac_key: bytes) -> Iterator[Violation]:
-    """The entries up to the wallet's version end in the wallet; those beyond go on from there, and
-    the wallet with them."""
-    chain = _Chain(account, mac_key)
-    yield from chain.walk(account.entries)
-    if account.wallet is not None:
-        yield from (
-            Violation(_item(account, "METADATA"), fault)
-            for fault in _end_faults(account.wallet, chain, account)
-        )
-    yield from chain.walk(account.late)
-    beyond = [entry.version for entry in account.late if entry.version > account.reached]
-    if account.wallet is not None and beyond:
-        yield Violation(
-            _item(account, ledger_keys.entry(account.user_id, beyond[0]).sk),
-            "stands beyond the wallet's version",
-        )
-
-
-def _end_faults(wallet: Wallet, chain: _Chain, account: Account) -> Iterator[str]:
-    if chain.version != wallet.version:
-        if ledger_keys.entry(wallet.user_id, wallet.version).sk not in account.unreadable:
-            yield f"the wallet is at version {wallet.version}, its entries at {chain.version}"
-        return
-    if chain.head is not None and chain.head != wallet.head:
-        yield "head is not the MAC of the last entry"
-    for name in _BALANCES if chain.whole else ("credits", "held"):
-        if getattr(chain.running, name) != getattr(wallet, name):
-            yield f"{name} is {getattr(wallet, name)}, its entries say {getattr(chain.running, name)}"
-
-
-def _job_faults(account: Account) -> Iterator[Violation]:
-    """Each job has its one HOLD and, once ended, its one CAPTURE or RELEASE."""
-    movements: dict[str, list[Entry]] = {}
-    for entry in (*account.entries, *account.late):
-        if entry.kind in _JOB_KINDS:
-            movements.setdefault(entry.ref, []).append(entry)
-    for job in account.jobs:
-        where = _item(account, jobs_keys.JOB_PREFIX + job.job_id)
-        for fault in (
-            *_movement_faults(job, movements.get(job.job_id, []), account),
-            *_state_faults(job),
-        ):
-            yield Violation(where, fault)
-    present = {jobs_keys.JOB_PREFIX + job.job_id for job in account.jobs}
-    for ref, entries in movements.items():
-        if entries[0].version <= account.version and not account.is_there(
-            jobs_keys.JOB_PREFIX + ref, present
-        ):
-            yield Violation(
-                _item(account, jobs_keys.JOB_PREFIX + ref),
-                "the ledger names a job that does not exist",
-            )
-    yield from _held_faults(account)
-
-
-def _held_faults(account: Account) -> Iterator[Violation]:
-    """Exact only where nothing moved while the account was read, and everything could be."""
-    open_holds = sum(job.price for job in account.jobs if job.is_open)
-    if (
-        account.wallet is None
-        or account.late
-        or account.unreadable
-        or open_holds == account.wallet.held
-    ):
-        return
-    yield Violation(
-        _item(account, "METADATA"), f"held is {account.wallet.held}, open jobs hold {open_holds}"
-    )
-
-
-def _movement_faults(job: Job, movements: Sequence[Entry], account: Account) -> Iterator[str]:
-    """A job read as open may have ended since, by an entry beyond the version at which the wallet
-    was read. An entry that cannot be read may be any that is missed."""
-    kinds = [entry.kind for entry in movements]
-    expected = [EntryKind.HOLD, *_ENDS[job.status]]
-    since = [
-        entry.kind
-        for entry in movements
-        if entry.version <= account.version or entry.kind is EntryKind.HOLD
-    ]
-    fits = kinds == expected or (job.is_open and len(kinds) == 2 and since == expected)
-    if not fits and not (_some_entry_unreadable(account) and _is_part(kinds, expected)):
-        yield f"{job.status} with movements {', '.join(kinds) or 'none'}"
-    elif (
-        any(entry.amount + entry.returned != job.price for entry in movements)
-        or total_taken(job.allocation) != job.price
-    ):
-        yield "its movements are not its price"
-    elif any(
-        entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
-    ):
-        yield "its HOLD took from other lots"
-
-
-def _some_entry_unreadable(account: Account) -> bool:
-    return any(sk.startswith(ledger_keys.ENTRY_PREFIX) for sk in account.unreadable)
-
-
-def _is_part(kinds: Sequence[EntryKind], expected: Sequence[EntryKind]) -> bool:
-    rest = iter(expected)
-    return all(kind in rest for kind in kinds)
-
-
-def _state_faults(job: Job) -> Iterator[str]:
-    if job.status is JobStatus.SUCCEEDED and not job.video_url:
-        yield "charged without a result"
-    if (job.due_at is not None) != (job.is_open or job.watch_until is not None):
-        yield "its due entry does not fit its state"
-    if job.status is JobStatus.FAILED and job.failure is None:
-        yield "failed without a reason"
-    if bool(job.house_loss) != (job.status is JobStatus.FAILED and bool(job.video_url)):
-        yield "house loss does not fit its state"
-
-
-def _key_faults(account: Account) -> Iterator[Violation]:
-    """The keys were read before the jobs, so each has its job by then."""
-    present = {jobs_keys.JOB_PREFIX + job.job_id for job in account.jobs}
-    for sk, job_id in account.keys.items():
-        if not account.is_there(jobs_keys.JOB_PREFIX + job_id, present):
-            yield Violation(_item(account, sk), f"stands for job {job_id}, which does not exist")
-
-
-def _identity_faults(account: Account) -> Iterator[Violation]:
-    """The profile is there, the claims and the device that it names are this user's, and so is each
-    device of the wallet."""
-    if account.closed:
-        return
-    if account.digests is None and not account.is_there("PROFILE", ()):
-        yield Violation(_item(account, "PROFILE"), "is missing")
-    for item, owner in account.claims.items():
-        if owner != account.user_id:
-            yield Violation(
-                item, f"a claim of this user is missing or another's ({account.user_id})"
-            )
-    listed = account.wallet.fingerprints if account.wallet else frozenset()
-    for digest in sorted(listed | ({account.digests[0]} if account.digests else set())):
-        sk = users_keys.device(account.user_id, digest).sk
-        if not account.is_there(sk, (users_keys.DEVICE_PREFIX + each for each in account.devices)):
-            yield Violation(_item(account, sk), "is missing")

@@ -9,16 +9,16 @@ from service.audit.entities import (
     Progress,
     ScanCursor,
     ScanPlan,
-    Violation,
     audit_account,
 )
-from service.audit.kinds import ItemKinds
+from service.audit.proofs import Checks
 from service.audit.store import Findings, Reader, Stopped
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import Entry, Wallet
 from service.ledger.store import entries, wallet_from
+from service.storage.checks import Violation
 from service.storage.codec import RawItem
 from service.storage.keys import Key, user_partition
 from service.storage.table import StorageUnavailable, Table
@@ -30,14 +30,11 @@ WHOLE = ScanPlan()
 class Auditor:
     """Reads the table for operators. Writes nothing."""
 
-    def __init__(
-        self, table: Table, clock: Clock, metrics: Metrics, mac_key: bytes, kinds: ItemKinds
-    ) -> None:
+    def __init__(self, table: Table, clock: Clock, metrics: Metrics, checks: Checks) -> None:
         self._table = table
         self._clock = clock
         self._metrics = metrics
-        self._mac_key = mac_key
-        self._kinds = kinds
+        self._checks = checks
 
     def audit(
         self,
@@ -68,7 +65,7 @@ class Auditor:
         if in_use and first.audit.violations:
             # The run that found them may have died before it reported, and so may this one.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
-        walk, finished = _Walk(reader, self._mac_key, self._kinds, first, on_progress), False
+        walk, finished = _Walk(reader, self._checks, first, on_progress), False
         try:
             if whole and not begun:
                 walk.users_before = store.read_count(reader)
@@ -102,14 +99,12 @@ class _Walk:
     def __init__(
         self,
         reader: Reader,
-        mac_key: bytes,
-        kinds: ItemKinds,
+        checks: Checks,
         begun: Progress,
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._reader = reader
-        self._mac_key = mac_key
-        self._kinds = kinds
+        self._checks = checks
         self._noted = on_progress
         self.cursor = begun.cursor
         self.audit = begun.audit
@@ -122,7 +117,7 @@ class _Walk:
         judged = leg.after.pk if leg.after else ""
         for raw in self._reader.scan(leg.segment, leg.segments, leg.after):
             key = store.key_of(raw)
-            for fault in self._kinds.faults(raw):
+            for fault in self._checks.item_faults(raw):
                 self._add(Violation(str(key), fault))
             if key.pk != judged:
                 self.audit = self.audit.plus(self._judged(raw, key))
@@ -162,7 +157,7 @@ class _Walk:
             entries=len(account.entries) + len(account.late),
             jobs=len(account.jobs),
             idempotency_keys=len(account.keys),
-            violations=tuple(audit_account(account, self._mac_key)),
+            violations=tuple(audit_account(account, self._checks.of_account)),
         )
 
     def _judged_claim(self, raw: RawItem) -> Audit:

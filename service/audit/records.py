@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum, StrEnum
 from typing import Any
 
-from service.audit.entities import Audit, Progress, ScanCursor, Violation
+from service.audit.entities import Audit, Progress, ScanCursor
 from service.core.clock import from_iso, iso
+from service.storage.checks import Violation
 
 FORM = 1
 STALE_MILLISECONDS = 10 * 60 * 1000

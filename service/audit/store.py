@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from service.audit.entities import Account, Violation, type_mismatch
+from service.audit.entities import Account, type_mismatch
 from service.core.clock import Clock, from_iso
 from service.jobs import keys as jobs_keys
 from service.jobs.entities import Job
@@ -14,6 +14,7 @@ from service.jobs.store import KeyUse, job_from
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import Entry
 from service.ledger.store import entry_from, wallet_from
+from service.storage.checks import Violation
 from service.storage.codec import Item, RawItem, decode_item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, USER_PREFIX, Key, user_of, user_partition
 from service.storage.table import Reading, StorageRefused, StorageUnavailable, Table

@@ -6,6 +6,7 @@ from service.core.sweep import Background
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
+from service.jobs.checks import job_check
 from service.jobs.commands import COMMANDS
 from service.jobs.entities import Times
 from service.jobs.holds import Holds
@@ -48,6 +49,7 @@ def build(core: Core, parts: Parts) -> Feature:
         operations={Jobs: jobs, Settlement: settlement, Times: times, Window: window},
         blueprints=(jobs_blueprint(jobs, parts.get(Provider), window),),
         sweeps=sweeps,
+        checks=(job_check(),),
     )
 
 

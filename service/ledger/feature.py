@@ -2,6 +2,7 @@
 
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger import keys
+from service.ledger.checks import ledger_check
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
 from service.ledger.settings import LedgerSettings
@@ -20,7 +21,11 @@ def build(core: Core, parts: Parts) -> Feature:
         deadline_seconds=core.section(LedgerSettings).transaction_deadline_seconds,
         jitter=core.jitter,
     )
-    return Feature(operations={Ledger: ledger}, blueprints=(ledger_blueprint(ledger),))
+    return Feature(
+        operations={Ledger: ledger},
+        blueprints=(ledger_blueprint(ledger),),
+        checks=(ledger_check(core.keyring.mac_key),),
+    )
 
 
 LEDGER = Declaration(name="ledger", build=build, settings=LedgerSettings, items=keys.ITEMS)

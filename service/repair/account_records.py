@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from service.audit.entities import Account
+from service.audit.proofs import Checks
 from service.core.keyring import Pepper
 from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
@@ -35,6 +36,7 @@ class RepairContext:
     """What a plan is made with."""
 
     mac_key: bytes
+    checks: Checks
     peppers: tuple[Pepper, ...]
     times: Times
     welcome_credits: int

@@ -1,6 +1,7 @@
 """The repair of a table that a restore has torn."""
 
 from service.audit.commands import TableRepair
+from service.audit.proofs import Checks
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.entities import Times
 from service.ledger.operations import Ledger
@@ -12,6 +13,7 @@ from service.users.settings import UsersSettings
 def build(core: Core, parts: Parts) -> Feature:
     context = RepairContext(
         core.keyring.mac_key,
+        parts.get(Checks),
         core.keyring.peppers,
         parts.get(Times),
         core.section(UsersSettings).welcome_credits,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from service.audit import store
-from service.audit.entities import Violation
 from service.audit.store import Findings, Reader
 from service.core.clock import Clock
 from service.ledger.operations import Ledger
@@ -15,6 +14,7 @@ from service.repair.account_records import (
     needed_claims,
 )
 from service.repair.repair_plan import Plan, plan
+from service.storage.checks import Violation
 from service.storage.keys import Key, user_partition
 from service.storage.table import Cancelled, Table
 from service.users.store import recount_write

@@ -63,7 +63,7 @@ def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | No
     account = damaged.account
     if account.unreadable:
         raise NotRepairable(f"{min(account.unreadable)} cannot be read")
-    whole = not audit_account(account, context.mac_key) and account.wallet is not None
+    whole = not audit_account(account, context.checks.of_account) and account.wallet is not None
     if whole and (account.closed or None not in damaged.owners.values()):
         return None
     moments = list(replayed(account.user_id, (*account.entries, *account.late), context.mac_key))
@@ -158,7 +158,7 @@ class _Mending:
             faults=(),
         )
         mended = self._account_records.put_back(mended)
-        left = audit_account(mended, self._context.mac_key)
+        left = audit_account(mended, self._context.checks.of_account)
         if left:
             raise NotRepairable(f"{left[0].item}: {left[0].what}")
         is_open = not mended.closed

@@ -2,9 +2,23 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from service.storage.codec import Item
-from service.storage.keys import ItemKind
+from service.storage.keys import ItemKind, user_item
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """One thing that cannot be, and the item it was seen on."""
+
+    item: str
+    what: str
+
+
+def item_name(user_id: str, sk: str) -> str:
+    """How a violation names an item of a user."""
+    return str(user_item(user_id, sk))
 
 
 @dataclass(frozen=True)
@@ -14,3 +28,12 @@ class ItemCheck:
 
     kind: ItemKind
     faults: Callable[[Item], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What must be true of a user's items together. `kinds` names those it proves; `faults`
+    receives the account as the audit has read it."""
+
+    kinds: tuple[str, ...]
+    faults: Callable[[Any], Iterable[Violation]]

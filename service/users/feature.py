@@ -3,6 +3,7 @@
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.operations import Ledger
 from service.users import keys
+from service.users.checks import user_check
 from service.users.operations import Users
 from service.users.settings import UsersSettings
 
@@ -17,7 +18,7 @@ def build(core: Core, parts: Parts) -> Feature:
         settings.max_users,
         settings.welcome_credits,
     )
-    return Feature(operations={Users: users})
+    return Feature(operations={Users: users}, checks=(user_check(),))
 
 
 USERS = Declaration(name="users", build=build, settings=UsersSettings, items=keys.ITEMS)

@@ -6,10 +6,11 @@ import pytest
 
 from service import cli
 from service.app import FEATURES, create_app, sections
-from service.audit.kinds import ItemKinds
+from service.audit.proofs import Checks
 from service.core.settings import SettingsError
 from service.feature import Declaration, key_registry
 from service.settings import declared, read_settings
+from service.storage.checks import ItemCheck
 from service.storage.writes import Put
 from service.worker import background
 from tests.architecture.toy.feature import SHELF, TOY, TidyShelves, Toys, shelf
@@ -87,12 +88,13 @@ def test_items_that_no_feature_declares_are_violations(client: Any, table_name: 
     )
 
 
-def test_something_is_proved_of_every_kind_of_item() -> None:
-    assert ItemKinds(key_registry(FEATURES)).unproved() == set()
+def test_something_is_proved_of_every_kind_of_item(harness: ServiceHarness) -> None:
+    assert harness.parts.get(Checks).unproved() == set()
 
 
-def test_a_kind_of_which_nothing_is_proved_is_found() -> None:
-    assert ItemKinds(key_registry(WITH_TOY)).unproved() == {SHELF.name}
+def test_a_kind_of_which_nothing_is_proved_is_found(harness: ServiceHarness) -> None:
+    without_toy = [check for check in harness.parts.checks() if not isinstance(check, ItemCheck)]
+    assert Checks(key_registry(WITH_TOY), lambda: without_toy).unproved() == {SHELF.name}
 
 
 def test_every_feature_has_a_name_and_settings_of_its_own() -> None:

@@ -54,7 +54,7 @@ EXTRA = {
     ("audit", "records"): {"entities"},
     ("audit", "daily"): {"entities", "operations", "records"},
     ("audit", "report"): {"entities"},
-    ("audit", "kinds"): set(),
+    ("audit", "proofs"): set(),
     ("identity", "enforcement"): {"entities"},
     ("identity", "google"): {"entities", "claims", "signing_keys"},
     ("identity", "claims"): {"entities", "signing_keys"},
@@ -72,7 +72,7 @@ USES_EXTRA = {
     ("ledger", "schemas"): {"lots"},
     ("ledger", "store"): {"lots"},
     ("audit", "commands"): {"daily", "report", "store"},
-    ("audit", "operations"): {"kinds"},
+    ("audit", "operations"): {"proofs"},
     ("repair", "operations"): {"repair_plan", "account_records"},
 }
 ACROSS = {"operations", "entities"}
@@ -214,7 +214,8 @@ def test_inside_a_feature_files_import_only_what_their_kind_may() -> None:
 
 
 def test_across_features_only_operations_and_entities_are_used() -> None:
-    """Settings may name the settings of features below: their bounds depend on each other."""
+    """Settings and checks may name those of features below: their bounds and proofs depend on each
+    other."""
     wrong = []
     for found, here, there in _ours():
         if here[0] == there[0] or here[0] not in FEATURES or here[0] in ("audit", "repair"):
@@ -224,6 +225,8 @@ def test_across_features_only_operations_and_entities_are_used() -> None:
         allowed = {"base", "registry"} if there[0] == "providers" else set(ACROSS)
         if here[-1] in WIRING | {"settings"}:
             allowed |= {"settings", "kling"}
+        if here[-1] == "checks":
+            allowed |= {"checks", "keys"}
         if there[1] not in allowed and there[:2] not in EXTRA_ACROSS:
             wrong.append(f"{found.place}:{found.line} imports {found.module}")
     assert wrong == []

@@ -184,7 +184,7 @@ def test_whatever_lies_with_a_user_without_a_wallet_is_an_orphan_and_one_read_of
 
 def test_a_hold_from_other_lots_than_the_job_says_is_found(world: ServiceHarness) -> None:
     where = key(world, "JOB#", has="videoUrl")
-    change(world, where, "SET #split[0][0] = :n", n={"N": "7"})
+    change(world, where, "SET #allocation[0][0] = :n", n={"N": "7"})
     assert violations(world) == [f"USER#ann/{where['SK']['S']}: its HOLD took from other lots"]
 
 
@@ -248,7 +248,7 @@ def test_a_balance_that_was_negative_on_the_way_is_found(
         ("METADATA", "REMOVE #version", None),
         ("PROFILE", "REMOVE deviceDigest", None),
         ("ENTRY#000000000003", "SET amount = :v", {"N": "1.5"}),
-        ("ENTRY#000000000005", "REMOVE #split", None),
+        ("ENTRY#000000000005", "REMOVE #allocation", None),
         ("ENTRY#000000000001", "SET #at = :v", {"N": "5"}),
         ("JOB#", "SET price = :v", {"N": "0.5"}),
         ("JOB#", "SET #status = :v", {"S": "DANCING"}),

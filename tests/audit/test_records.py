@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from service.audit import records
-from service.audit.entities import Audit, Progress, ScanCursor, Violation
+from service.audit.entities import Audit, Progress, ScanCursor
+from service.storage.checks import Violation
 from service.audit.records import (
     STALE_MILLISECONDS,
     Record,

@@ -1,21 +1,22 @@
 """What must hold when a run is over: the audit, the wallet, the provider's own records, and every
 response."""
 
+from functools import cache
 from typing import Any
 
-from service.app import FEATURES
-from service.audit.kinds import ItemKinds
+from service.app import assemble
 from service.audit.operations import Auditor
+from service.audit.proofs import Checks
+from service.core.clock import SystemClock
 from service.core.errors import FareboxError
 from service.core.metrics import NoMetrics
-from service.feature import key_registry
 from service.jobs.entities import Failure
 from service.jobs.operations import Submission
 from service.ledger.entities import EntryKind, OutcomeUnknown
 from service.ledger.store import entries, wallet_from
 from service.storage.codec import decode_item
 from service.storage.table import Table
-from tests.doubles.service_harness import MAC_KEY
+from tests.doubles.service_harness import core_over, production_settings
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.stage import QUICK, USER, Scenario, SentRequest
 from tests.faults.enumeration.tables import Items, served
@@ -30,6 +31,13 @@ _NEVER_TAKEN = {
     Failure.PROVIDER_UNAVAILABLE,
 }
 _PRICE = 1
+
+
+@cache
+def _checks() -> Checks:
+    """Pure, so that all runs share them."""
+    nowhere = Table(None, "None")  # type: ignore[arg-type]
+    return assemble(core_over(nowhere, production_settings(), SystemClock())).get(Checks)
 
 
 class Verdict:
@@ -52,9 +60,7 @@ class Verdict:
 
     def check_invariants(self) -> None:
         """Raises `Violation`."""
-        audit = Auditor(
-            self.table, self.scenario.clock, NoMetrics(), MAC_KEY, ItemKinds(key_registry(FEATURES))
-        ).audit()
+        audit = Auditor(self.table, self.scenario.clock, NoMetrics(), _checks()).audit()
         require(not audit.violations, f"the audit found {audit.violations}")
         require(
             len(self.tasks) == len(self.scenario.vendor.tasks()),

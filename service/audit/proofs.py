@@ -1,0 +1,50 @@
+"""What the features let the audit prove, put together: every item is of a kind that a feature
+declares, and fulfils the checks that the feature contributes."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from service.storage.checks import AccountCheck, ItemCheck
+from service.storage.codec import RawItem, decode_item
+from service.storage.key_registry import KeyRegistry
+from service.storage.keys import Key
+
+Check = ItemCheck | AccountCheck
+
+
+class Checks:
+    """`contributed` is called when it is needed: features that are built later contribute too."""
+
+    def __init__(self, registry: KeyRegistry, contributed: Callable[[], Iterable[Check]]) -> None:
+        self._registry = registry
+        self._contributed = contributed
+
+    @property
+    def of_account(self) -> tuple[AccountCheck, ...]:
+        return tuple(check for check in self._contributed() if isinstance(check, AccountCheck))
+
+    @property
+    def of_item(self) -> tuple[ItemCheck, ...]:
+        return tuple(check for check in self._contributed() if isinstance(check, ItemCheck))
+
+    def unproved(self) -> set[str]:
+        """The kinds of which nothing is proved: there must be none."""
+        by_account = {name for check in self.of_account for name in check.kinds}
+        by_item = {check.kind.name for check in self.of_item}
+        return {kind.name for kind in self._registry.items} - by_account - by_item
+
+    def item_faults(self, raw: RawItem) -> Iterator[str]:
+        kind = self._registry.kind_of(Key.of_raw_item(raw))
+        if kind is None:
+            yield "is of a kind that no feature declares"
+            return
+        for check in self.of_item:
+            if check.kind == kind:
+                yield from _faults(check, raw)
+
+
+def _faults(check: ItemCheck, raw: RawItem) -> Iterator[str]:
+    try:
+        yield from tuple(check.faults(decode_item(raw)))
+    except Exception as error:
+        # A check is pure: whatever it raises, the item is what no version of this code wrote.
+        yield f"cannot be read ({type(error).__name__}: {error})"

@@ -1,0 +1,142 @@
+"""What the audit proves of jobs: each has its one HOLD, and its one end once it has ended."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from service.jobs import keys
+from service.jobs.entities import Job, JobStatus
+from service.ledger import keys as ledger_keys
+from service.ledger.checks import LedgerRecords
+from service.ledger.entities import Entry, EntryKind
+from service.ledger.lots import total_taken
+from service.storage.checks import AccountCheck, Violation, item_name
+
+_JOB_KINDS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
+_ENDS = {
+    JobStatus.SUBMITTING: (),
+    JobStatus.SUBMITTED: (),
+    JobStatus.SUCCEEDED: (EntryKind.CAPTURE,),
+    JobStatus.FAILED: (EntryKind.RELEASE,),
+}
+
+
+class JobRecords(LedgerRecords, Protocol):
+    """The part of an account that these checks read."""
+
+    @property
+    def version(self) -> int:
+        """Up to where `entries` go."""
+        ...
+
+    @property
+    def jobs(self) -> Sequence[Job]: ...
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Sort key of each idempotency key, and the job that it led to."""
+        ...
+
+    def is_there(self, sk: str, present: Iterable[str]) -> bool: ...
+
+
+def job_check() -> AccountCheck:
+    def faults(account: JobRecords) -> Iterator[Violation]:
+        yield from _job_faults(account)
+        yield from _key_faults(account)
+
+    return AccountCheck(("job", "idempotency key"), faults)
+
+
+def _job_faults(account: JobRecords) -> Iterator[Violation]:
+    """Each job has its one HOLD and, once ended, its one CAPTURE or RELEASE."""
+    movements: dict[str, list[Entry]] = {}
+    for entry in (*account.entries, *account.late):
+        if entry.kind in _JOB_KINDS:
+            movements.setdefault(entry.ref, []).append(entry)
+    for job in account.jobs:
+        where = item_name(account.user_id, keys.JOB_PREFIX + job.job_id)
+        for fault in (
+            *_movement_faults(job, movements.get(job.job_id, []), account),
+            *_state_faults(job),
+        ):
+            yield Violation(where, fault)
+    present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
+    for ref, entries in movements.items():
+        if entries[0].version <= account.version and not account.is_there(
+            keys.JOB_PREFIX + ref, present
+        ):
+            yield Violation(
+                item_name(account.user_id, keys.JOB_PREFIX + ref),
+                "the ledger names a job that does not exist",
+            )
+    yield from _held_faults(account)
+
+
+def _held_faults(account: JobRecords) -> Iterator[Violation]:
+    """Exact only where nothing moved while the account was read, and everything could be."""
+    open_holds = sum(job.price for job in account.jobs if job.is_open)
+    if (
+        account.wallet is None
+        or account.late
+        or account.unreadable
+        or open_holds == account.wallet.held
+    ):
+        return
+    yield Violation(
+        item_name(account.user_id, "METADATA"),
+        f"held is {account.wallet.held}, open jobs hold {open_holds}",
+    )
+
+
+def _movement_faults(job: Job, movements: Sequence[Entry], account: JobRecords) -> Iterator[str]:
+    """A job read as open may have ended since, by an entry beyond the version at which the wallet
+    was read. An entry that cannot be read may be any that is missed."""
+    kinds = [entry.kind for entry in movements]
+    expected = [EntryKind.HOLD, *_ENDS[job.status]]
+    since = [
+        entry.kind
+        for entry in movements
+        if entry.version <= account.version or entry.kind is EntryKind.HOLD
+    ]
+    fits = kinds == expected or (job.is_open and len(kinds) == 2 and since == expected)
+    if not fits and not (_some_entry_unreadable(account) and _is_part(kinds, expected)):
+        yield f"{job.status} with movements {', '.join(kinds) or 'none'}"
+    elif (
+        any(entry.amount + entry.returned != job.price for entry in movements)
+        or total_taken(job.allocation) != job.price
+    ):
+        yield "its movements are not its price"
+    elif any(
+        entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
+    ):
+        yield "its HOLD took from other lots"
+
+
+def _some_entry_unreadable(account: LedgerRecords) -> bool:
+    return any(sk.startswith(ledger_keys.ENTRY_PREFIX) for sk in account.unreadable)
+
+
+def _is_part(kinds: Sequence[EntryKind], expected: Sequence[EntryKind]) -> bool:
+    rest = iter(expected)
+    return all(kind in rest for kind in kinds)
+
+
+def _state_faults(job: Job) -> Iterator[str]:
+    if job.status is JobStatus.SUCCEEDED and not job.video_url:
+        yield "charged without a result"
+    if (job.due_at is not None) != (job.is_open or job.watch_until is not None):
+        yield "its due entry does not fit its state"
+    if job.status is JobStatus.FAILED and job.failure is None:
+        yield "failed without a reason"
+    if bool(job.house_loss) != (job.status is JobStatus.FAILED and bool(job.video_url)):
+        yield "house loss does not fit its state"
+
+
+def _key_faults(account: JobRecords) -> Iterator[Violation]:
+    """The keys were read before the jobs, so each has its job by then."""
+    present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
+    for sk, job_id in account.keys.items():
+        if not account.is_there(keys.JOB_PREFIX + job_id, present):
+            yield Violation(
+                item_name(account.user_id, sk), f"stands for job {job_id}, which does not exist"
+            )

@@ -1,0 +1,136 @@
+"""What the audit proves of wallets and entries: an unbroken chain that ends in the wallet."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from service.ledger import keys
+from service.ledger.entities import Entry, Wallet, applied, deltas
+from service.ledger.store import mac
+from service.storage.checks import AccountCheck, Violation, item_name
+
+_BALANCES = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
+
+
+class LedgerRecords(Protocol):
+    """The part of an account that these checks read."""
+
+    @property
+    def user_id(self) -> str: ...
+
+    @property
+    def wallet(self) -> Wallet | None: ...
+
+    @property
+    def entries(self) -> Sequence[Entry]: ...
+
+    @property
+    def late(self) -> Sequence[Entry]:
+        """Entries beyond the version at which the wallet was read."""
+        ...
+
+    @property
+    def reached(self) -> int:
+        """The wallet's version after that."""
+        ...
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """Sort keys of the items that could not be decoded."""
+        ...
+
+    @property
+    def loose_macs(self) -> Mapping[str, str]:
+        """The MACs of such entries."""
+        ...
+
+
+def ledger_check(mac_key: bytes) -> AccountCheck:
+    def faults(account: LedgerRecords) -> Iterator[Violation]:
+        if account.wallet is not None:
+            where = item_name(account.user_id, keys.wallet("").sk)
+            yield from (Violation(where, fault) for fault in account.wallet.faults())
+        yield from _chain_faults(account, mac_key)
+
+    return AccountCheck(("wallet", "entry"), faults)
+
+
+class _Chain:
+    """Walks entries in order: gapless, each balance the one before plus its amount, each MAC over
+    the one before, nothing negative. Behind a gap it goes on from what the next entry says."""
+
+    def __init__(self, account: LedgerRecords, mac_key: bytes) -> None:
+        self._account = account
+        self._key = mac_key
+        self.running = Wallet(user_id=account.user_id)
+        self.head: str | None = ""
+        self.whole = True
+        self.version = 0
+
+    def walk(self, entries: Iterable[Entry]) -> Iterator[Violation]:
+        for entry in entries:
+            where = item_name(
+                self._account.user_id, keys.entry(self._account.user_id, entry.version).sk
+            )
+            yield from self._gap(entry)
+            yield from (Violation(where, fault) for fault in self._step(entry))
+
+    def _gap(self, entry: Entry) -> Iterator[Violation]:
+        if entry.version == self.version + 1:
+            return
+        self.whole = False
+        self.head = self._account.loose_macs.get(
+            keys.entry(self._account.user_id, entry.version - 1).sk
+        )
+        change = deltas(entry)
+        before = entry.credits - change.credits, entry.held - change.held
+        self.running = replace(self.running, credits=before[0], held=before[1])
+        for version in range(self.version + 1, entry.version):
+            sk = keys.entry(self._account.user_id, version).sk
+            if sk not in self._account.unreadable:
+                yield Violation(item_name(self._account.user_id, sk), "is missing")
+                return
+
+    def _step(self, entry: Entry) -> Iterator[str]:
+        before, self.running = self.running, applied(self.running, deltas(entry))
+        if (
+            self.head is not None
+            and mac(before.user_id, replace(entry, mac=""), self.head, self._key) != entry.mac
+        ):
+            yield "its MAC does not hold"
+        if (entry.credits, entry.held) != (self.running.credits, self.running.held):
+            yield "its balances are not those before it plus its amount"
+        if self.whole and min(getattr(self.running, name) for name in _BALANCES) < 0:
+            yield "a balance is negative behind it"
+        self.head, self.version = entry.mac, entry.version
+
+
+def _chain_faults(account: LedgerRecords, mac_key: bytes) -> Iterator[Violation]:
+    """The entries up to the wallet's version end in the wallet; those beyond go on from there, and
+    the wallet with them."""
+    chain = _Chain(account, mac_key)
+    yield from chain.walk(account.entries)
+    if account.wallet is not None:
+        yield from (
+            Violation(item_name(account.user_id, "METADATA"), fault)
+            for fault in _end_faults(account.wallet, chain, account)
+        )
+    yield from chain.walk(account.late)
+    beyond = [entry.version for entry in account.late if entry.version > account.reached]
+    if account.wallet is not None and beyond:
+        yield Violation(
+            item_name(account.user_id, keys.entry(account.user_id, beyond[0]).sk),
+            "stands beyond the wallet's version",
+        )
+
+
+def _end_faults(wallet: Wallet, chain: _Chain, account: LedgerRecords) -> Iterator[str]:
+    if chain.version != wallet.version:
+        if keys.entry(wallet.user_id, wallet.version).sk not in account.unreadable:
+            yield f"the wallet is at version {wallet.version}, its entries at {chain.version}"
+        return
+    if chain.head is not None and chain.head != wallet.head:
+        yield "head is not the MAC of the last entry"
+    for name in _BALANCES if chain.whole else ("credits", "held"):
+        if getattr(chain.running, name) != getattr(wallet, name):
+            yield f"{name} is {getattr(wallet, name)}, its entries say {getattr(chain.running, name)}"
