@@ -31,6 +31,8 @@ from tests.stack.times import SHORT_TIMES
 
 WORKERS = ("worker-1", "worker-2")
 VIDEO_SECONDS = 0.4
+# So few that users run out of credits amid the kills.
+WELCOME_CREDITS = 3
 WATCH_SECONDS = 25.0
 AUDIT_SECONDS = 600
 _WEB = (sys.executable, "-m", "tests.stack.preloaded_web", "-c", "docker/gunicorn.conf.py")
@@ -92,6 +94,7 @@ class KillableStack(Stack):
             "WORKER_INTERVAL_SECONDS": "0.4",
             "WATCH_SECONDS": f"{WATCH_SECONDS:g}",
             "WATCH_POLL_SECONDS": "2",
+            "WELCOME_CREDITS": str(WELCOME_CREDITS),
             "MAX_USERS": "100000",
             "WEB_CONCURRENCY": "1",
             "KLING_CALLBACK_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",

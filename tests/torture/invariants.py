@@ -9,9 +9,9 @@ from functools import cached_property
 
 from service.jobs.entities import RETRYABLE, Failure, Job, JobStatus
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, Wallet
+from tests.stack.killable_stack import WELCOME_CREDITS
 from tests.torture.notes import JobResponse, Notes
 
-WELCOME_CREDITS = 3
 DELIVERED, REFUSED = "succeed", "failed"
 
 Task = Mapping[str, str]
