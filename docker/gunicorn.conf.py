@@ -2,11 +2,13 @@
 a laptop.
 
 Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes),
-WEB_THREADS (32 each), RECEIVE_SECONDS (10) and SLOW_CLIENT_LIMIT (8 threads each;
-`service.web.arrivals`), DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary
-folder, one for each port). Empty: not set."""
+WEB_CONNECTIONS (2000 each), RECEIVE_SECONDS (10) and UPLOAD_LIMIT_MEGABYTES (128 each;
+`service.web.receiving`), DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary
+folder, one for each port). Empty: not set.
+"""
 
 import os
+import resource
 import signal
 import tempfile
 from pathlib import Path
@@ -15,7 +17,8 @@ from types import FrameType
 
 from gunicorn.arbiter import Arbiter
 
-from service.web.gunicorn_worker import patient
+from service.web.gunicorn_worker import limited
+from service.web.receiving import Limits
 
 _HOST = os.environ.get("HOST") or "127.0.0.1"
 _PORT = int(os.environ.get("PORT") or "8080")
@@ -31,21 +34,21 @@ os.environ["DRAIN_FLAG_PATH"] = str(_DRAIN_FLAG)
 wsgi_app = "service.wsgi:app"
 bind = f"{_HOST}:{_PORT}"
 reuse_port = True
-worker_class = patient(
-    seconds=float(os.environ.get("RECEIVE_SECONDS") or "10"),
-    max_waiting=int(os.environ.get("SLOW_CLIENT_LIMIT") or "8"),
+worker_class = limited(
+    Limits(
+        receive_seconds=float(os.environ.get("RECEIVE_SECONDS") or "10"),
+        upload_bytes=int(os.environ.get("UPLOAD_LIMIT_MEGABYTES") or "128") * 1024 * 1024,
+    )
 )
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
-threads = int(os.environ.get("WEB_THREADS") or "32")
 # Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just
 # closing: a stray 502.
 keepalive = 75
 # What the longest request may take after the draining; both together stay below the container's
 # stop time-out.
 graceful_timeout = 30
-# The fullest house: a connection more, and the one that has waited longest goes. Below the usual
-# limit of open files.
-worker_connections = 900
+# With one connection more, the one that has waited longest for its client is closed.
+worker_connections = int(os.environ.get("WEB_CONNECTIONS") or "2000")
 # Nobody in front of us speaks for a client in headers that we read.
 forwarded_allow_ips = ""
 # The one parser that our worker knows.
@@ -63,6 +66,16 @@ def on_starting(server: Arbiter) -> None:
     """A flag that a killed predecessor left would keep us out of service."""
     del server
     _DRAIN_FLAG.unlink(missing_ok=True)
+    _allow_open_files(2 * worker_connections + 512)
+
+
+def _allow_open_files(count: int) -> None:
+    """Each client may need a connection to a provider besides its own. Systems allow 1,024 (macOS:
+    256) at first, and more when asked."""
+    allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if possible == resource.RLIM_INFINITY else min(count, possible)
+    if allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, possible))
 
 
 def when_ready(server: Arbiter) -> None:

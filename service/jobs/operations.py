@@ -25,6 +25,7 @@ from service.jobs.entities import (
 from service.jobs.holds import Held, Holds, JobRequest
 from service.jobs.images import check_address, check_bytes
 from service.jobs.settlement import Settlement
+from service.jobs.waiting import OpenJobs
 from service.ledger.entities import StaleRead, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import (
@@ -44,8 +45,6 @@ log = structlog.get_logger()
 
 CALLBACK_PATH = "/callbacks/kling"
 MAX_ROUNDS = 5
-FIRST_WAIT_SECONDS = 0.5
-MAX_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,8 @@ class Jobs:
         self._metrics = metrics
         self._limits = limits
         self._public_url = public_url.rstrip("/")
-        self._waiting = threading.BoundedSemaphore(limits.max_waiting)
+        self._places = threading.BoundedSemaphore(limits.max_waiting)
+        self._open_jobs = OpenJobs(table, clock)
 
     def submit(self, order: JobRequest) -> Submission:
         """Holds the price, sends once, and answers from the job as stored. A repeated key gives the
@@ -147,17 +147,13 @@ class Jobs:
         """The job once it has ended, or as it stands after that many seconds; at once when too many
         wait already."""
         job = self.get(user_id, job_id)
-        if seconds <= 0 or not job.is_open or not self._waiting.acquire(blocking=False):
+        if seconds <= 0 or not job.is_open or not self._places.acquire(blocking=False):
             return job
         try:
-            until, step_seconds = self._clock.monotonic() + seconds, FIRST_WAIT_SECONDS
-            while job.is_open and (left := until - self._clock.monotonic()) > 0:
-                self._clock.sleep(min(step_seconds, left))
-                step_seconds = min(1.3 * step_seconds, MAX_WAIT_SECONDS)
-                job = self.get(user_id, job_id)
-            return job
+            self._open_jobs.wait(user_id, job_id, seconds)
         finally:
-            self._waiting.release()
+            self._places.release()
+        return self.get(user_id, job_id)
 
     def page(self, user_id: str, limit: int, token: str | None) -> JobPage:
         """The user's jobs, newest first. Raises `PageTokenInvalid`."""

@@ -29,7 +29,7 @@ class JobsSettings(Section):
     poll_max_seconds: float = setting(60.0, "longest interval between two polls of a running job")
     watch_poll_seconds: float = setting(900.0, "interval between two polls of a monitored job")
     long_poll_limit: int = setting(
-        16, "requests that may wait for a job at once in one web process"
+        1500, "requests that may wait for a job at once in one web process"
     )
     worker_threads: int = setting(4, "jobs one worker process resolves side by side")
     worker_interval_seconds: float = setting(1.0, "pause between two runs of a sweep for due jobs")
@@ -42,9 +42,9 @@ class JobsSettings(Section):
             ]
         )
         web = settings.section(WebSettings)
-        if self.long_poll_limit + web.slow_client_limit >= web.web_threads:
+        if self.long_poll_limit >= web.web_connections:
             # Long polls and slow clients must leave threads for everything else, probes included.
-            yield "LONG_POLL_LIMIT and SLOW_CLIENT_LIMIT together must be less than WEB_THREADS"
+            yield "LONG_POLL_LIMIT must be less than WEB_CONNECTIONS"
 
     def _submit_window(self, settings: Sections) -> tuple[str, float, str, float]:
         """The wallet write, two reads and all sends fit into the window before the job may be

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.core.clock import from_iso, iso
 from service.jobs import keys
-from service.jobs.entities import Failure, Job, JobStatus
+from service.jobs.entities import OPEN, Failure, Job, JobStatus
 from service.ledger.lots import pack_allocation, unpack_allocation
 from service.storage.codec import Item, Value
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
@@ -34,6 +34,13 @@ def read(table: Table, user_id: str, job_id: str) -> Job | None:
     """Strongly consistent, one call."""
     item = table.get(keys.job(user_id, job_id))
     return job_from(item) if item else None
+
+
+def read_open(table: Table, job_keys: Sequence[Key]) -> dict[Key, bool]:
+    """Whether each job is open, in one call; those that could not be read now, or are not there,
+    are left out."""
+    found = table.get_many(job_keys, ("status",))
+    return {key: JobStatus(str(item["status"])) in OPEN for key, item in found.items()}
 
 
 def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[Job], str | None]:

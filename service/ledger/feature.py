@@ -16,7 +16,7 @@ def build(core: Core, parts: Parts) -> Feature:
         table=core.table,
         clock=core.clock,
         metrics=core.metrics,
-        wallet_locks=WalletLocks(max_waiting=core.section(WebSettings).web_threads),
+        wallet_locks=WalletLocks(max_waiting=core.section(WebSettings).web_connections),
         mac_key=core.keyring.mac_key,
         deadline_seconds=core.section(LedgerSettings).transaction_deadline_seconds,
         jitter=core.jitter,

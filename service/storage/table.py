@@ -1,6 +1,7 @@
 """The only adapter of DynamoDB. It sends each request once, and says of every failure whether it
 may have been applied."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,8 @@ Response = TypeVar("Response")
 
 MAX_WRITES = 100
 READ_TRIES = 2
+MAX_CALLS = 1000
+CALL_WAIT_SECONDS = 5.0
 
 _NOT_APPLIED = {
     "ProvisionedThroughputExceededException",
@@ -123,8 +126,8 @@ class IndexHit:
 def connect(
     region: str, endpoint_url: str, connect_seconds: float, read_seconds: float, connections: int
 ) -> "DynamoDBClient":
-    """A client that never retries by itself (its retries repeat writes) and whose pool has room for
-    every thread."""
+    """A client that never retries by itself (its retries repeat writes) and keeps that many
+    connections."""
     config = Config(
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
@@ -143,11 +146,15 @@ class Table:
     """The one table. Reads are strongly consistent unless they go to an index.
 
     Every method raises `NotApplied` or `MaybeApplied` when DynamoDB does not serve it; reads are
-    tried twice first."""
+    tried twice first. At most `max_calls` are under way at once, and others wait: botocore would
+    open a connection for each call that its pool has no room for, and a process with a thousand
+    calls under way takes responses for lost because it is late to read them.
+    """
 
-    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str, max_calls: int = MAX_CALLS) -> None:
         self._client = client
         self._name = name
+        self._calls = threading.BoundedSemaphore(max_calls)
 
     def get(self, key: Key) -> Item | None:
         """One item, or None."""
@@ -169,6 +176,19 @@ class Table:
             decode_item(found["Item"]) if found.get("Item") else None
             for found in response["Responses"]
         )
+
+    def get_many(self, keys: Sequence[Key], attributes: Sequence[str]) -> dict[Key, Item]:
+        """Those attributes of up to 100 items, each as it was at a moment of its own. Items that
+        are not there are left out, and so is what DynamoDB does not get to."""
+        wanted: Any = {
+            "Keys": [encode_item(key.attributes()) for key in dict.fromkeys(keys)],
+            "ProjectionExpression": ", ".join(["PK", "SK", *(f"#{name}" for name in attributes)]),
+            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+            "ConsistentRead": True,
+        }
+        answer = self._read(lambda: self._client.batch_get_item(RequestItems={self._name: wanted}))
+        found = [decode_item(item) for item in answer["Responses"].get(self._name, ())]
+        return {Key.of_item(item): item for item in found}
 
     def query(
         self, pk: str, prefix: str, *, limit: int, after: str = "", ascending: bool = True
@@ -299,6 +319,8 @@ class Table:
     def _send(self, send: Callable[[], Response]) -> Response:
         """Translates what botocore raises into our words; a failed condition passes through as
         `ClientError`."""
+        if not self._calls.acquire(timeout=CALL_WAIT_SECONDS):
+            raise NotReached
         try:
             return send()
         except ClientError as error:
@@ -314,6 +336,8 @@ class Table:
             raise NotReached from error
         except BotoCoreError as error:
             raise MaybeApplied from error
+        finally:
+            self._calls.release()
 
 
 def _code(error: ClientError) -> str:

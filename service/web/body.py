@@ -24,7 +24,7 @@ def read_body(schema: Schema) -> dict[str, Any]:
 
     Raises `UnsupportedMediaType`, `PayloadTooLarge` (larger than the endpoint's `max_body_bytes`,
     with or without a Content-Length), `BadRequest` (incomplete), `BodyTimeout` or `UploadsBusy`
-    (received too slowly), `MalformedJson` (see `parse_object`) or `ValidationFailed`."""
+    (see `receiving`), `MalformedJson` (see `parse_object`) or `ValidationFailed`."""
     _require_json()
     return _load(schema, parse_object(read_raw()))
 

@@ -61,7 +61,7 @@ class UploadsBusy(Unavailable):
     """Nothing of the request was done."""
 
     code = "UPLOADS_BUSY"
-    summary = "Too many slow uploads are coming in at once. Nothing was done."
+    summary = "Too many large requests are being received at once. Nothing was done."
     retry_after = 5
 
 

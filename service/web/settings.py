@@ -18,13 +18,11 @@ class WebSettings(Section):
     drain_flag_path: str = setting(
         "", "file whose existence makes readiness answer 503 while a process drains"
     )
-    web_threads: int = setting(32, "request threads of one web process")
+    web_connections: int = setting(2000, "open connections of one web process")
     receive_seconds: float = setting(
         10.0, "longest time for a request to come in; a second more for each megabyte"
     )
-    slow_client_limit: int = setting(
-        8, "request threads that may wait for slow clients at once in one web process"
-    )
+    upload_limit_megabytes: int = setting(128, "memory for large request bodies in one web process")
 
     local_token_url: str = setting(
         "", "local stack: where /docs gets a simulated user's token", development_only=True

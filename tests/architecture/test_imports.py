@@ -48,6 +48,7 @@ EXTRA = {
     ("jobs", "holds"): {"entities", "keys", "store"},
     ("jobs", "settlement"): {"entities", "keys", "store"},
     ("jobs", "images"): {"entities"},
+    ("jobs", "waiting"): {"keys", "store"},
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "lots"): set(),
     ("audit", "replay"): set(),
@@ -63,7 +64,7 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records"},
 }
 USES_EXTRA = {
-    ("jobs", "operations"): {"holds", "settlement", "images"},
+    ("jobs", "operations"): {"holds", "settlement", "images", "waiting"},
     ("jobs", "routes"): {"holds"},
     ("jobs", "sweeps"): {"settlement"},
     ("jobs", "commands"): {"settlement"},

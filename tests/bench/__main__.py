@@ -7,14 +7,25 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from service.core.logs import configure
-from tests.bench import cost, cpu, growth, hotspots, memory, processes, startup, tls, wallet
+from tests.bench import (
+    cost,
+    cpu,
+    growth,
+    hotspots,
+    memory,
+    processes,
+    startup,
+    tls,
+    waiting,
+    wallet,
+)
 from tests.bench.outside import ENVIRONMENT
 from tests.bench.report import Table
 
-EXPERIMENTS: Mapping[str, Callable[[bool], list[Table]]] = {
+EXPERIMENTS: Mapping[str, Callable[[bool], Iterable[Table]]] = {
     "cpu": cpu.run,
     "tls": tls.run,
     "cost": cost.run,
@@ -22,6 +33,7 @@ EXPERIMENTS: Mapping[str, Callable[[bool], list[Table]]] = {
     "wallet": wallet.run,
     "processes": processes.run,
     "memory": memory.run,
+    "waiting": waiting.run,
     "startup": startup.run,
     "hotspots": hotspots.run,
 }

@@ -6,7 +6,7 @@ import multiprocessing
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,9 +15,11 @@ from tests.doubles.certificate import Certificate
 
 IDLE_SECONDS = 120
 
+Responses = Mapping[bytes, bytes | Callable[[bytes], object]]
+
 
 def _serve_connection(
-    connection: socket.socket, responses: dict[bytes, bytes], tls: ssl.SSLContext | None
+    connection: socket.socket, responses: Responses, tls: ssl.SSLContext | None
 ) -> None:
     """Responds by the first marker found in the request; keeps the connection until the client
     closes it."""
@@ -27,6 +29,7 @@ def _serve_connection(
         while True:
             request = b"".join(wire.read())
             body = next(response for marker, response in responses.items() if marker in request)
+            body = body if isinstance(body, bytes) else json.dumps(body(request)).encode()
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(body), body)
@@ -37,7 +40,7 @@ def _serve_connection(
         connection.close()
 
 
-def _run(port_out: Any, responses: dict[bytes, bytes], certificate: Certificate | None) -> None:
+def _run(port_out: Any, responses: Responses, certificate: Certificate | None) -> None:
     tls = certificate.serving() if certificate else None
     with socket.create_server((LOOPBACK, 0), backlog=512) as listener:
         port_out.send(listener.getsockname()[1])
@@ -50,11 +53,13 @@ def _run(port_out: Any, responses: dict[bytes, bytes], certificate: Certificate 
 
 @contextmanager
 def canned(responses: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
-    """Serves these responses, chosen by a marker in the request (a target, a path, a key), until
-    the block ends; over TLS if there is a certificate. Yields the address."""
+    """Serves these responses, chosen by a marker in the request (a target, a path, a key), until the block
+    ends; over TLS if there is a certificate. A function is called with the whole request. Yields the
+    address."""
     ours, theirs = multiprocessing.Pipe()
     bodies = {
-        marker.encode(): json.dumps(response).encode() for marker, response in responses.items()
+        marker.encode(): response if callable(response) else json.dumps(response).encode()
+        for marker, response in responses.items()
     }
     process = multiprocessing.Process(target=_run, args=(theirs, bodies, certificate), daemon=True)
     process.start()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jwt
@@ -69,13 +70,17 @@ class Outside:
 
 
 @contextmanager
-def outside(certificate: Certificate | None = None) -> Iterator[Outside]:
-    """DynamoDB in one process, the vendors in another; these over TLS if there is a certificate."""
-    wallet, job = {"Item": _wallet_item()}, {"Item": _job_item()}
+def outside(
+    certificate: Certificate | None = None, job_status: str = "SUCCEEDED"
+) -> Iterator[Outside]:
+    """DynamoDB in one process, the vendors in another; these over TLS if there is a certificate.
+    Every job has that status."""
+    wallet, job = {"Item": _wallet_item()}, {"Item": _job_item(job_status)}
     table: dict[str, object] = {
         "_20120810.TransactWriteItems": {},
         "_20120810.UpdateItem": {},
         "_20120810.TransactGetItems": {"Responses": [wallet, {}]},
+        "_20120810.BatchGetItem": partial(_batch, job_status),
         "_20120810.Query": {"Items": [], "Count": 0, "ScannedCount": 0},
         "JOB#": job,
         "": wallet,
@@ -112,12 +117,24 @@ def _wallet_item() -> Mapping[str, Any]:
     return encode_item({**write.key.attributes(), **write.set})
 
 
-def _job_item() -> Mapping[str, Any]:
+def _batch(status: str, request: bytes) -> object:
+    """The status of each job that the request names."""
+    wanted = json.loads(request[request.index(b'{"RequestItems') :])["RequestItems"]
+    return {
+        "Responses": {
+            table: [key | {"status": {"S": status}} for key in asked["Keys"]]
+            for table, asked in wanted.items()
+        },
+        "UnprocessedKeys": {},
+    }
+
+
+def _job_item(status: str) -> Mapping[str, Any]:
     return encode_item(
         {
             "PK": f"USER#{USER}",
             "SK": f"JOB#{JOB_ID}",
-            "status": "SUCCEEDED",
+            "status": status,
             "operation": "kling:image2video",
             "promptKey": "foo_prompt",
             "price": 1,

@@ -15,14 +15,21 @@ import pytest
 
 from devstack.ports import free_port
 from service.jobs.routes import MAX_VIDEO_BODY_BYTES
-from service.web.arrivals import BYTES_A_SECOND, Patience
+from service.web.receiving import BYTES_PER_SECOND, Limits
 from service.web.settings import WebSettings
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docker" / "gunicorn.conf.py"
 BALANCER_IDLE_SECONDS = 60
 READ = (
-    *("PORT", "HOST", "WEB_CONCURRENCY", "WEB_THREADS", "RECEIVE_SECONDS", "SLOW_CLIENT_LIMIT"),
+    *(
+        "PORT",
+        "HOST",
+        "WEB_CONCURRENCY",
+        "WEB_CONNECTIONS",
+        "RECEIVE_SECONDS",
+        "UPLOAD_LIMIT_MEGABYTES",
+    ),
     *("DRAIN_FLAG_PATH", "DRAIN_SECONDS"),
 )
 APPLICATION = """
@@ -36,10 +43,20 @@ def app(environ, start_response):
     return [b"ok"]
 """
 
+UNPATCHED = """
+from tests.docker.unpatched import unpatched_names
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return ["\\n".join(unpatched_names()).encode()]
+"""
+
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    (folder / "small.py").write_text(APPLICATION)
+def serving(
+    folder: Path, application: str = APPLICATION, **settings: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    (folder / "small.py").write_text(application)
     port = free_port()
     environment = {
         **os.environ,
@@ -49,10 +66,14 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[by
         **settings,
     }
     command = [sys.executable, "-m", "gunicorn", "-c", str(CONFIGURATION), "small:app"]
-    process = subprocess.Popen(command, env=environment, cwd=folder)
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=out, stderr=out)
     try:
         wait_until_up(port)
         yield process, port
+        assert "Traceback" not in log.read_text()
+        assert "MonkeyPatchWarning" not in log.read_text()
     finally:
         process.kill()
         process.wait()
@@ -131,11 +152,11 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(
     numbers = runpy.run_path(str(CONFIGURATION))
     assert numbers["keepalive"] > BALANCER_IDLE_SECONDS
     assert numbers["bind"] == f"127.0.0.1:{WebSettings.port}"
-    assert numbers["threads"] == WebSettings.web_threads
-    assert numbers["worker_class"].patience == Patience(
-        WebSettings.receive_seconds, WebSettings.slow_client_limit
-    )
-    max_upload_seconds = WebSettings.receive_seconds + MAX_VIDEO_BODY_BYTES / BYTES_A_SECOND
+    assert numbers["worker_connections"] == WebSettings.web_connections
+    upload_bytes = WebSettings.upload_limit_megabytes * 1024 * 1024
+    assert numbers["worker_class"].limits == Limits(WebSettings.receive_seconds, upload_bytes)
+    assert upload_bytes > MAX_VIDEO_BODY_BYTES
+    max_upload_seconds = WebSettings.receive_seconds + MAX_VIDEO_BODY_BYTES / BYTES_PER_SECOND
     assert max_upload_seconds < numbers["graceful_timeout"]
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
@@ -149,7 +170,17 @@ def test_an_empty_value_counts_as_not_set_as_it_does_for_the_settings(
         monkeypatch.setenv(name, "")
     numbers = runpy.run_path(str(CONFIGURATION))
     assert numbers["bind"] == f"127.0.0.1:{WebSettings.port}"
-    assert numbers["threads"] == WebSettings.web_threads
+    assert numbers["worker_connections"] == WebSettings.web_connections
     assert numbers["workers"] == 2
     assert numbers["_DRAIN_SECONDS"] == 15
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{WebSettings.port}")
+
+
+def test_everything_the_service_imports_is_patched(tmp_path: Path) -> None:
+    """A part that gevent does not know blocks the whole process when it waits."""
+    with serving(tmp_path, UNPATCHED, WEB_CONCURRENCY="1") as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        assert (response.status, response.read().decode()) == (200, "")
+        connection.close()

@@ -125,7 +125,7 @@ class ServiceHarness:
             max_users=max_users,
             welcome_credits=welcome_credits,
             video_price_credits=price,
-            web_threads=256,
+            web_connections=256,
             long_poll_limit=2,
         )
         core = core_over(

@@ -167,6 +167,7 @@ class Client:
         assert self._post("bob", "device-1", None).status_code == 403
         assert len(self._get("/jobs")["jobs"]) == 3
         assert self._get("/credits")["held"] == 2
+        self._get(f"/jobs/{still_open[0]}?wait=1")
         self._get("/prompts")
         return "ann", still_open
 

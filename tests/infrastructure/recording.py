@@ -16,7 +16,7 @@ PARTS = {
     "ConditionCheck": "ConditionCheckItem",
     "Get": "GetItem",
 }
-READS = ("GetItem", "Query", "Scan")
+READS = ("GetItem", "BatchGetItem", "Query", "Scan")
 # What DynamoDB, Secrets Manager and S3 do with our key on behalf of the caller (AWS KMS key
 # policies of the first two; Amazon S3, PutObject and GetObject).
 FOR_READING = ("kms:Decrypt", "kms:DescribeKey")

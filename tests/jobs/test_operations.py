@@ -468,7 +468,7 @@ def test_beyond_the_bound_of_waiting_requests_the_answer_comes_at_once(
     world: ServiceHarness,
 ) -> None:
     job = world.submit().job
-    assert [world.jobs._waiting.acquire(blocking=False) for _ in range(2)] == [True, True]
+    assert [world.jobs._places.acquire(blocking=False) for _ in range(2)] == [True, True]
     started = world.clock.monotonic()
     world.jobs.wait_for("ann", job.job_id, 10)
     assert world.clock.monotonic() == started

@@ -60,7 +60,7 @@ def build(
         max_users=plan.max_users,
         welcome_credits=plan.welcome,
         video_price_credits=plan.price,
-        web_threads=64,
+        web_connections=64,
         long_poll_limit=4,
         worker_threads=4,
         public_url="https://farebox.example.com" if plan.callbacks else "",

@@ -46,7 +46,6 @@ SETTINGS: dict[str, Any] = {
     "poll_max_seconds": 5.0,
     "watch_poll_seconds": 5.0,
     "log_format": "pretty",
-    "web_threads": 256,
     "worker_interval_seconds": 0.1,
 }
 

@@ -1,5 +1,7 @@
 """The door to DynamoDB says of every failure whether it may have been applied."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from service.storage.table import (
     ConditionFailed,
     MaybeApplied,
     NotApplied,
+    NotReached,
     StorageRefused,
     StorageUnavailable,
     Table,
@@ -43,6 +46,37 @@ def test_an_item_comes_back_as_it_was_put(table: Table) -> None:
     }
     table.write(Put(ONE, item | {"none": None, "empty": frozenset()}))
     assert table.get(ONE) == {**ONE.attributes(), **item}
+
+
+def test_several_items_come_with_the_attributes_that_are_asked_for(table: Table) -> None:
+    table.write(Put(ONE, {"status": "open", "size": 1}))
+    found = table.get_many([ONE, TWO, ONE], ("status",))
+    assert found == {ONE: {**ONE.attributes(), "status": "open"}}
+
+
+def test_no_more_calls_are_in_progress_than_allowed(
+    client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call that finds no place in time was never sent."""
+    monkeypatch.setattr("service.storage.table.CALL_WAIT_SECONDS", 0.05)
+    table = Table(connect("us-east-1", client.meta.endpoint_url, 1, 5, 1), table_name, max_calls=1)
+    begun, release = threading.Event(), threading.Event()
+
+    def hold(operation: str) -> None:
+        begun.set()
+        release.wait(10)
+
+    wire = Wire(table._client)
+    wire.before(hold)
+    with ThreadPoolExecutor(1) as executor:
+        first = executor.submit(table.get, ONE)
+        begun.wait(10)
+        with pytest.raises(NotReached):
+            table.write(Put(ONE, {"a": 1}))
+        release.set()
+        assert first.result() is None
+    assert wire.calls == ["GetItem"]
+    assert table.get(ONE) is None, "its place is free again, and nothing was written"
 
 
 @pytest.mark.parametrize("value", [1.5, float("nan"), b"x", [1], {1}, object()])

@@ -159,9 +159,7 @@ def port() -> Iterator[int]:
             "--bind",
             f"fd://{number}",
             "--worker-class",
-            "gthread",
-            "--threads",
-            "2",
+            "gevent",
             "--no-control-socket",
         ]
         command = [sys.executable, "-m", "gunicorn", *options, "tests.web.small_app:serve()"]

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
 
-READS = ("GetItem", "TransactGetItems", "Query")
+READS = ("GetItem", "BatchGetItem", "TransactGetItems", "Query")
 SECONDS = 20
 
 

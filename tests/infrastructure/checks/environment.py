@@ -4,7 +4,7 @@ directions."""
 import os
 from collections.abc import Iterator
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.ggevent import GeventWorker
 
 from service.app import load_settings, sections, setting_names
 from service.core.settings import Secret, SettingsError
@@ -28,8 +28,8 @@ NEEDED = {
 # Sizes that each kind of process may set for itself.
 OWN_SIZES = {
     "LONG_POLL_LIMIT",
-    "SLOW_CLIENT_LIMIT",
-    "WEB_THREADS",
+    "UPLOAD_LIMIT_MEGABYTES",
+    "WEB_CONNECTIONS",
     "WORKER_INTERVAL_SECONDS",
     "WORKER_THREADS",
 }
@@ -149,8 +149,8 @@ def the_server_fits_a_read_only_container(deployment: Deployment) -> Iterator[st
     if server.get("control_socket_disable") is not True:
         yield "gunicorn would write its control socket into the home folder: disable it"
     kind = server.get("worker_class")
-    if kind != "gthread" and not (isinstance(kind, type) and issubclass(kind, ThreadWorker)):
-        yield f"the worker class {kind} keeps no connection alive"
+    if not (isinstance(kind, type) and issubclass(kind, GeventWorker)):
+        yield f"the worker class {kind} makes waiting clients cost threads"
     if os.path.isdir("/dev/shm") and server.get("worker_tmp_dir") != "/dev/shm":
         yield f"gunicorn writes heartbeats to {server.get('worker_tmp_dir')}: use /dev/shm"
     if not callable(server.get("when_ready")):
@@ -172,12 +172,12 @@ def the_server_takes_its_sizes_from_the_task(deployment: Deployment) -> Iterator
 def _disagreements(
     deployment: Deployment, container: Container, settings: Settings
 ) -> Iterator[str]:
-    web_threads = settings.section(WebSettings).web_threads
+    connections = settings.section(WebSettings).web_connections
     submit_seconds = settings.section(JobsSettings).submit_seconds
-    if web_threads != deployment.server["threads"]:
+    if connections != deployment.server["worker_connections"]:
         yield (
-            f"{container.name} sets {web_threads} threads, gunicorn has "
-            f"{deployment.server['threads']}: read WEB_THREADS in both"
+            f"{container.name} sets {connections} connections, gunicorn has "
+            f"{deployment.server['worker_connections']}: read WEB_CONNECTIONS in both"
         )
     if container is deployment.web and not submit_seconds < deployment.server["graceful_timeout"]:
         yield (

@@ -14,14 +14,16 @@ ROLES = (
     TemplateMutation(
         "every-action-on-the-table",
         SERVICE,
-        "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:PutItem, dynamodb:UpdateItem]",
+        "Action: [dynamodb:GetItem, dynamodb:BatchGetItem, dynamodb:Query, "
+        "dynamodb:PutItem, dynamodb:UpdateItem]",
         'Action: "dynamodb:*"',
         "\n  WebRole:\n",
     ),
     TemplateMutation(
         "everything-on-everything",
         SERVICE,
-        "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:PutItem, dynamodb:UpdateItem]",
+        "Action: [dynamodb:GetItem, dynamodb:BatchGetItem, dynamodb:Query, "
+        "dynamodb:PutItem, dynamodb:UpdateItem]",
         'Action: "*"',
         "\n  WebRole:\n",
     ),
@@ -42,6 +44,13 @@ ROLES = (
     ),
     TemplateMutation(
         "web-may-not-update", SERVICE, ", dynamodb:UpdateItem]", "]", "\n  WebRole:\n"
+    ),
+    TemplateMutation(
+        "web-may-not-read-jobs-together",
+        SERVICE,
+        " dynamodb:BatchGetItem,",
+        "",
+        "\n  WebRole:\n",
     ),
     TemplateMutation(
         "web-may-not-ask-an-index",

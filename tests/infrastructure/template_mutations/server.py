@@ -7,8 +7,8 @@ SERVER_CONFIGURATION = (
     TemplateMutation(
         "workers-that-keep-nothing-alive",
         SERVER,
-        "worker_class = patient(",
-        'worker_class = "sync"\n_patient = patient(',
+        "worker_class = limited(",
+        'worker_class = "sync"\n_limited = limited(',
     ),
     TemplateMutation(
         "control-socket-in-the-home",
@@ -24,9 +24,9 @@ SERVER_CONFIGURATION = (
     ),
     TemplateMutation("drain-forgotten", SERVER, "def when_ready(", "def when_it_is_ready("),
     TemplateMutation(
-        "other-threads-than-the-settings",
+        "other-connections-than-the-settings",
         SERVER,
-        'threads = int(os.environ.get("WEB_THREADS") or "32")',
-        "threads = 64",
+        'worker_connections = int(os.environ.get("WEB_CONNECTIONS") or "2000")',
+        "worker_connections = 64",
     ),
 )
