@@ -186,8 +186,10 @@ class Table:
             "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
             "ConsistentRead": True,
         }
-        answer = self._read(lambda: self._client.batch_get_item(RequestItems={self._name: wanted}))
-        found = [decode_item(item) for item in answer["Responses"].get(self._name, ())]
+        response = self._read(
+            lambda: self._client.batch_get_item(RequestItems={self._name: wanted})
+        )
+        found = [decode_item(item) for item in response["Responses"].get(self._name, ())]
         return {Key.of_item(item): item for item in found}
 
     def query(

@@ -37,6 +37,7 @@ import os, time
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
+        open("begun", "w").close()
         time.sleep(1.5)
     drains = environ["PATH_INFO"] == "/ready" and os.path.exists(os.environ["DRAIN_FLAG_PATH"])
     start_response("503 no" if drains else "200 OK", [("Content-Length", "2")])
@@ -90,6 +91,14 @@ def wait_until_up(port: int) -> None:
     pytest.fail("gunicorn does not come up")
 
 
+def wait_for(file: Path) -> None:
+    for _ in range(100):
+        if file.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{file.name} does not appear")
+
+
 def status(port: int, path: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
@@ -116,11 +125,11 @@ def test_told_to_stop_it_serves_on_for_a_while_but_is_not_ready_any_more(tmp_pat
         assert not list(tmp_path.glob("farebox-drain-*"))
 
 
-def test_a_request_under_way_is_answered_when_it_stops(tmp_path: Path) -> None:
+def test_a_request_under_way_is_served_when_it_stops(tmp_path: Path) -> None:
     with serving(tmp_path, DRAIN_SECONDS="0") as (process, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         connection.request("GET", "/slow")
-        time.sleep(0.3)
+        wait_for(tmp_path / "begun")
         process.send_signal(signal.SIGTERM)
         assert connection.getresponse().status == 200
         connection.close()

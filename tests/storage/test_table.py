@@ -48,7 +48,7 @@ def test_an_item_comes_back_as_it_was_put(table: Table) -> None:
     assert table.get(ONE) == {**ONE.attributes(), **item}
 
 
-def test_several_items_come_with_the_attributes_that_are_asked_for(table: Table) -> None:
+def test_several_items_come_with_the_requested_attributes(table: Table) -> None:
     table.write(Put(ONE, {"status": "open", "size": 1}))
     found = table.get_many([ONE, TWO, ONE], ("status",))
     assert found == {ONE: {**ONE.attributes(), "status": "open"}}
