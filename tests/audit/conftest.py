@@ -1,5 +1,5 @@
-"""A bucket of its own for each test, at a moto that serves S3 alone: the table stays on DynamoDB
-Local."""
+"""A bucket of its own for each test, at a moto that serves S3 alone (the table stays on DynamoDB
+Local), and the site of the daily audit."""
 
 import logging
 import uuid
@@ -12,6 +12,8 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from devstack.ports import LOOPBACK
+from tests.audit.daily_site import DAY_SECONDS, USERS, Site, damage
+from tests.doubles.service_harness import ServiceHarness
 
 
 @pytest.fixture(scope="package")
@@ -40,3 +42,15 @@ def bucket(s3: Any) -> str:
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+@pytest.fixture
+def site(client: Any, table_name: str, s3: Any, bucket: str) -> Site:
+    world = ServiceHarness(client, table_name)
+    for number in range(USERS):
+        world.submit(f"user-{number}", f"device-{number}", key="k")
+    for number in (3, 5):
+        damage(world, f"USER#user-{number}", "METADATA", "held")
+    # The table's day has hours left: a walk with pauses stays within it.
+    world.clock.advance(DAY_SECONDS - world.clock.now() / 1000 % DAY_SECONDS + 900)
+    return Site(world, s3, bucket)

@@ -8,7 +8,6 @@ import pytest
 
 from service.audit import records
 from service.audit.entities import Audit, Progress, ScanCursor
-from service.storage.checks import Violation
 from service.audit.records import (
     STALE_MILLISECONDS,
     Record,
@@ -19,6 +18,7 @@ from service.audit.records import (
     step,
 )
 from service.core.clock import from_iso
+from service.storage.checks import Violation
 from service.storage.keys import Key
 
 NOW = from_iso("2026-11-21T00:15:00.123Z")
