@@ -52,13 +52,13 @@ class Uploads:
             raise UploadsBusy
         self._left -= count
 
-    def give_back(self, count: int) -> None:
+    def put_back(self, count: int) -> None:
         self._left += count
 
 
 class Connections:
     """The open connections of this process. When there are too many, one that only waits for its
-    client is cut: whichever has been closing, sending or idle for longest, in this order. A request
+    client is cut: the one that began closing, sending or idling first, in this order. A request
     that is being served is never cut."""
 
     def __init__(self, limit: int) -> None:
@@ -143,7 +143,7 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
     def expect_request(self, idle_seconds: float, *, has_begun: bool) -> None:
         """The response is out; the next request may begin within that time. `has_begun`: a part of
         it has been received together with the last."""
-        self._uploads.give_back(self._uploaded)
+        self._uploads.put_back(self._uploaded)
         self._connections.forget(self)
         self._is_body, self._body_bytes, self._uploaded = False, 0, 0
         self._head_bytes_left = MAX_HEAD_BYTES
@@ -205,7 +205,7 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         reset, which can overtake the response."""
         if self._is_open:
             self._is_open = False
-            self._uploads.give_back(self._uploaded)
+            self._uploads.put_back(self._uploaded)
             self._connections.forget(self)
             if not (self._is_cut or self._is_silent):
                 self._discard()

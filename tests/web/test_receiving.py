@@ -197,7 +197,7 @@ def test_a_slow_reader_in_time_gets_all(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("begins", [True, False], ids=["one that drips", "a silent one"])
-def test_the_connection_that_waits_longest_makes_room(house: House, begins: bool) -> None:
+def test_the_oldest_waiting_connection_makes_room(house: House, begins: bool) -> None:
     first, second = house.connected(), house.connected()
     if begins:
         first.begin_request()
