@@ -70,6 +70,9 @@ class SimulatedClient:
     def get_item(self, **request: Any) -> Any:
         return self._call("GetItem", self._server.get_item, request)
 
+    def batch_get_item(self, **request: Any) -> Any:
+        return self._call("BatchGetItem", self._server.batch_get_item, request)
+
     def transact_get_items(self, **request: Any) -> Any:
         return self._call("TransactGetItems", self._server.transact_get_items, request)
 
@@ -209,7 +212,7 @@ def _error(fault: str, operation: str, rng: random.Random) -> Exception:
     if fault == "throttle":
         whole = rng.random() < 0.5 or not transaction
         return refusal("ThrottlingException") if whole else cancelled(["None", "ThrottlingError"])
-    if operation in ("GetItem", "Query", "Scan"):
+    if operation in ("GetItem", "BatchGetItem", "Query", "Scan"):
         return refusal("ProvisionedThroughputExceededException")
     return (
         cancelled(["TransactionConflict", "None"])
