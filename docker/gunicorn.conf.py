@@ -25,7 +25,7 @@ _PORT = int(os.environ.get("PORT") or "8080")
 _DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or "15")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file of its own there
 
-# The web processes inherit it, and answer `GET /health/ready` with 503 while the file exists.
+# The web processes inherit it, and respond to `GET /health/ready` with 503 while the file exists.
 _DRAIN_FLAG = Path(
     os.environ.get("DRAIN_FLAG_PATH") or Path(tempfile.gettempdir()) / f"farebox-drain-{_PORT}"
 )
@@ -44,10 +44,10 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
 # Longer than the balancer's idle time-out (60 s), or it would reuse a connection that we are just
 # closing: a stray 502.
 keepalive = 75
-# What the longest request may take after the draining; both together stay below the container's
+# What a request may still take after the draining; both together stay below the container's
 # stop time-out.
 graceful_timeout = 30
-# With one connection more, the one that has waited longest for its client is closed.
+# With one connection more, the one that has waited the most time for its client is closed.
 worker_connections = int(os.environ.get("WEB_CONNECTIONS") or "2000")
 # Nobody in front of us speaks for a client in headers that we read.
 forwarded_allow_ips = ""
@@ -71,7 +71,7 @@ def on_starting(server: Arbiter) -> None:
 
 def _allow_open_files(count: int) -> None:
     """Each client may need a connection to a provider besides its own. Systems allow 1,024 (macOS:
-    256) at first, and more when asked."""
+    256) at first, and more on request."""
     allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if possible == resource.RLIM_INFINITY else min(count, possible)
     if allowed < wanted:

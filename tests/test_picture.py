@@ -16,7 +16,7 @@ OUTPUT = [
 ]
 
 
-def test_the_excerpt_keeps_the_chosen_steps_and_marks_what_is_left_out() -> None:
+def test_the_excerpt_keeps_the_chosen_steps_and_shows_what_is_left_out() -> None:
     assert picture.excerpt(OUTPUT) == ["$ make demo", picture.GAP, "", *OUTPUT[3:]]
 
 

@@ -128,7 +128,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def handle_error(
         self, req: object, client: ClientSocket, addr: object, exc: BaseException
     ) -> None:
-        """Answers in the one envelope. What the client sent is not repeated, to it or to the
+        """Responds with the one envelope. What the client sent is not repeated, to it or to the
         log."""
         del req, addr
         if isinstance(exc, gevent.GreenletExit):

@@ -122,8 +122,8 @@ def _batch(status: str, request: bytes) -> object:
     wanted = json.loads(request[request.index(b'{"RequestItems') :])["RequestItems"]
     return {
         "Responses": {
-            table: [key | {"status": {"S": status}} for key in asked["Keys"]]
-            for table, asked in wanted.items()
+            table: [key | {"status": {"S": status}} for key in requested["Keys"]]
+            for table, requested in wanted.items()
         },
         "UnprocessedKeys": {},
     }

@@ -1,7 +1,7 @@
 """Clients that keep one web process waiting: long polls, dripping bodies, large bodies. What do
 they cost the others?
 
-The others are one client that asks for its credits a hundred times a second, quiet and beside them
+The others are one client that requests its credits a hundred times a second, first alone, then while they run
 in turn."""
 
 import json
@@ -37,7 +37,7 @@ OPEN_FILES = 4_096
 _HEADERS = {"X-Google-ID": USER}
 _CREDITS = message("GET", "/credits", _HEADERS)
 
-# Keeps the service busy at that port until the process is ended; reports how many answers came, by
+# Keeps the service busy at that port until the process is ended; reports how many responses came, by
 # status.
 Burden = Callable[[int, Any], None]
 Figures = dict[str, float]
@@ -58,17 +58,17 @@ def run(quick: bool) -> Iterator[Table]:
 
 
 def _compared(server: Web, title: str, burden: Burden, rounds: int, seconds: float) -> Table:
-    quiet, beside, answers = [], [], 0
+    quiet, loaded, responses = [], [], 0
     for _ in range(rounds):
         quiet.append(_measured(server, seconds))
         with _burdened(server.port, burden) as count:
             before = count.value
-            beside.append(_measured(server, seconds))
-            answers += count.value - before
+            loaded.append(_measured(server, seconds))
+            responses += count.value - before
         time.sleep(1)
-    rows = [_row("quiet", quiet), _row("beside them", beside)]
-    ratio = sum(each["p99"] for each in beside) / sum(each["p99"] for each in quiet)
-    rate = answers / rounds / seconds
+    rows = [_row("quiet", quiet), _row("beside them", loaded)]
+    ratio = sum(each["p99"] for each in loaded) / sum(each["p99"] for each in quiet)
+    rate = responses / rounds / seconds
     note = f"p99 beside them: {ratio:.2f} of the quiet one. They had {rate:.0f} answers a second."
     columns = (
         "",
@@ -90,7 +90,7 @@ def _compared(server: Web, title: str, burden: Burden, rounds: int, seconds: flo
 
 def _measured(server: Web, seconds: float) -> Figures:
     cpu, started = server.cpu_seconds(), time.monotonic()
-    spent, wrong = _ask(server.port, seconds)
+    spent, wrong = _measure(server.port, seconds)
     share = (server.cpu_seconds() - cpu) / (time.monotonic() - started)
     memory = server.resident_megabytes()
     cpu, started = server.cpu_seconds(), time.monotonic()
@@ -111,8 +111,8 @@ def _measured(server: Web, seconds: float) -> Figures:
     }
 
 
-def _ask(port: int, seconds: float) -> tuple[list[float], int]:
-    """Milliseconds of each answer, and how many were not 200."""
+def _measure(port: int, seconds: float) -> tuple[list[float], int]:
+    """Milliseconds of each response, and how many were not 200."""
     wire, spent, wrong = Wire.to(port, 60), [], 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -136,7 +136,7 @@ def _row(name: str, rounds: list[Figures]) -> tuple[str, ...]:
 
 @contextmanager
 def _burdened(port: int, burden: Burden) -> Iterator[Any]:
-    """They are at it inside the block, in a process of their own. Gives the number of answers they
+    """They are at it inside the block, in a process of their own. Yields the number of responses they
     have had."""
     count = multiprocessing.Value("l", 0)
     process = multiprocessing.Process(target=burden, args=(port, count), daemon=True)
@@ -155,16 +155,16 @@ def _poll(port: int, count: Any) -> None:
     waiting = selectors.DefaultSelector()
     for _ in range(POLLERS):
         path = f"/jobs/{ids.new('job', int(time.time() * 1000))}?wait={WAIT_SECONDS}"
-        wire, asks = Wire.to(port, 60), message("GET", path, _HEADERS)
-        wire.socket.sendall(asks)
-        waiting.register(wire.socket, selectors.EVENT_READ, (wire, asks))
+        wire, request = Wire.to(port, 60), message("GET", path, _HEADERS)
+        wire.socket.sendall(request)
+        waiting.register(wire.socket, selectors.EVENT_READ, (wire, request))
         time.sleep(SETTLING_SECONDS / POLLERS / 2)
     while True:
         for key, _ in waiting.select():
-            wire, asks = key.data
+            wire, request = key.data
             wire.read()
             count.value += 1
-            wire.socket.sendall(asks)
+            wire.socket.sendall(request)
 
 
 def _drip(port: int, count: Any) -> None:
@@ -195,19 +195,19 @@ def _drip(port: int, count: Any) -> None:
 def _upload(port: int, count: Any) -> None:
     """Each sends a body that is refused once it has been read and understood."""
     image = "A" * UPLOAD_BYTES
-    asks = message(
+    request = message(
         "POST", "/videos", {}, json.dumps(BODY | {"imageUrl": image, "unknown": 1}).encode()
     )
     with ThreadPoolExecutor(UPLOADERS) as executor:
-        list(executor.map(lambda _: _upload_on(port, asks, count), range(UPLOADERS)))
+        list(executor.map(lambda _: _upload_on(port, request, count), range(UPLOADERS)))
 
 
-def _upload_on(port: int, asks: bytes, count: Any) -> None:
+def _upload_on(port: int, request: bytes, count: Any) -> None:
     while True:
         with suppress(OSError):
             wire = Wire.to(port, 60)
             while True:
-                wire.socket.sendall(asks)
+                wire.socket.sendall(request)
                 wire.read()
                 with count.get_lock():
                     count.value += 1

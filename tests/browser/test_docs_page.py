@@ -76,7 +76,7 @@ def test_a_reader_can_send_a_request_as_the_local_user(start: Callable[..., Live
     assert len(jobs) == 1
 
 
-def test_a_service_without_a_local_token_asks_nobody_for_one(
+def test_a_service_without_a_local_token_requests_none(
     start: Callable[..., LiveStack],
 ) -> None:
     stack = start()

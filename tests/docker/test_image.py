@@ -15,7 +15,8 @@ from service.app import VERSION
 from service.web.settings import WebSettings
 
 CHECKOUT = Path(__file__).parents[2]
-DOCKERFILE = (CHECKOUT / "docker" / "Dockerfile").read_text()
+# Continued lines joined.
+DOCKERFILE = re.sub(r"\\\n\s*", "", (CHECKOUT / "docker" / "Dockerfile").read_text())
 HEALTHCHECK = CHECKOUT / "docker" / "healthcheck.py"
 USER = 10001
 

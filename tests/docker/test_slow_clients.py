@@ -21,7 +21,7 @@ from devstack.ports import free_port
 ROOT = Path(__file__).parents[2]
 RECEIVE_SECONDS = 1.0
 # Stock gunicorn is away as long as the slow clients stay.
-MAX_ANSWER_SECONDS = 3.0
+MAX_RESPONSE_SECONDS = 3.0
 CUT_SECONDS = RECEIVE_SECONDS + 3.0
 UPLOAD_MEGABYTES = 16
 MEGABYTE = 1024 * 1024
@@ -86,14 +86,14 @@ def serving(folder: Path, *options: str, receive_seconds: float = RECEIVE_SECOND
         "UPLOAD_LIMIT_MEGABYTES": str(UPLOAD_MEGABYTES),
         "DRAIN_SECONDS": "0",
     }
-    most = ["--worker-connections", str(CONNECTIONS)]
+    limit = ["--worker-connections", str(CONNECTIONS)]
     command = [
         sys.executable,
         "-m",
         "gunicorn",
         "-c",
         "docker/gunicorn.conf.py",
-        *most,
+        *limit,
         *options,
         "slow_app:app",
     ]
@@ -123,14 +123,14 @@ def wait_until_up(url: str) -> None:
 
 @dataclass
 class SlowClient:
-    """Sends `first` at once and then one byte of `rest`, for ever from its start, whenever told to.
+    """Sends `first` at once and then one byte of `rest`, for ever from its start, on request.
     `reads` what comes back."""
 
     url: str
     first: bytes
     rest: bytes = b""
     reads: bool = True
-    answer: bytes = b""
+    response: bytes = b""
     ended_after: float | None = None
     _sent: int = 0
     _started: float = field(default_factory=time.monotonic)
@@ -165,7 +165,7 @@ class SlowClient:
             if not self.reads:
                 return
             while data := self._socket.recv(65536):
-                self.answer += data
+                self.response += data
             self._end()
         except BlockingIOError:
             pass
@@ -217,26 +217,26 @@ def probe(url: str) -> int:
 
 @dataclass
 class Visitor:
-    """Asks again and again, and remembers how long each answer took and what it was."""
+    """Sends requests in a loop and remembers how long each response took and what it was."""
 
-    ask: Callable[[str], int]
+    request_status: Callable[[str], int]
     url: str
     seconds: list[float] = field(default_factory=list)
-    answers: list[int | str] = field(default_factory=list)
+    responses: list[int | str] = field(default_factory=list)
 
     def go_on(self, until: Callable[[], bool]) -> None:
         while not until():
             start = time.monotonic()
             try:
-                self.answers.append(self.ask(self.url))
+                self.responses.append(self.request_status(self.url))
             except OSError as error:
-                self.answers.append(type(error).__name__)
+                self.responses.append(type(error).__name__)
             self.seconds.append(time.monotonic() - start)
             time.sleep(0.1)
 
     def assert_served(self) -> None:
-        assert set(self.answers) == {200}
-        assert max(self.seconds) < MAX_ANSWER_SECONDS
+        assert set(self.responses) == {200}
+        assert max(self.seconds) < MAX_RESPONSE_SECONDS
 
 
 @contextmanager
@@ -289,27 +289,28 @@ def test_slow_clients_are_cut_in_time_and_nobody_else_notices(
     for visitor in visitors:
         visitor.assert_served()
     for client in clients:
-        assert_told(kind, client.answer)
+        assert_reported(kind, client.response)
 
 
-def assert_told(kind: str, answer: bytes) -> None:
-    """The last answer on the connection says what was wrong and that the connection ends."""
+def assert_reported(kind: str, response: bytes) -> None:
+    """The last response on the connection says what was wrong and that the connection ends."""
     if kind == "silent":
-        assert answer == b""
+        assert response == b""
         return
-    head, _, content = answer[answer.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
-    told = json.loads(content)
-    assert set(told) == {"success", "error", "code", "details", "requestId"}
+    head, _, content = response[response.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+    reported = json.loads(content)
+    assert set(reported) == {"success", "error", "code", "details", "requestId"}
     busy = "large" in kind or "chunk" in kind or "awaited" in kind
-    assert (int(head.split()[1]), told["code"]) in [(408, "BODY_TIMEOUT"), (503, "UPLOADS_BUSY")][
-        : 1 + busy
-    ]
+    assert (int(head.split()[1]), reported["code"]) in [
+        (408, "BODY_TIMEOUT"),
+        (503, "UPLOADS_BUSY"),
+    ][: 1 + busy]
     assert b"\r\nConnection: close" in head
-    assert answer.count(b"HTTP/1.1 ") == 1 + (kind.startswith(("a second", "a body awaited")))
+    assert response.count(b"HTTP/1.1 ") == 1 + (kind.startswith(("a second", "a body awaited")))
 
 
 def test_large_bodies_that_do_not_end_take_no_more_memory_than_allowed(tmp_path: Path) -> None:
-    seconds = MAX_ANSWER_SECONDS * 2
+    seconds = MAX_RESPONSE_SECONDS * 2
     head, rest = SLOW["a dripping large body"]
     with (
         serving(tmp_path, receive_seconds=seconds) as url,
@@ -319,34 +320,37 @@ def test_large_bodies_that_do_not_end_take_no_more_memory_than_allowed(tmp_path:
         for client in clients:
             client.send(b" " * MEGABYTE)
         suffered(clients, seconds / 2)
-        refused = [client for client in clients if b"UPLOADS_BUSY" in client.answer]
+        refused = [client for client in clients if b"UPLOADS_BUSY" in client.response]
         assert MANY - len(refused) <= UPLOAD_MEGABYTES
         suffered(clients, seconds * 2)
-        answer = requests.post(f"{url}/upload", data=b" " * 9 * MEGABYTE, timeout=30)
-        assert answer.json()["data"] == 9 * MEGABYTE, "the memory is free again"
+        response = requests.post(f"{url}/upload", data=b" " * 9 * MEGABYTE, timeout=30)
+        assert response.json()["data"] == 9 * MEGABYTE, "the memory is free again"
     for visitor in visitors:
         visitor.assert_served()
 
 
-def test_probes_and_orders_are_answered_while_many_requests_are_at_work(tmp_path: Path) -> None:
-    """An orchestrator would replace what does not answer them: the busiest processes first."""
-    asks = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
-    with serving(tmp_path) as url, slow_clients(url, MANY, asks, b"") as clients:
+def test_probes_and_orders_are_served_while_many_requests_are_at_work(tmp_path: Path) -> None:
+    """An orchestrator would replace a process that does not respond to them: the busiest processes first."""
+    requests_bytes = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(tmp_path) as url, slow_clients(url, MANY, requests_bytes, b"") as clients:
         suffered(clients, 0.5)
         for path in ("/health/live", "/health/ready"):
-            assert requests.get(url + path, timeout=MAX_ANSWER_SECONDS).status_code == 200
+            assert requests.get(url + path, timeout=MAX_RESPONSE_SECONDS).status_code == 200
         assert ordinary(url) == 200
         suffered(clients, 0.1)
-        assert [client.answer for client in clients if client.answer] == []
+        assert [client.response for client in clients if client.response] == []
         (tmp_path / "free").touch()
         assert requests.get(f"{url}/occupied", timeout=20).status_code == 200
 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["and takes the answers", "and takes none"])
-def test_a_client_that_asks_on_and_on_stops_nobody(url: str, reads: bool) -> None:
+def test_a_client_that_keeps_sending_requests_stops_nobody(url: str, reads: bool) -> None:
     """Its bytes are always there, so that nothing would make its greenlet pause."""
-    asks = b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n" * 2_000
-    with visited(url) as visitors, slow_clients(url, 4, asks, asks, reads=reads) as clients:
+    requests_bytes = b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n" * 2_000
+    with (
+        visited(url) as visitors,
+        slow_clients(url, 4, requests_bytes, requests_bytes, reads=reads) as clients,
+    ):
         suffered(clients, CUT_SECONDS)
     for visitor in visitors:
         visitor.assert_served()
@@ -364,17 +368,17 @@ def test_all_kinds_together_stop_nobody(url: str) -> None:
         visitor.assert_served()
 
 
-def test_clients_that_take_no_answers_are_cut(url: str) -> None:
-    asks = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 3
-    with visited(url) as visitors, slow_clients(url, MANY, asks, b"", reads=False):
+def test_clients_that_read_no_responses_are_cut(url: str) -> None:
+    requests_bytes = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 3
+    with visited(url) as visitors, slow_clients(url, MANY, requests_bytes, b"", reads=False):
         time.sleep(CUT_SECONDS)
     for visitor in visitors:
         visitor.assert_served()
 
 
-def test_clients_that_do_not_leave_after_their_answer_stop_nobody(url: str) -> None:
-    asks = b"GET /page HTTP/1.0\r\n\r\n"
-    with visited(url) as visitors, slow_clients(url, MANY, asks, b"", reads=False):
+def test_clients_that_do_not_leave_after_their_response_stop_nobody(url: str) -> None:
+    requests_bytes = b"GET /page HTTP/1.0\r\n\r\n"
+    with visited(url) as visitors, slow_clients(url, MANY, requests_bytes, b"", reads=False):
         time.sleep(3)
     for visitor in visitors:
         visitor.assert_served()
@@ -397,5 +401,5 @@ def test_a_large_body_that_keeps_coming_has_more_time_and_is_read_whole(url: str
             time.sleep(0.05)
             yield b" " * (size // 60)
 
-    answer = requests.post(f"{url}/upload", data=pieces(), timeout=30)
-    assert answer.json()["data"] == size // 60 * 60
+    response = requests.post(f"{url}/upload", data=pieces(), timeout=30)
+    assert response.json()["data"] == size // 60 * 60

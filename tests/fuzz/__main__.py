@@ -1,5 +1,5 @@
 """`make fuzz`: at least that many requests made from the served document, as a user and as a
-stranger, until one of them meets a 5xx, an answer that is not documented, or leaves a trace that it
+stranger, until one of them meets a 5xx, a response that is not documented, or leaves a trace that it
 should not.
 
 The same seed makes the same requests."""

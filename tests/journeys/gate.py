@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass
-class Answer:
-    """One answer as it came: status, headers by their names in lower case, body."""
+class RawResponse:
+    """One response as it came: status, headers by their names in lower case, body."""
 
     status: int
     headers: dict[str, str]
@@ -46,14 +46,14 @@ class FaultInjector:
     port: int
     log: Path
 
-    def exchange(self, request: bytes, *, no_more: bool = True) -> list[Answer]:
-        """All answers to those bytes until the service ends the connection; our side is closed
+    def exchange(self, request: bytes, *, no_more: bool = True) -> list[RawResponse]:
+        """All responses to those bytes until the service ends the connection; our side is closed
         behind them."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(request)
             if no_more:
                 connection.shutdown(socket.SHUT_WR)
-            return list(answers(b"".join(iter(lambda: received(connection), b""))))
+            return list(responses(b"".join(iter(lambda: received(connection), b""))))
 
 
 def received(connection: socket.socket) -> bytes:
@@ -63,8 +63,8 @@ def received(connection: socket.socket) -> bytes:
         return b""
 
 
-def answers(stream: bytes) -> Iterator[Answer]:
-    """Raises `ValueError` for a stream that is not one whole answer after another."""
+def responses(stream: bytes) -> Iterator[RawResponse]:
+    """Raises `ValueError` for a stream that is not one whole response after another."""
     while stream:
         head, end, stream = stream.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -74,13 +74,13 @@ def answers(stream: bytes) -> Iterator[Answer]:
         length = int(headers.get("content-length", "0"))
         if len(stream) < length:
             raise ValueError("an answer that breaks off")
-        yield Answer(int(first.split()[1]), headers, stream[:length])
+        yield RawResponse(int(first.split()[1]), headers, stream[:length])
         stream = stream[length:]
 
 
 @contextmanager
 def opened(stack: LiveStack, folder: Path, **settings: str) -> Iterator[FaultInjector]:
-    """One web process of its own over the town's table and simulators."""
+    """One web process of its own over the table and simulators."""
     port, log = free_port(), folder / "log"
     command = [sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"]
     environment = (

@@ -1,5 +1,5 @@
 """Requests that no honest client sends, byte for byte, to the service under gunicorn: each is
-answered for what it is, the connection is left in a defined state, and nothing is written."""
+judged for what it is, the connection is left in a defined state, and nothing is written."""
 
 import json
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import pytest
 
 from service.core.clock import SystemClock
 from tests.journeys.api_client import ENVELOPE, SAFE_HEADERS
-from tests.journeys.gate import Answer, FaultInjector, opened
+from tests.journeys.gate import FaultInjector, RawResponse, opened
 from tests.stack.live_stack import LiveStack, separate_stack, video_body
 
-MARK = "evil.example"
+MARKER = "evil.example"
 NEXT = (
     b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: the-next\r\nConnection: close\r\n\r\n"
 )
@@ -82,32 +82,34 @@ def post(token: str) -> Post:
     return Post(token)
 
 
-def first_of(gate: FaultInjector, request: bytes) -> Answer:
-    """The answer to the request, with another right behind it that is either answered for itself or
+def first_of(gate: FaultInjector, request: bytes) -> RawResponse:
+    """The response to the request, with another right behind it that is either served for itself or
     not at all."""
-    first, *more = [answer for answer in gate.exchange(request + NEXT) if answer.status != 100]
+    first, *more = [
+        response for response in gate.exchange(request + NEXT) if response.status != 100
+    ]
     assert first.status < 500, first
-    assert MARK.encode() not in first.body
-    assert MARK not in str(first.headers)
+    assert MARKER.encode() not in first.body
+    assert MARKER not in str(first.headers)
     if first.status >= 400:
         assert_refused(first)
     if first.ends:
         assert more == [], "an answer after the last one"
     else:
-        assert [(answer.status, answer.headers["x-request-id"]) for answer in more] == [
+        assert [(response.status, response.headers["x-request-id"]) for response in more] == [
             (200, "the-next")
         ]
     return first
 
 
-def assert_refused(answer: Answer) -> None:
-    """The one envelope and the headers of every answer, whoever refused."""
-    content = json.loads(answer.body)
+def assert_refused(response: RawResponse) -> None:
+    """The one envelope and the headers of every response, whoever refused."""
+    content = json.loads(response.body)
     assert set(content) == ENVELOPE
-    assert content["requestId"] == answer.headers["x-request-id"]
-    assert {name: answer.headers.get(name.lower()) for name in SAFE_HEADERS} == SAFE_HEADERS
-    assert answer.headers["content-type"] == "application/json"
-    assert "Traceback" not in answer.body.decode()
+    assert content["requestId"] == response.headers["x-request-id"]
+    assert {name: response.headers.get(name.lower()) for name in SAFE_HEADERS} == SAFE_HEADERS
+    assert response.headers["content-type"] == "application/json"
+    assert "Traceback" not in response.body.decode()
 
 
 # Addresses.
@@ -246,8 +248,8 @@ def test_no_header_changes_the_method(gate: FaultInjector, name: str) -> None:
     ],
 )
 def test_another_protocol_is_refused(gate: FaultInjector, version: str) -> None:
-    answer = first_of(gate, get(version=version))
-    assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+    response = first_of(gate, get(version=version))
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize(
@@ -262,8 +264,8 @@ def test_another_protocol_is_refused(gate: FaultInjector, version: str) -> None:
     ],
 )
 def test_what_is_no_http_is_refused(gate: FaultInjector, request_bytes: bytes) -> None:
-    answer = first_of(gate, request_bytes)
-    assert (answer.status, answer.ends) == (400, True)
+    response = first_of(gate, request_bytes)
+    assert (response.status, response.ends) == (400, True)
 
 
 # Where a body ends.
@@ -311,8 +313,8 @@ def test_a_transfer_encoding_that_two_servers_could_read_differently_is_refused(
     gate: FaultInjector, post: Post, header: str
 ) -> None:
     for body in (post.chunked, post.body):
-        answer = first_of(gate, post(header, body=body))
-        assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+        response = first_of(gate, post(header, body=body))
+        assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize(
@@ -347,16 +349,16 @@ def test_a_transfer_encoding_that_two_servers_could_read_differently_is_refused(
 def test_a_length_that_is_none_or_given_twice_is_refused(
     gate: FaultInjector, post: Post, length: str
 ) -> None:
-    answer = first_of(gate, post(f"Content-Length: {length}"))
-    assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+    response = first_of(gate, post(f"Content-Length: {length}"))
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize("length", [str(2**31), str(2**63), str(2**64 + 5), "9" * 40])
 def test_a_huge_length_is_too_large_and_not_waited_for(
     gate: FaultInjector, post: Post, length: str
 ) -> None:
-    answer = first_of(gate, post(f"Content-Length: {length}"))
-    assert (answer.status, answer.code, answer.ends) == (413, "PAYLOAD_TOO_LARGE", True)
+    response = first_of(gate, post(f"Content-Length: {length}"))
+    assert (response.status, response.code, response.ends) == (413, "PAYLOAD_TOO_LARGE", True)
 
 
 @pytest.mark.parametrize(
@@ -380,8 +382,8 @@ def test_a_huge_length_is_too_large_and_not_waited_for(
 )
 def test_a_chunk_with_a_wrong_size_is_refused(gate: FaultInjector, post: Post, size: bytes) -> None:
     body = size + b"\r\n" + post.body + b"\r\n0\r\n\r\n"
-    answer = first_of(gate, post("Transfer-Encoding: chunked", body=body))
-    assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+    response = first_of(gate, post("Transfer-Encoding: chunked", body=body))
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize(
@@ -396,11 +398,11 @@ def test_a_chunk_with_a_wrong_size_is_refused(gate: FaultInjector, post: Post, s
 )
 def test_a_chunk_with_a_wrong_end_is_refused(gate: FaultInjector, post: Post, end: bytes) -> None:
     body = b"%x\r\n%s%s" % (len(post.body), post.body, end)
-    answer = first_of(gate, post("Transfer-Encoding: chunked", body=body))
-    assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+    response = first_of(gate, post("Transfer-Encoding: chunked", body=body))
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
-def test_a_request_hidden_in_a_body_is_never_answered(gate: FaultInjector, post: Post) -> None:
+def test_a_request_hidden_in_a_body_is_never_served(gate: FaultInjector, post: Post) -> None:
     hidden = post.whole()
     for header in (
         f"Content-Length: {len(hidden)}",
@@ -490,7 +492,7 @@ def test_a_trailer_is_no_header(gate: FaultInjector, post: Post) -> None:
             for name, text in (
                 ("For", "127.0.0.1"),
                 ("Proto", "https"),
-                ("Host", MARK),
+                ("Host", MARKER),
                 ("Prefix", "//evil.example"),
             )
         ),
@@ -504,9 +506,9 @@ def test_a_trailer_is_no_header(gate: FaultInjector, post: Post) -> None:
         ),
         *(
             ([f"Host: {host}"], 200)
-            for host in (MARK, "evil.example:99999", "127.0.0.1", "[::1]", "")
+            for host in (MARKER, "evil.example:99999", "127.0.0.1", "[::1]", "")
         ),
-        (["Host: a", f"Host: {MARK}"], 400),
+        (["Host: a", f"Host: {MARKER}"], 400),
         (["Host: " + "a" * 300], 400),
         (["Connection: upgrade", "Upgrade: websocket"], 400),
         (["Content-Type: a/b", "Content-Type: application/json"], 400),
@@ -520,16 +522,16 @@ def test_headers_are_refused_or_change_nothing(
 
 
 @pytest.mark.parametrize("target", ["/nowhere", "/credits", "/docs", "/openapi.json", "/health/"])
-def test_a_foreign_host_is_told_nowhere(gate: FaultInjector, target: str) -> None:
+def test_a_foreign_host_appears_in_no_response(gate: FaultInjector, target: str) -> None:
     headers = (
-        f"Host: {MARK}",
-        f"X-Forwarded-Host: {MARK}",
+        f"Host: {MARKER}",
+        f"X-Forwarded-Host: {MARKER}",
         "X-Forwarded-Proto: https",
-        f"Origin: https://{MARK}",
+        f"Origin: https://{MARKER}",
     )
-    answer = first_of(gate, get(target, *headers))
-    assert "location" not in answer.headers
-    assert "access-control-allow-origin" not in answer.headers
+    response = first_of(gate, get(target, *headers))
+    assert "location" not in response.headers
+    assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -538,8 +540,8 @@ def test_a_foreign_host_is_told_nowhere(gate: FaultInjector, target: str) -> Non
 def test_a_header_that_names_someone_or_something_is_taken_once_only(
     gate: FaultInjector, post: Post, name: str
 ) -> None:
-    answer = first_of(gate, post.whole(name, name))
-    assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+    response = first_of(gate, post.whole(name, name))
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize(
@@ -571,8 +573,8 @@ def test_credentials_that_are_none_are_refused(gate: FaultInjector, header: str)
 def test_a_line_of_the_log_cannot_be_forged(
     gate: FaultInjector, post: Post, name: str, text: str
 ) -> None:
-    answer = first_of(gate, post.whole(f"{name}: {text}"))
-    assert (answer.status, answer.code) == (400, "BAD_REQUEST")
+    response = first_of(gate, post.whole(f"{name}: {text}"))
+    assert (response.status, response.code) == (400, "BAD_REQUEST")
     assert "INJECTED" not in gate.log.read_text()
 
 
@@ -580,19 +582,17 @@ def test_a_line_of_the_log_cannot_be_forged(
     "text", ["a%0aINJECTED", "a\x85INJECTED", "\xe2\x80\xa8INJECTED", '{"level": "INJECTED"}']
 )
 def test_an_id_that_could_confuse_a_log_is_replaced(gate: FaultInjector, text: str) -> None:
-    answer = first_of(gate, get("/nowhere", f"X-Request-Id: {text}"))
-    assert answer.headers["x-request-id"].startswith("req_")
+    response = first_of(gate, get("/nowhere", f"X-Request-Id: {text}"))
+    assert response.headers["x-request-id"].startswith("req_")
     assert "INJECTED" not in gate.log.read_text()
 
 
 # Expectations and order.
 
 
-def test_a_body_that_waits_to_be_asked_for_is_asked_for_once(
-    gate: FaultInjector, post: Post
-) -> None:
+def test_a_body_that_waits_for_100_continue_gets_one(gate: FaultInjector, post: Post) -> None:
     head, body = post.whole("Expect: 100-continue", "Content-Encoding: br").split(b"\r\n\r\n", 1)
-    statuses = [answer.status for answer in gate.exchange(head + b"\r\n\r\n" + body + NEXT)]
+    statuses = [response.status for response in gate.exchange(head + b"\r\n\r\n" + body + NEXT)]
     assert statuses == [100, 415, 200]
 
 
@@ -600,16 +600,16 @@ def test_a_body_that_waits_to_be_asked_for_is_asked_for_once(
 def test_any_other_expectation_is_refused(
     gate: FaultInjector, post: Post, expectation: str
 ) -> None:
-    answer = first_of(gate, post.whole(f"Expect: {expectation}"))
-    assert (answer.status, answer.code, answer.ends) == (400, "BAD_REQUEST", True)
+    response = first_of(gate, post.whole(f"Expect: {expectation}"))
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
 
 
-def test_requests_in_one_piece_are_answered_in_their_order(gate: FaultInjector) -> None:
+def test_requests_in_one_piece_are_served_in_their_order(gate: FaultInjector) -> None:
     ids = [f"id-{number}" for number in range(50)]
     targets = ("/health/live", "/nowhere", "/credits")
     sent = [get(targets[number % 3], f"X-Request-Id: {name}") for number, name in enumerate(ids)]
     came = gate.exchange(b"".join(sent))
-    assert [(answer.headers["x-request-id"], answer.status) for answer in came] == [
+    assert [(response.headers["x-request-id"], response.status) for response in came] == [
         (name, (200, 404, 401)[number % 3]) for number, name in enumerate(ids)
     ]
 
@@ -619,7 +619,7 @@ def test_requests_in_one_piece_behind_a_refused_body_are_never_misread(
 ) -> None:
     for number in (1, 2, 7):
         came = gate.exchange(post.whole("Content-Encoding: br") * number + NEXT)
-        assert [answer.status for answer in came] == [415] * number + [200]
+        assert [response.status for response in came] == [415] * number + [200]
 
 
 def test_the_probe_stays_well_through_all_this(gate: FaultInjector) -> None:

@@ -49,7 +49,7 @@ def content_security_policy(nonce: str, local_token_url: str = "") -> str:
     """What the page may load and call: this service's own scripts, styles and routes, and the
     local simulator if there is one.
 
-    The reference creates `<style>` elements, to which our script gives the nonce. It also sets
+    The reference creates `<style>` elements, to which our script adds the nonce. It also sets
     `style` attributes, which a nonce cannot allow (CSP 3, 6.7.3). Neither can load anything from
     another host: that is for the other directives to allow."""
     token_origin = _origin(local_token_url)

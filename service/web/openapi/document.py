@@ -77,7 +77,7 @@ class About:
 
 def build_document(app: Flask, about: About, shared: SharedErrors) -> Document:
     """The OpenAPI 3.1 document of every route of the app but the documentation's own. The same app
-    gives the same document.
+    returns the same document.
 
     Raises `LookupError` for a route that declares nothing and for two errors under one code, and
     `TypeError` for an example that JSON cannot carry."""

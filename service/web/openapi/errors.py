@@ -1,4 +1,4 @@
-"""What can go wrong, as the OpenAPI document tells it: answers by status, an example for every
+"""What can go wrong, as the OpenAPI document describes it: responses by status, an example for every
 code, the list of all codes."""
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
-    """The errors that routes answer without declaring them. What only signed-in callers can meet is
+    """The errors that routes return without declaring them. What only signed-in callers can meet is
     identity's to say."""
 
     signed_in: tuple[Kind, ...] = ()

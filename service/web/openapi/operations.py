@@ -1,4 +1,4 @@
-"""One declared route as an OpenAPI operation: its parameters, its body, its answer, its errors."""
+"""One declared route as an OpenAPI operation: its parameters, its body, its response, its errors."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from service.web.endpoint import Access, Endpoint
 from service.web.openapi.errors import SharedErrors, by_status, codes, error_response
 
 SIGN_IN = "googleIdToken"
-ANSWER_HEADERS = ("Location", "Idempotency-Replayed")
+RESPONSE_HEADERS = ("Location", "Idempotency-Replayed")
 
 _VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
 _VARIABLE_SCHEMAS: dict[str, dict[str, Any]] = {
@@ -104,7 +104,7 @@ def _header_parameters(headers: Mapping[str, str]) -> list[dict[str, Any]]:
             "schema": dict(_HEADER_SCHEMAS.get(name.lower(), _HEADER_TEXT)),
         }
         for name, text in headers.items()
-        if name.lower() not in _DESCRIBED_ELSEWHERE and name not in ANSWER_HEADERS
+        if name.lower() not in _DESCRIBED_ELSEWHERE and name not in RESPONSE_HEADERS
     ]
 
 
@@ -120,7 +120,7 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _size(count: int) -> str:
-    """Bytes in the largest unit that holds them without a rest."""
+    """Bytes in the biggest unit that holds them without a rest."""
     if count % 1024**2 == 0:
         return f"{count // 1024**2} MiB"
     return f"{count // 1024} KiB" if count % 1024 == 0 else f"{count:,} bytes"
@@ -128,7 +128,7 @@ def _size(count: int) -> str:
 
 def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     always = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
-    declared = {**always, **_answer_headers(endpoint)}
+    declared = {**always, **_response_headers(endpoint)}
     responses = {"200": _success(endpoint, declared)}
     kinds = [*endpoint.errors, *shared.of(endpoint)]
     for status, group in by_status(kinds).items():
@@ -137,9 +137,9 @@ def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     return responses
 
 
-def _answer_headers(endpoint: Endpoint) -> dict[str, Any]:
+def _response_headers(endpoint: Endpoint) -> dict[str, Any]:
     texts = {
-        name: text for name, text in (endpoint.headers or {}).items() if name in ANSWER_HEADERS
+        name: text for name, text in (endpoint.headers or {}).items() if name in RESPONSE_HEADERS
     }
     return {
         name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()

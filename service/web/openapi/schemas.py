@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 class _Converter(OpenAPIConverter):
-    """Tells two rules more: an address has the format `uri` (JSON Schema 2020-12, validation,
+    """Adds two rules: an address has the format `uri` (JSON Schema 2020-12, validation,
     7.3.5), and `Text` takes no control characters."""
 
     field_mapping = {**DEFAULT_FIELD_MAPPING, marshmallow.fields.URL: ("string", "uri")}  # noqa: RUF012 - apispec's way
@@ -49,7 +49,7 @@ def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def finished(document: Document) -> Document:
-    """The document with requests closed, answers open, and an example for every body that has none.
+    """The document with requests closed, responses open, and an example for every body that has none.
     Changes it in place."""
     schemas = document["components"]["schemas"]
     taken = _taken_schemas(document)
@@ -95,21 +95,21 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _complete_parameters(described: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Path parameters borrow description and example from the answer's field of the same name; a
+    """Path parameters borrow description and example from the response field of the same name; a
     query cannot say null."""
-    answered = _answer_fields(described, schemas)
+    response_fields = _response_fields(described, schemas)
     for parameter in described.get("parameters", []):
         schema = parameter["schema"]
         if parameter["in"] == "query":
             _without_null(schema)
-        known = answered.get(parameter["name"], {}) if parameter["in"] == "path" else {}
+        known = response_fields.get(parameter["name"], {}) if parameter["in"] == "path" else {}
         if "description" in known:
             parameter.setdefault("description", known["description"])
         if "example" in known:
             schema.setdefault("example", known["example"])
 
 
-def _answer_fields(described: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+def _response_fields(described: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     content = described["responses"]["200"].get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
     data = schema.get("properties", {}).get("data", schema)

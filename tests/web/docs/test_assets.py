@@ -1,4 +1,4 @@
-"""Static files: their addresses, encodings and what caches are told."""
+"""Static files: their addresses, encodings and the caching headers."""
 
 import gzip
 

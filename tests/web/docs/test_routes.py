@@ -17,7 +17,7 @@ TOKEN_URL = "http://127.0.0.1:8090/google/__token"
 
 
 class Page(HTMLParser):
-    """What the tests ask of the page: its links, its ids, its landmarks, its code blocks, its
+    """What the tests need of the page: its links, its ids, its landmarks, its code blocks, its
     attributes, its text."""
 
     def __init__(self, html: str) -> None:
@@ -164,7 +164,7 @@ def test_each_response_has_a_nonce_of_its_own_and_is_not_stored(client: FlaskCli
     assert len(nonces) == 3
 
 
-def test_the_page_offers_a_local_token_only_where_it_was_told_an_address(
+def test_the_page_offers_a_local_token_only_where_an_address_is_set(
     document: Document,
 ) -> None:
     assert "local-token" not in rendered(document)

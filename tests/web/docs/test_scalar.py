@@ -25,7 +25,7 @@ def test_the_bundle_stays_small_enough_for_a_repository_and_an_image() -> None:
     assert len(scalar.bundle().body) <= MAX_BYTES
 
 
-def test_its_licence_and_those_of_its_parts_are_beside_it() -> None:
+def test_its_licence_and_those_of_its_parts_come_with_it() -> None:
     vendored = files("service.web.docs") / "vendor" / "scalar"
     licence = (vendored / "LICENSE").read_text()
     parts = (vendored / "THIRD-PARTY-LICENSES").read_text()

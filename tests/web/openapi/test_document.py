@@ -43,12 +43,12 @@ def client() -> FlaskClient:
 
 def codes_of(operation: dict[str, Any]) -> dict[str, list[str]]:
     """Error codes by status, from the examples."""
-    answers = {
-        status: answer for status, answer in operation["responses"].items() if status != "200"
+    responses = {
+        status: response for status, response in operation["responses"].items() if status != "200"
     }
     return {
-        status: list(answer["content"]["application/json"]["examples"])
-        for status, answer in answers.items()
+        status: list(response["content"]["application/json"]["examples"])
+        for status, response in responses.items()
     }
 
 
@@ -83,7 +83,7 @@ def test_every_declared_route_is_in_the_document(document: Document) -> None:
     assert ("/jobs/{jobId}", "GET") in declared
 
 
-def test_a_finished_app_gives_the_same_document_as_before_its_documentation_was_added(
+def test_a_finished_app_serves_the_same_document_as_before_its_documentation_was_added(
     document: Document,
 ) -> None:
     again = document_of(served_app())
@@ -93,27 +93,27 @@ def test_a_finished_app_gives_the_same_document_as_before_its_documentation_was_
 
 def test_every_error_of_a_route_stands_under_its_status(document: Document) -> None:
     for rule, method, declared in declared_endpoints(documented_app()):
-        told = codes_of(document["paths"][document_path(rule)][method.lower()])
+        documented = codes_of(document["paths"][document_path(rule)][method.lower()])
         for error in declared.errors + ANY_ROUTE + ROUTING:
-            assert error.code in told[str(status_of(error))]
+            assert error.code in documented[str(status_of(error))]
 
 
 def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_else(
     document: Document,
 ) -> None:
     posting = codes_of(document["paths"]["/videos"]["post"])
-    asking = codes_of(document["paths"]["/jobs/{jobId}"]["get"])
+    reading = codes_of(document["paths"]["/jobs/{jobId}"]["get"])
     probing = codes_of(document["paths"]["/health"]["get"])
-    assert posting["401"] == asking["401"] == ["NOT_SIGNED_IN"]
+    assert posting["401"] == reading["401"] == ["NOT_SIGNED_IN"]
     assert posting["429"] == ["HASTY"]
     assert {code for codes in posting.values() for code in codes} >= {
         error.code for error in WITH_BODY
     }
-    assert asking["400"] == ["BAD_REQUEST", *(error.code for error in WITH_QUERY)]
+    assert reading["400"] == ["BAD_REQUEST", *(error.code for error in WITH_QUERY)]
     assert set(probing) == {"400", "403", "404", "405", "408", "414", "431", "500"}
 
 
-def test_an_error_is_told_once_even_if_it_is_declared_and_shared() -> None:
+def test_an_error_is_listed_once_even_if_it_is_declared_and_shared() -> None:
     shared = replace(SHARED, any_route=(*ANY_ROUTE, *VIDEO_ERRORS))
     route = Endpoint(access=Access.PUBLIC, summary="Twice", errors=VIDEO_ERRORS + VIDEO_ERRORS[:1])
     assert not set(shared.of(route)) & set(VIDEO_ERRORS)
@@ -142,7 +142,7 @@ def test_every_example_in_the_document_fits_its_schema(document: Document) -> No
     assert checked > 20
 
 
-def test_an_answer_with_a_code_that_the_route_does_not_name_breaks_the_schema(
+def test_a_response_with_a_code_that_the_route_does_not_name_breaks_the_schema(
     document: Document,
 ) -> None:
     refusal = document["paths"]["/videos"]["post"]["responses"]["403"]["content"][
@@ -177,7 +177,7 @@ def test_an_error_that_narrows_another_may_keep_its_code() -> None:
     assert codes_of(document["paths"]["/things"]["get"])["400"] == ["PROMPT_UNKNOWN", "BAD_REQUEST"]
 
 
-def test_a_request_is_closed_however_deep_and_an_answer_stays_open(document: Document) -> None:
+def test_a_request_is_closed_however_deep_and_a_response_stays_open(document: Document) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["Video"]["additionalProperties"] is False
     assert schemas["Crop"]["additionalProperties"] is False
@@ -185,7 +185,7 @@ def test_a_request_is_closed_however_deep_and_an_answer_stays_open(document: Doc
     assert "additionalProperties" not in schemas["Credits"]
 
 
-def test_an_answer_is_wrapped_unless_it_is_bare(document: Document) -> None:
+def test_a_response_is_wrapped_unless_it_is_bare(document: Document) -> None:
     job = document["paths"]["/jobs/{jobId}"]["get"]["responses"]["200"]["content"][
         "application/json"
     ]
@@ -207,7 +207,7 @@ def test_a_request_is_shown_with_the_example_that_its_route_declares(document: D
     assert "64 KiB" in body["description"]
 
 
-def test_a_path_parameter_is_described_like_the_answers_field_of_its_name(
+def test_a_path_parameter_is_described_like_the_response_field_of_its_name(
     document: Document,
 ) -> None:
     job_id = document["paths"]["/jobs/{jobId}"]["get"]["parameters"][0]
@@ -226,7 +226,7 @@ def test_query_parameters_come_with_their_bounds_and_never_as_null(document: Doc
     assert query["kind"]["required"] is True
 
 
-def test_request_headers_are_parameters_and_answer_headers_are_on_the_answers(
+def test_request_headers_are_parameters_and_response_headers_are_on_the_responses(
     document: Document,
 ) -> None:
     posting = document["paths"]["/videos"]["post"]
@@ -239,23 +239,23 @@ def test_request_headers_are_parameters_and_answer_headers_are_on_the_answers(
     assert "Location" not in posting["responses"]["401"]["headers"]
 
 
-def test_every_answer_names_the_headers_that_come_with_it(document: Document) -> None:
+def test_every_response_names_the_headers_that_come_with_it(document: Document) -> None:
     for _, _, operation in operations(document):
-        for status, answer in operation["responses"].items():
-            assert "X-Request-Id" in answer["headers"]
-            assert ("Retry-After" in answer["headers"]) == (status in ("429", "503"))
-            assert ("Allow" in answer["headers"]) == (status == "405")
-            assert ("WWW-Authenticate" in answer["headers"]) == (status == "401")
+        for status, response in operation["responses"].items():
+            assert "X-Request-Id" in response["headers"]
+            assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
+            assert ("Allow" in response["headers"]) == (status == "405")
+            assert ("WWW-Authenticate" in response["headers"]) == (status == "401")
 
 
-def test_only_routes_for_signed_in_users_ask_for_a_token(document: Document) -> None:
+def test_only_routes_for_signed_in_users_require_a_token(document: Document) -> None:
     assert document["components"]["securitySchemes"]["googleIdToken"]["scheme"] == "bearer"
     assert document["paths"]["/videos"]["post"]["security"] == [{"googleIdToken": []}]
     assert "security" not in document["paths"]["/files/{fileNumber}"]["delete"]
     assert "security" not in document["paths"]["/health"]["get"]
 
 
-def test_the_introduction_tells_a_newcomer_how_to_call_in_ten_rules(document: Document) -> None:
+def test_the_introduction_shows_a_newcomer_how_to_call_in_ten_rules(document: Document) -> None:
     text = document["info"]["description"]
     assert "\n10. " in text
     assert "\n11. " not in text
@@ -325,14 +325,14 @@ def test_the_document_names_its_public_address() -> None:
     ]
 
 
-def test_the_document_is_served_for_caches_and_answers_304_to_who_has_it(
+def test_the_document_is_served_for_caches_and_returns_304_to_who_has_it(
     client: FlaskClient, document: Document
 ) -> None:
-    answer = client.get(OPENAPI_PATH)
-    assert answer.json == document
-    assert answer.mimetype == "application/json"
-    assert "max-age" in answer.headers["Cache-Control"]
-    again = client.get(OPENAPI_PATH, headers={"If-None-Match": answer.headers["ETag"]})
+    response = client.get(OPENAPI_PATH)
+    assert response.json == document
+    assert response.mimetype == "application/json"
+    assert "max-age" in response.headers["Cache-Control"]
+    again = client.get(OPENAPI_PATH, headers={"If-None-Match": response.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
     changed = client.get(OPENAPI_PATH, headers={"If-None-Match": '"another"'})
     assert changed.status_code == 200
