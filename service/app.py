@@ -30,6 +30,7 @@ from service.storage.secrets import SecretsManager
 from service.storage.settings import StorageSettings
 from service.storage.table import Table, connect
 from service.users.feature import USERS
+from service.videos.feature import VIDEOS
 from service.web.cors import allow_origins
 from service.web.docs.routes import docs_blueprint
 from service.web.errors import register_errors
@@ -49,6 +50,7 @@ FEATURES: tuple[Declaration, ...] = (
     KLING,
     USERS,
     JOBS,
+    VIDEOS,
     AUDIT,
     REPAIR,
 )

@@ -13,8 +13,8 @@ from service.app import FEATURES, sections
 from service.core.errors import FareboxError
 from service.core.settings import Secret
 from service.feature import key_registry
-from service.jobs.entities import MESSAGES
 from service.settings import declared
+from service.videos.entities import FAILURES
 from service.web.errors import status_of
 from service.web.openapi.errors import catalogue
 
@@ -67,7 +67,10 @@ def error_table() -> str:
 
 
 def failure_table() -> str:
-    rows = [f"| `{failure}` | {message} |" for failure, message in sorted(MESSAGES.items())]
+    rows = [
+        f"| `{failure}` | {message} |"
+        for failure, message in sorted((code, text.message) for code, text in FAILURES.items())
+    ]
     return "\n".join(["| code | message |", "|---|---|", *rows])
 
 

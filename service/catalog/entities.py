@@ -1,5 +1,6 @@
-"""What can be asked for, and for how many credits."""
+"""What can be requested, and for how many credits."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -22,10 +23,24 @@ class UnknownPromptKey(InvalidRequest):
 
 @dataclass(frozen=True)
 class Prompt:
-    """A reviewed text that a client asks for by its key."""
+    """A reviewed text that a client requests by its key."""
 
     key: str
     text: str
+
+
+@dataclass(frozen=True)
+class Price:
+    """What an operation costs, and the version that names this price for ever: the same facts have
+    the same version, whenever and wherever they are set."""
+
+    operation: str
+    credits: int
+
+    @property
+    def version(self) -> str:
+        facts = f"{self.operation}\n{self.credits}"
+        return hashlib.sha256(facts.encode()).hexdigest()[:8]
 
 
 def unknown_prompt(known: Iterable[str]) -> UnknownPromptKey:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from service.catalog.entities import Prompt, unknown_prompt
+from service.catalog.entities import Price, Prompt, unknown_prompt
 
 
 class Catalog:
@@ -21,6 +21,6 @@ class Catalog:
             raise unknown_prompt(self._prompts)
         return self._prompts[key]
 
-    def quote(self, operation: str) -> int:
-        """The price of an operation in credits. Raises `KeyError` for one that is not sold."""
-        return self._prices[operation]
+    def quote(self, operation: str) -> Price:
+        """The price of an operation. Raises `KeyError` for one that is not sold."""
+        return Price(operation, self._prices[operation])

@@ -1,4 +1,4 @@
-"""The reviewed prompts, from the data file beside this one."""
+"""The reviewed prompts, from the data file next to this one."""
 
 import json
 from importlib import resources

@@ -74,7 +74,7 @@ def _job_faults(account: JobRecords) -> Iterator[Violation]:
 
 def _held_faults(account: JobRecords) -> Iterator[Violation]:
     """Exact only where nothing moved while the account was read, and everything could be."""
-    open_holds = sum(job.price for job in account.jobs if job.is_open)
+    open_holds = sum(job.held for job in account.jobs if job.is_open)
     if (
         account.wallet is None
         or account.late
@@ -102,10 +102,14 @@ def _movement_faults(job: Job, movements: Sequence[Entry], account: JobRecords) 
     if not fits and not (_some_entry_unreadable(account) and _is_part(kinds, expected)):
         yield f"{job.status} with movements {', '.join(kinds) or 'none'}"
     elif (
-        any(entry.amount + entry.returned != job.price for entry in movements)
-        or total_taken(job.allocation) != job.price
+        any(entry.amount + entry.returned != job.held for entry in movements)
+        or total_taken(job.allocation) != job.held
     ):
         yield "its movements are not its price"
+    elif job.captured != sum(
+        entry.amount for entry in movements if entry.kind is EntryKind.CAPTURE
+    ) and not (job.is_open or _some_entry_unreadable(account)):
+        yield "its CAPTURE is not what it was charged"
     elif any(
         entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
     ):
@@ -122,13 +126,13 @@ def _is_part(kinds: Sequence[EntryKind], expected: Sequence[EntryKind]) -> bool:
 
 
 def _state_faults(job: Job) -> Iterator[str]:
-    if job.status is JobStatus.SUCCEEDED and not job.video_url:
+    if job.status is JobStatus.SUCCEEDED and not job.result:
         yield "charged without a result"
     if (job.due_at is not None) != (job.is_open or job.watch_until is not None):
         yield "its due entry does not fit its state"
     if job.status is JobStatus.FAILED and job.failure is None:
         yield "failed without a reason"
-    if bool(job.house_loss) != (job.status is JobStatus.FAILED and bool(job.video_url)):
+    if bool(job.house_loss) != (job.status is JobStatus.FAILED and bool(job.result)):
         yield "house loss does not fit its state"
 
 

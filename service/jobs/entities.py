@@ -1,30 +1,24 @@
 """One metered request for AI work: its states, and the pure rules of how it ends (the money
-protocol, sections 4 and 5).
+protocol, sections 4 and 5). Knows no kind of work.
 
 Times are epoch milliseconds."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
-from urllib.parse import urlsplit
 
-from service.core.errors import (
-    FareboxError,
-    InvalidRequest,
-    NotFound,
-    TooLarge,
-    Unavailable,
-    Unprocessable,
-)
+from service.core.errors import NotFound, Unavailable, Unprocessable
+from service.core.principal import Principal
 from service.ledger.entities import EXAMPLE_JOB
 from service.ledger.lots import Allocation
 from service.providers import base
 from service.storage.codec import Value
 
-MAX_RESULT_URL = 1024
-RESULT_MILLISECONDS = 30 * 24 * 3600 * 1000
-MAX_IMAGE_BYTES = 10 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 200
+MAX_RESULT_BYTES = 1200
 
 
 class JobStatus(StrEnum):
@@ -38,10 +32,9 @@ OPEN = (JobStatus.SUBMITTING, JobStatus.SUBMITTED)
 
 
 class Failure(StrEnum):
-    """Why a job ended without being charged."""
+    """Why a job of any kind ended without being charged. A kind of work has further reasons of its
+    own."""
 
-    IMAGE_REJECTED = "IMAGE_REJECTED"
-    CONTENT_REJECTED = "CONTENT_REJECTED"
     PROVIDER_BUSY = "PROVIDER_BUSY"
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
     GENERATION_FAILED = "GENERATION_FAILED"
@@ -50,27 +43,9 @@ class Failure(StrEnum):
 
 RETRYABLE = (Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE)
 
-MESSAGES = {
-    Failure.IMAGE_REJECTED: "The provider cannot use this image. Nothing was charged.",
-    Failure.CONTENT_REJECTED: "The provider's content policy does not allow this image. Nothing was charged.",
-    Failure.PROVIDER_BUSY: "The provider is busy. Nothing was charged; try again shortly.",
-    Failure.PROVIDER_UNAVAILABLE: "The provider cannot be used right now. Nothing was charged; try again later.",
-    Failure.GENERATION_FAILED: "The provider could not make this video. Nothing was charged.",
-    Failure.PROVIDER_UNRESOLVED: "The provider never said what became of this request. Nothing was charged; should the video "
-    "still turn up, it is yours.",
-}
-
-FAILURE_OF_REJECTION = {
-    base.RejectionReason.IMAGE: Failure.IMAGE_REJECTED,
-    base.RejectionReason.CONTENT: Failure.CONTENT_REJECTED,
-    base.RejectionReason.BUSY: Failure.PROVIDER_BUSY,
-    base.RejectionReason.UNAVAILABLE: Failure.PROVIDER_UNAVAILABLE,
-}
-
 
 class ReleaseNotAllowed(Exception):
-    """A job that has ended, or whose time has not run out: an operator is told so, and nothing
-    happens."""
+    """A job that has ended, or whose time has not run out. Nothing was written."""
 
 
 class JobNotFound(NotFound):
@@ -78,47 +53,18 @@ class JobNotFound(NotFound):
     summary = "There is no such job."
 
 
-class ImageRejected(InvalidRequest):
-    code = Failure.IMAGE_REJECTED.value
-    summary = MESSAGES[Failure.IMAGE_REJECTED]
-    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
-
-
-class ContentRejected(InvalidRequest):
-    code = Failure.CONTENT_REJECTED.value
-    summary = MESSAGES[Failure.CONTENT_REJECTED]
-    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
-
-
 class ProviderBusy(Unavailable):
     code = Failure.PROVIDER_BUSY.value
-    summary = MESSAGES[Failure.PROVIDER_BUSY]
+    summary = "The provider is busy. Nothing was charged; try again shortly."
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
     retry_after = 5
 
 
 class ProviderUnavailable(Unavailable):
     code = Failure.PROVIDER_UNAVAILABLE.value
-    summary = MESSAGES[Failure.PROVIDER_UNAVAILABLE]
+    summary = "The provider cannot be used right now. Nothing was charged; try again later."
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
     retry_after = 60
-
-
-class ImageUnusable(InvalidRequest):
-    """Neither an address nor a JPEG or PNG in base64."""
-
-    code = "IMAGE_UNUSABLE"
-    summary = "imageUrl must be an https address, or a JPEG or PNG as plain base64 (without a data: prefix)."
-
-
-class ImageTooLarge(TooLarge):
-    code = "IMAGE_TOO_LARGE"
-    summary = "An image sent along may have at most 10 MB."
-
-
-class IdempotencyKeyMalformed(InvalidRequest):
-    code = "IDEMPOTENCY_KEY_MALFORMED"
-    summary = "Idempotency-Key must be 1 to 128 visible ASCII characters."
 
 
 class IdempotencyKeyReused(Unprocessable):
@@ -127,45 +73,76 @@ class IdempotencyKeyReused(Unprocessable):
 
 
 class CallbackRefused(NotFound):
-    """Answers a forged token and a forged signature exactly like an address that does not exist."""
+    """A forged token or signature; the response is exactly that for an address that does not
+    exist."""
 
     code = "CALLBACK_NOT_FOUND"
     summary = "There is no such callback."
 
 
-_REFUSALS: dict[Failure, type[FareboxError]] = {
-    Failure.IMAGE_REJECTED: ImageRejected,
-    Failure.CONTENT_REJECTED: ContentRejected,
-    Failure.PROVIDER_BUSY: ProviderBusy,
-    Failure.PROVIDER_UNAVAILABLE: ProviderUnavailable,
-}
+@dataclass(frozen=True)
+class ProviderCost:
+    """What a provider bills us, in millionths of the currency's unit."""
+
+    micros: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A request for one job. `body` is the kind's own request; `body_facts` is everything requested
+    but the device, and must be the same for the same idempotency key. `actor` is who requests."""
+
+    actor: Principal
+    operation: str
+    route: str
+    fingerprint: str
+    body: object
+    body_facts: tuple[str, ...]
+    idempotency_key: str | None = None
+
+    @property
+    def payer(self) -> str:
+        """The user whose wallet pays: today the one who requests."""
+        return self.actor.subject
+
+    @property
+    def body_hash(self) -> str:
+        facts = json.dumps([self.actor.subject, *self.body_facts], separators=(",", ":"))
+        return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job. `allocation` is what was held from which lots; `facts` the provider's data as far as
-    it is kept; `due_at` when somebody has to look next (None: never); `watch_until` how long a job
-    released as unresolved is watched further."""
+    """One job. It lies with the user who pays for it, and names the one who requested it.
 
-    user_id: str
+    `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
+    charged. `payload` is what the kind of work keeps of the request, `result` what it delivered;
+    `facts` is the provider's own data as far as it is kept. `due_at` is the time of the next look
+    at the provider (None: none), `watch_until` the end of watching a job released as
+    unresolved."""
+
+    payer: str
+    actor: str
     job_id: str
     operation: str
-    prompt_key: str
-    price: int
+    held: int
     allocation: Allocation
     status: JobStatus
     created_at: int
     submit_until: int
     hard_at: int
     due_at: int | None
-    image_hash: str = ""
-    image_length: int = 0
+    price_version: str = ""
+    payload: Mapping[str, Value] = field(default_factory=dict)
     task_id: str | None = None
     facts: Mapping[str, Value] = field(default_factory=dict)
     not_found_at: int | None = None
-    video_url: str | None = None
-    video_expires_at: int | None = None
-    failure: Failure | None = None
+    result: Mapping[str, Value] | None = None
+    captured: int = 0
+    usage: Mapping[str, int] = field(default_factory=dict)
+    provider_cost: ProviderCost | None = None
+    failure: str | None = None
     watch_until: int | None = None
     house_loss: int = 0
 
@@ -178,15 +155,14 @@ class Job:
         return self.status in OPEN
 
     @property
+    def returned(self) -> int:
+        """Credits that went back to their lots."""
+        return 0 if self.is_open else self.held - self.captured
+
+    @property
     def retryable(self) -> bool:
         """Whether a new job may take its place under the same key."""
         return self.failure in RETRYABLE
-
-    def refusal(self) -> FareboxError | None:
-        """What a POST answers for this job when it was turned down before it began; None for every
-        other job."""
-        kind = _REFUSALS.get(self.failure) if self.failure else None
-        return kind(details={"jobId": self.job_id}, location=self.location) if kind else None
 
 
 @dataclass(frozen=True)
@@ -205,31 +181,33 @@ class Times:
 
 @dataclass(frozen=True)
 class Record:
-    """The provider has it: note its id."""
+    """The provider has it: store its id."""
 
     task: base.Task
 
 
 @dataclass(frozen=True)
 class Capture:
-    """The provider has delivered: charge, and hand over."""
+    """The provider has delivered: charge, and hand over the result."""
 
     task: base.Task
+    result: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
 class Release:
-    """It will not be delivered, or nobody can learn whether it was: give the credits back."""
+    """It will not be delivered, or nobody can learn whether it was: return the credits."""
 
-    failure: Failure
+    failure: str
     task: base.Task | None = None
 
 
 @dataclass(frozen=True)
 class DeliverUncharged:
-    """Delivered after the credits went back: hand over without charge."""
+    """Delivered after the credits went back: hand over the result without charge."""
 
     task: base.Task
+    result: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -239,8 +217,8 @@ class StopMonitoring:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing certain yet: look again at `due_at`. `alarm` names what an operator should hear
-    of."""
+    """Nothing certain yet: query the provider again at `due_at`. `alarm` names what an operator
+    should know of."""
 
     due_at: int
     not_found_at: int | None = None
@@ -254,35 +232,38 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Observation:
-    """What the provider said, and between which moments it looked: not before `asked_at`, not after
-    `answered_at`."""
+    """What the provider said, and when that was true: at some moment from `requested_at` to
+    `received_at`."""
 
     lookup: base.TaskLookup
-    asked_at: int
-    answered_at: int
+    requested_at: int
+    received_at: int
 
 
+Judge = Callable[[base.Task], Mapping[str, Value] | None]
 Transition = Record | Capture | Release | DeliverUncharged | StopMonitoring | Wait | Nothing
 
 
-def next_transition(job: Job, look: Observation, times: Times, plain_links: bool) -> Transition:
-    """What one fresh look at the provider means for a job as it is stored. Pure, and the only place
-    that decides."""
+def next_transition(job: Job, observation: Observation, times: Times, judge: Judge) -> Transition:
+    """What one fresh observation means for a job as it is stored. `judge` returns the result that a
+    succeeded task delivers, None for none. Pure, and the only place that decides."""
     match job.status:
         case JobStatus.SUBMITTING:
-            return _resolve_submitting(job, look, times)
+            return _resolve_submitting(job, observation, times)
         case JobStatus.SUBMITTED:
-            return _resolve_submitted(job, look.lookup, look.asked_at, times, plain_links)
+            return _resolve_submitted(
+                job, observation.lookup, observation.requested_at, times, judge
+            )
         case JobStatus.FAILED:
-            return _resolve_failed(job, look.lookup, look.asked_at, times, plain_links)
+            return _resolve_failed(job, observation.lookup, observation.requested_at, times, judge)
         case JobStatus.SUCCEEDED:
             return Nothing()
 
 
-def _resolve_submitting(job: Job, look: Observation, times: Times) -> Transition:
-    """Two not-founds are far enough apart when the first was answered long enough before the second
-    was asked for."""
-    lookup, now = look.lookup, look.asked_at
+def _resolve_submitting(job: Job, observation: Observation, times: Times) -> Transition:
+    """Two not-founds are far enough apart when the response to the first came long enough before
+    the second request."""
+    lookup, now = observation.lookup, observation.requested_at
     if isinstance(lookup, base.Found):
         return Record(lookup.task)
     later = _next_due(job, now, times)
@@ -292,7 +273,7 @@ def _resolve_submitting(job: Job, look: Observation, times: Times) -> Transition
         return Wait(job.submit_until)
     if now >= job.hard_at:
         return Release(Failure.PROVIDER_UNRESOLVED)
-    first = look.answered_at if job.not_found_at is None else job.not_found_at
+    first = observation.received_at if job.not_found_at is None else job.not_found_at
     releasable_at = max(first + times.not_found_gap, job.submit_until + times.quarantine)
     if job.not_found_at is not None and now >= releasable_at:
         return Release(Failure.PROVIDER_UNRESOLVED)
@@ -300,13 +281,14 @@ def _resolve_submitting(job: Job, look: Observation, times: Times) -> Transition
 
 
 def _resolve_submitted(
-    job: Job, lookup: base.TaskLookup, now: int, times: Times, plain_links: bool
+    job: Job, lookup: base.TaskLookup, now: int, times: Times, judge: Judge
 ) -> Transition:
     wait = Wait(_next_due(job, now, times), job.not_found_at, _late(job, now))
     match lookup:
         case base.Found(task) if task.status is base.TaskStatus.SUCCEEDED:
-            if deliverable(task.result_url, plain_links):
-                return Capture(task)
+            result = judge(task)
+            if result is not None:
+                return Capture(task, result)
             return Wait(wait.due_at, wait.not_found_at, "result_unusable")
         case base.Found(task) if task.status is base.TaskStatus.FAILED:
             return Release(Failure.GENERATION_FAILED, task)
@@ -318,17 +300,15 @@ def _resolve_submitted(
 
 
 def _resolve_failed(
-    job: Job, lookup: base.TaskLookup, now: int, times: Times, plain_links: bool
+    job: Job, lookup: base.TaskLookup, now: int, times: Times, judge: Judge
 ) -> Transition:
-    """A late success is given whatever the failure was; only a watched job is looked at again by
-    itself."""
+    """A late success is delivered whatever the failure was; only a watched job is looked at again
+    without a callback."""
     task = lookup.task if isinstance(lookup, base.Found) else None
-    if (
-        task
-        and task.status is base.TaskStatus.SUCCEEDED
-        and deliverable(task.result_url, plain_links)
-    ):
-        return Nothing() if job.video_url else DeliverUncharged(task)
+    if task and task.status is base.TaskStatus.SUCCEEDED:
+        result = judge(task)
+        if result is not None:
+            return Nothing() if job.result else DeliverUncharged(task, result)
     if job.watch_until is None:
         return Nothing()
     if now >= job.watch_until or (task and task.status is base.TaskStatus.FAILED):
@@ -345,22 +325,3 @@ def _next_due(job: Job, now: int, times: Times) -> int:
 
 def _late(job: Job, now: int) -> str:
     return "past_hard_limit" if now >= job.hard_at else ""
-
-
-def deliverable(url: str | None, plain_links: bool) -> bool:
-    """Whether a result link may be given to a user: bounded, whole, https (plain http only where
-    simulators are used). It is never fetched."""
-    if (
-        not url
-        or len(url) > MAX_RESULT_URL
-        or not url.isascii()
-        or not url.isprintable()
-        or " " in url
-    ):
-        return False
-    try:
-        parts = urlsplit(url)
-        schemes = ("https", "http") if plain_links else ("https",)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        return False

@@ -1,6 +1,7 @@
 """Jobs: the life of a metered request, its routes and the sweep that settles what is due."""
 
-from service.catalog.operations import Catalog
+from flask import Flask
+
 from service.core.rate_limits import Window
 from service.core.sweep import Background
 from service.core.token_cipher import TokenCipher
@@ -15,9 +16,8 @@ from service.jobs.routes import jobs_blueprint
 from service.jobs.settings import JobsSettings
 from service.jobs.settlement import Settlement
 from service.jobs.sweeps import DueJobs
+from service.jobs.work import Operations
 from service.ledger.operations import Ledger
-from service.providers.base import Provider
-from service.providers.kling.settings import KlingSettings
 from service.users.operations import Users
 
 CALLBACKS_PER_WINDOW = 6
@@ -29,8 +29,11 @@ def build(core: Core, parts: Parts) -> Feature:
     times = parts.replaced(
         Times, job_times(settings, has_callbacks=bool(core.settings.core.public_url))
     )
-    settlement = _settlement(core, parts, times)
-    jobs = _jobs(core, parts, settlement, times)
+    operations = Operations()
+    settlement = Settlement(
+        core.table, parts.get(Ledger), operations, core.clock, core.metrics, times
+    )
+    jobs = _jobs(core, parts, operations, settlement, times)
     window = Window(CALLBACKS_PER_WINDOW, CALLBACK_WINDOW_SECONDS, core.clock)
 
     def sweeps(background: Background) -> tuple[DueJobs]:
@@ -45,44 +48,40 @@ def build(core: Core, parts: Parts) -> Feature:
         )
         return (due,)
 
+    def add_routes(app: Flask) -> None:
+        """Later than other features' routes: the kinds of work, which are built after this feature,
+        say what a job looks like."""
+        app.register_blueprint(jobs_blueprint(jobs, operations, window))
+
     return Feature(
-        operations={Jobs: jobs, Settlement: settlement, Times: times, Window: window},
-        blueprints=(jobs_blueprint(jobs, parts.get(Provider), window),),
+        operations={
+            Jobs: jobs,
+            Operations: operations,
+            Settlement: settlement,
+            Times: times,
+            Window: window,
+        },
+        hooks=(add_routes,),
         sweeps=sweeps,
         checks=(job_check(),),
     )
 
 
-def _settlement(core: Core, parts: Parts, times: Times) -> Settlement:
-    return Settlement(
-        core.table,
-        parts.get(Ledger),
-        parts.get(Provider),
-        core.clock,
-        core.metrics,
-        times,
-        plain_links=not core.settings.production,
-    )
-
-
-def _jobs(core: Core, parts: Parts, settlement: Settlement, times: Times) -> Jobs:
+def _jobs(
+    core: Core, parts: Parts, operations: Operations, settlement: Settlement, times: Times
+) -> Jobs:
     ledger, users = parts.get(Ledger), parts.get(Users)
-    limits = JobLimits(
-        core.section(KlingSettings).kling_create_seconds,
-        core.section(JobsSettings).long_poll_limit,
-    )
     return Jobs(
         table=core.table,
         ledger=ledger,
         users=users,
         holds=Holds(ledger, users, core.clock, core.ids, times),
-        catalog=parts.get(Catalog),
-        provider=parts.get(Provider),
+        operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),
         clock=core.clock,
         metrics=core.metrics,
-        limits=limits,
+        limits=JobLimits(core.section(JobsSettings).long_poll_limit),
         public_url=core.settings.core.public_url,
     )
 

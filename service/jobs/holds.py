@@ -1,58 +1,21 @@
-"""T1: holding a price and making the job, in one transaction (the money protocol, section 4, step
+"""T1: holding credits and making the job, in one transaction (the money protocol, section 4, step
 2)."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 
-from service.catalog.entities import IMAGE_TO_VIDEO
 from service.core.clock import Clock
 from service.core.ids import Ids
-from service.core.principal import Principal
 from service.jobs import keys, store
-from service.jobs.entities import Job, JobStatus, Times
+from service.jobs.entities import MAX_PAYLOAD_BYTES, Job, JobRequest, JobStatus, Times
+from service.jobs.work import Estimate, Facts
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead, hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
 from service.users.entities import Digests, is_open, knows_device, with_device
 from service.users.operations import Users
 
-ROUTE = "POST /videos"
 MARGIN_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class JobRequest:
-    """What a client requests. `image` is an address or base64."""
-
-    principal: Principal
-    fingerprint: str
-    image: str
-    prompt_key: str
-    idempotency_key: str | None = None
-
-    @property
-    def user_id(self) -> str:
-        return self.principal.subject
-
-    @property
-    def key(self) -> Key | None:
-        return (
-            keys.idempotency(self.user_id, ROUTE, self.idempotency_key)
-            if self.idempotency_key
-            else None
-        )
-
-    @property
-    def related(self) -> tuple[Key, ...]:
-        """What is read together with the wallet."""
-        return (self.key,) if self.key else ()
-
-    @property
-    def body_hash(self) -> str:
-        """What must be the same for the same key: everything requested, but not the device."""
-        body = json.dumps([self.user_id, self.image, self.prompt_key], separators=(",", ":"))
-        return hashlib.sha256(body.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -77,29 +40,41 @@ class Holds:
 
     def take(
         self,
-        order: JobRequest,
+        request: JobRequest,
         device: Digests,
-        price: int,
+        estimate: Estimate,
+        payload: Facts,
         predecessor: Job | None,
         snapshot: Snapshot,
     ) -> Held:
-        """`predecessor` is the job that the order's key stands for so far, `snapshot` what was read
-        of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet is
-        open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
+        """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
+        read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
+        is open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
+        if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"{request.operation} keeps too much of its request")
         job_id = self._ids.new("job", self._clock.now())
         known = snapshot.wallet is not None and knows_device(snapshot.wallet, device)
-        device_keys = () if known else self._users.device_keys(order.user_id, device)
+        device_keys = () if known else self._users.device_keys(request.payer, device)
         terms = HoldTerms(
-            order, device, device_keys, price, predecessor, job_id, self._times, self._users
+            request=request,
+            key=key_of(request),
+            device=device,
+            device_keys=device_keys,
+            estimate=estimate,
+            payload=payload,
+            predecessor_id=predecessor.job_id if predecessor else None,
+            job_id=job_id,
+            times=self._times,
+            users=self._users,
         )
         # A predecessor was read after the wallet, and its end may have returned credits since.
         usable = known and predecessor is None
         try:
             moved = self._ledger.move(
-                order.user_id,
+                request.payer,
                 terms.propose,
                 terms.was_committed,
-                related=(*order.related, *device_keys),
+                related=(*related_to(request), *device_keys),
                 evidence=(terms.job_key,),
                 snapshot=snapshot if usable else None,
             )
@@ -118,24 +93,25 @@ class HoldTerms:
     """Everything one hold is decided from, besides wallet and table. `device_keys` is empty where
     the wallet knew the device at the first look, so that nothing of it is read. Pure."""
 
-    order: JobRequest
+    request: JobRequest
+    key: Key | None
     device: Digests
     device_keys: tuple[Key, ...]
-    price: int
-    predecessor: Job | None
+    estimate: Estimate
+    payload: Facts
+    predecessor_id: str | None
     job_id: str
     times: Times
     users: Users
 
     @property
     def job_key(self) -> Key:
-        return keys.job(self.order.user_id, self.job_id)
+        return keys.job(self.request.payer, self.job_id)
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal:
         """The key comes first: a twin may have taken it since it was read."""
-        user_id, key = self.order.user_id, self.order.key
-        use = store.key_use(snapshot.item(key)) if key else None
-        if (use.job_id if use else None) != self._predecessor_id:
+        use = store.key_use(snapshot.item(self.key)) if self.key else None
+        if (use.job_id if use else None) != self.predecessor_id:
             raise StaleRead("the key has been taken")
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
@@ -143,13 +119,15 @@ class HoldTerms:
         if is_new and not self.device_keys:
             raise StaleRead("the device has left the wallet")
         wallet = with_device(snapshot.wallet, self.device)
-        movement = hold(wallet, self.price, self.job_id, now)
+        movement = hold(wallet, self.estimate.credits, self.job_id, now)
         writes = [ConditionalWrite(store.new_job_write(self.job(movement, now)))]
-        if key is not None:
-            bound = store.key_write(key, self.job_id, self.order.body_hash, self._predecessor_id)
+        if self.key is not None:
+            body_hash = self.request.body_hash
+            bound = store.key_write(self.key, self.job_id, body_hash, self.predecessor_id)
             writes.append(ConditionalWrite(bound))
         if is_new:
-            writes += self.users.device_writes(user_id, self.device, snapshot.related, now)
+            payer = self.request.payer
+            writes += self.users.device_writes(payer, self.device, snapshot.related, now)
         return Proposal(movement, writes)
 
     def was_committed(self, snapshot: Snapshot) -> bool:
@@ -166,21 +144,30 @@ class HoldTerms:
         """The job that this movement holds credits for."""
         held = movement.entries[-1]
         return Job(
-            user_id=self.order.user_id,
+            payer=self.request.payer,
+            actor=self.request.actor.subject,
             job_id=self.job_id,
-            operation=IMAGE_TO_VIDEO,
-            prompt_key=self.order.prompt_key,
-            price=self.price,
+            operation=self.request.operation,
+            held=self.estimate.credits,
+            price_version=self.estimate.price_version,
+            payload=self.payload,
             allocation=held.allocation,
             status=JobStatus.SUBMITTING,
             created_at=held.at,
             submit_until=now + self.times.submit,
             hard_at=now + self.times.hard_limit,
             due_at=now + self.times.submit,
-            image_hash=hashlib.sha256(self.order.image.encode()).hexdigest()[:22],
-            image_length=len(self.order.image),
         )
 
-    @property
-    def _predecessor_id(self) -> str | None:
-        return self.predecessor.job_id if self.predecessor else None
+
+def key_of(request: JobRequest) -> Key | None:
+    """The item that the request's idempotency key is."""
+    if request.idempotency_key is None:
+        return None
+    return keys.idempotency(request.payer, request.route, request.idempotency_key)
+
+
+def related_to(request: JobRequest) -> tuple[Key, ...]:
+    """What is read together with the wallet."""
+    key = key_of(request)
+    return (key,) if key else ()

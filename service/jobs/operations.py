@@ -1,4 +1,4 @@
-"""Every verb on jobs: place, get, list, wait, hear a callback (the money protocol, section 4)."""
+"""Every verb on jobs: submit, get, list, wait, handle a callback (the money protocol, section 4)."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.catalog.entities import IMAGE_TO_VIDEO
-from service.catalog.operations import Catalog
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.ids import is_id
@@ -15,27 +13,20 @@ from service.core.metrics import Metric, Metrics
 from service.core.token_cipher import TokenCipher
 from service.jobs import keys, store
 from service.jobs.entities import (
-    FAILURE_OF_REJECTION,
     CallbackRefused,
     IdempotencyKeyReused,
     Job,
     JobNotFound,
+    JobRequest,
     JobStatus,
 )
-from service.jobs.holds import Held, Holds, JobRequest
-from service.jobs.images import check_address, check_bytes
+from service.jobs.holds import Held, Holds, key_of, related_to
 from service.jobs.settlement import Settlement
 from service.jobs.waiting import OpenJobs
+from service.jobs.work import AsynchronousWork, Operations
 from service.ledger.entities import StaleRead, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
-from service.providers.base import (
-    Accepted,
-    Created,
-    Indeterminate,
-    Provider,
-    Rejected,
-    VideoRequest,
-)
+from service.providers.base import Accepted, Created, Indeterminate, Rejected
 from service.storage import cursor
 from service.storage.table import Table
 from service.users.entities import is_open
@@ -43,14 +34,14 @@ from service.users.operations import Users
 
 log = structlog.get_logger()
 
-CALLBACK_PATH = "/callbacks/kling"
+CALLBACKS_PATH = "/callbacks"
 MAX_ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The answer to an order: the job as stored, what the user can still spend, and whether the job
-    is an earlier request's."""
+    """The outcome of a request: the job as stored, what the user can still spend, and whether the
+    job is an earlier request's."""
 
     job: Job
     remaining: int
@@ -65,15 +56,13 @@ class JobPage:
 
 @dataclass(frozen=True)
 class JobLimits:
-    """Seconds that all tries of one create may take, and how many requests may wait at once in this
-    process."""
+    """How many requests may wait for jobs at once in this process."""
 
-    create_seconds: float
     max_waiting: int
 
 
 class Jobs:
-    """Places orders and tells what became of them."""
+    """Submits jobs and returns them as they stand."""
 
     def __init__(
         self,
@@ -81,8 +70,7 @@ class Jobs:
         ledger: Ledger,
         users: Users,
         holds: Holds,
-        catalog: Catalog,
-        provider: Provider,
+        operations: Operations,
         settlement: Settlement,
         token_cipher: TokenCipher,
         clock: Clock,
@@ -94,47 +82,43 @@ class Jobs:
         self._ledger = ledger
         self._users = users
         self._holds = holds
-        self._catalog = catalog
-        self._provider = provider
+        self._operations = operations
         self._settlement = settlement
         self._token_cipher = token_cipher
         self._clock = clock
         self._metrics = metrics
-        self._limits = limits
         self._public_url = public_url.rstrip("/")
         self._places = threading.BoundedSemaphore(limits.max_waiting)
         self._open_jobs = OpenJobs(table, clock)
 
-    def submit(self, order: JobRequest) -> Submission:
-        """Holds the price, sends once, and answers from the job as stored. A repeated key gives the
-        same job.
+    def submit(self, request: JobRequest) -> Submission:
+        """Holds the most that the work can cost, sends the request once, and returns the job as
+        stored. A repeated key returns the same job.
 
-        Raises, before anything is written: `IdempotencyKeyReused`, `UnknownPromptKey`,
-        `AddressRefused`, `ImageUnusable`, `ImageTooLarge`, `SystemLimitReached`,
-        `DeviceAlreadyUsed`, `WalletFrozen`, `InsufficientCredits`, `WalletBusy`. Raises, naming the
-        job: `ImageRejected`, `ContentRejected`, `ProviderBusy`, `ProviderUnavailable` (released),
-        `OutcomeUnknown`."""
-        check_bytes(order.image)
+        Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
+        refuses, `SystemLimitReached`, `DeviceAlreadyUsed`, `WalletFrozen`, `InsufficientCredits`,
+        `WalletBusy`. Raises, naming the job: the kind's errors for work that the provider refused,
+        `ProviderBusy` and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
+        work = self._operations.work(request.operation)
         snapshot: Snapshot | None = None
         for _ in range(MAX_ROUNDS):
-            snapshot = snapshot or self._ledger.read_snapshot(order.user_id, order.related)
-            earlier = self._earlier(order, snapshot)
+            snapshot = snapshot or self._ledger.read_snapshot(request.payer, related_to(request))
+            earlier = self._earlier(request, snapshot)
             if earlier is not None and not earlier.retryable:
                 return self._replayed(earlier, snapshot.wallet)
-            prompt = self._catalog.prompt(order.prompt_key)
-            price = self._catalog.quote(IMAGE_TO_VIDEO)
-            check_address(order.image)
-            device = self._users.digests(order.fingerprint)
+            work.validate(request.body)
+            device = self._users.digests(request.fingerprint)
             if not is_open(snapshot.wallet):
-                snapshot = self._users.sign_up(order.principal, device, order.related)
+                snapshot = self._users.sign_up(request.actor, device, related_to(request))
                 continue
+            estimate, payload = work.estimate(request.body), work.payload(request.body)
             try:
-                held = self._holds.take(order, device, price, earlier, snapshot)
+                held = self._holds.take(request, device, estimate, payload, earlier, snapshot)
             except StaleRead:
                 snapshot = None
                 continue
             self._metrics.count(Metric.HOLDS)
-            return self._send(order, held, prompt.text)
+            return self._send(work, request, held)
         raise WalletBusy
 
     def get(self, user_id: str, job_id: str) -> Job:
@@ -162,68 +146,66 @@ class Jobs:
         return JobPage(jobs, cursor.to_token(last) if last else None)
 
     def handle_callback(
-        self, token: str, headers: Mapping[str, str], body: bytes, allowed: Callable[[str], bool]
+        self,
+        provider: str,
+        token: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        allowed: Callable[[str], bool],
     ) -> None:
-        """Takes a callback for the hint it is: when token and signature hold and it names a final
-        status, looks for itself, if `allowed` says that this job has not just been looked at.
-        Raises `CallbackRefused`."""
-        words = self._token_cipher.open(token)
-        if words is None or len(words) != 2:
+        """Takes a callback as the hint that it is: when token and signature hold and it names a
+        final status, queries the provider, if `allowed` says that this job was not resolved a moment
+        ago. Raises `CallbackRefused`."""
+        names = self._token_cipher.open(token)
+        work = self._operations.of_provider(provider)
+        if names is None or len(names) != 2 or work is None:
             raise CallbackRefused
-        hint = self._provider.read_callback(headers, body, self._clock.now())
-        if hint is None:
+        event = work.read_callback(headers, body, self._clock.now())
+        if event is None:
             raise CallbackRefused
-        user_id, job_id = words
-        if hint.final and allowed(job_id):
-            self._settlement.resolve(user_id, job_id)
+        payer, job_id = names
+        if event.final and allowed(job_id):
+            self._settlement.resolve(payer, job_id)
 
-    def _earlier(self, order: JobRequest, snapshot: Snapshot) -> Job | None:
-        """The job that the order's key stands for already. Raises `IdempotencyKeyReused`."""
-        use = store.key_use(snapshot.item(order.key)) if order.key else None
+    def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
+        """The job that the request's key stands for already. Raises `IdempotencyKeyReused`."""
+        key = key_of(request)
+        use = store.key_use(snapshot.item(key)) if key else None
         if use is None:
             return None
-        if use.body_hash != order.body_hash:
+        if use.body_hash != request.body_hash:
             raise IdempotencyKeyReused
-        return self._settlement.read(order.user_id, use.job_id)
+        return self._settlement.read(request.payer, use.job_id)
 
     def _replayed(self, job: Job, wallet: Wallet | None) -> Submission:
-        refusal = job.refusal()
-        if refusal is not None:
-            raise refusal
+        self._raise_refusal(job)
         remaining = wallet.spendable(self._clock.now()) if wallet else 0
         return Submission(job, remaining, replayed=True)
 
-    def _send(self, order: JobRequest, held: Held, prompt: str) -> Submission:
-        """The single send, by the request that made the hold and no other, inside its window."""
+    def _send(self, work: AsynchronousWork, request: JobRequest, held: Held) -> Submission:
+        """The single send, by the request that made the hold and no other, inside its window.
+        Whatever is returned or raised after the hold names the job as it is stored."""
         job = held.job
-        if job.status is not JobStatus.SUBMITTING or job.task_id:
-            return self._answered(job, held)
-        until = min(held.send_until, self._clock.monotonic() + self._limits.create_seconds)
-        request = VideoRequest(job.job_id, order.image, prompt, self._callback_url(job))
-        return self._answered(self._noted(job, self._created(request, until)), held)
+        if job.status is JobStatus.SUBMITTING and not job.task_id:
+            until = min(held.send_until, self._clock.monotonic() + work.submit_seconds)
+            job = self._recorded(work, job, self._created(work, job, request.body, until))
+        self._raise_refusal(job)
+        return Submission(job, held.remaining + job.returned)
 
-    def _answered(self, job: Job, held: Held) -> Submission:
-        """The answer for the job as it is stored. Whatever is said after the hold names it."""
-        refusal = job.refusal()
-        if refusal is not None:
-            raise refusal
-        returned = job.price if job.status is JobStatus.FAILED else 0
-        return Submission(job, held.remaining + returned)
-
-    def _created(self, request: VideoRequest, until: float) -> Created:
+    def _created(self, work: AsynchronousWork, job: Job, body: object, until: float) -> Created:
         try:
-            return self._provider.create(request, until)
+            return work.submit(job, body, self._callback_url(work, job), until)
         except Exception:
-            log.exception("provider_create_broke", job_id=request.job_id)
+            log.exception("provider_create_broke", job_id=job.job_id)
             return Indeterminate()
 
-    def _noted(self, job: Job, outcome: Created) -> Job:
-        """The job as stored after that outcome; as it was held, when that cannot be noted now (the
-        worker finds out)."""
+    def _recorded(self, work: AsynchronousWork, job: Job, outcome: Created) -> Job:
+        """The job as stored after that outcome; as it was held, when the outcome cannot be stored
+        now (the worker finds out)."""
         try:
             match outcome:
                 case Rejected(reason):
-                    return self._settlement.decline(job, FAILURE_OF_REJECTION[reason])
+                    return self._settlement.decline(job, work.failure_of(reason))
                 case Accepted(task):
                     return self._settlement.record(job, task)
         except FareboxError as error:
@@ -232,7 +214,13 @@ class Jobs:
             log.exception("outcome_not_noted", job_id=job.job_id)
         return job
 
-    def _callback_url(self, job: Job) -> str | None:
+    def _raise_refusal(self, job: Job) -> None:
+        refusal = self._operations.refusal(job)
+        if refusal is not None:
+            raise refusal
+
+    def _callback_url(self, work: AsynchronousWork, job: Job) -> str | None:
         if not self._public_url:
             return None
-        return f"{self._public_url}{CALLBACK_PATH}/{self._token_cipher.seal([job.user_id, job.job_id])}"
+        token = self._token_cipher.seal([job.payer, job.job_id])
+        return f"{self._public_url}{CALLBACKS_PATH}/{work.provider}/{token}"

@@ -1,6 +1,7 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
 worker, the callback and the operator alike (the money protocol, section 5)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from service.core.clock import Clock, iso
 from service.core.metrics import Metric, Metrics
 from service.jobs import keys, store
 from service.jobs.entities import (
-    RESULT_MILLISECONDS,
+    MAX_RESULT_BYTES,
     Capture,
     DeliverUncharged,
     Failure,
@@ -28,9 +29,10 @@ from service.jobs.entities import (
     Wait,
     next_transition,
 )
+from service.jobs.work import Charge, Facts, Operations
 from service.ledger.entities import Movement, StaleRead, Wallet, capture, release
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
-from service.providers.base import Indeterminate, Provider, Task
+from service.providers.base import Indeterminate, Task
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
 
@@ -49,51 +51,49 @@ class Settlement:
         self,
         table: Table,
         ledger: Ledger,
-        provider: Provider,
+        operations: Operations,
         clock: Clock,
         metrics: Metrics,
         times: Times,
-        plain_links: bool,
     ) -> None:
         self._table = table
         self._ledger = ledger
-        self._provider = provider
+        self._operations = operations
         self._clock = clock
         self._metrics = metrics
         self._times = times
-        self._plain_links = plain_links
 
     def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
-        """Looks at the provider once per round and does what follows from it. Gives the job as it
+        """Queries the provider once per round and does what follows from it. Returns the job as it
         stands afterwards.
 
-        With `due_by` (epoch milliseconds), a job whose next look lies later is left alone: the
-        index that named it lags, or another worker has just looked.
+        With `due_by` (epoch milliseconds), a job that is due later is left alone: the index that
+        named it lags, or another worker has just resolved it.
 
         Raises `JobNotFound`, `StorageUnavailable`, or what `Ledger.move` raises."""
         for _ in range(MAX_ROUNDS):
             job = self.read(user_id, job_id)
-            if job.status is JobStatus.SUCCEEDED or job.video_url:
+            if job.status is JobStatus.SUCCEEDED or job.result:
                 return job
             if due_by is not None and (job.due_at is None or job.due_at > due_by):
                 return job
-            look = self._look(job)
+            observation = self._observe(job)
             try:
-                return self._take(*self._step(job, look))
+                return self._take(*self._next(job, observation))
             except StaleRead:
                 continue
         return self.read(user_id, job_id)
 
     def force_release(self, user_id: str, job_id: str) -> Job:
         """An operator's way out for a job past its hard limit that nothing settles. The provider is
-        asked once more: what is certain is done as always, and anything else releases the job as
+        queried once more: what is certain is done as always, and anything else releases the job as
         unresolved, to be watched further.
 
         Raises `ReleaseNotAllowed` (nothing is written), and what `resolve` raises."""
         job = self._overdue(user_id, job_id)
         for _ in range(MAX_ROUNDS):
             try:
-                return self._given_up(job)
+                return self._forced(job)
             except StaleRead:
                 job = self.read(user_id, job_id)
                 if not job.is_open:
@@ -108,7 +108,7 @@ class Settlement:
         return job
 
     def record(self, job: Job, task: Task) -> Job:
-        """T3: notes the provider's id. Gives the job as it is stored then, whoever got there first.
+        """T3: stores the provider's id. Returns the job as it is stored then, by whichever request.
 
         Raises `StorageUnavailable` when that cannot be learnt."""
         for tries_left in reversed(range(RECORD_TRIES)):
@@ -120,28 +120,50 @@ class Settlement:
                 self._clock.sleep(RECORD_PAUSE_SECONDS)
         raise AssertionError("unreachable")
 
-    def decline(self, job: Job, failure: Failure) -> Job:
-        """T5 for a job that the provider surely did not take. Gives the job as stored, whoever
-        settled it.
+    def decline(self, job: Job, failure: str) -> Job:
+        """T5 for a job that the provider surely did not take. Returns the job as
+        stored, whichever process settled it.
 
         Raises what `Ledger.move` raises, and `StorageUnavailable`."""
         try:
             return self._release(job, failure)
         except StaleRead:
-            return self.read(job.user_id, job.job_id)
+            return self.read(job.payer, job.job_id)
 
-    def _look(self, job: Job) -> Observation:
-        asked_at = self._clock.now()
-        lookup = self._provider.fetch_task(job.task_id, job.job_id)
-        return Observation(lookup, asked_at, self._clock.now())
+    def _observe(self, job: Job) -> Observation:
+        requested_at = self._clock.now()
+        lookup = self._operations.work(job.operation).fetch_task(job)
+        return Observation(lookup, requested_at, self._clock.now())
 
-    def _step(self, job: Job, look: Observation) -> tuple[Job, Transition]:
-        """What follows, for the job with its task noted if that has only now come to light."""
-        step = next_transition(job, look, self._times, self._plain_links)
-        if isinstance(step, Record):
-            job = self.record(job, step.task)
-            step = next_transition(job, look, self._times, self._plain_links)
-        return job, step
+    def _next(self, job: Job, observation: Observation) -> tuple[Job, Transition]:
+        """What follows, for the job with its task recorded if that has only now come to light."""
+
+        def judge(task: Task) -> Facts | None:
+            return self._judge(job, task)
+
+        transition = next_transition(job, observation, self._times, judge)
+        if isinstance(transition, Record):
+            job = self.record(job, transition.task)
+            transition = next_transition(job, observation, self._times, judge)
+        return job, transition
+
+    def _judge(self, job: Job, task: Task) -> Facts | None:
+        """A result that is too long to be kept is none."""
+        result = self._operations.work(job.operation).judge(task)
+        return result if result and len(json.dumps(result)) <= MAX_RESULT_BYTES else None
+
+    def _charge(self, job: Job, task: Task) -> Charge:
+        """What the work cost, at most what is held. What it cost beyond that is a loss of ours."""
+        charge = self._operations.work(job.operation).charge(job, task)
+        if charge.credits > job.held:
+            self._metrics.count(Metric.HOUSE_LOSS, charge.credits - job.held)
+            log.error(
+                "job_cost_more_than_held",
+                job_id=job.job_id,
+                cost_credits=charge.credits,
+                held_credits=job.held,
+            )
+        return replace(charge, credits=min(charge.credits, job.held))
 
     def _overdue(self, user_id: str, job_id: str) -> Job:
         job = self.read(user_id, job_id)
@@ -153,63 +175,67 @@ class Settlement:
             )
         return job
 
-    def _given_up(self, job: Job) -> Job:
-        job, step = self._step(job, self._last_look(job))
-        return self._take(
-            job,
-            step if isinstance(step, Capture | Release) else Release(Failure.PROVIDER_UNRESOLVED),
-        )
+    def _forced(self, job: Job) -> Job:
+        job, transition = self._next(job, self._last_observation(job))
+        certain = isinstance(transition, Capture | Release)
+        return self._take(job, transition if certain else Release(Failure.PROVIDER_UNRESOLVED))
 
-    def _last_look(self, job: Job) -> Observation:
-        """What cannot even be asked is as unclear as no answer."""
+    def _last_observation(self, job: Job) -> Observation:
+        """A query that breaks is as indeterminate as one without a response."""
         try:
-            return self._look(job)
+            return self._observe(job)
         except Exception:
-            log.exception("provider_look_broke", job_id=job.job_id)
+            log.exception("provider_query_broke", job_id=job.job_id)
             now = self._clock.now()
             return Observation(Indeterminate(), now, now)
 
-    def _take(self, job: Job, step: Transition) -> Job:
-        match step:
-            case Capture(task):
-                return self._capture(job, task)
+    def _take(self, job: Job, transition: Transition) -> Job:
+        match transition:
+            case Capture(task, result):
+                return self._capture(job, task, result)
             case Release(failure, task):
                 return self._release(job, failure, task)
-            case DeliverUncharged(task):
-                return self._give(job, task)
+            case DeliverUncharged(task, result):
+                return self._deliver_uncharged(job, task, result)
             case StopMonitoring():
                 self._write(store.stop_watching_write(job))
                 return replace(job, watch_until=None, due_at=None)
             case Wait():
-                return self._wait(job, step)
+                return self._wait(job, transition)
             case Record() | Nothing():
                 return job
 
-    def _capture(self, job: Job, task: Task) -> Job:
-        """T4: the charge and the result in one transaction."""
-        url = task.result_url or ""
-        expires_at = self._clock.now() + RESULT_MILLISECONDS
-        write = store.capture_write(job, url, expires_at, task.facts)
-
-        def decide(wallet: Wallet, now: int) -> Movement:
-            return capture(wallet, job.allocation, job.price, job.job_id, job.created_at, now)
-
-        self._settle(job, decide, write, lambda stored: stored.video_expires_at == expires_at)
-        self._metrics.count(Metric.CAPTURES)
-        self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
-        log.info("job_captured", job_id=job.job_id, credits=job.price)
-        return replace(
+    def _capture(self, job: Job, task: Task, result: Facts) -> Job:
+        """T4: the charge and the result in one transaction; what it did not cost is returned."""
+        charge = self._charge(job, task)
+        delivered = replace(
             job,
             status=JobStatus.SUCCEEDED,
-            video_url=url,
-            video_expires_at=expires_at,
+            result=result,
             facts=task.facts,
+            captured=charge.credits,
+            usage=charge.usage,
+            provider_cost=charge.provider_cost,
             due_at=None,
         )
 
-    def _release(self, job: Job, failure: Failure, task: Task | None = None) -> Job:
+        def decide(wallet: Wallet, now: int) -> Movement:
+            return capture(wallet, job.allocation, charge.credits, job.job_id, job.created_at, now)
+
+        self._settle(
+            job,
+            decide,
+            store.capture_write(job, delivered),
+            lambda stored: stored.status is JobStatus.SUCCEEDED and stored.result == result,
+        )
+        self._metrics.count(Metric.CAPTURES)
+        self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
+        log.info("job_captured", job_id=job.job_id, credits=charge.credits)
+        return delivered
+
+    def _release(self, job: Job, failure: str, task: Task | None = None) -> Job:
         """T5: everything held goes back; an unresolved job is watched further."""
-        watched = failure is Failure.PROVIDER_UNRESOLVED
+        watched = failure == Failure.PROVIDER_UNRESOLVED
         now = self._clock.now()
         watch_until = now + self._times.watch if watched else None
         due_at = now + self._times.watch_poll if watched else None
@@ -226,13 +252,12 @@ class Settlement:
             lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until),
         )
         self._metrics.count(Metric.RELEASES, reason=failure)
-        told = task.reason if task else ""
         log.info(
             "job_released",
             job_id=job.job_id,
-            credits=job.price,
+            credits=job.held,
             reason=failure,
-            provider_reason=told,
+            provider_reason=task.reason if task else "",
         )
         return replace(
             job,
@@ -252,11 +277,11 @@ class Settlement:
     ) -> None:
         """Wallet and job are read at one moment: a job that somebody else has settled must not be
         settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
-        tells this settlement, should its response be lost, from another's: what somebody else
-        decided is read, never assumed."""
+        distinguishes this settlement, should its response be lost, from another's: what another
+        process decided is read, never assumed."""
         if not job.is_open:
             raise StaleRead("the job has ended")
-        key = keys.job(job.user_id, job.job_id)
+        key = keys.job(job.payer, job.job_id)
         conditional = ConditionalWrite(write, StaleRead("the job has changed"))
 
         def propose(snapshot: Snapshot, now: int) -> Proposal:
@@ -271,24 +296,25 @@ class Settlement:
             stored = snapshot.item(key)
             return stored is not None and is_ours(store.job_from(stored))
 
-        self._ledger.move(job.user_id, propose, was_committed, related=(key,))
+        self._ledger.move(job.payer, propose, was_committed, related=(key,))
 
-    def _give(self, job: Job, task: Task) -> Job:
-        url = task.result_url or ""
-        expires_at = self._clock.now() + RESULT_MILLISECONDS
-        self._write(store.give_write(job, task.task_id, url, expires_at, task.facts))
-        self._metrics.count(Metric.HOUSE_LOSS, job.price)
-        log.warning("job_given", job_id=job.job_id, house_loss_credits=job.price)
-        return replace(
+    def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:
+        charge = self._charge(job, task)
+        delivered = replace(
             job,
             task_id=task.task_id,
-            video_url=url,
-            video_expires_at=expires_at,
+            result=result,
             facts=task.facts,
-            house_loss=job.price,
+            usage=charge.usage,
+            provider_cost=charge.provider_cost,
+            house_loss=charge.credits,
             watch_until=None,
             due_at=None,
         )
+        self._write(store.deliver_uncharged_write(job, delivered))
+        self._metrics.count(Metric.HOUSE_LOSS, charge.credits)
+        log.warning("job_given", job_id=job.job_id, house_loss_credits=charge.credits)
+        return delivered
 
     def _recorded(self, job: Job, task: Task) -> Job:
         try:
@@ -302,21 +328,20 @@ class Settlement:
     def _rewatched(self, stored: Job, task: Task) -> Job:
         """The job as somebody else left it; one released as unresolved is watched anew now that its
         task is known."""
-        if stored.failure is not Failure.PROVIDER_UNRESOLVED or stored.task_id or stored.video_url:
+        unresolved = stored.failure == Failure.PROVIDER_UNRESOLVED
+        if not unresolved or stored.task_id or stored.result:
             return stored
         now = self._clock.now()
         watch_until, due_at = now + self._times.watch, now + self._times.watch_poll
         try:
             self._write(store.rewatch_write(stored, task.task_id, watch_until, due_at))
         except StaleRead:
-            return self.read(stored.user_id, stored.job_id)
+            return self.read(stored.payer, stored.job_id)
         return replace(stored, task_id=task.task_id, watch_until=watch_until, due_at=due_at)
 
     def _wait(self, job: Job, wait: Wait) -> Job:
         if wait.alarm:
-            log.error(
-                "job_needs_attention", user_id=job.user_id, job_id=job.job_id, alarm=wait.alarm
-            )
+            log.error("job_needs_attention", user_id=job.payer, job_id=job.job_id, alarm=wait.alarm)
             self._metrics.count(Metric.JOB_ALARMS, alarm=wait.alarm)
         self._write(store.due_write(job, wait.due_at, wait.not_found_at))
         return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.core.clock import from_iso, iso
 from service.jobs import keys
-from service.jobs.entities import OPEN, Failure, Job, JobStatus
+from service.jobs.entities import OPEN, Failure, Job, JobStatus, ProviderCost
 from service.ledger.lots import pack_allocation, unpack_allocation
 from service.storage.codec import Item, Value
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
@@ -90,7 +90,7 @@ def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Upda
             "status": JobStatus.FAILED,
             "error": Failure.PROVIDER_UNRESOLVED,
             "taskId": None,
-            "videoUrl": None,
+            "result": None,
         }
     )
     watch: Item = {
@@ -101,19 +101,15 @@ def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Upda
     return Update(_key(job), guard, set=watch)
 
 
-def capture_write(job: Job, url: str, expires_at: int, facts: Item) -> Update:
-    """T4: the result, and the end of everything that only an open job needs."""
-    result: Item = {
-        "status": JobStatus.SUCCEEDED,
-        "videoUrl": url,
-        "videoExpiresAt": expires_at,
-        "provider": facts,
-    }
-    return Update(_key(job), _as_read(job), set=result, remove=_OPEN_ATTRIBUTES)
+def capture_write(job: Job, delivered: Job) -> Update:
+    """T4: the result and what it cost, and the end of everything that only an open job needs.
+    `delivered` is the job as it is to be."""
+    change: Item = {"status": JobStatus.SUCCEEDED, **_delivery(delivered)}
+    return Update(_key(job), _as_read(job), set=change, remove=_OPEN_ATTRIBUTES)
 
 
 def release_write(
-    job: Job, failure: Failure, facts: Item, watch_until: int | None, due_at: int | None
+    job: Job, failure: str, facts: Item, watch_until: int | None, due_at: int | None
 ) -> Update:
     """T5: the failure; a job released as unresolved stays in the index to be watched."""
     change: dict[str, Value] = {"status": JobStatus.FAILED, "error": failure}
@@ -126,17 +122,15 @@ def release_write(
     return Update(_key(job), _as_read(job), set=change, remove=tuple(remove))
 
 
-def give_write(job: Job, task_id: str, url: str, expires_at: int, facts: Item) -> Update:
+def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
     """A late success: handed over, counted as house loss, never charged."""
-    guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "videoUrl": None})
-    given: Item = {
-        "taskId": task_id,
-        "videoUrl": url,
-        "videoExpiresAt": expires_at,
-        "houseLoss": job.price,
-        "provider": facts,
+    guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "result": None})
+    change: Item = {
+        "taskId": delivered.task_id,
+        "houseLoss": delivered.house_loss,
+        **_delivery(delivered),
     }
-    return Update(_key(job), guard, set=given, remove=_WATCH_ATTRIBUTES)
+    return Update(_key(job), guard, set=change, remove=_WATCH_ATTRIBUTES)
 
 
 def stop_watching_write(job: Job) -> Update:
@@ -188,41 +182,46 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
 def job_from(item: Item) -> Job:
     """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
     fields: Any = item
+    payer = user_of(fields["PK"])
+    cost = fields.get("providerCost")
     return Job(
-        user_id=user_of(fields["PK"]),
+        payer=payer,
+        actor=fields.get("actor", payer),
         job_id=fields["SK"].removeprefix(keys.JOB_PREFIX),
         operation=fields["operation"],
-        prompt_key=fields["promptKey"],
-        price=fields["price"],
+        held=fields["held"],
+        price_version=fields["priceVersion"],
         allocation=unpack_allocation(fields["allocation"]),
         status=JobStatus(fields["status"]),
         created_at=from_iso(fields["createdAt"]),
         submit_until=fields.get("submitUntil", 0),
         hard_at=fields.get("hardAt", 0),
         due_at=int(fields["GSI2SK"]) if "GSI2SK" in fields else None,
-        image_hash=fields.get("imageHash", ""),
-        image_length=fields.get("imageLength", 0),
+        payload=fields["payload"],
         task_id=fields.get("taskId"),
         facts=fields.get("provider", {}),
         not_found_at=fields.get("notFoundAt"),
-        video_url=fields.get("videoUrl"),
-        video_expires_at=fields.get("videoExpiresAt"),
-        failure=Failure(fields["error"]) if "error" in fields else None,
+        result=fields.get("result"),
+        captured=fields.get("captured", 0),
+        usage=fields.get("usage", {}),
+        provider_cost=ProviderCost(cost["micros"], cost["currency"]) if cost else None,
+        failure=str(fields["error"]) if "error" in fields else None,
         watch_until=fields.get("watchUntil"),
         house_loss=fields.get("houseLoss", 0),
     )
 
 
 def _item(job: Job) -> dict[str, Value]:
+    """A job that begins. The actor is named where it is not the payer."""
     index = keys.DUE_JOBS.index(job.job_id, job.due_at) if job.due_at is not None else {}
     return {
         "status": job.status,
         "operation": job.operation,
-        "promptKey": job.prompt_key,
-        "price": job.price,
+        "actor": job.actor if job.actor != job.payer else None,
+        "held": job.held,
+        "priceVersion": job.price_version,
         "allocation": pack_allocation(job.allocation),
-        "imageHash": job.image_hash,
-        "imageLength": job.image_length,
+        "payload": job.payload,
         "createdAt": iso(job.created_at),
         "submitUntil": job.submit_until,
         "hardAt": job.hard_at,
@@ -230,8 +229,21 @@ def _item(job: Job) -> dict[str, Value]:
     }
 
 
+def _delivery(job: Job) -> dict[str, Value]:
+    """What a delivery adds to a job's item; none of it is there before."""
+    cost = job.provider_cost
+    facts: dict[str, Value] = {
+        "result": job.result,
+        "provider": job.facts,
+        "captured": job.captured or None,
+        "usage": job.usage or None,
+        "providerCost": {"micros": cost.micros, "currency": cost.currency} if cost else None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
 def _key(job: Job) -> Key:
-    return keys.job(job.user_id, job.job_id)
+    return keys.job(job.payer, job.job_id)
 
 
 def is_as_read(item: Item, job: Job) -> bool:

@@ -44,7 +44,7 @@ class DueJobs:
         self._stopping = stopping
 
     def run_once(self) -> bool:
-        """One batch of each shard. Gives whether any shard had more than a batch. Raises
+        """One batch of each shard. Returns whether any shard had more than a batch. Raises
         `StorageUnavailable`."""
         now = self._clock.now()
         shards = [
@@ -60,9 +60,9 @@ class DueJobs:
 
     def _resolve(self, due: tuple[str, str, int]) -> bool:
         """A job that cannot be resolved must stop neither the others nor those behind it: it is
-        looked at again later, and an operator hears of it. What passes by itself (no table, a busy
+        resolved again later, and an operator is alarmed. What passes by itself (no table, a busy
         wallet, an unknown outcome) is simply tried in the next round, and so is what is left when
-        the process is to stop. Gives whether it was resolved."""
+        the process is to stop. Returns whether it was resolved."""
         if self._stopping():
             return False
         user_id, job_id, due_at = due

@@ -139,7 +139,7 @@ class Wallet:
 @dataclass(frozen=True)
 class Entry:
     """One immutable movement. `amount` is what the kind moves; `returned` the part of a hold that a
-    capture gave back; `debt_paid` what of the incoming credits went to old debt; `credits` and
+    capture returned; `debt_paid` the part of the incoming credits that paid old debt; `credits` and
     `held` are the balances after it."""
 
     version: int
@@ -305,7 +305,7 @@ def expire(wallet: Wallet, now: int) -> Movement:
 
 
 def claw_back(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
-    """Takes credits back, from what would have lived longest first; what is missing becomes
+    """Takes credits back, from the lots that expire last; what is missing becomes
     debt."""
     keep = wallet.credits - min(wallet.credits, amount)
     kept, gone = divide(sorted(wallet.lots, key=lambda lot: lot.burn_order), keep)

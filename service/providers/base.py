@@ -2,7 +2,7 @@
 needed.
 
 The words carry one distinction above all: what is known for certain (`Accepted`, `Rejected`,
-`NotFound`) and what is not (`Indeterminate`). An implementation answers `Indeterminate` whenever it
+`NotFound`) and what is not (`Indeterminate`). An implementation returns `Indeterminate` whenever it
 cannot prove the other."""
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ TaskLookup = Found | NotFound | Indeterminate
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """What a job asks for. `job_id` is the id the provider is given for it, so that it can be found
+    """What a job requests. `job_id` is the id the provider is given for it, so that it can be found
     again."""
 
     job_id: str
@@ -85,7 +85,7 @@ class VideoRequest:
 
 @dataclass(frozen=True)
 class CallbackEvent:
-    """What a verified callback says, none of which is believed: it only makes us look."""
+    """What a verified callback says, none of which is believed: it only makes us query the task."""
 
     final: bool
 

@@ -17,10 +17,10 @@ from urllib3.util import parse_url
 
 from service.core.clock import Clock
 
-MAX_ANSWER_BYTES = 256 * 1024
+MAX_RESPONSE_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024
 CONNECT_SECONDS = 3.0
-MAX_ASKING = 32
+MAX_QUERY_CONNECTIONS = 32
 
 _TROUBLES = (HTTPError, HTTPException, OSError)
 
@@ -30,8 +30,8 @@ class NeverSent(Exception):
     arrived."""
 
 
-class NoAnswer(Exception):
-    """The request may have arrived; no whole, bounded answer came back in time."""
+class NoResponse(Exception):
+    """The request may have arrived; no whole, bounded response came back in time."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Reply:
 
 
 class ProviderHttp:
-    """Sends and asks. Proxies and credentials of the environment are not used, redirects are not
+    """Sends POSTs and GETs. Proxies and credentials of the environment are not used, redirects are not
     followed, nothing is retried.
 
     `tls` says whom to trust. All connections share it: loading the root certificates takes longer
@@ -57,36 +57,38 @@ class ProviderHttp:
     def __init__(self, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
-        self._asking = PoolManager(maxsize=MAX_ASKING, retries=False, ssl_context=self._tls)
+        self._pool = PoolManager(
+            maxsize=MAX_QUERY_CONNECTIONS, retries=False, ssl_context=self._tls
+        )
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         """One POST on a connection of its own, ended by the monotonic time `until`. Raises
-        `NeverSent` or `NoAnswer`."""
+        `NeverSent` or `NoResponse`."""
         with closing(self._connection(url)) as connection:
             self._connect(connection, until)
             try:
-                # A server may refuse before it has read everything; its answer counts.
+                # A server may refuse before it has read everything; its response counts.
                 with suppress(BrokenPipeError):
                     connection.request(
                         "POST", parse_url(url).request_uri, body, headers, preload_content=False
                     )
                 return self._reply(connection.getresponse(), until)
             except _TROUBLES as error:
-                raise NoAnswer from error
+                raise NoResponse from error
 
-    def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
-        """One GET. Raises `NoAnswer`."""
+    def get(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
+        """One GET. Raises `NoResponse`."""
         left = self._left(until)
         if left <= 0:
-            raise NoAnswer
+            raise NoResponse
         wait = Timeout(connect=min(CONNECT_SECONDS, left), read=left)
         try:
-            with self._asking.request(
+            with self._pool.request(
                 "GET", url, headers=headers, timeout=wait, redirect=False, preload_content=False
-            ) as answer:
-                return self._reply(answer, until)
+            ) as response:
+                return self._reply(response, until)
         except _TROUBLES as error:
-            raise NoAnswer from error
+            raise NoResponse from error
 
     def _connection(self, url: str) -> HTTPConnection:
         parts = urlsplit(url)
@@ -106,14 +108,14 @@ class ProviderHttp:
         if connection.timeout <= 0:
             raise NeverSent
 
-    def _reply(self, answer: BaseHTTPResponse, until: float) -> Reply:
+    def _reply(self, response: BaseHTTPResponse, until: float) -> Reply:
         """Refused when it is too long or drips past the deadline."""
         body = b""
-        while chunk := answer.read1(CHUNK_BYTES):
+        while chunk := response.read1(CHUNK_BYTES):
             body += chunk
-            if len(body) > MAX_ANSWER_BYTES or self._left(until) <= 0:
-                raise NoAnswer
-        return Reply(answer.status, body)
+            if len(body) > MAX_RESPONSE_BYTES or self._left(until) <= 0:
+                raise NoResponse
+        return Reply(response.status, body)
 
     def _left(self, until: float) -> float:
         return until - self._clock.monotonic()

@@ -40,6 +40,7 @@ class RepairContext:
     peppers: tuple[Pepper, ...]
     times: Times
     welcome_credits: int
+    only_operation: str | None = None
 
 
 def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ from service.audit.commands import TableRepair
 from service.audit.proofs import Checks
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.entities import Times
+from service.jobs.work import Operations
 from service.ledger.operations import Ledger
 from service.repair.account_records import RepairContext
 from service.repair.operations import Repair
@@ -17,6 +18,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.keyring.peppers,
         parts.get(Times),
         core.section(UsersSettings).welcome_credits,
+        parts.get(Operations).only(),
     )
     repair = Repair(core.table, parts.get(Ledger), core.clock, context)
     return Feature(operations={Repair: repair, TableRepair: repair})

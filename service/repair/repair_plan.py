@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from service.audit.entities import audit_account
 from service.audit.replay import Moment, replayed
-from service.catalog.entities import IMAGE_TO_VIDEO
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
@@ -289,11 +288,11 @@ class _Mending:
             entry for entry in entries if entry.ref == job_id and entry.kind is EntryKind.HOLD
         )
         return Job(
-            user_id=self._account.user_id,
+            payer=self._account.user_id,
+            actor=self._account.user_id,
             job_id=job_id,
-            operation=IMAGE_TO_VIDEO,
-            prompt_key="unknown",
-            price=held.amount,
+            operation=self._lost_operation(job_id),
+            held=held.amount,
             allocation=held.allocation,
             status=JobStatus.SUBMITTING,
             created_at=held.at,
@@ -302,11 +301,18 @@ class _Mending:
             due_at=self._now,
         )
 
+    def _lost_operation(self, job_id: str) -> str:
+        """The ledger does not say what a job was for; it is certain only where one operation is
+        offered."""
+        if self._context.only_operation is None:
+            raise NotRepairable(f"{job_id} is lost, and with it which operation it was")
+        return self._context.only_operation
+
     def _hold_anew(self, job: Job) -> Entry | None:
         """A hold whose entry is lost is taken again; None when the credits are not there."""
         try:
             opened = replace(self._wallet, status=WalletStatus.OPEN)
-            return self._post(hold(opened, job.price, job.job_id, self._now))
+            return self._post(hold(opened, job.held, job.job_id, self._now))
         except InsufficientCredits:
             return None
 
@@ -320,13 +326,13 @@ class _Mending:
                 f"take away {job.job_id}: its hold is lost, and there are no credits for another"
             )
             self._writes.append(
-                Delete(jobs_keys.job(job.user_id, job.job_id), When(equals={"status": job.status}))
+                Delete(jobs_keys.job(job.payer, job.job_id), When(equals={"status": job.status}))
             )
 
     def _end_anew(self, job: Job, held: Entry) -> None:
         if job.status is JobStatus.SUCCEEDED:
             self._post(
-                capture(self._wallet, held.allocation, job.price, job.job_id, held.at, self._now)
+                capture(self._wallet, held.allocation, job.captured, job.job_id, held.at, self._now)
             )
         else:
             self._post(release(self._wallet, held.allocation, job.job_id, held.at, self._now))
@@ -352,7 +358,7 @@ class _Mending:
         return self._now if job.due_at is None else job.due_at
 
     def _indexed_wrongly(self, job: Job) -> bool:
-        item = f"{user_partition(job.user_id)}/{jobs_keys.JOB_PREFIX}{job.job_id}"
+        item = f"{user_partition(job.payer)}/{jobs_keys.JOB_PREFIX}{job.job_id}"
         return any(fault.item == item for fault in self._account.faults)
 
     def _mend_keys(self) -> dict[str, str]:

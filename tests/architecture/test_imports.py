@@ -45,9 +45,11 @@ USUAL = {
 # Files for one concern each; their docstrings say why. What they may import of their feature, and
 # which usual files import them.
 EXTRA = {
-    ("jobs", "holds"): {"entities", "keys", "store"},
-    ("jobs", "settlement"): {"entities", "keys", "store"},
-    ("jobs", "images"): {"entities"},
+    ("jobs", "holds"): {"entities", "keys", "store", "work"},
+    ("jobs", "settlement"): {"entities", "keys", "store", "work"},
+    ("jobs", "work"): {"entities"},
+    ("videos", "images"): {"entities"},
+    ("videos", "work"): {"entities", "images", "schemas"},
     ("jobs", "waiting"): {"keys", "store"},
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "lots"): set(),
@@ -64,8 +66,10 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records"},
 }
 USES_EXTRA = {
-    ("jobs", "operations"): {"holds", "settlement", "images", "waiting"},
-    ("jobs", "routes"): {"holds"},
+    ("jobs", "operations"): {"holds", "settlement", "waiting", "work"},
+    ("jobs", "routes"): {"work"},
+    ("jobs", "schemas"): {"work"},
+    ("videos", "operations"): {"images"},
     ("jobs", "sweeps"): {"settlement"},
     ("jobs", "commands"): {"settlement"},
     ("ledger", "operations"): {"wallet_locks", "lots"},
@@ -78,7 +82,7 @@ USES_EXTRA = {
 }
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
-EXTRA_ACROSS = {("ledger", "lots")}
+EXTRA_ACROSS = {("ledger", "lots"), ("jobs", "work"), ("jobs", "schemas")}
 # The only wiring: these may import every file of their own feature.
 WIRING = {"feature"}
 

@@ -136,12 +136,16 @@ def _job_item(status: str) -> Mapping[str, Any]:
             "SK": f"JOB#{JOB_ID}",
             "status": status,
             "operation": "kling:image2video",
-            "promptKey": "foo_prompt",
-            "price": 1,
+            "payload": {"promptKey": "foo_prompt"},
+            "held": 1,
+            "captured": 1,
+            "priceVersion": "6f0f3b1c",
             "allocation": ((100, "f", 1, 0),),
             "createdAt": "2026-11-21T09:00:00.000Z",
             "taskId": "867283741759111202",
-            "videoUrl": "https://cdn.example.com/video.mp4",
-            "videoExpiresAt": 1_790_000_000_000,
+            "result": {
+                "videoUrl": "https://cdn.example.com/video.mp4",
+                "videoExpiresAt": 1_790_000_000_000,
+            },
         }
     )

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from service.core.ids import RandomIds
-from service.jobs.entities import RESULT_MILLISECONDS, Job, JobStatus
-from service.jobs.holds import HoldTerms
+from service.jobs.entities import Job, JobStatus
 from service.jobs.store import capture_write, new_job_write, record_write
-from service.ledger.entities import Wallet, capture, hold
+from service.ledger.entities import Movement, Wallet, capture, hold
 from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item
 from service.storage.writes import Put
+from service.videos.entities import RESULT_MILLISECONDS
 from tests.doubles.service_harness import MAC_KEY, TIMES, ServiceHarness, order
 
 MAX_IN_BATCH = 25
@@ -35,15 +35,33 @@ def _finished(world: ServiceHarness, wallet: Wallet) -> tuple[Wallet, list[Put]]
     now = world.clock.now()
     job_id = RandomIds().new("job", now)
     held = sealed(hold(wallet, 1, job_id, now), MAC_KEY)
-    device = world.users.digests("phone")
-    terms = HoldTerms(order(wallet.user_id), device, (), 1, None, job_id, TIMES, world.users)
-    job = terms.job(held, now)
+    job = _begun(world, held, job_id, now)
     world.clock.advance(60)
     captured = sealed(
-        capture(held.wallet, job.allocation, 1, job_id, now, world.clock.now()), MAC_KEY
+        capture(held.wallet, job.allocation, job.held, job_id, now, world.clock.now()), MAC_KEY
     )
     item = _item(job, world.provider.book(job_id, TaskStatus.SUCCEEDED), world.clock.now())
     return captured.wallet, [*entry_writes(held), *entry_writes(captured), item]
+
+
+def _begun(world: ServiceHarness, held: Movement, job_id: str, now: int) -> Job:
+    body = order(held.wallet.user_id).body
+    (work,) = world.operations
+    return Job(
+        payer=held.wallet.user_id,
+        actor=held.wallet.user_id,
+        job_id=job_id,
+        operation=work.operation,
+        held=1,
+        price_version=work.estimate(body).price_version,
+        payload=work.payload(body),
+        allocation=held.entries[-1].allocation,
+        status=JobStatus.SUBMITTING,
+        created_at=now,
+        submit_until=now + TIMES.submit,
+        hard_at=now + TIMES.hard_limit,
+        due_at=now + TIMES.submit,
+    )
 
 
 def _item(job: Job, task: Task, now: int) -> Put:
@@ -51,7 +69,9 @@ def _item(job: Job, task: Task, now: int) -> Put:
     new = new_job_write(job)
     record = record_write(job, task.task_id, task.facts)
     submitted = replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id)
-    end = capture_write(submitted, task.result_url or "", now + RESULT_MILLISECONDS, task.facts)
+    result = {"videoUrl": task.result_url, "videoExpiresAt": now + RESULT_MILLISECONDS}
+    delivered = replace(submitted, result=result, facts=task.facts, captured=job.held)
+    end = capture_write(submitted, delivered)
     left = {**new.item, **record.set, **end.set}
     return Put(new.key, {name: value for name, value in left.items() if name not in end.remove})
 

@@ -18,9 +18,9 @@ from service.core.sweep import Background, Sweep
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, key_registry
 from service.jobs.entities import Job, Times
-from service.jobs.holds import JobRequest
 from service.jobs.operations import Jobs, Submission
 from service.jobs.settlement import Settlement
+from service.jobs.work import Operations
 from service.ledger.entities import Wallet
 from service.ledger.operations import Ledger
 from service.providers.base import Provider
@@ -28,6 +28,8 @@ from service.repair.operations import Repair
 from service.settings import Settings, make_settings
 from service.storage.table import Table, connect
 from service.users.operations import Users
+from service.videos.entities import NewVideo
+from service.videos.operations import Videos
 from tests.doubles.clock import FakeClock
 from tests.doubles.provider import ScriptedProvider
 from tests.faults.library.wire import Wire
@@ -142,6 +144,8 @@ class ServiceHarness:
         self.users = self.parts.get(Users)
         self.settlement = self.parts.get(Settlement)
         self.jobs = self.parts.get(Jobs)
+        self.operations = self.parts.get(Operations)
+        self.videos = self.parts.get(Videos)
         self.auditor = self.parts.get(Auditor)
         self.repair = self.parts.get(Repair)
         self.token_cipher = TokenCipher([TOKEN_KEY])
@@ -153,7 +157,7 @@ class ServiceHarness:
         key: str | None = None,
         image: str = IMAGE,
     ) -> Submission:
-        return self.jobs.submit(order(user_id, device, key, image))
+        return self.videos.create(order(user_id, device, key, image))
 
     def wallet(self, user_id: str = "ann") -> Wallet:
         wallet = self.ledger.read_snapshot(user_id).wallet
@@ -208,8 +212,8 @@ class ServiceHarness:
 
 def order(
     user_id: str = "ann", device: str = "phone", key: str | None = None, image: str = IMAGE
-) -> JobRequest:
-    return JobRequest(
+) -> NewVideo:
+    return NewVideo(
         Principal("https://accounts.google.com", user_id, f"{user_id}@example.com"),
         device,
         image,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.ledger import operations as ledger_operations
-from service.providers.http import NeverSent, NoAnswer
+from service.providers.http import NeverSent, NoResponse
 from service.providers.kling import client as kling
 from service.storage import table
 from service.storage.keys import Key
@@ -114,7 +114,7 @@ def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def sent_again_without_a_response(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(kling, "NeverSent", (NeverSent, NoAnswer))
+    patch.setattr(kling, "NeverSent", (NeverSent, NoResponse))
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
         ) -> Reply:
             return super().send_once(stand_in(url), headers, body, until)
 
-        def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
-            return super().ask(stand_in(url), headers, until)
+        def get(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
+            return super().get(stand_in(url), headers, until)
 
     with (
         patch.object(HTTPAdapter, "send", sent),

@@ -3,6 +3,7 @@ table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,18 +12,13 @@ from service.catalog.entities import UnknownPromptKey
 from service.core.public_urls import AddressRefused
 from service.jobs.entities import (
     CallbackRefused,
-    ContentRejected,
     Failure,
     IdempotencyKeyReused,
-    ImageRejected,
-    ImageTooLarge,
-    ImageUnusable,
     JobNotFound,
     JobStatus,
     ProviderBusy,
     ProviderUnavailable,
 )
-from service.jobs.holds import JobRequest
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, WalletBusy, WalletFrozen
 from service.providers.base import (
@@ -36,7 +32,13 @@ from service.storage.cursor import PageTokenInvalid
 from service.storage.writes import Update, When
 from service.users import keys as users_keys
 from service.users.entities import DeviceAlreadyUsed
-from tests.doubles.service_harness import IMAGE, ServiceHarness, order
+from service.videos.entities import (
+    ContentRejected,
+    ImageRejected,
+    ImageTooLarge,
+    ImageUnusable,
+)
+from tests.doubles.service_harness import ServiceHarness, order
 
 
 @pytest.fixture
@@ -143,16 +145,16 @@ def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
 def test_an_image_may_be_sent_as_base64_and_is_kept_as_its_hash(world: ServiceHarness) -> None:
     image = "/9j/" + "A" * 4000
     job = world.submit(image=image).job
-    assert (job.image_length, len(job.image_hash)) == (4004, 22)
+    assert (job.payload["imageLength"], len(str(job.payload["imageHash"]))) == (4004, 22)
     assert image not in str(world.items())
 
 
 def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(
     world: ServiceHarness,
 ) -> None:
-    wrong = JobRequest(order().principal, "phone", IMAGE, "no_such_prompt")
+    wrong = replace(order(), prompt_key="no_such_prompt")
     with pytest.raises(UnknownPromptKey) as refusal:
-        world.jobs.submit(wrong)
+        world.videos.create(wrong)
     assert "foo_prompt" in str(refusal.value.details)
     assert world.items() == []
 
@@ -477,11 +479,11 @@ def test_beyond_the_bound_of_waiting_requests_the_answer_comes_at_once(
 def test_a_callback_makes_us_look_and_is_not_believed(world: ServiceHarness) -> None:
     job = world.submit().job
     token = world.token_cipher.seal(["ann", job.job_id])
-    world.jobs.handle_callback(token, {}, b"{}", lambda _: True)
+    world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)
     assert world.job(job.job_id).status is JobStatus.SUBMITTED
     world.provider.book(job.job_id, TaskStatus.SUCCEEDED)
     for _ in range(2):
-        world.jobs.handle_callback(token, {}, b"{}", lambda _: True)
+        world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)
     assert world.balance() == (2, 0, 1)
 
 
@@ -493,7 +495,7 @@ def test_a_callback_without_a_final_status_or_signature_makes_nobody_look(
     world.provider.hint = hint
     token = world.token_cipher.seal(["ann", job.job_id])
     try:
-        world.jobs.handle_callback(token, {}, b"{}", lambda _: True)
+        world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)
     except CallbackRefused:
         assert hint is None
     assert world.provider.looked == []
@@ -502,7 +504,7 @@ def test_a_callback_without_a_final_status_or_signature_makes_nobody_look(
 @pytest.mark.parametrize("token", ["", "x", "gAAAAAB" + "A" * 80, "é" * 50, "A" * 5000])
 def test_a_forged_callback_token_is_refused(world: ServiceHarness, token: str) -> None:
     with pytest.raises(CallbackRefused):
-        world.jobs.handle_callback(token, {}, b"{}", lambda _: True)
+        world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)
 
 
 def test_the_callback_address_names_neither_user_nor_job(client: Any, table_name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.core.metrics import NoMetrics
-from service.jobs.entities import Failure, JobStatus, ReleaseNotAllowed, deliverable
+from service.jobs.entities import Failure, JobStatus, ReleaseNotAllowed
 from service.jobs.sweeps import DueJobs
 from service.ledger.entities import OutcomeUnknown, WalletBusy, WalletFrozen
 from service.providers.base import (
@@ -43,7 +43,7 @@ def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: ServiceHa
     world.work_until(30)
     job = world.job(job_id)
     assert (job.status, job.due_at) == (JobStatus.SUCCEEDED, None)
-    assert job.video_url == f"https://videos.example.com/{job_id}.mp4"
+    assert (job.result or {})["videoUrl"] == f"https://videos.example.com/{job_id}.mp4"
     assert world.balance() == (2, 0, 1)
     assert world.audit().violations == ()
 
@@ -167,7 +167,7 @@ def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(
     world.work_until(1000)
     job = world.job(job_id)
     assert (job.status, job.house_loss, job.due_at) == (JobStatus.FAILED, 1, None)
-    assert job.video_url is not None
+    assert job.result is not None
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 
@@ -342,7 +342,7 @@ def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(
     wire.before(interfere)
     placed = world.submit()
     assert placed.job == world.job(placed.job.job_id)
-    assert placed.job.failure is Failure.PROVIDER_UNRESOLVED
+    assert placed.job.failure == Failure.PROVIDER_UNRESOLVED
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 
@@ -417,25 +417,6 @@ def test_a_stale_index_entry_changes_nothing(world: ServiceHarness) -> None:
     world.provider.looks = [NotFound()]
     assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
     assert world.items() == before
-
-
-@pytest.mark.parametrize(
-    ("url", "plain", "good"),
-    [
-        ("https://v.example/a.mp4?x=1", False, True),
-        ("http://127.0.0.1:8090/a.mp4", True, True),
-        ("http://127.0.0.1:8090/a.mp4", False, False),
-        ("https://user@v.example/a.mp4", True, False),
-        ("javascript:alert(1)", True, False),
-        ("https://v.example/a b", True, False),
-        ("https://v.example/\n", True, False),
-        ("https://[::1", True, False),
-        ("file:///etc/passwd", True, False),
-        ("//v.example/a.mp4", True, False),
-    ],
-)
-def test_only_a_whole_and_bounded_link_is_handed_on(url: str, plain: bool, good: bool) -> None:
-    assert deliverable(url, plain) is good
 
 
 def test_a_job_that_has_ended_is_never_settled_again(world: ServiceHarness) -> None:
@@ -564,7 +545,7 @@ def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(
     world.work_until(OVERDUE, step=600)
     assert world.job(job_id).is_open
     world.provider.fetch_task = _raises_or_gives(lookup)
-    assert world.settlement.force_release("ann", job_id).failure is Failure.PROVIDER_UNRESOLVED
+    assert world.settlement.force_release("ann", job_id).failure == Failure.PROVIDER_UNRESOLVED
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.providers.http import NeverSent, NoAnswer, ProviderHttp, Reply
+from service.providers.http import NeverSent, NoResponse, ProviderHttp, Reply
 from tests.doubles.certificate import make_certificate
 from tests.doubles.quick import QuickClock
 
@@ -105,7 +105,7 @@ def test_a_trusted_server_is_spoken_to(tmp_path: Path) -> None:
     with Server(answer_ok, certificate.serving()) as server:
         assert send(server, http) == Reply(200, b"{}")
     with Server(answer_ok, certificate.serving()) as server:
-        assert http.ask(server.url, {}, QuickClock().monotonic() + 5) == Reply(200, b"{}")
+        assert http.get(server.url, {}, QuickClock().monotonic() + 5) == Reply(200, b"{}")
 
 
 @contextmanager
@@ -122,8 +122,8 @@ def test_a_certificate_that_does_not_hold_is_never_sent_anything(tmp_path: Path,
     with not_trusted(tmp_path, kind) as (server, http), pytest.raises(NeverSent):
         send(server, http)
     assert server.received == b""
-    with not_trusted(tmp_path, kind) as (server, http), pytest.raises(NoAnswer):
-        http.ask(server.url, {}, QuickClock().monotonic() + 5)
+    with not_trusted(tmp_path, kind) as (server, http), pytest.raises(NoResponse):
+        http.get(server.url, {}, QuickClock().monotonic() + 5)
     assert server.received == b""
 
 
@@ -150,7 +150,7 @@ def drip(connection: socket.socket) -> None:
 def test_an_answer_that_drips_past_its_end_is_none() -> None:
     started = time.monotonic()
     with Server(drip) as server:
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             send(server, seconds=0.3)
         assert time.monotonic() - started < 2
 
@@ -183,7 +183,7 @@ def test_a_refusal_before_the_body_was_read_is_heard() -> None:
     ids=["none", "cut short", "badly chunked", "not what it says", "too long", "not HTTP"],
 )
 def test_an_answer_that_is_not_whole_and_bounded_is_none(answer: bytes) -> None:
-    with Server(lambda connection: connection.sendall(answer)) as server, pytest.raises(NoAnswer):
+    with Server(lambda connection: connection.sendall(answer)) as server, pytest.raises(NoResponse):
         send(server)
 
 
@@ -193,7 +193,7 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
         assert send(server).status == 302
     with Server(lambda connection: connection.sendall(moved)) as server:
         assert (
-            ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() + 5).status
+            ProviderHttp(QuickClock()).get(server.url, {}, QuickClock().monotonic() + 5).status
             == 302
         )
 
@@ -209,8 +209,8 @@ def test_a_window_that_is_over_sends_nothing() -> None:
     with Server(answer_ok) as server:
         with pytest.raises(NeverSent):
             send(server, seconds=-1)
-        with pytest.raises(NoAnswer):
-            ProviderHttp(QuickClock()).ask(server.url, {}, QuickClock().monotonic() - 1)
+        with pytest.raises(NoResponse):
+            ProviderHttp(QuickClock()).get(server.url, {}, QuickClock().monotonic() - 1)
     assert server.received == b""
 
 
@@ -221,7 +221,7 @@ def test_a_connection_that_stands_too_late_carries_nothing() -> None:
 
 
 def test_a_request_without_an_answer_may_have_arrived() -> None:
-    with Server(lambda connection: None) as server, pytest.raises(NoAnswer):
+    with Server(lambda connection: None) as server, pytest.raises(NoResponse):
         ProviderHttp(Stopwatch(0.0)).send_once(server.url, {}, b"{}", until=8.0)
     assert server.received.startswith(b"POST /path ")
 

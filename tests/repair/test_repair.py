@@ -499,7 +499,7 @@ def test_a_job_whose_hold_is_lost_is_forgotten_with_its_key_when_there_are_no_cr
             TableName=world.table._name, Key={"PK": item["PK"], "SK": item["SK"]}
         )
     world.client.put_item(
-        TableName=world.table._name, Item={**job, "price": {"N": "9"}, "allocation": {"L": []}}
+        TableName=world.table._name, Item={**job, "held": {"N": "9"}, "allocation": {"L": []}}
     )
     on_message = says(world, apply=True)
     assert any("there are no credits for another" in words for words in on_message)

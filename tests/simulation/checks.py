@@ -6,9 +6,10 @@ from typing import Any
 
 from service.core.clock import from_iso
 from service.jobs.entities import Failure
-from service.jobs.routes import POST_VIDEO
 from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
+from service.videos.entities import VideoFailure
+from service.videos.routes import POST_VIDEO
 from tests.simulation.journal import Journal
 from tests.simulation.memory import Attributes, MemoryTable, Prepared
 from tests.simulation.plan import TIMES, Plan, PlannedRequest
@@ -27,11 +28,11 @@ _STEPS = {
     ("SUBMITTED", "FAILED"),
     ("FAILED", "FAILED"),
 }
-_ONCE = ("taskId", "error", "videoUrl", "price", "allocation", "createdAt", "imageHash")
+_ONCE = ("taskId", "error", "result", "held", "allocation", "createdAt", "payload")
 RETRYABLE = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
 _NEVER_TAKEN = {
-    Failure.IMAGE_REJECTED,
-    Failure.CONTENT_REJECTED,
+    VideoFailure.IMAGE_REJECTED,
+    VideoFailure.CONTENT_REJECTED,
     Failure.PROVIDER_BUSY,
     Failure.PROVIDER_UNAVAILABLE,
 }
@@ -212,7 +213,7 @@ class Witness:
             require(
                 name not in before or before[name] == after.get(name), f"{name} of {job_id} changed"
             )
-        if "videoUrl" in after and "videoUrl" not in before:
+        if "result" in after and "result" not in before:
             self._delivered(job_id, after)
         if step[1] == "FAILED" and step[0] != "FAILED":
             self._failed(job_id, after)

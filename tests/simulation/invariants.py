@@ -79,7 +79,7 @@ def _work(
         return
     if plain(job["status"]) == "SUCCEEDED":
         return
-    if "videoUrl" in job:
+    if "result" in job:
         journal.count("house loss")
         return
     journal.count("success never learnt")
@@ -152,7 +152,11 @@ def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) ->
                 job_id == last or error in RETRYABLE,
                 f"the key at {place} named {job_id} and stands for {last}",
             )
-        images = {plain(jobs[job_id]["imageHash"]) for job_id in responses if job_id in jobs}
+        images = {
+            plain(plain(jobs[job_id]["payload"])["imageHash"])
+            for job_id in responses
+            if job_id in jobs
+        }
         require(
             len(images) <= 1 and len(set(responses.values())) <= 1,
             f"the key at {place} stands for two bodies",

@@ -24,6 +24,7 @@ from service.storage.keys import Key
 from service.storage.writes import When
 from service.users import operations as user_operations
 from service.users import store as user_store
+from service.videos.work import ImageToVideo
 
 ALWAYS = When(below={"nothing": 1})
 Mutant = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -58,7 +59,8 @@ def release_after_one_not_found() -> Any:
 
     def step(job: Any, observation: Any, *rest: Any) -> Any:
         not_found = (
-            isinstance(observation.lookup, NotFound) and observation.asked_at >= job.submit_until
+            isinstance(observation.lookup, NotFound)
+            and observation.requested_at >= job.submit_until
         )
         if job.status is JobStatus.SUBMITTING and not_found:
             return Release(Failure.PROVIDER_UNRESOLVED)
@@ -70,9 +72,9 @@ def release_after_one_not_found() -> Any:
 def second_send_after_indeterminate() -> Any:
     created = job_operations.Jobs._created
 
-    def twice(self: Any, request: Any, until: float) -> Any:
-        outcome = created(self, request, until)
-        return created(self, request, until) if isinstance(outcome, Indeterminate) else outcome
+    def twice(self: Any, *given: Any) -> Any:
+        outcome = created(self, *given)
+        return created(self, *given) if isinstance(outcome, Indeterminate) else outcome
 
     return patch.object(job_operations.Jobs, "_created", twice)
 
@@ -92,18 +94,22 @@ def refusal_final_while_in_doubt() -> Any:
 
 
 def indeterminate_create_is_a_refusal() -> Any:
-    on_progress = job_operations.Jobs._noted
+    recorded = job_operations.Jobs._recorded
 
-    def refused(self: Any, job: Any, outcome: Any) -> Any:
+    def refused(self: Any, work: Any, job: Any, outcome: Any) -> Any:
         if isinstance(outcome, Indeterminate):
             return self._settlement.decline(job, Failure.PROVIDER_UNAVAILABLE)
-        return on_progress(self, job, outcome)
+        return recorded(self, work, job, outcome)
 
-    return patch.object(job_operations.Jobs, "_noted", refused)
+    return patch.object(job_operations.Jobs, "_recorded", refused)
 
 
 def any_link_is_a_result() -> Any:
-    return patch.object(job_rules, "deliverable", lambda url, plain_links: True)
+    return patch.object(
+        ImageToVideo,
+        "judge",
+        lambda self, task: {"videoUrl": str(task.result_url), "videoExpiresAt": 1},
+    )
 
 
 def unresolved_ends_no_key() -> Any:
@@ -134,7 +140,7 @@ def charge_before_delivery() -> Iterator[None]:
         running = job.status is JobStatus.SUBMITTED and hasattr(observation.lookup, "task")
         link = "https://x.example.com/v.mp4"
         return (
-            job_rules.Capture(replace(observation.lookup.task, result_url=link))
+            job_rules.Capture(observation.lookup.task, {"videoUrl": link, "videoExpiresAt": 1})
             if running
             else outcome
         )

@@ -13,6 +13,7 @@ from service.jobs.operations import Jobs
 from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.storage.table import Table
+from service.videos.operations import Videos
 from tests.doubles.service_harness import core_over, production_settings
 from tests.simulation.client import SimulatedClient
 from tests.simulation.plan import TIMES, Plan
@@ -43,6 +44,7 @@ class Parts:
 
     process: Process
     jobs: Jobs
+    videos: Videos
     ledger: Ledger
     sweep: Sweep
     admin: Auditor
@@ -79,6 +81,7 @@ def build(
     return Parts(
         process,
         parts.get(Jobs),
+        parts.get(Videos),
         parts.get(Ledger),
         sweep,
         parts.get(Auditor),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from service.jobs import keys as jobs_keys
 from service.jobs.entities import Times
-from service.jobs.holds import ROUTE
+from service.videos.operations import ROUTE
 from tests.faults.library.random_faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
 from tests.simulation.scheduler import stream
 from tests.simulation.vendor import Habits

@@ -10,7 +10,7 @@ import greenlet
 
 from service.core.errors import FareboxError
 from service.core.principal import Principal
-from service.jobs.holds import JobRequest
+from service.videos.entities import NewVideo
 from tests.simulation.checks import Witness, require
 from tests.simulation.journal import Journal
 from tests.simulation.parts import Parts
@@ -130,7 +130,7 @@ class SimulatedUsers:
     def _post(self, planned: PlannedRequest, image: int, timeout_seconds: float) -> Any:
         sent = PlannedRequest(**{**planned.__dict__, "image": image})
         return self._request(
-            sent, "post", lambda web: web.jobs.submit(order_of(sent)), timeout_seconds
+            sent, "post", lambda web: web.videos.create(order_of(sent)), timeout_seconds
         )
 
     def _request(
@@ -195,11 +195,11 @@ class SimulatedUsers:
             self._witness.responded(task, planned, value)
 
 
-def order_of(planned: PlannedRequest) -> JobRequest:
+def order_of(planned: PlannedRequest) -> NewVideo:
     principal = Principal(
         "https://accounts.google.com", planned.user, f"{planned.user}@example.com"
     )
-    return JobRequest(
+    return NewVideo(
         principal,
         planned.device,
         f"https://images.example.com/{planned.image}.jpg",

@@ -229,7 +229,7 @@ class ServiceHarness:
 
     def _receive_callback(self, web: Parts, token: str, body: bytes) -> None:
         try:
-            web.jobs.handle_callback(token, {}, body, web.window.allows)
+            web.jobs.handle_callback("kling", token, {}, body, web.window.allows)
         except FareboxError as error:
             expected = isinstance(error, CallbackRefused) if token.startswith("forged") else True
             require(

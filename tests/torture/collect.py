@@ -7,11 +7,11 @@ from pathlib import Path
 from service.audit.store import Reader
 from service.feature import Parts
 from service.jobs import keys as jobs_keys
-from service.jobs.holds import ROUTE
 from service.jobs.store import job_from
 from service.ledger import keys as ledger_keys
 from service.ledger.store import wallet_from
 from service.storage.codec import Item, decode_item
+from service.videos.operations import ROUTE
 from tests.stack.killable_stack import KillableStack
 from tests.torture.invariants import Evidence
 from tests.torture.notes import Notes

@@ -9,13 +9,14 @@ from functools import cached_property
 
 from service.jobs.entities import RETRYABLE, Failure, Job, JobStatus
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, Wallet
+from service.videos.entities import VideoFailure
 from tests.stack.killable_stack import WELCOME_CREDITS
 from tests.torture.notes import JobResponse, Notes
 
 DELIVERED, REFUSED = "succeed", "failed"
 
 Task = Mapping[str, str]
-_REFUSALS = {Failure.IMAGE_REJECTED, Failure.CONTENT_REJECTED, *RETRYABLE}
+_REFUSALS = {*VideoFailure, *RETRYABLE}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Evidence:
     @cached_property
     def captured(self) -> Counter[str]:
         """User -> jobs that were charged."""
-        return Counter(job.user_id for job in self.jobs if job.status is JobStatus.SUCCEEDED)
+        return Counter(job.payer for job in self.jobs if job.status is JobStatus.SUCCEEDED)
 
     @property
     def house_loss(self) -> int:
@@ -75,6 +76,10 @@ def one_task_each(evidence: Evidence) -> Iterator[str]:
             yield f"{job_id} was sent, but there is no such job"
 
 
+def link_of(job: Job) -> str:
+    return str((job.result or {}).get("videoUrl", ""))
+
+
 def charged_means_delivered(evidence: Evidence) -> Iterator[str]:
     for job in evidence.jobs:
         task = evidence.task.get(job.job_id, {})
@@ -82,8 +87,8 @@ def charged_means_delivered(evidence: Evidence) -> Iterator[str]:
             continue
         if task.get("status") != DELIVERED:
             yield f"{job.job_id} was charged, its task is {task.get('status', 'nowhere')}"
-        elif task["task_id"] != job.task_id or f"/{job.task_id}.mp4" not in (job.video_url or ""):
-            yield f"{job.job_id} was charged for {job.video_url}, its task is {task['task_id']}"
+        elif task["task_id"] != job.task_id or f"/{job.task_id}.mp4" not in link_of(job):
+            yield f"{job.job_id} was charged for {link_of(job)}, its task is {task['task_id']}"
         if job.house_loss or job.failure:
             yield f"{job.job_id} was charged and is also a loss or failed"
 
@@ -95,15 +100,15 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
         if job.status is not JobStatus.FAILED:
             continue
         delivered = evidence.delivered(job)
-        if delivered and job.failure is not Failure.PROVIDER_UNRESOLVED:
+        if delivered and job.failure != Failure.PROVIDER_UNRESOLVED:
             yield f"{job.job_id} was delivered, but failed with {job.failure}"
-        if delivered != bool(job.video_url) or job.house_loss != (job.price if delivered else 0):
+        if delivered != bool(job.result) or job.house_loss != (job.held if delivered else 0):
             yield (
                 f"{job.job_id} is released, delivered {delivered}, house loss "
-                f"{job.house_loss}, link {job.video_url}"
+                f"{job.house_loss}, link {link_of(job) or None}"
             )
         if (
-            job.failure is Failure.GENERATION_FAILED
+            job.failure == Failure.GENERATION_FAILED
             and evidence.task.get(job.job_id, {}).get("status") != REFUSED
         ):
             yield f"{job.job_id} failed, but its task did not"
@@ -131,7 +136,7 @@ def balances(evidence: Evidence) -> Iterator[str]:
             )
     owners = {wallet.user_id for wallet in evidence.wallets}
     for job in evidence.jobs:
-        if job.user_id not in owners:
+        if job.payer not in owners:
             yield f"{job.job_id} belongs to nobody"
 
 
@@ -157,7 +162,7 @@ def one_order_one_job(evidence: Evidence) -> Iterator[str]:
     a key, once each."""
     bound = set(evidence.bound.values())
     loose = Counter(
-        job.user_id for job in evidence.jobs if job.job_id not in bound and not job.retryable
+        job.payer for job in evidence.jobs if job.job_id not in bound and not job.retryable
     )
     for user, jobs in loose.items():
         if jobs > evidence.notes.keyless[user]:
@@ -186,8 +191,8 @@ def _untrue(response: JobResponse, job: Job | None) -> str:
     """What is wrong with a response, given the final state; empty if nothing is."""
     if job is None:
         return "which does not exist"
-    if job.user_id != response.user:
-        return f"which is {job.user_id}'s"
+    if job.payer != response.user:
+        return f"which is {job.payer}'s"
     if response.code:
         return "" if job.failure == response.code else f"which is {job.status} {job.failure or ''}"
     shown = response.job
@@ -198,17 +203,17 @@ def _untrue(response: JobResponse, job: Job | None) -> str:
         return f"which is {job.status}"
     if shown["error"] and shown["error"]["code"] != job.failure:
         return f"which ended with {job.failure}"
-    if shown["videoUrl"] and shown["videoUrl"] != job.video_url:
-        return f"whose video is {job.video_url}"
+    if shown["videoUrl"] and shown["videoUrl"] != link_of(job):
+        return f"whose video is {link_of(job)}"
     account = shown["credits"]
-    if account["captured"] + account["released"] + account["held"] != job.price:
+    if account["captured"] + account["released"] + account["held"] != job.held:
         return "whose price is not accounted for"
     return ""
 
 
 def refused_for_a_reason(evidence: Evidence) -> Iterator[str]:
     """A user who was refused for lack of credits has had at least three holds."""
-    jobs = Counter(job.user_id for job in evidence.jobs)
+    jobs = Counter(job.payer for job in evidence.jobs)
     for response in evidence.notes.responses:
         if response.code == InsufficientCredits.code and jobs[response.user] < WELCOME_CREDITS:
             yield f"{response.user} was refused for lack of credits with {jobs[response.user]} jobs"

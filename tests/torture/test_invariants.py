@@ -16,11 +16,12 @@ from tests.torture.notes import JobResponse, Notes, Total
 
 LINK = "http://127.0.0.1:1/kling/videos/77.mp4"
 DONE = Job(
-    user_id="ann",
+    payer="ann",
+    actor="ann",
     job_id="job_1",
-    operation="kling:image_to_video",
-    prompt_key="foo_prompt",
-    price=1,
+    operation="kling:image2video",
+    held=1,
+    captured=1,
     allocation=(),
     status=JobStatus.SUCCEEDED,
     created_at=1,
@@ -28,10 +29,10 @@ DONE = Job(
     hard_at=0,
     due_at=None,
     task_id="77",
-    video_url=LINK,
+    result={"videoUrl": LINK},
 )
 UNSENT = replace(
-    DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_BUSY, task_id=None, video_url=None
+    DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_BUSY, task_id=None, result=None
 )
 LOST = replace(DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_UNRESOLVED, house_loss=1)
 TASK = {"task_id": "77", "external_task_id": "job_1", "status": "succeed"}
@@ -62,7 +63,7 @@ def wallet(available: int, held: int = 0, captured: int = 0) -> Wallet:
 
 def evidence(job: Job = DONE, *responses: JobResponse, **more: Any) -> Evidence:
     captured = int(job.status is JobStatus.SUCCEEDED)
-    sent = job.failure is not Failure.PROVIDER_BUSY
+    sent = job.failure != Failure.PROVIDER_BUSY
     usual: dict[str, Any] = {
         "jobs": [job],
         "wallets": [wallet(3 - captured, 0, captured)],
@@ -101,7 +102,7 @@ def test_honest_responses_are_no_violation() -> None:
 
 
 BROKEN = {
-    "still SUBMITTED": evidence(replace(DONE, status=JobStatus.SUBMITTED, video_url=None)),
+    "still SUBMITTED": evidence(replace(DONE, status=JobStatus.SUBMITTED, result=None)),
     "was sent 2 times": evidence(tasks=[TASK, TASK | {"task_id": "78"}]),
     "there is no such job": evidence(tasks=[TASK, TASK | {"external_task_id": "job_9"}]),
     "its task is nowhere": evidence(tasks=[]),
@@ -110,7 +111,7 @@ BROKEN = {
     "is also a loss": evidence(replace(DONE, house_loss=1)),
     "was delivered, but failed with": evidence(replace(LOST, failure=Failure.GENERATION_FAILED)),
     "house loss 0": evidence(replace(LOST, house_loss=0)),
-    "link None": evidence(replace(LOST, video_url=None)),
+    "link None": evidence(replace(LOST, result=None)),
     "but its task did not": evidence(replace(LOST, failure=Failure.GENERATION_FAILED)),
     "but the vendor took it": evidence(UNSENT, tasks=[FAILED_TASK]),
     "were delivered and": evidence(replace(LOST, house_loss=2)),

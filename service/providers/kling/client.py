@@ -26,7 +26,7 @@ from service.providers.base import (
     TaskStatus,
     VideoRequest,
 )
-from service.providers.http import NeverSent, NoAnswer, ProviderHttp, Reply
+from service.providers.http import NeverSent, NoResponse, ProviderHttp, Reply
 from service.providers.kling.credentials import KlingCredentials
 from service.providers.signatures import signature_holds
 from service.storage.codec import Value
@@ -66,7 +66,7 @@ _MAX_FACT = 40
 
 @dataclass(frozen=True)
 class KlingDefaults:
-    """What every request asks for."""
+    """What is the same for every request."""
 
     model_name: str
     mode: str
@@ -135,13 +135,13 @@ class Kling:
         url = f"{self._url}/{quote(task_id or job_id, safe='')}"
         for last in (False, True):
             try:
-                reply = self._timed("query", lambda: self._http.ask(url, self._headers(), until))
-            except (NoAnswer, SecretUnavailable):
+                reply = self._timed("query", lambda: self._http.get(url, self._headers(), until))
+            except (NoResponse, SecretUnavailable):
                 return Indeterminate()
             if last or _code(reply) not in STALE_TOKEN_CODES:
                 break
             self._credentials.renew()
-        return self._seen(reply, task_id, job_id)
+        return self._lookup(reply, task_id, job_id)
 
     def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:
         shown: dict[str, object] = {
@@ -165,7 +165,7 @@ class Kling:
         return CallbackEvent(final=status in (TaskStatus.SUCCEEDED, TaskStatus.FAILED))
 
     def _send(self, body: bytes, until: float) -> Reply | Indeterminate | None:
-        """One try: the answer, `Indeterminate` when it may have arrived, None when it surely was
+        """One try: the response, `Indeterminate` when it may have arrived, None when it surely was
         not sent."""
         try:
             return self._timed(
@@ -174,7 +174,7 @@ class Kling:
         except (NeverSent, SecretUnavailable) as error:
             log.warning("provider_not_reached", provider=self.name, reason=type(error).__name__)
             return None
-        except NoAnswer:
+        except NoResponse:
             return Indeterminate()
 
     def _body(self, request: VideoRequest) -> dict[str, str]:
@@ -204,13 +204,13 @@ class Kling:
             return Rejected(FAILURE_OF_REJECTION[code])
         return Indeterminate()
 
-    def _seen(self, reply: Reply, task_id: str | None, job_id: str) -> TaskLookup:
+    def _lookup(self, reply: Reply, task_id: str | None, job_id: str) -> TaskLookup:
         code = _code(reply)
         if reply.status == 200 and code == 0:
             task = _task(reply)
             return (
                 Found(task)
-                if task and _is_asked_for(reply, task, task_id, job_id)
+                if task and _is_requested(reply, task, task_id, job_id)
                 else Indeterminate()
             )
         self._report("query", reply, job_id)
@@ -221,24 +221,24 @@ class Kling:
 
     def _report(self, operation: str, reply: Reply, job_id: str) -> None:
         """Kling's words go to the log, for the operator; never to the client."""
-        told: Any = reply.json() if isinstance(reply.json(), dict) else {}
+        body: Any = reply.json() if isinstance(reply.json(), dict) else {}
         log.warning(
             "provider_error",
             provider=self.name,
             operation=operation,
             job_id=job_id,
             status=reply.status,
-            provider_code=told.get("code"),
-            provider_message=_ADDRESS.sub("[address]", str(told.get("message", "")))[:200],
-            provider_request_id=str(told.get("request_id", ""))[:64],
+            provider_code=body.get("code"),
+            provider_message=_ADDRESS.sub("[address]", str(body.get("message", "")))[:200],
+            provider_request_id=str(body.get("request_id", ""))[:64],
         )
         code = _code(reply) or 0
         known = str(code) if code in FAILURE_OF_REJECTION or code in TROUBLES else "other"
         self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=known)
 
     def _count_refusal(self, reply: Reply) -> None:
-        """Of our key, our balance or our way of asking, orders and looks alike: one is enough to
-        wake somebody, so a token that is only stale does not count before it was made anew."""
+        """Counts refusals of our key, our balance or our requests, of creates and queries alike:
+        one is enough to wake somebody, so a token that is only stale does not count before it was made anew."""
         if FAILURE_OF_REJECTION.get(_code(reply) or 0) is RejectionReason.UNAVAILABLE:
             self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
@@ -254,13 +254,13 @@ class Kling:
 
 
 def _code(reply: Reply) -> int | None:
-    told = reply.json()
-    code = told.get("code") if isinstance(told, dict) else None
+    body = reply.json()
+    code = body.get("code") if isinstance(body, dict) else None
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _task(reply: Reply) -> Task | None:
-    """A task in Kling's answer, None when it is not one that can be relied on."""
+    """A task in Kling's response, None when it is not one that can be relied on."""
     data: Any = reply.json().get("data")
     if not isinstance(data, dict):
         return None
@@ -283,13 +283,13 @@ def _task(reply: Reply) -> Task | None:
     )
 
 
-def _is_asked_for(reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
-    """Whether the answer is about the task asked for; asked by our own id, what it says of that id
+def _is_requested(reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
+    """Whether the response is about the requested task; queried by our own id, what it says of it
     counts."""
     if task_id is not None:
         return task.task_id == task_id
-    told = reply.json()["data"].get("task_info")
-    external = told.get("external_task_id") if isinstance(told, dict) else None
+    info = reply.json()["data"].get("task_info")
+    external = info.get("external_task_id") if isinstance(info, dict) else None
     return external in (None, "", job_id)
 
 

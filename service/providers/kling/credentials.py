@@ -33,18 +33,18 @@ def parse_kling_keys(text: str) -> KlingKeys:
     """A secret's text: a bare API key, or JSON with `apiKey`, or `accessKey` and `secretKey`, and
     maybe `callbackSecret`."""
     try:
-        told = json.loads(text)
+        secret = json.loads(text)
     except ValueError:
         return KlingKeys(api_key=Secret(text.strip()))
-    if not isinstance(told, dict):
+    if not isinstance(secret, dict):
         return KlingKeys(api_key=Secret(text.strip()))
     names = ("apiKey", "accessKey", "secretKey", "callbackSecret")
-    return KlingKeys(*(Secret(told.get(name) or "") for name in names))
+    return KlingKeys(*(Secret(secret.get(name) or "") for name in names))
 
 
 class KlingCredentials:
     """What to send as bearer. `read` fetches the keys; it is called first when they are needed and
-    after `renew`, and again as long as what it gives is no usable key (`SecretUnavailable`)."""
+    after `renew`, and again as long as what it returns is no usable key (`SecretUnavailable`)."""
 
     def __init__(self, read: Callable[[], KlingKeys], clock: Clock) -> None:
         self._read = read

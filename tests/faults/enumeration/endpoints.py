@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from service.core.clock import Clock
-from service.providers.http import NeverSent, NoAnswer, Reply
+from service.providers.http import NeverSent, NoResponse, Reply
 from service.providers.kling.client import TASK_NOT_FOUND
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import TableBehind
@@ -112,7 +112,7 @@ class KlingDoor:
 
         return self._run.meet(self.name, Kind.CREATE, "create", send, respond)
 
-    def ask(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
         identifier = url.rpartition("/")[2]
         what = "query by our id" if identifier.startswith("job_") else "query by task id"
 
@@ -141,4 +141,4 @@ class KlingDoor:
                     404, b'{"code": 1203, "message": "The requested resource does not exist"}'
                 )
         self._run.clock.advance(max(0.0, until - self._clock.monotonic()))
-        raise NoAnswer
+        raise NoResponse

@@ -16,6 +16,7 @@ from service.ledger.entities import EntryKind, OutcomeUnknown
 from service.ledger.store import entries, wallet_from
 from service.storage.codec import decode_item
 from service.storage.table import Table
+from service.videos.entities import VideoFailure
 from tests.doubles.service_harness import core_over, production_settings
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.stage import QUICK, USER, Scenario, SentRequest
@@ -25,8 +26,8 @@ from tests.simulation.invariants import REFUSED_WITH_A_JOB
 from tests.simulation.server import Server
 
 _NEVER_TAKEN = {
-    Failure.IMAGE_REJECTED,
-    Failure.CONTENT_REJECTED,
+    VideoFailure.IMAGE_REJECTED,
+    VideoFailure.CONTENT_REJECTED,
     Failure.PROVIDER_BUSY,
     Failure.PROVIDER_UNAVAILABLE,
 }
@@ -133,7 +134,7 @@ class Verdict:
         if job is None or task["status"] != "succeed" or plain(job["status"]) == "SUCCEEDED":
             return
         require(
-            plain(job.get("houseLoss")) == _PRICE and "videoUrl" in job,
+            plain(job.get("houseLoss")) == _PRICE and "result" in job,
             f"{job_id} was delivered and is lost",
         )
 

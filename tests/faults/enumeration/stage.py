@@ -204,7 +204,7 @@ class Scenario:
 
     def _receive(self, token: str, body: bytes) -> None:
         with contextlib.suppress(Unavailable):
-            self.process().jobs.handle_callback(token, {}, body, lambda _: True)
+            self.process().jobs.handle_callback("kling", token, {}, body, lambda _: True)
 
     def _resolve(self, job_id: str) -> None:
         with contextlib.suppress(FareboxError):
@@ -219,7 +219,7 @@ class Scenario:
                     before.get(name) == job.get(name),
                     f"{name} of {job_id}, which had ended, changed",
                 )
-        for name in ("taskId", "videoUrl", "price", "allocation"):
+        for name in ("taskId", "result", "held", "allocation"):
             require(
                 name not in before or before[name] == job.get(name), f"{name} of {job_id} changed"
             )

@@ -12,8 +12,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "jobs.operations:Jobs.submit",
         "return self._replayed(J, W)",
         """
-        again = VideoRequest(J.job_id, order.image, order.prompt_key, None)
-        self._provider.create(again, 1e12)
+        work.submit(J, request.body, None, 1e12)
         return self._replayed(J, W)
         """,
     ),
@@ -30,9 +29,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "device-part-of-the-request",
         JOBS,
-        "jobs.holds:JobRequest.body_hash",
-        "[self.user_id, self.image, self.prompt_key]",
-        "[self.user_id, self.image, self.prompt_key, self.fingerprint]",
+        "jobs.entities:JobRequest.body_hash",
+        "[self.actor.subject, *self.body_facts]",
+        "[self.actor.subject, *self.body_facts, self.fingerprint]",
     ),
     mutant(
         "rejected-key-used-again",
@@ -44,7 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "indeterminate-is-a-failure",
         JOBS,
-        "jobs.operations:Jobs._noted",
+        "jobs.operations:Jobs._recorded",
         "outcome",
         'Rejected("unavailable") if isinstance(outcome, Indeterminate) else outcome',
     ),
@@ -75,7 +74,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "token-not-compared",
         IDENTITY,
-        "jobs.routes:",
+        "videos.routes:",
         """
         if B["google_id"] != P.subject:
             raise GoogleIdMismatch

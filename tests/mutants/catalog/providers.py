@@ -17,7 +17,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "no-answer-is-never-sent",
         KLING,
         "providers.http:ProviderHttp.send_once",
-        "raise NoAnswer from E",
+        "raise NoResponse from E",
         "raise NeverSent from E",
     ),
     mutant(
@@ -40,7 +40,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "any-404-is-not-found",
         KLING,
-        "providers.kling.client:Kling._seen",
+        "providers.kling.client:Kling._lookup",
         "(S, C) == TASK_NOT_FOUND",
         "S == 404",
     ),
@@ -57,21 +57,21 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "refused-look-wakes-nobody",
         KLING,
-        "providers.kling.client:Kling._seen",
+        "providers.kling.client:Kling._lookup",
         "self._count_refusal(R)",
         "None",
     ),
     mutant(
         "another-task-believed",
         KLING,
-        "providers.kling.client:_is_asked_for",
+        "providers.kling.client:_is_requested",
         "return T.task_id == X",
         "return True",
     ),
     mutant(
         "task-of-another-job-believed",
         KLING,
-        "providers.kling.client:_is_asked_for",
+        "providers.kling.client:_is_requested",
         'return X in (None, "", J)',
         "return True",
     ),

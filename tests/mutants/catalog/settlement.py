@@ -5,6 +5,8 @@ from tests.mutants.rewriting import Change
 
 JOBS = "tests/jobs/test_operations.py"
 SETTLEMENT = "tests/jobs/test_settlement.py"
+TOY = "tests/jobs/test_toy_work.py"
+LINK_CHECKED = "not T.result_url or not deliverable(T.result_url, P)"
 STALE_JOB_ACCEPTED = Change("jobs.store:is_as_read", "return X", "return True")
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -47,15 +49,15 @@ MUTANTS: tuple[Mutant, ...] = (
                 "T.status is S.SUCCEEDED",
                 "T.status is not S.FAILED",
             ),
-            Change("jobs.entities:_resolve_submitted", "deliverable(U, P)", "True"),
+            Change("videos.work:ImageToVideo.judge", LINK_CHECKED, "False"),
         ),
     ),
     mutant(
         "captured-without-a-link",
         SETTLEMENT,
-        "jobs.entities:_resolve_submitted",
-        "deliverable(U, P)",
-        "True",
+        "videos.work:ImageToVideo.judge",
+        LINK_CHECKED,
+        "False",
     ),
     mutant(
         "released-after-one-not-found",
@@ -95,14 +97,28 @@ MUTANTS: tuple[Mutant, ...] = (
         "not-found-counted-from-its-question",
         SETTLEMENT,
         "jobs.entities:_resolve_submitting",
-        "X.answered_at",
-        "X.asked_at",
+        "X.received_at",
+        "X.requested_at",
+    ),
+    mutant(
+        "charged-more-than-it-cost",
+        TOY,
+        "jobs.settlement:Settlement._capture",
+        "capture(W, A, charge.credits, J, C, N)",
+        "capture(W, A, job.held, J, C, N)",
+    ),
+    mutant(
+        "charged-more-than-is-held",
+        TOY,
+        "jobs.settlement:Settlement._charge",
+        "min(C, H)",
+        "C",
     ),
     mutant(
         "unresolved-not-watched",
         SETTLEMENT,
         "jobs.settlement:Settlement._release",
-        "X is Failure.PROVIDER_UNRESOLVED",
+        "X == Failure.PROVIDER_UNRESOLVED",
         "False",
     ),
     mutant(
@@ -115,13 +131,13 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "sweep-sends",
         JOBS,
-        "jobs.settlement:Settlement._look",
-        "L = self._provider.fetch_task(T, J)",
+        "jobs.settlement:Settlement._observe",
+        "L = W.fetch_task(job)",
         """
-        L = self._provider.fetch_task(T, J)
+        L = W.fetch_task(job)
         if job.status is JobStatus.SUBMITTING and type(L).__name__ == "NotFound":
-            base = __import__("service.providers.base", fromlist=["base"])
-            self._provider.create(base.VideoRequest(J, "", "", None), 1e12)
+            body = __import__("service.videos.entities", fromlist=["x"]).VideoBody("", "foo_prompt")
+            W.submit(job, body, None, 1e12)
         """,
     ),
 )

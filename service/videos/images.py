@@ -4,7 +4,7 @@ import base64
 import binascii
 
 from service.core.public_urls import check_public_url
-from service.jobs.entities import MAX_IMAGE_BYTES, ImageTooLarge, ImageUnusable
+from service.videos.entities import MAX_IMAGE_BYTES, ImageTooLarge, ImageUnusable
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _MAX_BASE64 = MAX_IMAGE_BYTES * 4 // 3 + 4
@@ -15,13 +15,13 @@ def is_address(image: str) -> bool:
 
 
 def check_address(image: str) -> None:
-    """Raises `AddressRefused`. The address is judged, never fetched: Kling fetches it."""
+    """Raises `AddressRefused`. The address is checked, never fetched: Kling fetches it."""
     if is_address(image):
         check_public_url(image)
 
 
 def check_bytes(image: str) -> None:
-    """Raises `ImageUnusable` or `ImageTooLarge` for what is no address."""
+    """Raises `ImageUnusable` or `ImageTooLarge` for what is not an address."""
     if is_address(image):
         return
     if len(image) > _MAX_BASE64:

@@ -1,0 +1,163 @@
+"""What a kind of work is to `jobs`: one small interface, and the registry of all that are offered.
+
+In a file of its own because it is what other features implement."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from service.core.errors import FareboxError
+from service.jobs.entities import Job, ProviderCost
+from service.providers.base import (
+    CallbackEvent,
+    Created,
+    RejectionReason,
+    Task,
+    TaskLookup,
+)
+from service.storage.codec import Value
+
+Facts = Mapping[str, Value]
+"""Bounded facts in the form in which an item keeps them."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The most that a request can cost, and the version of the price that says so."""
+
+    credits: int
+    price_version: str
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What delivered work costs, by what was used. More than the job holds is never charged."""
+
+    credits: int
+    usage: Mapping[str, int] = field(default_factory=dict)
+    provider_cost: ProviderCost | None = None
+
+
+@dataclass(frozen=True)
+class FailureText:
+    """What a failure means to a client: the sentence, and for what was refused before the work
+    began the error of the request."""
+
+    message: str
+    error: type[FareboxError] | None = None
+
+
+class Work(Protocol):
+    """One kind of work, whoever does it and however long it takes.
+
+    `body` is the kind's own request: `jobs` passes it on and never looks inside. Whatever
+    `validate` and `estimate` raise is a refusal, and nothing is written. `schema` is the marshmallow
+    schema of the job as `render` completes it."""
+
+    operation: str
+    schema: type[Any]
+    failures: Mapping[str, FailureText]
+
+    def validate(self, body: Any) -> None:
+        """Checks what depends on configuration. Called after the look at the idempotency key, so
+        that a repeated request still gets its job when the configuration has changed."""
+        ...
+
+    def estimate(self, body: Any) -> Estimate:
+        """The most that the request can cost. That bound is imposed on the provider."""
+        ...
+
+    def payload(self, body: Any) -> Facts:
+        """What the job keeps of the request, at most `MAX_PAYLOAD_BYTES`."""
+        ...
+
+    def judge(self, task: Task) -> Facts | None:
+        """The result that a finished task delivers, at most `MAX_RESULT_BYTES`; None when it is
+        none that a user can be charged for."""
+        ...
+
+    def charge(self, job: Job, task: Task) -> Charge:
+        """What the delivered task really cost."""
+        ...
+
+    def render(self, job: Job) -> Mapping[str, object]:
+        """The kind's own fields of the job as JSON."""
+        ...
+
+
+class AsynchronousWork(Work, Protocol):
+    """Work that a provider takes on and reports later (the money protocol, sections 4 and 5)."""
+
+    provider: str
+    submit_seconds: float
+
+    def submit(self, job: Job, body: Any, callback_url: str | None, until: float) -> Created:
+        """Sends the request once, or again after proof that it was not taken. Ends by the monotonic
+        time `until`."""
+        ...
+
+    def fetch_task(self, job: Job) -> TaskLookup:
+        """The job's task as the provider has it now."""
+        ...
+
+    def failure_of(self, reason: RejectionReason) -> str:
+        """The failure that a definite rejection is."""
+        ...
+
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
+        """What a callback of the provider says, None when it is not to be trusted even as a
+        hint."""
+        ...
+
+
+class Operations:
+    """Every kind of work that this process offers, by its operation. Filled while the process is
+    put together, and only read afterwards."""
+
+    def __init__(self, *works: AsynchronousWork) -> None:
+        self._works: dict[str, AsynchronousWork] = {}
+        for work in works:
+            self.register(work)
+
+    def __iter__(self) -> Iterator[AsynchronousWork]:
+        return iter(self._works.values())
+
+    def register(self, work: AsynchronousWork) -> None:
+        """Raises `ValueError` for an operation that is registered already."""
+        if work.operation in self._works:
+            raise ValueError(f"{work.operation} is registered twice")
+        self._works[work.operation] = work
+
+    def work(self, operation: str) -> AsynchronousWork:
+        """Raises `LookupError` for an operation that is not offered: a job of a release that knew
+        more than this one."""
+        return self._works[operation]
+
+    def of_provider(self, name: str) -> AsynchronousWork | None:
+        """Some work of that provider: enough to read its callbacks."""
+        return next((work for work in self if work.provider == name), None)
+
+    def providers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(work.provider for work in self))
+
+    def only(self) -> str | None:
+        """The operation, if there is just one: what a job must have been whose item is lost."""
+        return next(iter(self._works)) if len(self._works) == 1 else None
+
+    def message(self, job: Job) -> str:
+        """The sentence for a failed job's owner. A job of an operation that is not offered any more has
+        only its code."""
+        work = self._works.get(job.operation)
+        text = work.failures.get(job.failure or "") if work else None
+        return text.message if text else (job.failure or "")
+
+    def refusal(self, job: Job) -> FareboxError | None:
+        """What a POST returns for a job that was turned down before it began; None for every other
+        job."""
+        work = self._works.get(job.operation)
+        text = work.failures.get(job.failure or "") if work else None
+        if text is None or text.error is None:
+            return None
+        return text.error(details={"jobId": job.job_id}, location=job.location)

@@ -1,0 +1,123 @@
+"""A request for a video, what may go wrong with it, and which result can be handed over. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from service.core.errors import InvalidRequest, TooLarge
+from service.core.principal import Principal
+from service.jobs.entities import Failure, ProviderBusy, ProviderUnavailable
+from service.jobs.work import FailureText
+from service.ledger.entities import EXAMPLE_JOB
+from service.providers.base import RejectionReason, Task
+
+MAX_RESULT_URL = 1024
+RESULT_MILLISECONDS = 30 * 24 * 3600 * 1000
+MAX_IMAGE_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class VideoBody:
+    """What a client requests. `image` is an address or base64."""
+
+    image: str
+    prompt_key: str
+
+
+@dataclass(frozen=True)
+class NewVideo:
+    """A request for one video, from one device of one user."""
+
+    principal: Principal
+    fingerprint: str
+    image: str
+    prompt_key: str
+    idempotency_key: str | None = None
+
+    @property
+    def body(self) -> VideoBody:
+        return VideoBody(self.image, self.prompt_key)
+
+
+class VideoFailure(StrEnum):
+    """Why a video's job ended without being charged, beyond what can happen to any job."""
+
+    IMAGE_REJECTED = "IMAGE_REJECTED"
+    CONTENT_REJECTED = "CONTENT_REJECTED"
+
+
+class ImageRejected(InvalidRequest):
+    code = VideoFailure.IMAGE_REJECTED.value
+    summary = "The provider cannot use this image. Nothing was charged."
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
+
+
+class ContentRejected(InvalidRequest):
+    code = VideoFailure.CONTENT_REJECTED.value
+    summary = "The provider's content policy does not allow this image. Nothing was charged."
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
+
+
+class ImageUnusable(InvalidRequest):
+    """Neither an address nor a JPEG or PNG in base64."""
+
+    code = "IMAGE_UNUSABLE"
+    summary = "imageUrl must be an https address, or a JPEG or PNG as plain base64 (without a data: prefix)."
+
+
+class ImageTooLarge(TooLarge):
+    code = "IMAGE_TOO_LARGE"
+    summary = "An image sent along may have at most 10 MB."
+
+
+FAILURES: Mapping[str, FailureText] = {
+    VideoFailure.IMAGE_REJECTED: FailureText(ImageRejected.summary, ImageRejected),
+    VideoFailure.CONTENT_REJECTED: FailureText(ContentRejected.summary, ContentRejected),
+    Failure.PROVIDER_BUSY: FailureText(ProviderBusy.summary, ProviderBusy),
+    Failure.PROVIDER_UNAVAILABLE: FailureText(ProviderUnavailable.summary, ProviderUnavailable),
+    Failure.GENERATION_FAILED: FailureText(
+        "The provider could not make this video. Nothing was charged."
+    ),
+    Failure.PROVIDER_UNRESOLVED: FailureText(
+        "The provider never said what became of this request. Nothing was charged; should the "
+        "video still turn up, it is yours."
+    ),
+}
+
+FAILURE_OF_REJECTION: Mapping[RejectionReason, str] = {
+    RejectionReason.IMAGE: VideoFailure.IMAGE_REJECTED,
+    RejectionReason.CONTENT: VideoFailure.CONTENT_REJECTED,
+    RejectionReason.BUSY: Failure.PROVIDER_BUSY,
+    RejectionReason.UNAVAILABLE: Failure.PROVIDER_UNAVAILABLE,
+}
+
+
+def deliverable(url: str | None, plain_links: bool) -> bool:
+    """Whether a result link may be handed to a user: bounded, whole, https (plain http only where
+    simulators are used). It is never fetched."""
+    if not url or len(url) > MAX_RESULT_URL:
+        return False
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        schemes = ("https", "http") if plain_links else ("https",)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        return False
+
+
+def usage_of(task: Task) -> dict[str, int]:
+    """What a finished task used: one video, and its length as Kling states it (a decimal number of
+    seconds), where it does."""
+    videos: Any = task.facts.get("videos") or ({},)
+    try:
+        milliseconds = int(Decimal(str(videos[0].get("duration"))) * 1000)
+    except (InvalidOperation, OverflowError, ValueError):
+        return {"videos": 1}
+    if not 0 < milliseconds < 3_600_000:
+        return {"videos": 1}
+    return {"videos": 1, "milliseconds": milliseconds}

@@ -1,0 +1,33 @@
+"""The one verb on videos: make one."""
+
+from service.catalog.entities import IMAGE_TO_VIDEO
+from service.jobs.entities import JobRequest
+from service.jobs.operations import Jobs, Submission
+from service.videos.entities import NewVideo
+from service.videos.images import check_bytes
+
+ROUTE = "POST /videos"
+
+
+class Videos:
+    """Makes videos from images."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def create(self, video: NewVideo) -> Submission:
+        """Submits a job for the video. Raises `ImageUnusable` or `ImageTooLarge` before anything is
+        read, `UnknownPromptKey` or `AddressRefused` before anything is written, and what
+        `Jobs.submit` raises, `ImageRejected` and `ContentRejected` among it."""
+        check_bytes(video.image)
+        return self._jobs.submit(
+            JobRequest(
+                actor=video.principal,
+                operation=IMAGE_TO_VIDEO,
+                route=ROUTE,
+                fingerprint=video.fingerprint,
+                body=video.body,
+                body_facts=(video.image, video.prompt_key),
+                idempotency_key=video.idempotency_key,
+            )
+        )

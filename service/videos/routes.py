@@ -1,0 +1,108 @@
+"""The video routes: load, call one operation, dump."""
+
+from flask import Blueprint, Response
+
+from service.catalog.entities import UnknownPromptKey
+from service.core.principal import Principal
+from service.core.public_urls import AddressRefused
+from service.identity.entities import GoogleIdMismatch
+from service.jobs.entities import IdempotencyKeyReused, ProviderBusy, ProviderUnavailable
+from service.jobs.schemas import job_body
+from service.jobs.work import Operations
+from service.ledger.entities import (
+    InsufficientCredits,
+    OutcomeUnknown,
+    TooManyWaiting,
+    WalletBusy,
+    WalletFrozen,
+)
+from service.storage.table import StorageUnavailable
+from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
+from service.videos.entities import (
+    ContentRejected,
+    ImageRejected,
+    ImageTooLarge,
+    ImageUnusable,
+    NewVideo,
+)
+from service.videos.operations import Videos
+from service.videos.schemas import JobSchema, VideoSchema
+from service.web.body import read_body
+from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.idempotency_key import (
+    IDEMPOTENCY_HEADER,
+    IdempotencyKeyMalformed,
+    read_idempotency_key,
+)
+from service.web.responses import success
+
+MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
+
+POST_VIDEO = Endpoint(
+    access=Access.USER,
+    summary="Turn an image into a video",
+    description="Holds the price, asks Kling once, and answers with the job. Credits are captured only when the video is there; "
+    "a failure gives them back. Send an Idempotency-Key and repeat freely: the same key is the same job for ever.",
+    body=VideoSchema,
+    response=JobSchema,
+    errors=(
+        UnknownPromptKey,
+        AddressRefused,
+        ImageUnusable,
+        ImageTooLarge,
+        ImageRejected,
+        ContentRejected,
+        IdempotencyKeyMalformed,
+        IdempotencyKeyReused,
+        GoogleIdMismatch,
+        InsufficientCredits,
+        SystemLimitReached,
+        DeviceAlreadyUsed,
+        WalletFrozen,
+        TooManyWaiting,
+        WalletBusy,
+        OutcomeUnknown,
+        ProviderBusy,
+        ProviderUnavailable,
+        StorageUnavailable,
+    ),
+    example={
+        "GoogleID": "110248495921238986420",
+        "Fingerprint": "fp-4be1a2c09d",
+        "imageUrl": "https://images.example.com/astronaut.jpg",
+        "promptKey": "foo_prompt",
+    },
+    headers={
+        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; a UUID is right.",
+        "Location": "The address of the job.",
+        "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
+    },
+    max_body_bytes=MAX_VIDEO_BODY_BYTES,
+)
+
+
+def videos_blueprint(videos: Videos, operations: Operations) -> Blueprint:
+    blueprint = Blueprint("videos", __name__)
+    video_schema = VideoSchema()
+
+    @blueprint.post("/videos")
+    @endpoint(POST_VIDEO)
+    def post_video(principal: Principal) -> Response:
+        body = read_body(video_schema)
+        if body["google_id"] != principal.subject:
+            raise GoogleIdMismatch
+        placed = videos.create(
+            NewVideo(
+                principal,
+                body["fingerprint"],
+                body["image"],
+                body["prompt_key"],
+                read_idempotency_key(),
+            )
+        )
+        headers = {"Location": placed.job.location} | (
+            {"Idempotency-Replayed": "true"} if placed.replayed else {}
+        )
+        return success(job_body(placed.job, operations, placed.remaining), headers=headers)
+
+    return blueprint

@@ -1,0 +1,103 @@
+"""What goes in and out of the video routes."""
+
+from marshmallow import fields
+
+from service.jobs.entities import Failure
+from service.jobs.schemas import JobErrorFields, JobFields
+from service.videos.entities import FAILURES, VideoFailure
+from service.web.schemas import StrictSchema, Text
+
+MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
+
+
+class VideoSchema(StrictSchema):
+    """The body of brief 000, to the letter."""
+
+    google_id = Text(
+        data_key="GoogleID",
+        required=True,
+        max_length=255,
+        metadata={
+            "description": "The user's Google id: the `sub` of the ID token.",
+            "example": "110248495921238986420",
+        },
+    )
+    fingerprint = Text(
+        data_key="Fingerprint",
+        required=True,
+        max_length=512,
+        metadata={
+            "description": "The device's fingerprint. Kept only as an HMAC.",
+            "example": "fp-4be1a2c09d",
+        },
+    )
+    image = Text(
+        data_key="imageUrl",
+        required=True,
+        max_length=MAX_IMAGE_CHARACTERS,
+        metadata={
+            "description": "A public https address of a JPEG or PNG, or the image itself as plain base64 (up to 10 MB).",
+            "example": "https://images.example.com/astronaut.jpg",
+        },
+    )
+    prompt_key = Text(
+        data_key="promptKey",
+        required=True,
+        max_length=64,
+        metadata={
+            "description": "One of the keys that GET /prompts lists.",
+            "example": "foo_prompt",
+        },
+    )
+
+
+class JobErrorSchema(JobErrorFields):
+    code = fields.String(
+        metadata={
+            "description": ", ".join((*VideoFailure, *Failure)),
+            "example": Failure.GENERATION_FAILED.value,
+        }
+    )
+    message = fields.String(
+        metadata={
+            "description": "The same for people.",
+            "example": FAILURES[Failure.GENERATION_FAILED].message,
+        }
+    )
+
+
+class JobSchema(JobFields):
+    """A job as its owner sees it."""
+
+    prompt_key = fields.String(
+        data_key="promptKey",
+        metadata={"description": "The prompt that was asked for.", "example": "foo_prompt"},
+    )
+    provider = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "Kling's own data on the task; null until Kling has said that it took the job.",
+            "example": {"task_id": "867283741759111202", "task_status": "succeed"},
+        },
+    )
+    video_url = fields.String(
+        data_key="videoUrl",
+        allow_none=True,
+        metadata={
+            "description": "Where the video is, once it is there.",
+            "example": "https://cdn.example.com/video.mp4",
+        },
+    )
+    video_expires_at = fields.String(
+        data_key="videoExpiresAt",
+        allow_none=True,
+        metadata={
+            "description": "Save the video before then.",
+            "example": "2026-12-21T09:00:00.000Z",
+        },
+    )
+    error = fields.Nested(
+        JobErrorSchema,
+        allow_none=True,
+        metadata={"description": "Why a FAILED job failed, in our words."},
+    )

@@ -1,0 +1,110 @@
+"""Image-to-video as a kind of work. The price is fixed: what is held is what a video costs.
+
+In a file of its own because `jobs` calls it, while the routes call `operations`."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from service.catalog.entities import IMAGE_TO_VIDEO
+from service.catalog.operations import Catalog
+from service.core.clock import Clock, iso
+from service.jobs.entities import Job
+from service.jobs.work import Charge, Estimate, Facts
+from service.providers.base import (
+    CallbackEvent,
+    Created,
+    Provider,
+    RejectionReason,
+    Task,
+    TaskLookup,
+    VideoRequest,
+)
+from service.videos.entities import (
+    FAILURE_OF_REJECTION,
+    FAILURES,
+    RESULT_MILLISECONDS,
+    VideoBody,
+    deliverable,
+    usage_of,
+)
+from service.videos.images import check_address
+from service.videos.schemas import JobSchema
+
+
+class ImageToVideo:
+    """See `service.jobs.work.AsynchronousWork` for what its methods promise."""
+
+    operation = IMAGE_TO_VIDEO
+    schema = JobSchema
+    failures = FAILURES
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        kling: Provider,
+        clock: Clock,
+        submit_seconds: float,
+        plain_links: bool,
+    ) -> None:
+        self._catalog = catalog
+        self._kling = kling
+        self._clock = clock
+        self._plain_links = plain_links
+        self.provider = kling.name
+        self.submit_seconds = submit_seconds
+
+    def validate(self, body: VideoBody) -> None:
+        """Raises `UnknownPromptKey` or `AddressRefused`."""
+        self._catalog.prompt(body.prompt_key)
+        check_address(body.image)
+
+    def estimate(self, body: VideoBody) -> Estimate:
+        del body
+        price = self._catalog.quote(self.operation)
+        return Estimate(price.credits, price.version)
+
+    def payload(self, body: VideoBody) -> Facts:
+        """The image is kept as its hash and length, never whole."""
+        return {
+            "promptKey": body.prompt_key,
+            "imageHash": hashlib.sha256(body.image.encode()).hexdigest()[:22],
+            "imageLength": len(body.image),
+        }
+
+    def submit(self, job: Job, body: VideoBody, callback_url: str | None, until: float) -> Created:
+        prompt = self._catalog.prompt(body.prompt_key)
+        request = VideoRequest(job.job_id, body.image, prompt.text, callback_url)
+        return self._kling.create(request, until)
+
+    def fetch_task(self, job: Job) -> TaskLookup:
+        return self._kling.fetch_task(job.task_id, job.job_id)
+
+    def judge(self, task: Task) -> Facts | None:
+        """The link, if it can be handed over, and the time by which to save the video."""
+        if not task.result_url or not deliverable(task.result_url, self._plain_links):
+            return None
+        expires_at = self._clock.now() + RESULT_MILLISECONDS
+        return {"videoUrl": task.result_url, "videoExpiresAt": expires_at}
+
+    def charge(self, job: Job, task: Task) -> Charge:
+        """Kling's API does not state what a task cost us."""
+        return Charge(job.held, usage_of(task))
+
+    def render(self, job: Job) -> Mapping[str, object]:
+        result: Any = job.result or {}
+        expires_at = result.get("videoExpiresAt")
+        return {
+            "promptKey": job.payload.get("promptKey", "unknown"),
+            "provider": dict(self._kling.show(job.facts, job.job_id)) if job.facts else None,
+            "videoUrl": result.get("videoUrl"),
+            "videoExpiresAt": iso(expires_at) if expires_at else None,
+        }
+
+    def failure_of(self, reason: RejectionReason) -> str:
+        return FAILURE_OF_REJECTION[reason]
+
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
+        return self._kling.read_callback(headers, body, now)

@@ -1,0 +1,110 @@
+"""Another kind of work goes through hold, settlement, sweep, audit and routes as it is: a folder of
+its own, and one line in the list of features."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.app import FEATURES, create_app
+from service.core.principal import Principal
+from service.jobs.entities import JobRequest, JobStatus, ProviderCost
+from service.jobs.operations import Submission
+from service.jobs.schemas import job_body
+from service.ledger.entities import InsufficientCredits
+from tests.doubles.service_harness import ServiceHarness
+from tests.jobs.toy.feature import TOY, TooManyWords, Words
+
+ANN = Principal("https://accounts.google.com", "ann")
+WITH_TOY = (*FEATURES[:-2], TOY, *FEATURES[-2:])
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> ServiceHarness:
+    return ServiceHarness(client, table_name, welcome_credits=10, features=WITH_TOY)
+
+
+def words(world: ServiceHarness) -> Words:
+    return world.parts.get(Words)
+
+
+def say(world: ServiceHarness, count: int, key: str | None = None) -> Submission:
+    request = JobRequest(ANN, "toy:words", "POST /words", "phone", count, (str(count),), key)
+    return world.jobs.submit(request)
+
+
+def test_a_toy_takes_one_file_and_one_line() -> None:
+    files = [path.name for path in (Path(__file__).parent / "toy").glob("*.py")]
+    assert sorted(files) == ["__init__.py", "feature.py"]
+    assert set(WITH_TOY) - set(FEATURES) == {TOY}
+
+
+def test_work_that_costs_less_than_it_holds_is_charged_what_it_cost(world: ServiceHarness) -> None:
+    job = say(world, 8).job
+    assert (job.status, world.balance()) == (JobStatus.SUBMITTED, (2, 8, 0))
+    words(world).said[job.job_id] = 3
+    world.work_until(60)
+    done = world.job(job.job_id)
+    assert (done.status, done.held, done.captured, done.returned) == (JobStatus.SUCCEEDED, 8, 3, 5)
+    assert (done.usage, done.provider_cost) == ({"words": 3}, ProviderCost(210, "USD"))
+    assert world.balance() == (7, 0, 3)
+    assert world.audit().violations == ()
+
+
+def test_work_that_used_nothing_is_delivered_for_nothing(world: ServiceHarness) -> None:
+    job = say(world, 8).job
+    words(world).said[job.job_id] = 0
+    world.work_until(60)
+    assert world.job(job.job_id).status is JobStatus.SUCCEEDED
+    assert world.balance() == (10, 0, 0)
+    assert world.audit().violations == ()
+
+
+def test_work_that_cost_more_than_it_holds_is_charged_what_it_holds(world: ServiceHarness) -> None:
+    job = say(world, 4).job
+    words(world).said[job.job_id] = 9
+    world.work_until(60)
+    assert (world.job(job.job_id).captured, world.balance()) == (4, (6, 0, 4))
+    assert world.audit().violations == ()
+
+
+def test_work_that_fails_is_not_charged(world: ServiceHarness) -> None:
+    job = say(world, 4).job
+    words(world).said[job.job_id] = None
+    world.work_until(60)
+    assert (world.job(job.job_id).failure, world.balance()) == ("GENERATION_FAILED", (10, 0, 0))
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize(("count", "refusal"), [(101, TooManyWords), (11, InsufficientCredits)])
+def test_work_that_is_refused_writes_nothing(
+    world: ServiceHarness, count: int, refusal: type[Exception]
+) -> None:
+    say(world, 1)
+    before = world.items()
+    with pytest.raises(refusal):
+        say(world, count)
+    assert world.items() == before
+
+
+def test_a_key_of_one_kind_of_work_is_not_that_of_another(world: ServiceHarness) -> None:
+    video = world.submit(key="k").job
+    job = say(world, 2, key="k").job
+    assert job.job_id != video.job_id
+    assert say(world, 2, key="k").job == job
+
+
+def test_each_job_is_shown_with_its_own_kinds_fields(world: ServiceHarness) -> None:
+    say(world, 2)
+    world.clock.advance(1)
+    world.submit()
+    video, toy = (job_body(job, world.operations) for job in world.jobs.page("ann", 9, None).jobs)
+    assert "videoUrl" in video
+    assert "videoUrl" not in toy
+    assert toy["words"] is None
+    assert toy["credits"] == {"held": 2, "captured": 0, "released": 0}
+
+
+def test_the_service_serves_it_with_everything_else(world: ServiceHarness) -> None:
+    rules = {rule.rule for rule in create_app(world.parts).url_map.iter_rules()}
+    assert {"/callbacks/kling/<token>", "/callbacks/toy/<token>", "/jobs", "/videos"} <= rules

@@ -1,0 +1,1 @@
+"""A feature that offers a kind of work of its own, to show what that takes."""

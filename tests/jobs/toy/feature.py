@@ -1,0 +1,105 @@
+"""A kind of work that costs less than it holds: a number of words, charged by the word."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from marshmallow import fields
+
+from service.core.errors import InvalidRequest
+from service.feature import Core, Declaration, Feature, Parts
+from service.jobs.entities import Failure, Job, ProviderCost
+from service.jobs.schemas import JobFields
+from service.jobs.work import Charge, Estimate, Facts, FailureText, Operations
+from service.providers.base import (
+    Accepted,
+    CallbackEvent,
+    Created,
+    Found,
+    NotFound,
+    RejectionReason,
+    Task,
+    TaskLookup,
+    TaskStatus,
+)
+
+CREDITS_A_WORD = 1
+MICROS_A_WORD = 70
+
+
+class TooManyWords(InvalidRequest):
+    code = "TOO_MANY_WORDS"
+    summary = "That is more than the toy can say."
+
+
+class WordsSchema(JobFields):
+    """A job of the toy."""
+
+    words = fields.String(allow_none=True)
+
+
+@dataclass
+class Words:
+    """The work, and the provider that does it. `said` is how many words each job's task said; None
+    stands for one that failed."""
+
+    operation: str = "toy:words"
+    provider: str = "toy"
+    submit_seconds: float = 1.0
+    schema: type[JobFields] = WordsSchema
+    failures: Mapping[str, FailureText] = field(
+        default_factory=lambda: {Failure.GENERATION_FAILED: FailureText("The toy is broken.")}
+    )
+    said: dict[str, int | None] = field(default_factory=dict)
+    taken: list[str] = field(default_factory=list)
+
+    def validate(self, body: int) -> None:
+        if body > 100:
+            raise TooManyWords
+
+    def estimate(self, body: int) -> Estimate:
+        return Estimate(body * CREDITS_A_WORD, "1")
+
+    def payload(self, body: int) -> Facts:
+        return {"maxWords": body}
+
+    def submit(self, job: Job, body: int, callback_url: str | None, until: float) -> Created:
+        self.taken.append(job.job_id)
+        return Accepted(Task(job.job_id, TaskStatus.RUNNING))
+
+    def fetch_task(self, job: Job) -> TaskLookup:
+        if job.job_id not in self.taken:
+            return NotFound()
+        if job.job_id not in self.said:
+            return Found(Task(job.job_id, TaskStatus.RUNNING))
+        count = self.said[job.job_id]
+        if count is None:
+            return Found(Task(job.job_id, TaskStatus.FAILED))
+        return Found(Task(job.job_id, TaskStatus.SUCCEEDED, {"words": count}))
+
+    def judge(self, task: Task) -> Facts | None:
+        return {"words": "word " * min(int(str(task.facts["words"])), 20)}
+
+    def charge(self, job: Job, task: Task) -> Charge:
+        words = int(str(task.facts["words"]))
+        cost = ProviderCost(words * MICROS_A_WORD, "USD")
+        return Charge(words * CREDITS_A_WORD, {"words": words}, cost)
+
+    def render(self, job: Job) -> Mapping[str, object]:
+        return {"words": (job.result or {}).get("words")}
+
+    def failure_of(self, reason: RejectionReason) -> str:
+        return Failure.PROVIDER_UNAVAILABLE
+
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None:
+        return None
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    words = Words()
+    parts.get(Operations).register(words)
+    return Feature(operations={Words: words})
+
+
+TOY = Declaration(name="toy work", build=build)
