@@ -257,7 +257,7 @@ def assert_whole(world: ServiceHarness, user_id: str, restored: str) -> None:
     ]
     assert (wallet.granted, wallet.held) == (ALL_CREDITS, 0), restored
     assert wallet.captured == len(delivered) == ALL_CREDITS - wallet.credits, restored
-    assert all("videoUrl" in job for job in delivered), restored
+    assert all("result" in job for job in delivered), restored
     for device in items_of(world, user_id, "DEVICE#"):
         digest = device["SK"]["S"].removeprefix("DEVICE#")
         claim = world.client.get_item(
