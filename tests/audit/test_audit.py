@@ -110,7 +110,7 @@ def test_a_truncated_ledger_is_found(world: ServiceHarness) -> None:
 
 
 def test_a_missing_job_is_found(world: ServiceHarness) -> None:
-    world.client.delete_item(TableName=world.table._name, Key=key(world, "JOB#", has="videoUrl"))
+    world.client.delete_item(TableName=world.table._name, Key=key(world, "JOB#", has="result"))
     found = violations(world)
     assert any("a job that does not exist" in violation for violation in found)
     assert any("which does not exist" in violation for violation in found)
@@ -120,8 +120,8 @@ def test_a_missing_job_is_found(world: ServiceHarness) -> None:
     ("expression", "values"),
     [
         ("SET #status = :s", {"s": {"S": "SUBMITTED"}}),
-        ("REMOVE videoUrl", {}),
-        ("SET price = :n", {"n": {"N": "2"}}),
+        ("REMOVE #result", {}),
+        ("SET #held = :n", {"n": {"N": "2"}}),
         ("SET GSI2PK = :p, GSI2SK = :t", {"p": {"S": "DUE#JOB#0"}, "t": {"S": "0000000000001"}}),
         ("SET houseLoss = :n", {"n": {"N": "1"}}),
     ],
@@ -129,7 +129,7 @@ def test_a_missing_job_is_found(world: ServiceHarness) -> None:
 def test_a_delivered_job_that_was_changed_is_found(
     world: ServiceHarness, expression: str, values: dict[str, Any]
 ) -> None:
-    change(world, key(world, "JOB#", has="videoUrl"), expression, **values)
+    change(world, key(world, "JOB#", has="result"), expression, **values)
     assert any("/JOB#" in violation for violation in violations(world))
 
 
@@ -183,7 +183,7 @@ def test_whatever_lies_with_a_user_without_a_wallet_is_an_orphan_and_one_read_of
 
 
 def test_a_hold_from_other_lots_than_the_job_says_is_found(world: ServiceHarness) -> None:
-    where = key(world, "JOB#", has="videoUrl")
+    where = key(world, "JOB#", has="result")
     change(world, where, "SET #allocation[0][0] = :n", n={"N": "7"})
     assert violations(world) == [f"USER#ann/{where['SK']['S']}: its HOLD took from other lots"]
 
@@ -328,7 +328,7 @@ def welcome_all(world: ServiceHarness, user_id: str) -> None:
 def test_a_job_that_says_open_though_its_end_was_there_before_is_found(
     world: ServiceHarness,
 ) -> None:
-    where = key(world, "JOB#", has="videoUrl")
+    where = key(world, "JOB#", has="result")
     change(world, where, "SET #status = :s", s={"S": "SUBMITTED"})
     assert f"USER#ann/{where['SK']['S']}: SUBMITTED with movements HOLD, CAPTURE" in violations(
         world
@@ -339,7 +339,7 @@ def test_damage_to_a_wallet_that_never_stands_still_is_found(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
     change(world, key(world, "ENTRY#000000000002"), "SET amount = amount + :n", n={"N": "1"})
-    change(world, key(world, "JOB#", has="videoUrl"), "REMOVE videoUrl")
+    change(world, key(world, "JOB#", has="result"), "REMOVE #result")
     other = ServiceHarness(client, table_name, clock=world.clock, welcome_credits=10)
     moves = iter(range(8))
     world.wire().before(
