@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 300
 _COPIED = (
     "service",
+    "devstack",
     "tests",
     "cloudformation",
     "docker",
@@ -49,7 +50,8 @@ def copy_of_the_tree(folder: str) -> Path:
 
 
 def killer(mutant: Mutant) -> str | None:
-    """The first test that fails under the mutant, None if none does."""
+    """The first test that fails under the mutant, None if none does. Raises `RuntimeError` for a run
+    that cannot even begin: it would prove nothing."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_of_the_tree(folder)
         for file, text in mutated(mutant).items():
@@ -71,7 +73,9 @@ def killer(mutant: Mutant) -> str | None:
         except subprocess.TimeoutExpired:
             return "(ran out of time)"
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
-        return failed[1] if failed else None if run.returncode == 0 else "(broke the run)"
+        if failed is None and run.returncode != 0:
+            raise RuntimeError(f"{mutant.name}: no test ran\n{run.stdout}{run.stderr}")
+        return failed[1] if failed else None
 
 
 def main(names: list[str]) -> int:
