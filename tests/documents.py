@@ -76,7 +76,8 @@ def failure_table() -> str:
 
 def item_table() -> str:
     rows = [
-        f"| {kind.name} | {kind.owner} | `{kind.pk}` | `{kind.sk}` | {kind.index} | {kind.description} |"
+        f"| {kind.name} | {kind.owner} | `{kind.pk}` | `{kind.sk}` | {kind.index} | "
+        f"{kind.description} |"
         for kind in key_registry(FEATURES).items
     ]
     head = "| item | owner | PK | SK | index | what it is |"
@@ -91,7 +92,8 @@ def settings_table() -> str:
 def env_example() -> str:
     lines = [
         "# Every setting of the service with its default. See docs/settings.md.",
-        "# Copy it to `.env` and uncomment what you change; `make run` and `docker compose up` read it,",
+        "# Copy it to `.env` and uncomment what you change; `make run` and `docker compose up` "
+        "read it,",
         "# with other defaults, which suit one machine.",
         "",
     ]

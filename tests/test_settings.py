@@ -1,5 +1,7 @@
 """Settings: every fault at once, and nothing insecure in production."""
 
+import json
+
 import pytest
 
 from service.app import load_settings
@@ -113,9 +115,15 @@ def test_a_secret_does_not_show_itself() -> None:
     assert str(settings.section(KlingSettings).kling_api_key) == "canary-value"
 
 
+def keys_secret(peppers: dict[str, str]) -> str:
+    return json.dumps(
+        {"fingerprintPeppers": peppers, "ledgerMacKey": MAC, "callbackTokenKeys": [TOKEN]}
+    )
+
+
 def test_our_own_keys_come_from_one_secret() -> None:
     settings = load_settings(GOOD)
-    text = f'{{"fingerprintPeppers": {{"1": "{PEPPER}"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}'
+    text = keys_secret({"1": PEPPER})
     keyring = read_keyring(settings.core, lambda name: text if name == "farebox/keys" else "")
     assert (keyring.peppers[0].version, keyring.mac_key, keyring.token_keys) == (
         1,
@@ -144,9 +152,9 @@ def test_outside_production_our_own_keys_may_come_from_the_environment() -> None
         "null",
         "{}",
         '{"fingerprintPeppers": [], "ledgerMacKey": "m", "callbackTokenKeys": []}',
-        f'{{"fingerprintPeppers": {{}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}',
-        f'{{"fingerprintPeppers": {{"1": "short"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}',
-        f'{{"fingerprintPeppers": {{"one": "{PEPPER}"}}, "ledgerMacKey": "{MAC}", "callbackTokenKeys": ["{TOKEN}"]}}',
+        keys_secret({}),
+        keys_secret({"1": "short"}),
+        keys_secret({"one": PEPPER}),
     ],
 )
 def test_a_secret_of_another_form_is_refused_without_quoting_it(text: str) -> None:

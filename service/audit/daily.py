@@ -207,7 +207,8 @@ class _Keeper:
         self.write(State.FINISHED)
         if self.taken:
             self._said(
-                "Another run has gone on with the record of this audit; the result of this one holds all the same."
+                "Another run has gone on with the record of this audit; the result of this one "
+                "holds all the same."
             )
 
     def write(self, state: State) -> None:
@@ -251,7 +252,8 @@ class _Keeper:
             return Ended(Ending.BEFORE, there.progress.audit)
         if choice is Step.LEAVE:
             self._said(
-                f"Another run is at the audit of {self._day}: it was last heard of at {iso(there.written)}."
+                f"Another run is at the audit of {self._day}: it was last heard of at "
+                f"{iso(there.written)}."
             )
             return Ended(Ending.ELSEWHERE)
         self._said(
@@ -271,7 +273,8 @@ class _Keeper:
         if not self._failing:
             where = self._records.key(self._day)
             self._said(
-                f"The record {where} cannot be read or written ({error}); the audit goes on without it."
+                f"The record {where} cannot be read or written ({error}); the audit goes on "
+                "without it."
             )
         self._failing = True
 

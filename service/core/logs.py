@@ -22,7 +22,8 @@ MAX_PARTS = 50
 DEEPEST = 4
 
 _SECRET_NAME = re.compile(
-    "token|secret|passw|authorization|cookie|credential|fingerprint|prompt|pepper|signature|key|google_?id|e-?mail",
+    "token|secret|passw|authorization|cookie|credential|fingerprint|prompt|pepper|"
+    "signature|key|google_?id|e-?mail",
     re.I,
 )
 _SECRET_TEXT = re.compile(

@@ -1,6 +1,5 @@
 """What the service counts, as CloudWatch embedded metrics: one JSON line each, which CloudWatch
-reads as numbers
-(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)."""
+reads as numbers (Amazon CloudWatch User Guide, "Embedded metric format specification")."""
 
 import contextlib
 import json

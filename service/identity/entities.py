@@ -28,12 +28,14 @@ class Rejection(StrEnum):
 
 _SENTENCES = {
     Rejection.MALFORMED: "The token is not a plain JSON Web Token of at most 8 KB.",
-    Rejection.ALGORITHM: "The token is not signed with RS256; send Google's ID token, not an access token.",
+    Rejection.ALGORITHM: "The token is not signed with RS256; send Google's ID token, not an "
+    "access token.",
     Rejection.TYPE: "The token is of another type; send Google's ID token.",
     Rejection.KEY: "The token is not signed with one of Google's current keys.",
     Rejection.SIGNATURE: "The token's signature does not match.",
     Rejection.ISSUER: "The token was not issued by Google.",
-    Rejection.AUDIENCE: "The token was made for another app: its aud is not one of GOOGLE_CLIENT_IDS.",
+    Rejection.AUDIENCE: "The token was made for another app: its aud is not one of "
+    "GOOGLE_CLIENT_IDS.",
     Rejection.EXPIRED: "The token has expired; get a fresh one from Google.",
     Rejection.NOT_YET_VALID: "The token is not valid yet.",
     Rejection.CLAIMS: "The token lacks iat or exp.",
@@ -62,7 +64,10 @@ class EmailNotVerified(Unauthenticated):
     calling."""
 
     code = "EMAIL_NOT_VERIFIED"
-    summary = "Google has not verified the e-mail address of this account, or the token was made without the email scope."
+    summary = (
+        "Google has not verified the e-mail address of this account, or the token was made "
+        "without the email scope."
+    )
 
 
 class GoogleIdMismatch(Forbidden):

@@ -22,9 +22,9 @@ class Identity:
         self._trust_bare = trust_bare_google_id
 
     def sign_in(self, bearer: str | None, bare_google_id: Callable[[], str | None]) -> Principal:
-        """Who calls. A bearer token is always verified, and decides; `bare_google_id` is called only
-        where it is trusted and no token came. Raises `AuthenticationRequired` or what the token
-        verification raises."""
+        """Who calls. A bearer token is always verified, and decides; `bare_google_id` is called
+        only where it is trusted and no token came. Raises `AuthenticationRequired` or what the
+        token verification raises."""
         if bearer is not None:
             return self._tokens.verify(bearer)
         claimed = bare_google_id() if self._trust_bare else None

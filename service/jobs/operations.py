@@ -1,4 +1,5 @@
-"""Every verb on jobs: submit, get, list, wait, handle a callback (the money protocol, section 4)."""
+"""Every verb on jobs: submit, get, list, wait, handle a callback (the money protocol, section
+4)."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -154,8 +155,8 @@ class Jobs:
         allowed: Callable[[str], bool],
     ) -> None:
         """Takes a callback as the hint that it is: when token and signature hold and it names a
-        final status, queries the provider, if `allowed` says that this job was not resolved a moment
-        ago. Raises `CallbackRefused`."""
+        final status, queries the provider, if `allowed` says that this job was not resolved a
+        moment ago. Raises `CallbackRefused`."""
         names = self._token_cipher.open(token)
         work = self._operations.of_provider(provider)
         if names is None or len(names) != 2 or work is None:

@@ -41,7 +41,8 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
         Endpoint(
             access=Access.USER,
             summary="See what became of a job",
-            description="With `wait`, answers when the job has ended or the time is over. Another user's job is not found.",
+            description="With `wait`, answers when the job has ended or the time is over. Another "
+            "user's job is not found.",
             query=WaitSchema,
             response=schema,
             errors=(JobNotFound, StorageUnavailable),

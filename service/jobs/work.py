@@ -51,8 +51,8 @@ class Work(Protocol):
     """One kind of work, whoever does it and however long it takes.
 
     `body` is the kind's own request: `jobs` passes it on and never looks inside. Whatever
-    `validate` and `estimate` raise is a refusal, and nothing is written. `schema` is the marshmallow
-    schema of the job as `render` completes it."""
+    `validate` and `estimate` raise is a refusal, and nothing is written. `schema` is the
+    marshmallow schema of the job as `render` completes it."""
 
     operation: str
     schema: type[Any]
@@ -147,8 +147,8 @@ class Operations:
         return next(iter(self._works)) if len(self._works) == 1 else None
 
     def message(self, job: Job) -> str:
-        """The sentence for a failed job's owner. A job of an operation that is not offered any more has
-        only its code."""
+        """The sentence for a failed job's owner. A job of an operation that is not offered any more
+        has only its code."""
         work = self._works.get(job.operation)
         text = work.failures.get(job.failure or "") if work else None
         return text.message if text else (job.failure or "")

@@ -132,5 +132,6 @@ def _end_faults(wallet: Wallet, chain: _Chain, account: LedgerRecords) -> Iterat
     if chain.head is not None and chain.head != wallet.head:
         yield "head is not the MAC of the last entry"
     for name in _BALANCES if chain.whole else ("credits", "held"):
-        if getattr(chain.running, name) != getattr(wallet, name):
-            yield f"{name} is {getattr(wallet, name)}, its entries say {getattr(chain.running, name)}"
+        stored, proved = getattr(wallet, name), getattr(chain.running, name)
+        if stored != proved:
+            yield f"{name} is {stored}, its entries say {proved}"

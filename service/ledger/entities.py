@@ -77,7 +77,10 @@ class OutcomeUnknown(Unavailable):
     """A wallet write was sent and no response came back: it may have happened, or may yet."""
 
     code = "OUTCOME_UNKNOWN"
-    summary = "It is not known yet whether this request was taken. Ask for the job named here, or repeat with the same Idempotency-Key."
+    summary = (
+        "It is not known yet whether this request was taken. Ask for the job named here, or "
+        "repeat with the same Idempotency-Key."
+    )
     retry_after = 5
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
@@ -343,5 +346,6 @@ def _post(
 
 
 def _lot_number(wallet: Wallet) -> int:
-    """Lots are numbered by the entry that makes them, and by their place in it (up to a hundred)."""
+    """Lots are numbered by the entry that makes them, and by their place in it (up to a
+    hundred)."""
     return (wallet.version + 1) * 100

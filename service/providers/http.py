@@ -48,8 +48,8 @@ class Reply:
 
 
 class ProviderHttp:
-    """Sends POSTs and GETs. Proxies and credentials of the environment are not used, redirects are not
-    followed, nothing is retried.
+    """Sends POSTs and GETs. Proxies and credentials of the environment are not used, redirects are
+    not followed, nothing is retried.
 
     `tls` says whom to trust. All connections share it: loading the root certificates takes longer
     than a whole order does."""

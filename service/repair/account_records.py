@@ -1,5 +1,5 @@
-"""What belongs to a user besides the ledger: profile, devices and claims, and how they are put back.
-Pure."""
+"""What belongs to a user besides the ledger: profile, devices and claims, and how they are put
+back. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -274,9 +274,8 @@ class _Mending:
             job = self._unresolved(job)
         job = replace(job, allocation=held.allocation, due_at=self._due_at(job))
         if job != stored or self._indexed_wrongly(job):
-            self._says.append(
-                f"{'set' if stored else 'make again'} {job_id}: {job.status} {job.failure or ''}".rstrip()
-            )
+            verb = "set" if stored else "make again"
+            self._says.append(f"{verb} {job_id}: {job.status} {job.failure or ''}".rstrip())
             self._writes.append(jobs_store.repaired_write(stored, job))
         self._jobs[job_id] = job
 
@@ -377,4 +376,7 @@ def _described(entry: Entry) -> str:
 
 
 def _balances(wallet: Wallet) -> str:
-    return f"version {wallet.version}, {wallet.credits} available, {wallet.held} held, {wallet.captured} captured"
+    return (
+        f"version {wallet.version}, {wallet.credits} available, {wallet.held} held, "
+        f"{wallet.captured} captured"
+    )

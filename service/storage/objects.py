@@ -60,9 +60,9 @@ class Objects:
             raise ObjectsUnavailable(str(error)) from error
 
     def write(self, key: str, body: bytes, over: str | None) -> str:
-        """Writes over the version with the tag `over`, or where nothing lies (None); returns the new
-        tag. Raises `ObjectChanged` and `ObjectsUnavailable`. A repeated request whose first response
-        was lost meets its own write, and is refused."""
+        """Writes over the version with the tag `over`, or where nothing lies (None); returns the
+        new tag. Raises `ObjectChanged` and `ObjectsUnavailable`. A repeated request whose first
+        response was lost meets its own write, and is refused."""
         condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
         kind = "application/json"
         try:

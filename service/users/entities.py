@@ -22,7 +22,10 @@ class SystemLimitReached(Forbidden):
 
 class DeviceAlreadyUsed(Forbidden):
     code = "DEVICE_ALREADY_USED"
-    summary = "This device already belongs to another user. Sign in with the account that it was first used with."
+    summary = (
+        "This device already belongs to another user. Sign in with the account that it was first "
+        "used with."
+    )
 
 
 class WalletMissing(WalletFrozen):

@@ -65,7 +65,10 @@ class ImageUnusable(InvalidRequest):
     """Neither an address nor a JPEG or PNG in base64."""
 
     code = "IMAGE_UNUSABLE"
-    summary = "imageUrl must be an https address, or a JPEG or PNG as plain base64 (without a data: prefix)."
+    summary = (
+        "imageUrl must be an https address, or a JPEG or PNG as plain base64 (without a data: "
+        "prefix)."
+    )
 
 
 class ImageTooLarge(TooLarge):

@@ -36,7 +36,8 @@ class VideoSchema(StrictSchema):
         required=True,
         max_length=MAX_IMAGE_CHARACTERS,
         metadata={
-            "description": "A public https address of a JPEG or PNG, or the image itself as plain base64 (up to 10 MB).",
+            "description": "A public https address of a JPEG or PNG, or the image itself as plain "
+            "base64 (up to 10 MB).",
             "example": "https://images.example.com/astronaut.jpg",
         },
     )
@@ -76,7 +77,8 @@ class JobSchema(JobFields):
     provider = fields.Dict(
         allow_none=True,
         metadata={
-            "description": "Kling's own data on the task; null until Kling has said that it took the job.",
+            "description": "Kling's own data on the task; null until Kling has said that it took "
+            "the job.",
             "example": {"task_id": "867283741759111202", "task_status": "succeed"},
         },
     )

@@ -125,8 +125,8 @@ def test_what_is_killed_in_the_middle_goes_on_from_its_place(
     code, out, on_segment = site.run()
     assert died.progress
     assert (
-        f"goes on in segment {died.progress.cursor.segment} of {SEGMENTS} at {died.progress.cursor.token()}"
-        in on_segment
+        f"goes on in segment {died.progress.cursor.segment} of {SEGMENTS} at "
+        f"{died.progress.cursor.token()}" in on_segment
     )
     assert "segment 0 of 4 is done" not in on_segment
     assert "segment 3 of 4 is done" in on_segment

@@ -89,7 +89,8 @@ def test_a_run_that_was_overtaken_just_before_its_end_still_has_its_result(site:
         site.put(stolen.body())
         tag.append("stolen")
 
-    site.world.auditor._metrics.gauge = lambda *_: overtaken()  # type: ignore[method-assign, assignment]
+    metrics: Any = site.world.auditor._metrics
+    metrics.gauge = lambda *_: overtaken()
     ended = site.start(pace=None)
     assert tag
     assert (ended.ending, alike(ended.audit, whole)) == (Ending.HERE, True)

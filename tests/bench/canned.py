@@ -53,9 +53,9 @@ def _run(port_out: Any, responses: Responses, certificate: Certificate | None) -
 
 @contextmanager
 def canned(responses: dict[str, object], certificate: Certificate | None = None) -> Iterator[str]:
-    """Serves these responses, chosen by a marker in the request (a target, a path, a key), until the block
-    ends; over TLS if there is a certificate. A function is called with the whole request. Yields the
-    address."""
+    """Serves these responses, chosen by a marker in the request (a target, a path, a key), until
+    the block ends; over TLS if there is a certificate. A function is called with the whole request.
+    Yields the address."""
     ours, theirs = multiprocessing.Pipe()
     bodies = {
         marker.encode(): response if callable(response) else json.dumps(response).encode()

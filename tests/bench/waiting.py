@@ -1,8 +1,8 @@
 """Clients that keep one web process waiting: long polls, dripping bodies, large bodies. What do
 they cost the others?
 
-The others are one client that requests its credits a hundred times a second, first alone, then while they run
-in turn."""
+The others are one client that requests its credits a hundred times a second, first alone, then
+while they run in turn."""
 
 import json
 import multiprocessing
@@ -37,8 +37,8 @@ OPEN_FILES = 4_096
 _HEADERS = {"X-Google-ID": USER}
 _CREDITS = message("GET", "/credits", _HEADERS)
 
-# Keeps the service busy at that port until the process is ended; reports how many responses came, by
-# status.
+# Keeps the service busy at that port until the process is ended; reports how many responses came,
+# by status.
 Burden = Callable[[int, Any], None]
 Figures = dict[str, float]
 
@@ -136,8 +136,8 @@ def _row(name: str, rounds: list[Figures]) -> tuple[str, ...]:
 
 @contextmanager
 def _burdened(port: int, burden: Burden) -> Iterator[Any]:
-    """They are at it inside the block, in a process of their own. Yields the number of responses they
-    have had."""
+    """They are at it inside the block, in a process of their own. Yields the number of responses
+    they have had."""
     count = multiprocessing.Value("l", 0)
     process = multiprocessing.Process(target=burden, args=(port, count), daemon=True)
     process.start()

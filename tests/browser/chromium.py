@@ -30,7 +30,8 @@ FLAGS = (
 VIOLATIONS = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => window.violations.push(
-        `${event.violatedDirective} ${event.blockedURI} ${event.lineNumber}:${event.columnNumber}`));
+        `${event.violatedDirective} ${event.blockedURI} `
+        + `${event.lineNumber}:${event.columnNumber}`));
 """
 STEP_SECONDS = 0.2
 STOP_SECONDS = 10

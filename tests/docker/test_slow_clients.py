@@ -203,7 +203,8 @@ def ordinary(url: str) -> int:
     """A request like any other, on a connection of its own and in two pieces."""
     host, _, port = url.removeprefix("http://").partition(":")
     data = b'{"theNote": "hi"}'
-    head = b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    head = b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: "
+    "close\r\n"
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(data))
         time.sleep(0.02)
@@ -330,7 +331,8 @@ def test_large_bodies_that_do_not_end_take_no_more_memory_than_allowed(tmp_path:
 
 
 def test_probes_and_orders_are_served_while_many_requests_are_at_work(tmp_path: Path) -> None:
-    """An orchestrator would replace a process that does not respond to them: the busiest processes first."""
+    """An orchestrator would replace a process that does not respond to them: the busiest processes
+    first."""
     requests_bytes = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(tmp_path) as url, slow_clients(url, MANY, requests_bytes, b"") as clients:
         suffered(clients, 0.5)

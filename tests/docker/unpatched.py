@@ -14,7 +14,8 @@ PATCHED = ("socket", "ssl", "threading", "time", "select", "queue")
 
 
 def unpatched_names() -> list[str]:
-    """The modules that are not patched, and the names of our libraries that still mean an original."""
+    """The modules that are not patched, and the names of our libraries that still mean an
+    original."""
     modules = [name for name in PATCHED if not monkey.is_module_patched(name)]
     return modules + sorted(_original_names())
 

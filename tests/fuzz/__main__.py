@@ -1,6 +1,6 @@
 """`make fuzz`: at least that many requests made from the served document, as a user and as a
-stranger, until one of them meets a 5xx, a response that is not documented, or leaves a trace that it
-should not.
+stranger, until one of them meets a 5xx, a response that is not documented, or leaves a trace that
+it should not.
 
 The same seed makes the same requests."""
 
@@ -77,8 +77,10 @@ def report(runs: list[Findings], seed: int, cases: int, seconds: float) -> int:
     for (label, check), text in failures.items():
         print(f"FAILED {label}, {check}: {text}")
     print(
-        f"fuzz: {calls} cases over {len(runs[1].statuses)} operations, seed {seed}, {len(failures)} failures, "
-        f"{len(runs[1].jobs)} jobs, every one of them named in an answer and proved, {seconds:.0f} s"
+        f"fuzz: {calls} cases over {len(runs[1].statuses)} operations, seed {seed}, "
+        f"{len(failures)} failures, "
+        f"{len(runs[1].jobs)} jobs, every one of them named in an answer and proved, {seconds:.0f} "
+        "s"
     )
     return int(bool(failures) or calls < cases)
 

@@ -109,7 +109,9 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
     "known crit": (lambda i: i.token(header={"crit": ["b64"], "b64": True}), Rejection.MALFORMED),
     "b64 false, detached": (
         lambda i: (
-            f"{segment({'alg': 'RS256', 'kid': 'one', 'b64': False, 'crit': ['b64']})}..{segment(b'x' * 256)}"
+            segment({"alg": "RS256", "kid": "one", "b64": False, "crit": ["b64"]})
+            + ".."
+            + segment(b"x" * 256)
         ),
         Rejection.MALFORMED,
     ),

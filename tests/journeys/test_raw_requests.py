@@ -61,7 +61,10 @@ class Post:
 
     def __init__(self, token: str) -> None:
         self.body = json.dumps(video_body()).encode()
-        self._head = f"POST /videos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        self._head = (
+            f"POST /videos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: "
+            "application/json\r\n"
+        )
 
     def __call__(self, *headers: str, body: bytes | None = None) -> bytes:
         more = "".join(f"{header}\r\n" for header in headers)

@@ -50,8 +50,8 @@ def copy_of_the_tree(folder: str) -> Path:
 
 
 def killer(mutant: Mutant) -> str | None:
-    """The first test that fails under the mutant, None if none does. Raises `RuntimeError` for a run
-    that cannot even begin: it would prove nothing."""
+    """The first test that fails under the mutant, None if none does. Raises `RuntimeError` for a
+    run that cannot even begin: it would prove nothing."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_of_the_tree(folder)
         for file, text in mutated(mutant).items():

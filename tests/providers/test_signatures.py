@@ -5,7 +5,10 @@ import pytest
 from service.providers.signatures import signature_holds
 
 SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
-BODY = b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}'
+BODY = (
+    b'{"id":"1234567890","status":"succeeded","message":"",'
+    b'"create_time":1781080778802,"update_time":1781080794151}'
+)
 NOW = 1781080794 * 1000
 HEADERS = {
     "webhook-id": "9876543210",

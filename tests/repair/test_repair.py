@@ -388,7 +388,8 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(world: ServiceHarnes
     on_message = says(world)
     assert [words.partition(" (")[0] for words in on_message] == [
         "write entry 3",
-        "set the wallet from version 3, 2 available, 0 held, 1 captured to version 3, 2 available, 0 held, 1 captured",
+        "set the wallet from version 3, 2 available, 0 held, 1 captured to version 3, 2 "
+        "available, 0 held, 1 captured",
     ]
     assert world.items() == before
     assert says(world, apply=True) == on_message

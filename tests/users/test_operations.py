@@ -1,6 +1,7 @@
 """Signing up: one welcome per identity and device, the cap exact, under any race."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -161,7 +162,8 @@ def test_a_twin_that_signs_up_in_between_makes_the_user_known(
 
 
 def test_one_device_racing_for_many_names_makes_one_user(world: ServiceHarness) -> None:
-    outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", "phone") for n in range(12)])  # type: ignore[misc]
+    attempts = [partial(sign_up, world, f"user-{n}", "phone") for n in range(12)]
+    outcomes = _race(attempts)
     assert [type(outcome).__name__ for outcome in outcomes].count("Wallet") == 1
     assert world.count() == 1
     assert world.audit().violations == ()
@@ -171,7 +173,8 @@ def test_many_strangers_racing_for_few_places_fill_them_exactly(
     client: Any, table_name: str
 ) -> None:
     world = ServiceHarness(client, table_name, max_users=5)
-    outcomes = _race([lambda n=n: sign_up(world, f"user-{n}", f"device-{n}") for n in range(24)])  # type: ignore[misc]
+    attempts = [partial(sign_up, world, f"user-{n}", f"device-{n}") for n in range(24)]
+    outcomes = _race(attempts)
     kinds = [type(outcome).__name__ for outcome in outcomes]
     assert (kinds.count("Wallet"), kinds.count("SystemLimitReached")) == (5, 19)
     assert world.count() == 5

@@ -238,7 +238,8 @@ class Kling:
 
     def _count_refusal(self, reply: Reply) -> None:
         """Counts refusals of our key, our balance or our requests, of creates and queries alike:
-        one is enough to wake somebody, so a token that is only stale does not count before it was made anew."""
+        one is enough to wake somebody, so a token that is only stale does not count before it was
+        made anew."""
         if FAILURE_OF_REJECTION.get(_code(reply) or 0) is RejectionReason.UNAVAILABLE:
             self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 

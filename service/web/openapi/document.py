@@ -29,21 +29,24 @@ CACHE_CONTROL = "public, max-age=300"
 Route = tuple[str, str, Endpoint]
 
 _DESCRIPTION = """\
-Farebox stands between your app and paid AI services: it knows who calls, sets credits aside before work begins, and
-charges only for what was delivered.
+Farebox stands between your app and paid AI services: it knows who calls, holds credits before work
+begins, and charges only for what was delivered.
 
 1. **Sign in** with Google in your app and send the ID token: `Authorization: Bearer <token>`.
 2. **Send JSON** with `Content-Type: application/json`. Fields that are not documented are refused.
-3. **Read the envelope**: `success: true` comes with `data`; `success: false` comes with `error` (for people), `code` (for
-   programs), `details` and `requestId`.
-4. **Branch on `code`**, never on the sentence. Every code is listed in `x-error-codes` and at `/docs`.
-5. **Send an `Idempotency-Key`** (a fresh UUID for each thing the user wants) where a route knows it. Repeat with the same
-   key after a timeout: nothing is charged twice.
-6. **Wait, don't hammer**: ask for a job with `?wait=` and the answer comes when there is news.
+3. **Read the envelope**: `success: true` comes with `data`; `success: false` comes with `error`
+   (for people), `code` (for programs), `details` and `requestId`.
+4. **Branch on `code`**, never on the sentence. Every code is listed in `x-error-codes` and at
+   `/docs`.
+5. **Send an `Idempotency-Key`** (a fresh UUID for each thing the user wants) where a route takes
+   one. Repeat with the same key after a timeout: nothing is charged twice.
+6. **Wait, do not poll in a loop**: request a job with `?wait=`, and the response comes when the job
+   has ended.
 7. **429 and 503** say in `Retry-After` how many seconds to wait.
-8. **Lists** give a `nextToken`; send it back for the next page, until it is null.
-9. **Credits** are held when a job begins, captured when its result is there, released when it fails.
-10. **Quote the `requestId`** (also in `X-Request-Id`) when you ask for help.
+8. **Lists** return a `nextToken`; send it for the next page, until it is null.
+9. **Credits** are held when a job begins, captured when its result is there, released when it
+   fails.
+10. **Quote the `requestId`** (also in `X-Request-Id`) when you contact support.
 """
 
 

@@ -1,5 +1,5 @@
-"""What can go wrong, as the OpenAPI document describes it: responses by status, an example for every
-code, the list of all codes."""
+"""What can go wrong, as the OpenAPI document describes it: responses by status, an example for
+every code, the list of all codes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,9 +37,11 @@ _ADVICE = {
     422: "Send a new request under a new key; repeat an old one unchanged.",
     429: "Wait as long as `Retry-After` says, then repeat.",
     431: "Send fewer or shorter headers.",
-    500: "Repeat, with the same `Idempotency-Key` if you sent one. If it stays, tell us the `requestId`.",
+    500: "Repeat, with the same `Idempotency-Key` if you sent one. If it stays, tell us the "
+    "`requestId`.",
     502: "Nothing was charged. Try again later.",
-    503: "Wait as long as `Retry-After` says, then repeat, with the same `Idempotency-Key` if you sent one.",
+    503: "Wait as long as `Retry-After` says, then repeat, with the same `Idempotency-Key` if you "
+    "sent one.",
 }
 
 

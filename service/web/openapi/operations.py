@@ -1,4 +1,5 @@
-"""One declared route as an OpenAPI operation: its parameters, its body, its response, its errors."""
+"""One declared route as an OpenAPI operation: its parameters, its body, its response, its
+errors."""
 
 import re
 from collections.abc import Mapping
@@ -114,7 +115,8 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any]:
         media["example"] = dict(endpoint.example)
     return {
         "required": True,
-        "description": f"JSON, at most {_size(endpoint.max_body_bytes)}. Fields not listed here are refused.",
+        "description": f"JSON, at most {_size(endpoint.max_body_bytes)}. Fields not listed here "
+        "are refused.",
         "content": {"application/json": media},
     }
 

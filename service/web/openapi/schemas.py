@@ -23,7 +23,11 @@ class _Converter(OpenAPIConverter):
     """Adds two rules: an address has the format `uri` (JSON Schema 2020-12, validation,
     7.3.5), and `Text` takes no control characters."""
 
-    field_mapping = {**DEFAULT_FIELD_MAPPING, marshmallow.fields.URL: ("string", "uri")}  # noqa: RUF012 - apispec's way
+    # A class attribute, because apispec reads it so.
+    field_mapping = {  # noqa: RUF012
+        **DEFAULT_FIELD_MAPPING,
+        marshmallow.fields.URL: ("string", "uri"),
+    }
 
     def field2pattern(self, field: marshmallow.fields.Field[Any], **options: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().field2pattern(field, **options)
@@ -49,8 +53,8 @@ def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def finished(document: Document) -> Document:
-    """The document with requests closed, responses open, and an example for every body that has none.
-    Changes it in place."""
+    """The document with requests closed, responses open, and an example for every body that has
+    none. Changes it in place."""
     schemas = document["components"]["schemas"]
     taken = _taken_schemas(document)
     for name, schema in schemas.items():
