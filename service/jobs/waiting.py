@@ -1,7 +1,7 @@
 """Requests that wait for the end of a job. Those of one process read their jobs together: a
 thousand of them would otherwise keep it busy with nothing but reading.
 
-No thread reads for them. Whoever wakes up first reads for itself and for those whose turn comes
+There is no reader thread. The first request to wake up reads for itself and for those that are due
 soon after."""
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class OpenJobs:
 
     def wait(self, user_id: str, job_id: str, seconds: float) -> None:
         """Returns once the job is no longer open, or after that many seconds. May miss the end
-        while the table does not answer; whoever wants to know reads the job afterwards."""
+        while the table does not respond: the caller reads the job afterwards."""
         until = self._clock.monotonic() + seconds
         step_seconds = FIRST_WAIT_SECONDS
         with self._waiting(keys.job(user_id, job_id)) as waiter:

@@ -1,4 +1,4 @@
-"""A provider that does what a test tells it, and keeps books like a real one."""
+"""A provider that follows a test's script, and records its tasks as a real one does."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,37 +22,37 @@ REAL_LINK = "https://v15-kling.example.com/bs2/upload-ylab-stunt/" + "a" * 200 +
 
 @dataclass
 class ScriptedProvider:
-    """Accepts everything unless `creates` or `looks` say otherwise; each scripted answer is used
+    """Accepts everything unless `creates` or `lookups` say otherwise; each scripted outcome is used
     once."""
 
     name: str = "kling"
     creates: list[Created | Exception] = field(default_factory=list)
-    looks: list[TaskLookup] = field(default_factory=list)
+    lookups: list[TaskLookup] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     sent: list[VideoRequest] = field(default_factory=list)
-    looked: list[tuple[str | None, str]] = field(default_factory=list)
+    requested: list[tuple[str | None, str]] = field(default_factory=list)
     hint: CallbackEvent | None = field(default_factory=lambda: CallbackEvent(final=True))
 
     def create(self, request: VideoRequest, until: float) -> Created:
         self.sent.append(request)
         if self.creates:
-            answer = self.creates.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            outcome = self.creates.pop(0)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
         return Accepted(self.book(request.job_id, TaskStatus.RUNNING))
 
     def book(self, job_id: str, status: TaskStatus) -> Task:
-        """Puts a task for that job into the books, as if it had been accepted."""
+        """Records a task for that job, as if it had been accepted."""
         url = URL.format(job_id) if status is TaskStatus.SUCCEEDED else None
         facts: dict[str, Value] = {"task_id": f"task-{job_id}", "task_status": status.value}
         self.tasks[job_id] = Task(f"task-{job_id}", status, facts, url)
         return self.tasks[job_id]
 
     def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
-        self.looked.append((task_id, job_id))
-        if self.looks:
-            return self.looks.pop(0)
+        self.requested.append((task_id, job_id))
+        if self.lookups:
+            return self.lookups.pop(0)
         return Found(self.tasks[job_id]) if job_id in self.tasks else NotFound()
 
     def show(self, facts: Mapping[str, Value], job_id: str) -> Mapping[str, object]:

@@ -83,7 +83,7 @@ def test_a_replay_writes_nothing(world: ServiceHarness, meter: Meter) -> None:
     assert (bill.calls, bill.writes) == (["TransactGetItems", "GetItem"], 0)
 
 
-def test_an_inconclusive_look_costs_three(world: ServiceHarness, meter: Meter) -> None:
+def test_an_inconclusive_lookup_costs_three(world: ServiceHarness, meter: Meter) -> None:
     job_id = world.submit(USER).job.job_id
     with meter.watch() as bill:
         world.settlement.resolve(USER, job_id)
@@ -141,11 +141,11 @@ def test_a_release_into_the_watch_costs_eight_and_its_end_two(
     assert (released.writes, ended.writes) == (8, 2)
 
 
-def test_looking_costs_one_read(world: ServiceHarness, meter: Meter) -> None:
+def test_reading_a_job_or_a_balance_costs_one_read(world: ServiceHarness, meter: Meter) -> None:
     job_id = world.submit(USER).job.job_id
-    for look in (lambda: world.jobs.get(USER, job_id), lambda: world.ledger.balance(USER)):
+    for read in (lambda: world.jobs.get(USER, job_id), lambda: world.ledger.balance(USER)):
         with meter.watch() as bill:
-            look()
+            read()
         assert (bill.calls, bill.reads, bill.writes) == (["GetItem"], 1, 0)
 
 

@@ -28,7 +28,7 @@ def meter(client: Any, world: ServiceHarness) -> Meter:
 
 
 def life_of_a_job(world: ServiceHarness, meter: Meter) -> Bill:
-    """Placed, looked at, delivered, looked at again, with a look at the balance."""
+    """Submitted, read, delivered and read again, with a read of the balance."""
     with meter.watch() as bill:
         job_id = world.submit(USER, key="k" + str(world.clock.now())).job.job_id
         world.jobs.get(USER, job_id)

@@ -1,5 +1,4 @@
-"""Placing orders: the hold, the single send, keys, devices, and every answer of the protocol's
-table."""
+"""Submitting a job: the hold, the single send, devices, and every outcome of a send."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -168,7 +167,7 @@ def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(
         (RejectionReason.UNAVAILABLE, ProviderUnavailable),
     ],
 )
-def test_a_definite_refusal_gives_the_credit_back_and_names_the_job(
+def test_a_definite_refusal_returns_the_credit_and_names_the_job(
     world: ServiceHarness, reason: RejectionReason, refusal: type[Any]
 ) -> None:
     world.provider.creates = [Rejected(reason)]
@@ -182,7 +181,7 @@ def test_a_definite_refusal_gives_the_credit_back_and_names_the_job(
 
 
 @pytest.mark.parametrize("outcome", [Indeterminate(), RuntimeError("a fault of ours")])
-def test_an_unclear_send_leaves_the_job_to_the_worker_and_is_no_failure(
+def test_an_indeterminate_send_leaves_the_job_to_the_worker_and_is_no_failure(
     world: ServiceHarness, outcome: Any
 ) -> None:
     world.provider.creates = [outcome]
@@ -192,7 +191,7 @@ def test_an_unclear_send_leaves_the_job_to_the_worker_and_is_no_failure(
     assert len(world.provider.sent) == 1
 
 
-def test_the_same_key_gives_the_same_job(world: ServiceHarness) -> None:
+def test_the_same_key_returns_the_same_job(world: ServiceHarness) -> None:
     first = world.submit(key="k1")
     again = world.submit(key="k1")
     assert (again.job, again.replayed, again.remaining) == (first.job, True, 2)
@@ -217,7 +216,7 @@ def test_a_key_with_another_body_is_refused_and_changes_nothing(world: ServiceHa
     assert world.items() == before
 
 
-def test_a_replay_is_answered_though_the_credits_are_gone(client: Any, table_name: str) -> None:
+def test_a_replay_returns_its_job_though_the_credits_are_gone(client: Any, table_name: str) -> None:
     world = ServiceHarness(client, table_name, welcome_credits=1)
     first = world.submit(key="k1")
     assert world.submit(key="k1").job == first.job
@@ -226,7 +225,7 @@ def test_a_replay_is_answered_though_the_credits_are_gone(client: Any, table_nam
 def test_a_twin_that_spends_the_last_credit_in_between_is_no_refusal(
     client: Any, table_name: str
 ) -> None:
-    """The twin's hold comes after this request's first read: what it finds is its own job, not an
+    """The twin's hold comes after this request's first read: the request finds its own job, not an
     empty wallet."""
     world = ServiceHarness(client, table_name, welcome_credits=1)
     world.users.sign_up(order().principal, world.users.digests("phone"))
@@ -238,8 +237,8 @@ def test_a_twin_that_spends_the_last_credit_in_between_is_no_refusal(
             placed.append(twin.submit(key="k1")) if len(wire.calls) == 1 and not placed else None
         )
     )
-    answer = world.submit(key="k1")
-    assert (answer.job, answer.replayed) == (placed[0].job, True)
+    replay = world.submit(key="k1")
+    assert (replay.job, replay.replayed) == (placed[0].job, True)
     assert len(world.provider.sent) == 1
 
 
@@ -274,8 +273,8 @@ def test_a_job_that_was_never_taken_is_followed_by_another_under_its_key(
 def test_a_twin_is_not_refused_on_the_wallet_of_before_its_job_was_released(
     client: Any, table_name: str, successor: bool
 ) -> None:
-    """Between its look at wallet and key and its look at the job, that job gives its credit back,
-    and is maybe followed."""
+    """Between its read of wallet and key and its read of the job, that job is released, and in one
+    case has a successor."""
     world, other = (ServiceHarness(client, table_name, welcome_credits=1) for _ in range(2))
     world.provider.creates = [Indeterminate()]
     first = world.submit(key="k1").job
@@ -294,7 +293,7 @@ def test_a_twin_is_not_refused_on_the_wallet_of_before_its_job_was_released(
     assert world.audit().violations == ()
 
 
-def test_a_successor_must_ask_for_the_same(world: ServiceHarness) -> None:
+def test_a_successor_must_have_the_same_body(world: ServiceHarness) -> None:
     world.provider.creates = [Rejected(RejectionReason.BUSY)]
     with pytest.raises(ProviderBusy):
         world.submit(key="k1")
@@ -302,7 +301,7 @@ def test_a_successor_must_ask_for_the_same(world: ServiceHarness) -> None:
         world.submit(key="k1", image="https://images.example.com/other.jpg")
 
 
-def test_a_failed_generation_is_answered_by_its_key_as_it_stands(world: ServiceHarness) -> None:
+def test_a_failed_generation_is_returned_by_its_key_as_stored(world: ServiceHarness) -> None:
     placed = world.submit(key="k1")
     world.provider.book(placed.job.job_id, TaskStatus.FAILED)
     world.settlement.resolve("ann", placed.job.job_id)
@@ -335,7 +334,7 @@ def test_a_disturbed_record_ends_in_the_recorded_job(world: ServiceHarness, faul
     assert world.submit().job.status is JobStatus.SUBMITTED
 
 
-def test_a_record_that_cannot_be_confirmed_is_answered_with_the_job(world: ServiceHarness) -> None:
+def test_a_record_that_cannot_be_confirmed_returns_the_job(world: ServiceHarness) -> None:
     world.submit()
     world.wire().plan("UpdateItem", "lost-request", times=3)
     placed = world.submit()
@@ -369,7 +368,7 @@ def test_a_hold_that_lands_late_is_never_sent_and_comes_back(world: ServiceHarne
     assert world.audit().violations == ()
 
 
-def test_the_time_to_send_begins_after_the_wait_for_the_wallets_turn(
+def test_the_time_to_send_begins_after_the_wait_for_the_wallets_lock(
     world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that queued for longer than the window is still sent: the window belongs to its
@@ -393,7 +392,7 @@ def test_the_time_to_send_begins_after_the_wait_for_the_wallets_turn(
     assert left == [8.0]
 
 
-def test_a_busy_wallet_is_said_to_be_busy_and_nothing_is_sent(world: ServiceHarness) -> None:
+def test_a_busy_wallet_is_reported_and_nothing_is_sent(world: ServiceHarness) -> None:
     world.submit()
     world.wire().plan("TransactWriteItems", "conflict", times=1000)
     with pytest.raises(WalletBusy):
@@ -401,7 +400,7 @@ def test_a_busy_wallet_is_said_to_be_busy_and_nothing_is_sent(world: ServiceHarn
     assert len(world.provider.sent) == 1
 
 
-def test_a_release_that_cannot_be_confirmed_is_answered_with_the_job_as_stored(
+def test_a_release_that_cannot_be_confirmed_returns_the_job_as_stored(
     world: ServiceHarness,
 ) -> None:
     world.submit()
@@ -440,7 +439,7 @@ def test_jobs_are_listed_newest_first_page_by_page(client: Any, table_name: str)
 
 
 @pytest.mark.parametrize("token", ["x", "!!!!", "TUVUQURBVEE", "A" * 500])
-def test_a_page_token_of_elsewhere_is_refused(world: ServiceHarness, token: str) -> None:
+def test_a_foreign_page_token_is_refused(world: ServiceHarness, token: str) -> None:
     with pytest.raises(PageTokenInvalid):
         world.jobs.page("ann", 3, token)
 
@@ -466,7 +465,7 @@ def test_waiting_ends_with_the_time(world: ServiceHarness) -> None:
     assert world.clock.monotonic() - started == pytest.approx(10)
 
 
-def test_beyond_the_bound_of_waiting_requests_the_answer_comes_at_once(
+def test_beyond_the_bound_of_waiting_requests_the_response_comes_at_once(
     world: ServiceHarness,
 ) -> None:
     job = world.submit().job
@@ -476,7 +475,7 @@ def test_beyond_the_bound_of_waiting_requests_the_answer_comes_at_once(
     assert world.clock.monotonic() == started
 
 
-def test_a_callback_makes_us_look_and_is_not_believed(world: ServiceHarness) -> None:
+def test_a_callback_starts_a_lookup_and_is_not_believed(world: ServiceHarness) -> None:
     job = world.submit().job
     token = world.token_cipher.seal(["ann", job.job_id])
     world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)
@@ -488,7 +487,7 @@ def test_a_callback_makes_us_look_and_is_not_believed(world: ServiceHarness) -> 
 
 
 @pytest.mark.parametrize("hint", [CallbackEvent(final=False), None])
-def test_a_callback_without_a_final_status_or_signature_makes_nobody_look(
+def test_a_callback_without_a_final_status_or_signature_starts_no_lookup(
     world: ServiceHarness, hint: CallbackEvent | None
 ) -> None:
     job = world.submit().job
@@ -498,7 +497,7 @@ def test_a_callback_without_a_final_status_or_signature_makes_nobody_look(
         world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)
     except CallbackRefused:
         assert hint is None
-    assert world.provider.looked == []
+    assert world.provider.requested == []
 
 
 @pytest.mark.parametrize("token", ["", "x", "gAAAAAB" + "A" * 80, "é" * 50, "A" * 5000])
@@ -520,8 +519,8 @@ def test_the_callback_address_names_neither_user_nor_job(client: Any, table_name
 def test_a_request_that_wakes_after_its_job_was_released_neither_sends_nor_releases_again(
     client: Any, table_name: str
 ) -> None:
-    """The hold lands, its answer is lost, and the process stands still until the worker has given
-    the credit back."""
+    """The hold is committed, its response is lost, and the process is suspended until the worker
+    has released the job."""
     world = ServiceHarness(client, table_name)
     world.submit()
     worker = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
@@ -542,7 +541,7 @@ def test_a_request_that_wakes_after_its_job_was_released_neither_sends_nor_relea
 
 
 @pytest.mark.parametrize("reason", [RejectionReason.CONTENT, RejectionReason.BUSY])
-def test_whatever_goes_wrong_after_the_hold_the_answer_names_the_job(
+def test_whatever_goes_wrong_after_the_hold_the_response_names_the_job(
     world: ServiceHarness, reason: RejectionReason
 ) -> None:
     world.submit()
@@ -555,7 +554,7 @@ def test_whatever_goes_wrong_after_the_hold_the_answer_names_the_job(
     assert world.submit().job.status is JobStatus.SUBMITTING
 
 
-def test_a_conflict_at_the_first_look_is_waited_out(world: ServiceHarness) -> None:
+def test_a_conflict_at_the_first_read_is_tried_again(world: ServiceHarness) -> None:
     world.submit()
     world.wire().plan("TransactGetItems", "conflict", times=4)
     assert world.submit(key="k1").job.status is JobStatus.SUBMITTED

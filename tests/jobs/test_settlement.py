@@ -1,5 +1,4 @@
-"""How jobs end: the worker, the late answer, the watch, and everything that may go wrong on the
-way."""
+"""How a job ends: what the worker reads from the provider, and what it settles from that."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,7 +28,7 @@ def world(client: Any, table_name: str) -> ServiceHarness:
 
 
 def lost(world: ServiceHarness, *, taken: bool) -> str:
-    """A job whose create got no answer; the provider has it, or not."""
+    """A job whose create got no response; the provider has accepted it or not."""
     world.provider.creates = [Indeterminate()]
     job_id = world.submit().job.job_id
     if taken:
@@ -48,7 +47,7 @@ def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: ServiceHa
     assert world.audit().violations == ()
 
 
-def test_a_failed_generation_gives_the_credit_back(world: ServiceHarness) -> None:
+def test_a_failed_generation_returns_the_credit(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
     world.work_until(30)
@@ -56,11 +55,11 @@ def test_a_failed_generation_gives_the_credit_back(world: ServiceHarness) -> Non
     assert world.audit().violations == ()
 
 
-def test_a_running_job_is_looked_at_ever_more_seldom(world: ServiceHarness) -> None:
+def test_a_running_job_is_fetched_less_and_less_often(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.work_until(1800, step=10)
-    looks = len(world.provider.looked)
-    assert 30 <= looks <= 50
+    lookups = len(world.provider.requested)
+    assert 30 <= lookups <= 50
     assert world.job(job_id).status is JobStatus.SUBMITTED
     assert world.audit().violations == ()
 
@@ -86,7 +85,7 @@ def test_a_success_without_a_usable_link_is_not_charged(
     assert world.balance() == (2, 1, 0)
 
 
-def test_a_lost_answer_of_a_task_that_was_taken_is_found_and_charged_once(
+def test_an_accepted_task_whose_response_is_lost_is_found_and_charged_once(
     world: ServiceHarness,
 ) -> None:
     job_id = lost(world, taken=True)
@@ -124,17 +123,20 @@ def test_one_not_found_is_not_enough_however_late_it_comes(world: ServiceHarness
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
-def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(
+def test_a_slow_not_found_counts_from_its_response_not_from_its_request(
     world: ServiceHarness,
 ) -> None:
-    """The provider may have looked at any moment until it answered: the second look must be far
-    enough from that."""
+    """The provider may have searched at any moment until it responded: the second lookup must be
+    far enough from that."""
     job_id = lost(world, taken=False)
     world.clock.advance(700)
-    look = world.provider.fetch_task
-    world.provider.fetch_task = lambda *asked: (world.clock.advance(40), look(*asked))[1]
+    fetch_task = world.provider.fetch_task
+    world.provider.fetch_task = lambda *arguments: (
+        world.clock.advance(40),
+        fetch_task(*arguments),
+    )[1]
     world.work()
-    world.provider.fetch_task = look
+    world.provider.fetch_task = fetch_task
     world.clock.advance(30)
     world.settlement.resolve("ann", job_id)
     assert world.job(job_id).status is JobStatus.SUBMITTING
@@ -145,7 +147,7 @@ def test_a_slow_not_found_counts_from_its_answer_not_from_its_question(
 
 def test_errors_never_count_as_not_found(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
-    world.provider.looks = [Indeterminate()] * 1000
+    world.provider.lookups = [Indeterminate()] * 1000
     world.work_until(3600)
     assert world.job(job_id).status is JobStatus.SUBMITTING
     assert world.balance() == (2, 1, 0)
@@ -158,7 +160,7 @@ def test_a_not_found_before_the_end_of_the_window_counts_for_nothing(world: Serv
     assert world.job(job_id).not_found_at is None
 
 
-def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(
+def test_a_late_success_after_the_release_is_delivered_and_counted_as_house_loss(
     world: ServiceHarness,
 ) -> None:
     job_id = lost(world, taken=False)
@@ -172,7 +174,7 @@ def test_a_late_success_after_the_release_is_given_and_counted_as_house_loss(
     assert world.audit().violations == ()
 
 
-def test_a_watch_ends_when_the_task_turns_out_to_have_failed(world: ServiceHarness) -> None:
+def test_a_watch_ends_when_the_task_has_failed(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.work_until(800)
     world.provider.book(job_id, TaskStatus.FAILED)
@@ -185,12 +187,14 @@ def test_a_watch_ends_with_its_time(world: ServiceHarness) -> None:
     world.work_until(800)
     world.work_until(25 * 3600, step=600)
     assert (world.job(job_id).watch_until, world.job(job_id).due_at) == (None, None)
-    looks = len(world.provider.looked)
+    lookups = len(world.provider.requested)
     world.work_until(3600, step=600)
-    assert len(world.provider.looked) == looks
+    assert len(world.provider.requested) == lookups
 
 
-def test_a_late_success_of_a_job_that_failed_otherwise_is_given_too(world: ServiceHarness) -> None:
+def test_a_late_success_of_a_job_that_failed_otherwise_is_delivered_too(
+    world: ServiceHarness,
+) -> None:
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
     world.work_until(60)
@@ -231,9 +235,9 @@ def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: Serv
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
-def test_when_nothing_answers_at_the_hard_limit_the_job_waits(world: ServiceHarness) -> None:
+def test_when_nothing_responds_at_the_hard_limit_the_job_waits(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
-    world.provider.looks = [Indeterminate()] * 1000
+    world.provider.lookups = [Indeterminate()] * 1000
     world.work_until(26 * 3600, step=600)
     assert world.job(job_id).status is JobStatus.SUBMITTED
 
@@ -286,7 +290,7 @@ def test_a_worker_that_dies_before_the_capture_leaves_it_to_the_next(
 def test_two_workers_that_saw_the_same_thing_settle_it_once(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
-    """The second worker acts between the first one's look at the provider and its write."""
+    """The second worker acts between the first one's lookup and its write."""
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
@@ -304,10 +308,10 @@ def test_two_workers_that_saw_the_same_thing_settle_it_once(
     assert world.audit().violations == ()
 
 
-def test_a_job_that_another_worker_has_just_looked_at_is_left_alone(
+def test_a_job_that_another_worker_has_just_fetched_is_left_alone(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
-    """Both workers were told of the job by the index; the first has moved its next look before the
+    """Both workers found the job in the index; the first has postponed its next lookup before the
     second reads it."""
     world.submit()
     other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
@@ -321,13 +325,13 @@ def test_a_job_that_another_worker_has_just_looked_at_is_left_alone(
     world.wire().before(interfere)
     world.clock.advance(30)
     world.work()
-    assert (done, len(world.provider.looked)) == ([True], 1)
+    assert (done, len(world.provider.requested)) == ([True], 1)
 
 
-def test_a_release_whose_answer_is_lost_is_not_taken_for_another_s(
+def test_a_release_whose_response_is_lost_is_not_mistaken_for_another(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
-    """The request's own release never arrives, and somebody else releases the job for another
+    """The request's own release never arrives, and another process releases the job for another
     reason: that reason counts."""
     other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     world.provider.creates = [Rejected(RejectionReason.BUSY)]
@@ -353,7 +357,7 @@ def test_workers_that_saw_different_things_agree_on_the_first_to_write(
     job_id = world.submit().job.job_id
     task = world.provider.book(job_id, TaskStatus.SUCCEEDED)
     other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
-    world.provider.looks = [
+    world.provider.lookups = [
         Found(Task(task.task_id, TaskStatus.FAILED)),
         Found(task),
     ]
@@ -396,12 +400,12 @@ def test_one_broken_job_does_not_stop_the_others(client: Any, table_name: str) -
     broken, *others = [world.submit().job.job_id for _ in range(4)]
     for job_id in others:
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    look = world.provider.fetch_task
+    fetch_task = world.provider.fetch_task
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
         if job_id == broken:
             raise RuntimeError("a fault of ours")
-        return look(task_id, job_id)
+        return fetch_task(task_id, job_id)
 
     world.provider.fetch_task = sometimes
     world.work_until(60)
@@ -414,7 +418,7 @@ def test_a_stale_index_entry_changes_nothing(world: ServiceHarness) -> None:
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.settlement.resolve("ann", job_id)
     before = world.items()
-    world.provider.looks = [NotFound()]
+    world.provider.lookups = [NotFound()]
     assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
     assert world.items() == before
 
@@ -434,12 +438,12 @@ def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(
 ) -> None:
     world = ServiceHarness(client, table_name, welcome_credits=200)
     sick = {world.submit().job.job_id for _ in range(130)}
-    look = world.provider.fetch_task
+    fetch_task = world.provider.fetch_task
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
         if job_id in sick:
             raise WalletFrozen
-        return look(task_id, job_id)
+        return fetch_task(task_id, job_id)
 
     world.provider.fetch_task = sometimes
     world.clock.advance(1)
@@ -459,9 +463,9 @@ def test_a_worker_that_is_to_stop_begins_no_further_job(world: ServiceHarness) -
     world.clock.advance(30)
     with ThreadPoolExecutor(1) as executor:
         parts = (world.table, world.settlement, world.clock, NoMetrics(), executor)
-        sweep = DueJobs(*parts, stopping=lambda: bool(world.provider.looked))
+        sweep = DueJobs(*parts, stopping=lambda: bool(world.provider.requested))
         assert sweep.run_once() is False
-    assert len(world.provider.looked) == 1
+    assert len(world.provider.requested) == 1
 
 
 @pytest.mark.parametrize("passing", [WalletBusy, OutcomeUnknown])
@@ -472,14 +476,14 @@ def test_what_passes_by_itself_is_tried_again_in_the_next_round(
     a job off for a minute."""
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
-    look, troubles = world.provider.fetch_task, [passing()]
+    fetch_task, errors = world.provider.fetch_task, [passing()]
 
-    def once(*asked: Any) -> Any:
-        if troubles:
-            raise troubles.pop()
-        return look(*asked)
+    def fails_once(*arguments: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return fetch_task(*arguments)
 
-    world.provider.fetch_task = once
+    world.provider.fetch_task = fails_once
     world.clock.advance(30)
     assert world.work() is False
     world.work()
@@ -515,22 +519,22 @@ def test_a_job_whose_link_stays_unusable_can_be_given_up_and_is_watched_further(
 
 
 @pytest.mark.parametrize(
-    ("last_look", "status", "failure", "balance"),
+    ("last_status", "status", "failure", "balance"),
     [
         (TaskStatus.SUCCEEDED, JobStatus.SUCCEEDED, None, (2, 0, 1)),
         (TaskStatus.FAILED, JobStatus.FAILED, Failure.GENERATION_FAILED, (3, 0, 0)),
         (TaskStatus.RUNNING, JobStatus.FAILED, Failure.PROVIDER_UNRESOLVED, (3, 0, 0)),
     ],
 )
-def test_giving_up_looks_once_more_and_believes_what_is_certain(
+def test_giving_up_fetches_the_task_once_more_and_believes_what_is_certain(
     world: ServiceHarness,
-    last_look: TaskStatus,
+    last_status: TaskStatus,
     status: JobStatus,
     failure: Failure | None,
     balance: tuple[int, int, int],
 ) -> None:
     job_id = overdue(world)
-    world.provider.book(job_id, last_look)
+    world.provider.book(job_id, last_status)
     given_up = world.settlement.force_release("ann", job_id)
     assert (given_up.status, given_up.failure, world.balance()) == (status, failure, balance)
     assert world.audit().violations == ()
@@ -541,10 +545,10 @@ def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(
     world: ServiceHarness, lookup: Any
 ) -> None:
     job_id = lost(world, taken=False)
-    world.provider.fetch_task = _raises_or_gives(Indeterminate())
+    world.provider.fetch_task = _raises_or_returns(Indeterminate())
     world.work_until(OVERDUE, step=600)
     assert world.job(job_id).is_open
-    world.provider.fetch_task = _raises_or_gives(lookup)
+    world.provider.fetch_task = _raises_or_returns(lookup)
     assert world.settlement.force_release("ann", job_id).failure == Failure.PROVIDER_UNRESOLVED
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
@@ -569,12 +573,12 @@ def test_a_job_that_may_still_settle_or_has_ended_is_not_given_up(
     if ended:
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         world.work_until(60)
-    before, looked = world.items(), len(world.provider.looked)
+    before, lookups = world.items(), len(world.provider.requested)
     with pytest.raises(
         ReleaseNotAllowed, match="has ended already" if ended else "may still settle"
     ):
         world.settlement.force_release("ann", job_id)
-    assert (world.items(), len(world.provider.looked)) == (before, looked)
+    assert (world.items(), len(world.provider.requested)) == (before, lookups)
 
 
 def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(
@@ -583,11 +587,11 @@ def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(
     world = ServiceHarness(client, table_name)
     job_id = overdue(world)
     twin = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
-    look = world.provider.fetch_task
+    fetch_task = world.provider.fetch_task
 
-    def slow(task_id: str | None, asked: str) -> Any:
-        world.provider.fetch_task = look
-        lookup = look(task_id, asked)
+    def slow(task_id: str | None, requested_id: str) -> Any:
+        world.provider.fetch_task = fetch_task
+        lookup = fetch_task(task_id, requested_id)
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         assert twin.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
         return lookup
@@ -598,7 +602,7 @@ def test_a_job_that_somebody_else_settles_while_it_is_given_up_ends_once(
     assert world.audit().violations == ()
 
 
-def _raises_or_gives(lookup: Any) -> Any:
+def _raises_or_returns(lookup: Any) -> Any:
     def fetch_task(task_id: str | None, job_id: str) -> Any:
         if isinstance(lookup, Exception):
             raise lookup

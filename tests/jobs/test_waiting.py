@@ -49,12 +49,12 @@ def test_an_open_job_is_waited_for_until_the_time_is_over(table: Table) -> None:
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
-def test_a_job_that_has_ended_is_found_at_the_first_look(table: Table, status: str) -> None:
+def test_a_job_that_has_ended_is_found_at_the_first_read(table: Table, status: str) -> None:
     table.write(Put(keys.job(USER, "one"), {"status": status}))
     assert waited(table, FakeClock()) == pytest.approx(0.5)
 
 
-def test_looks_become_rarer(table: Table, wire: Wire) -> None:
+def test_reads_become_less_frequent(table: Table, wire: Wire) -> None:
     begin(table, "one")
     wire.calls.clear()
     waited(table, FakeClock(), seconds=20)
@@ -96,5 +96,7 @@ def test_many_that_wait_at_once_read_together_and_each_learns_of_its_own_job(
             end(table, name)
         seconds = [wait.result() for wait in waits]
     assert max(seconds[:5]) < 3 < 4 <= min(seconds[5:])
-    looks = wire.calls.count("BatchGetItem")
-    assert len(names) * 3 // MAX_TOGETHER <= looks < len(names) * 5 / 2, "each looks five times"
+    reads = wire.calls.count("BatchGetItem")
+    assert len(names) * 3 // MAX_TOGETHER <= reads < len(names) * 5 / 2, (
+        "each would read five times"
+    )

@@ -160,7 +160,7 @@ def test_credits_that_ended_while_held_come_back_with_the_life_they_had_left() -
     assert back.lots[0].number != wallet.lots[0].number
 
 
-def test_a_capture_of_less_gives_the_rest_back() -> None:
+def test_a_capture_of_less_returns_the_rest() -> None:
     held = hold(opened(3), 3, "job_1", NOW)
     movement = capture(held.wallet, held.entries[-1].allocation, 2, "job_1", NOW, NOW)
     assert (movement.wallet.credits, movement.wallet.held, movement.wallet.captured) == (1, 0, 2)

@@ -134,7 +134,7 @@ def test_throttles_and_conflicts_are_tried_again(
 
 
 @pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "internal"])
-def test_a_lost_answer_is_looked_up_and_takes_effect_once(
+def test_a_write_whose_response_is_lost_takes_effect_once(
     world: ServiceHarness, wire: Wire, fault: str
 ) -> None:
     wire.plan("TransactWriteItems", fault)
@@ -213,7 +213,7 @@ def test_a_refusal_while_an_attempt_may_still_land_is_an_unknown_outcome(
 def test_a_stale_read_while_an_attempt_may_still_land_is_an_unknown_outcome(
     world: ServiceHarness, wire: Wire, fault: str
 ) -> None:
-    """Whoever is told to read again could do the work a second time."""
+    """A caller that reads again could do the work a second time."""
     wire.plan("TransactWriteItems", fault)
 
     def once(snapshot: Snapshot, now: int) -> Proposal:

@@ -1,4 +1,4 @@
-"""Turns: first in, first out, bounded, and never held by nobody."""
+"""Wallet locks: first in, first out, bounded, and never left locked."""
 
 import threading
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def waiting(wallet_locks: WalletLocks) -> int:
     return sum(len(queue.waiting) for queue in wallet_locks._queues)
 
 
-def test_a_free_turn_is_not_waited_for() -> None:
+def test_a_free_lock_is_not_waited_for() -> None:
     wallet_locks = WalletLocks(4)
     with wallet_locks.locked("u") as waited:
         assert not waited
@@ -36,7 +36,7 @@ def test_a_free_turn_is_not_waited_for() -> None:
         assert not waited
 
 
-def test_turns_come_in_the_order_they_were_asked_for() -> None:
+def test_locks_are_taken_in_the_order_of_the_requests() -> None:
     wallet_locks, order, threads = WalletLocks(10), [], []
 
     def take(number: int) -> None:
@@ -62,7 +62,7 @@ def test_beyond_the_bound_nobody_waits() -> None:
     thread.join(5)
 
 
-def test_patience_ends_and_the_place_in_the_line_with_it() -> None:
+def test_the_wait_limit_ends_the_wait_and_frees_the_place_in_the_queue() -> None:
     wallet_locks = WalletLocks(4, wait_limit_seconds=0.05)
     with wallet_locks.locked("u"), pytest.raises(WalletBusy), wallet_locks.locked("u"):
         pass
@@ -70,7 +70,7 @@ def test_patience_ends_and_the_place_in_the_line_with_it() -> None:
         assert not waited
 
 
-def test_a_turn_is_given_back_whatever_happens_in_it() -> None:
+def test_a_lock_is_released_whatever_happens_under_it() -> None:
     wallet_locks = WalletLocks(4)
     with pytest.raises(RuntimeError), wallet_locks.locked("u"):
         raise RuntimeError

@@ -1,5 +1,5 @@
-"""The door to providers tells "never sent" from "no answer", trusts whom it should, and sends
-nothing once its time is over."""
+"""HTTP to providers: "never sent" is kept apart from "no response", only valid certificates are
+trusted, and nothing is sent after the deadline."""
 
 import socket
 import ssl
@@ -39,11 +39,11 @@ class Server:
                 if self._tls
                 else connection as stream
             ):
-                while not self._heard_enough() and (part := stream.recv(65536)):
+                while not self._received_enough() and (part := stream.recv(65536)):
                     self.received += part
                 self._serve(stream)
 
-    def _heard_enough(self) -> bool:
+    def _received_enough(self) -> bool:
         """A whole request without a body or with the small one, or the beginning of a large one."""
         head, end, body = self.received.partition(b"\r\n\r\n")
         return bool(end) and (head.startswith(b"GET") or body[:2] in (b"{}", b"xx"))
@@ -53,7 +53,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Ends an accept that nobody came to.
+        # Ends an accept without a connection.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -61,8 +61,7 @@ class Server:
 
 
 class Stopwatch:
-    """A clock whose monotonic time is what the test says: one reading after the other, the last for
-    ever."""
+    """A clock with scripted monotonic times: one reading after the other, the last one for ever."""
 
     def __init__(self, *readings: float) -> None:
         self._readings = list(readings)
@@ -77,7 +76,7 @@ class Stopwatch:
         raise AssertionError("nothing here waits")
 
 
-def answer_ok(connection: socket.socket) -> None:
+def respond_ok(connection: socket.socket) -> None:
     connection.sendall(OK)
 
 
@@ -90,8 +89,8 @@ def send(
     )
 
 
-def test_a_request_is_sent_whole_and_its_answer_read_whole() -> None:
-    with Server(answer_ok) as server:
+def test_a_request_is_sent_whole_and_its_response_read_whole() -> None:
+    with Server(respond_ok) as server:
         assert send(server) == Reply(200, b"{}")
     head, _, body = server.received.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /path HTTP/1.1\r\n")
@@ -99,12 +98,12 @@ def test_a_request_is_sent_whole_and_its_answer_read_whole() -> None:
     assert body == b"{}"
 
 
-def test_a_trusted_server_is_spoken_to(tmp_path: Path) -> None:
+def test_a_trusted_server_receives_the_request(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     http = ProviderHttp(QuickClock(), certificate.trusting())
-    with Server(answer_ok, certificate.serving()) as server:
+    with Server(respond_ok, certificate.serving()) as server:
         assert send(server, http) == Reply(200, b"{}")
-    with Server(answer_ok, certificate.serving()) as server:
+    with Server(respond_ok, certificate.serving()) as server:
         assert http.get(server.url, {}, QuickClock().monotonic() + 5) == Reply(200, b"{}")
 
 
@@ -113,7 +112,7 @@ def not_trusted(folder: Path, kind: str) -> Iterator[tuple[Server, ProviderHttp]
     address = "127.0.0.2" if kind == "made for another address" else "127.0.0.1"
     certificate = make_certificate(folder, address)
     trusted = certificate.trusting() if address == "127.0.0.2" else None
-    with Server(answer_ok, certificate.serving()) as server:
+    with Server(respond_ok, certificate.serving()) as server:
         yield server, ProviderHttp(QuickClock(), trusted)
 
 
@@ -133,21 +132,21 @@ def test_the_roots_that_are_trusted_are_read_once_for_all_requests(
     http = ProviderHttp(QuickClock())
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
     for _ in range(2):
-        with Server(answer_ok) as server:
+        with Server(respond_ok) as server:
             assert send(server, http).status == 200
     connection = http._connection("https://127.0.0.1:1")
     assert getattr(connection, "ssl_context", None) is http._tls
 
 
 def drip(connection: socket.socket) -> None:
-    """Promises a long answer and gives a byte of it ten times a second."""
+    """Announces a long response and sends a byte of it ten times a second."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")
     for _ in range(60):
         connection.sendall(b" ")
         time.sleep(0.1)
 
 
-def test_an_answer_that_drips_past_its_end_is_none() -> None:
+def test_a_response_that_drips_past_the_deadline_is_none() -> None:
     started = time.monotonic()
     with Server(drip) as server:
         with pytest.raises(NoResponse):
@@ -156,8 +155,8 @@ def test_an_answer_that_drips_past_its_end_is_none() -> None:
 
 
 def refuse_early(connection: socket.socket) -> None:
-    """As servers do with what is too long: answers after the first bytes, says goodbye and closes
-    the door."""
+    """As servers do with a body that is too long: responds after the first bytes and closes the
+    connection."""
     connection.sendall(
         b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     )
@@ -165,13 +164,13 @@ def refuse_early(connection: socket.socket) -> None:
     time.sleep(0.1)
 
 
-def test_a_refusal_before_the_body_was_read_is_heard() -> None:
+def test_a_refusal_before_the_body_was_read_is_received() -> None:
     with Server(refuse_early) as server:
         assert send(server, body=b"x" * 8_000_000) == Reply(413, b"{}")
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
@@ -182,12 +181,15 @@ def test_a_refusal_before_the_body_was_read_is_heard() -> None:
     ],
     ids=["none", "cut short", "badly chunked", "not what it says", "too long", "not HTTP"],
 )
-def test_an_answer_that_is_not_whole_and_bounded_is_none(answer: bytes) -> None:
-    with Server(lambda connection: connection.sendall(answer)) as server, pytest.raises(NoResponse):
+def test_a_response_that_is_not_whole_and_bounded_is_none(response: bytes) -> None:
+    with (
+        Server(lambda connection: connection.sendall(response)) as server,
+        pytest.raises(NoResponse),
+    ):
         send(server)
 
 
-def test_a_redirect_is_an_answer_and_not_followed() -> None:
+def test_a_redirect_is_a_response_and_not_followed() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
     with Server(lambda connection: connection.sendall(moved)) as server:
         assert send(server).status == 302
@@ -201,12 +203,12 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with Server(answer_ok) as server:
+    with Server(respond_ok) as server:
         assert send(server).status == 200
 
 
 def test_a_window_that_is_over_sends_nothing() -> None:
-    with Server(answer_ok) as server:
+    with Server(respond_ok) as server:
         with pytest.raises(NeverSent):
             send(server, seconds=-1)
         with pytest.raises(NoResponse):
@@ -214,20 +216,20 @@ def test_a_window_that_is_over_sends_nothing() -> None:
     assert server.received == b""
 
 
-def test_a_connection_that_stands_too_late_carries_nothing() -> None:
-    with Server(answer_ok) as server, pytest.raises(NeverSent):
+def test_a_connection_established_too_late_carries_nothing() -> None:
+    with Server(respond_ok) as server, pytest.raises(NeverSent):
         ProviderHttp(Stopwatch(0.0, 9.0)).send_once(server.url, {}, b"{}", until=8.0)
     assert server.received == b""
 
 
-def test_a_request_without_an_answer_may_have_arrived() -> None:
+def test_a_request_without_a_response_may_have_arrived() -> None:
     with Server(lambda connection: None) as server, pytest.raises(NoResponse):
         ProviderHttp(Stopwatch(0.0)).send_once(server.url, {}, b"{}", until=8.0)
     assert server.received.startswith(b"POST /path ")
 
 
-def test_an_address_is_asked_for_with_its_query() -> None:
-    with Server(answer_ok) as server:
+def test_an_address_is_requested_with_its_query() -> None:
+    with Server(respond_ok) as server:
         http, until = ProviderHttp(QuickClock()), QuickClock().monotonic() + 5
         http.send_once(server.url.replace("/path", "?a=b"), {}, b"{}", until)
     assert server.received.startswith(b"POST /?a=b ")

@@ -297,7 +297,7 @@ def close(world: ServiceHarness, user_id: str = "ann") -> None:
 
 
 def _race(acts: list[Any]) -> list[Any]:
-    """Runs all at once; gives what each returned or raised."""
+    """Runs all at once; returns what each returned or raised."""
     outcomes: list[Any] = []
 
     def run(act: Any) -> None:

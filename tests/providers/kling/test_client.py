@@ -1,5 +1,5 @@
-"""Kling's client against the simulated Kling, over real HTTP: what is known for certain, and what
-is not."""
+"""Kling's client against the simulated Kling, over real HTTP: which outcomes are certain and which
+are indeterminate."""
 
 import socket
 from collections import Counter
@@ -106,7 +106,7 @@ def soon() -> float:
     return QuickClock().monotonic() + 5
 
 
-def test_an_accepted_create_gives_the_task_and_what_may_be_kept_of_it(
+def test_an_accepted_create_returns_the_task_and_the_facts_that_may_be_stored(
     world: ServiceHarness,
 ) -> None:
     created = world.kling().create(ORDER, soon())
@@ -115,7 +115,7 @@ def test_an_accepted_create_gives_the_task_and_what_may_be_kept_of_it(
     assert [task["external_task_id"] for task in world.tasks()] == ["job_1"]
 
 
-def test_what_is_sent_is_what_brief_000_asks_for(world: ServiceHarness) -> None:
+def test_what_is_sent_is_what_brief_000_requires(world: ServiceHarness) -> None:
     world.kling().create(
         VideoRequest("job_1", "https://x.example/a.jpg", "p", "https://me.example/c"), soon()
     )
@@ -183,7 +183,7 @@ def test_every_definite_refusal_of_the_table_is_known_as_one(
         "late",
     ],
 )
-def test_whatever_proves_nothing_is_unclear_and_is_sent_once(
+def test_a_response_that_proves_nothing_is_indeterminate_and_is_sent_once(
     world: ServiceHarness, fault: str
 ) -> None:
     world.fault("create", fault, count=-1)
@@ -191,7 +191,7 @@ def test_whatever_proves_nothing_is_unclear_and_is_sent_once(
     assert len(world.journal("create")) == 1
 
 
-def test_an_answer_that_takes_too_long_is_unclear(world: ServiceHarness) -> None:
+def test_a_response_that_takes_too_long_is_indeterminate(world: ServiceHarness) -> None:
     world.fault("create", "slow", seconds=2)
     assert world.kling().create(ORDER, QuickClock().monotonic() + 0.3) == Indeterminate()
 
@@ -229,7 +229,7 @@ def test_a_failed_tls_handshake_is_known_as_never_sent(world: ServiceHarness) ->
     assert world.kling(url).create(ORDER, soon()) == Rejected(RejectionReason.UNAVAILABLE)
 
 
-def test_a_connection_that_stands_and_goes_silent_is_unclear(world: ServiceHarness) -> None:
+def test_a_connection_that_goes_silent_is_indeterminate(world: ServiceHarness) -> None:
     with silent_server() as url:
         assert world.kling(url).create(ORDER, QuickClock().monotonic() + 0.3) == Indeterminate()
 
@@ -267,7 +267,7 @@ def test_an_unknown_task_is_not_found_for_certain(world: ServiceHarness) -> None
 @pytest.mark.parametrize(
     "fault", ["status:500:5000", "status:401:1000", "status:404:9", "html:502", "reset", "garbage"]
 )
-def test_a_query_that_proves_nothing_is_unclear(world: ServiceHarness, fault: str) -> None:
+def test_a_query_that_proves_nothing_is_indeterminate(world: ServiceHarness, fault: str) -> None:
     kling = world.kling()
     kling.create(ORDER, soon())
     world.fault("query", fault, count=-1)
@@ -283,7 +283,7 @@ def test_a_success_without_videos_has_no_result(world: ServiceHarness) -> None:
     assert lookup.task.result_url is None
 
 
-def test_a_failed_task_is_failed_though_the_answer_says_succeed(world: ServiceHarness) -> None:
+def test_a_failed_task_is_failed_though_the_response_says_succeed(world: ServiceHarness) -> None:
     kling = world.kling()
     world.fault("create", "job-fails")
     kling.create(ORDER, soon())
@@ -292,8 +292,8 @@ def test_a_failed_task_is_failed_though_the_answer_says_succeed(world: ServiceHa
     assert lookup.task.status is TaskStatus.FAILED
 
 
-def test_another_task_than_the_one_asked_for_is_not_believed(world: ServiceHarness) -> None:
-    """Asked by our id, Kling's answer names its own; asked by a task id, it must be that one."""
+def test_another_task_than_the_one_requested_is_not_believed(world: ServiceHarness) -> None:
+    """A query by our id returns Kling's own task id; a query by a task id must return that id."""
     kling = world.kling()
     kling.create(ORDER, soon())
     assert kling.fetch_task("job_1", "job_1") == Indeterminate()
@@ -365,7 +365,7 @@ def test_an_order_counts_a_refusal_of_us_once_and_no_other(
         ("status:500:5000", 0),
     ],
 )
-def test_a_look_counts_a_refusal_of_us_too(world: ServiceHarness, fault: str, times: int) -> None:
+def test_a_query_counts_a_refusal_of_us_too(world: ServiceHarness, fault: str, times: int) -> None:
     world.fault("query", fault, count=-1)
     world.kling().fetch_task(None, "job_1")
     assert world.refusals == (times, 0)
