@@ -32,7 +32,7 @@ class Load:
 
     def summary(self) -> str:
         """The statuses, most frequent first, as `200 × 196`."""
-        return ", ".join(f"{status} × {count}" for status, count in self.statuses.max_common())
+        return ", ".join(f"{status} × {count}" for status, count in self.statuses.most_common())
 
 
 def load(port: int, requests: Requests, clients: int, count: int, first: int = 0) -> Load:

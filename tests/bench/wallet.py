@@ -50,7 +50,7 @@ def _row(processes: int, done: Load, place: ScanCursor) -> tuple[str, ...]:
     proved = f"{audit.entries:,} entries in order"
     return (
         str(processes),
-        done.told(),
+        done.summary(),
         done.at(0.5),
         done.at(0.99),
         f"{done.rate:.0f}",

@@ -15,4 +15,4 @@ def replaced(engine: Engine) -> Outcome:
     if program is None:
         raise Unavailable("HAProxy is not here and cannot be installed")
     with Containers(engine) as launcher:
-        return rehearse(program, _PLAN, launcher, told=lambda line: None)
+        return rehearse(program, _PLAN, launcher, on_progress=lambda line: None)

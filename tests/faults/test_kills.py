@@ -13,7 +13,7 @@ import pytest
 
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
-from service.jobs.operations import Jobs
+from service.videos.operations import Videos
 from tests.doubles.service_harness import order
 from tests.faults.library.proxy import Proxy
 from tests.stack.processes import Processes
@@ -130,7 +130,7 @@ def submit(stack: ProxiedStack, sub: str, path: str) -> None:
     """An open job of a new user whose task has ended at Kling, made without any disturbance."""
     if path != "delivered":
         stack.fault("create", "job-fails" if path == "failed" else "lost-answer")
-    job = stack.parts.get(Jobs).submit(order(sub, f"device-of-{sub}")).job
+    job = stack.parts.get(Videos).create(order(sub, f"device-of-{sub}")).job
     assert job.is_open
     until(
         lambda: any(

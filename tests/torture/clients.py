@@ -12,9 +12,10 @@ from devstack.calls import Response, call
 from devstack.errors import LocalSetupError
 from devstack.welcome import sign_in
 from service.identity.entities import IdentityUnavailable
-from service.jobs.entities import RETRYABLE, ContentRejected, ImageRejected
+from service.jobs.entities import RETRYABLE
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
+from service.videos.entities import ContentRejected, ImageRejected
 from tests.stack.killable_stack import KillableStack, Web
 from tests.torture.notes import JobResponse, Notes, Total
 

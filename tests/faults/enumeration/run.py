@@ -9,7 +9,7 @@ from typing import TypeVar
 from tests.doubles.clock import FakeClock
 from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile, Reported
 
-Response = TypeVar("Answer")
+Response = TypeVar("Response")
 LATENCY_SECONDS = 0.01
 MAX_EFFECTS = 3000
 
