@@ -276,10 +276,5 @@ class _OneRound:
     def is_set(self) -> bool:
         return self._over
 
-    def resolve_all(self) -> None:
-        """An operator has every job looked at."""
-        for job_id in [job_id for sent in self.sent for job_id in sent.ids.made]:
-            self.run.step("operator", lambda job_id=job_id: self._resolve(job_id))
-
     def wait(self, seconds: float) -> None:
         self._over = True
