@@ -70,6 +70,27 @@ class CachedCheck:
             return False
 
 
+GET_HEALTH = Endpoint(
+    access=Access.PUBLIC,
+    summary="See whether the service is well",
+    description="503 with `unhealthy` and `disconnected` when the table cannot be reached.",
+    response=HealthSchema,
+    bare=True,
+)
+GET_LIVE = Endpoint(
+    access=Access.PUBLIC, summary="See whether the process runs", response=ProbeSchema
+)
+GET_READY = Endpoint(
+    access=Access.PUBLIC,
+    summary="See whether the process takes requests",
+    description="Ready from its first contact with the table until it drains. An outage of the "
+    "table does not end readiness: all processes share it, and a balancer that removes them all "
+    "repairs nothing.",
+    response=ProbeSchema,
+    errors=(NotReady,),
+)
+
+
 def health_blueprint(
     check: Callable[[], bool], drain_flag_path: str, clock: Clock | None = None
 ) -> Blueprint:
@@ -80,15 +101,7 @@ def health_blueprint(
     drain_flag = Path(drain_flag_path) if drain_flag_path else None
 
     @blueprint.get("/health")
-    @endpoint(
-        Endpoint(
-            access=Access.PUBLIC,
-            summary="See whether the service is well",
-            description="503 with `unhealthy` and `disconnected` when the table cannot be reached.",
-            response=HealthSchema,
-            bare=True,
-        )
-    )
+    @endpoint(GET_HEALTH)
     def get_health() -> Response:
         healthy = table.passes()
         content = {
@@ -99,24 +112,12 @@ def health_blueprint(
         return json_response(content, status=200 if healthy else 503)
 
     @blueprint.get("/health/live")
-    @endpoint(
-        Endpoint(access=Access.PUBLIC, summary="See whether the process runs", response=ProbeSchema)
-    )
+    @endpoint(GET_LIVE)
     def get_live() -> Response:
         return success({"status": "alive"})
 
     @blueprint.get("/health/ready")
-    @endpoint(
-        Endpoint(
-            access=Access.PUBLIC,
-            summary="See whether the process takes requests",
-            description="Ready from its first contact with the table until it drains. An outage of "
-            "the table does not end readiness: all processes share it, and a balancer that removes "
-            "them all repairs nothing.",
-            response=ProbeSchema,
-            errors=(NotReady,),
-        )
-    )
+    @endpoint(GET_READY)
     def get_ready() -> Response:
         if drain_flag is not None and drain_flag.exists():
             raise NotReady(details={"reason": "draining"})
