@@ -3,30 +3,41 @@ everybody else is served."""
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
 from devstack.ports import free_port
+from tests.docker.slow_clients import SLOW, slow_clients, suffered
+from tests.docker.visitors import MAX_RESPONSE_SECONDS, ordinary, visited
 
 ROOT = Path(__file__).parents[2]
+
+
 RECEIVE_SECONDS = 1.0
-# Stock gunicorn is away as long as the slow clients stay.
-MAX_RESPONSE_SECONDS = 3.0
+
+
 CUT_SECONDS = RECEIVE_SECONDS + 3.0
+
+
 UPLOAD_MEGABYTES = 16
+
+
 MEGABYTE = 1024 * 1024
+
+
 CONNECTIONS = 60
+
+
 MANY = 40
+
+
 APPLICATION = """
 import os
 import time
@@ -119,163 +130,6 @@ def wait_until_up(url: str) -> None:
         else:
             return
     pytest.fail("gunicorn does not come up")
-
-
-@dataclass
-class SlowClient:
-    """Sends `first` at once and then one byte of `rest`, for ever from its start, on request.
-    `reads` what comes back."""
-
-    url: str
-    first: bytes
-    rest: bytes = b""
-    reads: bool = True
-    response: bytes = b""
-    ended_after: float | None = None
-    _sent: int = 0
-    _started: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=5)
-        self._socket.settimeout(0)
-        if self.first:
-            self._socket.send(self.first)
-
-    def send(self, data: bytes) -> None:
-        """At once, if it takes the service to read it."""
-        self._socket.settimeout(5)
-        with suppress(OSError):
-            self._socket.sendall(data)
-        self._socket.settimeout(0)
-
-    def step(self) -> None:
-        if self.ended_after is not None:
-            return
-        try:
-            self._step()
-        except OSError:
-            self._end()
-
-    def _step(self) -> None:
-        try:
-            if self.rest:
-                self._socket.send(self.rest[self._sent % len(self.rest) :][:1])
-                self._sent += 1
-            if not self.reads:
-                return
-            while data := self._socket.recv(65536):
-                self.response += data
-            self._end()
-        except BlockingIOError:
-            pass
-
-    def _end(self) -> None:
-        self.ended_after = time.monotonic() - self._started
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-POST = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-HUGE = POST + b"Content-Length: 9000000\r\n\r\n"
-SLOW: dict[str, tuple[bytes, bytes]] = {
-    "silent": (b"", b""),
-    "a dripping head": (b"POST /notes HTTP/1.1\r\n", b"X-A: b\r\n"),
-    "half a head": (b"POST /notes HTTP/1.1\r\nHost: x\r\n", b""),
-    "a dripping body": (POST + b"Content-Length: 1000\r\n\r\n", b" "),
-    "a body that never comes": (POST + b"Content-Length: 1000\r\n\r\n", b""),
-    "a dripping large body": (HUGE, b" "),
-    "a large body that never comes": (HUGE, b""),
-    "a dripping chunk": (CHUNKED + b"ffff\r\n", b" "),
-    "chunks of one byte": (CHUNKED, b"1\r\n \r\n"),
-    "chunks that never come": (CHUNKED, b""),
-    "a body awaited by the server": (
-        POST + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
-        b"",
-    ),
-    "a second request that drips": (b"GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa", b""),
-}
-
-
-def ordinary(url: str) -> int:
-    """A request like any other, on a connection of its own and in two pieces."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    data = b'{"theNote": "hi"}'
-    head = b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: "
-    "close\r\n"
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(data))
-        time.sleep(0.02)
-        connection.sendall(data)
-        return int([*connection.recv(65536).split(), b"", b"0"][1])
-
-
-def probe(url: str) -> int:
-    return requests.get(f"{url}/health/live", timeout=30).status_code
-
-
-@dataclass
-class Visitor:
-    """Sends requests in a loop and remembers how long each response took and what it was."""
-
-    request_status: Callable[[str], int]
-    url: str
-    seconds: list[float] = field(default_factory=list)
-    responses: list[int | str] = field(default_factory=list)
-
-    def go_on(self, until: Callable[[], bool]) -> None:
-        while not until():
-            start = time.monotonic()
-            try:
-                self.responses.append(self.request_status(self.url))
-            except OSError as error:
-                self.responses.append(type(error).__name__)
-            self.seconds.append(time.monotonic() - start)
-            time.sleep(0.1)
-
-    def assert_served(self) -> None:
-        assert set(self.responses) == {200}
-        assert max(self.seconds) < MAX_RESPONSE_SECONDS
-
-
-@contextmanager
-def visited(url: str) -> Iterator[list[Visitor]]:
-    """While the block runs, others call."""
-    over = threading.Event()
-    visitors = [Visitor(probe, url), Visitor(ordinary, url)]
-    threads = [threading.Thread(target=visitor.go_on, args=(over.is_set,)) for visitor in visitors]
-    for thread in threads:
-        thread.start()
-    try:
-        yield visitors
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join(35)
-
-
-def suffered(clients: list[SlowClient], seconds: float) -> None:
-    """The clients go on being slow until all are cut or the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and any(client.ended_after is None for client in clients):
-        for client in clients:
-            client.step()
-        time.sleep(0.1)
-
-
-@contextmanager
-def slow_clients(
-    url: str, number: int, first: bytes, rest: bytes, *, reads: bool = True
-) -> Iterator[list[SlowClient]]:
-    with ExitStack() as stack:
-        clients = []
-        for _ in range(number):
-            time.sleep(0.01)
-            clients.append(SlowClient(url, first, rest, reads))
-            stack.callback(clients[-1].close)
-        yield clients
 
 
 @pytest.mark.parametrize("number", [2, MANY])

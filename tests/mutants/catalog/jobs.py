@@ -2,13 +2,16 @@
 
 from tests.mutants.mutant import Mutant, mutant
 
-JOBS = "tests/jobs/test_operations.py"
+SUBMISSION = "tests/jobs/test_operations.py"
+REPLAYS = "tests/jobs/test_idempotency_keys.py"
+FAULTS = "tests/jobs/test_submission_faults.py"
+READS = "tests/jobs/test_job_reads.py"
 IDENTITY = "tests/journeys/test_identity.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "twin-sends",
-        JOBS,
+        REPLAYS,
         "jobs.operations:Jobs.submit",
         "return self._replayed(J, W)",
         """
@@ -18,7 +21,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "body-not-compared",
-        JOBS,
+        REPLAYS,
         "jobs.operations:Jobs._earlier",
         """
         if U.body_hash != R.body_hash:
@@ -28,35 +31,35 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "device-part-of-the-request",
-        JOBS,
+        REPLAYS,
         "jobs.entities:JobRequest.body_hash",
         "[self.actor.subject, *self.body_facts]",
         "[self.actor.subject, *self.body_facts, self.fingerprint]",
     ),
     mutant(
         "rejected-key-used-again",
-        JOBS,
+        REPLAYS,
         "jobs.entities:",
         "RETRYABLE = X",
         "RETRYABLE = tuple(Failure)",
     ),
     mutant(
         "indeterminate-is-a-failure",
-        JOBS,
+        SUBMISSION,
         "jobs.operations:Jobs._recorded",
         "outcome",
         'Rejected("unavailable") if isinstance(outcome, Indeterminate) else outcome',
     ),
     mutant(
         "successor-refused-on-an-old-wallet",
-        JOBS,
+        REPLAYS,
         "jobs.holds:Holds.take",
         "known and P is None",
         "known",
     ),
     mutant(
         "window-from-before-the-queue",
-        JOBS,
+        FAULTS,
         "ledger.operations:Ledger.move",
         """
         with T as waited:
@@ -83,7 +86,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "foreign-page-token",
-        JOBS,
+        READS,
         "storage.cursor:from_token",
         "T or not X.startswith(P)",
         "T",

@@ -4,7 +4,9 @@ from tests.mutants.mutant import ALWAYS, Mutant, mutant
 
 LEDGER = "tests/ledger"
 USERS = "tests/users"
-JOBS = "tests/jobs/test_operations.py"
+SUBMISSION = "tests/jobs/test_operations.py"
+REPLAYS = "tests/jobs/test_idempotency_keys.py"
+FAULTS = "tests/jobs/test_submission_faults.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -24,7 +26,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("mac-not-chained", LEDGER, "ledger.store:mac", "previous", '""'),
     mutant(
         "retry-without-re-read",
-        JOBS,
+        FAULTS,
         "ledger.operations:Ledger._until_settled",
         "snapshot = None",
         "snapshot = snapshot or self.read_snapshot(attempts.user_id, attempts.keys())",
@@ -41,7 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "committed-attempt-not-noticed",
-        f"{LEDGER} {JOBS}",
+        f"{LEDGER} {FAULTS}",
         "ledger.operations:_Attempts.were_committed",
         "self._was_committed(S)",
         "False",
@@ -65,7 +67,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "key-read-before-the-wallet",
-        JOBS,
+        REPLAYS,
         "ledger.operations:Ledger._read_snapshot",
         "I, *O = self._table.get_together((W, *R))",
         """
@@ -103,7 +105,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "frozen-wallet-spends",
-        f"{LEDGER} {JOBS}",
+        f"{LEDGER} {SUBMISSION}",
         "ledger.entities:hold",
         """
         if W.status is not WalletStatus.OPEN:

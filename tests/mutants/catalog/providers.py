@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant, mutant
 
 KLING = "tests/providers/kling/test_client.py"
+REFUSALS = "tests/providers/kling/test_refusal_counts.py"
 HTTP = "tests/providers/test_http.py"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -46,7 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "stale-token-wakes-somebody",
-        KLING,
+        REFUSALS,
         "providers.kling.client:Kling.create",
         """
         self._credentials.renew()
@@ -56,7 +57,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "refused-look-wakes-nobody",
-        KLING,
+        REFUSALS,
         "providers.kling.client:Kling._lookup",
         "self._count_refusal(R)",
         "None",

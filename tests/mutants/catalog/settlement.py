@@ -3,8 +3,10 @@
 from tests.mutants.mutant import ALWAYS, Mutant, mutant
 from tests.mutants.rewriting import Change
 
-JOBS = "tests/jobs/test_operations.py"
+FAULTS = "tests/jobs/test_submission_faults.py"
 SETTLEMENT = "tests/jobs/test_settlement.py"
+RACES = "tests/jobs/test_settlement_races.py"
+SWEEPS = "tests/jobs/test_sweeps.py"
 TOY = "tests/jobs/test_toy_work.py"
 LINK_CHECKED = "not T.result_url or not deliverable(T.result_url, P)"
 STALE_JOB_ACCEPTED = Change("jobs.store:is_as_read", "return X", "return True")
@@ -12,7 +14,7 @@ STALE_JOB_ACCEPTED = Change("jobs.store:is_as_read", "return X", "return True")
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "ended-job-settled-again",
-        SETTLEMENT,
+        RACES,
         "jobs.settlement:Settlement._settle",
         """
         if not J.is_open:
@@ -22,24 +24,24 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "sick-jobs-keep-their-place",
-        SETTLEMENT,
+        SWEEPS,
         "jobs.sweeps:DueJobs._resolve",
         "self._postpone(U, J, D)",
         "None",
     ),
     mutant(
         "status-not-compared-exactly",
-        SETTLEMENT,
+        RACES,
         "jobs.store:record_write",
         'When(equals={"status": JobStatus.SUBMITTING, "taskId": None})',
         'When(equals={"taskId": None})',
     ),
     Mutant(
         "released-twice",
-        SETTLEMENT,
+        RACES,
         (STALE_JOB_ACCEPTED, Change("jobs.store:_as_read", "return X", f"return {ALWAYS}")),
     ),
-    Mutant("settled-on-a-stale-job", SETTLEMENT, (STALE_JOB_ACCEPTED,)),
+    Mutant("settled-on-a-stale-job", RACES, (STALE_JOB_ACCEPTED,)),
     Mutant(
         "captured-before-it-is-delivered",
         SETTLEMENT,
@@ -123,14 +125,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "another-s-settlement-taken-for-mine",
-        SETTLEMENT,
+        RACES,
         "jobs.settlement:Settlement._release",
         "(S.failure, S.watch_until) == X",
         "S.status is JobStatus.FAILED",
     ),
     mutant(
         "sweep-sends",
-        JOBS,
+        FAULTS,
         "jobs.settlement:Settlement._observe",
         "L = W.fetch_task(job)",
         """

@@ -1,0 +1,59 @@
+"""Replaying the entries of a ledger."""
+
+import random
+from dataclasses import replace
+
+from service.audit.replay import replayed
+from service.ledger.entities import (
+    Entry,
+    EntryKind,
+    Movement,
+    Wallet,
+    capture,
+    claw_back,
+    expire,
+    grant,
+    hold,
+    release,
+)
+from service.ledger.lots import LotKind
+from service.ledger.store import sealed
+
+
+def test_a_ledger_played_again_ends_in_the_wallet_with_its_lots() -> None:
+    rng = random.Random(7)
+    for _ in range(200):
+        wallet, entries, held = Wallet("ann"), list[Entry](), list[Entry]()
+        now = 1_000_000
+        for step in range(40):
+            now += rng.choice((0, 1, 1000, 400_000))
+            movement = _some_movement(rng, wallet, held, f"ref-{step}", now)
+            sealed_movement = sealed(movement, b"k" * 32)
+            wallet = sealed_movement.wallet
+            entries += sealed_movement.entries
+            held += [entry for entry in sealed_movement.entries if entry.kind is EntryKind.HOLD]
+        moments = list(replayed("ann", entries, b"k" * 32))
+        assert [moment.entry for moment in moments] == entries
+        assert replace(moments[-1].wallet, created_at=0) == wallet
+        assert len(list(replayed("ann", entries, b"x" * 32))) == 0
+
+
+def _some_movement(
+    rng: random.Random, wallet: Wallet, held: list[Entry], ref: str, now: int
+) -> Movement:
+    kind = rng.choice(("grant", "hold", "hold", "capture", "release", "expire", "claw back"))
+    if kind in ("capture", "release") and held:
+        entry = held.pop(rng.randrange(len(held)))
+        if kind == "capture":
+            return capture(
+                wallet, entry.allocation, rng.randint(1, entry.amount), entry.ref, entry.at, now
+            )
+        return release(wallet, entry.allocation, entry.ref, entry.at, now)
+    if kind == "hold" and wallet.spendable(now):
+        return hold(wallet, rng.randint(1, wallet.spendable(now)), ref, now)
+    if kind == "expire":
+        return expire(wallet, now)
+    if kind == "claw back":
+        return claw_back(wallet, rng.randint(1, 5), ref, now)
+    expires_at = rng.choice((None, now + 500_000, now + 5_000_000))
+    return grant(wallet, rng.choice(list(LotKind)), rng.randint(1, 9), expires_at, ref, now)

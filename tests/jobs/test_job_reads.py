@@ -1,0 +1,75 @@
+"""Reading jobs: whose they are, pages of them, and waiting for the end of one."""
+
+from typing import Any
+
+import pytest
+
+from service.jobs.entities import JobNotFound, JobStatus
+from service.providers.base import TaskStatus
+from service.storage.cursor import PageTokenInvalid
+from tests.doubles.service_harness import ServiceHarness
+
+
+def test_another_users_job_is_not_found_exactly_like_an_unknown_one(world: ServiceHarness) -> None:
+    job = world.submit().job
+    errors = []
+    for job_id in (
+        job.job_id,
+        job.job_id[:-1] + ("0" if job.job_id[-1] != "0" else "1"),
+        "job_x",
+        "../METADATA",
+    ):
+        with pytest.raises(JobNotFound) as refused:
+            world.jobs.get("bob", job_id)
+        errors.append((refused.value.message, refused.value.details))
+    assert errors.count(errors[0]) == 4
+
+
+def test_jobs_are_listed_newest_first_page_by_page(client: Any, table_name: str) -> None:
+    world = ServiceHarness(client, table_name, welcome_credits=10)
+    placed = []
+    for _ in range(5):
+        placed.append(world.submit().job.job_id)
+        world.clock.advance(1)
+    first = world.jobs.page("ann", 3, None)
+    second = world.jobs.page("ann", 3, first.next_token)
+    assert [job.job_id for job in first.jobs + second.jobs] == placed[::-1]
+    assert second.next_token is None
+    assert world.jobs.page("bob", 3, None).jobs == []
+
+
+@pytest.mark.parametrize("token", ["x", "!!!!", "TUVUQURBVEE", "A" * 500])
+def test_a_foreign_page_token_is_refused(world: ServiceHarness, token: str) -> None:
+    with pytest.raises(PageTokenInvalid):
+        world.jobs.page("ann", 3, token)
+
+
+def test_waiting_ends_with_the_job(world: ServiceHarness) -> None:
+    job = world.submit().job
+    world.provider.book(job.job_id, TaskStatus.SUCCEEDED)
+    world.wire().before(lambda operation: None)
+    real_sleep = world.clock.sleep
+    world.clock.sleep = lambda seconds: (
+        real_sleep(seconds),
+        world.settlement.resolve("ann", job.job_id),
+    )
+    started = world.clock.monotonic()
+    assert world.jobs.wait_for("ann", job.job_id, 25).status is JobStatus.SUCCEEDED
+    assert world.clock.monotonic() - started < 2
+
+
+def test_waiting_ends_with_the_time(world: ServiceHarness) -> None:
+    job = world.submit().job
+    started = world.clock.monotonic()
+    assert world.jobs.wait_for("ann", job.job_id, 10).status is JobStatus.SUBMITTED
+    assert world.clock.monotonic() - started == pytest.approx(10)
+
+
+def test_beyond_the_bound_of_waiting_requests_the_response_comes_at_once(
+    world: ServiceHarness,
+) -> None:
+    job = world.submit().job
+    assert [world.jobs._places.acquire(blocking=False) for _ in range(2)] == [True, True]
+    started = world.clock.monotonic()
+    world.jobs.wait_for("ann", job.job_id, 10)
+    assert world.clock.monotonic() == started

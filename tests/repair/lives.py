@@ -1,0 +1,79 @@
+"""What a user may have done last before the table is restored."""
+
+from collections.abc import Callable
+
+import pytest
+
+from service.providers.base import Indeterminate, Rejected, RejectionReason, Task, TaskStatus
+from tests.doubles.service_harness import ServiceHarness, order
+
+
+def signs_up(world: ServiceHarness, user_id: str) -> None:
+    request = order(user_id, f"phone-of-{user_id}")
+    world.users.sign_up(request.principal, world.users.digests(request.fingerprint))
+
+
+def holds(world: ServiceHarness, user_id: str) -> None:
+    world.provider.creates = [Indeterminate()]
+    job_id = world.submit(user_id, f"phone-of-{user_id}", key="k").job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+
+
+def holds_what_never_arrives(world: ServiceHarness, user_id: str) -> None:
+    world.provider.creates = [Indeterminate()]
+    world.submit(user_id, f"phone-of-{user_id}", key="k")
+
+
+def holds_from_a_new_device(world: ServiceHarness, user_id: str) -> None:
+    signs_up(world, user_id)
+    job_id = world.submit(user_id, f"tablet-of-{user_id}").job.job_id
+    world.provider.book(job_id, TaskStatus.FAILED)
+
+
+def follows_under_its_key(world: ServiceHarness, user_id: str) -> None:
+    is_declined(world, user_id)
+    job_id = world.submit(user_id, f"phone-of-{user_id}", key="k").job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+
+
+def is_declined(world: ServiceHarness, user_id: str) -> None:
+    world.provider.creates = [Rejected(RejectionReason.BUSY)]
+    with pytest.raises(Exception, match="busy"):
+        world.submit(user_id, f"phone-of-{user_id}", key="k")
+
+
+def is_charged(world: ServiceHarness, user_id: str) -> None:
+    job_id = world.submit(user_id, f"phone-of-{user_id}", key="k").job.job_id
+    settles(world, user_id, job_id, TaskStatus.SUCCEEDED)
+
+
+def is_released(world: ServiceHarness, user_id: str) -> None:
+    job_id = world.submit(user_id, f"phone-of-{user_id}", key="k").job.job_id
+    settles(world, user_id, job_id, TaskStatus.FAILED)
+
+
+def is_released_to_be_watched(world: ServiceHarness, user_id: str) -> None:
+    job_id = world.submit(user_id, f"phone-of-{user_id}", key="k").job.job_id
+    world.provider.tasks[job_id] = Task(f"task-{job_id}", TaskStatus.SUCCEEDED, {}, "ftp://nowhere")
+    now, world.clock._now = world.clock._now, world.clock._now + 25 * 3600 * 1000
+    world.settlement.force_release(user_id, job_id)
+    world.clock._now = now
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+
+
+def settles(world: ServiceHarness, user_id: str, job_id: str, status: TaskStatus) -> None:
+    world.provider.book(job_id, status)
+    assert not world.settlement.resolve(user_id, job_id).is_open
+
+
+LIVES: tuple[Callable[[ServiceHarness, str], None], ...] = (
+    signs_up,
+    holds,
+    holds_what_never_arrives,
+    holds_from_a_new_device,
+    follows_under_its_key,
+    is_declined,
+    is_charged,
+    is_released,
+    is_released_to_be_watched,
+)

@@ -1,0 +1,63 @@
+"""Damage that the repair reports and does not touch."""
+
+from service.ledger.entities import grant
+from service.ledger.lots import LotKind
+from service.ledger.operations import Proposal
+from service.providers.base import TaskStatus
+from tests.doubles.service_harness import ServiceHarness
+from tests.repair.items import change, items_of
+from tests.repair.lives import holds_what_never_arrives, is_charged, is_released, settles
+
+
+def left(world: ServiceHarness) -> str:
+    """What a repair leaves to a person; nothing is written then."""
+    before = world.items()
+    (violation,) = world.repair.run(apply=True).left
+    assert world.items() == before
+    return violation.what
+
+
+def test_a_forged_entry_is_left_to_a_person(world: ServiceHarness) -> None:
+    is_charged(world, "ann")
+    change(world, "ann", "ENTRY#000000000002", "SET amount = :n", n={"N": "2"})
+    assert left(world) == "needs a person: entry 2 is not one that this ledger wrote"
+
+
+def test_what_would_not_pass_the_audit_afterwards_is_left_to_a_person(
+    world: ServiceHarness,
+) -> None:
+    is_released(world, "ann")
+    (job,) = items_of(world, "ann", "JOB#")
+    name = job["SK"]["S"].removeprefix("JOB#")
+    result = {"M": {"videoUrl": {"S": "https://videos.example.com/v.mp4"}}}
+    change(world, "ann", "JOB#", "SET #result = :r", r=result)
+    assert left(world) == f"needs a person: USER#ann/JOB#{name}: house loss does not fit its state"
+
+
+def test_an_item_nobody_can_read_is_left_to_a_person(world: ServiceHarness) -> None:
+    is_charged(world, "ann")
+    change(world, "ann", "JOB#", "SET #held = :n", n={"S": "1"})
+    assert "cannot be read" in left(world)
+
+
+def test_a_ledger_of_which_too_much_is_lost_is_left_to_a_person(world: ServiceHarness) -> None:
+    is_charged(world, "ann")
+    change(world, "ann", "METADATA", "SET version = :n", n={"N": "24"})
+    assert left(world) == "needs a person: 21 entries are missing"
+
+
+def test_a_charge_that_lacks_its_delivery_is_not_taken_back_over_later_grants(
+    world: ServiceHarness,
+) -> None:
+    holds_what_never_arrives(world, "ann")
+    (job,) = items_of(world, "ann", "JOB#")
+    settles(world, "ann", job["SK"]["S"].removeprefix("JOB#"), TaskStatus.SUCCEEDED)
+    world.ledger.move(
+        "ann",
+        lambda snapshot, now: Proposal(
+            grant(snapshot.wallet, LotKind.PAID, 5, None, "gift", now)  # type: ignore[arg-type]
+        ),
+        lambda _: True,
+    )
+    world.client.put_item(TableName=world.table._name, Item=job)
+    assert "2 entries would have to go" in left(world)
