@@ -140,6 +140,9 @@ class ServiceHarness:
             features=features,
         )
         self.parts = assemble(core, features, {Provider: self.provider, Times: times})
+        self._name_parts()
+
+    def _name_parts(self) -> None:
         self.ledger = self.parts.get(Ledger)
         self.users = self.parts.get(Users)
         self.settlement = self.parts.get(Settlement)

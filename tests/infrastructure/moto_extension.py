@@ -71,6 +71,15 @@ def _given(client: Any, operation: str, properties: dict[str, Any]) -> Any:
     return fitted({key: value for key, value in properties.items() if value is not None}, shape)
 
 
+def _tagged(loader: Any, tag: str, node: Any) -> Any:
+    """moto does not know `!Condition X` and treats whatever depends on it as false."""
+    return (
+        {"Condition": node.value}
+        if tag == "!Condition"
+        else yaml_tag_constructor(loader, tag, node)
+    )
+
+
 @contextmanager
 def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> Iterator[None]:
     """Runs moto within the block, with these types created and changed by `makers` and
@@ -92,14 +101,6 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
             subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
             return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]
         return original(body, resources)
-
-    def tagged(loader: Any, tag: str, node: Any) -> Any:
-        """moto does not know `!Condition X` and treats whatever depends on it as false."""
-        return (
-            {"Condition": node.value}
-            if tag == "!Condition"
-            else yaml_tag_constructor(loader, tag, node)
-        )
 
     execute = cloudformation_models.CloudFormationBackend.execute_change_set
 
@@ -124,7 +125,7 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
             )
         )
         for module in (cloudformation_models, cloudformation_responses):
-            changed.enter_context(patch.object(module, "yaml_tag_constructor", tagged))
+            changed.enter_context(patch.object(module, "yaml_tag_constructor", _tagged))
         yield
 
 

@@ -172,6 +172,19 @@ def _broken(rules: Mapping[str, Any], resolver: "_Resolver") -> list[str]:
     ]
 
 
+def _pseudo_parameters(stack_name: str) -> dict[str, Any]:
+    return {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::NoValue": _ABSENT,
+        "AWS::NotificationARNs": [],
+        "AWS::Partition": "aws",
+        "AWS::Region": REGION,
+        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack_name}/1",
+        "AWS::StackName": stack_name,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+
+
 class _Resolver:
     """Resolves the intrinsic functions of one template."""
 
@@ -187,16 +200,7 @@ class _Resolver:
         self._parameters = parameters
         self._imports = imports
         self.existing: frozenset[str] = frozenset()
-        self._pseudo = {
-            "AWS::AccountId": ACCOUNT,
-            "AWS::NoValue": _ABSENT,
-            "AWS::NotificationARNs": [],
-            "AWS::Partition": "aws",
-            "AWS::Region": REGION,
-            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/1",
-            "AWS::StackName": name,
-            "AWS::URLSuffix": "amazonaws.com",
-        }
+        self._pseudo = _pseudo_parameters(name)
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Condition": self._condition,
