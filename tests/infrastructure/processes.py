@@ -14,12 +14,12 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from devstack.simulators.server import SimulatorServer
-from service import app as composition
 from service import cli
 from service.app import build, create_app, load_settings
 from service.core.clock import SystemClock
 from service.identity.settings import IdentitySettings
 from service.providers.http import ProviderHttp, Reply
+from service.providers.kling import feature as kling
 from service.settings import Settings
 from service.worker import background
 from tests.doubles.clock import FakeClock
@@ -86,7 +86,7 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
 
     with (
         patch.object(HTTPAdapter, "send", sent),
-        patch.object(composition, "ProviderHttp", Endpoint),
+        patch.object(kling, "ProviderHttp", Endpoint),
     ):
         yield
 
