@@ -14,12 +14,12 @@ from service.ledger import operations as ledger_operations
 from service.providers.http import NeverSent, NoResponse
 from service.providers.kling import client as kling
 from service.storage import table
-from service.storage.keys import Key
 from service.storage.table import NotApplied
-from service.storage.writes import Put
+from service.users.entities import Digests
+from service.users.store import device_write
 from tests.faults.enumeration.flows import FLOWS, MAIN, Flow, flow
 from tests.faults.enumeration.replay import Enumeration, Replay, rows
-from tests.faults.enumeration.stage import Scenario, Stage
+from tests.faults.enumeration.stage import USER, Scenario, Stage
 from tests.faults.enumeration.tables import LocalTable, MemoryBehind
 
 pytestmark = pytest.mark.sample
@@ -72,15 +72,16 @@ def test_faults_break_no_promise_on_dynamodb_local_either(dynamodb_local: Enumer
 
 def test_a_flow_with_one_more_write_has_one_more_effect_to_fail(memory: Enumeration) -> None:
     def with_a_write(scenario: Scenario) -> None:
-        note = Put(Key("USER#ann", "NOTE"), {"text": "written yesterday"})
-        scenario.run.step("note", lambda: scenario.process().table.write(note))
         MAIN.play(scenario)
+        tablet = device_write(USER, Digests(("T" * 22,)), 0)
+        scenario.run.step("device", lambda: scenario.process().table.write(tablet))
 
     more = Flow("with-a-write", with_a_write)
     effects, others = memory.record(more).effects, memory.record(MAIN).effects
+    (added,) = [effect for effect in effects if effect.step == "device"]
     assert len(effects) == len(others) + 1
-    assert effects[0].what == "PutItem NOTE"
-    assert {hit.fault.name for hit in rows(more, effects[:1])} >= {
+    assert added.what.startswith("PutItem DEVICE")
+    assert {hit.fault.name for hit in rows(more, [added])} >= {
         "killed-before",
         "lost-answer",
         "slow",
