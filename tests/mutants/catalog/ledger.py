@@ -26,7 +26,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("mac-not-chained", LEDGER, "ledger.store:mac", "previous", '""'),
     mutant(
         "retry-without-re-read",
-        FAULTS,
+        REPLAYS,
         "ledger.operations:Ledger._until_settled",
         "snapshot = None",
         "snapshot = snapshot or self.read_snapshot(attempts.user_id, attempts.keys())",
