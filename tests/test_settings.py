@@ -86,7 +86,7 @@ def test_nothing_insecure_starts_in_production(change: dict[str, str], named: st
 @pytest.mark.parametrize(
     "change",
     [
-        {"SUBMIT_SECONDS": "19"},
+        {"SUBMIT_SECONDS": "23"},
         {"QUARANTINE_SECONDS": "20"},
         {"KLING_CREATE_SECONDS": "9"},
         {"DYNAMODB_READ_TIMEOUT_SECONDS": "4"},

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from service.core.settings import Section, Sections, more_than, setting
 from service.ledger.settings import LedgerSettings
 from service.providers.kling.settings import KlingSettings
-from service.storage.settings import StorageSettings
+from service.storage.settings import CALL_WAIT_SECONDS, StorageSettings
 from service.web.settings import WebSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobsSettings(Section):
     submit_seconds: float = setting(
-        20.0, "window after the hold in which the request may send to the provider"
+        24.0, "window after the hold in which the request may send to the provider"
     )
     quarantine_seconds: float = setting(
         600.0, "how long a job that the provider does not know stays held after the window"
@@ -47,16 +47,21 @@ class JobsSettings(Section):
             yield "LONG_POLL_LIMIT must be less than WEB_CONNECTIONS"
 
     def _submit_window(self, settings: Sections) -> tuple[str, float, str, float]:
-        """The wallet write, two reads and all sends fit into the window before the job may be
-        looked up by others (docs/reliability.md)."""
-        reads_seconds = 2 * settings.section(StorageSettings).dynamodb_read_timeout_seconds
+        """The wallet write, the two calls of its last attempt with their wait for a turn, and all
+        sends fit into the window before the job may be looked up by others
+        (docs/reliability.md)."""
+        call_seconds = (
+            settings.section(StorageSettings).dynamodb_read_timeout_seconds + CALL_WAIT_SECONDS
+        )
         needed = (
             settings.section(LedgerSettings).transaction_deadline_seconds
-            + reads_seconds
+            + 2 * call_seconds
             + settings.section(KlingSettings).kling_create_seconds
         )
         what = (
-            "TRANSACTION_DEADLINE_SECONDS + 2 DYNAMODB_READ_TIMEOUT_SECONDS + KLING_CREATE_SECONDS"
+            "TRANSACTION_DEADLINE_SECONDS"
+            f" + 2 (DYNAMODB_READ_TIMEOUT_SECONDS + {CALL_WAIT_SECONDS:g} s for a turn)"
+            " + KLING_CREATE_SECONDS"
         )
         return "SUBMIT_SECONDS", self.submit_seconds, what, needed
 

@@ -2,6 +2,7 @@
 protocol, section 3)."""
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -31,6 +32,7 @@ from service.storage.table import (
     NotReached,
     StorageUnavailable,
     Table,
+    TableSaturated,
 )
 from service.storage.writes import Write
 
@@ -39,6 +41,8 @@ log = structlog.get_logger()
 FIRST_PAUSE_SECONDS = 0.01
 MAX_PAUSE_SECONDS = 0.5
 READ_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3)
+# How long conflicts are waited out in the read that settles a doubt after the deadline.
+LAST_READ_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -127,15 +131,22 @@ class Ledger:
         self._deadline_seconds = deadline_seconds
         self._jitter = jitter
 
-    def read_snapshot(self, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
+    def read_snapshot(
+        self, user_id: str, related: Sequence[Key] = (), until: float = math.inf
+    ) -> Snapshot:
         """The wallet and other items as they were at one moment, in one call. DynamoDB refuses to
         read an item together with others while a transaction writes it; such a conflict is waited
-        out. Raises `StorageUnavailable`."""
-        for pause_seconds in READ_PAUSES_SECONDS if related else ():
+        out, but not beyond `until` (monotonic seconds). Raises `StorageUnavailable`."""
+        for max_seconds in READ_PAUSES_SECONDS if related else ():
             try:
                 return self._read_snapshot(user_id, related)
+            except TableSaturated:
+                raise
             except NotApplied:
-                self._clock.sleep(pause_seconds * self._jitter())
+                pause_seconds = max_seconds * self._jitter()
+                if self._clock.monotonic() + pause_seconds >= until:
+                    raise
+                self._clock.sleep(pause_seconds)
         return self._read_snapshot(user_id, related)
 
     def _read_snapshot(self, user_id: str, related: Sequence[Key]) -> Snapshot:
@@ -176,6 +187,7 @@ class Ledger:
         with self._wallet_locks.locked(user_id) as waited:
             attempts = _Attempts(user_id, propose, was_committed, related, evidence)
             attempts.started_at = self._clock.monotonic()
+            attempts.deadline = attempts.started_at + self._deadline_seconds
             return self._until_settled(attempts, None if waited else snapshot)
 
     def apply_repair(self, writes: Sequence[Write]) -> None:
@@ -186,14 +198,13 @@ class Ledger:
 
     def _until_settled(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Moved:
         """The one retry loop of all wallet writes."""
-        deadline = attempts.started_at + self._deadline_seconds
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             result = self._attempt(attempts, snapshot)
             if isinstance(result, Moved):
                 return result
             snapshot = None
-            if self._clock.monotonic() >= deadline:
+            if self._clock.monotonic() >= attempts.deadline:
                 return self._at_deadline(attempts, result)
             self._clock.sleep(pause_seconds * self._jitter())
             pause_seconds = min(2 * pause_seconds, MAX_PAUSE_SECONDS)
@@ -202,7 +213,7 @@ class Ledger:
         """One attempt. Returns what prevented it when another may succeed. While an earlier one is
         in doubt no refusal is final: that attempt may have made it untrue."""
         try:
-            current = snapshot or self.read_snapshot(attempts.user_id, attempts.keys())
+            current = snapshot or self._reread(attempts, attempts.deadline)
             if attempts.were_committed(current):
                 return self._moved(attempts, current)
             now = self._clock.now()
@@ -218,6 +229,9 @@ class Ledger:
             if attempts.in_doubt:
                 raise OutcomeUnknown from refusal
             raise
+
+    def _reread(self, attempts: "_Attempts", until: float) -> Snapshot:
+        return self.read_snapshot(attempts.user_id, attempts.keys(), until)
 
     def _commit(
         self, attempts: "_Attempts", snapshot: Snapshot, proposal: Proposal, now: int
@@ -276,9 +290,10 @@ class Ledger:
         """The truth if a last read shows it, `OutcomeUnknown` if it does not. Without doubt the
         trouble decides: a table that does not respond is not a busy wallet."""
         if not attempts.in_doubt:
-            raise trouble if isinstance(trouble, MaybeApplied | NotReached) else WalletBusy
+            unserved = isinstance(trouble, MaybeApplied | NotReached | TableSaturated)
+            raise trouble if unserved else WalletBusy
         try:
-            snapshot = self.read_snapshot(attempts.user_id, attempts.keys())
+            snapshot = self._reread(attempts, self._clock.monotonic() + LAST_READ_SECONDS)
         except StorageUnavailable as error:
             raise OutcomeUnknown from error
         if attempts.were_committed(snapshot):
@@ -311,6 +326,7 @@ class _Attempts:
         self.propose = propose
         self.in_doubt = False
         self.started_at = 0.0
+        self.deadline = 0.0
         self._was_committed = was_committed
         self._related = tuple(related)
         self._evidence = tuple(evidence)

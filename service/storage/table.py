@@ -1,7 +1,6 @@
 """The only adapter of DynamoDB. It sends each request once, and says of every failure whether it
 may have been applied."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,8 +18,10 @@ from botocore.exceptions import (
 )
 
 from service.core.errors import Unavailable
+from service.core.fifo_gate import FifoGate, WaitedTooLong
 from service.storage.codec import Item, RawItem, decode_item, encode_item
 from service.storage.keys import READINESS, Key
+from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.writes import Write, request
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ Response = TypeVar("Response")
 MAX_WRITES = 100
 READ_TRIES = 2
 MAX_CALLS = 1000
-CALL_WAIT_SECONDS = 5.0
 
 _NOT_APPLIED = {
     "ProvisionedThroughputExceededException",
@@ -66,6 +66,11 @@ class NotApplied(StorageUnavailable):
 
 class NotReached(NotApplied):
     """No connection, or no credentials to sign with yet: the request never left."""
+
+
+class TableSaturated(NotApplied):
+    """This process had no place for another call in time: the request never left. Trying again at
+    once would only queue behind the calls that wait already."""
 
 
 class MaybeApplied(StorageUnavailable):
@@ -146,15 +151,16 @@ class Table:
     """The one table. Reads are strongly consistent unless they go to an index.
 
     Every method raises `NotApplied` or `MaybeApplied` when DynamoDB does not serve it; reads are
-    tried twice first. At most `max_calls` are under way at once, and others wait: botocore would
-    open a connection for each call that its pool has no room for, and a process with a thousand
-    calls under way takes responses for lost because it is late to read them.
+    tried twice first. At most `max_calls` are under way at once, and others wait their turn, up to
+    `CALL_WAIT_SECONDS`: botocore would open a connection for each call that its pool has no room
+    for, and a process with a thousand calls under way takes responses for lost because it is late
+    to read them. A call whose turn does not come raises `TableSaturated`, and is not tried again.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str, max_calls: int = MAX_CALLS) -> None:
         self._client = client
         self._name = name
-        self._calls = threading.BoundedSemaphore(max_calls)
+        self._calls = FifoGate(max_calls)
 
     def get(self, key: Key) -> Item | None:
         """One item, or None."""
@@ -308,6 +314,8 @@ class Table:
         for _ in range(READ_TRIES - 1):
             try:
                 return self._send_read(send)
+            except TableSaturated:
+                raise
             except StorageUnavailable:
                 continue
         return self._send_read(send)
@@ -321,8 +329,7 @@ class Table:
     def _send(self, send: Callable[[], Response]) -> Response:
         """Translates what botocore raises into our words; a failed condition passes through as
         `ClientError`."""
-        if not self._calls.acquire(timeout=CALL_WAIT_SECONDS):
-            raise NotReached
+        self._take_turn()
         try:
             return send()
         except ClientError as error:
@@ -339,7 +346,13 @@ class Table:
         except BotoCoreError as error:
             raise MaybeApplied from error
         finally:
-            self._calls.release()
+            self._calls.leave()
+
+    def _take_turn(self) -> None:
+        try:
+            self._calls.enter(CALL_WAIT_SECONDS)
+        except WaitedTooLong:
+            raise TableSaturated from None
 
 
 def _code(error: ClientError) -> str:

@@ -283,7 +283,7 @@ def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]
         "DYNAMODB_READ_TIMEOUT_SECONDS": "10",
         "TRANSACTION_DEADLINE_SECONDS": "20",
         "KLING_CREATE_SECONDS": "20",
-        "SUBMIT_SECONDS": "60.1",
+        "SUBMIT_SECONDS": "64.1",
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "1",
         "WORKER_INTERVAL_SECONDS": "1",

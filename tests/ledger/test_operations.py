@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.core.fifo_gate import WaitedTooLong
 from service.core.metrics import NoMetrics
 from service.ledger.entities import (
     InsufficientCredits,
@@ -22,7 +23,8 @@ from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapsh
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks
 from service.storage.keys import Key
-from service.storage.table import Table
+from service.storage.settings import CALL_WAIT_SECONDS
+from service.storage.table import READ_TRIES, Table, TableSaturated
 from service.storage.writes import Put
 from tests.doubles.clock import FakeClock
 from tests.faults.library.wire import Wire
@@ -42,6 +44,11 @@ def never_committed(_: Snapshot) -> bool:
 def held(snapshot: Snapshot, amount: int, now: int, *writes: ConditionalWrite) -> Proposal:
     assert snapshot.wallet is not None
     return Proposal(hold(snapshot.wallet, amount, "job", now), writes)
+
+
+def grant_one(snapshot: Snapshot, now: int) -> Proposal:
+    assert snapshot.wallet is not None
+    return Proposal(grant(snapshot.wallet, LotKind.FREE, 1, None, "more", now))
 
 
 class ServiceHarness:
@@ -223,6 +230,58 @@ def test_a_stale_read_while_an_attempt_may_still_land_is_an_unknown_outcome(
 
     with pytest.raises(OutcomeUnknown):
         world.ledger.move(USER, once, never_committed)
+
+
+class Saturated:
+    """Every wait for a turn at the table takes its whole time and ends without one."""
+
+    def __init__(self, world: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waits = 0
+        self._clock = world.clock
+        monkeypatch.setattr(world.table._calls, "enter", self._enter)
+
+    def _enter(self, wait_limit_seconds: float) -> bool:
+        self.waits += 1
+        self._clock.advance(wait_limit_seconds)
+        raise WaitedTooLong
+
+
+@pytest.mark.parametrize("related", [(), (MARKER,)])
+def test_a_snapshot_that_finds_no_turn_in_time_is_not_waited_for_again(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch, related: tuple[Key, ...]
+) -> None:
+    saturated = Saturated(world, monkeypatch)
+    with pytest.raises(TableSaturated):
+        world.ledger.read_snapshot(USER, related)
+    assert saturated.waits == 1
+
+
+def test_a_move_that_finds_no_turn_ends_soon_after_its_deadline_and_writes_nothing(
+    world: ServiceHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = world.clock.monotonic()
+    with monkeypatch.context() as patch:
+        Saturated(world, patch)
+        with pytest.raises(TableSaturated) as refused:
+            world.ledger.move(USER, grant_one, never_committed, related=[MARKER])
+    assert refused.value.code == "STORAGE_UNAVAILABLE"
+    assert world.clock.monotonic() - began <= 5.0 + CALL_WAIT_SECONDS
+    assert wire.calls == []
+    assert world.state() == (1, 3, 0, 1)
+
+
+def test_conflicts_of_the_read_are_not_waited_out_beyond_the_deadline(
+    world: ServiceHarness, wire: Wire
+) -> None:
+    """Every read takes a second: the last one starts before the deadline, and has no other after
+    it."""
+    began = world.clock.monotonic()
+    wire.plan("TransactGetItems", "throttle", times=1000)
+    wire.before(lambda _: world.clock.advance(1.0))
+    with pytest.raises(WalletBusy):
+        world.ledger.move(USER, grant_one, never_committed, related=[MARKER])
+    assert world.clock.monotonic() - began <= 5.0 + READ_TRIES * 1.0
+    assert world.state() == (1, 3, 0, 1)
 
 
 def test_nothing_to_do_sends_nothing_and_returns_the_wallet_as_it_is(

@@ -2,9 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
+import gevent
 import pytest
+from gevent.event import Event
 
+from service.core import fifo_gate
 from service.ledger.entities import TooManyWaiting, WalletBusy
 from service.ledger.wallet_locks import WalletLocks
 
@@ -25,7 +29,7 @@ def until(found: Callable[[], bool]) -> None:
 
 
 def waiting(wallet_locks: WalletLocks) -> int:
-    return sum(len(queue.waiting) for queue in wallet_locks._queues)
+    return sum(gate.waiting for gate in wallet_locks._gates)
 
 
 def test_a_free_lock_is_not_waited_for() -> None:
@@ -74,5 +78,27 @@ def test_a_lock_is_released_whatever_happens_under_it() -> None:
     wallet_locks = WalletLocks(4)
     with pytest.raises(RuntimeError), wallet_locks.locked("u"):
         raise RuntimeError
+    with wallet_locks.locked("u") as waited:
+        assert not waited
+
+
+def test_a_greenlet_killed_while_it_waits_leaves_no_lock_locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It dies after the lock was passed on to it and before it runs again."""
+    threads = SimpleNamespace(Lock=threading.Lock, Event=Event)
+    monkeypatch.setattr(fifo_gate, "threading", threads)
+    wallet_locks = WalletLocks(4, wait_limit_seconds=5)
+
+    def take() -> None:
+        with wallet_locks.locked("u"):
+            pass
+
+    with wallet_locks.locked("u"):
+        waiter = gevent.spawn(take)
+        gevent.sleep(0)
+        assert waiting(wallet_locks) == 1
+        waiter.kill(block=False)
+    waiter.join()
     with wallet_locks.locked("u") as waited:
         assert not waited

@@ -45,7 +45,10 @@ def unguarded_all(owner: Any, name: str) -> Mutant:
 
 
 def key_before_wallet() -> Any:
-    def read_snapshot(self: Any, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
+    def read_snapshot(
+        self: Any, user_id: str, related: Sequence[Key] = (), until: float = 0.0
+    ) -> Snapshot:
+        del until
         others = tuple(self._table.get(key) for key in related)
         item = self._table.get(ledger_keys.wallet(user_id))
         wallet = ledger_store.wallet_from(item) if item else None

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.core import fifo_gate
 from service.core.errors import FareboxError
 from service.jobs.entities import CallbackRefused
-from service.ledger import wallet_locks
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
 from service.worker import run_until
@@ -263,7 +263,7 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
     journal = Journal(tracing)
     with counted_logs(journal) as broken:
         world = ServiceHarness(plan, journal)
-        with in_place_of_threads(world.scheduler, wallet_locks):
+        with in_place_of_threads(world.scheduler, fifo_gate):
             violation = ""
             try:
                 world.play()

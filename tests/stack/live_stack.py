@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
     "ledger_mac_key": Secret("m" * 32),
     "callback_token_keys": Secret("t" * 32),
     "dynamodb_read_timeout_seconds": 5.0,
-    "submit_seconds": 24.0,
+    "submit_seconds": 28.0,
     "quarantine_seconds": 30.0,
     "not_found_gap_seconds": 5.0,
     "poll_min_seconds": 1.0,

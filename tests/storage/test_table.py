@@ -2,21 +2,27 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
+from gevent.event import Event
 
+from service.core import fifo_gate
+from service.core.fifo_gate import WaitedTooLong
 from service.storage.codec import decode_item, encode, encode_item
 from service.storage.keys import Key
+from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.table import (
     Cancelled,
     ConditionFailed,
     MaybeApplied,
     NotApplied,
-    NotReached,
     StorageRefused,
     StorageUnavailable,
     Table,
+    TableSaturated,
     connect,
 )
 from service.storage.writes import Delete, Put, Update, When
@@ -71,12 +77,45 @@ def test_no_more_calls_are_in_progress_than_allowed(
     with ThreadPoolExecutor(1) as executor:
         first = executor.submit(table.get, ONE)
         begun.wait(10)
-        with pytest.raises(NotReached):
+        with pytest.raises(TableSaturated):
             table.write(Put(ONE, {"a": 1}))
         release.set()
         assert first.result() is None
     assert wire.calls == ["GetItem"]
     assert table.get(ONE) is None, "its place is free again, and nothing was written"
+
+
+def test_a_read_that_finds_no_place_in_time_does_not_queue_again(
+    table: Table, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def never(wait_limit_seconds: float) -> bool:
+        waits.append(wait_limit_seconds)
+        raise WaitedTooLong
+
+    monkeypatch.setattr(table._calls, "enter", never)
+    with pytest.raises(TableSaturated):
+        table.get(ONE)
+    assert (waits, wire.calls) == ([CALL_WAIT_SECONDS], [])
+
+
+def test_a_call_does_not_overtake_one_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first caller comes back for a second call before the waiter has woken."""
+    threads = SimpleNamespace(Lock=threading.Lock, Event=Event)
+    monkeypatch.setattr(fifo_gate, "threading", threads)
+    order: list[str] = []
+
+    def get_item(**request: Any) -> dict[str, Any]:
+        order.append(request["Key"]["SK"]["S"])
+        gevent.sleep(0)
+        return {}
+
+    table = Table(SimpleNamespace(get_item=get_item), "T", max_calls=1)  # type: ignore[arg-type]
+    first = gevent.spawn(lambda: [table.get(ONE) for _ in range(3)])
+    second = gevent.spawn(lambda: [table.get(TWO) for _ in range(3)])
+    gevent.joinall([first, second], raise_error=True)
+    assert order == ["1", "2"] * 3
 
 
 @pytest.mark.parametrize("value", [1.5, float("nan"), b"x", [1], {1}, object()])
