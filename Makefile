@@ -8,14 +8,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/local ## turn an image into a video for one credit, and watch the ledger prove it
 	@$(RUN) -m devstack demo
 
 .PHONY: run
-run: $(VENV)/local ## the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000; reads .env)
+run: $(VENV)/local ## run the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000; reads .env)
 	@$(RUN) -m devstack run
 
 .PHONY: audit
@@ -38,16 +38,16 @@ TEST_PROCESSES ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 .PHONY: browser
-browser: $(VENV)/test ## the page at /docs in a real Chromium: offline, under its policy, with its send button
+browser: $(VENV)/test ## test the page at /docs in a real Chromium: offline, under its policy, with its send button
 	@$(RUN) -m pytest -q -m browser tests/browser
 
 .PHONY: check
-check: format-check lint types test sample ## everything but the image that has to hold before a change lands
+check: format-check lint types test sample ## format, lint, types, tests, samples and browser: what .ci/run checks, without the image
 	@$(RUN) -m pytest -q -m tools
 	@$(MAKE) browser
 
 .PHONY: proof
-proof: $(VENV)/test ## run every proof whole, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)
+proof: $(VENV)/test ## run every proof in full, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)
 	@$(RUN) -m tests.proof $(ONLY) $(if $(RESUME),--resume)
 
 .PHONY: format
@@ -75,17 +75,17 @@ infrastructure: $(VENV)/test ## check templates, roles, image and release script
 template-mutations: $(VENV)/test ## mutate the templates one named way at a time; each must be caught (MUTATION=name for one)
 	@$(RUN) -m tests.infrastructure.template_mutations $(MUTATION)
 
-# The release needs the AWS CLI, Docker, curl and Python; which account and region, the AWS CLI's own settings say.
+# The release needs the AWS CLI, Docker, curl and Python. Account and region come from the AWS CLI's own settings.
 .PHONY: image
 image: ## build this commit's image and push it (STAGE=dev|staging|production)
 	@release/image
 
 .PHONY: deploy
-deploy: ## bring this commit to a deployment, and back if it does not answer (STAGE=…; YES=1 asks nothing)
+deploy: ## deploy this commit, and undo it if the service does not respond (STAGE=…; YES=1 skips the questions)
 	@release/deploy
 
 .PHONY: settings
-settings: ## bring changed settings to a deployment, with the image that runs there (STAGE=…)
+settings: ## deploy changed settings with the image that is running (STAGE=…)
 	@release/settings
 
 .PHONY: rollback
@@ -93,11 +93,11 @@ rollback: ## go back to the image that ran before (STAGE=…)
 	@release/rollback
 
 .PHONY: status
-status: ## what runs in a deployment, and what is wrong with it (STAGE=…)
+status: ## show what runs in a deployment, and what is wrong with it (STAGE=…)
 	@release/status
 
 .PHONY: operate
-operate: ## an operator's command inside a deployment (STAGE=… COMMAND="audit")
+operate: ## run an operator command in a deployment (STAGE=… COMMAND="audit")
 	@release/operate $(COMMAND)
 
 .PHONY: bench
@@ -105,11 +105,11 @@ bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine
 	@$(RUN) -m tests.bench
 
 .PHONY: simulate
-simulate: $(VENV)/test ## the real operations in simulated worlds full of faults (SEED=1 STEPS=10000)
+simulate: $(VENV)/test ## run the real operations in simulated worlds full of faults (SEED=1 STEPS=10000)
 	@$(RUN) -m tests.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),10000)
 
 .PHONY: faults
-faults: $(VENV)/test ## every fault at every effect of a job's life (ARGUMENTS="--table memory --pairs")
+faults: $(VENV)/test ## inject every fault at every effect of a job's life (ARGUMENTS="--table memory --pairs")
 	@$(RUN) -m tests.faults.enumeration $(ARGUMENTS)
 
 .PHONY: torture
@@ -117,11 +117,11 @@ torture: $(VENV)/test ## kill -9 web and worker processes under load, then prove
 	@$(RUN) -m tests.torture $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: fuzz
-fuzz: $(VENV)/test ## thousands of requests made from the served document (CASES=5000 SEED=1)
+fuzz: $(VENV)/test ## send thousands of requests generated from the OpenAPI document (CASES=5000 SEED=1)
 	@$(RUN) -m tests.fuzz --cases $(or $(CASES),5000) --seed $(or $(SEED),1)
 
 .PHONY: mutants
-mutants: $(VENV)/test ## break the money protocol by name, one change at a time; each must be noticed (MUTANT=name for one)
+mutants: $(VENV)/test ## break the code that moves credits, one named change at a time; tests must notice each (MUTANT=name for one)
 	@$(RUN) -m tests.mutants $(MUTANT)
 
 .PHONY: drain
@@ -133,7 +133,7 @@ check-container: $(VENV)/test $(VENV)/container ## build the image, look inside,
 	@$(RUN) -m tests.container
 
 .PHONY: documents
-documents: $(VENV)/test ## write the generated tables of docs/ and .env.example anew from the code
+documents: $(VENV)/test ## regenerate the tables in docs/ and .env.example from the code
 	@$(RUN) -m tests.documents
 
 .PHONY: picture
@@ -141,7 +141,7 @@ picture: $(VENV)/local ## run the demo and draw its output as docs/images/demo.s
 	@$(RUN) -m tests.picture
 
 .PHONY: lock
-lock: $(VENV)/test ## pin all dependencies anew, with hashes
+lock: $(VENV)/test ## pin the latest dependencies, with hashes
 	@$(RUN) -m pip install --quiet uv
 	@set -e; compile="$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
 	    --no-header --no-emit-index-url --no-emit-find-links"; \

@@ -151,7 +151,8 @@ def create_app(parts: Parts) -> Flask:
 
 
 def _local_token_url(settings: Settings) -> str:
-    """Where the page at /docs gets a token; empty for every stage but dev, whatever was set."""
+    """Returns where the page at /docs gets a token; empty for every stage but dev, whatever the
+    setting."""
     if settings.core.stage != "dev":
         return ""
     return settings.section(WebSettings).local_token_url

@@ -34,8 +34,8 @@ class _ByFeature(click.Group):
 
 
 def main(argv: Sequence[str] | None = None, features: Sequence[Declaration] = FEATURES) -> int:
-    """Runs one command. 0: done and well; 1: a violation, no such thing, or not to be done; 2: it
-    could not be run, or not to its end."""
+    """Runs one command. Returns 0 on success; 1 for a violation, an unknown user or job, or a
+    refused action; 2 if the command could not run or did not finish."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(words, features)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None, features: Sequence[Declaration] = FE
 
 
 def _run(words: list[str], features: Sequence[Declaration]) -> int:
-    """Raises `SystemExit` with 2 for words that are no command, as every shell tool does."""
+    """Raises `SystemExit(2)` for an unknown command or option, as shell tools do."""
     try:
         code = _ByFeature(features).main(
             words, "farebox", standalone_mode=False, obj=_parts(features)
@@ -59,7 +59,7 @@ def _run(words: list[str], features: Sequence[Declaration]) -> int:
 
 
 def _parts(features: Sequence[Declaration]) -> Callable[[], Parts]:
-    """Builds the parts when a command first needs them: help and wrong words need no
+    """Builds the parts when a command first needs them, so that help and usage errors need no
     settings."""
 
     @cache

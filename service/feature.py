@@ -1,4 +1,5 @@
-"""What a feature is to the composition root: what it needs, what it declares, what it contributes.
+"""The interface between a feature and the composition root: what it needs, declares and
+contributes.
 
 Only the `feature.py` of a feature and the entry points use this."""
 
@@ -27,8 +28,8 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """What every feature may be built from. Everything that reaches outside the process but the
-    features' own clients is in here."""
+    """What every feature can be built from: everything that reaches outside the process, except the
+    features' own clients."""
 
     settings: Settings
     clock: Clock
@@ -65,8 +66,8 @@ class Feature:
 
 
 class Parts:
-    """The parts of one process, as far as they are built. `replacements` take the place of what a
-    feature would publish under the same type."""
+    """The parts of one process that have been built so far. `replacements` replace what a feature
+    would publish under the same type."""
 
     def __init__(self, core: Core, replacements: Mapping[type[Any], object] | None = None) -> None:
         self.core = core
@@ -75,7 +76,7 @@ class Parts:
         self._published: dict[type[Any], object] = {}
 
     def get(self, kind: type[Part]) -> Part:
-        """What an earlier feature publishes under that type. Raises `KeyError` for what none
+        """Returns what an earlier feature publishes under that type. Raises `KeyError` if none
         does."""
         found: Any = self._published[kind]
         return found  # type: ignore[no-any-return]
@@ -86,7 +87,7 @@ class Parts:
         return found  # type: ignore[no-any-return]
 
     def replacement_or(self, kind: type[Part], make: Callable[[], Part]) -> Part:
-        """As `replaced`, for what is costly to make (a TLS context takes 17 ms)."""
+        """As `replaced`, for a part that is expensive to create (a TLS context takes 17 ms)."""
         found: Any = self._replacements[kind] if kind in self._replacements else make()
         return found  # type: ignore[no-any-return]
 
@@ -96,7 +97,7 @@ class Parts:
             self._published[kind] = self.replaced(kind, part)
 
     def checks(self) -> tuple[ItemCheck | AccountCheck, ...]:
-        """Of every feature that is built by then."""
+        """The checks of every feature that has been built so far."""
         return tuple(check for feature in self.features.values() for check in feature.checks)
 
     def sweeps(self, background: Background) -> tuple[Sweep, ...]:
@@ -107,8 +108,8 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What is known of a feature before anything is built: its settings and keys, and the
-    operator's commands, which build the parts only when one is run."""
+    """What is known of a feature before anything is built: its settings, its keys, and the operator
+    commands, which build the parts only when one of them runs."""
 
     name: str
     build: Callable[[Core, Parts], Feature]

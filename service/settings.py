@@ -87,5 +87,5 @@ def declared(kinds: Iterable[type[Section]]) -> tuple[Field[Any], ...]:
 
 
 def process_environment() -> dict[str, str]:
-    """The environment of this process, for those who start other processes."""
+    """The environment of this process, for code that starts other processes."""
     return dict(os.environ)

@@ -31,7 +31,7 @@ def test_one_tiny_round_compares_every_contestant_on_every_path() -> None:
     for path in ("POST /videos", "GET /credits", "GET /jobs/{id}"):
         for contestant in ("service", "floor", "floor, tuned"):
             assert f"| {path} | {contestant} |" in done.stdout
-    assert "| POST /videos | naive brief |" in done.stdout
+    assert "| POST /videos | naive service |" in done.stdout
 
 
 def test_an_unknown_experiment_is_refused_with_the_names_of_all() -> None:

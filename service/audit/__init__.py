@@ -1,3 +1,4 @@
-"""Proves over the whole table what the money protocol promises, and keeps a record of each day.
+"""Audits the whole table: proves that balances, entries, jobs and claims agree, and keeps a record
+of each day.
 
 Reads every feature's items; writes none of them."""

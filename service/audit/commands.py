@@ -20,7 +20,7 @@ from service.storage.table import StorageRefused
 
 
 class RepairPlan(Protocol):
-    """What is to be done in one place, in sentences."""
+    """One user's planned repairs, as sentences."""
 
     @property
     def where(self) -> str: ...
@@ -30,7 +30,7 @@ class RepairPlan(Protocol):
 
 
 class RepairReport(Protocol):
-    """What was planned, and what needs a person."""
+    """What was planned, and what an operator has to decide."""
 
     @property
     def plans(self) -> Sequence[RepairPlan]: ...
@@ -40,7 +40,7 @@ class RepairReport(Protocol):
 
 
 class TableRepair(Protocol):
-    """What `audit --repair` runs; the feature above publishes it."""
+    """What `audit --repair` runs; the repair feature publishes it."""
 
     def run(
         self, *, apply: bool, reads_per_second: float | None, stopping: Callable[[], bool]
@@ -49,7 +49,7 @@ class TableRepair(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """The words of one `farebox audit`."""
+    """The options of one `farebox audit`."""
 
     json: bool
     segments: int
@@ -62,7 +62,7 @@ class Options:
     yes: bool
 
     def contradiction(self) -> str | None:
-        """Why these words do not go together, None if they do."""
+        """Returns why these options cannot be combined; None if they can."""
         is_part = self.start is not None or self.segment is not None
         if self.yes and not self.repair:
             return "--yes belongs to --repair"
@@ -76,12 +76,12 @@ class Options:
         return None
 
     def plan(self) -> ScanPlan:
-        """Raises `ValueError` for pieces that do not exist."""
+        """Raises `ValueError` for a segment that does not exist."""
         start = ScanCursor.from_token(self.start) if self.start else None
         return ScanPlan(self.segments, self.segment, start)
 
     def resumed_at(self, cursor: ScanCursor) -> str:
-        """The command that goes on from there."""
+        """Returns the command that resumes the audit there."""
         words = ["farebox audit"]
         if cursor.segments > 1:
             words.append(f"--segments {cursor.segments}")
@@ -172,7 +172,7 @@ def _audit(parts: Parts, options: Options) -> int:
 
 
 def _daily(parts: Parts, options: Options, bucket: str, prefix: str) -> int:
-    """Also 0 where another run has begun it: that one reports."""
+    """Returns 0 as well if another run is already auditing: that run reports."""
     core = parts.core
     records = AuditRecords(core.open_bucket(bucket), prefix)
     try:
@@ -199,8 +199,8 @@ def _daily(parts: Parts, options: Options, bucket: str, prefix: str) -> int:
 
 
 def _repair(parts: Parts, options: Options) -> int:
-    """Prints what it would do; with --yes does it and audits. 0: there was nothing to do, or all is
-    well again."""
+    """Prints what it would do; with --yes, does it and audits again. Returns 0 if there was nothing
+    to repair, or the audit after the repair is clean."""
     try:
         with stop_on_signal() as stopping:
             report = parts.get(TableRepair).run(

@@ -18,20 +18,20 @@ BEAT_SECONDS = 60.0
 
 
 class AuditTaken(Exception):
-    """Another run has taken this audit over, because this one wrote nothing for a while."""
+    """Another run has taken this audit over, because this one had not updated the record for too
+    long."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in a record's cursor, None what cannot be understood, and the tag by which to write
-    over it."""
+    """A stored record (None if it cannot be parsed) and the tag needed to overwrite it."""
 
     record: Record | None
     tag: str
 
 
 class RecordTaken(Exception):
-    """Another's record lies there; nothing was written."""
+    """The stored record belongs to another run; nothing was written."""
 
     def __init__(self, found: Found) -> None:
         super().__init__("another's record")
@@ -39,7 +39,7 @@ class RecordTaken(Exception):
 
 
 class AuditRecords:
-    """One object a day under a prefix."""
+    """One object per day under a prefix."""
 
     def __init__(self, objects: Objects, prefix: str) -> None:
         self._objects = objects
@@ -75,8 +75,8 @@ class AuditRecords:
 
 
 class Ending(Enum):
-    """Who has walked: this run to the end, one that finished before, or one that is at it
-    elsewhere."""
+    """Which run did the audit: this one, one that finished earlier, or one that is still
+    running."""
 
     HERE = "here"
     BEFORE = "before"
@@ -85,7 +85,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a start ended. `audit` is the result, empty where another run is at it."""
+    """How a start ended. `audit` is the result; empty if another run is still auditing."""
 
     ending: Ending
     audit: Audit = Audit()
@@ -156,7 +156,7 @@ class DailyAudit:
 
 
 class _Keeper:
-    """Writes down how far one run has come."""
+    """Stores the progress of one run."""
 
     def __init__(
         self,
@@ -179,8 +179,8 @@ class _Keeper:
         self.taken = False
 
     def open(self) -> Ended | None:
-        """Makes the day's record this run's own; where there is nothing to walk, says how this
-        start ends."""
+        """Claims the day's record for this run. If nothing is left to audit, returns how this start
+        ends."""
         try:
             self._tag = self._records.write(self._day, self.record, None)
             self._said(f"The audit of {self._day} begins.")
@@ -191,7 +191,7 @@ class _Keeper:
         return None
 
     def stopping(self) -> bool:
-        """Called with each read: once a minute it writes."""
+        """Called before each read; writes the record once a minute."""
         if self._clock.monotonic() >= self._due:
             self.write(State.RUNNING)
         return self.taken or self._stopping()
@@ -200,7 +200,7 @@ class _Keeper:
         self.record = replace(self.record, progress=progress)
 
     def finish(self, audit: Audit) -> None:
-        """The result holds even where another run has gone on meanwhile: both have walked the whole
+        """The result is valid even if another run took over meanwhile: both walked the whole
         table."""
         progress = self.record.progress
         self.record = replace(self.record, progress=progress and replace(progress, audit=audit))
@@ -212,7 +212,7 @@ class _Keeper:
             )
 
     def write(self, state: State) -> None:
-        """Never raises: `taken` says that the record has become another's."""
+        """Never raises; sets `taken` if another run has taken the record over."""
         if self.taken:
             return
         self._due = self._clock.monotonic() + BEAT_SECONDS
@@ -227,8 +227,8 @@ class _Keeper:
             self._works()
 
     def _written(self) -> str:
-        """The new tag. What lies there and is nobody's any more is written over: it was there at
-        the start, when it could not be read."""
+        """Returns the new tag. Overwrites a record that no live run owns: it existed at the start
+        already, when it could not be read."""
         try:
             return self._records.write(self._day, self.record, self._tag)
         except RecordTaken as taken:

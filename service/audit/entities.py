@@ -1,5 +1,4 @@
-"""What an audit walks and finds, and the pure proofs it makes from the table alone (the money
-protocol, section 9)."""
+"""What an audit walks and finds, and the pure proofs it makes from the table alone."""
 
 import base64
 import binascii
@@ -19,13 +18,13 @@ MAX_SEGMENTS = 1_000_000
 
 
 class InvalidScanToken(ValueError):
-    """Not a token of an audit, or one of a walk over other segments."""
+    """The token does not come from an audit, or belongs to a walk with other segments."""
 
 
 @dataclass(frozen=True)
 class ScanCursor:
-    """Where a walk over the table stands: in which of how many segments, and behind which key
-    (None: at its beginning)."""
+    """The position of a walk over the table: the segment, the number of segments, and the last key
+    read (None: at the start of the segment)."""
 
     segments: int
     segment: int
@@ -112,7 +111,7 @@ class Account:
 
     @property
     def version(self) -> int:
-        """Up to where `entries` go."""
+        """The version of the last entry in `entries`."""
         return (
             self.wallet.version
             if self.wallet
@@ -147,9 +146,9 @@ class Audit:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a walk over the whole table has come: where it stands, what it found before that, and
-    how many users were counted when it began (None: the count could not be read). Whoever goes on
-    from it ends as if it had never stopped."""
+    """The progress of a walk over the whole table: its position, what it has found, and the user
+    count when it began (None: the count could not be read). A walk resumed from it returns the same
+    result as one that was never interrupted."""
 
     cursor: ScanCursor
     audit: Audit
@@ -161,7 +160,7 @@ class Progress:
 
 
 class AuditStopped(Exception):
-    """An audit that did not come to its end: what it found so far, and where to go on."""
+    """An audit that was stopped early: what it found so far, and where to resume."""
 
     def __init__(self, audit: Audit, cursor: ScanCursor, reason: str) -> None:
         super().__init__(reason)
@@ -171,12 +170,12 @@ class AuditStopped(Exception):
 
 
 def audit_account(account: Account, checks: Iterable[AccountCheck]) -> list[Violation]:
-    """Every proof that one account allows, however little of it can be read."""
+    """Checks everything that can be checked of one account, however little of it can be read."""
     return [*account.faults, *(fault for check in checks for fault in check.faults(account))]
 
 
 def type_mismatch(entity: object) -> str | None:
-    """The name of a field whose value is not of the type it is declared with; None when all are."""
+    """Returns the name of a field whose value does not have its declared type; None if all do."""
     if not is_dataclass(entity):
         return None
     wrong = (

@@ -47,9 +47,8 @@ class Auditor:
         on_progress: Callable[[Progress], None] = lambda _: None,
         in_use: bool = True,
     ) -> Audit:
-        """Proves over that part of the table what the money protocol (section 9) lists. Safe during
-        live traffic: what moves while it is read is judged all the same, and moving is no
-        violation.
+        """Audits that part of the table. Safe during live traffic: accounts that change while they
+        are read are checked all the same, and a change is not a violation.
 
         `on_segment` receives each segment that is done, with all that was found so far;
         `on_progress` receives, after each account, where the whole walk could continue. With
@@ -93,8 +92,8 @@ class Auditor:
 
 
 class _Walk:
-    """Goes through segments item by item. A partition lies together: its first item stands for all
-    of it."""
+    """Walks segments item by item. A partition's items are adjacent, so its first item stands for
+    all."""
 
     def __init__(
         self,
@@ -111,8 +110,8 @@ class _Walk:
         self.users_before = begun.users_before
 
     def segment(self, leg: ScanCursor) -> None:
-        """Walks one segment from that place to its end. `cursor` follows behind what has been
-        judged."""
+        """Walks one segment from that position to its end. `cursor` advances after each audited
+        account."""
         self._stand(leg)
         judged = leg.after.pk if leg.after else ""
         for raw in self._reader.scan(leg.segment, leg.segments, leg.after):
@@ -129,8 +128,8 @@ class _Walk:
         self._noted(Progress(cursor, self.audit, self.users_before))
 
     def compare(self, after: int | None) -> None:
-        """The count of users with the wallets found open, over the whole table. People sign up
-        meanwhile: the truth lies between the counts before and after."""
+        """Compares the user count with the number of open wallets in the whole table. Users may
+        sign up during the walk, so the number must lie between the counts before and after it."""
         before, found = self.users_before, self.audit.open_users
         if before is None or after is None:
             self._add(Violation(_COUNT, "cannot be read"))

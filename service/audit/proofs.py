@@ -27,7 +27,7 @@ class Checks:
         return tuple(check for check in self._contributed() if isinstance(check, ItemCheck))
 
     def unproved(self) -> set[str]:
-        """The kinds of which nothing is proved: there must be none."""
+        """The kinds of items without any check; there must be none."""
         by_account = {name for check in self.of_account for name in check.kinds}
         by_item = {check.kind.name for check in self.of_item}
         return {kind.name for kind in self._registry.items} - by_account - by_item

@@ -18,8 +18,8 @@ _COUNTS = tuple(each.name for each in fields(Audit) if each.name != "violations"
 
 
 class State(StrEnum):
-    """RUNNING: a process is at it, or died. STOPPED: nobody is, and it can go on. FINISHED:
-    `progress` is the result."""
+    """RUNNING: a process is auditing, or has died. STOPPED: no process is, and the audit can be
+    resumed. FINISHED: `progress` is the result."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -27,14 +27,13 @@ class State(StrEnum):
 
 
 class RecordDamaged(ValueError):
-    """An object that no version of this code wrote."""
+    """An object that no version of this code could have written."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A day's audit as far as it has come. `owner` is the process that writes it, the `runs`-th of
-    that day; without `progress` nothing has been walked yet. Times are milliseconds since the
-    epoch."""
+    """The state of a day's audit. `owner` is the process that writes it, the `runs`-th of that day;
+    without `progress` nothing has been walked yet. Times are milliseconds since the epoch."""
 
     owner: str
     began: int
@@ -80,8 +79,8 @@ class Record:
 
 
 class Step(Enum):
-    """What to do with a record that is there: LEAVE it to the run that is at it, SHOW its result,
-    or GO_ON from its place."""
+    """What to do with an existing record: LEAVE it to the run that owns it, SHOW its result, or
+    GO_ON from its position."""
 
     LEAVE = "leave"
     SHOW = "show"
@@ -89,8 +88,8 @@ class Step(Enum):
 
 
 def step(record: Record, now: int) -> Step:
-    """A clock may be behind another's: what was written a moment ahead is fresh, what lies far
-    ahead is not to be waited for."""
+    """Clocks differ: a time slightly in the future counts as fresh, one far in the future as
+    stale."""
     if record.state is State.FINISHED:
         return Step.SHOW
     fresh = abs(now - record.written) < STALE_MILLISECONDS

@@ -1,4 +1,4 @@
-"""The ledger played again by its own rules: what a wallet must be after its entries, lots included.
+"""Replays the ledger by its own rules: what a wallet must be after its entries, lots included.
 Pure."""
 
 from collections.abc import Iterable, Iterator
@@ -31,8 +31,8 @@ class Moment:
 
 
 def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes) -> Iterator[Moment]:
-    """From the first entry on, as long as each is exactly what the rules make of it again, MAC and
-    balances included. The moment of a hold is taken from its entry."""
+    """Replays entries from the first, and stops at the first that the rules would not have written
+    exactly so, MAC and balances included. The time of a hold is taken from its entry."""
     wallet, holds = Wallet(user_id), dict[str, Entry]()
     for entry in entries:
         try:

@@ -1,4 +1,4 @@
-"""What an audit and a ledger look like in print. Pure."""
+"""Formats an audit and a ledger for the terminal. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,5 @@
-"""What the audit reads: page by page, at a pace, again when the table does not respond, and each
-item exactly as it is stored."""
+"""What the audit reads: page by page, rate-limited, retried when the table does not respond, and
+each item exactly as stored."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ class Stopped(Exception):
 
 
 class Reader:
-    """Strongly consistent reads, at most `units_per_second` (None: as fast as it goes)."""
+    """Strongly consistent reads, at most `units_per_second` (None: unlimited)."""
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class Reader:
         self._page = min(PAGE, max(1, int(4 * units_per_second))) if units_per_second else PAGE
 
     def scan(self, segment: int, segments: int, after: Key | None) -> Iterator[RawItem]:
-        """Every item of a segment, in the table's own order: a partition lies together."""
+        """Every item of a segment, in the table's own order, so a partition's items are
+        adjacent."""
         while True:
             page = self._read(
                 partial(
@@ -68,7 +69,8 @@ class Reader:
                 return
 
     def partition(self, pk: str, prefix: str, after: str = "") -> Iterator[RawItem]:
-        """Every item of a partition whose sort key begins so, beyond one, in order."""
+        """Every item of a partition whose sort key has that prefix and comes after `after`, in
+        order."""
         while True:
             page = self._read(
                 partial(self._table.browse, pk, prefix, limit=self._page, after=after)
@@ -124,7 +126,7 @@ def is_claim(key: Key) -> bool:
 
 
 def owner_of(key: Key) -> str | None:
-    """The user an item lies with, None for what lies with nobody."""
+    """Returns the user whose partition the item is in; None for any other partition."""
     return user_of(key.pk) if key.pk.startswith(USER_PREFIX) else None
 
 
@@ -148,7 +150,7 @@ def _count(item: Item) -> int:
 
 
 class Findings:
-    """Decodes items one by one, and notes what is wrong with each."""
+    """Decodes items one by one, and records what is wrong with each."""
 
     def __init__(self) -> None:
         self.faults: list[Violation] = []
@@ -156,8 +158,8 @@ class Findings:
         self.loose_macs: dict[str, str] = {}
 
     def read(self, raw: RawItem, understand: Callable[[Item], Entity]) -> Entity | None:
-        """The item as an entity whose fields are what they are declared to be; None when it cannot
-        be understood."""
+        """Returns the item as an entity whose fields have their declared types; None if it cannot
+        be decoded."""
         try:
             entity = understand(decode_item(raw))
             odd = type_mismatch(entity)
@@ -215,7 +217,7 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
 
 
 class _Items:
-    """The items of one user by their kind, each understood by itself."""
+    """The items of one user by kind, each decoded by itself."""
 
     def __init__(self, reader: Reader, user_id: str) -> None:
         self._reader = reader
@@ -246,7 +248,7 @@ class _Items:
         return frozenset(found)
 
     def version(self) -> int:
-        """The wallet's, read anew; 0 when it cannot be."""
+        """Returns the wallet's version, read again; 0 if it cannot be read."""
         raw = self._reader.one(ledger_keys.wallet(self._user_id))
         wallet = Findings().read(raw, wallet_from) if raw else None
         return wallet.version if wallet else 0
@@ -257,8 +259,8 @@ class _Items:
         return self.findings.read(raw, _digests) if raw else None
 
     def claims(self, digests: tuple[str, str] | None) -> dict[str, str | None]:
-        """Whose the claims are that those marks name; None for one that is not there. One that
-        cannot be read is found by the walk itself."""
+        """Returns the owner of each of those claims; None for a missing one. The walk itself
+        reports an unreadable one."""
         named = (
             (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
             if digests

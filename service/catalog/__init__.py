@@ -1,3 +1,3 @@
-"""What can be ordered: reviewed prompts, and operations with their prices.
+"""What can be requested: reviewed prompts, and operations with their prices.
 
 Knows no user, no wallet and no job."""

@@ -31,8 +31,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Price:
-    """What an operation costs, and the version that names this price for ever: the same facts have
-    the same version, whenever and wherever they are set."""
+    """What an operation costs. `version` identifies the price: the same operation and credits
+    always have the same version, in every process and release."""
 
     operation: str
     credits: int

@@ -22,5 +22,5 @@ class Catalog:
         return self._prompts[key]
 
     def quote(self, operation: str) -> Price:
-        """The price of an operation. Raises `KeyError` for one that is not sold."""
+        """Returns the price of an operation. Raises `KeyError` for an operation without a price."""
         return Price(operation, self._prices[operation])

@@ -1,4 +1,4 @@
-"""What goes out of the catalog routes."""
+"""The responses of the catalog routes."""
 
 from marshmallow import fields
 

@@ -7,8 +7,7 @@ from service.catalog.entities import MAX_PROMPT, Prompt
 
 
 def read_prompts() -> tuple[Prompt, ...]:
-    """Every prompt, sorted by key. Raises `ValueError` for a file that no reviewer should have let
-    pass."""
+    """Returns every prompt, sorted by key. Raises `ValueError` if the file is invalid."""
     text = resources.files("service.catalog").joinpath("prompts.json").read_text(encoding="utf-8")
     prompts = tuple(Prompt(key, words) for key, words in sorted(json.loads(text).items()))
     for prompt in prompts:

@@ -1,4 +1,4 @@
-"""The only clock. Everything that needs the time is handed a `Clock`."""
+"""The only clock. Everything that needs the time receives a `Clock`."""
 
 import time
 from datetime import UTC, datetime
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the service knows of time.
+    """Reads the time and waits.
 
-    `now()` is wall time in whole milliseconds since the epoch, `monotonic()` is seconds that never
-    go back, `sleep()` waits that many seconds."""
+    `now()` returns wall time in whole milliseconds since the epoch, `monotonic()` seconds that
+    never go back; `sleep()` waits that many seconds."""
 
     def now(self) -> int: ...
 

@@ -18,7 +18,8 @@ def print_message(text: str) -> None:
 
 @contextmanager
 def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """While the block runs, the signals that end a process only make the returned function true."""
+    """During the block, a signal to stop does not end the process; it only makes the yielded
+    function return true."""
     stop = threading.Event()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 
 class FareboxError(Exception):
-    """A refusal or failure that a client learns of.
+    """A refusal or failure that is reported to the client.
 
     `code` is the stable word for programs, `summary` the default sentence for people (never vendor
-    text, never a secret), `details` JSON-ready facts, `retry_after_seconds` when trying again makes
-    sense, `location` the path of the job concerned. `details_example` and `advice` (what to do
-    about it) are for the documentation."""
+    text, never a secret), `details` JSON-ready facts, `retry_after_seconds` when to try again,
+    `location` the path of the job concerned. `details_example` and `advice` (what to do about it)
+    are for the documentation."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
     summary: ClassVar[str] = "Something went wrong on our side."
@@ -41,7 +41,7 @@ class InvalidRequest(FareboxError):
 
 
 class Unauthenticated(FareboxError):
-    """No credentials, or credentials that do not hold."""
+    """No credentials, or invalid ones."""
 
 
 class Forbidden(FareboxError):
@@ -49,7 +49,7 @@ class Forbidden(FareboxError):
 
 
 class NotFound(FareboxError):
-    """No such thing, or none that this caller may see: the two are never distinguished."""
+    """It does not exist, or this caller may not see it; the two are never distinguished."""
 
 
 class NotAllowed(FareboxError):
@@ -57,11 +57,11 @@ class NotAllowed(FareboxError):
 
 
 class Conflict(FareboxError):
-    """The thing is in a state that does not allow this."""
+    """The state of the resource does not allow this."""
 
 
 class TooSlow(FareboxError):
-    """The request did not come in within its time."""
+    """The request was not received in time."""
 
 
 class TooLarge(FareboxError):
@@ -73,7 +73,7 @@ class UnsupportedMedia(FareboxError):
 
 
 class Unprocessable(FareboxError):
-    """Well-formed, and contradicts what is already known."""
+    """Well-formed, but contradicts what is stored."""
 
 
 class RateLimited(FareboxError):

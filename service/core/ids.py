@@ -17,7 +17,7 @@ class Ids(Protocol):
 
 
 class RandomIds:
-    """Ids with 80 random bits behind the millisecond."""
+    """Ids of the millisecond and 80 random bits."""
 
     def new(self, prefix: str, at: int) -> str:
         number = (at << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)

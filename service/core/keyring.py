@@ -13,8 +13,8 @@ MIN_KEY_LENGTH = 32
 
 @dataclass(frozen=True)
 class Pepper:
-    """A secret under which digests are made. Losing it voids every claim; a new version is added
-    next to the old ones."""
+    """The secret key that digests are made with. Losing it voids every claim; a new version is
+    added next to the old ones."""
 
     version: int
     key: bytes

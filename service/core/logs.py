@@ -1,8 +1,8 @@
-"""Logs: one JSON object a line, UTC, with the request's id on every line, or plain lines for a
+"""Logs: one JSON object per line, in UTC, with the request's id on every line, or plain lines for a
 developer's terminal.
 
-Nothing that can name a person, open a door or forge a line gets through: it is enough that someone
-logs by mistake."""
+Secrets and personal data are redacted and control characters escaped here, so that a careless log
+call cannot leak a credential or forge a line."""
 
 import contextlib
 import logging
@@ -62,8 +62,8 @@ def configure(level: str, style: str, out: TextIO | None = None) -> None:
 
 
 class _Steadfast:
-    """A stream whose failures (a full disk, a reader gone) stop nobody: a response matters more
-    than its line in the log."""
+    """A stream whose failures (a full disk, a closed pipe) are ignored: a response matters more
+    than its log line."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

@@ -48,7 +48,7 @@ class Metrics(Protocol):
 
 
 class NoMetrics:
-    """Counts nothing: for a developer's terminal."""
+    """Discards every measurement: for a developer's terminal."""
 
     def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
         pass
@@ -61,9 +61,9 @@ class NoMetrics:
 
 
 class EmbeddedMetrics:
-    """Writes each measurement as one line of the embedded metric format, whole, from any thread.
+    """Writes each measurement as one whole line of the embedded metric format, from any thread.
 
-    Dimensions must come from small, closed sets: each combination is a metric that is paid for."""
+    Dimensions must come from small, closed sets: AWS bills each combination as a metric."""
 
     def __init__(self, out: TextIO, clock: Clock, stage: str, service: str) -> None:
         self._out = out

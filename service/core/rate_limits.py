@@ -1,4 +1,5 @@
-"""Bounds on how often something may happen, per process: for harmless excess, never for safety."""
+"""Limits on how often something may happen, per process. They reduce load; safety never depends on
+them."""
 
 import threading
 from collections import OrderedDict, deque
@@ -19,7 +20,7 @@ class Window:
         self._calls: OrderedDict[str, deque[float]] = OrderedDict()
 
     def allows(self, name: str) -> bool:
-        """Counts one more, and says whether that is within the bound."""
+        """Counts one more call, and returns whether it is within the limit."""
         now = self._clock.monotonic()
         with self._guard:
             times = self._calls.setdefault(name, deque())

@@ -28,8 +28,8 @@ class SettingsError(Exception):
 
 
 class Secret(str):
-    """A string that does not show itself. Refused in production, where secrets come from Secrets
-    Manager."""
+    """A string that is not shown in its `repr`. Refused in production, where secrets come from
+    Secrets Manager."""
 
     def __repr__(self) -> str:
         return "Secret(…)" if self else "Secret('')"
@@ -70,7 +70,7 @@ class Section:
         yield from ()
 
     def production_rules(self) -> Iterator[str]:
-        """What must hold besides in production."""
+        """Additional rules in production, a sentence for each fault."""
         yield from ()
 
     def field_faults(self, *, production: bool) -> Iterator[str]:
@@ -193,7 +193,7 @@ def _value_faults(each: Field[Any], value: object) -> Iterator[str]:
 
 
 def _exposed(each: Field[Any], value: object) -> Iterator[str]:
-    """What must not be in production."""
+    """The faults of a value that production refuses."""
     if not value:
         return
     if each.type is Secret:

@@ -1,4 +1,4 @@
-"""Background work with no request."""
+"""The interface of background work."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -24,8 +24,8 @@ class Sweep(Protocol):
 
 @dataclass(frozen=True)
 class Background:
-    """What the process lends to sweeps: a pool of threads for each that wants one, by its name and
-    size, and whether the process is stopping."""
+    """What the process provides to sweeps: a thread pool by name and size, and whether the process
+    is stopping."""
 
     pool: Callable[[str, int], Executor]
     stopping: Callable[[], bool] = lambda: False

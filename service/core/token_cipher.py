@@ -1,5 +1,5 @@
-"""Sealed tokens: a few words, encrypted and authenticated, for addresses that are handed to
-outsiders."""
+"""Sealed tokens: a few strings, encrypted and authenticated, for URLs that third parties
+receive."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ class TokenCipher:
         return self._fernet.encrypt(json.dumps(list(words)).encode()).decode().rstrip("=")
 
     def open(self, token: str) -> list[str] | None:
-        """What was sealed, or None for a token that is not ours."""
+        """Returns the sealed strings, or None if the token is not one of ours."""
         if len(token) > MAX_TOKEN or not token.isascii():
             return None
         try:

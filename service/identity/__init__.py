@@ -1,3 +1,3 @@
-"""Who is calling: verifies tokens and decides which requests reach a view.
+"""Authentication: verifies tokens and decides which requests reach a view.
 
-Knows no wallet and no job; a principal is all that it passes on."""
+Knows no wallet and no job; all it passes on is a principal."""

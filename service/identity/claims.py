@@ -1,4 +1,4 @@
-"""What an ID token of Google must say. Pure, but for the base64 of its header."""
+"""The claims that a Google ID token must have. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -19,7 +19,7 @@ _WITHOUT_SIGN_IN = (Access.PUBLIC, Access.CALLBACK_TOKEN)
 
 
 class SignIn(Protocol):
-    """Says who calls, or raises, as `Identity` does."""
+    """Returns the caller or raises, as `Identity` does."""
 
     def sign_in(
         self, bearer: str | None, bare_google_id: Callable[[], str | None]

@@ -1,4 +1,4 @@
-"""Who is calling, and how it can fail to be known."""
+"""The errors of authentication."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -76,7 +76,7 @@ class GoogleIdMismatch(Forbidden):
 
 
 class IdentityUnavailable(Unavailable):
-    """Google's keys cannot be had: whether the token holds is not known."""
+    """Google's keys cannot be fetched, so the token cannot be verified."""
 
     code = "IDENTITY_UNAVAILABLE"
     summary = "Sign-in cannot be checked at the moment. Try again shortly."

@@ -114,8 +114,8 @@ class GoogleTokens:
             raise KeysNotFetched(type(error).__name__) from error
 
     def _bounded(self, response: requests.Response, until: float) -> bytes:
-        """Takes what has come each time, or a dripping response would be waited for to the end of
-        each piece."""
+        """Reads whatever has arrived, so that a response sent byte by byte cannot outlast the
+        deadline."""
         body = b""
         while chunk := response.raw.read1(CHUNK_BYTES):
             body += chunk
@@ -125,7 +125,7 @@ class GoogleTokens:
 
 
 class _Remembered:
-    """Principals of verified tokens, the least used go first."""
+    """Principals of verified tokens; the least recently used are evicted first."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

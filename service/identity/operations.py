@@ -1,4 +1,4 @@
-"""The feature's verbs: saying who calls."""
+"""The feature's one operation: identifying the caller."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -14,7 +14,7 @@ class Tokens(Protocol):
 
 
 class Identity:
-    """Signs callers in. `trust_bare_google_id` believes a GoogleID without a token; the settings
+    """Identifies callers. `trust_bare_google_id` accepts a GoogleID without a token; the settings
     refuse that in production."""
 
     def __init__(self, tokens: Tokens, *, trust_bare_google_id: bool) -> None:
@@ -22,9 +22,9 @@ class Identity:
         self._trust_bare = trust_bare_google_id
 
     def sign_in(self, bearer: str | None, bare_google_id: Callable[[], str | None]) -> Principal:
-        """Who calls. A bearer token is always verified, and decides; `bare_google_id` is called
-        only where it is trusted and no token came. Raises `AuthenticationRequired` or what the
-        token verification raises."""
+        """Returns the caller. A bearer token is always verified, and decides; `bare_google_id` is
+        called only if it is trusted and the request has no token. Raises `AuthenticationRequired`
+        or what the token verification raises."""
         if bearer is not None:
             return self._tokens.verify(bearer)
         claimed = bare_google_id() if self._trust_bare else None

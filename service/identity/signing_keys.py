@@ -1,5 +1,5 @@
-"""An issuer's public keys, kept fresh: fetched rarely, whatever tokens strangers send, and kept
-through an outage."""
+"""An issuer's public keys: refreshed rarely, whatever tokens strangers send, and kept during an
+outage."""
 
 import json
 import threading
@@ -31,14 +31,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class KeySet:
-    """Keys by their `kid`, and for how many seconds the issuer promises them."""
+    """Keys by `kid`, and for how many seconds the issuer lets them be cached."""
 
     keys: Mapping[str, RSAPublicKey]
     max_age_seconds: float
 
 
 class KeysNotFetched(Exception):
-    """The issuer's keys could not be had this time."""
+    """The issuer's keys could not be fetched this time."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class SigningKeys:
         self._failed = False
 
     def find(self, kid: str) -> RSAPublicKey | None:
-        """The key of that id, None if the issuer has none. Raises `IdentityUnavailable` if that
-        cannot be known now."""
+        """Returns the key with that id, None if the issuer has none. Raises `IdentityUnavailable`
+        if that cannot be determined now."""
         key = self._usable(kid)
         if key is not None and self._clock.monotonic() < self._known.fresh_until:
             return key

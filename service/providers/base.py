@@ -1,9 +1,8 @@
-"""What every provider of asynchronous work looks like from inside: create once, look as often as
+"""The interface of every provider of asynchronous work: create a task once, query it as often as
 needed.
 
-The words carry one distinction above all: what is known for certain (`Accepted`, `Rejected`,
-`NotFound`) and what is not (`Indeterminate`). An implementation returns `Indeterminate` whenever it
-cannot prove the other."""
+Results are either certain (`Accepted`, `Rejected`, `NotFound`) or not (`Indeterminate`). An
+implementation returns `Indeterminate` whenever it cannot prove a certain result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +47,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Surely not accepted, or surely never sent."""
+    """Definitely not accepted, or definitely never sent."""
 
     reason: RejectionReason
 
@@ -60,12 +59,12 @@ class Found:
 
 @dataclass(frozen=True)
 class NotFound:
-    """The provider says for certain that it has no such task."""
+    """The provider has confirmed that it has no such task."""
 
 
 @dataclass(frozen=True)
 class Indeterminate:
-    """Nothing that can be relied on came back."""
+    """No response, or one that proves nothing."""
 
 
 Created = Accepted | Rejected | Indeterminate
@@ -85,7 +84,8 @@ class VideoRequest:
 
 @dataclass(frozen=True)
 class CallbackEvent:
-    """What a verified callback says, none of which is believed: it only makes us query the task."""
+    """The content of a verified callback. None of it is trusted: it only makes us query the
+    task."""
 
     final: bool
 

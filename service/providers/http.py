@@ -1,4 +1,4 @@
-"""The door to providers: HTTP requests of which it is known whether they can have arrived."""
+"""HTTP requests to providers. A failure says whether the request may have arrived."""
 
 import json
 import ssl
@@ -97,7 +97,8 @@ class ProviderHttp:
         return HTTPConnection(parts.hostname or "", parts.port)
 
     def _connect(self, connection: HTTPConnection, until: float) -> None:
-        """After it nothing is sent yet, and what will be has until then. Raises `NeverSent`."""
+        """Opens the connection without sending anything, and sets its deadline. Raises
+        `NeverSent`."""
         try:
             connection.timeout = min(CONNECT_SECONDS, max(self._left(until), 0.001))
             connection.connect()
@@ -109,7 +110,7 @@ class ProviderHttp:
             raise NeverSent
 
     def _reply(self, response: BaseHTTPResponse, until: float) -> Reply:
-        """Refused when it is too long or drips past the deadline."""
+        """Returns the body. Refuses one that is too long or is not complete by the deadline."""
         body = b""
         while chunk := response.read1(CHUNK_BYTES):
             body += chunk

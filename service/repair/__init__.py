@@ -1,3 +1,3 @@
-"""Repairs what a restore has torn, as the ledger says it must be.
+"""Repairs transactions that a restore has torn, based on the ledger.
 
-Proposes only what the audit finds nothing wrong with; invents nothing."""
+Proposes only repairs whose result passes the audit; invents nothing."""

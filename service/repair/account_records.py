@@ -1,5 +1,5 @@
-"""What belongs to a user besides the ledger: profile, devices and claims, and how they are put
-back. Pure."""
+"""The items of a user besides the ledger (profile, devices and claims), and how they are restored.
+Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,8 +17,8 @@ from service.users.entities import Digests, identity_digests
 
 
 class NotRepairable(Exception):
-    """This account needs a person: no restore tears a table like this, or what is missing cannot be
-    known."""
+    """An operator has to decide: a restore does not cause this damage, or the missing data cannot
+    be reconstructed."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
 
 
 class AccountRecords:
-    """Gathers what has to be put back; a digest is never invented."""
+    """Collects the items to restore; a digest is never invented."""
 
     def __init__(self, damaged: DamagedAccount, context: RepairContext, now: int) -> None:
         self._remains = damaged

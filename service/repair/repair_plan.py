@@ -1,10 +1,10 @@
-"""What a restore has torn, and how it is put right: pure plans, made from the ledger (runbook,
-Restore).
+"""Pure plans that repair what a restore has torn, made from the ledger (runbook, Restore the
+table).
 
 A table restored to a point in time may hold only a part of the transactions of that moment. The
 ledger decides: a user's wallet is what its intact entries, from the first one on, make it, and
-everything else follows. A plan is made in memory first, and only one that the audit would find
-nothing wrong with is a plan at all; what no restore tears is left to a person."""
+everything else follows. A plan is made in memory first, and discarded unless its result passes the
+audit; damage that no restore causes is left to an operator."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +58,7 @@ class Plan:
 
 
 def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | None:
-    """What puts one user right; None where nothing is wrong. Raises `NotRepairable`."""
+    """Returns the plan that repairs one user; None if nothing is wrong. Raises `NotRepairable`."""
     account = damaged.account
     if account.unreadable:
         raise NotRepairable(f"{min(account.unreadable)} cannot be read")
@@ -72,8 +72,8 @@ def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | No
 
 
 def _is_undone(damaged: DamagedAccount, moments: Sequence[Moment], context: RepairContext) -> bool:
-    """Whether a sign-up was torn beyond mending before anything was done with its credits: the
-    person signs up again."""
+    """Whether a sign-up is torn beyond repair before any of its credits were used: the person then
+    signs up again."""
     account = damaged.account
     entries = (*account.entries, *account.late)
     used = (
@@ -190,8 +190,8 @@ class _Mending:
         return list(moments[:cut])
 
     def _welcomed(self) -> Wallet:
-        """Someone whose first entry is lost is welcomed anew, with today's welcome: what an
-        unsigned wallet says it was granted is no witness."""
+        """A user whose first entry is lost gets today's welcome credits: the amount in the wallet
+        itself is not protected by a MAC and proves nothing."""
         user_id, amount = self._account.user_id, self._context.welcome_credits
         movement = welcome(None, user_id, amount, self._now)
         self._added += movement.entries
@@ -316,8 +316,8 @@ class _Mending:
             return None
 
     def _forget(self, job: Job) -> None:
-        """Without credits no job: it was never charged, and its key is free for a new order. One
-        that was delivered stays for a person to judge."""
+        """A job whose credits are missing is removed: it was never charged, and its key is free
+        again. One that was delivered is left to an operator."""
         if job.status is JobStatus.SUCCEEDED:
             raise NotRepairable(f"{job.job_id} was delivered, and there are no credits to charge")
         if self._jobs.pop(job.job_id, None):
@@ -337,8 +337,8 @@ class _Mending:
             self._post(release(self._wallet, held.allocation, job.job_id, held.at, self._now))
 
     def _unresolved(self, job: Job) -> Job:
-        """Its credits went back; why is lost with the job's own part. It is watched, so that a
-        video is still given."""
+        """Its credits were returned; the reason is lost with the job's item. It is monitored, so
+        that a late video is still delivered."""
         watch_until = self._now + self._context.times.watch
         return replace(
             job,

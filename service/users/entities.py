@@ -1,5 +1,5 @@
-"""Who may be welcomed: digests of devices and identities, and the pure rules of signing up (the
-money protocol, section 7)."""
+"""Who may sign up and get welcome credits: digests of devices and identities, and the pure rules of
+signing up."""
 
 import base64
 import hashlib
@@ -29,8 +29,8 @@ class DeviceAlreadyUsed(Forbidden):
 
 
 class WalletMissing(WalletFrozen):
-    """Somebody's claims are there and their wallet is not: no second welcome before an operator has
-    looked into it. A client sees it as a frozen wallet."""
+    """A person's claims exist but their wallet does not: no second welcome until an operator has
+    investigated. A client sees a frozen wallet."""
 
 
 @dataclass(frozen=True)

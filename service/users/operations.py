@@ -94,14 +94,14 @@ class Users:
         return Snapshot(moved.wallet, moved.snapshot.related)
 
     def device_keys(self, user_id: str, device: Digests) -> tuple[Key, ...]:
-        """What `device_writes` has to know of the table."""
+        """The keys that `device_writes` needs to read."""
         return store.device_keys(user_id, device)
 
     def device_writes(
         self, user_id: str, device: Digests, related: Mapping[Key, Item | None], now: int
     ) -> list[ConditionalWrite]:
-        """The writes by which a known user's new device joins: its item, and its claim if nobody
-        has one."""
+        """The writes that add a known user's new device: its item, and its claim if it has no
+        owner."""
         found = store.device_items(related, user_id, device)
         writes: list[Write] = []
         if not found.listed:
@@ -133,8 +133,8 @@ class _SignUp:
         )
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal | None:
-        """An open wallet wins over every refusal: a twin request was quicker. Then the limit comes
-        first and the device second, as brief 000 orders them."""
+        """An open wallet overrides every refusal: a concurrent request of the same user was faster.
+        Otherwise the cap is checked before the device."""
         if is_open(snapshot.wallet):
             return None
         found = self.items(snapshot)
@@ -149,7 +149,7 @@ class _SignUp:
         return is_open(snapshot.wallet)
 
     def _check(self, found: store.SignUpItems, *, has_wallet: bool) -> None:
-        """Raises what keeps this person out."""
+        """Raises the reason why this person cannot sign up."""
         user_id = self.principal.subject
         claimed_by = (*found.device.claimed_by, *found.identity_claimed_by)
         if found.users >= self.max_users:

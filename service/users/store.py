@@ -18,8 +18,8 @@ Related = Mapping[Key, Item | None]
 
 @dataclass(frozen=True)
 class DeviceItems:
-    """What the table says of one device, from one user's view: who claimed it (None: nobody), under
-    each pepper, and whether the user has it already."""
+    """What the table holds about one device, as seen by one user: its owner under each pepper
+    (None: unclaimed), and whether the user already has it."""
 
     claimed_by: tuple[str | None, ...]
     listed: bool
@@ -27,7 +27,7 @@ class DeviceItems:
 
 @dataclass(frozen=True)
 class SignUpItems:
-    """What the table says at one moment about someone who wants to sign up."""
+    """A snapshot of everything in the table about someone who wants to sign up."""
 
     users: int
     device: DeviceItems

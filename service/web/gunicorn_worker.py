@@ -107,7 +107,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self._connections.cut_silent(since=self._clock.monotonic() - LINGER_SECONDS)
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
-        """None: the socket measures idle time and the time of a request, each for itself."""
+        """Returns None: the socket itself limits idle time and the time of a request."""
         return nullcontext()
 
     def handle(self, listener: Any, client: Any, addr: object) -> None:

@@ -1,5 +1,5 @@
 """What is compared, each as calls that do one request straight through WSGI: the service itself,
-the floor (the least that any service would do), and the naive brief."""
+the floor (the least that any service would do), and the naive service."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence

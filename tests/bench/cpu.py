@@ -1,4 +1,4 @@
-"""CPU per request of the service, the floor and the naive brief, in interleaved rounds."""
+"""CPU per request of the service, the floor and the naive service, in interleaved rounds."""
 
 import os
 import statistics
@@ -26,7 +26,7 @@ def run(quick: bool) -> list[Table]:
             SERVICE: service,
             "floor": floor(world, sent),
             "floor, tuned": floor(world, sent, tuned=True),
-            "naive brief": naive(world),
+            "naive service": naive(world),
         }
         rows = [row for path in service for row in compared(path, contestants, rounds, requests)]
     title = f"CPU per request ({rounds} interleaved rounds of {requests})"

@@ -1,12 +1,11 @@
-"""The literal reading of the brief for comparison, NOT the service: read, query the GSI, call
-Kling, charge afterwards.
+"""A naive implementation for comparison, NOT the service: read, query the GSI, call Kling, charge
+afterwards.
 
-Brief 000 step by step, as short as it can be written: the wallet is read and judged in our memory,
-the device is looked up in the index, the order is sent, and only a success decrements, under
-`credits > 0`. Fifty requests at once on one credit can all reach Kling; a crash, a lost response or
-a lost race after it delivers the video for free; a repeated request orders twice. It keeps no job,
-no hold, no ledger and no log. Counting the users before each request, as the brief requires, is
-left out in its favour."""
+It is as short as possible: the wallet is read and checked in memory, the device is looked up in the
+index, the request is sent, and only a success decrements, under `credits > 0`. Fifty concurrent
+requests on one credit can all reach Kling; a crash, a lost response or a lost race afterwards
+delivers the video for free; a repeated request pays Kling twice. It keeps no job, no hold, no
+ledger and no log. It does not count users before each request either, which is in its favour."""
 
 from typing import Any
 

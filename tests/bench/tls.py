@@ -30,7 +30,7 @@ def run(quick: bool) -> list[Table]:
             "service": service,
             "floor, one kept connection": floor(world, sent),
             "floor, a connection of its own for each order": floor(world, sent, post=requests.post),
-            "naive brief": naive(world),
+            "naive service": naive(world),
         }
         rows = compared(POST, contestants, rounds, count)
     note = (

@@ -66,7 +66,7 @@ _MAX_FACT = 40
 
 @dataclass(frozen=True)
 class KlingDefaults:
-    """What is the same for every request."""
+    """The parameters that are the same for every request."""
 
     model_name: str
     mode: str
@@ -261,7 +261,7 @@ def _code(reply: Reply) -> int | None:
 
 
 def _task(reply: Reply) -> Task | None:
-    """A task in Kling's response, None when it is not one that can be relied on."""
+    """Returns the task in Kling's response, None if the response is malformed."""
     data: Any = reply.json().get("data")
     if not isinstance(data, dict):
         return None

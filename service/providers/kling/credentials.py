@@ -1,5 +1,5 @@
-"""Kling's credentials: read at run time, kept, signed anew before they end, and read again after a
-refusal."""
+"""Kling's credentials: read at run time, cached, signed again before they expire, and read again
+after a refusal."""
 
 import json
 import threading

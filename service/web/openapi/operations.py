@@ -122,7 +122,7 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _size(count: int) -> str:
-    """Bytes in the biggest unit that holds them without a rest."""
+    """Returns bytes in the biggest unit that divides them evenly."""
     if count % 1024**2 == 0:
         return f"{count // 1024**2} MiB"
     return f"{count // 1024} KiB" if count % 1024 == 0 else f"{count:,} bytes"
