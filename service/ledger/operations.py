@@ -43,6 +43,8 @@ MAX_PAUSE_SECONDS = 0.5
 READ_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3)
 # How long conflicts are waited out in the read that settles a doubt after the deadline.
 LAST_READ_SECONDS = 1.0
+# The table did not serve the call: no sign of a busy wallet.
+_UNSERVED = (MaybeApplied, NotReached, TableSaturated)
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,6 @@ class Ledger:
         with self._wallet_locks.locked(user_id) as waited:
             attempts = _Attempts(user_id, propose, was_committed, related, evidence)
             attempts.started_at = self._clock.monotonic()
-            attempts.deadline = attempts.started_at + self._deadline_seconds
             return self._until_settled(attempts, None if waited else snapshot)
 
     def apply_repair(self, writes: Sequence[Write]) -> None:
@@ -198,6 +199,7 @@ class Ledger:
 
     def _until_settled(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Moved:
         """The one retry loop of all wallet writes."""
+        attempts.deadline = attempts.started_at + self._deadline_seconds
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             result = self._attempt(attempts, snapshot)
@@ -290,8 +292,7 @@ class Ledger:
         """The truth if a last read shows it, `OutcomeUnknown` if it does not. Without doubt the
         trouble decides: a table that does not respond is not a busy wallet."""
         if not attempts.in_doubt:
-            unserved = isinstance(trouble, MaybeApplied | NotReached | TableSaturated)
-            raise trouble if unserved else WalletBusy
+            raise trouble if isinstance(trouble, _UNSERVED) else WalletBusy
         try:
             snapshot = self._reread(attempts, self._clock.monotonic() + LAST_READ_SECONDS)
         except StorageUnavailable as error:
