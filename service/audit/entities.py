@@ -12,6 +12,7 @@ from enum import Enum
 from service.jobs.entities import Job
 from service.ledger.entities import Entry, Wallet, WalletStatus
 from service.storage.checks import AccountCheck, Violation
+from service.storage.codec import Value
 from service.storage.keys import Key
 
 MAX_SEGMENTS = 1_000_000
@@ -185,11 +186,18 @@ def type_mismatch(entity: object) -> str | None:
 
 
 def _fits(value: object, kind: typing.Any) -> bool:
+    if kind == Value:
+        # Whatever has been decoded is one.
+        return True
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return any(_fits(value, each) for each in arguments)
     if origin in (tuple, frozenset):
         return isinstance(value, origin) and all(_fits(part, arguments[0]) for part in value)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(
+            _fits(name, arguments[0]) and _fits(part, arguments[1]) for name, part in value.items()
+        )
     if origin is not None:
         return isinstance(value, origin)
     if kind in (int, str):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from service.jobs import keys
-from service.jobs.entities import Job, JobStatus
+from service.jobs.entities import Failure, Job, JobStatus
+from service.jobs.work import Operations
 from service.ledger import keys as ledger_keys
 from service.ledger.checks import LedgerRecords
 from service.ledger.entities import Entry, EntryKind
@@ -39,9 +40,12 @@ class JobRecords(LedgerRecords, Protocol):
     def is_there(self, sk: str, present: Iterable[str]) -> bool: ...
 
 
-def job_check() -> AccountCheck:
+def job_check(operations: Operations) -> AccountCheck:
+    """`operations` may still be filled: it is read when the check runs."""
+
     def faults(account: JobRecords) -> Iterator[Violation]:
         yield from _job_faults(account)
+        yield from _content_faults(account, operations)
         yield from _key_faults(account)
 
     return AccountCheck(("job", "idempotency key"), faults)
@@ -132,8 +136,35 @@ def _state_faults(job: Job) -> Iterator[str]:
         yield "its due entry does not fit its state"
     if job.status is JobStatus.FAILED and job.failure is None:
         yield "failed without a reason"
-    if bool(job.house_loss) != (job.status is JobStatus.FAILED and bool(job.result)):
+    if job.status is not JobStatus.FAILED and (job.failure or job.watch_until) is not None:
+        yield "has a reason or a watch of a failed job"
+    if (job.house_loss is not None) != (job.status is JobStatus.FAILED and bool(job.result)):
         yield "house loss does not fit its state"
+    if not 0 <= (job.house_loss or 0) <= job.held:
+        yield "house loss is not a part of what it held"
+    if any(count < 0 for count in job.usage.values()):
+        yield "its usage is negative"
+
+
+def _content_faults(account: JobRecords, operations: Operations) -> Iterator[Violation]:
+    for job in account.jobs:
+        for fault in _own_faults(job, operations):
+            yield Violation(item_name(account.user_id, keys.JOB_PREFIX + job.job_id), fault)
+
+
+def _own_faults(job: Job, operations: Operations) -> Iterator[str]:
+    """What only the job's kind of work can judge. A kind that is not offered (a release that knew
+    it was rolled back) leaves it open."""
+    work = operations.offered(job.operation)
+    if work is None:
+        return
+    if job.failure is not None and job.failure not in {*Failure, *work.failures}:
+        yield f"failed for a reason that does not exist: {job.failure}"
+    if job.payload or job.price_version:
+        # A job that the repair made again from its HOLD has neither.
+        yield from work.payload_faults(job.payload)
+    if job.result:
+        yield from work.result_faults(job.result)
 
 
 def _key_faults(account: JobRecords) -> Iterator[Violation]:

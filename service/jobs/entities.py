@@ -70,6 +70,7 @@ class ProviderUnavailable(Unavailable):
 class IdempotencyKeyReused(Unprocessable):
     code = "IDEMPOTENCY_KEY_REUSED"
     summary = "This Idempotency-Key was used with another request. Use a new key for a new request."
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class CallbackRefused(NotFound):
@@ -120,7 +121,8 @@ class Job:
     charged. `payload` is what the kind of work keeps of the request, `result` what it delivered;
     `facts` is the provider's own data as far as it is kept. `due_at` is the time of the next look
     at the provider (None: none), `watch_until` the end of watching a job released as
-    unresolved."""
+    unresolved. `house_loss` credits were not charged for work that was delivered after the release
+    (None: none was)."""
 
     payer: str
     actor: str
@@ -144,7 +146,7 @@ class Job:
     provider_cost: ProviderCost | None = None
     failure: str | None = None
     watch_until: int | None = None
-    house_loss: int = 0
+    house_loss: int | None = None
 
     @property
     def location(self) -> str:

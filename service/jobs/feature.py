@@ -63,7 +63,7 @@ def build(core: Core, parts: Parts) -> Feature:
         },
         hooks=(add_routes,),
         sweeps=sweeps,
-        checks=(job_check(),),
+        checks=(job_check(operations),),
     )
 
 

@@ -1,13 +1,12 @@
 """T1: holding credits and making the job, in one transaction (the money protocol, section 4, step
 2)."""
 
-import json
 from dataclasses import dataclass
 
 from service.core.clock import Clock
 from service.core.ids import Ids
 from service.jobs import keys, store
-from service.jobs.entities import MAX_PAYLOAD_BYTES, Job, JobRequest, JobStatus, Times
+from service.jobs.entities import Job, JobRequest, JobStatus, Times
 from service.jobs.work import Estimate, Facts
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead, hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
@@ -50,8 +49,6 @@ class Holds:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
         read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
         is open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
-        if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
-            raise ValueError(f"{request.operation} keeps too much of its request")
         job_id = self._ids.new("job", self._clock.now())
         known = snapshot.wallet is not None and knows_device(snapshot.wallet, device)
         device_keys = () if known else self._users.device_keys(request.payer, device)

@@ -1,6 +1,7 @@
 """Every verb on jobs: submit, get, list, wait, handle a callback (the money protocol, section
 4)."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from service.core.metrics import Metric, Metrics
 from service.core.token_cipher import TokenCipher
 from service.jobs import keys, store
 from service.jobs.entities import (
+    MAX_PAYLOAD_BYTES,
     CallbackRefused,
     IdempotencyKeyReused,
     Job,
@@ -24,7 +26,7 @@ from service.jobs.entities import (
 from service.jobs.holds import Held, Holds, key_of, related_to
 from service.jobs.settlement import Settlement
 from service.jobs.waiting import OpenJobs
-from service.jobs.work import AsynchronousWork, Operations
+from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations
 from service.ledger.entities import StaleRead, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Accepted, Created, Indeterminate, Rejected
@@ -107,12 +109,11 @@ class Jobs:
             earlier = self._earlier(request, snapshot)
             if earlier is not None and not earlier.retryable:
                 return self._replayed(earlier, snapshot.wallet)
-            work.validate(request.body)
+            estimate, payload = _terms(work, request.body)
             device = self._users.digests(request.fingerprint)
             if not is_open(snapshot.wallet):
                 snapshot = self._users.sign_up(request.actor, device, related_to(request))
                 continue
-            estimate, payload = work.estimate(request.body), work.payload(request.body)
             try:
                 held = self._holds.take(request, device, estimate, payload, earlier, snapshot)
             except StaleRead:
@@ -169,13 +170,16 @@ class Jobs:
             self._settlement.resolve(payer, job_id)
 
     def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
-        """The job that the request's key stands for already. Raises `IdempotencyKeyReused`."""
+        """The job that the request's key stands for already. Raises `IdempotencyKeyReused`, which
+        names it."""
         key = key_of(request)
         use = store.key_use(snapshot.item(key)) if key else None
         if use is None:
             return None
         if use.body_hash != request.body_hash:
-            raise IdempotencyKeyReused
+            raise IdempotencyKeyReused(
+                details={"jobId": use.job_id}, location=f"/jobs/{use.job_id}"
+            )
         return self._settlement.read(request.payer, use.job_id)
 
     def _replayed(self, job: Job, wallet: Wallet | None) -> Submission:
@@ -225,3 +229,13 @@ class Jobs:
             return None
         token = self._token_cipher.seal([job.payer, job.job_id])
         return f"{self._public_url}{CALLBACKS_PATH}/{work.provider}/{token}"
+
+
+def _terms(work: AsynchronousWork, body: object) -> tuple[Estimate, Facts]:
+    """Everything that the kind of work may refuse, and what the hold needs of it. Must come before
+    any write, sign-up included. Raises what the kind of work raises."""
+    work.validate(body)
+    estimate, payload = work.estimate(body), work.payload(body)
+    if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"{work.operation} keeps too much of its request")
+    return estimate, payload

@@ -102,7 +102,8 @@ def job_page_schema(job: type[StrictSchema]) -> type[StrictSchema]:
 
 def job_body(job: Job, operations: Operations, remaining: int | None = None) -> dict[str, object]:
     """A job as JSON: what every job has, and its kind's own fields. Its credits are held while it
-    is open, and captured or released when it has ended."""
+    is open, and captured or released when it has ended. A job whose operation is not offered (a
+    release that knew it was rolled back) has the common fields alone."""
     account: dict[str, int] = {
         "held": job.held if job.is_open else 0,
         "captured": job.captured,
@@ -116,6 +117,6 @@ def job_body(job: Job, operations: Operations, remaining: int | None = None) -> 
         "status": job.status.value,
         "createdAt": iso(job.created_at),
         "credits": account,
-        **operations.work(job.operation).render(job),
+        **operations.render(job),
         "error": error,
     }

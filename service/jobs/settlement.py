@@ -1,7 +1,6 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
 worker, the callback and the operator alike (the money protocol, section 5)."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,7 +10,6 @@ from service.core.clock import Clock, iso
 from service.core.metrics import Metric, Metrics
 from service.jobs import keys, store
 from service.jobs.entities import (
-    MAX_RESULT_BYTES,
     Capture,
     DeliverUncharged,
     Failure,
@@ -29,7 +27,8 @@ from service.jobs.entities import (
     Wait,
     next_transition,
 )
-from service.jobs.work import Charge, Facts, Operations
+from service.jobs.judging import Bill, bill, result_of
+from service.jobs.work import Facts, Operations
 from service.ledger.entities import Movement, StaleRead, Wallet, capture, release
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.providers.base import Indeterminate, Task
@@ -148,22 +147,23 @@ class Settlement:
         return job, transition
 
     def _judge(self, job: Job, task: Task) -> Facts | None:
-        """A result that is too long to be kept is none."""
-        result = self._operations.work(job.operation).judge(task)
-        return result if result and len(json.dumps(result)) <= MAX_RESULT_BYTES else None
+        return result_of(self._operations.work(job.operation), job, task)
 
-    def _charge(self, job: Job, task: Task) -> Charge:
-        """What the work cost, at most what is held. What it cost beyond that is a loss of ours."""
-        charge = self._operations.work(job.operation).charge(job, task)
-        if charge.credits > job.held:
-            self._metrics.count(Metric.HOUSE_LOSS, charge.credits - job.held)
+    def _bill(self, job: Job, task: Task) -> Bill:
+        return bill(self._operations.work(job.operation), job, task)
+
+    def _note(self, job: Job, billed: Bill) -> None:
+        """Counts what was strange about a bill, once the write that it stands in is committed."""
+        if billed.alarm:
+            self._alarm(job, billed.alarm)
+        if billed.excess:
+            self._metrics.count(Metric.HOUSE_LOSS, billed.excess)
             log.error(
                 "job_cost_more_than_held",
                 job_id=job.job_id,
-                cost_credits=charge.credits,
+                cost_credits=billed.charge.credits + billed.excess,
                 held_credits=job.held,
             )
-        return replace(charge, credits=min(charge.credits, job.held))
 
     def _overdue(self, user_id: str, job_id: str) -> Job:
         job = self.read(user_id, job_id)
@@ -207,7 +207,8 @@ class Settlement:
 
     def _capture(self, job: Job, task: Task, result: Facts) -> Job:
         """T4: the charge and the result in one transaction; what it did not cost is returned."""
-        charge = self._charge(job, task)
+        billed = self._bill(job, task)
+        charge = billed.charge
         delivered = replace(
             job,
             status=JobStatus.SUCCEEDED,
@@ -228,6 +229,7 @@ class Settlement:
             store.capture_write(job, delivered),
             lambda stored: stored.status is JobStatus.SUCCEEDED and stored.result == result,
         )
+        self._note(job, billed)
         self._metrics.count(Metric.CAPTURES)
         self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
         log.info("job_captured", job_id=job.job_id, credits=charge.credits)
@@ -299,7 +301,8 @@ class Settlement:
         self._ledger.move(job.payer, propose, was_committed, related=(key,))
 
     def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:
-        charge = self._charge(job, task)
+        billed = self._bill(job, task)
+        charge = billed.charge
         delivered = replace(
             job,
             task_id=task.task_id,
@@ -312,6 +315,7 @@ class Settlement:
             due_at=None,
         )
         self._write(store.deliver_uncharged_write(job, delivered))
+        self._note(job, billed)
         self._metrics.count(Metric.HOUSE_LOSS, charge.credits)
         log.warning("job_given", job_id=job.job_id, house_loss_credits=charge.credits)
         return delivered
@@ -341,10 +345,13 @@ class Settlement:
 
     def _wait(self, job: Job, wait: Wait) -> Job:
         if wait.alarm:
-            log.error("job_needs_attention", user_id=job.payer, job_id=job.job_id, alarm=wait.alarm)
-            self._metrics.count(Metric.JOB_ALARMS, alarm=wait.alarm)
+            self._alarm(job, wait.alarm)
         self._write(store.due_write(job, wait.due_at, wait.not_found_at))
         return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)
+
+    def _alarm(self, job: Job, alarm: str) -> None:
+        log.error("job_needs_attention", user_id=job.payer, job_id=job.job_id, alarm=alarm)
+        self._metrics.count(Metric.JOB_ALARMS, alarm=alarm)
 
     def _write(self, write: Update) -> None:
         try:

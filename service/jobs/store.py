@@ -205,9 +205,9 @@ def job_from(item: Item) -> Job:
         captured=fields.get("captured", 0),
         usage=fields.get("usage", {}),
         provider_cost=ProviderCost(cost["micros"], cost["currency"]) if cost else None,
-        failure=str(fields["error"]) if "error" in fields else None,
+        failure=fields.get("error"),
         watch_until=fields.get("watchUntil"),
-        house_loss=fields.get("houseLoss", 0),
+        house_loss=fields.get("houseLoss"),
     )
 
 

@@ -74,7 +74,8 @@ class OpenJobs:
         except StorageUnavailable:
             return
         for each in together:
-            each.is_open = open_keys.get(each.key, each.is_open)
+            # Never back to open: an older reading may come in after a newer one.
+            each.is_open = each.is_open and open_keys.get(each.key, True)
 
     def _due(self, first: _Waiter, now: float) -> list[_Waiter]:
         """That one, and others that would soon read for themselves."""

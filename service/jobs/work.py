@@ -2,7 +2,7 @@
 
 In a file of its own because it is what other features implement."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -77,7 +77,21 @@ class Work(Protocol):
         ...
 
     def charge(self, job: Job, task: Task) -> Charge:
-        """What the delivered task really cost."""
+        """What the delivered task really cost, by what the vendor reports. Whatever it raises is a
+        vendor fault, and `charge_by_own_count` decides."""
+        ...
+
+    def charge_by_own_count(self, job: Job, task: Task) -> Charge:
+        """What the delivered task cost by our own count: believes no number of the vendor's."""
+        ...
+
+    def payload_faults(self, payload: Facts) -> Iterable[str]:
+        """For the audit: a sentence for each thing in a stored payload that `payload` never
+        writes."""
+        ...
+
+    def result_faults(self, result: Facts) -> Iterable[str]:
+        """The same for a stored result and `judge`."""
         ...
 
     def render(self, job: Job) -> Mapping[str, object]:
@@ -135,6 +149,10 @@ class Operations:
         more than this one."""
         return self._works[operation]
 
+    def offered(self, operation: str) -> AsynchronousWork | None:
+        """As `work`, None for an operation that is not offered."""
+        return self._works.get(operation)
+
     def of_provider(self, name: str) -> AsynchronousWork | None:
         """Some work of that provider: enough to read its callbacks."""
         return next((work for work in self if work.provider == name), None)
@@ -145,6 +163,11 @@ class Operations:
     def only(self) -> str | None:
         """The operation, if there is just one: what a job must have been whose item is lost."""
         return next(iter(self._works)) if len(self._works) == 1 else None
+
+    def render(self, job: Job) -> Mapping[str, object]:
+        """The job's own fields as its kind shows them; none for a kind that is not offered."""
+        work = self._works.get(job.operation)
+        return work.render(job) if work else {}
 
     def message(self, job: Job) -> str:
         """The sentence for a failed job's owner. A job of an operation that is not offered any more

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -119,7 +119,7 @@ def usage_of(task: Task) -> dict[str, int]:
     videos: Any = task.facts.get("videos") or ({},)
     try:
         milliseconds = int(Decimal(str(videos[0].get("duration"))) * 1000)
-    except (InvalidOperation, OverflowError, ValueError):
+    except (ArithmeticError, ValueError):
         return {"videos": 1}
     if not 0 < milliseconds < 3_600_000:
         return {"videos": 1}

@@ -3,7 +3,7 @@
 In a file of its own because `jobs` calls it, while the routes call `operations`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.catalog.entities import IMAGE_TO_VIDEO
@@ -20,6 +20,7 @@ from service.providers.base import (
     TaskLookup,
     VideoRequest,
 )
+from service.videos.checks import payload_faults, result_faults
 from service.videos.entities import (
     FAILURE_OF_REJECTION,
     FAILURES,
@@ -90,6 +91,17 @@ class ImageToVideo:
     def charge(self, job: Job, task: Task) -> Charge:
         """Kling's API does not state what a task cost us."""
         return Charge(job.held, usage_of(task))
+
+    def charge_by_own_count(self, job: Job, task: Task) -> Charge:
+        """The price is fixed, and a delivery is one video."""
+        del task
+        return Charge(job.held, {"videos": 1})
+
+    def payload_faults(self, payload: Facts) -> Iterable[str]:
+        return payload_faults(payload)
+
+    def result_faults(self, result: Facts) -> Iterable[str]:
+        return result_faults(result)
 
     def render(self, job: Job) -> Mapping[str, object]:
         result: Any = job.result or {}

@@ -34,10 +34,14 @@ def test_a_key_belongs_to_its_user(world: ServiceHarness) -> None:
 
 
 def test_a_key_with_another_body_is_refused_and_changes_nothing(world: ServiceHarness) -> None:
-    world.submit(key="k1")
+    job = world.submit(key="k1").job
     before = world.items()
-    with pytest.raises(IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused) as refused:
         world.submit(key="k1", image="https://images.example.com/other.jpg")
+    assert (refused.value.details, refused.value.location) == (
+        {"jobId": job.job_id},
+        f"/jobs/{job.job_id}",
+    )
     assert world.items() == before
 
 

@@ -87,6 +87,66 @@ def test_work_that_is_refused_writes_nothing(
     assert world.items() == before
 
 
+@pytest.mark.parametrize("verb", ["validate", "estimate", "payload"])
+@pytest.mark.parametrize("known", [False, True])
+def test_work_that_refuses_in_any_of_its_verbs_writes_nothing_not_even_a_sign_up(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch, verb: str, known: bool
+) -> None:
+    if known:
+        say(world, 1)
+
+    def refuse(body: int) -> Any:
+        raise TooManyWords
+
+    monkeypatch.setattr(words(world), verb, refuse)
+    before = world.items()
+    with pytest.raises(TooManyWords):
+        say(world, 2)
+    assert world.items() == before
+
+
+def test_work_that_keeps_too_much_of_its_request_writes_nothing(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words(world), "payload", lambda body: {"maxWords": "w" * 200})
+    with pytest.raises(ValueError, match="keeps too much"):
+        say(world, 2)
+    assert world.items() == []
+
+
+def test_work_delivered_late_for_nothing_is_no_house_loss_and_no_violation(
+    world: ServiceHarness,
+) -> None:
+    job = say(world, 4).job
+    words(world).said[job.job_id] = None
+    world.work_until(60)
+    words(world).said[job.job_id] = 0
+    late = world.settlement.resolve("ann", job.job_id)
+    assert (late.status, late.house_loss) == (JobStatus.FAILED, 0)
+    assert late.result is not None
+    assert world.audit().violations == ()
+
+
+def test_a_job_whose_operation_is_not_offered_is_shown_with_the_common_fields(
+    client: Any, table_name: str, world: ServiceHarness
+) -> None:
+    """The release that offered it was rolled back."""
+    toy = say(world, 2).job
+    world.clock.advance(1)
+    world.submit()
+    rolled_back = ServiceHarness(client, table_name, clock=world.clock)
+    page = rolled_back.jobs.page("ann", 9, None)
+    _, shown = (job_body(job, rolled_back.operations) for job in page.jobs)
+    assert shown == {
+        "jobId": toy.job_id,
+        "status": "SUBMITTED",
+        "createdAt": shown["createdAt"],
+        "credits": {"held": 2, "captured": 0, "released": 0},
+        "error": None,
+    }
+    assert rolled_back.audit().violations == ()
+
+
 def test_a_key_of_one_kind_of_work_is_not_that_of_another(world: ServiceHarness) -> None:
     video = world.submit(key="k").job
     job = say(world, 2, key="k").job

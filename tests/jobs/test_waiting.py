@@ -1,13 +1,15 @@
 """Requests that wait for a job: each learns of its own, and they read together."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from service.core.clock import SystemClock
-from service.jobs import keys
+from service.jobs import keys, store
 from service.jobs.waiting import MAX_TOGETHER, OpenJobs
+from service.storage.keys import Key
 from service.storage.table import Table, connect
 from service.storage.writes import Put, Update, When
 from tests.doubles.clock import FakeClock
@@ -74,6 +76,31 @@ def test_a_table_that_does_not_respond_for_a_while_ends_no_wait(
 
 def test_a_job_that_is_not_there_is_waited_for_in_vain(table: Table) -> None:
     assert waited(table, FakeClock(), "nothing", 3) == pytest.approx(3)
+
+
+def test_an_older_reading_that_comes_in_late_does_not_reopen_a_job(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one waiter's reading is on its way, the job ends, and another waiter reads that."""
+    begin(table, "one")
+    clock = FakeClock()
+    open_jobs = OpenJobs(table, clock)
+    key, read = keys.job(USER, "one"), store.read_open
+
+    def slow(table: Table, job_keys: Sequence[Key]) -> dict[Key, bool]:
+        monkeypatch.setattr(store, "read_open", read)
+        older = read(table, job_keys)
+        end(table, "one")
+        clock.advance(1)
+        open_jobs._refresh(second)
+        return older
+
+    with open_jobs._waiting(key) as first, open_jobs._waiting(key) as second:
+        clock.advance(1)
+        first.due_at = second.due_at = clock.monotonic()
+        monkeypatch.setattr(store, "read_open", slow)
+        open_jobs._refresh(first)
+        assert (first.is_open, second.is_open) == (False, False)
 
 
 def test_many_that_wait_at_once_read_together_and_each_learns_of_its_own_job(

@@ -362,9 +362,11 @@ def test_the_same_key_after_the_provider_was_busy_makes_a_new_job(stack: LiveSta
 
 def test_the_same_key_with_another_body_is_refused(stack: LiveStack) -> None:
     key = new_key()
-    stack.submitted(key=key)
+    job_id = stack.submitted(key=key)
     response = stack.post_video(key=key, promptKey="slow_zoom")
     assert (response.status_code, response.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert response.json()["details"] == {"jobId": job_id}
+    assert response.headers["Location"] == f"/jobs/{job_id}"
 
 
 @pytest.mark.parametrize("key", ["", "a" * 129, "with space", "caf\u00e9"])

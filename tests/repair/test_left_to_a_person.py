@@ -29,7 +29,8 @@ def test_what_would_not_pass_the_audit_afterwards_is_left_to_a_person(
     is_released(world, "ann")
     (job,) = items_of(world, "ann", "JOB#")
     name = job["SK"]["S"].removeprefix("JOB#")
-    result = {"M": {"videoUrl": {"S": "https://videos.example.com/v.mp4"}}}
+    link = {"S": "https://videos.example.com/v.mp4"}
+    result = {"M": {"videoUrl": link, "videoExpiresAt": {"N": "1780000000000"}}}
     change(world, "ann", "JOB#", "SET #result = :r", r=result)
     assert left(world) == f"needs a person: USER#ann/JOB#{name}: house loss does not fit its state"
 

@@ -46,7 +46,7 @@ class Evidence:
 
     @property
     def house_loss(self) -> int:
-        return sum(job.house_loss for job in self.jobs)
+        return sum(job.house_loss or 0 for job in self.jobs)
 
     @property
     def deliveries(self) -> int:
@@ -102,7 +102,7 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
         delivered = evidence.delivered(job)
         if delivered and job.failure != Failure.PROVIDER_UNRESOLVED:
             yield f"{job.job_id} was delivered, but failed with {job.failure}"
-        if delivered != bool(job.result) or job.house_loss != (job.held if delivered else 0):
+        if delivered != bool(job.result) or (job.house_loss or 0) != (job.held if delivered else 0):
             yield (
                 f"{job.job_id} is released, delivered {delivered}, house loss "
                 f"{job.house_loss}, link {link_of(job) or None}"

@@ -37,6 +37,9 @@ def test_only_a_whole_and_bounded_link_is_handed_on(url: str, plain: bool, good:
         ({"videos": ({"duration": "-5"},)}, {"videos": 1}),
         ({"videos": ({"duration": "9" * 40},)}, {"videos": 1}),
         ({"videos": ({"duration": "Infinity"},)}, {"videos": 1}),
+        ({"videos": ({"duration": "9e999999"},)}, {"videos": 1}),
+        ({"videos": ({"duration": "1e-999999"},)}, {"videos": 1}),
+        ({"videos": ({"duration": "sNaN"},)}, {"videos": 1}),
     ],
 )
 def test_usage_is_what_the_provider_states_if_it_makes_sense(

@@ -1,6 +1,6 @@
 """A kind of work that costs less than it holds: a number of words, charged by the word."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from marshmallow import fields
@@ -83,6 +83,15 @@ class Words:
         words = int(str(task.facts["words"]))
         cost = ProviderCost(words * MICROS_A_WORD, "USD")
         return Charge(words * CREDITS_A_WORD, {"words": words}, cost)
+
+    def charge_by_own_count(self, job: Job, task: Task) -> Charge:
+        return Charge(0)
+
+    def payload_faults(self, payload: Facts) -> Iterable[str]:
+        return () if set(payload) == {"maxWords"} else ("its payload is not the toy's",)
+
+    def result_faults(self, result: Facts) -> Iterable[str]:
+        return () if set(result) == {"words"} else ("its result is not the toy's",)
 
     def render(self, job: Job) -> Mapping[str, object]:
         return {"words": (job.result or {}).get("words")}

@@ -25,7 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "jobs.operations:Jobs._earlier",
         """
         if U.body_hash != R.body_hash:
-            raise IdempotencyKeyReused
+            raise X
         """,
         "",
     ),

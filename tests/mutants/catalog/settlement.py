@@ -112,7 +112,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "charged-more-than-is-held",
         TOY,
-        "jobs.settlement:Settlement._charge",
+        "jobs.judging:bill",
         "min(C, H)",
         "C",
     ),

@@ -1,0 +1,84 @@
+"""What a kind of work says of a finished task, checked before it is believed.
+
+A vendor's strange answer must never keep a job from its end: whatever a kind of work raises or
+returns here has an outcome."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from service.jobs.entities import MAX_RESULT_BYTES, Job, ProviderCost
+from service.jobs.work import Charge, Facts, Work
+from service.providers.base import Task
+from service.storage.codec import encode_item
+
+log = structlog.get_logger()
+
+# Every reader of JSON keeps a number up to here exact, and DynamoDB stores it.
+MAX_COUNT = 2**53 - 1
+
+Price = Callable[[Job, Task], Charge]
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a user pays for delivered work. `charge` is at most what is held; `excess` credits are
+    what the work cost beyond that, a loss of ours. `alarm` names a vendor fault in pricing it."""
+
+    charge: Charge
+    excess: int = 0
+    alarm: str = ""
+
+
+def result_of(work: Work, job: Job, task: Task) -> Facts | None:
+    """The result that the task delivers; None when there is none that can be stored."""
+    try:
+        result = work.judge(task)
+        if not result:
+            return None
+        encode_item(result)
+        return result if len(json.dumps(result)) <= MAX_RESULT_BYTES else None
+    except Exception:
+        log.exception("result_not_judged", job_id=job.job_id)
+        return None
+
+
+def bill(work: Work, job: Job, task: Task) -> Bill:
+    """The bill for delivered work. What the vendor reports decides; where that cannot be priced,
+    our own count does, and where even that breaks, nothing is charged."""
+    cost, alarm = _possible(work.charge, job, task), ""
+    if cost is None:
+        cost = _possible(work.charge_by_own_count, job, task) or Charge(0)
+        alarm = "charge_unusable"
+    charge = replace(cost, credits=min(cost.credits, job.held))
+    return Bill(charge, cost.credits - charge.credits, alarm)
+
+
+def _possible(price: Price, job: Job, task: Task) -> Charge | None:
+    try:
+        charge = price(job, task)
+        if _is_possible(charge):
+            return charge
+        log.error("charge_impossible", job_id=job.job_id, credits=repr(charge.credits)[:40])
+    except Exception:
+        log.exception("charge_broke", job_id=job.job_id)
+    return None
+
+
+def _is_possible(charge: Charge) -> bool:
+    counts = (charge.credits, *charge.usage.values())
+    return (
+        all(_is_count(count) for count in counts)
+        and all(isinstance(name, str) for name in charge.usage)
+        and _is_possible_cost(charge.provider_cost)
+    )
+
+
+def _is_possible_cost(cost: ProviderCost | None) -> bool:
+    return cost is None or (_is_count(cost.micros) and isinstance(cost.currency, str))
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_COUNT
