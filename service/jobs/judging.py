@@ -1,6 +1,6 @@
 """What a kind of work says of a finished task, checked before it is believed.
 
-A vendor's strange answer must never keep a job from its end: whatever a kind of work raises or
+A vendor's strange response must never keep a job from its end: whatever a kind of work raises or
 returns here has an outcome."""
 
 import json

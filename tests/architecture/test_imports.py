@@ -48,10 +48,11 @@ USUAL = {
 # which usual files import them.
 EXTRA = {
     ("jobs", "holds"): {"entities", "keys", "store", "work"},
-    ("jobs", "settlement"): {"entities", "keys", "store", "work"},
+    ("jobs", "judging"): {"entities", "work"},
+    ("jobs", "settlement"): {"entities", "judging", "keys", "store", "work"},
     ("jobs", "work"): {"entities"},
     ("videos", "images"): {"entities"},
-    ("videos", "work"): {"entities", "images", "schemas"},
+    ("videos", "work"): {"checks", "entities", "images", "schemas"},
     ("jobs", "waiting"): {"keys", "store"},
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "lots"): set(),
@@ -69,6 +70,7 @@ EXTRA = {
 }
 USES_EXTRA = {
     ("jobs", "operations"): {"holds", "settlement", "waiting", "work"},
+    ("jobs", "checks"): {"work"},
     ("jobs", "routes"): {"work"},
     ("jobs", "schemas"): {"work"},
     ("videos", "operations"): {"images"},

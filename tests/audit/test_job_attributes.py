@@ -122,9 +122,7 @@ def test_a_reason_of_any_job_and_one_of_its_kind_exist(world: ServiceHarness, re
 
 
 @pytest.mark.parametrize("value", [None, TEXT, {"N": "-1"}, {"N": "2"}])
-def test_a_late_delivery_has_a_loss_of_at_most_what_it_held(
-    world: ServiceHarness, value: Any
-) -> None:
+def test_a_late_delivery_has_no_loss_beyond_what_it_held(world: ServiceHarness, value: Any) -> None:
     assert found_with(world, given_late(world), "houseLoss", value) != []
 
 

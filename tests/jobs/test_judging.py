@@ -1,5 +1,4 @@
-"""A vendor's strange answer about a finished task keeps no job from its end, charges nobody for it,
-and raises an alarm."""
+"""A vendor's strange response about a finished task delays no job's end, and raises an alarm."""
 
 from collections.abc import Callable
 from dataclasses import replace
