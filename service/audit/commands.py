@@ -116,29 +116,33 @@ def _record_address(
 @click.command(
     short_help="prove every balance from its entries; 1 if anything is wrong",
     help="Prove every balance from its entries. Exits 0 if all is proved, 1 if anything is wrong, "
-    "2 if the audit could not be run, or not to its end.",
+    "2 if the audit could not run or did not finish.",
 )
 @click.option("--json", is_flag=True, help="Print the result as JSON.")
-@click.option("--segments", type=int, default=1, help="Into how many parts the table is cut.")
-@click.option("--segment", type=int, help="Walk this part alone (from 0).")
-@click.option("--start", metavar="TOKEN", help="Go on where an earlier audit stopped.")
+@click.option(
+    "--segments", type=int, default=1, help="Number of segments to divide the table into."
+)
+@click.option("--segment", type=int, help="Audit only this segment (from 0).")
+@click.option("--start", metavar="TOKEN", help="Resume where an earlier audit stopped.")
 @click.option(
     "--reads-per-second",
     type=float,
     callback=_rate,
     metavar="R",
-    help="How many read units to use in a second.",
+    help="Maximum read units per second.",
 )
 @click.option(
     "--record",
     callback=_record_address,
     metavar="s3://BUCKET/PREFIX",
-    help="Once a day, with a record there of how far it has come: begin it, go on with it, or "
-    "print how it ended.",
+    help="Audit once a day, with a progress record there: start it, resume it, or print its "
+    "result.",
 )
-@click.option("--copy", is_flag=True, help="For a copy that is not in use: raise no alarm.")
-@click.option("--repair", is_flag=True, help="Print what would repair a torn restore.")
-@click.option("--yes", is_flag=True, help="With --repair: do it, then audit.")
+@click.option(
+    "--copy", is_flag=True, help="The table is a copy that is not in use: raise no alarm."
+)
+@click.option("--repair", is_flag=True, help="Print the repairs that a restored table needs.")
+@click.option("--yes", is_flag=True, help="With --repair: apply the repairs, then audit.")
 @click.pass_obj
 def audit(parts: Callable[[], Parts], /, **words: object) -> int:
     options = Options(**words)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ def catalog_blueprint(catalog: Catalog) -> Blueprint:
     @endpoint(
         Endpoint(
             access=Access.PUBLIC,
-            summary="List the prompts that can be asked for",
+            summary="List the available prompts",
             response=PromptsSchema,
         )
     )

@@ -1,8 +1,8 @@
 """Logs: one JSON object per line, in UTC, with the request's id on every line, or plain lines for a
 developer's terminal.
 
-Secrets and personal data are redacted and control characters escaped here, so that a careless log
-call cannot leak a credential or forge a line."""
+Tokens, keys, fingerprints and e-mail addresses are redacted and control characters escaped here, so
+that a careless log call cannot leak a credential or forge a line."""
 
 import contextlib
 import logging

@@ -101,7 +101,7 @@ class AccountRecords:
             return account
         digests = digests_of(self._remains, self._context)
         if digests is None or account.wallet is None:
-            raise NotRepairable("nothing tells of the device that it signed up with")
+            raise NotRepairable("no item names the device that it signed up with")
         if account.digests is None:
             profile = users_store.profile_write(
                 account.user_id,

@@ -17,7 +17,7 @@ _DIGEST_BYTES = 16
 
 class SystemLimitReached(Forbidden):
     code = "SYSTEM_LIMIT_REACHED"
-    summary = "The system takes no more users at the moment."
+    summary = "The system does not accept new users at the moment."
 
 
 class DeviceAlreadyUsed(Forbidden):

@@ -72,17 +72,17 @@ class CachedCheck:
 
 GET_HEALTH = Endpoint(
     access=Access.PUBLIC,
-    summary="See whether the service is well",
+    summary="Check whether the service is healthy",
     description="503 with `unhealthy` and `disconnected` when the table cannot be reached.",
     response=HealthSchema,
     bare=True,
 )
 GET_LIVE = Endpoint(
-    access=Access.PUBLIC, summary="See whether the process runs", response=ProbeSchema
+    access=Access.PUBLIC, summary="Check whether the process is running", response=ProbeSchema
 )
 GET_READY = Endpoint(
     access=Access.PUBLIC,
-    summary="See whether the process takes requests",
+    summary="Check whether the process is ready",
     description="Ready from its first contact with the table until it drains. An outage of the "
     "table does not end readiness: all processes share it, and a balancer that removes them all "
     "repairs nothing.",

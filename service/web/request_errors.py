@@ -40,21 +40,19 @@ class ValidationFailed(InvalidRequest):
 
 class AddressTooLong(InvalidRequest):
     code = "ADDRESS_TOO_LONG"
-    summary = "The address is longer than this service reads."
+    summary = "The address is too long."
 
 
 class HeadersTooLarge(InvalidRequest):
     code = "HEADERS_TOO_LARGE"
-    summary = "The headers are larger or more than this service reads."
+    summary = "The request has too many headers, or they are too large."
 
 
 class BodyTimeout(TooSlow):
     """Nothing of the request was done."""
 
     code = "BODY_TIMEOUT"
-    summary = (
-        "The request did not come in within its time. Nothing was done; send it again, faster."
-    )
+    summary = "The request was not received in time. Nothing was done; send it again."
 
 
 class UploadsBusy(Unavailable):
@@ -72,7 +70,7 @@ class RouteNotFound(NotFound):
 
 class MethodNotAllowed(NotAllowed):
     code = "METHOD_NOT_ALLOWED"
-    summary = "This address does not take that method; the Allow header lists those it takes."
+    summary = "This address does not support that method; see the Allow header."
 
 
 class PayloadTooLarge(TooLarge):
@@ -111,7 +109,7 @@ class NotReady(Unavailable):
     """Readiness: this process is draining, or cannot reach its table."""
 
     code = "NOT_READY"
-    summary = "This process takes no requests now."
+    summary = "This process does not accept requests now."
     retry_after = 5
     details_example: ClassVar[Mapping[str, object]] = {"reason": "draining"}
 
