@@ -72,7 +72,7 @@ def run_until(stop: threading.Event, sweep: Sweep) -> None:
         except FareboxError as error:
             log.warning("sweep_failed", sweep=sweep.name, reason=error.code)
         except Exception:
-            log.exception("sweep_broke", sweep=sweep.name)
+            log.exception("sweep_crashed", sweep=sweep.name)
         if not more:
             stop.wait(sweep.interval_seconds)
 

@@ -1,5 +1,5 @@
-"""One metered request for AI work: its states, and the pure rules of how it ends (the money
-protocol, sections 4 and 5). Knows no kind of work.
+"""One metered request for AI work: its states, and the pure rules of how it ends.
+Knows no kind of work.
 
 Times are epoch milliseconds."""
 

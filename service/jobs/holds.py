@@ -1,5 +1,4 @@
-"""T1: holding credits and making the job, in one transaction (the money protocol, section 4, step
-2)."""
+"""T1: holding credits and making the job, in one transaction."""
 
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ MARGIN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Held:
-    """A hold that stands: its job, what is left to spend, and until when (monotonic seconds) the
+    """A committed hold: its job, what is left to spend, and until when (monotonic seconds) the
     job may be sent."""
 
     job: Job

@@ -1,5 +1,4 @@
-"""Every verb on jobs: submit, get, list, wait, handle a callback (the money protocol, section
-4)."""
+"""Every verb on jobs: submit, get, list, wait, handle a callback."""
 
 import json
 import threading
@@ -155,7 +154,7 @@ class Jobs:
         body: bytes,
         allowed: Callable[[str], bool],
     ) -> None:
-        """Takes a callback as the hint that it is: when token and signature hold and it names a
+        """Treats a callback only as a hint: when token and signature are valid and it names a
         final status, queries the provider, if `allowed` says that this job was not resolved a
         moment ago. Raises `CallbackRefused`."""
         names = self._token_cipher.open(token)
@@ -201,7 +200,7 @@ class Jobs:
         try:
             return work.submit(job, body, self._callback_url(work, job), until)
         except Exception:
-            log.exception("provider_create_broke", job_id=job.job_id)
+            log.exception("provider_create_failed", job_id=job.job_id)
             return Indeterminate()
 
     def _recorded(self, work: AsynchronousWork, job: Job, outcome: Created) -> Job:
@@ -214,9 +213,9 @@ class Jobs:
                 case Accepted(task):
                     return self._settlement.record(job, task)
         except FareboxError as error:
-            log.warning("outcome_not_noted", job_id=job.job_id, reason=error.code)
+            log.warning("outcome_not_stored", job_id=job.job_id, reason=error.code)
         except Exception:
-            log.exception("outcome_not_noted", job_id=job.job_id)
+            log.exception("outcome_not_stored", job_id=job.job_id)
         return job
 
     def _raise_refusal(self, job: Job) -> None:

@@ -40,9 +40,9 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
     @endpoint(
         Endpoint(
             access=Access.USER,
-            summary="See what became of a job",
-            description="With `wait`, answers when the job has ended or the time is over. Another "
-            "user's job is not found.",
+            summary="Get a job",
+            description="With `wait`, responds when the job ends or the time is up. Another user's "
+            "job returns 404.",
             query=WaitSchema,
             response=schema,
             errors=(JobNotFound, StorageUnavailable),
@@ -85,7 +85,7 @@ def _add_callback(blueprint: Blueprint, provider: str, jobs: Jobs, callbacks: Wi
             access=Access.CALLBACK_TOKEN,
             summary=f"Receive a callback from {vendor}",
             description=f"{vendor} calls this when a task changes. "
-            "It makes us ask for the task's status; its body is never believed.",
+            "It triggers a status query; its body is never trusted.",
             errors=(
                 CallbackRefused,
                 PayloadTooLarge,

@@ -18,7 +18,7 @@ class WaitSchema(StrictSchema):
         load_default=0,
         validate=validate.Range(0, MAX_WAIT_SECONDS),
         metadata={
-            "description": "Seconds to wait for the job to end before answering (long poll).",
+            "description": "Seconds to wait for the job to end before responding (long poll).",
             "example": 20,
         },
     )
@@ -64,7 +64,10 @@ class JobFields(StrictSchema):
 
     job_id = fields.String(
         data_key="jobId",
-        metadata={"description": "Names the job, sorts by time.", "example": EXAMPLE_JOB["jobId"]},
+        metadata={
+            "description": "The job's id; ids sort by time.",
+            "example": EXAMPLE_JOB["jobId"],
+        },
     )
     status = fields.String(
         metadata={

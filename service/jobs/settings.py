@@ -43,7 +43,7 @@ class JobsSettings(Section):
         )
         web = settings.section(WebSettings)
         if self.long_poll_limit >= web.web_connections:
-            # Long polls and slow clients must leave threads for everything else, probes included.
+            # Long polls and slow clients must leave connections for everything else, probes too.
             yield "LONG_POLL_LIMIT must be less than WEB_CONNECTIONS"
 
     def _submit_window(self, settings: Sections) -> tuple[str, float, str, float]:

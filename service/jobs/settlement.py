@@ -1,5 +1,5 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
-worker, the callback and the operator alike (the money protocol, section 5)."""
+worker, the callback and the operator alike."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,8 +43,8 @@ RECORD_PAUSE_SECONDS = 0.2
 
 
 class Settlement:
-    """Brings jobs to their one end. Safe to call at any time, any number of times, from any number
-    of processes."""
+    """Settles each job exactly once. Safe to call at any time, any number of times, from any
+    number of processes."""
 
     def __init__(
         self,
@@ -84,9 +84,9 @@ class Settlement:
         return self.read(user_id, job_id)
 
     def force_release(self, user_id: str, job_id: str) -> Job:
-        """An operator's way out for a job past its hard limit that nothing settles. The provider is
-        queried once more: what is certain is done as always, and anything else releases the job as
-        unresolved, to be watched further.
+        """Lets an operator release a job past its hard limit that nothing settles. The provider is
+        queried once more: a certain outcome is settled as usual, and anything else releases the
+        job as unresolved, which stays monitored.
 
         Raises `ReleaseNotAllowed` (nothing is written), and what `resolve` raises."""
         job = self._overdue(user_id, job_id)
@@ -317,7 +317,7 @@ class Settlement:
         self._write(store.deliver_uncharged_write(job, delivered))
         self._note(job, billed)
         self._metrics.count(Metric.HOUSE_LOSS, charge.credits)
-        log.warning("job_given", job_id=job.job_id, house_loss_credits=charge.credits)
+        log.warning("job_delivered_free", job_id=job.job_id, house_loss_credits=charge.credits)
         return delivered
 
     def _recorded(self, job: Job, task: Task) -> Job:

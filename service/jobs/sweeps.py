@@ -1,5 +1,5 @@
-"""Background work on jobs: whatever is due is looked at. Bounded batches, safe to run twice and
-side by side."""
+"""Background work on jobs: resolves due jobs. Bounded batches, safe to run twice and side by
+side."""
 
 import contextlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a kind of work is to `jobs`: one small interface, and the registry of all that are offered.
+"""The interface between `jobs` and a kind of work, and the registry of all kinds on offer.
 
 In a file of its own because it is what other features implement."""
 
@@ -100,7 +100,7 @@ class Work(Protocol):
 
 
 class AsynchronousWork(Work, Protocol):
-    """Work that a provider takes on and reports later (the money protocol, sections 4 and 5)."""
+    """Work that a provider takes on and reports later."""
 
     provider: str
     submit_seconds: float

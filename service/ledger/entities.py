@@ -1,4 +1,4 @@
-"""Wallets, entries, and the pure rules of how credits move (the money protocol, sections 1 to 3).
+"""Wallets, entries, and the pure rules of how credits move (docs/architecture.md).
 
 Every rule takes a wallet and returns a `Movement`: the wallet afterwards and the entries that say
 what happened. Credits are whole numbers, times are epoch milliseconds. Nothing here reads a clock,
@@ -70,7 +70,7 @@ class WalletBusy(Unavailable):
 
 
 class StaleRead(Exception):
-    """What a change was decided on is not so any more: read again, and decide anew."""
+    """The data behind a decision has changed; read and decide again."""
 
 
 class OutcomeUnknown(Unavailable):
@@ -78,7 +78,7 @@ class OutcomeUnknown(Unavailable):
 
     code = "OUTCOME_UNKNOWN"
     summary = (
-        "It is not known yet whether this request was taken. Ask for the job named here, or "
+        "It is not yet known whether this request was accepted. Get the job in details.jobId, or "
         "repeat with the same Idempotency-Key."
     )
     retry_after = 5
@@ -87,7 +87,7 @@ class OutcomeUnknown(Unavailable):
 
 class TooManyWaiting(RateLimited):
     code = "TOO_MANY_REQUESTS"
-    summary = "Too many requests for one wallet are waiting already."
+    summary = "Too many requests for this wallet are in progress."
     retry_after = 1
 
 

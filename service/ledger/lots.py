@@ -1,5 +1,4 @@
-"""Lots of credits, and the pure rules of which lot is spent, returned or merged (the money
-protocol, section 6).
+"""Lots of credits, and the pure rules of which lot is spent, returned or merged.
 
 In a file of its own because these rules know neither wallet nor entry. Credits are whole numbers,
 times are epoch milliseconds."""

@@ -1,5 +1,5 @@
-"""The ledger's one verb that writes: every change of a wallet goes through `Ledger.move` (the money
-protocol, section 3)."""
+"""The ledger's one verb that writes: every change of a wallet goes through `Ledger.move`
+(docs/architecture.md, "How credits move")."""
 
 import contextlib
 import math
@@ -263,8 +263,8 @@ class Ledger:
         movement: Movement,
         conditional: Sequence[ConditionalWrite],
     ) -> StaleRead:
-        """What a cancelled transaction means. The wallet is believed before anything else: if it
-        has moved, nothing that was decided on it counts. Raises the first refusal."""
+        """What a cancelled transaction means. The wallet is checked first: if it has moved,
+        nothing that was decided on it counts. Raises the first refusal."""
         if 0 in cancelled.refused:
             return StaleRead("the wallet has moved")
         first = 1 + len(movement.entries)

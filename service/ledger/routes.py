@@ -17,8 +17,8 @@ def ledger_blueprint(ledger: Ledger) -> Blueprint:
     @endpoint(
         Endpoint(
             access=Access.USER,
-            summary="See your credits",
-            description='A valid token without an account answers zeros and `"registered": false`.',
+            summary="Get your credits",
+            description='A valid token without an account returns zeros and `"registered": false`.',
             response=CreditsSchema,
             errors=(StorageUnavailable,),
         )

@@ -99,7 +99,7 @@ def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
     writes += [_gone(users_keys.device(user_id, digest)) for digest in sorted(account.devices)]
     writes += [_gone(user_item(user_id, sk)) for sk in account.keys]
     writes += [Delete(key, When(equals={"userId": user_id})) for key in damaged.claimed]
-    says = ["its sign-up is undone, so that the person can sign up again", *map(_take_away, writes)]
+    says = ["its sign-up is undone, so that the person can sign up again", *map(_deletion, writes)]
     return _bounded(Plan(user_partition(user_id), tuple(says), tuple(writes), is_open=False))
 
 
@@ -107,8 +107,8 @@ def _gone(key: Key) -> Delete:
     return Delete(key, When(equals={"PK": key.pk}))
 
 
-def _take_away(write: Write) -> str:
-    return f"take away {write.key.pk}/{write.key.sk}"
+def _deletion(write: Write) -> str:
+    return f"delete {write.key.pk}/{write.key.sk}"
 
 
 def _bounded(made: Plan) -> Plan:
@@ -236,7 +236,7 @@ class _Mending:
         ]
         self._says += [f"write entry {_described(entry)}" for entry in added]
         if stored is None:
-            self._says.append(f"make the wallet again: {_balances(wallet)}")
+            self._says.append(f"rebuild the wallet: {_balances(wallet)}")
         elif stored != wallet:
             self._says.append(f"set the wallet from {_balances(stored)} to {_balances(wallet)}")
 
@@ -322,7 +322,7 @@ class _Mending:
             raise NotRepairable(f"{job.job_id} was delivered, and there are no credits to charge")
         if self._jobs.pop(job.job_id, None):
             self._says.append(
-                f"take away {job.job_id}: its hold is lost, and there are no credits for another"
+                f"delete {job.job_id}: its hold is lost, and there are no credits for another"
             )
             self._writes.append(
                 Delete(jobs_keys.job(job.payer, job.job_id), When(equals={"status": job.status}))
@@ -365,7 +365,7 @@ class _Mending:
         for sk, job_id in self._account.keys.items():
             if job_id not in self._jobs:
                 del uses[sk]
-                self._says.append(f"take away {sk}: its job {job_id} is lost")
+                self._says.append(f"delete {sk}: its job {job_id} is lost")
                 guard = When(equals={"jobId": job_id})
                 self._writes.append(Delete(user_item(self._account.user_id, sk), guard))
         return uses

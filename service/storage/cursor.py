@@ -13,7 +13,7 @@ class PageTokenInvalid(InvalidRequest):
     """Not a token of ours."""
 
     code = "PAGE_TOKEN_INVALID"
-    summary = "nextToken is not one that this list gave out."
+    summary = "nextToken is not valid for this list."
 
 
 def to_token(sort_key: str) -> str:

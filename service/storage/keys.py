@@ -17,7 +17,7 @@ USER_PREFIX = "USER#"
 
 @dataclass(frozen=True)
 class Key:
-    """Where an item lies."""
+    """An item's key."""
 
     pk: str
     sk: str

@@ -19,12 +19,12 @@ class ObjectsUnavailable(Exception):
 
 
 class ObjectChanged(Exception):
-    """Another version lies there than the one to be written over; nothing was written."""
+    """The stored version is not the expected one; nothing was written."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An object as it lies, and the tag by which exactly this version can be written over."""
+    """An object as stored, and the tag by which exactly this version can be written over."""
 
     body: bytes
     tag: str

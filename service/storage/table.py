@@ -112,7 +112,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Reading:
-    """A page as it lies, in DynamoDB's own types: one odd item does not spoil the others. `after`
+    """A page as stored, in DynamoDB's own types: one odd item does not spoil the others. `after`
     says where to go on (None: that was all), `units` how many read units it took."""
 
     items: tuple[RawItem, ...]

@@ -73,7 +73,7 @@ class ImageUnusable(InvalidRequest):
 
 class ImageTooLarge(TooLarge):
     code = "IMAGE_TOO_LARGE"
-    summary = "An image sent along may have at most 10 MB."
+    summary = "An image in the body may be at most 10 MB."
 
 
 FAILURES: Mapping[str, FailureText] = {
@@ -85,8 +85,8 @@ FAILURES: Mapping[str, FailureText] = {
         "The provider could not make this video. Nothing was charged."
     ),
     Failure.PROVIDER_UNRESOLVED: FailureText(
-        "The provider never said what became of this request. Nothing was charged; should the "
-        "video still turn up, it is yours."
+        "The provider did not report an outcome. Nothing was charged; if the video arrives later, "
+        "it is free."
     ),
 }
 

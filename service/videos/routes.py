@@ -41,10 +41,9 @@ MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 POST_VIDEO = Endpoint(
     access=Access.USER,
     summary="Turn an image into a video",
-    description="Holds the price, asks Kling once, and answers with the job. Credits are captured "
-    "only when the video is there; "
-    "a failure gives them back. Send an Idempotency-Key and repeat freely: the same key is the "
-    "same job for ever.",
+    description="Holds the price, sends one request to Kling, and returns the job. Credits are "
+    "captured only when the video is delivered; a failure releases them. A repeated "
+    "`Idempotency-Key` returns the same job.",
     body=VideoSchema,
     response=JobSchema,
     errors=(
@@ -75,8 +74,7 @@ POST_VIDEO = Endpoint(
         "promptKey": "foo_prompt",
     },
     headers={
-        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; a UUID is "
-        "right.",
+        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
         "Location": "The address of the job.",
         "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
     },

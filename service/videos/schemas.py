@@ -11,7 +11,7 @@ MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
 
 
 class VideoSchema(StrictSchema):
-    """The body of brief 000, to the letter."""
+    """The body of `POST /videos`. Apps depend on these names and their spelling."""
 
     google_id = Text(
         data_key="GoogleID",

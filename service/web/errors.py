@@ -88,7 +88,7 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
         return response
 
     def respond_to_unexpected(error: Exception) -> Response:
-        log.error("unforeseen_error", exc_info=error)
+        log.error("unexpected_error", exc_info=error)
         return respond(InternalError())
 
     def refuse_doubled_slash() -> None:

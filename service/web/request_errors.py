@@ -75,7 +75,7 @@ class MethodNotAllowed(NotAllowed):
 
 class PayloadTooLarge(TooLarge):
     code = "PAYLOAD_TOO_LARGE"
-    summary = "The body is larger than this address takes; details.maxBytes is the most."
+    summary = "The body is too large; the limit is details.maxBytes."
     details_example: ClassVar[Mapping[str, object]] = {"maxBytes": 65536}
 
 
@@ -91,7 +91,7 @@ class RequestRefused(Forbidden):
     code = "REQUEST_REFUSED"
     summary = (
         "Refused in front of the service: "
-        "the request looks like an attack, or its address is known for them."
+        "the request looks like an attack, or its IP address is known for attacks."
     )
     advice = (
         "Send it without what looks like an attack (markup, paths, commands), "

@@ -212,7 +212,7 @@ def _kinds(stack: Stack) -> dict[str, str]:
     return {key: body["Type"] for key, body in stack.resources.items()}
 
 
-def test_a_release_is_deployed_replaced_taken_back_when_broken_and_rolled_back(
+def test_a_release_is_deployed_replaced_rolled_back_when_broken_and_on_demand(
     releasing: Account, stack: LiveStack
 ) -> None:
     """`make deploy`, `make rollback` and `make status` as they are; behind the balancer's name is
@@ -246,7 +246,7 @@ def test_a_release_is_deployed_replaced_taken_back_when_broken_and_rolled_back(
 
     nobody_listens = "1"
     broken = release("deploy", _BROKEN, nobody_listens)
-    assert (broken.returncode, "was taken back" in broken.stderr) == (1, True), broken.stderr
+    assert (broken.returncode, "was rolled back" in broken.stderr) == (1, True), broken.stderr
     kept = releasing.described("farebox-dev", "UPDATE_COMPLETE")
     assert (kept["ImageUri"], kept["PreviousImageUri"]) == (second["ImageUri"], first["ImageUri"])
     assert releasing.images("dev") == {second["ImageUri"]}

@@ -1,4 +1,4 @@
-"""What requests cost DynamoDB: calls and units, as the money protocol (section 8) counts them."""
+"""What requests cost in DynamoDB: calls and units (docs/performance.md)."""
 
 from dataclasses import replace
 from typing import Any

@@ -258,7 +258,7 @@ def test_no_canary_sings(stacks: tuple[LiveStack, LiveStack], out: io.StringIO) 
     assert {
         "request",
         "job_captured",
-        "unforeseen_error",
+        "unexpected_error",
         "signing_keys_not_fetched",
         None,
     } <= events

@@ -131,7 +131,7 @@ def test_an_origin_is_no_sign_in(api: ApiClient) -> None:
 # Probes.
 
 
-def test_a_well_service_says_so_in_the_bare_words_of_the_brief(api: ApiClient) -> None:
+def test_a_healthy_service_has_exactly_this_body(api: ApiClient) -> None:
     response = api.stack.call("GET", "/health")
     assert response.json() == {
         "status": "healthy",

@@ -38,7 +38,7 @@ def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:
     stack.assert_proved()
 
 
-def test_what_kling_gets_is_what_brief_000_says(stack: LiveStack) -> None:
+def test_kling_receives_the_model_mode_duration_image_and_prompt(stack: LiveStack) -> None:
     stack.submitted()
     sent = stack.journal("create")[0]["body"]
     assert {name: sent[name] for name in ("model_name", "mode", "duration", "image", "prompt")} == {

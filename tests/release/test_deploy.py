@@ -105,7 +105,7 @@ def test_a_deployment_that_fails_its_test_is_taken_back_with_its_settings(
     deployed.set(broken=["1" * 64])
     done = deployed.run("deploy")
     assert done.returncode == 1
-    assert "taken back" in done.stderr
+    assert "rolled back" in done.stderr
     now = deployed.account["stacks"]["farebox-dev"]
     assert (now["parameters"], now["template"].strip()) == (
         former["parameters"],

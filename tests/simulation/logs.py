@@ -9,7 +9,7 @@ import structlog
 
 from tests.simulation.journal import Journal
 
-INJECTED = "provider_create_broke"
+INJECTED = "provider_create_failed"
 NEVER = {"ledger_damaged"}
 
 

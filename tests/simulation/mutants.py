@@ -1,4 +1,4 @@
-"""Rules of the money protocol taken away one at a time, to prove that a world would notice.
+"""Rules of how credits move, taken away one at a time, to prove that a world would notice.
 
 A rule that another one makes redundant (the guards of settling besides the snapshot that it is
 decided on; those of the identity's claim and of the key besides the wallet's version) is taken away

@@ -174,12 +174,12 @@ def test_an_unexpected_error_shows_nothing_but_is_logged_with_its_traceback(
     assert response.get_json()["requestId"] == "abc"
     assert b"secret" not in response.data
     assert type(error).__name__.encode() not in response.data
-    [line] = [line for line in logs if line["event"] == "unforeseen_error"]
+    [line] = [line for line in logs if line["event"] == "unexpected_error"]
     assert line["exc_info"] is error
     assert line["log_level"] == "error"
 
 
-def test_details_that_json_cannot_say_are_an_unforeseen_error_in_the_same_shape() -> None:
+def test_details_that_json_cannot_say_are_an_unexpected_error_in_the_same_shape() -> None:
     response = (
         small_app(misbehave=raising(Poor(details={"what": object()})))
         .app.test_client()

@@ -37,7 +37,7 @@ class Stack:
         self.client: FlaskClient = app.test_client()
 
 
-def test_health_is_brief_003_s_body_to_the_letter() -> None:
+def test_a_healthy_service_has_exactly_this_body() -> None:
     response = Stack().client.get("/health")
     assert response.status_code == 200
     assert response.get_json() == {

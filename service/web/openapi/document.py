@@ -29,8 +29,8 @@ CACHE_CONTROL = "public, max-age=300"
 Route = tuple[str, str, Endpoint]
 
 _DESCRIPTION = """\
-Farebox stands between your app and paid AI services: it knows who calls, holds credits before work
-begins, and charges only for what was delivered.
+Farebox stands between your app and paid AI services: it authenticates the caller, holds credits
+before work begins, and charges only for what was delivered.
 
 1. **Sign in** with Google in your app and send the ID token: `Authorization: Bearer <token>`.
 2. **Send JSON** with `Content-Type: application/json`. Fields that are not documented are refused.

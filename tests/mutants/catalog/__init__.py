@@ -1,4 +1,4 @@
-"""Named changes that break the money protocol, and the tests that must notice each.
+"""Named changes that break a rule of how credits move, and the tests that must notice each.
 
 Patterns are described in `tests.mutants.rewriting`."""
 

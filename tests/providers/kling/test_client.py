@@ -32,7 +32,7 @@ def test_an_accepted_create_returns_the_task_and_the_facts_that_may_be_stored(
     assert [task["external_task_id"] for task in world.tasks()] == ["job_1"]
 
 
-def test_what_is_sent_is_what_brief_000_requires(world: KlingHarness) -> None:
+def test_the_request_has_the_model_mode_duration_image_and_prompt(world: KlingHarness) -> None:
     world.kling().create(
         VideoRequest("job_1", "https://x.example/a.jpg", "p", "https://me.example/c"), soon()
     )
