@@ -9,16 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from devstack.demo import DEMO_SETTINGS, Demo, DemoFailed
-from devstack.environment import (
-    Ports,
-    default_ports,
-    stack_environment,
-    with_env_file,
-    without_settings,
-)
+from devstack.environment import default_ports, stack_environment, with_env_file, without_settings
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
-from devstack.ports import free_port
+from devstack.ports import Ports, free_port
 from devstack.stack import Stack, StackConfiguration
 from devstack.template import CHECKOUT
 from devstack.terminal import Terminal, complain, output

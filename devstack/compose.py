@@ -9,8 +9,8 @@ import boto3
 from botocore.config import Config
 
 from devstack.calls import call
-from devstack.environment import Ports
 from devstack.errors import LocalSetupError
+from devstack.ports import Ports
 from devstack.table import create_table
 from devstack.terminal import complain, output
 from devstack.welcome import Hints, welcome

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from devstack.calls import Response, call
-from devstack.environment import Ports
 from devstack.errors import LocalSetupError
+from devstack.ports import Ports
 from devstack.template import CHECKOUT
 from devstack.terminal import Terminal
 from devstack.welcome import new_subject, sign_in

@@ -2,39 +2,17 @@
 the local defaults: first the environment of `make run`, then the checkout's `.env` file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from devstack.errors import LocalSetupError
-from devstack.ports import LOOPBACK
+from devstack.ports import LOOPBACK, Ports
 from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
 _CLIENT_ID = "farebox-local.apps.example"
 _SIMULATOR_PREFIX = "SIMULATOR_"
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the stack listens, all on 127.0.0.1."""
-
-    app: int
-    dynamodb: int
-    simulators: int
-
-    @property
-    def app_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.app}"
-
-    @property
-    def dynamodb_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.dynamodb}"
-
-    @property
-    def simulators_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.simulators}"
 
 
 # Where the development servers of the usual front-end tools listen: Next.js and Create React App,

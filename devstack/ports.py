@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+from dataclasses import dataclass
 
 from devstack.errors import LocalSetupError
 
@@ -14,6 +15,27 @@ _FIRST_FREE = 20_000
 _PROCESS_PORTS = 100
 _PROCESSES = 120
 _counter = itertools.count()
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the stack listens, all on 127.0.0.1."""
+
+    app: int
+    dynamodb: int
+    simulators: int
+
+    @property
+    def app_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.app}"
+
+    @property
+    def dynamodb_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.dynamodb}"
+
+    @property
+    def simulators_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.simulators}"
 
 
 def is_free(port: int) -> bool:

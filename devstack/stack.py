@@ -13,10 +13,10 @@ from botocore.config import Config
 from devstack.calls import call
 from devstack.child import Program
 from devstack.dynamodb import START_SECONDS, STOP_SECONDS, command
-from devstack.environment import Ports, simulator_options, stack_environment, without_settings
+from devstack.environment import simulator_options, stack_environment, without_settings
 from devstack.errors import LocalSetupError
 from devstack.jars import cache_directory, provide_jars
-from devstack.ports import require_free
+from devstack.ports import Ports, require_free
 from devstack.restarts import RestartRule
 from devstack.supervisor import Supervisor
 from devstack.table import create_table

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devstack.calls import call
-from devstack.environment import Ports
 from devstack.errors import LocalSetupError
+from devstack.ports import Ports
 
 _TOKEN_SECONDS = 8 * 3600
 

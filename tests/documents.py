@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import service
-from devstack.environment import Ports, stack_environment
+from devstack.environment import stack_environment
+from devstack.ports import Ports
 from service.app import FEATURES, sections
 from service.core.errors import FareboxError
 from service.core.settings import Secret

@@ -14,7 +14,8 @@ def encode(value: Value) -> dict[str, Any]:
     """One value with its type. Raises `TypeError` for what has no exact counterpart (floats above
     all)."""
     if isinstance(value, str):
-        return {"S": value}
+        # A plain string also for a member of an enum, as DynamoDB returns it.
+        return {"S": str(value)}
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int):

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.environment import Ports, stack_environment
+from devstack.environment import stack_environment
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
+from devstack.ports import Ports
 from service.app import load_settings
 from service.core.keyring import read_keyring
 

@@ -10,10 +10,10 @@ import pytest
 
 from devstack.calls import call
 from devstack.demo import DEMO_SETTINGS, Demo, DemoFailed
-from devstack.environment import Ports, without_settings
+from devstack.environment import without_settings
 from devstack.errors import LocalSetupError
 from devstack.folder import new_keys
-from devstack.ports import free_port, is_free
+from devstack.ports import Ports, free_port, is_free
 from devstack.stack import Stack, StackConfiguration
 from devstack.terminal import Terminal
 from devstack.welcome import welcome

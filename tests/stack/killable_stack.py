@@ -18,9 +18,9 @@ import psutil
 
 from devstack.calls import call
 from devstack.child import Program
-from devstack.environment import Ports, stack_environment, without_settings
+from devstack.environment import stack_environment, without_settings
 from devstack.folder import new_keys
-from devstack.ports import free_port
+from devstack.ports import Ports, free_port
 from devstack.restarts import RestartRule
 from devstack.stack import Stack, StackConfiguration
 from devstack.template import CHECKOUT
