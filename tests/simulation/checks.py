@@ -257,7 +257,10 @@ class Witness:
             f"{job_id} released before its hard limit, though its task is known",
         )
         snapshot = self._task_store.not_found.get(job_id, [])
-        quarantine_until = created_at + (TIMES.submit + TIMES.quarantine) / 1000 - slack
+        # Time never runs backwards along a ledger: `createdAt` may be the faster clock of the
+        # process that moved the wallet before, while the window is that of the holder's own clock.
+        earliest = created_at - self._plan.skew
+        quarantine_until = earliest + (TIMES.submit + TIMES.quarantine) / 1000 - slack
         late = [at for at in snapshot if at >= quarantine_until]
         apart = bool(late) and max(late) - min(snapshot) >= TIMES.not_found_gap / 1000 - slack
         require(apart, f"{job_id} released as unresolved after not-founds at {snapshot}")
