@@ -1,22 +1,22 @@
 """The commands of a developer's machine: run, demo, audit, reset."""
 
 import argparse
-import io
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Never
 
 from devstack.demo import DEMO_SETTINGS, Demo, DemoFailed
 from devstack.environment import default_ports, stack_environment, with_env_file, without_settings
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
-from devstack.ports import Ports, free_port
+from devstack.ports import Ports, free_port, is_free
 from devstack.stack import Stack, StackConfiguration
 from devstack.template import CHECKOUT
-from devstack.terminal import Terminal, complain, output
-from devstack.welcome import welcome
+from devstack.terminal import DeferredOutput, Terminal, complain, output
+from devstack.welcome import IN_MEMORY, welcome
 from service.core.clock import SystemClock
 
 _POLL_SECONDS = 0.2
@@ -53,35 +53,53 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _run(environment: Mapping[str, str]) -> int:
     """the whole stack, until Ctrl-C; data is kept in .local"""
-    terminal, clock, folder = output(), SystemClock(), _folder()
+    terminal, folder = output(), _folder()
     ports = default_ports(environment)
     with folder.held():
         configuration = StackConfiguration(ports, environment, folder.keys(), folder.data)
         terminal.say("Starting DynamoDB Local, the simulators, the web process and the worker …")
-        with Stack(configuration, terminal, clock) as stack:
+        with Stack(configuration, terminal, SystemClock()) as stack:
             folder.record(_addresses(stack))
             terminal.say(welcome(stack.ports, terminal.bold))
-            while not stack.failure:
-                clock.sleep(_POLL_SECONDS)
-            raise LocalSetupError(
-                "The stack stopped: one of its processes keeps failing (see above)."
-            )
+            _serve(stack)
+
+
+def _serve(stack: Stack) -> Never:
+    """Returns only with a signal to stop, or with `LocalSetupError` when the stack cannot go on."""
+    clock = SystemClock()
+    while not stack.failure:
+        clock.sleep(_POLL_SECONDS)
+    raise LocalSetupError("The stack stopped: one of its processes keeps failing (see above).")
 
 
 def _demo(environment: Mapping[str, str]) -> int:
-    """turn an image into a video, step by step, on a temporary stack with settings of its own"""
-    terminal, logs = output(), io.StringIO()
-    ports = Ports(free_port(), free_port(), free_port())
+    """turn an image into a video, step by step, on a temporary stack with settings of its own;
+    with KEEP=1, the stack stays up afterwards"""
+    terminal, logs = output(), DeferredOutput(sys.stdout)
+    keep = bool(environment.get("KEEP"))
     own = without_settings(environment) | DEMO_SETTINGS
-    configuration = StackConfiguration(ports, own, new_keys(), None)
-    terminal.say("Starting a temporary stack, in memory, on free ports (a few seconds) …")
+    configuration = StackConfiguration(_demo_ports(environment, keep), own, new_keys(), None)
+    terminal.say("Starting a temporary stack, in memory (a few seconds) …")
     try:
         with Stack(configuration, Terminal(logs), SystemClock()) as stack:
             Demo(stack.ports, stack.environment, terminal).run()
+            if keep:
+                terminal.say(welcome(stack.ports, terminal.bold, IN_MEMORY))
+                logs.show()
+                _serve(stack)
     except DemoFailed as error:
-        terminal.say("\n".join(logs.getvalue().splitlines()[-_LOG_LINES_SHOWN:]))
+        terminal.say("\n".join(logs.kept_lines()[-_LOG_LINES_SHOWN:]))
         raise LocalSetupError(f"The demo failed: this did not hold: {error}") from error
     return 0
+
+
+def _demo_ports(environment: Mapping[str, str], keep: bool) -> Ports:
+    """Free ports. A stack that stays up gets the usual ones if they are free: front ends know
+    them."""
+    usual = default_ports(environment)
+    if keep and all(map(is_free, (usual.app, usual.dynamodb, usual.simulators))):
+        return usual
+    return Ports(free_port(), free_port(), free_port())
 
 
 def _audit(environment: Mapping[str, str]) -> int:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devstack.calls import Response, call
@@ -38,20 +38,20 @@ class Demo:
         self._subject = new_subject()
         self._token = ""
         self._step = 0
+        self._checks = 0
+        self._refusals = 0
 
     def run(self) -> None:
-        """About ten seconds."""
+        """About ten seconds. Ends with a summary of what was shown."""
         try:
             self._sign_in()
             self._one_video()
             self._refund()
             self._refusal()
             self._ledger_and_audit()
+            self._summary()
         except (OSError, LocalSetupError, LookupError, TypeError) as error:
             raise DemoFailed(f"{type(error).__name__}: {error}") from error
-        self._terminal.say(
-            f"\n{self._terminal.bold('All as promised.')} Next: `make run`, then open /docs."
-        )
 
     def _sign_in(self) -> None:
         self._heading(
@@ -125,6 +125,7 @@ class Demo:
         self._expect(
             refused.status == 403 and code == "INSUFFICIENT_CREDITS", "the request is refused"
         )
+        self._refusals += 1
         self._heading("The videos that were paid for", "Both are delivered.")
         ended = [self._wait(job)["status"] for job in jobs]
         self._expect(ended == ["SUCCEEDED", "SUCCEEDED"], "both videos are delivered")
@@ -141,8 +142,29 @@ class Demo:
         )
         self._farebox("audit")
 
+    def _summary(self) -> None:
+        """Counted from what the service reports, not from what this demo has sent."""
+        jobs = self._request("GET", "/jobs?limit=20").json()["data"]["jobs"]
+        balance = self._request("GET", "/credits").json()["data"]
+        rows = {
+            "credits granted": f"{DEMO_SETTINGS['WELCOME_CREDITS']:>3}",
+            "videos delivered": _counted(jobs, "SUCCEEDED", "captured", "charged"),
+            "jobs failed": _counted(jobs, "FAILED", "released", "returned"),
+            "requests refused": f"{self._refusals:>3}     0 charged",
+            "credits left": f"{balance['credits']:>3}     {balance['held']} held",
+            "checks passed": f"{self._checks:>3}",
+        }
+        painted = self._terminal
+        painted.say(f"\n{painted.bold('Summary')}")
+        for name, text in rows.items():
+            painted.say(f"  {name:<18}{text}")
+        painted.say(
+            f"\n{painted.bold(painted.green('All as promised.'))} Next: `make run`, then open "
+            "http://127.0.0.1:8080/ in a browser."
+        )
+
     def _farebox(self, *arguments: str) -> None:
-        self._terminal.say(f"  farebox {' '.join(arguments)}")
+        self._terminal.say(self._terminal.cyan(f"  farebox {' '.join(arguments)}"))
         command = [sys.executable, "-m", "service.cli", *arguments]
         done = subprocess.run(  # noqa: S603 - a command of ours
             command,
@@ -166,16 +188,16 @@ class Demo:
             "imageUrl": _IMAGE,
             "promptKey": "foo_prompt",
         }
-        self._terminal.say(f"  POST /videos   Idempotency-Key: {key}\n  {json.dumps(body)}")
-        headers = {**self._authorization(), "Idempotency-Key": key}
-        return call("POST", f"{self._ports.app_url}/videos", body, headers)
+        self._terminal.say(self._terminal.cyan(f"  POST /videos   Idempotency-Key: {key}"))
+        self._terminal.say(self._terminal.dim(f"  {json.dumps(body)}"))
+        return self._request("POST", "/videos", body, {"Idempotency-Key": key})
 
     def _wait(self, job_id: str) -> dict[str, Any]:
         return self._job(self._get(f"/jobs/{job_id}?wait={_WAIT_SECONDS}"))
 
     def _job(self, response: Response) -> dict[str, Any]:
         self._show(response)
-        self._expect(response.status == 200, "the status is 200")
+        self._require(response.status == 200, "the status is 200")
         job: dict[str, Any] = response.json()["data"]
         return job
 
@@ -184,26 +206,50 @@ class Demo:
         self._show(response)
         found = response.json()["data"]
         self._expect(
-            {name: found[name] for name in expected} == expected, f"the balance is {expected}"
+            {name: found[name] for name in expected} == expected,
+            f"{expected['credits']} available, {expected['held']} held",
         )
 
     def _get(self, path: str) -> Response:
-        self._terminal.say(f"  GET {path}")
-        return call("GET", self._ports.app_url + path, headers=self._authorization())
+        self._terminal.say(self._terminal.cyan(f"  GET {path}"))
+        return self._request("GET", path)
 
-    def _authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}"}
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        signed_in = {"Authorization": f"Bearer {self._token}", **(headers or {})}
+        return call(method, self._ports.app_url + path, body, signed_in)
 
     def _heading(self, title: str, explanation: str) -> None:
         self._step += 1
         self._terminal.say(f"\n{self._terminal.bold(f'{self._step}. {title}')}\n  {explanation}")
 
     def _show(self, response: Response) -> None:
-        self._terminal.say(_indented(f"{response.status} {pretty(response.json())}"))
+        """The status stands out; the body is there for those who want it."""
+        paint = self._terminal.green if response.status < 400 else self._terminal.yellow
+        first, *others = pretty(response.json()).splitlines()
+        self._terminal.say(f"  {paint(str(response.status))} {self._terminal.dim(first)}")
+        for line in others:
+            self._terminal.say(self._terminal.dim(f"  {line}"))
 
     def _expect(self, holds: bool, what: str) -> None:
+        self._require(holds, what)
+        self._terminal.say(self._terminal.green(f"  ✓ {what}"))
+
+    def _require(self, holds: bool, what: str) -> None:
         if not holds:
             raise DemoFailed(f"{what} (step {self._step})")
+        self._checks += 1
+
+
+def _counted(jobs: Sequence[Mapping[str, Any]], status: str, movement: str, word: str) -> str:
+    """How many jobs have that status, and what became of their credits."""
+    found = [job["credits"][movement] for job in jobs if job["status"] == status]
+    return f"{len(found):>3}     {sum(found)} {word}"
 
 
 def pretty(content: Mapping[str, Any]) -> str:

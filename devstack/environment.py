@@ -87,6 +87,7 @@ def stack_environment(
         "GOOGLE_CERTS_URL": f"{ports.simulators_url}/google/oauth2/v3/certs",
         "TRUST_BARE_GOOGLE_ID": "true",
         "LOCAL_TOKEN_URL": f"{ports.simulators_url}/google/__token",
+        "LOCAL_START_URL": f"{ports.simulators_url}/",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
         **_LIMITS,
@@ -102,6 +103,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
     --video-seconds=9, and SIMULATOR_KLING_UNIQUE_EXTERNAL_IDS=false becomes
     --no-kling-unique-external-ids."""
     options = {
+        "app-url": ports.app_url,
         "google-client-id": environment["GOOGLE_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
         "kling-api-key": environment["KLING_API_KEY"],

@@ -11,6 +11,7 @@ from devstack.errors import LocalSetupError
 from devstack.ports import Ports
 
 _TOKEN_SECONDS = 8 * 3600
+_OTHER_USER = {"sub": "108234567890123456789", "email": "ada@example.com"}
 
 
 def sign_in(simulators_url: str, subject: str, email: str, seconds: int = _TOKEN_SECONDS) -> str:
@@ -30,13 +31,14 @@ def new_subject() -> str:
 
 @dataclass(frozen=True)
 class Hints:
-    """What differs between the embedded stack and containers: where the data is, and how to audit
-    it."""
+    """What differs between the ways to run the stack: where the data is, and how to audit it, if
+    there is a command for that."""
 
     data: str
-    audit: str
+    audit: str = ""
 
 
+IN_MEMORY = Hints("nothing is kept.")
 EMBEDDED = Hints("the data is kept in .local (`make reset` deletes it).", "make audit")
 
 
@@ -60,6 +62,7 @@ def welcome(
     return f"""
 {bold("Farebox is up.")} Ctrl-C stops everything; {hints.data}
 
+  start here  {ports.app_url}/    make videos in a browser, inject faults, watch the credits
   app         {ports.app_url}    API reference: {ports.app_url}/docs
   simulators  {ports.simulators_url}    simulated Google and Kling; faults: POST /__faults
   DynamoDB    {ports.dynamodb_url}    DynamoDB Local, on loopback only
@@ -79,5 +82,13 @@ curl -s {ports.app_url}/videos {headers} \\
 curl -s "{ports.app_url}/jobs?limit=1" -H "Authorization: Bearer $TOKEN"
 curl -s {ports.app_url}/credits -H "Authorization: Bearer $TOKEN"
 
-{bold("Prove every balance:")} {hints.audit}
-"""
+{bold("A token for any other user:")}
+
+curl -s {ports.simulators_url}/google/__token -d '{json.dumps(_OTHER_USER)}'
+
+{bold("Or none at all:")} here a bare Google ID is trusted, as "GoogleID" in a body or as a header.
+
+curl -s {ports.app_url}/credits -H 'X-Google-ID: {_OTHER_USER["sub"]}'
+
+{bold("Your own front end")} may call the app from localhost; examples/react is one to start from.
+""" + (f"\n{bold('Prove every balance:')} {hints.audit}\n" if hints.audit else "")

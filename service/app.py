@@ -38,6 +38,7 @@ from service.web.health import health_blueprint
 from service.web.openapi.document import About, build_document, openapi_blueprint
 from service.web.openapi.errors import SharedErrors
 from service.web.request_log import log_requests
+from service.web.root import origins_of_start_page, root_blueprint
 from service.web.settings import WebSettings
 
 VERSION = "0.1.0"
@@ -142,20 +143,20 @@ def create_app(parts: Parts) -> Flask:
     for feature in parts.features.values():
         for hook in feature.hooks:
             hook(app)
-    allow_origins(app, web.cors_allowed_origins)
+    start_url = _local(settings, web.local_start_url)
+    allow_origins(app, (*web.cors_allowed_origins, *origins_of_start_page(start_url)))
     about = About(version=VERSION, public_url=settings.core.public_url, tags=TAGS)
     document = build_document(app, about, SharedErrors(signed_in=SIGN_IN_ERRORS))
     app.register_blueprint(openapi_blueprint(document))
-    app.register_blueprint(docs_blueprint(document, _local_token_url(settings)))
+    app.register_blueprint(docs_blueprint(document, _local(settings, web.local_token_url)))
+    app.register_blueprint(root_blueprint(start_url))
     return app
 
 
-def _local_token_url(settings: Settings) -> str:
-    """Returns where the page at /docs gets a token; empty for every stage but dev, whatever the
+def _local(settings: Settings, url: str) -> str:
+    """Returns that address of the local stack; empty for every stage but dev, whatever the
     setting."""
-    if settings.core.stage != "dev":
-        return ""
-    return settings.section(WebSettings).local_token_url
+    return url if settings.core.stage == "dev" else ""
 
 
 def _metrics(settings: Settings, clock: Clock, service: str) -> Metrics:

@@ -119,6 +119,9 @@ def _shown(default: object) -> str:
     return f"`{default}`"
 
 
+_SIMULATORS_IN_BROWSER = "http://127.0.0.1:${SIMULATOR_PORT:-8090}"
+
+
 class _ComposePorts(Ports):
     """The addresses of the stack as its containers reach each other."""
 
@@ -139,10 +142,11 @@ class _ComposePorts(Ports):
 
 
 def compose_settings() -> str:
-    """Every setting with the local default of the embedded stack, a block for each section. Two
+    """Every setting with the local default of the embedded stack, a block for each section. Some
     differ: the browser reaches the simulators by another address, and the keys are constants."""
     local = stack_environment({}, _ComposePorts(), _COMPOSE_KEYS)
-    local |= {"LOCAL_TOKEN_URL": "http://127.0.0.1:${SIMULATOR_PORT:-8090}/google/__token"}
+    for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL"):
+        local[name] = local[name].replace(_ComposePorts().simulators_url, _SIMULATORS_IN_BROWSER)
     lines = []
     for kind in sections():
         names = [each.name.upper() for each in declared([kind])]

@@ -17,17 +17,18 @@ SHOWN_STEPS = ("3", "12", "13")
 COLUMNS = 104
 GAP = "⋮"
 
-_BOLD = re.compile(r"\x1b\[1m(.*?)\x1b\[0m")
+_STYLED = re.compile(r"\x1b\[(\d+)m([^\x1b]*)")
 _STEP = re.compile(r"\x1b\[1m(\d+)\. ")
 _LINE_HEIGHT, _CHARACTER_WIDTH, _MARGIN = 19, 7.83, 20
 _STYLE = (
     "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
-    "fill:#d4d7dd;white-space:pre}.b{font-weight:700;fill:#fff}.c{fill:#7ee787}.g{fill:#6e7681}"
+    "fill:#d4d7dd;white-space:pre}.s1{font-weight:700;fill:#fff}.s32,.c{fill:#7ee787}"
+    ".s33{fill:#f2cc60}.s36{fill:#79c0ff}.s90,.g{fill:#8b949e}"
 )
 
 
 def demo_output() -> list[str]:
-    """Returns the demo's output as a terminal shows it, bold included. Raises
+    """Returns the demo's output as a terminal shows it, colours included. Raises
     `CalledProcessError`."""
     controller, terminal = pty.openpty()
     with subprocess.Popen(COMMAND, stdout=terminal, cwd=PICTURE.parents[2]) as demo:
@@ -48,7 +49,7 @@ def _chunks(controller: int) -> Iterator[bytes]:
 
 
 def excerpt(lines: list[str]) -> list[str]:
-    """Returns the steps worth showing and the last line, with a mark wherever something is left
+    """Returns the steps worth showing and the summary, with a mark wherever something is left
     out."""
     step, marked = "", []
     for line in lines:
@@ -85,9 +86,23 @@ def _class_of(line: str) -> str:
 
 
 def _marked_up(line: str) -> str:
-    if len(line) > COLUMNS and not _BOLD.search(line):
-        line = line[: COLUMNS - 1] + "…"
-    return _BOLD.sub(r'<tspan class="b">\1</tspan>', escape(line, quote=False))
+    """The line with a `tspan` for each style, cut to the width of the picture."""
+    parts, left = [], COLUMNS
+    for style, text in _styled(line):
+        shown = text if len(text) <= left else text[: left - 1] + "…"
+        left -= len(shown)
+        marked_up = escape(shown, quote=False)
+        parts.append(f'<tspan class="s{style}">{marked_up}</tspan>' if style else marked_up)
+        if left == 0:
+            break
+    return "".join(parts)
+
+
+def _styled(line: str) -> Iterator[tuple[str, str]]:
+    """Yields the parts of the line that are not empty, each with its style (empty: plain)."""
+    for style, text in _STYLED.findall(f"\x1b[0m{line}"):
+        if text:
+            yield "" if style == "0" else style, text
 
 
 if __name__ == "__main__":

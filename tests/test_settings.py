@@ -65,6 +65,7 @@ def test_all_faults_are_named_at_once() -> None:
         ({"TRUST_BARE_GOOGLE_ID": "true"}, "TRUST_BARE_GOOGLE_ID"),
         ({"DYNAMODB_ENDPOINT_URL": "https://x.example"}, "DYNAMODB_ENDPOINT_URL"),
         ({"LOCAL_TOKEN_URL": "http://127.0.0.1:8090/google/__token"}, "LOCAL_TOKEN_URL"),
+        ({"LOCAL_START_URL": "http://127.0.0.1:8090/"}, "LOCAL_START_URL"),
         ({"KLING_API_KEY": "k"}, "KLING_API_KEY"),
         ({"KLING_ACCESS_KEY": "k"}, "KLING_ACCESS_KEY"),
         ({"KLING_SECRET_KEY": "k"}, "KLING_SECRET_KEY"),
@@ -190,7 +191,6 @@ def test_a_pepper_without_a_version_is_refused() -> None:
         "http://127.0.0.1:8090/google/__token; script-src *",
     ],
 )
-def test_local_tokens_come_from_this_machine_only(url: str) -> None:
-    assert [fault.split()[0] for fault in faults(GOOD | {"LOCAL_TOKEN_URL": url})] == [
-        "LOCAL_TOKEN_URL"
-    ]
+def test_local_tokens_and_the_start_page_come_from_this_machine_only(url: str) -> None:
+    for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL"):
+        assert [fault.split()[0] for fault in faults(GOOD | {name: url})] == [name]

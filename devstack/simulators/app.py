@@ -20,6 +20,7 @@ from devstack.simulators.kling.access import Access
 from devstack.simulators.kling.callbacks import Callbacks
 from devstack.simulators.kling.routes import Kling
 from devstack.simulators.kling.task_store import TaskStore
+from devstack.simulators.start.routes import start_blueprint
 from devstack.simulators.time_scale import TimeScale
 from devstack.simulators.wire import json_response
 from service.core.clock import Clock
@@ -78,6 +79,7 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     # A front end in development gets its tokens from here, on whatever port its tools listen.
     CORS(app, origins="*", send_wildcard=True)
     simulators = build(settings, clock, app.logger)
+    app.register_blueprint(start_blueprint(settings.address, settings.app_url))
     app.register_blueprint(simulators.control.blueprint())
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")

@@ -22,6 +22,9 @@ class SimulatorSettings:
     host: str = _option("127.0.0.1", "address to listen on")
     port: int = _option(8090, "port to listen on; 0 takes a free one")
     public_url: str = _option("", "address that result links carry; empty: http://host:port")
+    app_url: str = _option(
+        "http://127.0.0.1:8080", "address of the service, for the start page at /"
+    )
     callback_origin: str = _option(
         "",
         "origin to send callbacks to, if their own address cannot be reached; empty: their own",
@@ -54,6 +57,7 @@ class SimulatorSettings:
         _in_range("kling_units", self.kling_units, 0, 10**12)
         for name, url in (
             ("public_url", self.public_url),
+            ("app_url", self.app_url),
             ("callback_origin", self.callback_origin),
         ):
             if url and not url.startswith(("http://", "https://")):

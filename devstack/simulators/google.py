@@ -23,6 +23,7 @@ from service.core.clock import Clock
 ISSUER = "https://accounts.google.com"
 CERTS_MAX_AGE_SECONDS = 3_600
 MAX_KEYS = 10
+MAX_ACCOUNTS = 20
 _DEFAULT_LIFE_SECONDS = 3_600
 _KEY_BITS = 2_048
 
@@ -80,6 +81,30 @@ def _new_key() -> SigningKey:
     )
 
 
+class Accounts:
+    """The people who got a token last, each once. Thread-safe; holds at most 20."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._email_of: dict[str, str] = {}
+
+    def add(self, subject: object, email: object) -> None:
+        """Records a sign-in; a subject that is no text, as only tests send one, is left out."""
+        if not isinstance(subject, str):
+            return
+        with self._lock:
+            self._email_of.pop(subject, None)
+            self._email_of[subject] = email if isinstance(email, str) else ""
+            if len(self._email_of) > MAX_ACCOUNTS:
+                del self._email_of[next(iter(self._email_of))]
+
+    def listed(self) -> list[dict[str, str]]:
+        """The accounts as `{"sub", "email"}`, the latest first."""
+        with self._lock:
+            latest_first = reversed(self._email_of.items())
+            return [{"sub": subject, "email": email} for subject, email in latest_first]
+
+
 class Google:
     """The JWKS endpoint, and the control calls that stand for a person who signs in."""
 
@@ -93,12 +118,14 @@ class Google:
         self._keys = keys
         self._clock = clock
         self._client_id = client_id
+        self._accounts = Accounts()
 
     def blueprint(self) -> Blueprint:
         """All routes, without the `/google` prefix."""
         routes = Blueprint("google", __name__)
         routes.get("/oauth2/v3/certs")(self.certs)
         routes.post("/__token")(self.token)
+        routes.get("/__accounts")(self.accounts)
         routes.post("/__rotate")(self.rotate)
         return routes
 
@@ -116,11 +143,16 @@ class Google:
         """Returns an ID token: the usual claims, overridden by those in the body. Null removes a
         claim."""
         claims = _claims(control_body(), self._client_id, self._clock.now() // 1000)
+        self._accounts.add(claims.get("sub"), claims.get("email"))
         key = self._keys.newest()
         signed = jwt.PyJWS().encode(
             json.dumps(claims).encode(), key.private, "RS256", {"kid": key.kid}
         )
         return json_response({"token": signed})
+
+    def accounts(self) -> Response:
+        """Who has signed in, the latest first."""
+        return json_response({"accounts": self._accounts.listed()})
 
     def rotate(self) -> Response:
         keep = control_body().get("keep", False)

@@ -27,6 +27,9 @@ class WebSettings(Section):
     local_token_url: str = setting(
         "", "local stack: where /docs gets a simulated user's token", development_only=True
     )
+    local_start_url: str = setting(
+        "", "local stack: the start page to which / redirects", development_only=True
+    )
 
     def rules(self, settings: Sections) -> Iterator[str]:
         del settings
@@ -37,9 +40,11 @@ class WebSettings(Section):
                     "no wildcards"
                 )
 
-        # A browser trusts what this address responds: it may only be the developer's machine.
+        # A browser trusts what these addresses respond: they may only be the developer's machine.
         if self.local_token_url and not _LOCAL_URL.fullmatch(self.local_token_url):
             yield "LOCAL_TOKEN_URL must be a loopback address: http://127.0.0.1:8090/google/__token"
+        if self.local_start_url and not _LOCAL_URL.fullmatch(self.local_start_url):
+            yield "LOCAL_START_URL must be a loopback address: http://127.0.0.1:8090/"
 
     def production_rules(self) -> Iterator[str]:
         if any(origin.startswith("http:") for origin in self.cors_allowed_origins):

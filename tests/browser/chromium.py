@@ -121,7 +121,7 @@ class Page:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 30) -> None:
+    def wait(self, condition: str, seconds: float = 90) -> None:
         """Until the expression is true. Raises `AssertionError` with what the console said."""
         end = time.monotonic() + seconds
         while not self.evaluate(f"Boolean({condition})"):
@@ -164,7 +164,7 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": self._scheme}]
         self.call("Emulation.setEmulatedMedia", features=features)
 
-    def _receive(self, seconds: float = 30) -> dict[str, Any]:
+    def _receive(self, seconds: float = 90) -> dict[str, Any]:
         while b"\0" not in self._unread:
             readable, _, _ = select.select([self._read], [], [], seconds)
             assert readable, f"the browser said nothing for {seconds} s"

@@ -48,7 +48,7 @@ def expect_clean(page: Page, stack: LiveStack) -> None:
 def test_the_page_shows_guide_and_reference_without_a_violation(
     start: Callable[..., LiveStack], width: int, dark: bool
 ) -> None:
-    stack = start(local_tokens=True)
+    stack = start(local_pages=True)
     with Page(width, dark=dark) as page:
         open_docs(page, stack)
         page.wait('document.getElementById("token").textContent.length > 400')
@@ -59,7 +59,7 @@ def test_the_page_shows_guide_and_reference_without_a_violation(
 
 
 def test_a_reader_can_send_a_request_as_the_local_user(start: Callable[..., LiveStack]) -> None:
-    stack = start(local_tokens=True)
+    stack = start(local_pages=True)
     with Page() as page:
         open_docs(page, stack)
         scroll_to_videos(page)

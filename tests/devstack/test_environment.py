@@ -35,6 +35,7 @@ def test_the_service_accepts_its_environment() -> None:
     assert settings.core.public_url == "http://127.0.0.1:8081"
     assert settings.section(IdentitySettings).trust_bare_google_id
     assert settings.section(WebSettings).local_token_url == "http://127.0.0.1:8091/google/__token"
+    assert settings.section(WebSettings).local_start_url == "http://127.0.0.1:8091/"
 
 
 def test_the_users_own_environment_wins_except_for_the_port() -> None:
@@ -105,6 +106,7 @@ def test_the_simulators_accept_what_the_service_sends() -> None:
     )
     options = simulator_options(reported, PORTS)
     assert "--google-client-id=one" in options
+    assert "--app-url=http://127.0.0.1:8081" in options
     assert "--kling-api-key=mine" in options
     assert "--port=8091" in options
 

@@ -58,6 +58,11 @@ def test_the_demo_finds_everything_as_promised(stack: Stack) -> None:
     assert '"code": "INSUFFICIENT_CREDITS"' in text
     assert "200 video/mp4" in text
     assert "Every balance is proved by its entries." in text
+    summary = text[text.index("Summary") :]
+    assert "videos delivered    3     3 charged" in summary
+    assert "jobs failed         1     1 returned" in summary
+    assert text.count("✓") >= 10
+    assert "\x1b" not in text
 
 
 def test_the_demo_says_where_something_is_not_as_it_should_be(stack: Stack) -> None:

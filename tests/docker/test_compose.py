@@ -47,7 +47,9 @@ def test_as_it_stands_the_service_starts_with_it() -> None:
     settings = load_settings(environment("web"))
     assert settings.core.public_url == "http://127.0.0.1:8080"
     assert settings.section(StorageSettings).dynamodb_endpoint_url == "http://dynamodb:8000"
-    assert settings.section(WebSettings).local_token_url == "http://127.0.0.1:8090/google/__token"
+    web = settings.section(WebSettings)
+    assert web.local_token_url == "http://127.0.0.1:8090/google/__token"
+    assert web.local_start_url == "http://127.0.0.1:8090/"
 
 
 def test_another_port_is_published_and_passed_on() -> None:
@@ -67,6 +69,7 @@ def test_its_keys_are_refused_in_production() -> None:
         "KLING_API_KEY",
         "TRUST_BARE_GOOGLE_ID",
         "LOCAL_TOKEN_URL",
+        "LOCAL_START_URL",
     ):
         assert f"{name} must not be" in text
 

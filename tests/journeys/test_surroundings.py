@@ -215,7 +215,7 @@ def test_the_document_is_valid_and_served_for_caches(api: ApiClient) -> None:
 
 def describes(rule: str) -> bool:
     """Whether that route serves the documentation, which does not describe itself."""
-    return rule in ("/openapi.json", "/docs") or rule.startswith("/docs/")
+    return rule in ("/", "/favicon.ico", "/openapi.json", "/docs") or rule.startswith("/docs/")
 
 
 def test_every_group_of_routes_says_what_it_is_for(api: ApiClient) -> None:
@@ -354,10 +354,29 @@ def outcome_of(api: ApiClient, command: str) -> tuple[str, str, int]:
 def test_only_a_local_stack_offers_tokens_of_simulated_users(
     start: Callable[..., LiveStack], stage: str, offered: bool
 ) -> None:
-    stack = start(stage=stage, local_tokens=True)
+    stack = start(stage=stage, local_pages=True)
     page = stack.call("GET", "/docs")
     for text in (page.text, page.headers["Content-Security-Policy"]):
         assert (stack.sim_url in text) is offered
+
+
+@pytest.mark.parametrize(
+    ("settings", "local"),
+    [
+        ({"stage": "dev", "local_pages": True}, True),
+        ({"stage": "staging", "local_pages": True}, False),
+        ({"stage": "dev"}, False),
+    ],
+)
+def test_only_a_local_stack_leads_to_the_start_page_and_allows_its_origin(
+    start: Callable[..., LiveStack], settings: dict[str, Any], local: bool
+) -> None:
+    stack = start(**settings)
+    root = stack.call("GET", "/", headers={"Origin": stack.sim_url}, allow_redirects=False)
+    assert root.status_code == 302
+    assert root.headers["Location"] == (f"{stack.sim_url}/" if local else "/docs")
+    allowed = root.headers.get("Access-Control-Allow-Origin")
+    assert allowed == (stack.sim_url if local else None)
 
 
 def test_the_page_needs_nothing_from_elsewhere(api: ApiClient) -> None:

@@ -110,13 +110,14 @@ class LiveStack:
         self._http.trust_env = False
 
     def __enter__(self) -> "LiveStack":
-        self.simulators = SimulatorServer(
-            SimulatorSettings(port=0, **self._simulator_settings), self._simulator_clock
-        ).__enter__()
-        self.sim_url = self.simulators.url
         first = _Web()
         self._webs = [first]
         self.url = first.url
+        self.simulators = SimulatorServer(
+            SimulatorSettings(port=0, app_url=self.url, **self._simulator_settings),
+            self._simulator_clock,
+        ).__enter__()
+        self.sim_url = self.simulators.url
         public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
         self.settings = make_settings(
             sections(),
@@ -128,7 +129,7 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
             }
             | public
-            | self._local_token()
+            | self._local_pages()
             | self._settings,
         )
         self.parts = build(self.settings, "test", self._clock)
@@ -138,10 +139,15 @@ class LiveStack:
         self._worker.start()
         return self
 
-    def _local_token(self) -> dict[str, str]:
-        """With `local_tokens`, the page at /docs signs a simulated user in."""
-        wanted = self._settings.pop("local_tokens", False)
-        return {"local_token_url": f"{self.sim_url}/google/__token"} if wanted else {}
+    def _local_pages(self) -> dict[str, str]:
+        """With `local_pages`, /docs signs a simulated user in and / redirects to the start page, as
+        with `make run`."""
+        wanted = self._settings.pop("local_pages", False)
+        urls = {
+            "local_token_url": f"{self.sim_url}/google/__token",
+            "local_start_url": f"{self.sim_url}/",
+        }
+        return urls if wanted else {}
 
     def __exit__(
         self,

@@ -59,7 +59,7 @@ def content_security_policy(nonce: str, local_token_url: str = "") -> str:
             "script-src 'self'",
             f"style-src-elem 'self' 'nonce-{nonce}'",
             "style-src-attr 'unsafe-inline'",
-            "img-src data:",
+            "img-src 'self' data:",
             f"connect-src 'self' {token_origin}".rstrip(),
             "base-uri 'none'",
             "form-action 'none'",

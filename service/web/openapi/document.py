@@ -24,9 +24,14 @@ from service.web.openapi.schemas import Document, SchemaPlugin, finished
 
 OPENAPI_PATH = "/openapi.json"
 DOCS_PATH = "/docs"
+ROOT_PATH = "/"
+ICON_PATH = "/favicon.ico"
 CACHE_CONTROL = "public, max-age=300"
 
 Route = tuple[str, str, Endpoint]
+
+# For people, not for clients.
+_PAGES = (ROOT_PATH, DOCS_PATH, ICON_PATH)
 
 _DESCRIPTION = """\
 Farebox stands between your app and paid AI services: it authenticates the caller, holds credits
@@ -118,7 +123,7 @@ def cacheable(body: bytes, mimetype: str) -> Response:
 
 
 def _documentation(rule: str) -> bool:
-    return rule in (OPENAPI_PATH, DOCS_PATH) or rule.startswith(f"{DOCS_PATH}/")
+    return rule in (*_PAGES, OPENAPI_PATH) or rule.startswith(f"{DOCS_PATH}/")
 
 
 def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISpec:

@@ -4,7 +4,7 @@ import jwt
 import pytest
 import requests
 
-from tests.devstack.simulators.stack import START, Stack
+from tests.devstack.simulators.stack import START, Stack, Start
 
 NOW = START // 1000
 AUDIENCE = "farebox-local.apps.example"
@@ -153,3 +153,28 @@ def test_the_keys_can_be_unreachable_or_slow(stack: Stack) -> None:
     stack.arm("google", "certs", "slow", seconds=4)
     assert published(stack)
     assert stack.clock.now() == START + 4000
+
+
+def accounts(stack: Stack) -> list[dict[str, str]]:
+    listed: list[dict[str, str]] = stack.call("GET", "/google/__accounts").json()["accounts"]
+    return listed
+
+
+def test_the_accounts_are_those_that_got_a_token_the_latest_first(start: Start) -> None:
+    stack = start()
+    for subject in ("1", "2", "1"):
+        token(stack, sub=subject, email=f"{subject}@mail.example")
+    token(stack, sub=7, email="number@mail.example")
+    token(stack, sub="3", email=None)
+    assert accounts(stack) == [
+        {"sub": "3", "email": ""},
+        {"sub": "1", "email": "1@mail.example"},
+        {"sub": "2", "email": "2@mail.example"},
+    ]
+
+
+def test_no_more_than_twenty_accounts_are_kept(start: Start) -> None:
+    stack = start()
+    for number in range(25):
+        token(stack, sub=str(number))
+    assert [account["sub"] for account in accounts(stack)] == [str(n) for n in range(24, 4, -1)]

@@ -1,0 +1,114 @@
+"""The start page of the local stack in a real browser, from the address `/` of the service."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from service.core.clock import SystemClock
+from tests.browser.chromium import Page
+from tests.stack.live_stack import LiveStack
+
+pytestmark = pytest.mark.browser
+
+
+def local_stack(start: Callable[..., LiveStack]) -> LiveStack:
+    """In real time: under load, a fast clock would let a call of the service run out of time."""
+    return start(local_pages=True, welcome_credits=3, clock=SystemClock())
+
+
+def open_start(page: Page, stack: LiveStack) -> None:
+    page.go(f"{stack.url}/")
+    page.wait(
+        """document.getElementById("prompt")?.value && document.getElementById("user").value"""
+    )
+    page.wait("""document.getElementById("available").textContent !== "–" """)
+
+
+def text(page: Page, element: str) -> str:
+    return str(page.evaluate(f'document.getElementById("{element}").textContent'))
+
+
+def click(page: Page, element: str) -> None:
+    page.evaluate(f'document.getElementById("{element}").click()')
+
+
+def make_video(page: Page) -> str:
+    """Clicks and returns what the page says when it is done."""
+    click(page, "make")
+    page.wait('document.getElementById("make").disabled')
+    page.wait('!document.getElementById("make").disabled')
+    return text(page, "outcome")
+
+
+def inject(page: Page, name: str) -> None:
+    buttons = f"""[...document.querySelectorAll("#faults button")]
+        .find((button) => button.textContent.startsWith("{name}"))"""
+    page.evaluate(f"({buttons}).click()")
+    page.wait(f'document.getElementById("armed").textContent.includes("{name}")')
+
+
+def expect_clean(page: Page, stack: LiveStack) -> None:
+    """Nothing refused by the policy, no script error, and no host but the stack's."""
+    assert page.violations() == []
+    errors = [line for line in page.console if line.startswith(("error", "warning"))]
+    assert [line for line in errors if "the server responded with" not in line] == []
+    hosts = {urlsplit(request.split()[1]).netloc for request in page.requests}
+    assert hosts <= {urlsplit(stack.url).netloc, urlsplit(stack.sim_url).netloc, ""}
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)])
+def test_a_visitor_makes_a_video_and_sees_its_credit_go(
+    start: Callable[..., LiveStack], width: int, dark: bool
+) -> None:
+    stack = local_stack(start)
+    with Page(width, dark=dark) as page:
+        open_start(page, stack)
+        assert page.evaluate("location.href") == f"{stack.sim_url}/"
+        assert text(page, "available") == "0"
+        assert "New here" in text(page, "registration")
+        assert make_video(page) == "Done: 1 charged."
+        page.wait('document.querySelector("#job-list video")?.readyState >= 2')
+        assert (text(page, "available"), text(page, "held")) == ("2", "0")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        expect_clean(page, stack)
+
+
+def test_a_failed_job_says_so_and_returns_its_credit(start: Callable[..., LiveStack]) -> None:
+    stack = local_stack(start)
+    with Page() as page:
+        open_start(page, stack)
+        inject(page, "The job fails")
+        assert "Nothing was charged" in make_video(page)
+        page.wait('document.querySelector("#job-list .FAILED")')
+        assert text(page, "available") == "3"
+        expect_clean(page, stack)
+
+
+def test_a_busy_provider_can_be_tried_again_with_the_same_key(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = local_stack(start)
+    with Page() as page:
+        open_start(page, stack)
+        inject(page, "Kling is busy")
+        assert "(PROVIDER_BUSY)" in make_video(page)
+        assert text(page, "make") == "Repeat with the same key"
+        click(page, "clear")
+        page.wait('document.getElementById("armed").textContent === "None is armed."')
+        assert make_video(page) == "Done: 1 charged."
+        assert (text(page, "available"), text(page, "held")) == ("2", "0")
+        assert page.evaluate('document.querySelectorAll("#job-list .SUCCEEDED").length') == 1
+
+
+def test_the_page_shows_the_users_of_other_apps_too(start: Callable[..., LiveStack]) -> None:
+    stack = local_stack(start)
+    stack.settled(stack.submitted("ann"))
+    with Page() as page:
+        open_start(page, stack)
+        page.evaluate(
+            """(() => { const user = document.getElementById("user");
+            user.value = "ann"; user.dispatchEvent(new Event("change")); })()"""
+        )
+        page.wait('document.getElementById("available").textContent === "2"')
+        page.wait('document.querySelector("#job-list .SUCCEEDED")')
