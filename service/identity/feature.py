@@ -1,22 +1,30 @@
 """Identity: who is calling, enforced before any view is reached."""
 
-import requests
+import ssl
+
+import certifi
+from urllib3 import PoolManager
 
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.enforcement import enforce
 from service.identity.google import GoogleTokens
 from service.identity.operations import Identity
 from service.identity.settings import IdentitySettings
+from service.outbound.network import Network
 
 
 def build(core: Core, parts: Parts) -> Feature:
     del parts
     settings = core.section(IdentitySettings)
-    session = requests.Session()
-    # A proxy or .netrc of the host has no say in who may sign in.
-    session.trust_env = False
+    network = Network(core.clock)
+
+    def connect() -> PoolManager:
+        """For each fetch, because one an hour is no reason to hold the root certificates. A proxy
+        of the host has no say in who may sign in: urllib3 reads none from the environment."""
+        return network.pool(ssl.create_default_context(cafile=certifi.where()), size=1)
+
     tokens = GoogleTokens(
-        session, settings.google_certs_url, settings.google_client_ids, core.clock
+        connect, settings.google_certs_url, settings.google_client_ids, core.clock
     )
     identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
     return Feature(operations={Identity: identity}, hooks=(lambda app: enforce(app, identity),))

@@ -6,12 +6,13 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from http.client import HTTPException
 from typing import Any
 
-import requests
 from jwt import PyJWS
 from jwt.exceptions import InvalidSignatureError, PyJWTError
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from service.core.clock import Clock
@@ -23,6 +24,7 @@ from service.identity.signing_keys import (
     KeySet,
     KeysNotFetched,
     SigningKeys,
+    in_background,
     published_keys,
 )
 
@@ -30,7 +32,6 @@ MAX_TOKEN = 8192
 MAX_REMEMBERED = 10_000
 
 CONNECT_SECONDS = 2.0
-READ_SECONDS = 3.0
 FETCH_SECONDS = 5.0
 MAX_KEY_SET_BYTES = 64 * 1024
 CHUNK_BYTES = 8 * 1024
@@ -43,17 +44,23 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})\b", re.IGNORECASE)
 class GoogleTokens:
     """Verifies ID tokens made for one of `client_ids`, by the keys at `certs_url`.
 
-    `session` should have `trust_env` off; it is used by one thread at a time. A verified token is
-    remembered by its SHA-256 until it ends; the latest 10,000 are. Safe from any thread."""
+    `connect` returns connections that limit a whole call by its timeout (`service.outbound`). Keys
+    are fetched within 5 s. A verified token is remembered by its SHA-256 until it ends; the latest
+    10,000 are. Safe from any thread."""
 
     def __init__(
-        self, session: requests.Session, certs_url: str, client_ids: Collection[str], clock: Clock
+        self,
+        connect: Callable[[], PoolManager],
+        certs_url: str,
+        client_ids: Collection[str],
+        clock: Clock,
+        start: Callable[[Callable[[], None]], None] = in_background,
     ) -> None:
-        self._session = session
+        self._connect = connect
         self._certs_url = certs_url
         self._client_ids = frozenset(client_ids)
         self._clock = clock
-        self._keys = SigningKeys(self._fetch_keys, clock)
+        self._keys = SigningKeys(self._fetch_keys, clock, start)
         self._remembered = _Remembered()
 
     def verify(self, token: str) -> Principal:
@@ -99,25 +106,24 @@ class GoogleTokens:
             "Connection": "close",
         }
         try:
-            with self._session.get(
+            with self._connect().request(
+                "GET",
                 self._certs_url,
                 headers=headers,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                stream=True,
-                allow_redirects=False,
+                timeout=Timeout(total=FETCH_SECONDS, connect=CONNECT_SECONDS),
+                redirect=False,
+                preload_content=False,
             ) as response:
-                if response.status_code != 200:
-                    raise KeysNotFetched(f"status {response.status_code}")
+                if response.status != 200:
+                    raise KeysNotFetched(f"status {response.status}")
                 keys = published_keys(self._bounded(response, until))
                 return KeySet(keys, _max_age_seconds(response.headers.get("Cache-Control", "")))
-        except (requests.RequestException, HTTPError) as error:
+        except (HTTPError, HTTPException, OSError) as error:
             raise KeysNotFetched(type(error).__name__) from error
 
-    def _bounded(self, response: requests.Response, until: float) -> bytes:
-        """Reads whatever has arrived, so that a response sent byte by byte cannot outlast the
-        deadline."""
+    def _bounded(self, response: BaseHTTPResponse, until: float) -> bytes:
         body = b""
-        while chunk := response.raw.read1(CHUNK_BYTES):
+        while chunk := response.read1(CHUNK_BYTES):
             body += chunk
             if len(body) > MAX_KEY_SET_BYTES or self._clock.monotonic() > until:
                 raise KeysNotFetched("too long")

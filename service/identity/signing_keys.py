@@ -20,6 +20,10 @@ MAX_FRESH_SECONDS = 86_400.0
 MAX_STALE_SECONDS = 86_400.0
 BETWEEN_FETCHES_SECONDS = 30.0
 AFTER_FAILURE_SECONDS = 5.0
+# How many requests with keys that are not known may wait for a fetch while others are known, and
+# for how long: a fetch has a deadline of its own, which is shorter.
+MAX_WAITING = 16
+MAX_WAIT_SECONDS = 8.0
 
 ALGORITHM = "RS256"
 MAX_KEYS = 50
@@ -41,6 +45,12 @@ class KeysNotFetched(Exception):
     """The issuer's keys could not be fetched this time."""
 
 
+def in_background(work: Callable[[], None]) -> None:
+    """Runs it in a thread (with gevent: a greenlet) that the process does not wait for at its
+    end."""
+    threading.Thread(target=work, name="signing_keys", daemon=True).start()
+
+
 @dataclass(frozen=True)
 class _Known:
     keys: Mapping[str, RSAPublicKey]
@@ -49,19 +59,30 @@ class _Known:
 
 
 class SigningKeys:
-    """Looks keys up by `kid`. Safe from any thread; one thread fetches at a time.
+    """Looks keys up by `kid`. Safe from any thread.
 
     A set is fresh for the promised time, at least a minute, at most a day. A stale set is fetched
-    anew while the old keys go on serving, for a day at most. An unknown `kid` makes us look again,
-    at most once in 30 s (5 s after a failure)."""
+    anew while the old keys go on serving, for a day at most. An unknown `kid` causes a fetch too,
+    at most once in 30 s (5 s after a failure).
 
-    def __init__(self, fetch: Callable[[], KeySet], clock: Clock) -> None:
+    One fetch runs at a time, started by `start` in the background, so that a known key never waits
+    for it. A few requests with unknown keys wait for its end; the rest are refused at once."""
+
+    def __init__(
+        self,
+        fetch: Callable[[], KeySet],
+        clock: Clock,
+        start: Callable[[Callable[[], None]], None] = in_background,
+    ) -> None:
         self._fetch = fetch
         self._clock = clock
+        self._start = start
         self._guard = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._known = _Known({}, fresh_until=float("-inf"), usable_until=float("-inf"))
         self._fetch_again_at = float("-inf")
         self._failed = False
+        self._fetching: threading.Event | None = None
 
     def find(self, kid: str) -> RSAPublicKey | None:
         """Returns the key with that id, None if the issuer has none. Raises `IdentityUnavailable`
@@ -69,7 +90,11 @@ class SigningKeys:
         key = self._usable(kid)
         if key is not None and self._clock.monotonic() < self._known.fresh_until:
             return key
-        self._refresh(wait=key is None)
+        fetching = self._refreshed()
+        if key is not None:
+            return self._usable(kid)
+        if fetching is not None:
+            self._wait(fetching)
         key = self._usable(kid)
         if key is None and self._failed:
             raise IdentityUnavailable
@@ -79,30 +104,55 @@ class SigningKeys:
         known = self._known
         return known.keys.get(kid) if self._clock.monotonic() < known.usable_until else None
 
-    def _refresh(self, *, wait: bool) -> None:
-        if self._due() and self._guard.acquire(blocking=wait):
-            try:
-                if self._due():
-                    self._fetch_once()
-            finally:
-                self._guard.release()
+    def _refreshed(self) -> threading.Event | None:
+        """Starts a fetch when one is due. Returns the end of the one that runs, None if none
+        does."""
+        with self._guard:
+            if self._fetching is not None or self._clock.monotonic() < self._fetch_again_at:
+                return self._fetching
+            ended = self._fetching = threading.Event()
+        try:
+            self._start(self._fetch_once)
+        except BaseException:
+            self._end_fetch(AFTER_FAILURE_SECONDS, failed=True)
+            raise
+        return ended
 
-    def _due(self) -> bool:
-        return self._clock.monotonic() >= self._fetch_again_at
+    def _wait(self, fetching: threading.Event) -> None:
+        """Waits for the end of the fetch. Raises `IdentityUnavailable` when enough wait already, or
+        it takes too long: what it fetches may well contain the key."""
+        is_first = not self._known.keys
+        if not is_first and not self._waiting.acquire(blocking=False):
+            raise IdentityUnavailable
+        try:
+            if not fetching.wait(MAX_WAIT_SECONDS):
+                raise IdentityUnavailable
+        finally:
+            if not is_first:
+                self._waiting.release()
 
     def _fetch_once(self) -> None:
         try:
             fetched = self._fetch()
         except KeysNotFetched as error:
-            self._failed = True
-            self._fetch_again_at = self._clock.monotonic() + AFTER_FAILURE_SECONDS
             log.warning("signing_keys_not_fetched", reason=str(error))
-            return
-        now = self._clock.monotonic()
-        fresh = min(max(fetched.max_age_seconds, MIN_FRESH_SECONDS), MAX_FRESH_SECONDS)
-        self._known = _Known(fetched.keys, now + fresh, now + fresh + MAX_STALE_SECONDS)
-        self._failed = False
-        self._fetch_again_at = now + BETWEEN_FETCHES_SECONDS
+            self._end_fetch(AFTER_FAILURE_SECONDS, failed=True)
+        except BaseException:
+            self._end_fetch(AFTER_FAILURE_SECONDS, failed=True)
+            raise
+        else:
+            now = self._clock.monotonic()
+            fresh = min(max(fetched.max_age_seconds, MIN_FRESH_SECONDS), MAX_FRESH_SECONDS)
+            self._known = _Known(fetched.keys, now + fresh, now + fresh + MAX_STALE_SECONDS)
+            self._end_fetch(BETWEEN_FETCHES_SECONDS, failed=False)
+
+    def _end_fetch(self, pause_seconds: float, *, failed: bool) -> None:
+        with self._guard:
+            ended, self._fetching = self._fetching, None
+            self._failed = failed
+            self._fetch_again_at = self._clock.monotonic() + pause_seconds
+        if ended is not None:
+            ended.set()
 
 
 def published_keys(body: bytes) -> dict[str, RSAPublicKey]:

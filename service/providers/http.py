@@ -7,15 +7,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
 import certifi
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from service.core.clock import Clock
+from service.outbound.network import Network
 
 MAX_RESPONSE_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024
@@ -49,7 +49,8 @@ class Reply:
 
 class ProviderHttp:
     """Sends POSTs and GETs. Proxies and credentials of the environment are not used, redirects are
-    not followed, nothing is retried.
+    not followed, nothing is retried. The deadline of a call holds for connecting, the handshake,
+    the request and the response together, however slowly a server sends or takes it.
 
     `tls` says whom to trust. All connections share it: loading the root certificates takes longer
     than a whole order does."""
@@ -57,14 +58,13 @@ class ProviderHttp:
     def __init__(self, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
-        self._pool = PoolManager(
-            maxsize=MAX_QUERY_CONNECTIONS, retries=False, ssl_context=self._tls
-        )
+        self._network = Network(clock)
+        self._pool = self._network.pool(self._tls, MAX_QUERY_CONNECTIONS)
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         """One POST on a connection of its own, ended by the monotonic time `until`. Raises
         `NeverSent` or `NoResponse`."""
-        with closing(self._connection(url)) as connection:
+        with closing(self._network.connection(url, self._tls)) as connection:
             self._connect(connection, until)
             try:
                 # A server may refuse before it has read everything; its response counts.
@@ -72,6 +72,7 @@ class ProviderHttp:
                     connection.request(
                         "POST", parse_url(url).request_uri, body, headers, preload_content=False
                     )
+                connection.timeout = self._left(until)
                 return self._reply(connection.getresponse(), until)
             except _TROUBLES as error:
                 raise NoResponse from error
@@ -81,7 +82,7 @@ class ProviderHttp:
         left = self._left(until)
         if left <= 0:
             raise NoResponse
-        wait = Timeout(connect=min(CONNECT_SECONDS, left), read=left)
+        wait = Timeout(total=left, connect=min(CONNECT_SECONDS, left))
         try:
             with self._pool.request(
                 "GET", url, headers=headers, timeout=wait, redirect=False, preload_content=False
@@ -89,12 +90,6 @@ class ProviderHttp:
                 return self._reply(response, until)
         except _TROUBLES as error:
             raise NoResponse from error
-
-    def _connection(self, url: str) -> HTTPConnection:
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            return HTTPSConnection(parts.hostname or "", parts.port, ssl_context=self._tls)
-        return HTTPConnection(parts.hostname or "", parts.port)
 
     def _connect(self, connection: HTTPConnection, until: float) -> None:
         """Opens the connection without sending anything, and sets its deadline. Raises
@@ -104,7 +99,6 @@ class ProviderHttp:
             connection.connect()
         except _TROUBLES as error:
             raise NeverSent from error
-        # Looking up a name knows no time limit of ours.
         connection.timeout = self._left(until)
         if connection.timeout <= 0:
             raise NeverSent

@@ -25,7 +25,7 @@ LAYERS = [
     {"ledger", "catalog", "providers", "identity"},
     {"feature"},
     {"web"},
-    {"storage", "settings"},
+    {"storage", "settings", "outbound"},
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -290,7 +290,13 @@ def test_requests_is_used_by_outbound_clients_only() -> None:
         for found in _imports(file)
         if found.module.split(".")[0] == "requests"
     }
-    assert users <= {"providers/http.py", "identity/google.py", "identity/feature.py"}
+    assert users <= {
+        "outbound/network.py",
+        "outbound/sockets.py",
+        "providers/http.py",
+        "identity/google.py",
+        "identity/feature.py",
+    }
 
 
 def test_flask_is_used_at_the_edges_only() -> None:

@@ -10,4 +10,4 @@ def issuer() -> Iterator[Issuer]:
     with publishing() as publisher:
         issuer = Issuer(publisher)
         yield issuer
-        issuer.session.close()
+        issuer.connections.clear()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
-import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
 from service.identity.google import GoogleTokens
+from service.outbound.network import Network
 from tests.doubles.clock import FakeClock
 
 CLIENT = "farebox-web.apps.example"
@@ -136,10 +137,15 @@ class Issuer:
     def __init__(self, publisher: Publisher) -> None:
         self.publisher = publisher
         self.clock = FakeClock()
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.tokens = GoogleTokens(
-            self.session, publisher.url, (CLIENT, "farebox-ios.apps.example"), self.clock
+        self.connections = Network(self.clock).pool(ssl.create_default_context(), 1)
+        self.tokens = self.verifier(lambda work: work())
+
+    def verifier(self, start: Callable[[Callable[[], None]], None]) -> GoogleTokens:
+        """A verifier whose fetches of keys are started so; the one in `tokens` fetches at once, in
+        the thread that needs the keys."""
+        client_ids = (CLIENT, "farebox-ios.apps.example")
+        return GoogleTokens(
+            lambda: self.connections, self.publisher.url, client_ids, self.clock, start
         )
 
     @property

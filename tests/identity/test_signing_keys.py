@@ -1,11 +1,15 @@
 import json
+import ssl
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 
 import pytest
 from jwt.utils import to_base64url_uint
 
+from service.core.clock import SystemClock
 from service.identity.entities import IdentityUnavailable, TokenRejected
 from service.identity.google import FETCH_SECONDS, MAX_KEY_SET_BYTES
 from service.identity.signing_keys import (
@@ -13,9 +17,20 @@ from service.identity.signing_keys import (
     BETWEEN_FETCHES_SECONDS,
     MAX_FRESH_SECONDS,
     MAX_STALE_SECONDS,
+    MAX_WAITING,
     MIN_FRESH_SECONDS,
     KeysNotFetched,
+    in_background,
     published_keys,
+)
+from service.outbound.network import Network
+from tests.doubles.slow_servers import (
+    Serve,
+    SlowServer,
+    drip_body,
+    drip_continue,
+    drip_head,
+    stay_silent,
 )
 from tests.identity.issuer import SUBJECT, Issuer, published, rsa_key
 
@@ -170,6 +185,59 @@ def test_while_one_thread_refreshes_nobody_else_waits(issuer: Issuer) -> None:
     assert issuer.publisher.requested == 2
 
 
+@contextmanager
+def hanging(issuer: Issuer) -> Iterator[None]:
+    """The certs address does not respond until the block ends."""
+    requested, ended = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        requested.set()
+        ended.wait(10)
+
+    issuer.publisher.before = hang
+    yield
+    ended.set()
+    assert requested.wait(10)
+
+
+def test_a_known_key_never_waits_for_a_fetch(issuer: Issuer) -> None:
+    """Not even the request that finds out that the keys are stale."""
+    issuer.tokens = issuer.verifier(in_background)
+    assert outcome(issuer) == SUBJECT
+    issuer.clock.advance(3601)
+    with hanging(issuer):
+        started = time.monotonic()
+        assert [outcome(issuer) for _ in range(3)] == [SUBJECT] * 3
+        assert time.monotonic() - started < 1
+
+
+def test_a_flood_of_unknown_keys_while_google_hangs_delays_nobody(issuer: Issuer) -> None:
+    """A few of them wait for the keys that may be theirs, the rest are refused at once, and whose
+    key is known does not notice."""
+    issuer.tokens = issuer.verifier(in_background)
+    assert outcome(issuer) == SUBJECT
+    issuer.clock.advance(BETWEEN_FETCHES_SECONDS)
+    forged = [issuer.token(header={"kid": f"forged-{number}"}) for number in range(60)]
+
+    def meets(token: str) -> str:
+        with pytest.raises((TokenRejected, IdentityUnavailable)) as refused:
+            issuer.tokens.verify(token)
+        return type(refused.value).__name__
+
+    with ThreadPoolExecutor(60) as threads:
+        with hanging(issuer):
+            flood = [threads.submit(meets, token) for token in forged]
+            refused = [
+                done.result() for _, done in zip(range(44), as_completed(flood), strict=False)
+            ]
+            started = time.monotonic()
+            assert [outcome(issuer) for _ in range(3)] == [SUBJECT] * 3
+            assert time.monotonic() - started < 1
+        assert refused == ["IdentityUnavailable"] * (60 - MAX_WAITING)
+        assert {done.result(10) for done in flood} == {"IdentityUnavailable", "TokenRejected"}
+    assert issuer.publisher.requested == 2
+
+
 def test_a_stranger_s_token_waits_for_the_keys_that_may_be_its_own(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(BETWEEN_FETCHES_SECONDS)
@@ -238,6 +306,23 @@ def test_a_response_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> Non
     assert FETCH_SECONDS <= issuer.publisher.pieces_sent < 100 < len(json.dumps(published("one")))
 
 
+@pytest.mark.parametrize("serve", [drip_head, drip_body, drip_continue, stay_silent])
+def test_a_response_that_never_ends_is_an_outage_at_the_deadline(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    monkeypatch.setattr("service.identity.google.FETCH_SECONDS", 0.3)
+    issuer.clock = clock = SystemClock()  # type: ignore[assignment]
+    issuer.connections = Network(clock).pool(ssl.create_default_context(), 1)
+    with SlowServer(serve) as server:
+        issuer.publisher.url = server.url
+        issuer.tokens = issuer.verifier(in_background)
+        token = issuer.token()
+        started = time.monotonic()
+        with pytest.raises(IdentityUnavailable):
+            issuer.tokens.verify(token)
+        assert time.monotonic() - started < 0.3 + 1.0
+
+
 def test_a_response_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
     def leave() -> None:
         raise ConnectionResetError
@@ -249,7 +334,7 @@ def test_a_response_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
 def test_a_response_that_stops_half_way_is_an_outage(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.identity.google.READ_SECONDS", 0.05)
+    monkeypatch.setattr("service.identity.google.FETCH_SECONDS", 0.05)
     issuer.publisher.between = lambda: (
         time.sleep(0.3) if issuer.publisher.pieces_sent == 3 else None
     )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import requests
-from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 
 from devstack.simulators.server import SimulatorServer
 from service import cli
@@ -60,7 +60,7 @@ def _defined(stage: str, container: str) -> dict[str, Any]:
 def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
     """Sends requests for the vendors' addresses to their simulators; any other request beyond this
     machine fails."""
-    send: Callable[..., Any] = HTTPAdapter.send
+    send: Callable[..., Any] = PoolManager.urlopen
 
     def stand_in(url: str) -> str:
         for real, instead in addresses.items():
@@ -69,9 +69,8 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
         assert urlsplit(url).hostname == "127.0.0.1", f"nothing beyond this machine: {url}"
         return url
 
-    def sent(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> Any:
-        request.url = stand_in(str(request.url))
-        return send(adapter, request, **options)
+    def sent(connections: PoolManager, method: str, url: str, *rest: Any, **options: Any) -> Any:
+        return send(connections, method, stand_in(url), *rest, **options)
 
     class Endpoint(ProviderHttp):
         """A ProviderHttp that sends its requests to the simulator."""
@@ -81,11 +80,8 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
         ) -> Reply:
             return super().send_once(stand_in(url), headers, body, until)
 
-        def get(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
-            return super().get(stand_in(url), headers, until)
-
     with (
-        patch.object(HTTPAdapter, "send", sent),
+        patch.object(PoolManager, "urlopen", sent),
         patch.object(kling, "ProviderHttp", Endpoint),
     ):
         yield

@@ -14,7 +14,7 @@ class RealTimeIssuer(Issuer):
 
     def __init__(self, publisher: Any) -> None:
         super().__init__(publisher)
-        self.session.close()
+        self.connections.clear()
         self.clock = SystemClock()  # type: ignore[assignment]
 
     def claims(self, **changes: object) -> dict[str, object]:

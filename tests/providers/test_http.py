@@ -127,15 +127,15 @@ def test_a_certificate_that_does_not_hold_is_never_sent_anything(tmp_path: Path,
 
 
 def test_the_roots_that_are_trusted_are_read_once_for_all_requests(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    http = ProviderHttp(QuickClock())
+    """Reading them takes longer than a whole job does."""
+    certificate = make_certificate(tmp_path)
+    http = ProviderHttp(QuickClock(), certificate.trusting())
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
     for _ in range(2):
-        with Server(respond_ok) as server:
+        with Server(respond_ok, certificate.serving()) as server:
             assert send(server, http).status == 200
-    connection = http._connection("https://127.0.0.1:1")
-    assert getattr(connection, "ssl_context", None) is http._tls
 
 
 def drip(connection: socket.socket) -> None:

@@ -1,0 +1,164 @@
+"""Connections for urllib3 whose `timeout` limits everything together: looking the name up,
+connecting, the TLS handshake, the request, and the response's head and body."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from service.core.clock import Clock
+from service.outbound.sockets import BoundedSocket, TlsStream
+
+# A name server that hangs must not take all the threads in which gevent looks names up: DynamoDB's
+# name is among those that wait for them.
+MAX_LOOKUPS = 4
+
+# (family, kind, protocol, canonical name, address), as `socket.getaddrinfo` returns it.
+Address = tuple[Any, Any, int, str, Any]
+Resolve = Callable[..., Sequence[Address]]
+
+
+class Network:
+    """Opens connections, each within a time limit that every step shares.
+
+    A name is looked up in a thread of its own, because nothing can interrupt that: when the time
+    is over, the thread is left behind, and ends by itself."""
+
+    def __init__(self, clock: Clock, resolve: Resolve = socket.getaddrinfo) -> None:
+        self._clock = clock
+        self._resolve = resolve
+        self._lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
+
+    def connection(self, url: str, tls: ssl.SSLContext) -> HTTPConnection:
+        """A connection to that address, not yet opened, for one request."""
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            return _TlsConnection(parts.hostname or "", parts.port, network=self, ssl_context=tls)
+        return _PlainConnection(parts.hostname or "", parts.port, network=self)
+
+    def pool(self, tls: ssl.SSLContext, size: int) -> PoolManager:
+        """Kept connections, at most `size` for each server. Nothing is retried."""
+        connections = PoolManager(maxsize=size, retries=False, ssl_context=tls)
+        connections.pool_classes_by_scheme = {
+            "http": partial(_PlainPool, network=self),  # type: ignore[dict-item]
+            "https": partial(_TlsPool, network=self),  # type: ignore[dict-item]
+        }
+        return connections
+
+    def connected(
+        self, host: str, port: int, seconds: float, options: Sequence[tuple[Any, ...]]
+    ) -> BoundedSocket:
+        """A socket connected to the first of the name's addresses that takes it, with `seconds`
+        less what this took as its limit. Raises `OSError`."""
+        until = self._clock.monotonic() + seconds
+        addresses = self._addresses(host, port, until)
+        failure: OSError = OSError(f"{host} has no address")
+        for number, (family, *_, address) in enumerate(addresses):
+            bounded = BoundedSocket(family, self._clock)
+            left = until - self._clock.monotonic()
+            try:
+                bounded.settimeout(left)
+                for option in options:
+                    bounded.setsockopt(*option)
+                # An address where nobody responds leaves time for those after it.
+                bounded.connect_within(left / (len(addresses) - number), address)
+            except OSError as error:
+                bounded.close()
+                failure = error
+            else:
+                return bounded
+        raise failure
+
+    def _addresses(self, host: str, port: int, until: float) -> Sequence[Address]:
+        if not self._lookups.acquire(timeout=max(0.0, until - self._clock.monotonic())):
+            raise TimeoutError(f"too many names are being looked up: {host}")
+        lookup = _Lookup(partial(self._resolve, host, port, 0, socket.SOCK_STREAM))
+        threading.Thread(target=lookup.run, args=(self._lookups.release,), daemon=True).start()
+        return lookup.result(max(0.0, until - self._clock.monotonic()))
+
+
+class _Lookup:
+    """One look-up, run by one thread and waited for by another."""
+
+    def __init__(self, resolve: Callable[[], Sequence[Address]]) -> None:
+        self._resolve = resolve
+        self._ended = threading.Event()
+        self._found: Sequence[Address] = ()
+        self._failure: OSError | None = None
+
+    def run(self, release: Callable[[], None]) -> None:
+        try:
+            self._found = self._resolve()
+        except OSError as error:
+            self._failure = error
+        except UnicodeError as error:
+            self._failure = OSError(str(error))
+        finally:
+            release()
+            self._ended.set()
+
+    def result(self, seconds: float) -> Sequence[Address]:
+        """Raises `OSError`, `TimeoutError` when it takes longer."""
+        if not self._ended.wait(seconds):
+            raise TimeoutError("the name was not looked up in time")
+        if self._failure is not None:
+            raise self._failure
+        return self._found
+
+
+class _PlainConnection(HTTPConnection):
+    """urllib3's connection over a socket of `Network`."""
+
+    def __init__(self, *arguments: Any, network: Network, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._network = network
+
+    def _new_conn(self) -> socket.socket:
+        return _opened(self, self._network)
+
+
+class _TlsConnection(HTTPSConnection):
+    """The same over TLS. The context decides whom to trust: it must check certificates and
+    names."""
+
+    def __init__(
+        self, *arguments: Any, network: Network, ssl_context: ssl.SSLContext, **more: Any
+    ) -> None:
+        super().__init__(*arguments, ssl_context=ssl_context, **more)
+        self._network = network
+        self._tls = ssl_context
+
+    def _new_conn(self) -> socket.socket:
+        return _opened(self, self._network)
+
+    def connect(self) -> None:
+        bounded = _opened(self, self._network)
+        try:
+            self.sock = TlsStream(bounded, self._tls, self.host)
+        except BaseException:
+            bounded.close()
+            raise
+        self.is_verified = True
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _opened(connection: HTTPConnection, network: Network) -> BoundedSocket:
+    seconds = connection.timeout
+    if not isinstance(seconds, int | float):
+        raise TypeError("a connection needs a time limit in seconds")
+    return network.connected(
+        connection.host, connection.port, seconds, connection.socket_options or ()
+    )

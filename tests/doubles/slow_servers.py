@@ -1,0 +1,110 @@
+"""Servers that take their time at one step of a call, and never stop by themselves.
+
+Each accepts connections on loopback until it is closed, and keeps what it received."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+PAUSE_SECONDS = 0.05
+MAX_SECONDS = 10.0
+
+Serve = Callable[[socket.socket], None]
+
+
+class SlowServer:
+    """Serves each connection by that function, after the TLS handshake if there is a context."""
+
+    def __init__(self, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
+        self._serve = serve
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.scheme = "https" if tls else "http"
+        self.url = f"{self.scheme}://127.0.0.1:{self._listener.getsockname()[1]}/path"
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
+
+    def _handle(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.settimeout(MAX_SECONDS)
+            if self._tls is None:
+                self._serve(connection)
+                return
+            with self._tls.wrap_socket(connection, server_side=True) as stream:
+                self._serve(stream)
+
+    def __enter__(self) -> "SlowServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Ends an accept without a connection.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(MAX_SECONDS)
+
+
+def drip(connection: socket.socket, text: bytes) -> None:
+    """A byte at a time, for ten seconds at most."""
+    ends_at = time.monotonic() + MAX_SECONDS
+    for place in range(len(text)):
+        if time.monotonic() > ends_at:
+            return
+        connection.sendall(text[place : place + 1])
+        time.sleep(PAUSE_SECONDS)
+
+
+def drip_head(connection: socket.socket) -> None:
+    connection.recv(65536)
+    drip(connection, b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 10_000)
+
+
+def drip_body(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+    drip(connection, b" " * 10_000)
+
+
+def drip_continue(connection: socket.socket) -> None:
+    """`100 Continue`, again and again, with a pause."""
+    connection.recv(65536)
+    ends_at = time.monotonic() + MAX_SECONDS
+    while time.monotonic() < ends_at:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(PAUSE_SECONDS)
+
+
+def flood_continue(connection: socket.socket) -> None:
+    """The same as fast as it is read."""
+    connection.recv(65536)
+    ends_at = time.monotonic() + MAX_SECONDS
+    while time.monotonic() < ends_at:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+
+def drip_handshake(connection: socket.socket) -> None:
+    """Begins a TLS record, the response to a client's hello, and sends it a byte at a time."""
+    connection.recv(65536)
+    drip(connection, b"\x16\x03\x03\x3f\xff\x02" + b"\x00" * 10_000)
+
+
+def take_slowly(connection: socket.socket) -> None:
+    """Reads a little of the request from time to time."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    ends_at = time.monotonic() + MAX_SECONDS
+    while time.monotonic() < ends_at and connection.recv(2048):
+        time.sleep(PAUSE_SECONDS)
+
+
+def stay_silent(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        pass

@@ -1,0 +1,154 @@
+"""Connections to other systems: each step of opening one is within the same time limit."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from service.core.clock import SystemClock
+from service.outbound.network import MAX_LOOKUPS, Network
+from service.outbound.sockets import MAX_RECEIVED_BYTES, BoundedSocket, ReceivedTooMuch
+
+SECONDS = 0.3
+# How much later than its limit a step may end on a busy machine.
+MARGIN_SECONDS = 1.0
+
+
+def addresses(*hosts: str) -> Any:
+    """A name server that returns these addresses for any name."""
+
+    def resolve(name: str, port: int, *_: object) -> list[Any]:
+        del name
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port)) for host in hosts]
+
+    return resolve
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+def test_a_name_that_is_not_resolved_in_time_is_given_up() -> None:
+    hanging = threading.Event()
+
+    def resolve(*_: object) -> list[Any]:
+        hanging.wait(10)
+        return []
+
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        Network(SystemClock(), resolve).connected("vendor.example.com", 443, SECONDS, ())
+    assert time.monotonic() - started < SECONDS + MARGIN_SECONDS
+    hanging.set()
+
+
+def test_a_name_server_that_hangs_occupies_few_threads() -> None:
+    """gevent looks names up in ten threads for the whole process."""
+    hanging, begun = threading.Event(), []
+
+    def resolve(name: str, *_: object) -> list[Any]:
+        begun.append(name)
+        hanging.wait(10)
+        return []
+
+    network = Network(SystemClock(), resolve)
+    for number in range(MAX_LOOKUPS + 3):
+        with pytest.raises(TimeoutError):
+            network.connected(f"vendor-{number}.example.com", 443, 0.05, ())
+    assert len(begun) == MAX_LOOKUPS
+    hanging.set()
+
+
+@pytest.mark.parametrize("failure", [socket.gaierror(-2, "unknown"), UnicodeError("label")])
+def test_a_name_that_does_not_exist_is_an_error_of_the_network(failure: Exception) -> None:
+    def resolve(*_: object) -> list[Any]:
+        raise failure
+
+    with pytest.raises(OSError, match=r"unknown|label"):
+        Network(SystemClock(), resolve).connected("vendor.example.com", 443, SECONDS, ())
+
+
+def test_a_name_without_addresses_is_an_error_of_the_network() -> None:
+    with pytest.raises(OSError, match="no address"):
+        Network(SystemClock(), addresses()).connected("vendor.example.com", 443, SECONDS, ())
+
+
+def test_an_address_where_nobody_listens_leaves_the_others_to_try() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        port = listener.getsockname()[1]
+
+        def resolve(*_: object) -> list[Any]:
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)),
+                (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::1", port, 0, 0)),
+            ]
+
+        network = Network(SystemClock(), resolve)
+        with network.connected("vendor.example.com", port, SECONDS, ()) as connected:
+            assert connected.getpeername()[0] == "::1"
+
+
+def test_addresses_share_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no address responds, four of them take no longer than one."""
+
+    def hang(self: BoundedSocket, address: object) -> None:
+        del address
+        time.sleep(self.gettimeout() or 0)
+        raise TimeoutError
+
+    monkeypatch.setattr(BoundedSocket, "connect", hang)
+    network = Network(SystemClock(), addresses(*["192.0.2.1"] * 4))
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        network.connected("vendor.example.com", 443, SECONDS, ())
+    took = time.monotonic() - started
+    assert SECONDS * 0.9 < took < SECONDS + MARGIN_SECONDS
+
+
+def test_a_connected_socket_keeps_what_is_left_of_the_limit() -> None:
+    with listening() as port:
+        network = Network(SystemClock(), addresses("127.0.0.1"))
+        started = time.monotonic()
+        with (
+            network.connected("vendor.example.com", port, SECONDS, ()) as connected,
+            pytest.raises(TimeoutError),
+        ):
+            connected.recv(1)
+    assert time.monotonic() - started < SECONDS + MARGIN_SECONDS
+
+
+def read_all(bounded: BoundedSocket) -> None:
+    while bounded.recv(65536):
+        pass
+
+
+def test_more_than_any_response_is_not_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bounded = BoundedSocket(socket.AF_INET, SystemClock())
+        bounded.settimeout(10)
+        bounded.connect_within(10, listener.getsockname())
+        connection, _ = listener.accept()
+
+        def flood() -> None:
+            with connection:
+                connection.sendall(b" " * (MAX_RECEIVED_BYTES + 1))
+
+        sender = threading.Thread(target=flood)
+        sender.start()
+        with bounded, pytest.raises(ReceivedTooMuch):
+            read_all(bounded)
+        sender.join()
+
+
+def test_a_socket_has_to_have_a_limit() -> None:
+    with (
+        BoundedSocket(socket.AF_INET, SystemClock()) as bounded,
+        pytest.raises(ValueError, match="limit"),
+    ):
+        bounded.settimeout(None)
