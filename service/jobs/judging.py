@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from service.jobs.entities import MAX_RESULT_BYTES, Job, ProviderCost
-from service.jobs.work import Charge, Facts, Work
+from service.jobs.entities import MAX_RESULT_BYTES, RETRYABLE, Failure, Job, ProviderCost
+from service.jobs.work import AsynchronousWork, Charge, Facts, Work
 from service.providers.base import Task
 from service.storage.codec import encode_item
 
@@ -43,6 +43,21 @@ def result_of(work: Work, job: Job, task: Task) -> Facts | None:
     except Exception:
         log.exception("result_not_judged", job_id=job.job_id)
         return None
+
+
+def failure_of(work: AsynchronousWork, job: Job, task: Task) -> str:
+    """Why a task failed: the code that a refusal for the same reason at once would have had, where
+    the provider says that the user's request is to blame. Never a retryable one: the provider took
+    the task, so nothing may take its place under the same key."""
+    if task.rejection is None:
+        return Failure.GENERATION_FAILED
+    try:
+        failure = work.failure_of(task.rejection)
+    except Exception:
+        log.exception("failure_not_named", job_id=job.job_id)
+        return Failure.GENERATION_FAILED
+    is_usable = failure in work.failures and failure not in RETRYABLE
+    return failure if is_usable else Failure.GENERATION_FAILED
 
 
 def bill(work: Work, job: Job, task: Task) -> Bill:

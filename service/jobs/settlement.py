@@ -27,7 +27,7 @@ from service.jobs.entities import (
     Wait,
     next_transition,
 )
-from service.jobs.judging import Bill, bill, result_of
+from service.jobs.judging import Bill, bill, failure_of, result_of
 from service.jobs.work import Facts, Operations
 from service.ledger.entities import Movement, StaleRead, Wallet, capture, release
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
@@ -193,6 +193,9 @@ class Settlement:
         match transition:
             case Capture(task, result):
                 return self._capture(job, task, result)
+            case Release(Failure.GENERATION_FAILED, Task() as task):
+                work = self._operations.work(job.operation)
+                return self._release(job, failure_of(work, job, task), task)
             case Release(failure, task):
                 return self._release(job, failure, task)
             case DeliverUncharged(task, result):

@@ -115,7 +115,7 @@ class AsynchronousWork(Work, Protocol):
         ...
 
     def failure_of(self, reason: RejectionReason) -> str:
-        """The failure that a definite rejection is."""
+        """The failure that a definite rejection is, by a refused request or by a failed task."""
         ...
 
     def read_callback(
@@ -178,7 +178,9 @@ class Operations:
 
     def refusal(self, job: Job) -> FareboxError | None:
         """What a POST returns for a job that was turned down before it began; None for every other
-        job."""
+        job, one that the provider took and rejected later among them."""
+        if job.task_id is not None:
+            return None
         work = self._works.get(job.operation)
         text = work.failures.get(job.failure or "") if work else None
         if text is None or text.error is None:

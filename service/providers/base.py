@@ -18,19 +18,6 @@ class TaskStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Task:
-    """A provider's task as it reports it. `facts` is the whitelisted, bounded part of its data that
-    may be stored and shown; `result_url` is unchecked; `reason` is the provider's own text, for the
-    log only."""
-
-    task_id: str
-    status: TaskStatus
-    facts: Mapping[str, Value] = field(default_factory=dict)
-    result_url: str | None = None
-    reason: str = ""
-
-
 class RejectionReason(StrEnum):
     """Why a provider declined for certain."""
 
@@ -38,6 +25,20 @@ class RejectionReason(StrEnum):
     CONTENT = "content"
     BUSY = "busy"
     UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A provider's task as it reports it. `facts` is the whitelisted, bounded part of its data that
+    may be stored and shown; `result_url` is unchecked; `reason` is the provider's own text, for the
+    log only. `rejection` is why a failed task failed, where the user's request is the reason."""
+
+    task_id: str
+    status: TaskStatus
+    facts: Mapping[str, Value] = field(default_factory=dict)
+    result_url: str | None = None
+    reason: str = ""
+    rejection: RejectionReason | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from service.core.metrics import Metric, NoMetrics
 from service.jobs.entities import Failure, JobStatus, ProviderCost
 from service.jobs.work import AsynchronousWork, Charge
 from service.ledger.entities import StaleRead
-from service.providers.base import TaskStatus
+from service.providers.base import RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
 from tests.jobs.lost_jobs import lost
 
@@ -187,3 +187,54 @@ def test_a_loss_beyond_the_hold_is_counted_once_by_the_write_that_committed(
     monkeypatch.setattr(world.settlement, "_settle", stale_once)
     assert world.settlement.resolve("ann", job_id).captured == PRICE
     assert counts.of(Metric.HOUSE_LOSS) == [(3, {})]
+
+
+def failed(world: ServiceHarness, rejection: RejectionReason | None) -> str:
+    """A job whose task has failed, for that reason."""
+    job_id = world.submit().job.job_id
+    task = world.provider.book(job_id, TaskStatus.FAILED)
+    world.provider.tasks[job_id] = replace(task, rejection=rejection)
+    return job_id
+
+
+@pytest.mark.parametrize(
+    ("rejection", "failure"),
+    [
+        (None, "GENERATION_FAILED"),
+        (RejectionReason.IMAGE, "IMAGE_REJECTED"),
+        (RejectionReason.CONTENT, "CONTENT_REJECTED"),
+        # Retryable failures: a task that was taken must have no successor under its key.
+        (RejectionReason.BUSY, "GENERATION_FAILED"),
+        (RejectionReason.UNAVAILABLE, "GENERATION_FAILED"),
+    ],
+)
+def test_a_failed_task_is_named_by_the_reason_the_provider_states(
+    world: ServiceHarness, rejection: RejectionReason | None, failure: str
+) -> None:
+    job_id = failed(world, rejection)
+    world.work_until(60)
+    job = world.job(job_id)
+    assert (job.status, job.failure, job.retryable) == (JobStatus.FAILED, failure, False)
+    assert world.balance() == (3, 0, 0)
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("name", [raises(KeyError("image")), returns("NO_SUCH_FAILURE")])
+def test_a_reason_that_cannot_be_named_is_a_failed_generation(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch, name: Callable[..., Any]
+) -> None:
+    job_id = failed(world, RejectionReason.IMAGE)
+    monkeypatch.setattr(work(world), "failure_of", name)
+    world.work_until(60)
+    assert world.job(job_id).failure == "GENERATION_FAILED"
+    assert world.audit().violations == ()
+
+
+def test_an_early_rejection_is_the_error_of_the_post_and_a_late_one_is_not(
+    world: ServiceHarness,
+) -> None:
+    late = world.job(failed(world, RejectionReason.IMAGE))
+    world.work_until(60)
+    assert world.operations.refusal(world.job(late.job_id)) is None
+    early = replace(late, task_id=None, status=JobStatus.FAILED, failure="IMAGE_REJECTED")
+    assert world.operations.refusal(early) is not None

@@ -21,7 +21,7 @@ from devstack.simulators.wire import Call, Endpoint, current_call, json_response
 from service.core.clock import Clock
 
 VIDEO = Path(__file__).parent.parent / "video.mp4"
-FAILURE_MESSAGE = "Failure to pass the risk control system"
+FAILURE_MESSAGE = "Failed to generate the video, please try again"
 
 _CREATE_FAULTS = RESPONSE_FAULTS | {"late", "job-fails", "no-task-id"}
 _PAGE_NUMBER, _PAGE_SIZE = (1, 1_000), (1, 500)

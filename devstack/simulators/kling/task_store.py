@@ -18,7 +18,6 @@ from service.core.clock import Clock
 SUBMITTED, PROCESSING, SUCCEED, FAILED = "submitted", "processing", "succeed", "failed"
 FINAL = frozenset({SUCCEED, FAILED})
 MAX_TASKS = 200_000
-BAD_IMAGE_MESSAGE = "Image pixel is invalid"
 
 _PROCESSING_FROM = 0.25
 _IDS_PER_MILLISECOND = 100_000
@@ -84,15 +83,12 @@ class TaskStore:
         image is invalid.
 
         Raises `KlingError`: 1201 external id already used, 1303 too many running tasks, 1102 not
-        enough units, 5000 store full. 1201 is an assumption: the vendor only says that an external
-        id must be unique."""
+        enough units, 5000 store full."""
         with self._lock:
             self._catch_up()
             price = units(request)
             self._check_room(request, price)
-            task = self._new_task(
-                request, outcome or (BAD_IMAGE_MESSAGE if request.invalid_image else ""), price
-            )
+            task = self._new_task(request, outcome or request.failure, price)
             self._enter(task)
             return task
 
@@ -101,7 +97,7 @@ class TaskStore:
             self._settings.kling_unique_external_ids
             and request.external_task_id in self._by_external
         ):
-            raise KlingError(1201, "external_task_id must be unique, this one exists already")
+            raise KlingError(1201, f"External_task_id {request.external_task_id} already exists")
         if self._running >= self._settings.kling_concurrency:
             raise KlingError(1303)
         if price > self._units_left():
@@ -136,14 +132,14 @@ class TaskStore:
 
     def find(self, identifier: str) -> Task:
         """Returns the task with that task id or external id (the latest, if several share it).
-        Raises `KlingError` 1203."""
+        Raises `KlingError` 1201, as the vendor does, though its documentation names 1203."""
         with self._lock:
             self._catch_up()
             task = self._tasks.get(identifier) or self._tasks.get(
                 self._by_external.get(identifier, "")
             )
         if task is None:
-            raise KlingError(1203, "the task does not exist")
+            raise KlingError(1201, f"Task not found by id/external id: {identifier}")
         return task
 
     def page(self, number: int, size: int) -> list[Task]:

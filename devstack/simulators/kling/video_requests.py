@@ -8,17 +8,25 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from devstack.simulators.kling.codes import KlingError
+from devstack.simulators.kling.pictures import is_usable
 
 MAX_TEXT_CHARACTERS = 2_500
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
-# An image URL with this in its path is accepted; the task fails later.
-BAD_IMAGE_PATH = "bad-pixels"
+# An image URL with this in its path is refused at once, or accepted and the task fails later. The
+# messages are the vendor's own.
+REFUSED_IMAGE_PATH = "refused-image"
+FAILING_IMAGE_PATHS = MappingProxyType(
+    {
+        "bad-pixels": "Image pixel is invalid",
+        "bad-content": "Failure to pass the risk control system",
+    }
+)
+NOT_AN_IMAGE = "File is not in a valid base64 format"
 
 _DEFAULT_MODEL = "kling-v1"
 _CLIPS = ("5", "10")
 _BY_THE_SECOND = tuple(str(seconds) for seconds in range(3, 16))
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
 @dataclass(frozen=True)
@@ -50,15 +58,15 @@ MODELS = MappingProxyType(
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """A valid request. `image` is the URL or base64 text as sent; with `invalid_image` the task
-    will fail."""
+    """A valid request. `image` is the URL or base64 text as sent; with a `failure` the task will
+    fail, with that message."""
 
     model_name: str
     mode: str
     duration: str
     sound: bool
     image: str
-    invalid_image: bool
+    failure: str
     watermark: bool
     callback_url: str
     external_task_id: str
@@ -89,7 +97,7 @@ def parse_request(body: bytes) -> VideoRequest:
         duration=duration,
         sound=sound,
         image=pictures[0][0],
-        invalid_image=any(invalid_image for _, invalid_image in pictures),
+        failure=next((failure for _, failure in pictures if failure), ""),
         watermark=_watermark(fields),
         callback_url=_callback_url(fields),
         external_task_id=_text(fields, "external_task_id"),
@@ -145,20 +153,25 @@ def _check_scale(fields: Mapping[str, object]) -> None:
         raise KlingError(1201, "cfg_scale must be a number from 0 to 1")
 
 
-def _picture(fields: Mapping[str, object], key: str) -> tuple[str, bool]:
-    """The image, and whether it will fail the task. URLs are never fetched."""
+def _picture(fields: Mapping[str, object], key: str) -> tuple[str, str]:
+    """The image, and the message with which it will fail the task, if it will. URLs are never
+    fetched."""
     text = _text(fields, key)
-    if text.startswith("data:"):
-        raise KlingError(1201, f"{key} must be an address or raw base64 without a data: prefix")
     if text.startswith(("http://", "https://")):
-        return text, BAD_IMAGE_PATH in _url_path(text, key)
+        return text, _linked_failure(_url_path(text, key))
     try:
         picture = base64.b64decode(text, validate=True)
     except ValueError:
-        raise KlingError(1201, f"{key} is neither an address nor base64") from None
+        raise KlingError(1201, NOT_AN_IMAGE) from None
     if len(picture) > MAX_IMAGE_BYTES:
-        raise KlingError(1201, f"{key} is larger than 10 MB")
-    return text, not picture.startswith(_PICTURE_STARTS)
+        raise KlingError(1201, "Image size exceeds 10MB")
+    return text, "" if is_usable(picture) else FAILING_IMAGE_PATHS["bad-pixels"]
+
+
+def _linked_failure(path: str) -> str:
+    if REFUSED_IMAGE_PATH in path:
+        raise KlingError(1201, NOT_AN_IMAGE)
+    return next((text for part, text in FAILING_IMAGE_PATHS.items() if part in path), "")
 
 
 def _url_path(url: str, key: str) -> str:

@@ -28,6 +28,12 @@ from service.providers.base import (
 )
 from service.providers.http import NeverSent, NoResponse, ProviderHttp, Reply
 from service.providers.kling.credentials import KlingCredentials
+from service.providers.kling.messages import (
+    is_id_in_use,
+    is_task_not_found,
+    redacted,
+    rejection_of,
+)
 from service.providers.signatures import signature_holds
 from service.storage.codec import Value
 from service.storage.secrets import SecretUnavailable
@@ -39,15 +45,16 @@ MAX_SENDS = 3
 BUSY_PAUSE_SECONDS = 1.0
 TASK_NOT_FOUND = (404, 1203)
 STALE_TOKEN_CODES = {1000, 1001, 1002, 1003, 1004}
+PARAMETER_CODES = {1200, 1201}
+REQUEST_TIMEOUT = 408
 
 # Kling's error codes (https://kling.ai/document-api/api/get-started/error-codes) that prove a
-# create was turned down.
-FAILURE_OF_REJECTION = {
-    **dict.fromkeys((1200, 1201), RejectionReason.IMAGE),
+# create was turned down. Of `PARAMETER_CODES` the message says why.
+REASON_OF_CODE = {
     **dict.fromkeys((1300, 1301), RejectionReason.CONTENT),
     **dict.fromkeys((1302, 1303), RejectionReason.BUSY),
     **dict.fromkeys(
-        (1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1202, 1203, 1304),
+        (*STALE_TOKEN_CODES, 1100, 1101, 1102, 1103, *PARAMETER_CODES, 1202, 1203, 1304),
         RejectionReason.UNAVAILABLE,
     ),
 }
@@ -60,7 +67,6 @@ _STATUSES = {
     "failed": TaskStatus.FAILED,
 }
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ADDRESS = re.compile(r"https?://\S+")
 _MAX_FACT = 40
 
 
@@ -111,7 +117,7 @@ class Kling:
                 continue
             if isinstance(reply, Indeterminate):
                 return reply
-            outcome = self._created(reply, request.job_id)
+            outcome = self._created(reply, request.job_id, until)
             stale = (
                 outcome == Rejected(RejectionReason.UNAVAILABLE)
                 and _code(reply) in STALE_TOKEN_CODES
@@ -120,7 +126,7 @@ class Kling:
                 renewed = True
                 self._credentials.renew()
                 continue
-            self._count_refusal(reply)
+            self._count_refusal(outcome)
             if outcome == Rejected(RejectionReason.BUSY) and sends_left:
                 self._clock.sleep(BUSY_PAUSE_SECONDS)
             else:
@@ -131,7 +137,9 @@ class Kling:
         return outcome
 
     def fetch_task(self, task_id: str | None, job_id: str) -> TaskLookup:
-        until = self._clock.monotonic() + self._query_seconds
+        return self._fetch(task_id, job_id, self._clock.monotonic() + self._query_seconds)
+
+    def _fetch(self, task_id: str | None, job_id: str, until: float) -> TaskLookup:
         url = f"{self._url}/{quote(task_id or job_id, safe='')}"
         for last in (False, True):
             try:
@@ -194,14 +202,22 @@ class Kling:
             "Content-Type": "application/json",
         }
 
-    def _created(self, reply: Reply, job_id: str) -> Created:
-        code = _code(reply)
-        if reply.status == 200 and code == 0:
+    def _created(self, reply: Reply, job_id: str, until: float) -> Created:
+        if reply.status == 200 and _code(reply) == 0:
             task = _task(reply)
             return Accepted(task) if task else Indeterminate()
         self._report("create", reply, job_id)
-        if code in FAILURE_OF_REJECTION and 400 <= reply.status < 500:
-            return Rejected(FAILURE_OF_REJECTION[code])
+        if _is_from_a_proxy(reply):
+            return self._turned_away(job_id, until)
+        reason = _refusal(reply)
+        return Rejected(reason) if reason else Indeterminate()
+
+    def _turned_away(self, job_id: str, until: float) -> Created:
+        """Something in front of Kling refused the request. That is certain only once Kling itself
+        says that it has no task of ours: one query, within what is left of the create's time."""
+        until = min(until, self._clock.monotonic() + self._query_seconds)
+        if isinstance(self._fetch(None, job_id, until), NotFound):
+            return Rejected(RejectionReason.UNAVAILABLE)
         return Indeterminate()
 
     def _lookup(self, reply: Reply, task_id: str | None, job_id: str) -> TaskLookup:
@@ -214,9 +230,10 @@ class Kling:
                 else Indeterminate()
             )
         self._report("query", reply, job_id)
-        if (reply.status, code) == TASK_NOT_FOUND:
+        if _is_not_found(reply, task_id or job_id):
             return NotFound()
-        self._count_refusal(reply)
+        reason = _refusal(reply)
+        self._count_refusal(Rejected(reason) if reason else Indeterminate())
         return Indeterminate()
 
     def _report(self, operation: str, reply: Reply, job_id: str) -> None:
@@ -229,18 +246,18 @@ class Kling:
             job_id=job_id,
             status=reply.status,
             provider_code=body.get("code"),
-            provider_message=_ADDRESS.sub("[address]", str(body.get("message", "")))[:200],
+            provider_message=redacted(_message(reply)),
             provider_request_id=str(body.get("request_id", ""))[:64],
         )
         code = _code(reply) or 0
-        known = str(code) if code in FAILURE_OF_REJECTION or code in TROUBLES else "other"
+        known = str(code) if code in REASON_OF_CODE or code in TROUBLES else "other"
         self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=known)
 
-    def _count_refusal(self, reply: Reply) -> None:
+    def _count_refusal(self, outcome: Created) -> None:
         """Counts refusals of our key, our balance or our requests, of creates and queries alike:
         one is enough to wake somebody, so a token that is only stale does not count before it was
         made anew."""
-        if FAILURE_OF_REJECTION.get(_code(reply) or 0) is RejectionReason.UNAVAILABLE:
+        if outcome == Rejected(RejectionReason.UNAVAILABLE):
             self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
     def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:
@@ -260,6 +277,40 @@ def _code(reply: Reply) -> int | None:
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
+def _message(reply: Reply) -> str:
+    body = reply.json()
+    return str(body.get("message") or "") if isinstance(body, dict) else ""
+
+
+def _is_from_a_proxy(reply: Reply) -> bool:
+    """A 4xx without Kling's code: its edge refused the request. Not 408, which may mean that Kling
+    received the request and was slow."""
+    is_refusal = 400 <= reply.status < 500 and reply.status != REQUEST_TIMEOUT
+    return is_refusal and _code(reply) is None
+
+
+def _refusal(reply: Reply) -> RejectionReason | None:
+    """Why Kling declined for certain, None if the response does not prove that it did."""
+    code = _code(reply)
+    if code not in REASON_OF_CODE or not 400 <= reply.status < 500:
+        return None
+    if code in PARAMETER_CODES:
+        # An id that is in use proves that the task exists.
+        if is_id_in_use(_message(reply)):
+            return None
+        return rejection_of(_message(reply)) or RejectionReason.UNAVAILABLE
+    return REASON_OF_CODE[code]
+
+
+def _is_not_found(reply: Reply, requested_id: str) -> bool:
+    """Kling's definite "no such task": 404 with 1203 by its documentation, 400 with 1201 and the
+    id that was requested in practice."""
+    if (reply.status, _code(reply)) == TASK_NOT_FOUND:
+        return True
+    refused = reply.status == 400 and _code(reply) in PARAMETER_CODES
+    return refused and is_task_not_found(_message(reply), requested_id)
+
+
 def _task(reply: Reply) -> Task | None:
     """Returns the task in Kling's response, None if the response is malformed."""
     data: Any = reply.json().get("data")
@@ -270,6 +321,7 @@ def _task(reply: Reply) -> Task | None:
         return None
     video = _first_video(data)
     url = video.get("url")
+    message = str(data.get("task_status_msg") or "")
     facts = {"task_id": task_id, "task_status": str(data["task_status"]), **_times(data)}
     if status is TaskStatus.SUCCEEDED and isinstance(url, str):
         facts["videos"] = (
@@ -280,7 +332,8 @@ def _task(reply: Reply) -> Task | None:
         status,
         facts,
         url if isinstance(url, str) else None,
-        _ADDRESS.sub("[address]", str(data.get("task_status_msg") or ""))[:200],
+        redacted(message),
+        rejection_of(message) if status is TaskStatus.FAILED else None,
     )
 
 

@@ -68,7 +68,7 @@ def test_the_journal_holds_the_request_and_its_response(stack: Stack) -> None:
         "query",
         "/kling/v1/videos/image2video/job_2?x=1",
     )
-    assert (query["body"], query["status"], query["fault"]) == ("", 404, None)
+    assert (query["body"], query["status"], query["fault"]) == ("", 400, None)
 
 
 def test_the_journal_is_filtered_by_service_and_operation(stack: Stack) -> None:

@@ -79,7 +79,7 @@ def test_a_late_task_comes_after_the_error(stack: Stack) -> None:
     assert (response.status_code, response.json()["code"]) == (504, 5002)
     assert stack.tasks() == []
     stack.clock.sleep(2.9)
-    assert stack.kling("GET", "/job_1").status_code == 404
+    assert stack.kling("GET", "/job_1").status_code == 400
     stack.clock.sleep(0.2)
     eventually(lambda: stack.kling("GET", "/job_1").status_code == 200)
 
@@ -94,7 +94,9 @@ def test_a_job_fails_after_it_was_taken(stack: Stack) -> None:
     stack.arm("kling", "create", "job-fails")
     doomed, fine = stack.created()["task_id"], stack.created()["task_id"]
     stack.clock.sleep(2)
-    assert stack.query(doomed)["task_status_msg"] == "Failure to pass the risk control system"
+    assert (
+        stack.query(doomed)["task_status_msg"] == "Failed to generate the video, please try again"
+    )
     assert stack.query(fine)["task_status"] == "succeed"
 
 
@@ -126,21 +128,21 @@ def test_a_response_can_lack_its_task_id(stack: Stack) -> None:
 
 def test_a_fault_holds_for_its_count(stack: Stack) -> None:
     stack.arm("kling", "query", "status:503", count=2)
-    assert [stack.kling("GET", "/1").status_code for _ in range(3)] == [503, 503, 404]
+    assert [stack.kling("GET", "/1").status_code for _ in range(3)] == [503, 503, 400]
 
 
 def test_a_fault_of_minus_one_holds_until_reset(stack: Stack) -> None:
     stack.arm("kling", "query", "status:503", count=-1)
     assert [stack.kling("GET", "/1").status_code for _ in range(5)] == [503] * 5
     assert stack.call("DELETE", "/__faults").json()["faults"] == []
-    assert stack.kling("GET", "/1").status_code == 404
+    assert stack.kling("GET", "/1").status_code == 400
 
 
 def test_faults_of_one_operation_are_met_in_the_order_they_were_ordered(stack: Stack) -> None:
     stack.arm("kling", "query", "status:500")
     stack.arm("kling", "query", "status:503")
     stack.arm("kling", "create", "status:504")
-    assert [stack.kling("GET", "/1").status_code for _ in range(3)] == [500, 503, 404]
+    assert [stack.kling("GET", "/1").status_code for _ in range(3)] == [500, 503, 400]
 
 
 def test_parallel_calls_share_the_count(stack: Stack) -> None:
@@ -154,7 +156,7 @@ def test_parallel_calls_share_the_count(stack: Stack) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(statuses) == [404] * 13 + [503] * 7
+    assert sorted(statuses) == [400] * 13 + [503] * 7
 
 
 def test_the_armed_faults_are_listed_with_what_they_have_left(stack: Stack) -> None:

@@ -94,9 +94,10 @@ def test_a_task_is_found_by_either_id(stack: Stack) -> None:
     assert stack.query("job_1") == stack.query(task_id)
 
 
-def test_an_unknown_id_is_404_with_1203(shared: Stack) -> None:
+def test_an_unknown_id_is_400_with_1201_and_named(shared: Stack) -> None:
     response = shared.kling("GET", "/867283741759111202")
-    assert (response.status_code, response.json()["code"]) == (404, 1203)
+    assert (response.status_code, response.json()["code"]) == (400, 1201)
+    assert response.json()["message"] == "Task not found by id/external id: 867283741759111202"
 
 
 def test_an_external_id_used_before_is_1201_and_makes_no_second_task(stack: Stack) -> None:
@@ -104,6 +105,7 @@ def test_an_external_id_used_before_is_1201_and_makes_no_second_task(stack: Stac
     stack.clock.sleep(2)
     response = stack.create(external_task_id="job_1")
     assert (response.status_code, response.json()["code"]) == (400, 1201)
+    assert response.json()["message"] == "External_task_id job_1 already exists"
     assert len(stack.tasks()) == 1
 
 
@@ -240,7 +242,7 @@ def test_emptied_books_free_slots_units_and_external_ids(start: Start) -> None:
         "running": 0,
         "units_left": "1",
     }
-    assert stack.kling("GET", f"/{first}").status_code == 404
+    assert stack.kling("GET", f"/{first}").status_code == 400
     assert stack.created(external_task_id="job_1")["task_id"] != first
 
 

@@ -34,14 +34,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "refusal-behind-a-5xx",
         KLING,
-        "providers.kling.client:Kling._created",
-        "C in FAILURE_OF_REJECTION and 400 <= S < 500",
-        "C in FAILURE_OF_REJECTION",
+        "providers.kling.client:_refusal",
+        "C not in REASON_OF_CODE or not 400 <= S < 500",
+        "C not in REASON_OF_CODE",
     ),
     mutant(
         "any-404-is-not-found",
         KLING,
-        "providers.kling.client:Kling._lookup",
+        "providers.kling.client:_is_not_found",
         "(S, C) == TASK_NOT_FOUND",
         "S == 404",
     ),

@@ -4,6 +4,7 @@ are indeterminate."""
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -55,8 +56,8 @@ def test_a_key_pair_is_signed_into_a_token(world: KlingHarness) -> None:
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ("status:400:1200", RejectionReason.IMAGE),
-        ("status:400:1201", RejectionReason.IMAGE),
+        ("status:400:1200", RejectionReason.UNAVAILABLE),
+        ("status:400:1201", RejectionReason.UNAVAILABLE),
         ("status:400:1300", RejectionReason.CONTENT),
         ("status:400:1301", RejectionReason.CONTENT),
         ("status:429:1302", RejectionReason.BUSY),
@@ -179,6 +180,19 @@ def test_a_task_is_found_by_its_own_id_and_by_ours(world: KlingHarness) -> None:
 
 def test_an_unknown_task_is_not_found_for_certain(world: KlingHarness) -> None:
     assert world.kling().fetch_task(None, "job_1") == NotFound()
+    assert world.kling().fetch_task("867283741759111202", "job_1") == NotFound()
+    world.fault("query", "status:404:1203")
+    assert world.kling().fetch_task(None, "job_1") == NotFound()
+    assert world.refusals == (0, 0)
+
+
+def test_a_create_whose_id_is_in_use_is_indeterminate_because_its_task_exists(
+    world: KlingHarness,
+) -> None:
+    kling = world.kling()
+    assert isinstance(kling.create(ORDER, soon()), Accepted)
+    assert kling.create(ORDER, soon()) == Indeterminate()
+    assert isinstance(kling.fetch_task(None, "job_1"), Found)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +220,30 @@ def test_a_failed_task_is_failed_though_the_response_says_succeed(world: KlingHa
     kling.create(ORDER, soon())
     lookup = kling.fetch_task(None, "job_1")
     assert isinstance(lookup, Found)
-    assert lookup.task.status is TaskStatus.FAILED
+    assert (lookup.task.status, lookup.task.rejection) == (TaskStatus.FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("image", "rejection"),
+    [
+        ("https://images.example.com/bad-pixels.jpg", RejectionReason.IMAGE),
+        ("https://images.example.com/bad-content.jpg", RejectionReason.CONTENT),
+    ],
+)
+def test_a_task_that_fails_for_the_picture_or_its_content_says_so(
+    world: KlingHarness, image: str, rejection: RejectionReason
+) -> None:
+    kling = world.kling()
+    kling.create(replace(ORDER, image=image), soon())
+    lookup = kling.fetch_task(None, "job_1")
+    assert isinstance(lookup, Found)
+    assert (lookup.task.status, lookup.task.rejection) == (TaskStatus.FAILED, rejection)
+
+
+def test_a_picture_that_kling_refuses_at_once_rejects_the_image(world: KlingHarness) -> None:
+    order = replace(ORDER, image="https://images.example.com/refused-image.jpg")
+    assert world.kling().create(order, soon()) == Rejected(RejectionReason.IMAGE)
+    assert (world.tasks(), world.refusals) == ([], (0, 0))
 
 
 def test_another_task_than_the_one_requested_is_not_believed(world: KlingHarness) -> None:

@@ -14,7 +14,9 @@ from tests.providers.kling.harness import ORDER, KlingHarness, soon
     [
         ("status:401:1004", 1),
         ("status:429:1102", 1),
-        ("status:400:1201", 0),
+        ("status:400:1201", 1),
+        ("status:400:1301", 0),
+        ("html:403", 1),
         ("status:429:1303", 0),
     ],
 )
