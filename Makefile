@@ -28,7 +28,7 @@ reset: $(VENV)/local ## delete what `make run` has stored
 
 .PHONY: test
 test: $(VENV)/test ## run the tests (under 6 minutes on two cores)
-	@$(PYTEST) -m 'not sample and not tools and not browser'
+	@$(PYTEST) -m 'not sample and not tools and not browser and not clients'
 
 .PHONY: sample
 sample: $(VENV)/test ## run a small sample of each proof
@@ -41,10 +41,15 @@ PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 browser: $(VENV)/test ## test the page at /docs in a real Chromium: offline, under its policy, with its send button
 	@$(RUN) -m pytest -q -m browser tests/browser
 
+.PHONY: clients
+clients: $(VENV)/test ## lint the OpenAPI document; compile and run clients generated from it (needs Node.js 20 or newer)
+	@$(RUN) -m pytest -q -m clients tests/clients
+
 .PHONY: check
-check: format-check lint types test sample ## format, lint, types, tests, samples and browser: what .ci/run checks, without the image
+check: format-check lint types test sample ## format, lint, types, tests, samples, browser and clients: what .ci/run checks, without the image
 	@$(RUN) -m pytest -q -m tools
 	@$(MAKE) browser
+	@$(MAKE) clients
 
 .PHONY: proof
 proof: $(VENV)/test ## run every proof in full, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)

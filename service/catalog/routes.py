@@ -16,6 +16,8 @@ def catalog_blueprint(catalog: Catalog) -> Blueprint:
         Endpoint(
             access=Access.PUBLIC,
             summary="List the available prompts",
+            operation_id="listPrompts",
+            description="Each `promptKey` can be sent to `POST /videos`.",
             response=PromptsSchema,
         )
     )

@@ -77,7 +77,11 @@ class Unprocessable(FareboxError):
 
 
 class RateLimited(FareboxError):
-    """Too much at once."""
+    """Too much at once. The code is also the firewall's (cloudformation/service.yaml), which limits
+    every route."""
+
+    code = "TOO_MANY_REQUESTS"
+    summary = "Too many requests: from one address, with one token or for one wallet."
 
 
 class BadGateway(FareboxError):

@@ -41,6 +41,7 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
         Endpoint(
             access=Access.USER,
             summary="Get a job",
+            operation_id="getJob",
             description="With `wait`, responds when the job ends or the time is up. Another user's "
             "job returns 404.",
             query=WaitSchema,
@@ -57,6 +58,8 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
         Endpoint(
             access=Access.USER,
             summary="List your jobs, newest first",
+            operation_id="listJobs",
+            description="Pages through the jobs of the signed-in user.",
             query=PageSchema,
             response=job_page_schema(schema),
             errors=(PageTokenInvalid, StorageUnavailable),
@@ -84,6 +87,8 @@ def _add_callback(blueprint: Blueprint, provider: str, jobs: Jobs, callbacks: Wi
         Endpoint(
             access=Access.CALLBACK_TOKEN,
             summary=f"Receive a callback from {vendor}",
+            operation_id=f"handle{vendor}Callback",
+            internal=True,
             description=f"{vendor} calls this when a task changes. "
             "It triggers a status query; its body is never trusted.",
             errors=(

@@ -1,9 +1,11 @@
 """What goes in and out of the job routes."""
 
+from copy import copy
+
 from marshmallow import fields, validate
 
 from service.core.clock import iso
-from service.jobs.entities import Job
+from service.jobs.entities import Job, JobStatus
 from service.jobs.work import Operations
 from service.ledger.entities import EXAMPLE_JOB
 from service.web.schemas import StrictSchema, Text, WholeNumber
@@ -11,6 +13,7 @@ from service.web.schemas import StrictSchema, Text, WholeNumber
 MAX_WAIT_SECONDS = 25
 MAX_JOBS_A_PAGE = 50
 JOBS_A_PAGE = 20
+EXAMPLE_OPERATION = "kling:image2video"
 
 
 class WaitSchema(StrictSchema):
@@ -39,23 +42,29 @@ class PageSchema(StrictSchema):
 
 
 class JobCreditsSchema(StrictSchema):
+    """What became of the price of a job."""
+
     held = fields.Integer(
-        metadata={"description": "Set aside while the job is open.", "example": 0}
+        required=True, metadata={"description": "Set aside while the job is open.", "example": 0}
     )
     captured = fields.Integer(
-        metadata={"description": "Charged: the video was delivered.", "example": 1}
+        required=True,
+        metadata={"description": "Charged: the result was delivered.", "example": 1},
     )
-    released = fields.Integer(metadata={"description": "Given back: it was not.", "example": 0})
+    released = fields.Integer(
+        required=True, metadata={"description": "Returned to the wallet.", "example": 0}
+    )
     remaining = fields.Integer(
-        metadata={"description": "What can still be spent (only in the answer to a POST)."}
+        metadata={"description": "What can still be spent. Only in the response to a POST."}
     )
 
 
 class JobErrorFields(StrictSchema):
     code = fields.String(
-        metadata={"description": "A word for programs.", "example": "GENERATION_FAILED"}
+        required=True,
+        metadata={"description": "A word for programs.", "example": "GENERATION_FAILED"},
     )
-    message = fields.String(metadata={"description": "The same for people."})
+    message = fields.String(required=True, metadata={"description": "The same for people."})
 
 
 class JobFields(StrictSchema):
@@ -63,38 +72,66 @@ class JobFields(StrictSchema):
     its own codes."""
 
     job_id = fields.String(
+        required=True,
         data_key="jobId",
         metadata={
             "description": "The job's id; ids sort by time.",
             "example": EXAMPLE_JOB["jobId"],
         },
     )
-    status = fields.String(
+    operation = fields.String(
+        required=True,
         metadata={
-            "description": "SUBMITTING, SUBMITTED, SUCCEEDED or FAILED.",
-            "example": "SUCCEEDED",
-        }
+            "description": "What was done: `provider:operation`. There may be new ones.",
+            "example": EXAMPLE_OPERATION,
+        },
     )
-    created_at = fields.String(
+    status = fields.Enum(
+        JobStatus,
+        by_value=True,
+        required=True,
+        metadata={
+            "description": "`SUBMITTING` and `SUBMITTED` are in progress; `SUCCEEDED` and `FAILED` "
+            "are final.",
+            "example": "SUCCEEDED",
+        },
+    )
+    created_at = fields.DateTime(
+        required=True,
         data_key="createdAt",
         metadata={
-            "description": "When it was placed (UTC).",
+            "description": "When it was requested (UTC).",
             "example": "2026-11-21T09:00:00.000Z",
         },
     )
-    credits = fields.Nested(JobCreditsSchema, metadata={"description": "What became of its price."})
+    credits = fields.Nested(
+        JobCreditsSchema,
+        required=True,
+        metadata={"description": "What became of its price."},
+    )
 
 
 def job_schema(operations: Operations) -> type[StrictSchema]:
-    """The shape of any job: with the fields of every kind of work that is offered."""
+    """The shape of any job: with the fields of every kind of work that is offered. Where there are
+    several kinds, a field that one of them lacks is not required."""
     schemas = tuple(dict.fromkeys(work.schema for work in operations))
-    return schemas[0] if len(schemas) == 1 else type("AnyJobSchema", (*schemas, JobFields), {})
+    if len(schemas) == 1:
+        return schemas[0]
+    fields_of_all = {
+        name: copy(field) for schema in schemas for name, field in schema._declared_fields.items()
+    }
+    for name, field in fields_of_all.items():
+        field.required = all(name in schema._declared_fields for schema in schemas)
+    return type("AnyJobSchema", (JobFields,), fields_of_all)
 
 
 def job_page_schema(job: type[StrictSchema]) -> type[StrictSchema]:
     page = {
-        "jobs": fields.List(fields.Nested(job)),
+        "jobs": fields.List(
+            fields.Nested(job), required=True, metadata={"description": "Newest first."}
+        ),
         "next_token": fields.String(
+            required=True,
             data_key="nextToken",
             allow_none=True,
             metadata={"description": "Pass it as `nextToken` for the next page; null: no more."},
@@ -117,6 +154,7 @@ def job_body(job: Job, operations: Operations, remaining: int | None = None) -> 
     error = {"code": str(job.failure), "message": operations.message(job)} if job.failure else None
     return {
         "jobId": job.job_id,
+        "operation": job.operation,
         "status": job.status.value,
         "createdAt": iso(job.created_at),
         "credits": account,

@@ -86,7 +86,6 @@ class OutcomeUnknown(Unavailable):
 
 
 class TooManyWaiting(RateLimited):
-    code = "TOO_MANY_REQUESTS"
     summary = "Too many requests for this wallet are in progress."
     retry_after = 1
 

@@ -18,6 +18,7 @@ def ledger_blueprint(ledger: Ledger) -> Blueprint:
         Endpoint(
             access=Access.USER,
             summary="Get your credits",
+            operation_id="getCredits",
             description='A valid token without an account returns zeros and `"registered": false`.',
             response=CreditsSchema,
             errors=(StorageUnavailable,),

@@ -4,28 +4,53 @@ from marshmallow import fields
 
 from service.core.clock import iso
 from service.ledger.entities import Wallet, WalletStatus
-from service.ledger.lots import Lot
+from service.ledger.lots import Lot, LotKind
 from service.web.schemas import StrictSchema
 
 
 class LotSchema(StrictSchema):
-    lot_id = fields.String(data_key="lotId", metadata={"example": "lot_00000000000100"})
-    kind = fields.String(
-        metadata={"description": "free, promo, subscription or paid.", "example": "free"}
+    """A batch of granted credits. Lots are spent in the order of their kinds: free first."""
+
+    lot_id = fields.String(
+        required=True,
+        data_key="lotId",
+        metadata={"description": "Names the lot.", "example": "lot_00000000000100"},
     )
-    credits = fields.Integer(metadata={"example": 3})
-    expires_at = fields.String(data_key="expiresAt", allow_none=True, metadata={"example": None})
+    kind = fields.Enum(
+        LotKind,
+        by_value=True,
+        required=True,
+        metadata={"description": "What the credits came from.", "example": "free"},
+    )
+    credits = fields.Integer(
+        required=True, metadata={"description": "What is left of it.", "example": 3}
+    )
+    expires_at = fields.DateTime(
+        required=True,
+        data_key="expiresAt",
+        allow_none=True,
+        metadata={"description": "When the rest expires (UTC); null: never.", "example": None},
+    )
 
 
 class CreditsSchema(StrictSchema):
-    credits = fields.Integer(metadata={"description": "What can be spent now.", "example": 3})
-    held = fields.Integer(metadata={"description": "Set aside for open jobs.", "example": 0})
-    lots = fields.List(fields.Nested(LotSchema))
+    credits = fields.Integer(
+        required=True, metadata={"description": "What can be spent now.", "example": 3}
+    )
+    held = fields.Integer(
+        required=True, metadata={"description": "Set aside for open jobs.", "example": 0}
+    )
+    lots = fields.List(
+        fields.Nested(LotSchema),
+        required=True,
+        metadata={"description": "Where the credits came from. Their sum is `credits`."},
+    )
     registered = fields.Boolean(
+        required=True,
         metadata={
             "description": "False until the first request has made an account.",
             "example": True,
-        }
+        },
     )
 
 

@@ -26,7 +26,7 @@ from service.videos.entities import (
     NewVideo,
 )
 from service.videos.operations import Videos
-from service.videos.schemas import JobSchema, VideoSchema
+from service.videos.schemas import JobSchema, VideoRequestSchema
 from service.web.body import read_body
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.idempotency_key import (
@@ -41,10 +41,11 @@ MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 POST_VIDEO = Endpoint(
     access=Access.USER,
     summary="Turn an image into a video",
+    operation_id="createVideo",
     description="Holds the price, sends one request to Kling, and returns the job. Credits are "
     "captured only when the video is delivered; a failure releases them. A repeated "
     "`Idempotency-Key` returns the same job.",
-    body=VideoSchema,
+    body=VideoRequestSchema,
     response=JobSchema,
     errors=(
         UnknownPromptKey,
@@ -84,7 +85,7 @@ POST_VIDEO = Endpoint(
 
 def videos_blueprint(videos: Videos, operations: Operations) -> Blueprint:
     blueprint = Blueprint("videos", __name__)
-    video_schema = VideoSchema()
+    video_schema = VideoRequestSchema()
 
     @blueprint.post("/videos")
     @endpoint(POST_VIDEO)

@@ -1,16 +1,16 @@
 """What goes in and out of the video routes."""
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from service.jobs.entities import Failure
 from service.jobs.schemas import JobErrorFields, JobFields
-from service.videos.entities import FAILURES, VideoFailure
+from service.videos.entities import FAILURES
 from service.web.schemas import StrictSchema, Text
 
 MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
 
 
-class VideoSchema(StrictSchema):
+class VideoRequestSchema(StrictSchema):
     """The body of `POST /videos`. Apps depend on these names and their spelling."""
 
     google_id = Text(
@@ -53,17 +53,22 @@ class VideoSchema(StrictSchema):
 
 
 class JobErrorSchema(JobErrorFields):
+    """Why a job failed."""
+
     code = fields.String(
+        required=True,
+        validate=validate.OneOf([str(code) for code in FAILURES]),
         metadata={
-            "description": ", ".join((*VideoFailure, *Failure)),
+            "description": "A word for programs.",
             "example": Failure.GENERATION_FAILED.value,
-        }
+        },
     )
     message = fields.String(
+        required=True,
         metadata={
             "description": "The same for people.",
             "example": FAILURES[Failure.GENERATION_FAILED].message,
-        }
+        },
     )
 
 
@@ -71,10 +76,12 @@ class JobSchema(JobFields):
     """A job as its owner sees it."""
 
     prompt_key = fields.String(
+        required=True,
         data_key="promptKey",
-        metadata={"description": "The prompt that was asked for.", "example": "foo_prompt"},
+        metadata={"description": "The prompt that was requested.", "example": "foo_prompt"},
     )
     provider = fields.Dict(
+        required=True,
         allow_none=True,
         metadata={
             "description": "Kling's own data on the task; null until Kling has said that it took "
@@ -82,7 +89,8 @@ class JobSchema(JobFields):
             "example": {"task_id": "867283741759111202", "task_status": "succeed"},
         },
     )
-    video_url = fields.String(
+    video_url = fields.URL(
+        required=True,
         data_key="videoUrl",
         allow_none=True,
         metadata={
@@ -90,7 +98,8 @@ class JobSchema(JobFields):
             "example": "https://cdn.example.com/video.mp4",
         },
     )
-    video_expires_at = fields.String(
+    video_expires_at = fields.DateTime(
+        required=True,
         data_key="videoExpiresAt",
         allow_none=True,
         metadata={
@@ -100,6 +109,7 @@ class JobSchema(JobFields):
     )
     error = fields.Nested(
         JobErrorSchema,
+        required=True,
         allow_none=True,
         metadata={"description": "Why a FAILED job failed, in our words."},
     )

@@ -33,16 +33,21 @@ class Access(Enum):
 class Endpoint:
     """The declaration of one route.
 
-    `body` and `query` are the schemas of the request, `response` that of `data` in the envelope
-    (`bare`: of the whole body), `errors` those that not every route has, `example` a valid body,
-    and `headers` the request headers that the route reads, with a sentence each."""
+    `operation_id` is its name in generated clients (empty: made from method and path); an
+    `internal` route is for providers and balancers, not for apps. `body` and `query` are the
+    schemas of the request, `response` that of `data` in the envelope (`bare`: of the whole body)
+    under each of `statuses`, `errors` those that not every route has, `example` a valid body, and
+    `headers` the request headers that the route reads, with a sentence each."""
 
     access: Access
     summary: str
+    operation_id: str = ""
+    internal: bool = False
     description: str = ""
     body: type[Schema] | None = None
     query: type[Schema] | None = None
     response: type[Schema] | None = None
+    statuses: tuple[int, ...] = (200,)
     bare: bool = False
     errors: tuple[type[FareboxError], ...] = ()
     example: Mapping[str, Any] | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Blueprint, Response
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from service.core.clock import Clock, SystemClock
 from service.web.endpoint import Access, Endpoint, endpoint
@@ -19,20 +19,35 @@ CACHE_SECONDS = 2.0
 class HealthSchema(StrictSchema):
     """The body of `/health`, without the envelope."""
 
-    status = fields.String(metadata={"description": "healthy or unhealthy.", "example": "healthy"})
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(["healthy", "unhealthy"]),
+        metadata={"description": "Whether the service works.", "example": "healthy"},
+    )
     dynamodb = fields.String(
-        metadata={"description": "connected or disconnected.", "example": "connected"}
+        required=True,
+        validate=validate.OneOf(["connected", "disconnected"]),
+        metadata={"description": "Whether the table responds.", "example": "connected"},
     )
     environment = fields.String(
+        required=True,
+        validate=validate.Equal("configured"),
         metadata={
-            "description": "configured: a process that is not does not start.",
+            "description": "Always `configured`: a process that is not does not start.",
             "example": "configured",
-        }
+        },
     )
 
 
 class ProbeSchema(StrictSchema):
-    status = fields.String(metadata={"example": "ready"})
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(["alive", "ready"]),
+        metadata={
+            "description": "`alive` from `/health/live`, `ready` from `/health/ready`.",
+            "example": "ready",
+        },
+    )
 
 
 class CachedCheck:
@@ -73,16 +88,25 @@ class CachedCheck:
 GET_HEALTH = Endpoint(
     access=Access.PUBLIC,
     summary="Check whether the service is healthy",
+    operation_id="getHealth",
     description="503 with `unhealthy` and `disconnected` when the table cannot be reached.",
     response=HealthSchema,
+    statuses=(200, 503),
     bare=True,
 )
 GET_LIVE = Endpoint(
-    access=Access.PUBLIC, summary="Check whether the process is running", response=ProbeSchema
+    access=Access.PUBLIC,
+    summary="Check whether the process is running",
+    operation_id="getLiveness",
+    internal=True,
+    description="Responds as long as the process does. An orchestrator replaces one that does not.",
+    response=ProbeSchema,
 )
 GET_READY = Endpoint(
     access=Access.PUBLIC,
     summary="Check whether the process is ready",
+    operation_id="getReadiness",
+    internal=True,
     description="Ready from its first contact with the table until it drains. An outage of the "
     "table does not end readiness: all processes share it, and a balancer that removes them all "
     "repairs nothing.",

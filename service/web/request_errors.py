@@ -9,6 +9,7 @@ from service.core.errors import (
     InvalidRequest,
     NotAllowed,
     NotFound,
+    RateLimited,
     TooLarge,
     TooSlow,
     Unavailable,
@@ -121,6 +122,7 @@ ANY_ROUTE: tuple[type[FareboxError], ...] = (
     AddressTooLong,
     HeadersTooLarge,
     RequestRefused,
+    RateLimited,
 )
 WITH_QUERY: tuple[type[FareboxError], ...] = (ValidationFailed,)
 WITH_BODY: tuple[type[FareboxError], ...] = (

@@ -101,6 +101,19 @@ def what_fits_the_document_fits_the_service(
         assert code not in BY_SCHEMA, f"{code} for what the document allows: {response.text}"
 
 
+@schemathesis.check
+def the_route_documents_the_code(context: Any, response: Any, case: schemathesis.Case) -> None:
+    """The schema of an error allows every code; the examples of a route's status list its own."""
+    del context
+    document: Any = case.operation.schema.raw_schema
+    documented = document["paths"][case.operation.path][case.operation.method.lower()]["responses"]
+    described = documented.get(str(response.status_code), {})
+    if case.method == case.operation.method.upper() and "$ref" in described:
+        shared = document["components"]["responses"][described["$ref"].rsplit("/", 1)[-1]]
+        codes = shared["content"]["application/json"]["examples"]
+        assert response.json()["code"] in codes, response.text
+
+
 def fuzzed(
     stack: LiveStack,
     token: str | None,

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
+from jsonschema import Draft202012Validator
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from service.core.ids import is_id
@@ -87,6 +88,13 @@ class ApiClient:
         assert "Origin" in response.headers["Vary"]
         assert "Set-Cookie" not in response.headers
 
+    def assert_as_documented(self, response: requests.Response, schema: dict[str, Any]) -> None:
+        """Asserts that a success has the body that the schema describes, formats included."""
+        assert response.status_code == 200, response.text
+        whole = {**schema, "components": self.document["components"]}
+        checker = Draft202012Validator.FORMAT_CHECKER
+        Draft202012Validator(whole, format_checker=checker).validate(response.json())
+
     def codes(self, rule: str, method: str, status: int) -> list[str]:
         """The documented error codes of a status of a route."""
         response = self.document["paths"][document_path(rule)][method.lower()]["responses"].get(
@@ -94,10 +102,9 @@ class ApiClient:
         )
         if response is None:
             return []
-        codes: list[str] = response["content"]["application/json"]["schema"]["allOf"][1][
-            "properties"
-        ]["code"]["enum"]
-        return codes
+        if "$ref" in response:
+            response = self.document["components"]["responses"][response["$ref"].rsplit("/", 1)[-1]]
+        return list(response["content"]["application/json"].get("examples", {}))
 
     def _documented(self, request: requests.PreparedRequest, status: int, code: str) -> None:
         path, method = unquote(urlsplit(request.url or "").path), str(request.method)

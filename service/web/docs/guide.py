@@ -13,6 +13,8 @@ from service.web.openapi.schemas import Document
 
 _PROSE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*")
 _IDEMPOTENCY_KEY = "idempotency-key"
+# Stands where each response of the page has a key of its own.
+NEW_KEY = "{idempotency-key}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def steps(document: Document) -> list[Step]:
 
 def curl_command(document: Document, method: str, path: str, query: str = "") -> Curl | None:
     """A command that a shell takes as it is, or None if there is no such route. `$ID_TOKEN` stands
-    for the user's token."""
+    for the user's token, `NEW_KEY` for an idempotency key: a command that is repeated then returns
+    the same job."""
     described = document["paths"].get(path, {}).get(method.lower())
     if described is None:
         return None
@@ -108,13 +111,13 @@ def prose(text: str) -> Markup:
 
 def _options(described: Mapping[str, Any]) -> list[str]:
     options = []
-    if "security" in described:
+    if described.get("security"):
         options.append('-H "Authorization: Bearer $ID_TOKEN"')
     if any(
         parameter["name"].lower() == _IDEMPOTENCY_KEY
         for parameter in described.get("parameters", [])
     ):
-        options.append('-H "Idempotency-Key: $(uuidgen)"')
+        options.append(f"-H 'Idempotency-Key: {NEW_KEY}'")
     if "requestBody" in described:
         example = described["requestBody"]["content"]["application/json"]["example"]
         body = json.dumps(example, indent=2, ensure_ascii=False)

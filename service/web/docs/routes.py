@@ -1,6 +1,7 @@
 """The page at `/docs` and its files."""
 
 import secrets
+import uuid
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response
@@ -8,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from service.web.docs import scalar
 from service.web.docs.assets import Asset, own_asset
-from service.web.docs.guide import error_rows, introduction, prose, steps
+from service.web.docs.guide import NEW_KEY, error_rows, introduction, prose, steps
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi.document import DOCS_PATH
 from service.web.openapi.schemas import Document
@@ -31,7 +32,8 @@ def docs_blueprint(document: Document, local_token_url: str = "") -> Blueprint:
     @endpoint(_public("This API as a page to read and to try."))
     def docs() -> Response:
         nonce = secrets.token_urlsafe(16)
-        response = Response(page.replace(NONCE, nonce), mimetype="text/html")
+        own = page.replace(NONCE, nonce).replace(NEW_KEY, str(uuid.uuid4()))
+        response = Response(own, mimetype="text/html")
         response.headers["Content-Security-Policy"] = content_security_policy(
             nonce, local_token_url
         )

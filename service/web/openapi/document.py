@@ -12,15 +12,18 @@ from flask import Blueprint, Flask, Response, request
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.openapi.errors import (
     ENVELOPE,
+    ERROR_CODE,
     REQUEST_ID,
     SharedErrors,
     catalogue,
-    distinct,
+    code_schema,
     envelope_schema,
     error_example,
+    most_general,
 )
 from service.web.openapi.operations import SIGN_IN, document_path, operation, tag_of
 from service.web.openapi.schemas import Document, SchemaPlugin, finished
+from service.web.openapi.sharing import in_components
 
 OPENAPI_PATH = "/openapi.json"
 DOCS_PATH = "/docs"
@@ -75,27 +78,50 @@ _HEADERS: dict[str, tuple[str, dict[str, object]]] = {
 @dataclass(frozen=True, kw_only=True)
 class About:
     """What the document says of itself. `public_url` is this service's address; empty: the one it
-    was read from. `tags` has a sentence for each group of routes, in the order that readers see."""
+    was read from. `tags` has a sentence for each group of routes, in the order that readers see.
+    `licence` is an SPDX identifier."""
 
     version: str
     public_url: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     title: str = "Farebox API"
+    licence: str = "MIT"
+
+    @property
+    def info(self) -> dict[str, object]:
+        """The info object, but for title and version."""
+        guide = {"url": f"{self.public_url.rstrip('/')}/docs"} if self.public_url else {}
+        return {
+            "description": _DESCRIPTION,
+            "contact": {"name": "The operators of this service", **guide},
+            "license": {"name": self.licence, "identifier": self.licence},
+        }
+
+    @property
+    def server(self) -> dict[str, str]:
+        if not self.public_url:
+            return {"url": "/", "description": "The service that this document was read from."}
+        return {"url": self.public_url.rstrip("/"), "description": "This service."}
 
 
 def build_document(app: Flask, about: About, shared: SharedErrors) -> Document:
     """The OpenAPI 3.1 document of every route of the app but the documentation's own. The same app
     returns the same document.
 
-    Raises `LookupError` for a route that declares nothing and for two errors under one code, and
+    Raises `LookupError` for a route that declares nothing, for two operations of one name and for
+    two errors under one code, and
     `TypeError` for an example that JSON cannot carry."""
     routes = [route for route in declared_endpoints(app) if not _documentation(route[0])]
     spec = _empty(about, routes, shared)
+    names: set[str] = set()
     for rule, method, declaration in routes:
         described = operation(rule, method, declaration, shared)
+        if described["operationId"] in names:
+            raise LookupError(f"Two operations are called {described['operationId']}")
+        names.add(described["operationId"])
         spec.path(path=document_path(rule), operations={method.lower(): described})
     document: Document = json.loads(json.dumps(spec.to_dict()))
-    return finished(document)
+    return in_components(finished(document))
 
 
 def openapi_blueprint(document: Document) -> Blueprint:
@@ -132,14 +158,15 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
         title=about.title,
         version=about.version,
         openapi_version="3.1.0",
-        info={"description": _DESCRIPTION},
+        info=about.info,
         plugins=[SchemaPlugin()],
-        servers=[{"url": about.public_url.rstrip("/") or "/"}],
+        servers=[about.server],
         tags=_tags(about, routes),
     )
     spec.options["x-error-codes"] = catalogue(kinds)
-    for kind in sorted(distinct(kinds), key=lambda kind: kind.code):
-        spec.components.example(kind.code, error_example(kind))
+    for code, kind in sorted(most_general(kinds).items()):
+        spec.components.example(code, error_example(kind))
+    spec.components.schema(ERROR_CODE, code_schema(kinds))
     _add_components(spec)
     return spec
 

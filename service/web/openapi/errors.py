@@ -1,9 +1,9 @@
 """What can go wrong, as the OpenAPI document describes it: responses by status, an example for
 every code, the list of all codes."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from service.core.errors import FareboxError
@@ -11,7 +11,8 @@ from service.web.endpoint import Access, Endpoint
 from service.web.errors import status_of
 from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 
-ENVELOPE = "ErrorEnvelope"
+ENVELOPE = "ErrorResponse"
+ERROR_CODE = "ErrorCode"
 REQUEST_ID = "req_01kbx3v9m2t7q8r5w6y4z1h0ce"
 
 _HEADERS = {
@@ -42,6 +43,26 @@ _ADVICE = {
     502: "Nothing was charged. Try again later.",
     503: "Wait as long as `Retry-After` says, then repeat, with the same `Idempotency-Key` if you "
     "sent one.",
+}
+
+# Names of our own: Python's differ from version to version.
+_NAMES = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    408: "RequestTimeout",
+    409: "Conflict",
+    413: "ContentTooLarge",
+    414: "AddressTooLong",
+    415: "UnsupportedMediaType",
+    422: "UnprocessableContent",
+    429: "TooManyRequests",
+    431: "HeadersTooLarge",
+    500: "InternalError",
+    502: "BadGateway",
+    503: "ServiceUnavailable",
 }
 
 
@@ -89,21 +110,31 @@ def by_status(kinds: Iterable[Kind]) -> dict[int, list[Kind]]:
 
 
 def error_response(status: int, kinds: Sequence[Kind], headers: dict[str, Any]) -> dict[str, Any]:
-    """One status of one route: the envelope narrowed to the codes that may come with it, and an
-    example of each."""
-    narrowed = {"type": "object", "properties": {"code": {"enum": codes(kinds)}}}
+    """One status of one route: the one envelope of all errors, and an example of each code that may
+    come with it. The schema is not narrowed to those codes: generators would make a class of
+    each, and a union of all of them for every route."""
     return {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(codes(kinds))}",
+        "description": f"{_phrase(status)}: {', '.join(codes(kinds))}",
         "headers": {**headers, **_HEADERS.get(status, {})},
         "content": {
             "application/json": {
-                "schema": {"allOf": [{"$ref": f"#/components/schemas/{ENVELOPE}"}, narrowed]},
+                "schema": {"$ref": f"#/components/schemas/{ENVELOPE}"},
                 "examples": {
                     code: {"$ref": f"#/components/examples/{code}"} for code in codes(kinds)
                 },
             }
         },
     }
+
+
+def response_name(status: int) -> str:
+    """The name of the response to errors of that status in `components.responses`."""
+    return _NAMES[status]
+
+
+def _phrase(status: int) -> str:
+    """The name as words: "Bad request"."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", _NAMES[status]).capitalize()
 
 
 def error_example(kind: Kind) -> dict[str, Any]:
@@ -121,16 +152,25 @@ def error_example(kind: Kind) -> dict[str, Any]:
 
 def catalogue(kinds: Iterable[Kind]) -> list[dict[str, Any]]:
     """Every code with its status, meaning, advice (the class's own `advice`, else that of its
-    status) and the seconds to wait.
+    status) and the seconds to wait, in the words of the most general class of each code.
 
     Raises `LookupError` for two unrelated errors under one code."""
+    known = most_general(kinds)
+    entries = [_entry(kind, status_of(kind)) for kind in known.values()]
+    return sorted(entries, key=lambda entry: (entry["status"], entry["code"]))
+
+
+def most_general(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """The class of each code from which the others of that code derive. Raises `LookupError` for
+    two unrelated errors under one code."""
     known: dict[str, Kind] = {}
     for kind in kinds:
         other = known.setdefault(kind.code, kind)
         if not (issubclass(kind, other) or issubclass(other, kind)):
             raise LookupError(f"{kind.__name__} and {other.__name__} share the code {kind.code}")
-    entries = [_entry(kind, status_of(kind)) for kind in known.values()]
-    return sorted(entries, key=lambda entry: (entry["status"], entry["code"]))
+        if issubclass(other, kind):
+            known[kind.code] = kind
+    return known
 
 
 def _entry(kind: Kind, status: int) -> dict[str, Any]:
@@ -143,27 +183,53 @@ def _entry(kind: Kind, status: int) -> dict[str, Any]:
     }
 
 
+def code_schema(kinds: Iterable[Kind]) -> dict[str, Any]:
+    """One type of all codes, so that a misspelt one is found when a client is compiled."""
+    return {
+        "type": "string",
+        "description": "The stable word for programs. Versions may add codes: treat an unknown one "
+        "like its status.",
+        "enum": sorted(most_general(kinds)),
+    }
+
+
 def envelope_schema() -> dict[str, Any]:
     """The one shape of every error."""
     return {
         "type": "object",
+        "description": "The body of every error.",
         "required": ["success", "error", "code", "details", "requestId"],
         "additionalProperties": False,
         "properties": {
-            "success": {"const": False},
+            "success": {"type": "boolean", "const": False},
             "error": {
                 "type": "string",
                 "description": "A sentence for people. It may change: branch on `code`.",
             },
-            "code": {"type": "string", "description": "The stable word for programs."},
-            "details": {
-                "type": "object",
-                "description": "Facts that belong to the code.",
-                "additionalProperties": True,
-            },
+            "code": {"$ref": f"#/components/schemas/{ERROR_CODE}"},
+            "details": _details_schema(),
             "requestId": {
                 "type": "string",
-                "description": "Quote it when you ask for help; also in `X-Request-Id`.",
+                "description": "Quote it when you report a problem; also in `X-Request-Id`.",
             },
         },
+    }
+
+
+def _details_schema() -> dict[str, Any]:
+    """The facts that several codes share; others may come with one code alone."""
+    return {
+        "type": "object",
+        "description": "Facts that belong to the code.",
+        "properties": {
+            "jobId": {"type": "string", "description": "The job that the request made or named."},
+            "fields": {
+                "type": "object",
+                "description": "What is wrong, by field.",
+                "additionalProperties": True,
+            },
+            "required": {"type": "integer", "description": "Credits that the request costs."},
+            "available": {"type": "integer", "description": "Credits that can be spent."},
+        },
+        "additionalProperties": True,
     }

@@ -48,21 +48,23 @@ def operation(rule: str, method: str, endpoint: Endpoint, shared: SharedErrors) 
     """The operation, with marshmallow schemas where the document will refer to theirs."""
     path = document_path(rule)
     described: dict[str, Any] = {
-        "operationId": _operation_id(method, path),
+        "operationId": endpoint.operation_id or _operation_id(method, path),
         "tags": [tag_of(path)],
         "summary": endpoint.summary,
         "description": endpoint.description,
         "x-access": endpoint.access.value,
+        "x-internal": endpoint.internal,
         "x-declared-errors": codes(endpoint.errors),
         "parameters": _parameters(rule, endpoint),
         "responses": _responses(endpoint, shared),
     }
-    if endpoint.access is Access.USER:
-        described["security"] = [{SIGN_IN: []}]
     if endpoint.body is not None:
         described["requestBody"] = _request_body(endpoint)
         described["x-max-body-bytes"] = endpoint.max_body_bytes
-    return {keyword: part for keyword, part in described.items() if part != "" and part != []}
+    described = {
+        keyword: part for keyword, part in described.items() if part not in ("", [], False)
+    }
+    return described | {"security": [{SIGN_IN: []}] if endpoint.access is Access.USER else []}
 
 
 def _camel(name: str) -> str:
@@ -131,7 +133,7 @@ def _size(count: int) -> str:
 def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     always = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     declared = {**always, **_response_headers(endpoint)}
-    responses = {"200": _success(endpoint, declared)}
+    responses = {str(status): _success(endpoint, declared) for status in endpoint.statuses}
     kinds = [*endpoint.errors, *shared.of(endpoint)]
     for status, group in by_status(kinds).items():
         own = any(kind in endpoint.errors for kind in group)
@@ -149,7 +151,7 @@ def _response_headers(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _success(endpoint: Endpoint, headers: dict[str, Any]) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": "Success", "headers": headers}
+    described: dict[str, Any] = {"description": endpoint.summary, "headers": headers}
     if endpoint.bare and endpoint.response is None:
         return described
     schema: Any = endpoint.response if endpoint.bare else _enveloped(endpoint)
@@ -157,10 +159,10 @@ def _success(endpoint: Endpoint, headers: dict[str, Any]) -> dict[str, Any]:
 
 
 def _enveloped(endpoint: Endpoint) -> dict[str, Any]:
-    data: Any = endpoint.response or {"type": ["object", "null"], "example": None}
+    data: Any = endpoint.response or {"type": "null"}
     return {
         "type": "object",
         "required": ["success", "data"],
         "additionalProperties": False,
-        "properties": {"success": {"const": True}, "data": data},
+        "properties": {"success": {"type": "boolean", "const": True}, "data": data},
     }

@@ -20,13 +20,15 @@ Document = dict[str, Any]
 
 
 class _Converter(OpenAPIConverter):
-    """Adds two rules: an address has the format `uri` (JSON Schema 2020-12, validation,
-    7.3.5), and `Text` takes no control characters."""
+    """Adds our rules: an address has the format `uri` (JSON Schema 2020-12, validation,
+    7.3.5), an integer has 64 bits, `Text` takes no control characters, an enum is a component, and
+    a dictionary takes any names."""
 
     # A class attribute, because apispec reads it so.
     field_mapping = {  # noqa: RUF012
         **DEFAULT_FIELD_MAPPING,
         marshmallow.fields.URL: ("string", "uri"),
+        marshmallow.fields.Integer: ("integer", "int64"),
     }
 
     def field2pattern(self, field: marshmallow.fields.Field[Any], **options: Any) -> dict[str, Any]:
@@ -34,6 +36,24 @@ class _Converter(OpenAPIConverter):
         return (
             {"pattern": NO_CONTROL_CHARACTERS} if not found and isinstance(field, Text) else found
         )
+
+    def enum2properties(self, field: marshmallow.fields.Field[Any], **options: Any) -> Document:
+        """A reference, so that clients have one named type for the enum. `ret` is what the field's
+        other rules have found. Raises apispec's error for two types of one name."""
+        if not isinstance(field, marshmallow.fields.Enum):
+            return {}
+        options["ret"].pop("type", None)
+        name = field.enum.__name__
+        if field.enum not in self.refs:
+            values = [member.value for member in field.enum]
+            self.spec.components.schema(name, {"type": "string", "enum": values})
+            self.refs[field.enum] = name
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def dict2properties(self, field: marshmallow.fields.Field[Any], **options: Any) -> Document:
+        """`true` instead of `{}`, which some generators take for no names at all."""
+        found: Document = super().dict2properties(field, **options)
+        return {name: part if part else True for name, part in found.items()}
 
 
 class SchemaPlugin(MarshmallowPlugin):
@@ -65,9 +85,10 @@ def finished(document: Document) -> Document:
             del schema["additionalProperties"]
     for _, _, described in operations(document):
         _complete_parameters(described, schemas)
-        for body in (described.get("requestBody"), described["responses"]["200"]):
-            for media in (body or {}).get("content", {}).values():
-                media.setdefault("example", example_of(media["schema"], schemas))
+        for body in (described.get("requestBody", {}), *described["responses"].values()):
+            for media in body.get("content", {}).values():
+                if "examples" not in media:
+                    media.setdefault("example", example_of(media["schema"], schemas))
     return document
 
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from service.web.docs.guide import curl_command, error_rows, introduction, prose, steps
+from service.web.docs.guide import NEW_KEY, curl_command, error_rows, introduction, prose, steps
 from service.web.openapi.schemas import Document
 from tests.doubles.documented import VIDEO_EXAMPLE, document_of, documented_app
 
@@ -26,7 +26,7 @@ def test_a_command_sends_exactly_what_the_route_needs(document: Document) -> Non
     assert post[:2] == ["curl", "http://service/videos"]
     assert json.loads(post[post.index("-d") + 1]) == VIDEO_EXAMPLE
     assert "Authorization: Bearer $ID_TOKEN" in post
-    assert "Idempotency-Key: $(uuidgen)" in post
+    assert f"Idempotency-Key: {NEW_KEY}" in post
 
 
 def test_a_command_for_a_public_route_carries_no_token(document: Document) -> None:

@@ -1,6 +1,7 @@
 """The page, its policy and its files."""
 
 import re
+import uuid
 from html.parser import HTMLParser
 
 import pytest
@@ -88,6 +89,13 @@ def test_the_page_holds_the_command_of_every_step(page: Page, document: Document
     assert curls
     for curl in curls:
         assert f"{curl.before}http://127.0.0.1:8080{curl.after}" in page.commands
+
+
+def test_each_response_has_an_idempotency_key_of_its_own(client: FlaskClient) -> None:
+    found = [re.findall(r"Idempotency-Key: ([^&#]+)", client.get("/docs").text) for _ in range(2)]
+    keys = {key for (key,) in found}
+    assert len(keys) == 2
+    assert all(str(uuid.UUID(key)) == key for key in keys)
 
 
 def test_the_page_holds_every_code_with_its_meaning_and_advice(

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.doubles.documented import (
     SHARED,
     VIDEO_ERRORS,
     VIDEO_EXAMPLE,
+    VideoSchema,
     document_of,
     documented_app,
     served_app,
@@ -41,15 +43,20 @@ def client() -> FlaskClient:
     return served_app().test_client()
 
 
-def codes_of(operation: dict[str, Any]) -> dict[str, list[str]]:
-    """Error codes by status, from the examples."""
-    responses = {
-        status: response for status, response in operation["responses"].items() if status != "200"
-    }
+def codes_of(document: Document, path: str, method: str = "get") -> dict[str, list[str]]:
+    """The error codes of an operation by status, from the examples."""
+    responses = resolved(document["paths"][path][method]["responses"], document)
     return {
         status: list(response["content"]["application/json"]["examples"])
         for status, response in responses.items()
+        if status != "200"
     }
+
+
+def example(document: Document, path: str, method: str = "get") -> Any:
+    """The example of a success."""
+    responses = document["paths"][path][method]["responses"]
+    return responses["200"]["content"]["application/json"]["example"]
 
 
 def resolved(part: Any, document: Document) -> Any:
@@ -93,7 +100,7 @@ def test_a_finished_app_serves_the_same_document_as_before_its_documentation_was
 
 def test_every_error_of_a_route_stands_under_its_status(document: Document) -> None:
     for rule, method, declared in declared_endpoints(documented_app()):
-        documented = codes_of(document["paths"][document_path(rule)][method.lower()])
+        documented = codes_of(document, document_path(rule), method.lower())
         for error in declared.errors + ANY_ROUTE + ROUTING:
             assert error.code in documented[str(status_of(error))]
 
@@ -101,16 +108,17 @@ def test_every_error_of_a_route_stands_under_its_status(document: Document) -> N
 def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_else(
     document: Document,
 ) -> None:
-    posting = codes_of(document["paths"]["/videos"]["post"])
-    reading = codes_of(document["paths"]["/jobs/{jobId}"]["get"])
-    probing = codes_of(document["paths"]["/health"]["get"])
+    posting = codes_of(document, "/videos", "post")
+    reading = codes_of(document, "/jobs/{jobId}")
+    probing = codes_of(document, "/health")
     assert posting["401"] == reading["401"] == ["NOT_SIGNED_IN"]
-    assert posting["429"] == ["HASTY"]
+    assert sorted(posting["429"]) == ["HASTY", "TOO_MANY_REQUESTS"]
     assert {code for codes in posting.values() for code in codes} >= {
         error.code for error in WITH_BODY
     }
     assert reading["400"] == ["BAD_REQUEST", *(error.code for error in WITH_QUERY)]
-    assert set(probing) == {"400", "403", "404", "405", "408", "414", "431", "500"}
+    assert set(probing) == {"400", "403", "404", "405", "408", "414", "429", "431", "500"}
+    assert probing["429"] == ["TOO_MANY_REQUESTS"]
 
 
 def test_an_error_is_listed_once_even_if_it_is_declared_and_shared() -> None:
@@ -142,14 +150,13 @@ def test_every_example_in_the_document_fits_its_schema(document: Document) -> No
     assert checked > 20
 
 
-def test_a_response_with_a_code_that_the_route_does_not_name_breaks_the_schema(
-    document: Document,
-) -> None:
-    refusal = document["paths"]["/videos"]["post"]["responses"]["403"]["content"][
-        "application/json"
-    ]["schema"]
-    body = dict(document["components"]["examples"]["TOO_POOR"]["value"], code="SOMETHING_ELSE")
-    assert not Draft202012Validator(resolved(refusal, document)).is_valid(body)
+def test_a_response_with_a_code_that_nobody_names_breaks_the_schema(document: Document) -> None:
+    schema = Draft202012Validator(
+        resolved(document["components"]["schemas"]["ErrorResponse"], document)
+    )
+    body = document["components"]["examples"]["TOO_POOR"]["value"]
+    assert schema.is_valid(body)
+    assert not schema.is_valid(body | {"code": "SOMETHING_ELSE"})
 
 
 def test_every_code_is_in_the_list_of_codes_with_what_to_do(document: Document) -> None:
@@ -174,7 +181,15 @@ def test_an_error_that_narrows_another_may_keep_its_code() -> None:
     narrower = type("Narrower", (VIDEO_ERRORS[0],), {})
     route = Endpoint(access=Access.PUBLIC, summary="Fine", errors=(VIDEO_ERRORS[0], narrower))
     document = document_of(app_with(route))
-    assert codes_of(document["paths"]["/things"]["get"])["400"] == ["PROMPT_UNKNOWN", "BAD_REQUEST"]
+    assert codes_of(document, "/things")["400"] == ["PROMPT_UNKNOWN", "BAD_REQUEST"]
+
+
+def test_a_code_is_described_in_the_words_of_its_most_general_error() -> None:
+    narrower = type("Narrower", (VIDEO_ERRORS[0],), {"summary": "Only here."})
+    route = Endpoint(access=Access.PUBLIC, summary="Fine", errors=(narrower, VIDEO_ERRORS[0]))
+    document = document_of(app_with(route))
+    described = document["components"]["examples"]["PROMPT_UNKNOWN"]
+    assert described["summary"] == VIDEO_ERRORS[0].summary
 
 
 def test_a_request_is_closed_however_deep_and_a_response_stays_open(document: Document) -> None:
@@ -186,18 +201,55 @@ def test_a_request_is_closed_however_deep_and_a_response_stays_open(document: Do
 
 
 def test_a_response_is_wrapped_unless_it_is_bare(document: Document) -> None:
-    job = document["paths"]["/jobs/{jobId}"]["get"]["responses"]["200"]["content"][
-        "application/json"
-    ]
-    health = document["paths"]["/health"]["get"]["responses"]["200"]["content"]["application/json"]
-    thrown_away = document["paths"]["/files/{fileNumber}"]["delete"]["responses"]["200"]["content"][
-        "application/json"
-    ]
-    assert job["example"]["success"] is True
-    assert job["example"]["data"]["credits"] == {"held": 1, "captured": 0}
-    assert job["schema"]["required"] == ["success", "data"]
-    assert health["example"] == {"status": "healthy"}
-    assert thrown_away["example"] == {"success": True, "data": None}
+    job = example(document, "/jobs/{jobId}")
+    assert job["success"] is True
+    assert job["data"]["credits"] == {"held": 1, "captured": 0}
+    assert example(document, "/health") == {"status": "healthy"}
+    deleted = example(document, "/files/{fileNumber}", "delete")
+    assert deleted == {"success": True, "data": None}
+
+
+def test_an_enum_is_a_type_of_its_own() -> None:
+    class Mood(Enum):
+        GOOD = "good"
+        BAD = "bad"
+
+    class FeelingSchema(StrictSchema):
+        first = fields.Enum(Mood, by_value=True, metadata={"description": "At first."})
+        then = fields.Enum(Mood, by_value=True, allow_none=True)
+
+    document = document_of(
+        app_with(Endpoint(access=Access.PUBLIC, summary="Felt", response=FeelingSchema))
+    )
+    reference = {"$ref": "#/components/schemas/Mood"}
+    assert document["components"]["schemas"]["Mood"] == {"type": "string", "enum": ["good", "bad"]}
+    described = document["components"]["schemas"]["Feeling"]["properties"]
+    assert described["first"] == {"description": "At first.", **reference}
+    assert described["then"] == {"anyOf": [reference, {"type": "null"}]}
+
+
+def test_a_route_may_have_several_statuses_with_its_body() -> None:
+    held = Endpoint(
+        access=Access.PUBLIC, summary="Fine or not", response=VideoSchema, statuses=(200, 503)
+    )
+    responses = document_of(app_with(held))["paths"]["/things"]["get"]["responses"]
+    assert responses["503"]["content"] == responses["200"]["content"]
+
+
+def test_an_operation_has_the_name_that_its_route_declares() -> None:
+    named = Endpoint(access=Access.PUBLIC, summary="Named", operation_id="listThings")
+    internal = Endpoint(access=Access.PUBLIC, summary="Internal", internal=True)
+    assert document_of(app_with(named))["paths"]["/things"]["get"]["operationId"] == "listThings"
+    described = document_of(app_with(internal))["paths"]["/things"]["get"]
+    assert (described["operationId"], described["x-internal"]) == ("getThings", True)
+
+
+def test_two_operations_of_one_name_are_refused() -> None:
+    named = Endpoint(access=Access.PUBLIC, summary="Named", operation_id="listThings")
+    app = app_with(named)
+    app.get("/others", endpoint="others")(endpoint(named)(lambda: ""))
+    with pytest.raises(LookupError, match="listThings"):
+        document_of(app)
 
 
 def test_a_request_is_shown_with_the_example_that_its_route_declares(document: Document) -> None:
@@ -220,7 +272,13 @@ def test_a_path_parameter_is_described_like_the_response_field_of_its_name(
 def test_query_parameters_come_with_their_bounds_and_never_as_null(document: Document) -> None:
     parameters = document["paths"]["/jobs/{jobId}"]["get"]["parameters"]
     query = {parameter["name"]: parameter for parameter in parameters if parameter["in"] == "query"}
-    assert query["wait"]["schema"] == {"type": "integer", "default": 0, "minimum": 0, "maximum": 20}
+    assert query["wait"]["schema"] == {
+        "type": "integer",
+        "format": "int64",
+        "default": 0,
+        "minimum": 0,
+        "maximum": 20,
+    }
     assert query["part"]["schema"]["type"] == "string"
     assert "default" not in query["part"]["schema"]
     assert query["kind"]["required"] is True
@@ -234,14 +292,15 @@ def test_request_headers_are_parameters_and_response_headers_are_on_the_response
         parameter["name"] for parameter in posting["parameters"] if parameter["in"] == "header"
     ]
     assert names == ["Idempotency-Key", "X-Google-ID"]
-    assert "Location" in posting["responses"]["200"]["headers"]
-    assert "Location" in posting["responses"]["503"]["headers"]
-    assert "Location" not in posting["responses"]["401"]["headers"]
+    responses = resolved(posting["responses"], document)
+    assert "Location" in responses["200"]["headers"]
+    assert "Location" in responses["503"]["headers"]
+    assert "Location" not in responses["401"]["headers"]
 
 
 def test_every_response_names_the_headers_that_come_with_it(document: Document) -> None:
     for _, _, operation in operations(document):
-        for status, response in operation["responses"].items():
+        for status, response in resolved(operation["responses"], document).items():
             assert "X-Request-Id" in response["headers"]
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
             assert ("Allow" in response["headers"]) == (status == "405")
@@ -251,8 +310,8 @@ def test_every_response_names_the_headers_that_come_with_it(document: Document) 
 def test_only_routes_for_signed_in_users_require_a_token(document: Document) -> None:
     assert document["components"]["securitySchemes"]["googleIdToken"]["scheme"] == "bearer"
     assert document["paths"]["/videos"]["post"]["security"] == [{"googleIdToken": []}]
-    assert "security" not in document["paths"]["/files/{fileNumber}"]["delete"]
-    assert "security" not in document["paths"]["/health"]["get"]
+    assert document["paths"]["/files/{fileNumber}"]["delete"]["security"] == []
+    assert document["paths"]["/health"]["get"]["security"] == []
 
 
 def test_the_introduction_shows_a_newcomer_how_to_call_in_ten_rules(document: Document) -> None:
@@ -319,10 +378,14 @@ def test_what_may_be_null_and_has_no_example_is_shown_as_null() -> None:
 
 def test_the_document_names_its_public_address() -> None:
     app = documented_app()
-    assert document_of(app)["servers"] == [{"url": "/"}]
-    assert document_of(app, "https://api.example.com/")["servers"] == [
-        {"url": "https://api.example.com"}
-    ]
+    assert [each["url"] for each in document_of(app)["servers"]] == ["/"]
+    public = document_of(app, "https://api.example.com/")
+    assert [each["url"] for each in public["servers"]] == ["https://api.example.com"]
+    assert public["info"]["contact"]["url"] == "https://api.example.com/docs"
+
+
+def test_the_document_names_its_licence(document: Document) -> None:
+    assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
 
 
 def test_the_document_is_served_for_caches_and_returns_304_to_who_has_it(

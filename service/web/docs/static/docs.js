@@ -77,6 +77,14 @@ async function localToken(user, url) {
   return (await response.json()).token;
 }
 
+/** The document with a new key in place of its example: one that was used with another body is refused. */
+function withNewKey(text) {
+  const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+  const parameters = JSON.parse(text).paths["/videos"]?.post.parameters ?? [];
+  const example = parameters.find((each) => each.name === "Idempotency-Key")?.schema.example;
+  return example ? text.replaceAll(example, key) : text;
+}
+
 /** A text with the document's example user replaced: a request must name the user whose token it carries. */
 function asUser(text, example, user) {
   return text.replaceAll(example.GoogleID, user.subject).replaceAll(example.Fingerprint, user.fingerprint);
@@ -102,7 +110,7 @@ async function signInLocally(text, url) {
 }
 
 async function readDocument() {
-  const text = await (await fetch(OPENAPI)).text();
+  const text = withNewKey(await (await fetch(OPENAPI)).text());
   const url = document.body.dataset.localTokenUrl;
   try {
     return url ? await signInLocally(text, url) : [text, ""];

@@ -1,0 +1,127 @@
+"""The OpenAPI document that a running service serves, against its routes and its responses."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.web.endpoint import declared_endpoints
+from service.web.errors import status_of
+from service.web.openapi.operations import document_path
+from service.web.openapi.schemas import operations
+from tests.journeys.api_client import ApiClient
+from tests.stack.live_stack import LiveStack
+
+
+def test_the_document_is_valid_and_served_for_caches(api: ApiClient) -> None:
+    OpenAPIV31SpecValidator(api.document).validate()
+    response = api.stack.call("GET", "/openapi.json")
+    assert response.headers["Content-Type"] == "application/json"
+    again = api.stack.call(
+        "GET", "/openapi.json", headers={"If-None-Match": response.headers["ETag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def describes(rule: str) -> bool:
+    """Whether that route serves the documentation, which does not describe itself."""
+    return rule in ("/", "/favicon.ico", "/openapi.json", "/docs") or rule.startswith("/docs/")
+
+
+def test_every_group_of_routes_says_what_it_is_for(api: ApiClient) -> None:
+    used = {tag for _, _, described in operations(api.document) for tag in described["tags"]}
+    assert {tag["name"] for tag in api.document["tags"]} == used
+    assert all(tag["description"].endswith(".") for tag in api.document["tags"])
+    assert all(tag["x-displayName"] for tag in api.document["tags"])
+
+
+def test_the_document_lists_every_route_and_no_other(api: ApiClient) -> None:
+    served = {
+        (document_path(rule.rule), method)
+        for rule in api.stack.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not describes(rule.rule)
+    }
+    assert {(path, method) for path, method, _ in operations(api.document)} == served
+
+
+def test_the_document_lists_every_error_that_each_route_declares(api: ApiClient) -> None:
+    for rule, method, declared in declared_endpoints(api.stack.app):
+        for error in () if describes(rule) else declared.errors:
+            assert error.code in api.codes(rule, method, status_of(error)), f"{method} {rule}"
+
+
+def test_every_code_of_the_document_is_in_the_table_of_errors(api: ApiClient) -> None:
+    errors = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
+    table = set(re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", errors, re.MULTILINE))
+    documented = {
+        (status_of_code, code)
+        for rule, method, _ in declared_endpoints(api.stack.app)
+        if not describes(rule)
+        for status_of_code, _ in table
+        for code in api.codes(rule, method, int(status_of_code))
+    }
+    assert documented <= table
+    assert {
+        (str(entry["status"]), entry["code"]) for entry in api.document["x-error-codes"]
+    } == table
+
+
+def test_the_documented_example_is_accepted_and_its_response_is_as_described(
+    start: Callable[..., LiveStack],
+) -> None:
+    api = ApiClient(start())
+    described = api.document["paths"]["/videos"]["post"]
+    example = described["requestBody"]["content"]["application/json"]["example"]
+    response = api.stack.call("POST", "/videos", api.stack.token(example["GoogleID"]), json=example)
+    assert response.status_code == 200
+    media = described["responses"]["200"]["content"]["application/json"]
+    api.assert_as_documented(response, media["schema"])
+    assert set(response.json()["data"]) == set(media["example"]["data"])
+
+
+def test_every_success_has_the_fields_that_the_document_requires(
+    start: Callable[..., LiveStack],
+) -> None:
+    """The schemas are open: only what they require and how they type it can be wrong."""
+    api = ApiClient(start())
+    job_id = api.stack.submitted("ann")
+    api.stack.settled(job_id)
+    for path in ("/jobs", f"/jobs/{job_id}", "/credits", "/prompts", "/health", "/health/ready"):
+        described = api.document["paths"][path.replace(job_id, "{jobId}")]["get"]
+        media = described["responses"]["200"]["content"]["application/json"]
+        api.assert_as_documented(api.get(path), media["schema"])
+
+
+def test_every_field_of_a_response_is_required_but_the_one_that_only_a_post_returns(
+    api: ApiClient,
+) -> None:
+    optional = set()
+    for name, schema in api.document["components"]["schemas"].items():
+        if schema["type"] == "object" and name not in ("ErrorResponse", "VideoRequest"):
+            missing = set(schema["properties"]) - set(schema["required"])
+            optional |= {f"{name}.{each}" for each in missing}
+    assert optional == {"JobCredits.remaining"}
+
+
+def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) -> None:
+    names = {described["operationId"] for _, _, described in operations(api.document)}
+    assert names == {
+        "createVideo",
+        "getCredits",
+        "getHealth",
+        "getJob",
+        "getLiveness",
+        "getReadiness",
+        "handleKlingCallback",
+        "listJobs",
+        "listPrompts",
+    }
+
+
+def test_what_is_for_providers_and_balancers_is_marked_internal(api: ApiClient) -> None:
+    internal = {
+        path for path, _, described in operations(api.document) if described.get("x-internal")
+    }
+    assert internal == {"/callbacks/kling/{token}", "/health/live", "/health/ready"}
