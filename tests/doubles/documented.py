@@ -144,6 +144,13 @@ def documented_app() -> Flask:
     return app
 
 
+def app_with(declaration: Endpoint, rule: str = "/things") -> Flask:
+    """An app with that one route."""
+    app = Flask("one", static_folder=None)
+    app.get(rule)(endpoint(declaration)(lambda: ""))
+    return app
+
+
 def document_of(app: Flask, public_url: str = "") -> Document:
     return build_document(app, About(version="1.2.3", public_url=public_url), SHARED)
 

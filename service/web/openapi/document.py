@@ -15,11 +15,11 @@ from service.web.openapi.errors import (
     ERROR_CODE,
     REQUEST_ID,
     SharedErrors,
+    broadest,
     catalogue,
     code_schema,
     envelope_schema,
     error_example,
-    most_general,
 )
 from service.web.openapi.operations import SIGN_IN, document_path, operation, tag_of
 from service.web.openapi.schemas import Document, SchemaPlugin, finished
@@ -164,7 +164,7 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
         tags=_tags(about, routes),
     )
     spec.options["x-error-codes"] = catalogue(kinds)
-    for code, kind in sorted(most_general(kinds).items()):
+    for code, kind in sorted(broadest(kinds).items()):
         spec.components.example(code, error_example(kind))
     spec.components.schema(ERROR_CODE, code_schema(kinds))
     _add_components(spec)

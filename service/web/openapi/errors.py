@@ -155,12 +155,12 @@ def catalogue(kinds: Iterable[Kind]) -> list[dict[str, Any]]:
     status) and the seconds to wait, in the words of the most general class of each code.
 
     Raises `LookupError` for two unrelated errors under one code."""
-    known = most_general(kinds)
+    known = broadest(kinds)
     entries = [_entry(kind, status_of(kind)) for kind in known.values()]
     return sorted(entries, key=lambda entry: (entry["status"], entry["code"]))
 
 
-def most_general(kinds: Iterable[Kind]) -> dict[str, Kind]:
+def broadest(kinds: Iterable[Kind]) -> dict[str, Kind]:
     """The class of each code from which the others of that code derive. Raises `LookupError` for
     two unrelated errors under one code."""
     known: dict[str, Kind] = {}
@@ -189,7 +189,7 @@ def code_schema(kinds: Iterable[Kind]) -> dict[str, Any]:
         "type": "string",
         "description": "The stable word for programs. Versions may add codes: treat an unknown one "
         "like its status.",
-        "enum": sorted(most_general(kinds)),
+        "enum": sorted(broadest(kinds)),
     }
 
 

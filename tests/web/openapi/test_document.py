@@ -1,13 +1,10 @@
 import json
 from dataclasses import replace
-from enum import Enum
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
-from marshmallow import fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.core.errors import InvalidRequest
@@ -19,12 +16,12 @@ from service.web.openapi.examples import example_of
 from service.web.openapi.operations import document_path
 from service.web.openapi.schemas import Document, operations
 from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
-from service.web.schemas import StrictSchema
 from tests.doubles.documented import (
     SHARED,
     VIDEO_ERRORS,
     VIDEO_EXAMPLE,
     VideoSchema,
+    app_with,
     document_of,
     documented_app,
     served_app,
@@ -69,12 +66,6 @@ def resolved(part: Any, document: Document) -> Any:
         _, group, kind, name = part["$ref"].split("/")
         return resolved(document[group][kind][name], document)
     return {name: resolved(each, document) for name, each in part.items()}
-
-
-def app_with(declaration: Endpoint, rule: str = "/things") -> Flask:
-    app = Flask("one", static_folder=None)
-    app.get(rule)(endpoint(declaration)(lambda: ""))
-    return app
 
 
 def test_the_document_is_valid_openapi(document: Document) -> None:
@@ -184,7 +175,7 @@ def test_an_error_that_narrows_another_may_keep_its_code() -> None:
     assert codes_of(document, "/things")["400"] == ["PROMPT_UNKNOWN", "BAD_REQUEST"]
 
 
-def test_a_code_is_described_in_the_words_of_its_most_general_error() -> None:
+def test_a_code_is_described_in_the_words_of_its_broadest_error() -> None:
     narrower = type("Narrower", (VIDEO_ERRORS[0],), {"summary": "Only here."})
     route = Endpoint(access=Access.PUBLIC, summary="Fine", errors=(narrower, VIDEO_ERRORS[0]))
     document = document_of(app_with(route))
@@ -207,25 +198,6 @@ def test_a_response_is_wrapped_unless_it_is_bare(document: Document) -> None:
     assert example(document, "/health") == {"status": "healthy"}
     deleted = example(document, "/files/{fileNumber}", "delete")
     assert deleted == {"success": True, "data": None}
-
-
-def test_an_enum_is_a_type_of_its_own() -> None:
-    class Mood(Enum):
-        GOOD = "good"
-        BAD = "bad"
-
-    class FeelingSchema(StrictSchema):
-        first = fields.Enum(Mood, by_value=True, metadata={"description": "At first."})
-        then = fields.Enum(Mood, by_value=True, allow_none=True)
-
-    document = document_of(
-        app_with(Endpoint(access=Access.PUBLIC, summary="Felt", response=FeelingSchema))
-    )
-    reference = {"$ref": "#/components/schemas/Mood"}
-    assert document["components"]["schemas"]["Mood"] == {"type": "string", "enum": ["good", "bad"]}
-    described = document["components"]["schemas"]["Feeling"]["properties"]
-    assert described["first"] == {"description": "At first.", **reference}
-    assert described["then"] == {"anyOf": [reference, {"type": "null"}]}
 
 
 def test_a_route_may_have_several_statuses_with_its_body() -> None:
@@ -326,31 +298,6 @@ def test_the_introduction_shows_a_newcomer_how_to_call_in_ten_rules(document: Do
         "nextToken",
     ):
         assert word in text
-
-
-def test_text_fields_say_that_they_take_no_control_characters(document: Document) -> None:
-    pattern = Draft202012Validator(
-        document["components"]["schemas"]["Video"]["properties"]["promptKey"]
-    )
-    assert pattern.is_valid("foo_prompt")
-    assert not pattern.is_valid("foo\x00")
-
-
-def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
-    class WholeSchema(StrictSchema):
-        one = fields.Integer()
-        two = fields.Integer()
-
-    class HolderSchema(StrictSchema):
-        whole = fields.Nested(WholeSchema)
-        half = fields.Nested(WholeSchema(only=("one",)))
-
-    document = document_of(
-        app_with(Endpoint(access=Access.PUBLIC, summary="Held", response=HolderSchema))
-    )
-    OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
-    half = document["components"]["schemas"]["Holder"]["properties"]["half"]
-    assert list(half["properties"]) == ["one"]
 
 
 def test_an_undeclared_route_has_no_document() -> None:

@@ -21,7 +21,7 @@ def test_every_error_has_the_same_schema_and_each_response_stands_once(document:
     assert len({json.dumps(each) for each in shared.values()}) == len(shared)
 
 
-def test_the_response_that_most_routes_have_is_named_for_its_status(document: Document) -> None:
+def test_the_commonest_response_to_a_status_is_named_for_it(document: Document) -> None:
     unsigned = document["paths"]["/health"]["get"]["responses"]
     posting = document["paths"]["/videos"]["post"]["responses"]
     assert unsigned["405"] == posting["405"] == {"$ref": "#/components/responses/MethodNotAllowed"}

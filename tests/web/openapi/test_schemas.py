@@ -1,0 +1,60 @@
+from enum import Enum
+
+import pytest
+from jsonschema import Draft202012Validator
+from marshmallow import fields
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.web.endpoint import Access, Endpoint
+from service.web.openapi.schemas import Document
+from service.web.schemas import StrictSchema
+from tests.doubles.documented import app_with, document_of, documented_app
+
+
+@pytest.fixture(scope="module")
+def document() -> Document:
+    return document_of(documented_app())
+
+
+def test_an_enum_is_a_type_of_its_own() -> None:
+    class Mood(Enum):
+        GOOD = "good"
+        BAD = "bad"
+
+    class FeelingSchema(StrictSchema):
+        first = fields.Enum(Mood, by_value=True, metadata={"description": "At first."})
+        then = fields.Enum(Mood, by_value=True, allow_none=True)
+
+    document = document_of(
+        app_with(Endpoint(access=Access.PUBLIC, summary="Felt", response=FeelingSchema))
+    )
+    reference = {"$ref": "#/components/schemas/Mood"}
+    assert document["components"]["schemas"]["Mood"] == {"type": "string", "enum": ["good", "bad"]}
+    described = document["components"]["schemas"]["Feeling"]["properties"]
+    assert described["first"] == {"description": "At first.", **reference}
+    assert described["then"] == {"anyOf": [reference, {"type": "null"}]}
+
+
+def test_text_fields_say_that_they_take_no_control_characters(document: Document) -> None:
+    pattern = Draft202012Validator(
+        document["components"]["schemas"]["Video"]["properties"]["promptKey"]
+    )
+    assert pattern.is_valid("foo_prompt")
+    assert not pattern.is_valid("foo\x00")
+
+
+def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
+    class WholeSchema(StrictSchema):
+        one = fields.Integer()
+        two = fields.Integer()
+
+    class HolderSchema(StrictSchema):
+        whole = fields.Nested(WholeSchema)
+        half = fields.Nested(WholeSchema(only=("one",)))
+
+    document = document_of(
+        app_with(Endpoint(access=Access.PUBLIC, summary="Held", response=HolderSchema))
+    )
+    OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
+    half = document["components"]["schemas"]["Holder"]["properties"]["half"]
+    assert list(half["properties"]) == ["one"]
