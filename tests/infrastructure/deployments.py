@@ -7,14 +7,12 @@ import re
 import runpy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import yaml
-
-from devstack.template import _short_tag
+from devstack.template import parse_template
 from service.core.settings import STAGES
 from tests.infrastructure.emissions import emitted
 from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
@@ -188,20 +186,6 @@ def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
 
 
 def template(path: Path) -> dict[str, Any]:
-    """The template; parsed once for each text."""
-    return _read(path.read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=8)
-def _read(text: str) -> dict[str, Any]:
-    """Parses as `devstack.template` does, but with libyaml, which is ten times as fast. Raises
-    `yaml.YAMLError`."""
-    made: dict[str, Any] = yaml.load(text, Loader=_QuickLoader)
+    """The template; parsed once for each text. Raises `yaml.YAMLError`."""
+    made: dict[str, Any] = parse_template(path.read_text(encoding="utf-8"))
     return made
-
-
-class _QuickLoader(yaml.CSafeLoader):
-    """A CSafeLoader that also accepts the short tags of CloudFormation."""
-
-
-_QuickLoader.add_multi_constructor("!", _short_tag)
