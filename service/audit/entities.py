@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 
 from service.jobs.entities import Job
+from service.jobs.store import KeyUse
 from service.ledger.entities import Entry, Wallet, WalletStatus
 from service.storage.checks import AccountCheck, Violation
 from service.storage.codec import Value
@@ -102,7 +103,7 @@ class Account:
     late: Sequence[Entry] = ()
     reached: int = 0
     jobs: Sequence[Job] = ()
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, KeyUse] = field(default_factory=dict)
     devices: frozenset[str] = frozenset()
     digests: tuple[str, str] | None = None
     claims: Mapping[str, str | None] = field(default_factory=dict)

@@ -225,9 +225,9 @@ class _Items:
         self._pk = user_partition(user_id)
         self.findings = Findings()
 
-    def keys(self) -> dict[str, str]:
+    def keys(self) -> dict[str, KeyUse]:
         uses = self._all(jobs_keys.IDEMPOTENCY_PREFIX, _key_use)
-        return {key_of(raw).sk: use.job_id for raw, use in uses}
+        return {key_of(raw).sk: use for raw, use in uses}
 
     def entries(self, *, up_to: str = "", after: str = "") -> tuple[Entry, ...]:
         return tuple(
@@ -297,7 +297,8 @@ def _entry(item: Item) -> Entry:
 
 
 def _key_use(item: Item) -> KeyUse:
-    return KeyUse(_text(item, "jobId"), _text(item, "bodyHash"))
+    mac = _text(item, "mac") if "mac" in item else ""
+    return KeyUse(_text(item, "jobId"), _text(item, "bodyHash"), mac)
 
 
 def _device(item: Item) -> str:

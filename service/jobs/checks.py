@@ -5,13 +5,16 @@ from typing import Protocol
 
 from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
+from service.jobs.store import KeyUse, is_key_sealed, is_sealed
 from service.jobs.work import Operations
 from service.ledger import keys as ledger_keys
 from service.ledger.checks import LedgerRecords
 from service.ledger.entities import Entry, EntryKind
 from service.ledger.lots import total_taken
 from service.storage.checks import AccountCheck, Violation, item_name
+from service.storage.keys import user_item
 
+UNSEALED = "is not as this service wrote it (its MAC does not hold)"
 _JOB_KINDS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
 _ENDS = {
     JobStatus.SUBMITTING: (),
@@ -33,20 +36,22 @@ class JobRecords(LedgerRecords, Protocol):
     def jobs(self) -> Sequence[Job]: ...
 
     @property
-    def keys(self) -> Mapping[str, str]:
-        """Sort key of each idempotency key, and the job that it led to."""
+    def keys(self) -> Mapping[str, KeyUse]:
+        """Sort key of each idempotency key, and what it stands for."""
         ...
 
     def is_there(self, sk: str, present: Iterable[str]) -> bool: ...
 
 
-def job_check(operations: Operations) -> AccountCheck:
+def job_check(operations: Operations, mac_key: bytes) -> AccountCheck:
     """`operations` may still be filled: it is read when the check runs."""
 
     def faults(account: JobRecords) -> Iterator[Violation]:
         yield from _job_faults(account)
         yield from _content_faults(account, operations)
+        yield from _seal_faults(account, mac_key)
         yield from _key_faults(account)
+        yield from _bound_key_faults(account)
 
     return AccountCheck(("job", "idempotency key"), faults)
 
@@ -167,11 +172,69 @@ def _own_faults(job: Job, operations: Operations) -> Iterator[str]:
         yield from work.result_faults(job.result)
 
 
+def _seal_faults(account: JobRecords, mac_key: bytes) -> Iterator[Violation]:
+    for job in account.jobs:
+        if not is_sealed(job, mac_key):
+            yield Violation(item_name(account.user_id, keys.JOB_PREFIX + job.job_id), UNSEALED)
+    for sk, use in account.keys.items():
+        key = user_item(account.user_id, sk)
+        if not is_key_sealed(key, use, mac_key):
+            yield Violation(str(key), UNSEALED)
+
+
 def _key_faults(account: JobRecords) -> Iterator[Violation]:
     """The keys were read before the jobs, so each has its job by then."""
-    present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
-    for sk, job_id in account.keys.items():
-        if not account.is_there(keys.JOB_PREFIX + job_id, present):
-            yield Violation(
-                item_name(account.user_id, sk), f"stands for job {job_id}, which does not exist"
-            )
+    jobs = {keys.JOB_PREFIX + job.job_id: job for job in account.jobs}
+    for sk, use in account.keys.items():
+        where, name = item_name(account.user_id, sk), keys.JOB_PREFIX + use.job_id
+        if not account.is_there(name, jobs):
+            yield Violation(where, f"stands for job {use.job_id}, which does not exist")
+        elif name in jobs and sk not in jobs_by_key([jobs[name]]):
+            yield Violation(where, f"stands for job {use.job_id}, which came without it")
+
+
+def _bound_key_faults(account: JobRecords) -> Iterator[Violation]:
+    """Each job that came with a key has the key's item, which stands for the newest of the jobs
+    that came with it; the others made room for it. Nothing is said of jobs that were held after
+    the wallet was read: their keys may have been read before that."""
+    held_at = {
+        entry.ref: entry.version
+        for entry in (*account.entries, *account.late)
+        if entry.kind is EntryKind.HOLD
+    }
+    for sk, jobs in jobs_by_key(account.jobs).items():
+        known = [job for job in jobs if 0 < held_at.get(job.job_id, 0) <= account.version]
+        if not known or sk in account.unreadable:
+            continue
+        known.sort(key=lambda job: held_at[job.job_id])
+        use = account.keys.get(sk)
+        named = next((job for job in jobs if use and job.job_id == use.job_id), None)
+        is_older = named is not None and held_at.get(named.job_id, 0) < held_at[known[-1].job_id]
+        where = item_name(account.user_id, sk)
+        yield from (Violation(where, fault) for fault in _use_faults(use, named, known, is_older))
+
+
+def _use_faults(
+    use: KeyUse | None, named: Job | None, known: Sequence[Job], is_older: bool
+) -> Iterator[str]:
+    """`known` are the key's jobs in the order of their holds, `named` the one that its item names;
+    `is_older` says that this is not the last."""
+    newest = known[-1]
+    if use is None:
+        yield f"is missing, and job {newest.job_id} came with it"
+    elif is_older:
+        yield f"stands for job {use.job_id}, and {newest.job_id} came with it later"
+    elif named and named.bound_key and named.bound_key.body_hash != use.body_hash:
+        yield f"has another body than its job {named.job_id}"
+    if any(not job.retryable for job in known[:-1]):
+        yield "has a second job, although the first was accepted"
+
+
+def jobs_by_key(jobs: Iterable[Job]) -> dict[str, list[Job]]:
+    """The jobs that came with an idempotency key, by the sort key of its item."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.bound_key is not None:
+            sk = keys.IDEMPOTENCY_PREFIX + job.bound_key.digest
+            found.setdefault(sk, []).append(job)
+    return found

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from service.core.errors import NotFound, Unavailable, Unprocessable
 from service.core.principal import Principal
-from service.ledger.entities import EXAMPLE_JOB
+from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
 from service.ledger.lots import Allocation
 from service.providers import base
 from service.storage.codec import Value
@@ -73,6 +73,11 @@ class IdempotencyKeyReused(Unprocessable):
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
+class JobDamaged(WalletFrozen):
+    """A job's item is not what this service wrote. It stays as it is until an operator has
+    investigated: a further write would seal the edit. A client sees a frozen wallet."""
+
+
 class CallbackRefused(NotFound):
     """A forged token or signature; the response is exactly that for an address that does not
     exist."""
@@ -87,6 +92,15 @@ class ProviderCost:
 
     micros: int
     currency: str
+
+
+@dataclass(frozen=True)
+class BoundKey:
+    """The idempotency key that a job was requested with: the hash that names its item (64 hex
+    digits), and that of the body (32)."""
+
+    digest: str
+    body_hash: str
 
 
 @dataclass(frozen=True)
@@ -122,7 +136,7 @@ class Job:
     `facts` is the provider's own data as far as it is kept. `due_at` is the time of the next look
     at the provider (None: none), `watch_until` the end of watching a job released as
     unresolved. `house_loss` credits were not charged for work that was delivered after the release
-    (None: none was)."""
+    (None: none was). `mac` is its seal (`store.sealed`)."""
 
     payer: str
     actor: str
@@ -147,6 +161,8 @@ class Job:
     failure: str | None = None
     watch_until: int | None = None
     house_loss: int | None = None
+    bound_key: BoundKey | None = None
+    mac: str = ""
 
     @property
     def location(self) -> str:

@@ -31,7 +31,13 @@ def build(core: Core, parts: Parts) -> Feature:
     )
     operations = Operations()
     settlement = Settlement(
-        core.table, parts.get(Ledger), operations, core.clock, core.metrics, times
+        core.table,
+        parts.get(Ledger),
+        operations,
+        core.clock,
+        core.metrics,
+        times,
+        core.keyring.mac_key,
     )
     jobs = _jobs(core, parts, operations, settlement, times)
     window = Window(CALLBACKS_PER_WINDOW, CALLBACK_WINDOW_SECONDS, core.clock)
@@ -63,7 +69,7 @@ def build(core: Core, parts: Parts) -> Feature:
         },
         hooks=(add_routes,),
         sweeps=sweeps,
-        checks=(job_check(operations),),
+        checks=(job_check(operations, core.keyring.mac_key),),
     )
 
 
@@ -75,7 +81,7 @@ def _jobs(
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(ledger, users, core.clock, core.ids, times),
+        holds=Holds(ledger, users, core.clock, core.ids, times, core.keyring.mac_key),
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),

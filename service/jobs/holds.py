@@ -1,11 +1,11 @@
 """T1: holding credits and making the job, in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.core.clock import Clock
 from service.core.ids import Ids
 from service.jobs import keys, store
-from service.jobs.entities import Job, JobRequest, JobStatus, Times
+from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
 from service.jobs.work import Estimate, Facts
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead, hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
@@ -29,12 +29,21 @@ class Held:
 class Holds:
     """Takes holds. Each has a job id of its own; only the request that took it may send the job."""
 
-    def __init__(self, ledger: Ledger, users: Users, clock: Clock, ids: Ids, times: Times) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        users: Users,
+        clock: Clock,
+        ids: Ids,
+        times: Times,
+        mac_key: bytes,
+    ) -> None:
         self._ledger = ledger
         self._users = users
         self._clock = clock
         self._ids = ids
         self._times = times
+        self._mac_key = mac_key
 
     def take(
         self,
@@ -62,6 +71,7 @@ class Holds:
             job_id=job_id,
             times=self._times,
             users=self._users,
+            mac_key=self._mac_key,
         )
         # A predecessor was read after the wallet, and its end may have returned credits since.
         usable = known and predecessor is None
@@ -99,6 +109,7 @@ class HoldTerms:
     job_id: str
     times: Times
     users: Users
+    mac_key: bytes = field(repr=False)
 
     @property
     def job_key(self) -> Key:
@@ -116,10 +127,10 @@ class HoldTerms:
             raise StaleRead("the device has left the wallet")
         wallet = with_device(snapshot.wallet, self.device)
         movement = hold(wallet, self.estimate.credits, self.job_id, now)
-        writes = [ConditionalWrite(store.new_job_write(self.job(movement, now)))]
+        job = self.job(movement, now)
+        writes = [ConditionalWrite(store.new_job_write(job))]
         if self.key is not None:
-            body_hash = self.request.body_hash
-            bound = store.key_write(self.key, self.job_id, body_hash, self.predecessor_id)
+            bound = store.key_write(job, self.predecessor_id, self.mac_key)
             writes.append(ConditionalWrite(bound))
         if is_new:
             payer = self.request.payer
@@ -139,7 +150,7 @@ class HoldTerms:
     def job(self, movement: Movement, now: int) -> Job:
         """The job that this movement holds credits for."""
         held = movement.entries[-1]
-        return Job(
+        job = Job(
             payer=self.request.payer,
             actor=self.request.actor.subject,
             job_id=self.job_id,
@@ -153,7 +164,14 @@ class HoldTerms:
             submit_until=now + self.times.submit,
             hard_at=now + self.times.hard_limit,
             due_at=now + self.times.submit,
+            bound_key=self._bound_key(),
         )
+        return store.sealed(job, self.mac_key)
+
+    def _bound_key(self) -> BoundKey | None:
+        if self.key is None:
+            return None
+        return BoundKey(keys.digest_of(self.key), self.request.body_hash)
 
 
 def key_of(request: JobRequest) -> Key | None:

@@ -37,5 +37,14 @@ def job(user_id: str, job_id: str) -> Key:
 def idempotency(user_id: str, route: str, key: str) -> Key:
     """The client's key is hashed together with the route, so that it can hold anything and cannot
     collide across routes."""
-    digest = hashlib.sha256(f"{route}\n{key}".encode()).hexdigest()
+    return bound(user_id, hashlib.sha256(f"{route}\n{key}".encode()).hexdigest())
+
+
+def bound(user_id: str, digest: str) -> Key:
+    """The item of the idempotency key with that hash."""
     return Key(user_partition(user_id), f"{IDEMPOTENCY_PREFIX}{digest}")
+
+
+def digest_of(key: Key) -> str:
+    """The hash in the key of such an item."""
+    return key.sk.removeprefix(IDEMPOTENCY_PREFIX)

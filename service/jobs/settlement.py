@@ -3,6 +3,7 @@ worker, the callback and the operator alike."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -14,6 +15,7 @@ from service.jobs.entities import (
     DeliverUncharged,
     Failure,
     Job,
+    JobDamaged,
     JobNotFound,
     JobStatus,
     Nothing,
@@ -54,6 +56,7 @@ class Settlement:
         clock: Clock,
         metrics: Metrics,
         times: Times,
+        mac_key: bytes,
     ) -> None:
         self._table = table
         self._ledger = ledger
@@ -61,6 +64,7 @@ class Settlement:
         self._clock = clock
         self._metrics = metrics
         self._times = times
+        self._mac_key = mac_key
 
     def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
         """Queries the provider once per round and does what follows from it. Returns the job as it
@@ -212,7 +216,7 @@ class Settlement:
         """T4: the charge and the result in one transaction; what it did not cost is returned."""
         billed = self._bill(job, task)
         charge = billed.charge
-        delivered = replace(
+        delivered = self._changed(
             job,
             status=JobStatus.SUCCEEDED,
             result=result,
@@ -243,9 +247,14 @@ class Settlement:
         watched = failure == Failure.PROVIDER_UNRESOLVED
         now = self._clock.now()
         watch_until = now + self._times.watch if watched else None
-        due_at = now + self._times.watch_poll if watched else None
-        facts = task.facts if task else job.facts
-        write = store.release_write(job, failure, facts, watch_until, due_at)
+        released = self._changed(
+            job,
+            status=JobStatus.FAILED,
+            failure=failure,
+            facts=task.facts if task else job.facts,
+            watch_until=watch_until,
+            due_at=now + self._times.watch_poll if watched else None,
+        )
 
         def decide(wallet: Wallet, now: int) -> Movement:
             return release(wallet, job.allocation, job.job_id, job.created_at, now)
@@ -253,7 +262,7 @@ class Settlement:
         self._settle(
             job,
             decide,
-            write,
+            store.release_write(job, released),
             lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until),
         )
         self._metrics.count(Metric.RELEASES, reason=failure)
@@ -264,14 +273,16 @@ class Settlement:
             reason=failure,
             provider_reason=task.reason if task else "",
         )
-        return replace(
-            job,
-            status=JobStatus.FAILED,
-            failure=failure,
-            facts=facts,
-            watch_until=watch_until,
-            due_at=due_at,
-        )
+        return released
+
+    def _changed(self, job: Job, **changes: Any) -> Job:
+        """The job with those changes, sealed. Raises `JobDamaged` for one that this service did not
+        write so: to seal it again would hide the edit."""
+        if not store.is_sealed(job, self._mac_key):
+            log.error("job_damaged", user_id=job.payer, job_id=job.job_id)
+            self._metrics.count(Metric.LEDGER_DAMAGED)
+            raise JobDamaged
+        return store.sealed(replace(job, **changes), self._mac_key)
 
     def _settle(
         self,
@@ -306,7 +317,7 @@ class Settlement:
     def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:
         billed = self._bill(job, task)
         charge = billed.charge
-        delivered = replace(
+        delivered = self._changed(
             job,
             task_id=task.task_id,
             result=result,
@@ -324,13 +335,16 @@ class Settlement:
         return delivered
 
     def _recorded(self, job: Job, task: Task) -> Job:
+        recorded = self._changed(
+            job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts
+        )
         try:
-            self._table.write(store.record_write(job, task.task_id, task.facts))
+            self._table.write(store.record_write(recorded))
         except ConditionFailed as refused:
             if refused.item is None:
                 raise JobNotFound from None
             return self._rewatched(store.job_from(refused.item), task)
-        return replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
+        return recorded
 
     def _rewatched(self, stored: Job, task: Task) -> Job:
         """The job as somebody else left it; one released as unresolved is watched anew now that its
@@ -340,11 +354,12 @@ class Settlement:
             return stored
         now = self._clock.now()
         watch_until, due_at = now + self._times.watch, now + self._times.watch_poll
+        found = self._changed(stored, task_id=task.task_id, watch_until=watch_until, due_at=due_at)
         try:
-            self._write(store.rewatch_write(stored, task.task_id, watch_until, due_at))
+            self._write(store.rewatch_write(found, watch_until, due_at))
         except StaleRead:
             return self.read(stored.payer, stored.job_id)
-        return replace(stored, task_id=task.task_id, watch_until=watch_until, due_at=due_at)
+        return found
 
     def _wait(self, job: Job, wait: Wait) -> Job:
         if wait.alarm:

@@ -1,15 +1,17 @@
 """Jobs and idempotency keys as items. Each write names exactly the state it may leave, and what its
 refusal shows."""
 
+import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.core.clock import from_iso, iso
+from service.core.seals import holds, seal
 from service.jobs import keys
-from service.jobs.entities import OPEN, Failure, Job, JobStatus, ProviderCost
+from service.jobs.entities import OPEN, BoundKey, Failure, Job, JobStatus, ProviderCost
 from service.ledger.lots import pack_allocation, unpack_allocation
-from service.storage.codec import Item, Value
+from service.storage.codec import Item, Value, encode_item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
@@ -24,10 +26,34 @@ class KeyUse:
 
     job_id: str
     body_hash: str
+    mac: str = ""
 
 
 def key_use(item: Item | None) -> KeyUse | None:
-    return KeyUse(str(item["jobId"]), str(item["bodyHash"])) if item else None
+    if item is None:
+        return None
+    return KeyUse(str(item["jobId"]), str(item["bodyHash"]), str(item.get("mac", "")))
+
+
+def sealed(job: Job, mac_key: bytes) -> Job:
+    """The job with the MAC of what it is. It covers everything but what moves while nothing else
+    does: the next look, the first not-found, and the end of monitoring."""
+    return replace(job, mac=seal(_sealed_facts(job), mac_key))
+
+
+def is_sealed(job: Job, mac_key: bytes) -> bool:
+    """Whether the job is as this service wrote it."""
+    return holds(job.mac, _sealed_facts(job), mac_key)
+
+
+def use_of(key: Key, job: Job, mac_key: bytes) -> KeyUse:
+    """What the item of a job's key must say, sealed."""
+    use = KeyUse(job.job_id, job.bound_key.body_hash if job.bound_key else "")
+    return replace(use, mac=seal(_key_facts(key, use), mac_key))
+
+
+def is_key_sealed(key: Key, use: KeyUse, mac_key: bytes) -> bool:
+    return holds(use.mac, _key_facts(key, use), mac_key)
 
 
 def read(table: Table, user_id: str, job_id: str) -> Job | None:
@@ -64,26 +90,37 @@ def read_due(table: Table, partition: str, now: int, limit: int) -> list[tuple[s
 
 
 def new_job_write(job: Job) -> Put:
+    """`job` is sealed, here and below: the job as it is to be."""
     return Put(_key(job), _item(job))
 
 
-def key_write(key: Key, job_id: str, body_hash: str, predecessor: str | None) -> Write:
-    """Binds a key to a job: if the key is free, or still bound to the predecessor that was read."""
+def key_write(job: Job, predecessor: str | None, mac_key: bytes) -> Write:
+    """Binds the job's key to it: if the key is free, or still bound to the predecessor that was
+    read. Raises `ValueError` for a job without a key."""
+    if job.bound_key is None:
+        raise ValueError(f"{job.job_id} has no key")
+    key = keys.bound(job.payer, job.bound_key.digest)
+    use = use_of(key, job, mac_key)
     if predecessor is None:
-        return Put(key, {"jobId": job_id, "bodyHash": body_hash})
-    return Update(key, When(equals={"jobId": predecessor}), set={"jobId": job_id})
+        return Put(key, {"jobId": use.job_id, "bodyHash": use.body_hash, "mac": use.mac})
+    guard = When(equals={"jobId": predecessor})
+    return Update(key, guard, set={"jobId": use.job_id, "mac": use.mac})
 
 
-def record_write(job: Job, task_id: str, facts: Item) -> Update:
+def record_write(job: Job) -> Update:
     """T3: only from exactly SUBMITTING without a task. Due stays as it is, which keeps the index
     untouched."""
     guard = When(equals={"status": JobStatus.SUBMITTING, "taskId": None})
-    return Update(
-        _key(job), guard, set={"status": JobStatus.SUBMITTED, "taskId": task_id, "provider": facts}
-    )
+    change: Item = {
+        "status": JobStatus.SUBMITTED,
+        "taskId": job.task_id,
+        "provider": job.facts,
+        "mac": job.mac,
+    }
+    return Update(_key(job), guard, set=change)
 
 
-def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Update:
+def rewatch_write(job: Job, watch_until: int, due_at: int) -> Update:
     """A task id that came to light after the job was released as unresolved."""
     guard = When(
         equals={
@@ -94,7 +131,8 @@ def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Upda
         }
     )
     watch: Item = {
-        "taskId": task_id,
+        "taskId": job.task_id,
+        "mac": job.mac,
         "watchUntil": watch_until,
         **keys.DUE_JOBS.index(job.job_id, due_at),
     }
@@ -104,20 +142,23 @@ def rewatch_write(job: Job, task_id: str, watch_until: int, due_at: int) -> Upda
 def capture_write(job: Job, delivered: Job) -> Update:
     """T4: the result and what it cost, and the end of everything that only an open job needs.
     `delivered` is the job as it is to be."""
-    change: Item = {"status": JobStatus.SUCCEEDED, **_delivery(delivered)}
+    change: Item = {"status": JobStatus.SUCCEEDED, "mac": delivered.mac, **_delivery(delivered)}
     return Update(_key(job), _as_read(job), set=change, remove=_OPEN_ATTRIBUTES)
 
 
-def release_write(
-    job: Job, failure: str, facts: Item, watch_until: int | None, due_at: int | None
-) -> Update:
+def release_write(job: Job, released: Job) -> Update:
     """T5: the failure; a job released as unresolved stays in the index to be watched."""
-    change: dict[str, Value] = {"status": JobStatus.FAILED, "error": failure}
-    if facts != job.facts:
-        change["provider"] = facts
+    change: dict[str, Value] = {
+        "status": JobStatus.FAILED,
+        "error": released.failure,
+        "mac": released.mac,
+    }
+    if released.facts != job.facts:
+        change["provider"] = released.facts
     remove: Sequence[str] = _OPEN_ATTRIBUTES
-    if watch_until is not None and due_at is not None:
-        change |= {"watchUntil": watch_until, **keys.DUE_JOBS.index(job.job_id, due_at)}
+    if released.watch_until is not None and released.due_at is not None:
+        index = keys.DUE_JOBS.index(job.job_id, released.due_at)
+        change |= {"watchUntil": released.watch_until, **index}
         remove = [name for name in _OPEN_ATTRIBUTES if name not in DUE_INDEX_ATTRIBUTES]
     return Update(_key(job), _as_read(job), set=change, remove=tuple(remove))
 
@@ -128,6 +169,7 @@ def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
     change: Item = {
         "taskId": delivered.task_id,
         "houseLoss": delivered.house_loss,
+        "mac": delivered.mac,
         **_delivery(delivered),
     }
     return Update(_key(job), guard, set=change, remove=_WATCH_ATTRIBUTES)
@@ -151,6 +193,14 @@ def due_write(job: Job, due_at: int, not_found_at: int | None) -> Update:
     return Update(_key(job), guard, set=change)
 
 
+def repaired_key_write(key: Key, before: KeyUse | None, after: KeyUse) -> Write:
+    """For an operator's repair alone: the item of a key as its job says that it has to be."""
+    item = {"jobId": after.job_id, "bodyHash": after.body_hash, "mac": after.mac}
+    return (
+        Update(key, When(equals={"jobId": before.job_id}), set=item) if before else Put(key, item)
+    )
+
+
 def postpone_write(user_id: str, job_id: str, was_due_at: int, due_at: int) -> Update:
     """Moves the next look at a job of which nothing is known but when it was due."""
     guard = When(equals={"GSI2SK": due_time(was_due_at)})
@@ -170,9 +220,12 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
         "allocation": pack_allocation(after.allocation),
         "error": after.failure,
         "watchUntil": after.watch_until,
+        "key": _packed_key(after.bound_key),
+        "createdAt": iso(after.created_at),
+        "mac": after.mac,
         **due,
     }
-    gone = [name for name in ("error", "watchUntil") if change[name] is None]
+    gone = [name for name in ("error", "watchUntil", "key") if change[name] is None]
     gone += [name for name in DUE_INDEX_ATTRIBUTES if name not in due]
     gone += [] if after.is_open else ["submitUntil", "hardAt", "notFoundAt"]
     kept = {name: value for name, value in change.items() if value is not None}
@@ -208,6 +261,8 @@ def job_from(item: Item) -> Job:
         failure=fields.get("error"),
         watch_until=fields.get("watchUntil"),
         house_loss=fields.get("houseLoss"),
+        bound_key=_unpacked_key(fields["key"]) if "key" in fields else None,
+        mac=fields.get("mac", ""),
     )
 
 
@@ -225,6 +280,8 @@ def _item(job: Job) -> dict[str, Value]:
         "createdAt": iso(job.created_at),
         "submitUntil": job.submit_until,
         "hardAt": job.hard_at,
+        "key": _packed_key(job.bound_key),
+        "mac": job.mac,
         **index,
     }
 
@@ -240,6 +297,40 @@ def _delivery(job: Job) -> dict[str, Value]:
         "providerCost": {"micros": cost.micros, "currency": cost.currency} if cost else None,
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _sealed_facts(job: Job) -> list[object]:
+    """In the form in which an item keeps them, so that a job has the same seal before it is written
+    and after it is read."""
+    facts: dict[str, Value] = {
+        **_item(replace(job, mac="", due_at=None)),
+        "actor": job.actor,
+        "submitUntil": job.submit_until if job.is_open else None,
+        "hardAt": job.hard_at if job.is_open else None,
+        "taskId": job.task_id,
+        "error": job.failure,
+        "houseLoss": job.house_loss,
+        **_delivery(job),
+        "provider": job.facts or None,
+    }
+    return ["job", str(_key(job)), encode_item(facts)]
+
+
+def _key_facts(key: Key, use: KeyUse) -> list[object]:
+    return ["key", str(key), use.job_id, use.body_hash]
+
+
+def _packed_key(bound: BoundKey | None) -> str | None:
+    """Both hashes in 64 characters."""
+    if bound is None:
+        return None
+    return base64.urlsafe_b64encode(bytes.fromhex(bound.digest + bound.body_hash)).decode()
+
+
+def _unpacked_key(text: str) -> BoundKey:
+    """Raises `ValueError` for what `_packed_key` never returned."""
+    both = base64.b64decode(text, altchars=b"-_", validate=True).hex()
+    return BoundKey(both[:64], both[64:])
 
 
 def _key(job: Job) -> Key:

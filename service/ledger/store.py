@@ -1,14 +1,11 @@
 """Wallets and entries as items. Builds writes, sends none."""
 
-import base64
-import hashlib
-import hmac
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from service.core.clock import from_iso, iso
+from service.core.seals import seal
 from service.ledger import keys
 from service.ledger.entities import (
     Entry,
@@ -22,8 +19,6 @@ from service.storage.codec import Item, Value
 from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
-
-_MAC_BYTES = 16
 
 
 def sealed(movement: Movement, key: bytes) -> Movement:
@@ -54,9 +49,7 @@ def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
         entry.debt_paid,
         previous,
     ]
-    text = json.dumps(facts, separators=(",", ":")).encode()
-    digest = hmac.new(key, text, hashlib.sha256).digest()[:_MAC_BYTES]
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return seal(facts, key)
 
 
 def wallet_from(item: Item) -> Wallet:

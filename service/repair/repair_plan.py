@@ -14,6 +14,7 @@ from service.audit.replay import Moment, replayed
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
+from service.jobs.store import KeyUse
 from service.ledger import keys as ledger_keys
 from service.ledger import store as ledger_store
 from service.ledger.entities import (
@@ -35,6 +36,7 @@ from service.repair.account_records import (
     RepairContext,
     digests_of,
 )
+from service.repair.bound_keys import BoundKeys, bound_key_of
 from service.storage.keys import Key, user_item, user_partition
 from service.storage.writes import Delete, When, Write
 from service.users import keys as users_keys
@@ -262,6 +264,8 @@ class _Mending:
         """A job has its HOLD, and its end where it has ended; the outcome that a user
         has seen stands."""
         stored = self._jobs.get(job_id)
+        if stored and not jobs_store.is_sealed(stored, self._context.mac_key):
+            raise NotRepairable(f"{job_id} is not as this service wrote it")
         job = stored or self._made_again(job_id)
         held = self._entry(job_id, EntryKind.HOLD) or self._hold_anew(job)
         if held is None:
@@ -272,8 +276,10 @@ class _Mending:
             self._end_anew(job, held)
         elif ended is not None and job.is_open:
             job = self._unresolved(job)
-        job = replace(job, allocation=held.allocation, due_at=self._due_at(job))
+        due_at = self._due_at(job)
+        job = replace(job, allocation=held.allocation, created_at=held.at, due_at=due_at)
         if job != stored or self._indexed_wrongly(job):
+            job = jobs_store.sealed(job, self._context.mac_key)
             verb = "set" if stored else "make again"
             self._says.append(f"{verb} {job_id}: {job.status} {job.failure or ''}".rstrip())
             self._writes.append(jobs_store.repaired_write(stored, job))
@@ -298,6 +304,7 @@ class _Mending:
             submit_until=held.at,
             hard_at=self._now + self._context.times.hard_limit,
             due_at=self._now,
+            bound_key=bound_key_of(self._account, job_id, self._context.mac_key),
         )
 
     def _lost_operation(self, job_id: str) -> str:
@@ -360,15 +367,16 @@ class _Mending:
         item = f"{user_partition(job.payer)}/{jobs_keys.JOB_PREFIX}{job.job_id}"
         return any(fault.item == item for fault in self._account.faults)
 
-    def _mend_keys(self) -> dict[str, str]:
-        uses = dict(self._account.keys)
-        for sk, job_id in self._account.keys.items():
-            if job_id not in self._jobs:
-                del uses[sk]
-                self._says.append(f"delete {sk}: its job {job_id} is lost")
-                guard = When(equals={"jobId": job_id})
-                self._writes.append(Delete(user_item(self._account.user_id, sk), guard))
+    def _mend_keys(self) -> dict[str, KeyUse]:
+        bound_keys = BoundKeys(self._account, self._context.mac_key)
+        uses = bound_keys.put_right(self._jobs, self._held_version)
+        self._says += bound_keys.says
+        self._writes += bound_keys.writes
         return uses
+
+    def _held_version(self, job: Job) -> int:
+        held = self._entry(job.job_id, EntryKind.HOLD)
+        return held.version if held else 0
 
 
 def _described(entry: Entry) -> str:

@@ -66,7 +66,8 @@ EXTRA = {
     ("identity", "claims"): {"entities", "signing_keys"},
     ("identity", "signing_keys"): {"entities"},
     ("repair", "account_records"): set(),
-    ("repair", "repair_plan"): {"account_records"},
+    ("repair", "bound_keys"): set(),
+    ("repair", "repair_plan"): {"account_records", "bound_keys"},
 }
 USES_EXTRA = {
     ("jobs", "operations"): {"holds", "settlement", "waiting", "work"},

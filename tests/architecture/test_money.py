@@ -39,14 +39,17 @@ def test_only_an_operators_repair_takes_items_away() -> None:
         for place, text in _sources().items()
         if re.search(r"\bDelete\(|delete_item|DeleteItem", text)
     }
-    assert deleting == {"repair/repair_plan.py", "ledger/store.py"}
+    assert deleting == {"repair/repair_plan.py", "repair/bound_keys.py", "ledger/store.py"}
     repairing = {
         place
         for place, text in _sources().items()
-        if re.search(r"\b(rebuilt_writes|repaired_write|recount_write|apply_repair)\(", text)
+        if re.search(
+            r"\b(rebuilt_writes|repaired_write|repaired_key_write|recount_write|apply_repair)\(",
+            text,
+        )
     }
     assert repairing == {
-        *("repair/repair_plan.py", "repair/operations.py"),
+        *("repair/repair_plan.py", "repair/bound_keys.py", "repair/operations.py"),
         *("ledger/store.py", "ledger/operations.py", "jobs/store.py", "users/store.py"),
     }
 

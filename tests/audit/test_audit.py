@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.jobs.checks import UNSEALED
 from service.ledger.entities import Wallet
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
@@ -185,7 +186,10 @@ def test_an_item_of_a_user_without_a_wallet_is_an_orphan_shown_by_one_read_of_th
 def test_a_hold_from_other_lots_than_the_job_says_is_found(world: ServiceHarness) -> None:
     where = key(world, "JOB#", has="result")
     change(world, where, "SET #allocation[0][0] = :n", n={"N": "7"})
-    assert violations(world) == [f"USER#ann/{where['SK']['S']}: its HOLD took from other lots"]
+    assert violations(world) == [
+        f"USER#ann/{where['SK']['S']}: its HOLD took from other lots",
+        f"USER#ann/{where['SK']['S']}: {UNSEALED}",
+    ]
 
 
 def test_a_job_in_another_shard_is_found(world: ServiceHarness) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from service.core.ids import RandomIds
 from service.jobs.entities import Job, JobStatus
 from service.jobs.store import capture_write, new_job_write, record_write
+from service.jobs.store import sealed as seal_job
 from service.ledger.entities import Movement, Wallet, capture, hold
 from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
@@ -67,11 +68,13 @@ def _begun(world: ServiceHarness, held: Movement, job_id: str, now: int) -> Job:
 def _item(job: Job, task: Task, now: int) -> Put:
     """The job's item as its three writes leave it."""
     new = new_job_write(job)
-    record = record_write(job, task.task_id, task.facts)
-    submitted = replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id)
+    submitted = replace(job, status=JobStatus.SUBMITTED, task_id=task.task_id, facts=task.facts)
+    record = record_write(submitted)
     result = {"videoUrl": task.result_url, "videoExpiresAt": now + RESULT_MILLISECONDS}
-    delivered = replace(submitted, result=result, facts=task.facts, captured=job.held)
-    end = capture_write(submitted, delivered)
+    ended = replace(
+        submitted, status=JobStatus.SUCCEEDED, result=result, captured=job.held, due_at=None
+    )
+    end = capture_write(submitted, seal_job(ended, MAC_KEY))
     left = {**new.item, **record.set, **end.set}
     return Put(new.key, {name: value for name, value in left.items() if name not in end.remove})
 

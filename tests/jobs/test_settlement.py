@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.jobs.entities import JobStatus
+from service.jobs.entities import JobDamaged, JobStatus
 from service.providers.base import Indeterminate, Task, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
 from tests.jobs.lost_jobs import lost
@@ -212,3 +212,31 @@ def test_when_nothing_responds_at_the_hard_limit_the_job_waits(world: ServiceHar
     world.provider.lookups = [Indeterminate()] * 1000
     world.work_until(26 * 3600, step=600)
     assert world.job(job_id).status is JobStatus.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("taskId", {"S": "task-of-another"}),
+        ("createdAt", {"S": "2026-01-01T00:00:00.000Z"}),
+        ("hardAt", {"N": "1"}),
+    ],
+)
+def test_a_job_that_was_edited_by_hand_is_not_settled_and_not_sealed_again(
+    world: ServiceHarness, attribute: str, value: dict[str, str]
+) -> None:
+    """Or the edit would look as if the service had made it."""
+    job_id = world.submit().job.job_id
+    world.client.update_item(
+        TableName=world.table._name,
+        Key={"PK": {"S": "USER#ann"}, "SK": {"S": f"JOB#{job_id}"}},
+        UpdateExpression="SET #a = :v",
+        ExpressionAttributeNames={"#a": attribute},
+        ExpressionAttributeValues={":v": value},
+    )
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    before = world.items()
+    with pytest.raises(JobDamaged):
+        world.settlement.resolve("ann", job_id)
+    assert world.items() == before
+    assert any(job_id in violation.item for violation in world.audit().violations)

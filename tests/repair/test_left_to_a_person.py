@@ -4,6 +4,7 @@ from service.ledger.entities import grant
 from service.ledger.lots import LotKind
 from service.ledger.operations import Proposal
 from service.providers.base import TaskStatus
+from tests.doubles.seals import seal_again
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import change, items_of
 from tests.repair.lives import holds_what_never_arrives, is_charged, is_released, settles
@@ -31,8 +32,16 @@ def test_what_would_not_pass_the_audit_afterwards_is_left_to_a_person(
     name = job["SK"]["S"].removeprefix("JOB#")
     link = {"S": "https://videos.example.com/v.mp4"}
     result = {"M": {"videoUrl": link, "videoExpiresAt": {"N": "1780000000000"}}}
-    change(world, "ann", "JOB#", "SET #result = :r", r=result)
+    seal_again(world, {**job, "result": result})
     assert left(world) == f"needs a person: USER#ann/JOB#{name}: house loss does not fit its state"
+
+
+def test_a_forged_job_is_left_to_a_person(world: ServiceHarness) -> None:
+    is_charged(world, "ann")
+    (job,) = items_of(world, "ann", "JOB#")
+    name = job["SK"]["S"].removeprefix("JOB#")
+    change(world, "ann", "JOB#", "SET taskId = :t", t={"S": "task-of-another"})
+    assert left(world) == f"needs a person: {name} is not as this service wrote it"
 
 
 def test_an_item_nobody_can_read_is_left_to_a_person(world: ServiceHarness) -> None:

@@ -7,6 +7,7 @@ import pytest
 from service.core.keyring import Pepper
 from service.ledger.entities import WalletStatus
 from service.ledger.store import freeze_write
+from tests.doubles.seals import seal_again
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import change, items_of, remove
 from tests.repair.lives import LIVES, holds, is_charged, signs_up
@@ -108,14 +109,25 @@ def test_a_job_whose_hold_is_lost_is_forgotten_with_its_key_when_there_are_no_cr
         world.client.delete_item(
             TableName=world.table._name, Key={"PK": item["PK"], "SK": item["SK"]}
         )
-    world.client.put_item(
-        TableName=world.table._name, Item={**job, "held": {"N": "9"}, "allocation": {"L": []}}
-    )
+    seal_again(world, {**job, "held": {"N": "9"}, "allocation": {"L": []}})
     on_message = says(world, apply=True)
     assert any("there are no credits for another" in words for words in on_message)
     assert (items_of(world, "ann", "JOB#"), items_of(world, "ann", "IDEMPOTENCY#")) == ([], [])
     assert world.balance("ann") == (3, 0, 0)
     assert world.audit().violations == ()
+
+
+def test_a_lost_idempotency_key_is_restored_from_the_job_that_came_with_it(
+    world: ServiceHarness,
+) -> None:
+    is_charged(world, "ann")
+    (before,) = items_of(world, "ann", "IDEMPOTENCY#")
+    remove(world, "ann", "IDEMPOTENCY#")
+    (plan,) = says(world, apply=True)
+    assert plan == f"set {before['SK']['S']}: it stands for {before['jobId']['S']}"
+    assert items_of(world, "ann", "IDEMPOTENCY#") == [before]
+    assert world.audit().violations == ()
+    assert world.submit("ann", "phone-of-ann", key="k").replayed
 
 
 def test_index_attributes_are_put_right(world: ServiceHarness) -> None:

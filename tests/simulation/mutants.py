@@ -124,7 +124,7 @@ def nothing_is_watched() -> Any:
     return patch.object(
         job_store,
         "release_write",
-        lambda job, failure, facts, *_: build(job, failure, facts, None, None),
+        lambda job, released: build(job, replace(released, watch_until=None, due_at=None)),
     )
 
 

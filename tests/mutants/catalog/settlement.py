@@ -131,6 +131,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "S.status is JobStatus.FAILED",
     ),
     mutant(
+        "edited-job-sealed-again",
+        SETTLEMENT,
+        "jobs.settlement:Settlement._changed",
+        "not X",
+        "False",
+    ),
+    mutant(
         "sweep-sends",
         FAULTS,
         "jobs.settlement:Settlement._observe",
