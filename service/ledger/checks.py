@@ -6,6 +6,7 @@ from typing import Protocol
 
 from service.ledger import keys
 from service.ledger.entities import Entry, Wallet, applied, deltas
+from service.ledger.replay import replayed
 from service.ledger.store import mac
 from service.storage.checks import AccountCheck, Violation, item_name
 
@@ -50,7 +51,10 @@ def ledger_check(mac_key: bytes) -> AccountCheck:
         if account.wallet is not None:
             where = item_name(account.user_id, keys.wallet("").sk)
             yield from (Violation(where, fault) for fault in account.wallet.faults())
-        yield from _chain_faults(account, mac_key)
+        broken = list(_chain_faults(account, mac_key))
+        yield from broken
+        if not broken and not account.unreadable and account.wallet is not None:
+            yield from _lot_faults(account.wallet, account.entries)
 
     return AccountCheck(("wallet", "entry"), faults)
 
@@ -122,6 +126,31 @@ def _chain_faults(account: LedgerRecords, mac_key: bytes) -> Iterator[Violation]
             item_name(account.user_id, keys.entry(account.user_id, beyond[0]).sk),
             "stands beyond the wallet's version",
         )
+
+
+def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]:
+    """The wallet's lots are those that its entries made, each with its kind, end and rest. Only
+    for entries whose chain holds: they are ours, whatever the wallet says."""
+    made, version = Wallet(wallet.user_id), 0
+    for moment in replayed(wallet.user_id, entries, None):
+        made, version = moment.wallet, moment.entry.version
+    where = item_name(wallet.user_id, keys.wallet("").sk)
+    if version != wallet.version:
+        entry = item_name(wallet.user_id, keys.entry("", version + 1).sk)
+        yield Violation(entry, "is not what the entries before it lead to")
+    elif wallet.lots != made.lots:
+        yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
+    elif wallet.updated_at != made.updated_at:
+        yield Violation(where, "updatedAt is not the time of its last entry")
+
+
+def _lots(wallet: Wallet) -> str:
+    lots = (
+        f"{lot.remaining} {lot.kind} of {lot.lot_id}"
+        + (f" until {lot.expires_at}" if lot.expires_at else "")
+        for lot in wallet.lots
+    )
+    return ", ".join(lots) or "none"
 
 
 def _end_faults(wallet: Wallet, chain: _Chain, account: LedgerRecords) -> Iterator[str]:

@@ -254,6 +254,7 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
     allocation says from which lots they came.
 
     Raises `WalletFrozen`, or `InsufficientCredits` with `required` and `available`."""
+    now = _entry_time(wallet, now)
     if wallet.status is not WalletStatus.OPEN:
         raise WalletFrozen
     swept = expire(wallet, now)
@@ -279,6 +280,7 @@ def capture(
     from the rest first. Raises `ValueError` for more than is held."""
     if not 0 <= amount <= total_taken(allocation):
         raise ValueError("a capture takes at most what is held")
+    now = _entry_time(wallet, now)
     used, rest = split(allocation, amount)
     returned = total_taken(rest)
     paid = min(wallet.debt, returned)
@@ -291,6 +293,7 @@ def capture(
 def release(wallet: Wallet, allocation: Allocation, ref: str, held_at: int, now: int) -> Movement:
     """Returns everything that allocation holds to the lots it came from; debt is paid from it
     first."""
+    now = _entry_time(wallet, now)
     amount = total_taken(allocation)
     paid = min(wallet.debt, amount)
     lots = _with_returned(wallet, allocation, paid, held_at, now)
@@ -299,6 +302,7 @@ def release(wallet: Wallet, allocation: Allocation, ref: str, held_at: int, now:
 
 def expire(wallet: Wallet, now: int) -> Movement:
     """Writes off every lapsed lot in one entry; no entry when there is none."""
+    now = _entry_time(wallet, now)
     lapsed = tuple(lot for lot in wallet.lots if lot.lapsed(now))
     if not lapsed:
         return Movement(wallet)
@@ -334,14 +338,20 @@ def _post(
     returned: int = 0,
     debt_paid: int = 0,
 ) -> Movement:
-    """Adds one entry to the wallet. Time never runs backwards along a ledger."""
+    """Adds one entry to the wallet."""
     if not 0 <= amount <= MAX_CREDITS:
         raise ValueError("an amount of credits is a whole number from 0 up")
-    at = max(now, wallet.updated_at)
+    at = _entry_time(wallet, now)
     draft = Entry(wallet.version + 1, kind, amount, ref, allocation, 0, 0, at, returned, debt_paid)
     moved = applied(wallet, deltas(draft))
     after = replace(moved, version=draft.version, lots=tidy(lots), updated_at=at)
     return Movement(after, (replace(draft, credits=after.credits, held=after.held),))
+
+
+def _entry_time(wallet: Wallet, now: int) -> int:
+    """The time of the wallet's next entry: along a ledger time never runs backwards. Lots are
+    judged at that time too, so that the entries alone say what has become of each."""
+    return max(now, wallet.updated_at)
 
 
 def _lot_number(wallet: Wallet) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from service.audit.entities import audit_account
-from service.audit.replay import Moment, replayed
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
@@ -29,6 +28,7 @@ from service.ledger.entities import (
     release,
     welcome,
 )
+from service.ledger.replay import Moment, replayed
 from service.repair.account_records import (
     AccountRecords,
     DamagedAccount,
@@ -200,8 +200,7 @@ class _Mending:
         return movement.wallet
 
     def _rebuilt(self) -> Wallet:
-        """The stored wallet where it is the one that its entries make; else theirs, with the stored
-        devices and state."""
+        """The wallet that its entries make, with the stored devices and state."""
         stored, made = (
             self._account.wallet,
             self._kept[-1].wallet if self._kept else self._welcomed(),
@@ -209,13 +208,12 @@ class _Mending:
         if stored is None:
             devices = frozenset(sorted(self._account.devices)[:MAX_DEVICES])
             return replace(made, fingerprints=devices)
-        fits = replace(
-            made, status=stored.status, fingerprints=stored.fingerprints, lots=stored.lots
+        return replace(
+            made,
+            status=stored.status,
+            fingerprints=stored.fingerprints,
+            created_at=stored.created_at,
         )
-        fits = replace(fits, created_at=stored.created_at, updated_at=stored.updated_at)
-        if stored == fits and not stored.faults():
-            return stored
-        return replace(fits, lots=made.lots, updated_at=made.updated_at)
 
     def _sealed(self) -> tuple[Wallet, list[Entry]]:
         movement = Movement(self._wallet, tuple(self._added))

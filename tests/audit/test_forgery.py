@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from service.jobs.checks import UNSEALED
+from service.ledger.entities import grant
+from service.ledger.lots import LotKind
+from service.ledger.operations import Proposal
 from service.providers.base import Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import change, items_of
@@ -40,6 +43,66 @@ def name(world: ServiceHarness, sk: str) -> str:
 def delete(world: ServiceHarness, sk: str) -> None:
     gone = item(world, sk)
     world.client.delete_item(TableName=world.table._name, Key={"PK": gone["PK"], "SK": gone["SK"]})
+
+
+def buy(world: ServiceHarness) -> None:
+    """Five paid credits for a while."""
+    end = world.clock.now() + 3_600_000
+    world.ledger.move(
+        "ann",
+        lambda snapshot, now: Proposal(
+            grant(snapshot.wallet, LotKind.PAID, 5, end, "purchase", now)  # type: ignore[arg-type]
+        ),
+        lambda _: True,
+    )
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "attribute", "value"),
+    [
+        ("kind", "#lots[0][1]", {"S": "p"}),
+        ("end", "#lots[1][3]", {"N": "0"}),
+        ("later end", "#lots[1][3]", {"N": "1990000000000"}),
+        ("end of one that has none", "#lots[0][3]", {"N": "1990000000000"}),
+        ("number", "#lots[1][0]", {"N": "5"}),
+        ("end beyond any calendar", "#lots[1][3]", {"N": "9" * 30}),
+    ],
+)
+def test_a_rewritten_lot_is_found(
+    world: ServiceHarness, place: str, attribute: str, value: Any
+) -> None:
+    del place
+    buy(world)
+    change(world, "ann", "METADATA", f"SET {attribute} = :v", v=value)
+    (only,) = found(world)
+    assert only.startswith("USER#ann/METADATA: lots are ")
+
+
+def test_credits_moved_from_one_lot_to_another_are_found(world: ServiceHarness) -> None:
+    """Their sum is what it was."""
+    buy(world)
+    lots = item(world, "METADATA")["lots"]["L"]
+    rest = [int(lot["L"][2]["N"]) for lot in lots]
+    for number, left in enumerate((rest[0] - 1, rest[1] + 1)):
+        change(world, "ann", "METADATA", f"SET lots[{number}][2] = :v", v={"N": str(left)})
+    (only,) = found(world)
+    assert only.startswith("USER#ann/METADATA: lots are ")
+
+
+def test_a_wallet_of_another_time_than_its_last_entry_is_found(world: ServiceHarness) -> None:
+    """From there on, no lot of it would ever end in time."""
+    change(world, "ann", "METADATA", "SET updatedAt = :v", v={"S": "2036-01-01T00:00:00.000Z"})
+    assert found(world) == ["USER#ann/METADATA: updatedAt is not the time of its last entry"]
+
+
+def test_a_rewritten_lot_is_repaired_from_the_entries(world: ServiceHarness) -> None:
+    buy(world)
+    whole = world.wallet()
+    change(world, "ann", "METADATA", "SET lots[1][3] = :v", v={"N": "1990000000000"})
+    world.repair.run(apply=True)
+    assert world.wallet() == whole
+    assert world.audit().violations == ()
 
 
 @pytest.mark.parametrize(
