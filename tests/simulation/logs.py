@@ -10,7 +10,7 @@ import structlog
 from tests.simulation.journal import Journal
 
 INJECTED = "provider_create_failed"
-NEVER = {"ledger_damaged"}
+NEVER = {"ledger_damaged", "job_damaged"}
 
 
 @contextlib.contextmanager
