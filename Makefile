@@ -40,7 +40,7 @@ TEST_PROCESSES ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 .PHONY: browser
-browser: $(VENV)/test ## test the page at /docs in a real Chromium: offline, under its policy, with its send button
+browser: $(VENV)/test ## test /docs, the start page and examples/react in a real Chromium (needs Node.js)
 	@$(RUN) -m pytest -q -m browser tests/browser
 
 .PHONY: clients

@@ -96,8 +96,7 @@ async function showAccounts() {
   byId("user").value = user.subject;
 }
 
-async function showCredits() {
-  const { credits, held, registered } = await call("/credits");
+function showCredits({ credits, held, registered }) {
   byId("available").textContent = credits;
   byId("held").textContent = held;
   byId("registration").textContent = registered ? "" : "New here: the first video opens the account with free credits.";
@@ -134,7 +133,10 @@ function showJobs(jobs) {
 }
 
 async function refresh() {
-  const [{ jobs }] = await Promise.all([call(`/jobs?limit=${JOBS_SHOWN}`), showCredits(), showArmed()]);
+  const owner = user;
+  const [{ jobs }, balance] = await Promise.all([call(`/jobs?limit=${JOBS_SHOWN}`), call("/credits"), showArmed()]);
+  if (owner !== user) return []; // Somebody else has signed in meanwhile, and is shown.
+  showCredits(balance);
   showJobs(jobs);
   return jobs;
 }

@@ -1,0 +1,131 @@
+import { FAREBOX_URL } from "./settings";
+
+export interface Job {
+  jobId: string;
+  status: "SUBMITTING" | "SUBMITTED" | "SUCCEEDED" | "FAILED";
+  credits: { held: number; captured: number; released: number };
+  videoUrl: string | null;
+  error: { code: string; message: string } | null;
+}
+
+export interface Credits {
+  credits: number;
+  held: number;
+  registered: boolean;
+}
+
+export interface VideoRequest {
+  GoogleID: string;
+  Fingerprint: string;
+  imageUrl: string;
+  promptKey: string;
+}
+
+interface ErrorBody {
+  error: string;
+  code: string;
+  details?: Record<string, unknown>;
+}
+
+const RETRY_SECONDS = 2;
+const MAX_ATTEMPTS = 5;
+const LONG_POLL_SECONDS = 20;
+const EARLY_RESPONSE_MS = 1000;
+
+export class FareboxError extends Error {
+  readonly code: string;
+  readonly details: Record<string, unknown>;
+
+  /** Without a body, the response was lost or is not Farebox's: the outcome is unknown. */
+  constructor(
+    readonly status: number,
+    body: ErrorBody | null,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(body?.error ?? "There was no response.");
+    this.code = body?.code ?? "NO_RESPONSE";
+    this.details = body?.details ?? {};
+  }
+
+  /** Whether the same request, with the same Idempotency-Key, may be sent again. */
+  get repeatable(): boolean {
+    return this.code === "NO_RESPONSE" || this.status === 429 || this.status >= 500;
+  }
+}
+
+export const isOpen = (job: Job) => job.status === "SUBMITTING" || job.status === "SUBMITTED";
+
+const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** Calls Farebox as one user. Every method raises `FareboxError`. */
+export class Farebox {
+  /** `onRepeat` is called before a request is sent again. */
+  constructor(
+    private readonly token: string,
+    private readonly onRepeat: (reason: FareboxError) => void,
+  ) {}
+
+  async prompts(): Promise<string[]> {
+    const { prompts } = await this.call<{ prompts: { promptKey: string }[] }>("/prompts");
+    return prompts.map(({ promptKey }) => promptKey);
+  }
+
+  credits(): Promise<Credits> {
+    return this.call("/credits");
+  }
+
+  /** Requests a video. However often it is called with one key, there is one job and one charge. */
+  createVideo(request: VideoRequest, key: string): Promise<Job> {
+    return this.repeating(() =>
+      this.call("/videos", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        body: JSON.stringify(request),
+      }),
+    );
+  }
+
+  /** Returns the job when it has ended. */
+  async ended(job: Job): Promise<Job> {
+    let current = job;
+    while (isOpen(current)) {
+      const path = `/jobs/${job.jobId}?wait=${LONG_POLL_SECONDS}`;
+      // A busy service may respond before the job has ended.
+      const [next] = await Promise.all([
+        this.repeating(() => this.call<Job>(path)),
+        pause(EARLY_RESPONSE_MS),
+      ]);
+      current = next;
+    }
+    return current;
+  }
+
+  /** Sends the same request again while its outcome may still change, as Retry-After says. */
+  private async repeating<T>(send: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await send();
+      } catch (error) {
+        const again = error instanceof FareboxError && error.repeatable && attempt < MAX_ATTEMPTS;
+        if (!again) throw error;
+        this.onRepeat(error);
+        await pause(error.retryAfterSeconds * 1000);
+      }
+    }
+  }
+
+  private async call<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const headers = { ...init.headers, Authorization: `Bearer ${this.token}` };
+    let response: Response | undefined;
+    let body: ({ success: true; data: T } | ({ success: false } & ErrorBody)) | undefined;
+    try {
+      response = await fetch(FAREBOX_URL + path, { ...init, headers });
+      body = await response.json();
+    } catch {
+      // No response, or an HTML page of a proxy.
+    }
+    if (body?.success) return body.data;
+    const seconds = Number(response?.headers.get("Retry-After")) || RETRY_SECONDS;
+    throw new FareboxError(response?.status ?? 0, body ?? null, seconds);
+  }
+}

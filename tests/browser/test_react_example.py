@@ -1,0 +1,178 @@
+"""`examples/react` in a real browser, on another origin than the service."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from devstack.ports import LOOPBACK, free_port
+from service.core.clock import SystemClock
+from tests.browser.chromium import Page
+from tests.browser.react_example import FOLDER, build, served
+from tests.stack.live_stack import LiveStack, separate_stack
+
+# Installing and building it take their time.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+
+WELCOME_CREDITS = 3
+
+
+@dataclass(frozen=True)
+class Example:
+    origin: str
+    stack: LiveStack
+
+
+@pytest.fixture(scope="module")
+def example(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    port = free_port()
+    settings: dict[str, Any] = {
+        "clock": SystemClock(),
+        "cors_allowed_origins": (f"http://{LOOPBACK}:{port}",),
+        "welcome_credits": WELCOME_CREDITS,
+    }
+    with separate_stack(client, **settings) as stack:
+        target = tmp_path_factory.mktemp("react")
+        build(target, {"VITE_FAREBOX_URL": stack.url, "VITE_SIMULATORS_URL": stack.sim_url})
+        with served(target, port) as origin:
+            yield Example(origin, stack)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with Page() as opened:
+        yield opened
+
+
+def sign_in(page: Page, example: Example, name: str) -> None:
+    page.go(example.origin)
+    page.wait('document.querySelector("input")?.labels[0]?.textContent.startsWith("Name")')
+    page.evaluate(
+        f"""(() => {{
+            const input = document.querySelector("input");
+            Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")
+                .set.call(input, {json.dumps(name)});
+            input.dispatchEvent(new Event("input", {{ bubbles: true }}));
+        }})()"""
+    )
+    page.wait(f'document.querySelector("form button").textContent === "Sign in as {name}"')
+    page.evaluate('document.querySelector("form button").click()')
+    page.wait('document.querySelector("option") && document.getElementById("credits")')
+
+
+def button(label: str) -> str:
+    """The button with that label, as JavaScript."""
+    buttons = '[...document.querySelectorAll("button")]'
+    return f"{buttons}.find((each) => each.textContent === {json.dumps(label)})"
+
+
+def make_video(page: Page) -> None:
+    page.evaluate(f"({button('Make the video')}).click()")
+
+
+def wait_for_text(page: Page, text: str) -> None:
+    page.wait(f"document.body.textContent.includes({json.dumps(text)})")
+
+
+def credits_shown(page: Page) -> str:
+    return str(page.evaluate('document.getElementById("credits").textContent'))
+
+
+def known_user(example: Example, name: str, spent: int = 1) -> None:
+    """Opens an account on a device of its own, for a user of whom the browser's device knows
+    nothing."""
+    sub = f"dev-{name}"
+    for _ in range(spent):
+        example.stack.settled(example.stack.submitted(sub), sub)
+
+
+def expect_clean(page: Page, example: Example) -> None:
+    """No script error, and no request but to the stack and the app's own origin."""
+    errors = [line for line in page.console if line.startswith("error")]
+    assert [line for line in errors if "the server responded with" not in line] == []
+    own = {example.origin, example.stack.url, example.stack.sim_url}
+    hosts = {urlsplit(request.split()[1]).netloc for request in page.requests}
+    assert hosts <= {urlsplit(url).netloc for url in own} | {""}, page.requests
+
+
+def test_a_new_user_makes_a_video_for_one_credit(page: Page, example: Example) -> None:
+    sign_in(page, example, "ada")
+    assert credits_shown(page) == "your first video opens the account"
+    make_video(page)
+    wait_for_text(page, "Your video is ready. It cost 1 credit.")
+    page.wait('document.querySelector("video").readyState >= 2')
+    page.wait('document.getElementById("credits").textContent === "2 credits"')
+    make_video(page)
+    page.wait('document.getElementById("credits").textContent === "1 credit"')
+    wait_for_text(page, "Your video is ready. It cost 1 credit.")
+    assert example.stack.credits("dev-ada") == (1, 0)
+    expect_clean(page, example)
+    # The welcome credits are for one person on one device.
+    sign_in(page, example, "eve")
+    make_video(page)
+    wait_for_text(page, "Another account was opened on this device.")
+    assert example.stack.credits("dev-eve") == (0, 0)
+
+
+def test_a_failed_job_says_so_and_costs_nothing(page: Page, example: Example) -> None:
+    known_user(example, "bob")
+    sign_in(page, example, "bob")
+    assert credits_shown(page) == "2 credits"
+    example.stack.fault("create", "job-fails")
+    make_video(page)
+    wait_for_text(page, "Nothing was charged.")
+    page.wait('document.getElementById("credits").textContent === "2 credits"')
+    assert page.evaluate('document.querySelector("video")') is None
+    expect_clean(page, example)
+
+
+def test_a_busy_provider_is_tried_again_with_the_same_key(page: Page, example: Example) -> None:
+    known_user(example, "carol")
+    sign_in(page, example, "carol")
+    example.stack.fault("create", "status:429:1303", count=4)
+    make_video(page)
+    wait_for_text(page, "The provider is busy.")
+    wait_for_text(page, "Your video is ready.")
+    assert example.stack.credits("dev-carol") == (1, 0)
+    sent = [request for request in page.requests if request == f"POST {example.stack.url}/videos"]
+    assert len(sent) == 2
+
+
+def test_a_page_reloaded_in_the_middle_goes_on_with_the_same_job(
+    page: Page, example: Example
+) -> None:
+    known_user(example, "dan")
+    sign_in(page, example, "dan")
+    example.stack.fault("create", "slow", seconds=3)
+    make_video(page)
+    page.wait('localStorage.getItem("farebox-attempt")')
+    sign_in(page, example, "dan")
+    wait_for_text(page, "Your last request is not finished.")
+    page.evaluate(f"({button('Go on with it')}).click()")
+    wait_for_text(page, "Your video is ready. It cost 1 credit.")
+    jobs = example.stack.get("/jobs", "dev-dan").json()["data"]["jobs"]
+    assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
+    assert example.stack.credits("dev-dan") == (1, 0)
+
+
+def test_a_user_without_credits_reads_what_is_missing(page: Page, example: Example) -> None:
+    known_user(example, "fay", spent=WELCOME_CREDITS)
+    sign_in(page, example, "fay")
+    assert credits_shown(page) == "0 credits"
+    make_video(page)
+    wait_for_text(page, "This costs 1 and you have 0 credits.")
+    assert page.evaluate('localStorage.getItem("farebox-attempt")') is None
+
+
+def test_the_lock_file_is_exact_and_names_no_registry() -> None:
+    package = json.loads((FOLDER / "package.json").read_text())
+    locked = json.loads((FOLDER / "package-lock.json").read_text())["packages"]
+    for name, version in (package["dependencies"] | package["devDependencies"]).items():
+        assert locked[f"node_modules/{name}"]["version"] == version
+    for name, entry in locked.items():
+        if name:
+            assert "resolved" not in entry, name
+            assert entry["integrity"].startswith("sha512-"), name
