@@ -15,15 +15,21 @@ _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(<?([^)<>\s]+)>?(?: \"[^\"]*\")?\)|(?:href|src)=\"([^\"]+)\"")
 _MENTION = re.compile(r"\b(docs/[a-z-]+\.md)(#[A-Za-z0-9_-]+)?")
 _PIPELINE = (".ci", ".github")
+_INSTALLED = "node_modules"
 _TEXT = (".py", ".yaml", ".yml", ".toml", ".md", ".html", ".example", "")
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def files(*suffixes: str) -> list[Path]:
-    """The project's own files: nothing in hidden folders but those of the pipeline."""
+    """The project's own files: no installed packages, and nothing in hidden folders but those of the
+    pipeline."""
     found: list[Path] = []
     for folder, subfolders, names in os.walk(ROOT):
-        subfolders[:] = [name for name in subfolders if name in _PIPELINE or name[0] not in "._"]
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if name in _PIPELINE or (name[0] not in "._" and name != _INSTALLED)
+        ]
         found += [Path(folder) / name for name in names if Path(name).suffix in suffixes]
     return sorted(found)
 
