@@ -21,8 +21,8 @@ _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def files(*suffixes: str) -> list[Path]:
-    """The project's own files: no installed packages, and nothing in hidden folders but those of the
-    pipeline."""
+    """The project's own files: no installed packages, and nothing in hidden folders but those of
+    the pipeline."""
     found: list[Path] = []
     for folder, subfolders, names in os.walk(ROOT):
         subfolders[:] = [
