@@ -22,7 +22,11 @@ run: $(VENV)/local ## run the whole stack on this machine until Ctrl-C (app 8080
 
 .PHONY: audit
 audit: $(VENV)/local ## prove every balance of the stack that `make run` keeps
-	@$(RUN) -m devstack audit
+	@$(RUN) -m devstack operate audit
+
+.PHONY: find
+find: $(if $(STAGE),,$(VENV)/local) ## find an id in logs and table: of a request, a job, a user, a Kling task (ID=…; STAGE=… for a deployment)
+	@$(if $(STAGE),release/find,$(RUN) -m devstack find) $(ID)
 
 .PHONY: reset
 reset: $(VENV)/local ## delete what `make run` has stored
@@ -104,8 +108,8 @@ status: ## show what runs in a deployment, and what is wrong with it (STAGE=…)
 	@release/status
 
 .PHONY: operate
-operate: ## run an operator command in a deployment (STAGE=… COMMAND="audit")
-	@release/operate $(COMMAND)
+operate: $(if $(STAGE),,$(VENV)/local) ## run an operator command on the stack of `make run`, or in a deployment (COMMAND="audit" STAGE=…)
+	@$(if $(STAGE),release/operate,$(RUN) -m devstack operate) $(COMMAND)
 
 .PHONY: bench
 bench: $(VENV)/test ## measure what the hot path costs (bounded, on this machine only)

@@ -12,6 +12,7 @@ from devstack.demo import DEMO_SETTINGS, Demo, DemoFailed
 from devstack.environment import default_ports, stack_environment, with_env_file, without_settings
 from devstack.errors import LocalSetupError
 from devstack.folder import LocalFolder, new_keys
+from devstack.log_view import find_in_log
 from devstack.ports import Ports, free_port, is_free
 from devstack.stack import Stack, StackConfiguration
 from devstack.template import CHECKOUT
@@ -37,13 +38,16 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         prog="python -m devstack", description="Farebox on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    known = {"run": _run, "demo": _demo, "audit": _audit, "reset": _reset}
+    known = {"run": _run, "demo": _demo, "operate": _operate, "find": _find, "reset": _reset}
     for name, run in known.items():
-        commands.add_parser(name, help=run.__doc__)
+        command = commands.add_parser(name, help=run.__doc__)
+        if name in ("operate", "find"):
+            command.add_argument("words", nargs=argparse.REMAINDER)
     try:
         with _stoppable():
             settings = with_env_file(environment, CHECKOUT / ".env")
-            return known[parser.parse_args(arguments).command](settings)
+            given = parser.parse_args(arguments)
+            return known[given.command](settings, getattr(given, "words", []))
     except LocalSetupError as error:
         complain(error)
         return 1
@@ -51,14 +55,17 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return 0
 
 
-def _run(environment: Mapping[str, str]) -> int:
+def _run(environment: Mapping[str, str], _words: Sequence[str]) -> int:
     """the whole stack, until Ctrl-C; data is kept in .local"""
     terminal, folder = output(), _folder()
     ports = default_ports(environment)
     with folder.held():
         configuration = StackConfiguration(ports, environment, folder.keys(), folder.data)
         terminal.say("Starting DynamoDB Local, the simulators, the web process and the worker …")
-        with Stack(configuration, terminal, SystemClock()) as stack:
+        with (
+            folder.logs.open("w", encoding="utf-8") as log_file,
+            Stack(configuration, terminal, SystemClock(), log_file=log_file) as stack,
+        ):
             folder.record(_addresses(stack))
             terminal.say(welcome(stack.ports, terminal.bold))
             _serve(stack)
@@ -72,7 +79,7 @@ def _serve(stack: Stack) -> Never:
     raise LocalSetupError("The stack stopped: one of its processes keeps failing (see above).")
 
 
-def _demo(environment: Mapping[str, str]) -> int:
+def _demo(environment: Mapping[str, str], _words: Sequence[str]) -> int:
     """turn an image into a video, step by step, on a temporary stack with settings of its own;
     with KEEP=1, the stack stays up afterwards"""
     terminal, logs = output(), DeferredOutput(sys.stdout)
@@ -102,17 +109,27 @@ def _demo_ports(environment: Mapping[str, str], keep: bool) -> Ports:
     return Ports(free_port(), free_port(), free_port())
 
 
-def _audit(environment: Mapping[str, str]) -> int:
-    """prove every balance of the running stack"""
+def _operate(environment: Mapping[str, str], words: Sequence[str]) -> int:
+    """run an operator command on the running stack, as `audit` or `ledger USER`"""
     folder = _folder()
     own = {**environment, **folder.running()}
     service = stack_environment(own, default_ports(own), folder.keys())
-    command = [sys.executable, "-m", "service.cli", "audit"]
+    command = [sys.executable, "-m", "service.cli", *words]
     done = subprocess.run(command, cwd=CHECKOUT, env=service, check=False)  # noqa: S603 - ours
     return done.returncode
 
 
-def _reset(_environment: Mapping[str, str]) -> int:
+def _find(environment: Mapping[str, str], words: Sequence[str]) -> int:
+    """find an id in the stack's log and table: of a request, a job, a user, a Kling task"""
+    if len(words) != 1 or not words[0]:
+        raise LocalSetupError("Which id? make find ID=req_…")
+    job_ids = find_in_log(_folder().logs, words[0], output().say)
+    if not job_ids:
+        return _operate(environment, ["find", words[0]])
+    return max(_operate(environment, ["find", job_id]) for job_id in job_ids)
+
+
+def _reset(_environment: Mapping[str, str], _words: Sequence[str]) -> int:
     """delete what `run` has stored"""
     _folder().clear()
     output().say("The local data is deleted; `make run` starts with an empty table.")

@@ -39,6 +39,11 @@ class LocalFolder:
         """Where DynamoDB Local keeps the table."""
         return self._path / "data"
 
+    @property
+    def logs(self) -> Path:
+        """What the processes of the latest `run` logged."""
+        return self._path / "stack.log"
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Creates the folder if absent and locks it during the block. Raises `LocalSetupError` if

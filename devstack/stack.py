@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 import boto3
 from botocore.config import Config
@@ -61,10 +61,12 @@ class Stack:
         terminal: Terminal,
         clock: Clock,
         rule: RestartRule | None = None,
+        log_file: TextIO | None = None,
     ) -> None:
+        """`log_file` receives every line that the processes log."""
         self._configuration = configuration
         self._clock = clock
-        self._supervisor = Supervisor(terminal, clock, rule)
+        self._supervisor = Supervisor(terminal, clock, rule, log_file)
         self.ports = configuration.ports
         # DynamoDB and the simulators stand for the outside world: they never see the service's
         # keys.
@@ -125,8 +127,11 @@ class Stack:
         self._await("simulators", f"{self.ports.simulators_url}/__faults", _UP_SECONDS)
 
     def _start_service(self) -> None:
-        self._supervisor.start(Program("web", _WEB, self.environment, _WEB_STOP_SECONDS))
-        self._supervisor.start(Program("worker", _WORKER, self.environment, _WORKER_STOP_SECONDS))
+        """Its lines come as JSON: the log file keeps them whole, the terminal shows them
+        readable."""
+        environment = {**self.environment, "LOG_FORMAT": "json"}
+        self._supervisor.start(Program("web", _WEB, environment, _WEB_STOP_SECONDS))
+        self._supervisor.start(Program("worker", _WORKER, environment, _WORKER_STOP_SECONDS))
         self._await(
             "web", f"{self.ports.app_url}/health/ready", _UP_SECONDS, lambda status: status == 200
         )

@@ -3,8 +3,10 @@ none running."""
 
 from dataclasses import dataclass
 from threading import Event, RLock, Thread
+from typing import TextIO
 
 from devstack.child import Child, Program
+from devstack.log_view import LogView, readable_line
 from devstack.restarts import RestartRule
 from devstack.terminal import Terminal
 from devstack.watchdog import Watchdog
@@ -31,8 +33,16 @@ class Supervisor:
     not restarted, and `failure` says so. If this process is killed, a watchdog process ends the
     programs."""
 
-    def __init__(self, terminal: Terminal, clock: Clock, rule: RestartRule | None = None) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        clock: Clock,
+        rule: RestartRule | None = None,
+        log_file: TextIO | None = None,
+    ) -> None:
+        """`log_file` receives every line of the programs as it came."""
         self._terminal = terminal
+        self._logs = LogView(terminal, log_file)
         self._clock = clock
         self._rule = rule or RestartRule()
         self._entries: list[_Entry] = []
@@ -57,7 +67,7 @@ class Supervisor:
         """The last lines that the program of this name printed."""
         with self._guard:
             return "\n".join(
-                entry.child.tail() for entry in self._entries if entry.program.name == name
+                _readable(entry.child) for entry in self._entries if entry.program.name == name
             )
 
     def pids(self) -> dict[str, int]:
@@ -98,7 +108,7 @@ class Supervisor:
             self._watchdog.remove(entry.child.pid)
 
     def _launch(self, program: Program) -> Child:
-        child = Child(program, self._terminal.relay(program.name), self._clock)
+        child = Child(program, self._logs.relay(program.name), self._clock)
         if self._watchdog:
             self._watchdog.add(child.pid, program.stop_seconds)
         return child
@@ -128,9 +138,14 @@ class Supervisor:
             entry.abandoned = True
             self.failure = (
                 f"{name} died {len(entry.deaths)} times within {self._rule.window_seconds:g} s "
-                f"({ending}) and is not restarted; its last lines:\n{entry.child.tail()}"
+                f"({ending}) and is not restarted; its last lines:\n{_readable(entry.child)}"
             )
             self._terminal.say(self.failure)
         else:
             entry.starts_at = now + wait_seconds
             self._terminal.say(f"{name} died ({ending}); restarting in {wait_seconds:g} s.")
+
+
+def _readable(child: Child) -> str:
+    lines = (readable_line(line) for line in child.tail().splitlines())
+    return "\n".join(line for line in lines if line is not None)

@@ -11,6 +11,8 @@ Say = Callable[[str], None]
 
 _COLOURS = (36, 33, 35, 32, 34)
 _NAME_WIDTH = 10
+# Of each line, before what the process wrote.
+NAME_COLUMNS = _NAME_WIDTH + 2
 
 
 class Stream(Protocol):
@@ -28,7 +30,7 @@ class Terminal:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._coloured = stream.isatty()
+        self.coloured = stream.isatty()
         self._lock = Lock()
         self._colour_of: dict[str, int] = {}
 
@@ -69,7 +71,7 @@ class Terminal:
         return lambda line: self.say(f"{prefix} {line}")
 
     def _paint(self, colour: int, text: str) -> str:
-        return f"\033[{colour}m{text}\033[0m" if self._coloured else text
+        return f"\033[{colour}m{text}\033[0m" if self.coloured else text
 
 
 class DeferredOutput:

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from service.core.log_lines import readable
+
 REDACTED = "[redacted]"
 MAX_TEXT = 1_000
 MAX_TRACEBACK = 8_000
@@ -92,9 +94,11 @@ def _steps() -> list[Processor]:
 
 
 def _pretty(out: TextIO) -> Processor:
-    return structlog.dev.ConsoleRenderer(
-        colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        del logger, method
+        return readable(event, colours=out.isatty())
+
+    return render
 
 
 def _route_standard_library(

@@ -1,13 +1,70 @@
-"""Operator commands on one job: `farebox resolve USER JOB`, `farebox release USER JOB`."""
+"""Operator commands on jobs: `farebox find ID`, `farebox job USER JOB`, `farebox resolve USER JOB`,
+`farebox release USER JOB`."""
 
 from collections.abc import Callable
 
 import click
 
-from service.core.console import print_message, print_result
+from service.core.console import print_message, print_result, stop_on_signal
 from service.feature import Parts
 from service.jobs.entities import Job, JobNotFound, ReleaseNotAllowed
+from service.jobs.report import job_line, story_json, story_lines
+from service.jobs.search import JobSearch, SearchStopped
 from service.jobs.settlement import Settlement
+
+
+@click.command(
+    short_help="find jobs by a user's id, a job's id or the provider's task id",
+    help="Find jobs by a user's id, a job's id or the provider's task id. For an id that is not a "
+    "user's it reads the whole table. Exits 1 if nothing has this id. A request id is in the logs, "
+    "not in the table: `make find ID=…`.",
+)
+@click.argument("wanted", metavar="ID")
+@click.option(
+    "--reads-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="R",
+    help="Maximum read units per second.",
+)
+@click.pass_obj
+def find(parts: Callable[[], Parts], wanted: str, reads_per_second: float | None) -> int:
+    search = parts().get(JobSearch)
+    found = search.latest(wanted)
+    for job in found:
+        print_result(job_line(job))
+    if found:
+        return 0
+    print_message(f"{wanted} is no user who has jobs; reading the whole table …")
+    try:
+        with stop_on_signal() as stopping:
+            for job in search.with_id(wanted, reads_per_second, stopping):
+                found.append(job)
+                print_result(job_line(job))
+    except SearchStopped:
+        print_message("The search was stopped before its end.")
+        return 2
+    if not found:
+        print_message(f"No user with jobs, no job and no provider task has the id {wanted}.")
+    return 0 if found else 1
+
+
+@click.command(
+    short_help="print one job, its provider's facts and its ledger entries",
+    help="Print one job, its provider's facts and its ledger entries. Exits 1 if there is no such "
+    "job.",
+)
+@click.argument("user_id")
+@click.argument("job_id")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_obj
+def job(parts: Callable[[], Parts], user_id: str, job_id: str, as_json: bool) -> int:
+    story = parts().get(JobSearch).story(user_id, job_id)
+    if story is None:
+        print_message(str(JobNotFound()))
+        return 1
+    for line in [story_json(story)] if as_json else story_lines(story):
+        print_result(line)
+    return 0
 
 
 @click.command(
@@ -47,4 +104,4 @@ def _shown(act: Callable[[], Job]) -> int:
     return 0
 
 
-COMMANDS = (resolve, release)
+COMMANDS = (find, job, resolve, release)

@@ -13,6 +13,7 @@ from service.jobs.entities import Times
 from service.jobs.holds import Holds
 from service.jobs.operations import JobLimits, Jobs
 from service.jobs.routes import jobs_blueprint
+from service.jobs.search import JobSearch
 from service.jobs.settings import JobsSettings
 from service.jobs.settlement import Settlement
 from service.jobs.sweeps import DueJobs
@@ -64,6 +65,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Jobs: jobs,
             Operations: operations,
             Settlement: settlement,
+            JobSearch: JobSearch(core.table, parts.get(Ledger), core.clock),
             Times: times,
             Window: window,
         },

@@ -3,7 +3,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -14,6 +14,7 @@ from service.core.errors import FareboxError
 from service.core.metrics import Metric, Metrics
 from service.ledger import keys, store
 from service.ledger.entities import (
+    Entry,
     Movement,
     OutcomeUnknown,
     StaleRead,
@@ -158,6 +159,10 @@ class Ledger:
         item, *others = self._table.get_together((keys.wallet(user_id), *related))
         wallet = store.wallet_from(item) if item else None
         return Snapshot(wallet, dict(zip(related, others, strict=True)))
+
+    def entries(self, user_id: str) -> Iterator[Entry]:
+        """Every entry of a wallet, in order, read page by page; none for an unknown user."""
+        return store.entries(self._table, user_id)
 
     def balance(self, user_id: str) -> Balance:
         """The wallet as it is now, in one read."""

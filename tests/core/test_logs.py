@@ -275,7 +275,7 @@ def test_colours_are_for_terminals_only() -> None:
 
     out = Terminal()
     configure("INFO", "pretty", out)
-    structlog.get_logger().info("hello")
+    structlog.get_logger().warning("hello")
     assert "\x1b[" in out.getvalue()
 
 

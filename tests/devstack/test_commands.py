@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,8 +47,11 @@ def test_a_missing_package_is_named_in_one_sentence() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_audit_needs_a_running_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    assert commands.main(["audit"], {}) == 1
+@pytest.mark.parametrize("words", [["operate", "audit"], ["find", "req_1"]])
+def test_an_operator_command_needs_a_running_stack(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(words, {}) == 1
     assert (
         capsys.readouterr().err
         == "The stack of this checkout is not running; start it with `make run` first.\n"
@@ -73,6 +78,16 @@ def test_settings_in_the_env_file_are_used(
     assert capsys.readouterr().err == "PORT must be a port number from 1 to 65535, not 'web'.\n"
 
 
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """The process, which a failed test stops as well."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
 def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     ports = {name: str(free_port()) for name in ("PORT", "DYNAMODB_PORT", "SIMULATOR_PORT")}
     script = (
@@ -83,9 +98,9 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
         "sys.exit(commands.main(sys.argv[1:], process_environment()))\n"
     )
     line = [sys.executable, "-c", script, "run"]
-    environment = {**process_environment(), **ports}
-    with subprocess.Popen(
-        line, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
+    environment = {**process_environment(), **ports, "PYTHONPATH": str(CHECKOUT)}
+    with ended(
+        subprocess.Popen(line, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True)
     ) as process:
         assert process.stdout is not None
         shown = []
@@ -94,6 +109,15 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
             if "Prove every balance" in text:
                 break
         assert any(text.startswith("TOKEN=") for text in shown)
+        audit = subprocess.run(
+            [*line[:-1], "operate", "audit", "--json"],
+            cwd=CHECKOUT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (audit.returncode, '"violations": []' in audit.stdout) == (0, True)
         second = subprocess.run(
             line, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
         )
@@ -103,4 +127,5 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
         process.stdout.read()
         assert process.wait(60) == 0
     assert all(is_free(int(port)) for port in ports.values())
+    assert "worker_started" in (tmp_path / ".local" / "stack.log").read_text(encoding="utf-8")
     assert (tmp_path / ".local" / "data" / "shared-local-instance.db").stat().st_size > 0

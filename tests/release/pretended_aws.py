@@ -226,6 +226,22 @@ def describe_tasks(account: Account, options: Options) -> Any:
     }
 
 
+def log_events(account: Account, options: Options) -> Any:
+    """Events of the group that contain the pattern, a quoted term; the operator's if none are
+    set."""
+    group = account.get("logs", {}).get(options["log-group-name"])
+    if group is None:
+        return {"events": [{"message": "VIOLATION"}, {"message": "1 violations."}]}
+    term = options["filter-pattern"].strip('"')
+    return {
+        "events": [
+            {"timestamp": at, "message": message}
+            for at, message in group
+            if at >= int(options["start-time"]) and term in message
+        ]
+    }
+
+
 def create_role(account: Account, options: Options) -> Any:
     """An account has the role only once."""
     if account["ecs_role"]:
@@ -265,9 +281,7 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "ecs update-service": nothing,
     "ecs run-task": run_task,
     "ecs describe-tasks": describe_tasks,
-    "logs filter-log-events": lambda account, options: {
-        "events": [{"message": "VIOLATION"}, {"message": "1 violations."}]
-    },
+    "logs filter-log-events": log_events,
     "ecs wait": nothing,
     "iam create-service-linked-role": create_role,
     "cloudwatch describe-alarms": lambda account, options: {

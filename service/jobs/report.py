@@ -1,0 +1,79 @@
+"""Formats one job for an operator's terminal. Pure."""
+
+import json
+from collections.abc import Iterator
+
+from service.core.clock import iso
+from service.jobs.entities import Job
+from service.jobs.search import JobStory
+
+
+def job_line(job: Job) -> str:
+    """One line, and the command that prints the rest."""
+    failure = f" {job.failure}" if job.failure else ""
+    return (
+        f"{job.job_id}  {iso(job.created_at)}  {job.status}{failure}\n"
+        f"    farebox job {job.payer} {job.job_id}"
+    )
+
+
+def story_lines(story: JobStory) -> Iterator[str]:
+    """The job's facts, then its entries."""
+    job = story.job
+    yield f"{job.job_id} of user {job.payer}"
+    yield from (f"  {name:<12}{text}" for name, text in _facts(job) if text)
+    yield "  entries"
+    for entry in story.entries:
+        yield (
+            f"    {iso(entry.at)}  {entry.kind:8}  {entry.amount}, then "
+            f"{entry.credits} available and {entry.held} held (entry {entry.version})"
+        )
+
+
+def story_json(story: JobStory) -> str:
+    job = story.job
+    facts = {name: text for name, text in _facts(job) if text}
+    found = [
+        {
+            "version": entry.version,
+            "kind": entry.kind,
+            "amount": entry.amount,
+            "credits": entry.credits,
+            "held": entry.held,
+            "at": iso(entry.at),
+        }
+        for entry in story.entries
+    ]
+    return json.dumps(
+        {"jobId": job.job_id, "userId": job.payer, "facts": facts, "entries": found}, indent=2
+    )
+
+
+def _facts(job: Job) -> Iterator[tuple[str, str]]:
+    yield "actor", job.actor if job.actor != job.payer else ""
+    yield "operation", job.operation
+    yield "status", f"{job.status} {job.failure or ''}".strip()
+    yield "created", iso(job.created_at)
+    yield "credits", f"held {job.held}, captured {job.captured}, returned {job.returned}"
+    yield "house loss", _number(job.house_loss)
+    yield "task", job.task_id or ""
+    yield "not found", _time(job.not_found_at)
+    yield "next query", _time(job.due_at)
+    yield "hard limit", _time(job.hard_at)
+    yield "watched to", _time(job.watch_until)
+    yield "payload", _values(job.payload)
+    yield "provider", _values(job.facts)
+    yield "result", _values(job.result or {})
+    yield "usage", _values(job.usage)
+
+
+def _time(at: int | None) -> str:
+    return iso(at) if at else ""
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _values(values: object) -> str:
+    return json.dumps(values, default=str, sort_keys=True) if values else ""
