@@ -1,5 +1,6 @@
 """The page at `/docs` in a real browser: offline, under its policy, with the component's *send*."""
 
+import subprocess
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ SEND = """
     [...document.querySelectorAll("button")]
         .find((button) => button.textContent.trim().startsWith("Send") && button.checkVisibility())
 """
+COMMANDS = '[...document.querySelectorAll(".panel code")].map((block) => block.textContent)'
 EDITORS = 'document.querySelectorAll(".cm-editor").length > 1'
 
 
@@ -74,6 +76,34 @@ def test_a_reader_can_send_a_request_as_the_local_user(start: Callable[..., Live
     assert len(stack.tasks()) == 1
     jobs = stack.call("GET", "/jobs", stack.token(subject)).json()["data"]["jobs"]
     assert len(jobs) == 1
+
+
+def test_every_command_works_as_pasted_and_a_repeated_one_returns_the_same_job(
+    start: Callable[..., LiveStack],
+) -> None:
+    stack = start(local_pages=True)
+    with Page() as page:
+        open_docs(page, stack)
+        page.wait('document.getElementById("token").textContent.length > 400')
+        commands = page.evaluate(COMMANDS)
+    assert [command.split()[0] for command in commands] == ["export", "curl", "curl", "curl"]
+    assert pasted(commands) == [200, 200, 200]
+    assert pasted(commands) == [200, 200, 200]
+    assert len(stack.tasks()) == 1
+
+
+def pasted(commands: list[str]) -> list[int]:
+    """Runs the commands in one shell. Returns the statuses of the responses."""
+    show_status = """curl() { command curl --silent --output /dev/null -w '%{http_code} ' "$@"; }"""
+    shell = subprocess.run(
+        ["bash", "-euc", "\n".join([show_status, *commands])],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert shell.returncode == 0, shell.stderr
+    return [int(status) for status in shell.stdout.split()]
 
 
 def test_a_service_without_a_local_token_requests_none(
