@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from service.core.clock import SystemClock
 from tests.clients.node import CLIENTS
 from tests.stack.live_stack import LiveStack
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
 SECONDS = 120
 BIN = Path(sys.executable).parent
@@ -45,7 +46,7 @@ def generated(document_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_generated_python_client_makes_a_video_and_reads_every_error_as_one_class(
     generated: Path, start: Callable[..., LiveStack]
 ) -> None:
-    stack = start()
+    stack = start(clock=SystemClock())
     program = CLIENTS / "programs" / "openapi_python_client.py"
     made = run(
         sys.executable, program, stack.url, stack.token("ann"), "ann", PYTHONPATH=str(generated)

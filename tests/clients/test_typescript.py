@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from service.core.clock import SystemClock
 from tests.clients.node import CLIENTS, run_node
 from tests.stack.live_stack import LiveStack
 
-pytestmark = pytest.mark.clients
+# The compiler shares two cores with other tests.
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
 PROGRAMS = ("hey_api", "openapi_fetch")
 # What is written wrong, and how.
@@ -99,7 +101,7 @@ def test_a_misspelt_word_does_not_compile(compiled: Compiled, program: str, mist
 def test_a_compiled_program_makes_a_video(
     compiled: Compiled, program: str, start: Callable[..., LiveStack]
 ) -> None:
-    stack = start()
+    stack = start(clock=SystemClock())
     script = compiled.folder / "built" / f"{program}.js"
     run = run_node("node", script, stack.url, stack.token("ann"), "ann", cwd=compiled.folder)
     assert run.returncode == 0, run.stderr

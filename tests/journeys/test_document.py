@@ -6,6 +6,7 @@ from pathlib import Path
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from service.core.clock import SystemClock
 from service.web.endpoint import declared_endpoints
 from service.web.errors import status_of
 from service.web.openapi.operations import document_path
@@ -71,7 +72,7 @@ def test_every_code_of_the_document_is_in_the_table_of_errors(api: ApiClient) ->
 def test_the_documented_example_is_accepted_and_its_response_is_as_described(
     start: Callable[..., LiveStack],
 ) -> None:
-    api = ApiClient(start())
+    api = ApiClient(start(clock=SystemClock()))
     described = api.document["paths"]["/videos"]["post"]
     example = described["requestBody"]["content"]["application/json"]["example"]
     response = api.stack.call("POST", "/videos", api.stack.token(example["GoogleID"]), json=example)
@@ -85,7 +86,7 @@ def test_every_success_has_the_fields_that_the_document_requires(
     start: Callable[..., LiveStack],
 ) -> None:
     """The schemas are open: only what they require and how they type it can be wrong."""
-    api = ApiClient(start())
+    api = ApiClient(start(clock=SystemClock()))
     job_id = api.stack.submitted("ann")
     api.stack.settled(job_id)
     for path in ("/jobs", f"/jobs/{job_id}", "/credits", "/prompts", "/health", "/health/ready"):
