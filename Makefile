@@ -1,4 +1,4 @@
-# Farebox. `make` lists the targets. Needs Python 3.11 or newer and make, nothing else.
+# Farebox. `make` lists the targets. Needs Python 3.11 or newer and make; browser and clients also Node.js.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3

@@ -3,12 +3,21 @@ import re
 from urllib.parse import urlsplit
 
 from tests.clients.node import CLIENTS
+from tests.installs import ROOT
 
 
 def test_every_package_is_pinned_to_one_version() -> None:
     package = json.loads((CLIENTS / "package.json").read_text())
     for version in package["devDependencies"].values():
         assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+
+
+def test_the_guide_names_the_tested_versions() -> None:
+    package = json.loads((CLIENTS / "package.json").read_text())["devDependencies"]
+    guide = (ROOT / "docs" / "frontend.md").read_text()
+    named = dict(re.findall(r"npx (@?[\w/-]+)@([\d.]+)", guide))
+    assert set(named) == {"@hey-api/openapi-ts", "openapi-typescript"}
+    assert named.items() <= package.items()
 
 
 def test_the_lock_verifies_every_package_and_names_no_registry_but_the_public_one() -> None:
