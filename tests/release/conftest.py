@@ -1,5 +1,6 @@
 """Accounts before and after a first deployment."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,17 +9,16 @@ from tests.release.machine import Machine, Run
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with Machine(tmp_path) as machine:
+        yield machine
 
 
-@pytest.fixture(scope="module")
-def first(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Run:
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The first deployment, and the account after it."""
-    machine = Machine(tmp_path_factory.mktemp("first"))
-    return machine.run("deploy"), machine.account
+    with Machine(tmp_path_factory.mktemp("first")) as machine:
+        return machine.run("deploy"), machine.account
 
 
 @pytest.fixture

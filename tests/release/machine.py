@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+from tests.release.tools import ToolServer
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "registry.example/farebox-dev@sha256:" + "0" * 64
@@ -19,18 +22,12 @@ class Machine:
     state."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "account.json"
         tools = folder / "bin"
         tools.mkdir()
-        for tool in ("aws", "docker", "curl", "git"):
-            script = tools / tool
-            script.write_text(
-                f"#!/bin/sh\n"
-                f"exec {sys.executable} {Path(__file__).with_name('pretended_aws.py')} {tool} "
-                f'"$@"\n'
-            )
-            script.chmod(0o755)
+        # Found at once, whatever chooses between several versions of Python on this machine.
+        (tools / "python3").symlink_to(Path(sys.executable).resolve())
         self._path = f"{tools}:{os.environ['PATH']}"
+        self._server = ToolServer(tools)
         self.set(
             stacks={},
             secrets={"arn:kling": {"v": "key"}},
@@ -48,14 +45,27 @@ class Machine:
             next_digest="sha256:" + "1" * 64,
         )
 
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.stop()
+
     @property
     def account(self) -> dict[str, Any]:
-        account: dict[str, Any] = json.loads(self._file.read_text())
-        return account
+        with self._server.locked() as account:
+            copy: dict[str, Any] = json.loads(json.dumps(account))
+        return copy
 
     def set(self, **facts: Any) -> None:
-        before = self.account if self._file.exists() else {}
-        self._file.write_text(json.dumps(before | facts))
+        with self._server.locked() as account:
+            account.update(json.loads(json.dumps(facts)))
 
     def run(
         self, *command: str, stage: str = "dev", yes: str = "1", **more: str
@@ -68,7 +78,6 @@ class Machine:
             "SMOKE_TRIES": "1",
             "ROLE_PAUSE_SECONDS": "0",
             "OPERATE_PAUSE_SECONDS": "1",
-            "PRETENDED": str(self._file),
         }
         return subprocess.run(
             [str(ROOT / "release" / script), *arguments],
@@ -82,7 +91,7 @@ class Machine:
 
     def shell(self, script: str) -> str:
         """The output of a piece of shell."""
-        environment = {"PATH": self._path, "STAGE": "dev", "PRETENDED": str(self._file)}
+        environment = {"PATH": self._path, "STAGE": "dev"}
         return subprocess.run(
             ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
         ).stdout

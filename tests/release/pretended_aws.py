@@ -1,15 +1,13 @@
 """Stands in for `aws`, `docker`, `curl` and `git` in tests of the release scripts: the account is
-one JSON file.
+one dict.
 
-Called as `pretended_aws.py TOOL ARGUMENT …` with the path of the file in `PRETENDED`. Responses
-have the shapes of the services, and the `--query` expressions of the scripts are applied to them.
-Only what the scripts use is supported; anything else is an error."""
+Responses have the shapes of the services, and the `--query` expressions of the scripts are applied
+to them. Only what the scripts use is supported; anything else is an error."""
 
-import fcntl
 import json
-import os
-import sys
+import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -178,8 +176,7 @@ def put_secret(account: Account, options: Options) -> Any:
     token = options.get("client-request-token", f"version-{len(versions)}")
     if token in versions:
         raise ServiceError("ResourceExistsException")
-    with open(options["secret-string"].removeprefix("file://"), encoding="utf-8") as file:
-        versions[token] = file.read()
+    versions[token] = options["secret-string"]
     return {}
 
 
@@ -366,27 +363,31 @@ TOOLS: dict[str, Callable[[Account, list[str]], str]] = {
 }
 
 
-def main(tool: str, *arguments: str) -> int:
-    # Read before the account is locked, because the writer needs the account too. Not reading at
-    # all would break the writer's pipe.
-    if (tool, *arguments[:1]) == ("docker", "login") and sys.stdin.read() != "password\n":
-        sys.stderr.write("unauthorized: incorrect username or password\n")
-        return 1
-    with open(os.environ["PRETENDED"], "r+", encoding="utf-8") as file:
-        # Two tools of one pipe use the account at the same time.
-        fcntl.flock(file, fcntl.LOCK_EX)
-        account = json.load(file)
-        try:
-            sys.stdout.write(TOOLS[tool](account, list(arguments)))
-            return 0
-        except ServiceError as error:
-            sys.stderr.write(f"{error}\n")
-            return 254
-        finally:
-            file.seek(0)
-            file.truncate()
-            json.dump(account, file)
+@dataclass(frozen=True)
+class Call:
+    """What the shell started. `stdin` is read only for a tool that reads it."""
+
+    tool: str
+    arguments: list[str]
+    stdin: str
 
 
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+@dataclass(frozen=True)
+class Result:
+    """What the tool wrote, and its exit code."""
+
+    code: int
+    stdout: str = ""
+    stderr: str = ""
+
+
+def called(account: Account, call: Call) -> Result:
+    """Does what the tool would do to the account."""
+    if (call.tool, *call.arguments[:1]) == ("docker", "login") and call.stdin != "password\n":
+        return Result(1, stderr="unauthorized: incorrect username or password\n")
+    try:
+        return Result(0, TOOLS[call.tool](account, call.arguments))
+    except ServiceError as error:
+        return Result(254, stderr=f"{error}\n")
+    except Exception:
+        return Result(1, stderr=traceback.format_exc())
