@@ -104,6 +104,51 @@ def test_times_that_contradict_each_other_are_refused(change: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
+    ("model", "mode", "duration", "named"),
+    [
+        ("kling-v1", "pro", "7", ["KLING_DURATION"]),
+        ("kling-v1", "4k", "5", ["KLING_MODE"]),
+        ("kling-v2-6", "4k", "3", ["KLING_MODE", "KLING_DURATION"]),
+        ("kling-v2-1-master", "std", "15", ["KLING_DURATION"]),
+        ("kling-v3", "pro", "16", ["KLING_DURATION"]),
+        ("kling-v3", "pro", "5s", ["KLING_DURATION"]),
+        ("kling-v1_6", "pro", "5", ["KLING_MODEL_NAME"]),
+    ],
+)
+def test_a_video_that_kling_refuses_to_make_is_refused_at_start(
+    model: str, mode: str, duration: str, named: list[str]
+) -> None:
+    change = {"KLING_MODEL_NAME": model, "KLING_MODE": mode, "KLING_DURATION": duration}
+    found = faults(GOOD | change)
+    assert [fault.split()[0] for fault in found] == named
+    assert all("must be one of" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "HTTP://x.example",
+        "https://x.example:port",
+        "https://ann:secret@x.example",
+        "https://x.example/a b",
+        "https://b\u00fccher.example",
+        "ftp://x.example",
+        "https://",
+    ],
+)
+@pytest.mark.parametrize("name", ["KLING_BASE_URL", "PUBLIC_URL", "GOOGLE_CERTS_URL"])
+def test_an_address_that_cannot_be_used_is_refused_however_it_is_spelt(name: str, url: str) -> None:
+    assert [fault.split()[0] for fault in faults(PRODUCTION | {name: url})] == [name]
+
+
+def test_an_address_is_used_in_the_form_that_was_checked() -> None:
+    change = {"KLING_BASE_URL": "HTTPS://API.Example/V1", "PUBLIC_URL": "Https://Farebox.Example"}
+    settings = load_settings(PRODUCTION | change)
+    assert settings.section(KlingSettings).kling_base_url == "https://api.example/V1"
+    assert settings.core.public_url == "https://farebox.example"
+
+
+@pytest.mark.parametrize(
     "origin", ["*", "null", "https://*.example.com", "https://app.example.com/", "app.example.com"]
 )
 def test_an_origin_must_be_exact(origin: str) -> None:

@@ -14,7 +14,7 @@ import re
 
 from service.core.errors import InvalidRequest
 
-MAX_URL = 2048
+MAX_URL = 8192
 MAX_HOST = 253
 
 _FORM = re.compile(r"https://(?P<authority>[^/?#]*)(?:[/?#].*)?", re.IGNORECASE)
@@ -85,7 +85,7 @@ class AddressRefused(InvalidRequest):
 
 
 def check_public_url(url: str) -> None:
-    """Raises `AddressRefused` unless the URL is https, at most 2048 characters, without
+    """Raises `AddressRefused` unless the URL is https, at most 8,192 characters, without
     credentials, on port 443, and names a public host: a full domain name in ASCII, or a public IP
     address in its one usual notation."""
     host = _host(_authority(url)).lower()
@@ -99,7 +99,7 @@ def check_public_url(url: str) -> None:
 
 def _authority(url: str) -> str:
     if len(url) > MAX_URL:
-        raise AddressRefused(f"The image's address is longer than {MAX_URL} characters.")
+        raise AddressRefused(f"The image's address is longer than {MAX_URL:,} characters.")
     if not url.isprintable() or " " in url or "\\" in url:
         raise AddressRefused(
             "The image's address holds spaces, backslashes or control characters; encode them."

@@ -10,6 +10,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from service.core.urls import in_lower_case
+
 STAGES = ("dev", "staging", "production")
 MAX_NUMBER = 10**9
 
@@ -36,7 +38,7 @@ class Secret(str):
 
 
 class Url(str):
-    """An http(s) address; https in production."""
+    """An http(s) address, its scheme and host in lower case; https in production."""
 
 
 def setting(
@@ -162,7 +164,9 @@ def _parse(each: Field[object], text: str) -> object:
         return _number(float, text, "a number of seconds")
     if isinstance(kind, types.GenericAlias):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return kind(text) if kind in (Secret, Url) else text
+    if kind is Url:
+        return Url(in_lower_case(text))
+    return Secret(text) if kind is Secret else text
 
 
 def _flag(text: str) -> bool:
@@ -207,6 +211,8 @@ def _exposed(each: Field[Any], value: object) -> Iterator[str]:
 def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
+        has_host = bool(parts.hostname) and parts.port != 0 and parts.username is None
+        is_plain = url.isascii() and url.isprintable() and " " not in url
+        return parts.scheme in ("http", "https") and has_host and is_plain
     except ValueError:
         return False

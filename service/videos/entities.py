@@ -17,11 +17,14 @@ from service.providers.base import RejectionReason, Task
 MAX_RESULT_URL = 1024
 RESULT_MILLISECONDS = 30 * 24 * 3600 * 1000
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
+MIN_SIDE_PIXELS = 300
+MAX_ASPECT_RATIO = Decimal("2.5")
 
 
 @dataclass(frozen=True)
 class VideoBody:
-    """What a client requests. `image` is an address or base64."""
+    """What a client requests. `image` is an address or base64, normalised
+    (`service.videos.images`)."""
 
     image: str
     prompt_key: str
@@ -36,10 +39,6 @@ class NewVideo:
     image: str
     prompt_key: str
     idempotency_key: str | None = None
-
-    @property
-    def body(self) -> VideoBody:
-        return VideoBody(self.image, self.prompt_key)
 
 
 class VideoFailure(StrEnum):
@@ -62,12 +61,14 @@ class ContentRejected(InvalidRequest):
 
 
 class ImageUnusable(InvalidRequest):
-    """Neither an address nor a JPEG or PNG in base64."""
+    """Neither an address nor a JPEG or PNG in base64, or one that the provider would reject. The
+    message says what is wrong."""
 
     code = "IMAGE_UNUSABLE"
     summary = (
-        "imageUrl must be an https address, or a JPEG or PNG as plain base64 (without a data: "
-        "prefix)."
+        "imageUrl must be a public https address, or a JPEG or PNG in base64 with at least "
+        f"{MIN_SIDE_PIXELS} pixels on each side and an aspect ratio from 1:{MAX_ASPECT_RATIO} to "
+        f"{MAX_ASPECT_RATIO}:1."
     )
 
 

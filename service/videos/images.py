@@ -1,17 +1,52 @@
-"""What a client may send as an image: a public https address, or the bytes themselves in base64."""
+"""What a client may send as an image: a public https address, or the bytes themselves in base64.
+
+The rules for pictures are Kling's
+(https://klingai.com/document-api/api/video/3-0-omni/image-to-video)."""
 
 import base64
 import binascii
+import re
 
 from service.core.public_urls import check_public_url
-from service.videos.entities import MAX_IMAGE_BYTES, ImageTooLarge, ImageUnusable
+from service.core.urls import in_lower_case
+from service.videos.entities import (
+    MAX_ASPECT_RATIO,
+    MAX_IMAGE_BYTES,
+    MIN_SIDE_PIXELS,
+    ImageTooLarge,
+    ImageUnusable,
+)
+from service.videos.image_headers import HeaderUnreadable, Size, read_size
 
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _MAX_BASE64 = MAX_IMAGE_BYTES * 4 // 3 + 4
+_WHITESPACE = "\r\n\t "
+_DATA_URL = re.compile(r"data:image/(?P<kind>png|jpe?g);base64,", re.IGNORECASE)
+# How the base64 of each kind begins, by its signature.
+_BEGINNINGS = {"png": "iVBORw0KGgo", "jpeg": "/9j/"}
 
 
 def is_address(image: str) -> bool:
-    return "://" in image[:32] or image[:2] == "//"
+    head = image[:64].lstrip(_WHITESPACE)
+    return ("://" in head[:32] and not _is_data(head)) or head[:2] == "//"
+
+
+def without_whitespace(image: str) -> str:
+    """Base64 as MIME and PEM tools break it into lines; an address is returned unchanged."""
+    if is_address(image):
+        return image
+    for each in _WHITESPACE:
+        image = image.replace(each, "")
+    return image
+
+
+def normalised(image: str) -> str:
+    """The one form in which an image is checked, hashed, and sent: an address with its scheme and
+    host in lower case, or plain base64 without whitespace and `data:` prefix. Raises
+    `ImageUnusable` for a prefix that does not fit the image."""
+    if is_address(image):
+        return in_lower_case(image)
+    text = without_whitespace(image)
+    return _without_prefix(text) if _is_data(text) else text
 
 
 def check_address(image: str) -> None:
@@ -32,5 +67,39 @@ def check_bytes(image: str) -> None:
         raise ImageUnusable from None
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageTooLarge
-    if not data.startswith(_SIGNATURES):
-        raise ImageUnusable
+    try:
+        _check_size(read_size(data))
+    except HeaderUnreadable as error:
+        raise ImageUnusable(str(error)) from None
+
+
+def _is_data(text: str) -> bool:
+    return text[:5].lower() == "data:"
+
+
+def _without_prefix(text: str) -> str:
+    prefix = _DATA_URL.match(text)
+    if prefix is None:
+        raise ImageUnusable(
+            "A data: URL must begin with data:image/png;base64, or data:image/jpeg;base64,."
+        )
+    base64_text = text[prefix.end() :]
+    kind = "png" if prefix["kind"].lower() == "png" else "jpeg"
+    other = "jpeg" if kind == "png" else "png"
+    if base64_text.startswith(_BEGINNINGS[other]):
+        raise ImageUnusable(f"The data: URL says image/{kind}, but the image is a {other.upper()}.")
+    return base64_text
+
+
+def _check_size(size: Size) -> None:
+    shorter, longer = sorted((size.width, size.height))
+    if shorter < MIN_SIDE_PIXELS:
+        raise ImageUnusable(
+            f"The image has {size.width} x {size.height} pixels; each side must have at least "
+            f"{MIN_SIDE_PIXELS}."
+        )
+    if longer > shorter * MAX_ASPECT_RATIO:
+        raise ImageUnusable(
+            f"The image has {size.width} x {size.height} pixels; its longer side may be at most "
+            f"{MAX_ASPECT_RATIO:f} times its shorter one."
+        )

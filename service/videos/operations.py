@@ -3,8 +3,8 @@
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.jobs.entities import JobRequest
 from service.jobs.operations import Jobs, Submission
-from service.videos.entities import NewVideo
-from service.videos.images import check_bytes
+from service.videos.entities import NewVideo, VideoBody
+from service.videos.images import check_bytes, normalised
 
 ROUTE = "POST /videos"
 
@@ -19,15 +19,16 @@ class Videos:
         """Submits a job for the video. Raises `ImageUnusable` or `ImageTooLarge` before anything is
         read, `UnknownPromptKey` or `AddressRefused` before anything is written, and what
         `Jobs.submit` raises, `ImageRejected` and `ContentRejected` among it."""
-        check_bytes(video.image)
+        body = VideoBody(normalised(video.image), video.prompt_key)
+        check_bytes(body.image)
         return self._jobs.submit(
             JobRequest(
                 actor=video.principal,
                 operation=IMAGE_TO_VIDEO,
                 route=ROUTE,
                 fingerprint=video.fingerprint,
-                body=video.body,
-                body_facts=(video.image, video.prompt_key),
+                body=body,
+                body_facts=(body.image, body.prompt_key),
                 idempotency_key=video.idempotency_key,
             )
         )

@@ -1,13 +1,27 @@
 """What goes in and out of the video routes."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
+from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
 from service.jobs.schemas import JobErrorFields, JobFields
-from service.videos.entities import FAILURES
+from service.videos.entities import FAILURES, MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
+from service.videos.images import without_whitespace
 from service.web.schemas import StrictSchema, Text
 
 MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
+# No control characters but those that break base64 into lines.
+TEXT_OR_LINES = "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$"
+
+
+class ImageText(Text):
+    """An image as text. Base64 may be broken into lines; an address may not."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        return (without_whitespace(text) or text) if isinstance(text, str) else text
 
 
 class VideoRequestSchema(StrictSchema):
@@ -31,13 +45,16 @@ class VideoRequestSchema(StrictSchema):
             "example": "fp-4be1a2c09d",
         },
     )
-    image = Text(
+    image = ImageText(
         data_key="imageUrl",
         required=True,
         max_length=MAX_IMAGE_CHARACTERS,
         metadata={
-            "description": "A public https address of a JPEG or PNG, or the image itself as plain "
-            "base64 (up to 10 MB).",
+            "description": f"A public https address of a JPEG or PNG (up to {MAX_URL:,} "
+            "characters), or the image itself in base64 (up to 10 MB; line breaks and a `data:` "
+            f"prefix are removed). Each side must have at least {MIN_SIDE_PIXELS} pixels, and the "
+            f"aspect ratio must be from 1:{MAX_ASPECT_RATIO} to {MAX_ASPECT_RATIO}:1.",
+            "pattern": TEXT_OR_LINES,
             "example": "https://images.example.com/astronaut.jpg",
         },
     )

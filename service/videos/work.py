@@ -9,6 +9,7 @@ from typing import Any
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.core.clock import Clock, iso
+from service.core.urls import in_lower_case
 from service.jobs.entities import Job
 from service.jobs.work import Charge, Estimate, Facts
 from service.providers.base import (
@@ -86,7 +87,7 @@ class ImageToVideo:
         if not task.result_url or not deliverable(task.result_url, self._plain_links):
             return None
         expires_at = self._clock.now() + RESULT_MILLISECONDS
-        return {"videoUrl": task.result_url, "videoExpiresAt": expires_at}
+        return {"videoUrl": in_lower_case(task.result_url), "videoExpiresAt": expires_at}
 
     def charge(self, job: Job, task: Task) -> Charge:
         """Kling's API does not state what a task cost us."""

@@ -30,6 +30,8 @@ GOOD = [
     "https://example.com/?url=http://user@169.254.169.254:80/",
     "https://example.com/#@127.0.0.1",
     "https://example.com/a%20b.jpg?" + "q" * 1900,
+    "https://bucket.s3.amazonaws.com/a.jpg?X-Amz-Security-Token=" + "q" * 2251,
+    "https://example.com/" + "a" * 8172,
 ]
 
 # What a host may look like on its way to somewhere internal. Each is tried as https://<host>/a.jpg.
@@ -247,7 +249,7 @@ BAD_URLS = [
     "https://example.com/a\\b.jpg",
     "https://example.com/\u202egpj.exe",
     "https://example.com/\ud800",
-    "https://example.com/" + "a" * 2048,
+    "https://example.com/" + "a" * 8173,
     "ｈttps://example.com/",
 ]
 

@@ -1,5 +1,6 @@
 """Submitting a job: the hold, the single send, devices, and every outcome of a send."""
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.storage.writes import Update, When
 from service.users import keys as users_keys
 from service.users.entities import DeviceAlreadyUsed
 from service.videos.entities import ContentRejected, ImageRejected, ImageTooLarge, ImageUnusable
+from tests.doubles.pictures import in_base64, jpeg, png
 from tests.doubles.service_harness import ServiceHarness, order
 
 
@@ -104,6 +106,11 @@ def test_a_frozen_wallet_holds_nothing(world: ServiceHarness) -> None:
         ("AAAA", ImageUnusable),
         ("not base64!", ImageUnusable),
         ("/9j/" + "A" * 14_000_000, ImageTooLarge),
+        (in_base64(png(299, 299)), ImageUnusable),
+        (in_base64(jpeg(1200, 400)), ImageUnusable),
+        (in_base64(png()[:40]), ImageUnusable),
+        (f"data:image/png;base64,{in_base64(jpeg())}", ImageUnusable),
+        ("https://images.example.com/" + "a" * 8166, AddressRefused),
     ],
 )
 def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
@@ -115,10 +122,33 @@ def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
 
 
 def test_an_image_may_be_sent_as_base64_and_is_kept_as_its_hash(world: ServiceHarness) -> None:
-    image = "/9j/" + "A" * 4000
+    image = in_base64(jpeg())
     job = world.submit(image=image).job
-    assert (job.payload["imageLength"], len(str(job.payload["imageHash"]))) == (4004, 22)
+    kept = (job.payload["imageLength"], len(str(job.payload["imageHash"])))
+    assert kept == (len(image), 22)
     assert image not in str(world.items())
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (f"data:image/jpeg;base64,{in_base64(jpeg())}", in_base64(jpeg())),
+        (base64.encodebytes(jpeg()).decode(), in_base64(jpeg())),
+        ("HTTPS://Images.Example.com/a.jpg", "https://images.example.com/a.jpg"),
+    ],
+)
+def test_one_image_spelt_differently_is_one_request_and_is_sent_in_its_plain_form(
+    world: ServiceHarness, first: str, again: str
+) -> None:
+    jobs = {world.submit(image=image, key="one").job.job_id for image in (first, again)}
+    assert len(jobs) == 1
+    assert [sent.image for sent in world.provider.sent] == [again]
+
+
+def test_an_address_of_the_max_length_keeps_the_job_small(world: ServiceHarness) -> None:
+    job = world.submit(image="https://images.example.com/" + "a" * 8165).job
+    assert job.payload["imageLength"] == 8192
+    assert all(len(str(item)) < 1_500 for item in world.items())
 
 
 def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(

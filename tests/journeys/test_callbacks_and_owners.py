@@ -10,6 +10,7 @@ import requests
 
 from service.core.clock import SystemClock
 from service.web.openapi.schemas import operations
+from tests.doubles.pictures import in_base64, jpeg, padded, png
 from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import IMAGE, LiveStack, new_key, video_body
 
@@ -247,11 +248,11 @@ def test_a_body_of_json_is_taken_in_one_piece_or_in_many(slow: ApiClient, kind: 
     )
 
 
-@pytest.mark.parametrize("signature", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("picture", [jpeg(), png()], ids=["jpeg", "png"])
 def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(
-    slow: ApiClient, signature: bytes
+    slow: ApiClient, picture: bytes
 ) -> None:
-    image = base64.b64encode(signature.ljust(10 * MEGABYTE, b"\x00")).decode()
+    image = in_base64(padded(picture, 10 * MEGABYTE))
     response = slow.post_fields(video_body() | {"imageUrl": image})
     assert response.status_code == 200
     assert image[:40] not in response.text
@@ -265,12 +266,34 @@ def test_a_picture_of_10_mb_is_taken_and_its_bytes_are_not_kept(
         ("Fingerprint", "f" * 512),
         ("Fingerprint", "\U0001f431 \u00e9\u4e2d \u202e"),
         ("Fingerprint", "FINGERPRINT#x"),
-        ("imageUrl", "https://images.example.com/" + "a" * 2021),
+        ("imageUrl", "https://images.example.com/" + "a" * 8165),
         ("imageUrl", "https://images.example.com/a?b=c&d=%00#e"),
     ],
 )
 def test_values_at_their_limits_are_accepted(slow: ApiClient, field: str, text: str) -> None:
     assert slow.post_fields(video_body() | {field: text}).status_code == 200
+    slow.stack.assert_proved()
+
+
+@pytest.mark.parametrize(
+    ("image", "sent"),
+    [
+        (in_base64(png(300, 300)), in_base64(png(300, 300))),
+        (in_base64(png(750, 300)), in_base64(png(750, 300))),
+        (base64.encodebytes(jpeg()).decode(), in_base64(jpeg())),
+        (f"data:image/png;base64,{in_base64(png())}", in_base64(png())),
+        (f"data:image/jpeg;base64,\r\n{in_base64(jpeg())}\r\n", in_base64(jpeg())),
+        ("Https://Images.Example.com/A.jpg?B=C", "https://images.example.com/A.jpg?B=C"),
+    ],
+    ids=["300x300", "5:2", "lines", "data url", "data url in lines", "capitals"],
+)
+def test_an_image_is_taken_as_people_send_it_and_sent_on_as_kling_wants_it(
+    slow: ApiClient, image: str, sent: str
+) -> None:
+    response = slow.post_fields(video_body() | {"imageUrl": image})
+    assert (response.status_code, response.json()["data"]["status"]) == (200, "SUBMITTED")
+    [create] = slow.stack.journal("create")
+    assert create["body"]["image"] == sent
     slow.stack.assert_proved()
 
 

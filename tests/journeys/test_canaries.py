@@ -15,6 +15,7 @@ import structlog
 
 from service.core.logs import configure
 from service.core.settings import Secret
+from tests.doubles.pictures import in_base64, jpeg
 from tests.stack.live_stack import LiveStack, new_key, video_body
 
 TOUCHED = (
@@ -28,7 +29,7 @@ TOUCHED = (
 )
 PROMPT = "The astronaut stood up and walked away"
 CALLBACK_BYTES = b"canary-callback-secret-0123456789"
-PICTURE = base64.b64encode(b"\xff\xd8\xff\xe0canary-picture-0123456789").decode()
+PICTURE = in_base64(jpeg(comment=b"canary-picture-0123456789"))
 
 # The secrets of the service, and those that a client sends.
 OURS = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.web.endpoint import declared_endpoints
+from tests.doubles.pictures import in_base64, jpeg, png
 from tests.journeys.api_client import SAFE_HEADERS, ApiClient
 from tests.stack.live_stack import video_body
 
@@ -91,6 +92,32 @@ def test_an_image_that_is_neither_address_nor_picture_is_refused(
     api: ApiClient, image: str
 ) -> None:
     api.assert_refused(api.post_fields(body(imageUrl=image)), 400, "IMAGE_UNUSABLE")
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (in_base64(png(100, 100)), "each side must have at least 300"),
+        (in_base64(png(299, 299)), "each side must have at least 300"),
+        (in_base64(jpeg(1200, 400)), "at most 2.5 times"),
+        (in_base64(png()[:40]), "cut off"),
+        (in_base64(jpeg()[:-2]), "cut off"),
+        (f"data:image/png;base64,{in_base64(jpeg())}", "the image is a JPEG"),
+        (f"data:image/webp;base64,{in_base64(png())}", "must begin with data:image/png"),
+    ],
+)
+def test_a_picture_that_kling_would_reject_is_refused_with_what_is_wrong(
+    api: ApiClient, image: str, sentence: str
+) -> None:
+    response = api.post_fields(body(imageUrl=image))
+    api.assert_refused(response, 400, "IMAGE_UNUSABLE")
+    assert sentence in response.json()["error"]
+
+
+def test_an_address_over_8_kb_is_refused_by_its_bound(api: ApiClient) -> None:
+    response = api.post_fields(body(imageUrl="https://images.example.com/" + "a" * 8166))
+    api.assert_refused(response, 400, "IMAGE_URL_REFUSED")
+    assert "8,192" in response.json()["error"]
 
 
 @pytest.mark.parametrize(

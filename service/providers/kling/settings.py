@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.core.settings import Secret, Section, Sections, Url, setting
-
-MODES = ("std", "pro", "4k")
-DURATIONS = tuple(str(seconds) for seconds in range(3, 16))
+from service.providers.kling.models import DURATIONS, MODELS, MODES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +22,14 @@ class KlingSettings(Section):
         Secret(),
         "Kling's webhook secret (whsec_…), outside production; empty: callbacks are unsigned",
     )
-    kling_model_name: str = setting("kling-v1", "Kling model")
-    kling_mode: str = setting("pro", "Kling mode: std, pro or 4k", choices=MODES)
+    kling_model_name: str = setting(
+        "kling-v1", f"Kling model: {', '.join(MODELS)}", choices=tuple(MODELS)
+    )
+    kling_mode: str = setting("pro", "Kling mode: std, pro or (kling-v3 only) 4k", choices=MODES)
     kling_duration: str = setting(
-        "5", "length of a video in seconds, as Kling spells it", choices=DURATIONS
+        "5",
+        "length of a video in seconds, as Kling spells it: 5 or 10; with kling-v3 3 to 15",
+        choices=DURATIONS,
     )
     kling_create_seconds: float = setting(8.0, "longest time for all tries of one create together")
     kling_query_seconds: float = setting(5.0, "longest time for one query")
@@ -40,3 +42,20 @@ class KlingSettings(Section):
                 "KLING_API_KEY_SECRET_NAME is missing (outside production KLING_API_KEY, or "
                 "KLING_ACCESS_KEY and KLING_SECRET_KEY, will do)"
             )
+        yield from self._model_faults()
+
+    def _model_faults(self) -> Iterator[str]:
+        """Kling refuses every request with a mode or duration that the model does not take. What
+        no model takes is a fault of the single field."""
+        model = MODELS.get(self.kling_model_name)
+        if model is None:
+            return
+        for name, value, known, allowed in (
+            ("KLING_MODE", self.kling_mode, MODES, model.modes),
+            ("KLING_DURATION", self.kling_duration, DURATIONS, model.durations),
+        ):
+            if value in known and value not in allowed:
+                yield (
+                    f"{name} must be one of {', '.join(allowed)} with KLING_MODEL_NAME "
+                    f"{self.kling_model_name}"
+                )

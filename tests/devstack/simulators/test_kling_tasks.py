@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from tests.devstack.simulators.stack import START, Stack, Start
+from tests.doubles.pictures import in_base64, jpeg, png
 
 
 def test_the_response_to_a_create_is_the_vendors(stack: Stack) -> None:
@@ -83,10 +84,36 @@ def test_only_the_path_of_a_url_makes_an_image_bad(stack: Stack) -> None:
     assert stack.query(task_id)["task_status"] == "succeed"
 
 
-def test_base64_that_is_no_picture_fails_later(stack: Stack) -> None:
-    task_id = stack.created(image="bm8gcGljdHVyZQ==")["task_id"]
+@pytest.mark.parametrize(
+    "picture",
+    [
+        b"no picture",
+        png(299, 300),
+        jpeg(300, 299),
+        png(751, 300),
+        jpeg(300, 751),
+        png()[:40],
+        png()[:-60],
+        jpeg()[: len(jpeg()) // 2],
+    ],
+)
+def test_base64_that_is_no_usable_picture_fails_later(stack: Stack, picture: bytes) -> None:
+    task_id = stack.created(image=in_base64(picture))["task_id"]
     stack.clock.sleep(2)
     assert stack.query(task_id)["task_status_msg"] == "Image pixel is invalid"
+
+
+@pytest.mark.parametrize("picture", [png(300, 750), jpeg(750, 300)])
+def test_base64_of_a_usable_picture_succeeds(stack: Stack, picture: bytes) -> None:
+    task_id = stack.created(image=in_base64(picture))["task_id"]
+    stack.clock.sleep(2)
+    assert stack.query(task_id)["task_status"] == "succeed"
+
+
+def test_an_address_of_bad_content_fails_the_risk_control(stack: Stack) -> None:
+    task_id = stack.created(image="https://pictures.example/bad-content.png")["task_id"]
+    stack.clock.sleep(2)
+    assert stack.query(task_id)["task_status_msg"] == "Failure to pass the risk control system"
 
 
 def test_a_task_is_found_by_either_id(stack: Stack) -> None:

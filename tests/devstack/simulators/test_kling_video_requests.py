@@ -3,9 +3,11 @@ import json
 
 import pytest
 
+from service.providers.kling.models import DURATIONS, MODELS, MODES
 from tests.devstack.simulators.stack import Stack
+from tests.doubles.pictures import in_base64, png
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
+PNG = in_base64(png())
 TAIL = "https://pictures.example/end.png"
 
 
@@ -25,6 +27,9 @@ def refusal(stack: Stack, **fields: object) -> tuple[int, int]:
         {"image": f"data:image/png;base64,{PNG}"},
         {"image": "not base64 at all"},
         {"image": "https://"},
+        {"image": "Https://pictures.example/start.png"},
+        {"image": "https://pictures.example/refused-image.png"},
+        {"image": f"{PNG[:76]}\n{PNG[76:]}"},
         {"image": base64.b64encode(bytes(10 * 1024 * 1024 + 1)).decode()},
         {"image_tail": f"data:image/png;base64,{PNG}"},
         {"mode": "fast"},
@@ -89,6 +94,16 @@ def test_a_value_that_is_not_allowed_is_1201_and_makes_no_task(
 )
 def test_what_the_documents_allow_is_taken(shared: Stack, fields: dict[str, object]) -> None:
     assert refusal(shared, **fields) == (200, 0)
+
+
+@pytest.mark.parametrize("model", [*MODELS, "kling-v99"])
+def test_the_simulator_takes_exactly_what_our_settings_allow(shared: Stack, model: str) -> None:
+    for mode in MODES:
+        for duration in DURATIONS:
+            response = shared.create(model_name=model, mode=mode, duration=duration)
+            known = MODELS.get(model)
+            allowed = known and mode in known.modes and duration in known.durations
+            assert (response.status_code == 200) == bool(allowed), (mode, duration)
 
 
 def test_the_old_field_model_silently_gets_the_default(stack: Stack) -> None:
