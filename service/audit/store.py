@@ -199,8 +199,8 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
         keys=items.keys(),
         entries=items.entries(up_to=last),
         jobs=items.jobs(),
-        late=items.entries(after=last),
         devices=items.devices(),
+        late=items.entries(after=last),
     )
     if account.late:
         account = replace(account, reached=items.version())

@@ -147,6 +147,8 @@ def _state_faults(job: Job) -> Iterator[str]:
         yield "house loss does not fit its state"
     if not 0 <= (job.house_loss or 0) <= job.held:
         yield "house loss is not a part of what it held"
+    if job.device and not job.is_open:
+        yield "has the device of an open job"
     if any(count < 0 for count in job.usage.values()):
         yield "its usage is negative"
 

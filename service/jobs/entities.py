@@ -136,7 +136,8 @@ class Job:
     `facts` is the provider's own data as far as it is kept. `due_at` is the time of the next look
     at the provider (None: none), `watch_until` the end of watching a job released as
     unresolved. `house_loss` credits were not charged for work that was delivered after the release
-    (None: none was). `mac` is its seal (`store.sealed`)."""
+    (None: none was). An open job that was made on a new device has its digests in `device`. `mac`
+    is its seal (`store.sealed`)."""
 
     payer: str
     actor: str
@@ -151,6 +152,7 @@ class Job:
     due_at: int | None
     price_version: str = ""
     payload: Mapping[str, Value] = field(default_factory=dict)
+    device: tuple[str, ...] = ()
     task_id: str | None = None
     facts: Mapping[str, Value] = field(default_factory=dict)
     not_found_at: int | None = None

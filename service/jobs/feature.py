@@ -34,6 +34,7 @@ def build(core: Core, parts: Parts) -> Feature:
     settlement = Settlement(
         core.table,
         parts.get(Ledger),
+        parts.get(Users),
         operations,
         core.clock,
         core.metrics,
@@ -83,7 +84,7 @@ def _jobs(
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(ledger, users, core.clock, core.ids, times, core.keyring.mac_key),
+        holds=Holds(ledger, core.clock, core.ids, times, core.keyring.mac_key),
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),

@@ -10,8 +10,7 @@ from service.jobs.work import Estimate, Facts
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead, hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
-from service.users.entities import Digests, is_open, knows_device, with_device
-from service.users.operations import Users
+from service.users.entities import Digests, has_item, is_open, with_device
 
 MARGIN_SECONDS = 1.0
 
@@ -30,16 +29,9 @@ class Holds:
     """Takes holds. Each has a job id of its own; only the request that took it may send the job."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        users: Users,
-        clock: Clock,
-        ids: Ids,
-        times: Times,
-        mac_key: bytes,
+        self, ledger: Ledger, clock: Clock, ids: Ids, times: Times, mac_key: bytes
     ) -> None:
         self._ledger = ledger
-        self._users = users
         self._clock = clock
         self._ids = ids
         self._times = times
@@ -58,31 +50,26 @@ class Holds:
         read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
         is open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
         job_id = self._ids.new("job", self._clock.now())
-        known = snapshot.wallet is not None and knows_device(snapshot.wallet, device)
-        device_keys = () if known else self._users.device_keys(request.payer, device)
         terms = HoldTerms(
             request=request,
             key=key_of(request),
             device=device,
-            device_keys=device_keys,
             estimate=estimate,
             payload=payload,
             predecessor_id=predecessor.job_id if predecessor else None,
             job_id=job_id,
             times=self._times,
-            users=self._users,
             mac_key=self._mac_key,
         )
-        # A predecessor was read after the wallet, and its end may have returned credits since.
-        usable = known and predecessor is None
         try:
             moved = self._ledger.move(
                 request.payer,
                 terms.propose,
                 terms.was_committed,
-                related=(*related_to(request), *device_keys),
+                related=related_to(request),
                 evidence=(terms.job_key,),
-                snapshot=snapshot if usable else None,
+                # A predecessor was read after the wallet, and its end may have returned credits.
+                snapshot=snapshot if predecessor is None else None,
             )
         except OutcomeUnknown as error:
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
@@ -96,19 +83,16 @@ class Holds:
 
 @dataclass(frozen=True)
 class HoldTerms:
-    """Everything one hold is decided from, besides wallet and table. `device_keys` is empty where
-    the wallet knew the device at the first look, so that nothing of it is read. Pure."""
+    """Everything one hold is decided from, besides wallet and table. Pure."""
 
     request: JobRequest
     key: Key | None
     device: Digests
-    device_keys: tuple[Key, ...]
     estimate: Estimate
     payload: Facts
     predecessor_id: str | None
     job_id: str
     times: Times
-    users: Users
     mac_key: bytes = field(repr=False)
 
     @property
@@ -122,9 +106,6 @@ class HoldTerms:
             raise StaleRead("the key has been taken")
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
-        is_new = not knows_device(snapshot.wallet, self.device)
-        if is_new and not self.device_keys:
-            raise StaleRead("the device has left the wallet")
         wallet = with_device(snapshot.wallet, self.device)
         movement = hold(wallet, self.estimate.credits, self.job_id, now)
         job = self.job(movement, now)
@@ -132,9 +113,6 @@ class HoldTerms:
         if self.key is not None:
             bound = store.key_write(job, self.predecessor_id, self.mac_key)
             writes.append(ConditionalWrite(bound))
-        if is_new:
-            payer = self.request.payer
-            writes += self.users.device_writes(payer, self.device, snapshot.related, now)
         return Proposal(movement, writes)
 
     def was_committed(self, snapshot: Snapshot) -> bool:
@@ -148,7 +126,8 @@ class HoldTerms:
         return store.job_from(item)
 
     def job(self, movement: Movement, now: int) -> Job:
-        """The job that this movement holds credits for."""
+        """The job that this movement holds credits for. It remembers a device without an item,
+        which its capture adds."""
         held = movement.entries[-1]
         job = Job(
             payer=self.request.payer,
@@ -158,6 +137,7 @@ class HoldTerms:
             held=self.estimate.credits,
             price_version=self.estimate.price_version,
             payload=self.payload,
+            device=() if has_item(movement.wallet, self.device) else self.device.all,
             allocation=held.allocation,
             status=JobStatus.SUBMITTING,
             created_at=held.at,

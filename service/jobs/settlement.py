@@ -1,7 +1,6 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
 worker, the callback and the operator alike."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,7 @@ import structlog
 
 from service.core.clock import Clock, iso
 from service.core.metrics import Metric, Metrics
-from service.jobs import keys, store
+from service.jobs import store
 from service.jobs.entities import (
     Capture,
     DeliverUncharged,
@@ -30,12 +29,22 @@ from service.jobs.entities import (
     next_transition,
 )
 from service.jobs.judging import Bill, bill, failure_of, result_of
+from service.jobs.settlement_terms import Decide, IsOurs, SettlementTerms
 from service.jobs.work import Facts, Operations
-from service.ledger.entities import Movement, StaleRead, Wallet, capture, release
-from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
+from service.ledger.entities import (
+    Movement,
+    StaleRead,
+    Wallet,
+    WalletBusy,
+    capture,
+    release,
+)
+from service.ledger.operations import Ledger
 from service.providers.base import Indeterminate, Task
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.storage.writes import Update
+from service.users.entities import Digests
+from service.users.operations import Users
 
 log = structlog.get_logger()
 
@@ -52,6 +61,7 @@ class Settlement:
         self,
         table: Table,
         ledger: Ledger,
+        users: Users,
         operations: Operations,
         clock: Clock,
         metrics: Metrics,
@@ -60,6 +70,7 @@ class Settlement:
     ) -> None:
         self._table = table
         self._ledger = ledger
+        self._users = users
         self._operations = operations
         self._clock = clock
         self._metrics = metrics
@@ -225,17 +236,29 @@ class Settlement:
             usage=charge.usage,
             provider_cost=charge.provider_cost,
             due_at=None,
+            device=(),
         )
 
         def decide(wallet: Wallet, now: int) -> Movement:
             return capture(wallet, job.allocation, charge.credits, job.job_id, job.created_at, now)
 
-        self._settle(
-            job,
-            decide,
-            store.capture_write(job, delivered),
-            lambda stored: stored.status is JobStatus.SUCCEEDED and stored.result == result,
-        )
+        def settle(device: Digests | None) -> None:
+            self._settle(
+                job,
+                decide,
+                store.capture_write(job, delivered),
+                lambda stored: stored.status is JobStatus.SUCCEEDED and stored.result == result,
+                device,
+            )
+
+        try:
+            settle(Digests(job.device) if job.device else None)
+        except WalletBusy:
+            if not job.device:
+                raise
+            # The claims are other users' items too: whoever keeps them busy must not keep the
+            # capture from happening.
+            settle(None)
         self._note(job, billed)
         self._metrics.count(Metric.CAPTURES)
         self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
@@ -254,6 +277,7 @@ class Settlement:
             facts=task.facts if task else job.facts,
             watch_until=watch_until,
             due_at=now + self._times.watch_poll if watched else None,
+            device=(),
         )
 
         def decide(wallet: Wallet, now: int) -> Movement:
@@ -287,32 +311,15 @@ class Settlement:
     def _settle(
         self,
         job: Job,
-        decide: Callable[[Wallet, int], Movement],
+        decide: Decide,
         write: Update,
-        is_ours: Callable[[Job], bool],
+        is_ours: IsOurs,
+        device: Digests | None = None,
     ) -> None:
-        """Wallet and job are read at one moment: a job that somebody else has settled must not be
-        settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
-        distinguishes this settlement, should its response be lost, from another's: what another
-        process decided is read, never assumed."""
         if not job.is_open:
             raise StaleRead("the job has ended")
-        key = keys.job(job.payer, job.job_id)
-        conditional = ConditionalWrite(write, StaleRead("the job has changed"))
-
-        def propose(snapshot: Snapshot, now: int) -> Proposal:
-            stored = snapshot.item(key)
-            if snapshot.wallet is None or stored is None:
-                raise LookupError(f"job {job.job_id} has no wallet or is gone")
-            if not store.is_as_read(stored, job):
-                raise StaleRead("the job has changed")
-            return Proposal(decide(snapshot.wallet, now), [conditional])
-
-        def was_committed(snapshot: Snapshot) -> bool:
-            stored = snapshot.item(key)
-            return stored is not None and is_ours(store.job_from(stored))
-
-        self._ledger.move(job.payer, propose, was_committed, related=(key,))
+        terms = SettlementTerms(job, decide, write, is_ours, device, self._users)
+        self._ledger.move(job.payer, terms.propose, terms.was_committed, related=terms.keys)
 
     def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:
         billed = self._bill(job, task)

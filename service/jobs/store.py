@@ -17,7 +17,7 @@ from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
 
 _WATCH_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "watchUntil")
-_OPEN_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "submitUntil", "hardAt", "notFoundAt")
+_OPEN_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "submitUntil", "hardAt", "notFoundAt", "device")
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
     }
     gone = [name for name in ("error", "watchUntil", "key") if change[name] is None]
     gone += [name for name in DUE_INDEX_ATTRIBUTES if name not in due]
-    gone += [] if after.is_open else ["submitUntil", "hardAt", "notFoundAt"]
+    gone += [] if after.is_open else ["submitUntil", "hardAt", "notFoundAt", "device"]
     kept = {name: value for name, value in change.items() if value is not None}
     return Update(_key(after), _as_read(before), set=kept, remove=tuple(gone))
 
@@ -251,6 +251,7 @@ def job_from(item: Item) -> Job:
         hard_at=fields.get("hardAt", 0),
         due_at=int(fields["GSI2SK"]) if "GSI2SK" in fields else None,
         payload=fields["payload"],
+        device=fields.get("device", ()),
         task_id=fields.get("taskId"),
         facts=fields.get("provider", {}),
         not_found_at=fields.get("notFoundAt"),
@@ -277,6 +278,7 @@ def _item(job: Job) -> dict[str, Value]:
         "priceVersion": job.price_version,
         "allocation": pack_allocation(job.allocation),
         "payload": job.payload,
+        "device": job.device or None,
         "createdAt": iso(job.created_at),
         "submitUntil": job.submit_until,
         "hardAt": job.hard_at,

@@ -93,7 +93,10 @@ class TooManyWaiting(RateLimited):
 @dataclass(frozen=True)
 class Wallet:
     """One user's balances. `credits` is available, `held` set aside for open jobs; the rest are
-    totals over all time. `version` counts its entries, `head` is the MAC of the last one."""
+    totals over all time. `version` counts its entries, `head` is the MAC of the last one.
+
+    `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
+    their own yet. `device_count` is how many device items the user has."""
 
     user_id: str
     version: int = 0
@@ -108,8 +111,14 @@ class Wallet:
     debt: int = 0
     lots: tuple[Lot, ...] = ()
     fingerprints: frozenset[str] = frozenset()
+    new_devices: frozenset[str] = frozenset()
+    device_count: int = 0
     created_at: int = 0
     updated_at: int = 0
+
+    @property
+    def devices_with_item(self) -> frozenset[str]:
+        return self.fingerprints - self.new_devices
 
     def spendable(self, now: int) -> int:
         """Credits that can be held at that moment."""

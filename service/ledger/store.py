@@ -20,6 +20,9 @@ from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
 
+# Precedes a new device in the wallet's set: one byte each, and no digest begins with it.
+NEW_DEVICE = "+"
+
 
 def sealed(movement: Movement, key: bytes) -> Movement:
     """The movement with each entry's MAC chained to the one before, and the wallet's `head` at the
@@ -55,6 +58,7 @@ def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
 def wallet_from(item: Item) -> Wallet:
     """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
     fields: Any = item
+    devices: frozenset[str] = fields.get("fingerprints", frozenset())
     return Wallet(
         user_id=user_of(fields["PK"]),
         version=fields["version"],
@@ -68,7 +72,9 @@ def wallet_from(item: Item) -> Wallet:
         clawed_back=fields["clawedBack"],
         debt=fields["debt"],
         lots=unpack_lots(fields["lots"]),
-        fingerprints=fields.get("fingerprints", frozenset()),
+        fingerprints=frozenset(each.removeprefix(NEW_DEVICE) for each in devices),
+        new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
+        device_count=fields["deviceCount"],
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )
@@ -170,10 +176,16 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "clawedBack": wallet.clawed_back,
         "debt": wallet.debt,
         "lots": pack_lots(wallet.lots),
-        "fingerprints": wallet.fingerprints or None,
+        "fingerprints": _device_set(wallet) or None,
+        "deviceCount": wallet.device_count,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),
     }
+
+
+def _device_set(wallet: Wallet) -> frozenset[str]:
+    marked = (NEW_DEVICE + digest for digest in wallet.new_devices)
+    return frozenset({*wallet.devices_with_item, *marked})
 
 
 def _entry_item(entry: Entry) -> dict[str, Value]:

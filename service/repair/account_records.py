@@ -9,6 +9,7 @@ from service.audit.proofs import Checks
 from service.core.keyring import Pepper
 from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
+from service.ledger.entities import Wallet
 from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
 from service.users import keys as users_keys
@@ -51,7 +52,7 @@ def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, st
     of_claims = [
         key.pk.removeprefix(users_keys.FINGERPRINT_PREFIX) for key in claimed if _is_of_device(key)
     ]
-    listed = account.wallet.fingerprints if account.wallet else frozenset()
+    listed = account.wallet.devices_with_item if account.wallet else frozenset()
     devices = [
         *(digest for digest in of_claims if digest in account.devices),
         *of_claims,
@@ -74,7 +75,7 @@ def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
     not the sign-up's own may rightly be unclaimed under the newest, for it is another's under the
     older."""
     account, digests = damaged.account, digests_of(damaged, context)
-    listed = account.wallet.fingerprints if account.wallet else frozenset()
+    listed = account.wallet.devices_with_item if account.wallet else frozenset()
     others = account.devices | listed if len(context.peppers) == 1 else frozenset()
     devices = {*others, *([digests[0]] if digests else [])}
     return {
@@ -93,6 +94,14 @@ class AccountRecords:
         self._now = now
         self.says: list[str] = []
         self.writes: list[Write] = []
+
+    def devices_of(self, wallet: Wallet) -> frozenset[str]:
+        """The devices that have an item once the account is put back."""
+        account = self._remains.account
+        digests = digests_of(self._remains, self._context)
+        if account.closed or digests is None:
+            return account.devices
+        return account.devices | wallet.devices_with_item | {digests[0]}
 
     def put_back(self, account: Account) -> Account:
         """The account with profile, devices and claims as far as any item still names them. Raises
@@ -113,7 +122,7 @@ class AccountRecords:
             )
             self._put(profile)
         self._index_devices(account)
-        missing = sorted({*account.wallet.fingerprints, digests[0]} - account.devices)
+        missing = sorted(self.devices_of(account.wallet) - account.devices)
         for digest in missing:
             self._put(users_store.device_write(account.user_id, Digests((digest,)), self._now))
         claims = self._claims(digests)

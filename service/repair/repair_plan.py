@@ -40,7 +40,7 @@ from service.repair.bound_keys import BoundKeys, bound_key_of
 from service.storage.keys import Key, user_item, user_partition
 from service.storage.writes import Delete, When, Write
 from service.users import keys as users_keys
-from service.users.entities import MAX_DEVICES
+from service.users.entities import MAX_DEVICES_PER_USER
 
 MAX_TORN = 20
 MAX_CHANGES = 90
@@ -206,14 +206,21 @@ class _Mending:
             self._kept[-1].wallet if self._kept else self._welcomed(),
         )
         if stored is None:
-            devices = frozenset(sorted(self._account.devices)[:MAX_DEVICES])
-            return replace(made, fingerprints=devices)
-        return replace(
+            devices = frozenset(sorted(self._account.devices)[:MAX_DEVICES_PER_USER])
+            return self._with_devices(replace(made, fingerprints=devices))
+        known = replace(
             made,
             status=stored.status,
             fingerprints=stored.fingerprints,
+            new_devices=stored.new_devices,
             created_at=stored.created_at,
         )
+        return self._with_devices(known)
+
+    def _with_devices(self, wallet: Wallet) -> Wallet:
+        """The wallet's record of the device items that it will have."""
+        devices = self._account_records.devices_of(wallet)
+        return replace(wallet, new_devices=wallet.new_devices - devices, device_count=len(devices))
 
     def _sealed(self) -> tuple[Wallet, list[Entry]]:
         movement = Movement(self._wallet, tuple(self._added))
@@ -354,6 +361,7 @@ class _Mending:
             submit_until=0,
             hard_at=0,
             not_found_at=None,
+            device=(),
         )
 
     def _due_at(self, job: Job) -> int | None:

@@ -11,7 +11,7 @@ from service.core.errors import Forbidden
 from service.core.keyring import Pepper
 from service.ledger.entities import Wallet, WalletFrozen, WalletStatus
 
-MAX_DEVICES = 20
+MAX_DEVICES_PER_USER = 20
 _DIGEST_BYTES = 16
 
 
@@ -73,13 +73,35 @@ def knows_device(wallet: Wallet, digests: Digests) -> bool:
     return any(digest in wallet.fingerprints for digest in digests.all)
 
 
+def has_item(wallet: Wallet, digests: Digests) -> bool:
+    """Whether the wallet knows that the device has an item. False for one that left the set."""
+    return any(digest in wallet.devices_with_item for digest in digests.all)
+
+
 def with_device(wallet: Wallet, digests: Digests) -> Wallet:
-    """The wallet with the device in its set. Past the limit others leave the set (their items and
-    claims stay)."""
+    """The wallet with the device in its set, as a new one unless it is there. Past the limit others
+    leave the set, new ones first (the items and claims of devices stay)."""
     if knows_device(wallet, digests):
         return wallet
-    others = sorted(wallet.fingerprints)[: MAX_DEVICES - 1]
-    return replace(wallet, fingerprints=frozenset({*others, digests.newest}))
+    oldest_first = sorted(wallet.fingerprints, key=lambda each: (each in wallet.new_devices, each))
+    others = frozenset(oldest_first[: MAX_DEVICES_PER_USER - 1])
+    present = frozenset({digests.newest})
+    return replace(
+        wallet, fingerprints=others | present, new_devices=wallet.new_devices & others | present
+    )
+
+
+def with_item(wallet: Wallet, digests: Digests, *, added: bool) -> Wallet:
+    """The wallet once the device has an item, `added` just then or before. A device that has left
+    the set meanwhile does not come back into it."""
+    named = frozenset(digests.all)
+    in_set = frozenset({digests.newest}) if wallet.fingerprints & named else frozenset()
+    return replace(
+        wallet,
+        fingerprints=wallet.fingerprints - named | in_set,
+        new_devices=wallet.new_devices - named,
+        device_count=wallet.device_count + added,
+    )
 
 
 def belongs_to_another(owners: Iterable[str | None], user_id: str) -> bool:

@@ -18,7 +18,7 @@ ITEMS = (
         _OWNER,
         "USER#<user id>",
         "DEVICE#<digest>",
-        "a device that the user has used",
+        "a device of the user: of the sign-up, or of a captured job",
         "GSI1 `FINGERPRINT#<digest>` / `USER#<user id>`",
     ),
     ItemKind(
@@ -26,7 +26,7 @@ ITEMS = (
         _OWNER,
         "FINGERPRINT#<digest>",
         "CLAIM",
-        "the user who was welcomed on the device",
+        "the user whom the device belongs to",
     ),
     ItemKind(
         "identity claim",

@@ -8,7 +8,7 @@ import structlog
 from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
-from service.ledger.entities import Movement, welcome
+from service.ledger.entities import Movement, Wallet, welcome
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.codec import Item
 from service.storage.keys import Key
@@ -16,15 +16,18 @@ from service.storage.table import Table
 from service.storage.writes import Write
 from service.users import store
 from service.users.entities import (
+    MAX_DEVICES_PER_USER,
     DeviceAlreadyUsed,
     Digests,
     SystemLimitReached,
     WalletMissing,
     belongs_to_another,
     device_digests,
+    has_item,
     identity_digests,
     is_open,
     with_device,
+    with_item,
 )
 
 log = structlog.get_logger()
@@ -94,21 +97,28 @@ class Users:
         return Snapshot(moved.wallet, moved.snapshot.related)
 
     def device_keys(self, user_id: str, device: Digests) -> tuple[Key, ...]:
-        """The keys that `device_writes` needs to read."""
+        """The keys that `after_capture` needs to read."""
         return store.device_keys(user_id, device)
 
-    def device_writes(
-        self, user_id: str, device: Digests, related: Mapping[Key, Item | None], now: int
-    ) -> list[ConditionalWrite]:
-        """The writes that add a known user's new device: its item, and its claim if it has no
-        owner."""
-        found = store.device_items(related, user_id, device)
-        writes: list[Write] = []
-        if not found.listed:
-            writes.append(store.device_write(user_id, device, now))
-        if not belongs_to_another(found.claimed_by, user_id):
-            writes += store.device_claim_writes(user_id, device, found.claimed_by, now)
-        return [ConditionalWrite(write) for write in writes]
+    def after_capture(
+        self, wallet: Wallet, device: Digests, related: Mapping[Key, Item | None], now: int
+    ) -> tuple[Wallet, list[ConditionalWrite]]:
+        """What the capture of a job made on that device adds to its transaction: the wallet that
+        knows of the device's item, and the writes of the item and, if the device has no owner, of
+        its claims. Nothing is added for a device that has its item, or beyond
+        `MAX_DEVICES_PER_USER` of them. A claim that another user takes meanwhile makes the ledger
+        propose again, then without it. Pure."""
+        if has_item(wallet, device):
+            return wallet, []
+        found = store.device_items(related, wallet.user_id, device)
+        if found.listed:
+            return with_item(wallet, device, added=False), []
+        if wallet.device_count >= MAX_DEVICES_PER_USER:
+            return wallet, []
+        writes: list[Write] = [store.device_write(wallet.user_id, device, now)]
+        if not belongs_to_another(found.claimed_by, wallet.user_id):
+            writes += store.device_claim_writes(wallet.user_id, device, found.claimed_by, now)
+        return with_item(wallet, device, added=True), [ConditionalWrite(write) for write in writes]
 
 
 @dataclass(frozen=True)
@@ -140,10 +150,10 @@ class _SignUp:
         found = self.items(snapshot)
         self._check(found, has_wallet=snapshot.wallet is not None)
         movement = welcome(snapshot.wallet, self.principal.subject, self.welcome_credits, now)
-        return Proposal(
-            Movement(with_device(movement.wallet, self.device), movement.entries),
-            self._writes(found, movement.wallet.updated_at),
+        wallet = with_item(
+            with_device(movement.wallet, self.device), self.device, added=not found.device.listed
         )
+        return Proposal(Movement(wallet, movement.entries), self._writes(found, wallet.updated_at))
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         return is_open(snapshot.wallet)

@@ -49,7 +49,8 @@ USUAL = {
 EXTRA = {
     ("jobs", "holds"): {"entities", "keys", "store", "work"},
     ("jobs", "judging"): {"entities", "work"},
-    ("jobs", "settlement"): {"entities", "judging", "keys", "store", "work"},
+    ("jobs", "settlement"): {"entities", "judging", "settlement_terms", "store", "work"},
+    ("jobs", "settlement_terms"): {"entities", "keys", "store"},
     ("jobs", "work"): {"entities"},
     ("videos", "images"): {"entities", "image_headers"},
     ("videos", "image_headers"): set(),

@@ -48,6 +48,12 @@ class _Costs:
         query = self._bill(lambda: world.settlement.resolve(USER, job_id))
         world.provider.book(job_id, TaskStatus.SUCCEEDED)
         capture = self._bill(lambda: world.settlement.resolve(USER, job_id))
+        placed: list[str] = []
+        on_tablet = self._bill(
+            lambda: placed.append(world.submit(USER, device="tablet").job.job_id)
+        )
+        world.provider.book(placed[0], TaskStatus.SUCCEEDED)
+        first_capture = self._bill(lambda: world.settlement.resolve(USER, placed[0]))
         failed = world.submit(USER).job.job_id
         world.provider.book(failed, TaskStatus.FAILED)
         bills = {
@@ -56,14 +62,13 @@ class _Costs:
             "POST /videos": order,
             "POST /videos with an Idempotency-Key": keyed,
             "POST /videos again with the same key": self._bill(lambda: world.submit(USER, key=KEY)),
-            "POST /videos from a new device": self._bill(
-                lambda: world.submit(USER, device="tablet")
-            ),
+            "POST /videos from a new device": on_tablet,
             "GET /jobs/{id}": self._bill(lambda: world.jobs.get(USER, job_id)),
             "GET /credits": self._bill(lambda: world.ledger.balance(USER)),
             "GET /jobs, a page of 20": self._bill(lambda: world.jobs.page(USER, 20, None)),
             "worker: a look that finds the job still running": query,
             "worker: capture": capture,
+            "worker: the first capture on a new device": first_capture,
             "worker: release": self._bill(lambda: world.settlement.resolve(USER, failed)),
             "worker: a round with nothing due": self._bill(world.work),
             "**finished job, order to capture**": _sum(order, capture),

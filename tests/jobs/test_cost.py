@@ -41,9 +41,11 @@ def test_a_finished_job_costs_fifteen_write_units(world: ServiceHarness, meter: 
     assert captured.calls == ["GetItem", "TransactGetItems", "TransactWriteItems"]
 
 
-def test_items_keep_their_size(world: ServiceHarness, meter: Meter) -> None:
+@pytest.mark.parametrize("device", ["phone", "a new one"])
+def test_items_keep_their_size(world: ServiceHarness, meter: Meter, device: str) -> None:
+    key = "5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11"
     with meter.watch() as held:
-        job_id = world.submit(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11").job.job_id
+        job_id = world.submit(USER, device=device, key=key).job.job_id
     assert held.max_bytes["JOB"] <= 600
     assert held.max_bytes["METADATA"] <= 1024
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
@@ -58,6 +60,8 @@ def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
     wallet = replace(
         world.wallet(USER),
         fingerprints=frozenset(f"{number:022d}" for number in range(20)),
+        new_devices=frozenset(f"{number:022d}" for number in range(20)),
+        device_count=20,
         lots=tuple(
             Lot(123_456_00 + n, LotKind.PAID, 12_345, 1_790_000_000_000 + n) for n in range(8)
         ),
@@ -112,16 +116,29 @@ def test_a_first_request_takes_six_calls_sign_up_included(
     assert bill.calls == [first_read, *SIGN_UP_AND_HOLD, "UpdateItem"]
 
 
-def test_a_new_device_costs_five_and_a_claimed_one_three(
-    world: ServiceHarness, meter: Meter
+@pytest.mark.parametrize(("device", "units"), [("tablet", 5), ("laptop", 3)])
+def test_a_new_device_costs_five_at_its_first_capture_and_a_claimed_one_three(
+    world: ServiceHarness, meter: Meter, device: str, units: int
 ) -> None:
-    with meter.watch() as fresh:
-        world.submit(USER, device="tablet")
     world.submit("bob", device="laptop")
-    with meter.watch() as claimed:
-        world.submit(USER, device="laptop")
-    assert fresh.writes == 8 + 5
-    assert claimed.writes == 8 + 3
+    with meter.watch() as held:
+        job_id = world.submit(USER, device=device).job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    with meter.watch() as captured:
+        world.settlement.resolve(USER, job_id)
+    assert held.calls == ["GetItem", "TransactWriteItems", "UpdateItem"]
+    assert (held.writes, captured.writes) == (8, 7 + units)
+    assert captured.calls == ["GetItem", "TransactGetItems", "TransactWriteItems"]
+    assert max(held.max_bytes["JOB"], held.max_bytes["METADATA"]) <= 1024
+
+
+def test_a_second_job_on_a_device_costs_what_any_does(world: ServiceHarness, meter: Meter) -> None:
+    for _ in range(2):
+        with meter.watch() as bill:
+            job_id = world.submit(USER, device="tablet").job.job_id
+            world.provider.book(job_id, TaskStatus.SUCCEEDED)
+            world.settlement.resolve(USER, job_id)
+    assert (bill.writes, bill.reads) == (15, 1 + 1 + 4)
 
 
 def test_a_release_into_the_watch_costs_eight_and_its_end_two(

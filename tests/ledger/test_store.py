@@ -22,7 +22,10 @@ def stored(write: Any) -> Any:
 
 def test_a_wallet_comes_back_as_it_was_written() -> None:
     wallet = replace(
-        sealed(welcome(None, "u", 3, NOW), KEY).wallet, fingerprints=frozenset({"a", "b"})
+        sealed(welcome(None, "u", 3, NOW), KEY).wallet,
+        fingerprints=frozenset({"a", "b"}),
+        new_devices=frozenset({"b"}),
+        device_count=1,
     )
     assert wallet_from(stored(wallet_write(None, wallet))) == wallet
 

@@ -30,6 +30,12 @@ def holds_from_a_new_device(world: ServiceHarness, user_id: str) -> None:
     world.provider.book(job_id, TaskStatus.FAILED)
 
 
+def is_charged_on_a_new_device(world: ServiceHarness, user_id: str) -> None:
+    signs_up(world, user_id)
+    job_id = world.submit(user_id, f"tablet-of-{user_id}").job.job_id
+    settles(world, user_id, job_id, TaskStatus.SUCCEEDED)
+
+
 def follows_under_its_key(world: ServiceHarness, user_id: str) -> None:
     is_declined(world, user_id)
     job_id = world.submit(user_id, f"phone-of-{user_id}", key="k").job.job_id
@@ -71,6 +77,7 @@ LIVES: tuple[Callable[[ServiceHarness, str], None], ...] = (
     holds,
     holds_what_never_arrives,
     holds_from_a_new_device,
+    is_charged_on_a_new_device,
     follows_under_its_key,
     is_declined,
     is_charged,

@@ -75,6 +75,7 @@ class Witness:
         self.key_bound_at: dict[tuple[str, str], float] = {}
         self.opened_at: dict[str, float] = {}
         self.released_at: dict[str, float] = {}
+        self.new_device_of: dict[str, str] = {}
         self.responses: list[tuple[Task, PlannedRequest, Any]] = []
         memory.watchers.append(self.committed)
         task_store.on_accept.append(self.accepted)
@@ -93,10 +94,12 @@ class Witness:
                 require(
                     plain(write.after["count"]) <= self._plan.max_users, "more users than the cap"
                 )
-            elif kind in ("ENTRY", "CLAIM"):
+            elif kind in ("ENTRY", "CLAIM", "DEVICE"):
                 require(write.before is None, f"{kind} written twice at {pk}")
             if kind == "ENTRY":
                 self._entry(write, batch)
+            elif kind == "DEVICE" or pk.startswith("FINGERPRINT#"):
+                self._device(write, batch)
 
     def accepted(self, work: Work, callback_url: str | None, rng: Any) -> None:
         """A create has arrived at the vendor."""
@@ -190,6 +193,24 @@ class Witness:
                 f"{kind} of {ref}, which has ended",
             )
 
+    def _device(self, write: Prepared, batch: Sequence[Prepared]) -> None:
+        """A device and its claim come with a sign-up, or with the capture of a job made on it."""
+        kinds = {plain(other.after["kind"]) for other in batch if other.key[1].startswith("ENTRY#")}
+        made_on = {
+            plain(digest)
+            for other in batch
+            if other.key[1].startswith("JOB#")
+            for digest in plain((other.before or {}).get("device")) or ()
+        }
+        place = write.key[1] if write.key[1] != "CLAIM" else write.key[0]
+        digest = place.partition("#")[2]
+        require(
+            "INITIAL" in kinds or ("CAPTURE" in kinds and digest in made_on),
+            f"{place} came without a sign-up or a capture",
+        )
+        if "CAPTURE" in kinds:
+            self._journal.count(f"{write.key[1].partition('#')[0].lower()} at a capture")
+
     def _key(self, write: Prepared) -> None:
         before, after = write.before, write.after
         self.key_bound_at[write.key] = self._scheduler.now
@@ -209,6 +230,8 @@ class Witness:
             line = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
             self._journal.note(self._scheduler.now, write.key[0], line)
         require(step in _STEPS, f"{job_id} went from {step[0]} to {step[1]}")
+        for digest in plain(after.get("device")) or ():
+            self.new_device_of[job_id] = plain(digest)
         for name in _ONCE:
             require(
                 name not in before or before[name] == after.get(name), f"{name} of {job_id} changed"

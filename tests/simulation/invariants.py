@@ -5,6 +5,8 @@ from typing import Any
 
 from service.audit.entities import Audit
 from service.ledger.entities import OutcomeUnknown
+from service.ledger.store import NEW_DEVICE
+from service.users.entities import MAX_DEVICES_PER_USER
 from tests.simulation.checks import RETRYABLE, Witness, plain, require
 from tests.simulation.journal import Journal
 from tests.simulation.memory import Attributes, MemoryTable
@@ -30,6 +32,7 @@ def check_invariants(
         if sk.startswith("JOB#")
     }
     _wallets(plan, memory, jobs)
+    _devices(witness, memory, jobs)
     for job_id, job in jobs.items():
         _job(job_id, job, task_store)
         journal.count(f"end: {plain(job['status'])} {plain(job.get('error')) or ''}".rstrip())
@@ -58,6 +61,25 @@ def _wallets(plan: Plan, memory: MemoryTable, jobs: dict[str, Attributes]) -> No
     delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in jobs.values())
     require(captured == plan.price * delivered, f"{captured} captured for {delivered} videos")
     require(all(plain(wallet["held"]) == 0 for wallet in wallets), "credits held for ever")
+
+
+def _devices(witness: Witness, memory: MemoryTable, jobs: dict[str, Attributes]) -> None:
+    """A captured job leaves its device with an item, unless the wallet still says that it is new;
+    the digest is forgotten."""
+    for job_id, digest in witness.new_device_of.items():
+        job = jobs[job_id]
+        require("device" not in job, f"{job_id} remembers its device for ever")
+        owner = witness.owners[job_id]
+        members = plain(memory.items[(owner, "METADATA")]["fingerprints"])
+        known = (owner, f"DEVICE#{digest}") in memory.items or NEW_DEVICE + digest in members
+        require(
+            plain(job["status"]) != "SUCCEEDED" or known,
+            f"{job_id} was captured, and its device is unknown",
+        )
+    for pk, sk in memory.items:
+        if sk == "METADATA":
+            devices = [place for place in memory.items if place[0] == pk and "DEVICE#" in place[1]]
+            require(len(devices) <= MAX_DEVICES_PER_USER, f"{len(devices)} devices of {pk}")
 
 
 def _job(job_id: str, job: Attributes, task_store: TaskStore) -> None:

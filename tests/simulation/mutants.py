@@ -24,6 +24,7 @@ from service.storage.keys import Key
 from service.storage.writes import When
 from service.users import operations as user_operations
 from service.users import store as user_store
+from service.users.entities import Digests, with_item
 from service.videos.work import ImageToVideo
 
 ALWAYS = When(below={"nothing": 1})
@@ -133,6 +134,27 @@ def sign_up_refuses_whoever_is_known() -> Any:
     return patch.object(user_operations, "is_open", lambda wallet: False)
 
 
+def release_claims_the_device() -> Any:
+    settle = settlement.Settlement._settle
+
+    def always(
+        self: Any, job: Any, decide: Any, write: Any, is_ours: Any, device: Any = None
+    ) -> None:
+        device = Digests(job.device) if job.device else None
+        settle(self, job, decide, write, is_ours, device)
+
+    return patch.object(settlement.Settlement, "_settle", always)
+
+
+def capture_forgets_the_device() -> Any:
+    """The wallet no longer calls the device new, and nothing is written of it."""
+    return patch.object(
+        user_operations.Users,
+        "after_capture",
+        lambda self, wallet, device, *_: (with_item(wallet, device, added=False), []),
+    )
+
+
 @contextlib.contextmanager
 def charge_before_delivery() -> Iterator[None]:
     """Captures a task that still runs."""
@@ -178,6 +200,8 @@ MUTANTS: dict[str, Mutant] = {
     "settling_unguarded": settling_unguarded,
     "record_unguarded": unguarded(job_store, "record_write"),
     "device_claim_unguarded": unguarded_all(user_store, "device_claim_writes"),
+    "release_claims_the_device": release_claims_the_device,
+    "capture_forgets_the_device": capture_forgets_the_device,
     "cap_only_read": unguarded(user_store, "count_write"),
     "version_not_compared": unguarded(ledger_store, "wallet_write"),
 }

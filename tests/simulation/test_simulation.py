@@ -41,6 +41,8 @@ _BRANCHES = (
     "end: FAILED GENERATION_FAILED",
     "end: FAILED PROVIDER_UNRESOLVED",
     "house loss",
+    "device at a capture",
+    "claim at a capture",
     "late writes that landed",
     "process deaths",
 )

@@ -8,6 +8,7 @@ import pytest
 
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import OutcomeUnknown, WalletFrozen, WalletStatus
+from service.providers.base import TaskStatus
 from service.storage.keys import Key
 from service.storage.writes import Put, Update, When
 from service.users import keys as users_keys
@@ -70,7 +71,9 @@ def test_the_claim_decides_when_the_index_has_not_caught_up(world: ServiceHarnes
 
 def test_a_device_item_without_a_claim_refuses_by_the_index(world: ServiceHarness) -> None:
     sign_up(world, "ann", "phone")
-    world.submit("ann", "tablet")
+    job_id = world.submit("ann", "tablet").job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.settlement.resolve("ann", job_id)
     world.client.delete_item(
         TableName=world.table._name,
         Key={

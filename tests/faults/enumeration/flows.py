@@ -115,6 +115,10 @@ def _from_a_new_device(scenario: Scenario) -> None:
     scenario.submit(device="tablet")
 
 
+def _failing_on_a_new_device(scenario: Scenario) -> None:
+    scenario.submit(image=FAILING_IMAGE, device="tablet")
+
+
 def _resolved_early_and_late(scenario: Scenario) -> None:
     """Somebody looks while the job may still be sent; the worker comes back only when the
     quarantine is over."""
@@ -139,6 +143,7 @@ FLOWS = (
     Flow("retry-at-once", _retried_at_once, keyed=True),
     Flow("retry-when-all-is-over", _retried_when_all_is_over, keyed=True),
     Flow("new-device", _from_a_new_device),
+    Flow("new-device-failed", _failing_on_a_new_device),
     Flow("lapsed-lot", _once, _lapsed_lot, lapsing=1),
     Flow(
         "lot-ends-while-held",

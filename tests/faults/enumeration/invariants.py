@@ -13,7 +13,7 @@ from service.core.metrics import NoMetrics
 from service.jobs.entities import Failure
 from service.jobs.operations import Submission
 from service.ledger.entities import EntryKind, OutcomeUnknown
-from service.ledger.store import entries, wallet_from
+from service.ledger.store import NEW_DEVICE, entries, wallet_from
 from service.storage.codec import decode_item
 from service.storage.table import Table
 from service.videos.entities import VideoFailure
@@ -216,20 +216,17 @@ class Verdict:
         require(lasting <= bound, f"the key stands for {bound}, not for {lasting}")
 
     def _devices(self) -> None:
-        """Each device in the wallet's set has its item and its claim."""
-        digests = next(
-            (item["fingerprints"]["SS"] for item in self.items if item["SK"]["S"] == "METADATA"), []
-        )
+        """Each device in the wallet's set has its item and its claim, except a new one, which gets
+        both with the first capture of a job made on it."""
+        wallet = next((item for item in self.items if item["SK"]["S"] == "METADATA"), None)
         places = {(item["PK"]["S"], item["SK"]["S"]) for item in self.items}
-        for digest in digests:
-            require(
-                (f"FINGERPRINT#{digest}", "CLAIM") in places,
-                f"a device without its claim: {digest}",
-            )
-            require(
-                any(sk == f"DEVICE#{digest}" for _, sk in places),
-                f"a device without its item: {digest}",
-            )
+        delivered = all(plain(job["status"]) == "SUCCEEDED" for job in self.jobs.values())
+        for member in wallet["fingerprints"]["SS"] if wallet else ():
+            digest = member.removeprefix(NEW_DEVICE)
+            is_new = member != digest
+            for place in ((f"FINGERPRINT#{digest}", "CLAIM"), (f"USER#{USER}", f"DEVICE#{digest}")):
+                require((place in places) != is_new, f"{place} does not fit {member} of the wallet")
+            require(not (is_new and delivered), f"{digest} is new after a capture on it")
 
 
 class _Client:

@@ -54,8 +54,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "successor-refused-on-an-old-wallet",
         REPLAYS,
         "jobs.holds:Holds.take",
-        "known and P is None",
-        "known",
+        "snapshot if P is None else None",
+        "snapshot",
     ),
     mutant(
         "window-from-before-the-queue",

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import ALWAYS, Mutant, mutant
 
 USERS = "tests/users"
+DEVICES = "tests/jobs/test_new_devices.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -52,6 +53,80 @@ MUTANTS: tuple[Mutant, ...] = (
             return None
         """,
         "",
+    ),
+    mutant(
+        "device-claimed-by-a-release",
+        DEVICES,
+        "jobs.settlement:Settlement._release",
+        "self._settle(J, D, W, I)",
+        "self._settle(J, D, W, I, Digests(J.device) if J.device else None)",
+    ),
+    mutant(
+        "device-forgotten-by-its-job",
+        DEVICES,
+        "jobs.holds:HoldTerms.job",
+        "has_item(W, D)",
+        "D.newest in W.fingerprints",
+    ),
+    mutant(
+        "capture-waits-for-a-busy-claim",
+        DEVICES,
+        "jobs.settlement:Settlement._capture",
+        """
+        except WalletBusy:
+            if not J.device:
+                raise
+            settle(None)
+        """,
+        """
+        except WalletBusy:
+            raise
+        """,
+    ),
+    mutant(
+        "lost-claim-refuses-the-capture",
+        DEVICES,
+        "users.operations:Users.after_capture",
+        "ConditionalWrite(W)",
+        "ConditionalWrite(W, DeviceAlreadyUsed())",
+    ),
+    mutant(
+        "claim-of-another-taken",
+        DEVICES,
+        "users.operations:Users.after_capture",
+        "not belongs_to_another(O, U)",
+        "True",
+    ),
+    mutant(
+        "devices-without-limit",
+        DEVICES,
+        "users.operations:Users.after_capture",
+        "W.device_count >= MAX_DEVICES_PER_USER",
+        "False",
+    ),
+    mutant(
+        "device-given-a-second-item",
+        DEVICES,
+        "users.operations:Users.after_capture",
+        """
+        if F.listed:
+            return R
+        """,
+        "",
+    ),
+    mutant(
+        "item-forgotten-by-the-wallet",
+        DEVICES,
+        "users.entities:with_item",
+        "W.new_devices - N",
+        "W.new_devices",
+    ),
+    mutant(
+        "claimed-devices-leave-first",
+        DEVICES,
+        "users.entities:with_device",
+        "E in W.new_devices",
+        "E not in W.new_devices",
     ),
     mutant(
         "hmac-dropped",

@@ -1,0 +1,63 @@
+"""What one settlement writes, decided from wallet and job as they are at one moment. Pure.
+
+In a file of its own, as a hold's terms are next to the code that takes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from service.jobs import keys, store
+from service.jobs.entities import Job
+from service.ledger.entities import Movement, StaleRead, Wallet
+from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
+from service.storage.keys import Key
+from service.storage.writes import Update
+from service.users.entities import Digests
+from service.users.operations import Users
+
+Decide = Callable[[Wallet, int], Movement]
+IsOurs = Callable[[Job], bool]
+
+
+@dataclass(frozen=True)
+class SettlementTerms:
+    """Wallet and job are read at one moment: a job that somebody else has settled must not be
+    settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
+    distinguishes this settlement, should its response be lost, from another's: what another process
+    decided is read, never assumed. With `device`, the device's item and claims come in the same
+    transaction, as far as `Users.after_capture` allows."""
+
+    job: Job
+    decide: Decide
+    write: Update
+    is_ours: IsOurs
+    device: Digests | None
+    users: Users
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """What is read together with the wallet."""
+        device = self.users.device_keys(self.job.payer, self.device) if self.device else ()
+        return (self._job_key, *device)
+
+    @property
+    def _job_key(self) -> Key:
+        return keys.job(self.job.payer, self.job.job_id)
+
+    def propose(self, snapshot: Snapshot, now: int) -> Proposal:
+        stored = snapshot.item(self._job_key)
+        if snapshot.wallet is None or stored is None:
+            raise LookupError(f"job {self.job.job_id} has no wallet or is gone")
+        if not store.is_as_read(stored, self.job):
+            raise StaleRead("the job has changed")
+        movement = self.decide(snapshot.wallet, now)
+        writes = [ConditionalWrite(self.write, StaleRead("the job has changed"))]
+        if self.device is None:
+            return Proposal(movement, writes)
+        wallet, of_device = self.users.after_capture(
+            movement.wallet, self.device, snapshot.related, now
+        )
+        return Proposal(replace(movement, wallet=wallet), [*writes, *of_device])
+
+    def was_committed(self, snapshot: Snapshot) -> bool:
+        stored = snapshot.item(self._job_key)
+        return stored is not None and self.is_ours(store.job_from(stored))
