@@ -25,10 +25,11 @@ from service.ledger.feature import LEDGER
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
 from service.settings import Settings, declared, read_settings
+from service.storage.connection import connect
 from service.storage.objects import Objects
 from service.storage.secrets import SecretsManager
 from service.storage.settings import StorageSettings
-from service.storage.table import Table, connect
+from service.storage.table import Table
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
 from service.web.cors import allow_origins

@@ -1,12 +1,10 @@
 """The only adapter of DynamoDB. It sends each request once, and says of every failure whether it
-may have been applied."""
+may have been applied. The client is made in `storage.connection`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -126,25 +124,6 @@ class IndexHit:
 
     key: Key
     sort: str
-
-
-def connect(
-    region: str, endpoint_url: str, connect_seconds: float, read_seconds: float, connections: int
-) -> "DynamoDBClient":
-    """A client that never retries by itself (its retries repeat writes) and keeps that many
-    connections."""
-    config = Config(
-        connect_timeout=connect_seconds,
-        read_timeout=read_seconds,
-        retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=connections,
-        parameter_validation=False,
-        tcp_keepalive=True,
-        user_agent="farebox",
-    )
-    return boto3.client(
-        "dynamodb", region_name=region, endpoint_url=endpoint_url or None, config=config
-    )
 
 
 class Table:
@@ -365,8 +344,7 @@ def _status(error: ClientError) -> int:
 
 def _cancelled(error: ClientError) -> Exception:
     """A cancelled transaction in our words: conflicts and throttles are worth a retry, refused
-    conditions are a result, anything else (a malformed request) is a fault of ours and stays as it
-    is."""
+    conditions are a result, anything else (a malformed request) is our fault and stays as it is."""
     reasons: list[Any] = error.response.get("CancellationReasons", [])
     codes = {reason.get("Code") for reason in reasons} - {"None", None}
     if codes & _CANCELLED_BY_OTHERS:

@@ -100,10 +100,11 @@ WIRING = {"feature"}
 # Who may import what from outside, by its first name.
 DOORS = {
     "boto3": {
-        *("storage/table.py", "storage/secrets.py", "storage/objects.py"),
+        *("storage/connection.py", "storage/secrets.py", "storage/objects.py"),
     },
     "botocore": {
-        *("storage/table.py", "storage/secrets.py", "storage/objects.py"),
+        "storage/table.py",
+        *("storage/connection.py", "storage/secrets.py", "storage/objects.py"),
     },
     "os": {"settings.py"},
     "time": {"core/clock.py"},

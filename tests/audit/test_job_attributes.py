@@ -105,6 +105,8 @@ DELIVERED = [
     ("usage", {"M": {"videos": {"BOOL": True}}}),
     ("usage", {"M": {"videos": {"N": "-1"}}}),
     ("error", {"S": "GENERATION_FAILED"}),
+    ("device", {"L": [{"S": "d" * 22}]}),
+    ("device", TEXT),
 ]
 
 

@@ -26,7 +26,8 @@ from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.repair.operations import Repair
 from service.settings import Settings, make_settings
-from service.storage.table import Table, connect
+from service.storage.connection import connect
+from service.storage.table import Table
 from service.users.operations import Users
 from service.videos.entities import NewVideo
 from service.videos.operations import Videos

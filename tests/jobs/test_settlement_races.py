@@ -11,7 +11,11 @@ from tests.jobs.lost_jobs import lost
 
 
 @pytest.mark.parametrize(
-    "fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"]
+    "fault",
+    [
+        *("lost-answer", "lost-request", "throttle", "conflict", "internal"),
+        *("foreign-applied", "foreign-lost"),
+    ],
 )
 @pytest.mark.parametrize("end", [TaskStatus.SUCCEEDED, TaskStatus.FAILED])
 def test_a_disturbed_settlement_happens_once(

@@ -9,8 +9,9 @@ import pytest
 from service.core.clock import SystemClock
 from service.jobs import keys, store
 from service.jobs.waiting import MAX_TOGETHER, OpenJobs
+from service.storage.connection import connect
 from service.storage.keys import Key
-from service.storage.table import Table, connect
+from service.storage.table import Table
 from service.storage.writes import Put, Update, When
 from tests.doubles.clock import FakeClock
 from tests.faults.library.wire import Wire

@@ -1,7 +1,6 @@
 """The wallet write over real DynamoDB semantics: versions, doubt, damage."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from service.ledger.lots import LotKind
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks
+from service.storage.connection import connect
 from service.storage.keys import Key
 from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.table import READ_TRIES, Table, TableSaturated
@@ -54,7 +54,8 @@ def grant_one(snapshot: Snapshot, now: int) -> Proposal:
 class ServiceHarness:
     def __init__(self, client: Any, table_name: str) -> None:
         self.clock = FakeClock()
-        self.table = Table(client, table_name)
+        connected = connect("us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64)
+        self.table = Table(connected, table_name)
         self.ledger = Ledger(
             self.table, self.clock, NoMetrics(), WalletLocks(64), b"k" * 32, 5.0, lambda: 1.0
         )
@@ -95,11 +96,8 @@ def world(client: Any, table_name: str) -> ServiceHarness:
 
 
 @pytest.fixture
-def wire(world: ServiceHarness) -> Iterator[Wire]:
-    client: Any = world.table._client
-    wire = Wire(client)
-    yield wire
-    client.meta.events.unregister("before-send.dynamodb", wire._meet)
+def wire(world: ServiceHarness) -> Wire:
+    return Wire(world.table._client)
 
 
 def test_a_move_writes_wallet_entries_and_business_object_together(world: ServiceHarness) -> None:
@@ -140,7 +138,9 @@ def test_throttles_and_conflicts_are_tried_again(
     assert wire.calls.count("TransactWriteItems") == 4
 
 
-@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "internal"])
+@pytest.mark.parametrize(
+    "fault", ["lost-answer", "lost-request", "internal", "foreign-applied", "foreign-lost"]
+)
 def test_a_write_whose_response_is_lost_takes_effect_once(
     world: ServiceHarness, wire: Wire, fault: str
 ) -> None:

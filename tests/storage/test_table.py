@@ -12,6 +12,7 @@ from gevent.event import Event
 from service.core import fifo_gate
 from service.core.fifo_gate import WaitedTooLong
 from service.storage.codec import decode_item, encode, encode_item
+from service.storage.connection import connect
 from service.storage.keys import Key
 from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.table import (
@@ -23,7 +24,6 @@ from service.storage.table import (
     StorageUnavailable,
     Table,
     TableSaturated,
-    connect,
 )
 from service.storage.writes import Delete, Put, Update, When
 from tests.faults.library.wire import Wire

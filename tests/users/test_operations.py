@@ -105,7 +105,11 @@ def test_the_limit_is_named_before_the_device(client: Any, table_name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal"]
+    "fault",
+    [
+        *("lost-answer", "lost-request", "throttle", "conflict", "internal"),
+        *("foreign-applied", "foreign-lost"),
+    ],
 )
 def test_a_disturbed_sign_up_makes_one_user(world: ServiceHarness, fault: str) -> None:
     world.wire().plan("TransactWriteItems", fault)

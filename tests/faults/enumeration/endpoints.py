@@ -15,7 +15,7 @@ from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import TableBehind
 from tests.faults.enumeration.vendor import Vendor
 from tests.faults.library.effects import Kind, Reported
-from tests.faults.library.wire import WRITES, operation_of, refusal
+from tests.faults.library.wire import WRITES, operation_of, page, refusal
 
 READ_TIMEOUT_SECONDS = 3.0
 REFUSAL_SECONDS = 0.4
@@ -48,6 +48,8 @@ class TableDoor:
             run.clock.advance(REFUSAL_SECONDS)
             if reported is Reported.UNREACHED:
                 raise EndpointConnectionError(endpoint_url=request.url)
+            if reported is Reported.HTML:
+                return page()
             return _refused(operation, reported)
 
         what = f"{operation} {', '.join(_named(json.loads(request.body)))}"

@@ -14,7 +14,7 @@ from service.jobs.entities import OPEN
 from service.jobs.operations import Submission
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
-from service.storage.table import connect
+from service.storage.connection import connect
 from service.worker import run_until
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, ServiceHarness

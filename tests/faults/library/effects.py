@@ -70,6 +70,7 @@ _OVERTAKEN = (
 )
 _READ = (
     Fault("killed", Arrives.NOW, Reported.DEATH),
+    Fault("html", Arrives.NEVER, Reported.HTML),
     Fault("lost", Arrives.NEVER, Reported.SILENCE),
     Fault("throttled", Arrives.NEVER, Reported.THROTTLED),
     Fault("conflicted", Arrives.NEVER, Reported.CONFLICTED),
@@ -91,6 +92,8 @@ _WRITE = (
     Fault("conflicted", Arrives.NEVER, Reported.CONFLICTED),
     Fault("error-not-applied", Arrives.NEVER, Reported.BROKEN),
     Fault("error-applied", Arrives.NOW, Reported.BROKEN),
+    Fault("html-not-applied", Arrives.NEVER, Reported.HTML),
+    Fault("html-applied", Arrives.NOW, Reported.HTML),
     Fault("outage", Arrives.NEVER, Reported.SILENCE, lasting=True),
     Fault("outage-applied", Arrives.NOW, Reported.SILENCE, lasting=True),
     Fault("outage-landing-late", Arrives.STEP_OVER, Reported.SILENCE, lasting=True),

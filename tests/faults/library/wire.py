@@ -3,9 +3,11 @@
 `lost-request`: never arrives, the caller sees a read timeout. `lost-response`: arrives and is done,
 the caller sees a read timeout. `late`: like lost-request, but `deliver_late()` lets it arrive
 afterwards. `throttle`, `conflict`, `internal`: DynamoDB's own refusals. `unreachable`: no
-connection."""
+connection. `foreign-applied`, `foreign-lost`: something else responds with a 200, whether the
+request was done or never arrived."""
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +29,18 @@ class _Raw:
 
 def response_with(status: int, content: Any) -> AWSResponse:
     """DynamoDB's response on the wire."""
-    headers = {"content-type": "application/x-amz-json-1.0"}
-    return AWSResponse("http://127.0.0.1", status, headers, _Raw(json.dumps(content).encode()))
+    body = json.dumps(content).encode()
+    headers = {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-crc32": str(zlib.crc32(body)),
+    }
+    return AWSResponse("http://127.0.0.1", status, headers, _Raw(body))
+
+
+def page() -> AWSResponse:
+    """What a proxy or a sign-in page says in DynamoDB's place."""
+    body = b"<html><body>Please sign in.</body></html>"
+    return AWSResponse("http://127.0.0.1", 200, {"content-type": "text/html"}, _Raw(body))
 
 
 def refusal(status: int, code: str, **extra: object) -> AWSResponse:
@@ -51,6 +63,18 @@ class Planned:
     times: int
 
 
+_APPLIED = ("lost-answer", "foreign-applied")
+_CONFLICT = [{"Code": "TransactionConflict", "Message": "ongoing"}]
+_RESPONSES: dict[str, Callable[[], AWSResponse]] = {
+    "foreign-applied": page,
+    "foreign-lost": page,
+    "throttle": lambda: refusal(400, "ThrottlingException"),
+    "internal": lambda: refusal(500, "InternalServerError"),
+    "conflict": lambda: refusal(400, "TransactionCanceledException", CancellationReasons=_CONFLICT),
+}
+FAULTS = {"lost-answer", "lost-request", "late", "unreachable", *_RESPONSES}
+
+
 class Wire:
     """Watches and disturbs one client's requests. `calls` names every operation sent, in order."""
 
@@ -65,6 +89,8 @@ class Wire:
     def plan(self, operation: str, fault: str, *, skip: int = 0, times: int = 1) -> None:
         """The next `times` requests of that operation (after `skip` others) meet the fault. `Write`
         stands for any write."""
+        if fault not in FAULTS:
+            raise ValueError(fault)
         self._plans.append(Planned(operation, fault, skip, times))
 
     def before(self, act: Callable[[str], None]) -> None:
@@ -97,22 +123,12 @@ class Wire:
         return None
 
     def _apply(self, fault: str, request: AWSPreparedRequest) -> AWSResponse:
-        match fault:
-            case "lost-answer":
-                self._session.send(request)
-                raise ReadTimeoutError(endpoint_url=request.url)
-            case "lost-request":
-                raise ReadTimeoutError(endpoint_url=request.url)
-            case "late":
-                self._late.append(request)
-                raise ReadTimeoutError(endpoint_url=request.url)
-            case "unreachable":
-                raise EndpointConnectionError(endpoint_url=request.url)
-            case "throttle":
-                return refusal(400, "ThrottlingException")
-            case "internal":
-                return refusal(500, "InternalServerError")
-            case "conflict":
-                reasons = [{"Code": "TransactionConflict", "Message": "ongoing"}]
-                return refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
-        raise ValueError(fault)
+        if fault in _APPLIED:
+            self._session.send(request)
+        if fault == "late":
+            self._late.append(request)
+        if fault == "unreachable":
+            raise EndpointConnectionError(endpoint_url=request.url)
+        if fault not in _RESPONSES:
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return _RESPONSES[fault]()

@@ -4,11 +4,45 @@ from tests.mutants.mutant import Mutant, mutant
 
 STORAGE = "tests/storage/test_table.py"
 
+FOREIGN = "tests/storage/test_foreign_responses.py"
+
 MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "foreign-response-believed",
+        FOREIGN,
+        "storage.connection:_check_response",
+        """
+        if F:
+            log.error(E, status=S, fault=F)
+            raise X
+        """,
+        "",
+    ),
+    mutant(
+        "crc-not-compared",
+        FOREIGN,
+        "storage.integrity:response_fault",
+        "C is not None and C != str(zlib.crc32(B))",
+        "False",
+    ),
+    mutant(
+        "missing-crc-believed",
+        FOREIGN,
+        "storage.integrity:response_fault",
+        "C is None and status < 300",
+        "False",
+    ),
+    mutant(
+        "content-type-not-looked-at",
+        FOREIGN,
+        "storage.integrity:response_fault",
+        "not V.startswith(P)",
+        "False",
+    ),
     mutant(
         "botocore-retries",
         STORAGE,
-        "storage.table:connect",
+        "storage.connection:connect",
         '{"mode": M, "total_max_attempts": 1}',
         '{"mode": M, "total_max_attempts": 3}',
     ),

@@ -1,0 +1,165 @@
+"""A response that is not DynamoDB's own is never believed, whatever its status: a write may have
+been applied, a read has failed."""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from service.storage.connection import connect
+from service.storage.integrity import response_fault
+from service.storage.keys import Key
+from service.storage.table import READ_TRIES, MaybeApplied, Table
+from service.storage.writes import Put
+
+ONE = Key("P", "1")
+JSON = "application/x-amz-json-1.0"
+REFUSED = b'{"__type": "x#ConditionalCheckFailedException", "message": "no"}'
+
+
+def crc(body: bytes) -> str:
+    return str(zlib.crc32(body))
+
+
+class Imposter:
+    """Responds to every request in the same way; counts them."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.requests = 0
+        imposter = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                imposter.requests += 1
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        url = f"http://127.0.0.1:{self._server.server_port}"
+        self.table = Table(connect("us-east-1", url, 1, 5, 4), "T")
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join(5)
+        self._server.server_close()
+
+
+@contextmanager
+def imposter(status: int, headers: dict[str, str], body: bytes) -> Iterator[Imposter]:
+    server = Imposter(status, headers, body)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def signed(body: bytes) -> tuple[dict[str, str], bytes]:
+    return {"Content-Type": JSON, "X-Amz-Crc32": crc(body)}, body
+
+
+PAGE = b"<html>Please sign in.</html>"
+FOREIGN = {
+    "a page": (200, {"Content-Type": "text/html"}, PAGE),
+    "a page with the right CRC": (
+        200,
+        {"Content-Type": "text/html", "X-Amz-Crc32": crc(PAGE)},
+        PAGE,
+    ),
+    "JSON of another service": (200, {"Content-Type": "application/json"}, b"{}"),
+    "no content type": (200, {"X-Amz-Crc32": crc(b"{}")}, b"{}"),
+    "no CRC": (200, {"Content-Type": JSON}, b"{}"),
+    "a wrong CRC": (200, {"Content-Type": JSON, "X-Amz-Crc32": "1"}, b"{}"),
+    "a CRC that is no number": (200, {"Content-Type": JSON, "X-Amz-Crc32": "x"}, b"{}"),
+    "text": (200, *signed(b"OK")),
+    "half a body": (200, *signed(b'{"Item": {"PK"')),
+    "no body": (200, *signed(b"")),
+    "a list": (200, *signed(b"[]")),
+    "null": (200, *signed(b"null")),
+    "bytes that are no text": (200, *signed(b"\xff\xfe{}")),
+    "a redirection": (
+        302,
+        {"Location": "https://login.example.com/", "Content-Type": "text/html"},
+        b"",
+    ),
+    "a page behind 403": (403, {"Content-Type": "text/html"}, PAGE),
+    "a page behind 413": (413, {"Content-Type": "text/html"}, PAGE),
+    "a refusal with a wrong CRC": (400, {"Content-Type": JSON, "X-Amz-Crc32": "1"}, REFUSED),
+    "an error of no kind": (400, *signed(b'{"message": "no"}')),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda table: table.transact([Put(ONE, {"a": 1})]),
+        lambda table: table.write(Put(ONE, {"a": 1})),
+    ],
+    ids=["transaction", "write"],
+)
+def test_a_write_may_have_been_applied(name: str, send: Callable[[Table], None]) -> None:
+    with imposter(*FOREIGN[name]) as server:
+        with pytest.raises(MaybeApplied):
+            send(server.table)
+        assert server.requests == 1
+
+
+def fails_after_a_second_try(name: str, read: Callable[[Table], Any]) -> None:
+    with imposter(*FOREIGN[name]) as server:
+        with pytest.raises(MaybeApplied):
+            read(server.table)
+        assert server.requests == READ_TRIES
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_read_is_tried_again_and_then_fails(name: str) -> None:
+    fails_after_a_second_try(name, lambda table: table.get(ONE))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda table: table.get_together([ONE]),
+        lambda table: table.get_many([ONE], ("a",)),
+        lambda table: table.query("P", "1", limit=1),
+        lambda table: table.query_index("GSI1", "P", limit=1),
+        lambda table: table.browse("P", "", limit=1),
+        lambda table: table.scan(segment=0, segments=1, limit=1),
+    ],
+    ids=["get_together", "get_many", "query", "query_index", "browse", "scan"],
+)
+def test_every_read_of_a_page_fails(read: Callable[[Table], Any]) -> None:
+    fails_after_a_second_try("a page", read)
+
+
+def test_a_table_behind_an_imposter_is_not_ready() -> None:
+    with imposter(*FOREIGN["a page"]) as server:
+        assert not server.table.ready()
+
+
+def test_what_dynamodb_says_is_believed() -> None:
+    item = json.dumps({"Item": {"PK": {"S": "P"}, "SK": {"S": "1"}}}).encode()
+    with imposter(200, *signed(item)) as server:
+        assert server.table.get(ONE) == {"PK": "P", "SK": "1"}
+
+
+def test_an_error_without_a_crc_can_be_dynamodb_locals() -> None:
+    assert response_fault(400, {"content-type": JSON}, REFUSED) == ""
