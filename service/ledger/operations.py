@@ -2,7 +2,6 @@
 (docs/architecture.md, "How credits move")."""
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -41,11 +40,10 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_SECONDS = 0.01
 MAX_PAUSE_SECONDS = 0.5
-READ_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3)
 # How long conflicts are waited out in the read that settles a doubt after the deadline.
 LAST_READ_SECONDS = 1.0
 # The table did not serve the call: no sign of a busy wallet.
-_UNSERVED = (MaybeApplied, NotReached, TableSaturated)
+UNSERVED = (MaybeApplied, NotReached, TableSaturated)
 
 
 @dataclass(frozen=True)
@@ -134,23 +132,34 @@ class Ledger:
         self._deadline_seconds = deadline_seconds
         self._jitter = jitter
 
-    def read_snapshot(
-        self, user_id: str, related: Sequence[Key] = (), until: float = math.inf
-    ) -> Snapshot:
-        """The wallet and other items as they were at one moment, in one call. DynamoDB refuses to
-        read an item together with others while a transaction writes it; such a conflict is waited
-        out, but not beyond `until` (monotonic seconds). Raises `StorageUnavailable`."""
-        for max_seconds in READ_PAUSES_SECONDS if related else ():
+    def read_snapshot(self, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
+        """The wallet and other items as they were at one moment, in one call. Waits for a busy
+        wallet as `move` does. Raises `WalletBusy` when nothing but conflicts and throttles came
+        until the deadline, and `StorageUnavailable`."""
+        try:
+            until = self._clock.monotonic() + self._deadline_seconds
+            return self._snapshot_by(until, user_id, related)
+        except UNSERVED:
+            raise
+        except NotApplied as error:
+            raise WalletBusy from error
+
+    def _snapshot_by(self, until: float, user_id: str, related: Sequence[Key]) -> Snapshot:
+        """DynamoDB refuses to read an item together with others while a transaction writes it, and
+        any item of a partition that is throttled: both are waited out, but not beyond `until`
+        (monotonic seconds). Raises `NotApplied` then, and `StorageUnavailable`."""
+        pause_seconds = FIRST_PAUSE_SECONDS
+        while True:
             try:
                 return self._read_snapshot(user_id, related)
             except TableSaturated:
                 raise
             except NotApplied:
-                pause_seconds = max_seconds * self._jitter()
-                if self._clock.monotonic() + pause_seconds >= until:
+                jittered_seconds = pause_seconds * self._jitter()
+                if self._clock.monotonic() + jittered_seconds >= until:
                     raise
-                self._clock.sleep(pause_seconds)
-        return self._read_snapshot(user_id, related)
+                self._clock.sleep(jittered_seconds)
+                pause_seconds = min(2 * pause_seconds, MAX_PAUSE_SECONDS)
 
     def _read_snapshot(self, user_id: str, related: Sequence[Key]) -> Snapshot:
         if not related:
@@ -165,8 +174,8 @@ class Ledger:
         return store.entries(self._table, user_id)
 
     def balance(self, user_id: str) -> Balance:
-        """The wallet as it is now, in one read."""
-        return Balance(self.read_snapshot(user_id).wallet, self._clock.now())
+        """The wallet as it is now, in one read. Raises `StorageUnavailable`."""
+        return Balance(self._read_snapshot(user_id, ()).wallet, self._clock.now())
 
     def move(
         self,
@@ -186,8 +195,8 @@ class Ledger:
         as well, and `was_committed` says from it whether that attempt is stored. A `snapshot` of
         the wallet and the related items may spare the first read.
 
-        Raises the refusals of `propose` and of its writes; `WalletBusy` when nothing but conflicts
-        and throttles came until the deadline (nothing was written); `OutcomeUnknown` when an
+        Raises the refusals of `propose` and of its writes; `WalletBusy` when conflicts or throttles
+        kept coming until the deadline (nothing was written); `OutcomeUnknown` when an
         attempt may have been committed or may yet be; `WalletFrozen` for a damaged wallet;
         `TooManyWaiting`; `StorageUnavailable` when the table refuses or cannot be reached (nothing
         was written)."""
@@ -211,6 +220,7 @@ class Ledger:
             if isinstance(result, Moved):
                 return result
             snapshot = None
+            attempts.contended |= not isinstance(result, UNSERVED)
             if self._clock.monotonic() >= attempts.deadline:
                 return self._at_deadline(attempts, result)
             self._clock.sleep(pause_seconds * self._jitter())
@@ -238,7 +248,7 @@ class Ledger:
             raise
 
     def _reread(self, attempts: "_Attempts", until: float) -> Snapshot:
-        return self.read_snapshot(attempts.user_id, attempts.keys(), until)
+        return self._snapshot_by(until, attempts.user_id, attempts.keys())
 
     def _commit(
         self, attempts: "_Attempts", snapshot: Snapshot, proposal: Proposal, now: int
@@ -294,10 +304,11 @@ class Ledger:
         raise WalletFrozen
 
     def _at_deadline(self, attempts: "_Attempts", trouble: Exception) -> Moved:
-        """The truth if a last read shows it, `OutcomeUnknown` if it does not. Without doubt the
-        trouble decides: a table that does not respond is not a busy wallet."""
+        """The truth if a last read shows it, `OutcomeUnknown` if it does not. Without doubt, a
+        wallet that others were writing is busy, whatever the last attempt met; a table that served
+        no attempt is not."""
         if not attempts.in_doubt:
-            raise trouble if isinstance(trouble, _UNSERVED) else WalletBusy
+            raise WalletBusy if attempts.contended else trouble
         try:
             snapshot = self._reread(attempts, self._clock.monotonic() + LAST_READ_SECONDS)
         except StorageUnavailable as error:
@@ -331,6 +342,7 @@ class _Attempts:
         self.user_id = user_id
         self.propose = propose
         self.in_doubt = False
+        self.contended = False
         self.started_at = 0.0
         self.deadline = 0.0
         self._was_committed = was_committed

@@ -46,16 +46,13 @@ def unguarded_all(owner: Any, name: str) -> Mutant:
 
 
 def key_before_wallet() -> Any:
-    def read_snapshot(
-        self: Any, user_id: str, related: Sequence[Key] = (), until: float = 0.0
-    ) -> Snapshot:
-        del until
+    def read_snapshot(self: Any, user_id: str, related: Sequence[Key]) -> Snapshot:
         others = tuple(self._table.get(key) for key in related)
         item = self._table.get(ledger_keys.wallet(user_id))
         wallet = ledger_store.wallet_from(item) if item else None
         return Snapshot(wallet, dict(zip(related, others, strict=True)))
 
-    return patch.object(Ledger, "read_snapshot", read_snapshot)
+    return patch.object(Ledger, "_read_snapshot", read_snapshot)
 
 
 def release_after_one_not_found() -> Any:
