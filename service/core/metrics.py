@@ -33,6 +33,8 @@ class Metric(StrEnum):
     PROVIDER_ERRORS = "ProviderErrors"
     PROVIDER_REFUSES_US = "ProviderRefusesUs"
     PROVIDER_NOT_REACHED = "ProviderNotReached"
+    PROVIDER_SILENT = "ProviderSilent"
+    PROVIDER_FOREIGN_TASKS = "ProviderForeignTasks"
     LEDGER_DAMAGED = "LedgerDamaged"
     AUDIT_VIOLATIONS = "AuditViolations"
 

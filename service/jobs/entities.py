@@ -6,7 +6,7 @@ Times are epoch milliseconds."""
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -266,7 +266,11 @@ Transition = Record | Capture | Release | DeliverUncharged | StopMonitoring | Wa
 
 def next_transition(job: Job, observation: Observation, times: Times, judge: Judge) -> Transition:
     """What one fresh observation means for a job as it is stored. `judge` returns the result that a
-    succeeded task delivers, None for none. Pure, and the only place that decides."""
+    succeeded task delivers, None for none. Pure, and the only place that decides.
+
+    What was observed of another task than the job's own says nothing about the job: it may have
+    been recorded by another process since the provider was queried."""
+    observation = _about(job, observation)
     match job.status:
         case JobStatus.SUBMITTING:
             return _resolve_submitting(job, observation, times)
@@ -278,6 +282,14 @@ def next_transition(job: Job, observation: Observation, times: Times, judge: Jud
             return _resolve_failed(job, observation.lookup, observation.requested_at, times, judge)
         case JobStatus.SUCCEEDED:
             return Nothing()
+
+
+def _about(job: Job, observation: Observation) -> Observation:
+    """The observation, an indeterminate one if it is of another task than the job's."""
+    lookup = observation.lookup
+    if isinstance(lookup, base.Found) and job.task_id not in (None, lookup.task.task_id):
+        return replace(observation, lookup=base.Indeterminate())
+    return observation
 
 
 def _resolve_submitting(job: Job, observation: Observation, times: Times) -> Transition:

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from service.jobs.entities import Failure, JobStatus
-from service.providers.base import Found, NotFound, Rejected, RejectionReason, Task, TaskStatus
+from service.providers.base import (
+    Found,
+    Indeterminate,
+    NotFound,
+    Rejected,
+    RejectionReason,
+    Task,
+    TaskStatus,
+)
 from tests.doubles.service_harness import ServiceHarness
 from tests.jobs.lost_jobs import lost
 
@@ -145,6 +153,30 @@ def test_workers_that_saw_different_things_agree_on_the_first_to_write(
     world.settlement.resolve("ann", job_id)
     assert world.job(job_id).status is JobStatus.SUCCEEDED
     assert world.balance() == (2, 0, 1)
+    assert world.audit().violations == ()
+
+
+def test_what_was_observed_of_one_task_never_settles_a_job_that_has_another(
+    client: Any, table_name: str, world: ServiceHarness
+) -> None:
+    """A query by our id returns one task, while the late response to the create records another."""
+    world.provider.creates = [Indeterminate()]
+    job_id = world.submit().job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
+    done: list[bool] = []
+
+    def interfere(operation: str) -> None:
+        if operation == "UpdateItem" and not done:
+            done.append(True)
+            other.settlement.record(other.job(job_id), Task("task-of-its-own", TaskStatus.RUNNING))
+
+    world.wire().before(interfere)
+    world.clock.advance(30)
+    world.settlement.resolve("ann", job_id)
+    job = world.job(job_id)
+    assert (job.status, job.task_id) == (JobStatus.SUBMITTED, "task-of-its-own")
+    assert world.balance() == (2, 1, 0)
     assert world.audit().violations == ()
 
 

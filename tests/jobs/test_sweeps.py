@@ -1,5 +1,7 @@
 """The worker's sweep over the jobs that are due."""
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -64,6 +66,44 @@ def test_a_worker_that_is_to_stop_begins_no_further_job(world: ServiceHarness) -
         sweep = DueJobs(*parts, stopping=lambda: bool(world.provider.requested))
         assert sweep.run_once() is False
     assert len(world.provider.requested) == 1
+
+
+def test_a_run_does_not_wait_for_its_slowest_job(world: ServiceHarness) -> None:
+    """Jobs that become due while a vendor's response drips are resolved meanwhile."""
+    slow, quick = (world.submit(user, user).job.job_id for user in ("ann", "bob"))
+    world.provider.book(quick, TaskStatus.SUCCEEDED)
+    fetch_task, responding = world.provider.fetch_task, threading.Event()
+
+    def sometimes(task_id: str | None, job_id: str) -> Any:
+        if job_id == slow:
+            responding.wait(20)
+        return fetch_task(task_id, job_id)
+
+    world.provider.fetch_task = sometimes
+    world.clock.advance(30)
+    with ThreadPoolExecutor(2) as executor:
+        sweep = DueJobs(
+            world.table,
+            world.settlement,
+            world.clock,
+            NoMetrics(),
+            executor,
+            interval_seconds=0.2,
+        )
+        assert sweep.run_once() is True, "the next run follows at once"
+        late = world.submit("bob", "bob").job.job_id
+        world.provider.book(late, TaskStatus.SUCCEEDED)
+        world.clock.advance(30)
+        until(lambda: sweep.run_once() and not world.job(late, "bob").is_open)
+        assert world.job(quick, "bob").status is JobStatus.SUCCEEDED
+        assert world.job(slow).status is JobStatus.SUBMITTED
+        assert [job_id for _, job_id in world.provider.requested].count(late) == 1
+        responding.set()
+    assert [job_id for _, job_id in world.provider.requested].count(slow) == 1
+
+
+def until(done: Callable[[], bool], rounds: int = 50) -> None:
+    assert any(done() for _ in range(rounds))
 
 
 @pytest.mark.parametrize("passing", [WalletBusy, OutcomeUnknown])

@@ -245,31 +245,26 @@ def in_place_of_threads(scheduler: Scheduler, *modules: Any) -> Any:
 
 
 class SimulatedExecutor:
-    """`Executor.map` with tasks of the same process, a few at a time."""
+    """`Executor.submit` with tasks of the same process, a few at a time."""
 
     def __init__(self, scheduler: Scheduler, process: Process, limit: int) -> None:
         self._scheduler = scheduler
         self._process = process
         self._limit = limit
+        self._left: list[Callable[[], object]] = []
+        self._runners = 0
 
-    def map(self, work: Callable[[Any], Any], things: Any) -> list[Any]:
+    def submit(self, work: Callable[..., object], *arguments: object) -> None:
+        self._left.append(lambda: work(*arguments))
+        if self._runners == self._limit:
+            return
+        self._runners += 1
         parent = self._scheduler.running()
-        left = list(things)
-        runners = min(self._limit, len(left))
-        done = SimulatedEvent(self._scheduler)
-        finished = 0
+        rng = random.Random(parent.rng.getrandbits(64))
+        name = f"{parent.name}.{self._runners}"
+        self._scheduler.spawn(self._process, name, self._run, rng, 0.0)
 
-        def run() -> None:
-            nonlocal finished
-            while left:
-                work(left.pop(0))
-            finished += 1
-            if finished == runners:
-                done.set()
-
-        for number in range(runners):
-            rng = random.Random(parent.rng.getrandbits(64))
-            self._scheduler.spawn(self._process, f"{parent.name}.{number}", run, rng, 0.0)
-        if runners:
-            done.wait()
-        return []
+    def _run(self) -> None:
+        while self._left:
+            self._left.pop(0)()
+        self._runners -= 1

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.core import fifo_gate
 from service.core.errors import FareboxError
+from service.jobs import sweeps
 from service.jobs.entities import CallbackRefused
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
@@ -263,7 +264,7 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
     journal = Journal(tracing)
     with counted_logs(journal) as broken:
         world = ServiceHarness(plan, journal)
-        with in_place_of_threads(world.scheduler, fifo_gate):
+        with in_place_of_threads(world.scheduler, fifo_gate, sweeps):
             violation = ""
             try:
                 world.play()

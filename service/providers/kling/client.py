@@ -34,6 +34,7 @@ from service.providers.kling.messages import (
     redacted,
     rejection_of,
 )
+from service.providers.kling.reports import Reports
 from service.providers.signatures import signature_holds
 from service.storage.codec import Value
 from service.storage.secrets import SecretUnavailable
@@ -103,6 +104,7 @@ class Kling:
         self._defaults = defaults
         self._query_seconds = query_seconds
         self._callback_secret = callback_secret
+        self._reports = Reports(self.name, metrics, clock)
 
     def create(self, request: VideoRequest, until: float) -> Created:
         body = json.dumps(self._body(request)).encode()
@@ -111,7 +113,7 @@ class Kling:
         for sends_left in reversed(range(MAX_SENDS)):
             if self._clock.monotonic() >= until:
                 break
-            reply = self._send(body, until)
+            reply = self._send(body, request.job_id, until)
             missed = reply is None
             if reply is None:
                 continue
@@ -140,11 +142,16 @@ class Kling:
         return self._fetch(task_id, job_id, self._clock.monotonic() + self._query_seconds)
 
     def _fetch(self, task_id: str | None, job_id: str, until: float) -> TaskLookup:
+        started = self._clock.monotonic()
         url = f"{self._url}/{quote(task_id or job_id, safe='')}"
         for last in (False, True):
             try:
                 reply = self._timed("query", lambda: self._http.get(url, self._headers(), until))
-            except (NoResponse, SecretUnavailable):
+            except SecretUnavailable as error:
+                self._reports.not_reached("query", job_id, error)
+                return Indeterminate()
+            except NoResponse:
+                self._reports.silent("query", job_id, started)
                 return Indeterminate()
             if last or _code(reply) not in STALE_TOKEN_CODES:
                 break
@@ -172,17 +179,19 @@ class Kling:
         status = _STATUSES.get(str(task.get("task_status") or task.get("status")))
         return CallbackEvent(final=status in (TaskStatus.SUCCEEDED, TaskStatus.FAILED))
 
-    def _send(self, body: bytes, until: float) -> Reply | Indeterminate | None:
+    def _send(self, body: bytes, job_id: str, until: float) -> Reply | Indeterminate | None:
         """One try: the response, `Indeterminate` when it may have arrived, None when it surely was
         not sent."""
+        started = self._clock.monotonic()
         try:
             return self._timed(
                 "create", lambda: self._http.send_once(self._url, self._headers(), body, until)
             )
         except (NeverSent, SecretUnavailable) as error:
-            log.warning("provider_not_reached", provider=self.name, reason=type(error).__name__)
+            self._reports.not_reached("create", job_id, error)
             return None
         except NoResponse:
+            self._reports.silent("create", job_id, started)
             return Indeterminate()
 
     def _body(self, request: VideoRequest) -> dict[str, str]:
@@ -205,7 +214,9 @@ class Kling:
     def _created(self, reply: Reply, job_id: str, until: float) -> Created:
         if reply.status == 200 and _code(reply) == 0:
             task = _task(reply)
-            return Accepted(task) if task else Indeterminate()
+            if task is None or not self._is_own(reply, task, None, job_id):
+                return Indeterminate()
+            return Accepted(task)
         self._report("create", reply, job_id)
         if _is_from_a_proxy(reply):
             return self._turned_away(job_id, until)
@@ -224,17 +235,23 @@ class Kling:
         code = _code(reply)
         if reply.status == 200 and code == 0:
             task = _task(reply)
-            return (
-                Found(task)
-                if task and _is_requested(reply, task, task_id, job_id)
-                else Indeterminate()
-            )
+            if task is None or not self._is_own(reply, task, task_id, job_id):
+                return Indeterminate()
+            return Found(task)
         self._report("query", reply, job_id)
         if _is_not_found(reply, task_id or job_id):
             return NotFound()
         reason = _refusal(reply)
         self._count_refusal(Rejected(reason) if reason else Indeterminate())
         return Indeterminate()
+
+    def _is_own(self, reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
+        """Whether the response is about the job's own task. Another's says nothing about the job,
+        and would deliver one video twice, or to the wrong user."""
+        if task_id in (None, task.task_id) and _external_id(reply) in (None, "", job_id):
+            return True
+        self._reports.foreign_task(job_id, task.task_id)
+        return False
 
     def _report(self, operation: str, reply: Reply, job_id: str) -> None:
         """Kling's words go to the log, for the operator; never to the client."""
@@ -337,14 +354,10 @@ def _task(reply: Reply) -> Task | None:
     )
 
 
-def _is_requested(reply: Reply, task: Task, task_id: str | None, job_id: str) -> bool:
-    """Whether the response is about the requested task; queried by our own id, what it says of it
-    counts."""
-    if task_id is not None:
-        return task.task_id == task_id
+def _external_id(reply: Reply) -> object:
+    """Our id of the task, as far as the response names one."""
     info = reply.json()["data"].get("task_info")
-    external = info.get("external_task_id") if isinstance(info, dict) else None
-    return external in (None, "", job_id)
+    return info.get("external_task_id") if isinstance(info, dict) else None
 
 
 def _first_video(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from service.storage.secrets import SecretUnavailable
 
 TOKEN_SECONDS = 1800
 RENEW_BEFORE_SECONDS = 60
-NOT_BEFORE_SECONDS = 5
+# Kling's clock may be behind ours, and a token that is not valid yet is refused. One that is made
+# after a refusal begins even earlier, so that the second try differs from the first.
+BACKDATED_SECONDS = 60
+BACKDATED_AFTER_REFUSAL_SECONDS = 300
 MIN_SECONDS_BETWEEN_READS = 5.0
 
 
@@ -53,11 +56,14 @@ class KlingCredentials:
         self._keys: KlingKeys | None = None
         self._read_at = 0.0
         self._token = ""
+        self._token_begins_at = 0
         self._token_ends_at = 0
+        self._backdated_seconds = BACKDATED_SECONDS
 
     def bearer(self) -> str:
-        """The API key, or a JWT of the key pair (HS256, good for 30 minutes, made anew in its last
-        minute: https://kling.ai/document-api/api/get-started/authentication)."""
+        """The API key, or a JWT of the key pair (HS256, good for 30 minutes that begin in the past,
+        made anew in its last minute:
+        https://kling.ai/document-api/api/get-started/authentication)."""
         with self._guard:
             keys = self._current()
             return keys.api_key or self._signed(keys)
@@ -67,9 +73,11 @@ class KlingCredentials:
             return self._current().callback_secret
 
     def renew(self) -> None:
-        """Forgets the token, and the keys too unless they were read a moment ago."""
+        """Forgets the refused token, and the keys too unless they were read a moment ago. The next
+        token differs from the refused one."""
         with self._guard:
             self._token_ends_at = 0
+            self._backdated_seconds = BACKDATED_AFTER_REFUSAL_SECONDS
             if self._clock.monotonic() - self._read_at >= MIN_SECONDS_BETWEEN_READS:
                 self._keys = None
 
@@ -85,11 +93,15 @@ class KlingCredentials:
     def _signed(self, keys: KlingKeys) -> str:
         now = self._clock.now() // 1000
         if now >= self._token_ends_at - RENEW_BEFORE_SECONDS:
-            self._token_ends_at = now + TOKEN_SECONDS
+            begins_at = now - self._backdated_seconds
+            # Two tokens of one second would be the same.
+            self._token_begins_at = begins_at - (begins_at == self._token_begins_at)
+            self._token_ends_at = self._token_begins_at + TOKEN_SECONDS
             claims = {
                 "iss": keys.access_key,
                 "exp": self._token_ends_at,
-                "nbf": now - NOT_BEFORE_SECONDS,
+                "nbf": self._token_begins_at,
+                "iat": self._token_begins_at,
             }
             self._token = jwt.encode(
                 claims, keys.secret_key, algorithm="HS256", headers={"typ": "JWT"}

@@ -1,5 +1,7 @@
 """Kling's credentials: signed anew before they end, read again after a refusal."""
 
+from itertools import pairwise
+
 import jwt
 import pytest
 
@@ -30,20 +32,55 @@ def test_a_pair_is_signed_as_kling_documents_it() -> None:
     found, clock, _ = credentials(PAIR)
     token = found.bearer()
     claims = jwt.decode(
-        token, "s" * 32, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False}
+        token,
+        "s" * 32,
+        algorithms=["HS256"],
+        options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
     )
-    now = clock.now() // 1000
-    assert claims == {"iss": "access", "exp": now + 1800, "nbf": now - 5}
+    begins_at = clock.now() // 1000 - 60
+    assert claims == {
+        "iss": "access",
+        "exp": begins_at + 1800,
+        "nbf": begins_at,
+        "iat": begins_at,
+    }
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
 
 
 def test_a_token_is_kept_until_its_last_minute() -> None:
     found, clock, _ = credentials(PAIR)
     first = found.bearer()
-    clock.advance(1739)
+    clock.advance(1679)
     assert found.bearer() == first
     clock.advance(1)
     assert found.bearer() != first
+
+
+def begins_at(token: str) -> int:
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["nbf"] == claims["iat"] == claims["exp"] - 1800
+    return int(claims["nbf"])
+
+
+def test_a_token_that_was_refused_is_followed_by_one_that_begins_earlier() -> None:
+    """Signed in the same second: the same claims would be the same token."""
+    found, clock, _ = credentials(PAIR)
+    first = found.bearer()
+    found.renew()
+    second = found.bearer()
+    now = clock.now() // 1000
+    assert (begins_at(first), begins_at(second)) == (now - 60, now - 300)
+
+
+def test_requests_that_are_refused_together_each_send_another_token() -> None:
+    found, _, _ = credentials(PAIR)
+    refused = found.bearer()
+    renewed = []
+    for _ in range(3):
+        found.renew()
+        renewed.append(found.bearer())
+    assert refused not in renewed
+    assert all(before != after for before, after in pairwise(renewed))
 
 
 def test_after_a_refusal_the_keys_are_read_again() -> None:
