@@ -1,6 +1,7 @@
 """`examples/react`: installed as its lock file says, type-checked, built, and served as static
 files from an origin of its own."""
 
+import json
 import shutil
 import subprocess
 import threading
@@ -23,12 +24,21 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+def install() -> None:
+    """Installs what the lock file pins, if it is not there yet. Raises `AssertionError`."""
+    if not _installed():
+        _run(["npm", "ci", "--no-audit", "--no-fund"], {}, INSTALL_SECONDS)
+
+
 def build(target: Path, settings: Mapping[str, str]) -> None:
     """Type-checks the example and builds it into `target`, with `VITE_…` settings. Raises
     `AssertionError` with what npm said."""
-    if not _installed():
-        _npm(["ci", "--no-audit", "--no-fund"], {}, INSTALL_SECONDS)
-    _npm(["run", "build", "--", "--outDir", str(target), "--emptyOutDir"], settings, BUILD_SECONDS)
+    install()
+    _run(
+        ["npm", "run", "build", "--", "--outDir", str(target), "--emptyOutDir"],
+        settings,
+        BUILD_SECONDS,
+    )
 
 
 @contextmanager
@@ -43,17 +53,35 @@ def served(folder: Path, port: int) -> Iterator[str]:
         thread.join(10)
 
 
+def build_component(target: Path, source: str, name: str, properties: Mapping[str, str]) -> None:
+    """Builds a page that shows one React component with those properties, with the example's tools.
+    Raises `AssertionError`."""
+    target.mkdir()
+    shown = json.dumps(properties)
+    (target / "main.jsx").write_text(
+        'import { createElement, useState } from "react";\n'
+        'import { createRoot } from "react-dom/client";\n'
+        f"{source}\n"
+        f'createRoot(document.getElementById("root")).render(createElement({name}, {shown}));\n'
+    )
+    (target / "index.html").write_text(
+        '<!doctype html><div id="root"></div><script type="module" src="/main.jsx"></script>'
+    )
+    (target / "node_modules").symlink_to(FOLDER / "node_modules")
+    vite = FOLDER / "node_modules" / "vite" / "bin" / "vite.js"
+    _run(["node", str(vite), "build", str(target)], {}, BUILD_SECONDS)
+
+
 def _installed() -> bool:
     """Whether npm has installed from the lock file as it stands."""
     done, lock = FOLDER / "node_modules" / ".package-lock.json", FOLDER / "package-lock.json"
     return done.exists() and done.stat().st_mtime >= lock.stat().st_mtime
 
 
-def _npm(arguments: list[str], settings: Mapping[str, str], seconds: float) -> None:
-    npm = shutil.which("npm")
-    assert npm, "The React example needs Node.js (20.19 or newer) with npm."
+def _run(command: list[str], settings: Mapping[str, str], seconds: float) -> None:
+    assert shutil.which("npm"), "The React example needs Node.js (20.19 or newer) with npm."
     done = subprocess.run(
-        [npm, *arguments],
+        command,
         cwd=FOLDER,
         env={**process_environment(), **settings},
         capture_output=True,
@@ -61,4 +89,4 @@ def _npm(arguments: list[str], settings: Mapping[str, str], seconds: float) -> N
         timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, f"npm {arguments[0]}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"

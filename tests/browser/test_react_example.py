@@ -1,8 +1,10 @@
 """`examples/react` in a real browser, on another origin than the service."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +13,8 @@ import pytest
 from devstack.ports import LOOPBACK, free_port
 from service.core.clock import SystemClock
 from tests.browser.chromium import Page
-from tests.browser.react_example import FOLDER, build, served
-from tests.stack.live_stack import LiveStack, separate_stack
+from tests.browser.react_example import FOLDER, build, build_component, install, served
+from tests.stack.live_stack import IMAGE, LiveStack, separate_stack
 
 # Installing and building it take their time.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
@@ -22,23 +24,26 @@ WELCOME_CREDITS = 3
 
 @dataclass(frozen=True)
 class Example:
+    """The example at its origin, and one more port from which pages may call the service."""
+
     origin: str
+    other_port: int
     stack: LiveStack
 
 
 @pytest.fixture(scope="module")
 def example(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
-    port = free_port()
+    port, other_port = free_port(), free_port()
     settings: dict[str, Any] = {
         "clock": SystemClock(),
-        "cors_allowed_origins": (f"http://{LOOPBACK}:{port}",),
+        "cors_allowed_origins": tuple(f"http://{LOOPBACK}:{each}" for each in (port, other_port)),
         "welcome_credits": WELCOME_CREDITS,
     }
     with separate_stack(client, **settings) as stack:
         target = tmp_path_factory.mktemp("react")
         build(target, {"VITE_FAREBOX_URL": stack.url, "VITE_SIMULATORS_URL": stack.sim_url})
         with served(target, port) as origin:
-            yield Example(origin, stack)
+            yield Example(origin, other_port, stack)
 
 
 @pytest.fixture
@@ -165,6 +170,29 @@ def test_a_user_without_credits_reads_what_is_missing(page: Page, example: Examp
     make_video(page)
     wait_for_text(page, "This costs 1 and you have 0 credits.")
     assert page.evaluate('localStorage.getItem("farebox-attempt")') is None
+
+
+def test_the_component_in_the_readme_makes_a_video(
+    page: Page, example: Example, tmp_path: Path
+) -> None:
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```jsx\n(.*?)```", readme, re.DOTALL)
+    properties = {
+        "api": example.stack.url,
+        "token": example.stack.token("readme"),
+        "googleId": "readme",
+        "device": "device-of-readme",
+        "imageUrl": IMAGE,
+        "promptKey": "foo_prompt",
+    }
+    install()
+    build_component(tmp_path / "page", source, "MakeVideo", properties)
+    with served(tmp_path / "page" / "dist", example.other_port) as origin:
+        page.go(origin)
+        page.wait(button("Make a video"))
+        page.evaluate(f"({button('Make a video')}).click()")
+        page.wait('document.querySelector("video")?.readyState >= 2')
+    assert example.stack.credits("readme") == (WELCOME_CREDITS - 1, 0)
 
 
 def test_the_lock_file_is_exact_and_names_no_registry() -> None:

@@ -1,15 +1,17 @@
 """`python -m devstack`, as a process of its own where that matters."""
 
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from devstack import commands
+from devstack.calls import call
 from devstack.ports import free_port, is_free
 from service.settings import process_environment
 
@@ -79,17 +81,27 @@ def test_settings_in_the_env_file_are_used(
 
 
 @contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process, which a failed test stops as well."""
-    with process:
+def started(tmp_path: Path, command: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, whose checkout's data are below `tmp_path`."""
+    with subprocess.Popen(
+        command_line(tmp_path, command),
+        cwd=CHECKOUT,
+        env=environment_of(settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
 
 
-def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
-    ports = {name: str(free_port()) for name in ("PORT", "DYNAMODB_PORT", "SIMULATOR_PORT")}
+def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
+    """The path, because operator commands run in the checkout, which is `tmp_path` here."""
+    return {**process_environment(), **settings, "PYTHONPATH": str(CHECKOUT)}
+
+
+def command_line(tmp_path: Path, *words: str) -> list[str]:
     script = (
         "import sys; from pathlib import Path\n"
         "from devstack import commands\n"
@@ -97,35 +109,77 @@ def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
         f"commands.CHECKOUT = Path({str(tmp_path)!r})\n"
         "sys.exit(commands.main(sys.argv[1:], process_environment()))\n"
     )
-    line = [sys.executable, "-c", script, "run"]
-    environment = {**process_environment(), **ports, "PYTHONPATH": str(CHECKOUT)}
-    with ended(
-        subprocess.Popen(line, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True)
-    ) as process:
-        assert process.stdout is not None
-        shown = []
-        for text in process.stdout:
-            shown.append(text)
-            if "Prove every balance" in text:
-                break
+    return [sys.executable, "-c", script, *words]
+
+
+def shown_until(process: subprocess.Popen[str], text: str) -> list[str]:
+    assert process.stdout is not None
+    shown = []
+    for line in process.stdout:
+        shown.append(line)
+        if text in line:
+            return shown
+    raise AssertionError("".join(shown))
+
+
+def stopped(process: subprocess.Popen[str]) -> int:
+    """The exit status after Ctrl-C."""
+    assert process.stdout is not None
+    process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    return process.wait(60)
+
+
+def new_ports() -> dict[str, str]:
+    return {name: str(free_port()) for name in ("PORT", "DYNAMODB_PORT", "SIMULATOR_PORT")}
+
+
+def test_run_serves_keeps_its_data_and_stops_on_ctrl_c(tmp_path: Path) -> None:
+    ports = new_ports()
+    with started(tmp_path, "run", **ports) as process:
+        shown = shown_until(process, "Prove every balance")
         assert any(text.startswith("TOKEN=") for text in shown)
         audit = subprocess.run(
-            [*line[:-1], "operate", "audit", "--json"],
+            command_line(tmp_path, "operate", "audit", "--json"),
             cwd=CHECKOUT,
-            env=environment,
+            env=environment_of(ports),
             capture_output=True,
             text=True,
             check=False,
         )
         assert (audit.returncode, '"violations": []' in audit.stdout) == (0, True)
         second = subprocess.run(
-            line, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
+            command_line(tmp_path, "run"),
+            cwd=CHECKOUT,
+            env=environment_of(ports),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert second.returncode == 1
         assert second.stderr.startswith("The stack of this checkout is already running; ")
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
-        assert process.wait(60) == 0
+        assert stopped(process) == 0
     assert all(is_free(int(port)) for port in ports.values())
     assert "worker_started" in (tmp_path / ".local" / "stack.log").read_text(encoding="utf-8")
     assert (tmp_path / ".local" / "data" / "shared-local-instance.db").stat().st_size > 0
+
+
+def test_a_demo_that_is_kept_serves_on_the_usual_ports_until_ctrl_c(tmp_path: Path) -> None:
+    ports = new_ports()
+    with started(tmp_path, "demo", KEEP="1", **ports) as process:
+        shown = shown_until(process, "Your own front end")
+        assert any("All as promised." in line for line in shown)
+        credits_url = f"http://127.0.0.1:{ports['PORT']}/credits"
+        assert f"curl -s {credits_url}" in "".join(shown)
+        assert call("GET", credits_url, headers={"X-Google-ID": "a-new-user"}).status == 200
+        assert stopped(process) == 0
+    assert all(is_free(int(port)) for port in ports.values())
+    assert not (tmp_path / ".local").exists()
+
+
+def test_a_demo_that_is_kept_avoids_ports_that_are_taken() -> None:
+    environment = new_ports()
+    usual = {int(port) for port in environment.values()}
+    with socket.create_server(("127.0.0.1", int(environment["PORT"]))):
+        found = commands._demo_ports(environment, keep=True)
+    assert not usual & {found.app, found.dynamodb, found.simulators}
