@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant, mutant
 
 KLING = "tests/providers/kling/test_client.py"
 REFUSALS = "tests/providers/kling/test_refusal_counts.py"
+CREATES = "tests/providers/kling/test_create_responses.py"
 HTTP = "tests/providers/test_http.py"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -44,6 +45,44 @@ MUTANTS: tuple[Mutant, ...] = (
         "providers.kling.client:_is_not_found",
         "(S, C) == TASK_NOT_FOUND",
         "S == 404",
+    ),
+    mutant(
+        "any-1201-is-not-found",
+        CREATES,
+        "providers.kling.client:_is_not_found",
+        "refused and is_task_not_found(M, I)",
+        "refused",
+    ),
+    mutant(
+        "bad-setting-blames-the-picture",
+        CREATES,
+        "providers.kling.client:_refusal",
+        "rejection_of(M) or RejectionReason.UNAVAILABLE",
+        "rejection_of(M) or RejectionReason.IMAGE",
+    ),
+    mutant(
+        "id-in-use-is-a-refusal",
+        CREATES,
+        "providers.kling.client:_refusal",
+        """
+        if is_id_in_use(M):
+            return None
+        """,
+        "pass",
+    ),
+    mutant(
+        "page-of-a-proxy-believed",
+        CREATES,
+        "providers.kling.client:Kling._turned_away",
+        "isinstance(X, NotFound)",
+        "True",
+    ),
+    mutant(
+        "408-is-a-refusal",
+        CREATES,
+        "providers.kling.client:_is_from_a_proxy",
+        "400 <= S < 500 and S != REQUEST_TIMEOUT",
+        "400 <= S < 500",
     ),
     mutant(
         "stale-token-wakes-somebody",

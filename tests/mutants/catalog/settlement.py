@@ -117,6 +117,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "C",
     ),
     mutant(
+        "task-taken-and-failed-is-retryable",
+        "tests/jobs/test_judging.py",
+        "jobs.judging:failure_of",
+        "F in W.failures and F not in RETRYABLE",
+        "True",
+    ),
+    mutant(
         "unresolved-not-watched",
         SETTLEMENT,
         "jobs.settlement:Settlement._release",
