@@ -72,7 +72,18 @@ class EmailNotVerified(Unauthenticated):
 
 class GoogleIdMismatch(Forbidden):
     code = "GOOGLE_ID_MISMATCH"
-    summary = "GoogleID is not the user that the token was made for."
+    summary = "GoogleID is not the user who is signed in; details names both. It can be left out."
+    details_example: ClassVar[Mapping[str, object]] = {
+        "googleId": "110248495921238986420",
+        "signedInAs": "361005957463697295785",
+    }
+
+    def __init__(self, claimed: str, subject: str) -> None:
+        super().__init__(
+            f"GoogleID is {claimed}, but the request is signed in as {subject}. GoogleID can be "
+            "left out.",
+            details={"googleId": claimed, "signedInAs": subject},
+        )
 
 
 class IdentityUnavailable(Unavailable):

@@ -3,8 +3,14 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from service.core.placeholders import is_placeholder
 from service.core.principal import Principal, is_subject
 from service.identity.entities import GOOGLE, AuthenticationRequired
+
+BARE_SUMMARY = (
+    f"{AuthenticationRequired.summary} Here a text GoogleID in the body, or in the header "
+    "X-Google-ID, does as well."
+)
 
 
 class Tokens(Protocol):
@@ -28,6 +34,6 @@ class Identity:
         if bearer is not None:
             return self._tokens.verify(bearer)
         claimed = bare_google_id() if self._trust_bare else None
-        if claimed is None or not is_subject(claimed):
-            raise AuthenticationRequired
+        if claimed is None or not is_subject(claimed) or is_placeholder(claimed):
+            raise AuthenticationRequired(BARE_SUMMARY if self._trust_bare else None)
         return Principal(GOOGLE, claimed)

@@ -9,7 +9,7 @@ from service.jobs.entities import Failure
 from service.jobs.schemas import JobErrorFields, JobFields
 from service.videos.entities import FAILURES, MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
 from service.videos.images import without_whitespace
-from service.web.schemas import StrictSchema, Text
+from service.web.schemas import DeviceFingerprint, StrictSchema, Text
 
 MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
 # No control characters but those that break base64 into lines.
@@ -29,19 +29,21 @@ class VideoRequestSchema(StrictSchema):
 
     google_id = Text(
         data_key="GoogleID",
-        required=True,
+        load_default=None,
         max_length=255,
         metadata={
-            "description": "The user's Google id: the `sub` of the ID token.",
+            "description": "The user's Google id: the `sub` of the ID token. Can be left out "
+            "when a token is sent.",
             "example": "110248495921238986420",
         },
     )
-    fingerprint = Text(
+    fingerprint = DeviceFingerprint(
         data_key="Fingerprint",
         required=True,
         max_length=512,
         metadata={
-            "description": "The device's fingerprint. Kept only as an HMAC.",
+            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
+            "What many devices send alike, such as `undefined`, `n/a` or zeros, is refused.",
             "example": "fp-4be1a2c09d",
         },
     )

@@ -3,6 +3,7 @@
 from flask import request
 
 from service.core.errors import InvalidRequest
+from service.core.placeholders import is_placeholder
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 MAX_KEY = 128
@@ -10,7 +11,10 @@ MAX_KEY = 128
 
 class IdempotencyKeyMalformed(InvalidRequest):
     code = "IDEMPOTENCY_KEY_MALFORMED"
-    summary = "Idempotency-Key must be 1 to 128 visible ASCII characters."
+    summary = (
+        "Idempotency-Key must be 1 to 128 visible ASCII characters, and not the word of a missing "
+        "value such as undefined or null."
+    )
 
 
 def read_idempotency_key() -> str | None:
@@ -19,5 +23,8 @@ def read_idempotency_key() -> str | None:
     if key is None:
         return None
     if not 0 < len(key) <= MAX_KEY or not all("!" <= character <= "~" for character in key):
+        raise IdempotencyKeyMalformed
+    if any(character.isalnum() for character in key) and is_placeholder(key):
+        # Every request of that client would stand for one and the same.
         raise IdempotencyKeyMalformed
     return key

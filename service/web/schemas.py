@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from service.core.placeholders import identifies_a_device
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _DIGITS = re.compile("[0-9]{1,9}")
@@ -38,6 +40,19 @@ class Text(fields.String):
             min_length, max_length, error="Must have {min} to {max} characters."
         )
         super().__init__(validate=[length, _no_control_characters], **options)
+
+
+class DeviceFingerprint(Text):
+    """A text that can distinguish one device from others (`identifies_a_device`)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        if not identifies_a_device(text):
+            raise ValidationError(
+                "Must identify the device: a placeholder such as undefined, n/a or zeros would be "
+                "the same for everybody."
+            )
+        return text
 
 
 class WholeNumber(fields.Integer):

@@ -40,7 +40,7 @@ def test_where_it_is_trusted_a_bare_id_is_the_same_person_as_by_token() -> None:
     assert BARE.sign_in(None, lambda: "110") == Principal(ME.issuer, ME.subject)
 
 
-@pytest.mark.parametrize("claimed", [None, "", "a#b", "1,2", "a b", "1" * 256])
+@pytest.mark.parametrize("claimed", [None, "", "a#b", "1,2", "a b", "1" * 256, "undefined", "null"])
 def test_a_bare_id_must_be_one(claimed: str | None) -> None:
     with pytest.raises(AuthenticationRequired):
         BARE.sign_in(None, lambda: claimed)

@@ -79,8 +79,8 @@ MUTANTS: tuple[Mutant, ...] = (
         IDENTITY,
         "videos.routes:",
         """
-        if B["google_id"] != P.subject:
-            raise GoogleIdMismatch
+        if B["google_id"] not in (None, P.subject):
+            raise GoogleIdMismatch(B["google_id"], P.subject)
         """,
         "",
     ),
