@@ -2,11 +2,12 @@
 a laptop.
 
 Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes),
-WEB_CONNECTIONS (2000 each), RECEIVE_SECONDS (10) and UPLOAD_LIMIT_MEGABYTES (128 each;
-`service.web.receiving`), DRAIN_SECONDS (15; 0: none), DRAIN_FLAG_PATH (a file below the temporary
-folder, one for each port). Empty: not set.
+WEB_CONNECTIONS (2000 each), RECEIVE_SECONDS (10), MAX_RECEIVE_SECONDS (300), UPLOAD_LIMIT_MEGABYTES
+and USER_UPLOAD_LIMIT_MEGABYTES (64 and 32 each; `service.web.receiving`), DRAIN_SECONDS (15; 0:
+none), DRAIN_FLAG_PATH (a file below the temporary folder, one for each port). Empty: not set.
 """
 
+import ctypes
 import os
 import resource
 import signal
@@ -23,6 +24,10 @@ from service.web.receiving import Limits
 _HOST = os.environ.get("HOST") or "127.0.0.1"
 _PORT = int(os.environ.get("PORT") or "8080")
 _DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or "15")
+_MEGABYTE = 1024 * 1024
+# From glibc's malloc.h. A threshold that is set does not grow by itself.
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_LARGE_BLOCK_BYTES = 256 * 1024
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file of its own there
 
 # The web processes inherit it, and respond to `GET /health/ready` with 503 while the file exists.
@@ -37,7 +42,9 @@ reuse_port = True
 worker_class = limited(
     Limits(
         receive_seconds=float(os.environ.get("RECEIVE_SECONDS") or "10"),
-        upload_bytes=int(os.environ.get("UPLOAD_LIMIT_MEGABYTES") or "128") * 1024 * 1024,
+        max_receive_seconds=float(os.environ.get("MAX_RECEIVE_SECONDS") or "300"),
+        upload_bytes=int(os.environ.get("UPLOAD_LIMIT_MEGABYTES") or "64") * _MEGABYTE,
+        user_upload_bytes=int(os.environ.get("USER_UPLOAD_LIMIT_MEGABYTES") or "32") * _MEGABYTE,
     )
 )
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
@@ -65,8 +72,19 @@ loglevel = "warning"
 def on_starting(server: Arbiter) -> None:
     """A flag that a killed predecessor left would keep us out of service."""
     del server
+    _return_memory()
     _DRAIN_FLAG.unlink(missing_ok=True)
     _allow_open_files(2 * worker_connections + 512)
+
+
+def _return_memory() -> None:
+    """Makes glibc give every large block back to the system when it is freed, in the processes that
+    are forked from here. After the first large body it would take the next ones from its heap, and
+    keep that. Other systems have no such function."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+        mallopt(_M_ARENA_MAX, 2)
 
 
 def _allow_open_files(count: int) -> None:

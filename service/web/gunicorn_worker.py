@@ -7,6 +7,7 @@ block without gevent knowing. The worker patches the standard library before it 
 application, so this module imports nothing that imports more than the standard library, gunicorn
 and gevent: what the master has imported before the fork keeps unpatched parts."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, ClassVar
@@ -26,13 +27,13 @@ from gunicorn.workers.ggevent import GeventWorker
 from service.core.clock import SystemClock
 from service.core.errors import FareboxError
 from service.core.ids import RandomIds
+from service.core.shares import Shares
 from service.web.receiving import (
     LINGER_SECONDS,
     MAX_HEAD_BYTES,
     ClientSocket,
     Connections,
     Limits,
-    Uploads,
 )
 from service.web.request_errors import AddressTooLong, BadRequest, HeadersTooLarge, InternalError
 
@@ -50,7 +51,21 @@ _GIVEN_ONCE = (
 )
 
 
+_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
 class StrictRequest(Request):  # type: ignore[misc]
+    def parse(self, unreader: Any) -> bytes:
+        """Raises `InvalidHeader` also for a request without exactly one well-formed Host (RFC 9112,
+        3.2; HTTP/1.0 knows no Host). Two servers could take it for requests to different hosts."""
+        rest: bytes = super().parse(unreader)
+        hosts = [value for name, value in self.headers if name == "HOST"]
+        if len(hosts) > 1 or (not hosts and self.version >= (1, 1)):
+            raise InvalidHeader("HOST", req=self)
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            raise InvalidHeader("HOST", req=self)
+        return rest
+
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
         """Raises `LimitRequestHeaders` also for too much in all, `InvalidHeader` also for two
         credentials or two keys in one request: which of them is meant?"""
@@ -88,7 +103,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self.worker_connections = self.cfg.worker_connections + SPARE_CONNECTIONS
         self._clock = SystemClock()
         self._connections = Connections(self.cfg.worker_connections)
-        self._uploads = Uploads(self.limits.upload_bytes)
+        self._uploads = Shares(self.limits.upload_bytes, self.limits.user_upload_bytes)
 
     def init_process(self) -> None:
         # The parser makes its own requests, and nothing else says of which class.
@@ -111,9 +126,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         return nullcontext()
 
     def handle(self, listener: Any, client: Any, addr: object) -> None:
-        sock = ClientSocket(
-            client, self.limits.receive_seconds, self._connections, self._uploads, self._clock
-        )
+        sock = ClientSocket(client, self.limits, self._connections, self._uploads, self._clock)
         super().handle(listener, sock, addr)
 
     def handle_request(

@@ -16,10 +16,11 @@ from gevent.socket import socket as GeventSocket  # noqa: N812
 from gunicorn.http.errors import LimitRequestHeaders
 
 from service.core.clock import Clock
-from service.web.request_errors import BodyTimeout, UploadsBusy
+from service.core.shares import NothingLeft, Shares, ShareUsedUp
+from service.web.pace import MIN_BYTES_PER_SECOND, Pace
+from service.web.request_errors import BodyTimeout, TooManyUploads, UploadsBusy
 
 MAX_HEAD_BYTES = 64 * 1024
-BYTES_PER_SECOND = 1024 * 1024
 SMALL_BODY_BYTES = 64 * 1024
 CLOSING_SECONDS = 2.0
 # How long an idle connection of a stopping process stays open for a request that is already on its
@@ -27,33 +28,64 @@ CLOSING_SECONDS = 2.0
 LINGER_SECONDS = 2.0
 
 _CHUNK_BYTES = 64 * 1024
+# The kernel doubles it, and reports room again when a third is free. With a larger one, a slow
+# reader takes longer for that than a pause may last.
+_SEND_BUFFER_BYTES = 128 * 1024
 _MAX_DISCARDED_CHUNKS = 1000
 
 
 @dataclass(frozen=True)
 class Limits:
-    """A request may take `receive_seconds` to arrive whole, and a second more for each megabyte
-    received; the client may take as long to accept each part of its response. Large bodies together
-    take at most `upload_bytes` of memory."""
+    """A request must not pause for longer than `receive_seconds` while it is received, must not lag
+    further behind the minimum rate (`Pace`), and must be in within `max_receive_seconds`; likewise
+    its response. Large bodies together take at most `upload_bytes` of memory, those of one user at
+    most `user_upload_bytes`."""
 
     receive_seconds: float
+    max_receive_seconds: float
     upload_bytes: int
+    user_upload_bytes: int
+
+    def pace(self, clock: Clock) -> Pace:
+        return Pace(clock, self.receive_seconds, self.max_receive_seconds)
 
 
-class Uploads:
-    """The memory that large request bodies take in this process."""
+class Upload:
+    """What one request's large body takes of the memory that all share."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self._left = max_bytes
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
+        self._user_id = ""
+        self._reserved = 0
+        self._received = 0
 
-    def take(self, count: int) -> None:
-        """Raises `UploadsBusy` when that much is not left."""
-        if count > self._left:
-            raise UploadsBusy
-        self._left -= count
+    def reserve(self, count: int, user_id: str) -> None:
+        """Takes memory for a body before it is received. Raises `UploadsBusy` or `TooManyUploads`
+        when there is not that much left, for anybody or for this user."""
+        self.put_back()
+        self._user_id = user_id
+        self._take(count)
 
-    def put_back(self, count: int) -> None:
-        self._left += count
+    def receive(self, count: int) -> None:
+        """Raises what `reserve` raises, for what was not reserved: a body in chunks does not say
+        how long it is."""
+        self._received += count
+        beyond = self._received - self._reserved
+        if self._received > SMALL_BODY_BYTES and beyond > 0:
+            self._take(beyond)
+
+    def put_back(self) -> None:
+        self._shares.put_back(self._user_id, self._reserved)
+        self._reserved = self._received = 0
+
+    def _take(self, count: int) -> None:
+        try:
+            self._shares.take(self._user_id, count)
+        except NothingLeft:
+            raise UploadsBusy from None
+        except ShareUsedUp:
+            raise TooManyUploads from None
+        self._reserved += count
 
 
 class Connections:
@@ -106,17 +138,18 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
     def __init__(
         self,
         accepted: Any,
-        receive_seconds: float,
+        limits: Limits,
         connections: Connections,
-        uploads: Uploads,
+        uploads: Shares,
         clock: Clock,
     ) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
-        self._receive_seconds = receive_seconds
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._limits = limits
         self._connections = connections
-        self._uploads = uploads
+        self._upload = Upload(uploads)
         self._clock = clock
-        self._until = clock.monotonic() + receive_seconds
+        self._pace = limits.pace(clock)
         self._queue = connections.busy
         self._is_silent = True
         self._is_new = True
@@ -124,8 +157,6 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         self._is_open = True
         self._head_bytes_left = MAX_HEAD_BYTES
         self._is_body = False
-        self._body_bytes = 0
-        self._uploaded = 0
         self._since = clock.monotonic()
         self.is_waiting = False
         connections.enter()
@@ -140,18 +171,24 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         """The head is in; what comes now is the body."""
         self._is_body = True
 
+    def reserve_body(self, count: int, user_id: str) -> None:
+        """Takes memory for a large body of that user before any of it is received (0: its length is
+        not known). Raises `UploadsBusy` or `TooManyUploads`."""
+        self._upload.reserve(count, user_id)
+
     def expect_request(self, idle_seconds: float, *, has_begun: bool) -> None:
         """The response is out; the next request may begin within that time. `has_begun`: a part of
         it has been received together with the last."""
-        self._uploads.put_back(self._uploaded)
+        self._upload.put_back()
         self._connections.forget(self)
-        self._is_body, self._body_bytes, self._uploaded = False, 0, 0
+        self._is_body = False
         self._head_bytes_left = MAX_HEAD_BYTES
         self._is_new = False
         self._is_silent = not has_begun
         self._queue = self._connections.busy if has_begun else self._connections.idle
         self._since = self._clock.monotonic()
-        self._until = self._since + (self._receive_seconds if has_begun else idle_seconds)
+        idle = Pace(self._clock, idle_seconds, idle_seconds)
+        self._pace = self._limits.pace(self._clock) if has_begun else idle
 
     def cut(self) -> None:
         """Ends the connection from another greenlet."""
@@ -161,9 +198,9 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Empty when the client has closed, or has begun no request in time. Raises `BodyTimeout`
-        once the request's time is over, `LimitRequestHeaders` for too long a head, `UploadsBusy`
-        when no memory is left for a large body."""
-        left = self._until - self._clock.monotonic()
+        for a request that comes too slowly, `LimitRequestHeaders` for too long a head,
+        `UploadsBusy` or `TooManyUploads` when no memory is left for a large body."""
+        left = self._pace.left_seconds
         if left <= 0:
             return self._timed_out()
         try:
@@ -179,18 +216,11 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
             self._count(len(data))
         return data
 
-    def send(self, data: bytes, flags: int = 0, **more: Any) -> int:
-        """gevent's `sendall` calls it, with a time-out of its own."""
-        if not more:
-            self.settimeout(self._receive_seconds)
-        return int(super().send(data, flags, **more))
-
     def sendall(self, data: bytes, flags: int = 0) -> None:
-        """Raises `ConnectionResetError` for a client that does not accept the data in time."""
-        self.settimeout(self._receive_seconds)
+        """Raises `ConnectionResetError` for a client that accepts the data too slowly."""
         self._begin_waiting()
         try:
-            super().sendall(data, flags)
+            self._send_at_pace(memoryview(data), flags)
         except OSError as error:
             if not (self._is_cut or isinstance(error, TimeoutError)):
                 raise
@@ -205,7 +235,7 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         reset, which can overtake the response."""
         if self._is_open:
             self._is_open = False
-            self._uploads.put_back(self._uploaded)
+            self._upload.put_back()
             self._connections.forget(self)
             if not (self._is_cut or self._is_silent):
                 self._discard()
@@ -223,6 +253,19 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         finally:
             self.is_waiting = False
 
+    def _send_at_pace(self, data: memoryview, flags: int) -> None:
+        """gevent's own `sendall` has one time-out for all of the data, which would cut off a slow
+        reader of a large response."""
+        pace = self._limits.pace(self._clock)
+        while data:
+            left = pace.left_seconds
+            if left <= 0:
+                raise TimeoutError
+            self.settimeout(left)
+            count = super().send(data[:_CHUNK_BYTES], flags)
+            pace.moved(count)
+            data = data[count:]
+
     def _begin_waiting(self) -> None:
         self._queue.setdefault(self)
         self.is_waiting = True
@@ -230,14 +273,23 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
     def _timed_out(self) -> bytes:
         if self._is_silent:
             return b""
-        raise BodyTimeout
+        raise BodyTimeout(
+            details={
+                "minBytesPerSecond": MIN_BYTES_PER_SECOND,
+                "maxPauseSeconds": self._limits.receive_seconds,
+                "maxSeconds": self._limits.max_receive_seconds,
+            }
+        )
 
     def _count(self, received: int) -> None:
         if self._is_silent:
             self._begin_request()
-        self._until += received / BYTES_PER_SECOND
+        self._pace.moved(received)
         if self._is_body:
-            self._count_body(received)
+            self._upload.receive(received)
+            # Bytes that are here already are received without a switch, and a fast sender would
+            # hold the process.
+            gevent.sleep(0)
             return
         self._head_bytes_left -= received
         # One reading may bring more than the head; the head itself is measured when it is parsed.
@@ -249,16 +301,7 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         if not self._is_new:
             self._connections.forget(self)
             self._queue = self._connections.busy
-            self._until = self._clock.monotonic() + self._receive_seconds
-
-    def _count_body(self, received: int) -> None:
-        self._body_bytes += received
-        if self._body_bytes > SMALL_BODY_BYTES:
-            self._uploads.take(received)
-            self._uploaded += received
-            # Bytes that are here already are received without a switch, and a fast sender would
-            # hold the process.
-            gevent.sleep(0)
+            self._pace = self._limits.pace(self._clock)
 
     def _discard(self) -> None:
         self._queue = self._connections.closing

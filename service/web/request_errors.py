@@ -25,10 +25,12 @@ class BadRequest(InvalidRequest):
 
 
 class MalformedJson(InvalidRequest):
-    """The message says what is wrong with the body."""
+    """The message says what is wrong with the body. Where its syntax breaks, `details` has `line`
+    and `column`, counted from 1."""
 
     code = "MALFORMED_JSON"
     summary = "The body is not a JSON object."
+    details_example: ClassVar[Mapping[str, object]] = {"line": 1, "column": 42}
 
 
 class ValidationFailed(InvalidRequest):
@@ -53,7 +55,16 @@ class BodyTimeout(TooSlow):
     """Nothing of the request was done."""
 
     code = "BODY_TIMEOUT"
-    summary = "The request was not received in time. Nothing was done; send it again."
+    summary = (
+        "The request came too slowly, and nothing was done. It must keep coming: details has the "
+        "slowest rate, the longest pause and the longest time."
+    )
+    advice = "Send the address of the image instead of the image, or a smaller image."
+    details_example: ClassVar[Mapping[str, object]] = {
+        "minBytesPerSecond": 16384,
+        "maxPauseSeconds": 10.0,
+        "maxSeconds": 300.0,
+    }
 
 
 class UploadsBusy(Unavailable):
@@ -61,6 +72,17 @@ class UploadsBusy(Unavailable):
 
     code = "UPLOADS_BUSY"
     summary = "Too many large requests are being received at once. Nothing was done."
+    retry_after = 5
+
+
+class TooManyUploads(RateLimited):
+    """Nothing of the request was done."""
+
+    code = "TOO_MANY_UPLOADS"
+    summary = (
+        "This user is sending too many large requests at once. Nothing was done; wait until the "
+        "others have ended."
+    )
     retry_after = 5
 
 
@@ -131,5 +153,6 @@ WITH_BODY: tuple[type[FareboxError], ...] = (
     PayloadTooLarge,
     UnsupportedMediaType,
     UploadsBusy,
+    TooManyUploads,
 )
 ROUTING: tuple[type[FareboxError], ...] = (RouteNotFound, MethodNotAllowed)

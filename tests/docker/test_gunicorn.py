@@ -15,12 +15,13 @@ import pytest
 
 from devstack.ports import free_port
 from service.videos.routes import MAX_VIDEO_BODY_BYTES
-from service.web.receiving import BYTES_PER_SECOND, Limits
+from service.web.receiving import Limits
 from service.web.settings import WebSettings
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docker" / "gunicorn.conf.py"
 BALANCER_IDLE_SECONDS = 60
+MEGABYTE = 1024 * 1024
 READ = (
     *(
         "PORT",
@@ -28,7 +29,9 @@ READ = (
         "WEB_CONCURRENCY",
         "WEB_CONNECTIONS",
         "RECEIVE_SECONDS",
+        "MAX_RECEIVE_SECONDS",
         "UPLOAD_LIMIT_MEGABYTES",
+        "USER_UPLOAD_LIMIT_MEGABYTES",
     ),
     *("DRAIN_FLAG_PATH", "DRAIN_SECONDS"),
 )
@@ -168,11 +171,16 @@ def test_its_numbers_fit_the_balancer_the_settings_and_a_read_only_container(
     assert numbers["keepalive"] > BALANCER_IDLE_SECONDS
     assert numbers["bind"] == f"127.0.0.1:{WebSettings.port}"
     assert numbers["worker_connections"] == WebSettings.web_connections
-    upload_bytes = WebSettings.upload_limit_megabytes * 1024 * 1024
-    assert numbers["worker_class"].limits == Limits(WebSettings.receive_seconds, upload_bytes)
-    assert upload_bytes > MAX_VIDEO_BODY_BYTES
-    max_upload_seconds = WebSettings.receive_seconds + MAX_VIDEO_BODY_BYTES / BYTES_PER_SECOND
-    assert max_upload_seconds < numbers["graceful_timeout"]
+    assert numbers["worker_class"].limits == Limits(
+        receive_seconds=WebSettings.receive_seconds,
+        max_receive_seconds=WebSettings.max_receive_seconds,
+        upload_bytes=WebSettings.upload_limit_megabytes * MEGABYTE,
+        user_upload_bytes=WebSettings.user_upload_limit_megabytes * MEGABYTE,
+    )
+    assert WebSettings.user_upload_limit_megabytes * MEGABYTE >= MAX_VIDEO_BODY_BYTES
+    # A body of that size at 4 Mbit/s is still received by a process that is stopping.
+    assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] > MAX_VIDEO_BODY_BYTES / 500_000
+    assert WebSettings.receive_seconds < BALANCER_IDLE_SECONDS
     assert numbers["control_socket_disable"] is True
     assert numbers["_DRAIN_SECONDS"] + numbers["graceful_timeout"] < 60
     assert os.environ["DRAIN_FLAG_PATH"].endswith(f"farebox-drain-{WebSettings.port}")

@@ -3,6 +3,7 @@ everybody else is served."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -247,6 +248,32 @@ def test_more_connections_than_there_is_room_for_shut_nobody_out(url: str, first
         assert [client for client in clients if client.ended_after is None] == []
     for visitor in visitors:
         visitor.assert_served()
+
+
+def test_a_body_over_a_slow_line_is_read_whole_however_long_that_takes(url: str) -> None:
+    """A tenth of a megabyte a second, as over a line of 1 Mbit/s, for five times as long as a
+    pause may be."""
+    size = 500_000
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            time.sleep(0.1)
+            yield b" " * (size // 50)
+
+    response = requests.post(f"{url}/upload", data=pieces(), timeout=30)
+    assert response.json()["data"] == size
+
+
+def test_a_large_response_over_a_slow_line_is_sent_whole(url: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received, began = 0, time.monotonic()
+        while data := connection.recv(200_000, socket.MSG_WAITALL):
+            received += len(data)
+            time.sleep(0.1)
+    assert time.monotonic() - began > 3 * RECEIVE_SECONDS
+    assert received > 8_000_000
 
 
 def test_a_large_body_that_keeps_coming_has_more_time_and_is_read_whole(url: str) -> None:

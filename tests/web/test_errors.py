@@ -215,5 +215,5 @@ def test_general_refusals_have_codes_and_sentences_of_their_own() -> None:
         len({kind.code for kind in kinds})
         == len({kind.summary for kind in kinds})
         == len(kinds)
-        == 14
+        == 15
     )

@@ -11,18 +11,27 @@ from gevent.socket import socketpair
 from gunicorn.http.errors import LimitRequestHeaders
 
 from service.core.clock import SystemClock
+from service.core.shares import NothingLeft, Shares
+from service.web.pace import MIN_BYTES_PER_SECOND
 from service.web.receiving import (
     MAX_HEAD_BYTES,
     SMALL_BODY_BYTES,
     ClientSocket,
     Connections,
-    Uploads,
+    Limits,
 )
-from service.web.request_errors import BodyTimeout, UploadsBusy
+from service.web.request_errors import BodyTimeout, TooManyUploads, UploadsBusy
 
 RECEIVE_SECONDS = 0.1
 IDLE_SECONDS = 0.3
 UPLOAD_BYTES = 1_000_000
+USER_UPLOAD_BYTES = 700_000
+LIMITS = Limits(
+    receive_seconds=RECEIVE_SECONDS,
+    max_receive_seconds=10 * RECEIVE_SECONDS,
+    upload_bytes=UPLOAD_BYTES,
+    user_upload_bytes=USER_UPLOAD_BYTES,
+)
 
 
 class House:
@@ -30,14 +39,12 @@ class House:
 
     def __init__(self) -> None:
         self.connections = Connections(2)
-        self.uploads = Uploads(UPLOAD_BYTES)
+        self.uploads = Shares(LIMITS.upload_bytes, LIMITS.user_upload_bytes)
         self._sockets: list[GeventSocket] = []
 
     def connected(self) -> "Pair":
         accepted, client = socketpair()
-        ours = ClientSocket(
-            accepted, RECEIVE_SECONDS, self.connections, self.uploads, SystemClock()
-        )
+        ours = ClientSocket(accepted, LIMITS, self.connections, self.uploads, SystemClock())
         self._sockets += [ours, client]
         return Pair(ours, client)
 
@@ -107,15 +114,53 @@ def test_bytes_that_are_here_too_late_are_not_received(pair: Pair) -> None:
         pair.ours.recv(1)
 
 
-def test_what_is_received_earns_time(pair: Pair) -> None:
+def test_a_body_that_keeps_coming_is_received_however_long_it_takes(pair: Pair) -> None:
     pair.begin_request()
     pair.ours.expect_body()
+    size, pieces = 4 * SMALL_BODY_BYTES, 32
+
+    def send() -> None:
+        for _ in range(pieces):
+            pair.client.sendall(b"x" * (size // pieces))
+            gevent.sleep(RECEIVE_SECONDS / 4)
+
+    gevent.spawn(send)
     began = SystemClock().monotonic()
+    pair.receive(size)
+    assert elapsed(began) > 4 * RECEIVE_SECONDS
+
+
+def test_what_came_fast_does_not_pay_for_a_pause(pair: Pair) -> None:
+    pair.begin_request()
+    pair.ours.expect_body()
     gevent.spawn(pair.client.sendall, b"x" * 500_000)
     pair.receive(500_000)
+    began = SystemClock().monotonic()
     with pytest.raises(BodyTimeout):
         pair.ours.recv(1)
-    assert elapsed(began) >= RECEIVE_SECONDS + 0.4
+    assert elapsed(began) < 2 * RECEIVE_SECONDS
+
+
+def test_a_body_that_keeps_coming_still_has_an_end(pair: Pair) -> None:
+    pair.begin_request()
+    pair.ours.expect_body()
+
+    def send() -> None:
+        while True:
+            pair.client.send(b"x" * 1_000)
+            gevent.sleep(RECEIVE_SECONDS / 10)
+
+    sending = gevent.spawn(send)
+    began = SystemClock().monotonic()
+    with pytest.raises(BodyTimeout) as caught:
+        pair.receive(10**9)
+    assert elapsed(began) < 13 * RECEIVE_SECONDS
+    assert caught.value.details == {
+        "minBytesPerSecond": MIN_BYTES_PER_SECOND,
+        "maxPauseSeconds": RECEIVE_SECONDS,
+        "maxSeconds": 10 * RECEIVE_SECONDS,
+    }
+    sending.kill()
 
 
 def test_an_idle_connection_is_kept_longer_and_its_next_request_has_its_own_time(
@@ -154,9 +199,10 @@ def test_a_head_without_end_is_not_kept(pair: Pair) -> None:
 
 def test_large_bodies_share_their_memory_until_each_request_is_over(house: House) -> None:
     first, second = house.connected(), house.connected()
-    for each in (first, second):
+    for each, user_id in ((first, "ann"), (second, "bob")):
         each.begin_request()
         each.ours.expect_body()
+        each.ours.reserve_body(0, user_id)
         gevent.spawn(each.client.sendall, b"x" * 600_000)
     first.receive(600_000)
     with pytest.raises(UploadsBusy):
@@ -164,13 +210,44 @@ def test_large_bodies_share_their_memory_until_each_request_is_over(house: House
     first.ours.expect_request(IDLE_SECONDS, has_begun=False)
     second.receive(1)
     second.ours.close()
-    house.uploads.take(UPLOAD_BYTES)
+    for name in ("ann", "bob"):
+        house.uploads.take(name, UPLOAD_BYTES // 2)
+    with pytest.raises(NothingLeft):
+        house.uploads.take("cat", 1)
+
+
+def test_a_body_is_refused_before_it_comes_when_its_memory_is_not_left(house: House) -> None:
+    first, second, third = house.connected(), house.connected(), house.connected()
+    first.ours.reserve_body(600_000, "ann")
     with pytest.raises(UploadsBusy):
-        house.uploads.take(1)
+        second.ours.reserve_body(600_000, "bob")
+    third.ours.reserve_body(400_000, "bob")
+    first.ours.expect_request(IDLE_SECONDS, has_begun=False)
+    second.ours.reserve_body(600_000, "ann")
+
+
+def test_one_user_takes_no_more_than_a_share(house: House) -> None:
+    first, second, other = house.connected(), house.connected(), house.connected()
+    first.ours.reserve_body(400_000, "ann")
+    with pytest.raises(TooManyUploads):
+        second.ours.reserve_body(400_000, "ann")
+    other.ours.reserve_body(400_000, "bob")
+    first.ours.close()
+    second.ours.reserve_body(400_000, "ann")
+
+
+def test_a_reserved_body_is_not_counted_again_while_it_comes(house: House, pair: Pair) -> None:
+    pair.begin_request()
+    pair.ours.expect_body()
+    pair.ours.reserve_body(600_000, "ann")
+    gevent.spawn(pair.client.sendall, b"x" * 600_000)
+    pair.receive(600_000)
+    house.uploads.take("bob", UPLOAD_BYTES - 600_000)
 
 
 def test_small_bodies_need_none_of_that_memory(house: House, pair: Pair) -> None:
-    house.uploads.take(UPLOAD_BYTES)
+    for name in ("ann", "bob"):
+        house.uploads.take(name, UPLOAD_BYTES // 2)
     pair.begin_request()
     pair.ours.expect_body()
     pair.client.sendall(b"x" * (SMALL_BODY_BYTES - 10))
@@ -193,6 +270,23 @@ def test_a_slow_reader_in_time_gets_all(pair: Pair) -> None:
 
     reading = gevent.spawn(read)
     pair.ours.sendall(data)
+    assert reading.get(timeout=10) == data
+
+
+def test_a_slow_reader_of_a_large_response_has_the_time_that_it_needs(pair: Pair) -> None:
+    data = bytes(range(256)) * 16_000
+
+    def read() -> bytes:
+        received = bytearray()
+        while len(received) < len(data):
+            received += pair.client.recv(len(data) // 20)
+            gevent.sleep(RECEIVE_SECONDS / 4)
+        return bytes(received)
+
+    reading = gevent.spawn(read)
+    began = SystemClock().monotonic()
+    pair.ours.sendall(data)
+    assert elapsed(began) > 2 * RECEIVE_SECONDS
     assert reading.get(timeout=10) == data
 
 

@@ -20,7 +20,7 @@ def get(
 ) -> bytes:
     lines = [
         f"{method} {target}{version}",
-        *(() if "Host:" in "".join(headers) else ("Host: x",)),
+        *(() if any(header.startswith("Host:") for header in headers) else ("Host: x",)),
         *headers,
     ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -102,6 +102,24 @@ def test_headers_are_refused_or_change_nothing(
     assert first_of(gate, get("/health/live", *headers)).status == status
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *("", "X-Host: a\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhOST: b\r\n"),
+        *("Host: a b\r\n", "Host: a/b\r\n", "Host: a@b\r\n", "Host: a,b:c\r\n", "Host: [::1\r\n"),
+    ],
+)
+def test_a_request_without_exactly_one_host_is_refused(gate: FaultInjector, lines: str) -> None:
+    request = f"GET /health/live HTTP/1.1\r\n{lines}\r\n".encode()
+    response = first_of(gate, request)
+    assert (response.status, response.code, response.ends) == (400, "BAD_REQUEST", True)
+
+
+def test_http_1_0_needs_no_host(gate: FaultInjector) -> None:
+    (response,) = gate.exchange(b"GET /health/live HTTP/1.0\r\n\r\n")
+    assert response.status == 200
+
+
 @pytest.mark.parametrize("target", ["/nowhere", "/credits", "/docs", "/openapi.json", "/health/"])
 def test_a_foreign_host_appears_in_no_response(gate: FaultInjector, target: str) -> None:
     headers = (
@@ -132,6 +150,7 @@ def test_a_header_that_names_someone_or_something_is_taken_once_only(
             "Authorization: Bearer \xff\xfe",
             "Authorization: Bearer a b",
             "Authorization: bearer",
+            "Authorization: Bearer  x",
             "Authorization:",
         ),
         *(
