@@ -80,6 +80,7 @@ def _jobs(
     core: Core, parts: Parts, operations: Operations, settlement: Settlement, times: Times
 ) -> Jobs:
     ledger, users = parts.get(Ledger), parts.get(Users)
+    settings = core.section(JobsSettings)
     return Jobs(
         table=core.table,
         ledger=ledger,
@@ -90,22 +91,26 @@ def _jobs(
         token_cipher=TokenCipher(core.keyring.token_keys),
         clock=core.clock,
         metrics=core.metrics,
-        limits=JobLimits(core.section(JobsSettings).long_poll_limit),
+        limits=JobLimits(settings.long_poll_limit, settings.user_long_poll_limit),
         public_url=core.settings.core.public_url,
     )
 
 
 def job_times(settings: JobsSettings, *, has_callbacks: bool) -> Times:
     """The protocol's times in milliseconds. Where the provider calls back, polls can be rarer."""
-    first_poll_seconds = settings.poll_max_seconds if has_callbacks else settings.poll_min_seconds
+    poll_min_seconds, poll_max_seconds = (
+        (settings.callback_poll_min_seconds, settings.callback_poll_max_seconds)
+        if has_callbacks
+        else (settings.poll_min_seconds, settings.poll_max_seconds)
+    )
     return Times(
         submit=_milliseconds(settings.submit_seconds),
         quarantine=_milliseconds(settings.quarantine_seconds),
         not_found_gap=_milliseconds(settings.not_found_gap_seconds),
         hard_limit=_milliseconds(settings.hard_limit_seconds),
         watch=_milliseconds(settings.watch_seconds),
-        poll_min=_milliseconds(first_poll_seconds),
-        poll_max=_milliseconds(settings.poll_max_seconds * (2 if has_callbacks else 1)),
+        poll_min=_milliseconds(poll_min_seconds),
+        poll_max=_milliseconds(poll_max_seconds),
         watch_poll=_milliseconds(settings.watch_poll_seconds),
     )
 

@@ -1,7 +1,6 @@
 """Every verb on jobs: submit, get, list, wait, handle a callback."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
+from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
 from service.jobs import keys, store
 from service.jobs.entities import (
@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 CALLBACKS_PATH = "/callbacks"
 MAX_ROUNDS = 5
+RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,20 @@ class JobPage:
 
 
 @dataclass(frozen=True)
+class WaitedJob:
+    """A job that was waited for. `retry_after_seconds`: there was no place to wait in, and the
+    client should pause before it requests the job again; else None."""
+
+    job: Job
+    retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True)
 class JobLimits:
-    """How many requests may wait for jobs at once in this process."""
+    """How many requests may wait for jobs at once in this process, and how many of one user."""
 
     max_waiting: int
+    max_waiting_of_user: int
 
 
 class Jobs:
@@ -90,7 +101,7 @@ class Jobs:
         self._clock = clock
         self._metrics = metrics
         self._public_url = public_url.rstrip("/")
-        self._places = threading.BoundedSemaphore(limits.max_waiting)
+        self._places = Shares(limits.max_waiting, limits.max_waiting_of_user)
         self._open_jobs = OpenJobs(table, clock)
 
     def submit(self, request: JobRequest) -> Submission:
@@ -128,17 +139,21 @@ class Jobs:
             raise JobNotFound
         return self._settlement.read(user_id, job_id)
 
-    def wait_for(self, user_id: str, job_id: str, seconds: float) -> Job:
-        """The job once it has ended, or as it stands after that many seconds; at once when too many
-        wait already."""
+    def wait_for(self, user_id: str, job_id: str, seconds: float) -> WaitedJob:
+        """The job once it has ended, or as it stands after that many seconds; at once, with
+        `retry_after_seconds`, when too many wait already."""
         job = self.get(user_id, job_id)
-        if seconds <= 0 or not job.is_open or not self._places.acquire(blocking=False):
-            return job
+        if seconds <= 0 or not job.is_open:
+            return WaitedJob(job)
+        try:
+            self._places.take(user_id)
+        except (NothingLeft, ShareUsedUp):
+            return WaitedJob(job, RETRY_AFTER_SECONDS)
         try:
             self._open_jobs.wait(user_id, job_id, seconds)
         finally:
-            self._places.release()
-        return self.get(user_id, job_id)
+            self._places.put_back(user_id)
+        return WaitedJob(self.get(user_id, job_id))
 
     def page(self, user_id: str, limit: int, token: str | None) -> JobPage:
         """The user's jobs, newest first. Raises `PageTokenInvalid`."""

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request
 from service.core.principal import Principal
 from service.core.rate_limits import Window
 from service.jobs.entities import CallbackRefused, JobNotFound
-from service.jobs.operations import CALLBACKS_PATH, Jobs
+from service.jobs.operations import CALLBACKS_PATH, Jobs, WaitedJob
 from service.jobs.schemas import (
     PageSchema,
     WaitSchema,
@@ -42,8 +42,9 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
             access=Access.USER,
             summary="Get a job",
             operation_id="getJob",
-            description="With `wait`, responds when the job ends or the time is up. Another user's "
-            "job returns 404.",
+            description="With `wait`, responds when the job ends or the time is up. When too many "
+            "requests wait already, of this user or of all, it responds at once with the job as it "
+            "stands and a `Retry-After`. Another user's job returns 404.",
             query=WaitSchema,
             response=schema,
             errors=(JobNotFound, StorageUnavailable),
@@ -51,7 +52,8 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
     )
     def get_job(principal: Principal, job_id: str) -> Response:
         wait = read_query(wait_schema)["wait"]
-        return success(job_body(jobs.wait_for(principal.subject, job_id, wait), operations))
+        waited = jobs.wait_for(principal.subject, job_id, wait)
+        return success(job_body(waited.job, operations), headers=_retry_header(waited))
 
     @blueprint.get("/jobs")
     @endpoint(
@@ -78,6 +80,11 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
     for provider in operations.providers():
         _add_callback(blueprint, provider, jobs, callbacks)
     return blueprint
+
+
+def _retry_header(waited: WaitedJob) -> dict[str, str]:
+    seconds = waited.retry_after_seconds
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _add_callback(blueprint: Blueprint, provider: str, jobs: Jobs, callbacks: Window) -> None:

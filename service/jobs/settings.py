@@ -25,12 +25,23 @@ class JobsSettings(Section):
     watch_seconds: float = setting(
         86400.0, "how long a job released as unresolved is monitored further"
     )
-    poll_min_seconds: float = setting(5.0, "first interval between two polls of a running job")
-    poll_max_seconds: float = setting(60.0, "longest interval between two polls of a running job")
+    poll_min_seconds: float = setting(
+        5.0, "first interval between two polls of a running job, without PUBLIC_URL"
+    )
+    poll_max_seconds: float = setting(
+        60.0, "longest interval between two polls of a running job, without PUBLIC_URL"
+    )
+    callback_poll_min_seconds: float = setting(
+        60.0, "the same with PUBLIC_URL, when the provider calls back: first interval"
+    )
+    callback_poll_max_seconds: float = setting(
+        120.0, "the same with PUBLIC_URL, when the provider calls back: longest interval"
+    )
     watch_poll_seconds: float = setting(900.0, "interval between two polls of a monitored job")
     long_poll_limit: int = setting(
         1500, "requests that may wait for a job at once in one web process"
     )
+    user_long_poll_limit: int = setting(50, "how many of them one user may have")
     worker_threads: int = setting(4, "jobs one worker process resolves side by side")
     worker_interval_seconds: float = setting(1.0, "pause between two runs of a sweep for due jobs")
 
@@ -82,6 +93,12 @@ class JobsSettings(Section):
                 self.poll_max_seconds,
                 "POLL_MIN_SECONDS",
                 self.poll_min_seconds - 0.001,
+            ),
+            (
+                "CALLBACK_POLL_MAX_SECONDS",
+                self.callback_poll_max_seconds,
+                "CALLBACK_POLL_MIN_SECONDS",
+                self.callback_poll_min_seconds - 0.001,
             ),
             (
                 "WATCH_SECONDS",

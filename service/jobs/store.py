@@ -72,10 +72,13 @@ def read_open(table: Table, job_keys: Sequence[Key]) -> dict[Key, bool]:
 def read_page(table: Table, user_id: str, limit: int, after: str) -> tuple[list[Job], str | None]:
     """Newest first, and the sort key to go on from (None: that was all)."""
     start = after or keys.JOB_PREFIX + "~"
+    # One more than the page: DynamoDB says "more" of a full page even when nothing follows.
     page = table.query(
-        user_partition(user_id), keys.JOB_PREFIX, limit=limit, after=start, ascending=False
+        user_partition(user_id), keys.JOB_PREFIX, limit=limit + 1, after=start, ascending=False
     )
-    return [job_from(item) for item in page.items], str(page.items[-1]["SK"]) if page.more else None
+    items = page.items[:limit]
+    is_last = len(page.items) <= limit and not page.more
+    return [job_from(item) for item in items], None if is_last else str(items[-1]["SK"])
 
 
 def read_due(table: Table, partition: str, now: int, limit: int) -> list[tuple[str, str, int]]:

@@ -286,6 +286,8 @@ def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]
         "SUBMIT_SECONDS": "64.1",
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "1",
+        "CALLBACK_POLL_MIN_SECONDS": "1",
+        "CALLBACK_POLL_MAX_SECONDS": "2",
         "WORKER_INTERVAL_SECONDS": "1",
         "WEB_CONCURRENCY": "2",
         "GUNICORN_CMD_ARGS": "--timeout=180",

@@ -54,22 +54,42 @@ def test_waiting_ends_with_the_job(world: ServiceHarness) -> None:
         world.settlement.resolve("ann", job.job_id),
     )
     started = world.clock.monotonic()
-    assert world.jobs.wait_for("ann", job.job_id, 25).status is JobStatus.SUCCEEDED
+    assert world.jobs.wait_for("ann", job.job_id, 25).job.status is JobStatus.SUCCEEDED
     assert world.clock.monotonic() - started < 2
 
 
 def test_waiting_ends_with_the_time(world: ServiceHarness) -> None:
     job = world.submit().job
     started = world.clock.monotonic()
-    assert world.jobs.wait_for("ann", job.job_id, 10).status is JobStatus.SUBMITTED
+    assert world.jobs.wait_for("ann", job.job_id, 10).job.status is JobStatus.SUBMITTED
     assert world.clock.monotonic() - started == pytest.approx(10)
 
 
-def test_beyond_the_bound_of_waiting_requests_the_response_comes_at_once(
-    world: ServiceHarness,
+@pytest.mark.parametrize("held_by", [("ann", "ann"), ("bob", "cat")])
+def test_beyond_the_bounds_of_waiting_requests_the_response_comes_at_once_and_says_so(
+    world: ServiceHarness, held_by: tuple[str, ...]
 ) -> None:
     job = world.submit().job
-    assert [world.jobs._places.acquire(blocking=False) for _ in range(2)] == [True, True]
+    for user_id in held_by:
+        world.jobs._places.take(user_id)
     started = world.clock.monotonic()
-    world.jobs.wait_for("ann", job.job_id, 10)
+    waited = world.jobs.wait_for("ann", job.job_id, 10)
     assert world.clock.monotonic() == started
+    assert (waited.job.status, waited.retry_after_seconds) == (JobStatus.SUBMITTED, 5)
+    world.jobs._places.put_back(held_by[0])
+    assert world.jobs.wait_for("ann", job.job_id, 10).retry_after_seconds is None
+    assert world.clock.monotonic() == pytest.approx(started + 10)
+
+
+def test_the_last_page_names_no_further_one(client: Any, table_name: str) -> None:
+    world = ServiceHarness(client, table_name, welcome_credits=10)
+    for count in range(1, 5):
+        world.submit()
+        world.clock.advance(1)
+        assert world.jobs.page("ann", count, None).next_token is None
+        pages, token = 1, world.jobs.page("ann", 1, None).next_token
+        while token:
+            page = world.jobs.page("ann", 1, token)
+            pages, token = pages + 1, page.next_token
+            assert len(page.jobs) == 1
+        assert pages == count

@@ -111,7 +111,7 @@ class SimulatedUsers:
             return
         job_id = value.job.job_id
         snapshot = self._request(
-            planned, "get", lambda web: web.jobs.wait_for(planned.user, job_id, 5.0), 30.0
+            planned, "get", lambda web: web.jobs.wait_for(planned.user, job_id, 5.0).job, 30.0
         )
         require(
             getattr(snapshot, "code", "") != "JOB_NOT_FOUND",

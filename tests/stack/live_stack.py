@@ -44,6 +44,8 @@ SETTINGS: dict[str, Any] = {
     "not_found_gap_seconds": 5.0,
     "poll_min_seconds": 1.0,
     "poll_max_seconds": 5.0,
+    "callback_poll_min_seconds": 5.0,
+    "callback_poll_max_seconds": 10.0,
     "watch_poll_seconds": 5.0,
     "log_format": "pretty",
     "worker_interval_seconds": 0.1,
