@@ -1,8 +1,10 @@
 """Reads and validates the body and the query string of a request."""
 
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from typing import Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 from marshmallow import Schema, ValidationError
 
 from service.core.errors import FareboxError
@@ -13,10 +15,14 @@ from service.web.request_errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from service.web.strict_json import parse_object
+from service.web.strict_json import parse
 
 MAX_FAULTS = 20
 MAX_NAME = 64
+
+# Every name that Python knows for UTF-8, and for ASCII, its subset. From the table, not from
+# `codecs.lookup`, which remembers every unknown name that it is given.
+_UTF_8 = frozenset({"utf_8", "ascii", *(a for a, n in aliases.items() if n in ("utf_8", "ascii"))})
 
 
 def read_body(schema: Schema) -> dict[str, Any]:
@@ -24,9 +30,13 @@ def read_body(schema: Schema) -> dict[str, Any]:
 
     Raises `UnsupportedMediaType`, `PayloadTooLarge` (larger than the endpoint's `max_body_bytes`,
     with or without a Content-Length), `BadRequest` (incomplete), `BodyTimeout` or `UploadsBusy`
-    (see `receiving`), `MalformedJson` (see `parse_object`) or `ValidationFailed`."""
+    (see `receiving`), `MalformedJson` (see `parse`) or `ValidationFailed`."""
     _require_json()
-    return _load(schema, parse_object(read_raw()))
+    parsed = parse(read_raw())
+    loaded = _load(schema, parsed.content)
+    if parsed.fault:
+        raise parsed.fault
+    return loaded
 
 
 def read_raw() -> bytes:
@@ -43,14 +53,17 @@ def peek_json_field(name: str) -> str | None:
     if not raw:
         return None
     _require_json()
-    value = parse_object(raw).get(name)
+    value = parse(raw).content.get(name)
     return value if isinstance(value, str) else None
 
 
 def read_query(schema: Schema) -> dict[str, Any]:
-    """Returns the query string, loaded by the schema. Raises `ValidationFailed`, also for a
-    repeated parameter."""
-    parameters = request.args.to_dict(flat=False)
+    """Returns the query string, loaded by the schema. Parameters that the schema does not know are
+    ignored on every route: caches, analytics and HTTP clients append their own. Raises
+    `ValidationFailed`, also for a repeated parameter."""
+    known = {each.data_key or name for name, each in schema.load_fields.items()}
+    given = request.args.to_dict(flat=False)
+    parameters = {name: values for name, values in given.items() if name in known}
     repeated = {
         name: ["Is given more than once."] for name, values in parameters.items() if len(values) > 1
     }
@@ -60,9 +73,11 @@ def read_query(schema: Schema) -> dict[str, Any]:
 
 
 def _require_json() -> None:
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if request.mimetype != "application/json" or charset != "utf-8" or encoding != "identity":
+    charset = request.mimetype_params.get("charset", "utf-8")
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower() or "identity"
+    if request.mimetype != "application/json" or encoding != "identity":
+        raise UnsupportedMediaType
+    if normalize_encoding(charset.lower()) not in _UTF_8:
         raise UnsupportedMediaType
 
 
@@ -80,6 +95,8 @@ def _bounded(*, keep: bool) -> bytes:
 
 
 def _received(max_bytes: int, keep: bool) -> bytes:
+    if request.content_length is None or request.content_length > SMALL_BODY_BYTES:
+        _reserve(request.content_length or 0)
     request.max_content_length = max_bytes
     try:
         return request.get_data(cache=keep)
@@ -88,6 +105,15 @@ def _received(max_bytes: int, keep: bool) -> bytes:
     except Exception:
         # Each WSGI server raises its own errors for an incomplete or wrongly chunked body.
         raise BadRequest("The body could not be read.") from None
+
+
+def _reserve(count: int) -> None:
+    """Takes memory for a large body before it is received, in the name of the caller. Servers other
+    than ours (`receiving`) have none to reserve."""
+    reserve = getattr(request.environ.get("gunicorn.socket"), "reserve_body", None)
+    if reserve is not None:
+        principal = g.get("principal")
+        reserve(count, principal.subject if principal else "")
 
 
 def _load(schema: Schema, content: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ object."""
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,33 +15,101 @@ MAX_DELIMITERS = 10_000
 MAX_INTEGER = 20
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """Returns the JSON object in `raw`.
+BOMS = {
+    b"\xef\xbb\xbf": "The body begins with a byte order mark (BOM). Send UTF-8 without it.",
+    b"\xff\xfe": "The body begins with the byte order mark of UTF-16. Send UTF-8.",
+    b"\xfe\xff": "The body begins with the byte order mark of UTF-16. Send UTF-8.",
+}
 
-    Raises `MalformedJson` for anything but UTF-8 without a byte order mark, NaN and infinities
-    (also by overflow), a repeated name in one object, integers of more than 20 characters, a lone
-    surrogate, more than 32 levels, more than 10,000 commas and opening brackets (inside text too),
-    and anything but an object at the top."""
+
+@dataclass(frozen=True)
+class Parsed:
+    """A JSON object, and what is wrong with one of its values (None: nothing). A schema that
+    refuses that value says so better, by the field's name."""
+
+    content: dict[str, Any]
+    fault: MalformedJson | None
+
+
+class TooLargeNumber:
+    """Stands in `Parsed.content` for a number that is out of bounds; of a type that no schema
+    takes."""
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Returns the JSON object in `raw`. Raises what `parse` raises, and `Parsed.fault`."""
+    parsed = parse(raw)
+    if parsed.fault:
+        raise parsed.fault
+    return parsed.content
+
+
+def parse(raw: bytes) -> Parsed:
+    """Returns the JSON object in `raw`; its `fault` is an integer of more than 20 characters, or a
+    number beyond a double's range.
+
+    Raises `MalformedJson` for anything but UTF-8 without a byte order mark, NaN and infinities,
+    a repeated name in one object, a lone surrogate, more than 32 levels, more than 10,000 commas
+    and opening brackets (inside text too), and anything but an object at the top. Where the syntax
+    breaks, `details` has `line` and `column`, counted from 1."""
     if sum(raw.count(delimiter) for delimiter in (b",", b"[", b"{")) > MAX_DELIMITERS:
         raise MalformedJson("The body holds too many values.")
+    numbers = _Numbers()
     try:
         value = json.loads(
-            raw.decode("utf-8"),
+            _text(raw),
             object_pairs_hook=_object,
             parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_short_integer,
+            parse_float=numbers.decimal,
+            parse_int=numbers.integer,
         )
-    except UnicodeDecodeError:
-        raise MalformedJson("The body is not UTF-8.") from None
     except RecursionError:
         raise _too_deep() from None
-    except ValueError:
-        raise MalformedJson("The body is not JSON.") from None
+    except json.JSONDecodeError as error:
+        details = {"line": error.lineno, "column": error.colno}
+        message = (
+            "The body is not JSON: see details for where." if raw.strip() else "The body is empty."
+        )
+        raise MalformedJson(message, details=details) from None
     if not isinstance(value, dict):
         raise MalformedJson("The body must be a JSON object.")
     _check_inside(value)
-    return value
+    return Parsed(value, MalformedJson("A number is too large.") if numbers.too_large else None)
+
+
+def _text(raw: bytes) -> str:
+    for bom, message in BOMS.items():
+        if raw.startswith(bom):
+            raise MalformedJson(message, details={"line": 1, "column": 1})
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        details = {
+            "line": before.count(b"\n") + 1,
+            "column": len(before.rpartition(b"\n")[2].decode("utf-8")) + 1,
+        }
+        raise MalformedJson(
+            "The body is not UTF-8: see details for where.", details=details
+        ) from None
+
+
+class _Numbers:
+    """Reads numbers, and remembers whether one was out of bounds."""
+
+    def __init__(self) -> None:
+        self.too_large = False
+
+    def integer(self, text: str) -> int | TooLargeNumber:
+        return self._out_of_bounds() if len(text) > MAX_INTEGER else int(text)
+
+    def decimal(self, text: str) -> float | TooLargeNumber:
+        number = float(text)
+        return number if math.isfinite(number) else self._out_of_bounds()
+
+    def _out_of_bounds(self) -> TooLargeNumber:
+        self.too_large = True
+        return TooLargeNumber()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -52,19 +121,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> float:
     raise MalformedJson(f"{word} is not JSON.")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise MalformedJson("A number is too large.")
-    return number
-
-
-def _short_integer(text: str) -> int:
-    if len(text) > MAX_INTEGER:
-        raise MalformedJson("A number is too large.")
-    return int(text)
 
 
 def _check_inside(value: dict[str, Any]) -> None:

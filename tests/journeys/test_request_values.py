@@ -148,16 +148,25 @@ def test_a_prompt_that_nobody_wrote_is_refused(api: ApiClient, key: str) -> None
         ("/jobs?limit=1&limit=1", "limit"),
         (f"{JOB}?wait=0&wait=25", "wait"),
         ("/jobs?nextToken=a&nextToken=b", "nextToken"),
-        (f"{JOB}?status=SUCCEEDED", "status"),
-        ("/jobs?user=bob", "user"),
-        ("/jobs?limit[]=1", "limit[]"),
-        ("/jobs?Limit=1", "Limit"),
     ],
 )
-def test_a_query_that_is_out_of_bounds_repeated_or_unknown_is_refused_by_its_name(
+def test_a_query_that_is_out_of_bounds_or_repeated_is_refused_by_its_name(
     api: ApiClient, path: str, name: str
 ) -> None:
     assert list(api.assert_refused(api.get(path), 400, "VALIDATION_FAILED")["fields"]) == [name]
+
+
+@pytest.mark.parametrize(
+    "query", ["_=1700000000000", "user=bob", "limit[]=0", "Limit=0", "status=FAILED&status=OPEN"]
+)
+def test_parameters_that_nobody_knows_are_ignored_on_every_route(
+    api: ApiClient, query: str
+) -> None:
+    for rule, method, _ in declared_endpoints(api.stack.app):
+        if method == "GET":
+            path = rule.replace("<job_id>", "job_01kb7r3v6q8f2x0m4n5p6q7r8s").replace("<", "")
+            path = path.replace(">", "")
+            assert api.get(f"{path}?{query}").status_code == api.get(path).status_code, path
 
 
 @pytest.mark.parametrize("token", ["a", "SU5JVA", "Sk9C", "!!!!", "VVNFUiNib2I", "_-_-", "////"])
@@ -184,6 +193,24 @@ def test_a_job_id_that_cannot_be_is_simply_not_found(api: ApiClient, job_id: str
     api.assert_refused(api.get(f"/jobs/{job_id}"), 404, "JOB_NOT_FOUND")
 
 
+# Fingerprints.
+
+
+@pytest.mark.parametrize(
+    "fingerprint",
+    [
+        *("n/a", "undefined", "null", "unknown", "0", "NaN", "   ", "\u00a0", "[object Object]"),
+        *("00000000-0000-0000-0000-000000000000", "fp-undefined", "device", "xxxxxxxx", "{}", "a"),
+    ],
+)
+def test_a_fingerprint_that_everybody_could_send_is_refused(
+    api: ApiClient, fingerprint: str
+) -> None:
+    response = api.post_fields(body(Fingerprint=fingerprint))
+    (fault,) = api.assert_refused(response, 400, "VALIDATION_FAILED")["fields"]["Fingerprint"]
+    assert fault.startswith("Must identify the device")
+
+
 # Headers.
 
 
@@ -202,6 +229,7 @@ def test_a_job_id_that_cannot_be_is_simply_not_found(api: ApiClient, job_id: str
             b"",
         ),
         *(b"a" * 129, b"a" * 10_000, b"a" * 60_000),
+        *(b"undefined", b"null", b"NaN", b"None", b"[object%20Object]"[:7] + b"Object]"),
     ],
     ids=lambda key: repr(key[:12]),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask, Response, request
+from marshmallow import fields
 
 from service.core.metrics import Metric
 from service.web.body import peek_json_field, read_body, read_query, read_raw
@@ -21,6 +22,10 @@ MAX_BYTES = 2000
 class NoteSchema(StrictSchema):
     note = Text(data_key="theNote", required=True, max_length=10)
     more = Text(max_length=10, load_default=None)
+
+
+class AnythingSchema(StrictSchema):
+    any = fields.Raw()
 
 
 @dataclass
@@ -53,6 +58,7 @@ def small_app(
     *,
     production: bool = False,
     origins: tuple[str, ...] = (),
+    headers: tuple[str, ...] = (),
     misbehave: Callable[[], None] | None = None,
 ) -> SmallApp:
     """`misbehave` is called by GET /misbehave before it responds."""
@@ -61,7 +67,7 @@ def small_app(
     app.register_blueprint(_blueprint(misbehave, clock))
     log_requests(app, clock, counts, production=production)
     register_errors(app, counts)
-    allow_origins(app, origins)
+    allow_origins(app, origins, headers, clock)
     return SmallApp(app, counts, clock)
 
 
@@ -113,7 +119,15 @@ def _blueprint(misbehave: Callable[[], None] | None, clock: FakeClock) -> Bluepr
             },
         )
 
+    _add_anything(blueprint)
     return blueprint
+
+
+def _add_anything(blueprint: Blueprint) -> None:
+    @blueprint.post("/anything")
+    @endpoint(Endpoint(access=Access.PUBLIC, summary="", body=AnythingSchema))
+    def anything() -> Response:
+        return success(sorted(read_body(AnythingSchema())))
 
 
 def serve() -> Flask:

@@ -41,7 +41,8 @@ Farebox stands between your app and paid AI services: it authenticates the calle
 before work begins, and charges only for what was delivered.
 
 1. **Sign in** with Google in your app and send the ID token: `Authorization: Bearer <token>`.
-2. **Send JSON** with `Content-Type: application/json`. Fields that are not documented are refused.
+2. **Send JSON** with `Content-Type: application/json`. Fields that are not documented are refused;
+   query parameters that are not documented are ignored.
 3. **Read the envelope**: `success: true` comes with `data`; `success: false` comes with `error`
    (for people), `code` (for programs), `details` and `requestId`.
 4. **Branch on `code`**, never on the sentence. Every code is listed in `x-error-codes` and at

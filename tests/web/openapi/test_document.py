@@ -103,7 +103,7 @@ def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_els
     reading = codes_of(document, "/jobs/{jobId}")
     probing = codes_of(document, "/health")
     assert posting["401"] == reading["401"] == ["NOT_SIGNED_IN"]
-    assert sorted(posting["429"]) == ["HASTY", "TOO_MANY_REQUESTS"]
+    assert sorted(posting["429"]) == ["HASTY", "TOO_MANY_REQUESTS", "TOO_MANY_UPLOADS"]
     assert {code for codes in posting.values() for code in codes} >= {
         error.code for error in WITH_BODY
     }
