@@ -145,7 +145,8 @@ def create_app(parts: Parts) -> Flask:
         for hook in feature.hooks:
             hook(app)
     start_url = _local(settings, web.local_start_url)
-    allow_origins(app, (*web.cors_allowed_origins, *origins_of_start_page(start_url)))
+    origins = (*web.cors_allowed_origins, *origins_of_start_page(start_url))
+    allow_origins(app, origins, web.cors_allowed_headers, core.clock)
     about = About(version=VERSION, public_url=settings.core.public_url, tags=TAGS)
     document = build_document(app, about, SharedErrors(signed_in=SIGN_IN_ERRORS))
     app.register_blueprint(openapi_blueprint(document))

@@ -11,6 +11,7 @@ from service.identity.settings import IdentitySettings
 from service.jobs.settings import JobsSettings
 from service.providers.kling.settings import KlingSettings
 from service.users.settings import UsersSettings
+from service.web.settings import WebSettings
 
 GOOD = {
     "GOOGLE_CLIENT_IDS": "a.apps.example, b.apps.example",
@@ -149,10 +150,43 @@ def test_an_address_is_used_in_the_form_that_was_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["*", "null", "https://*.example.com", "https://app.example.com/", "app.example.com"]
+    "origin",
+    [
+        *("*", "null", "https://*.example.com", "https://app.example.com/", "app.example.com"),
+        *("https://app.example.com/path", "https://a.example;https://b.example", "https://a@b.c"),
+    ],
 )
 def test_an_origin_must_be_exact(origin: str) -> None:
     assert "CORS_ALLOWED_ORIGINS" in faults(GOOD | {"CORS_ALLOWED_ORIGINS": origin})[0]
+
+
+def test_an_origin_may_be_written_as_people_write_it() -> None:
+    written = "https://App.Example.com, https://app.example.com:443,https://bücher.example"
+    settings = load_settings(PRODUCTION | {"CORS_ALLOWED_ORIGINS": written})
+    assert settings.section(WebSettings).cors_allowed_origins == (
+        "https://app.example.com",
+        "https://xn--bcher-kva.example",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"CORS_ALLOWED_HEADERS": "*"},
+        {"CORS_ALLOWED_HEADERS": "X-One; X-Two"},
+        {"GOOGLE_CLIENT_IDS": "a.apps.example;b.apps.example"},
+        {"GOOGLE_CLIENT_IDS": "a.apps.example b.apps.example"},
+        {"GOOGLE_CLIENT_IDS": "'a.apps.example'"},
+        {"PUBLIC_URL": "https://api.example.com?stage=1"},
+        {"PUBLIC_URL": "https://api.example.com/#top"},
+        {"MAX_RECEIVE_SECONDS": "5"},
+        {"UPLOAD_LIMIT_MEGABYTES": "8"},
+        {"USER_UPLOAD_LIMIT_MEGABYTES": "8"},
+        {"CALLBACK_POLL_MAX_SECONDS": "10"},
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused(change: dict[str, str]) -> None:
+    assert [fault.split()[0] for fault in faults(PRODUCTION | change)] == [*change]
 
 
 def test_a_secret_does_not_show_itself() -> None:

@@ -119,6 +119,9 @@ class CoreSettings(Section):
 
     def rules(self, settings: Sections) -> Iterator[str]:
         del settings
+        if any(character in self.public_url for character in "?#"):
+            # A path is added to it.
+            yield "PUBLIC_URL must end with its host, port or path, without a query or a fragment"
         if self.keys_secret_name:
             return
         for name in ("fingerprint_peppers", "ledger_mac_key", "callback_token_keys"):
@@ -163,7 +166,10 @@ def _parse(each: Field[object], text: str) -> object:
     if kind is float:
         return _number(float, text, "a number of seconds")
     if isinstance(kind, types.GenericAlias):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        part_of = typing.get_args(kind)[0]
+        return tuple(
+            dict.fromkeys(part_of(part.strip()) for part in text.split(",") if part.strip())
+        )
     if kind is Url:
         return Url(in_lower_case(text))
     return Secret(text) if kind is Secret else text

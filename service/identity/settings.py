@@ -1,9 +1,12 @@
 """Who may sign in."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.core.settings import Section, Sections, Url, setting
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,12 @@ class IdentitySettings(Section):
 
     def rules(self, settings: Sections) -> Iterator[str]:
         del settings
+        for client_id in self.google_client_ids:
+            if not _CLIENT_ID.fullmatch(client_id):
+                yield (
+                    "GOOGLE_CLIENT_IDS takes client ids separated by commas, not "
+                    f"{client_id[:100]!r}"
+                )
         if not self.google_client_ids and not self.trust_bare_google_id:
             yield "GOOGLE_CLIENT_IDS must name at least one client id, or no user can sign in"
 

@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from tests.web.small_app import small_app
@@ -134,3 +135,79 @@ def test_a_wildcard_or_pattern_in_the_settings_is_taken_to_the_letter() -> None:
 def test_cookies_are_never_let_in() -> None:
     for origin in ALLOWED:
         assert "Access-Control-Allow-Credentials" not in preflight(origin).headers
+
+
+TRACING = (
+    *("sentry-trace", "baggage", "traceparent", "tracestate", "b3", "X-B3-TraceId"),
+    *("x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "newrelic"),
+    *("x-datadog-sampling-priority", "X-Amzn-Trace-Id", "X-Requested-With", "Request-Id"),
+)
+
+
+@pytest.mark.parametrize("name", TRACING)
+def test_what_tracing_tools_add_to_every_request_is_allowed(name: str) -> None:
+    response = (
+        small_app(origins=ALLOWED)
+        .app.test_client()
+        .options(
+            "/notes",
+            headers={
+                "Origin": SITE,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": f"authorization,{name.lower()}",
+            },
+        )
+    )
+    allowed = response.headers["Access-Control-Allow-Headers"].split(", ")
+    assert sorted(allowed) == sorted(["authorization", name.lower()])
+
+
+def logged_preflight(origin: str, names: str, **options: tuple[str, ...]) -> list[object]:
+    with capture_logs() as lines:
+        small_app(**options).app.test_client().options(  # type: ignore[arg-type]
+            "/notes",
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": names,
+            },
+        )
+    return [
+        (line["event"], line.get("origin") or line.get("header"), line["allowed_by"])
+        for line in lines
+        if line["event"].startswith("cors_")
+    ]
+
+
+def test_more_headers_are_allowed_by_their_setting_and_a_refused_one_is_logged_with_it() -> None:
+    assert logged_preflight(SITE, "authorization,x-mine", origins=ALLOWED) == [
+        ("cors_header_refused", "x-mine", "CORS_ALLOWED_HEADERS")
+    ]
+    assert logged_preflight(SITE, "x-mine", origins=ALLOWED, headers=("X-Mine",)) == []
+
+
+def test_a_refused_origin_is_logged_with_the_setting_that_allows_it() -> None:
+    assert logged_preflight("https://evil.com", "authorization", origins=ALLOWED) == [
+        ("cors_origin_refused", "https://evil.com", "CORS_ALLOWED_ORIGINS")
+    ]
+    assert logged_preflight(SITE, "authorization", origins=ALLOWED) == []
+
+
+def test_a_refused_origin_is_logged_once_and_a_flood_of_them_briefly() -> None:
+    small = small_app(origins=ALLOWED)
+    client = small.app.test_client()
+    with capture_logs() as lines:
+        for _ in range(5):
+            client.get("/misbehave", headers={"Origin": "https://evil.com"})
+        for number in range(100):
+            client.get("/misbehave", headers={"Origin": f"https://evil{number}.com" + "x" * 5_000})
+    refused = [line for line in lines if line["event"] == "cors_origin_refused"]
+    assert [line["origin"] for line in refused].count("https://evil.com") == 1
+    assert 2 <= len(refused) <= 40
+    assert max(len(line["origin"]) for line in refused) <= 200
+
+
+def test_a_page_of_our_own_is_no_stranger() -> None:
+    with capture_logs() as lines:
+        small_app().app.test_client().get("/misbehave", headers={"Origin": "http://localhost"})
+    assert [line for line in lines if line["event"].startswith("cors_")] == []
