@@ -14,7 +14,9 @@ from service.web.endpoint import Access, endpoint_of
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"
 
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+# The scheme in any case (RFC 9110, 11.1), then exactly one space: the firewall counts requests by
+# this header, in lower case, and one credential must not have many spellings.
+_BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _WITHOUT_SIGN_IN = (Access.PUBLIC, Access.CALLBACK_TOKEN)
 
 

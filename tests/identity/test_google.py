@@ -57,6 +57,13 @@ def flipped(issuer: Issuer) -> str:
     return f"{start}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
 
 
+def respelt(issuer: Issuer) -> str:
+    """The last letter of the signature with one of its spare bits set."""
+    token = issuer.token()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + letters[letters.index(token[-1]) + 1]
+
+
 def cut_short(issuer: Issuer) -> str:
     start, signature = issuer.token().rsplit(".", 1)
     return f"{start}.{signature[:320]}"
@@ -169,6 +176,7 @@ CORPUS: dict[str, tuple[Callable[[Issuer], str], Rejection]] = {
         lambda i: i.token().rsplit(".", 1)[0] + "." + i.token(sub="1").rsplit(".", 1)[1],
         Rejection.SIGNATURE,
     ),
+    "signature spelt otherwise": (respelt, Rejection.MALFORMED),
     "signature cut short": (cut_short, Rejection.SIGNATURE),
     "signature of one byte": (lambda i: i.token().rsplit(".", 1)[0] + ".AA", Rejection.SIGNATURE),
     # form

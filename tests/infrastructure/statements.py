@@ -1,7 +1,7 @@
 """Evaluates the firewall statements that the template uses against a request."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -41,6 +41,27 @@ def counted(rate: Mapping[str, Any], request: Request) -> bool:
     if not all(name in request.headers for name in keys):
         return False
     return "ScopeDownStatement" not in rate or matches(rate["ScopeDownStatement"], request)
+
+
+def aggregate_key(rate: Mapping[str, Any], request: Request) -> tuple[str, ...]:
+    """What a rate-based statement with custom keys counts the request under."""
+    return tuple(
+        _transformed(request.headers[key["Header"]["Name"]], key["Header"]["TextTransformations"])
+        for key in rate["CustomKeys"]
+    )
+
+
+def _transformed(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    for step in sorted(steps, key=lambda step: int(step["Priority"])):
+        text = _TRANSFORMATIONS[step["Type"]](text)
+    return text
+
+
+_TRANSFORMATIONS: Mapping[str, Callable[[str], str]] = {
+    "NONE": str,
+    "LOWERCASE": str.lower,
+    "COMPRESS_WHITE_SPACE": lambda text: re.sub(r"\s+", " ", text),
+}
 
 
 def _field(body: Mapping[str, Any], request: Request) -> str:

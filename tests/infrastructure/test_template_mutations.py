@@ -26,6 +26,9 @@ SAMPLE = {
     "keys-made-anew": "storage.no_template_writes_the_value_of_a_secret",
     "web-may-not-update": "roles: web may not dynamodb:UpdateItem",
     "preflights-counted-with-requests": "limits.a_preflight_does_not_use_up_the_limit_of_its_page",
+    "credential-counted-by-its-spelling": (
+        "limits.a_credential_is_counted_alike_however_it_is_spelled"
+    ),
     "managed-rule-misspelt": "firewall.every_refusal_of_a_managed_rule_has_our_response",
     "any-bucket-through-the-gateway": "network.the_s3_gateway_allows_only_layers_and_our_buckets",
     "few-errors-unheard": "paging.little_traffic_that_all_fails_pages_within_a_quarter_of_an_hour",

@@ -239,8 +239,38 @@ def test_a_good_token_under_another_scheme_s_letters_is_taken(
     own_issuer_stack: LiveStack, issuer: RealTimeIssuer
 ) -> None:
     """RFC 9110, 11.1: the scheme's case does not matter."""
-    headers = {"Authorization": f"bEARER  {issuer.token()}"}
+    headers = {"Authorization": f"bEARER {issuer.token()}"}
     assert own_issuer_stack.call("GET", "/credits", headers=headers).status_code == 200
+
+
+def test_a_credential_has_one_spelling_only(
+    own_issuer_stack: LiveStack, issuer: RealTimeIssuer
+) -> None:
+    """The firewall counts requests by this header in lower case: with a second spelling that is
+    accepted, a caller would have a second limit."""
+    token = issuer.token()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = letters.index(token[-1])
+    respelt = [token[:-1] + letters[last + spare] for spare in range(1, 16)]
+    for header in (
+        f"Bearer  {token}",
+        f"Bearer \t{token}",
+        f"Bearer {token}=",
+        *(f"Bearer {each}" for each in respelt),
+    ):
+        response = own_issuer_stack.call("GET", "/credits", headers={"Authorization": header})
+        assert response.status_code == 401, header
+
+
+def test_a_google_id_can_be_left_out_where_a_token_is_sent(
+    own_issuer_stack: LiveStack, issuer: RealTimeIssuer
+) -> None:
+    """The image is refused, so nothing is written, and the GoogleID is not."""
+    body = {name: value for name, value in video_body(USER).items() if name != "GoogleID"}
+    response = own_issuer_stack.call(
+        "POST", "/videos", issuer.token(), json=body | {"imageUrl": "https://127.0.0.1/a.jpg"}
+    )
+    assert (response.status_code, response.json()["code"]) == (400, "IMAGE_URL_REFUSED")
 
 
 def test_anothers_google_id_is_refused_and_nothing_is_written(
@@ -248,6 +278,9 @@ def test_anothers_google_id_is_refused_and_nothing_is_written(
 ) -> None:
     response = own_issuer_stack.post_video("bob", token=issuer.token())
     assert (response.status_code, response.json()["code"]) == (403, "GOOGLE_ID_MISMATCH")
+    assert response.json()["details"] == {"googleId": "bob", "signedInAs": USER}
+    assert "bob" in response.json()["error"]
+    assert USER in response.json()["error"]
     assert "Location" not in response.headers
     assert own_issuer_stack.items() == []
     assert own_issuer_stack.tasks() == []

@@ -341,7 +341,12 @@ def test_a_malformed_key_is_refused_and_nothing_is_written(stack: LiveStack, key
         "POST",
         "/videos",
         stack.token(),
-        json={"GoogleID": "ann", "Fingerprint": "f", "imageUrl": IMAGE, "promptKey": "foo_prompt"},
+        json={
+            "GoogleID": "ann",
+            "Fingerprint": "phone",
+            "imageUrl": IMAGE,
+            "promptKey": "foo_prompt",
+        },
         headers={"Idempotency-Key": key.encode("latin-1")},
     )
     assert (response.status_code, response.json()["code"]) == (400, "IDEMPOTENCY_KEY_MALFORMED")

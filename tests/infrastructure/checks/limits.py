@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.infrastructure.checks.firewall import ACL, rules
 from tests.infrastructure.deployments import Deployment
-from tests.infrastructure.statements import Request, counted
+from tests.infrastructure.statements import Request, aggregate_key, counted
 
 ORDER = Request("POST", "/videos", {"authorization": "Bearer x"})
 PREFLIGHT = Request("OPTIONS", "/videos")
@@ -72,6 +72,17 @@ def a_preflight_does_not_use_up_the_limit_of_its_page(deployment: Deployment) ->
     for name, rate in rates(deployment).items():
         if counted(rate, PREFLIGHT) and not all(counted(rate, request) for request in ANYTHING):
             yield f"{name} counts preflights: exclude OPTIONS in its ScopeDownStatement"
+
+
+def a_credential_is_counted_alike_however_it_is_spelled(deployment: Deployment) -> Iterator[str]:
+    """The service accepts the scheme in any case; every other spelling it refuses."""
+    spelled = ("Bearer aB.c-d", "bearer aB.c-d", "BEARER aB.c-d", "Bearer  aB.c-d")
+    for rule in rules(deployment):
+        rate = rule["Statement"].get("RateBasedStatement", {})
+        if rate.get("AggregateKeyType") == "CUSTOM_KEYS":
+            requests = [Request("GET", "/credits", {"authorization": each}) for each in spelled]
+            if len({aggregate_key(rate, request) for request in requests}) > 1:
+                yield f"{rule['Name']} counts one credential several times: transform its header"
 
 
 def callbacks_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]:

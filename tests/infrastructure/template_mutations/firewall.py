@@ -127,6 +127,12 @@ FIREWALL = (
         "TotalRatePerIp: {Type: Number, Default: 3000",
     ),
     _rule(
+        "credential-counted-by-its-spelling",
+        "RateByCredential",
+        ", {Priority: 1, Type: LOWERCASE}",
+        "",
+    ),
+    _rule(
         "callbacks-limited-like-users",
         "CallbacksByIp",
         "Limit: !Ref CallbackRatePerIp",
