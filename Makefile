@@ -143,6 +143,23 @@ drain: $(VENV)/test ## replace web and worker under load behind a balancer; no r
 check-container: $(VENV)/test $(VENV)/container ## build the image, look inside, run docker-compose.yml with it end to end
 	@$(RUN) -m tests.container
 
+SUPPLY_CHAIN := .venv-supply-chain
+.PHONY: supply-chain
+supply-chain: $(SUPPLY_CHAIN)/installed ## audit every pinned package for known vulnerabilities
+	@set -e; for pins in requirements/*.txt; do echo "$$pins"; \
+	    $(SUPPLY_CHAIN)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$pins; done
+
+.PHONY: sbom
+sbom: $(SUPPLY_CHAIN)/installed ## list everything that the image installs, as build/sbom.cdx.json (CycloneDX)
+	@mkdir -p build
+	@$(SUPPLY_CHAIN)/bin/cyclonedx-py requirements requirements/base.txt --pyproject pyproject.toml --mc-type application \
+	    --output-reproducible --of JSON -o build/sbom.cdx.json
+
+$(SUPPLY_CHAIN)/installed: requirements/supply-chain.txt
+	@$(PYTHON) -m venv --clear $(SUPPLY_CHAIN)
+	@$(SUPPLY_CHAIN)/bin/python -m pip install --quiet --no-compile --require-hashes -r $<
+	@touch $@
+
 .PHONY: documents
 documents: $(VENV)/test ## regenerate the tables in docs/ and .env.example from the code
 	@$(RUN) -m tests.documents
@@ -160,6 +177,7 @@ lock: $(VENV)/test ## pin the latest dependencies, with hashes
 	$$compile pyproject.toml --extra local -c requirements/base.txt -o requirements/local.txt; \
 	$$compile pyproject.toml --extra test -c requirements/local.txt -o requirements/test.txt; \
 	$$compile requirements/infrastructure.in -o requirements/infrastructure.txt; \
+	$$compile requirements/supply-chain.in -o requirements/supply-chain.txt; \
 	$$compile pyproject.toml --extra container -c requirements/test.txt -o requirements/container.txt
 
 $(VENV)/bin/python:
