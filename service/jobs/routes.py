@@ -28,6 +28,12 @@ from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.request_errors import PayloadTooLarge, UploadsBusy
 from service.web.responses import success
 
+_GET_JOB = (
+    "With `wait`, responds when the job ends or the time is up. When too many requests wait "
+    "already, of this user or of all, it responds at once with the job as it stands and a "
+    "`Retry-After`. Another user's job returns 404."
+)
+
 
 def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blueprint:
     """`operations` must be complete by now. `callbacks` bounds how often one job's callbacks may
@@ -42,9 +48,7 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
             access=Access.USER,
             summary="Get a job",
             operation_id="getJob",
-            description="With `wait`, responds when the job ends or the time is up. When too many "
-            "requests wait already, of this user or of all, it responds at once with the job as it "
-            "stands and a `Retry-After`. Another user's job returns 404.",
+            description=_GET_JOB,
             query=WaitSchema,
             response=schema,
             errors=(JobNotFound, StorageUnavailable),
