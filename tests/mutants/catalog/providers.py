@@ -104,16 +104,16 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "another-task-believed",
         KLING,
-        "providers.kling.client:_is_requested",
-        "return T.task_id == X",
-        "return True",
+        "providers.kling.client:Kling._is_own",
+        'X in (None, T.task_id) and Y in (None, "", J)',
+        'Y in (None, "", J)',
     ),
     mutant(
         "task-of-another-job-believed",
         KLING,
-        "providers.kling.client:_is_requested",
-        'return X in (None, "", J)',
-        "return True",
+        "providers.kling.client:Kling._is_own",
+        'X in (None, T.task_id) and Y in (None, "", J)',
+        "X in (None, T.task_id)",
     ),
     mutant(
         "sent-on-a-connection-that-came-late",
