@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from service.core.clock import SystemClock
 from tests.browser.chromium import Page
 from tests.stack.live_stack import LiveStack
 
@@ -50,7 +51,7 @@ def expect_clean(page: Page, stack: LiveStack) -> None:
 def test_the_page_shows_guide_and_reference_without_a_violation(
     start: Callable[..., LiveStack], width: int, dark: bool
 ) -> None:
-    stack = start(local_pages=True)
+    stack = start(local_pages=True, clock=SystemClock())
     with Page(width, dark=dark) as page:
         open_docs(page, stack)
         page.wait('document.getElementById("token").textContent.length > 400')
@@ -61,7 +62,7 @@ def test_the_page_shows_guide_and_reference_without_a_violation(
 
 
 def test_a_reader_can_send_a_request_as_the_local_user(start: Callable[..., LiveStack]) -> None:
-    stack = start(local_pages=True)
+    stack = start(local_pages=True, clock=SystemClock())
     with Page() as page:
         open_docs(page, stack)
         scroll_to_videos(page)
@@ -81,7 +82,7 @@ def test_a_reader_can_send_a_request_as_the_local_user(start: Callable[..., Live
 def test_every_command_works_as_pasted_and_a_repeated_one_returns_the_same_job(
     start: Callable[..., LiveStack],
 ) -> None:
-    stack = start(local_pages=True)
+    stack = start(local_pages=True, clock=SystemClock())
     with Page() as page:
         open_docs(page, stack)
         page.wait('document.getElementById("token").textContent.length > 400')

@@ -172,14 +172,19 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
     return spec
 
 
-def _tags(about: About, routes: Sequence[Route]) -> list[dict[str, str]]:
-    """The tags in use, those that `about` describes first. Readers show `x-displayName`."""
-    used = dict.fromkeys(tag_of(document_path(rule)) for rule, _, _ in routes)
+def _tags(about: About, routes: Sequence[Route]) -> list[dict[str, object]]:
+    """The tags in use, those that `about` describes first. Readers show `x-displayName`, and not
+    what is only for providers and balancers."""
+    used: dict[str, bool] = {}
+    for rule, _, declared in routes:
+        name = tag_of(document_path(rule))
+        used[name] = used.get(name, True) and declared.internal
     ordered = [name for name in about.tags if name in used]
     ordered += [name for name in used if name not in about.tags]
     return [
         {"name": name, "x-displayName": name.capitalize()}
         | ({"description": about.tags[name]} if name in about.tags else {})
+        | ({"x-internal": True} if used[name] else {})
         for name in ordered
     ]
 

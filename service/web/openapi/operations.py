@@ -133,7 +133,7 @@ def _size(count: int) -> str:
 def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     always = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     declared = {**always, **_response_headers(endpoint)}
-    responses = {str(status): _success(endpoint, declared) for status in endpoint.statuses}
+    responses = {str(status): _body(endpoint, status, declared) for status in endpoint.statuses}
     kinds = [*endpoint.errors, *shared.of(endpoint)]
     for status, group in by_status(kinds).items():
         own = any(kind in endpoint.errors for kind in group)
@@ -150,8 +150,9 @@ def _response_headers(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _success(endpoint: Endpoint, headers: dict[str, Any]) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": endpoint.summary, "headers": headers}
+def _body(endpoint: Endpoint, status: int, headers: dict[str, Any]) -> dict[str, Any]:
+    text = "Success" if status < 400 else "The fields of 200, and what is wrong."
+    described: dict[str, Any] = {"description": text, "headers": headers}
     if endpoint.bare and endpoint.response is None:
         return described
     schema: Any = endpoint.response if endpoint.bare else _enveloped(endpoint)

@@ -79,7 +79,8 @@ async function localToken(user, url) {
 
 /** The document with a new key in place of its example: one that was used with another body is refused. */
 function withNewKey(text) {
-  const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+  // Browsers have randomUUID for https and this machine only.
+  const key = crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
   const parameters = JSON.parse(text).paths["/videos"]?.post.parameters ?? [];
   const example = parameters.find((each) => each.name === "Idempotency-Key")?.schema.example;
   return example ? text.replaceAll(example, key) : text;
