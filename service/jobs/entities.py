@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.errors import NotFound, Unavailable, Unprocessable
+from service.core.errors import NotFound, RateLimited, Unavailable, Unprocessable
 from service.core.principal import Principal
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
 from service.ledger.lots import Allocation
@@ -65,6 +65,29 @@ class ProviderUnavailable(Unavailable):
     summary = "The provider cannot be used right now. Nothing was charged; try again later."
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
     retry_after = 60
+
+
+class TooManyJobs(RateLimited):
+    """One user's jobs that are being submitted at this moment, in this process. Nothing was
+    written, and an idempotency key stays free."""
+
+    code = "TOO_MANY_JOBS"
+    summary = "Too many of your jobs are being submitted at once. Nothing was charged."
+    details_example: ClassVar[Mapping[str, object]] = {"limit": 16}
+    advice = (
+        "Submit at most `details.limit` at once; wait as long as `Retry-After` says, then repeat, "
+        "with the same `Idempotency-Key` if you sent one."
+    )
+    retry_after = 2
+
+
+class ProviderSaturated(Unavailable):
+    """Everybody's jobs that wait for the provider's first response, in this process. Nothing was
+    written, and an idempotency key stays free."""
+
+    code = "PROVIDER_SATURATED"
+    summary = "Too many jobs wait for the provider to respond. Nothing was charged."
+    retry_after = 5
 
 
 class IdempotencyKeyReused(Unprocessable):

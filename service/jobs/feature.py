@@ -91,7 +91,12 @@ def _jobs(
         token_cipher=TokenCipher(core.keyring.token_keys),
         clock=core.clock,
         metrics=core.metrics,
-        limits=JobLimits(settings.long_poll_limit, settings.user_long_poll_limit),
+        limits=JobLimits(
+            settings.long_poll_limit,
+            settings.user_long_poll_limit,
+            settings.submit_limit,
+            settings.user_submit_limit,
+        ),
         public_url=core.settings.core.public_url,
     )
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import structlog
+
 from service.core.clock import Clock
 from service.core.ids import Ids
 from service.jobs import keys, store
@@ -72,6 +74,7 @@ class Holds:
                 snapshot=snapshot if predecessor is None else None,
             )
         except OutcomeUnknown as error:
+            structlog.contextvars.bind_contextvars(job_id=job_id)
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
         job = (
             terms.job(moved.movement, moved.at) if moved.movement else terms.stored(moved.snapshot)

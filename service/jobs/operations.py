@@ -24,6 +24,7 @@ from service.jobs.entities import (
 )
 from service.jobs.holds import Held, Holds, key_of, related_to
 from service.jobs.settlement import Settlement
+from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
 from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations
 from service.ledger.entities import StaleRead, Wallet, WalletBusy
@@ -68,10 +69,24 @@ class WaitedJob:
 
 @dataclass(frozen=True)
 class JobLimits:
-    """How many requests may wait for jobs at once in this process, and how many of one user."""
+    """How many requests may wait for jobs at once in this process, and how many of one user; and
+    the same of those that submit a job, for each provider."""
 
     max_waiting: int
     max_waiting_of_user: int
+    max_submitting: int
+    max_submitting_of_user: int
+
+
+@dataclass(frozen=True)
+class HoldBasis:
+    """What a hold is decided from: what the work costs and keeps, the job that the key stood for so
+    far, and what was read of the wallet."""
+
+    estimate: Estimate
+    payload: Facts
+    earlier: Job | None
+    snapshot: Snapshot
 
 
 class Jobs:
@@ -103,15 +118,17 @@ class Jobs:
         self._public_url = public_url.rstrip("/")
         self._places = Shares(limits.max_waiting, limits.max_waiting_of_user)
         self._open_jobs = OpenJobs(table, clock)
+        self._submit_places = SubmitPlaces(limits.max_submitting, limits.max_submitting_of_user)
 
     def submit(self, request: JobRequest) -> Submission:
         """Holds the most that the work can cost, sends the request once, and returns the job as
         stored. A repeated key returns the same job.
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
-        refuses, `SystemLimitReached`, `DeviceAlreadyUsed`, `WalletFrozen`, `InsufficientCredits`,
-        `WalletBusy`. Raises, naming the job: the kind's errors for work that the provider refused,
-        `ProviderBusy` and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
+        refuses, `TooManyJobs`, `ProviderSaturated`, `SystemLimitReached`, `DeviceAlreadyUsed`,
+        `WalletFrozen`, `InsufficientCredits`, `WalletBusy`. Raises, naming the job: the kind's
+        errors for work that the provider refused, `ProviderBusy` and `ProviderUnavailable` among
+        them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
         snapshot: Snapshot | None = None
         for _ in range(MAX_ROUNDS):
@@ -120,18 +137,30 @@ class Jobs:
             if earlier is not None and not earlier.retryable:
                 return self._replayed(earlier, snapshot.wallet)
             estimate, payload = _terms(work, request.body)
-            device = self._users.digests(request.fingerprint)
-            if not is_open(snapshot.wallet):
-                snapshot = self._users.sign_up(request.actor, device, related_to(request))
-                continue
-            try:
-                held = self._holds.take(request, device, estimate, payload, earlier, snapshot)
-            except StaleRead:
-                snapshot = None
-                continue
-            self._metrics.count(Metric.HOLDS)
-            return self._send(work, request, held)
+            with self._submit_places.place(request.payer, work.provider):
+                placed, snapshot = self._placed(
+                    work, request, HoldBasis(estimate, payload, earlier, snapshot)
+                )
+            if placed is not None:
+                return placed
         raise WalletBusy
+
+    def _placed(
+        self, work: AsynchronousWork, request: JobRequest, basis: HoldBasis
+    ) -> tuple[Submission | None, Snapshot | None]:
+        """Takes the hold and sends the job. None for the submission when it has to be decided anew:
+        on the snapshot of a sign-up, or with none where what was read is stale."""
+        device = self._users.digests(request.fingerprint)
+        if not is_open(basis.snapshot.wallet):
+            return None, self._users.sign_up(request.actor, device, related_to(request))
+        try:
+            held = self._holds.take(
+                request, device, basis.estimate, basis.payload, basis.earlier, basis.snapshot
+            )
+        except StaleRead:
+            return None, None
+        self._metrics.count(Metric.HOLDS)
+        return self._send(work, request, held), None
 
     def get(self, user_id: str, job_id: str) -> Job:
         """Raises `JobNotFound`, for another user's job exactly as for one that does not exist."""
@@ -180,6 +209,7 @@ class Jobs:
         if event is None:
             raise CallbackRefused
         payer, job_id = names
+        structlog.contextvars.bind_contextvars(job_id=job_id)
         if event.final and allowed(job_id):
             self._settlement.resolve(payer, job_id)
 
@@ -197,6 +227,7 @@ class Jobs:
         return self._settlement.read(request.payer, use.job_id)
 
     def _replayed(self, job: Job, wallet: Wallet | None) -> Submission:
+        structlog.contextvars.bind_contextvars(job_id=job.job_id)
         self._raise_refusal(job)
         remaining = wallet.spendable(self._clock.now()) if wallet else 0
         return Submission(job, remaining, replayed=True)
@@ -205,6 +236,7 @@ class Jobs:
         """The single send, by the request that made the hold and no other, inside its window.
         Whatever is returned or raised after the hold names the job as it is stored."""
         job = held.job
+        structlog.contextvars.bind_contextvars(job_id=job.job_id)
         if job.status is JobStatus.SUBMITTING and not job.task_id:
             until = min(held.send_until, self._clock.monotonic() + work.submit_seconds)
             job = self._recorded(work, job, self._created(work, job, request.body, until))

@@ -42,6 +42,10 @@ class JobsSettings(Section):
         1500, "requests that may wait for a job at once in one web process"
     )
     user_long_poll_limit: int = setting(50, "how many of them one user may have")
+    submit_limit: int = setting(
+        200, "jobs that one web process submits at once to one provider; more get 503"
+    )
+    user_submit_limit: int = setting(16, "how many of them one user may have; more get 429")
     worker_threads: int = setting(4, "jobs one worker process resolves side by side")
     worker_interval_seconds: float = setting(1.0, "pause between two runs of a sweep for due jobs")
 
@@ -53,9 +57,11 @@ class JobsSettings(Section):
             ]
         )
         web = settings.section(WebSettings)
-        if self.long_poll_limit >= web.web_connections:
-            # Long polls and slow clients must leave connections for everything else, probes too.
-            yield "LONG_POLL_LIMIT must be less than WEB_CONNECTIONS"
+        # What waits long must leave connections for everything else, probes too.
+        if self.long_poll_limit + self.submit_limit >= web.web_connections:
+            yield ("LONG_POLL_LIMIT and SUBMIT_LIMIT together must be less than WEB_CONNECTIONS")
+        if self.user_submit_limit > self.submit_limit:
+            yield "USER_SUBMIT_LIMIT must not be more than SUBMIT_LIMIT"
 
     def _submit_window(self, settings: Sections) -> tuple[str, float, str, float]:
         """The wallet write, the two calls of its last attempt with their wait for a turn, and all

@@ -6,7 +6,13 @@ from service.catalog.entities import UnknownPromptKey
 from service.core.principal import Principal
 from service.core.public_urls import AddressRefused
 from service.identity.entities import GoogleIdMismatch
-from service.jobs.entities import IdempotencyKeyReused, ProviderBusy, ProviderUnavailable
+from service.jobs.entities import (
+    IdempotencyKeyReused,
+    ProviderBusy,
+    ProviderSaturated,
+    ProviderUnavailable,
+    TooManyJobs,
+)
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
 from service.ledger.entities import (
@@ -61,9 +67,11 @@ POST_VIDEO = Endpoint(
         SystemLimitReached,
         DeviceAlreadyUsed,
         WalletFrozen,
+        TooManyJobs,
         TooManyWaiting,
         WalletBusy,
         OutcomeUnknown,
+        ProviderSaturated,
         ProviderBusy,
         ProviderUnavailable,
         StorageUnavailable,

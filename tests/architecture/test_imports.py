@@ -51,6 +51,7 @@ EXTRA = {
     ("jobs", "judging"): {"entities", "work"},
     ("jobs", "settlement"): {"entities", "judging", "settlement_terms", "store", "work"},
     ("jobs", "settlement_terms"): {"entities", "keys", "store"},
+    ("jobs", "submit_places"): {"entities"},
     ("jobs", "work"): {"entities"},
     ("videos", "images"): {"entities", "image_headers"},
     ("videos", "image_headers"): set(),
@@ -74,7 +75,7 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys"},
 }
 USES_EXTRA = {
-    ("jobs", "operations"): {"holds", "settlement", "waiting", "work"},
+    ("jobs", "operations"): {"holds", "settlement", "submit_places", "waiting", "work"},
     ("jobs", "checks"): {"work"},
     ("jobs", "routes"): {"work"},
     ("jobs", "schemas"): {"work"},

@@ -112,6 +112,7 @@ class ServiceHarness:
         ids: Ids | None = None,
         jitter: Callable[[], float] = random.random,
         connected: Any = None,
+        user_submit_limit: int = 200,
         features: Sequence[Declaration] = FEATURES,
     ) -> None:
         """`client` says where the table is; the harness connects by itself unless a `connected`
@@ -130,6 +131,7 @@ class ServiceHarness:
             video_price_credits=price,
             web_connections=256,
             long_poll_limit=2,
+            user_submit_limit=user_submit_limit,
         )
         core = core_over(
             self.table,

@@ -64,6 +64,8 @@ def build(
         video_price_credits=plan.price,
         web_connections=64,
         long_poll_limit=4,
+        user_submit_limit=50,
+        submit_limit=50,
         worker_threads=4,
         public_url="https://farebox.example.com" if plan.callbacks else "",
     )

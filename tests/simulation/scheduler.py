@@ -191,6 +191,9 @@ class SimulatedEvent:
     def is_set(self) -> bool:
         return self._set
 
+    def clear(self) -> None:
+        self._set = False
+
     def set(self) -> None:
         self._set = True
         for task, number in self._waiting:

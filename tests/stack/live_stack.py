@@ -49,6 +49,7 @@ SETTINGS: dict[str, Any] = {
     "watch_poll_seconds": 5.0,
     "log_format": "pretty",
     "worker_interval_seconds": 0.1,
+    "user_submit_limit": 200,
 }
 
 

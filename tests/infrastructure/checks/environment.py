@@ -28,6 +28,8 @@ NEEDED = {
 # Sizes that each kind of process may set for itself.
 OWN_SIZES = {
     "LONG_POLL_LIMIT",
+    "SUBMIT_LIMIT",
+    "USER_SUBMIT_LIMIT",
     "UPLOAD_LIMIT_MEGABYTES",
     "WEB_CONNECTIONS",
     "WORKER_INTERVAL_SECONDS",
