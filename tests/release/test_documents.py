@@ -23,20 +23,28 @@ def sections() -> set[str]:
 
 
 def alarms() -> dict[str, str]:
-    """Each alarm's description by its name."""
+    """Each alarm's description, as the template has it, by its name."""
     kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
     resources = SERVICE["Resources"].items()
     return {
-        name: resource["Properties"]["AlarmDescription"]
+        name: resource["Properties"]["AlarmDescription"]["Fn::Sub"]
         for name, resource in resources
         if resource["Type"] in kinds
     }
 
 
 def test_every_alarm_names_a_section_of_the_runbook_and_every_such_section_an_alarm() -> None:
-    named = {re.findall(r"docs/runbook\.md#([a-z-]+)$", text)[0] for text in alarms().values()}
+    named = {re.findall(r"\$\{RunbookUrl}#([a-z-]+)$", text)[0] for text in alarms().values()}
     assert named <= sections()
     assert {section for section in sections() if section.startswith("alarm-")} <= named
+
+
+def test_every_alarm_names_a_command_that_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for text in alarms().values():
+        command = re.findall(r"Run: make ([a-z]+) STAGE=\$\{Stage}", text)
+        assert set(command) < targets, text
+        assert command, text
 
 
 def test_every_link_inside_the_runbook_has_a_target() -> None:

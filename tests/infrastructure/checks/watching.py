@@ -137,13 +137,15 @@ def every_alarm_has_a_receiver(deployment: Deployment) -> Iterator[str]:
 
 
 def every_alarm_names_its_runbook_section(deployment: Deployment) -> Iterator[str]:
-    """Each description ends with the address of a section of the runbook."""
+    """Each description ends with a command to run first and the address of a section of the
+    runbook."""
     runbook = deployment.root / "docs" / "runbook.md"
     sections = _sections(runbook.read_text(encoding="utf-8")) if runbook.exists() else set()
     for kind in (ALARM, "CloudWatch::CompositeAlarm"):
         for name, alarm in deployment.service.of(kind).items():
             found = re.search(
-                r"docs/runbook\.md#([a-z0-9-]+)$", str(alarm.get("AlarmDescription", ""))
+                r"Run: make .*\bSTAGE=\w.* docs/runbook\.md#([a-z0-9-]+)$",
+                str(alarm.get("AlarmDescription", "")),
             )
             if found is None or found[1] not in sections:
                 yield (
