@@ -20,6 +20,15 @@ demo: $(VENV)/local ## turn an image into a video for one credit, and watch the 
 run: $(VENV)/local ## run the whole stack on this machine until Ctrl-C (app 8080, simulators 8090, DynamoDB 8000; reads .env)
 	@$(RUN) -m devstack run
 
+.PHONY: up
+up: ## run the whole stack in containers until Ctrl-C, with Docker or Podman (COMPOSE="podman-compose" for another)
+	@compose="$(COMPOSE)"; \
+	for each in "docker compose" "podman compose" podman-compose; do \
+	    [ -z "$$compose" ] && $${each%%[ -]*} info >/dev/null 2>&1 && $$each version >/dev/null 2>&1 && compose=$$each; \
+	done; \
+	[ -n "$$compose" ] || { echo "Neither Docker nor Podman with Compose runs here; \`make run\` needs neither." >&2; exit 1; }; \
+	exec $$compose up --build
+
 .PHONY: audit
 audit: $(VENV)/local ## prove every balance of the stack that `make run` keeps
 	@$(RUN) -m devstack operate audit

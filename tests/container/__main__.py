@@ -56,7 +56,10 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             engine = provide(Path(folder))
-            _check(engine, Path(folder), report)
+            try:
+                _check(engine, Path(folder), report)
+            finally:
+                engine.remove_images(PRODUCTION, LOCAL)
     except Unavailable as reason:
         output().say(f"container: skipped, for {reason}.")
         return 1 if required() else 0

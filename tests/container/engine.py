@@ -99,6 +99,10 @@ class Engine:
         if containers:
             self.call("rm", "--force", "--volumes", *at_once, *containers, check=False)
 
+    def remove_images(self, *tags: str) -> None:
+        """Their layers stay in the cache of builds. Those that are not there are no error."""
+        self.call("rmi", "--force", *tags, check=False)
+
     def build(self, context: Path, tag: str, *options: str) -> None:
         """An image from a folder with a Dockerfile. Raises `CheckFailed`."""
         run(

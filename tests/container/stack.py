@@ -33,6 +33,10 @@ _PATIENT = {
 }
 
 
+# The name of what the compose file builds.
+_OWN_IMAGE = "farebox:local"
+
+
 class ComposeStack:
     """The services of `docker-compose.yml` in a project of their own, on free ports of loopback."""
 
@@ -94,7 +98,7 @@ def _files(engine: Engine, folder: Path) -> list[str]:
     images = {
         name: PRODUCTION if name in ("web", "worker") else LOCAL
         for name, it in services.items()
-        if "build" in it
+        if it["image"] == _OWN_IMAGE
     }
     if not engine.podman:
         override = folder / "override.json"

@@ -52,6 +52,13 @@ def test_as_it_stands_the_service_starts_with_it() -> None:
     assert web.local_start_url == "http://127.0.0.1:8090/"
 
 
+def test_the_image_is_built_once_and_never_pulled() -> None:
+    own = {name: it for name, it in SERVICES.items() if it["image"] == "farebox:local"}
+    assert set(own) == {"web", "worker", "simulators", "table", "welcome"}
+    assert [name for name, it in own.items() if "build" in it] == ["table"]
+    assert {it["pull_policy"] for name, it in own.items() if name != "table"} == {"never"}
+
+
 def test_another_port_is_published_and_passed_on() -> None:
     assert interpolated(SERVICES["web"]["ports"][0], {"PORT": "8085"}) == "127.0.0.1:8085:8080"
     variables = environment("web", PORT="8085")
