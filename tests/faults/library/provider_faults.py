@@ -28,6 +28,7 @@ PROVIDER_FAULTS = (
     ProviderFault("create", "status:500:5000", 0.0, 0.0, 2),
     ProviderFault("create", "status:503:5001", 0.0, 0.0, 1),
     ProviderFault("create", "html:502", 0.0, 0.0, 2),
+    ProviderFault("create", "html:403", 0.0, 0.0, 1),
     ProviderFault("create", "garbage", 0.0, 0.0, 1),
     ProviderFault("create", "no-task-id", 0.0, 0.0, 1),
     ProviderFault("create", "job-fails", 0.0, 0.0, 8),
