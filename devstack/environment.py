@@ -16,8 +16,8 @@ _SIMULATOR_PREFIX = "SIMULATOR_"
 
 
 # Where the development servers of the usual front-end tools listen: Next.js and Create React App,
-# `vite preview`, Angular, Astro, Vite, Live Server.
-_FRONTEND_PORTS = (3000, 3001, 4173, 4200, 4321, 5173, 5174, 5500)
+# `vite preview`, Angular, Astro, Vite, Live Server, Expo.
+_FRONTEND_PORTS = (3000, 3001, 4173, 4200, 4321, 5173, 5174, 5500, 8081)
 FRONTEND_ORIGINS = tuple(
     f"http://{host}:{port}" for host in ("localhost", LOOPBACK) for port in _FRONTEND_PORTS
 )

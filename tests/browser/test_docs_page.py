@@ -10,6 +10,7 @@ from service.core.clock import SystemClock
 from tests.browser.chromium import Page
 from tests.stack.live_stack import LiveStack
 
+# In real time: on a busy machine, a fast clock would let a call of the service run out of time.
 pytestmark = pytest.mark.browser
 
 REFERENCE = 'document.querySelector("#reference")?.textContent.includes("Turn an image")'
@@ -110,7 +111,7 @@ def pasted(commands: list[str]) -> list[int]:
 def test_a_service_without_a_local_token_requests_none(
     start: Callable[..., LiveStack],
 ) -> None:
-    stack = start()
+    stack = start(clock=SystemClock())
     with Page() as page:
         open_docs(page, stack)
         scroll_to_videos(page)
