@@ -49,8 +49,9 @@ test: $(VENV)/test ## run the tests (under 6 minutes on two cores)
 sample: $(VENV)/test ## run a small sample of each proof
 	@$(PYTEST) -m sample
 
-TEST_PROCESSES ?= 2
-PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
+# One more than two cores: some tests wait. Files begin in the order of tests/conftest.py.
+TEST_PROCESSES ?= 3
+PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: browser
 browser: $(VENV)/test ## test /docs, the start page and examples/react in a real Chromium (needs Node.js)

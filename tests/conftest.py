@@ -25,7 +25,35 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", settings.get_profile("explore"), derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore"))
 
+# `make test` begins with these: a slow file that begins last leaves a core idle.
+_SLOW_FILES = (
+    "tests/devstack/test_stack.py",
+    "tests/repair/test_torn_transactions.py",
+    "tests/audit/test_daily_faults.py",
+    "tests/docker/test_slow_clients.py",
+    "tests/devstack/test_commands.py",
+    "tests/audit/test_walk.py",
+    "tests/audit/test_audit.py",
+    "tests/audit/test_daily_command.py",
+    "tests/journeys/test_video.py",
+    "tests/journeys/test_races.py",
+    "tests/journeys/test_surroundings.py",
+    "tests/jobs/test_settlement_races.py",
+    "tests/infrastructure/test_roles.py",
+    "tests/infrastructure/test_deploy.py",
+    "tests/devstack/test_dynamodb.py",
+    "tests/docker/test_gunicorn.py",
+    "tests/audit/test_daily.py",
+    "tests/release/test_deploy.py",
+)
+
 _NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=64)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files first; the others, and the tests within each file, keep their places."""
+    places = {file: place for place, file in enumerate(_SLOW_FILES)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
 @pytest.fixture(autouse=True, scope="session")

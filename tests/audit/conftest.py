@@ -1,5 +1,5 @@
-"""A bucket of its own for each test, at a moto that serves S3 alone (the table stays on DynamoDB
-Local), and the site of the daily audit."""
+"""A bucket of its own for each test, at a moto that serves S3 alone, and the site of the daily
+audit."""
 
 import logging
 import uuid
@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from devstack.ports import LOOPBACK
 from tests.audit.daily_site import DAY_SECONDS, USERS, Site, damage
+from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
 
 
@@ -45,8 +46,10 @@ def bucket(s3: Any) -> str:
 
 
 @pytest.fixture
-def site(client: Any, table_name: str, s3: Any, bucket: str) -> Site:
-    world = ServiceHarness(client, table_name)
+def site(s3: Any, bucket: str) -> Site:
+    """Over a table in memory: the audit reads DynamoDB Local in other tests, and here hundreds of
+    times."""
+    world = ServiceHarness(None, "Memory", connected=memory_client())
     for number in range(USERS):
         world.submit(f"user-{number}", f"device-{number}", key="k")
     for number in (3, 5):

@@ -123,8 +123,8 @@ def test_violations_found_before_the_death_are_kept_even_if_they_are_gone_by_the
         site.world.client.update_item(
             TableName=site.world.table._name,
             Key=where,
-            UpdateExpression="SET held = held - :n",
-            ExpressionAttributeValues={":n": {"N": "1"}},
+            UpdateExpression="SET held = held + :n",
+            ExpressionAttributeValues={":n": {"N": "-1"}},
         )
     site.later()
     assert site.start().audit.violations == found

@@ -33,7 +33,7 @@ TABLE = "UserCredits"
 
 
 def connect(url: str) -> "DynamoDBClient":
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=20, read_timeout=60)
     return boto3.client("dynamodb", endpoint_url=url, region_name="us-east-1", config=config)
 
 
@@ -118,7 +118,7 @@ def test_what_was_acknowledged_survives_a_stop_under_load(tmp_path: Path) -> Non
         while len(acknowledged) < 100:
             time.sleep(0.01)
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(90) == 0
         stopped.set()
         for writer in writers:
             writer.result()

@@ -80,7 +80,7 @@ class MemoryBehind:
             self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation_of(request)).lower()
         )
         try:
-            return response_with(200, serve(body))
+            return response_with(200, serve(body) | _consumed(body))
         except ClientError as error:
             reported: Any = error.response
             extra = {
@@ -95,6 +95,12 @@ class MemoryBehind:
 
     def put_back(self, items: Items) -> None:
         self._server = served(items)
+
+
+def _consumed(request: dict[str, Any]) -> dict[str, Any]:
+    """A unit for each query or scan that wants to know: here a page has less than 4 KB."""
+    wanted = "ReturnConsumedCapacity" in request
+    return {"ConsumedCapacity": {"CapacityUnits": 1.0}} if wanted else {}
 
 
 def served(items: Items) -> Server:
