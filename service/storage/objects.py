@@ -11,7 +11,7 @@ MAX_BYTES = 32 * 1024 * 1024
 # S3 responds so where a condition does not hold, where another write is under way, and where
 # If-Match finds nothing (Amazon S3 User Guide, Conditional writes).
 _CHANGED = {409, 412}
-_GONE = 404
+_GONE = "NoSuchKey"
 
 
 class ObjectsUnavailable(Exception):
@@ -51,9 +51,9 @@ class Objects:
         the bucket: otherwise S3 refuses. Raises `ObjectsUnavailable`."""
         try:
             response = self._client.get_object(Bucket=self._bucket, Key=key)
-            return Stored(response["Body"].read(MAX_BYTES), response["ETag"])
+            return Stored(response["Body"].read(MAX_BYTES), _tag(response))
         except ClientError as error:
-            if _status(error) == _GONE:
+            if _is_own(error.response) and _code(error) == _GONE:
                 return None
             raise ObjectsUnavailable(_said(error)) from error
         except (BotoCoreError, OSError) as error:
@@ -69,15 +69,31 @@ class Objects:
             response = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType=kind, **condition
             )
-            return str(response["ETag"])
+            return _tag(response)
         except ClientError as error:
-            if _status(error) in _CHANGED or (
-                over and error.response["Error"]["Code"] == "NoSuchKey"
-            ):
+            changed = _status(error) in _CHANGED or (over and _code(error) == _GONE)
+            if changed and _is_own(error.response):
                 raise ObjectChanged from error
             raise ObjectsUnavailable(_said(error)) from error
         except (BotoCoreError, OSError) as error:
             raise ObjectsUnavailable(str(error)) from error
+
+
+def _is_own(response: Any) -> bool:
+    """Whether S3 itself responded: everything from S3 has a request id, and a page that something
+    else sends in its place has none."""
+    return bool(response.get("ResponseMetadata", {}).get("RequestId"))
+
+
+def _tag(response: Any) -> str:
+    """Raises `ObjectsUnavailable` for a response that is not S3's own."""
+    if not _is_own(response) or not response.get("ETag"):
+        raise ObjectsUnavailable("something else responded in S3's place")
+    return str(response["ETag"])
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"].get("Code", "")
 
 
 def _status(error: ClientError) -> int:
@@ -85,4 +101,4 @@ def _status(error: ClientError) -> int:
 
 
 def _said(error: ClientError) -> str:
-    return f"{_status(error)} {error.response['Error'].get('Code', '')}"
+    return f"{_status(error)} {_code(error)}"

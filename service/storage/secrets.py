@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from service.core.errors import Unavailable
 
@@ -37,6 +36,10 @@ class SecretsManager:
     def read(self, name: str) -> str:
         """The current value. Raises `SecretUnavailable`."""
         try:
-            return self._client.get_secret_value(SecretId=name)["SecretString"]
-        except (BotoCoreError, ClientError, KeyError) as error:
+            secret: object = self._client.get_secret_value(SecretId=name)["SecretString"]
+        except Exception as error:
+            # Where something else responds in its place, botocore raises whatever its parser meets.
             raise SecretUnavailable from error
+        if not isinstance(secret, str):
+            raise SecretUnavailable
+        return secret

@@ -67,6 +67,5 @@ class BucketWire:
             raise ReadTimeoutError(endpoint_url=request.url)
         status, code = _ERRORS[fault]
         body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
-        return AWSResponse(
-            request.url, status, {"content-type": "application/xml"}, _Raw(body.encode())
-        )
+        headers = {"content-type": "application/xml", "x-amz-request-id": "A1B2C3"}
+        return AWSResponse(request.url, status, headers, _Raw(body.encode()))

@@ -3,10 +3,7 @@ been applied, a read has failed."""
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from service.storage.integrity import response_fault
 from service.storage.keys import Key
 from service.storage.table import READ_TRIES, MaybeApplied, Table
 from service.storage.writes import Put
+from tests.doubles.imposter import Imposter, imposter
 
 ONE = Key("P", "1")
 JSON = "application/x-amz-json-1.0"
@@ -26,49 +24,8 @@ def crc(body: bytes) -> str:
     return str(zlib.crc32(body))
 
 
-class Imposter:
-    """Responds to every request in the same way; counts them."""
-
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.requests = 0
-        imposter = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                imposter.requests += 1
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        url = f"http://127.0.0.1:{self._server.server_port}"
-        self.table = Table(connect("us-east-1", url, 1, 5, 4), "T")
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
-
-
-@contextmanager
-def imposter(status: int, headers: dict[str, str], body: bytes) -> Iterator[Imposter]:
-    server = Imposter(status, headers, body)
-    try:
-        yield server
-    finally:
-        server.stop()
+def table_at(server: Imposter) -> Table:
+    return Table(connect("us-east-1", server.url, 1, 5, 4), "T")
 
 
 def signed(body: bytes) -> tuple[dict[str, str], bytes]:
@@ -118,14 +75,14 @@ FOREIGN = {
 def test_a_write_may_have_been_applied(name: str, send: Callable[[Table], None]) -> None:
     with imposter(*FOREIGN[name]) as server:
         with pytest.raises(MaybeApplied):
-            send(server.table)
+            send(table_at(server))
         assert server.requests == 1
 
 
 def fails_after_a_second_try(name: str, read: Callable[[Table], Any]) -> None:
     with imposter(*FOREIGN[name]) as server:
         with pytest.raises(MaybeApplied):
-            read(server.table)
+            read(table_at(server))
         assert server.requests == READ_TRIES
 
 
@@ -152,13 +109,13 @@ def test_every_read_of_a_page_fails(read: Callable[[Table], Any]) -> None:
 
 def test_a_table_behind_an_imposter_is_not_ready() -> None:
     with imposter(*FOREIGN["a page"]) as server:
-        assert not server.table.ready()
+        assert not table_at(server).ready()
 
 
 def test_what_dynamodb_says_is_believed() -> None:
     item = json.dumps({"Item": {"PK": {"S": "P"}, "SK": {"S": "1"}}}).encode()
     with imposter(200, *signed(item)) as server:
-        assert server.table.get(ONE) == {"PK": "P", "SK": "1"}
+        assert table_at(server).get(ONE) == {"PK": "P", "SK": "1"}
 
 
 def test_an_error_without_a_crc_can_be_dynamodb_locals() -> None:

@@ -2,9 +2,11 @@
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from service.storage.secrets import SecretsManager, SecretUnavailable
+from tests.doubles.imposter import imposter
 
 
 @mock_aws
@@ -30,3 +32,24 @@ def test_a_binary_secret_is_unavailable() -> None:
     client.create_secret(Name="binary", SecretBinary=b"x")
     with pytest.raises(SecretUnavailable):
         SecretsManager.connect("us-east-1").read("binary")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>Please sign in.</html>"),
+        (200, b"[]"),
+        (200, b"null"),
+        (200, b"\xff\xfe"),
+        (200, b'{"SecretString": ["a"]}'),
+        (302, b""),
+        (403, b"[]"),
+        (500, b"[]"),
+    ],
+)
+def test_what_something_else_responds_is_no_secret(status: int, body: bytes) -> None:
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    with imposter(status, {"Content-Type": "text/html"}, body) as server:
+        client = boto3.client("secretsmanager", endpoint_url=server.url, config=config)
+        with pytest.raises(SecretUnavailable):
+            SecretsManager(client).read("farebox/kling")
