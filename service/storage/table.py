@@ -37,6 +37,7 @@ _NOT_APPLIED = {
     "RequestLimitExceeded",
     "TransactionConflictException",
     "LimitExceededException",
+    "ReplicatedWriteConflictException",
 }
 _MAYBE_APPLIED = {"InternalServerError", "ServiceUnavailable", "TransactionInProgressException"}
 _NEVER_LEFT = (
@@ -344,10 +345,12 @@ def _status(error: ClientError) -> int:
 
 def _cancelled(error: ClientError) -> Exception:
     """A cancelled transaction in our words: conflicts and throttles are worth a retry, refused
-    conditions are a result, anything else (a malformed request) is our fault and stays as it is."""
+    conditions are a result, anything else (a malformed request) is our fault and stays as it is.
+    One without reasons was cancelled all the same, and nothing of it was written."""
     reasons: list[Any] = error.response.get("CancellationReasons", [])
     codes = {reason.get("Code") for reason in reasons} - {"None", None}
-    if codes & _CANCELLED_BY_OTHERS:
+    unexplained = not codes and _code(error) == "TransactionCanceledException"
+    if unexplained or codes & _CANCELLED_BY_OTHERS:
         return NotApplied()
     if codes == {"ConditionalCheckFailed"}:
         refused: dict[int, Item | None] = {

@@ -1,12 +1,14 @@
 """The door to DynamoDB says of every failure whether it may have been applied."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
 import pytest
+from botocore.awsrequest import AWSResponse
 from gevent.event import Event
 
 from service.core import fifo_gate
@@ -26,7 +28,7 @@ from service.storage.table import (
     TableSaturated,
 )
 from service.storage.writes import Delete, Put, Update, When
-from tests.faults.library.wire import Wire
+from tests.faults.library.wire import Wire, refusal
 
 ONE, TWO = Key("P", "1"), Key("P", "2")
 
@@ -218,7 +220,9 @@ def test_a_definite_failure_is_known_as_one(
     assert table.get(ONE) is None
 
 
-@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "internal"])
+@pytest.mark.parametrize(
+    "fault", ["lost-answer", "lost-request", "internal", "foreign-applied", "foreign-lost"]
+)
 @pytest.mark.parametrize("send", ["write", "transact"])
 def test_a_lost_response_may_have_been_applied(
     table: Table, wire: Wire, fault: str, send: str
@@ -226,7 +230,7 @@ def test_a_lost_response_may_have_been_applied(
     wire.plan("Write", fault)
     with pytest.raises(MaybeApplied):
         table.write(Put(ONE, {})) if send == "write" else table.transact([Put(ONE, {})])
-    assert (table.get(ONE) is not None) is (fault == "lost-answer")
+    assert (table.get(ONE) is not None) is (fault in ("lost-answer", "foreign-applied"))
     assert len([call for call in wire.calls if call != "GetItem"]) == 1
 
 
@@ -234,6 +238,55 @@ def test_a_conflict_is_a_definite_failure(table: Table, wire: Wire) -> None:
     wire.plan("TransactWriteItems", "conflict")
     with pytest.raises(NotApplied):
         table.transact([Put(ONE, {})])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TransactionConflictException",
+        "LimitExceededException",
+        "ReplicatedWriteConflictException",
+    ],
+)
+def test_every_throttle_and_conflict_is_a_definite_failure(table: Table, code: str) -> None:
+    responds(table, lambda: refusal(400, code))
+    for send in (lambda: table.write(Put(ONE, {})), lambda: table.transact([Put(ONE, {})])):
+        with pytest.raises(NotApplied):
+            send()
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ["None", "TransactionConflict"],
+        ["ConditionalCheckFailed", "TransactionConflict"],
+        ["ThrottlingError", "ConditionalCheckFailed"],
+        ["ProvisionedThroughputExceeded", "TransactionConflict"],
+        ["None", "None"],
+        [],
+    ],
+)
+def test_a_transaction_that_others_cancelled_is_a_definite_failure(
+    table: Table, codes: list[str]
+) -> None:
+    """A condition that failed next to a conflict is no result: others were writing."""
+    reasons = [{"Code": code} for code in codes]
+    responds(
+        table, lambda: refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
+    )
+    with pytest.raises(NotApplied):
+        table.transact([Put(ONE, {})])
+    with pytest.raises(NotApplied):
+        table.get_together([ONE])
+
+
+def responds(table: Table, response: Callable[[], AWSResponse]) -> None:
+    """From now on, DynamoDB responds so to every request."""
+    events = table._client.meta.events
+    events.register("before-send.dynamodb", lambda **_: response())
 
 
 @pytest.mark.parametrize("fault", ["throttle", "lost-request", "unreachable", "internal"])

@@ -85,6 +85,14 @@ def _named(body: Mapping[str, Any]) -> Iterator[str]:
             yield sort if owner == "USER" else f"{owner} {sort}"
 
 
+def _is_not_found(reply: Reply) -> bool:
+    """As its documentation says, and as it really does."""
+    content = reply.json() or {}
+    documented = (reply.status, content.get("code")) == TASK_NOT_FOUND
+    in_practice = (reply.status, content.get("code")) == (400, 1201)
+    return documented or (in_practice and "not found by id" in str(content.get("message")))
+
+
 class KlingDoor:
     """Stands in for `ProviderHttp`: the same promises, kept by a vendor in this process on the
     run's clock."""
@@ -124,7 +132,7 @@ class KlingDoor:
         reply = self._run.meet(
             self.name, Kind.QUERY, what, send, lambda reported: self._respond(reported, until)
         )
-        if (reply.status, (reply.json() or {}).get("code")) == TASK_NOT_FOUND:
+        if _is_not_found(reply):
             self._not_found.append((identifier, self._clock.now()))
         return reply
 
