@@ -18,6 +18,7 @@ from service.settings import declared
 from service.videos.entities import FAILURES
 from service.web.errors import status_of
 from service.web.openapi.errors import catalogue
+from tests.protocol.marked import table as rule_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -168,6 +169,7 @@ GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     DOCS / "errors.md": {"errors": error_table, "failures": failure_table},
     DOCS / "settings.md": {"settings": settings_table},
     DOCS / "data-model.md": {"entities": item_table},
+    DOCS / "reliability.md": {"rules": rule_table},
 }
 """The generated blocks of each document, each between `<!-- name -->` and `<!-- /name -->`."""
 

@@ -100,6 +100,7 @@ def test_nothing_insecure_starts_in_production(change: dict[str, str], named: st
         {"SUBMIT_SECONDS": "inf"},
     ],
 )
+@pytest.mark.protocol("times-checked")
 def test_times_that_contradict_each_other_are_refused(change: dict[str, str]) -> None:
     assert faults(GOOD | change) != []
 

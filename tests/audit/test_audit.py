@@ -69,6 +69,7 @@ def test_a_healthy_table_is_proved_and_counted(world: ServiceHarness) -> None:
 @pytest.mark.parametrize(
     "name", ["credits", "held", "granted", "captured", "expired", "clawedBack", "debt", "version"]
 )
+@pytest.mark.protocol("gapless")
 def test_a_changed_balance_is_found(world: ServiceHarness, name: str) -> None:
     change(world, key(world, "METADATA"), f"SET #{name} = #{name} + :n", n={"N": "1"})
     assert any("USER#ann/METADATA" in violation for violation in violations(world))
@@ -83,11 +84,13 @@ def test_a_changed_entry_is_found_and_named(world: ServiceHarness, name: str) ->
 @pytest.mark.parametrize(
     ("name", "value"), [("ref", "job_other"), ("at", "2026-01-01T00:00:00.000Z"), ("kind", "GRANT")]
 )
+@pytest.mark.protocol("forgery-found")
 def test_a_rewritten_entry_breaks_its_mac(world: ServiceHarness, name: str, value: str) -> None:
     change(world, key(world, "ENTRY#000000000001"), f"SET #{name} = :v", v={"S": value})
     assert any("MAC does not hold" in violation for violation in violations(world))
 
 
+@pytest.mark.protocol("forgery-found")
 def test_an_editor_who_makes_the_sums_fit_is_still_found(world: ServiceHarness) -> None:
     """Wallet and entry changed together: only the chain shows it."""
     change(
@@ -100,16 +103,19 @@ def test_an_editor_who_makes_the_sums_fit_is_still_found(world: ServiceHarness) 
     assert violations(world) != []
 
 
+@pytest.mark.protocol("gapless")
 def test_a_missing_entry_is_found(world: ServiceHarness) -> None:
     world.client.delete_item(TableName=world.table._name, Key=key(world, "ENTRY#000000000003"))
     assert any("missing" in violation for violation in violations(world))
 
 
+@pytest.mark.protocol("truncation-found")
 def test_a_truncated_ledger_is_found(world: ServiceHarness) -> None:
     world.client.delete_item(TableName=world.table._name, Key=key(world, "ENTRY#000000000005"))
     assert any("the wallet is at version 5" in violation for violation in violations(world))
 
 
+@pytest.mark.protocol("job-matches")
 def test_a_missing_job_is_found(world: ServiceHarness) -> None:
     world.client.delete_item(TableName=world.table._name, Key=key(world, "JOB#", has="result"))
     found = violations(world)
@@ -134,17 +140,20 @@ def test_a_delivered_job_that_was_changed_is_found(
     assert any("/JOB#" in violation for violation in violations(world))
 
 
+@pytest.mark.protocol("job-matches")
 def test_an_open_job_that_left_the_index_is_found(world: ServiceHarness) -> None:
     change(world, key(world, "JOB#", "bob", has="GSI2PK"), "REMOVE GSI2PK, GSI2SK")
     assert any("due entry" in violation for violation in violations(world))
 
 
+@pytest.mark.protocol("claims-match")
 def test_a_wrong_count_is_found(world: ServiceHarness) -> None:
     change(world, {"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}}, "SET #count = :n", n={"N": "7"})
     assert any("count is 7, there are 2" in violation for violation in violations(world))
 
 
 @pytest.mark.parametrize("prefix", ["FINGERPRINT#", "IDENTITY#"])
+@pytest.mark.protocol("claims-match")
 def test_a_missing_claim_is_found(world: ServiceHarness, prefix: str) -> None:
     claim = next(item for item in world.items() if item["PK"]["S"].startswith(prefix))
     world.client.delete_item(
@@ -153,6 +162,7 @@ def test_a_missing_claim_is_found(world: ServiceHarness, prefix: str) -> None:
     assert any("a claim of this user" in violation for violation in violations(world))
 
 
+@pytest.mark.protocol("claims-match")
 def test_a_claim_without_a_user_is_found(world: ServiceHarness) -> None:
     at = {"S": "2026-01-01T00:00:00.000Z"}
     item = {"PK": {"S": "FINGERPRINT#x"}, "SK": {"S": "CLAIM"}, "userId": {"S": "ghost"}, "at": at}
@@ -183,6 +193,7 @@ def test_an_item_of_a_user_without_a_wallet_is_an_orphan_shown_by_one_read_of_th
     assert len(wire.calls) < 25
 
 
+@pytest.mark.protocol("job-matches")
 def test_a_hold_from_other_lots_than_the_job_says_is_found(world: ServiceHarness) -> None:
     where = key(world, "JOB#", has="result")
     change(world, where, "SET #allocation[0][0] = :n", n={"N": "7"})
@@ -231,6 +242,7 @@ def test_an_entry_beyond_a_wallet_that_does_not_move_is_found(world: ServiceHarn
     assert "USER#ann/ENTRY#000000000006: stands beyond the wallet's version" in violations(world)
 
 
+@pytest.mark.protocol("gapless")
 def test_a_balance_that_was_negative_on_the_way_is_found(
     world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +309,7 @@ def test_a_claim_or_count_nobody_can_read_is_one_violation(
     assert found.startswith(f"{item['PK']['S']}/{item['SK']['S']}: cannot be read")
 
 
+@pytest.mark.protocol("in-flight")
 def test_what_moves_while_it_is_read_is_judged_and_no_violation(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:

@@ -69,6 +69,7 @@ def buy(world: ServiceHarness) -> None:
         ("end beyond any calendar", "#lots[1][3]", {"N": "9" * 30}),
     ],
 )
+@pytest.mark.protocol("lots-replayed")
 def test_a_rewritten_lot_is_found(
     world: ServiceHarness, place: str, attribute: str, value: Any
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_rewritten_lot_is_found(
     assert only.startswith("USER#ann/METADATA: lots are ")
 
 
+@pytest.mark.protocol("lots-replayed")
 def test_credits_moved_from_one_lot_to_another_are_found(world: ServiceHarness) -> None:
     """Their sum is what it was."""
     buy(world)
@@ -119,6 +121,7 @@ def test_a_rewritten_lot_is_repaired_from_the_entries(world: ServiceHarness) -> 
         ("SET actor = :v", {"S": "bob"}),
     ],
 )
+@pytest.mark.protocol("job-matches")
 def test_an_edited_job_is_found(world: ServiceHarness, expression: str, value: Any) -> None:
     change(world, "ann", "JOB#", expression, v=value)
     assert f"{name(world, 'JOB#')}: {UNSEALED}" in found(world)
@@ -144,6 +147,7 @@ def test_the_job_of_another_user_does_not_pass_for_ones_own(world: ServiceHarnes
     assert f"{name(world, 'JOB#')}: {UNSEALED}" in found(world)
 
 
+@pytest.mark.protocol("key-matches")
 def test_a_deleted_idempotency_key_is_found(world: ServiceHarness) -> None:
     where = name(world, "IDEMPOTENCY#")
     job_id = item(world, "JOB#")["SK"]["S"].removeprefix("JOB#")
@@ -157,6 +161,7 @@ def test_an_idempotency_key_for_another_body_is_found(world: ServiceHarness) -> 
     assert f"{where}: {UNSEALED}" in found(world)
 
 
+@pytest.mark.protocol("key-matches")
 def test_an_idempotency_key_that_stands_for_another_job_is_found(world: ServiceHarness) -> None:
     other = world.submit().job.job_id
     change(world, "ann", "IDEMPOTENCY#", "SET jobId = :v", v={"S": other})

@@ -46,6 +46,7 @@ def test_a_request_waits_until_its_wallet_can_be_read(
 
 @pytest.mark.parametrize("operation", ["TransactGetItems", "TransactWriteItems"])
 @pytest.mark.parametrize("fault", ["conflict", "throttle"])
+@pytest.mark.protocol("busy-means-unwritten")
 def test_a_wallet_busy_until_the_deadline_is_busy_and_nothing_is_written(
     world: ServiceHarness, operation: str, fault: str
 ) -> None:

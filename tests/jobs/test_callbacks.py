@@ -9,6 +9,7 @@ from service.providers.base import CallbackEvent, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
 
 
+@pytest.mark.protocol("callback-polls")
 def test_a_callback_starts_a_lookup_and_is_not_believed(world: ServiceHarness) -> None:
     job = world.submit().job
     token = world.token_cipher.seal(["ann", job.job_id])
@@ -21,6 +22,7 @@ def test_a_callback_starts_a_lookup_and_is_not_believed(world: ServiceHarness) -
 
 
 @pytest.mark.parametrize("hint", [CallbackEvent(final=False), None])
+@pytest.mark.protocol("callback-polls")
 def test_a_callback_without_a_final_status_or_signature_starts_no_lookup(
     world: ServiceHarness, hint: CallbackEvent | None
 ) -> None:
@@ -35,6 +37,7 @@ def test_a_callback_without_a_final_status_or_signature_starts_no_lookup(
 
 
 @pytest.mark.parametrize("token", ["", "x", "gAAAAAB" + "A" * 80, "é" * 50, "A" * 5000])
+@pytest.mark.protocol("callback-authentic")
 def test_a_forged_callback_token_is_refused(world: ServiceHarness, token: str) -> None:
     with pytest.raises(CallbackRefused):
         world.jobs.handle_callback("kling", token, {}, b"{}", lambda _: True)

@@ -30,6 +30,7 @@ def meter(client: Any, world: ServiceHarness) -> Meter:
 USER = "110248495921238986420"
 
 
+@pytest.mark.protocol("fifteen-units")
 def test_a_finished_job_costs_fifteen_write_units(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as held:
         job_id = world.submit(USER).job.job_id
@@ -42,6 +43,7 @@ def test_a_finished_job_costs_fifteen_write_units(world: ServiceHarness, meter: 
 
 
 @pytest.mark.parametrize("device", ["phone", "a new one"])
+@pytest.mark.protocol("small-items")
 def test_items_keep_their_size(world: ServiceHarness, meter: Meter, device: str) -> None:
     key = "5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11"
     with meter.watch() as held:
@@ -54,6 +56,7 @@ def test_items_keep_their_size(world: ServiceHarness, meter: Meter, device: str)
     assert captured.max_bytes["JOB"] <= 1024
 
 
+@pytest.mark.protocol("small-items")
 def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
     world: ServiceHarness, meter: Meter
 ) -> None:
@@ -73,6 +76,7 @@ def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
     assert size(encode_item({**write.key.attributes(), **write.set})) <= 1024
 
 
+@pytest.mark.protocol("fifteen-units")
 def test_a_key_costs_two_more(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
         world.submit(USER, key="5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11")
@@ -87,6 +91,7 @@ def test_a_replay_writes_nothing(world: ServiceHarness, meter: Meter) -> None:
     assert (bill.calls, bill.writes) == (["TransactGetItems", "GetItem"], 0)
 
 
+@pytest.mark.protocol("watch-cost")
 def test_an_inconclusive_lookup_costs_three(world: ServiceHarness, meter: Meter) -> None:
     job_id = world.submit(USER).job.job_id
     with meter.watch() as bill:
@@ -94,6 +99,7 @@ def test_an_inconclusive_lookup_costs_three(world: ServiceHarness, meter: Meter)
     assert (bill.calls, bill.writes) == (["GetItem", "UpdateItem"], 3)
 
 
+@pytest.mark.protocol("sign-up-cost")
 def test_a_sign_up_costs_fifteen_or_less(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
         world.users.sign_up(_principal("someone"), world.users.digests("laptop"))
@@ -117,6 +123,7 @@ def test_a_first_request_takes_six_calls_sign_up_included(
 
 
 @pytest.mark.parametrize(("device", "units"), [("tablet", 5), ("laptop", 3)])
+@pytest.mark.protocol("sign-up-cost")
 def test_a_new_device_costs_five_at_its_first_capture_and_a_claimed_one_three(
     world: ServiceHarness, meter: Meter, device: str, units: int
 ) -> None:
@@ -141,6 +148,7 @@ def test_a_second_job_on_a_device_costs_what_any_does(world: ServiceHarness, met
     assert (bill.writes, bill.reads) == (15, 1 + 1 + 4)
 
 
+@pytest.mark.protocol("watch-cost")
 def test_a_release_into_the_watch_costs_eight_and_its_end_two(
     world: ServiceHarness, meter: Meter
 ) -> None:
@@ -182,6 +190,7 @@ def test_a_round_of_the_worker_with_nothing_due_costs_four_queries_whatever_wait
     assert bill.calls == ["Query"] * 4
 
 
+@pytest.mark.protocol("no-scan")
 def test_no_path_scans(world: ServiceHarness, meter: Meter) -> None:
     with meter.watch() as bill:
         job_id = world.submit(USER, device="tablet", key="k").job.job_id

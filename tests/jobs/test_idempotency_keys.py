@@ -13,9 +13,11 @@ from service.jobs.entities import (
 )
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from service.videos.entities import ContentRejected, ImageRejected
+from tests.doubles.pictures import in_base64, jpeg, padded
 from tests.doubles.service_harness import ServiceHarness, order
 
 
+@pytest.mark.protocol("only-the-holder-sends")
 def test_the_same_key_returns_the_same_job(world: ServiceHarness) -> None:
     first = world.submit(key="k1")
     again = world.submit(key="k1")
@@ -23,16 +25,19 @@ def test_the_same_key_returns_the_same_job(world: ServiceHarness) -> None:
     assert len(world.provider.sent) == 1
 
 
+@pytest.mark.protocol("whole-body-compared")
 def test_the_same_key_from_another_device_is_the_same_request(world: ServiceHarness) -> None:
     first = world.submit(key="k1")
     assert world.submit(key="k1", device="tablet").job == first.job
 
 
+@pytest.mark.protocol("key-per-user")
 def test_a_key_belongs_to_its_user(world: ServiceHarness) -> None:
     first = world.submit("ann", "phone", key="k1")
     assert world.submit("bob", "laptop", key="k1").job.job_id != first.job.job_id
 
 
+@pytest.mark.protocol("key-reused")
 def test_a_key_with_another_body_is_refused_and_changes_nothing(world: ServiceHarness) -> None:
     job = world.submit(key="k1").job
     before = world.items()
@@ -45,12 +50,30 @@ def test_a_key_with_another_body_is_refused_and_changes_nothing(world: ServiceHa
     assert world.items() == before
 
 
+@pytest.mark.parametrize("where", ["first", "middle", "last"])
+@pytest.mark.protocol("whole-body-compared")
+def test_a_picture_that_differs_in_one_byte_is_another_body(
+    world: ServiceHarness, where: str
+) -> None:
+    """Length and header are the same."""
+    picture = bytearray(padded(jpeg(), 200_000))
+    place = {"first": 5_000, "middle": len(picture) // 2, "last": len(picture) - 3}[where]
+    world.submit(key="k1", image=in_base64(bytes(picture)))
+    picture[place] ^= 1
+    before = world.items()
+    with pytest.raises(IdempotencyKeyReused):
+        world.submit(key="k1", image=in_base64(bytes(picture)))
+    assert world.items() == before
+
+
+@pytest.mark.protocol("replay-before-settings")
 def test_a_replay_returns_its_job_though_the_credits_are_gone(client: Any, table_name: str) -> None:
     world = ServiceHarness(client, table_name, welcome_credits=1)
     first = world.submit(key="k1")
     assert world.submit(key="k1").job == first.job
 
 
+@pytest.mark.protocol("one-snapshot")
 def test_a_twin_that_spends_the_last_credit_in_between_is_no_refusal(
     client: Any, table_name: str
 ) -> None:
@@ -72,6 +95,7 @@ def test_a_twin_that_spends_the_last_credit_in_between_is_no_refusal(
 
 
 @pytest.mark.parametrize("reason", [RejectionReason.IMAGE, RejectionReason.CONTENT])
+@pytest.mark.protocol("successor")
 def test_a_rejected_job_keeps_its_key(world: ServiceHarness, reason: RejectionReason) -> None:
     world.provider.creates = [Rejected(reason)]
     refusals = []
@@ -84,6 +108,7 @@ def test_a_rejected_job_keeps_its_key(world: ServiceHarness, reason: RejectionRe
 
 
 @pytest.mark.parametrize("reason", [RejectionReason.BUSY, RejectionReason.UNAVAILABLE])
+@pytest.mark.protocol("successor")
 def test_a_job_that_was_never_taken_is_followed_by_another_under_its_key(
     world: ServiceHarness, reason: RejectionReason
 ) -> None:
@@ -99,6 +124,7 @@ def test_a_job_that_was_never_taken_is_followed_by_another_under_its_key(
 
 
 @pytest.mark.parametrize("successor", [False, True])
+@pytest.mark.protocol("one-snapshot")
 def test_a_twin_is_not_refused_on_the_wallet_of_before_its_job_was_released(
     client: Any, table_name: str, successor: bool
 ) -> None:
@@ -122,6 +148,7 @@ def test_a_twin_is_not_refused_on_the_wallet_of_before_its_job_was_released(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("successor")
 def test_a_successor_must_have_the_same_body(world: ServiceHarness) -> None:
     world.provider.creates = [Rejected(RejectionReason.BUSY)]
     with pytest.raises(ProviderBusy):
@@ -130,6 +157,7 @@ def test_a_successor_must_have_the_same_body(world: ServiceHarness) -> None:
         world.submit(key="k1", image="https://images.example.com/other.jpg")
 
 
+@pytest.mark.protocol("successor")
 def test_a_failed_generation_is_returned_by_its_key_as_stored(world: ServiceHarness) -> None:
     placed = world.submit(key="k1")
     world.provider.book(placed.job.job_id, TaskStatus.FAILED)

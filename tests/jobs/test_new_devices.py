@@ -55,6 +55,7 @@ def places(world: ServiceHarness, begins: str) -> list[str]:
     return sorted(key for key in keys if begins in key)
 
 
+@pytest.mark.protocol("refused-claims-nothing")
 def test_refused_requests_with_other_peoples_devices_lock_nobody_out(world: ServiceHarness) -> None:
     world.provider.creates = [Rejected(RejectionReason.IMAGE)] * 100
     for number in range(100):
@@ -85,6 +86,7 @@ def is_still_open(world: ServiceHarness) -> None:
 
 
 @pytest.mark.parametrize("life", [fails, succeeds_after_its_release, is_still_open])
+@pytest.mark.protocol("refused-claims-nothing")
 def test_a_job_that_is_not_captured_claims_nothing(
     world: ServiceHarness, life: Callable[[ServiceHarness], None]
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_job_that_is_not_captured_claims_nothing(
     sign_up(world, "bob", "tablet")
 
 
+@pytest.mark.protocol("claim-at-capture")
 def test_the_first_capture_claims_the_device_in_its_own_transaction(world: ServiceHarness) -> None:
     job_id = world.submit("ann", "tablet").job.job_id
     digests = world.users.digests("tablet").all
@@ -143,6 +146,7 @@ def test_another_known_users_device_gets_an_item_and_keeps_its_owner(world: Serv
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("device-limit")
 def test_a_user_gets_twenty_devices_and_no_more(world: ServiceHarness) -> None:
     for number in range(MAX_DEVICES_PER_USER + 5):
         ended(world, f"device-{number}")
@@ -154,6 +158,7 @@ def test_a_user_gets_twenty_devices_and_no_more(world: ServiceHarness) -> None:
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("device-limit")
 def test_the_limit_of_devices_is_exact_when_captures_race(world: ServiceHarness) -> None:
     for number in range(MAX_DEVICES_PER_USER - 2):
         ended(world, f"device-{number}")
@@ -211,6 +216,7 @@ def test_devices_without_an_item_leave_the_set_before_those_with_one(world: Serv
     assert world.wallet().devices_with_item == known
 
 
+@pytest.mark.protocol("lost-claim-settles")
 def test_a_claim_lost_in_the_race_does_not_keep_the_capture_from_happening(
     world: ServiceHarness,
 ) -> None:

@@ -20,6 +20,7 @@ from tests.doubles.pictures import in_base64, jpeg, png
 from tests.doubles.service_harness import ServiceHarness, order
 
 
+@pytest.mark.protocol("hold-first")
 def test_a_placed_job_is_held_sent_once_and_recorded(world: ServiceHarness) -> None:
     placed = world.submit()
     assert placed.job.status is JobStatus.SUBMITTED
@@ -29,6 +30,7 @@ def test_a_placed_job_is_held_sent_once_and_recorded(world: ServiceHarness) -> N
     assert [request.job_id for request in world.provider.sent] == [placed.job.job_id]
 
 
+@pytest.mark.protocol("three-calls")
 def test_a_known_user_is_served_in_three_calls(world: ServiceHarness) -> None:
     world.submit()
     wire = world.wire()
@@ -36,6 +38,7 @@ def test_a_known_user_is_served_in_three_calls(world: ServiceHarness) -> None:
     assert wire.calls == ["GetItem", "TransactWriteItems", "UpdateItem"]
 
 
+@pytest.mark.protocol("three-calls")
 def test_a_known_user_with_a_key_is_served_in_three_calls(world: ServiceHarness) -> None:
     world.submit()
     wire = world.wire()
@@ -78,6 +81,7 @@ def test_the_twenty_first_device_pushes_another_out_of_the_set(
         world.submit("eve", "device-0")
 
 
+@pytest.mark.protocol("refused-before-hold")
 def test_without_credits_nothing_is_written_or_sent(client: Any, table_name: str) -> None:
     world = ServiceHarness(client, table_name, welcome_credits=1)
     world.submit()
@@ -88,6 +92,7 @@ def test_without_credits_nothing_is_written_or_sent(client: Any, table_name: str
     assert len(world.provider.sent) == 1
 
 
+@pytest.mark.protocol("refused-before-hold")
 def test_a_frozen_wallet_holds_nothing(world: ServiceHarness) -> None:
     world.submit()
     world.table.write(
@@ -113,6 +118,7 @@ def test_a_frozen_wallet_holds_nothing(world: ServiceHarness) -> None:
         ("https://images.example.com/" + "a" * 8166, AddressRefused),
     ],
 )
+@pytest.mark.protocol("refused-before-hold")
 def test_an_image_that_cannot_be_used_is_refused_before_anything_is_written(
     world: ServiceHarness, image: str, refusal: type[Exception]
 ) -> None:
@@ -151,6 +157,7 @@ def test_an_address_of_the_max_length_keeps_the_job_small(world: ServiceHarness)
     assert all(len(str(item)) < 1_500 for item in world.items())
 
 
+@pytest.mark.protocol("refused-before-hold")
 def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(
     world: ServiceHarness,
 ) -> None:
@@ -170,6 +177,7 @@ def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(
         (RejectionReason.UNAVAILABLE, ProviderUnavailable),
     ],
 )
+@pytest.mark.protocol("rejected")
 def test_a_definite_refusal_returns_the_credit_and_names_the_job(
     world: ServiceHarness, reason: RejectionReason, refusal: type[Any]
 ) -> None:
@@ -184,6 +192,7 @@ def test_a_definite_refusal_returns_the_credit_and_names_the_job(
 
 
 @pytest.mark.parametrize("outcome", [Indeterminate(), RuntimeError("a fault of ours")])
+@pytest.mark.protocol("indeterminate")
 def test_an_indeterminate_send_leaves_the_job_to_the_worker_and_is_no_failure(
     world: ServiceHarness, outcome: Any
 ) -> None:

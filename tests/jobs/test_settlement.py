@@ -8,6 +8,7 @@ from tests.doubles.service_harness import ServiceHarness
 from tests.jobs.lost_jobs import lost
 
 
+@pytest.mark.protocol("capture-with-result")
 def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
@@ -19,6 +20,7 @@ def test_a_delivered_video_is_charged_with_its_link_in_one_step(world: ServiceHa
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("failure-releases")
 def test_a_failed_generation_returns_the_credit(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.FAILED)
@@ -27,6 +29,7 @@ def test_a_failed_generation_returns_the_credit(world: ServiceHarness) -> None:
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("polls-spread")
 def test_a_running_job_is_fetched_less_and_less_often(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.work_until(1800, step=10)
@@ -47,6 +50,7 @@ def test_a_running_job_is_fetched_less_and_less_often(world: ServiceHarness) -> 
         "https://x.example/" + "v" * 2000,
     ],
 )
+@pytest.mark.protocol("unusable-result")
 def test_a_success_without_a_usable_link_is_not_charged(
     world: ServiceHarness, url: str | None
 ) -> None:
@@ -57,6 +61,7 @@ def test_a_success_without_a_usable_link_is_not_charged(
     assert world.balance() == (2, 1, 0)
 
 
+@pytest.mark.protocol("found-by-our-id")
 def test_an_accepted_task_whose_response_is_lost_is_found_and_charged_once(
     world: ServiceHarness,
 ) -> None:
@@ -72,6 +77,7 @@ def test_an_accepted_task_whose_response_is_lost_is_found_and_charged_once(
     assert len(world.provider.sent) == 1
 
 
+@pytest.mark.protocol("two-not-founds")
 def test_a_lost_request_comes_back_only_after_two_not_founds_and_the_quarantine(
     world: ServiceHarness,
 ) -> None:
@@ -85,6 +91,7 @@ def test_a_lost_request_comes_back_only_after_two_not_founds_and_the_quarantine(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("two-not-founds")
 def test_one_not_found_is_not_enough_however_late_it_comes(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.clock.advance(5000)
@@ -95,6 +102,7 @@ def test_one_not_found_is_not_enough_however_late_it_comes(world: ServiceHarness
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
+@pytest.mark.protocol("two-not-founds")
 def test_a_slow_not_found_counts_from_its_response_not_from_its_request(
     world: ServiceHarness,
 ) -> None:
@@ -117,6 +125,7 @@ def test_a_slow_not_found_counts_from_its_response_not_from_its_request(
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
+@pytest.mark.protocol("errors-never-count")
 def test_errors_never_count_as_not_found(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.provider.lookups = [Indeterminate()] * 1000
@@ -125,6 +134,7 @@ def test_errors_never_count_as_not_found(world: ServiceHarness) -> None:
     assert world.balance() == (2, 1, 0)
 
 
+@pytest.mark.protocol("early-not-found")
 def test_a_not_found_before_the_end_of_the_window_counts_for_nothing(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.clock.advance(10)
@@ -132,6 +142,7 @@ def test_a_not_found_before_the_end_of_the_window_counts_for_nothing(world: Serv
     assert world.job(job_id).not_found_at is None
 
 
+@pytest.mark.protocol("house-loss")
 def test_a_late_success_after_the_release_is_delivered_and_counted_as_house_loss(
     world: ServiceHarness,
 ) -> None:
@@ -146,6 +157,7 @@ def test_a_late_success_after_the_release_is_delivered_and_counted_as_house_loss
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("watched")
 def test_a_watch_ends_when_the_task_has_failed(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.work_until(800)
@@ -154,6 +166,7 @@ def test_a_watch_ends_when_the_task_has_failed(world: ServiceHarness) -> None:
     assert (world.job(job_id).watch_until, world.job(job_id).due_at) == (None, None)
 
 
+@pytest.mark.protocol("watched")
 def test_a_watch_ends_with_its_time(world: ServiceHarness) -> None:
     job_id = lost(world, taken=False)
     world.work_until(800)
@@ -164,6 +177,7 @@ def test_a_watch_ends_with_its_time(world: ServiceHarness) -> None:
     assert len(world.provider.requested) == lookups
 
 
+@pytest.mark.protocol("house-loss")
 def test_a_late_success_of_a_job_that_failed_otherwise_is_delivered_too(
     world: ServiceHarness,
 ) -> None:
@@ -177,6 +191,7 @@ def test_a_late_success_of_a_job_that_failed_otherwise_is_delivered_too(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("hard-limit")
 def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(
     world: ServiceHarness,
 ) -> None:
@@ -190,6 +205,7 @@ def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(
     assert world.job(job_id).house_loss == 1
 
 
+@pytest.mark.protocol("hard-limit")
 def test_a_success_at_the_hard_limit_is_still_charged(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.clock.advance(25 * 3600)
@@ -198,6 +214,7 @@ def test_a_success_at_the_hard_limit_is_still_charged(world: ServiceHarness) -> 
     assert world.job(job_id).status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.protocol("hard-limit")
 def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.provider.tasks.clear()
@@ -207,6 +224,7 @@ def test_a_submitted_task_that_vanishes_is_kept_until_the_hard_limit(world: Serv
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
 
 
+@pytest.mark.protocol("silence-waits")
 def test_when_nothing_responds_at_the_hard_limit_the_job_waits(world: ServiceHarness) -> None:
     job_id = world.submit().job.job_id
     world.provider.lookups = [Indeterminate()] * 1000

@@ -26,6 +26,7 @@ from tests.jobs.lost_jobs import lost
     ],
 )
 @pytest.mark.parametrize("end", [TaskStatus.SUCCEEDED, TaskStatus.FAILED])
+@pytest.mark.protocol("capture-with-result")
 def test_a_disturbed_settlement_happens_once(
     world: ServiceHarness, fault: str, end: TaskStatus
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_worker_that_dies_before_the_capture_leaves_it_to_the_next(
     assert world.balance() == (2, 0, 1)
 
 
+@pytest.mark.protocol("exact-settlement")
 def test_two_workers_that_saw_the_same_thing_settle_it_once(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_release_whose_response_is_lost_is_not_mistaken_for_another(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("exact-settlement")
 def test_workers_that_saw_different_things_agree_on_the_first_to_write(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
@@ -156,6 +159,7 @@ def test_workers_that_saw_different_things_agree_on_the_first_to_write(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("exact-settlement")
 def test_what_was_observed_of_one_task_never_settles_a_job_that_has_another(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:
@@ -180,6 +184,7 @@ def test_what_was_observed_of_one_task_never_settles_a_job_that_has_another(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("record-after-release")
 def test_a_request_whose_job_was_released_meanwhile_makes_it_watched_anew(
     world: ServiceHarness,
 ) -> None:
@@ -209,6 +214,7 @@ def test_a_stale_index_entry_changes_nothing(world: ServiceHarness) -> None:
     assert world.items() == before
 
 
+@pytest.mark.protocol("exact-settlement")
 def test_a_job_that_has_ended_is_never_settled_again(world: ServiceHarness) -> None:
     world.submit()
     job_id = lost(world, taken=False)

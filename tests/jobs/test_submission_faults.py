@@ -16,6 +16,7 @@ from tests.doubles.service_harness import ServiceHarness
     "fault", ["lost-answer", "lost-request", "throttle", "conflict", "internal", "unreachable"]
 )
 @pytest.mark.parametrize("key", [None, "k1"])
+@pytest.mark.protocol("hold-first")
 def test_a_disturbed_hold_makes_one_job(world: ServiceHarness, fault: str, key: str | None) -> None:
     world.submit()
     world.wire().plan("TransactWriteItems", fault)
@@ -27,12 +28,14 @@ def test_a_disturbed_hold_makes_one_job(world: ServiceHarness, fault: str, key: 
 
 
 @pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "internal"])
+@pytest.mark.protocol("record-exactly")
 def test_a_disturbed_record_ends_in_the_recorded_job(world: ServiceHarness, fault: str) -> None:
     world.submit()
     world.wire().plan("UpdateItem", fault)
     assert world.submit().job.status is JobStatus.SUBMITTED
 
 
+@pytest.mark.protocol("response-from-store")
 def test_a_record_that_cannot_be_confirmed_returns_the_job(world: ServiceHarness) -> None:
     world.submit()
     world.wire().plan("UpdateItem", "lost-request", times=3)
@@ -42,6 +45,7 @@ def test_a_record_that_cannot_be_confirmed_returns_the_job(world: ServiceHarness
     assert world.job(placed.job.job_id).status is JobStatus.SUBMITTED
 
 
+@pytest.mark.protocol("unknown-hold")
 def test_a_hold_of_unknown_outcome_names_the_job_it_may_have_made(world: ServiceHarness) -> None:
     world.submit()
     world.wire().plan("TransactWriteItems", "lost-request", times=1000)
@@ -51,6 +55,7 @@ def test_a_hold_of_unknown_outcome_names_the_job_it_may_have_made(world: Service
     assert len(world.provider.sent) == 1
 
 
+@pytest.mark.protocol("worker-never-sends")
 def test_a_hold_that_lands_late_is_never_sent_and_comes_back(world: ServiceHarness) -> None:
     world.submit()
     wire = world.wire()
@@ -67,6 +72,7 @@ def test_a_hold_that_lands_late_is_never_sent_and_comes_back(world: ServiceHarne
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("fair-lock")
 def test_the_time_to_send_begins_after_the_wait_for_the_wallets_lock(
     world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +105,7 @@ def test_a_busy_wallet_is_reported_and_nothing_is_sent(world: ServiceHarness) ->
     assert len(world.provider.sent) == 1
 
 
+@pytest.mark.protocol("response-from-store")
 def test_a_release_that_cannot_be_confirmed_returns_the_job_as_stored(
     world: ServiceHarness,
 ) -> None:
@@ -109,6 +116,7 @@ def test_a_release_that_cannot_be_confirmed_returns_the_job_as_stored(
     assert placed.job.status is JobStatus.SUBMITTING
 
 
+@pytest.mark.protocol("window")
 def test_a_request_that_wakes_after_its_job_was_released_neither_sends_nor_releases_again(
     client: Any, table_name: str
 ) -> None:
@@ -134,6 +142,7 @@ def test_a_request_that_wakes_after_its_job_was_released_neither_sends_nor_relea
 
 
 @pytest.mark.parametrize("reason", [RejectionReason.CONTENT, RejectionReason.BUSY])
+@pytest.mark.protocol("job-named")
 def test_whatever_goes_wrong_after_the_hold_the_response_names_the_job(
     world: ServiceHarness, reason: RejectionReason
 ) -> None:

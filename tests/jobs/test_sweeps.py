@@ -33,6 +33,7 @@ def test_one_broken_job_does_not_stop_the_others(client: Any, table_name: str) -
     assert world.job(broken).status is JobStatus.SUBMITTED
 
 
+@pytest.mark.protocol("no-slowest")
 def test_jobs_that_cannot_be_resolved_make_way_for_those_behind_them(
     client: Any, table_name: str
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_worker_that_is_to_stop_begins_no_further_job(world: ServiceHarness) -
     assert len(world.provider.requested) == 1
 
 
+@pytest.mark.protocol("no-slowest")
 def test_a_run_does_not_wait_for_its_slowest_job(world: ServiceHarness) -> None:
     """Jobs that become due while a vendor's response drips are resolved meanwhile."""
     slow, quick = (world.submit(user, user).job.job_id for user in ("ann", "bob"))

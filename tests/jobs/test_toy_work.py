@@ -147,6 +147,7 @@ def test_a_job_whose_operation_is_not_offered_is_shown_with_the_common_fields(
     assert rolled_back.audit().violations == ()
 
 
+@pytest.mark.protocol("key-per-user")
 def test_a_key_of_one_kind_of_work_is_not_that_of_another(world: ServiceHarness) -> None:
     video = world.submit(key="k").job
     job = say(world, 2, key="k").job

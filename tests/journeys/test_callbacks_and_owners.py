@@ -73,6 +73,7 @@ def test_a_callback_of_whatever_shape_changes_nothing(slow: ApiClient) -> None:
     stack.assert_proved()
 
 
+@pytest.mark.protocol("callback-bounded")
 def test_a_storm_of_callbacks_causes_only_a_few_queries(slow: ApiClient) -> None:
     stack = slow.stack
     stack.submitted()

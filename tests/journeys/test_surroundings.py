@@ -18,7 +18,7 @@ import requests
 from service.web.openapi.operations import document_path
 from service.web.openapi.schemas import operations
 from tests.journeys.api_client import ApiClient
-from tests.stack.live_stack import LiveStack, separate_stack
+from tests.stack.live_stack import LiveStack, separate_stack, video_body
 
 PAGE = "https://app.example.com"
 EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
@@ -158,6 +158,23 @@ def test_a_service_without_its_table_says_so_and_lives(start: Callable[..., Live
     for response in (api.stack.post_video(), api.get("/credits"), api.get("/jobs")):
         assert api.assert_refused(response, 503, "STORAGE_UNAVAILABLE") == {}
     assert api.stack.tasks() == []
+
+
+@pytest.mark.protocol("form-first")
+def test_what_is_malformed_is_refused_without_the_table(start: Callable[..., LiveStack]) -> None:
+    """With a table that cannot be read, only requests that need none of it get their own
+    refusal."""
+    api = ApiClient(start(dynamodb_table_name="nowhere"))
+    whole = video_body()
+    for name in ("Fingerprint", "imageUrl", "promptKey"):
+        response = api.post_fields({key: value for key, value in whole.items() if key != name})
+        assert list(api.assert_refused(response, 400, "VALIDATION_FAILED")["fields"]) == [name]
+    api.assert_refused(api.post(b"{"), 400, "MALFORMED_JSON")
+    api.assert_refused(api.post(b"x", Content_Type="text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    api.assert_refused(api.post_fields(whole | {"GoogleID": "2" * 21}), 403, "GOOGLE_ID_MISMATCH")
+    nobody = api.stack.call("POST", "/videos", "no.such.token", json=whole)
+    assert nobody.status_code == 401
+    api.assert_refused(api.post_fields(whole), 503, "STORAGE_UNAVAILABLE")
 
 
 def test_a_draining_service_is_not_ready_and_goes_on_serving(

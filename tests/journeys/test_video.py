@@ -11,6 +11,7 @@ from tests.doubles.clock import FakeClock
 from tests.stack.live_stack import IMAGE, LiveStack, new_key
 
 
+@pytest.mark.protocol("accepted")
 def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:
     assert stack.get("/credits").json()["data"] == {
         "credits": 0,
@@ -147,6 +148,7 @@ def test_a_callback_lost_doubled_or_early_does_no_harm(stack: LiveStack, fault: 
 
 
 @pytest.mark.parametrize("fault", ["unsigned", "forged"])
+@pytest.mark.protocol("callback-authentic")
 def test_a_callback_without_our_signature_is_refused_and_the_worker_finds_out(
     start: Callable[..., LiveStack], fault: str
 ) -> None:
@@ -268,6 +270,7 @@ def replay(stack: LiveStack, key: str) -> requests.Response:
     return response
 
 
+@pytest.mark.protocol("accepted")
 def test_the_same_key_while_the_job_runs_and_after_delivery_returns_the_job(
     start: Callable[..., LiveStack],
 ) -> None:
@@ -286,6 +289,7 @@ def test_the_same_key_while_the_job_runs_and_after_delivery_returns_the_job(
     assert len(stack.tasks()) == 1
 
 
+@pytest.mark.protocol("indeterminate")
 def test_the_same_key_during_and_after_an_unknown_outcome_returns_the_job(
     stack: LiveStack,
 ) -> None:
@@ -306,6 +310,7 @@ def test_the_same_key_after_a_failed_generation_returns_the_failed_job(stack: Li
     assert replay(stack, key).json()["data"]["error"]["code"] == "GENERATION_FAILED"
 
 
+@pytest.mark.protocol("rejected")
 def test_the_same_key_after_a_rejection_returns_the_same_error(stack: LiveStack) -> None:
     stack.fault("create", "status:400:1301")
     key = new_key()
@@ -314,6 +319,7 @@ def test_the_same_key_after_a_rejection_returns_the_same_error(stack: LiveStack)
     assert first.json()["details"] == second.json()["details"]
 
 
+@pytest.mark.protocol("busy")
 def test_the_same_key_after_the_provider_was_busy_makes_a_new_job(stack: LiveStack) -> None:
     stack.fault("create", "status:429:1303", count=3)
     key = new_key()

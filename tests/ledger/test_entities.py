@@ -54,6 +54,7 @@ def test_a_new_wallet_has_its_welcome_in_one_initial_entry() -> None:
     assert movement.wallet.faults() == []
 
 
+@pytest.mark.protocol("one-welcome")
 def test_a_returning_wallet_gets_no_second_welcome() -> None:
     closed = replace(opened(), status=WalletStatus.CLOSED)
     again = welcome(closed, "u", 3, NOW)
@@ -89,6 +90,7 @@ def test_settling_works_while_a_wallet_is_frozen() -> None:
     assert release(frozen, held.entries[-1].allocation, "job_1", NOW, NOW).wallet.credits == 3
 
 
+@pytest.mark.protocol("burn-order")
 def test_lots_burn_by_kind_then_earliest_end_then_age() -> None:
     wallet = opened(1)
     wallet = grant(wallet, LotKind.PAID, 1, None, "g1", NOW).wallet
@@ -103,6 +105,7 @@ def test_lots_burn_by_kind_then_earliest_end_then_age() -> None:
     ]
 
 
+@pytest.mark.protocol("spendable-before-end")
 def test_credits_are_spendable_strictly_before_their_end() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 1, NOW + HOUR, "g", NOW).wallet
     assert hold(wallet, 1, "job_1", NOW + HOUR - 1).wallet.held == 1
@@ -110,6 +113,7 @@ def test_credits_are_spendable_strictly_before_their_end() -> None:
         hold(wallet, 1, "job_1", NOW + HOUR)
 
 
+@pytest.mark.protocol("spendable-before-end")
 def test_a_hold_passes_over_lots_that_have_ended_but_are_not_written_off_yet() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 5, NOW + HOUR, "g", NOW).wallet
     wallet = grant(wallet, LotKind.PAID, 5, None, "g", NOW).wallet
@@ -118,6 +122,7 @@ def test_a_hold_passes_over_lots_that_have_ended_but_are_not_written_off_yet() -
     assert movement.wallet.faults() == []
 
 
+@pytest.mark.protocol("expiry-grace")
 def test_a_lot_is_written_off_only_after_the_grace() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 5, NOW + HOUR, "g", NOW).wallet
     assert expire(wallet, NOW + HOUR + EXPIRY_GRACE - 1).entries == ()
@@ -133,6 +138,7 @@ def test_a_hold_writes_lapsed_lots_off_on_its_way() -> None:
     assert [entry.version for entry in movement.entries] == [3, 4]
 
 
+@pytest.mark.protocol("returns-to-lot")
 def test_a_release_returns_credits_to_their_own_lot() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 2, NOW + HOUR, "g", NOW).wallet
     held = hold(wallet, 1, "job_1", NOW)
@@ -140,6 +146,7 @@ def test_a_release_returns_credits_to_their_own_lot() -> None:
     assert back.wallet.lots == wallet.lots
 
 
+@pytest.mark.protocol("returns-to-lot")
 def test_a_release_recreates_a_lot_that_was_used_up() -> None:
     held = hold(opened(1), 1, "job_1", NOW)
     assert held.wallet.lots == ()
@@ -149,6 +156,7 @@ def test_a_release_recreates_a_lot_that_was_used_up() -> None:
     )
 
 
+@pytest.mark.protocol("life-kept")
 def test_credits_that_ended_while_held_come_back_with_the_life_they_had_left() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 1, NOW + HOUR, "g", NOW).wallet
     held = hold(wallet, 1, "job_1", NOW + HOUR - 1000)
@@ -188,6 +196,7 @@ def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> 
     assert (paid.credits, paid.debt, paid.faults()) == (1, 0, [])
 
 
+@pytest.mark.protocol("debt-first")
 def test_a_release_pays_debt_first() -> None:
     held = hold(opened(3), 3, "job_1", NOW)
     indebted = claw_back(held.wallet, 2, "refund_1", NOW).wallet
@@ -195,6 +204,7 @@ def test_a_release_pays_debt_first() -> None:
     assert (back.credits, back.debt, back.faults()) == (1, 0, [])
 
 
+@pytest.mark.protocol("merge-in-favour")
 def test_lots_of_one_kind_merge_above_the_limit_and_lose_nothing() -> None:
     wallet = opened(0)
     for number in range(MAX_LOTS + 4):
@@ -207,6 +217,7 @@ def test_lots_of_one_kind_merge_above_the_limit_and_lose_nothing() -> None:
         assert wallet.spendable(NOW + HOUR * hours) >= MAX_LOTS + 4 - hours
 
 
+@pytest.mark.protocol("time-forward")
 def test_time_never_runs_backwards_along_a_ledger() -> None:
     wallet = opened()
     assert hold(wallet, 1, "job_1", NOW - HOUR).entries[-1].at == NOW

@@ -100,6 +100,7 @@ def wire(world: ServiceHarness) -> Wire:
     return Wire(world.table._client)
 
 
+@pytest.mark.protocol("one-transaction")
 def test_a_move_writes_wallet_entries_and_business_object_together(world: ServiceHarness) -> None:
     wallet = world.hold(2)
     assert (wallet.credits, wallet.held, wallet.version) == (1, 2, 2)
@@ -107,6 +108,7 @@ def test_a_move_writes_wallet_entries_and_business_object_together(world: Servic
     assert world.table.get(MARKER) is not None
 
 
+@pytest.mark.protocol("chained-mac")
 def test_the_chain_ends_in_the_wallets_head(world: ServiceHarness) -> None:
     world.hold()
     wallet = world.ledger.read_snapshot(USER).wallet
@@ -114,6 +116,7 @@ def test_the_chain_ends_in_the_wallets_head(world: ServiceHarness) -> None:
     assert [entry.mac for entry in entries(world.table, USER)][-1] == wallet.head != ""
 
 
+@pytest.mark.protocol("refusal-writes-nothing")
 def test_a_refused_decision_writes_nothing(world: ServiceHarness, wire: Wire) -> None:
     with pytest.raises(InsufficientCredits):
         world.hold(4)
@@ -121,6 +124,7 @@ def test_a_refused_decision_writes_nothing(world: ServiceHarness, wire: Wire) ->
     assert world.state() == (1, 3, 0, 1)
 
 
+@pytest.mark.protocol("one-transaction")
 def test_a_refused_business_object_takes_the_credits_back_with_it(world: ServiceHarness) -> None:
     world.hold()
     with pytest.raises(Refusal):
@@ -129,6 +133,7 @@ def test_a_refused_business_object_takes_the_credits_back_with_it(world: Service
 
 
 @pytest.mark.parametrize("fault", ["throttle", "conflict", "unreachable"])
+@pytest.mark.protocol("conflict-retried")
 def test_throttles_and_conflicts_are_tried_again(
     world: ServiceHarness, wire: Wire, fault: str
 ) -> None:
@@ -141,6 +146,7 @@ def test_throttles_and_conflicts_are_tried_again(
 @pytest.mark.parametrize(
     "fault", ["lost-answer", "lost-request", "internal", "foreign-applied", "foreign-lost"]
 )
+@pytest.mark.protocol("lost-response")
 def test_a_write_whose_response_is_lost_takes_effect_once(
     world: ServiceHarness, wire: Wire, fault: str
 ) -> None:
@@ -150,6 +156,7 @@ def test_a_write_whose_response_is_lost_takes_effect_once(
     assert world.state() == (2, 2, 1, 2)
 
 
+@pytest.mark.protocol("lost-response")
 def test_a_request_that_arrives_late_changes_nothing_once_another_has_won(
     world: ServiceHarness, wire: Wire
 ) -> None:
@@ -159,6 +166,7 @@ def test_a_request_that_arrives_late_changes_nothing_once_another_has_won(
     assert world.state() == (2, 2, 1, 2)
 
 
+@pytest.mark.protocol("busy-means-unwritten")
 def test_only_conflicts_until_the_deadline_is_busy_and_nothing_is_written(
     world: ServiceHarness, wire: Wire
 ) -> None:
@@ -169,6 +177,7 @@ def test_only_conflicts_until_the_deadline_is_busy_and_nothing_is_written(
     assert world.state() == (1, 3, 0, 1)
 
 
+@pytest.mark.protocol("doubt-kept")
 def test_lost_requests_until_the_deadline_are_an_unknown_outcome(
     world: ServiceHarness, wire: Wire
 ) -> None:
@@ -187,6 +196,7 @@ def test_a_write_that_landed_just_before_the_deadline_is_found(
     assert world.hold().held == 1
 
 
+@pytest.mark.protocol("doubt-kept")
 def test_a_refusal_while_an_attempt_may_still_land_is_an_unknown_outcome(
     world: ServiceHarness, wire: Wire
 ) -> None:
@@ -217,6 +227,7 @@ def test_a_refusal_while_an_attempt_may_still_land_is_an_unknown_outcome(
 
 
 @pytest.mark.parametrize("fault", ["late", "lost-request"])
+@pytest.mark.protocol("doubt-kept")
 def test_a_stale_read_while_an_attempt_may_still_land_is_an_unknown_outcome(
     world: ServiceHarness, wire: Wire, fault: str
 ) -> None:
@@ -315,6 +326,7 @@ def test_a_condition_without_a_meaning_of_its_own_is_read_and_proposed_anew(
     assert world.state() == (2, 2, 1, 2)
 
 
+@pytest.mark.protocol("damage-freezes")
 def test_an_entry_beyond_the_wallets_version_freezes_the_wallet(world: ServiceHarness) -> None:
     world.table.write(Put(Key("USER#u", "ENTRY#000000000002"), {"kind": "HOLD"}))
     with pytest.raises(WalletFrozen):
@@ -347,6 +359,7 @@ def test_a_hundred_parallel_holds_on_three_credits_take_exactly_three(
     assert world.state() == (4, 0, 3, 4)
 
 
+@pytest.mark.protocol("version-compared")
 def test_processes_that_share_no_queue_still_take_exactly_three(
     client: Any, table_name: str, world: ServiceHarness
 ) -> None:

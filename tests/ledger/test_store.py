@@ -35,6 +35,7 @@ def test_an_entry_comes_back_as_it_was_written() -> None:
     assert [entry_from(stored(write)) for write in entry_writes(movement)] == list(movement.entries)
 
 
+@pytest.mark.protocol("named-fields")
 def test_a_wallet_write_names_only_what_changes() -> None:
     before = sealed(welcome(None, "u", 3, NOW), KEY).wallet
     after = sealed(hold(before, 1, "job_1", NOW), KEY).wallet
@@ -56,10 +57,12 @@ def test_a_wallet_write_names_only_what_changes() -> None:
         {"debt_paid": 1},
     ],
 )
+@pytest.mark.protocol("chained-mac")
 def test_a_mac_covers_every_part_of_its_entry(change: dict[str, Any]) -> None:
     assert mac("u", replace(ENTRY, **change), "before", KEY) != mac("u", ENTRY, "before", KEY)
 
 
+@pytest.mark.protocol("chained-mac")
 def test_a_mac_covers_owner_key_and_the_entry_before() -> None:
     right = mac("u", ENTRY, "before", KEY)
     assert len(right) == 22

@@ -40,6 +40,7 @@ def test_a_free_lock_is_not_waited_for() -> None:
         assert not waited
 
 
+@pytest.mark.protocol("fair-lock")
 def test_locks_are_taken_in_the_order_of_the_requests() -> None:
     wallet_locks, order, threads = WalletLocks(10), [], []
 
@@ -56,6 +57,7 @@ def test_locks_are_taken_in_the_order_of_the_requests() -> None:
     assert order == [(number, True) for number in range(5)]
 
 
+@pytest.mark.protocol("fair-lock")
 def test_beyond_the_bound_nobody_waits() -> None:
     wallet_locks = WalletLocks(1)
     with wallet_locks.locked("u"):

@@ -77,6 +77,7 @@ STEPS = {
 
 @pytest.mark.parametrize("kind", ["post", "get"])
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.protocol("one-deadline")
 def test_a_response_that_never_ends_is_given_up_at_the_deadline(
     step: str, kind: str, call: Timed
 ) -> None:
@@ -97,6 +98,7 @@ def test_the_same_holds_over_tls(step: str, kind: str, call: Timed, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("post", "NeverSent"), ("get", "NoResponse")])
+@pytest.mark.protocol("never-sent-proved")
 def test_a_handshake_that_never_ends_is_given_up_and_nothing_was_sent(
     kind: str, expected: str, call: Timed
 ) -> None:
@@ -107,6 +109,7 @@ def test_a_handshake_that_never_ends_is_given_up_and_nothing_was_sent(
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.protocol("never-sent-again")
 def test_a_body_that_is_taken_slowly_is_given_up_and_may_have_arrived(
     secure: bool, call: Timed, tmp_path: Path
 ) -> None:
@@ -117,6 +120,7 @@ def test_a_body_that_is_taken_slowly_is_given_up_and_may_have_arrived(
     assert seconds < SECONDS + MARGIN_SECONDS
 
 
+@pytest.mark.protocol("one-deadline")
 def test_a_connection_that_nobody_accepts_is_given_up_and_nothing_was_sent(call: Timed) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         # One more than the backlog: the next one's handshake of TCP is never finished.

@@ -189,6 +189,7 @@ def test_a_response_that_is_not_whole_and_bounded_is_none(response: bytes) -> No
         send(server)
 
 
+@pytest.mark.protocol("no-redirect")
 def test_a_redirect_is_a_response_and_not_followed() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
     with Server(lambda connection: connection.sendall(moved)) as server:
@@ -207,6 +208,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         assert send(server).status == 200
 
 
+@pytest.mark.protocol("window")
 def test_a_window_that_is_over_sends_nothing() -> None:
     with Server(respond_ok) as server:
         with pytest.raises(NeverSent):
@@ -222,6 +224,7 @@ def test_a_connection_established_too_late_carries_nothing() -> None:
     assert server.received == b""
 
 
+@pytest.mark.protocol("never-sent-again")
 def test_a_request_without_a_response_may_have_arrived() -> None:
     with Server(lambda connection: None) as server, pytest.raises(NoResponse):
         ProviderHttp(Stopwatch(0.0)).send_once(server.url, {}, b"{}", until=8.0)

@@ -72,6 +72,7 @@ FOREIGN = {
     ],
     ids=["transaction", "write"],
 )
+@pytest.mark.protocol("foreign-response")
 def test_a_write_may_have_been_applied(name: str, send: Callable[[Table], None]) -> None:
     with imposter(*FOREIGN[name]) as server:
         with pytest.raises(MaybeApplied):

@@ -144,6 +144,7 @@ def test_a_put_over_something_fails_and_shows_it(table: Table) -> None:
     assert table.get(ONE) == {**ONE.attributes(), "by": "first"}
 
 
+@pytest.mark.protocol("named-fields")
 def test_an_update_changes_only_what_it_names(table: Table) -> None:
     table.write(Put(ONE, {"a": 1, "b": 2, "c": 3}))
     table.write(
@@ -164,6 +165,7 @@ def test_an_update_whose_condition_does_not_hold_changes_nothing(table: Table, w
     assert table.get(ONE) == {**ONE.attributes(), "a": 1}
 
 
+@pytest.mark.protocol("one-transaction")
 def test_a_transaction_writes_all_or_nothing_and_says_which_was_refused(table: Table) -> None:
     table.write(Put(TWO, {"by": "first"}))
     with pytest.raises(Cancelled) as cancelled:
@@ -197,6 +199,7 @@ def test_an_item_of_a_strange_type_does_not_spoil_the_page_of_an_audit(
     assert table.browse("P", "2", limit=1).after == TWO
 
 
+@pytest.mark.protocol("fresh-token")
 def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:
     tokens: list[str] = []
     table._client.meta.events.register(
@@ -211,6 +214,7 @@ def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:
 
 @pytest.mark.parametrize("fault", ["throttle", "unreachable"])
 @pytest.mark.parametrize("send", ["write", "transact"])
+@pytest.mark.protocol("no-hidden-retry")
 def test_a_definite_failure_is_known_as_one(
     table: Table, wire: Wire, fault: str, send: str
 ) -> None:
@@ -224,6 +228,7 @@ def test_a_definite_failure_is_known_as_one(
     "fault", ["lost-answer", "lost-request", "internal", "foreign-applied", "foreign-lost"]
 )
 @pytest.mark.parametrize("send", ["write", "transact"])
+@pytest.mark.protocol("lost-response")
 def test_a_lost_response_may_have_been_applied(
     table: Table, wire: Wire, fault: str, send: str
 ) -> None:

@@ -42,12 +42,14 @@ def test_no_fingerprint_and_no_identity_stands_in_the_table_as_it_is(world: Serv
     assert "a-very-raw-fingerprint" not in str(world.items())
 
 
+@pytest.mark.protocol("known-user-wins")
 def test_signing_up_twice_is_being_known(world: ServiceHarness) -> None:
     sign_up(world)
     assert sign_up(world).version == 1
     assert world.count() == 1
 
 
+@pytest.mark.protocol("anothers-claim")
 def test_the_device_of_another_is_refused_and_nothing_is_written(world: ServiceHarness) -> None:
     sign_up(world)
     before = world.items()
@@ -56,6 +58,7 @@ def test_the_device_of_another_is_refused_and_nothing_is_written(world: ServiceH
     assert world.items() == before
 
 
+@pytest.mark.protocol("claim-decides")
 def test_the_claim_decides_when_the_index_has_not_caught_up(world: ServiceHarness) -> None:
     """Without the device item there is nothing in the index; the claim alone refuses."""
     digests = world.users.digests("phone")
@@ -97,6 +100,7 @@ def test_a_full_system_refuses_strangers_and_nothing_is_written(
     assert sign_up(world).user_id == "ann"
 
 
+@pytest.mark.protocol("limit-before-device")
 def test_the_limit_is_named_before_the_device(client: Any, table_name: str) -> None:
     world = ServiceHarness(client, table_name, max_users=1)
     sign_up(world)
@@ -111,6 +115,7 @@ def test_the_limit_is_named_before_the_device(client: Any, table_name: str) -> N
         *("foreign-applied", "foreign-lost"),
     ],
 )
+@pytest.mark.protocol("sign-up-once")
 def test_a_disturbed_sign_up_makes_one_user(world: ServiceHarness, fault: str) -> None:
     world.wire().plan("TransactWriteItems", fault)
     assert sign_up(world).credits == 3
@@ -118,6 +123,7 @@ def test_a_disturbed_sign_up_makes_one_user(world: ServiceHarness, fault: str) -
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("sign-up-once")
 def test_a_late_sign_up_changes_nothing_once_another_has_won(world: ServiceHarness) -> None:
     wire = world.wire()
     wire.plan("TransactWriteItems", "late")
@@ -142,6 +148,7 @@ def test_a_lost_last_place_is_unknown_rather_than_refused(client: Any, table_nam
     assert world.count() == 1
 
 
+@pytest.mark.protocol("known-user-wins")
 def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: ServiceHarness) -> None:
     """Both requests of one new person race; whoever comes second is known, whatever the limit or
     the device says."""
@@ -155,6 +162,7 @@ def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: Serv
 
 @pytest.mark.parametrize("max_users", [1, 33])
 @pytest.mark.parametrize("after", [["Query"], ["Query", "TransactGetItems"]])
+@pytest.mark.protocol("known-user-wins")
 def test_a_twin_that_signs_up_in_between_makes_the_user_known(
     client: Any, table_name: str, max_users: int, after: list[str]
 ) -> None:
@@ -168,6 +176,7 @@ def test_a_twin_that_signs_up_in_between_makes_the_user_known(
     assert world.count() == 1
 
 
+@pytest.mark.protocol("claim-decides")
 def test_one_device_racing_for_many_names_makes_one_user(world: ServiceHarness) -> None:
     attempts = [partial(sign_up, world, f"user-{n}", "phone") for n in range(12)]
     outcomes = _race(attempts)
@@ -176,6 +185,7 @@ def test_one_device_racing_for_many_names_makes_one_user(world: ServiceHarness) 
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("exact-cap")
 def test_many_strangers_racing_for_few_places_fill_them_exactly(
     client: Any, table_name: str
 ) -> None:
@@ -188,6 +198,7 @@ def test_many_strangers_racing_for_few_places_fill_them_exactly(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("one-welcome")
 def test_a_returning_identity_gets_its_wallet_back_without_a_second_welcome(
     world: ServiceHarness,
 ) -> None:
@@ -213,6 +224,7 @@ def test_a_returning_identity_is_refused_when_full(client: Any, table_name: str)
     assert world.wallet().status is WalletStatus.CLOSED
 
 
+@pytest.mark.protocol("every-pepper")
 def test_a_claim_made_under_an_old_pepper_still_refuses(client: Any, table_name: str) -> None:
     old, new = Pepper(1, b"p" * 32), Pepper(2, b"q" * 32)
     sign_up(ServiceHarness(client, table_name, peppers=[old]))
@@ -225,6 +237,7 @@ def test_a_claim_made_under_an_old_pepper_still_refuses(client: Any, table_name:
 
 
 @pytest.mark.parametrize("first", ["old", "rotated"])
+@pytest.mark.protocol("every-pepper")
 def test_a_device_is_welcomed_once_while_a_pepper_is_rolled_out(
     client: Any, table_name: str, first: str
 ) -> None:
@@ -266,6 +279,7 @@ def test_a_pepper_rolled_out_in_the_middle_of_a_sign_up_does_not_welcome_a_devic
 @pytest.mark.parametrize(
     "lost", [[ledger_keys.wallet("ann")], [ledger_keys.wallet("ann"), ledger_keys.entry("ann", 1)]]
 )
+@pytest.mark.protocol("one-welcome")
 def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(
     world: ServiceHarness, lost: list[Key]
 ) -> None:
@@ -279,6 +293,7 @@ def test_a_user_whose_wallet_is_lost_gets_no_second_welcome(
     assert world.items() == before
 
 
+@pytest.mark.protocol("anothers-claim")
 def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written(
     world: ServiceHarness,
 ) -> None:

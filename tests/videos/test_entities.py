@@ -23,6 +23,7 @@ from service.videos.entities import deliverable, usage_of
         ("//v.example/a.mp4", True, False),
     ],
 )
+@pytest.mark.protocol("unusable-result")
 def test_only_a_whole_and_bounded_link_is_handed_on(url: str, plain: bool, good: bool) -> None:
     assert deliverable(url, plain) is good
 

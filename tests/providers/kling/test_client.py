@@ -76,6 +76,7 @@ def test_a_key_pair_is_signed_into_a_token(world: KlingHarness) -> None:
         ("status:429:1304", RejectionReason.UNAVAILABLE),
     ],
 )
+@pytest.mark.protocol("unavailable")
 def test_every_definite_refusal_of_the_table_is_known_as_one(
     world: KlingHarness, fault: str, reason: RejectionReason
 ) -> None:
@@ -101,6 +102,7 @@ def test_every_definite_refusal_of_the_table_is_known_as_one(
         "late",
     ],
 )
+@pytest.mark.protocol("never-sent-again")
 def test_a_response_that_proves_nothing_is_indeterminate_and_is_sent_once(
     world: KlingHarness, fault: str
 ) -> None:
@@ -115,18 +117,21 @@ def test_a_response_that_takes_too_long_is_indeterminate(world: KlingHarness) ->
 
 
 @pytest.mark.parametrize("fault", ["status:429:1303", "status:401:1004"])
+@pytest.mark.protocol("second-try-proved")
 def test_a_refusal_that_passes_is_tried_again(world: KlingHarness, fault: str) -> None:
     world.fault("create", fault, count=1)
     assert isinstance(world.kling().create(ORDER, soon()), Accepted)
     assert len(world.tasks()) == 1
 
 
+@pytest.mark.protocol("second-try-proved")
 def test_a_refused_token_is_made_anew_only_once(world: KlingHarness) -> None:
     world.fault("create", "status:401:1004", count=-1)
     assert world.kling().create(ORDER, soon()) == Rejected(RejectionReason.UNAVAILABLE)
     assert len(world.journal("create")) == 2
 
 
+@pytest.mark.protocol("window")
 def test_after_the_window_nothing_is_sent(world: KlingHarness) -> None:
     assert world.kling().create(ORDER, QuickClock().monotonic() - 1) == Rejected(
         RejectionReason.UNAVAILABLE
@@ -134,6 +139,7 @@ def test_after_the_window_nothing_is_sent(world: KlingHarness) -> None:
     assert world.journal("create") == []
 
 
+@pytest.mark.protocol("never-sent-proved")
 def test_no_connection_is_known_as_never_sent(world: KlingHarness) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -142,6 +148,7 @@ def test_no_connection_is_known_as_never_sent(world: KlingHarness) -> None:
         assert isinstance(world.kling(url).fetch_task(None, "job_1"), Indeterminate)
 
 
+@pytest.mark.protocol("never-sent-proved")
 def test_a_failed_tls_handshake_is_known_as_never_sent(world: KlingHarness) -> None:
     url = world.url.replace("http://", "https://")
     assert world.kling(url).create(ORDER, soon()) == Rejected(RejectionReason.UNAVAILABLE)
@@ -198,6 +205,7 @@ def test_a_create_whose_id_is_in_use_is_indeterminate_because_its_task_exists(
 @pytest.mark.parametrize(
     "fault", ["status:500:5000", "status:401:1000", "status:404:9", "html:502", "reset", "garbage"]
 )
+@pytest.mark.protocol("errors-never-count")
 def test_a_query_that_proves_nothing_is_indeterminate(world: KlingHarness, fault: str) -> None:
     kling = world.kling()
     kling.create(ORDER, soon())
@@ -275,6 +283,7 @@ def silent_server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("fault", ["status:500:1000", "status:503:1004"])
+@pytest.mark.protocol("second-try-proved")
 def test_a_stale_token_behind_a_5xx_proves_nothing_and_is_not_sent_again(
     world: KlingHarness, fault: str
 ) -> None:

@@ -75,6 +75,7 @@ def refusal(status: int, code: object, message: str) -> Reply:
         ("", RejectionReason.UNAVAILABLE, 1),
     ],
 )
+@pytest.mark.protocol("ours-not-theirs")
 def test_a_parameter_code_blames_the_user_only_for_the_picture_or_its_content(
     code: int, message: str, reason: RejectionReason, alarms: int
 ) -> None:
@@ -90,6 +91,7 @@ def test_an_id_that_is_in_use_is_no_refusal_because_the_task_exists() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 451])
 @pytest.mark.parametrize("body", [b"<html>no</html>", b"", b'{"error": "no"}', b'{"code": "1301"}'])
+@pytest.mark.protocol("proxy-4xx")
 def test_a_4xx_without_a_code_of_kling_is_a_refusal_once_kling_knows_no_task(
     status: int, body: bytes
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_4xx_without_a_code_of_kling_is_a_refusal_once_kling_knows_no_task(
         ),
     ],
 )
+@pytest.mark.protocol("proxy-4xx")
 def test_a_4xx_of_a_proxy_proves_nothing_unless_the_task_is_definitely_not_found(
     query: Reply | None,
 ) -> None:
@@ -125,6 +128,7 @@ def test_a_4xx_of_a_proxy_proves_nothing_unless_the_task_is_definitely_not_found
 
 
 @pytest.mark.parametrize("status", [200, 302, 408, 500, 502, 503, 504])
+@pytest.mark.protocol("proxy-4xx")
 def test_html_behind_any_other_status_is_indeterminate_without_a_query(status: int) -> None:
     http = ScriptedHttp(Reply(status, b"<html>no</html>"), NOT_FOUND)
     assert outcome(http) == (Indeterminate(), 0)
@@ -140,6 +144,7 @@ def test_the_query_after_a_4xx_of_a_proxy_ends_with_the_window_of_the_create() -
 
 
 @pytest.mark.parametrize("code", [0, 9999, -1])
+@pytest.mark.protocol("indeterminate")
 def test_a_code_of_kling_that_is_not_in_the_table_is_indeterminate(code: int) -> None:
     http = ScriptedHttp(refusal(400, code, "what"), NOT_FOUND)
     assert outcome(http) == (Indeterminate(), 0)

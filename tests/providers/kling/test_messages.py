@@ -64,6 +64,7 @@ def test_a_message_about_the_content_rejects_the_content(message: str) -> None:
         "Failed to generate the video, please try again",
     ],
 )
+@pytest.mark.protocol("ours-not-theirs")
 def test_every_other_message_is_no_fault_of_the_user(message: str) -> None:
     assert rejection_of(message) is None
 

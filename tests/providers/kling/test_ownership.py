@@ -59,6 +59,7 @@ def test_a_task_without_another_jobs_id_is_the_jobs_own(
 
 
 @pytest.mark.parametrize("named", FOREIGN, ids=str)
+@pytest.mark.protocol("own-task")
 def test_another_jobs_task_is_not_believed_whatever_was_requested(
     harness: KlingHarness, named: dict[str, Any]
 ) -> None:
@@ -73,6 +74,7 @@ def test_another_jobs_task_is_not_believed_whatever_was_requested(
     ] * 3
 
 
+@pytest.mark.protocol("own-task")
 def test_a_query_by_a_task_id_has_to_return_that_task(harness: KlingHarness) -> None:
     with SlowServer(responding({})) as server:
         assert harness.kling(server.url).fetch_task("task-8", "job_1") == Indeterminate()
