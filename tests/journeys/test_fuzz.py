@@ -47,7 +47,7 @@ def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(stack: LiveStack
 def test_a_stranger_s_requests_meet_nothing_but_401_where_a_user_is_wanted(client: Any) -> None:
     with separate_stack(client, clock=SystemClock()) as stack:
         findings = fuzzed(stack, None, EXAMPLES // 4)
-        assert findings.failures == {}
+        assert findings.failures == {}, "\n".join(findings.failures.values())
         for path, method, described in operations(ApiClient(stack).document):
             if described.get("security"):
                 assert set(findings.statuses[f"{method} {path}"]) == {401}
