@@ -77,7 +77,6 @@ POST_VIDEO = Endpoint(
         StorageUnavailable,
     ),
     example={
-        "GoogleID": "110248495921238986420",
         "Fingerprint": "fp-4be1a2c09d",
         "imageUrl": "https://images.example.com/astronaut.jpg",
         "promptKey": "foo_prompt",

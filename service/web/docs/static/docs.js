@@ -86,15 +86,15 @@ function withNewKey(text) {
   return example ? text.replaceAll(example, key) : text;
 }
 
-/** A text with the document's example user replaced: a request must name the user whose token it carries. */
-function asUser(text, example, user) {
-  return text.replaceAll(example.GoogleID, user.subject).replaceAll(example.Fingerprint, user.fingerprint);
+/** A text with the document's example device replaced: it belongs to the first user who makes a video on it. */
+function onDevice(text, example, user) {
+  return text.replaceAll(example.Fingerprint, user.fingerprint);
 }
 
 function showLocalUser(user, token, example) {
   byId("local-user").textContent = user.subject;
   byId("token").textContent = token;
-  for (const call of document.querySelectorAll(".call")) call.textContent = asUser(call.textContent, example, user);
+  for (const call of document.querySelectorAll(".call")) call.textContent = onDevice(call.textContent, example, user);
   byId("local").hidden = false;
   byId("new-user").addEventListener("click", () => {
     localStorage.removeItem(USER_KEY);
@@ -107,7 +107,7 @@ async function signInLocally(text, url) {
   const token = await localToken(user, url);
   const example = JSON.parse(text).paths["/videos"].post.requestBody.content["application/json"].example;
   showLocalUser(user, token, example);
-  return [asUser(text, example, user), token];
+  return [onDevice(text, example, user), token];
 }
 
 async function readDocument() {
