@@ -3,7 +3,7 @@ a laptop.
 
 Settings: PORT (8080), HOST (127.0.0.1; 0.0.0.0 in the container), WEB_CONCURRENCY (2 processes),
 WEB_CONNECTIONS (2000 each), RECEIVE_SECONDS (10), MAX_RECEIVE_SECONDS (300), UPLOAD_LIMIT_MEGABYTES
-and USER_UPLOAD_LIMIT_MEGABYTES (64 and 32 each; `service.web.receiving`), DRAIN_SECONDS (15; 0:
+and USER_UPLOAD_LIMIT_MEGABYTES (64 and 16 each; `service.web.receiving`), DRAIN_SECONDS (15; 0:
 none), DRAIN_FLAG_PATH (a file below the temporary folder, one for each port). Empty: not set.
 """
 
@@ -44,7 +44,7 @@ worker_class = limited(
         receive_seconds=float(os.environ.get("RECEIVE_SECONDS") or "10"),
         max_receive_seconds=float(os.environ.get("MAX_RECEIVE_SECONDS") or "300"),
         upload_bytes=int(os.environ.get("UPLOAD_LIMIT_MEGABYTES") or "64") * _MEGABYTE,
-        user_upload_bytes=int(os.environ.get("USER_UPLOAD_LIMIT_MEGABYTES") or "32") * _MEGABYTE,
+        user_upload_bytes=int(os.environ.get("USER_UPLOAD_LIMIT_MEGABYTES") or "16") * _MEGABYTE,
     )
 )
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")

@@ -12,6 +12,7 @@ from flask import Flask, Response, g, request
 from service.core.clock import Clock
 from service.core.ids import Ids, RandomIds
 from service.core.metrics import Metric, Metrics
+from service.core.placeholders import is_placeholder
 
 REQUEST_ID_HEADER = "X-Request-Id"
 HEALTH_PREFIX = "/health"
@@ -37,9 +38,9 @@ def log_requests(
     """Registers the hooks. Call it before any other hook: Flask runs the first `after_request`
     last.
 
-    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is used, any
-    other is replaced. It is in the response and in every log line of the request. A view may set
-    its own `Cache-Control` or `Content-Security-Policy`."""
+    A client's `X-Request-Id` of 1 to 64 letters, digits, dots, underscores and hyphens is used; any
+    other, and a placeholder such as `undefined`, is replaced. It is in the response and in every
+    log line of the request. A view may set its own `Cache-Control` or `Content-Security-Policy`."""
     new_ids = ids or RandomIds()
 
     def begin() -> None:
@@ -67,7 +68,9 @@ def log_requests(
 
 def _request_id(ids: Ids, clock: Clock) -> str:
     sent = request.headers.get(REQUEST_ID_HEADER, "")
-    return sent if _ACCEPTABLE_ID.fullmatch(sent) else ids.new("req", clock.now())
+    if _ACCEPTABLE_ID.fullmatch(sent) and not is_placeholder(sent):
+        return sent
+    return ids.new("req", clock.now())
 
 
 def _route() -> str:

@@ -46,7 +46,7 @@ class WebSettings(Section):
         "large request bodies in one web process together; they take up to three times that",
         minimum=16,
     )
-    user_upload_limit_megabytes: int = setting(32, "how much of it one user may take", minimum=16)
+    user_upload_limit_megabytes: int = setting(16, "how much of it one user may take", minimum=16)
 
     local_token_url: str = setting(
         "", "local stack: where /docs gets a simulated user's token", development_only=True

@@ -118,7 +118,7 @@ def test_uploads_beyond_a_users_share_are_refused_before_they_are_received(
             uploads.append(Uploading(gate, dan, LARGE))
             closing.callback(uploads[-1].close)
         refused = [response for each in uploads if (response := each.response())]
-        assert [(each.status, each.code) for each in refused] == [(429, "TOO_MANY_UPLOADS")] * 2
+        assert [(each.status, each.code) for each in refused] == [(429, "TOO_MANY_UPLOADS")] * 3
         assert {each.headers["retry-after"] for each in refused} == {"5"}
         body = json.dumps(video_body("eve")).encode().ljust(LARGE)
         (response,) = gate.exchange(post_head(eve, len(body)) + body)

@@ -193,6 +193,12 @@ def test_a_job_id_that_cannot_be_is_simply_not_found(api: ApiClient, job_id: str
     api.assert_refused(api.get(f"/jobs/{job_id}"), 404, "JOB_NOT_FOUND")
 
 
+def test_a_google_id_as_a_number_is_refused_by_its_name(api: ApiClient) -> None:
+    text = json.dumps(body()).replace('"GoogleID": "ann"', '"GoogleID": 110248495921238986420')
+    details = api.assert_refused(api.post(text.encode()), 400, "VALIDATION_FAILED")
+    assert details == {"fields": {"GoogleID": ["Must be a string."]}}
+
+
 # Fingerprints.
 
 
@@ -261,7 +267,20 @@ def test_the_clients_request_id_is_in_every_kind_of_response(api: ApiClient, giv
 
 
 @pytest.mark.parametrize(
-    "given", ["", "a b", "a\x01b", "a\x7f", "\xff", "<script>", "a" * 65, "a" * 60_000]
+    "given",
+    [
+        "undefined",
+        "null",
+        "NaN",
+        "",
+        "a b",
+        "a\x01b",
+        "a\x7f",
+        "\xff",
+        "<script>",
+        "a" * 65,
+        "a" * 60_000,
+    ],
 )
 def test_any_other_request_id_is_replaced(api: ApiClient, given: str) -> None:
     response = api.raw(
