@@ -14,7 +14,8 @@ class ShareUsedUp(Exception):
 
 class Shares:
     """At most `total` at once, and at most `each` of it in one name, so that nobody alone keeps the
-    others out. Counts names only while they hold something."""
+    others out. Without a name (None) only `total` counts. Remembers names only while they hold
+    something."""
 
     def __init__(self, total: int, each: int) -> None:
         self._guard = threading.Lock()
@@ -22,25 +23,23 @@ class Shares:
         self._each = each
         self._held: Counter[str] = Counter()
 
-    def take(self, name: str, count: int = 1) -> None:
+    def take(self, name: str | None, count: int = 1) -> None:
         """Takes that much, which `put_back` returns. Raises `ShareUsedUp` or `NothingLeft`; then
         nothing is taken."""
         with self._guard:
-            if self._held[name] + count > self._each:
-                self._drop_if_empty(name)
+            if name is not None and self._held[name] + count > self._each:
                 raise ShareUsedUp
             if count > self._left:
-                self._drop_if_empty(name)
                 raise NothingLeft
-            self._left -= count
-            self._held[name] += count
+            self._add(name, count)
 
-    def put_back(self, name: str, count: int = 1) -> None:
+    def put_back(self, name: str | None, count: int = 1) -> None:
         with self._guard:
-            self._left += count
-            self._held[name] -= count
-            self._drop_if_empty(name)
+            self._add(name, -count)
 
-    def _drop_if_empty(self, name: str) -> None:
-        if not self._held[name]:
-            del self._held[name]
+    def _add(self, name: str | None, count: int) -> None:
+        self._left -= count
+        if name is not None:
+            self._held[name] += count
+            if not self._held[name]:
+                del self._held[name]

@@ -113,7 +113,7 @@ def _reserve(count: int) -> None:
     reserve = getattr(request.environ.get("gunicorn.socket"), "reserve_body", None)
     if reserve is not None:
         principal = g.get("principal")
-        reserve(count, principal.subject if principal else "")
+        reserve(count, principal.subject if principal else None)
 
 
 def _load(schema: Schema, content: dict[str, Any]) -> dict[str, Any]:

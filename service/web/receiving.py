@@ -55,11 +55,11 @@ class Upload:
 
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
-        self._user_id = ""
+        self._user_id: str | None = None
         self._reserved = 0
         self._received = 0
 
-    def reserve(self, count: int, user_id: str) -> None:
+    def reserve(self, count: int, user_id: str | None) -> None:
         """Takes memory for a body before it is received. Raises `UploadsBusy` or `TooManyUploads`
         when there is not that much left, for anybody or for this user."""
         self.put_back()
@@ -171,9 +171,9 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         """The head is in; what comes now is the body."""
         self._is_body = True
 
-    def reserve_body(self, count: int, user_id: str) -> None:
-        """Takes memory for a large body of that user before any of it is received (0: its length is
-        not known). Raises `UploadsBusy` or `TooManyUploads`."""
+    def reserve_body(self, count: int, user_id: str | None) -> None:
+        """Takes memory for a large body of that user (None: nobody has signed in) before any of it
+        is received (0: its length is not known). Raises `UploadsBusy` or `TooManyUploads`."""
         self._upload.reserve(count, user_id)
 
     def expect_request(self, idle_seconds: float, *, has_begun: bool) -> None:

@@ -12,6 +12,15 @@ def test_nobody_takes_more_than_a_share_however_much_is_left() -> None:
     shares.take("bob", 3)
 
 
+def test_what_has_no_name_is_bounded_by_the_total_alone() -> None:
+    shares = Shares(total=10, each=3)
+    shares.take(None, 8)
+    with pytest.raises(NothingLeft):
+        shares.take(None, 3)
+    shares.put_back(None, 8)
+    shares.take(None, 10)
+
+
 def test_all_together_take_no_more_than_there_is() -> None:
     shares = Shares(total=4, each=3)
     shares.take("ann", 3)
