@@ -12,11 +12,7 @@ import schemathesis
 from schemathesis.engine import Status, events, from_schema
 
 from service.core.placeholders import identifies_a_device
-<<<<<<< HEAD
-from tests.stack.live_stack import IMAGE, LiveStack
-=======
 from tests.stack.live_stack import LiveStack, video_body
->>>>>>> 89fe8de (Bound bodies without a user by the total alone)
 
 POST_VIDEO = "POST /videos"
 READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")
@@ -103,7 +99,6 @@ def what_fits_the_document_fits_the_service(
     can say: a fingerprint has to identify a device."""
     del context
     if case.meta and case.meta.generation.mode.is_positive and response.status_code == 400:
-<<<<<<< HEAD
         code = response.json()["code"]
         excused = code == "VALIDATION_FAILED" and _identifies_nobody(response, case.body)
         assert code not in BY_SCHEMA or excused, (
@@ -115,15 +110,6 @@ def _identifies_nobody(response: Any, body: Any) -> bool:
     """Whether the only fault is a placeholder, which no schema can describe."""
     fields = response.json()["details"]["fields"]
     return set(fields) == {"Fingerprint"} and not identifies_a_device(body["Fingerprint"])
-=======
-        code, details = response.json()["code"], response.json()["details"]
-        placeholder = list(details.get("fields", ())) == ["Fingerprint"] and not (
-            identifies_a_device(str(case.body.get("Fingerprint")))
-        )
-        assert code not in BY_SCHEMA or placeholder, (
-            f"{code} for what the document allows: {response.text}"
-        )
->>>>>>> 89fe8de (Bound bodies without a user by the total alone)
 
 
 @schemathesis.check
