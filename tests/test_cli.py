@@ -59,6 +59,7 @@ def test_an_audit_as_json_prints_nothing_else_on_stdout(
         "jobs": 2,
         "claims": 2,
         "idempotency_keys": 0,
+        "compared": 0,
         "complete": True,
         "violations": [],
     }
@@ -321,3 +322,51 @@ def test_job_of_another_user_is_unknown(
     delivered, _ = job_ids(world)
     assert cli.main(["job", "bob", delivered]) == 1
     assert capsys.readouterr() == ("", "There is no such job.\n")
+
+
+def test_a_part_of_the_table_is_not_called_every_balance(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["audit", "--segments", "2", "--segment", "0"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "Every balance of this part of the table is proved by its entries."
+
+
+def test_a_wallet_is_accepted_with_a_reason(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["accept", "ann", "--reason", "entries lost in the restore"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "ann is accepted at version 4. The next audit compares with that.\n"
+    assert "wallet_accepted" in printed.err
+    assert cli.main(["audit"]) == 0
+    assert cli.main(["accept", "stranger", "--reason", "removed on request"]) == 0
+    assert "stranger is accepted as gone." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
+def test_an_acceptance_needs_a_short_reason(world: ServiceHarness, reason: str) -> None:
+    before = world.items()
+    with pytest.raises(SystemExit):
+        cli.main(["accept", "ann", "--reason", reason])
+    assert world.items() == before
+
+
+def test_a_damaged_wallet_is_not_accepted(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lose_the_last_entry(world)
+    before = world.items()
+    assert cli.main(["accept", "ann", "--reason", "lost"]) == 1
+    assert "Repair it first. USER#ann/" in capsys.readouterr().err
+    assert world.items() == before
+
+
+def test_damage_that_only_a_person_can_mend_is_not_called_nothing(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_the_wallet(world)
+    assert cli.main(["audit", "--repair"]) == 1
+    printed = capsys.readouterr().err
+    assert "Nothing can be repaired without a person." in printed
+    assert "There is nothing to repair." not in printed

@@ -1,5 +1,5 @@
-"""Operator commands on the whole table: `farebox audit`, and on one wallet: `farebox ledger
-USER`."""
+"""Operator commands on the whole table: `farebox audit`, and on one wallet: `farebox ledger USER`,
+`farebox accept USER`."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,15 +8,18 @@ from typing import Protocol
 
 import click
 
+from service.audit import ledger_report
 from service.audit.daily import AuditRecords, AuditTaken, DailyAudit, Ending
 from service.audit.entities import Audit, AuditStopped, ScanCursor, ScanPlan
-from service.audit.operations import Auditor
-from service.audit.report import as_json, as_text, ledger_lines
+from service.audit.operations import Acceptance, Auditor, NotAcceptable
+from service.audit.report import as_json, as_text
 from service.audit.store import Stopped
 from service.core.console import print_message, print_result, stop_on_signal
 from service.feature import Parts
 from service.storage.checks import Violation
 from service.storage.table import StorageRefused
+
+MAX_REASON = 200
 
 
 class RepairPlan(Protocol):
@@ -178,7 +181,7 @@ def _audit(parts: Parts, options: Options) -> int:
 def _daily(parts: Parts, options: Options, bucket: str, prefix: str) -> int:
     """Returns 0 as well if another run is already auditing: that run reports."""
     core = parts.core
-    records = AuditRecords(core.open_bucket(bucket), prefix)
+    records = AuditRecords(core.open_bucket(bucket), prefix, core.keyring.mac_key)
     try:
         plan = options.plan()
     except ValueError as error:
@@ -225,9 +228,11 @@ def _repair(parts: Parts, options: Options) -> int:
         print_message(line)
     if options.yes:
         return max(_audit(parts, options), 1 if report.left else 0)
-    print_message(
-        "Nothing was done; --yes does it." if report.plans else "There is nothing to repair."
-    )
+    if report.plans:
+        print_message("Nothing was done; --yes does it.")
+    else:
+        left = "Nothing can be repaired without a person." if report.left else ""
+        print_message(left or "There is nothing to repair.")
     return 1 if report.plans or report.left else 0
 
 
@@ -256,23 +261,60 @@ def _shown(audit: Audit, options: Options) -> int:
 
 
 def _print(audit: Audit, options: Options, *, complete: bool) -> None:
-    print_result(as_json(audit, complete) if options.json else as_text(audit, complete))
+    whole = options.segment is None and options.start is None
+    text = as_json(audit, complete) if options.json else as_text(audit, complete, whole)
+    print_result(text)
 
 
 @click.command(
-    short_help="print the wallet and the entries of one user",
-    help="Print the wallet and the entries of one user. Exits 1 if there is no such user.",
+    short_help="print the wallet and the entries of one user, and whether they agree",
+    help="Print the wallet and the entries of one user, and whether they agree. Exits 1 if they do "
+    "not, or if there is no such user.",
 )
 @click.argument("user_id")
+@click.option("--json", "form", flag_value="json", help="Print wallet and entries as JSON.")
+@click.option("--csv", "form", flag_value="csv", help="Print the entries as CSV.")
 @click.pass_obj
-def ledger(parts: Callable[[], Parts], user_id: str) -> int:
+def ledger(parts: Callable[[], Parts], user_id: str, form: str | None) -> int:
     found = parts().get(Auditor).ledger(user_id)
     if found is None:
-        print_result("There is no such user.")
+        print_message("There is no such user.")
         return 1
-    for line in ledger_lines(*found):
-        print_result(line)
+    match form:
+        case "json":
+            print_result(ledger_report.as_json(found))
+        case "csv":
+            print_result(ledger_report.as_csv(found))
+            print_message(ledger_report.verdict(found))
+        case _:
+            print_result(ledger_report.as_text(found))
+    return 1 if found.violations else 0
+
+
+def _reason(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    del context, parameter
+    if not 1 <= len(value.strip()) <= MAX_REASON:
+        raise click.BadParameter(f"must have 1 to {MAX_REASON} characters")
+    return value.strip()
+
+
+@click.command(
+    short_help="accept one user's wallet as it is, although an audit had found more of it",
+    help="Accept one user's wallet as it is, although an audit had found more of it: after a "
+    "repair, or when the user was removed on purpose. Exits 1 if the wallet is damaged in itself.",
+)
+@click.argument("user_id")
+@click.option("--reason", required=True, callback=_reason, help="Why; it is kept and logged.")
+@click.pass_obj
+def accept(parts: Callable[[], Parts], user_id: str, reason: str) -> int:
+    try:
+        accepted = parts().get(Acceptance).accept(user_id, reason)
+    except NotAcceptable as refusal:
+        print_message(f"Repair it first. {refusal}")
+        return 1
+    where = f"at version {accepted.version}" if accepted.version else "as gone"
+    print_result(f"{user_id} is accepted {where}. The next audit compares with that.")
     return 0
 
 
-COMMANDS = (audit, ledger)
+COMMANDS = (audit, ledger, accept)

@@ -1,15 +1,26 @@
 """The audit of a day, kept in a record: a run continues where the one before it died.
 
 The record is a bookmark, never the proof: if it cannot be read or written, the audit continues
-without it and says so."""
+without it and says so. What one day's audit leaves to the next are the anchors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from service.audit.anchor_objects import AnchorObjects, Tracking
+from service.audit.anchors import Comparison
 from service.audit.entities import Audit, AuditStopped, Progress, ScanCursor, ScanPlan
 from service.audit.operations import Auditor
-from service.audit.records import Record, RecordDamaged, State, Step, day_of, step
+from service.audit.records import (
+    Record,
+    RecordDamaged,
+    State,
+    Step,
+    day_of,
+    sealed_body,
+    step,
+    unsealed_body,
+)
 from service.core.clock import Clock, iso
 from service.core.ids import Ids
 from service.storage.objects import ObjectChanged, Objects, ObjectsUnavailable
@@ -39,11 +50,13 @@ class RecordTaken(Exception):
 
 
 class AuditRecords:
-    """One object per day under a prefix."""
+    """One object per day under a prefix, sealed, and the anchors next to them."""
 
-    def __init__(self, objects: Objects, prefix: str) -> None:
+    def __init__(self, objects: Objects, prefix: str, mac_key: bytes) -> None:
         self._objects = objects
         self._prefix = prefix
+        self._mac_key = mac_key
+        self.anchors = AnchorObjects(objects, prefix, mac_key)
 
     def key(self, day: str) -> str:
         return f"{self._prefix}/{day}.json"
@@ -52,7 +65,8 @@ class AuditRecords:
         """Overwrites the version with that tag (None: nothing may be stored yet), and returns the
         new tag. A record's own owner may always overwrite it: the response to a write can be
         lost. Raises `RecordTaken` and `ObjectsUnavailable`."""
-        key, body = self.key(day), record.body()
+        key = self.key(day)
+        body = sealed_body(key, record.body(), self._mac_key)
         try:
             return self._objects.write(key, body, over)
         except ObjectChanged:
@@ -69,7 +83,8 @@ class AuditRecords:
         if stored is None:
             return None
         try:
-            return Found(Record.from_body(stored.body), stored.tag)
+            body = unsealed_body(key, stored.body, self._mac_key)
+            return Found(Record.from_body(body), stored.tag)
         except RecordDamaged:
             return Found(None, stored.tag)
 
@@ -143,6 +158,7 @@ class DailyAudit:
                 on_segment=segment_done,
                 begun=keeper.record.progress,
                 on_progress=keeper.note,
+                comparison=keeper.comparison(),
             )
         except AuditStopped:
             if keeper.taken:
@@ -175,8 +191,17 @@ class _Keeper:
         self._tag: str | None = None
         self._due = clock.monotonic() + BEAT_SECONDS
         self._failing = False
+        self._tracking = Tracking(records.anchors, on_message)
         self.record = record
         self.taken = False
+
+    def comparison(self) -> Comparison | None:
+        """What each wallet is compared with; None if there is nothing."""
+        record = self.record
+        before = record.compared_with if record.progress else None
+        mac = self._tracking.begin(record.owner, before, record.chunks)
+        self.record = replace(record, compared_with=mac)
+        return self._tracking.comparison
 
     def open(self) -> Ended | None:
         """Claims the day's record for this run. If nothing is left to audit, returns how this start
@@ -205,6 +230,8 @@ class _Keeper:
         progress = self.record.progress
         self.record = replace(self.record, progress=progress and replace(progress, audit=audit))
         self.write(State.FINISHED)
+        if not self.taken and not self._failing:
+            self._tracking.finish(self._day, self._clock.now(), self.record.chunks)
         if self.taken:
             self._said(
                 "Another run has gone on with the record of this audit; the result of this one "
@@ -216,8 +243,9 @@ class _Keeper:
         if self.taken:
             return
         self._due = self._clock.monotonic() + BEAT_SECONDS
-        self.record = replace(self.record, state=state, written=self._clock.now())
         try:
+            self._keep_anchors(state)
+            self.record = replace(self.record, state=state, written=self._clock.now())
             self._tag = self._written()
         except RecordTaken:
             self.taken = True
@@ -225,6 +253,18 @@ class _Keeper:
             self._fails(error)
         else:
             self._works()
+
+    def _keep_anchors(self, state: State) -> None:
+        """First the anchors, then the record that names them, and with it the place up to which
+        they go. The result of a finished audit is written whatever becomes of its anchors."""
+        try:
+            chunks = (*self.record.chunks, *self._tracking.keep())
+            self.record = replace(self.record, chunks=chunks)
+        except ObjectsUnavailable as error:
+            if state is not State.FINISHED:
+                raise
+            self._tracking.comparison = None
+            self._said(f"Where the wallets are could not be kept ({error}).")
 
     def _written(self) -> str:
         """Returns the new tag. Overwrites a record that no live run owns: it existed at the start

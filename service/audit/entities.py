@@ -130,7 +130,8 @@ class Account:
 
 @dataclass(frozen=True)
 class Audit:
-    """The result: how much was checked, and what is wrong."""
+    """The result: how much was checked, what is wrong, and how many wallets were compared with
+    where an earlier audit had found them."""
 
     users: int = 0
     open_users: int = 0
@@ -139,11 +140,23 @@ class Audit:
     claims: int = 0
     idempotency_keys: int = 0
     violations: tuple[Violation, ...] = ()
+    compared: int = 0
 
     def plus(self, other: "Audit") -> "Audit":
         return Audit(
             *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
         )
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One user's wallet (None if it is missing or cannot be read), the entries that can be read,
+    and everything that is wrong."""
+
+    user_id: str
+    wallet: Wallet | None
+    entries: tuple[Entry, ...]
+    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,15 @@
 """Operator actions: the audit, and reading one ledger."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+
+import structlog
 
 from service.audit import store
+from service.audit.anchors import Accepted, Comparison
 from service.audit.entities import (
     Audit,
     AuditStopped,
+    Ledger,
     Progress,
     ScanCursor,
     ScanPlan,
@@ -16,13 +20,13 @@ from service.audit.store import Findings, Reader, Stopped
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import Entry, Wallet
-from service.ledger.store import entries, wallet_from
 from service.storage.checks import Violation
 from service.storage.codec import RawItem
 from service.storage.keys import Key, user_partition
 from service.storage.table import StorageUnavailable, Table
 from service.users import keys as users_keys
+
+log = structlog.get_logger()
 
 WHOLE = ScanPlan()
 
@@ -30,11 +34,14 @@ WHOLE = ScanPlan()
 class Auditor:
     """Reads the table for operators. Writes nothing."""
 
-    def __init__(self, table: Table, clock: Clock, metrics: Metrics, checks: Checks) -> None:
+    def __init__(
+        self, table: Table, clock: Clock, metrics: Metrics, checks: Checks, mac_key: bytes
+    ) -> None:
         self._table = table
         self._clock = clock
         self._metrics = metrics
         self._checks = checks
+        self._mac_key = mac_key
 
     def audit(
         self,
@@ -46,6 +53,7 @@ class Auditor:
         begun: Progress | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         in_use: bool = True,
+        comparison: Comparison | None = None,
     ) -> Audit:
         """Audits that part of the table. Safe during live traffic: accounts that change while they
         are read are checked all the same, and a change is not a violation.
@@ -53,8 +61,9 @@ class Auditor:
         `on_segment` receives each segment that is done, with all that was found so far;
         `on_progress` receives, after each account, where the whole walk could continue. With
         `begun`, it continues there instead of walking the plan, and returns the result of both.
-        The number of violations becomes a metric, also none if all of the table was walked; a table
-        that is not `in_use` raises no alarm.
+        With a `comparison`, each wallet must go on from where the last audit found it. The number
+        of violations becomes a metric, also none if all of the table was walked; a table that is
+        not `in_use` raises no alarm.
 
         `stopping` is called before each read and every second of waiting. Raises `AuditStopped`
         when it returns true or the table does not respond for about a minute."""
@@ -64,7 +73,8 @@ class Auditor:
         if in_use and first.audit.violations:
             # The run that found them may have died before it reported, and so may this one.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
-        walk, finished = _Walk(reader, self._checks, first, on_progress), False
+        walk = _Walk(reader, self._checks, first, on_progress, comparison, self._mac_key)
+        finished = False
         try:
             if whole and not begun:
                 walk.users_before = store.read_count(reader)
@@ -73,9 +83,10 @@ class Auditor:
                 on_segment(start, walk.audit)
             if whole:
                 walk.compare(store.read_count(reader))
+                walk.compare_missing()
             finished = True
         except Stopped as error:
-            raise AuditStopped(walk.audit, walk.cursor, "it was told to stop") from error
+            raise AuditStopped(walk.audit, walk.cursor, "it received a signal to stop") from error
         except StorageUnavailable as error:
             raise AuditStopped(walk.audit, walk.cursor, error.message) from error
         finally:
@@ -85,10 +96,47 @@ class Auditor:
                 self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(walk.audit.violations))
         return walk.audit
 
-    def ledger(self, user_id: str) -> tuple[Wallet, Iterator[Entry]] | None:
-        """A user's wallet and entries, None for an unknown user."""
-        item = self._table.get(ledger_keys.wallet(user_id))
-        return (wallet_from(item), entries(self._table, user_id)) if item else None
+    def ledger(self, user_id: str) -> Ledger | None:
+        """A user's wallet and entries as they are stored, and what the audit finds wrong with that
+        user; None for an unknown user."""
+        reader = Reader(self._table, self._clock, None, lambda: False)
+        account = store.read_account(reader, user_id, without_wallet=True)
+        if account is None or not (account.wallet or account.entries or account.unreadable):
+            return None
+        faults = audit_account(account, self._checks.of_account)
+        if account.wallet is None and "METADATA" not in account.unreadable:
+            faults.append(Violation(str(ledger_keys.wallet(user_id)), "is missing"))
+        return Ledger(user_id, account.wallet, (*account.entries, *account.late), tuple(faults))
+
+
+class NotAcceptable(Exception):
+    """An account that is damaged in itself: it is repaired first."""
+
+
+class Acceptance:
+    """Lets an operator accept a wallet as it is, although an audit had found more of it."""
+
+    def __init__(self, table: Table, clock: Clock, checks: Checks, mac_key: bytes) -> None:
+        self._table = table
+        self._clock = clock
+        self._checks = checks
+        self._mac_key = mac_key
+
+    def accept(self, user_id: str, reason: str) -> Accepted:
+        """From the next audit on, this user's wallet is compared with what it is at this moment.
+        Raises `NotAcceptable`, and `StorageUnavailable`."""
+        reader = Reader(self._table, self._clock, None, lambda: False)
+        account = store.read_account(reader, user_id)
+        faults = audit_account(account, self._checks.of_account) if account else []
+        if faults:
+            raise NotAcceptable(f"{faults[0].item}: {faults[0].what}")
+        wallet = account.wallet if account else None
+        version, head = (wallet.version, wallet.head) if wallet else (0, "")
+        accepted = Accepted(user_id, version, head, self._clock.now(), reason)
+        before = store.read_accepted(reader, user_id, self._mac_key)
+        self._table.write(store.accepted_write(before, accepted, self._mac_key))
+        log.warning("wallet_accepted", user_id=user_id, wallet_version=version, reason=reason)
+        return accepted
 
 
 class _Walk:
@@ -101,9 +149,13 @@ class _Walk:
         checks: Checks,
         begun: Progress,
         on_progress: Callable[[Progress], None],
+        comparison: Comparison | None,
+        mac_key: bytes,
     ) -> None:
         self._reader = reader
         self._checks = checks
+        self._comparison = comparison
+        self._mac_key = mac_key
         self._noted = on_progress
         self.cursor = begun.cursor
         self.audit = begun.audit
@@ -136,6 +188,17 @@ class _Walk:
         elif not min(before, after) <= found <= max(before, after):
             self._add(Violation(_COUNT, f"count is {after}, there are {found} open wallets"))
 
+    def compare_missing(self) -> None:
+        """Of the wallets that the last audit found, those that this one has not are gone."""
+        if self._comparison is not None:
+            compared, violations = self._comparison.missing(self._accepted)
+            found = Audit(violations=tuple(violations), compared=compared)
+            self.audit = self.audit.plus(found)
+            self._noted(Progress(self.cursor, self.audit, self.users_before))
+
+    def _accepted(self, user_id: str) -> Accepted | None:
+        return store.read_accepted(self._reader, user_id, self._mac_key)
+
     def _add(self, violation: Violation) -> None:
         self.audit = self.audit.plus(Audit(violations=(violation,)))
 
@@ -150,13 +213,20 @@ class _Walk:
         if account is None:
             items = self._reader.partition(user_partition(user_id), "")
             return Audit(violations=tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items))
+        violations = audit_account(account, self._checks.of_account)
+        compared = 0
+        if self._comparison is not None:
+            whole = not violations
+            compared, changed = self._comparison.compare(account, whole, self._accepted)
+            violations += changed
         return Audit(
             users=1,
             open_users=0 if account.closed else 1,
             entries=len(account.entries) + len(account.late),
             jobs=len(account.jobs),
             idempotency_keys=len(account.keys),
-            violations=tuple(audit_account(account, self._checks.of_account)),
+            violations=tuple(violations),
+            compared=compared,
         )
 
     def _judged_claim(self, raw: RawItem) -> Audit:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum, StrEnum
 from typing import Any
 
+from service.audit.anchors import Chunk, chunks_document, chunks_from
 from service.audit.entities import Audit, Progress, ScanCursor
 from service.core.clock import from_iso, iso
+from service.core.seals import holds, seal
 from service.storage.checks import Violation
 
-FORM = 1
+FORM = 2
 STALE_MILLISECONDS = 10 * 60 * 1000
 # A record is written every minute; with the wrong MAC key it would name every entry of the table.
 MAX_VIOLATIONS = 10_000
@@ -33,7 +35,9 @@ class RecordDamaged(ValueError):
 @dataclass(frozen=True)
 class Record:
     """The state of a day's audit. `owner` is the process that writes it, the `runs`-th of that day;
-    without `progress` nothing has been walked yet. Times are milliseconds since the epoch."""
+    without `progress` nothing has been walked yet. `compared_with` is the seal of the anchors that
+    wallets are compared with ("": none), `chunks` the anchors that this audit has kept so far.
+    Times are milliseconds since the epoch."""
 
     owner: str
     began: int
@@ -41,6 +45,8 @@ class Record:
     state: State = State.RUNNING
     runs: int = 1
     progress: Progress | None = None
+    compared_with: str = ""
+    chunks: tuple[Chunk, ...] = ()
 
     def taken_over(self, owner: str, now: int) -> "Record":
         return replace(self, owner=owner, written=now, state=State.RUNNING, runs=self.runs + 1)
@@ -52,7 +58,13 @@ class Record:
             "began": iso(self.began),
             "written": iso(self.written),
         }
-        document: dict[str, Any] = {**head, "owner": self.owner, "runs": self.runs}
+        document: dict[str, Any] = {
+            **head,
+            "owner": self.owner,
+            "runs": self.runs,
+            "comparedWith": self.compared_with,
+            "anchors": chunks_document(self.chunks),
+        }
         return json.dumps(
             document | _progress_document(self.state, self.progress), indent=1
         ).encode()
@@ -73,9 +85,30 @@ class Record:
                 progress=_progress_from(document)
                 if document["state"] == State.FINISHED or "cursor" in document
                 else None,
+                compared_with=_text(document["comparedWith"]),
+                chunks=chunks_from(document["anchors"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RecordDamaged(f"{type(error).__name__}: {error}") from None
+
+
+def sealed_body(object_key: str, body: bytes, key: bytes) -> bytes:
+    """The body of a record with the MAC of what it says and where it is kept."""
+    document = json.loads(body)
+    mac = seal(["record", object_key, document], key)
+    return json.dumps(document | {"mac": mac}, indent=1).encode()
+
+
+def unsealed_body(object_key: str, body: bytes, key: bytes) -> bytes:
+    """The inverse. Raises `RecordDamaged`."""
+    try:
+        document = json.loads(body)
+        mac = document.pop("mac")
+        if not holds(mac, ["record", object_key, document], key):
+            raise ValueError("its MAC does not hold")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise RecordDamaged(f"{type(error).__name__}: {error}") from None
+    return json.dumps(document).encode()
 
 
 class Step(Enum):

@@ -1,13 +1,10 @@
-"""Formats an audit and a ledger for the terminal. Pure."""
+"""Formats an audit for the terminal. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator
 
 from service.audit.entities import Audit
-from service.core.clock import iso
-from service.ledger.entities import Entry, Wallet
 
-_NUMBERS = ("users", "entries", "jobs", "claims", "idempotency_keys")
+_NUMBERS = ("users", "entries", "jobs", "claims", "idempotency_keys", "compared")
 
 
 def as_json(audit: Audit, complete: bool) -> str:
@@ -21,7 +18,8 @@ def as_json(audit: Audit, complete: bool) -> str:
     return json.dumps(document, indent=2)
 
 
-def as_text(audit: Audit, complete: bool) -> str:
+def as_text(audit: Audit, complete: bool, whole: bool = True) -> str:
+    """`complete`: the walk came to its end; `whole`: that is the end of the whole table."""
     lines = [
         f"VIOLATION  {violation.item}: {violation.what}" for violation in sorted(audit.violations)
     ]
@@ -29,20 +27,12 @@ def as_text(audit: Audit, complete: bool) -> str:
         f"Checked {audit.users} wallets, {audit.entries} ledger entries, {audit.jobs} jobs, "
         f"{audit.claims} claims, {audit.idempotency_keys} idempotency keys."
     )
-    proved = "Every balance is proved by its entries." if complete else "No violation so far."
-    verdict = f"{len(lines)} violations." if lines else proved
-    return "\n".join([*lines, checked, verdict])
-
-
-def ledger_lines(wallet: Wallet, entries: Iterable[Entry]) -> Iterator[str]:
-    yield f"{'when':24}  {'entry':>5}  {'what':8}  {'amount':>6}  {'credits':>7}  {'held':>4}  for"
-    for entry in entries:
-        yield (
-            f"{iso(entry.at):24}  {entry.version:>5}  {entry.kind:8}  {entry.amount:>6}  "
-            f"{entry.credits:>7}  {entry.held:>4}  {entry.ref}"
-        )
-    yield (
-        f"Wallet at version {wallet.version}: {wallet.credits} available, {wallet.held} held; "
-        f"granted {wallet.granted} = captured {wallet.captured} + expired {wallet.expired} + "
-        f"clawed back {wallet.clawed_back} + available + held."
+    compared = (
+        f"{audit.compared} wallets were compared with where an earlier audit had found them."
+        if audit.compared
+        else "No wallet was compared with an earlier audit."
     )
+    of = "Every balance" if whole else "Every balance of this part of the table"
+    proved = f"{of} is proved by its entries." if complete else "No violation so far."
+    verdict = f"{len(lines)} violations." if lines else proved
+    return "\n".join([*lines, checked, compared, verdict])

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from service.audit import keys
+from service.audit.anchors import Accepted
 from service.audit.entities import Account, type_mismatch
 from service.core.clock import Clock, from_iso
 from service.jobs import keys as jobs_keys
@@ -18,6 +20,7 @@ from service.storage.checks import Violation
 from service.storage.codec import Item, RawItem, decode_item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, USER_PREFIX, Key, user_of, user_partition
 from service.storage.table import Reading, StorageRefused, StorageUnavailable, Table
+from service.storage.writes import Update, When
 from service.users import keys as users_keys
 
 Entity = TypeVar("Entity")
@@ -147,6 +150,37 @@ def _count(item: Item) -> int:
     if type(item["count"]) is not int:
         raise TypeError("count is no whole number")
     return item["count"]
+
+
+def read_accepted(reader: Reader, user_id: str, mac_key: bytes) -> Accepted | None:
+    """What an operator has accepted of a user's wallet; None for nothing, and for an item whose MAC
+    does not hold."""
+    raw = reader.one(keys.accepted(user_id))
+    accepted = Findings().read(raw, accepted_from) if raw else None
+    if raw is None or accepted is None:
+        return None
+    return accepted if raw.get("mac") == {"S": accepted.mac(mac_key)} else None
+
+
+def accepted_from(item: Item) -> Accepted:
+    version, at = item["version"], item["at"]
+    if type(version) is not int or type(at) is not int:
+        raise TypeError("version or at is no whole number")
+    user_id = _text(item, "PK").removeprefix(keys.accepted("").pk)
+    return Accepted(user_id, version, _text(item, "head"), at, _text(item, "reason"))
+
+
+def accepted_write(before: Accepted | None, accepted: Accepted, mac_key: bytes) -> Update:
+    """Over the one that was read."""
+    item: Item = {
+        "version": accepted.version,
+        "head": accepted.head,
+        "at": accepted.at,
+        "reason": accepted.reason,
+        "mac": accepted.mac(mac_key),
+    }
+    guard = When(equals={"at": before.at if before else None})
+    return Update(keys.accepted(accepted.user_id), guard, set=item)
 
 
 class Findings:

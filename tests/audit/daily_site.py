@@ -7,12 +7,18 @@ import boto3
 
 from service.audit.daily import AuditRecords, DailyAudit, Ended
 from service.audit.entities import Audit, ScanPlan
-from service.audit.records import STALE_MILLISECONDS, Record, day_of
+from service.audit.records import (
+    STALE_MILLISECONDS,
+    Record,
+    day_of,
+    sealed_body,
+    unsealed_body,
+)
 from service.core.ids import RandomIds
 from service.storage.objects import Objects
 from tests.doubles.bucket import BucketWire
 from tests.doubles.gauges import Gauges
-from tests.doubles.service_harness import ServiceHarness
+from tests.doubles.service_harness import MAC_KEY, ServiceHarness
 
 USERS = 7
 SEGMENTS = 4
@@ -37,7 +43,7 @@ class Site:
             "s3", endpoint_url=s3.meta.endpoint_url, region_name="us-east-1", config=s3.meta.config
         )
         self.own, self.wire = own, BucketWire(own)
-        self.records = AuditRecords(Objects(own, bucket), "audit")
+        self.records = AuditRecords(Objects(own, bucket), "audit", MAC_KEY)
         self.daily = DailyAudit(world.auditor, self.records, world.clock, RandomIds())
         self.reads = world.wire().calls
         self.whole()
@@ -84,7 +90,7 @@ class Site:
         return body
 
     def record(self) -> Record:
-        return Record.from_body(self.body())
+        return Record.from_body(unsealed_body(self.key, self.body(), MAC_KEY))
 
     def found(self) -> Audit:
         """What the record says was found so far."""
@@ -94,8 +100,13 @@ class Site:
     def put(self, body: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=body)
 
+    def put_record(self, record: Record) -> None:
+        self.put(sealed_body(self.key, record.body(), MAC_KEY))
+
     def versions(self) -> int:
-        return len(self.s3.list_object_versions(Bucket=self.bucket).get("Versions", []))
+        """Of the record."""
+        listed = self.s3.list_object_versions(Bucket=self.bucket, Prefix=self.key)
+        return len(listed.get("Versions", []))
 
     def later(self) -> None:
         """So much later that a record that nobody writes is stale."""

@@ -33,7 +33,9 @@ def test_the_first_of_a_day_begins_writes_at_once_and_ends_with_the_result(site:
     assert site.found() == ended.audit
     assert last.progress
     assert last.progress.users_before == USERS
-    assert site.on_message == [f"The audit of {iso(began)[:10]} begins."]
+    begins, kept = site.on_message
+    assert begins == f"The audit of {iso(began)[:10]} begins."
+    assert kept.startswith(f"Where {USERS - 2} wallets are is kept for the next audit (seal ")
     assert site.gauges.snapshot[-1] == len(whole.violations)
 
 

@@ -16,9 +16,15 @@ import pytest
 
 from service import cli
 from service.audit.daily import AuditTaken, DailyAudit
-from service.audit.records import STALE_MILLISECONDS, Record, State
+from service.audit.records import (
+    STALE_MILLISECONDS,
+    Record,
+    State,
+    sealed_body,
+    unsealed_body,
+)
 from tests.doubles.operator import operator_environment
-from tests.doubles.service_harness import ServiceHarness
+from tests.doubles.service_harness import MAC_KEY, ServiceHarness
 
 ROOT = Path(__file__).parents[2]
 USERS = 6
@@ -52,18 +58,20 @@ class Site:
 
     @property
     def key(self) -> str:
-        (key,) = [
-            found["Key"]
-            for found in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
-        ]
-        return str(key)
+        (key,) = [each for each in self.keys() if "anchors" not in each]
+        return key
+
+    def keys(self) -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=self.bucket)
+        return [str(found["Key"]) for found in listed.get("Contents", [])]
 
     def record(self) -> Record:
         body = self.s3.get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
-        return Record.from_body(body)
+        return Record.from_body(unsealed_body(self.key, body, MAC_KEY))
 
     def put(self, record: Record) -> None:
-        self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=record.body())
+        body = sealed_body(self.key, record.body(), MAC_KEY)
+        self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=body)
 
     def some_way(self) -> bool:
         """Whether a run has come beyond its first segment."""

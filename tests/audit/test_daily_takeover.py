@@ -86,7 +86,7 @@ def test_a_run_that_was_overtaken_just_before_its_end_still_has_its_result(site:
 
     def overtaken() -> None:
         stolen = site.record().taken_over("audit_thief", site.world.clock.now())
-        site.put(stolen.body())
+        site.put_record(stolen)
         tag.append("stolen")
 
     metrics: Any = site.world.auditor._metrics

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.audit import records
+from service.audit.anchors import Chunk
 from service.audit.entities import Audit, Progress, ScanCursor
 from service.audit.records import (
     STALE_MILLISECONDS,
@@ -15,16 +16,22 @@ from service.audit.records import (
     State,
     Step,
     day_of,
+    sealed_body,
     step,
+    unsealed_body,
 )
 from service.core.clock import from_iso
 from service.storage.checks import Violation
 from service.storage.keys import Key
 
 NOW = from_iso("2026-11-21T00:15:00.123Z")
-FOUND = Audit(3, 2, 30, 4, 5, 6, (Violation("USER#ü/METADATA", "held is 2, open jobs hold 1"),))
+VIOLATION = Violation("USER#ü/METADATA", "held is 2, open jobs hold 1")
+FOUND = Audit(3, 2, 30, 4, 5, 6, (VIOLATION,), 1)
 PLACE = ScanCursor(16, 7, Key("USER#ü\n", "JOB#~"))
-RECORD = Record("audit_1", NOW, NOW + 1, State.RUNNING, 2, Progress(PLACE, FOUND, 12))
+CHUNK = Chunk("audit/anchors/a-00001", 3, "other")
+PROGRESS = Progress(PLACE, FOUND, 12)
+RECORD = Record("audit_1", NOW, NOW + 1, State.RUNNING, 2, PROGRESS, "seal", (CHUNK,))
+KEY = b"k" * 32
 
 
 @pytest.mark.parametrize("state", State)
@@ -41,12 +48,14 @@ def test_a_record_is_read_as_it_was_written(state: State, progress: Progress | N
 def test_a_person_can_read_a_record() -> None:
     on_segment = json.loads(replace(RECORD, state=State.FINISHED).body())
     assert on_segment == {
-        "form": 1,
+        "form": 2,
         "state": "finished",
         "began": "2026-11-21T00:15:00.123Z",
         "written": "2026-11-21T00:15:00.124Z",
         "owner": "audit_1",
         "runs": 2,
+        "comparedWith": "seal",
+        "anchors": [{"key": "audit/anchors/a-00001", "wallets": 3, "mac": "other"}],
         "cursor": PLACE.token(),
         "usersBefore": 12,
         "found": {
@@ -56,6 +65,7 @@ def test_a_person_can_read_a_record() -> None:
             "jobs": 4,
             "claims": 5,
             "idempotency_keys": 6,
+            "compared": 1,
         },
         "violations": [{"item": "USER#ü/METADATA", "what": "held is 2, open jobs hold 1"}],
         "violationsNotKept": 0,
@@ -107,10 +117,14 @@ def _with(**other: Any) -> bytes:
                 "usersBefore",
                 "found",
                 "violations",
+                "comparedWith",
+                "anchors",
             ),
         ),
         *(
-            _with(form=2),
+            _with(form=1),
+            _with(comparedWith=None),
+            _with(anchors=[{"key": 1, "wallets": 2, "mac": "m"}]),
             _with(state="over"),
             _with(began="yesterday"),
             _with(written=1),
@@ -157,6 +171,29 @@ def test_a_start_leaves_shows_or_goes_on(
     state: State, age_milliseconds: int, expected: Step
 ) -> None:
     assert step(replace(RECORD, state=state, written=NOW), NOW + age_milliseconds) is expected
+
+
+def test_a_sealed_record_is_read_where_it_was_written() -> None:
+    sealed = sealed_body("audit/2026-11-21.json", RECORD.body(), KEY)
+    assert Record.from_body(unsealed_body("audit/2026-11-21.json", sealed, KEY)) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("place", "body", "key"),
+    [
+        ("audit/2026-11-22.json", None, KEY),
+        ("audit/2026-11-21.json", None, b"x" * 32),
+        ("audit/2026-11-21.json", _with(runs=3), KEY),
+        ("audit/2026-11-21.json", b"[]", KEY),
+        ("audit/2026-11-21.json", _with(mac=5), KEY),
+    ],
+)
+def test_a_record_of_another_day_or_key_is_damaged(
+    place: str, body: bytes | None, key: bytes
+) -> None:
+    sealed = sealed_body("audit/2026-11-21.json", RECORD.body(), KEY)
+    with pytest.raises(RecordDamaged):
+        unsealed_body(place, body or sealed, key)
 
 
 def test_who_takes_over_keeps_what_was_found_and_when_it_began() -> None:
