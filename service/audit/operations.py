@@ -61,9 +61,8 @@ class Auditor:
         `on_segment` receives each segment that is done, with all that was found so far;
         `on_progress` receives, after each account, where the whole walk could continue. With
         `begun`, it continues there instead of walking the plan, and returns the result of both.
-        With a `comparison`, each wallet must go on from where the last audit found it. The number
-        of violations becomes a metric, also none if all of the table was walked; a table that is
-        not `in_use` raises no alarm.
+        With a `comparison`, wallets go on from where an audit found them. The number of violations
+        becomes a metric, also none if the whole table was walked and is `in_use`.
 
         `stopping` is called before each read and every second of waiting. Raises `AuditStopped`
         when it returns true or the table does not respond for about a minute."""
@@ -83,7 +82,6 @@ class Auditor:
                 on_segment(start, walk.audit)
             if whole:
                 walk.compare(store.read_count(reader))
-                walk.compare_missing()
             finished = True
         except Stopped as error:
             raise AuditStopped(walk.audit, walk.cursor, "it received a signal to stop") from error
@@ -187,8 +185,9 @@ class _Walk:
             self._add(Violation(_COUNT, "cannot be read"))
         elif not min(before, after) <= found <= max(before, after):
             self._add(Violation(_COUNT, f"count is {after}, there are {found} open wallets"))
+        self._compare_missing()
 
-    def compare_missing(self) -> None:
+    def _compare_missing(self) -> None:
         """Of the wallets that the last audit found, those that this one has not are gone."""
         if self._comparison is not None:
             compared, violations = self._comparison.missing(self._accepted)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from service.audit import store
+from service.audit.entities import Account
 from service.audit.store import Findings, Reader
 from service.core.clock import Clock
 from service.ledger.operations import Ledger
@@ -18,6 +19,12 @@ from service.storage.checks import Violation
 from service.storage.keys import Key, user_partition
 from service.storage.table import Cancelled, Table
 from service.users.store import recount_write
+
+
+def _is_open(account: Account) -> bool:
+    """As the audit counts: a wallet that cannot be read is there all the same."""
+    is_there = account.wallet is not None or "METADATA" in account.unreadable
+    return is_there and not account.closed
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Repair:
         plans, left, open_wallets = list[Plan](), list[Violation](), 0
         for damaged in self._remains(reader):
             where = user_partition(damaged.account.user_id)
-            is_open = damaged.account.wallet is not None and not damaged.account.closed
+            is_open = _is_open(damaged.account)
             try:
                 made = plan(damaged, self._context, self._clock.now())
                 if made is not None:
