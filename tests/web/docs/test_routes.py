@@ -176,10 +176,12 @@ def test_the_page_offers_a_local_token_only_where_an_address_is_set(
     document: Document,
 ) -> None:
     assert "local-token" not in rendered(document)
+    assert "Start page" not in rendered(document)
     assert "simulated user" not in rendered(document)
     local = rendered(document, TOKEN_URL)
     assert f'data-local-token-url="{TOKEN_URL}"' in local
     assert "simulated user" in local
+    assert '<a href="/">Start page</a>' in local
 
 
 def test_the_page_has_landmarks_a_language_and_a_way_past_the_guide(page: Page) -> None:
