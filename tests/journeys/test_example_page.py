@@ -1,14 +1,16 @@
-"""The example page of the front-end guide calls the service as its OpenAPI document says."""
+"""The examples of the front-end guide call the service as its OpenAPI document says."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 from service.web.cors import ALLOWED_HEADERS, EXPOSED_HEADERS
+from tests.documents import errors
 from tests.stack.live_stack import LiveStack
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "video.html"
 PAGE = EXAMPLE.read_text(encoding="utf-8")
+REACT = Path(__file__).parents[2] / "examples" / "react" / "src"
 
 
 def fields(document: dict[str, Any], schema: dict[str, Any]) -> set[str]:
@@ -38,3 +40,28 @@ def test_the_page_sends_and_reads_only_headers_that_browsers_are_allowed() -> No
     read = set(re.findall(r"headers\.get\(\"([\w-]+)\"\)", PAGE))
     assert read == {"Retry-After"}
     assert read <= set(EXPOSED_HEADERS)
+
+
+def test_the_react_example_calls_only_routes_that_exist_with_the_fields_they_take(
+    stack: LiveStack,
+) -> None:
+    document = stack.call("GET", "/openapi.json").json()
+    client = (REACT / "farebox.ts").read_text(encoding="utf-8")
+    called = {
+        re.sub(r"\$\{job\.jobId\}", "{jobId}", path)
+        for path in re.findall(r"[\"`](/[a-z][^\"`?]*)", client)
+    }
+    assert called == {"/credits", "/jobs/{jobId}", "/prompts", "/videos"}
+    assert called <= document["paths"].keys()
+    post = document["paths"]["/videos"]["post"]["requestBody"]["content"]["application/json"]
+    (request,) = re.findall(r"interface VideoRequest \{\n(.*?)\n\}", client, re.DOTALL)
+    assert set(re.findall(r"^ +(\w+):", request, re.MULTILINE)) == fields(document, post["schema"])
+
+
+def test_the_react_example_has_words_only_for_codes_that_exist() -> None:
+    codes = set(
+        re.findall(r"^  ([A-Z_]+): ", (REACT / "messages.ts").read_text("utf-8"), re.MULTILINE)
+    )
+    assert "INSUFFICIENT_CREDITS" in codes
+    # The example's own word for a response that was lost.
+    assert codes - {"NO_RESPONSE"} <= {error.code for error in errors()}
