@@ -60,7 +60,7 @@ class StrictRequest(Request):  # type: ignore[misc]
         3.2; HTTP/1.0 knows no Host). Two servers could take it for requests to different hosts."""
         rest: bytes = super().parse(unreader)
         # `GET http://host HTTP/1.1` means the path `/` (RFC 9112, 3.2.2).
-        self.path: str = self.path or "/"  # type: ignore[has-type]
+        self.path: str = self.path or "/"
         hosts = [value for name, value in self.headers if name == "HOST"]
         if len(hosts) > 1 or (not hosts and self.version >= (1, 1)):
             raise InvalidHeader("HOST", req=self)
