@@ -6,6 +6,7 @@ import multiprocessing
 import socket
 import ssl
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -31,8 +32,9 @@ def _serve_connection(
             body = next(response for marker, response in responses.items() if marker in request)
             body = body if isinstance(body, bytes) else json.dumps(body(request)).encode()
             connection.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-                % (len(body), body)
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+                b"x-amz-crc32: %d\r\nContent-Length: %d\r\n\r\n%b"
+                % (zlib.crc32(body), len(body), body)
             )
     except (OSError, Ended):
         return
