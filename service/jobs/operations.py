@@ -118,7 +118,9 @@ class Jobs:
         self._public_url = public_url.rstrip("/")
         self._places = Shares(limits.max_waiting, limits.max_waiting_of_user)
         self._open_jobs = OpenJobs(table, clock)
-        self._submit_places = SubmitPlaces(limits.max_submitting, limits.max_submitting_of_user)
+        self._submit_places = SubmitPlaces(
+            limits.max_submitting, limits.max_submitting_of_user, clock
+        )
 
     def submit(self, request: JobRequest) -> Submission:
         """Holds the most that the work can cost, sends the request once, and returns the job as

@@ -10,7 +10,8 @@ import pytest
 
 from service.jobs.entities import ProviderSaturated, TooManyJobs
 from service.jobs.operations import Submission
-from service.jobs.submit_places import SubmitPlaces
+from service.jobs.submit_places import WAIT_SECONDS, SubmitPlaces
+from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness
 
 
@@ -69,7 +70,7 @@ def test_a_repeated_request_gets_its_job_whatever_else_its_user_submits(
 
 def test_a_new_user_over_the_limit_is_not_signed_up(client: Any, table_name: str) -> None:
     world = ServiceHarness(client, table_name, user_submit_limit=1)
-    world.jobs._submit_places = SubmitPlaces(per_provider=1, per_user=1)
+    world.jobs._submit_places = SubmitPlaces(1, 1, world.clock)
     with submitting(world, "ann"):
         before = world.items()
         with pytest.raises(ProviderSaturated) as refused:
@@ -79,8 +80,26 @@ def test_a_new_user_over_the_limit_is_not_signed_up(client: Any, table_name: str
     assert world.submit("bob", "bob").job.job_id
 
 
+def test_a_place_that_is_left_soon_is_waited_for() -> None:
+    """A burst of jobs is no reason to refuse any where the provider responds as usual."""
+    clock = FakeClock()
+    places = SubmitPlaces(1, 1, clock)
+    first = places.place("ann", "kling")
+    first.__enter__()
+    sleep = clock.sleep
+
+    def leave_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        first.__exit__(None, None, None)
+
+    clock.sleep = leave_meanwhile  # type: ignore[method-assign]
+    started = clock.monotonic()
+    with places.place("ann", "kling"):
+        assert clock.monotonic() - started < WAIT_SECONDS
+
+
 def test_places_are_returned_whatever_ends_the_submission() -> None:
-    places = SubmitPlaces(per_provider=1, per_user=1)
+    places = SubmitPlaces(1, 1, FakeClock())
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), places.place("ann", "kling"):
             raise ZeroDivisionError
