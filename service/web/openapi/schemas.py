@@ -80,6 +80,7 @@ def finished(document: Document) -> Document:
     for name, schema in schemas.items():
         if name in taken:
             schema.setdefault("additionalProperties", False)
+            _without_null_defaults(schema)
         elif name != ENVELOPE and schema.get("additionalProperties") is False:
             # What we send may grow: a client must not refuse a field that it does not know yet.
             del schema["additionalProperties"]
@@ -140,6 +141,13 @@ def _response_fields(described: dict[str, Any], schemas: dict[str, Any]) -> dict
     data = schema.get("properties", {}).get("data", schema)
     fields: dict[str, Any] = resolve(data, schemas).get("properties", {})
     return fields
+
+
+def _without_null_defaults(schema: dict[str, Any]) -> None:
+    """A field with a default is one that generators always send."""
+    for part in schema.get("properties", {}).values():
+        if "default" in part and part["default"] is None:
+            del part["default"]
 
 
 def _without_null(schema: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ const isOpen = (status: JobStatus) => status === "SUBMITTING" || status === "SUB
 async function start(): Promise<Job> {
   const { data, error } = await api.POST("/videos", {
     body: {
-      GoogleID: user,
       Fingerprint: `fp-${user}`,
       imageUrl: "https://images.example.com/astronaut.jpg",
       promptKey: "foo_prompt",

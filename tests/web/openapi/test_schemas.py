@@ -7,7 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.web.endpoint import Access, Endpoint
 from service.web.openapi.schemas import Document
-from service.web.schemas import StrictSchema
+from service.web.schemas import StrictSchema, Text
 from tests.doubles.documented import app_with, document_of, documented_app
 
 
@@ -41,6 +41,16 @@ def test_text_fields_say_that_they_take_no_control_characters(document: Document
     )
     assert pattern.is_valid("foo_prompt")
     assert not pattern.is_valid("foo\x00")
+
+
+def test_a_field_that_can_be_left_out_has_no_default_of_null() -> None:
+    class ThingSchema(StrictSchema):
+        name = Text(max_length=9, load_default=None)
+
+    declared = Endpoint(access=Access.PUBLIC, summary="Made", body=ThingSchema)
+    thing = document_of(app_with(declared))["components"]["schemas"]["Thing"]
+    assert "default" not in thing["properties"]["name"]
+    assert "required" not in thing
 
 
 def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
