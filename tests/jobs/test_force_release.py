@@ -18,7 +18,7 @@ def overdue(world: ServiceHarness) -> str:
     job may take."""
     job_id = world.submit().job.job_id
     world.provider.tasks[job_id] = Task(f"task-{job_id}", TaskStatus.SUCCEEDED, {}, "ftp://nowhere")
-    world.work_until(OVERDUE, step=600)
+    world.work_until(OVERDUE, step=3600)
     assert world.job(job_id).status is JobStatus.SUBMITTED
     return job_id
 
@@ -66,7 +66,7 @@ def test_a_job_of_which_the_provider_says_nothing_can_be_given_up(
 ) -> None:
     job_id = lost(world, taken=False)
     world.provider.fetch_task = _raises_or_returns(Indeterminate())
-    world.work_until(OVERDUE, step=600)
+    world.work_until(OVERDUE, step=3600)
     assert world.job(job_id).is_open
     world.provider.fetch_task = _raises_or_returns(lookup)
     assert world.settlement.force_release("ann", job_id).failure == Failure.PROVIDER_UNRESOLVED

@@ -130,7 +130,8 @@ def test_a_late_success_after_a_release_is_given_without_charge(
     clock.advance(60)
     stack.until(stack.tasks)
     clock.advance(1)
-    given = stack.until(lambda: (job := stack.ended(job_id)) and job["videoUrl"] and job)
+    token = stack.token()
+    given = stack.until(lambda: (job := stack.ended(job_id, token)) and job["videoUrl"] and job)
     assert (given["status"], given["credits"]) == (
         "FAILED",
         {"held": 0, "captured": 0, "released": 1},

@@ -241,10 +241,11 @@ class LiveStack:
 
     def settled(self, job_id: str, sub: str = "ann") -> dict[str, Any]:
         """Waits until the job has ended and returns it."""
-        return self.until(lambda: self.ended(job_id, sub))
+        token = self.token(sub)
+        return self.until(lambda: self.ended(job_id, token))
 
-    def ended(self, job_id: str, sub: str = "ann") -> dict[str, Any] | None:
-        job = self.get(f"/jobs/{job_id}", sub).json()["data"]
+    def ended(self, job_id: str, token: str) -> dict[str, Any] | None:
+        job = self.call("GET", f"/jobs/{job_id}", token).json()["data"]
         return job if job["status"] in ("SUCCEEDED", "FAILED") else None
 
     def credits(self, sub: str = "ann") -> tuple[int, int]:
