@@ -34,7 +34,12 @@ def test_the_audit_covers_every_file_of_pins_and_skips_no_package() -> None:
 
 def test_newer_versions_are_proposed_for_everything_that_is_pinned() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
-    assert {each["package-ecosystem"] for each in updates} == {"pip", "github-actions", "docker"}
+    assert {each["package-ecosystem"] for each in updates} == {
+        *("pip", "github-actions", "docker", "npm")
+    }
+    proposed = {path for each in updates for path in each.get("directories", ())}
+    for package in ROOT.glob("*/*/package.json"):
+        assert f"/{package.parent.relative_to(ROOT)}" in proposed
     for each in updates:
         for directory in each.get("directories", [each.get("directory")]):
             assert (ROOT / directory.strip("/")).is_dir()
