@@ -30,6 +30,7 @@ class VideoRequestSchema(StrictSchema):
     google_id = Text(
         data_key="GoogleID",
         load_default=None,
+        allow_none=False,
         max_length=255,
         metadata={
             "description": "The user's Google id: the `sub` of the ID token. Can be left out "

@@ -133,8 +133,6 @@ NOT_JSON = {
     "UTF-16": "{}".encode("utf-16"),
     "NaN": with_field("NaN"),
     "Infinity": with_field("-Infinity"),
-    "a number that overflows": with_field("1e999"),
-    "an endless number": with_field("9" * 10_000),
     "half a surrogate pair": with_field('"\\ud800"'),
     "half a surrogate pair, raw": with_field('"\ud800"'),
     "a raw line break": with_field('"a\nb"'),
@@ -162,11 +160,23 @@ def test_a_field_of_another_type_is_refused_by_its_name(
     assert list(fields_of(api, body(**{name: wrong}))) == [name]
 
 
+@pytest.mark.parametrize("number", ["1e999", "9" * 10_000, "110248495921238986420"])
+def test_a_number_out_of_bounds_is_refused_by_the_name_of_its_field(
+    api: ApiClient, number: str
+) -> None:
+    details = api.assert_refused(api.post(with_field(number)), 400, "VALIDATION_FAILED")
+    assert [*details["fields"].values()] == [["Must be a string."]]
+
+
 @pytest.mark.parametrize("text", ["", "a\x00b", "a\nb", "a\x1b[31m", "a\x7fb", "a\x85b"], ids=repr)
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_field_that_is_empty_or_holds_control_characters_is_refused_by_its_name(
     api: ApiClient, name: str, text: str
 ) -> None:
+    if (name, text) == ("imageUrl", "a\nb"):
+        # Base64 may be broken into lines.
+        api.assert_refused(api.post_fields(body(imageUrl=text)), 400, "IMAGE_UNUSABLE")
+        return
     assert list(fields_of(api, body(**{name: text}))) == [name]
 
 
@@ -179,7 +189,7 @@ def test_a_field_that_is_too_long_is_refused_by_its_name(
     assert list(fields_of(api, body(**{name: "a" * (max_length + 1)}))) == [name]
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", [name for name in FIELDS if name != "GoogleID"])
 def test_a_missing_field_is_refused_by_its_name(api: ApiClient, name: str) -> None:
     content = body()
     del content[name]
