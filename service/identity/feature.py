@@ -5,6 +5,7 @@ import ssl
 import certifi
 from urllib3 import PoolManager
 
+from service.core.clock import SystemClock
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.enforcement import enforce
 from service.identity.google import GoogleTokens
@@ -16,7 +17,8 @@ from service.outbound.network import Network
 def build(core: Core, parts: Parts) -> Feature:
     del parts
     settings = core.section(IdentitySettings)
-    network = Network(core.clock)
+    # How long a transfer takes is measured in real time, whatever clock the service runs on.
+    network = Network(SystemClock())
 
     def connect() -> PoolManager:
         """For each fetch, because one an hour is no reason to hold the root certificates. A proxy

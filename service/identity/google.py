@@ -99,7 +99,6 @@ class GoogleTokens:
         return claims
 
     def _fetch_keys(self) -> KeySet:
-        until = self._clock.monotonic() + FETCH_SECONDS
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -116,18 +115,10 @@ class GoogleTokens:
             ) as response:
                 if response.status != 200:
                     raise KeysNotFetched(f"status {response.status}")
-                keys = published_keys(self._bounded(response, until))
+                keys = published_keys(_bounded(response))
                 return KeySet(keys, _max_age_seconds(response.headers.get("Cache-Control", "")))
         except (HTTPError, HTTPException, OSError) as error:
             raise KeysNotFetched(type(error).__name__) from error
-
-    def _bounded(self, response: BaseHTTPResponse, until: float) -> bytes:
-        body = b""
-        while chunk := response.read1(CHUNK_BYTES):
-            body += chunk
-            if len(body) > MAX_KEY_SET_BYTES or self._clock.monotonic() > until:
-                raise KeysNotFetched("too long")
-        return body
 
 
 class _Remembered:
@@ -158,3 +149,13 @@ class _Remembered:
 def _max_age_seconds(cache_control: str) -> float:
     match = _MAX_AGE.search(cache_control)
     return float(match[1]) if match else USUAL_MAX_AGE_SECONDS
+
+
+def _bounded(response: BaseHTTPResponse) -> bytes:
+    """The body; the connection limits the time it may take."""
+    body = b""
+    while chunk := response.read1(CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_KEY_SET_BYTES:
+            raise KeysNotFetched("too long")
+    return body
