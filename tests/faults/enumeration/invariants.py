@@ -17,7 +17,7 @@ from service.ledger.store import NEW_DEVICE, entries, wallet_from
 from service.storage.codec import decode_item
 from service.storage.table import Table
 from service.videos.entities import VideoFailure
-from tests.doubles.service_harness import core_over, production_settings
+from tests.doubles.service_harness import MAC_KEY, core_over, production_settings
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.stage import QUICK, USER, Scenario, SentRequest
 from tests.faults.enumeration.tables import Items, served
@@ -25,12 +25,9 @@ from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.invariants import REFUSED_WITH_A_JOB
 from tests.simulation.server import Server
 
-_NEVER_TAKEN = {
-    VideoFailure.IMAGE_REJECTED,
-    VideoFailure.CONTENT_REJECTED,
-    Failure.PROVIDER_BUSY,
-    Failure.PROVIDER_UNAVAILABLE,
-}
+_NEVER_TAKEN = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
+# Refused at once, or by a task that failed for that reason.
+_OF_THE_INPUT = {VideoFailure.IMAGE_REJECTED, VideoFailure.CONTENT_REJECTED}
 _PRICE = 1
 
 
@@ -61,7 +58,8 @@ class Verdict:
 
     def check_invariants(self) -> None:
         """Raises `Violation`."""
-        audit = Auditor(self.table, self.scenario.clock, NoMetrics(), _checks()).audit()
+        auditor = Auditor(self.table, self.scenario.clock, NoMetrics(), _checks(), MAC_KEY)
+        audit = auditor.audit()
         require(not audit.violations, f"the audit found {audit.violations}")
         require(
             len(self.tasks) == len(self.scenario.vendor.tasks()),
@@ -121,6 +119,11 @@ class Verdict:
             )
         if failure in _NEVER_TAKEN:
             require(task is None, f"{job_id} was reported as {failure}, and the provider has it")
+        if failure in _OF_THE_INPUT:
+            require(
+                task is None or task["status"] == "failed",
+                f"{job_id} was reported as {failure}, and its task did not fail",
+            )
         if failure == Failure.GENERATION_FAILED:
             require(
                 task is not None and task["status"] == "failed",
