@@ -51,6 +51,8 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_EC2_METADATA_DISABLED": "true",
     "DRAIN_SECONDS": "0",
+    # One user sends most of the load.
+    "USER_SUBMIT_LIMIT": "200",
 }
 
 

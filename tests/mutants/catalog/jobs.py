@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant, mutant
 
 SUBMISSION = "tests/jobs/test_operations.py"
+PLACES = "tests/jobs/test_submit_places.py"
 REPLAYS = "tests/jobs/test_idempotency_keys.py"
 FAULTS = "tests/jobs/test_submission_faults.py"
 READS = "tests/jobs/test_job_reads.py"
@@ -90,5 +91,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "storage.cursor:from_token",
         "T or not X.startswith(P)",
         "T",
+    ),
+    mutant(
+        "any-number-submitted-at-once",
+        PLACES,
+        "jobs.submit_places:SubmitPlaces.place",
+        "self._take(S, U)",
+        "S.take(U, 0)",
     ),
 )

@@ -6,6 +6,10 @@ KLING = "tests/providers/kling/test_client.py"
 REFUSALS = "tests/providers/kling/test_refusal_counts.py"
 CREATES = "tests/providers/kling/test_create_responses.py"
 HTTP = "tests/providers/test_http.py"
+DEADLINES = "tests/providers/test_deadlines.py"
+OWNERSHIP = "tests/providers/kling/test_ownership.py"
+SILENCE = "tests/providers/kling/test_silence.py"
+CREDENTIALS = "tests/providers/kling/test_credentials.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -124,5 +128,33 @@ MUTANTS: tuple[Mutant, ...] = (
             raise NeverSent
         """,
         "C.timeout = abs(C.timeout)",
+    ),
+    mutant(
+        "time-limit-for-each-receive",
+        DEADLINES,
+        "outbound.sockets:BoundedSocket._limit",
+        "self._until - self._clock.monotonic()",
+        "8.0",
+    ),
+    mutant(
+        "another-jobs-task-accepted",
+        OWNERSHIP,
+        "providers.kling.client:Kling._created",
+        "T is None or not self._is_own(R, T, None, J)",
+        "T is None",
+    ),
+    mutant(
+        "silence-not-counted",
+        SILENCE,
+        "providers.kling.client:Kling._send",
+        'self._reports.silent("create", J, S)',
+        "None",
+    ),
+    mutant(
+        "signed-again-the-same",
+        CREDENTIALS,
+        "providers.kling.credentials:KlingCredentials._signed",
+        "begins_at - (begins_at == self._token_begins_at)",
+        "begins_at",
     ),
 )

@@ -156,4 +156,18 @@ MUTANTS: tuple[Mutant, ...] = (
             W.submit(job, body, None, 1e12)
         """,
     ),
+    mutant(
+        "settled-by-another-task",
+        RACES,
+        "jobs.entities:_about",
+        "isinstance(L, X) and J.task_id not in (None, L.task.task_id)",
+        "False",
+    ),
+    mutant(
+        "sweep-waits-for-the-slowest-job",
+        SWEEPS,
+        "jobs.sweeps:DueJobs.run_once",
+        "self._in_progress.wait(self.interval_seconds)",
+        "self._in_progress.wait(3600.0)",
+    ),
 )
