@@ -84,13 +84,15 @@ class Settlement:
         With `due_by` (epoch milliseconds), a job that is due later is left alone: the index that
         named it lags, or another worker has just resolved it.
 
-        Raises `JobNotFound`, `StorageUnavailable`, or what `Ledger.move` raises."""
+        Raises `JobNotFound`, `JobDamaged` (the provider is not queried, nothing is written),
+        `StorageUnavailable`, or what `Ledger.move` raises."""
         for _ in range(MAX_ROUNDS):
             job = self.read(user_id, job_id)
             if job.status is JobStatus.SUCCEEDED or job.result:
                 return job
             if due_by is not None and (job.due_at is None or job.due_at > due_by):
                 return job
+            self._require_sealed(job)
             observation = self._observe(job)
             try:
                 return self._take(*self._next(job, observation))
@@ -300,13 +302,18 @@ class Settlement:
         return released
 
     def _changed(self, job: Job, **changes: Any) -> Job:
-        """The job with those changes, sealed. Raises `JobDamaged` for one that this service did not
-        write so: to seal it again would hide the edit."""
+        """The job with those changes, sealed. Raises `JobDamaged`: to seal an edited job again
+        would hide the edit."""
+        self._require_sealed(job)
+        return store.sealed(replace(job, **changes), self._mac_key)
+
+    def _require_sealed(self, job: Job) -> None:
+        """Raises `JobDamaged` for a job that this service did not write so. Whatever a provider
+        says of an edited task id says nothing about the job."""
         if not store.is_sealed(job, self._mac_key):
             log.error("job_damaged", user_id=job.payer, job_id=job.job_id)
             self._metrics.count(Metric.LEDGER_DAMAGED)
             raise JobDamaged
-        return store.sealed(replace(job, **changes), self._mac_key)
 
     def _settle(
         self,

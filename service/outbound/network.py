@@ -24,15 +24,27 @@ Address = tuple[Any, Any, int, str, Any]
 Resolve = Callable[..., Sequence[Address]]
 
 
+def in_thread(work: Callable[[], None]) -> None:
+    """Runs it in a thread that the process does not wait for at its end. Raises `RuntimeError` when
+    the system has no thread left."""
+    threading.Thread(target=work, name="lookup", daemon=True).start()
+
+
 class Network:
     """Opens connections, each within a time limit that every step shares.
 
     A name is looked up in a thread of its own, because nothing can interrupt that: when the time
     is over, the thread is left behind, and ends by itself."""
 
-    def __init__(self, clock: Clock, resolve: Resolve = socket.getaddrinfo) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        resolve: Resolve = socket.getaddrinfo,
+        start: Callable[[Callable[[], None]], None] = in_thread,
+    ) -> None:
         self._clock = clock
         self._resolve = resolve
+        self._start = start
         self._lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
     def connection(self, url: str, tls: ssl.SSLContext) -> HTTPConnection:
@@ -79,7 +91,11 @@ class Network:
         if not self._lookups.acquire(timeout=max(0.0, until - self._clock.monotonic())):
             raise TimeoutError(f"too many names are being looked up: {host}")
         lookup = _Lookup(partial(self._resolve, host, port, 0, socket.SOCK_STREAM))
-        threading.Thread(target=lookup.run, args=(self._lookups.release,), daemon=True).start()
+        try:
+            self._start(partial(lookup.run, self._lookups.release))
+        except RuntimeError as error:
+            self._lookups.release()
+            raise OSError(f"{host} cannot be looked up: {error}") from error
         return lookup.result(max(0.0, until - self._clock.monotonic()))
 
 

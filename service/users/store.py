@@ -130,7 +130,8 @@ def _claim_writes(
 
 
 def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:
-    return tuple(str(claim["userId"]) if claim else None for claim in claims)
+    """A damaged claim without an owner is another's: nobody takes it, and it stops no capture."""
+    return tuple(str(claim.get("userId", "")) if claim else None for claim in claims)
 
 
 def _count(item: Item | None) -> int:

@@ -334,3 +334,23 @@ def test_a_new_device_known_under_an_old_pepper_is_claimed_under_the_newest(
     assert newest in rotated.wallet().devices_with_item
     assert (len(rotated.wallet().fingerprints), rotated.wallet().device_count) == (2, 2)
     assert rotated.audit().violations == ()
+
+
+def test_a_claim_that_cannot_be_read_does_not_keep_the_capture_from_happening(
+    world: ServiceHarness,
+) -> None:
+    """It may be of another's device: whoever damages it must not stop what others pay for."""
+    job_id = world.submit("ann", "tablet").job.job_id
+    claim = users_keys.fingerprint_claim(world.users.digests("tablet").newest)
+    item = {"PK": {"S": claim.pk}, "SK": {"S": claim.sk}, "at": {"S": "2026-01-01T00:00:00.000Z"}}
+    world.client.put_item(TableName=world.table._name, Item=item)
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(world, "bob", "tablet")
+    assert (
+        world.client.get_item(
+            TableName=world.table._name, Key={"PK": item["PK"], "SK": item["SK"]}
+        )["Item"]
+        == item
+    )

@@ -139,6 +139,7 @@ def test_a_job_whose_operation_is_not_offered_is_shown_with_the_common_fields(
     _, shown = (job_body(job, rolled_back.operations) for job in page.jobs)
     assert shown == {
         "jobId": toy.job_id,
+        "operation": toy.operation,
         "status": "SUBMITTED",
         "createdAt": shown["createdAt"],
         "credits": {"held": 2, "captured": 0, "released": 0},

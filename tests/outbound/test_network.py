@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +63,23 @@ def test_a_name_server_that_hangs_occupies_few_threads() -> None:
             network.connected(f"vendor-{number}.example.com", 443, 0.05, ())
     assert len(begun) == MAX_LOOKUPS
     hanging.set()
+
+
+def test_a_look_up_for_which_no_thread_is_left_fails_and_keeps_no_place() -> None:
+    refused = []
+
+    def start(work: Callable[[], None]) -> None:
+        if len(refused) < MAX_LOOKUPS:
+            refused.append(work)
+            raise RuntimeError("can't start new thread")
+        work()
+
+    network = Network(SystemClock(), addresses("127.0.0.1"), start)
+    with listening() as port:
+        for _ in range(MAX_LOOKUPS):
+            with pytest.raises(OSError, match="new thread"):
+                network.connected("vendor.example.com", port, SECONDS, ())
+        network.connected("vendor.example.com", port, SECONDS, ()).close()
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "unknown"), UnicodeError("label")])

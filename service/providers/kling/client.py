@@ -342,7 +342,7 @@ def _task(reply: Reply) -> Task | None:
     facts = {"task_id": task_id, "task_status": str(data["task_status"]), **_times(data)}
     if status is TaskStatus.SUCCEEDED and isinstance(url, str):
         facts["videos"] = (
-            {name: str(video[name])[:_MAX_FACT] for name in ("id", "duration") if name in video},
+            {name: _fact(video[name]) for name in ("id", "duration") if name in video},
         )
     return Task(
         task_id,
@@ -352,6 +352,12 @@ def _task(reply: Reply) -> Task | None:
         redacted(message),
         rejection_of(message) if status is TaskStatus.FAILED else None,
     )
+
+
+def _fact(value: object) -> str:
+    """Bounded text that DynamoDB stores as it is: half a surrogate pair, which JSON can spell, has
+    no UTF-8."""
+    return str(value)[:_MAX_FACT].encode("utf-8", "replace").decode()
 
 
 def _external_id(reply: Reply) -> object:

@@ -84,3 +84,12 @@ def test_a_query_by_a_task_id_has_to_return_that_task(harness: KlingHarness) -> 
 @pytest.fixture
 def harness() -> KlingHarness:
     return KlingHarness("", [])
+
+
+def test_facts_hold_no_text_that_cannot_be_stored(harness: KlingHarness) -> None:
+    """JSON can spell half a surrogate pair; a job with it could never be written, nor so end."""
+    video = {"url": "https://cdn.example.com/a.mp4", "id": "video-\ud83d", "duration": "5"}
+    with SlowServer(responding({"task_result": {"videos": [video]}})) as server:
+        lookup = harness.kling(server.url).fetch_task("task-9", "job_1")
+    assert isinstance(lookup, Found)
+    assert lookup.task.facts["videos"] == ({"id": "video-?", "duration": "5"},)
