@@ -20,13 +20,15 @@ PAUSE_SECONDS = 0.1
 
 class SubmitPlaces:
     """Places for jobs that are being submitted: with each provider `per_provider`, and `per_user`
-    of them for each user. Waits two seconds for one."""
+    of them for each user. Two seconds are waited for one, by as many as there are places with one
+    provider: what waits keeps a connection from everybody else."""
 
     def __init__(self, per_provider: int, per_user: int, clock: Clock) -> None:
         self._clock = clock
         self._per_provider = per_provider
         self._per_user = per_user
         self._of_provider: dict[str, Shares] = {}
+        self._waiting = Shares(per_provider, per_user)
 
     @contextmanager
     def place(self, user_id: str, provider: str) -> Iterator[None]:
@@ -39,14 +41,31 @@ class SubmitPlaces:
             shares.put_back(user_id)
 
     def _take(self, shares: Shares, user_id: str) -> None:
+        refusal = self._refusal(shares, user_id)
+        if refusal is None:
+            return
+        try:
+            self._waiting.take(user_id)
+        except (ShareUsedUp, NothingLeft):
+            raise refusal from None
+        try:
+            self._wait(shares, user_id)
+        finally:
+            self._waiting.put_back(user_id)
+
+    def _wait(self, shares: Shares, user_id: str) -> None:
         until = self._clock.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                return shares.take(user_id)
-            except ShareUsedUp:
-                refusal: FareboxError = TooManyJobs(details={"limit": self._per_user})
-            except NothingLeft:
-                refusal = ProviderSaturated()
+        while refusal := self._refusal(shares, user_id):
             if self._clock.monotonic() >= until:
                 raise refusal
             self._clock.sleep(PAUSE_SECONDS)
+
+    def _refusal(self, shares: Shares, user_id: str) -> FareboxError | None:
+        """Takes a place. Returns why there is none for this user, None if it is taken."""
+        try:
+            shares.take(user_id)
+        except ShareUsedUp:
+            return TooManyJobs(details={"limit": self._per_user})
+        except NothingLeft:
+            return ProviderSaturated()
+        return None

@@ -98,6 +98,32 @@ def test_a_place_that_is_left_soon_is_waited_for() -> None:
         assert clock.monotonic() - started < WAIT_SECONDS
 
 
+def test_no_more_wait_than_there_are_places() -> None:
+    """Whoever waits keeps a connection: one user with thousands of requests must not keep all."""
+    clock = FakeClock()
+    places, refused = SubmitPlaces(4, 1, clock), []
+    sleep = clock.sleep
+
+    def another_comes(seconds: float) -> None:
+        started = clock.monotonic()
+        with pytest.raises(TooManyJobs) as refusal, places.place("ann", "kling"):
+            raise AssertionError
+        refused.append((refusal.value.details, clock.monotonic() - started))
+        sleep(seconds)
+
+    clock.sleep = another_comes  # type: ignore[method-assign]
+    with places.place("ann", "kling"):
+        for _ in range(2):
+            with pytest.raises(TooManyJobs), places.place("ann", "kling"):
+                raise AssertionError
+        with places.place("bob", "kling"):
+            pass
+    assert len(refused) >= 20
+    assert set(map(str, refused)) == {"({'limit': 1}, 0.0)"}
+    with places.place("ann", "kling"):
+        pass
+
+
 def test_places_are_returned_whatever_ends_the_submission() -> None:
     places = SubmitPlaces(1, 1, FakeClock())
     for _ in range(3):
