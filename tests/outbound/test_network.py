@@ -65,7 +65,7 @@ def test_a_name_server_that_hangs_occupies_few_threads() -> None:
     hanging.set()
 
 
-def test_a_look_up_for_which_no_thread_is_left_fails_and_keeps_no_place() -> None:
+def test_a_lookup_for_which_no_thread_is_left_fails_and_keeps_no_place() -> None:
     refused = []
 
     def start(work: Callable[[], None]) -> None:
