@@ -140,7 +140,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "edited-job-sealed-again",
         SETTLEMENT,
-        "jobs.settlement:Settlement._changed",
+        "jobs.settlement:Settlement._require_sealed",
         "not X",
         "False",
     ),
