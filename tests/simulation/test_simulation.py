@@ -44,6 +44,7 @@ _BRANCHES = (
     "device at a capture",
     "claim at a capture",
     "late writes that landed",
+    "wallets compared with an earlier audit",
     "process deaths",
 )
 

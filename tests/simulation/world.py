@@ -4,8 +4,9 @@ judgement."""
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from service.audit.anchors import Comparison
+from service.audit.entities import Audit
 from service.core import fifo_gate
 from service.core.errors import FareboxError
 from service.jobs import sweeps
@@ -80,6 +81,7 @@ class ServiceHarness:
         self._storm_dice = FaultPicker(plan.storm_faults, TABLE_FAULTS)
         self._no_dice = FaultPicker(Faults(), ())
         self._started = 0
+        self._early = Comparison((), "", 0)
 
     def play(self) -> None:
         """Raises `Violation`."""
@@ -88,6 +90,7 @@ class ServiceHarness:
         for _ in range(self.plan.workers):
             self._start_worker()
         self.scheduler.at(self.plan.calm_at, self._grow_calm)
+        self.scheduler.at(self.plan.calm_at / 3, self._audit_early)
         self.users.arrive()
         self._run(HORIZON_SECONDS, self._settled)
         for _ in range(MAX_ROUNDS):
@@ -110,16 +113,32 @@ class ServiceHarness:
         waiting = [task.name for web in self.webs for task in web.process.tasks]
         require(not waiting, f"requests that never end: {waiting}")
         require(not self.users.busy, "clients that never end")
-        office = self._parts("office", 0.0, lambda: None)
-        found: list[Any] = []
-        audit = stream(self.plan.seed, "audit")
-        self.scheduler.spawn(
-            office.process, "audit", lambda: found.append(office.admin.audit()), audit, 0.0
-        )
+        found = self._audit("audit", Comparison(self._early.take(), "before", 0))
         self._run(HORIZON_SECONDS, lambda: bool(found))
+        self.journal.count("wallets compared with an earlier audit", found[0].compared)
         check_invariants(
             self.plan, self.memory, self.task_store, self.witness, found[0], self.journal
         )
+
+    def _audit_early(self) -> None:
+        """In the middle of everything; the last audit compares with where it found the wallets."""
+        self._audit("early audit", self._early)
+
+    def _audit(self, name: str, comparison: Comparison) -> list[Audit]:
+        """An audit that no fault meets; its result is put into the list."""
+        started = self._started
+        office = self._parts(name, 0.0, lambda: None, lambda _: self._no_dice)
+        # The names of the processes that start later, and with them their chances, stay the same.
+        self._started = started
+        found: list[Audit] = []
+
+        def audit() -> None:
+            found.append(office.admin.audit(comparison=comparison))
+            require(not found[0].violations, f"the {name} found {found[0].violations}")
+
+        rng = stream(self.plan.seed, name)
+        self.scheduler.spawn(office.process, name, audit, rng, 0.0)
+        return found
 
     def _settled(self) -> bool:
         """Whether nothing is left to do: calm, everybody gone, no job due any more."""
@@ -164,11 +183,17 @@ class ServiceHarness:
         self.journal.note(self.scheduler.now, parts.process.name, "dies")
         self.scheduler.kill(parts.process)
 
-    def _parts(self, name: str, skew: float, die: Callable[[], None]) -> Parts:
+    def _parts(
+        self,
+        name: str,
+        skew: float,
+        die: Callable[[], None],
+        dice: Callable[[str], FaultPicker] | None = None,
+    ) -> Parts:
         self._started += 1
         scheduler, process = self.scheduler, Process(self.scheduler, name, skew)
         client = SimulatedClient(
-            scheduler, self.server, process, self._table_dice, self.journal, die
+            scheduler, self.server, process, dice or self._table_dice, self.journal, die
         )
         provider = SimulatedProvider(
             scheduler,
