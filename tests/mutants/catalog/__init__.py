@@ -2,7 +2,7 @@
 
 Patterns are described in `tests.mutants.rewriting`."""
 
-from tests.mutants.catalog import jobs, ledger, providers, settlement, storage, users
+from tests.mutants.catalog import audit, jobs, ledger, providers, settlement, storage, users
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -12,4 +12,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *settlement.MUTANTS,
     *providers.MUTANTS,
     *storage.MUTANTS,
+    *audit.MUTANTS,
 )

@@ -1,0 +1,143 @@
+"""What the audit compares: seals, lots, and where wallets were the day before."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+ANCHORS = "tests/audit/test_anchors.py"
+FORGERY = "tests/audit/test_forgery.py"
+RECORDS = "tests/audit/test_records.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "shorter-ledger-accepted",
+        ANCHORS,
+        "audit.anchors:Comparison._faults",
+        "W.version < V",
+        "False",
+    ),
+    mutant(
+        "other-history-accepted",
+        ANCHORS,
+        "audit.anchors:Comparison._faults",
+        "_has(A, V, H)",
+        "True",
+    ),
+    mutant(
+        "missing-wallets-not-missed",
+        ANCHORS,
+        "audit.anchors:Comparison.missing",
+        "sorted(X)",
+        "()",
+    ),
+    mutant(
+        "violated-anchor-forgotten",
+        ANCHORS,
+        "audit.anchors:Comparison.compare",
+        "W is not None and is_whole and not F",
+        "W is not None",
+    ),
+    mutant(
+        "gone-anchor-forgotten",
+        ANCHORS,
+        "audit.anchors:Comparison.missing",
+        "self._found += S",
+        "",
+    ),
+    mutant(
+        "acceptance-never-ends",
+        ANCHORS,
+        "audit.anchors:Comparison._valid",
+        "accepted.at > self._finished",
+        "True",
+    ),
+    mutant(
+        "acceptance-by-anybody",
+        ANCHORS,
+        "audit.store:read_accepted",
+        "raw.get(M) == X",
+        "True",
+    ),
+    mutant(
+        "chunk-of-anchors-believed",
+        ANCHORS,
+        "audit.anchors:anchors_in",
+        "not holds(M, F, K)",
+        "False",
+    ),
+    mutant(
+        "manifest-believed",
+        ANCHORS,
+        "audit.anchors:Manifest.from_body",
+        "F or M != found.mac(K)",
+        "F",
+    ),
+    mutant(
+        "resumed-audit-forgets-its-anchors",
+        ANCHORS,
+        "audit.daily:_Keeper._keep_anchors",
+        "(*R, *K)",
+        "K",
+    ),
+    mutant(
+        "record-of-another-day-believed",
+        RECORDS,
+        "audit.records:unsealed_body",
+        "not holds(M, F, K)",
+        "False",
+    ),
+    mutant(
+        "lots-not-compared",
+        FORGERY,
+        "ledger.checks:_lot_faults",
+        "W.lots != M.lots",
+        "False",
+    ),
+    mutant(
+        "lots-judged-by-another-time",
+        "tests/ledger/test_replay.py",
+        "ledger.entities:release",
+        "now = _entry_time(W, N)",
+        "",
+    ),
+    mutant(
+        "job-seal-not-checked",
+        FORGERY,
+        "jobs.checks:_seal_faults",
+        "not is_sealed(J, K)",
+        "False",
+    ),
+    mutant(
+        "key-seal-not-checked",
+        FORGERY,
+        "jobs.checks:_seal_faults",
+        "not is_key_sealed(P, U, K)",
+        "False",
+    ),
+    mutant(
+        "missing-key-not-missed",
+        FORGERY,
+        "jobs.checks:_use_faults",
+        "use is None",
+        "False",
+    ),
+    mutant(
+        "older-job-of-a-key-accepted",
+        FORGERY,
+        "jobs.checks:_bound_key_faults",
+        "N is not None and X < Y",
+        "False",
+    ),
+    mutant(
+        "seal-without-the-owner",
+        FORGERY,
+        "jobs.store:_sealed_facts",
+        "str(_key(J))",
+        '""',
+    ),
+    mutant(
+        "forged-job-repaired",
+        "tests/repair/test_left_to_a_person.py",
+        "repair.repair_plan:_Mending._mend_job",
+        "stored and not X",
+        "False",
+    ),
+)
