@@ -13,7 +13,7 @@ from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item
 from service.storage.writes import Put
-from service.videos.entities import RESULT_MILLISECONDS
+from service.videos.entities import RESULT_MILLISECONDS, VideoBody
 from tests.doubles.service_harness import MAC_KEY, TIMES, ServiceHarness, order
 
 MAX_IN_BATCH = 25
@@ -46,7 +46,8 @@ def _finished(world: ServiceHarness, wallet: Wallet) -> tuple[Wallet, list[Put]]
 
 
 def _begun(world: ServiceHarness, held: Movement, job_id: str, now: int) -> Job:
-    body = order(held.wallet.user_id).body
+    video = order(held.wallet.user_id)
+    body = VideoBody(video.image, video.prompt_key)
     (work,) = world.operations
     return Job(
         payer=held.wallet.user_id,
