@@ -148,6 +148,17 @@ def test_the_job_of_another_user_does_not_pass_for_ones_own(world: ServiceHarnes
 
 
 @pytest.mark.protocol("key-matches")
+def test_a_job_does_not_pass_for_another_of_the_same_user(world: ServiceHarness) -> None:
+    """Both delivered at the same price: one would show the other's video."""
+    for _ in range(2):
+        job_id = world.submit().job.job_id
+        world.provider.book(job_id, TaskStatus.SUCCEEDED)
+        world.work_until(60)
+    *_, one, other = items_of(world, "ann", "JOB#")
+    world.client.put_item(TableName=world.table._name, Item={**one, "SK": other["SK"]})
+    assert f"USER#ann/{other['SK']['S']}: {UNSEALED}" in found(world)
+
+
 def test_a_deleted_idempotency_key_is_found(world: ServiceHarness) -> None:
     where = name(world, "IDEMPOTENCY#")
     job_id = item(world, "JOB#")["SK"]["S"].removeprefix("JOB#")
