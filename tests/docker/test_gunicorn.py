@@ -67,6 +67,9 @@ def serving(
         "PORT": str(port),
         "TMPDIR": str(folder),
         "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        # gunicorn loses a SIGTERM that reaches a worker while it boots, and then waits for it until
+        # the grace time is over: with one worker, up means that none boots.
+        "WEB_CONCURRENCY": "1",
         **settings,
     }
     command = [sys.executable, "-m", "gunicorn", "-c", str(CONFIGURATION), "small:app"]

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from service.ledger import keys as ledger_keys
 from service.ledger import operations as ledger_operations
 from service.providers.http import NeverSent, NoResponse
 from service.providers.kling import client as kling
 from service.storage import table
 from service.storage.table import NotApplied
-from service.users.entities import Digests
-from service.users.store import device_write
+from service.storage.writes import Update, When
 from tests.faults.enumeration.flows import FLOWS, MAIN, Flow, flow
 from tests.faults.enumeration.replay import Enumeration, Replay, rows
 from tests.faults.enumeration.stage import USER, Scenario, Stage
@@ -73,14 +73,16 @@ def test_faults_break_no_promise_on_dynamodb_local_either(dynamodb_local: Enumer
 def test_a_flow_with_one_more_write_has_one_more_effect_to_fail(memory: Enumeration) -> None:
     def with_a_write(scenario: Scenario) -> None:
         MAIN.play(scenario)
-        tablet = device_write(USER, Digests(("T" * 22,)), 0)
-        scenario.run.step("device", lambda: scenario.process().table.write(tablet))
+        same = Update(
+            ledger_keys.wallet(USER), When(equals={"deviceCount": 1}), set={"deviceCount": 1}
+        )
+        scenario.run.step("count", lambda: scenario.process().table.write(same))
 
     more = Flow("with-a-write", with_a_write)
     effects, others = memory.record(more).effects, memory.record(MAIN).effects
-    (added,) = [effect for effect in effects if effect.step == "device"]
+    (added,) = [effect for effect in effects if effect.step == "count"]
     assert len(effects) == len(others) + 1
-    assert added.what.startswith("PutItem DEVICE")
+    assert added.what.startswith("UpdateItem METADATA")
     assert {hit.fault.name for hit in rows(more, [added])} >= {
         "killed-before",
         "lost-answer",
