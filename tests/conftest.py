@@ -27,6 +27,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore"))
 
 # `make test` begins with these: a slow file that begins last leaves a core idle.
 _SLOW_FILES = (
+    "tests/infrastructure/test_release.py",
+    "tests/faults/test_enumeration.py",
+    "tests/faults/test_kills.py",
     "tests/devstack/test_stack.py",
     "tests/repair/test_torn_transactions.py",
     "tests/audit/test_daily_faults.py",
