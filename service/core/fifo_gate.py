@@ -58,7 +58,7 @@ class FifoGate:
             mine.wait(wait_limit_seconds)
         except BaseException:
             # gevent raises `GreenletExit` or `Timeout` here, possibly after the place was passed
-            # on: nobody else would ever return it.
+            # on: nothing else would ever return it.
             if not self._withdraw(mine):
                 self.leave()
             raise

@@ -13,7 +13,7 @@ class ShareUsedUp(Exception):
 
 
 class Shares:
-    """At most `total` at once, and at most `each` of it in one name, so that nobody alone keeps the
+    """At most `total` at once, and at most `each` of it in one name, so that no one alone keeps the
     others out. Without a name (None) only `total` counts. Remembers names only while they hold
     something."""
 

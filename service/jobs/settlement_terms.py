@@ -20,7 +20,7 @@ IsOurs = Callable[[Job], bool]
 
 @dataclass(frozen=True)
 class SettlementTerms:
-    """Wallet and job are read at one moment: a job that somebody else has settled must not be
+    """Wallet and job are read at one moment: a job that has been settled elsewhere must not be
     settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
     distinguishes this settlement, should its response be lost, from another's: what another process
     decided is read, never assumed. With `device`, the device's item and claims come in the same

@@ -78,7 +78,7 @@ class Network:
                 bounded.settimeout(left)
                 for option in options:
                     bounded.setsockopt(*option)
-                # An address where nobody responds leaves time for those after it.
+                # An address that does not respond leaves time for those after it.
                 bounded.connect_within(left / (len(addresses) - number), address)
             except OSError as error:
                 bounded.close()

@@ -130,7 +130,7 @@ def _claim_writes(
 
 
 def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:
-    """A damaged claim without an owner is another's: nobody takes it, and it stops no capture."""
+    """A damaged claim without an owner counts as another user's, and stops no capture."""
     return tuple(str(claim.get("userId", "")) if claim else None for claim in claims)
 
 

@@ -79,7 +79,7 @@ def allow_origins(
 
 
 class _Refusals:
-    """Logs what the browser refuses on our word: it shows the reason to nobody but the page's
+    """Logs what the browser refuses on our word: it shows the reason only to the page's
     developer, and never the setting."""
 
     def __init__(self, origins: Sequence[str], headers: Sequence[str], clock: Clock) -> None:

@@ -172,7 +172,7 @@ class ClientSocket(GeventSocket):  # type: ignore[misc]
         self._is_body = True
 
     def reserve_body(self, count: int, user_id: str | None) -> None:
-        """Takes memory for a large body of that user (None: nobody has signed in) before any of it
+        """Takes memory for a large body of that user (None: not signed in) before any of it
         is received (0: its length is not known). Raises `UploadsBusy` or `TooManyUploads`."""
         self._upload.reserve(count, user_id)
 

@@ -1,4 +1,4 @@
-"""Edits by somebody who may write to the table but does not hold the ledger's key: the audit finds
+"""Edits by a person who may write to the table but does not hold the ledger's key: the audit finds
 each, however well the rest of the table is made to fit."""
 
 from typing import Any

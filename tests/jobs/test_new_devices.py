@@ -1,5 +1,5 @@
 """A known user's new device: claimed with the first capture of a job made on it, and never before,
-so that nobody can take devices away from strangers for free."""
+so that no one can take devices away from strangers for free."""
 
 from collections.abc import Callable
 from typing import Any

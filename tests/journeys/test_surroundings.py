@@ -172,8 +172,8 @@ def test_what_is_malformed_is_refused_without_the_table(start: Callable[..., Liv
     api.assert_refused(api.post(b"{"), 400, "MALFORMED_JSON")
     api.assert_refused(api.post(b"x", Content_Type="text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
     api.assert_refused(api.post_fields(whole | {"GoogleID": "2" * 21}), 403, "GOOGLE_ID_MISMATCH")
-    nobody = api.stack.call("POST", "/videos", "no.such.token", json=whole)
-    assert nobody.status_code == 401
+    stranger = api.stack.call("POST", "/videos", "no.such.token", json=whole)
+    assert stranger.status_code == 401
     api.assert_refused(api.post_fields(whole), 503, "STORAGE_UNAVAILABLE")
 
 

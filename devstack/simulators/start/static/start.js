@@ -11,7 +11,7 @@ const FAULTS = [
   { name: "The response is lost", effect: "Kling gets the request, its response never arrives: nothing is sent twice, and the video still comes.", operation: "create", fault: "lost-answer" },
   { name: "The content is rejected", effect: "CONTENT_REJECTED: nothing is charged.", operation: "create", fault: "status:400:1301" },
   { name: "Kling is busy", effect: "PROVIDER_BUSY: nothing is charged, repeat with the same key.", operation: "create", fault: "status:429:1303", count: 6 },
-  { name: "Kling responds 503", effect: "Nobody knows whether it has the request: the credit stays held for half a minute, then comes back.", operation: "create", fault: "status:503:5001" },
+  { name: "Kling responds 503", effect: "It is unknown whether Kling has the request: the credit stays held for half a minute, then comes back.", operation: "create", fault: "status:503:5001" },
 ];
 
 const byId = (id) => document.getElementById(id);
@@ -135,7 +135,7 @@ function showJobs(jobs) {
 async function refresh() {
   const owner = user;
   const [{ jobs }, balance] = await Promise.all([call(`/jobs?limit=${JOBS_SHOWN}`), call("/credits"), showArmed()]);
-  if (owner !== user) return []; // Somebody else has signed in meanwhile, and is shown.
+  if (owner !== user) return []; // Another user has signed in meanwhile, and is shown.
   showCredits(balance);
   showJobs(jobs);
   return jobs;
