@@ -7,6 +7,7 @@ import structlog
 from service.audit import store
 from service.audit.anchors import Accepted, Comparison
 from service.audit.entities import (
+    Account,
     Audit,
     AuditStopped,
     Ledger,
@@ -29,6 +30,7 @@ from service.users import keys as users_keys
 log = structlog.get_logger()
 
 WHOLE = ScanPlan()
+EXAMINATIONS = 4
 
 
 class Auditor:
@@ -98,10 +100,9 @@ class Auditor:
         """A user's wallet and entries as they are stored, and what the audit finds wrong with that
         user; None for an unknown user."""
         reader = Reader(self._table, self._clock, None, lambda: False)
-        account = store.read_account(reader, user_id, without_wallet=True)
+        account, faults = _examined(reader, self._checks, user_id, without_wallet=True)
         if account is None or not (account.wallet or account.entries or account.unreadable):
             return None
-        faults = audit_account(account, self._checks.of_account)
         if account.wallet is None and "METADATA" not in account.unreadable:
             faults.append(Violation(str(ledger_keys.wallet(user_id)), "is missing"))
         return Ledger(user_id, account.wallet, (*account.entries, *account.late), tuple(faults))
@@ -124,8 +125,7 @@ class Acceptance:
         """From the next audit on, this user's wallet is compared with what it is at this moment.
         Raises `NotAcceptable`, and `StorageUnavailable`."""
         reader = Reader(self._table, self._clock, None, lambda: False)
-        account = store.read_account(reader, user_id)
-        faults = audit_account(account, self._checks.of_account) if account else []
+        account, faults = _examined(reader, self._checks, user_id)
         if faults:
             raise NotAcceptable(f"{faults[0].item}: {faults[0].what}")
         wallet = account.wallet if account else None
@@ -208,11 +208,10 @@ class _Walk:
         return self._judged_claim(raw) if store.is_claim(key) else Audit()
 
     def _judged_user(self, user_id: str) -> Audit:
-        account = store.read_account(self._reader, user_id)
+        account, violations = _examined(self._reader, self._checks, user_id)
         if account is None:
             items = self._reader.partition(user_partition(user_id), "")
             return Audit(violations=tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items))
-        violations = audit_account(account, self._checks.of_account)
         compared = 0
         if self._comparison is not None:
             whole = not violations
@@ -231,10 +230,34 @@ class _Walk:
     def _judged_claim(self, raw: RawItem) -> Audit:
         findings = Findings()
         owner = findings.read(raw, store.claimant)
-        if owner is not None and self._reader.one(ledger_keys.wallet(owner)) is None:
+        if owner is not None and not self._has_wallet(owner):
             findings.note(raw, _ORPHAN)
         return Audit(claims=1, violations=tuple(findings.faults))
 
+    def _has_wallet(self, user_id: str) -> bool:
+        wallet = ledger_keys.wallet(user_id)
+        if self._reader.one(wallet) is not None:
+            return True
+        self._reader.settle(wallet)
+        return self._reader.one(wallet) is not None
+
+
+def _examined(
+    reader: Reader, checks: Checks, user_id: str, *, without_wallet: bool = False
+) -> tuple[Account | None, list[Violation]]:
+    """An account and what is wrong with it. What looks wrong is read again once no transaction is
+    under way there: until then a query may see some of its writes and not yet the others. Damage
+    looks the same each time."""
+    account, faults = None, [_UNREAD]
+    for _ in range(EXAMINATIONS):
+        before, account = faults, store.read_account(reader, user_id, without_wallet=without_wallet)
+        faults = audit_account(account, checks.of_account) if account else []
+        if (account is not None and not faults) or faults == before:
+            break
+        reader.settle(ledger_keys.wallet(user_id))
+    return account, faults
+
 
 _COUNT = f"{users_keys.COUNT.pk}/{users_keys.COUNT.sk}"
+_UNREAD = Violation("", "has not been read")
 _ORPHAN = "belongs to a user without a wallet"

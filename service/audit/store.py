@@ -29,6 +29,10 @@ PAGE = 200
 READ_TRIES = 8
 FIRST_PAUSE_SECONDS = 0.5
 STEP_SECONDS = 1.0
+SETTLE_TRIES = 5
+SETTLE_PAUSE_SECONDS = 0.2
+# What one transactional read of up to 4 KB costs.
+SETTLE_UNITS = 2.0
 _DEVICE_INDEX = ("GSI1PK", "GSI1SK")
 
 
@@ -87,6 +91,26 @@ class Reader:
         page = self._read(lambda: self._table.browse(key.pk, key.sk, limit=1))
         return next((raw for raw in page.items if key_of(raw) == key), None)
 
+    def settle(self, key: Key) -> None:
+        """Waits until no transaction that writes the item is under way, so that the next reads see
+        all that was written with what has been read of it. Stops waiting after about a second: a
+        user who is always busy must not stop an audit."""
+        for _ in range(SETTLE_TRIES):
+            self._wait_until(self._free_at)
+            if self._settled(key):
+                return
+            self._wait_until(self._clock.monotonic() + SETTLE_PAUSE_SECONDS)
+
+    def _settled(self, key: Key) -> bool:
+        try:
+            return self._table.settled(key)
+        except StorageRefused:
+            raise
+        except StorageUnavailable:
+            return False
+        finally:
+            self._bill(SETTLE_UNITS)
+
     def _read(self, read: Callable[[], Reading]) -> Reading:
         """Raises `StorageUnavailable` after the last try, `StorageRefused` at once, `Stopped`."""
         pause_seconds = FIRST_PAUSE_SECONDS
@@ -102,9 +126,12 @@ class Reader:
         return self._billed(read())
 
     def _billed(self, page: Reading) -> Reading:
-        if self._rate:
-            self._free_at = max(self._free_at, self._clock.monotonic()) + page.units / self._rate
+        self._bill(page.units)
         return page
+
+    def _bill(self, units: float) -> None:
+        if self._rate:
+            self._free_at = max(self._free_at, self._clock.monotonic()) + units / self._rate
 
     def _wait_until(self, moment: float) -> None:
         while not self._stopping():
@@ -141,8 +168,11 @@ def claimant(item: Item) -> str:
 
 def read_count(reader: Reader) -> int | None:
     """The count of users as it is stored, 0 where nobody has signed up; None when it cannot be
-    read."""
+    read. The wallets that queries show before the read are in it, and those in it are shown
+    afterwards."""
+    reader.settle(users_keys.COUNT)
     raw = reader.one(users_keys.COUNT)
+    reader.settle(users_keys.COUNT)
     return Findings().read(raw, _count) if raw else 0
 
 
@@ -218,7 +248,7 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
     """One user's account; where there is no wallet None, or what is left. The order of the reads is
     the proof: what is written together with an entry up to the wallet's version is there when it is
     read after the wallet; whatever moves meanwhile leaves an entry beyond that version, and those
-    are read last."""
+    are read last. Only a transaction that lands during the reads can be read in part."""
     raw_wallet = reader.one(ledger_keys.wallet(user_id))
     if raw_wallet is None and not without_wallet:
         return None

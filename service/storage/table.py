@@ -249,6 +249,18 @@ class Table:
             )
         )
 
+    def settled(self, key: Key) -> bool:
+        """Whether no transaction that writes the item is under way; false also when DynamoDB has no
+        capacity to say. Queries and scans read a transaction's items one by one, strongly
+        consistent ones too, while a transactional read conflicts with it (Amazon DynamoDB Developer
+        Guide, "Transaction isolation levels")."""
+        get: Any = {"Get": {"TableName": self._name, "Key": encode_item(key.attributes())}}
+        try:
+            self._send_read(lambda: self._client.transact_get_items(TransactItems=[get]))
+        except NotApplied:
+            return False
+        return True
+
     def write(self, write: Write) -> None:
         """One conditional write. Raises `ConditionFailed`."""
         kind, parameters = request(self._name, write)

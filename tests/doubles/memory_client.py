@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
-def memory_client() -> "DynamoDBClient":
-    """A client of one empty table, the simulation's, which is held against DynamoDB Local. Faults
-    and watchers that a test registers come before it."""
-    behind = MemoryBehind()
+def memory_client(behind: MemoryBehind | None = None) -> "DynamoDBClient":
+    """A client of one table, the simulation's, which is held against DynamoDB Local; an empty one
+    unless one is given. Faults and watchers that a test registers come before it."""
+    behind = behind or MemoryBehind()
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         return behind.send(request)

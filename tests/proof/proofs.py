@@ -20,7 +20,7 @@ def proofs(day: date) -> tuple[Proof, ...]:
     """The seeds change every day; a failure names its own."""
     seed = f"{day:%Y%m%d}"
     return (
-        _module("faults", 60, "faults.enumeration"),
+        _module("faults", 120, "faults.enumeration"),
         _module("pairs", 240, "faults.enumeration", "--table", "memory", "--pairs"),
         _module("simulation", 240, "simulation", "--seed", f"{seed}0000", "--steps", "1000000"),
         _module("kills", 120, "torture", "--kills", "1000", "--minutes", "110", "--seed", seed),
