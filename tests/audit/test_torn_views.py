@@ -90,6 +90,7 @@ def torn(name: str) -> tuple[TornTable, ServiceHarness, Items, Any]:
     return table, world, before, table.transactions[carried_out]
 
 
+@pytest.mark.protocol("in-flight")
 @pytest.mark.parametrize("last_first", [False, True])
 @pytest.mark.parametrize("name", MOVES)
 def test_a_transaction_read_in_part_is_no_violation(name: str, last_first: bool) -> None:
