@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.catalog.entities import IMAGE_TO_VIDEO, UnknownPromptKey
 from service.jobs.entities import (
     Failure,
     IdempotencyKeyReused,
@@ -73,6 +74,21 @@ def test_a_replay_returns_its_job_though_the_credits_are_gone(client: Any, table
     assert world.submit(key="k1").job == first.job
 
 
+@pytest.mark.protocol("replay-before-settings")
+def test_a_replay_returns_its_job_though_its_prompt_is_gone(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.submit(key="k1")
+
+    def refuse(_: object) -> None:
+        raise UnknownPromptKey
+
+    monkeypatch.setattr(world.operations.work(IMAGE_TO_VIDEO), "validate", refuse)
+    with pytest.raises(UnknownPromptKey):
+        world.submit(key="k2")
+    assert world.submit(key="k1").job == first.job
+
+
 @pytest.mark.protocol("one-snapshot")
 def test_a_twin_that_spends_the_last_credit_in_between_is_no_refusal(
     client: Any, table_name: str
@@ -108,7 +124,7 @@ def test_a_rejected_job_keeps_its_key(world: ServiceHarness, reason: RejectionRe
 
 
 @pytest.mark.parametrize("reason", [RejectionReason.BUSY, RejectionReason.UNAVAILABLE])
-@pytest.mark.protocol("successor")
+@pytest.mark.protocol("successor", "unavailable")
 def test_a_job_that_was_never_taken_is_followed_by_another_under_its_key(
     world: ServiceHarness, reason: RejectionReason
 ) -> None:

@@ -61,6 +61,7 @@ def test_the_next_request_does_not_name_it(browser: Any, lines: Lines) -> None:
     assert "job_id" not in line
 
 
+@pytest.mark.protocol("job-named")
 def test_every_line_of_a_refused_job_names_it(
     browser: Any, lines: Lines, world: ServiceHarness
 ) -> None:

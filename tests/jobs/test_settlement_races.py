@@ -184,7 +184,7 @@ def test_what_was_observed_of_one_task_never_settles_a_job_that_has_another(
     assert world.audit().violations == ()
 
 
-@pytest.mark.protocol("record-after-release")
+@pytest.mark.protocol("record-after-release", "record-exactly")
 def test_a_request_whose_job_was_released_meanwhile_makes_it_watched_anew(
     world: ServiceHarness,
 ) -> None:
@@ -222,4 +222,18 @@ def test_a_job_that_has_ended_is_never_settled_again(world: ServiceHarness) -> N
     released = world.job(job_id)
     before = world.items()
     assert world.settlement.decline(released, Failure.PROVIDER_UNAVAILABLE) == released
+    assert world.items() == before
+
+
+@pytest.mark.protocol("response-from-store")
+def test_a_refusal_of_a_job_that_was_settled_meanwhile_returns_it_as_stored(
+    world: ServiceHarness,
+) -> None:
+    world.submit()
+    job_id = lost(world, taken=False)
+    read_before = world.job(job_id)
+    world.work_until(800)
+    stored, before = world.job(job_id), world.items()
+    assert world.settlement.decline(read_before, Failure.PROVIDER_UNAVAILABLE) == stored
+    assert stored.failure == Failure.PROVIDER_UNRESOLVED
     assert world.items() == before

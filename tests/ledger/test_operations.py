@@ -177,7 +177,7 @@ def test_only_conflicts_until_the_deadline_is_busy_and_nothing_is_written(
     assert world.state() == (1, 3, 0, 1)
 
 
-@pytest.mark.protocol("doubt-kept")
+@pytest.mark.protocol("doubt-kept", "busy-means-unwritten")
 def test_lost_requests_until_the_deadline_are_an_unknown_outcome(
     world: ServiceHarness, wire: Wire
 ) -> None:

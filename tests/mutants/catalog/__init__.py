@@ -2,7 +2,16 @@
 
 Patterns are described in `tests.mutants.rewriting`."""
 
-from tests.mutants.catalog import audit, jobs, ledger, providers, settlement, storage, users
+from tests.mutants.catalog import (
+    audit,
+    costs,
+    jobs,
+    ledger,
+    providers,
+    settlement,
+    storage,
+    users,
+)
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -13,4 +22,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *providers.MUTANTS,
     *storage.MUTANTS,
     *audit.MUTANTS,
+    *costs.MUTANTS,
 )

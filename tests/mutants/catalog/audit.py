@@ -1,6 +1,6 @@
 """What the audit compares: seals, lots, and where wallets were the day before."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import Mutant, breaks, mutant
 
 ANCHORS = "tests/audit/test_anchors.py"
 FORGERY = "tests/audit/test_forgery.py"
@@ -84,9 +84,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "not holds(M, F, K)",
         "False",
     ),
-    mutant(
+    breaks(
+        "lots-replayed",
         "lots-not-compared",
-        FORGERY,
         "ledger.checks:_lot_faults",
         "W.lots != M.lots",
         "False",
@@ -98,16 +98,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "now = _entry_time(W, N)",
         "",
     ),
-    mutant(
+    breaks(
+        "job-matches",
         "job-seal-not-checked",
-        FORGERY,
         "jobs.checks:_seal_faults",
         "not is_sealed(J, K)",
         "False",
     ),
-    mutant(
+    breaks(
+        "key-matches",
         "key-seal-not-checked",
-        FORGERY,
         "jobs.checks:_seal_faults",
         "not is_key_sealed(P, U, K)",
         "False",
@@ -139,5 +139,43 @@ MUTANTS: tuple[Mutant, ...] = (
         "repair.repair_plan:_Mending._mend_job",
         "stored and not X",
         "False",
+    ),
+    breaks(
+        "gapless",
+        "gap-passed-over",
+        "ledger.checks:_Chain._gap",
+        "E.version == self.version + 1",
+        "True",
+    ),
+    breaks(
+        "forgery-found",
+        "mac-of-entries-not-compared",
+        "ledger.checks:_Chain._step",
+        "self.head is not None and mac(U, E, H, K) != M",
+        "False",
+    ),
+    breaks(
+        "truncation-found",
+        "shorter-chain-accepted",
+        "ledger.checks:_end_faults",
+        """
+        if S not in R:
+            yield F
+        """,
+        "",
+    ),
+    breaks(
+        "claims-match",
+        "owner-of-a-claim-not-compared",
+        "users.checks:_identity_faults",
+        "O != A.user_id",
+        "False",
+    ),
+    breaks(
+        "in-flight",
+        "job-that-has-just-ended-is-a-fault",
+        "jobs.checks:_movement_faults",
+        "K == E or X",
+        "K == E",
     ),
 )

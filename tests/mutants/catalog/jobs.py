@@ -1,6 +1,6 @@
 """Submitting a job: keys, the hold and the one send."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import Mutant, breaks, mutant
 
 SUBMISSION = "tests/jobs/test_operations.py"
 PLACES = "tests/jobs/test_submit_places.py"
@@ -10,9 +10,9 @@ READS = "tests/jobs/test_job_reads.py"
 IDENTITY = "tests/journeys/test_identity.py"
 
 MUTANTS: tuple[Mutant, ...] = (
-    mutant(
+    breaks(
+        "only-the-holder-sends",
         "twin-sends",
-        REPLAYS,
         "jobs.operations:Jobs.submit",
         "return self._replayed(J, W)",
         """
@@ -20,9 +20,9 @@ MUTANTS: tuple[Mutant, ...] = (
         return self._replayed(J, W)
         """,
     ),
-    mutant(
+    breaks(
+        "key-reused",
         "body-not-compared",
-        REPLAYS,
         "jobs.operations:Jobs._earlier",
         """
         if U.body_hash != R.body_hash:
@@ -30,23 +30,23 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "",
     ),
-    mutant(
+    breaks(
+        "whole-body-compared",
         "device-part-of-the-request",
-        REPLAYS,
         "jobs.entities:JobRequest.body_hash",
         "[self.actor.subject, *self.body_facts]",
         "[self.actor.subject, *self.body_facts, self.fingerprint]",
     ),
-    mutant(
+    breaks(
+        "successor",
         "rejected-key-used-again",
-        REPLAYS,
         "jobs.entities:",
         "RETRYABLE = X",
         "RETRYABLE = tuple(Failure)",
     ),
-    mutant(
+    breaks(
+        "indeterminate",
         "indeterminate-is-a-failure",
-        SUBMISSION,
         "jobs.operations:Jobs._recorded",
         "outcome",
         'Rejected("unavailable") if isinstance(outcome, Indeterminate) else outcome',
@@ -98,5 +98,121 @@ MUTANTS: tuple[Mutant, ...] = (
         "jobs.submit_places:SubmitPlaces.place",
         "self._take(S, U)",
         "S.take(U, 0)",
+    ),
+    breaks(
+        "form-first",
+        "wallet-read-before-the-form",
+        "videos.routes:videos_blueprint",
+        "body = read_body(S)",
+        """
+        videos._jobs._ledger.balance(principal.subject)
+        body = read_body(S)
+        """,
+    ),
+    breaks(
+        "replay-before-settings",
+        "replay-needs-credits",
+        "jobs.operations:Jobs.submit",
+        "earlier = self._earlier(R, S)",
+        """
+        estimate = _terms(work, request.body)[0]
+        if S.wallet and S.wallet.spendable(self._clock.now()) < estimate.credits:
+            raise WalletBusy
+        earlier = self._earlier(R, S)
+        """,
+    ),
+    breaks(
+        "replay-before-settings",
+        "replay-is-priced-again",
+        "jobs.operations:Jobs.submit",
+        """
+        earlier = self._earlier(R, S)
+        if C:
+            return self._replayed(earlier, S.wallet)
+        estimate, payload = _terms(W, B)
+        """,
+        """
+        estimate, payload = _terms(W, B)
+        earlier = self._earlier(R, S)
+        if C:
+            return self._replayed(earlier, S.wallet)
+        """,
+    ),
+    breaks(
+        "hold-first",
+        "hold-without-its-job",
+        "jobs.holds:HoldTerms.propose",
+        "[ConditionalWrite(store.new_job_write(J))]",
+        "[]",
+    ),
+    breaks(
+        "accepted",
+        "key-of-an-open-job-makes-another",
+        "jobs.operations:Jobs.submit",
+        "E is not None and not E.retryable",
+        "E is not None and not E.is_open",
+    ),
+    breaks(
+        "rejected",
+        "rejected-job-keeps-its-credits",
+        "jobs.operations:Jobs._recorded",
+        "self._settlement.decline(J, F)",
+        "J",
+    ),
+    breaks(
+        "busy",
+        "busy-ends-the-key",
+        "jobs.entities:",
+        "RETRYABLE = X",
+        "RETRYABLE = (Failure.PROVIDER_UNAVAILABLE,)",
+    ),
+    breaks(
+        "unavailable",
+        "unavailable-ends-the-key",
+        "jobs.entities:",
+        "RETRYABLE = X",
+        "RETRYABLE = (Failure.PROVIDER_BUSY,)",
+    ),
+    breaks(
+        "unknown-hold",
+        "unknown-hold-names-no-job",
+        "jobs.holds:Holds.take",
+        "raise OutcomeUnknown(details=D, location=L) from E",
+        "raise",
+    ),
+    breaks(
+        "job-named",
+        "broken-send-names-no-job",
+        "jobs.operations:Jobs._created",
+        """
+        except Exception:
+            log.exception(M, job_id=J)
+            return Indeterminate()
+        """,
+        """
+        except MemoryError:
+            return Indeterminate()
+        """,
+    ),
+    breaks(
+        "response-from-store",
+        "response-from-memory",
+        "jobs.settlement:Settlement.decline",
+        "return self.read(U, I)",
+        "return job",
+    ),
+    breaks(
+        "key-per-user",
+        "key-of-any-kind-of-work",
+        "jobs.keys:idempotency",
+        "R.encode()",
+        "key.encode()",
+    ),
+    breaks(
+        "times-checked",
+        "window-may-be-short",
+        "jobs.settings:JobsSettings._submit_window",
+        'return "SUBMIT_SECONDS", S, W, N',
+        'return "SUBMIT_SECONDS", S, W, 0.0',
     ),
 )

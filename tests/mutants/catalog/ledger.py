@@ -1,6 +1,6 @@
 """Wallets, entries, lots and `Ledger.move`."""
 
-from tests.mutants.mutant import ALWAYS, Mutant, mutant
+from tests.mutants.mutant import ALWAYS, Mutant, breaks, mutant
 
 LEDGER = "tests/ledger"
 USERS = "tests/users"
@@ -9,9 +9,9 @@ REPLAYS = "tests/jobs/test_idempotency_keys.py"
 FAULTS = "tests/jobs/test_submission_faults.py"
 
 MUTANTS: tuple[Mutant, ...] = (
-    mutant(
+    breaks(
+        "version-compared",
         "version-not-compared",
-        LEDGER,
         "ledger.store:wallet_write",
         'When(equals={"version": X})',
         ALWAYS,
@@ -23,7 +23,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "Put(K, E)",
         f"Put(K, E, {ALWAYS})",
     ),
-    mutant("mac-not-chained", LEDGER, "ledger.store:mac", "previous", '""'),
+    breaks("chained-mac", "mac-not-chained", "ledger.store:mac", "previous", '""'),
     mutant(
         "retry-without-re-read",
         REPLAYS,
@@ -31,9 +31,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "snapshot = None",
         "snapshot = snapshot or self.read_snapshot(attempts.user_id, attempts.keys())",
     ),
-    mutant(
+    breaks(
+        "doubt-kept",
         "refusal-in-doubt-is-final",
-        f"{LEDGER} {USERS}",
         "ledger.operations:Ledger._attempt",
         """
         if A.in_doubt:
@@ -41,16 +41,16 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "",
     ),
-    mutant(
+    breaks(
+        "lost-response",
         "committed-attempt-not-noticed",
-        f"{LEDGER} {FAULTS}",
         "ledger.operations:_Attempts.were_committed",
         "self._was_committed(S)",
         "False",
     ),
-    mutant(
+    breaks(
+        "busy-means-unwritten",
         "doubt-forgotten-at-the-deadline",
-        LEDGER,
         "ledger.operations:Ledger._at_deadline",
         """
         if not A.in_doubt:
@@ -58,16 +58,16 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "raise E",
     ),
-    mutant(
+    breaks(
+        "damage-freezes",
         "damage-written-over",
-        LEDGER,
         "ledger.operations:Ledger._explained",
         "self._freeze(W, B, F)",
         "return StaleRead()",
     ),
-    mutant(
+    breaks(
+        "one-snapshot",
         "key-read-before-the-wallet",
-        REPLAYS,
         "ledger.operations:Ledger._read_snapshot",
         "I, *O = self._table.get_together((W, *R))",
         """
@@ -82,30 +82,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "sorted((L for L in M if L.spendable(N)), key=K)",
         "sorted(M, key=K)",
     ),
-    mutant(
+    breaks(
+        "life-kept",
         "released-into-an-ended-lot",
-        LEDGER,
         "ledger.lots:put_back",
         "N >= expires_at",
         "N < 0",
     ),
-    mutant(
+    breaks(
+        "debt-first",
         "debt-not-paid-by-a-release",
-        LEDGER,
         "ledger.entities:release",
         "min(W.debt, A)",
         "0",
     ),
-    mutant(
+    breaks(
+        "merge-in-favour",
         "merged-lots-end-early",
-        LEDGER,
         "ledger.lots:tidy",
         "earlier, later = A, B",
         "later, earlier = A, B",
     ),
-    mutant(
+    breaks(
+        "refused-before-hold",
         "frozen-wallet-spends",
-        f"{LEDGER} {SUBMISSION}",
         "ledger.entities:hold",
         """
         if W.status is not WalletStatus.OPEN:
@@ -113,11 +113,97 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "",
     ),
-    mutant(
+    breaks(
+        "one-welcome",
         "second-welcome",
-        f"{LEDGER} {USERS}",
         "ledger.entities:welcome",
         'grant(W, LotKind.FREE, 0, E, "return", N, K)',
         'grant(W, LotKind.FREE, amount, E, "return", N, K)',
+    ),
+    breaks(
+        "one-transaction",
+        "wallet-written-before-the-rest",
+        "ledger.operations:Ledger._commit",
+        "self._table.transact(W)",
+        """
+        for write in W:
+            self._table.transact([write])
+        """,
+    ),
+    breaks(
+        "refusal-writes-nothing",
+        "refusal-freezes-the-wallet",
+        "ledger.operations:Ledger._attempt",
+        """
+        if A.in_doubt:
+            raise OutcomeUnknown from E
+        raise
+        """,
+        """
+        self._table.write(store.freeze_write(current.wallet))
+        raise
+        """,
+    ),
+    breaks(
+        "conflict-retried",
+        "conflict-is-final",
+        "ledger.operations:Ledger._attempt",
+        """
+        except (NotApplied, MaybeApplied) as error:
+            return error
+        """,
+        """
+        except MaybeApplied as error:
+            return error
+        """,
+    ),
+    breaks(
+        "fair-lock",
+        "last-in-first-out",
+        "core.fifo_gate:FifoGate.leave",
+        "self._queue.popleft()",
+        "self._queue.pop()",
+    ),
+    breaks(
+        "named-fields",
+        "whole-wallet-written",
+        "ledger.store:wallet_write",
+        "{name: value for name, value in N if C}",
+        "dict(N)",
+    ),
+    breaks(
+        "time-forward",
+        "time-runs-backwards",
+        "ledger.entities:_entry_time",
+        "max(N, W.updated_at)",
+        "N",
+    ),
+    breaks(
+        "burn-order",
+        "lots-burn-by-end-first",
+        "ledger.lots:Lot.burn_order",
+        "return K, E, N",
+        "return E, K, N",
+    ),
+    breaks(
+        "spendable-before-end",
+        "spendable-at-the-end",
+        "ledger.lots:Lot.spendable",
+        "N < E",
+        "N <= E",
+    ),
+    breaks(
+        "expiry-grace",
+        "written-off-without-grace",
+        "ledger.lots:Lot.lapsed",
+        "E + EXPIRY_GRACE",
+        "E",
+    ),
+    breaks(
+        "returns-to-lot",
+        "release-makes-a-new-lot",
+        "ledger.lots:put_back",
+        "number, expires_at = P.number, P.expires_at",
+        "number, expires_at = first_number + place, P.expires_at",
     ),
 )

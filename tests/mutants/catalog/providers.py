@@ -1,6 +1,7 @@
 """What may be sent again, and what a provider's response proves."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import Mutant, breaks, breaks_by, mutant
+from tests.mutants.rewriting import Change
 
 KLING = "tests/providers/kling/test_client.py"
 REFUSALS = "tests/providers/kling/test_refusal_counts.py"
@@ -12,9 +13,9 @@ SILENCE = "tests/providers/kling/test_silence.py"
 CREDENTIALS = "tests/providers/kling/test_credentials.py"
 
 MUTANTS: tuple[Mutant, ...] = (
-    mutant(
+    breaks(
+        "never-sent-again",
         "sent-again-after-no-answer",
-        KLING,
         "providers.kling.client:Kling._send",
         "return Indeterminate()",
         "return None",
@@ -26,9 +27,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "raise NoResponse from E",
         "raise NeverSent from E",
     ),
-    mutant(
+    breaks(
+        "window",
         "sent-after-the-window",
-        KLING,
         "providers.kling.client:Kling.create",
         """
         if self._clock.monotonic() >= U:
@@ -36,9 +37,9 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "U = max(U, self._clock.monotonic() + 5)",
     ),
-    mutant(
+    breaks(
+        "second-try-proved",
         "refusal-behind-a-5xx",
-        KLING,
         "providers.kling.client:_refusal",
         "C not in REASON_OF_CODE or not 400 <= S < 500",
         "C not in REASON_OF_CODE",
@@ -57,9 +58,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "refused and is_task_not_found(M, I)",
         "refused",
     ),
-    mutant(
+    breaks(
+        "ours-not-theirs",
         "bad-setting-blames-the-picture",
-        CREATES,
         "providers.kling.client:_refusal",
         "rejection_of(M) or RejectionReason.UNAVAILABLE",
         "rejection_of(M) or RejectionReason.IMAGE",
@@ -74,9 +75,9 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "pass",
     ),
-    mutant(
+    breaks(
+        "proxy-4xx",
         "page-of-a-proxy-believed",
-        CREATES,
         "providers.kling.client:Kling._turned_away",
         "isinstance(X, NotFound)",
         "True",
@@ -112,9 +113,9 @@ MUTANTS: tuple[Mutant, ...] = (
         'X in (None, T.task_id) and Y in (None, "", J)',
         'Y in (None, "", J)',
     ),
-    mutant(
+    breaks(
+        "own-task",
         "task-of-another-job-believed",
-        KLING,
         "providers.kling.client:Kling._is_own",
         'X in (None, T.task_id) and Y in (None, "", J)',
         "X in (None, T.task_id)",
@@ -129,9 +130,9 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "C.timeout = abs(C.timeout)",
     ),
-    mutant(
+    breaks(
+        "one-deadline",
         "time-limit-for-each-receive",
-        DEADLINES,
         "outbound.sockets:BoundedSocket._limit",
         "self._until - self._clock.monotonic()",
         "8.0",
@@ -156,5 +157,42 @@ MUTANTS: tuple[Mutant, ...] = (
         "providers.kling.credentials:KlingCredentials._signed",
         "begins_at - (begins_at == self._token_begins_at)",
         "begins_at",
+    ),
+    breaks(
+        "second-try-differs",
+        "second-token-begins-as-late",
+        "providers.kling.credentials:KlingCredentials.renew",
+        "self._backdated_seconds = S",
+        "",
+    ),
+    breaks(
+        "never-sent-proved",
+        "no-connection-may-have-arrived",
+        "providers.http:ProviderHttp._connect",
+        "raise NeverSent from E",
+        "raise NoResponse from E",
+    ),
+    breaks_by(
+        "no-redirect",
+        "redirect-followed",
+        Change(
+            "providers.http:ProviderHttp.get",
+            """self._pool.request(
+                "GET", U, headers=H, timeout=T, redirect=False, preload_content=False
+            )""",
+            'self._pool.request("GET", U, headers=H, timeout=T, preload_content=False)',
+        ),
+        Change(
+            "outbound.network:Network.pool",
+            "PoolManager(maxsize=S, retries=False, ssl_context=T)",
+            "PoolManager(maxsize=S, ssl_context=T)",
+        ),
+    ),
+    breaks(
+        "callback-authentic",
+        "unsigned-callback-believed",
+        "providers.kling.client:Kling.read_callback",
+        "S and not signature_holds(S, H, B, N)",
+        "False",
     ),
 )

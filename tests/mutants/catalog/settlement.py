@@ -1,6 +1,6 @@
 """Bringing a job to its one end: the state machine, its writes and the sweep."""
 
-from tests.mutants.mutant import ALWAYS, Mutant, mutant
+from tests.mutants.mutant import ALWAYS, Mutant, breaks, mutant
 from tests.mutants.rewriting import Change
 
 FAULTS = "tests/jobs/test_submission_faults.py"
@@ -12,9 +12,9 @@ LINK_CHECKED = "not T.result_url or not deliverable(T.result_url, P)"
 STALE_JOB_ACCEPTED = Change("jobs.store:is_as_read", "return X", "return True")
 
 MUTANTS: tuple[Mutant, ...] = (
-    mutant(
+    breaks(
+        "exact-settlement",
         "ended-job-settled-again",
-        RACES,
         "jobs.settlement:Settlement._settle",
         """
         if not J.is_open:
@@ -54,16 +54,16 @@ MUTANTS: tuple[Mutant, ...] = (
             Change("videos.work:ImageToVideo.judge", LINK_CHECKED, "False"),
         ),
     ),
-    mutant(
+    breaks(
+        "unusable-result",
         "captured-without-a-link",
-        SETTLEMENT,
         "videos.work:ImageToVideo.judge",
         LINK_CHECKED,
         "False",
     ),
-    mutant(
+    breaks(
+        "two-not-founds",
         "released-after-one-not-found",
-        SETTLEMENT,
         "jobs.entities:_resolve_submitting",
         "J.not_found_at is not None and N >= R",
         "N >= J.submit_until + times.quarantine",
@@ -75,9 +75,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "max(F + T.not_found_gap, Q)",
         "F + T.not_found_gap",
     ),
-    mutant(
+    breaks(
+        "early-not-found",
         "early-not-found-counts",
-        SETTLEMENT,
         "jobs.entities:_resolve_submitting",
         """
         if N < J.submit_until:
@@ -85,9 +85,9 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "",
     ),
-    mutant(
+    breaks(
+        "errors-never-count",
         "released-after-an-error",
-        SETTLEMENT,
         "jobs.entities:_resolve_submitting",
         """
         if isinstance(L, base.Indeterminate):
@@ -144,9 +144,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "not X",
         "False",
     ),
-    mutant(
+    breaks(
+        "worker-never-sends",
         "sweep-sends",
-        FAULTS,
         "jobs.settlement:Settlement._observe",
         "L = W.fetch_task(job)",
         """
@@ -163,11 +163,98 @@ MUTANTS: tuple[Mutant, ...] = (
         "isinstance(L, X) and J.task_id not in (None, L.task.task_id)",
         "False",
     ),
-    mutant(
+    breaks(
+        "no-slowest",
         "sweep-waits-for-the-slowest-job",
-        SWEEPS,
         "jobs.sweeps:DueJobs.run_once",
         "self._in_progress.wait(self.interval_seconds)",
         "self._in_progress.wait(3600.0)",
+    ),
+    breaks(
+        "record-exactly",
+        "record-over-any-state",
+        "jobs.store:record_write",
+        'When(equals={"status": JobStatus.SUBMITTING, "taskId": None})',
+        ALWAYS,
+    ),
+    breaks(
+        "record-after-release",
+        "task-after-a-release-forgotten",
+        "jobs.settlement:Settlement._rewatched",
+        """
+        if C:
+            return stored
+        """,
+        "return stored",
+    ),
+    breaks(
+        "capture-with-result",
+        "captured-without-its-job",
+        "jobs.settlement_terms:SettlementTerms.propose",
+        "[ConditionalWrite(self.write, R)]",
+        "[]",
+    ),
+    breaks(
+        "failure-releases",
+        "failed-task-is-waited-for",
+        "jobs.entities:_resolve_submitted",
+        "T.status is base.TaskStatus.FAILED",
+        "False",
+    ),
+    breaks(
+        "polls-spread",
+        "polls-without-pause",
+        "jobs.entities:_next_due",
+        "min(max(A, T.poll_min), T.poll_max)",
+        "T.poll_min",
+    ),
+    breaks(
+        "found-by-our-id",
+        "searched-by-no-id",
+        "videos.work:ImageToVideo.fetch_task",
+        "self._kling.fetch_task(T, J)",
+        'self._kling.fetch_task(T, "")',
+    ),
+    breaks(
+        "hard-limit",
+        "no-hard-limit",
+        "jobs.entities:_resolve_submitted",
+        "N >= J.hard_at",
+        "False",
+    ),
+    breaks(
+        "silence-waits",
+        "silence-releases",
+        "jobs.entities:_resolve_submitted",
+        "return wait",
+        "return Release(Failure.PROVIDER_UNRESOLVED) if now >= job.hard_at else wait",
+    ),
+    breaks(
+        "watched",
+        "watch-never-ends",
+        "jobs.entities:_resolve_failed",
+        "N >= J.watch_until or F",
+        "False",
+    ),
+    breaks(
+        "house-loss",
+        "house-loss-not-stored",
+        "jobs.store:deliver_uncharged_write",
+        "delivered.house_loss",
+        "None",
+    ),
+    breaks(
+        "callback-polls",
+        "callback-believed",
+        "jobs.operations:Jobs.handle_callback",
+        "self._settlement.resolve(P, J)",
+        'self._settlement.decline(self._settlement.read(P, J), "GENERATION_FAILED")',
+    ),
+    breaks(
+        "callback-bounded",
+        "every-callback-queries",
+        "jobs.operations:Jobs.handle_callback",
+        "E.final and A",
+        "E.final",
     ),
 )

@@ -1,15 +1,15 @@
 """What a call to DynamoDB may be taken for."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import Mutant, breaks, mutant
 
 STORAGE = "tests/storage/test_table.py"
 
 FOREIGN = "tests/storage/test_foreign_responses.py"
 
 MUTANTS: tuple[Mutant, ...] = (
-    mutant(
+    breaks(
+        "foreign-response",
         "foreign-response-believed",
-        FOREIGN,
         "storage.connection:_check_response",
         """
         if F:
@@ -39,16 +39,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "not V.startswith(P)",
         "False",
     ),
-    mutant(
+    breaks(
+        "no-hidden-retry",
         "botocore-retries",
-        STORAGE,
         "storage.connection:connect",
         '{"mode": M, "total_max_attempts": 1}',
         '{"mode": M, "total_max_attempts": 3}',
     ),
-    mutant(
+    breaks(
+        "fresh-token",
         "same-client-request-token",
-        f"{STORAGE} tests/architecture",
         "storage.table:Table.transact",
         "self._client.transact_write_items(TransactItems=W)",
         'self._client.transact_write_items(TransactItems=W, ClientRequestToken="same")',

@@ -1,6 +1,7 @@
 """Sign-up: claims, devices and the cap."""
 
-from tests.mutants.mutant import ALWAYS, Mutant, mutant
+from tests.mutants.mutant import ALWAYS, Mutant, breaks, breaks_by, mutant
+from tests.mutants.rewriting import Change
 
 USERS = "tests/users"
 DEVICES = "tests/jobs/test_new_devices.py"
@@ -13,16 +14,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "Put(K, C)",
         f"Put(K, C, {ALWAYS})",
     ),
-    mutant(
+    breaks(
+        "claim-decides",
         "index-trusted-alone",
-        USERS,
         "users.operations:_SignUp._check",
         "(*claimed_by, *self.device_owners)",
         "(*self.device_owners,)",
     ),
-    mutant(
+    breaks(
+        "every-pepper",
         "only-the-newest-pepper-claims",
-        USERS,
         "users.store:device_claim_writes",
         "_claim_writes(map(K, D.all), C, U, N)",
         "_claim_writes([K(D.newest)], C[:1], U, N)",
@@ -37,16 +38,16 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "",
     ),
-    mutant(
+    breaks(
+        "exact-cap",
         "cap-by-reading-the-count",
-        USERS,
         "users.store:count_write",
         'When(below={"count": X})',
         ALWAYS,
     ),
-    mutant(
+    breaks(
+        "known-user-wins",
         "twin-of-a-new-user-refused",
-        USERS,
         "users.operations:_SignUp.propose",
         """
         if is_open(W):
@@ -54,9 +55,9 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
         "",
     ),
-    mutant(
+    breaks(
+        "refused-claims-nothing",
         "device-claimed-by-a-release",
-        DEVICES,
         "jobs.settlement:Settlement._release",
         "self._settle(J, D, W, I)",
         "self._settle(J, D, W, I, Digests(J.device) if J.device else None)",
@@ -83,9 +84,9 @@ MUTANTS: tuple[Mutant, ...] = (
             raise
         """,
     ),
-    mutant(
+    breaks(
+        "lost-claim-settles",
         "lost-claim-refuses-the-capture",
-        DEVICES,
         "users.operations:Users.after_capture",
         "ConditionalWrite(W)",
         "ConditionalWrite(W, DeviceAlreadyUsed())",
@@ -97,9 +98,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "not belongs_to_another(O, U)",
         "True",
     ),
-    mutant(
+    breaks(
+        "device-limit",
         "devices-without-limit",
-        DEVICES,
         "users.operations:Users.after_capture",
         "W.device_count >= MAX_DEVICES_PER_USER",
         "False",
@@ -134,5 +135,42 @@ MUTANTS: tuple[Mutant, ...] = (
         "users.entities:_digest",
         "return X",
         'return text.partition("\\n")[2]',
+    ),
+    breaks(
+        "limit-before-device",
+        "device-checked-before-the-limit",
+        "users.operations:_SignUp._check",
+        """
+        if F:
+            raise SystemLimitReached
+        if D:
+            raise DeviceAlreadyUsed
+        """,
+        """
+        if D:
+            raise DeviceAlreadyUsed
+        if F:
+            raise SystemLimitReached
+        """,
+    ),
+    breaks_by(
+        "sign-up-once",
+        "fresh-wallet-welcomed-again",
+        Change("users.operations:_SignUp.propose", "is_open(W)", "is_open(W) and W.version > 1"),
+        Change("users.operations:_SignUp.was_committed", "is_open(W)", "False"),
+    ),
+    breaks(
+        "anothers-claim",
+        "claim-of-another-ignored",
+        "users.operations:_SignUp._check",
+        "belongs_to_another(C, U)",
+        "False",
+    ),
+    breaks(
+        "claim-at-capture",
+        "capture-claims-no-device",
+        "jobs.settlement:Settlement._capture",
+        "settle(Digests(D) if D else None)",
+        "settle(None)",
     ),
 )
