@@ -11,7 +11,7 @@ from devstack.errors import LocalSetupError
 from devstack.ports import Ports
 
 _TOKEN_SECONDS = 8 * 3600
-_OTHER_USER = {"sub": "108234567890123456789", "email": "ada@example.com"}
+_OTHER_USER = {"sub": "108234567890123456789", "email": "grace@example.com"}
 
 
 def sign_in(simulators_url: str, subject: str, email: str, seconds: int = _TOKEN_SECONDS) -> str:

@@ -52,7 +52,22 @@ def page() -> Iterator[Page]:
         yield opened
 
 
+HELD_PROMPTS = """
+    const send = window.fetch;
+    window.fetch = async (...request) => {
+        if (String(request[0]).endsWith("/prompts"))
+            await new Promise((resume) => { window.resumePrompts = resume; });
+        return send(...request);
+    };
+"""
+
+
 def sign_in(page: Page, example: Example, name: str) -> None:
+    submit_sign_in(page, example, name)
+    page.wait('document.querySelector("option") && document.getElementById("credits")')
+
+
+def submit_sign_in(page: Page, example: Example, name: str) -> None:
     page.go(example.origin)
     page.wait('document.querySelector("input")?.labels[0]?.textContent.startsWith("Name")')
     page.evaluate(
@@ -65,7 +80,6 @@ def sign_in(page: Page, example: Example, name: str) -> None:
     )
     page.wait(f'document.querySelector("form button").textContent === "Sign in as {name}"')
     page.evaluate('document.querySelector("form button").click()')
-    page.wait('document.querySelector("option") && document.getElementById("credits")')
 
 
 def button(label: str) -> str:
@@ -120,6 +134,16 @@ def test_a_new_user_makes_a_video_for_one_credit(page: Page, example: Example) -
     make_video(page)
     wait_for_text(page, "Another account was opened on this device.")
     assert example.stack.credits("dev-eve") == (0, 0)
+
+
+def test_no_video_can_be_requested_before_there_is_a_prompt(page: Page, example: Example) -> None:
+    page.call("Page.addScriptToEvaluateOnNewDocument", source=HELD_PROMPTS)
+    submit_sign_in(page, example, "gil")
+    page.wait(f"window.resumePrompts && {button('Make the video')}")
+    assert page.evaluate(f"{button('Make the video')}.disabled")
+    page.evaluate("window.resumePrompts()")
+    page.wait(f"!{button('Make the video')}.disabled")
+    assert page.evaluate('document.querySelector("select").value')
 
 
 def test_a_failed_job_says_so_and_costs_nothing(page: Page, example: Example) -> None:

@@ -100,7 +100,7 @@ export function Studio({ session, onSignOut }: Props) {
             ))}
           </select>
         </label>
-        <button disabled={busy || open !== null}>Make the video</button>
+        <button disabled={busy || open !== null || prompts.length === 0}>Make the video</button>
       </form>
       {problem && <p role="alert">{problem}</p>}
       {open && !busy && (
