@@ -89,7 +89,7 @@ def test_nothing_insecure_starts_in_production(change: dict[str, str], named: st
     "change",
     [
         {"SUBMIT_SECONDS": "23"},
-        {"QUARANTINE_SECONDS": "20"},
+        {"QUARANTINE_SECONDS": "20", "NOT_FOUND_GAP_SECONDS": "5"},
         {"KLING_CREATE_SECONDS": "9"},
         {"DYNAMODB_READ_TIMEOUT_SECONDS": "4"},
         {"TRANSACTION_DEADLINE_SECONDS": "7"},

@@ -153,6 +153,7 @@ def test_a_job_whose_result_cannot_be_judged_can_be_given_up(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("house-loss")
 def test_a_late_delivery_that_cannot_be_priced_is_a_loss_by_our_own_count(
     world: ServiceHarness, counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

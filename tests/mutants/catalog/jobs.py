@@ -215,4 +215,11 @@ MUTANTS: tuple[Mutant, ...] = (
         'return "SUBMIT_SECONDS", S, W, N',
         'return "SUBMIT_SECONDS", S, W, 0.0',
     ),
+    breaks(
+        "times-checked",
+        "quarantine-may-end-before-the-window",
+        "jobs.settings:JobsSettings._order",
+        '(*quarantine, "SUBMIT_SECONDS", S)',
+        '(*quarantine, "SUBMIT_SECONDS", 0.0)',
+    ),
 )

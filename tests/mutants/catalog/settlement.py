@@ -244,6 +244,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "None",
     ),
     breaks(
+        "house-loss",
+        "house-loss-not-counted",
+        "jobs.settlement:Settlement._deliver_uncharged",
+        "self._metrics.count(Metric.HOUSE_LOSS, charge.credits)",
+        "pass",
+    ),
+    breaks(
         "callback-polls",
         "callback-believed",
         "jobs.operations:Jobs.handle_callback",
