@@ -30,7 +30,7 @@ from service.users import keys as users_keys
 log = structlog.get_logger()
 
 WHOLE = ScanPlan()
-EXAMINATIONS = 4
+MAX_REREADINGS = 3
 
 
 class Auditor:
@@ -248,16 +248,22 @@ def _examined(
     """An account and what is wrong with it. What looks wrong is read again once no transaction is
     under way there: until then a query may see some of its writes and not yet the others. Damage
     looks the same each time."""
-    account, faults = None, [_UNREAD]
-    for _ in range(EXAMINATIONS):
-        before, account = faults, store.read_account(reader, user_id, without_wallet=without_wallet)
-        faults = audit_account(account, checks.of_account) if account else []
-        if (account is not None and not faults) or faults == before:
+
+    def read() -> tuple[Account | None, list[Violation]]:
+        account = store.read_account(reader, user_id, without_wallet=without_wallet)
+        return account, audit_account(account, checks.of_account) if account else []
+
+    account, faults = read()
+    for _ in range(MAX_REREADINGS):
+        if account is not None and not faults:
             break
+        before = faults
         reader.settle(ledger_keys.wallet(user_id))
+        account, faults = read()
+        if faults == before:
+            break
     return account, faults
 
 
 _COUNT = f"{users_keys.COUNT.pk}/{users_keys.COUNT.sk}"
-_UNREAD = Violation("", "has not been read")
 _ORPHAN = "belongs to a user without a wallet"

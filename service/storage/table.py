@@ -250,10 +250,10 @@ class Table:
         )
 
     def settled(self, key: Key) -> bool:
-        """Whether no transaction that writes the item is under way; false also when DynamoDB has no
-        capacity to say. Queries and scans read a transaction's items one by one, strongly
-        consistent ones too, while a transactional read conflicts with it (Amazon DynamoDB Developer
-        Guide, "Transaction isolation levels")."""
+        """Whether no transaction that writes the item is under way; false also when DynamoDB is
+        throttled or not reached. Not tried again. Queries and scans read a transaction's items one
+        by one, strongly consistent ones too, while a transactional read conflicts with it (Amazon
+        DynamoDB Developer Guide, "Transaction isolation levels")."""
         get: Any = {"Get": {"TableName": self._name, "Key": encode_item(key.attributes())}}
         try:
             self._send_read(lambda: self._client.transact_get_items(TransactItems=[get]))

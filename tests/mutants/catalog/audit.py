@@ -178,4 +178,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "K == E or X",
         "K == E",
     ),
+    breaks(
+        "in-flight",
+        "what-looks-wrong-is-not-read-again",
+        "audit.operations:_examined",
+        "account is not None and not faults",
+        "True",
+    ),
+    breaks(
+        "in-flight",
+        "read-again-while-a-transaction-is-under-way",
+        "audit.operations:_examined",
+        "reader.settle(K)",
+        "pass",
+    ),
 )
