@@ -25,7 +25,7 @@ from service.ledger.feature import LEDGER
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
 from service.settings import Settings, declared, read_settings
-from service.storage.connection import connect
+from service.storage.dynamodb import connect
 from service.storage.objects import Objects
 from service.storage.secrets import SecretsManager
 from service.storage.settings import StorageSettings

@@ -38,6 +38,11 @@ def iso(at: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 
 
+def compact(at: int) -> str:
+    """Milliseconds since the epoch as ISO 8601's basic form in UTC, as in `20261121T090000Z`."""
+    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y%m%dT%H%M%SZ}"
+
+
 def from_iso(text: str) -> int:
     """The inverse of `iso`. Raises `ValueError` for any other form."""
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

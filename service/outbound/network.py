@@ -11,13 +11,18 @@ from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
 
 from service.core.clock import Clock
-from service.outbound.sockets import BoundedSocket, TlsStream
+from service.outbound.sockets import MAX_RECEIVED_BYTES, BoundedSocket, TlsStream
 
 # A name server that hangs must not take all the threads in which gevent looks names up: DynamoDB's
 # name is among those that wait for them.
 MAX_LOOKUPS = 4
+# A server closes what has been idle for a while, DynamoDB after about 60 s
+# (https://github.com/aws/aws-sdk-java/issues/1365): a request sent at that moment is lost.
+IDLE_SECONDS = 30.0
 
 # (family, kind, protocol, canonical name, address), as `socket.getaddrinfo` returns it.
 Address = tuple[Any, Any, int, str, Any]
@@ -28,6 +33,11 @@ def in_thread(work: Callable[[], None]) -> None:
     """Runs it in a thread that the process does not wait for at its end. Raises `RuntimeError` when
     the system has no thread left."""
     threading.Thread(target=work, name="lookup", daemon=True).start()
+
+
+class NotConnected(HTTPError):
+    """No connection came about, or no TLS on it: nothing of a request was sent. Passes through
+    urllib3 as it is."""
 
 
 class Network:
@@ -54,17 +64,34 @@ class Network:
             return _TlsConnection(parts.hostname or "", parts.port, network=self, ssl_context=tls)
         return _PlainConnection(parts.hostname or "", parts.port, network=self)
 
-    def pool(self, tls: ssl.SSLContext, size: int) -> PoolManager:
-        """Kept connections, at most `size` for each server. Nothing is retried."""
+    def pool(
+        self, tls: ssl.SSLContext, size: int, received_bytes: int = MAX_RECEIVED_BYTES
+    ) -> PoolManager:
+        """Kept connections, at most `size` for each server. Nothing is retried, a response may have
+        `received_bytes`, and a connection that was idle for `IDLE_SECONDS` is not used again.
+        Requests raise `NotConnected` if nothing was sent, and what urllib3 raises otherwise."""
         connections = PoolManager(maxsize=size, retries=False, ssl_context=tls)
+        own: dict[str, Any] = {"network": self, "received_bytes": received_bytes}
         connections.pool_classes_by_scheme = {
-            "http": partial(_PlainPool, network=self),  # type: ignore[dict-item]
-            "https": partial(_TlsPool, network=self),  # type: ignore[dict-item]
+            "http": partial(_PlainPool, **own),  # type: ignore[dict-item]
+            "https": partial(_TlsPool, **own),  # type: ignore[dict-item]
         }
         return connections
 
+    def idle(self, since: float) -> bool:
+        """Whether that monotonic time is too long ago for a connection to be used again."""
+        return self._clock.monotonic() - since > IDLE_SECONDS
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
     def connected(
-        self, host: str, port: int, seconds: float, options: Sequence[tuple[Any, ...]]
+        self,
+        host: str,
+        port: int,
+        seconds: float,
+        options: Sequence[tuple[Any, ...]],
+        received_bytes: int = MAX_RECEIVED_BYTES,
     ) -> BoundedSocket:
         """A socket connected to the first of the name's addresses that takes it, with `seconds`
         less what this took as its limit. Raises `OSError`."""
@@ -72,7 +99,7 @@ class Network:
         addresses = self._addresses(host, port, until)
         failure: OSError = OSError(f"{host} has no address")
         for number, (family, *_, address) in enumerate(addresses):
-            bounded = BoundedSocket(family, self._clock)
+            bounded = BoundedSocket(family, self._clock, received_bytes)
             left = until - self._clock.monotonic()
             try:
                 bounded.settimeout(left)
@@ -131,36 +158,58 @@ class _Lookup:
 class _PlainConnection(HTTPConnection):
     """urllib3's connection over a socket of `Network`."""
 
-    def __init__(self, *arguments: Any, network: Network, **more: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        network: Network,
+        received_bytes: int = MAX_RECEIVED_BYTES,
+        **more: Any,
+    ) -> None:
         super().__init__(*arguments, **more)
         self._network = network
+        self._received_bytes = received_bytes
+        self._used_at = 0.0
 
-    def _new_conn(self) -> socket.socket:
-        return _opened(self, self._network)
+    @property
+    def is_connected(self) -> bool:
+        return not self._network.idle(self._used_at) and super().is_connected
+
+    def connect(self) -> None:
+        try:
+            self.sock = self._opened()
+        except OSError as error:
+            raise NotConnected(str(error)) from error
+
+    def getresponse(self) -> BaseHTTPResponse:  # type: ignore[override]
+        self._used_at = self._network.monotonic()
+        return super().getresponse()
+
+    def _opened(self) -> Any:
+        seconds = self.timeout
+        if not isinstance(seconds, int | float):
+            raise TypeError("a connection needs a time limit in seconds")
+        return self._network.connected(
+            self.host, self.port, seconds, self.socket_options or (), self._received_bytes
+        )
 
 
-class _TlsConnection(HTTPSConnection):
+class _TlsConnection(_PlainConnection, HTTPSConnection):
     """The same over TLS. The context decides whom to trust: it must check certificates and
     names."""
 
-    def __init__(
-        self, *arguments: Any, network: Network, ssl_context: ssl.SSLContext, **more: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, ssl_context: ssl.SSLContext, **more: Any) -> None:
         super().__init__(*arguments, ssl_context=ssl_context, **more)
-        self._network = network
         self._tls = ssl_context
 
-    def _new_conn(self) -> socket.socket:
-        return _opened(self, self._network)
-
-    def connect(self) -> None:
-        bounded = _opened(self, self._network)
+    def _opened(self) -> Any:
+        bounded = super()._opened()
         try:
-            self.sock = TlsStream(bounded, self._tls, self.host)
+            stream = TlsStream(bounded, self._tls, self.host)
         except BaseException:
             bounded.close()
             raise
         self.is_verified = True
+        return stream
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -169,12 +218,3 @@ class _PlainPool(HTTPConnectionPool):
 
 class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
-
-
-def _opened(connection: HTTPConnection, network: Network) -> BoundedSocket:
-    seconds = connection.timeout
-    if not isinstance(seconds, int | float):
-        raise TypeError("a connection needs a time limit in seconds")
-    return network.connected(
-        connection.host, connection.port, seconds, connection.socket_options or ()
-    )

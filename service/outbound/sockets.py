@@ -26,17 +26,18 @@ class BoundedSocket(socket.socket):
     """A TCP socket. `settimeout` limits everything until it is called again, handshake, request and
     response alike, and the bytes that come in."""
 
-    def __init__(self, family: int, clock: Clock) -> None:
+    def __init__(self, family: int, clock: Clock, received_bytes: int = MAX_RECEIVED_BYTES) -> None:
         super().__init__(family, socket.SOCK_STREAM)
         self._clock = clock
         self._until = clock.monotonic()
-        self._receivable_bytes = MAX_RECEIVED_BYTES
+        self._max_received_bytes = received_bytes
+        self._receivable_bytes = received_bytes
 
     def settimeout(self, seconds: float | None) -> None:
         if seconds is None:
             raise ValueError("a time limit is required")
         self._until = self._clock.monotonic() + seconds
-        self._receivable_bytes = MAX_RECEIVED_BYTES
+        self._receivable_bytes = self._max_received_bytes
 
     def connect_within(self, seconds: float, address: Any) -> None:
         """Connects within that time and what is left of the limit. Raises `OSError`."""

@@ -15,9 +15,7 @@ def test_the_first_of_a_day_begins_writes_at_once_and_ends_with_the_result(site:
     whole = site.whole()
     began = site.world.clock.now()
     snapshot: list[Record] = []
-    site.world.client.meta.events.register(
-        "before-send.dynamodb", lambda **_: snapshot.append(site.record())
-    )
+    site.world.wire().before(lambda operation: snapshot.append(site.record()))
     ended = site.start()
     first, last = snapshot[0], site.record()
     assert (first.state, first.began, first.progress) == (State.RUNNING, began, None)
@@ -142,9 +140,7 @@ def test_violations_that_the_dead_run_found_ring_at_once_and_not_only_at_the_end
     site.gauges.snapshot.clear()
     site.later()
     reads, gauges = len(site.reads), []
-    site.world.client.meta.events.register(
-        "before-send.dynamodb", lambda **_: gauges.append(list(site.gauges.snapshot))
-    )
+    site.world.wire().before(lambda operation: gauges.append(list(site.gauges.snapshot)))
     ended = site.start()
     assert len(site.reads) > reads
     assert gauges[0] == [known]

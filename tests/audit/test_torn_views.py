@@ -2,18 +2,17 @@
 them before the others. That is no damage; damage during traffic is still found."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from service.audit.store import SETTLE_PAUSE_SECONDS, SETTLE_TRIES
 from service.providers.base import TaskStatus
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
 from tests.faults.enumeration.tables import Items, MemoryBehind
-from tests.faults.library.wire import operation_of
+from tests.faults.library.wire import Reply, operation_of
 
 TORN_CALLS = 3
 
@@ -30,13 +29,12 @@ class TornTable(MemoryBehind):
         self._plan: tuple[int, Any, int, bool] | None = None
         self._landing: Any = None
 
-    def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        if operation_of(request) == "TransactWriteItems":
-            body = json.loads(request.body or b"")
-            self.transactions.append({"TransactItems": body["TransactItems"]})
+    def send(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        if operation_of(headers) == "TransactWriteItems":
+            self.transactions.append({"TransactItems": json.loads(body)["TransactItems"]})
         self._tear()
         self.calls += 1
-        return super().send(request)
+        return super().send(headers, body)
 
     def plan(self, at_call: int, transaction: Any, shown: int, *, last_first: bool = False) -> None:
         self.calls, self._plan = 0, (at_call, transaction, shown, last_first)

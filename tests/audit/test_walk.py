@@ -1,6 +1,7 @@
 """The audit in pieces: every part of the table is walked once, at the requested pace, and goes on
 where it stopped."""
 
+import json
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_a_long_trouble_stops_the_walk_within_about_a_minute_and_says_where(
 
 
 def test_a_table_that_refuses_stops_the_walk_at_once(world: ServiceHarness) -> None:
-    world.auditor._table = Table(world.client, "NoSuchTable")
+    world.auditor._table = Table(world.dynamodb, "NoSuchTable")
     began = world.clock.monotonic()
     with pytest.raises(AuditStopped):
         world.audit()
@@ -153,12 +154,13 @@ def test_a_table_that_refuses_stops_the_walk_at_once(world: ServiceHarness) -> N
 
 def test_a_paced_walk_uses_no_more_read_units_a_second_than_allowed(world: ServiceHarness) -> None:
     units: list[float] = []
-    world.client.meta.events.register(
-        "after-call.dynamodb",
-        lambda parsed, **_: units.append(
-            parsed.get("ConsumedCapacity", {"CapacityUnits": SETTLE_UNITS})["CapacityUnits"]
-        ),
-    )
+
+    def count(operation: str, request: Any, reply: Any) -> None:
+        content = json.loads(reply.body)
+        consumed = content.get("ConsumedCapacity", {"CapacityUnits": SETTLE_UNITS})
+        units.append(consumed["CapacityUnits"])
+
+    world.wire().after(count)
     began = world.clock.monotonic()
     assert world.auditor.audit(reads_per_second=5.0) == world.audit()
     half = sum(units) - sum(units[len(units) // 2 :])

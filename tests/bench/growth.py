@@ -117,7 +117,5 @@ def _user(number: int) -> str:
 def _counted(world: ServiceHarness) -> Bill:
     """Counts calls and nothing else, so that counting costs no time worth speaking of."""
     bill = Bill()
-    world.client.meta.events.register(
-        "before-call.dynamodb", lambda model, **_: bill.calls.append(model.name)
-    )
+    world.wire().before(bill.calls.append)
     return bill

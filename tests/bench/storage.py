@@ -38,7 +38,7 @@ class ScanCursor:
         )
 
     def meter(self, world: ServiceHarness) -> Meter:
-        return Meter(world.client, self.client)
+        return Meter(world.dynamodb, self.client)
 
 
 @contextmanager

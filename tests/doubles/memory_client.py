@@ -1,24 +1,27 @@
 """A real client whose table is in memory, for tests whose subject is not the table."""
 
-from typing import TYPE_CHECKING, Any
+from service.storage.dynamodb import DynamoDb, Wire
+from tests.faults.enumeration.tables import MemoryBehind
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-
-from service.storage.connection import connect
-from tests.faults.enumeration.tables import NOWHERE, MemoryBehind
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+_SCOPE = "local/20260101/us-east-1/dynamodb/aws4_request"
+_HEADERS = {
+    "content-type": "application/x-amz-json-1.0",
+    "authorization": f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0",
+}
 
 
-def memory_client(behind: MemoryBehind | None = None) -> "DynamoDBClient":
+class Unsigned:
+    """Names the operation and signs nothing. DynamoDB Local reads who signed, and checks
+    nothing."""
+
+    def headers(self, operation: str, body: bytes) -> dict[str, str]:
+        return _HEADERS | {"x-amz-target": f"DynamoDB_20120810.{operation}"}
+
+    def set_clock(self, date: str) -> None:
+        raise AssertionError(f"no clock is wrong here: {date}")
+
+
+def memory_client(behind: Wire | None = None) -> DynamoDb:
     """A client of one table, the simulation's, which is held against DynamoDB Local; an empty one
-    unless one is given. Faults and watchers that a test registers come before it."""
-    behind = behind or MemoryBehind()
-
-    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        return behind.send(request)
-
-    client = connect("us-east-1", NOWHERE, 1.0, 1.0, connections=1)
-    client.meta.events.register_last("before-send.dynamodb", send)
-    return client
+    unless one is given."""
+    return DynamoDb(behind or MemoryBehind(), Unsigned())

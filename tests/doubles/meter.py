@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.storage.dynamodb import DynamoDb
+from service.storage.outcomes import HttpResponse
+from tests.faults.library.wire import Reply, Wire
+
 INDEXES = {"GSI1": ("GSI1PK", "GSI1SK"), "GSI2": ("GSI2PK", "GSI2SK")}
 Item = Mapping[str, Any]
 
@@ -69,7 +73,7 @@ class Bill:
 class Meter:
     """Watches a client while it runs. Not for concurrent use: images are read around each write."""
 
-    def __init__(self, client: Any, plain_client: Any) -> None:
+    def __init__(self, client: DynamoDb, plain_client: Any) -> None:
         self._client = client
         self._plain = plain_client
 
@@ -78,31 +82,31 @@ class Meter:
         bill = Bill()
         before: dict[str, Item | None] = {}
 
-        def sent(params: dict[str, Any], model: Any, **_: Any) -> None:
+        def sent(operation: str, request: dict[str, Any]) -> None:
             before.clear()
-            body = json.loads(params["body"])
-            bill.calls.append(model.name)
-            for table, key in _written(model.name, body):
+            bill.calls.append(operation)
+            for table, key in _written(operation, request):
                 before[json.dumps([table, key])] = self._read(table, key)
 
-        def responded(model: Any, parsed: dict[str, Any], http_response: Any, **_: Any) -> None:
-            transaction = model.name.startswith("Transact")
-            if http_response.status_code == 200:
+        def responded(operation: str, request: dict[str, Any], reply: Reply) -> None:
+            assert isinstance(reply, HttpResponse), reply
+            if reply.status == 200:
                 for name, old in before.items():
                     table, key = json.loads(name)
                     new = self._read(table, key)
-                    bill.writes += write_units(old, new, transaction=transaction)
+                    bill.writes += write_units(
+                        old, new, transaction=operation.startswith("Transact")
+                    )
                     bill.max_bytes[key["SK"]["S"].partition("#")[0]] = size(new or {})
-            bill.reads += _read_units(model.name, parsed)
+            bill.reads += _read_units(operation, json.loads(reply.body))
 
-        events = self._client.meta.events
-        events.register("before-call.dynamodb", sent)
-        events.register("after-call.dynamodb", responded)
+        wire = Wire(self._client)
+        wire.instead(sent)
+        wire.after(responded)
         try:
             yield bill
         finally:
-            events.unregister("before-call.dynamodb", sent)
-            events.unregister("after-call.dynamodb", responded)
+            wire.leave()
 
     def _read(self, table: str, key: Any) -> Item | None:
         found: Item | None = self._plain.get_item(

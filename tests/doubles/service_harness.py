@@ -26,13 +26,14 @@ from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.repair.operations import Repair
 from service.settings import Settings, make_settings
-from service.storage.connection import connect
+from service.storage.dynamodb import DynamoDb, connect
 from service.storage.table import Table
 from service.users.operations import Users
 from service.videos.entities import NewVideo
 from service.videos.operations import Videos
 from tests.doubles.clock import FakeClock
 from tests.doubles.provider import ScriptedProvider
+from tests.doubles.raw_client import RawClient
 from tests.faults.library.wire import Wire
 
 SECOND = 1000
@@ -111,7 +112,7 @@ class ServiceHarness:
         times: Times = TIMES,
         ids: Ids | None = None,
         jitter: Callable[[], float] = random.random,
-        connected: Any = None,
+        connected: DynamoDb | None = None,
         user_submit_limit: int = 200,
         features: Sequence[Declaration] = FEATURES,
     ) -> None:
@@ -119,10 +120,11 @@ class ServiceHarness:
         client is to be shared."""
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
-        self.client: Any = connected or connect(
+        self.dynamodb = connected or connect(
             "us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64
         )
-        self.table = Table(self.client, table_name)
+        self.client = RawClient(self.dynamodb)
+        self.table = Table(self.dynamodb, table_name)
         settings = production_settings(
             features,
             public_url=public_url,
@@ -213,7 +215,7 @@ class ServiceHarness:
         return found
 
     def wire(self) -> Wire:
-        return Wire(self.client)
+        return Wire(self.dynamodb)
 
 
 def order(

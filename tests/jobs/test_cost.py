@@ -24,7 +24,7 @@ def world(client: Any, table_name: str) -> ServiceHarness:
 
 @pytest.fixture
 def meter(client: Any, world: ServiceHarness) -> Meter:
-    return Meter(world.client, client)
+    return Meter(world.dynamodb, client)
 
 
 USER = "110248495921238986420"

@@ -24,7 +24,7 @@ def world(client: Any, table_name: str) -> ServiceHarness:
 
 @pytest.fixture
 def meter(client: Any, world: ServiceHarness) -> Meter:
-    return Meter(world.client, client)
+    return Meter(world.dynamodb, client)
 
 
 def life_of_a_job(world: ServiceHarness, meter: Meter) -> Bill:

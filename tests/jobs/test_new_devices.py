@@ -1,6 +1,7 @@
 """A known user's new device: claimed with the first capture of a job made on it, and never before,
 so that no one can take devices away from strangers for free."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -244,14 +245,13 @@ def test_claims_that_are_kept_busy_do_not_keep_the_capture_from_happening(
     job_id = world.submit("ann", "tablet").job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
 
-    def disturb(request: Any, **_: object) -> Any:
-        if b"FINGERPRINT#" in request.body:
+    def disturb(operation: str, request: Any) -> Any:
+        if operation.startswith("Transact") and "FINGERPRINT#" in json.dumps(request):
             reasons = [{"Code": "None"}, {"Code": code}]
             return refusal(400, "TransactionCanceledException", CancellationReasons=reasons)
         return None
 
-    for operation in (TRANSACT, "TransactGetItems"):
-        world.client.meta.events.register(f"before-send.dynamodb.{operation}", disturb)
+    world.wire().instead(disturb)
     assert world.settlement.resolve("ann", job_id).status is JobStatus.SUCCEEDED
     assert (owner(world, "tablet"), has_item(world, "tablet")) == (None, False)
     assert len(world.wallet().new_devices) == 1

@@ -9,7 +9,7 @@ import pytest
 from service.core.clock import SystemClock
 from service.jobs import keys, store
 from service.jobs.waiting import MAX_TOGETHER, OpenJobs
-from service.storage.connection import connect
+from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When

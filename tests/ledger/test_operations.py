@@ -21,7 +21,7 @@ from service.ledger.lots import LotKind
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks
-from service.storage.connection import connect
+from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.table import READ_TRIES, Table, TableSaturated

@@ -16,9 +16,7 @@ class Recorder:
         self._table = world.table._name
         self._keys: list[dict[str, Any]] = []
         self._before: list[dict[str, Any] | None] = []
-        world.client.meta.events.register(
-            "provide-client-params.dynamodb.TransactWriteItems", self._note
-        )
+        world.wire().instead(self._note)
 
     def images(self) -> Images:
         after = [self._read(key) for key in self._keys]
@@ -42,8 +40,10 @@ class Recorder:
             else:
                 self._client.put_item(TableName=self._table, Item=old)
 
-    def _note(self, params: dict[str, Any], **_: object) -> None:
-        writes = [write for action in params["TransactItems"] for write in action.values()]
+    def _note(self, operation: str, request: dict[str, Any]) -> None:
+        if operation != "TransactWriteItems":
+            return
+        writes = [write for action in request["TransactItems"] for write in action.values()]
         items = [write.get("Key") or write["Item"] for write in writes]
         self._keys = [{"PK": item["PK"], "SK": item["SK"]} for item in items]
         self._before = [self._read(key) for key in self._keys]
@@ -62,9 +62,10 @@ class History(Recorder):
         super().__init__(world, client)
         self._all: list[Images] = []
 
-    def _note(self, params: dict[str, Any], **_: object) -> None:
-        self._remember()
-        super()._note(params)
+    def _note(self, operation: str, request: dict[str, Any]) -> None:
+        if operation == "TransactWriteItems":
+            self._remember()
+        super()._note(operation, request)
 
     def _remember(self) -> None:
         if self._keys:

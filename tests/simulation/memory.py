@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tests.simulation.expressions import (
     Change,
     InvalidRequest,
@@ -39,22 +37,22 @@ _WRITE_WORDS = {
 }
 
 
-def refusal(code: str, status: int = 400, **extra: Any) -> ClientError:
-    """What botocore raises for DynamoDB's response."""
-    response: Any = {
-        "Error": {"Code": code, "Message": code},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-        **extra,
-    }
-    return ClientError(response, "Simulated")
+class Rejected(Exception):
+    """DynamoDB's error: its code and status, and what else it says."""
+
+    def __init__(self, code: str, status: int = 400, **extra: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status
+        self.extra = extra
 
 
-def cancelled(codes: Sequence[str], items: Mapping[int, Attributes] | None = None) -> ClientError:
+def cancelled(codes: Sequence[str], items: Mapping[int, Attributes] | None = None) -> Rejected:
     """A cancelled transaction with a reason for each of its parts, "None" for the blameless."""
     reasons = [{"Code": code} for code in codes]
     for position, item in (items or {}).items():
         reasons[position]["Item"] = item  # type: ignore[assignment]
-    return refusal("TransactionCanceledException", CancellationReasons=reasons)
+    return Rejected("TransactionCanceledException", CancellationReasons=reasons)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.storage.table import Table
 from service.videos.operations import Videos
+from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import core_over, production_settings
-from tests.simulation.client import SimulatedClient
 from tests.simulation.plan import TIMES, Plan
 from tests.simulation.scheduler import Process, Scheduler, SimulatedExecutor
 from tests.simulation.vendor import SimulatedProvider
+from tests.simulation.wire import SimulatedWire
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -55,7 +56,7 @@ def build(
     scheduler: Scheduler,
     plan: Plan,
     process: Process,
-    client: SimulatedClient,
+    wire: SimulatedWire,
     provider: SimulatedProvider,
 ) -> Parts:
     settings = production_settings(
@@ -70,7 +71,7 @@ def build(
         public_url="https://farebox.example.com" if plan.callbacks else "",
     )
     core = core_over(
-        Table(client, "Simulated"),  # type: ignore[arg-type]
+        Table(memory_client(wire), "Simulated"),
         settings,
         process.clock,
         ids=SeededIds(scheduler),

@@ -4,8 +4,6 @@ transaction commits."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tests.simulation.expressions import InvalidRequest, NotUnderstood
 from tests.simulation.memory import (
     MAX_TRANSACTED,
@@ -14,8 +12,8 @@ from tests.simulation.memory import (
     ItemKey,
     MemoryTable,
     Prepared,
+    Rejected,
     cancelled,
-    refusal,
 )
 
 Request = Mapping[str, Any]
@@ -44,7 +42,7 @@ class Server:
             raise NotUnderstood("an eventually consistent BatchGetItem")
         keys = [_key(key) for key in wanted["Keys"]]
         if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
-            raise refusal("ValidationException")
+            raise Rejected("ValidationException")
         names = wanted["ExpressionAttributeNames"]
         shown = {names.get(name, name) for name in wanted["ProjectionExpression"].split(", ")}
         found = [item for item in map(self._read, keys) if item is not None]
@@ -54,7 +52,7 @@ class Server:
     def transact_get_items(self, request: Request) -> dict[str, Any]:
         keys = [_key(part["Get"]["Key"]) for part in request["TransactItems"]]
         if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
-            raise refusal("ValidationException")
+            raise Rejected("ValidationException")
         if any(key in self._locked for key in keys):
             raise cancelled(
                 ["TransactionConflict" if key in self._locked else "None" for key in keys]
@@ -80,13 +78,13 @@ class Server:
         return {}
 
     def begin(self, request: Request) -> list[Prepared]:
-        """Checks every condition and locks every item. Raises what botocore raises."""
-        if request.keys() != {"TransactItems"}:
+        """Checks every condition and locks every item. Raises `Rejected`."""
+        if not request.keys() <= {"TransactItems", "ClientRequestToken"}:
             raise NotUnderstood(str(sorted(request)))
         parts = [next(iter(part.items())) for part in request["TransactItems"]]
         keys = [_key(part["Item" if kind == "Put" else "Key"]) for kind, part in parts]
         if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
-            raise refusal("ValidationException")
+            raise Rejected("ValidationException")
         if any(key in self._locked for key in keys):
             raise cancelled(
                 ["TransactionConflict" if key in self._locked else "None" for key in keys]
@@ -122,11 +120,11 @@ class Server:
     def _write(self, kind: str, request: Request) -> dict[str, Any]:
         key = _key(request["Item" if kind == "Put" else "Key"])
         if key in self._locked:
-            raise refusal("TransactionConflictException")
+            raise Rejected("TransactionConflictException")
         prepared = self._valid(lambda known: self.memory.prepare(kind, known), request)
         if isinstance(prepared, Failed):
             extra = {"Item": prepared.item} if prepared.item else {}
-            raise refusal("ConditionalCheckFailedException", **extra)
+            raise Rejected("ConditionalCheckFailedException", **extra)
         self.memory.commit([prepared])
         return {}
 
@@ -140,19 +138,19 @@ class Server:
         try:
             return serve(request)
         except InvalidRequest as error:
-            raise refusal("ValidationException") from error
+            raise Rejected("ValidationException") from error
 
 
 def _key(attributes: Mapping[str, Any]) -> ItemKey:
     try:
         return attributes["PK"]["S"], attributes["SK"]["S"]
     except KeyError:
-        raise refusal("ValidationException") from None
+        raise Rejected("ValidationException") from None
 
 
 def outcome_of(serve: Any, request: Request) -> Any:
     """The response, or the error as a value."""
     try:
         return serve(request)
-    except ClientError as error:
+    except Rejected as error:
         return error

@@ -1,83 +1,71 @@
 """The table in memory against DynamoDB Local: the same calls, one after the other, return the same
 responses and refusals."""
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.storage.dynamodb import connect
 from service.storage.keys import Key
-from service.storage.table import Cancelled, ConditionFailed, Table
+from service.storage.outcomes import HttpResponse
+from service.storage.table import Cancelled, ConditionFailed, MalformedRequest, Table
 from service.storage.writes import ABSENT, Put, Update, When, Write
+from tests.doubles.memory_client import memory_client
+from tests.faults.enumeration.tables import MemoryBehind
+from tests.faults.library.wire import Reply, operation_of
 from tests.simulation.expressions import InvalidRequest, NotUnderstood, condition
 from tests.simulation.memory import MemoryTable
 from tests.simulation.server import Server, outcome_of
 
-_METHODS = (
-    "get_item",
-    "transact_get_items",
-    "query",
-    "scan",
-    "put_item",
-    "update_item",
-    "transact_write_items",
-)
 _PARTITIONS = ("USER#ann", "USER#bob")
 _SORTS = ("METADATA", "JOB#1", "JOB#2", "JOB#3")
 _NAMES = ("status", "version", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "due")
 
 
 class Both:
-    """A client that calls the model and DynamoDB Local, and requires that they agree."""
+    """A wire to the model and to DynamoDB Local, which requires that they agree."""
 
-    def __init__(self, local: Any, table_name: str) -> None:
-        self._local = local
-        self._server = Server(MemoryTable())
-        self._name = table_name
+    def __init__(self, local: Any) -> None:
+        self._local = connect("us-east-1", local.meta.endpoint_url, 1.0, 10.0, 4).wire
+        self._model = MemoryBehind()
 
-    def __getattr__(self, method: str) -> Any:
-        assert method in _METHODS
-        return lambda **request: self._call(method, request)
-
-    def _call(self, method: str, request: dict[str, Any]) -> Any:
-        ours = outcome_of(getattr(self._server, method), request)
-        theirs = outcome_of(lambda request: getattr(self._local, method)(**request), request)
-        if method == "scan":
-            assert _sorted(ours) == _sorted(theirs)
-        else:
-            assert _shown(ours) == _shown(theirs), f"{method} of {request!r}"
-        if isinstance(ours, ClientError):
-            raise ours
+    def send(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        ours, theirs = (wire.send(headers, body) for wire in (self._model, self._local))
+        shown = _sorted if operation_of(headers) == "Scan" else _shown
+        assert shown(ours) == shown(theirs), f"{operation_of(headers)} of {body!r}"
         return ours
 
 
-def _shown(outcome: Any) -> Any:
+def both_tables(local: Any, table_name: str) -> Table:
+    return Table(memory_client(Both(local)), table_name)
+
+
+def _shown(reply: Reply) -> Any:
     """The parts of a response or an error that the service reads."""
-    if isinstance(outcome, ClientError):
-        response: Any = outcome.response
+    assert isinstance(reply, HttpResponse), reply
+    content = json.loads(reply.body)
+    if reply.status != 200:
         reasons = [
             (reason.get("Code"), reason.get("Item"))
-            for reason in response.get("CancellationReasons", ())
+            for reason in content.get("CancellationReasons", ())
         ]
-        return (
-            response["Error"]["Code"],
-            response["ResponseMetadata"]["HTTPStatusCode"],
-            response.get("Item"),
-            reasons,
-        )
+        kind = content["__type"].rpartition("#")[2]
+        return kind, reply.status, content.get("Item"), reasons
     shown = {
-        name: outcome[name] for name in ("Item", "Items", "LastEvaluatedKey") if name in outcome
+        name: content[name] for name in ("Item", "Items", "LastEvaluatedKey") if name in content
     }
-    if "Responses" in outcome:
-        shown["Responses"] = [part.get("Item") for part in outcome["Responses"]]
+    if "Responses" in content:
+        shown["Responses"] = [part.get("Item") for part in content["Responses"]]
     return shown
 
 
-def _sorted(outcome: Any) -> list[Any]:
-    return sorted(outcome["Items"], key=lambda item: (item["PK"]["S"], item["SK"]["S"]))
+def _sorted(reply: Reply) -> list[Any]:
+    return sorted(_shown(reply)["Items"], key=lambda item: (item["PK"]["S"], item["SK"]["S"]))
 
 
 _keys = st.builds(Key, st.sampled_from(_PARTITIONS), st.sampled_from(_SORTS))
@@ -167,9 +155,9 @@ def test_the_same_calls_return_the_same_responses_as_dynamodb_local(
     client: Any, table_name: str, calls: list[Any]
 ) -> None:
     _sweep(client, table_name)
-    both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
+    both = both_tables(client, table_name)
     for call in calls:
-        with suppress(ConditionFailed, Cancelled, ClientError):
+        with suppress(ConditionFailed, Cancelled, MalformedRequest):
             _make(both, call)
     both.scan(segment=0, segments=1, limit=100)
 
@@ -182,7 +170,7 @@ def _sweep(client: Any, table_name: str) -> None:
 def test_a_page_says_where_it_ended_exactly_as_dynamodb_local_does(
     client: Any, table_name: str
 ) -> None:
-    both = Table(Both(client, table_name), table_name)  # type: ignore[arg-type]
+    both = both_tables(client, table_name)
     writes: list[Write] = [
         Put(Key("USER#ann", f"JOB#{number}"), {"n": number}) for number in range(5)
     ]
@@ -194,7 +182,6 @@ def test_a_page_says_where_it_ended_exactly_as_dynamodb_local_does(
 def test_a_lagging_index_shows_what_was_and_then_what_is() -> None:
     now = 0.0
     memory = MemoryTable(lambda: now, lambda: 5.0)
-    table = Table(Server(memory), "T")  # type: ignore[arg-type]
     server = Server(memory)
     server.put_item(_put_request("DUE#JOB#0", "1"))
     query = {
@@ -207,7 +194,6 @@ def test_a_lagging_index_shows_what_was_and_then_what_is() -> None:
     assert server.query(query)["Items"] == []
     now = 5.0
     assert len(server.query(query)["Items"]) == 1
-    assert table is not None
 
 
 def _put_request(pk: str, sk: str) -> dict[str, Any]:
@@ -222,11 +208,11 @@ def test_items_of_a_transaction_under_way_are_locked_until_it_is_finished() -> N
     server = Server(MemoryTable())
     batch = server.begin({"TransactItems": [{"Put": _put_request("DUE#JOB#0", "1")}]})
     second = outcome_of(server.put_item, _put_request("DUE#JOB#0", "1"))
-    assert second.response["Error"]["Code"] == "TransactionConflictException"
+    assert second.code == "TransactionConflictException"
     key = {"PK": {"S": "USER#a"}, "SK": {"S": "JOB#1"}}
     gets = {"TransactItems": [{"Get": {"TableName": "T", "Key": key}}]}
     assert (
-        outcome_of(server.transact_get_items, gets).response["CancellationReasons"][0]["Code"]
+        outcome_of(server.transact_get_items, gets).extra["CancellationReasons"][0]["Code"]
         == "TransactionConflict"
     )
     assert server.get_item({"TableName": "T", "Key": key, "ConsistentRead": True}) == {}

@@ -22,7 +22,6 @@ from tests.faults.library.random_faults import (
     Faults,
 )
 from tests.simulation.checks import Violation, Witness, require
-from tests.simulation.client import LATEST_SECONDS, SimulatedClient
 from tests.simulation.invariants import check_invariants
 from tests.simulation.journal import Journal
 from tests.simulation.logs import counted_logs
@@ -39,6 +38,7 @@ from tests.simulation.scheduler import (
 from tests.simulation.server import Server
 from tests.simulation.users import SimulatedUsers
 from tests.simulation.vendor import NEVER, SimulatedProvider, TaskStore, Work
+from tests.simulation.wire import LATEST_SECONDS, SimulatedWire
 
 HORIZON_SECONDS = 4 * (TIMES.hard_limit + TIMES.watch) / 1000
 MAX_ROUNDS = 8
@@ -192,7 +192,7 @@ class ServiceHarness:
     ) -> Parts:
         self._started += 1
         scheduler, process = self.scheduler, Process(self.scheduler, name, skew)
-        client = SimulatedClient(
+        wire = SimulatedWire(
             scheduler, self.server, process, dice or self._table_dice, self.journal, die
         )
         provider = SimulatedProvider(
@@ -204,7 +204,7 @@ class ServiceHarness:
             self.journal,
             die,
         )
-        return build(scheduler, self.plan, process, client, provider)
+        return build(scheduler, self.plan, process, wire, provider)
 
     def _faults(self, family: tuple[str, ...]) -> FaultPicker:
         return self._no_dice if self.calm else self._picker[family]

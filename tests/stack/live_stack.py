@@ -25,6 +25,7 @@ from service.core.token_cipher import TokenCipher
 from service.settings import make_settings
 from service.worker import background, run_all
 from tests.doubles.fast import FastClock
+from tests.doubles.raw_client import RawClient
 
 SPEED = 10
 CLIENT_ID = "farebox-local.apps.example"
@@ -287,19 +288,25 @@ class LiveStack:
         return TokenCipher([self.settings.core.callback_token_keys]).seal(words)
 
     def count(self) -> int:
-        item = self.parts.core.table._client.get_item(
-            TableName=self._table_name,
-            Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}},
-            ConsistentRead=True,
-        ).get("Item")
+        item = (
+            RawClient(self.parts.core.table._client)
+            .get_item(
+                TableName=self._table_name,
+                Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}},
+                ConsistentRead=True,
+            )
+            .get("Item")
+        )
         return int(item["count"]["N"]) if item else 0
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """Writes to the table directly, without any rule."""
-        self.parts.core.table._client.put_item(TableName=self._table_name, Item=dict(item))
+        RawClient(self.parts.core.table._client).put_item(
+            TableName=self._table_name, Item=dict(item)
+        )
 
     def items(self) -> list[dict[str, Any]]:
-        found: list[Any] = self.parts.core.table._client.scan(
+        found: list[Any] = RawClient(self.parts.core.table._client).scan(
             TableName=self._table_name, ConsistentRead=True
         )["Items"]
         return found

@@ -15,6 +15,7 @@ from service.audit.operations import Auditor
 from service.feature import Parts
 from service.storage.settings import StorageSettings
 from service.worker import background
+from tests.doubles.raw_client import RawClient
 from tests.faults.library.proxy import Proxy
 from tests.stack.live_stack import CLIENT_ID, IMAGE
 from tests.stack.processes import Processes, RunningProcess
@@ -133,9 +134,9 @@ class ProxiedStack:
 
     def items(self) -> list[dict[str, Any]]:
         name = self.parts.core.settings.section(StorageSettings).dynamodb_table_name
-        found: list[Any] = self.parts.core.table._client.scan(TableName=name, ConsistentRead=True)[
-            "Items"
-        ]
+        found: list[Any] = RawClient(self.parts.core.table._client).scan(
+            TableName=name, ConsistentRead=True
+        )["Items"]
         return found
 
     def jobs(self) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from service.storage.connection import connect
-from service.storage.integrity import response_fault
+from service.storage.dynamodb import connect
 from service.storage.keys import Key
+from service.storage.outcomes import HttpResponse, Refusal, Refused, outcome_of
 from service.storage.table import READ_TRIES, MaybeApplied, Table
 from service.storage.writes import Put
 from tests.doubles.imposter import Imposter, imposter
@@ -29,7 +29,7 @@ def table_at(server: Imposter) -> Table:
 
 
 def signed(body: bytes) -> tuple[dict[str, str], bytes]:
-    return {"Content-Type": JSON, "X-Amz-Crc32": crc(body)}, body
+    return {"Content-Type": JSON, "X-Amz-Crc32": crc(body), "X-Amzn-RequestId": "R"}, body
 
 
 PAGE = b"<html>Please sign in.</html>"
@@ -45,6 +45,9 @@ FOREIGN = {
     "no CRC": (200, {"Content-Type": JSON}, b"{}"),
     "a wrong CRC": (200, {"Content-Type": JSON, "X-Amz-Crc32": "1"}, b"{}"),
     "a CRC that is no number": (200, {"Content-Type": JSON, "X-Amz-Crc32": "x"}, b"{}"),
+    "no request id": (200, {"Content-Type": JSON, "X-Amz-Crc32": crc(b"{}")}, b"{}"),
+    "a refusal without a request id": (400, {"Content-Type": JSON}, REFUSED),
+    "ten thousand brackets": (200, *signed(b"[" * 10_000)),
     "text": (200, *signed(b"OK")),
     "half a body": (200, *signed(b'{"Item": {"PK"')),
     "no body": (200, *signed(b"")),
@@ -120,4 +123,7 @@ def test_what_dynamodb_says_is_believed() -> None:
 
 
 def test_an_error_without_a_crc_can_be_dynamodb_locals() -> None:
-    assert response_fault(400, {"content-type": JSON}, REFUSED) == ""
+    response = HttpResponse(400, {"content-type": JSON, "x-amzn-requestid": "R"}, REFUSED)
+    outcome = outcome_of(response)
+    assert isinstance(outcome, Refused)
+    assert outcome.refusal is Refusal.CONDITION

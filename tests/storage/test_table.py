@@ -8,14 +8,14 @@ from typing import Any
 
 import gevent
 import pytest
-from botocore.awsrequest import AWSResponse
 from gevent.event import Event
 
 from service.core import fifo_gate
 from service.core.fifo_gate import WaitedTooLong
 from service.storage.codec import decode_item, encode, encode_item
-from service.storage.connection import connect
+from service.storage.dynamodb import connect
 from service.storage.keys import Key
+from service.storage.outcomes import Applied
 from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.table import (
     Cancelled,
@@ -28,7 +28,7 @@ from service.storage.table import (
     TableSaturated,
 )
 from service.storage.writes import Delete, Put, Update, When
-from tests.faults.library.wire import Wire, refusal
+from tests.faults.library.wire import Reply, Wire, refusal
 
 ONE, TWO = Key("P", "1"), Key("P", "2")
 
@@ -108,12 +108,13 @@ def test_a_call_does_not_overtake_one_that_waits(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(fifo_gate, "threading", threads)
     order: list[str] = []
 
-    def get_item(**request: Any) -> dict[str, Any]:
+    def get_item(operation: str, request: Any) -> Applied:
         order.append(request["Key"]["SK"]["S"])
         gevent.sleep(0)
-        return {}
+        return Applied({})
 
-    table = Table(SimpleNamespace(get_item=get_item), "T", max_calls=1)  # type: ignore[arg-type]
+    client = SimpleNamespace(call=get_item)
+    table = Table(client, "T", max_calls=1)  # type: ignore[arg-type]
     first = gevent.spawn(lambda: [table.get(ONE) for _ in range(3)])
     second = gevent.spawn(lambda: [table.get(TWO) for _ in range(3)])
     gevent.joinall([first, second], raise_error=True)
@@ -200,16 +201,14 @@ def test_an_item_of_a_strange_type_does_not_spoil_the_page_of_an_audit(
 
 
 @pytest.mark.protocol("fresh-token")
-def test_every_transaction_has_a_token_of_its_own(table: Table) -> None:
+def test_every_transaction_has_a_token_of_its_own(table: Table, wire: Wire) -> None:
     tokens: list[str] = []
-    table._client.meta.events.register(
-        "before-call.dynamodb.TransactWriteItems",
-        lambda params, **_: tokens.append(params["body"].decode()),
-    )
+    wire.instead(lambda operation, request: tokens.append(request["ClientRequestToken"]))
     table.transact([Put(ONE, {})])
     with pytest.raises(Cancelled):
         table.transact([Put(ONE, {})])
-    assert tokens[0] != tokens[1]
+    assert len(set(tokens)) == 2
+    assert all(len(token) == 36 for token in tokens)
 
 
 @pytest.mark.parametrize("fault", ["throttle", "unreachable"])
@@ -288,10 +287,9 @@ def test_a_transaction_that_others_cancelled_is_a_definite_failure(
         table.get_together([ONE])
 
 
-def responds(table: Table, response: Callable[[], AWSResponse]) -> None:
+def responds(table: Table, response: Callable[[], Reply]) -> None:
     """From now on, DynamoDB responds so to every request."""
-    events = table._client.meta.events
-    events.register("before-send.dynamodb", lambda **_: response())
+    Wire(table._client).instead(lambda operation, request: response())
 
 
 @pytest.mark.parametrize("fault", ["throttle", "lost-request", "unreachable", "internal"])

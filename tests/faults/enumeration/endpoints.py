@@ -1,12 +1,9 @@
-"""The two doors of the service, watched: DynamoDB behind botocore's client, and Kling behind
+"""The two doors of the service, watched: DynamoDB behind its client, and Kling behind
 `ProviderHttp`."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from service.core.clock import Clock
 from service.providers.http import NeverSent, NoResponse, Reply
@@ -15,7 +12,17 @@ from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import TableBehind
 from tests.faults.enumeration.vendor import Vendor
 from tests.faults.library.effects import Kind, Reported
-from tests.faults.library.wire import WRITES, operation_of, page, refusal
+from tests.faults.library.wire import (
+    TIMED_OUT,
+    UNREACHABLE,
+    WRITES,
+    operation_of,
+    page,
+    refusal,
+)
+from tests.faults.library.wire import (
+    Reply as TableReply,
+)
 
 READ_TIMEOUT_SECONDS = 3.0
 REFUSAL_SECONDS = 0.4
@@ -25,38 +32,37 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 
 class TableDoor:
-    """Where one client's requests pass on their way to the table. Without a run they are not
-    disturbed."""
+    """A wire: where one client's requests pass on their way to the table. Without a run they are
+    not disturbed."""
 
     name = "table"
 
-    def __init__(self, client: Any, behind: TableBehind) -> None:
+    def __init__(self, behind: TableBehind) -> None:
         self.run: Run | None = None
         self._behind = behind
-        client.meta.events.register("before-send.dynamodb", self._meet)
 
-    def _meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        run, operation = self.run, operation_of(request)
+    def send(self, headers: Mapping[str, str], body: bytes) -> TableReply:
+        run, operation = self.run, operation_of(headers)
         if run is None:
-            return self._behind.send(request)
+            return self._behind.send(headers, body)
         kind = Kind.WRITE if operation in WRITES else Kind.READ
 
-        def respond(reported: Reported) -> AWSResponse:
+        def respond(reported: Reported) -> TableReply:
             if reported is Reported.SILENCE:
                 run.clock.advance(READ_TIMEOUT_SECONDS)
-                raise ReadTimeoutError(endpoint_url=request.url)
+                return TIMED_OUT
             run.clock.advance(REFUSAL_SECONDS)
             if reported is Reported.UNREACHED:
-                raise EndpointConnectionError(endpoint_url=request.url)
+                return UNREACHABLE
             if reported is Reported.HTML:
                 return page()
             return _refused(operation, reported)
 
-        what = f"{operation} {', '.join(_named(json.loads(request.body)))}"
-        return run.meet(self.name, kind, what, lambda: self._behind.send(request), respond)
+        what = f"{operation} {', '.join(_named(json.loads(body)))}"
+        return run.meet(self.name, kind, what, lambda: self._behind.send(headers, body), respond)
 
 
-def _refused(operation: str, reported: Reported) -> AWSResponse:
+def _refused(operation: str, reported: Reported) -> TableReply:
     """DynamoDB's own refusals; a transaction is cancelled where a plain call is refused."""
     if reported is Reported.BROKEN:
         return refusal(500, "InternalServerError")

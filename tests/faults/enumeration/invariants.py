@@ -17,13 +17,13 @@ from service.ledger.store import NEW_DEVICE, entries, wallet_from
 from service.storage.codec import decode_item
 from service.storage.table import Table
 from service.videos.entities import VideoFailure
+from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import MAC_KEY, core_over, production_settings
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.stage import QUICK, USER, Scenario, SentRequest
-from tests.faults.enumeration.tables import Items, served
+from tests.faults.enumeration.tables import Items, MemoryBehind
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.invariants import REFUSED_WITH_A_JOB
-from tests.simulation.server import Server
 
 _NEVER_TAKEN = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
 # Refused at once, or by a task that failed for that reason.
@@ -48,7 +48,7 @@ class Verdict:
         self.before = _wallet(beginning)
         self.wallet = _wallet(items)
         # The end stands still, so that what reads it needs no server.
-        self.table = Table(_Client(served(items)), "Copy")  # type: ignore[arg-type]
+        self.table = Table(memory_client(MemoryBehind(items)), "Copy")
         self.jobs = {
             item["SK"]["S"].removeprefix("JOB#"): item
             for item in items
@@ -230,16 +230,6 @@ class Verdict:
             for place in ((f"FINGERPRINT#{digest}", "CLAIM"), (f"USER#{USER}", f"DEVICE#{digest}")):
                 require((place in places) != is_new, f"{place} does not fit {member} of the wallet")
             require(not (is_new and delivered), f"{digest} is new after a capture on it")
-
-
-class _Client:
-    """Speaks as botocore's client does: parameters by name."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def __getattr__(self, operation: str) -> Any:
-        return lambda **request: getattr(self._server, operation)(request)
 
 
 def _wallet(items: Items) -> dict[str, int]:

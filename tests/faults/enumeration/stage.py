@@ -14,9 +14,9 @@ from service.jobs.entities import OPEN
 from service.jobs.operations import Submission
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
-from service.storage.connection import connect
 from service.worker import run_until
 from tests.doubles.clock import FakeClock
+from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, ServiceHarness
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.run import Run
@@ -82,8 +82,8 @@ class Stage:
 
     def __init__(self, table: TableBehind) -> None:
         self.table = table
-        self.connected: Any = connect("us-east-1", table.url, 1.0, 10.0, connections=8)
-        self.door = TableDoor(self.connected, table)
+        self.door = TableDoor(table)
+        self.connected = memory_client(self.door)
         self.beginnings: dict[str, Beginning] = {}
 
 

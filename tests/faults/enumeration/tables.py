@@ -3,29 +3,24 @@ respond like it."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ClientError
-from botocore.httpsession import URLLib3Session
-
-from tests.faults.library.wire import operation_of, refusal, response_with
-from tests.simulation.memory import MemoryTable, Prepared
+from service.storage.dynamodb import connect
+from tests.faults.library.wire import Reply, operation_of, refusal, response_with
+from tests.simulation.memory import MemoryTable, Prepared, Rejected
 from tests.simulation.server import Server
 
 MAX_IN_A_BATCH = 25
-NOWHERE = "http://127.0.0.1:9"
 Items = list[dict[str, Any]]
 
 
 class TableBehind(Protocol):
     """Carries requests out, and is set back to where a run begins."""
 
-    url: str
     name: str
 
-    def send(self, request: AWSPreparedRequest) -> AWSResponse: ...
+    def send(self, headers: Mapping[str, str], body: bytes) -> Reply: ...
 
     def items(self) -> Items: ...
 
@@ -38,13 +33,12 @@ class LocalTable:
     """A table of DynamoDB Local."""
 
     def __init__(self, client: Any, name: str) -> None:
-        self.url: str = client.meta.endpoint_url
         self.name = name
         self._client = client
-        self._session = URLLib3Session()
+        self._wire = connect("us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=8).wire
 
-    def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        return self._session.send(request)
+    def send(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        return self._wire.send(headers, body)
 
     def items(self) -> Items:
         found: Items = self._client.scan(TableName=self.name, ConsistentRead=True)["Items"]
@@ -65,30 +59,20 @@ class LocalTable:
 
 
 class MemoryBehind:
-    """The simulation's table, behind the wire protocol that botocore speaks."""
+    """The simulation's table, behind DynamoDB's wire protocol."""
 
-    url = NOWHERE
     name = "Memory"
 
-    def __init__(self) -> None:
-        self._server = Server(MemoryTable())
+    def __init__(self, items: Items | None = None) -> None:
+        self._server = served(items or [])
 
-    def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        body = json.loads(request.body or b"{}")
-        body.pop("ClientRequestToken", None)
-        serve = getattr(
-            self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation_of(request)).lower()
-        )
+    def send(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        operation, request = operation_of(headers), json.loads(body)
+        serve = getattr(self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).lower())
         try:
-            return response_with(200, serve(body) | _consumed(body))
-        except ClientError as error:
-            reported: Any = error.response
-            extra = {
-                name: reported[name] for name in ("Item", "CancellationReasons") if name in reported
-            }
-            return refusal(
-                reported["ResponseMetadata"]["HTTPStatusCode"], reported["Error"]["Code"], **extra
-            )
+            return response_with(200, serve(request) | _consumed(request))
+        except Rejected as error:
+            return refusal(error.status, error.code, **error.extra)
 
     def items(self) -> Items:
         return list(self._server.memory.items.values())

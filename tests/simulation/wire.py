@@ -1,25 +1,32 @@
-"""What stands in for the botocore client of one process: the way to the server and back, with
-everything that befalls it."""
+"""The wire of one process: the way to the server and back, with everything that befalls it."""
 
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-
+from service.storage.outcomes import NeverSent, PossiblyApplied
 from tests.faults.library.random_faults import FaultPicker
+from tests.faults.library.wire import (
+    TIMED_OUT,
+    UNREACHABLE,
+    Reply,
+    operation_of,
+    refusal,
+    response_with,
+)
 from tests.simulation.journal import Journal
-from tests.simulation.memory import cancelled, refusal
+from tests.simulation.memory import Rejected, cancelled
 from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.server import Request, Server, outcome_of
 
 Serve = Callable[[Request], Any]
+Failure = Rejected | NeverSent | PossiblyApplied
 
 READ_SECONDS = 3.0
 LATEST_SECONDS = 900.0
 MAX_PAUSE_SECONDS = 400.0
-_URL = "http://dynamodb.example"
 _REFUSED = ("throttle", "conflict", "internal error", "unreachable")
 _TIMES_OUT = ("lost request", "late write", "lost answer", "slow request", "slow answer")
 _MAYBE = ("InternalServerError", "ServiceUnavailable", "TransactionInProgressException")
@@ -44,12 +51,11 @@ class Trip:
     share: float
     lost: bool
     responds: bool
-    error: Exception | None
+    error: Failure | None
 
 
-class SimulatedClient:
-    """Offers the methods that `service.storage.table` calls. Each is a scheduling point; none ever
-    retries."""
+class SimulatedWire:
+    """Stands where a client's requests leave its process. Each request is a scheduling point."""
 
     def __init__(
         self,
@@ -67,29 +73,25 @@ class SimulatedClient:
         self._journal = journal
         self._die = die
 
-    def get_item(self, **request: Any) -> Any:
-        return self._call("GetItem", self._server.get_item, request)
+        self._serves: dict[str, Serve | None] = {
+            "GetItem": server.get_item,
+            "BatchGetItem": server.batch_get_item,
+            "TransactGetItems": server.transact_get_items,
+            "Query": server.query,
+            "Scan": server.scan,
+            "PutItem": server.put_item,
+            "UpdateItem": server.update_item,
+            "TransactWriteItems": None,
+        }
 
-    def batch_get_item(self, **request: Any) -> Any:
-        return self._call("BatchGetItem", self._server.batch_get_item, request)
-
-    def transact_get_items(self, **request: Any) -> Any:
-        return self._call("TransactGetItems", self._server.transact_get_items, request)
-
-    def query(self, **request: Any) -> Any:
-        return self._call("Query", self._server.query, request)
-
-    def scan(self, **request: Any) -> Any:
-        return self._call("Scan", self._server.scan, request)
-
-    def put_item(self, **request: Any) -> Any:
-        return self._call("PutItem", self._server.put_item, request)
-
-    def update_item(self, **request: Any) -> Any:
-        return self._call("UpdateItem", self._server.update_item, request)
-
-    def transact_write_items(self, **request: Any) -> Any:
-        return self._call("TransactWriteItems", None, request)
+    def send(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        operation = operation_of(headers)
+        response = self._call(operation, self._serves[operation], json.loads(body))
+        if isinstance(response, Rejected):
+            return refusal(response.status, response.code, **response.extra)
+        if isinstance(response, NeverSent | PossiblyApplied):
+            return response
+        return response_with(200, response)
 
     def _call(self, operation: str, serve: Serve | None, request: Request) -> Any:
         scheduler, task = self._scheduler, self._scheduler.running()
@@ -108,11 +110,11 @@ class SimulatedClient:
         task.last_call_at = scheduler.now
         self._send(call, fault, serve, request, task.rng)
         response = scheduler.wait()
-        if isinstance(response, Exception):
+        if isinstance(response, Failure):
             self._journal.note(
                 scheduler.now, task.name, f"{operation} {_label(fault)}-> {_said(response)}"
             )
-            raise response
+            return response
         found = len(response["Items"]) if "Items" in response else ""
         self._journal.note(
             scheduler.now, task.name, f"{operation} {_label(fault)}-> ok {found}".rstrip()
@@ -126,9 +128,7 @@ class SimulatedClient:
         scheduler, now = self._scheduler, self._scheduler.now
         trip = _trip(fault, call.operation, rng)
         if fault in _TIMES_OUT:
-            scheduler.at(
-                now + READ_SECONDS, self._response, call, ReadTimeoutError(endpoint_url=_URL)
-            )
+            scheduler.at(now + READ_SECONDS, self._response, call, TIMED_OUT)
         if trip.lost:
             if trip.error is not None:
                 scheduler.at(now + trip.there + trip.back, self._response, call, trip.error)
@@ -149,7 +149,7 @@ class SimulatedClient:
 
     def _transact(self, call: Call, request: Request, trip: Trip, torn: bool) -> None:
         batch = outcome_of(self._server.begin, request)
-        if isinstance(batch, Exception):
+        if isinstance(batch, Rejected):
             self._reply(call, batch, trip)
             return
         scheduler = self._scheduler
@@ -202,22 +202,22 @@ def _trip(fault: str, operation: str, rng: random.Random) -> Trip:
     return Trip(there, back, share, lost, fault not in ("late write", "lost answer"), error)
 
 
-def _error(fault: str, operation: str, rng: random.Random) -> Exception:
+def _error(fault: str, operation: str, rng: random.Random) -> Failure:
     if fault == "unreachable":
-        return EndpointConnectionError(endpoint_url=_URL)
+        return UNREACHABLE
     if fault.startswith("internal"):
         codes = _MAYBE if operation == "TransactWriteItems" else _MAYBE[:2]
-        return refusal(codes[rng.randrange(len(codes))], 500)
+        return Rejected(codes[rng.randrange(len(codes))], 500)
     transaction = operation.startswith("Transact")
     if fault == "throttle":
         whole = rng.random() < 0.5 or not transaction
-        return refusal("ThrottlingException") if whole else cancelled(["None", "ThrottlingError"])
+        return Rejected("ThrottlingException") if whole else cancelled(["None", "ThrottlingError"])
     if operation in ("GetItem", "BatchGetItem", "Query", "Scan"):
-        return refusal("ProvisionedThroughputExceededException")
+        return Rejected("ProvisionedThroughputExceededException")
     return (
         cancelled(["TransactionConflict", "None"])
         if transaction
-        else refusal("TransactionConflictException")
+        else Rejected("TransactionConflictException")
     )
 
 
@@ -225,9 +225,8 @@ def _label(fault: str) -> str:
     return f"[{fault}] " if fault else ""
 
 
-def _said(error: Exception) -> str:
-    response: Any = getattr(error, "response", None)
-    if response is None:
-        return type(error).__name__
-    reasons = [reason["Code"] for reason in response.get("CancellationReasons", ())]
-    return response["Error"]["Code"] + (f" {reasons}" if reasons else "")
+def _said(failure: Failure) -> str:
+    if not isinstance(failure, Rejected):
+        return failure.why
+    reasons = [reason["Code"] for reason in failure.extra.get("CancellationReasons", ())]
+    return failure.code + (f" {reasons}" if reasons else "")

@@ -1,0 +1,131 @@
+"""DynamoDB over its JSON protocol: each request is sent once, and what became of it is a value.
+
+`Wire` is where requests leave this process. Whatever stands in for DynamoDB stands there."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import certifi
+import structlog
+from botocore.session import Session
+from urllib3 import HTTPConnectionPool, Timeout
+
+from service.core.clock import SystemClock
+from service.outbound.network import Network, NotConnected
+from service.storage.outcomes import (
+    HttpResponse,
+    NeverSent,
+    Outcome,
+    PossiblyApplied,
+    Refusal,
+    Refused,
+    outcome_of,
+)
+from service.storage.signing import Signer, TaskCredentials
+
+log = structlog.get_logger()
+
+# A page has at most 1 MB and a transaction 4 MB of items, and JSON can take twice their size.
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+
+
+class Wire(Protocol):
+    """Carries one signed request out."""
+
+    def send(self, headers: Mapping[str, str], body: bytes) -> HttpResponse | Outcome:
+        """Whoever's response came back whole and in time, or else `NeverSent` or
+        `PossiblyApplied`. `x-amz-target` among the headers names the operation."""
+        ...
+
+
+class Signing(Protocol):
+    def headers(self, operation: str, body: bytes) -> Mapping[str, str]: ...
+
+    def set_clock(self, date: str) -> None: ...
+
+
+class DynamoDb:
+    """Calls operations of DynamoDB. Nothing is retried."""
+
+    def __init__(self, wire: Wire, signer: Signing) -> None:
+        self.wire = wire
+        self._signer = signer
+
+    def call(self, operation: str, parameters: Mapping[str, Any]) -> Outcome:
+        """One request with the API's own parameters, values in DynamoDB's types. Raises nothing
+        but for parameters that are no JSON.
+
+        Where DynamoDB says that our clock is wrong, the requests that follow are signed with
+        DynamoDB's time."""
+        body = json.dumps(parameters, separators=(",", ":")).encode()
+        try:
+            headers = self._signer.headers(operation, body)
+        except Exception as error:
+            # botocore raises almost anything when it cannot refresh credentials.
+            log.error("request_not_signed", error=type(error).__name__)
+            return NeverSent(f"not signed: {type(error).__name__}")
+        response = self.wire.send(headers, body)
+        if not isinstance(response, HttpResponse):
+            return response
+        outcome = outcome_of(response)
+        if isinstance(outcome, Refused) and outcome.refusal is Refusal.CLOCK:
+            self._signer.set_clock(response.headers.get("date", ""))
+        elif isinstance(outcome, PossiblyApplied) and outcome.foreign:
+            log.error("foreign_response", status=response.status, fault=outcome.why)
+        return outcome
+
+
+class HttpWire:
+    """Sends over kept connections. Redirects are not followed, and proxies of the environment are
+    not used."""
+
+    def __init__(self, pool: HTTPConnectionPool, timeout: Timeout) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    def send(self, headers: Mapping[str, str], body: bytes) -> HttpResponse | Outcome:
+        try:
+            response = self._pool.urlopen(
+                "POST",
+                "/",
+                body=body,
+                headers={**headers, "accept-encoding": "identity", "user-agent": "farebox"},
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                decode_content=False,
+            )
+        except NotConnected as error:
+            return NeverSent(str(error))
+        except Exception as error:
+            # Whatever it is, and urllib3 raises many kinds: it came after the connection.
+            return PossiblyApplied(type(error).__name__)
+        fields = {name.lower(): value for name, value in response.headers.items()}
+        return HttpResponse(response.status, fields, response.data)
+
+
+def connect(
+    region: str, endpoint_url: str, connect_seconds: float, read_seconds: float, connections: int
+) -> DynamoDb:
+    """A client of that region, or of another address of DynamoDB, with that many kept connections.
+
+    `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the response from
+    its first byte to its last; both are over before their sum, whatever DynamoDB does."""
+    url = endpoint_url or _endpoint(region)
+    # Transfers take real time, and DynamoDB's clock is real, whatever clock the service runs on.
+    clock = SystemClock()
+    tls = ssl.create_default_context(cafile=certifi.where())
+    pools = Network(clock).pool(tls, connections, MAX_RESPONSE_BYTES)
+    timeout = Timeout(
+        total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds
+    )
+    wire = HttpWire(pools.connection_from_url(url), timeout)
+    return DynamoDb(wire, Signer(TaskCredentials(), url, region, clock))
+
+
+def _endpoint(region: str) -> str:
+    """The address of DynamoDB in a region of any partition."""
+    resolver = Session().get_component("endpoint_resolver")
+    return f"https://{resolver.construct_endpoint('dynamodb', region)['hostname']}"
