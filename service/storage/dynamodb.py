@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import certifi
 import structlog
+from botocore.config import Config
 from botocore.session import Session
 from urllib3 import HTTPConnectionPool, Timeout
 
@@ -113,7 +114,8 @@ def connect(
 
     `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the response from
     its first byte to its last; both are over before their sum, whatever DynamoDB does."""
-    url = endpoint_url or _endpoint(region)
+    session = Session()
+    url = endpoint_url or _endpoint(session, region)
     # Transfers take real time, and DynamoDB's clock is real, whatever clock the service runs on.
     clock = SystemClock()
     tls = ssl.create_default_context(cafile=certifi.where())
@@ -122,10 +124,14 @@ def connect(
         total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds
     )
     wire = HttpWire(pools.connection_from_url(url), timeout)
-    return DynamoDb(wire, Signer(TaskCredentials(), url, region, clock))
+    return DynamoDb(wire, Signer(TaskCredentials(session), url, region, clock))
 
 
-def _endpoint(region: str) -> str:
-    """The address of DynamoDB in a region of any partition."""
-    resolver = Session().get_component("endpoint_resolver")
-    return f"https://{resolver.construct_endpoint('dynamodb', region)['hostname']}"
+def _endpoint(session: Session, region: str) -> str:
+    """The address of DynamoDB in a region of any partition. botocore knows them all; the
+    environment has no say."""
+    config = Config(
+        account_id_endpoint_mode="disabled",
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]
+    )
+    return session.create_client("dynamodb", region, config=config).meta.endpoint_url

@@ -32,8 +32,8 @@ class TaskCredentials:
     """The credentials of the task role, or whatever else botocore's chain finds, refreshed before
     they end. Looked for at first use."""
 
-    def __init__(self, session: Session | None = None) -> None:
-        self._session = session or Session()
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._lock = threading.Lock()
 
     def __call__(self) -> "ReadOnlyCredentials":
@@ -97,7 +97,7 @@ class Signer:
         self._skew = int(moment * 1000) - self._clock.now()
 
     def _key(self, secret_key: str, day: str) -> bytes:
-        """The key of a day, kept until another is asked for."""
+        """The key of a day; the latest is kept."""
         source, key = self._derived
         if source != (secret_key, day):
             key = f"AWS4{secret_key}".encode()

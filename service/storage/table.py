@@ -1,5 +1,5 @@
-"""The one table in our own words: what each request asks of DynamoDB, and what its outcome means
-here. The client is `storage.dynamodb`."""
+"""The one table in our own words: what each request wants of DynamoDB, and what its outcome
+means here. The client is `storage.dynamodb`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -161,8 +161,8 @@ class Table:
     ) -> Page:
         """At most `limit` items of a partition whose sort key begins so, beyond the sort key
         `after` in that direction."""
-        asked = _partition(pk, prefix, after) | _CONSISTENT
-        content = self._read("Query", asked | {"ScanIndexForward": ascending, "Limit": limit})
+        part = _partition(pk, prefix, after) | _CONSISTENT
+        content = self._read("Query", part | {"ScanIndexForward": ascending, "Limit": limit})
         return Page(
             tuple(decode_item(item) for item in content["Items"]), "LastEvaluatedKey" in content
         )
@@ -217,8 +217,8 @@ class Table:
         if not 0 < len(writes) <= MAX_WRITES:
             raise ValueError(f"a transaction takes 1 to {MAX_WRITES} writes")
         items = [dict([request(self._name, write)]) for write in writes]
-        token = str(uuid4())
-        self._send("TransactWriteItems", {"TransactItems": items, "ClientRequestToken": token})
+        token = {"ClientRequestToken": str(uuid4())}
+        self._send("TransactWriteItems", {"TransactItems": items} | token)
 
     def ready(self) -> bool:
         """Whether the table responds."""

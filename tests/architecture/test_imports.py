@@ -25,7 +25,8 @@ LAYERS = [
     {"ledger", "catalog", "providers", "identity"},
     {"feature"},
     {"web"},
-    {"storage", "settings", "outbound"},
+    {"storage", "settings"},
+    {"outbound"},
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -104,12 +105,10 @@ WIRING = {"feature"}
 
 # Who may import what from outside, by its first name.
 DOORS = {
-    "boto3": {
-        *("storage/connection.py", "storage/secrets.py", "storage/objects.py"),
-    },
+    "boto3": {"storage/secrets.py", "storage/objects.py"},
     "botocore": {
-        "storage/table.py",
-        *("storage/connection.py", "storage/secrets.py", "storage/objects.py"),
+        *("storage/dynamodb.py", "storage/signing.py"),
+        *("storage/secrets.py", "storage/objects.py"),
     },
     "os": {"settings.py"},
     "time": {"core/clock.py"},

@@ -54,8 +54,16 @@ def test_only_an_operators_repair_takes_items_away() -> None:
     }
 
 
-def test_no_client_token_is_ever_chosen() -> None:
-    assert [place for place, text in _sources().items() if "ClientRequestToken" in text] == []
+def test_every_transaction_is_sent_with_a_new_token() -> None:
+    """A repeated token would succeed for a write that has been undone since."""
+    lines = [
+        (place, line.strip())
+        for place, text in _sources().items()
+        for line in text.splitlines()
+        if "ClientRequestToken" in line
+    ]
+    sent = 'token = {"ClientRequestToken": str(uuid4())}'
+    assert lines == [("storage/table.py", sent)]
 
 
 def test_no_credit_is_a_float() -> None:

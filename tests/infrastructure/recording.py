@@ -1,11 +1,14 @@
-"""Records at botocore which AWS actions a process needs."""
+"""Records at botocore and at the client of DynamoDB which AWS actions a process needs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import pytest
 
+from service.storage.dynamodb import DynamoDb
+from service.storage.outcomes import Outcome
 from tests.infrastructure.permissions import Call
 
 # IAM has no action for a transaction: each of its parts must be permitted.
@@ -35,26 +38,35 @@ class Recorder:
 
     @contextmanager
     def working(self, container: str) -> Iterator[None]:
-        """Records, within the block, the calls of every client of a new default session."""
+        """Records, within the block, the calls of every client of DynamoDB and of every client of
+        a new default session."""
         former, self._container = boto3.DEFAULT_SESSION, container
         boto3.setup_default_session()
         session: Any = boto3.DEFAULT_SESSION
         session.events.register("before-parameter-build", self._see)
+        call, see = DynamoDb.call, self._see_dynamodb
+
+        def noted(client: DynamoDb, operation: str, parameters: Mapping[str, Any]) -> Outcome:
+            see(operation, parameters)
+            return call(client, operation, parameters)
+
         try:
-            yield
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(DynamoDb, "call", noted)
+                yield
         finally:
             boto3.DEFAULT_SESSION = former
 
+    def _see_dynamodb(self, operation: str, parameters: Mapping[str, Any]) -> None:
+        for action, index in _dynamodb(operation, parameters):
+            self._add(f"dynamodb:{action}", "index" if index else "table")
+            self._add_key(FOR_READING if action in READS else FOR_READING + FOR_WRITING)
+
     def _see(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        if model.service_model.service_name == "dynamodb":
-            for action, index in _dynamodb(model.name, params):
-                self._add(f"dynamodb:{action}", "index" if index else "table")
-                self._add_key(FOR_READING if action in READS else FOR_READING + FOR_WRITING)
-        else:
-            service = model.service_model.service_name
-            name = params.get("Bucket" if service == "s3" else "SecretId", "")
-            self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
-            self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)
+        service = model.service_model.service_name
+        name = params.get("Bucket" if service == "s3" else "SecretId", "")
+        self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
+        self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)
 
     def _add(self, action: str, resource: str) -> None:
         self.calls.add(Call(self._container, action, resource))
