@@ -21,6 +21,7 @@ from service.identity.settings import IdentitySettings
 from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
 from service.settings import Settings
+from service.storage import dynamodb
 from service.worker import background
 from tests.doubles.clock import FakeClock
 from tests.infrastructure.recording import Recorder
@@ -96,7 +97,7 @@ class Processes:
         self._stage = stage
         self._recorder = recorder
         self._simulator = simulator
-        self._around = _AROUND | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url}
+        self._dynamodb_url = dynamodb_url
         self.clock = FakeClock(now=SystemClock().now())
 
     @contextmanager
@@ -109,9 +110,10 @@ class Processes:
             "https://www.googleapis.com/oauth2": f"{self._simulator.url}/google/oauth2",
         }
         with (
-            patch.dict(os.environ, environment | self._around, clear=True),
+            patch.dict(os.environ, environment | _AROUND, clear=True),
             self._recorder.working(role or container),
             redirected(real),
+            patch.object(dynamodb, "_endpoint", lambda session, region: self._dynamodb_url),
         ):
             yield load_settings()
 

@@ -1,0 +1,76 @@
+"""The client of DynamoDB: where it sends, and what it does by itself."""
+
+import pytest
+
+from service.storage import dynamodb
+from service.storage.dynamodb import DynamoDb, connect
+from service.storage.outcomes import HttpResponse, NeverSent, Outcome, PossiblyApplied, Refused
+from tests.doubles.memory_client import Unsigned
+from tests.faults.library.wire import Reply, refusal, response_with
+
+
+class Scripted:
+    """A wire that returns what it is given, and counts."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self.sent: list[bytes] = []
+
+    def send(self, headers: object, body: bytes) -> Reply:
+        self.sent.append(body)
+        return self.reply
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("us-east-1", "https://dynamodb.us-east-1.amazonaws.com"),
+        ("eu-central-2", "https://dynamodb.eu-central-2.amazonaws.com"),
+        ("us-gov-west-1", "https://dynamodb.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "https://dynamodb.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_dynamodb_is_found_in_every_partition_whatever_the_environment_says(
+    region: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    assert dynamodb._endpoint(dynamodb.Session(), region) == url
+
+
+def test_a_proxy_of_the_environment_is_not_used(
+    client: object, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    url = client.meta.endpoint_url  # type: ignore[attr-defined]
+    outcome = connect("us-east-1", url, 1.0, 5.0, 1).call("Scan", {"TableName": table_name})
+    assert not isinstance(outcome, NeverSent | PossiblyApplied)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (NeverSent("no way"), NeverSent),
+        (PossiblyApplied("lost"), PossiblyApplied),
+        (refusal(400, "ThrottlingException"), Refused),
+        (refusal(500, "ThrottlingException"), PossiblyApplied),
+        (refusal(400, "AnythingNewException"), PossiblyApplied),
+        (HttpResponse(200, {}, b"{}"), PossiblyApplied),
+    ],
+)
+def test_whatever_comes_back_a_request_is_sent_once(reply: Reply, kind: type[Outcome]) -> None:
+    wire = Scripted(reply)
+    assert isinstance(DynamoDb(wire, Unsigned()).call("PutItem", {"a": 1}), kind)
+    assert wire.sent == [b'{"a":1}']
+
+
+def test_a_request_that_cannot_be_signed_is_never_sent() -> None:
+    class NoCredentials(Unsigned):
+        def headers(self, operation: str, body: bytes) -> dict[str, str]:
+            raise RuntimeError("refreshed, but still expired")
+
+    wire = Scripted(response_with(200, {}))
+    outcome = DynamoDb(wire, NoCredentials()).call("PutItem", {})
+    assert outcome == NeverSent("not signed: RuntimeError")
+    assert wire.sent == []
