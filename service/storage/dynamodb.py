@@ -112,8 +112,8 @@ def connect(
 ) -> DynamoDb:
     """A client of that region, or of another address of DynamoDB, with that many kept connections.
 
-    `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the response from
-    its first byte to its last; both are over before their sum, whatever DynamoDB does."""
+    `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the whole
+    response, however slowly it comes; a call is over before their sum."""
     session = Session()
     url = endpoint_url or _endpoint(session, region)
     # Transfers take real time, and DynamoDB's clock is real, whatever clock the service runs on.
