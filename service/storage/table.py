@@ -43,7 +43,7 @@ class Throttled(NotApplied):
     """Too many requests for now."""
 
 
-class Conflict(NotApplied):
+class Conflicted(NotApplied):
     """Another write of the same item is under way."""
 
 
@@ -294,7 +294,7 @@ def _refused(outcome: Refused) -> Exception:
         case Refusal.CANCELLED:
             return _cancelled(outcome.content.get("CancellationReasons") or ())
         case Refusal.CONFLICT:
-            return Conflict()
+            return Conflicted()
         case Refusal.THROTTLED:
             return Throttled()
         case Refusal.CLOCK:
@@ -311,7 +311,7 @@ def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> Exception:
     same, and nothing of it was written."""
     codes = {str(reason.get("Code", "None")) for reason in reasons} - {"None"}
     if "TransactionConflict" in codes:
-        return Conflict()
+        return Conflicted()
     if codes & _THROTTLED:
         return Throttled()
     if not codes:
