@@ -114,8 +114,7 @@ def connect(
 
     `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the whole
     response, however slowly it comes; a call is over before their sum."""
-    session = Session()
-    url = endpoint_url or _endpoint(session, region)
+    url = endpoint_url or _endpoint(region)
     # Transfers take real time, and DynamoDB's clock is real, whatever clock the service runs on.
     clock = SystemClock()
     tls = ssl.create_default_context(cafile=certifi.where())
@@ -124,14 +123,15 @@ def connect(
         total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds
     )
     wire = HttpWire(pools.connection_from_url(url), timeout)
-    return DynamoDb(wire, Signer(TaskCredentials(session), url, region, clock))
+    return DynamoDb(wire, Signer(TaskCredentials(Session()), url, region, clock))
 
 
-def _endpoint(session: Session, region: str) -> str:
-    """The address of DynamoDB in a region of any partition. botocore knows them all; the
-    environment has no say."""
+def _endpoint(region: str) -> str:
+    """The address of DynamoDB in a region of any partition, whatever address the environment
+    names. No credentials are looked for."""
     config = Config(
         account_id_endpoint_mode="disabled",
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]
     )
-    return session.create_client("dynamodb", region, config=config).meta.endpoint_url
+    unused: Any = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
+    return Session().create_client("dynamodb", region, config=config, **unused).meta.endpoint_url

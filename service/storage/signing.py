@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
 from service.core.clock import Clock, compact
@@ -24,10 +25,6 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 _TARGET = "DynamoDB_20120810."
 
 
-class NoCredentials(Exception):
-    """There are no credentials to sign with."""
-
-
 class TaskCredentials:
     """The credentials of the task role, or whatever else botocore's chain finds, refreshed before
     they end. Looked for at first use."""
@@ -37,11 +34,11 @@ class TaskCredentials:
         self._lock = threading.Lock()
 
     def __call__(self) -> "ReadOnlyCredentials":
-        """Raises `NoCredentials`, and whatever botocore raises when it cannot refresh them."""
+        """Raises whatever botocore raises when there are none or they cannot be refreshed."""
         with self._lock:
             found = self._session.get_credentials()
         if found is None:
-            raise NoCredentials("no credentials were found")
+            raise NoCredentialsError
         return found.get_frozen_credentials()
 
 

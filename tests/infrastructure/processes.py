@@ -113,7 +113,7 @@ class Processes:
             patch.dict(os.environ, environment | _AROUND, clear=True),
             self._recorder.working(role or container),
             redirected(real),
-            patch.object(dynamodb, "_endpoint", lambda session, region: self._dynamodb_url),
+            patch.object(dynamodb, "_endpoint", lambda region: self._dynamodb_url),
         ):
             yield load_settings()
 

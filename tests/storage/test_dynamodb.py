@@ -35,7 +35,7 @@ def test_dynamodb_is_found_in_every_partition_whatever_the_environment_says(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
-    assert dynamodb._endpoint(dynamodb.Session(), region) == url
+    assert dynamodb._endpoint(region) == url
 
 
 def test_a_proxy_of_the_environment_is_not_used(
