@@ -15,6 +15,7 @@ from tests.bench.wire import LOOPBACK, Ended, Wire
 from tests.doubles.certificate import Certificate
 
 IDLE_SECONDS = 120
+_REQUEST_ID = b"4KBNVRGD25RG1KEO9UT4V3FQDJVV4KQNSO5AEMVJF66Q9ASUAAJG"
 
 Responses = Mapping[bytes, bytes | Callable[[bytes], object]]
 
@@ -33,8 +34,8 @@ def _serve_connection(
             body = body if isinstance(body, bytes) else json.dumps(body(request)).encode()
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
-                b"x-amz-crc32: %d\r\nContent-Length: %d\r\n\r\n%b"
-                % (zlib.crc32(body), len(body), body)
+                b"x-amzn-RequestId: %b\r\nx-amz-crc32: %d\r\nContent-Length: %d\r\n\r\n%b"
+                % (_REQUEST_ID, zlib.crc32(body), len(body), body)
             )
     except (OSError, Ended):
         return

@@ -20,7 +20,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "body: read, parsed strictly, schema": ("web/body.py", "read_body"),
     "sign-in": ("identity/enforcement.py", "decide"),
     "request log and metrics of the request": ("web/request_log.py", "finish"),
-    "answer as JSON": ("web/answers.py", "ok"),
+    "response as JSON": ("web/responses.py", "success"),
 }
 WHOLE = ("bench/contestants.py", "call")
 PARTS = (
