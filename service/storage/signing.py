@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/x-amz-json-1.0"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _TARGET = "DynamoDB_20120810."
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class TaskCredentials:
@@ -53,7 +54,7 @@ class Signer:
         clock: Clock,
     ) -> None:
         self._credentials = credentials
-        self._host = urlsplit(url).netloc
+        self._host = _host(url)
         self._region = region
         self._clock = clock
         self._skew = 0
@@ -72,7 +73,7 @@ class Signer:
         if credentials.token:
             signed["x-amz-security-token"] = credentials.token
         names = sorted(signed)
-        lines = "".join(f"{name}:{signed[name].strip()}\n" for name in names)
+        lines = "".join(f"{name}:{_trimmed(signed[name])}\n" for name in names)
         named, digest = ";".join(names), hashlib.sha256(body).hexdigest()
         request = f"POST\n/\n\n{lines}\n{named}\n{digest}"
         scope = f"{moment[:8]}/{self._region}/dynamodb/aws4_request"
@@ -102,6 +103,21 @@ class Signer:
                 key = _hmac(key, part)
             self._derived = ((secret_key, day), key)
         return key
+
+
+def _host(url: str) -> str:
+    """The `Host` header of requests to that address: in lower case, with a port if it is not the
+    usual one (RFC 9110, 7.2)."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name
+    unusual = parts.port and parts.port != _USUAL_PORTS.get(parts.scheme)
+    return f"{host}:{parts.port}" if unusual else host
+
+
+def _trimmed(value: str) -> str:
+    """A header's value as it is signed: no space around it, and single ones within."""
+    return " ".join(value.split())
 
 
 def _hmac(key: bytes, text: str) -> bytes:
