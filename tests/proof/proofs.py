@@ -28,6 +28,7 @@ def proofs(day: date) -> tuple[Proof, ...]:
         _module("mutants", 120, "mutants"),
         _module("template-mutations", 120, "infrastructure.template_mutations"),
         _module("fuzz", 20, "fuzz", "--cases", "5000", "--seed", seed),
+        _module("conformance", 60, "conformance", "--operations", "20000", "--seed", seed),
     )
 
 
