@@ -309,39 +309,6 @@ def test_a_claim_or_count_nobody_can_read_is_one_violation(
     assert found.startswith(f"{item['PK']['S']}/{item['SK']['S']}: cannot be read")
 
 
-@pytest.mark.protocol("in-flight")
-def test_what_moves_while_it_is_read_is_judged_and_no_violation(
-    client: Any, table_name: str, world: ServiceHarness
-) -> None:
-    """Before every single read of the audit another process places a job, and now and then ends all
-    that are open."""
-    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
-    welcome_all(other, "cara")
-    placed, still_open = list[str](), list[str]()
-
-    def move(operation: str) -> None:
-        if operation != "Query" or len(placed) == 30:
-            return
-        placed.append(other.submit("cara", "phone-of-cara", key=f"k{len(placed)}").job.job_id)
-        still_open.append(placed[-1])
-        while len(placed) % 4 == 0 and still_open:
-            job_id = still_open.pop()
-            other.provider.book(
-                job_id, TaskStatus.SUCCEEDED if len(still_open) % 2 else TaskStatus.FAILED
-            )
-            assert not other.settlement.resolve("cara", job_id).is_open
-
-    world.wire().before(move)
-    assert violations(world) == []
-    assert len(placed) == 30
-
-
-def welcome_all(world: ServiceHarness, user_id: str) -> None:
-    """A wallet that lasts for a while."""
-    world.users._welcome_credits = 100
-    world.submit(user_id, f"phone-of-{user_id}")
-
-
 def test_a_job_that_says_open_though_its_end_was_there_before_is_found(
     world: ServiceHarness,
 ) -> None:

@@ -180,6 +180,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     breaks(
         "in-flight",
+        "held-credits-compared-while-they-move",
+        "jobs.checks:_held_faults",
+        "A.late",
+        "False",
+    ),
+    breaks(
+        "in-flight",
         "what-looks-wrong-is-not-read-again",
         "audit.operations:_examined",
         "account is not None and not faults",
