@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 _CONTENT_TYPE = "application/x-amz-json-"
+_LATE = ("Signature expired", "Signature not yet current")
 
 
 class Refusal(Enum):
@@ -82,9 +83,11 @@ REFUSALS: Mapping[str, Refusal] = {
     "RequestExpired": Refusal.CLOCK,
     "AccessDeniedException": Refusal.DENIED,
     "ExpiredTokenException": Refusal.DENIED,
+    "IncompleteSignature": Refusal.DENIED,
     "IncompleteSignatureException": Refusal.DENIED,
     "InvalidClientTokenId": Refusal.DENIED,
     "InvalidSignatureException": Refusal.DENIED,
+    "MissingAuthenticationToken": Refusal.DENIED,
     "MissingAuthenticationTokenException": Refusal.DENIED,
     "NotAuthorized": Refusal.DENIED,
     "OptInRequired": Refusal.DENIED,
@@ -92,6 +95,7 @@ REFUSALS: Mapping[str, Refusal] = {
     "ResourceNotFoundException": Refusal.DENIED,
     "UnrecognizedClientException": Refusal.DENIED,
     "IdempotentParameterMismatchException": Refusal.MALFORMED,
+    "InvalidAction": Refusal.MALFORMED,
     "ItemCollectionSizeLimitExceededException": Refusal.MALFORMED,
     "MalformedHttpRequestException": Refusal.MALFORMED,
     "RequestEntityTooLargeException": Refusal.MALFORMED,
@@ -102,7 +106,8 @@ REFUSALS: Mapping[str, Refusal] = {
 }
 """What surely wrote nothing. `InternalFailure`, `InternalServerError`, `RequestAbortedException`,
 `RequestTimeoutException`, `ServiceUnavailable`, `TransactionInProgressException` and every name
-that is not known here are left out on purpose: a write may hide behind them."""
+that is not known here are left out on purpose: a write may hide behind them. docs/dynamodb.md
+says of each why."""
 
 
 def outcome_of(response: HttpResponse) -> Outcome:
@@ -117,7 +122,7 @@ def outcome_of(response: HttpResponse) -> Outcome:
         return PossiblyApplied(fault, foreign=True)
     if response.status == 200:
         return Applied(content)
-    code = str(content["__type"]).rpartition("#")[2]
+    code = _code(content["__type"])
     refusal = Refusal.CLOCK if _is_late(code, content) else REFUSALS.get(code)
     if refusal is None or not 400 <= response.status < 500:
         return PossiblyApplied(f"{response.status} {code}")
@@ -143,11 +148,18 @@ def _fault(response: HttpResponse, content: Mapping[str, Any] | None) -> str:
     return ""
 
 
+def _code(kind: str) -> str:
+    """An error's name without the model before it and the address behind it, neither of which has
+    to be there: `com.amazonaws.dynamodb.v20120810#ValidationException:http://…` (Smithy, AWS JSON
+    1.0 protocol, "Operation error serialization")."""
+    return kind.partition(":")[0].rpartition("#")[2]
+
+
 def _is_late(code: str, content: Mapping[str, Any]) -> bool:
     """Whether a signature is right, but not at this time: "Signature expired: …" and "Signature not
     yet current: …" are messages of the error that a wrong key causes as well."""
     said = str(content.get("message") or content.get("Message") or "")
-    return code == "InvalidSignatureException" and said.startswith("Signature ")
+    return code == "InvalidSignatureException" and said.startswith(_LATE)
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

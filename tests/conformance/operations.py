@@ -3,12 +3,12 @@
 Requests name the table `TABLE`, and their tokens begin with it; whoever sends them puts a real
 name there. DynamoDB knows a token for all tables of an account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
-from service.storage.codec import encode_item
+from service.storage.codec import Item, encode_item
 from service.storage.keys import Key
 from service.storage.writes import Delete, Put, Update, When, Write, request
 from tests.conformance.expressions import NAMES, Expressions
@@ -24,6 +24,7 @@ _UNITS = ("NONE", "TOTAL", "TOTAL", "INDEXES")
 _OLD = ("NONE", "ALL_OLD")
 _CHANGED = (*_OLD, "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW")
 
+T = TypeVar("T")
 Parameters = dict[str, Any]
 
 
@@ -181,12 +182,15 @@ class Operations:
         return {"TableName": TABLE, **parameters, **expressions.placeholders(), **kept}
 
     def _write(self, key: Key) -> Write:
-        status = {"status": self._pick((None, "open", "x\\\"'é"))}
+        status: Item = {"status": self._pick((None, "open", "x\\\"'é"))}
         when = When(
             equals=status if self._chance(0.4) else {"nowhere": None},
             below={"version": 3} if self._chance(0.2) else {},
         )
-        item = {"status": self._pick(("open", "x\\\"'é")), "version": self._random.randrange(5)}
+        item: Item = {
+            "status": self._pick(("open", "x\\\"'é")),
+            "version": self._random.randrange(5),
+        }
         match self._random.randrange(3):
             case 0:
                 tags = frozenset(self._random.sample(TEXTS, 2))
@@ -241,7 +245,7 @@ class Operations:
     def _chance(self, share: float) -> bool:
         return self._random.random() < share
 
-    def _pick(self, choices: Any) -> Any:
+    def _pick(self, choices: Sequence[T]) -> T:
         return self._random.choice(choices)
 
 

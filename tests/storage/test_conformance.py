@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from devstack.dynamodb import DynamoDbLocal
 from service.storage.codec import encode_item
+from service.storage.dynamodb import Wire
 from service.storage.keys import Key
 from service.storage.outcomes import HttpResponse, Outcome
 from service.storage.writes import Put, When, request
@@ -112,11 +113,12 @@ class Tampered:
     """A wire on which something between the service and DynamoDB changes the responses, and puts
     their CRC right again."""
 
-    def __init__(self, wire: Any, old: bytes, new: bytes) -> None:
+    def __init__(self, wire: Wire, old: bytes, new: bytes) -> None:
         self._wire, self._old, self._new = wire, old, new
 
     def send(self, headers: Mapping[str, str], body: bytes) -> HttpResponse | Outcome:
         response = self._wire.send(headers, body)
+        assert isinstance(response, HttpResponse)
         assert self._old in response.body
         changed = response.body.replace(self._old, self._new)
         crc = {"x-amz-crc32": str(zlib.crc32(changed))} if "x-amz-crc32" in response.headers else {}
