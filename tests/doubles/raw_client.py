@@ -1,7 +1,6 @@
 """The service's client with the methods of boto3's, for tests that look into a table or damage
 it."""
 
-import base64
 import re
 from collections.abc import Callable
 from typing import Any
@@ -21,17 +20,8 @@ class RawClient:
         operation = re.sub(r"(?:^|_)([a-z])", lambda start: start[1].upper(), name)
 
         def call(**parameters: Any) -> Any:
-            outcome = self.dynamodb.call(operation, _in_json(parameters))
+            outcome = self.dynamodb.call(operation, parameters)
             assert isinstance(outcome, Applied), outcome
             return outcome.content
 
         return call
-
-
-def _in_json(value: Any) -> Any:
-    """Bytes in base64, as DynamoDB's JSON has them."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {name: _in_json(part) for name, part in value.items()}
-    return [_in_json(part) for part in value] if isinstance(value, list | tuple) else value

@@ -120,6 +120,7 @@ class ServiceHarness:
         client is to be shared."""
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
+        self.where = client
         self.dynamodb = connected or connect(
             "us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64
         )

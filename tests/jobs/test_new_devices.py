@@ -183,9 +183,8 @@ def test_the_limit_of_devices_is_exact_when_captures_race(world: ServiceHarness)
 def twin(world: ServiceHarness) -> ServiceHarness:
     """Another process over the same table and provider."""
     return ServiceHarness(
-        None,
+        world.where,
         world.table._name,
-        connected=world.dynamodb,
         provider=world.provider,
         clock=world.clock,
         welcome_credits=1000,
