@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from service.core.clock import Clock
@@ -20,8 +20,9 @@ from service.outbound.sockets import MAX_RECEIVED_BYTES, BoundedSocket, TlsStrea
 # A name server that hangs must not take all the threads in which gevent looks names up: DynamoDB's
 # name is among those that wait for them.
 MAX_LOOKUPS = 4
-# A server closes what has been idle for a while, DynamoDB after about 60 s
-# (https://github.com/aws/aws-sdk-java/issues/1365): a request sent at that moment is lost.
+# A server closes what has been idle for a while: a request sent at that moment is lost. AWS
+# documents no number for DynamoDB, and says that it can change; users have measured 60 s and 90 s
+# (https://github.com/aws/aws-sdk-java/issues/1365, https://github.com/feast-dev/feast/pull/5167).
 IDLE_SECONDS = 30.0
 
 # (family, kind, protocol, canonical name, address), as `socket.getaddrinfo` returns it.
@@ -181,8 +182,13 @@ class _PlainConnection(HTTPConnection):
             raise NotConnected(str(error)) from error
 
     def getresponse(self) -> BaseHTTPResponse:  # type: ignore[override]
+        """Raises `ProtocolError` for an interim response other than `100 Continue`: the final one
+        is still to come, and would be taken for that of the next request."""
         self._used_at = self._network.monotonic()
-        return super().getresponse()
+        response = super().getresponse()
+        if response.status < 200:
+            raise ProtocolError(f"an interim response, {response.status}, was not expected")
+        return response
 
     def _opened(self) -> Any:
         seconds = self.timeout
@@ -200,6 +206,12 @@ class _TlsConnection(_PlainConnection, HTTPSConnection):
     def __init__(self, *arguments: Any, ssl_context: ssl.SSLContext, **more: Any) -> None:
         super().__init__(*arguments, ssl_context=ssl_context, **more)
         self._tls = ssl_context
+
+    @property
+    def is_connected(self) -> bool:
+        """Polling the socket does not show what was received together with the last response."""
+        unread = isinstance(self.sock, TlsStream) and self.sock.has_unread
+        return not unread and super().is_connected
 
     def _opened(self) -> Any:
         bounded = super()._opened()

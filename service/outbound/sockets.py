@@ -83,6 +83,11 @@ class TlsStream(SSLTransport):
     def __init__(self, bounded: BoundedSocket, tls: ssl.SSLContext, host: str) -> None:
         super().__init__(bounded, tls, server_hostname=host)
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether something was received that nobody has read."""
+        return bool(self.sslobj.pending() or self.incoming.pending)
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         """In pieces: encrypting ten megabytes at once would keep every other greenlet waiting, and
         hold a second copy of them."""

@@ -22,6 +22,7 @@ def proofs(day: date) -> tuple[Proof, ...]:
     return (
         _module("faults", 120, "faults.enumeration"),
         _module("pairs", 240, "faults.enumeration", "--table", "memory", "--pairs"),
+        _module("connections", 20, "faults.connections", "--count", "2000", "--seed", seed),
         _module("simulation", 240, "simulation", "--seed", f"{seed}0000", "--steps", "1000000"),
         _module("kills", 120, "torture", "--kills", "1000", "--minutes", "110", "--seed", seed),
         _module("drain", 120, "drain", "--replacements", "100", "--seconds", "6000"),
