@@ -28,7 +28,9 @@ from service.storage.signing import Signer, TaskCredentials
 
 log = structlog.get_logger()
 
-# A page has at most 1 MB and a transaction 4 MB of items, and JSON can take twice their size.
+# A page has at most 1 MB of items, which are two to three as JSON, and six if they are all control
+# characters. Transactions and batches can have 4 and 16 MB; the service reads a few items or single
+# attributes with them. A larger response counts as lost.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 
 

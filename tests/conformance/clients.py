@@ -65,12 +65,15 @@ class OurClient:
         self._table_name = table_name
 
     def send(self, request: Request) -> Verdict:
-        parameters = on_table(request.parameters, self._table_name)
-        outcome = self._client.call(request.operation, parameters)
-        response = self.recorder.response
+        outcome, response = self.outcome(request), self.recorder.response
         if isinstance(outcome, NeverSent) or not isinstance(response, HttpResponse):
             raise AssertionError(f"no response: {outcome}, {response}")
         return without_table(_verdict(outcome, response), self._table_name)
+
+    def outcome(self, request: Request) -> Outcome:
+        """What the service gets to know of it."""
+        parameters = on_table(request.parameters, self._table_name)
+        return self._client.call(request.operation, parameters)
 
 
 class Recorder:

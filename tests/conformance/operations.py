@@ -76,7 +76,8 @@ class Operations:
         parameters = self._page() | self._consistent()
         if self._chance(0.3):
             pk = {"PK": expressions.placeholders()["ExpressionAttributeValues"][place]}
-            parameters["ExclusiveStartKey"] = {**pk, "SK": {"S": self._pick(SORTS)}}
+            within = [sort for sort in SORTS if sort.startswith(prefix)] or [prefix]
+            parameters["ExclusiveStartKey"] = {**pk, "SK": {"S": self._pick(within)}}
         if self._chance(0.2):
             parameters["FilterExpression"] = _outside_keys(expressions)
         if self._chance(0.1):
@@ -90,6 +91,10 @@ class Operations:
         if self._chance(0.5):
             condition += f" AND {index}SK <= {expressions.value({'S': text(self._random)})}"
         parameters = self._page() | {"IndexName": index, "KeyConditionExpression": condition}
+        if self._chance(0.3):
+            partition = expressions.placeholders()["ExpressionAttributeValues"][":v0"]
+            place = {f"{index}PK": partition, f"{index}SK": {"S": text(self._random)}}
+            parameters["ExclusiveStartKey"] = self._key() | place
         return Request("Query", self._on_table(parameters | expressions.placeholders()))
 
     def scan(self) -> Request:
@@ -99,6 +104,8 @@ class Operations:
             segments = self._random.randint(1, 4)
             segment = self._random.randrange(segments)
             parameters |= {"Segment": segment, "TotalSegments": segments}
+        if self._chance(0.3):
+            parameters["ExclusiveStartKey"] = self._key()
         return Request("Scan", self._on_table(parameters))
 
     def put(self) -> Request:

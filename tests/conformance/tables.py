@@ -25,4 +25,4 @@ def both_clients(url: str) -> Iterator[tuple[OurClient, Boto3Client]]:
 
 
 def our_client(url: str) -> DynamoDb:
-    return connect("us-east-1", url, connect_seconds=1, read_seconds=60, connections=4)
+    return connect("us-east-1", url, connect_seconds=10, read_seconds=60, connections=4)

@@ -14,7 +14,7 @@ from devstack.dynamodb import DynamoDbLocal
 from service.storage.codec import encode_item
 from service.storage.dynamodb import Wire
 from service.storage.keys import Key
-from service.storage.outcomes import HttpResponse, Outcome
+from service.storage.outcomes import HttpResponse, Outcome, PossiblyApplied
 from service.storage.writes import Put, When, request
 from tests.conformance import values
 from tests.conformance.clients import Boto3Client, OurClient, verdict_of
@@ -104,6 +104,21 @@ def test_a_cancelled_transaction_names_each_reason_in_its_place(comparison: Comp
     codes = [reason["Code"] for reason in verdict.content["CancellationReasons"]]
     assert codes == ["None", "ConditionalCheckFailed"]
     assert verdict.content["CancellationReasons"][1]["Item"] == KEY | {"status": {"S": "open"}}
+
+
+def test_a_response_beyond_the_limit_counts_as_lost(dynamodb: DynamoDbLocal) -> None:
+    """The one known difference: boto3 reads whatever comes. As JSON, a control character takes six
+    bytes."""
+    keys = [encode_item(Key("P", str(number)).attributes()) for number in range(4)]
+    text = {"S": "\x01" * values.MAX_LARGE_BYTES}
+    batch = Request("BatchGetItem", {"RequestItems": {TABLE: {"Keys": keys}}})
+    with both_clients(dynamodb.url) as (ours, theirs):
+        for key in keys:
+            large = Request("PutItem", {"TableName": TABLE, "Item": {**key, "text": text}})
+            assert ours.send(large) == theirs.send(large)
+        assert len(theirs.send(batch).content["Responses"][TABLE]) == len(keys)
+        assert isinstance(ours.outcome(batch), PossiblyApplied)
+        assert ours.send(GET) == theirs.send(GET)
 
 
 # What the comparison must notice.
