@@ -62,20 +62,17 @@ class Network:
         """A connection to that address, not yet opened, for one request."""
         parts = urlsplit(url)
         if parts.scheme == "https":
-            return _TlsConnection(parts.hostname or "", parts.port, network=self, ssl_context=tls)
-        return _PlainConnection(parts.hostname or "", parts.port, network=self)
+            return TlsConnection(parts.hostname or "", parts.port, network=self, ssl_context=tls)
+        return PlainConnection(parts.hostname or "", parts.port, network=self)
 
-    def pool(
-        self, tls: ssl.SSLContext, size: int, received_bytes: int = MAX_RECEIVED_BYTES
-    ) -> PoolManager:
-        """Kept connections, at most `size` for each server. Nothing is retried, a response may have
-        `received_bytes`, and a connection that was idle for `IDLE_SECONDS` is not used again.
-        Requests raise `NotConnected` if nothing was sent, and what urllib3 raises otherwise."""
+    def pool(self, tls: ssl.SSLContext, size: int) -> PoolManager:
+        """Kept connections, at most `size` for each server. Nothing is retried, and a connection
+        that was idle for `IDLE_SECONDS` is not used again. Requests raise `NotConnected` if nothing
+        was sent, and what urllib3 raises otherwise."""
         connections = PoolManager(maxsize=size, retries=False, ssl_context=tls)
-        own: dict[str, Any] = {"network": self, "received_bytes": received_bytes}
         connections.pool_classes_by_scheme = {
-            "http": partial(_PlainPool, **own),  # type: ignore[dict-item]
-            "https": partial(_TlsPool, **own),  # type: ignore[dict-item]
+            "http": partial(_PlainPool, network=self),  # type: ignore[dict-item]
+            "https": partial(_TlsPool, network=self),  # type: ignore[dict-item]
         }
         return connections
 
@@ -156,7 +153,7 @@ class _Lookup:
         return self._found
 
 
-class _PlainConnection(HTTPConnection):
+class PlainConnection(HTTPConnection):
     """urllib3's connection over a socket of `Network`."""
 
     def __init__(
@@ -199,7 +196,7 @@ class _PlainConnection(HTTPConnection):
         )
 
 
-class _TlsConnection(_PlainConnection, HTTPSConnection):
+class TlsConnection(PlainConnection, HTTPSConnection):
     """The same over TLS. The context decides whom to trust: it must check certificates and
     names."""
 
@@ -225,8 +222,8 @@ class _TlsConnection(_PlainConnection, HTTPSConnection):
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
+    ConnectionCls = PlainConnection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+    ConnectionCls = TlsConnection

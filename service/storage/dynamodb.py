@@ -11,9 +11,10 @@ import certifi
 import structlog
 from botocore.config import Config
 from botocore.session import Session
-from urllib3 import HTTPConnectionPool, Timeout
+from urllib3 import Timeout
 
 from service.core.clock import SystemClock
+from service.outbound.exchange import Exchanges
 from service.outbound.network import Network, NotConnected
 from service.storage.outcomes import (
     HttpResponse,
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 # characters. Transactions and batches can have 4 and 16 MB; the service reads a few items or single
 # attributes with them. A larger response counts as lost.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+_SENT_ALWAYS = {"accept-encoding": "identity", "user-agent": "farebox"}
 
 
 class Wire(Protocol):
@@ -84,29 +86,19 @@ class HttpWire:
     """Sends over kept connections. Redirects are not followed, and proxies of the environment are
     not used."""
 
-    def __init__(self, pool: HTTPConnectionPool, timeout: Timeout) -> None:
-        self._pool = pool
-        self._timeout = timeout
+    def __init__(self, exchanges: Exchanges, wait: Timeout) -> None:
+        self._exchanges = exchanges
+        self._wait = wait
 
     def send(self, headers: Mapping[str, str], body: bytes) -> HttpResponse | Outcome:
         try:
-            response = self._pool.urlopen(
-                "POST",
-                "/",
-                body=body,
-                headers={**headers, "accept-encoding": "identity", "user-agent": "farebox"},
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                decode_content=False,
-            )
+            response = self._exchanges.post("/", {**headers, **_SENT_ALWAYS}, body, self._wait)
         except NotConnected as error:
             return NeverSent(str(error))
         except Exception as error:
             # Whatever it is, and urllib3 raises many kinds: it came after the connection.
             return PossiblyApplied(type(error).__name__)
-        fields = {name.lower(): value for name, value in response.headers.items()}
-        return HttpResponse(response.status, fields, response.data)
+        return HttpResponse(response.status, response.headers, response.body)
 
 
 def connect(
@@ -120,12 +112,11 @@ def connect(
     # Transfers take real time, and DynamoDB's clock is real, whatever clock the service runs on.
     clock = SystemClock()
     tls = ssl.create_default_context(cafile=certifi.where())
-    pools = Network(clock).pool(tls, connections, MAX_RESPONSE_BYTES)
-    timeout = Timeout(
-        total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds
+    exchanges = Exchanges(Network(clock), url, tls, connections, MAX_RESPONSE_BYTES)
+    wait = Timeout(total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds)
+    return DynamoDb(
+        HttpWire(exchanges, wait), Signer(TaskCredentials(Session()), url, region, clock)
     )
-    wire = HttpWire(pools.connection_from_url(url), timeout)
-    return DynamoDb(wire, Signer(TaskCredentials(Session()), url, region, clock))
 
 
 def _endpoint(region: str) -> str:
