@@ -138,9 +138,9 @@ def test_where_nobody_listens_nothing_is_sent() -> None:
 
 
 def test_a_certificate_that_is_not_trusted_is_never_sent_anything(tmp_path: Path) -> None:
-    with serving(OK, make_certificate(tmp_path).serving()) as server:
-        with pytest.raises(NotConnected):
-            post(exchanges(server.url))
+    trusted_by_nobody = make_certificate(tmp_path).serving()
+    with serving(OK, trusted_by_nobody) as server, pytest.raises(NotConnected):
+        post(exchanges(server.url))
     assert server.pieces == []
 
 
