@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -58,21 +57,17 @@ class Network:
         self._start = start
         self._lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
-    def connection(self, url: str, tls: ssl.SSLContext) -> HTTPConnection:
-        """A connection to that address, not yet opened, for one request."""
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            return TlsConnection(parts.hostname or "", parts.port, network=self, ssl_context=tls)
-        return PlainConnection(parts.hostname or "", parts.port, network=self)
-
-    def pool(self, tls: ssl.SSLContext, size: int) -> PoolManager:
-        """Kept connections, at most `size` for each server. Nothing is retried, and a connection
-        that was idle for `IDLE_SECONDS` is not used again. Requests raise `NotConnected` if nothing
-        was sent, and what urllib3 raises otherwise."""
+    def pool(
+        self, tls: ssl.SSLContext, size: int, received_bytes: int = MAX_RECEIVED_BYTES
+    ) -> PoolManager:
+        """Kept connections, at most `size` for each server. Nothing is retried, a response may have
+        `received_bytes`, and a connection that was idle for `IDLE_SECONDS` is not used again.
+        Requests raise `NotConnected` if nothing was sent, and what urllib3 raises otherwise."""
         connections = PoolManager(maxsize=size, retries=False, ssl_context=tls)
+        own: dict[str, Any] = {"network": self, "received_bytes": received_bytes}
         connections.pool_classes_by_scheme = {
-            "http": partial(_PlainPool, network=self),  # type: ignore[dict-item]
-            "https": partial(_TlsPool, network=self),  # type: ignore[dict-item]
+            "http": partial(_PlainPool, **own),  # type: ignore[dict-item]
+            "https": partial(_TlsPool, **own),  # type: ignore[dict-item]
         }
         return connections
 

@@ -40,19 +40,26 @@ class Response:
 
 
 def read_response(receive: Callable[[int], bytes]) -> Response:
-    """The response to a POST, without the interim ones before it. `receive` takes the most bytes it
-    may return, and returns none at the end. Raises `BadResponse`, and what `receive` raises.
+    """The response to a POST. `receive` takes the most bytes it may return, and returns none at the
+    end. Raises `BadResponse`, and what `receive` raises.
 
-    The end of the connection never ends a body: the response has to announce its length."""
+    `100 Continue` is skipped. Other interim responses are refused: nothing that we send leads to
+    one.
+
+    A body whose length is not announced ends with the connection. Nobody knows whether such a body
+    is whole."""
     incoming = _Incoming(receive)
     status = 100
-    while status < 200:
+    while status == 100:
         lines = incoming.until(_END + _END).decode("latin-1").split("\r\n")
         version, status = _status(lines[0])
         headers = _headers(lines[1:])
+    if status < 200:
+        raise BadResponse(f"an interim response, {status}, was not expected")
     body = b"" if status in _BODILESS else _body(incoming, headers)
     closing = version == "0" or "close" in headers.get("connection", "").lower()
-    return Response(status, headers, body, kept=not closing and incoming.is_empty())
+    kept = not closing and incoming.may_go_on()
+    return Response(status, headers, body, kept)
 
 
 def _status(line: str) -> tuple[str, int]:
@@ -74,11 +81,13 @@ def _headers(lines: list[str]) -> dict[str, str]:
 
 
 def _body(incoming: "_Incoming", headers: dict[str, str]) -> bytes:
-    coding, length = headers.get("transfer-encoding"), headers.get("content-length", "")
-    if coding is None and _LENGTH.fullmatch(length):
-        return incoming.exactly(int(length))
-    if coding is None or coding.lower() != "chunked" or length:
-        raise BadResponse("the length of the body is not announced, or not clearly")
+    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if coding is None and length is None:
+        return incoming.all()
+    if coding is None and _LENGTH.fullmatch(length or ""):
+        return incoming.exactly(int(length or ""))
+    if coding is None or coding.lower() != "chunked" or length is not None:
+        raise BadResponse("the length of the body is not clear")
     return _chunks(incoming)
 
 
@@ -105,6 +114,7 @@ class _Incoming:
     def __init__(self, receive: Callable[[int], bytes]) -> None:
         self._receive = receive
         self._bytes = bytearray()
+        self._ended = False
 
     def until(self, end: bytes) -> bytes:
         """What comes before `end`, both taken out."""
@@ -125,8 +135,16 @@ class _Incoming:
         del self._bytes[:count]
         return taken
 
-    def is_empty(self) -> bool:
-        return not self._bytes
+    def all(self) -> bytes:
+        """Everything up to the end of the connection."""
+        while received := self._receive(PIECE_BYTES):
+            self._bytes += received
+        self._ended = True
+        return self.exactly(len(self._bytes))
+
+    def may_go_on(self) -> bool:
+        """Whether the connection still stands and nothing more came than was used."""
+        return not self._ended and not self._bytes
 
     def _more(self) -> None:
         received = self._receive(PIECE_BYTES)

@@ -2,11 +2,13 @@
 
 import json
 import ssl
+import zlib
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 from urllib3 import BaseHTTPResponse, Timeout
@@ -15,7 +17,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from service.core.clock import Clock
+from service.outbound.exchange import connection
 from service.outbound.network import Network
+from service.outbound.response import Response
 
 MAX_RESPONSE_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024
@@ -64,18 +68,19 @@ class ProviderHttp:
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         """One POST on a connection of its own, ended by the monotonic time `until`. Raises
         `NeverSent` or `NoResponse`."""
-        with closing(self._network.connection(url, self._tls)) as connection:
-            self._connect(connection, until)
+        parts = urlsplit(url)
+        sent = {"Host": parts.netloc, "Accept-Encoding": "identity", **headers}
+        with closing(connection(self._network, url, self._tls)) as opened:
+            self._connect(opened, until)
             try:
                 # A server may refuse before it has read everything; its response counts.
                 with suppress(BrokenPipeError):
-                    connection.request(
-                        "POST", parse_url(url).request_uri, body, headers, preload_content=False
-                    )
-                connection.timeout = self._left(until)
-                return self._reply(connection.getresponse(), until)
+                    opened.request("POST", parse_url(url).request_uri, body, sent)
+                opened.timeout = self._left(until)
+                response = opened.getresponse()
             except _TROUBLES as error:
                 raise NoResponse from error
+            return Reply(response.status, _decoded(response))
 
     def get(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
         """One GET. Raises `NoResponse`."""
@@ -114,3 +119,17 @@ class ProviderHttp:
 
     def _left(self, until: float) -> float:
         return until - self._clock.monotonic()
+
+
+def _decoded(response: Response) -> bytes:
+    """Some servers compress whatever a request accepts. Raises `NoResponse`."""
+    body, coding = response.body, response.headers.get("content-encoding", "identity").lower()
+    if coding == "gzip":
+        decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        try:
+            body = decoder.decompress(body, MAX_RESPONSE_BYTES + 1)
+        except zlib.error as error:
+            raise NoResponse from error
+    if coding not in ("gzip", "identity") or len(body) > MAX_RESPONSE_BYTES:
+        raise NoResponse
+    return body

@@ -81,7 +81,7 @@ def test_a_request_is_sent_whole_in_one_piece() -> None:
         response = post(exchanges(server.url))
     assert (response.status, response.body) == (200, b"{}")
     assert server.pieces == [
-        b"POST / HTTP/1.1\r\nhost: table.example.com\r\nx-one: 1\r\ncontent-length: 2\r\n\r\n{}"
+        b"POST / HTTP/1.1\r\nhost: table.example.com\r\nx-one: 1\r\nContent-Length: 2\r\n\r\n{}"
     ]
 
 
@@ -94,6 +94,7 @@ def test_a_connection_is_used_again(secure: bool, tmp_path: Path) -> None:
     assert (server.connections, len(server.pieces)) == (1, 3)
 
 
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize(
     "response",
     [
@@ -102,9 +103,12 @@ def test_a_connection_is_used_again(secure: bool, tmp_path: Path) -> None:
     ],
     ids=["announced", "more than the response came"],
 )
-def test_a_connection_that_is_not_clean_is_not_used_again(response: bytes) -> None:
-    with serving(response) as server:
-        target = exchanges(server.url)
+def test_a_connection_that_is_not_clean_is_not_used_again(
+    response: bytes, secure: bool, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path)
+    with serving(response, certificate.serving() if secure else None) as server:
+        target = exchanges(server.url, certificate.trusting())
         assert [post(target).body for _ in range(3)] == [b"{}"] * 3
     assert server.connections == 3
 

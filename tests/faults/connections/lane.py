@@ -12,6 +12,7 @@ from botocore.credentials import ReadOnlyCredentials
 from urllib3 import Timeout
 
 from service.core.clock import SystemClock
+from service.outbound.exchange import Exchanges
 from service.outbound.network import Network
 from service.storage.dynamodb import DynamoDb, HttpWire
 from service.storage.outcomes import Applied, NeverSent, Outcome, Refused
@@ -77,11 +78,12 @@ class Lane:
         self._unreachable = Unreachable()
         self._server = Server(certificates if scheme == "https" else None)
         self._unreached = ""
-        pools = Network(SystemClock(), self._resolve).pool(
-            certificates.trusting, CONNECTIONS, MAX_RECEIVED_BYTES
-        )
+        network = Network(SystemClock(), self._resolve)
         url = f"{scheme}://{HOST}:{self._server.port}"
-        self.pool: Any = pools.connection_from_url(url)
+        self._exchanges = Exchanges(
+            network, url, certificates.trusting, CONNECTIONS, MAX_RECEIVED_BYTES
+        )
+        self.pool: Any = self._exchanges.pool
         self._hasty = self._client(url, CONNECT_SECONDS, READ_SECONDS)
         self._calm = self._client(url, CALM_SECONDS, CALM_SECONDS)
 
@@ -89,7 +91,7 @@ class Lane:
         timeout = Timeout(total=connect + read, connect=connect, read=read)
         keys = ReadOnlyCredentials("key", "secret", None)
         signer = Signer(lambda: keys, url, "us-east-1", SystemClock())
-        return DynamoDb(self._wire(self.pool, timeout), signer)
+        return DynamoDb(self._wire(self._exchanges, timeout), signer)
 
     def _resolve(self, name: str, port: int, *_: object) -> list[Any]:
         port = self._unreachable.ports.get(self._unreached, port)
