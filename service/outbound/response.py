@@ -1,22 +1,18 @@
-"""Reads the whole response to one request. Pure, over whatever the bytes come from.
+"""Reads the whole response to one request, by llhttp's rules (httptools).
 
 `http.client` reads a head with the parser for e-mail, which takes longer than all else that a small
-request does. Rules: RFC 9112, "HTTP/1.1"."""
+request does."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
 MAX_HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 
-_STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LENGTH = re.compile(r"[0-9]{1,12}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
-_BODILESS = (204, 304)
-_END = b"\r\n"
+_LENGTHS = {"content-length", "transfer-encoding"}
 
 
 class BadResponse(HTTPException):
@@ -46,108 +42,78 @@ def read_response(receive: Callable[[int], bytes]) -> Response:
     `100 Continue` is skipped. Other interim responses are refused: nothing that we send leads to
     one.
 
-    A body whose length is not announced ends with the connection. Nobody knows whether such a body
-    is whole."""
-    incoming = _Incoming(receive)
-    status = 100
-    while status == 100:
-        lines = incoming.until(_END + _END).decode("latin-1").split("\r\n")
-        version, status = _status(lines[0])
-        headers = _headers(lines[1:])
-    if status < 200:
-        raise BadResponse(f"an interim response, {status}, was not expected")
-    body = b"" if status in _BODILESS else _body(incoming, headers)
-    closing = version == "0" or "close" in headers.get("connection", "").lower()
-    kept = not closing and incoming.may_go_on()
-    return Response(status, headers, body, kept)
-
-
-def _status(line: str) -> tuple[str, int]:
-    found = _STATUS.fullmatch(line)
-    if found is None:
-        raise BadResponse("no status line")
-    return found[1], int(found[2])
-
-
-def _headers(lines: list[str]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not _NAME.fullmatch(name):
-            raise BadResponse("a line of the head is no header")
-        name, value = name.lower(), value.strip(" \t")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-def _body(incoming: "_Incoming", headers: dict[str, str]) -> bytes:
-    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
-    if coding is None and length is None:
-        return incoming.all()
-    if coding is None and _LENGTH.fullmatch(length or ""):
-        return incoming.exactly(int(length or ""))
-    if coding is None or coding.lower() != "chunked" or length is not None:
-        raise BadResponse("the length of the body is not clear")
-    return _chunks(incoming)
-
-
-def _chunks(incoming: "_Incoming") -> bytes:
-    body = bytearray()
-    while True:
-        found = _CHUNK.fullmatch(incoming.until(_END))
-        if found is None:
-            raise BadResponse("no length of a chunk")
-        count = int(found[1], 16)
-        if not count:
-            break
-        body += incoming.exactly(count)
-        if incoming.exactly(len(_END)) != _END:
-            raise BadResponse("a chunk is longer than announced")
-    while incoming.until(_END):
-        pass  # Trailers say nothing that we read.
-    return bytes(body)
+    A body whose length is not announced ends with the connection. Whether it is whole is not
+    known."""
+    incoming = _Incoming()
+    while not incoming.complete:
+        received = receive(PIECE_BYTES)
+        if received:
+            incoming.feed(received)
+        else:
+            incoming.end()
+    body = b"".join(incoming.pieces)
+    return Response(incoming.status, incoming.headers, body, incoming.kept)
 
 
 class _Incoming:
-    """Bytes that came in and are not used yet."""
+    """What has come in. The parser calls the methods that begin with `on`, and goes on to whatever
+    follows the response."""
 
-    def __init__(self, receive: Callable[[int], bytes]) -> None:
-        self._receive = receive
-        self._bytes = bytearray()
-        self._ended = False
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.pieces: list[bytes] = []
+        self.complete = False
+        self.kept = False
+        self._parser = HttpResponseParser(self)
+        # Everything but the body.
+        self._head_bytes = 0
 
-    def until(self, end: bytes) -> bytes:
-        """What comes before `end`, both taken out."""
-        start = 0
-        while (found := self._bytes.find(end, start)) < 0:
-            if len(self._bytes) > MAX_HEAD_BYTES:
-                raise BadResponse("a line or a head is too long")
-            start = max(0, len(self._bytes) - len(end))
-            self._more()
-        taken = bytes(self._bytes[:found])
-        del self._bytes[: found + len(end)]
-        return taken
+    def feed(self, received: bytes) -> None:
+        self._head_bytes += len(received)
+        try:
+            self._parser.feed_data(received)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self.kept = False
+            if not self.complete:
+                raise BadResponse(str(error)) from error
+        if self._head_bytes > MAX_HEAD_BYTES and not self.complete:
+            raise BadResponse("a line or a head is too long")
 
-    def exactly(self, count: int) -> bytes:
-        while len(self._bytes) < count:
-            self._more()
-        taken = bytes(self._bytes[:count])
-        del self._bytes[:count]
-        return taken
-
-    def all(self) -> bytes:
-        """Everything up to the end of the connection."""
-        while received := self._receive(PIECE_BYTES):
-            self._bytes += received
-        self._ended = True
-        return self.exactly(len(self._bytes))
-
-    def may_go_on(self) -> bool:
-        """Whether the connection still stands and nothing more came than was used."""
-        return not self._ended and not self._bytes
-
-    def _more(self) -> None:
-        received = self._receive(PIECE_BYTES)
-        if not received:
+    def end(self) -> None:
+        """The connection has ended."""
+        if not self.status or _LENGTHS & self.headers.keys():
             raise BadResponse("the connection ended before the response did")
-        self._bytes += received
+        self.complete = True
+
+    def on_message_begin(self) -> None:
+        self.kept = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.complete:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
+            known = self.headers.get(key)
+            self.headers[key] = text if known is None else f"{known}, {text}"
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self.complete:
+            return
+        if status == 100:
+            self.headers = {}
+        elif status < 200:
+            raise BadResponse(f"an interim response, {status}, was not expected")
+        elif self.headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            raise BadResponse("the length of the body is not clear")
+        else:
+            self.status = status
+
+    def on_body(self, piece: bytes) -> None:
+        self._head_bytes -= len(piece)
+        if not self.complete:
+            self.pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self.status and not self.complete:
+            self.complete = True
+            self.kept = self._parser.should_keep_alive()
