@@ -16,6 +16,7 @@ from urllib3 import Timeout
 from service.core.clock import SystemClock
 from service.outbound.exchange import Exchanges
 from service.outbound.network import Network, NotConnected
+from service.storage.credentials import TaskCredentials
 from service.storage.outcomes import (
     HttpResponse,
     NeverSent,
@@ -25,7 +26,7 @@ from service.storage.outcomes import (
     Refused,
     outcome_of,
 )
-from service.storage.signing import Signer, TaskCredentials
+from service.storage.signing import Signer
 
 log = structlog.get_logger()
 
@@ -114,9 +115,8 @@ def connect(
     tls = ssl.create_default_context(cafile=certifi.where())
     exchanges = Exchanges(Network(clock), url, tls, connections, MAX_RESPONSE_BYTES)
     wait = Timeout(total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds)
-    return DynamoDb(
-        HttpWire(exchanges, wait), Signer(TaskCredentials(Session()), url, region, clock)
-    )
+    signer = Signer(TaskCredentials(Session(), clock), url, region, clock)
+    return DynamoDb(HttpWire(exchanges, wait), signer)
 
 
 def _endpoint(region: str) -> str:

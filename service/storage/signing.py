@@ -1,19 +1,15 @@
 """Signs requests to DynamoDB: AWS Signature Version 4 for the one form of request that its JSON
 protocol has (AWS General Reference, "Create a signed AWS API request").
 
-botocore provides the credentials; its own signer prepares a request of any form for any service
-and takes four times as long. The tests hold this one against it."""
+botocore's own signer prepares a request of any form for any service and takes four times as long.
+The tests hold this one against it."""
 
 import hashlib
 import hmac
-import threading
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from botocore.exceptions import NoCredentialsError
-from botocore.session import Session
 
 from service.core.clock import Clock, compact
 
@@ -24,23 +20,6 @@ CONTENT_TYPE = "application/x-amz-json-1.0"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _TARGET = "DynamoDB_20120810."
 _USUAL_PORTS = {"http": 80, "https": 443}
-
-
-class TaskCredentials:
-    """The credentials of the task role, or whatever else botocore's chain finds, refreshed before
-    they end. Looked for at first use."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-
-    def __call__(self) -> "ReadOnlyCredentials":
-        """Raises whatever botocore raises when there are none or they cannot be refreshed."""
-        with self._lock:
-            found = self._session.get_credentials()
-        if found is None:
-            raise NoCredentialsError
-        return found.get_frozen_credentials()
 
 
 class Signer:

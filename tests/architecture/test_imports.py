@@ -107,7 +107,7 @@ WIRING = {"feature"}
 DOORS = {
     "boto3": {"storage/secrets.py", "storage/objects.py"},
     "botocore": {
-        *("storage/dynamodb.py", "storage/signing.py"),
+        *("storage/dynamodb.py", "storage/credentials.py", "storage/signing.py"),
         *("storage/secrets.py", "storage/objects.py"),
     },
     "os": {"settings.py"},

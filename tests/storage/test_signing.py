@@ -12,10 +12,11 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
-from service.storage.signing import CONTENT_TYPE, Signer, TaskCredentials
+from service.core.clock import SystemClock
+from service.storage.credentials import NoCredentials, TaskCredentials
+from service.storage.signing import CONTENT_TYPE, Signer
 from tests.doubles.clock import FakeClock
 
 REQUESTS = 10_000
@@ -282,12 +283,14 @@ def test_what_is_no_date_changes_nothing(date: str) -> None:
 def test_the_credentials_of_the_session_are_used() -> None:
     session = Session()
     session.set_credentials("KEY", "secret", "token")
-    assert TaskCredentials(session)() == ReadOnlyCredentials("KEY", "secret", "token", None)
+    assert TaskCredentials(session, SystemClock())() == ReadOnlyCredentials(
+        "KEY", "secret", "token", None
+    )
 
 
 def test_without_credentials_nothing_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    signer = Signer(TaskCredentials(Session()), URLS[0], "us-east-1", FakeClock())
-    with pytest.raises(NoCredentialsError):
+    signer = Signer(TaskCredentials(Session(), SystemClock()), URLS[0], "us-east-1", FakeClock())
+    with pytest.raises(NoCredentials, match="NoCredentialsError"):
         signer.headers("GetItem", b"")
