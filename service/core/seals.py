@@ -2,7 +2,6 @@
 make one nor change what it covers."""
 
 import base64
-import hashlib
 import hmac
 import json
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ def seal(facts: Sequence[object], key: bytes) -> str:
     """HMAC-SHA-256 over the facts as JSON, cut to 128 bits (22 characters). Facts of different
     kinds must differ in their form, so that the seal of one can never stand for another's."""
     text = json.dumps(facts, separators=(",", ":"), sort_keys=True).encode()
-    digest = hmac.new(key, text, hashlib.sha256).digest()[:_BYTES]
+    digest = hmac.digest(key, text, "sha256")[:_BYTES]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 

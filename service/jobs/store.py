@@ -271,8 +271,13 @@ def job_from(item: Item) -> Job:
 
 
 def _item(job: Job) -> dict[str, Value]:
-    """A job that begins. The actor is named where it is not the payer."""
+    """A job that begins."""
     index = keys.DUE_JOBS.index(job.job_id, job.due_at) if job.due_at is not None else {}
+    return {**_beginning(job), "mac": job.mac, **index}
+
+
+def _beginning(job: Job) -> dict[str, Value]:
+    """What an item says from its first write on. The actor is named where it is not the payer."""
     return {
         "status": job.status,
         "operation": job.operation,
@@ -286,8 +291,6 @@ def _item(job: Job) -> dict[str, Value]:
         "submitUntil": job.submit_until,
         "hardAt": job.hard_at,
         "key": _packed_key(job.bound_key),
-        "mac": job.mac,
-        **index,
     }
 
 
@@ -308,7 +311,8 @@ def _sealed_facts(job: Job) -> list[object]:
     """In the form in which an item keeps them, so that a job has the same seal before it is written
     and after it is read."""
     facts: dict[str, Value] = {
-        **_item(replace(job, mac="", due_at=None)),
+        **_beginning(job),
+        "mac": "",
         "actor": job.actor,
         "submitUntil": job.submit_until if job.is_open else None,
         "hardAt": job.hard_at if job.is_open else None,

@@ -165,7 +165,11 @@ class PlainConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return not self._network.idle(self._used_at) and super().is_connected
+        """Whether it may be used again: open, not idle for long, and nothing unread on it."""
+        opened: Any = self.sock
+        if opened is None or self._network.idle(self._used_at):
+            return False
+        return bool(opened.is_quiet())
 
     def connect(self) -> None:
         try:
@@ -198,12 +202,6 @@ class TlsConnection(PlainConnection, HTTPSConnection):
     def __init__(self, *arguments: Any, ssl_context: ssl.SSLContext, **more: Any) -> None:
         super().__init__(*arguments, ssl_context=ssl_context, **more)
         self._tls = ssl_context
-
-    @property
-    def is_connected(self) -> bool:
-        """Polling the socket does not show what was received together with the last response."""
-        unread = isinstance(self.sock, TlsStream) and self.sock.has_unread
-        return not unread and super().is_connected
 
     def _opened(self) -> Any:
         bounded = super()._opened()

@@ -44,6 +44,18 @@ class BoundedSocket(socket.socket):
         self._limit(seconds)
         self.connect(address)
 
+    def is_quiet(self) -> bool:
+        """Whether it is open and nothing has come in that nobody has read. Never waits. Polling
+        would do, but gevent's sets up a wait of its own even for that."""
+        try:
+            super().settimeout(0)
+            super().recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def recv(self, *arguments: Any) -> bytes:
         self._limit()
         received = super().recv(*arguments)
@@ -82,11 +94,12 @@ class TlsStream(SSLTransport):
 
     def __init__(self, bounded: BoundedSocket, tls: ssl.SSLContext, host: str) -> None:
         super().__init__(bounded, tls, server_hostname=host)
+        self._bounded = bounded
 
-    @property
-    def has_unread(self) -> bool:
-        """Whether something was received that nobody has read."""
-        return bool(self.sslobj.pending() or self.incoming.pending)
+    def is_quiet(self) -> bool:
+        """As the socket's. What came together with the last response is here, not there."""
+        unread = self.sslobj.pending() or self.incoming.pending
+        return not unread and self._bounded.is_quiet()
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """In pieces: encrypting ten megabytes at once would keep every other greenlet waiting, and

@@ -9,6 +9,8 @@ Item = Mapping[str, Value]
 RawItem = Mapping[str, Mapping[str, Any]]
 """An item in DynamoDB's own types."""
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 def encode(value: Value) -> dict[str, Any]:
     """One value with its type. Raises `TypeError` for what has no exact counterpart (floats above
@@ -24,7 +26,8 @@ def encode(value: Value) -> dict[str, Any]:
         return {"L": [encode(part) for part in value]}
     if isinstance(value, frozenset) and value:
         return {"SS": sorted(value)}
-    if isinstance(value, Mapping):
+    # Whether something is any other mapping takes ten times as long to find out.
+    if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101
         return {"M": encode_item(value)}
     raise TypeError(f"{type(value).__name__} cannot be stored")
 
@@ -34,7 +37,7 @@ def encode_item(item: Item) -> dict[str, Any]:
     return {
         name: encode(value)
         for name, value in item.items()
-        if value is not None and value != frozenset()
+        if value is not None and value != _NOTHING
     }
 
 

@@ -169,3 +169,23 @@ def test_a_socket_has_to_have_a_limit() -> None:
         pytest.raises(ValueError, match="limit"),
     ):
         bounded.settimeout(None)
+
+
+def test_a_socket_is_quiet_until_something_comes_in_or_it_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        network = Network(SystemClock(), addresses("127.0.0.1"))
+        connected = network.connected("vendor.example.com", listener.getsockname()[1], 5.0, ())
+        other, _ = listener.accept()
+        assert connected.is_quiet()
+        other.sendall(b"x")
+        assert connected.recv(1) == b"x"
+        assert connected.is_quiet()
+        other.sendall(b"y")
+        while connected.is_quiet():
+            time.sleep(0.01)
+        assert connected.recv(1) == b"y"
+        other.close()
+        while connected.is_quiet():
+            time.sleep(0.01)
+        connected.close()
+    assert not connected.is_quiet()

@@ -1,6 +1,7 @@
 """HTTP to providers: "never sent" is kept apart from "no response", only valid certificates are
 trusted, and nothing is sent after the deadline."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -184,6 +185,26 @@ def test_a_refusal_before_the_body_was_read_is_received() -> None:
 def test_a_response_that_is_not_whole_and_bounded_is_none(response: bytes) -> None:
     with (
         Server(lambda connection: connection.sendall(response)) as server,
+        pytest.raises(NoResponse),
+    ):
+        send(server)
+
+
+def compressed(body: bytes) -> bytes:
+    packed = gzip.compress(body)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\nContent-Length: {len(packed)}\r\n\r\n"
+    return head.encode() + packed
+
+
+def test_a_compressed_response_is_unpacked() -> None:
+    with Server(lambda connection: connection.sendall(compressed(b"{}"))) as server:
+        assert send(server) == Reply(200, b"{}")
+
+
+def test_a_small_response_that_unpacks_to_a_large_one_is_none() -> None:
+    bomb = compressed(b" " * 50_000_000)
+    with (
+        Server(lambda connection: connection.sendall(bomb)) as server,
         pytest.raises(NoResponse),
     ):
         send(server)
