@@ -14,7 +14,9 @@ from tests.stack.live_stack import LiveStack, at_once, new_key
 # No video finishes on its own, so that only the race decides.
 SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}
 # A race must end by its rules, not by the time-outs of a busy machine.
+CALL_WAIT_SECONDS = 40.0
 TIMES = {
+    "dynamodb_connect_timeout_seconds": 40.0,
     "dynamodb_read_timeout_seconds": 40.0,
     "transaction_deadline_seconds": 40.0,
     "kling_create_seconds": 40.0,
@@ -26,8 +28,11 @@ one_process_and_two = pytest.mark.parametrize("processes", [1, 2])
 
 
 @pytest.fixture
-def race(start: Callable[..., LiveStack]) -> Callable[..., tuple[LiveStack, list[str]]]:
+def race(
+    start: Callable[..., LiveStack], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[LiveStack, list[str]]]:
     """A stack, and the addresses of its web servers."""
+    monkeypatch.setattr("service.storage.table.CALL_WAIT_SECONDS", CALL_WAIT_SECONDS)
 
     def begin(processes: int, **settings: Any) -> tuple[LiveStack, list[str]]:
         stack = start(clock=SystemClock(), simulator=SIMULATOR, **TIMES, **settings)

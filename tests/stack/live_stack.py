@@ -22,9 +22,11 @@ from service.audit.operations import Auditor
 from service.core.clock import Clock
 from service.core.settings import Secret
 from service.core.token_cipher import TokenCipher
+from service.feature import Parts
 from service.settings import make_settings
 from service.worker import background, run_all
 from tests.doubles.fast import FastClock
+from tests.doubles.locks import UntilLocked
 from tests.doubles.raw_client import RawClient
 
 SPEED = 10
@@ -136,7 +138,7 @@ class LiveStack:
             | self._local_pages()
             | self._settings,
         )
-        self.parts = build(self.settings, "test", self._clock)
+        self.parts = self._build()
         self.app = create_app(self.parts)
         first.serve(self.app)
         self._worker = threading.Thread(target=self._work, daemon=True)
@@ -169,9 +171,14 @@ class LiveStack:
     def open_app(self) -> str:
         """Starts one more web server with its own parts over the same table; returns its URL."""
         web = _Web()
-        web.serve(create_app(build(self.settings, "test", self._clock)))
+        web.serve(create_app(self._build()))
         self._webs.append(web)
         return web.url
+
+    def _build(self) -> Parts:
+        parts = build(self.settings, "test", self._clock)
+        UntilLocked(parts.core.table._client)
+        return parts
 
     def _work(self) -> None:
         """Runs the worker."""
