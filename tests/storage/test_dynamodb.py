@@ -1,5 +1,7 @@
 """The client of DynamoDB: where it sends, and what it does by itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.storage import dynamodb
@@ -59,6 +61,7 @@ def test_a_proxy_of_the_environment_is_not_used(
         (HttpResponse(200, {}, b"{}"), PossiblyApplied),
     ],
 )
+@pytest.mark.protocol("no-hidden-retry")
 def test_whatever_comes_back_a_request_is_sent_once(reply: Reply, kind: type[Outcome]) -> None:
     wire = Scripted(reply)
     assert isinstance(DynamoDb(wire, Unsigned()).call("PutItem", {"a": 1}), kind)
@@ -74,3 +77,61 @@ def test_a_request_that_cannot_be_signed_is_never_sent() -> None:
     outcome = DynamoDb(wire, NoCredentials()).call("PutItem", {})
     assert outcome == NeverSent("not signed: RuntimeError")
     assert wire.sent == []
+
+
+# DynamoDB's clock.
+
+DATE = "Sun, 29 Nov 2026 09:00:00 GMT"
+LATE = {"message": "Signature expired: 20261129T080000Z is now earlier than 20261129T084500Z"}
+
+
+class Clocked(Unsigned):
+    """Notes the dates that it is to sign with."""
+
+    def __init__(self) -> None:
+        self.dates: list[str] = []
+
+    def set_clock(self, date: str) -> None:
+        self.dates.append(date)
+
+
+def dated(response: HttpResponse) -> HttpResponse:
+    return replace(response, headers={**response.headers, "date": DATE})
+
+
+def dates_set_by(response: HttpResponse) -> list[str]:
+    signer = Clocked()
+    DynamoDb(Scripted(dated(response)), signer).call("PutItem", {})
+    return signer.dates
+
+
+@pytest.mark.parametrize(
+    "response",
+    [refusal(400, "InvalidSignatureException", **LATE), refusal(400, "RequestExpired")],
+    ids=["late", "expired"],
+)
+def test_a_late_signature_sets_the_clock_to_dynamodbs(response: HttpResponse) -> None:
+    assert dates_set_by(response) == [DATE]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        response_with(200, {}),
+        refusal(400, "ConditionalCheckFailedException"),
+        refusal(400, "ThrottlingException"),
+        refusal(400, "InvalidSignatureException", message="It does not match."),
+        refusal(400, "AnythingNewException", **LATE),
+        refusal(500, "InvalidSignatureException", **LATE),
+    ],
+)
+def test_nothing_else_that_dynamodb_says_sets_the_clock(response: HttpResponse) -> None:
+    assert dates_set_by(response) == []
+
+
+@pytest.mark.parametrize("missing", ["x-amzn-requestid", "content-type"])
+def test_nobody_else_sets_the_clock(missing: str) -> None:
+    """A proxy could otherwise have us sign requests that are valid later."""
+    late = refusal(400, "InvalidSignatureException", **LATE)
+    foreign = {name: value for name, value in late.headers.items() if name != missing}
+    assert dates_set_by(replace(late, headers=foreign)) == []

@@ -28,25 +28,40 @@ def table_at(server: Imposter) -> Table:
     return Table(connect("us-east-1", server.url, 1, 5, 4), "T")
 
 
+def from_dynamodb(body: bytes) -> dict[str, str]:
+    """The headers by which a response is known as DynamoDB's."""
+    return {"Content-Type": JSON, "X-Amz-Crc32": crc(body), "X-Amzn-RequestId": "R"}
+
+
+def without(name: str, body: bytes) -> dict[str, str]:
+    """All of them but one: each is enough to notice somebody else."""
+    return {header: value for header, value in from_dynamodb(body).items() if header != name}
+
+
 def signed(body: bytes) -> tuple[dict[str, str], bytes]:
-    return {"Content-Type": JSON, "X-Amz-Crc32": crc(body), "X-Amzn-RequestId": "R"}, body
+    return from_dynamodb(body), body
 
 
 PAGE = b"<html>Please sign in.</html>"
 FOREIGN = {
     "a page": (200, {"Content-Type": "text/html"}, PAGE),
-    "a page with the right CRC": (
+    "a page that copies the rest": (
         200,
-        {"Content-Type": "text/html", "X-Amz-Crc32": crc(PAGE)},
+        {**from_dynamodb(PAGE), "Content-Type": "text/html"},
         PAGE,
     ),
     "JSON of another service": (200, {"Content-Type": "application/json"}, b"{}"),
-    "no content type": (200, {"X-Amz-Crc32": crc(b"{}")}, b"{}"),
-    "no CRC": (200, {"Content-Type": JSON}, b"{}"),
-    "a wrong CRC": (200, {"Content-Type": JSON, "X-Amz-Crc32": "1"}, b"{}"),
-    "a CRC that is no number": (200, {"Content-Type": JSON, "X-Amz-Crc32": "x"}, b"{}"),
-    "no request id": (200, {"Content-Type": JSON, "X-Amz-Crc32": crc(b"{}")}, b"{}"),
-    "a refusal without a request id": (400, {"Content-Type": JSON}, REFUSED),
+    "JSON of a gateway that names requests as DynamoDB does": (
+        200,
+        {**from_dynamodb(b"{}"), "Content-Type": "application/json"},
+        b"{}",
+    ),
+    "no content type": (200, without("Content-Type", b"{}"), b"{}"),
+    "no CRC": (200, without("X-Amz-Crc32", b"{}"), b"{}"),
+    "a wrong CRC": (200, {**from_dynamodb(b"{}"), "X-Amz-Crc32": "1"}, b"{}"),
+    "a CRC that is no number": (200, {**from_dynamodb(b"{}"), "X-Amz-Crc32": "x"}, b"{}"),
+    "no request id": (200, without("X-Amzn-RequestId", b"{}"), b"{}"),
+    "a refusal without a request id": (400, without("X-Amzn-RequestId", REFUSED), REFUSED),
     "ten thousand brackets": (200, *signed(b"[" * 10_000)),
     "text": (200, *signed(b"OK")),
     "half a body": (200, *signed(b'{"Item": {"PK"')),
@@ -61,7 +76,7 @@ FOREIGN = {
     ),
     "a page behind 403": (403, {"Content-Type": "text/html"}, PAGE),
     "a page behind 413": (413, {"Content-Type": "text/html"}, PAGE),
-    "a refusal with a wrong CRC": (400, {"Content-Type": JSON, "X-Amz-Crc32": "1"}, REFUSED),
+    "a refusal with a wrong CRC": (400, {**from_dynamodb(REFUSED), "X-Amz-Crc32": "1"}, REFUSED),
     "an error of no kind": (400, *signed(b'{"message": "no"}')),
 }
 

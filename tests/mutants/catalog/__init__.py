@@ -4,10 +4,12 @@ Patterns are described in `tests.mutants.rewriting`."""
 
 from tests.mutants.catalog import (
     audit,
+    connections,
     costs,
     jobs,
     ledger,
     providers,
+    responses,
     settlement,
     storage,
     users,
@@ -21,6 +23,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *settlement.MUTANTS,
     *providers.MUTANTS,
     *storage.MUTANTS,
+    *responses.MUTANTS,
+    *connections.MUTANTS,
     *audit.MUTANTS,
     *costs.MUTANTS,
 )

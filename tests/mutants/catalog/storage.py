@@ -1,69 +1,143 @@
-"""What a call to DynamoDB may be taken for."""
+"""What a call to DynamoDB may be taken for, and how often it is sent."""
 
 from tests.mutants.mutant import Mutant, breaks, mutant
 
-STORAGE = "tests/storage/test_table.py"
-
-FOREIGN = "tests/storage/test_foreign_responses.py"
+TABLE = "tests/storage/test_table.py"
+CLIENT = "tests/storage/test_dynamodb.py"
+SIGNING = "tests/storage/test_signing.py"
+DISTURBED = "tests/faults/test_connections.py::test_outcomes_are_right_with_threads"
 
 MUTANTS: tuple[Mutant, ...] = (
     breaks(
-        "foreign-response",
-        "foreign-response-believed",
-        "storage.connection:_check_response",
+        "no-hidden-retry",
+        "client-sends-again",
+        "storage.dynamodb:DynamoDb.call",
         """
-        if F:
-            log.error(E, status=S, fault=F)
-            raise X
+        if not isinstance(response, HttpResponse):
+            return response
         """,
-        "",
-    ),
-    mutant(
-        "crc-not-compared",
-        FOREIGN,
-        "storage.integrity:response_fault",
-        "C is not None and C != str(zlib.crc32(B))",
-        "False",
-    ),
-    mutant(
-        "missing-crc-believed",
-        FOREIGN,
-        "storage.integrity:response_fault",
-        "C is None and status < 300",
-        "False",
-    ),
-    mutant(
-        "content-type-not-looked-at",
-        FOREIGN,
-        "storage.integrity:response_fault",
-        "not V.startswith(P)",
-        "False",
+        """
+        if not isinstance(response, HttpResponse):
+            response = self.wire.send(headers, body)
+        if not isinstance(response, HttpResponse):
+            return response
+        """,
     ),
     breaks(
         "no-hidden-retry",
-        "botocore-retries",
-        "storage.connection:connect",
-        '{"mode": M, "total_max_attempts": 1}',
-        '{"mode": M, "total_max_attempts": 3}',
+        "client-sends-a-refused-request-again",
+        "storage.dynamodb:DynamoDb.call",
+        "outcome = outcome_of(response)",
+        """
+        outcome = outcome_of(response)
+        if isinstance(outcome, Refused):
+            response = self.wire.send(headers, body)
+            outcome = outcome_of(response) if isinstance(response, HttpResponse) else response
+        """,
+    ),
+    mutant(
+        "urllib3-sends-again",
+        DISTURBED,
+        "storage.dynamodb:HttpWire.send",
+        "self._pool.urlopen(M, P, body=B, headers=H, timeout=T, retries=False, redirect=False,"
+        " decode_content=False)",
+        "self._pool.urlopen(M, P, body=B, headers=H, timeout=T, redirect=False,"
+        " retries=__import__('urllib3').Retry(2, allowed_methods=None), decode_content=False)",
     ),
     breaks(
         "fresh-token",
         "same-client-request-token",
         "storage.table:Table.transact",
-        "self._client.transact_write_items(TransactItems=W)",
-        'self._client.transact_write_items(TransactItems=W, ClientRequestToken="same")',
+        "str(uuid4())",
+        '"0" * 36',
     ),
     mutant(
-        "lost-answer-is-a-failure",
-        STORAGE,
+        "lost-response-is-a-failure",
+        TABLE,
         "storage.table:Table._send",
+        "raise MaybeApplied",
+        "raise NotApplied",
+    ),
+    mutant(
+        "lost-connection-is-a-failure",
+        DISTURBED,
+        "storage.dynamodb:HttpWire.send",
+        "PossiblyApplied(R)",
+        "NeverSent(R)",
+    ),
+    mutant(
+        "connection-that-never-came-about-is-lost",
+        DISTURBED,
+        "storage.dynamodb:HttpWire.send",
+        "NeverSent(R)",
+        "PossiblyApplied(R)",
+    ),
+    mutant(
+        "unsigned-request-is-lost",
+        CLIENT,
+        "storage.dynamodb:DynamoDb.call",
+        "NeverSent(R)",
+        "PossiblyApplied(R)",
+    ),
+    mutant(
+        "clock-set-by-any-refusal",
+        CLIENT,
+        "storage.dynamodb:DynamoDb.call",
+        "isinstance(O, Refused) and O.refusal is Refusal.CLOCK",
+        "isinstance(O, Refused)",
+    ),
+    mutant(
+        "clock-set-by-anybody",
+        CLIENT,
+        "storage.dynamodb:DynamoDb.call",
+        "isinstance(O, Refused) and O.refusal is Refusal.CLOCK",
+        "isinstance(O, PossiblyApplied) or (isinstance(O, Refused) and O.refusal is Refusal.CLOCK)",
+    ),
+    mutant(
+        "clock-never-set",
+        CLIENT,
+        "storage.dynamodb:DynamoDb.call",
+        "self._signer.set_clock(D)",
+        "pass",
+    ),
+    mutant(
+        "signed-with-our-clock-alone",
+        SIGNING,
+        "storage.signing:Signer.headers",
+        "self._clock.now() + self._skew",
+        "self._clock.now()",
+    ),
+    mutant(
+        "signed-with-the-key-of-another-day",
+        SIGNING,
+        "storage.signing:Signer._key",
+        "X != (S, D)",
+        "X[0] != S",
+    ),
+    mutant(
+        "signed-with-the-key-of-another-secret",
+        SIGNING,
+        "storage.signing:Signer._key",
+        "X != (S, D)",
+        "X[1] != D",
+    ),
+    mutant(
+        "conflict-taken-for-a-refused-condition",
+        TABLE,
+        "storage.table:_cancelled",
         """
-        except BotoCoreError as error:
-            raise MaybeApplied from error
+        if "TransactionConflict" in C:
+            return X
         """,
         """
-        except BotoCoreError as error:
-            raise NotApplied from error
+        C.discard("TransactionConflict")
         """,
+    ),
+    mutant(
+        "missing-table-worth-a-retry",
+        TABLE,
+        "storage.table:_refused",
+        "StorageRefused()",
+        "NotApplied()",
     ),
 )
