@@ -1,4 +1,4 @@
-"""DynamoDB Local gives up on a lock where DynamoDB does not."""
+"""DynamoDB Local waits only so long for a lock, and DynamoDB does not."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from service.storage.dynamodb import DynamoDb
 from service.storage.outcomes import HttpResponse, Outcome
 
 MAX_SENDS = 20
-_GAVE_UP = b"too long waiting for a lock"
+_TIMED_OUT = b"too long waiting for a lock"
 
 
 class UntilLocked:
@@ -22,6 +22,6 @@ class UntilLocked:
         """The first other response, or the last one."""
         for _ in range(MAX_SENDS - 1):
             response = self._next.send(headers, body)
-            if not (isinstance(response, HttpResponse) and _GAVE_UP in response.body):
+            if not (isinstance(response, HttpResponse) and _TIMED_OUT in response.body):
                 return response
         return self._next.send(headers, body)

@@ -3,12 +3,14 @@
 from tests.mutants.mutant import Mutant, mutant
 
 POOL = "tests/outbound/test_pool.py"
+EXCHANGE = "tests/outbound/test_exchange.py"
+RESPONSE = "tests/outbound/test_response.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "failed-handshake-is-a-lost-request",
         POOL,
-        "outbound.network:_PlainConnection.connect",
+        "outbound.network:PlainConnection.connect",
         """
         except OSError as error:
             raise NotConnected(T) from error
@@ -23,28 +25,28 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "unreached-server-is-a-lost-request",
         POOL,
-        "outbound.network:_PlainConnection.connect",
+        "outbound.network:PlainConnection.connect",
         "raise NotConnected(T) from E",
         "raise E",
     ),
     mutant(
         "idle-connection-used-again",
         POOL,
-        "outbound.network:_PlainConnection.is_connected",
+        "outbound.network:PlainConnection.is_connected",
         "not I and C",
         "C",
     ),
     mutant(
         "connection-with-an-unread-response-used-again",
         POOL,
-        "outbound.network:_TlsConnection.is_connected",
+        "outbound.network:TlsConnection.is_connected",
         "not U and C",
         "C",
     ),
     mutant(
         "interim-response-taken-for-the-response",
         POOL,
-        "outbound.network:_PlainConnection.getresponse",
+        "outbound.network:PlainConnection.getresponse",
         "R.status < 200",
         "False",
     ),
@@ -59,8 +61,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "response-as-large-as-a-page-not-received",
         "tests/storage/test_conformance.py",
         "storage.dynamodb:connect",
-        "N.pool(T, C, MAX_RESPONSE_BYTES)",
-        "N.pool(T, C)",
+        "Exchanges(N, U, T, C, MAX_RESPONSE_BYTES)",
+        "Exchanges(N, U, T, C, 1024 * 1024)",
     ),
     mutant(
         "responses-of-a-connection-counted-together",
@@ -68,5 +70,54 @@ MUTANTS: tuple[Mutant, ...] = (
         "outbound.sockets:BoundedSocket.settimeout",
         "self._receivable_bytes = self._max_received_bytes",
         "",
+    ),
+    mutant(
+        "connection-that-is-not-kept-used-again",
+        EXCHANGE,
+        "outbound.exchange:Exchange.getresponse",
+        "not R.kept",
+        "False",
+    ),
+    mutant(
+        "header-with-a-line-break-sent",
+        EXCHANGE,
+        "outbound.exchange:_head",
+        "_BREAKS.search(T)",
+        "False",
+    ),
+    mutant(
+        "interim-response-read-as-the-response",
+        RESPONSE,
+        "outbound.response:_Incoming.on_headers_complete",
+        "S < 200",
+        "False",
+    ),
+    mutant(
+        "half-a-response-read-as-a-whole-one",
+        RESPONSE,
+        "outbound.response:_Incoming.end",
+        "not S or L & H",
+        "not S",
+    ),
+    mutant(
+        "connection-that-the-server-closes-is-kept",
+        RESPONSE,
+        "outbound.response:_Incoming.on_message_complete",
+        "self._parser.should_keep_alive()",
+        "True",
+    ),
+    mutant(
+        "connection-with-a-second-response-is-kept",
+        RESPONSE,
+        "outbound.response:_Incoming.on_message_begin",
+        "self.kept = False",
+        "",
+    ),
+    mutant(
+        "head-of-any-length-read",
+        RESPONSE,
+        "outbound.response:_Incoming.feed",
+        "self._head_bytes > MAX_HEAD_BYTES and not self.complete",
+        "False",
     ),
 )

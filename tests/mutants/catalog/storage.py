@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant, breaks, mutant
 TABLE = "tests/storage/test_table.py"
 CLIENT = "tests/storage/test_dynamodb.py"
 SIGNING = "tests/storage/test_signing.py"
+CREDENTIALS = "tests/storage/test_credentials.py"
 DISTURBED = "tests/faults/test_connections.py::test_outcomes_are_right_with_threads"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -38,11 +39,10 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "urllib3-sends-again",
         DISTURBED,
-        "storage.dynamodb:HttpWire.send",
-        "self._pool.urlopen(M, P, body=B, headers=H, timeout=T, retries=False, redirect=False,"
-        " decode_content=False)",
-        "self._pool.urlopen(M, P, body=B, headers=H, timeout=T, redirect=False,"
-        " retries=__import__('urllib3').Retry(2, allowed_methods=None), decode_content=False)",
+        "outbound.exchange:Exchanges.post",
+        "self.pool.urlopen(M, P, B, H, timeout=W, retries=False, redirect=False)",
+        "self.pool.urlopen(M, P, B, H, timeout=W, redirect=False,"
+        " retries=__import__('urllib3').Retry(2, allowed_methods=None))",
     ),
     breaks(
         "fresh-token",
@@ -78,6 +78,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "storage.dynamodb:DynamoDb.call",
         "NeverSent(R)",
         "PossiblyApplied(R)",
+    ),
+    mutant(
+        "ended-credentials-used",
+        CREDENTIALS,
+        "storage.credentials:TaskCredentials.__call__",
+        "C is None or self._ends_within(0)",
+        "C is None",
+    ),
+    mutant(
+        "calls-wait-although-credentials-are-good",
+        CREDENTIALS,
+        "storage.credentials:TaskCredentials.__call__",
+        "C is None or self._ends_within(0)",
+        "True",
+    ),
+    mutant(
+        "every-call-refreshes-credentials",
+        CREDENTIALS,
+        "storage.credentials:TaskCredentials._refreshing",
+        "L and not (L.ended.is_set() and self._is_past(L))",
+        "False",
     ),
     mutant(
         "clock-set-by-any-refusal",
