@@ -1,8 +1,12 @@
 """The only clock. Everything that needs the time receives a `Clock`."""
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Protocol
+
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_SECONDS = len("2026-11-21T09:00:00")
 
 
 class Clock(Protocol):
@@ -34,16 +38,21 @@ class SystemClock:
 def iso(at: int) -> str:
     """Milliseconds since the epoch as ISO 8601 in UTC with milliseconds, as in
     `2026-11-21T09:00:00.123Z`."""
-    moment = datetime.fromtimestamp(at // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+    return f"{_seconds(at)}.{at % 1000:03d}Z"
 
 
 def compact(at: int) -> str:
     """Milliseconds since the epoch as ISO 8601's basic form in UTC, as in `20261121T090000Z`."""
-    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y%m%dT%H%M%SZ}"
+    return f"{_seconds(at).replace('-', '').replace(':', '')}Z"
 
 
 def from_iso(text: str) -> int:
     """The inverse of `iso`. Raises `ValueError` for any other form."""
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+    if not _ISO.fullmatch(text):
+        raise ValueError("not a time in ISO 8601 with milliseconds and Z")
+    return int(datetime.fromisoformat(text[:-5] + "Z").timestamp()) * 1000 + int(text[-4:-1])
+
+
+def _seconds(at: int) -> str:
+    # Formatting by a pattern takes five times as long, and a request does it a dozen times.
+    return datetime.fromtimestamp(at // 1000, UTC).isoformat()[:_SECONDS]
