@@ -13,7 +13,7 @@ from service.storage.outcomes import HttpResponse, NeverSent, Outcome, PossiblyA
 from tests.faults.connections.authority import make_certificates
 from tests.faults.connections.disturbances import DISTURBANCES
 from tests.faults.connections.lane import Lane
-from tests.faults.connections.run import run
+from tests.faults.connections.run import crowds, run
 
 CHECKOUT = Path(__file__).parents[2]
 SEED = "1"
@@ -28,6 +28,12 @@ def test_outcomes_are_right_with_threads() -> None:
         "Applied",
         "PossiblyApplied",
     }
+
+
+def test_callers_that_share_a_pool_get_their_own_responses() -> None:
+    for crowd in crowds(SEED, 160):
+        assert crowd.faults == []
+        assert crowd.outcomes["Applied"] > 20
 
 
 def test_outcomes_are_right_with_greenlets() -> None:

@@ -37,14 +37,16 @@ def _patch() -> None:
 def _run(model: str, seed: str, count: int) -> int:
     import structlog  # noqa: PLC0415 - after the patch
 
-    from tests.faults.connections.run import run  # noqa: PLC0415
+    from tests.faults.connections.run import crowds, run  # noqa: PLC0415
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    summary = run(seed, count)
-    for fault in summary.faults[:20]:
+    faults = []
+    for summary in (*crowds(seed, count // 2), run(seed, count)):
+        faults += summary.faults
+        sys.stdout.write(f"{model}: {summary}; seed {seed}\n")
+    for fault in faults[:20]:
         sys.stdout.write(f"{fault}\n")
-    sys.stdout.write(f"{model}: {summary}; seed {seed}\n")
-    return 1 if summary.faults else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -126,8 +126,7 @@ class Lane:
         if how.race:
             racing.join()
         self._unreached = ""
-        # Nothing of the request has to reach the server in these cases.
-        if not (how.unreachable or how.race) and not truth.over.wait(2 * CALM_SECONDS):
+        if not self._settled(truth, how):
             return Result(how.name, type(outcome).__name__, seconds, "the server hangs")
         fault = (
             _unsound(outcome, truth)
@@ -136,6 +135,13 @@ class Lane:
             or self._broken(f"{name}-after")
         )
         return Result(how.name, type(outcome).__name__, seconds, fault and f"{name}: {fault}")
+
+    def _settled(self, truth: Truth, how: Disturbance) -> bool:
+        """Waits until the server is done with it. Nothing has to come of a call whose limit was
+        short, on a connection that ended, or that nobody took."""
+        if how.unreachable or how.race or truth.over.wait(MARGIN_SECONDS):
+            return True
+        return (how.slow and not truth.received_bytes) or truth.over.wait(2 * CALM_SECONDS)
 
     def _prepare(self, name: str, how: Disturbance) -> str:
         """A connection that is kept, or none, or either by chance. Returns what is wrong."""

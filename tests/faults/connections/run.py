@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.connections.authority import make_certificates
+from tests.faults.connections.crowd import Crowd, run_crowd
 from tests.faults.connections.lane import Lane, Result
 
 LANES = 8
@@ -29,6 +30,13 @@ class Summary:
             f"{len(self.results)} disturbed calls of {kinds} kinds ({counts}), "
             f"{len(self.faults)} wrong"
         )
+
+
+def crowds(seed: str, count: int) -> list[Crowd]:
+    """So many calls through a shared pool, in plain text, and as many over TLS."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificates = make_certificates(Path(folder))
+        return [run_crowd(seed, count, certificates, scheme) for scheme in ("http", "https")]
 
 
 def run(seed: str, count: int) -> Summary:

@@ -199,6 +199,13 @@ class Server:
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
+    def next_truth(self) -> Truth:
+        """About the call whose request begins to come."""
+        return self.truth
+
+    def request(self, connection: Connection, truth: Truth, head: bytes) -> Request:
+        return Request(connection, truth, head)
+
     def close_kept(self) -> None:
         """Closes the connections that are open."""
         for connection in tuple(self._connections):
@@ -242,9 +249,9 @@ class Server:
         if self._certificates:
             connection.encrypt(self._certificates.good)
         while first := connection.socket.recv(1):
-            truth = self.truth
+            truth = self.next_truth()
             truth.received_bytes += 1
             try:
-                (truth.disturb or serve)(Request(connection, truth, first))
+                (truth.disturb or serve)(self.request(connection, truth, first))
             finally:
                 truth.over.set()
