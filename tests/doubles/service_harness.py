@@ -32,6 +32,7 @@ from service.users.operations import Users
 from service.videos.entities import NewVideo
 from service.videos.operations import Videos
 from tests.doubles.clock import FakeClock
+from tests.doubles.locks import UntilLocked
 from tests.doubles.provider import ScriptedProvider
 from tests.doubles.raw_client import RawClient
 from tests.faults.library.wire import Wire
@@ -121,9 +122,7 @@ class ServiceHarness:
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
         self.where = client
-        self.dynamodb = connected or connect(
-            "us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64
-        )
+        self.dynamodb = connected or local_client(client.meta.endpoint_url)
         self.client = RawClient(self.dynamodb)
         self.table = Table(self.dynamodb, table_name)
         settings = production_settings(
@@ -217,6 +216,14 @@ class ServiceHarness:
 
     def wire(self) -> Wire:
         return Wire(self.dynamodb)
+
+
+def local_client(url: str) -> DynamoDb:
+    """A client of DynamoDB Local for many threads: on a busy machine, neither a connection nor a
+    lock that takes long is what a test is about."""
+    client = connect("us-east-1", url, 10.0, 10.0, connections=64)
+    UntilLocked(client)
+    return client
 
 
 def order(

@@ -21,12 +21,12 @@ from service.ledger.lots import LotKind
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks
-from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.settings import CALL_WAIT_SECONDS
 from service.storage.table import READ_TRIES, Table, TableSaturated
 from service.storage.writes import Put
 from tests.doubles.clock import FakeClock
+from tests.doubles.service_harness import local_client
 from tests.faults.library.wire import Wire
 
 USER = "u"
@@ -54,8 +54,7 @@ def grant_one(snapshot: Snapshot, now: int) -> Proposal:
 class ServiceHarness:
     def __init__(self, client: Any, table_name: str) -> None:
         self.clock = FakeClock()
-        connected = connect("us-east-1", client.meta.endpoint_url, 1.0, 10.0, connections=64)
-        self.table = Table(connected, table_name)
+        self.table = Table(local_client(client.meta.endpoint_url), table_name)
         self.ledger = Ledger(
             self.table, self.clock, NoMetrics(), WalletLocks(64), b"k" * 32, 5.0, lambda: 1.0
         )
