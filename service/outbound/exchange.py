@@ -14,6 +14,7 @@ from service.outbound.response import Response, read_response
 
 # Joining costs a copy of the body.
 MAX_JOINED_BYTES = 64 * 1024
+_ALWAYS = {"accept-encoding": "identity", "user-agent": "farebox"}
 _BREAKS = re.compile(r"[\r\n\0]")
 
 
@@ -43,7 +44,7 @@ class Exchanges:
         """Headers must name the host. Raises `NotConnected` if nothing was sent, and what urllib3
         raises otherwise."""
         response: Any = self.pool.urlopen(
-            "POST", path, body, headers, timeout=wait, retries=False, redirect=False
+            "POST", path, body, {**_ALWAYS, **headers}, timeout=wait, retries=False, redirect=False
         )
         return cast(Response, response)
 

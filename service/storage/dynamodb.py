@@ -34,7 +34,6 @@ log = structlog.get_logger()
 # characters. Transactions and batches can have 4 and 16 MB; the service reads a few items or single
 # attributes with them. A larger response counts as lost.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-_SENT_ALWAYS = {"accept-encoding": "identity", "user-agent": "farebox"}
 
 
 class Wire(Protocol):
@@ -84,8 +83,7 @@ class DynamoDb:
 
 
 class HttpWire:
-    """Sends over kept connections. Redirects are not followed, and proxies of the environment are
-    not used."""
+    """Sends over kept connections."""
 
     def __init__(self, exchanges: Exchanges, wait: Timeout) -> None:
         self._exchanges = exchanges
@@ -93,7 +91,7 @@ class HttpWire:
 
     def send(self, headers: Mapping[str, str], body: bytes) -> HttpResponse | Outcome:
         try:
-            response = self._exchanges.post("/", {**headers, **_SENT_ALWAYS}, body, self._wait)
+            response = self._exchanges.post("/", headers, body, self._wait)
         except NotConnected as error:
             return NeverSent(str(error))
         except Exception as error:
@@ -110,8 +108,7 @@ def connect(
     `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the whole
     response, however slowly it comes; a call is over before their sum."""
     url = endpoint_url or _endpoint(region)
-    # Transfers take real time, and DynamoDB's clock is real, whatever clock the service runs on.
-    clock = SystemClock()
+    clock = SystemClock()  # Transfers take real time, whatever clock the service runs on.
     tls = ssl.create_default_context(cafile=certifi.where())
     exchanges = Exchanges(Network(clock), url, tls, connections, MAX_RESPONSE_BYTES)
     wait = Timeout(total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds)

@@ -81,7 +81,8 @@ def test_a_request_is_sent_whole_in_one_piece() -> None:
         response = post(exchanges(server.url))
     assert (response.status, response.body) == (200, b"{}")
     assert server.pieces == [
-        b"POST / HTTP/1.1\r\nhost: table.example.com\r\nx-one: 1\r\nContent-Length: 2\r\n\r\n{}"
+        b"POST / HTTP/1.1\r\naccept-encoding: identity\r\nuser-agent: farebox\r\n"
+        b"host: table.example.com\r\nx-one: 1\r\nContent-Length: 2\r\n\r\n{}"
     ]
 
 
