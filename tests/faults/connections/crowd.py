@@ -28,7 +28,12 @@ CALLERS = 16
 CONNECTIONS = 4
 # The server cannot know whom it refused; and HTTP/1.1 does not distinguish a response that nobody
 # requested and that is sent while the next request is under way, from the response to that one.
-UNDECIDABLE = {"refused before all came", "two responses, one after the other"}
+UNDECIDABLE = {
+    "refused before all came",
+    "two responses at once",
+    "two responses, one after the other",
+    "another response that comes late",
+}
 
 
 @dataclass

@@ -248,6 +248,7 @@ APPLIED: Mapping[str, Disturb] = {
     "in small pieces": _in_pieces((1, 9, 20, 150)),
     "two responses at once": _twice(0),
     "two responses, one after the other": _twice(0.005),
+    "a response, and another in one piece": _applied(lambda request, text: text + OTHER),
     "a response, and a line feed": _applied(lambda request, text: text + b"\r\n"),
     "a response, and half of another": _applied(lambda request, text: text + OTHER[:80]),
     "a response, and a lot of garbage": _applied(lambda request, text: text + b"x" * 70_000),
