@@ -180,6 +180,7 @@ def test_an_origin_may_be_written_as_people_write_it() -> None:
         {"GOOGLE_CLIENT_IDS": "'a.apps.example'"},
         {"PUBLIC_URL": "https://api.example.com?stage=1"},
         {"PUBLIC_URL": "https://api.example.com/#top"},
+        {"DYNAMODB_CONNECT_TIMEOUT_SECONDS": "3.5"},
         {"MAX_RECEIVE_SECONDS": "5"},
         {"UPLOAD_LIMIT_MEGABYTES": "8"},
         {"USER_UPLOAD_LIMIT_MEGABYTES": "8"},
