@@ -153,9 +153,11 @@ def _poll(port: int, count: Any) -> None:
     """Each waits for a job of its own, again and again."""
     ids = RandomIds()
     waiting = selectors.DefaultSelector()
-    for _ in range(POLLERS):
+    for number in range(POLLERS):
+        # Each for a user of its own: one user may hold a few.
+        headers = {"X-Google-ID": str(10**20 + number)}
         path = f"/jobs/{ids.new('job', int(time.time() * 1000))}?wait={WAIT_SECONDS}"
-        wire, request = Wire.to(port, 60), message("GET", path, _HEADERS)
+        wire, request = Wire.to(port, 60), message("GET", path, headers)
         wire.socket.sendall(request)
         waiting.register(wire.socket, selectors.EVENT_READ, (wire, request))
         time.sleep(SETTLING_SECONDS / POLLERS / 2)
