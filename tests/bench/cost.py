@@ -23,7 +23,7 @@ def run(quick: bool) -> list[Table]:
     columns = ("what", "calls", "which", "read units", "write units")
     note = (
         "Units are computed from item sizes by AWS's rules, because DynamoDB Local "
-        "reports too little for transactions. "
+        "reports too few for transactions. "
         "On-demand prices are per unit; a strongly consistent read of up to 4 KB is one "
         "read unit. A sign-up happens once, within "
         "a user's first order."
@@ -58,7 +58,7 @@ class _Costs:
         world.provider.book(failed, TaskStatus.FAILED)
         bills = {
             "sign-up": sign_up,
-            "POST /videos, a user's first, sign-up included": first,
+            "POST /videos, a user's first, including sign-up": first,
             "POST /videos": order,
             "POST /videos with an Idempotency-Key": keyed,
             "POST /videos again with the same key": self._bill(lambda: world.submit(USER, key=KEY)),
@@ -66,12 +66,12 @@ class _Costs:
             "GET /jobs/{id}": self._bill(lambda: world.jobs.get(USER, job_id)),
             "GET /credits": self._bill(lambda: world.ledger.balance(USER)),
             "GET /jobs, a page of 20": self._bill(lambda: world.jobs.page(USER, 20, None)),
-            "worker: a look that finds the job still running": query,
+            "worker: a fetch that finds the task still running": query,
             "worker: capture": capture,
             "worker: the first capture on a new device": first_capture,
             "worker: release": self._bill(lambda: world.settlement.resolve(USER, failed)),
-            "worker: a round with nothing due": self._bill(world.work),
-            "**finished job, order to capture**": _sum(order, capture),
+            "worker: a sweep with nothing due": self._bill(world.work),
+            "**finished job, from submission to capture**": _sum(order, capture),
             "**the same with an Idempotency-Key**": _sum(keyed, capture),
         }
         return [_row(what, bill) for what, bill in bills.items()]

@@ -107,7 +107,7 @@ def test_an_address_where_nobody_listens_leaves_the_others_to_try() -> None:
             ]
 
         network = Network(SystemClock(), resolve)
-        with network.connected("vendor.example.com", port, SECONDS, ()) as connected:
+        with network.connected("vendor.example.com", port, 10.0, ()) as connected:
             assert connected.getpeername()[0] == "::1"
 
 
