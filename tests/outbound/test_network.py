@@ -79,7 +79,7 @@ def test_a_lookup_for_which_no_thread_is_left_fails_and_keeps_no_place() -> None
         for _ in range(MAX_LOOKUPS):
             with pytest.raises(OSError, match="new thread"):
                 network.connected("vendor.example.com", port, SECONDS, ())
-        network.connected("vendor.example.com", port, SECONDS, ()).close()
+        network.connected("vendor.example.com", port, 10.0, ()).close()
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "unknown"), UnicodeError("label")])
