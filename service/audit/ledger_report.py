@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.audit.entities import Ledger
+from service.core.amounts import credits_number, credits_text
 from service.core.clock import iso
 from service.ledger.entities import Entry, Wallet, WalletStatus
 
@@ -25,8 +26,9 @@ def _lines(ledger: Ledger) -> Iterator[str]:
     yield f"{'when':24}  {'entry':>5}  {'what':8}  {'amount':>6}  {'credits':>7}  {'held':>4}  for"
     for entry in ledger.entries:
         yield (
-            f"{iso(entry.at):24}  {entry.version:>5}  {entry.kind:8}  {entry.amount:>6}  "
-            f"{entry.credits:>7}  {entry.held:>4}  {entry.ref}"
+            f"{iso(entry.at):24}  {entry.version:>5}  {entry.kind:8}  "
+            f"{credits_text(entry.amount):>6}  "
+            f"{credits_text(entry.credits):>7}  {credits_text(entry.held):>4}  {entry.ref}"
         )
     if ledger.wallet is not None:
         yield from _wallet_lines(ledger.wallet)
@@ -37,14 +39,18 @@ def _lines(ledger: Ledger) -> Iterator[str]:
 
 def _wallet_lines(wallet: Wallet) -> Iterator[str]:
     yield (
-        f"Wallet at version {wallet.version}: {wallet.credits} available, {wallet.held} held"
-        + (f", {wallet.debt} owed" if wallet.debt else "")
+        f"Wallet at version {wallet.version}: {credits_text(wallet.credits)} available, "
+        f"{credits_text(wallet.held)} held"
+        + (f", {credits_text(wallet.debt)} owed" if wallet.debt else "")
         + "."
     )
     total = sum(getattr(wallet, name) for name in _USES)
-    parts = " + ".join(f"{getattr(wallet, name)} {_NAMES.get(name, name)}" for name in _USES)
+    parts = " + ".join(
+        f"{credits_text(getattr(wallet, name))} {_NAMES.get(name, name)}" for name in _USES
+    )
     equals = "=" if total == wallet.granted else "is not"
-    yield f"{wallet.granted} granted {equals} {parts}" + (f" = {total}" * (equals != "="))
+    granted, sum_text = credits_text(wallet.granted), credits_text(total)
+    yield f"{granted} granted {equals} {parts}" + (f" = {sum_text}" * (equals != "="))
     if wallet.status is WalletStatus.FROZEN:
         yield "FROZEN: nothing can be spent until an operator has investigated."
     elif wallet.status is WalletStatus.CLOSED:
@@ -83,18 +89,18 @@ def _wallet_document(wallet: Wallet) -> dict[str, Any]:
     return {
         "version": wallet.version,
         "status": wallet.status,
-        "available": wallet.credits,
-        "held": wallet.held,
-        "granted": wallet.granted,
-        "captured": wallet.captured,
-        "expired": wallet.expired,
-        "clawedBack": wallet.clawed_back,
-        "debt": wallet.debt,
+        "available": credits_number(wallet.credits),
+        "held": credits_number(wallet.held),
+        "granted": credits_number(wallet.granted),
+        "captured": credits_number(wallet.captured),
+        "expired": credits_number(wallet.expired),
+        "clawedBack": credits_number(wallet.clawed_back),
+        "debt": credits_number(wallet.debt),
         "lots": [
             {
                 "lotId": lot.lot_id,
                 "kind": lot.kind,
-                "remaining": lot.remaining,
+                "remaining": credits_number(lot.remaining),
                 "expiresAt": iso(lot.expires_at) if lot.expires_at else None,
             }
             for lot in wallet.lots
@@ -104,4 +110,12 @@ def _wallet_document(wallet: Wallet) -> dict[str, Any]:
 
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
-    return {"at": iso(entry.at), **{name: getattr(entry, name) for name in _COLUMNS[1:]}}
+    return {
+        "at": iso(entry.at),
+        "version": entry.version,
+        "kind": entry.kind,
+        "amount": credits_number(entry.amount),
+        "credits": credits_number(entry.credits),
+        "held": credits_number(entry.held),
+        "ref": entry.ref,
+    }

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from service.core.amounts import Amount, credits_text
 from service.core.errors import InvalidRequest
 
 IMAGE_TO_VIDEO = "kling:image2video"
@@ -31,15 +32,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Price:
-    """What an operation costs. `version` identifies the price: the same operation and credits
+    """What an operation costs. `version` identifies the price: the same operation and amount
     always have the same version, in every process and release."""
 
     operation: str
-    credits: int
+    amount: Amount
 
     @property
     def version(self) -> str:
-        facts = f"{self.operation}\n{self.credits}"
+        facts = f"{self.operation}\n{credits_text(self.amount)}"
         return hashlib.sha256(facts.encode()).hexdigest()[:8]
 
 

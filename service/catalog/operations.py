@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from service.catalog.entities import Price, Prompt, unknown_prompt
+from service.core.amounts import Amount
 
 
 class Catalog:
     """The prompts and the prices of one release."""
 
-    def __init__(self, prompts: Sequence[Prompt], prices: Mapping[str, int]) -> None:
+    def __init__(self, prompts: Sequence[Prompt], prices: Mapping[str, Amount]) -> None:
         self._prompts = {prompt.key: prompt for prompt in prompts}
         self._prices = dict(prices)
 

@@ -42,7 +42,7 @@ class Metric(StrEnum):
 class Metrics(Protocol):
     """Counts, times (milliseconds) and gauges with a few dimensions."""
 
-    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None: ...
+    def count(self, metric: Metric, value: float = 1, **dimensions: str) -> None: ...
 
     def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None: ...
 
@@ -52,7 +52,7 @@ class Metrics(Protocol):
 class NoMetrics:
     """Discards every measurement: for a developer's terminal."""
 
-    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
+    def count(self, metric: Metric, value: float = 1, **dimensions: str) -> None:
         pass
 
     def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None:
@@ -73,7 +73,7 @@ class EmbeddedMetrics:
         self._common = {"Stage": stage, "Service": service}
         self._guard = threading.Lock()
 
-    def count(self, metric: Metric, value: int = 1, **dimensions: str) -> None:
+    def count(self, metric: Metric, value: float = 1, **dimensions: str) -> None:
         self._write(metric, value, "Count", dimensions)
 
     def timing(self, metric: Metric, milliseconds: float, **dimensions: str) -> None:

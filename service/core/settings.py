@@ -7,9 +7,11 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from service.core.amounts import credits_of, parse_credits
 from service.core.urls import in_lower_case
 
 STAGES = ("dev", "staging", "production")
@@ -165,6 +167,8 @@ def _parse(each: Field[object], text: str) -> object:
         return _number(int, text, "a whole number")
     if kind is float:
         return _number(float, text, "a number of seconds")
+    if kind is Decimal:
+        return Decimal(credits_of(parse_credits(text)))
     if isinstance(kind, types.GenericAlias):
         part_of = typing.get_args(kind)[0]
         return tuple(
@@ -193,10 +197,10 @@ def _value_faults(each: Field[Any], value: object) -> Iterator[str]:
     if choices := each.metadata["choices"]:
         if value not in choices:
             yield f"must be one of {', '.join(choices)}"
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         given = each.metadata["minimum"]
         smallest = (1 if each.type is int else 0.001) if given is None else given
-        if not smallest <= value <= MAX_NUMBER:
+        if not smallest <= float(value) <= MAX_NUMBER:
             yield f"must be between {smallest} and {MAX_NUMBER}"
     elif each.type is Url and value and not _is_http(str(value)):
         yield "must be an http(s) address"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from service.core.amounts import credits_text
 from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
 from service.jobs.store import KeyUse, is_key_sealed, is_sealed
@@ -93,7 +94,7 @@ def _held_faults(account: JobRecords) -> Iterator[Violation]:
         return
     yield Violation(
         item_name(account.user_id, "METADATA"),
-        f"held is {account.wallet.held}, open jobs hold {open_holds}",
+        f"held is {credits_text(account.wallet.held)}, open jobs hold {credits_text(open_holds)}",
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
+from service.core.amounts import Amount
 from service.core.errors import NotFound, RateLimited, Unavailable, Unprocessable
 from service.core.principal import Principal
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
@@ -166,7 +167,7 @@ class Job:
     actor: str
     job_id: str
     operation: str
-    held: int
+    held: Amount
     allocation: Allocation
     status: JobStatus
     created_at: int
@@ -180,12 +181,12 @@ class Job:
     facts: Mapping[str, Value] = field(default_factory=dict)
     not_found_at: int | None = None
     result: Mapping[str, Value] | None = None
-    captured: int = 0
+    captured: Amount = 0
     usage: Mapping[str, int] = field(default_factory=dict)
     provider_cost: ProviderCost | None = None
     failure: str | None = None
     watch_until: int | None = None
-    house_loss: int | None = None
+    house_loss: Amount | None = None
     bound_key: BoundKey | None = None
     mac: str = ""
 
@@ -198,7 +199,7 @@ class Job:
         return self.status in OPEN
 
     @property
-    def returned(self) -> int:
+    def returned(self) -> Amount:
         """Credits that went back to their lots."""
         return 0 if self.is_open else self.held - self.captured
 

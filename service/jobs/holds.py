@@ -110,7 +110,7 @@ class HoldTerms:
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
         wallet = with_device(snapshot.wallet, self.device)
-        movement = hold(wallet, self.estimate.credits, self.job_id, now)
+        movement = hold(wallet, self.estimate.amount, self.job_id, now)
         job = self.job(movement, now)
         writes = [ConditionalWrite(store.new_job_write(job))]
         if self.key is not None:
@@ -137,7 +137,7 @@ class HoldTerms:
             actor=self.request.actor.subject,
             job_id=self.job_id,
             operation=self.request.operation,
-            held=self.estimate.credits,
+            held=self.estimate.amount,
             price_version=self.estimate.price_version,
             payload=self.payload,
             device=() if has_item(movement.wallet, self.device) else self.device.all,

@@ -67,8 +67,8 @@ def bill(work: Work, job: Job, task: Task) -> Bill:
     if cost is None:
         cost = _possible(work.charge_by_own_count, job, task) or Charge(0)
         alarm = "charge_unusable"
-    charge = replace(cost, credits=min(cost.credits, job.held))
-    return Bill(charge, cost.credits - charge.credits, alarm)
+    charge = replace(cost, amount=min(cost.amount, job.held))
+    return Bill(charge, cost.amount - charge.amount, alarm)
 
 
 def _possible(price: Price, job: Job, task: Task) -> Charge | None:
@@ -76,14 +76,14 @@ def _possible(price: Price, job: Job, task: Task) -> Charge | None:
         charge = price(job, task)
         if _is_possible(charge):
             return charge
-        log.error("charge_impossible", job_id=job.job_id, credits=repr(charge.credits)[:40])
+        log.error("charge_impossible", job_id=job.job_id, amount=repr(charge.amount)[:40])
     except Exception:
         log.exception("charge_broke", job_id=job.job_id)
     return None
 
 
 def _is_possible(charge: Charge) -> bool:
-    counts = (charge.credits, *charge.usage.values())
+    counts = (charge.amount, *charge.usage.values())
     return (
         all(_is_count(count) for count in counts)
         and all(isinstance(name, str) for name in charge.usage)

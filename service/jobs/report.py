@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from service.core.amounts import credits_number, credits_text
 from service.core.clock import iso
 from service.jobs.entities import Job
 from service.jobs.search import JobStory
@@ -25,8 +26,9 @@ def story_lines(story: JobStory) -> Iterator[str]:
     yield "  entries"
     for entry in story.entries:
         yield (
-            f"    {iso(entry.at)}  {entry.kind:8}  {entry.amount}, then "
-            f"{entry.credits} available and {entry.held} held (entry {entry.version})"
+            f"    {iso(entry.at)}  {entry.kind:8}  {credits_text(entry.amount)}, then "
+            f"{credits_text(entry.credits)} available and {credits_text(entry.held)} held "
+            f"(entry {entry.version})"
         )
 
 
@@ -37,9 +39,9 @@ def story_json(story: JobStory) -> str:
         {
             "version": entry.version,
             "kind": entry.kind,
-            "amount": entry.amount,
-            "credits": entry.credits,
-            "held": entry.held,
+            "amount": credits_number(entry.amount),
+            "credits": credits_number(entry.credits),
+            "held": credits_number(entry.held),
             "at": iso(entry.at),
         }
         for entry in story.entries
@@ -54,8 +56,9 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "operation", job.operation
     yield "status", f"{job.status} {job.failure or ''}".strip()
     yield "created", iso(job.created_at)
-    yield "credits", f"held {job.held}, captured {job.captured}, returned {job.returned}"
-    yield "house loss", _number(job.house_loss)
+    held, captured, returned = map(credits_text, (job.held, job.captured, job.returned))
+    yield "credits", f"held {held}, captured {captured}, returned {returned}"
+    yield "house loss", "" if job.house_loss is None else credits_text(job.house_loss)
     yield "task", job.task_id or ""
     yield "not found", _time(job.not_found_at)
     yield "next query", _time(job.due_at)

@@ -4,11 +4,12 @@ from copy import copy
 
 from marshmallow import fields, validate
 
+from service.core.amounts import Amount, credits_number
 from service.core.clock import iso
 from service.jobs.entities import Job, JobStatus
 from service.jobs.work import Operations
 from service.ledger.entities import EXAMPLE_JOB
-from service.web.schemas import StrictSchema, Text, WholeNumber
+from service.web.schemas import StrictSchema, Text, WholeNumber, credits_field
 
 MAX_WAIT_SECONDS = 25
 MAX_JOBS_A_PAGE = 50
@@ -44,18 +45,11 @@ class PageSchema(StrictSchema):
 class JobCreditsSchema(StrictSchema):
     """What became of the price of a job."""
 
-    held = fields.Integer(
-        required=True, metadata={"description": "Set aside while the job is open.", "example": 0}
-    )
-    captured = fields.Integer(
-        required=True,
-        metadata={"description": "Charged: the result was delivered.", "example": 1},
-    )
-    released = fields.Integer(
-        required=True, metadata={"description": "Returned to the wallet.", "example": 0}
-    )
-    remaining = fields.Integer(
-        metadata={"description": "What can still be spent. Only in the response to a POST."}
+    held = credits_field("Set aside while the job is open.", example=0)
+    captured = credits_field("Charged: the result was delivered.", example=1)
+    released = credits_field("Returned to the wallet.", example=0)
+    remaining = credits_field(
+        "What can still be spent. Only in the response to a POST.", required=False
     )
 
 
@@ -140,17 +134,19 @@ def job_page_schema(job: type[StrictSchema]) -> type[StrictSchema]:
     return type("JobPageSchema", (StrictSchema,), page)
 
 
-def job_body(job: Job, operations: Operations, remaining: int | None = None) -> dict[str, object]:
+def job_body(
+    job: Job, operations: Operations, remaining: Amount | None = None
+) -> dict[str, object]:
     """A job as JSON: what every job has, and its kind's own fields. Its credits are held while it
     is open, and captured or released when it has ended. A job whose operation is not offered (a
     release that knew it was rolled back) has the common fields alone."""
-    account: dict[str, int] = {
-        "held": job.held if job.is_open else 0,
-        "captured": job.captured,
-        "released": job.returned,
+    account = {
+        "held": credits_number(job.held if job.is_open else 0),
+        "captured": credits_number(job.captured),
+        "released": credits_number(job.returned),
     }
     if remaining is not None:
-        account["remaining"] = remaining
+        account["remaining"] = credits_number(remaining)
     error = {"code": str(job.failure), "message": operations.message(job)} if job.failure else None
     return {
         "jobId": job.job_id,

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from service.core.amounts import credits_number
 from service.core.clock import Clock, iso
 from service.core.metrics import Metric, Metrics
 from service.jobs import store
@@ -178,8 +179,8 @@ class Settlement:
             log.error(
                 "job_cost_more_than_held",
                 job_id=job.job_id,
-                cost_credits=billed.charge.credits + billed.excess,
-                held_credits=job.held,
+                cost_credits=credits_number(billed.charge.amount + billed.excess),
+                held_credits=credits_number(job.held),
             )
 
     def _overdue(self, user_id: str, job_id: str) -> Job:
@@ -234,7 +235,7 @@ class Settlement:
             status=JobStatus.SUCCEEDED,
             result=result,
             facts=task.facts,
-            captured=charge.credits,
+            captured=charge.amount,
             usage=charge.usage,
             provider_cost=charge.provider_cost,
             due_at=None,
@@ -242,7 +243,7 @@ class Settlement:
         )
 
         def decide(wallet: Wallet, now: int) -> Movement:
-            return capture(wallet, job.allocation, charge.credits, job.job_id, job.created_at, now)
+            return capture(wallet, job.allocation, charge.amount, job.job_id, job.created_at, now)
 
         def settle(device: Digests | None) -> None:
             self._settle(
@@ -264,7 +265,7 @@ class Settlement:
         self._note(job, billed)
         self._metrics.count(Metric.CAPTURES)
         self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
-        log.info("job_captured", job_id=job.job_id, credits=charge.credits)
+        log.info("job_captured", job_id=job.job_id, credits=credits_number(charge.amount))
         return delivered
 
     def _release(self, job: Job, failure: str, task: Task | None = None) -> Job:
@@ -295,7 +296,7 @@ class Settlement:
         log.info(
             "job_released",
             job_id=job.job_id,
-            credits=job.held,
+            credits=credits_number(job.held),
             reason=failure,
             provider_reason=task.reason if task else "",
         )
@@ -338,14 +339,18 @@ class Settlement:
             facts=task.facts,
             usage=charge.usage,
             provider_cost=charge.provider_cost,
-            house_loss=charge.credits,
+            house_loss=charge.amount,
             watch_until=None,
             due_at=None,
         )
         self._write(store.deliver_uncharged_write(job, delivered))
         self._note(job, billed)
-        self._metrics.count(Metric.HOUSE_LOSS, charge.credits)
-        log.warning("job_delivered_free", job_id=job.job_id, house_loss_credits=charge.credits)
+        self._metrics.count(Metric.HOUSE_LOSS, credits_number(charge.amount))
+        log.warning(
+            "job_delivered_free",
+            job_id=job.job_id,
+            house_loss_credits=credits_number(charge.amount),
+        )
         return delivered
 
     def _recorded(self, job: Job, task: Task) -> Job:

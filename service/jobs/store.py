@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from service.core.amounts import Credits, amount_of, credits_of
 from service.core.clock import from_iso, iso
 from service.core.seals import holds, seal
 from service.jobs import keys
 from service.jobs.entities import OPEN, BoundKey, Failure, Job, JobStatus, ProviderCost
 from service.ledger.lots import pack_allocation, unpack_allocation
-from service.storage.codec import Item, Value, encode_item
+from service.storage.codec import Item, Value, encode_item, whole
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
@@ -171,7 +172,7 @@ def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
     guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "result": None})
     change: Item = {
         "taskId": delivered.task_id,
-        "houseLoss": delivered.house_loss,
+        "houseLoss": _loss_credits(delivered),
         "mac": delivered.mac,
         **_delivery(delivered),
     }
@@ -245,26 +246,26 @@ def job_from(item: Item) -> Job:
         actor=fields.get("actor", payer),
         job_id=fields["SK"].removeprefix(keys.JOB_PREFIX),
         operation=fields["operation"],
-        held=fields["held"],
+        held=amount_of(fields["held"]),
         price_version=fields["priceVersion"],
         allocation=unpack_allocation(fields["allocation"]),
         status=JobStatus(fields["status"]),
         created_at=from_iso(fields["createdAt"]),
-        submit_until=fields.get("submitUntil", 0),
-        hard_at=fields.get("hardAt", 0),
+        submit_until=whole(fields.get("submitUntil", 0)),
+        hard_at=whole(fields.get("hardAt", 0)),
         due_at=int(fields["GSI2SK"]) if "GSI2SK" in fields else None,
         payload=fields["payload"],
         device=fields.get("device", ()),
         task_id=fields.get("taskId"),
         facts=fields.get("provider", {}),
-        not_found_at=fields.get("notFoundAt"),
+        not_found_at=_moment(fields.get("notFoundAt")),
         result=fields.get("result"),
-        captured=fields.get("captured", 0),
+        captured=amount_of(fields.get("captured", 0)),
         usage=fields.get("usage", {}),
         provider_cost=ProviderCost(cost["micros"], cost["currency"]) if cost else None,
         failure=fields.get("error"),
-        watch_until=fields.get("watchUntil"),
-        house_loss=fields.get("houseLoss"),
+        watch_until=_moment(fields.get("watchUntil")),
+        house_loss=amount_of(fields["houseLoss"]) if "houseLoss" in fields else None,
         bound_key=_unpacked_key(fields["key"]) if "key" in fields else None,
         mac=fields.get("mac", ""),
     )
@@ -282,7 +283,7 @@ def _beginning(job: Job) -> dict[str, Value]:
         "status": job.status,
         "operation": job.operation,
         "actor": job.actor if job.actor != job.payer else None,
-        "held": job.held,
+        "held": credits_of(job.held),
         "priceVersion": job.price_version,
         "allocation": pack_allocation(job.allocation),
         "payload": job.payload,
@@ -300,11 +301,19 @@ def _delivery(job: Job) -> dict[str, Value]:
     facts: dict[str, Value] = {
         "result": job.result,
         "provider": job.facts,
-        "captured": job.captured or None,
+        "captured": credits_of(job.captured) or None,
         "usage": job.usage or None,
         "providerCost": {"micros": cost.micros, "currency": cost.currency} if cost else None,
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _moment(value: object) -> int | None:
+    return None if value is None else whole(value)
+
+
+def _loss_credits(job: Job) -> Credits | None:
+    return None if job.house_loss is None else credits_of(job.house_loss)
 
 
 def _sealed_facts(job: Job) -> list[object]:
@@ -318,7 +327,7 @@ def _sealed_facts(job: Job) -> list[object]:
         "hardAt": job.hard_at if job.is_open else None,
         "taskId": job.task_id,
         "error": job.failure,
-        "houseLoss": job.house_loss,
+        "houseLoss": _loss_credits(job),
         **_delivery(job),
         "provider": job.facts or None,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from service.core.amounts import Amount
 from service.core.errors import FareboxError
 from service.jobs.entities import Job, ProviderCost
 from service.providers.base import (
@@ -25,7 +26,7 @@ Facts = Mapping[str, Value]
 class Estimate:
     """The most that a request can cost, and the version of the price that says so."""
 
-    credits: int
+    amount: Amount
     price_version: str
 
 
@@ -33,7 +34,7 @@ class Estimate:
 class Charge:
     """What delivered work costs, by what was used. More than the job holds is never charged."""
 
-    credits: int
+    amount: Amount
     usage: Mapping[str, int] = field(default_factory=dict)
     provider_cost: ProviderCost | None = None
 

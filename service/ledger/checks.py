@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from service.core.amounts import credits_text
 from service.ledger import keys
 from service.ledger.entities import Entry, Wallet, applied, deltas
 from service.ledger.replay import replayed
@@ -163,4 +164,5 @@ def _end_faults(wallet: Wallet, chain: _Chain, account: LedgerRecords) -> Iterat
     for name in _BALANCES if chain.whole else ("credits", "held"):
         stored, proved = getattr(wallet, name), getattr(chain.running, name)
         if stored != proved:
-            yield f"{name} is {stored}, its entries say {proved}"
+            said = credits_text(stored), credits_text(proved)
+            yield f"{name} is {said[0]}, its entries say {said[1]}"

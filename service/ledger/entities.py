@@ -1,14 +1,15 @@
 """Wallets, entries, and the pure rules of how credits move (docs/architecture.md).
 
 Every rule takes a wallet and returns a `Movement`: the wallet afterwards and the entries that say
-what happened. Credits are whole numbers, times are epoch milliseconds. Nothing here reads a clock,
-a key or a table."""
+what happened. Credits are counted in thousandths (`core.amounts`), times are epoch milliseconds.
+Nothing here reads a clock, a key or a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
+from service.core.amounts import SCALE, credits_number, credits_text
 from service.core.errors import Forbidden, RateLimited, Unavailable
 from service.ledger.lots import (
     MAX_LOTS,
@@ -25,7 +26,7 @@ from service.ledger.lots import (
     whole,
 )
 
-MAX_CREDITS = 10**12
+MAX_CREDITS = 10**12 * SCALE
 GET_MORE = "Wait for held credits to come back, or get more credits."
 EXAMPLE_JOB = {"jobId": "job_01kb7r3v6q8f2x0m4n5p6q7r8s"}
 
@@ -269,11 +270,12 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
     swept = expire(wallet, now)
     available = swept.wallet.spendable(now)
     if available < amount:
+        costs, has = credits_text(amount), credits_text(available)
         raise InsufficientCredits(
-            f"This request costs {amount} and {available} are available.",
+            f"This request costs {costs} and {has} are available.",
             details={
-                "required": amount,
-                "available": available,
+                "required": credits_number(amount),
+                "available": credits_number(available),
                 "action": GET_MORE,
             },
         )
@@ -349,7 +351,7 @@ def _post(
 ) -> Movement:
     """Adds one entry to the wallet."""
     if not 0 <= amount <= MAX_CREDITS:
-        raise ValueError("an amount of credits is a whole number from 0 up")
+        raise ValueError("an amount is a number of thousandths from 0 up")
     at = _entry_time(wallet, now)
     draft = Entry(wallet.version + 1, kind, amount, ref, allocation, 0, 0, at, returned, debt_paid)
     moved = applied(wallet, deltas(draft))

@@ -1,11 +1,13 @@
 """Lots of credits, and the pure rules of which lot is spent, returned or merged.
 
-In a file of its own because these rules know neither wallet nor entry. Credits are whole numbers,
-times are epoch milliseconds."""
+In a file of its own because these rules know neither wallet nor entry. Credits are counted in
+thousandths (`core.amounts`), times are epoch milliseconds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from service.core.amounts import Credits, amount_of, credits_of
 
 MAX_LOTS = 8
 EXPIRY_GRACE = 300_000
@@ -26,7 +28,7 @@ _PRIORITY = {kind: place for place, kind in enumerate(LotKind)}
 _LETTERS = {LotKind.FREE: "f", LotKind.PROMO: "o", LotKind.SUBSCRIPTION: "s", LotKind.PAID: "p"}
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 
-PackedLot = tuple[int, str, int, int]
+PackedLot = tuple[int, str, Credits, int]
 """Number, kind, credits and expiry (0: none): the compact form in which items keep it."""
 
 
@@ -148,27 +150,30 @@ def tidy(lots: Sequence[Lot]) -> tuple[Lot, ...]:
 
 def pack_lots(lots: Iterable[Lot]) -> tuple[PackedLot, ...]:
     return tuple(
-        (lot.number, _LETTERS[lot.kind], lot.remaining, lot.expires_at or 0) for lot in lots
+        (lot.number, _LETTERS[lot.kind], credits_of(lot.remaining), lot.expires_at or 0)
+        for lot in lots
     )
 
 
 def unpack_lots(rows: Iterable[PackedLot]) -> tuple[Lot, ...]:
-    """Raises `KeyError` or `TypeError` for what `pack_lots` never returned."""
+    """Raises `KeyError`, `TypeError` or `ValueError` for what `pack_lots` never returned."""
     return tuple(
-        Lot(number, _KINDS[letter], left, end or None) for number, letter, left, end in rows
+        Lot(number, _KINDS[letter], amount_of(left), end or None)
+        for number, letter, left, end in rows
     )
 
 
 def pack_allocation(allocation: Allocation) -> tuple[PackedLot, ...]:
     return tuple(
-        (part.number, _LETTERS[part.kind], part.taken, part.expires_at or 0) for part in allocation
+        (part.number, _LETTERS[part.kind], credits_of(part.taken), part.expires_at or 0)
+        for part in allocation
     )
 
 
 def unpack_allocation(rows: Iterable[PackedLot]) -> Allocation:
-    """Raises `KeyError` or `TypeError` for what `pack_allocation` never returned."""
+    """Raises `KeyError`, `TypeError` or `ValueError` for what `pack_allocation` never returned."""
     return tuple(
-        LotPortion(number, _KINDS[letter], taken, end or None)
+        LotPortion(number, _KINDS[letter], amount_of(taken), end or None)
         for number, letter, taken, end in rows
     )
 

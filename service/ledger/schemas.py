@@ -2,10 +2,11 @@
 
 from marshmallow import fields
 
+from service.core.amounts import credits_number
 from service.core.clock import iso
 from service.ledger.entities import Wallet, WalletStatus
 from service.ledger.lots import Lot, LotKind
-from service.web.schemas import StrictSchema
+from service.web.schemas import StrictSchema, credits_field
 
 
 class LotSchema(StrictSchema):
@@ -22,9 +23,7 @@ class LotSchema(StrictSchema):
         required=True,
         metadata={"description": "What the credits came from.", "example": "free"},
     )
-    credits = fields.Integer(
-        required=True, metadata={"description": "What is left of it.", "example": 3}
-    )
+    credits = credits_field("What is left of it.", example=3)
     expires_at = fields.DateTime(
         required=True,
         data_key="expiresAt",
@@ -34,12 +33,8 @@ class LotSchema(StrictSchema):
 
 
 class CreditsSchema(StrictSchema):
-    credits = fields.Integer(
-        required=True, metadata={"description": "What can be spent now.", "example": 3}
-    )
-    held = fields.Integer(
-        required=True, metadata={"description": "Set aside for open jobs.", "example": 0}
-    )
+    credits = credits_field("What can be spent now.", example=3)
+    held = credits_field("Set aside for open jobs.", example=0)
     lots = fields.List(
         fields.Nested(LotSchema),
         required=True,
@@ -59,7 +54,12 @@ def credits_body(wallet: Wallet | None, now: int) -> dict[str, object]:
     if wallet is None or wallet.status is WalletStatus.CLOSED:
         return {"credits": 0, "held": 0, "lots": [], "registered": False}
     lots = [_lot_body(lot) for lot in wallet.lots if lot.spendable(now)]
-    return {"credits": wallet.spendable(now), "held": wallet.held, "lots": lots, "registered": True}
+    return {
+        "credits": credits_number(wallet.spendable(now)),
+        "held": credits_number(wallet.held),
+        "lots": lots,
+        "registered": True,
+    }
 
 
 def _lot_body(lot: Lot) -> dict[str, object]:
@@ -67,6 +67,6 @@ def _lot_body(lot: Lot) -> dict[str, object]:
     return {
         "lotId": lot.lot_id,
         "kind": lot.kind.value,
-        "credits": lot.remaining,
+        "credits": credits_number(lot.remaining),
         "expiresAt": expires_at,
     }

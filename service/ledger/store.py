@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from service.core.amounts import amount_of, credits_of
 from service.core.clock import from_iso, iso
 from service.core.seals import seal
 from service.ledger import keys
@@ -15,7 +16,7 @@ from service.ledger.entities import (
     WalletStatus,
 )
 from service.ledger.lots import pack_allocation, pack_lots, unpack_allocation, unpack_lots
-from service.storage.codec import Item, Value
+from service.storage.codec import Item, Value, whole
 from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
@@ -44,7 +45,7 @@ def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
         entry.kind,
         entry.amount,
         entry.ref,
-        pack_allocation(entry.allocation),
+        [[part.number, part.kind, part.taken, part.expires_at] for part in entry.allocation],
         entry.credits,
         entry.held,
         entry.at,
@@ -61,20 +62,20 @@ def wallet_from(item: Item) -> Wallet:
     devices: frozenset[str] = fields.get("fingerprints", frozenset())
     return Wallet(
         user_id=user_of(fields["PK"]),
-        version=fields["version"],
+        version=whole(fields["version"]),
         head=fields["head"],
         status=WalletStatus(fields["status"]),
-        credits=fields["credits"],
-        held=fields["held"],
-        granted=fields["granted"],
-        captured=fields["captured"],
-        expired=fields["expired"],
-        clawed_back=fields["clawedBack"],
-        debt=fields["debt"],
+        credits=amount_of(fields["credits"]),
+        held=amount_of(fields["held"]),
+        granted=amount_of(fields["granted"]),
+        captured=amount_of(fields["captured"]),
+        expired=amount_of(fields["expired"]),
+        clawed_back=amount_of(fields["clawedBack"]),
+        debt=amount_of(fields["debt"]),
         lots=unpack_lots(fields["lots"]),
         fingerprints=frozenset(each.removeprefix(NEW_DEVICE) for each in devices),
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
-        device_count=fields["deviceCount"],
+        device_count=whole(fields["deviceCount"]),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )
@@ -138,14 +139,14 @@ def entry_from(item: Item) -> Entry:
     return Entry(
         version=int(fields["SK"].removeprefix(keys.ENTRY_PREFIX)),
         kind=EntryKind(fields["kind"]),
-        amount=fields["amount"],
+        amount=amount_of(fields["amount"]),
         ref=fields["ref"],
         allocation=unpack_allocation(fields["allocation"]),
-        credits=fields["credits"],
-        held=fields["held"],
+        credits=amount_of(fields["credits"]),
+        held=amount_of(fields["held"]),
         at=from_iso(fields["at"]),
-        returned=fields.get("returned", 0),
-        debt_paid=fields.get("debtPaid", 0),
+        returned=amount_of(fields.get("returned", 0)),
+        debt_paid=amount_of(fields.get("debtPaid", 0)),
         mac=fields["mac"],
     )
 
@@ -168,13 +169,13 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "version": wallet.version,
         "head": wallet.head,
         "status": wallet.status,
-        "credits": wallet.credits,
-        "held": wallet.held,
-        "granted": wallet.granted,
-        "captured": wallet.captured,
-        "expired": wallet.expired,
-        "clawedBack": wallet.clawed_back,
-        "debt": wallet.debt,
+        "credits": credits_of(wallet.credits),
+        "held": credits_of(wallet.held),
+        "granted": credits_of(wallet.granted),
+        "captured": credits_of(wallet.captured),
+        "expired": credits_of(wallet.expired),
+        "clawedBack": credits_of(wallet.clawed_back),
+        "debt": credits_of(wallet.debt),
         "lots": pack_lots(wallet.lots),
         "fingerprints": _device_set(wallet) or None,
         "deviceCount": wallet.device_count,
@@ -191,13 +192,13 @@ def _device_set(wallet: Wallet) -> frozenset[str]:
 def _entry_item(entry: Entry) -> dict[str, Value]:
     return {
         "kind": entry.kind,
-        "amount": entry.amount,
+        "amount": credits_of(entry.amount),
         "ref": entry.ref,
         "allocation": pack_allocation(entry.allocation),
-        "credits": entry.credits,
-        "held": entry.held,
+        "credits": credits_of(entry.credits),
+        "held": credits_of(entry.held),
         "at": iso(entry.at),
-        "returned": entry.returned or None,
-        "debtPaid": entry.debt_paid or None,
+        "returned": credits_of(entry.returned) or None,
+        "debtPaid": credits_of(entry.debt_paid) or None,
         "mac": entry.mac,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from service.audit.entities import Account
 from service.audit.proofs import Checks
+from service.core.amounts import Amount
 from service.core.keyring import Pepper
 from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
@@ -40,7 +41,7 @@ class RepairContext:
     checks: Checks
     peppers: tuple[Pepper, ...]
     times: Times
-    welcome_credits: int
+    welcome_amount: Amount
     only_operation: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from service.audit.commands import TableRepair
 from service.audit.proofs import Checks
+from service.core.amounts import amount_of
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.entities import Times
 from service.jobs.work import Operations
@@ -17,7 +18,7 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.get(Checks),
         core.keyring.peppers,
         parts.get(Times),
-        core.section(UsersSettings).welcome_credits,
+        amount_of(core.section(UsersSettings).welcome_credits),
         parts.get(Operations).only(),
     )
     repair = Repair(core.table, parts.get(Ledger), core.clock, context)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from service.audit.entities import audit_account
+from service.core.amounts import credits_text
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
@@ -194,7 +195,7 @@ class _Mending:
     def _welcomed(self) -> Wallet:
         """A user whose first entry is lost gets today's welcome credits: the amount in the wallet
         itself is not protected by a MAC and proves nothing."""
-        user_id, amount = self._account.user_id, self._context.welcome_credits
+        user_id, amount = self._account.user_id, self._context.welcome_amount
         movement = welcome(None, user_id, amount, self._now)
         self._added += movement.entries
         return movement.wallet
@@ -386,11 +387,11 @@ class _Mending:
 
 
 def _described(entry: Entry) -> str:
-    return f"{entry.version} ({entry.kind} {entry.amount} for {entry.ref})"
+    return f"{entry.version} ({entry.kind} {credits_text(entry.amount)} for {entry.ref})"
 
 
 def _balances(wallet: Wallet) -> str:
     return (
-        f"version {wallet.version}, {wallet.credits} available, {wallet.held} held, "
-        f"{wallet.captured} captured"
+        f"version {wallet.version}, {credits_text(wallet.credits)} available, "
+        f"{credits_text(wallet.held)} held, {credits_text(wallet.captured)} captured"
     )

@@ -1,10 +1,13 @@
-"""Python values as DynamoDB's typed attributes and back. Whole numbers only: a float anywhere is a
-mistake."""
+"""Python values as DynamoDB's typed attributes and back. A number is an `int`, or a `Decimal` where
+it is not whole; a float anywhere is a mistake."""
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-Value = str | int | bool | tuple["Value", ...] | Mapping[str, "Value"] | frozenset[str] | None
+Value = (
+    str | int | Decimal | bool | tuple["Value", ...] | Mapping[str, "Value"] | frozenset[str] | None
+)
 Item = Mapping[str, Value]
 RawItem = Mapping[str, Mapping[str, Any]]
 """An item in DynamoDB's own types."""
@@ -22,6 +25,8 @@ def encode(value: Value) -> dict[str, Any]:
         return {"BOOL": value}
     if isinstance(value, int):
         return {"N": str(value)}
+    if isinstance(value, Decimal) and value.is_finite():
+        return {"N": f"{value:f}"}
     if isinstance(value, tuple):
         return {"L": [encode(part) for part in value]}
     if isinstance(value, frozenset) and value:
@@ -42,14 +47,13 @@ def encode_item(item: Item) -> dict[str, Any]:
 
 
 def decode(attribute: Mapping[str, Any]) -> Value:
-    """The inverse of `encode`. Raises `ValueError` for a number that is not whole, `TypeError` for
-    a type we never write."""
+    """The inverse of `encode`. Raises `TypeError` for a type we never write."""
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":
             return value  # type: ignore[no-any-return]
         case "N":
-            return int(value)
+            return _number(value)
         case "L":
             return tuple(decode(part) for part in value)
         case "SS":
@@ -57,6 +61,24 @@ def decode(attribute: Mapping[str, Any]) -> Value:
         case "M":
             return decode_item(value)
     raise TypeError(f"attribute type {kind} is not one of ours")
+
+
+def whole(value: object) -> int:
+    """That value, which must be a whole number. Raises `ValueError` for anything else."""
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value
+
+
+def _number(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("not a number") from None
 
 
 def decode_item(attributes: RawItem) -> dict[str, Value]:

@@ -1,5 +1,6 @@
 """Users: sign-up, devices and claims."""
 
+from service.core.amounts import amount_of
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.operations import Ledger
 from service.users import keys
@@ -16,7 +17,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.metrics,
         core.keyring.peppers,
         settings.max_users,
-        settings.welcome_credits,
+        amount_of(settings.welcome_credits),
     )
     return Feature(operations={Users: users}, checks=(user_check(),))
 

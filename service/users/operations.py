@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from service.core.amounts import Amount
 from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
@@ -43,14 +44,14 @@ class Users:
         metrics: Metrics,
         peppers: Sequence[Pepper],
         max_users: int,
-        welcome_credits: int,
+        welcome_amount: Amount,
     ) -> None:
         self._table = table
         self._ledger = ledger
         self._metrics = metrics
         self._peppers = tuple(peppers)
         self._max_users = max_users
-        self._welcome_credits = welcome_credits
+        self._welcome_amount = welcome_amount
 
     def digests(self, fingerprint: str) -> Digests:
         """The device behind a fingerprint as the table knows it."""
@@ -72,7 +73,7 @@ class Users:
             identity,
             frozenset(store.read_device_owners(self._table, device)),
             self._max_users,
-            self._welcome_credits,
+            self._welcome_amount,
         )
         try:
             moved = self._ledger.move(
@@ -131,7 +132,7 @@ class _SignUp:
     identity: Digests
     device_owners: frozenset[str]
     max_users: int
-    welcome_credits: int
+    welcome_amount: Amount
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -149,7 +150,7 @@ class _SignUp:
             return None
         found = self.items(snapshot)
         self._check(found, has_wallet=snapshot.wallet is not None)
-        movement = welcome(snapshot.wallet, self.principal.subject, self.welcome_credits, now)
+        movement = welcome(snapshot.wallet, self.principal.subject, self.welcome_amount, now)
         wallet = with_item(
             with_device(movement.wallet, self.device), self.device, added=not found.device.listed
         )

@@ -64,7 +64,7 @@ class ImageToVideo:
     def estimate(self, body: VideoBody) -> Estimate:
         del body
         price = self._catalog.quote(self.operation)
-        return Estimate(price.credits, price.version)
+        return Estimate(price.amount, price.version)
 
     def payload(self, body: VideoBody) -> Facts:
         """The image is kept as its hash and length, never whole."""

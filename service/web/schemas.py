@@ -25,6 +25,16 @@ class StrictSchema(Schema):
         unknown = RAISE
 
 
+def credits_field(
+    description: str, *, example: int | None = None, required: bool = True
+) -> fields.Float:
+    """An amount of credits in a response: a number with at most three decimals."""
+    about: dict[str, Any] = {"description": description, "multipleOf": 0.001}
+    if example is not None:
+        about["example"] = example
+    return fields.Float(required=required, metadata=about)
+
+
 class Text(fields.String):
     """A JSON string of `min_length` to `max_length` characters without control characters. Other
     types are not converted."""

@@ -9,6 +9,7 @@ from typing import Any
 from service.app import FEATURES, assemble, sections
 from service.audit.entities import Audit
 from service.audit.operations import Auditor
+from service.core.amounts import Credits, credits_of
 from service.core.clock import Clock
 from service.core.ids import Ids, RandomIds
 from service.core.keyring import Keyring, Pepper
@@ -172,10 +173,10 @@ class ServiceHarness:
         assert wallet is not None
         return wallet
 
-    def balance(self, user_id: str = "ann") -> tuple[int, int, int]:
-        """Available, held, captured."""
+    def balance(self, user_id: str = "ann") -> tuple[Credits, Credits, Credits]:
+        """Available, held and captured credits."""
         wallet = self.wallet(user_id)
-        return wallet.credits, wallet.held, wallet.captured
+        return credits_of(wallet.credits), credits_of(wallet.held), credits_of(wallet.captured)
 
     def job(self, job_id: str, user_id: str = "ann") -> Job:
         return self.settlement.read(user_id, job_id)

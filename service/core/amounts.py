@@ -1,0 +1,54 @@
+"""Amounts of credits: whole thousandths in code, decimal credits everywhere else. Pure.
+
+Whoever reads or writes a table item, a request, a response, a setting or a file converts here;
+arithmetic knows whole thousandths alone. `SCALE` is for ever: items are read by it."""
+
+import re
+from decimal import Decimal
+
+SCALE = 1000
+PLACES = 3
+
+Amount = int
+"""Thousandths of a credit: `1500` is one credit and a half."""
+
+Credits = int | Decimal
+"""Credits with at most three decimals, an `int` where they are whole: `3`, `Decimal("0.012")`."""
+
+_TEXT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,3})?")
+
+
+def amount_of(given: Credits) -> Amount:
+    """Raises `ValueError` for what is no whole number of thousandths, `TypeError` for any other
+    type, floats and booleans above all."""
+    if isinstance(given, bool) or not isinstance(given, int | Decimal):
+        raise TypeError(f"{type(given).__name__} is no amount of credits")
+    thousandths = given * SCALE
+    if thousandths != int(thousandths):
+        raise ValueError("an amount of credits has at most three decimals")
+    return int(thousandths)
+
+
+def credits_of(amount: Amount) -> Credits:
+    """The inverse of `amount_of`."""
+    whole, rest = divmod(amount, SCALE)
+    return Decimal(amount).scaleb(-PLACES).normalize() if rest else whole
+
+
+def parse_credits(text: str) -> Amount:
+    """Credits as people write them: `3`, `0.5`, `0.012`. Raises `ValueError`."""
+    if not _TEXT.fullmatch(text):
+        raise ValueError("must be a number of credits with at most three decimals")
+    return amount_of(Decimal(text))
+
+
+def credits_text(amount: Amount) -> str:
+    """Credits as people read them: `3`, `0.5`, `0.012`."""
+    return f"{credits_of(amount):f}"
+
+
+def credits_number(amount: Amount) -> int | float:
+    """Credits for JSON, which writes exactly the decimals of `credits_text`: the shortest text of a
+    double is the one with three decimals up to 2**43 credits, and no wallet holds as many."""
+    whole, rest = divmod(amount, SCALE)
+    return amount / SCALE if rest else whole
