@@ -44,7 +44,8 @@ def parse_credits(text: str) -> Amount:
 
 def credits_text(amount: Amount) -> str:
     """Credits as people read them: `3`, `0.5`, `0.012`."""
-    return f"{credits_of(amount):f}"
+    given = credits_of(amount)
+    return str(given) if isinstance(given, int) else f"{given:f}"
 
 
 def credits_number(amount: Amount) -> int | float:

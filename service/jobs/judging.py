@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from service.core.amounts import Amount
 from service.jobs.entities import MAX_RESULT_BYTES, RETRYABLE, Failure, Job, ProviderCost
 from service.jobs.work import AsynchronousWork, Charge, Facts, Work
 from service.providers.base import Task
@@ -28,7 +29,7 @@ class Bill:
     what the work cost beyond that, a loss of ours. `alarm` names a vendor fault in pricing it."""
 
     charge: Charge
-    excess: int = 0
+    excess: Amount = 0
     alarm: str = ""
 
 

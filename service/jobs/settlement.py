@@ -175,7 +175,7 @@ class Settlement:
         if billed.alarm:
             self._alarm(job, billed.alarm)
         if billed.excess:
-            self._metrics.count(Metric.HOUSE_LOSS, billed.excess)
+            self._metrics.count(Metric.HOUSE_LOSS, credits_number(billed.excess))
             log.error(
                 "job_cost_more_than_held",
                 job_id=job.job_id,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from service.core.amounts import SCALE
 from service.core.metrics import Metric, NoMetrics
 from service.jobs.entities import Failure, JobStatus, ProviderCost
 from service.jobs.work import AsynchronousWork, Charge
@@ -88,8 +89,12 @@ def test_a_charge_that_breaks_or_is_impossible_is_made_by_our_own_count_with_an_
     monkeypatch.setattr(work(world), "charge", charge)
     with capture_logs() as logs:
         job = world.settlement.resolve("ann", job_id)
-    assert (job.status, job.captured, job.usage) == (JobStatus.SUCCEEDED, PRICE, {"videos": 1})
-    assert world.job(job_id).captured == PRICE
+    assert (job.status, job.captured, job.usage) == (
+        JobStatus.SUCCEEDED,
+        PRICE * SCALE,
+        {"videos": 1},
+    )
+    assert world.job(job_id).captured == PRICE * SCALE
     assert [line["alarm"] for line in logs if line["event"] == "job_needs_attention"] == [
         "charge_unusable"
     ]
@@ -162,7 +167,7 @@ def test_a_late_delivery_that_cannot_be_priced_is_a_loss_by_our_own_count(
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     monkeypatch.setattr(work(world), "charge", raises(ArithmeticError()))
     counts.counted.clear()
-    assert world.settlement.resolve("ann", job_id).house_loss == PRICE
+    assert world.settlement.resolve("ann", job_id).house_loss == PRICE * SCALE
     assert counts.of(Metric.HOUSE_LOSS) == [(PRICE, {})]
     assert counts.of(Metric.JOB_ALARMS) == [(1, {"alarm": "charge_unusable"})]
     assert world.audit().violations == ()
@@ -177,7 +182,7 @@ def test_a_loss_beyond_the_hold_is_counted_once_by_the_write_that_committed(
 ) -> None:
     """The first capture finds the job changed, the second commits."""
     job_id = delivered(world)
-    monkeypatch.setattr(work(world), "charge", returns(Charge(PRICE + 3)))
+    monkeypatch.setattr(work(world), "charge", returns(Charge((PRICE + 3) * SCALE)))
     settle, refused = world.settlement._settle, [StaleRead("the job has changed")]
 
     def stale_once(*arguments: Any) -> None:
@@ -186,7 +191,7 @@ def test_a_loss_beyond_the_hold_is_counted_once_by_the_write_that_committed(
         settle(*arguments)
 
     monkeypatch.setattr(world.settlement, "_settle", stale_once)
-    assert world.settlement.resolve("ann", job_id).captured == PRICE
+    assert world.settlement.resolve("ann", job_id).captured == PRICE * SCALE
     assert counts.of(Metric.HOUSE_LOSS) == [(3, {})]
 
 

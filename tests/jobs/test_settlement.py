@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.jobs.entities import JobDamaged, JobStatus
 from service.providers.base import Indeterminate, Task, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
@@ -151,7 +152,7 @@ def test_a_late_success_after_the_release_is_delivered_and_counted_as_house_loss
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(1000)
     job = world.job(job_id)
-    assert (job.status, job.house_loss, job.due_at) == (JobStatus.FAILED, 1, None)
+    assert (job.status, job.house_loss, job.due_at) == (JobStatus.FAILED, 1 * SCALE, None)
     assert job.result is not None
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
@@ -186,7 +187,7 @@ def test_a_late_success_of_a_job_that_failed_otherwise_is_delivered_too(
     world.work_until(60)
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     job = world.settlement.resolve("ann", job_id)
-    assert (job.status, job.house_loss) == (JobStatus.FAILED, 1)
+    assert (job.status, job.house_loss) == (JobStatus.FAILED, 1 * SCALE)
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 
@@ -202,7 +203,7 @@ def test_a_job_that_still_runs_at_the_hard_limit_is_released_and_watched(
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(2000, step=100)
-    assert world.job(job_id).house_loss == 1
+    assert world.job(job_id).house_loss == 1 * SCALE
 
 
 @pytest.mark.protocol("hard-limit")

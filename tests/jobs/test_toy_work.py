@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.app import FEATURES, create_app
+from service.core.amounts import SCALE
 from service.core.principal import Principal
 from service.jobs.entities import JobRequest, JobStatus, ProviderCost
 from service.jobs.operations import Submission
@@ -45,7 +46,8 @@ def test_work_that_costs_less_than_it_holds_is_charged_what_it_cost(world: Servi
     words(world).said[job.job_id] = 3
     world.work_until(60)
     done = world.job(job.job_id)
-    assert (done.status, done.held, done.captured, done.returned) == (JobStatus.SUCCEEDED, 8, 3, 5)
+    assert done.status is JobStatus.SUCCEEDED
+    assert (done.held, done.captured, done.returned) == (8 * SCALE, 3 * SCALE, 5 * SCALE)
     assert (done.usage, done.provider_cost) == ({"words": 3}, ProviderCost(210, "USD"))
     assert world.balance() == (7, 0, 3)
     assert world.audit().violations == ()
@@ -64,7 +66,7 @@ def test_work_that_cost_more_than_it_holds_is_charged_what_it_holds(world: Servi
     job = say(world, 4).job
     words(world).said[job.job_id] = 9
     world.work_until(60)
-    assert (world.job(job.job_id).captured, world.balance()) == (4, (6, 0, 4))
+    assert (world.job(job.job_id).captured, world.balance()) == (4 * SCALE, (6, 0, 4))
     assert world.audit().violations == ()
 
 

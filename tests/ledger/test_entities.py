@@ -72,9 +72,10 @@ def test_a_hold_moves_credits_aside_and_says_from_where() -> None:
 
 def test_a_hold_beyond_the_credits_is_refused_with_both_numbers() -> None:
     with pytest.raises(InsufficientCredits) as refusal:
-        hold(opened(), 4, "job_1", NOW)
+        hold(opened(1500), 4000, "job_1", NOW)
     assert refusal.value.details["required"] == 4
-    assert refusal.value.details["available"] == 3
+    assert refusal.value.details["available"] == 1.5
+    assert "costs 4 and 1.5 are" in refusal.value.message
 
 
 @pytest.mark.parametrize("status", [WalletStatus.FROZEN, WalletStatus.CLOSED])

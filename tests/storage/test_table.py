@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from gevent.event import Event
 
 from service.core import fifo_gate
 from service.core.fifo_gate import WaitedTooLong
-from service.storage.codec import decode_item, encode, encode_item
+from service.storage.codec import decode_item, encode, encode_item, whole
 from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.outcomes import Applied
@@ -127,9 +128,19 @@ def test_what_has_no_exact_counterpart_cannot_be_stored(value: Any) -> None:
         encode(value)
 
 
-def test_a_number_that_is_not_whole_is_not_read() -> None:
-    with pytest.raises(ValueError, match="invalid literal"):
-        decode_item({"n": {"N": "1.5"}})
+def test_a_number_that_is_not_whole_is_read_exactly_and_is_no_whole_number() -> None:
+    read = decode_item({"n": {"N": "0.012"}, "m": {"N": "12"}})
+    assert (read["n"], encode_item(read)["n"]) == (Decimal("0.012"), {"N": "0.012"})
+    assert whole(read["m"]) == 12
+    for value in (read["n"], True, "12", None, 1.0):
+        with pytest.raises(ValueError, match="whole"):
+            whole(value)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1,5", "--1"])
+def test_what_is_no_number_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        decode_item({"n": {"N": text}})
 
 
 def test_numbers_keep_every_digit() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import OutcomeUnknown, WalletFrozen, WalletStatus
 from service.providers.base import TaskStatus
@@ -33,7 +34,7 @@ def sign_up(world: ServiceHarness, user_id: str = "ann", device: str = "phone") 
 
 def test_a_new_user_gets_the_welcome_and_is_counted(world: ServiceHarness) -> None:
     wallet = sign_up(world)
-    assert (wallet.credits, world.count()) == (3, 1)
+    assert (wallet.credits, world.count()) == (3 * SCALE, 1)
     assert world.audit().violations == ()
 
 
@@ -118,7 +119,7 @@ def test_the_limit_is_named_before_the_device(client: Any, table_name: str) -> N
 @pytest.mark.protocol("sign-up-once")
 def test_a_disturbed_sign_up_makes_one_user(world: ServiceHarness, fault: str) -> None:
     world.wire().plan("TransactWriteItems", fault)
-    assert sign_up(world).credits == 3
+    assert sign_up(world).credits == 3 * SCALE
     assert world.count() == 1
     assert world.audit().violations == ()
 
@@ -129,7 +130,7 @@ def test_a_late_sign_up_changes_nothing_once_another_has_won(world: ServiceHarne
     wire.plan("TransactWriteItems", "late")
     sign_up(world)
     assert wire.deliver_late() == [400]
-    assert (world.count(), world.wallet().granted) == (1, 3)
+    assert (world.count(), world.wallet().granted) == (1, 3 * SCALE)
 
 
 def test_a_lost_last_place_is_unknown_rather_than_refused(client: Any, table_name: str) -> None:
@@ -156,7 +157,7 @@ def test_a_twin_on_a_second_device_finds_the_user_and_is_not_refused(world: Serv
         [lambda: sign_up(world, "ann", "phone"), lambda: sign_up(world, "ann", "tablet")] * 4
     )
     assert {type(outcome).__name__ for outcome in outcomes} == {"Wallet"}
-    assert (world.count(), world.wallet().granted) == (1, 3)
+    assert (world.count(), world.wallet().granted) == (1, 3 * SCALE)
     assert world.audit().violations == ()
 
 
@@ -207,9 +208,9 @@ def test_a_returning_identity_gets_its_wallet_back_without_a_second_welcome(
     wallet = sign_up(world)
     assert (wallet.status, wallet.granted, wallet.credits, wallet.held) == (
         WalletStatus.OPEN,
-        3,
-        2,
-        1,
+        3 * SCALE,
+        2 * SCALE,
+        1 * SCALE,
     )
     assert world.count() == 1
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from marshmallow import fields
 
+from service.core.amounts import SCALE
 from service.core.errors import InvalidRequest
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.entities import Failure, Job, ProviderCost
@@ -22,7 +23,7 @@ from service.providers.base import (
     TaskStatus,
 )
 
-CREDITS_A_WORD = 1
+AMOUNT_A_WORD = 1 * SCALE
 MICROS_A_WORD = 70
 
 
@@ -57,7 +58,7 @@ class Words:
             raise TooManyWords
 
     def estimate(self, body: int) -> Estimate:
-        return Estimate(body * CREDITS_A_WORD, "1")
+        return Estimate(body * AMOUNT_A_WORD, "1")
 
     def payload(self, body: int) -> Facts:
         return {"maxWords": body}
@@ -82,7 +83,7 @@ class Words:
     def charge(self, job: Job, task: Task) -> Charge:
         words = int(str(task.facts["words"]))
         cost = ProviderCost(words * MICROS_A_WORD, "USD")
-        return Charge(words * CREDITS_A_WORD, {"words": words}, cost)
+        return Charge(words * AMOUNT_A_WORD, {"words": words}, cost)
 
     def charge_by_own_count(self, job: Job, task: Task) -> Charge:
         return Charge(0)
