@@ -15,6 +15,7 @@ from service.core.errors import FareboxError
 from service.core.logs import configure
 from service.core.settings import SettingsError
 from service.core.sweep import Background, Sweep
+from service.ledger.scale import check_scale
 
 log = structlog.get_logger()
 
@@ -26,6 +27,7 @@ def main() -> int:
         settings = load_settings()
         configure(settings.core.log_level, settings.core.log_format)
         parts = build(settings, service="worker")
+        check_scale(parts.core.table)
     except (SettingsError, FareboxError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -5,6 +5,7 @@ from service.ledger import keys
 from service.ledger.checks import ledger_check
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
+from service.ledger.scale import scale_check
 from service.ledger.settings import LedgerSettings
 from service.ledger.wallet_locks import WalletLocks
 from service.web.settings import WebSettings
@@ -24,7 +25,7 @@ def build(core: Core, parts: Parts) -> Feature:
     return Feature(
         operations={Ledger: ledger},
         blueprints=(ledger_blueprint(ledger),),
-        checks=(ledger_check(core.keyring.mac_key),),
+        checks=(ledger_check(core.keyring.mac_key), scale_check()),
     )
 
 

@@ -5,6 +5,11 @@ from service.storage.keys import ItemKind, Key, user_partition
 ENTRY_PREFIX = "ENTRY#"
 _OWNER = "ledger"
 
+SCALE = Key("SYSTEM", "SCALE")
+SCALE_ITEM = ItemKind(
+    "scale", _OWNER, SCALE.pk, SCALE.sk, "the parts of a credit in which amounts are counted"
+)
+
 ITEMS = (
     ItemKind("wallet", _OWNER, "USER#<user id>", "METADATA", "a user's balances and lots"),
     ItemKind(
@@ -14,6 +19,7 @@ ITEMS = (
         "ENTRY#<version, 12 digits>",
         "one movement of the wallet; never changed",
     ),
+    SCALE_ITEM,
 )
 
 

@@ -60,6 +60,7 @@ EXTRA = {
     ("jobs", "waiting"): {"keys", "store"},
     ("jobs", "search"): {"entities", "keys", "store"},
     ("jobs", "report"): {"entities", "search"},
+    ("ledger", "scale"): {"keys"},
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "lots"): set(),
     ("ledger", "replay"): {"entities", "lots", "store"},
