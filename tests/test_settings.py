@@ -1,10 +1,12 @@
 """Settings: every fault at once, and nothing insecure in production."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
 from service.app import load_settings
+from service.catalog.settings import CatalogSettings
 from service.core.keyring import read_keyring
 from service.core.settings import Secret, SettingsError
 from service.identity.settings import IdentitySettings
@@ -37,6 +39,12 @@ def test_good_settings_are_read_by_their_types() -> None:
     assert identity.trust_bare_google_id
     assert settings.section(UsersSettings).max_users == 500
     assert settings.section(JobsSettings).submit_seconds == 30.0
+
+
+def test_prices_and_grants_have_up_to_three_decimals() -> None:
+    settings = load_settings(GOOD | {"VIDEO_PRICE_CREDITS": "0.012", "WELCOME_CREDITS": "0"})
+    assert settings.section(CatalogSettings).video_price_credits == Decimal("0.012")
+    assert settings.section(UsersSettings).welcome_credits == 0
 
 
 def test_all_faults_are_named_at_once() -> None:
@@ -181,6 +189,12 @@ def test_an_origin_may_be_written_as_people_write_it() -> None:
         {"PUBLIC_URL": "https://api.example.com?stage=1"},
         {"PUBLIC_URL": "https://api.example.com/#top"},
         {"DYNAMODB_CONNECT_TIMEOUT_SECONDS": "3.5"},
+        {"VIDEO_PRICE_CREDITS": "0"},
+        {"VIDEO_PRICE_CREDITS": "0.0005"},
+        {"VIDEO_PRICE_CREDITS": "1e3"},
+        {"VIDEO_PRICE_CREDITS": "NaN"},
+        {"WELCOME_CREDITS": "-1"},
+        {"WELCOME_CREDITS": "1,5"},
         {"MAX_RECEIVE_SECONDS": "5"},
         {"UPLOAD_LIMIT_MEGABYTES": "8"},
         {"USER_UPLOAD_LIMIT_MEGABYTES": "8"},

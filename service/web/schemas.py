@@ -28,8 +28,9 @@ class StrictSchema(Schema):
 def credits_field(
     description: str, *, example: int | None = None, required: bool = True
 ) -> fields.Float:
-    """An amount of credits in a response: a number with at most three decimals."""
-    about: dict[str, Any] = {"description": description, "multipleOf": 0.001}
+    """An amount of credits in a response: a number with at most three decimals. `multipleOf` would
+    say so to programs, but validators divide in floating point and refuse 0.012."""
+    about: dict[str, Any] = {"description": description}
     if example is not None:
         about["example"] = example
     return fields.Float(required=required, metadata=about)
