@@ -5,9 +5,10 @@ arithmetic knows whole thousandths alone. `SCALE` is for ever: items are read by
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 SCALE = 1000
-PLACES = 3
+_PLACES = 3
 
 Amount = int
 """Thousandths of a credit: `1500` is one credit and a half."""
@@ -19,20 +20,24 @@ _TEXT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,3})?")
 
 
 def amount_of(given: Credits) -> Amount:
-    """Raises `ValueError` for what is no whole number of thousandths, `TypeError` for any other
-    type, floats and booleans above all."""
+    """Exact for every number that DynamoDB can keep. Raises `ValueError` for what is no whole
+    number of thousandths, `TypeError` for any other type, floats and booleans above all."""
     if isinstance(given, bool) or not isinstance(given, int | Decimal):
         raise TypeError(f"{type(given).__name__} is no amount of credits")
-    thousandths = given * SCALE
-    if thousandths != int(thousandths):
+    if isinstance(given, int):
+        return given * SCALE
+    if not given.is_finite():
+        raise ValueError("an amount of credits is a finite number")
+    # `Decimal` itself would round a product of more than 28 digits.
+    thousandths = Fraction(given) * SCALE
+    if thousandths.denominator != 1:
         raise ValueError("an amount of credits has at most three decimals")
-    return int(thousandths)
+    return thousandths.numerator
 
 
 def credits_of(amount: Amount) -> Credits:
     """The inverse of `amount_of`."""
-    whole, rest = divmod(amount, SCALE)
-    return Decimal(amount).scaleb(-PLACES).normalize() if rest else whole
+    return Decimal(credits_text(amount)) if amount % SCALE else amount // SCALE
 
 
 def parse_credits(text: str) -> Amount:
@@ -44,8 +49,9 @@ def parse_credits(text: str) -> Amount:
 
 def credits_text(amount: Amount) -> str:
     """Credits as people read them: `3`, `0.5`, `0.012`."""
-    given = credits_of(amount)
-    return str(given) if isinstance(given, int) else f"{given:f}"
+    whole, rest = divmod(abs(amount), SCALE)
+    decimals = f".{rest:0{_PLACES}}".rstrip("0") if rest else ""
+    return f"{'-' if amount < 0 else ''}{whole}{decimals}"
 
 
 def credits_number(amount: Amount) -> int | float:

@@ -77,7 +77,8 @@ def _possible(price: Price, job: Job, task: Task) -> Charge | None:
         charge = price(job, task)
         if _is_possible(charge):
             return charge
-        log.error("charge_impossible", job_id=job.job_id, amount=repr(charge.amount)[:40])
+        given = repr(charge.amount)[:40]
+        log.error("charge_impossible", job_id=job.job_id, given_thousandths=given)
     except Exception:
         log.exception("charge_broke", job_id=job.job_id)
     return None

@@ -12,7 +12,7 @@ from service.core.seals import holds, seal
 from service.jobs import keys
 from service.jobs.entities import OPEN, BoundKey, Failure, Job, JobStatus, ProviderCost
 from service.ledger.lots import pack_allocation, unpack_allocation
-from service.storage.codec import Item, Value, encode_item, whole
+from service.storage.codec import Item, Value, encode_item, whole_number
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, due_time, user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
@@ -251,8 +251,8 @@ def job_from(item: Item) -> Job:
         allocation=unpack_allocation(fields["allocation"]),
         status=JobStatus(fields["status"]),
         created_at=from_iso(fields["createdAt"]),
-        submit_until=whole(fields.get("submitUntil", 0)),
-        hard_at=whole(fields.get("hardAt", 0)),
+        submit_until=whole_number(fields.get("submitUntil", 0)),
+        hard_at=whole_number(fields.get("hardAt", 0)),
         due_at=int(fields["GSI2SK"]) if "GSI2SK" in fields else None,
         payload=fields["payload"],
         device=fields.get("device", ()),
@@ -309,7 +309,7 @@ def _delivery(job: Job) -> dict[str, Value]:
 
 
 def _moment(value: object) -> int | None:
-    return None if value is None else whole(value)
+    return None if value is None else whole_number(value)
 
 
 def _loss_credits(job: Job) -> Credits | None:

@@ -147,7 +147,7 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
 
 def _lots(wallet: Wallet) -> str:
     lots = (
-        f"{lot.remaining} {lot.kind} of {lot.lot_id}"
+        f"{credits_text(lot.remaining)} {lot.kind} of {lot.lot_id}"
         + (f" until {lot.expires_at}" if lot.expires_at else "")
         for lot in wallet.lots
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from service.core.amounts import Credits, amount_of, credits_of
+from service.storage.codec import whole_number
 
 MAX_LOTS = 8
 EXPIRY_GRACE = 300_000
@@ -158,7 +159,7 @@ def pack_lots(lots: Iterable[Lot]) -> tuple[PackedLot, ...]:
 def unpack_lots(rows: Iterable[PackedLot]) -> tuple[Lot, ...]:
     """Raises `KeyError`, `TypeError` or `ValueError` for what `pack_lots` never returned."""
     return tuple(
-        Lot(number, _KINDS[letter], amount_of(left), end or None)
+        Lot(whole_number(number), _KINDS[letter], amount_of(left), whole_number(end) or None)
         for number, letter, left, end in rows
     )
 
@@ -173,7 +174,9 @@ def pack_allocation(allocation: Allocation) -> tuple[PackedLot, ...]:
 def unpack_allocation(rows: Iterable[PackedLot]) -> Allocation:
     """Raises `KeyError`, `TypeError` or `ValueError` for what `pack_allocation` never returned."""
     return tuple(
-        LotPortion(number, _KINDS[letter], amount_of(taken), end or None)
+        LotPortion(
+            whole_number(number), _KINDS[letter], amount_of(taken), whole_number(end) or None
+        )
         for number, letter, taken, end in rows
     )
 

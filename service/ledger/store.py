@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.core.amounts import amount_of, credits_of
+from service.core.amounts import Credits, amount_of, credits_of
 from service.core.clock import from_iso, iso
 from service.core.seals import seal
 from service.ledger import keys
@@ -16,7 +16,7 @@ from service.ledger.entities import (
     WalletStatus,
 )
 from service.ledger.lots import pack_allocation, pack_lots, unpack_allocation, unpack_lots
-from service.storage.codec import Item, Value, whole
+from service.storage.codec import Item, Value, whole_number
 from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
@@ -43,17 +43,26 @@ def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
         user_id,
         entry.version,
         entry.kind,
-        entry.amount,
+        _sealed(credits_of(entry.amount)),
         entry.ref,
-        [[part.number, part.kind, part.taken, part.expires_at] for part in entry.allocation],
-        entry.credits,
-        entry.held,
+        [
+            (number, letter, _sealed(taken), end)
+            for number, letter, taken, end in pack_allocation(entry.allocation)
+        ],
+        _sealed(credits_of(entry.credits)),
+        _sealed(credits_of(entry.held)),
         entry.at,
-        entry.returned,
-        entry.debt_paid,
+        _sealed(credits_of(entry.returned)),
+        _sealed(credits_of(entry.debt_paid)),
         previous,
     ]
     return seal(facts, key)
+
+
+def _sealed(given: Credits) -> int | str:
+    """Whole credits as the number that every release has sealed, others as text: JSON knows no
+    decimals."""
+    return given if isinstance(given, int) else f"{given:f}"
 
 
 def wallet_from(item: Item) -> Wallet:
@@ -62,7 +71,7 @@ def wallet_from(item: Item) -> Wallet:
     devices: frozenset[str] = fields.get("fingerprints", frozenset())
     return Wallet(
         user_id=user_of(fields["PK"]),
-        version=whole(fields["version"]),
+        version=whole_number(fields["version"]),
         head=fields["head"],
         status=WalletStatus(fields["status"]),
         credits=amount_of(fields["credits"]),
@@ -75,7 +84,7 @@ def wallet_from(item: Item) -> Wallet:
         lots=unpack_lots(fields["lots"]),
         fingerprints=frozenset(each.removeprefix(NEW_DEVICE) for each in devices),
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
-        device_count=whole(fields["deviceCount"]),
+        device_count=whole_number(fields["deviceCount"]),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )

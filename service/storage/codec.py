@@ -63,7 +63,7 @@ def decode(attribute: Mapping[str, Any]) -> Value:
     raise TypeError(f"attribute type {kind} is not one of ours")
 
 
-def whole(value: object) -> int:
+def whole_number(value: object) -> int:
     """That value, which must be a whole number. Raises `ValueError` for anything else."""
     if type(value) is not int:
         raise ValueError("not a whole number")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.jobs.checks import UNSEALED
 from service.ledger.entities import Wallet
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
@@ -248,7 +249,7 @@ def test_a_balance_that_was_negative_on_the_way_is_found(
 ) -> None:
     """More is held than was ever granted, and given back: wallet and entries agree on all of it."""
     monkeypatch.setattr(Wallet, "faults", lambda wallet: [])
-    monkeypatch.setattr(Wallet, "spendable", lambda wallet, now: 100)
+    monkeypatch.setattr(Wallet, "spendable", lambda wallet, now: 100 * SCALE)
     other = ServiceHarness(
         None, world.table._name, clock=world.clock, price=30, connected=world.dynamodb
     )
@@ -265,10 +266,11 @@ def test_a_balance_that_was_negative_on_the_way_is_found(
         ("METADATA", "SET lots = :v", {"L": [{"N": "1"}]}),
         ("METADATA", "REMOVE #version", None),
         ("PROFILE", "REMOVE deviceDigest", None),
-        ("ENTRY#000000000003", "SET amount = :v", {"N": "1.5"}),
+        ("ENTRY#000000000003", "SET amount = :v", {"N": "1.0005"}),
+        ("ENTRY#000000000003", "SET amount = :v", {"N": "1." + "0" * 36 + "1"}),
         ("ENTRY#000000000005", "REMOVE #allocation", None),
         ("ENTRY#000000000001", "SET #at = :v", {"N": "5"}),
-        ("JOB#", "SET #held = :v", {"N": "0.5"}),
+        ("JOB#", "SET #held = :v", {"N": "0.0005"}),
         ("JOB#", "SET #status = :v", {"S": "DANCING"}),
         ("JOB#", "SET taskId = :v", {"N": "5"}),
         ("JOB#", "SET #held = :v", {"BOOL": True}),

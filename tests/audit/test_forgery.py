@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.jobs.checks import UNSEALED
 from service.ledger.entities import grant
 from service.ledger.lots import LotKind
@@ -51,7 +52,7 @@ def buy(world: ServiceHarness) -> None:
     world.ledger.move(
         "ann",
         lambda snapshot, now: Proposal(
-            grant(snapshot.wallet, LotKind.PAID, 5, end, "purchase", now)  # type: ignore[arg-type]
+            grant(snapshot.wallet, LotKind.PAID, 5 * SCALE, end, "purchase", now)  # type: ignore[arg-type]
         ),
         lambda _: True,
     )

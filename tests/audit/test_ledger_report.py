@@ -11,6 +11,7 @@ import pytest
 from service import cli
 from service.audit.entities import Ledger
 from service.audit.ledger_report import as_text
+from service.core.amounts import SCALE
 from service.ledger.entities import Wallet, WalletStatus
 from service.ledger.store import freeze_write
 from service.providers.base import TaskStatus
@@ -135,7 +136,7 @@ def test_the_ledger_as_csv_has_the_entries_and_says_apart_whether_they_agree(
 
 
 def test_debt_and_erasure_are_said() -> None:
-    owing = replace(WALLET, debt=4)
+    owing = replace(WALLET, debt=4 * SCALE)
     assert ", 4 owed." in as_text(Ledger("ann", owing, (), ()))
     closed = replace(WALLET, status=WalletStatus.CLOSED)
     assert "CLOSED: " in as_text(Ledger("ann", closed, (), ()))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service.audit.operations import MAX_REREADINGS
+from service.core.amounts import SCALE
 from service.providers.base import TaskStatus
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
@@ -14,7 +15,7 @@ READINGS = 1 + MAX_REREADINGS
 
 def begin(world: ServiceHarness, user_id: str = "cara") -> str:
     """Opens a wallet that lasts for a while."""
-    world.users._welcome_credits = 100
+    world.users._welcome_amount = 100 * SCALE
     return world.submit(user_id, f"phone-of-{user_id}").job.job_id
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 
+from service.core.amounts import SCALE
 from service.core.keyring import Pepper
 from service.ledger.entities import welcome
 from service.ledger.store import sealed, wallet_write
@@ -113,7 +114,7 @@ def order(user_id: str = USER) -> bytes:
 
 def _wallet_item() -> Mapping[str, Any]:
     """A wallet with a million credits and the benchmark's own device."""
-    movement = sealed(welcome(None, USER, 1_000_000, 1_790_000_000_000), b"m" * 32)
+    movement = sealed(welcome(None, USER, 1_000_000 * SCALE, 1_790_000_000_000), b"m" * 32)
     device = device_digests([Pepper(1, b"p" * 32)], BODY["Fingerprint"])
     write = wallet_write(None, with_device(movement.wallet, device))
     return encode_item({**write.key.attributes(), **write.set})

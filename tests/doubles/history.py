@@ -4,6 +4,7 @@ and written in batches."""
 from dataclasses import replace
 from typing import Any
 
+from service.core.amounts import SCALE
 from service.core.ids import RandomIds
 from service.jobs.entities import Job, JobStatus
 from service.jobs.store import capture_write, new_job_write, record_write
@@ -16,6 +17,7 @@ from service.storage.writes import Put
 from service.videos.entities import RESULT_MILLISECONDS, VideoBody
 from tests.doubles.service_harness import MAC_KEY, TIMES, ServiceHarness, order
 
+PRICE = 1 * SCALE
 MAX_IN_BATCH = 25
 MAX_BATCHES = 10_000
 
@@ -35,7 +37,7 @@ def write_finished_jobs(world: ServiceHarness, user_id: str, count: int) -> None
 def _finished(world: ServiceHarness, wallet: Wallet) -> tuple[Wallet, list[Put]]:
     now = world.clock.now()
     job_id = RandomIds().new("job", now)
-    held = sealed(hold(wallet, 1, job_id, now), MAC_KEY)
+    held = sealed(hold(wallet, PRICE, job_id, now), MAC_KEY)
     job = _begun(world, held, job_id, now)
     world.clock.advance(60)
     captured = sealed(
@@ -54,7 +56,7 @@ def _begun(world: ServiceHarness, held: Movement, job_id: str, now: int) -> Job:
         actor=held.wallet.user_id,
         job_id=job_id,
         operation=work.operation,
-        held=1,
+        held=PRICE,
         price_version=work.estimate(body).price_version,
         payload=work.payload(body),
         allocation=held.entries[-1].allocation,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.core.errors import FareboxError
 from service.ledger.entities import WalletBusy
 from service.ledger.operations import Ledger
@@ -109,7 +110,7 @@ def test_many_processes_on_one_wallet_get_jobs_or_a_busy_wallet(
     for thread in threads:
         thread.join()
     assert set(outcomes) <= {"job", "WALLET_BUSY", "INSUFFICIENT_CREDITS"}
-    assert processes[0].wallet().held == 1 + outcomes.count("job")
+    assert processes[0].wallet().held == (1 + outcomes.count("job")) * SCALE
     assert ServiceHarness(client, table_name).audit().violations == ()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.jobs.entities import Failure, JobStatus, ReleaseNotAllowed
 from service.providers.base import Indeterminate, NotFound, Task, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
@@ -34,7 +35,7 @@ def test_a_job_whose_link_stays_unusable_can_be_given_up_and_is_watched_further(
     )
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(1000)
-    assert (world.job(job_id).house_loss, world.balance()) == (1, (3, 0, 0))
+    assert (world.job(job_id).house_loss, world.balance()) == (1 * SCALE, (3, 0, 0))
     assert world.audit().violations == ()
 
 

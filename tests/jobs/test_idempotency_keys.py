@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service.catalog.entities import IMAGE_TO_VIDEO, UnknownPromptKey
+from service.core.amounts import SCALE
 from service.jobs.entities import (
     Failure,
     IdempotencyKeyReused,
@@ -22,7 +23,7 @@ from tests.doubles.service_harness import ServiceHarness, order
 def test_the_same_key_returns_the_same_job(world: ServiceHarness) -> None:
     first = world.submit(key="k1")
     again = world.submit(key="k1")
-    assert (again.job, again.replayed, again.remaining) == (first.job, True, 2)
+    assert (again.job, again.replayed, again.remaining) == (first.job, True, 2 * SCALE)
     assert len(world.provider.sent) == 1
 
 
@@ -182,5 +183,5 @@ def test_a_failed_generation_is_returned_by_its_key_as_stored(world: ServiceHarn
     assert (again.job.status, again.job.failure, again.remaining) == (
         JobStatus.FAILED,
         "GENERATION_FAILED",
-        3,
+        3 * SCALE,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.core.errors import FareboxError
 from service.jobs.entities import JobStatus
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
@@ -79,7 +80,7 @@ def succeeds_after_its_release(world: ServiceHarness) -> None:
     assert world.job(job_id).failure == "PROVIDER_UNRESOLVED"
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.settlement.resolve("ann", job_id)
-    assert world.job(job_id).house_loss == 1
+    assert world.job(job_id).house_loss == 1 * SCALE
 
 
 def is_still_open(world: ServiceHarness) -> None:

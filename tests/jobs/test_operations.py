@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.catalog.entities import UnknownPromptKey
+from service.core.amounts import SCALE
 from service.core.public_urls import AddressRefused
 from service.jobs.entities import JobStatus, ProviderBusy, ProviderUnavailable
 from service.ledger import keys as ledger_keys
@@ -24,7 +25,7 @@ from tests.doubles.service_harness import ServiceHarness, order
 def test_a_placed_job_is_held_sent_once_and_recorded(world: ServiceHarness) -> None:
     placed = world.submit()
     assert placed.job.status is JobStatus.SUBMITTED
-    assert (placed.job.task_id, placed.remaining) == (f"task-{placed.job.job_id}", 2)
+    assert (placed.job.task_id, placed.remaining) == (f"task-{placed.job.job_id}", 2 * SCALE)
     assert world.job(placed.job.job_id) == placed.job
     assert world.balance() == (2, 1, 0)
     assert [request.job_id for request in world.provider.sent] == [placed.job.job_id]

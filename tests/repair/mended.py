@@ -1,5 +1,6 @@
 """What holds once the repair and the worker are done."""
 
+from service.core.amounts import SCALE
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import items_of
 from tests.repair.lives import signs_up
@@ -36,8 +37,9 @@ def assert_whole(world: ServiceHarness, user_id: str, restored: str) -> None:
     delivered = [
         job for job in items_of(world, user_id, "JOB#") if job["status"]["S"] == "SUCCEEDED"
     ]
-    assert (wallet.granted, wallet.held) == (ALL_CREDITS, 0), restored
-    assert wallet.captured == len(delivered) == ALL_CREDITS - wallet.credits, restored
+    assert (wallet.granted, wallet.held) == (ALL_CREDITS * SCALE, 0), restored
+    assert wallet.captured == len(delivered) * SCALE, restored
+    assert wallet.credits == wallet.granted - wallet.captured, restored
     assert all("result" in job for job in delivered), restored
     for device in items_of(world, user_id, "DEVICE#"):
         digest = device["SK"]["S"].removeprefix("DEVICE#")

@@ -1,5 +1,6 @@
 """Damage that the repair reports and does not touch."""
 
+from service.core.amounts import SCALE
 from service.ledger.entities import grant
 from service.ledger.lots import LotKind
 from service.ledger.operations import Proposal
@@ -65,7 +66,7 @@ def test_a_charge_that_lacks_its_delivery_is_not_taken_back_over_later_grants(
     world.ledger.move(
         "ann",
         lambda snapshot, now: Proposal(
-            grant(snapshot.wallet, LotKind.PAID, 5, None, "gift", now)  # type: ignore[arg-type]
+            grant(snapshot.wallet, LotKind.PAID, 5 * SCALE, None, "gift", now)  # type: ignore[arg-type]
         ),
         lambda _: True,
     )

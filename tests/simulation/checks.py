@@ -7,6 +7,7 @@ from typing import Any
 from service.core.clock import from_iso
 from service.jobs.entities import Failure
 from service.ledger.entities import InsufficientCredits, WalletFrozen
+from service.storage.codec import decode
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.videos.entities import VideoFailure
 from service.videos.routes import POST_VIDEO
@@ -52,7 +53,7 @@ def plain(attribute: Any) -> Any:
     if attribute is None:
         return None
     ((kind, value),) = attribute.items()
-    return int(value) if kind == "N" else value
+    return decode(attribute) if kind == "N" else value
 
 
 class Witness:

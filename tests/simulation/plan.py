@@ -4,6 +4,7 @@ plan can be made smaller."""
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from service.jobs import keys as jobs_keys
 from service.jobs.entities import Times
@@ -106,7 +107,7 @@ class Plan:
     seed: int
     max_users: int
     welcome: int
-    price: int
+    price: Decimal
     webs: int
     workers: int
     skew: float
@@ -137,7 +138,7 @@ def draw(seed: int) -> Plan:
         seed=seed,
         max_users=rng.choice((1, 2, len(users), 33, 33, 33)),
         welcome=rng.choice((1, 3, 10, 40, 40)),
-        price=rng.choice((1, 1, 1, 2)),
+        price=rng.choice((Decimal(1), Decimal(1), Decimal("0.334"), Decimal(2))),
         webs=rng.choice((1, 2, 3)),
         workers=rng.choice((1, 2, 2)),
         skew=rng.choice((0.0, 0.5, 3.0)),

@@ -13,7 +13,7 @@ from gevent.event import Event
 
 from service.core import fifo_gate
 from service.core.fifo_gate import WaitedTooLong
-from service.storage.codec import decode_item, encode, encode_item, whole
+from service.storage.codec import decode_item, encode, encode_item, whole_number
 from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.outcomes import Applied
@@ -131,10 +131,10 @@ def test_what_has_no_exact_counterpart_cannot_be_stored(value: Any) -> None:
 def test_a_number_that_is_not_whole_is_read_exactly_and_is_no_whole_number() -> None:
     read = decode_item({"n": {"N": "0.012"}, "m": {"N": "12"}})
     assert (read["n"], encode_item(read)["n"]) == (Decimal("0.012"), {"N": "0.012"})
-    assert whole(read["m"]) == 12
+    assert whole_number(read["m"]) == 12
     for value in (read["n"], True, "12", None, 1.0):
         with pytest.raises(ValueError, match="whole"):
-            whole(value)
+            whole_number(value)
 
 
 @pytest.mark.parametrize("text", ["", "x", "1,5", "--1"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from service.core.amounts import Credits, credits_of
 from service.jobs.entities import RETRYABLE, Failure, Job, JobStatus
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown, Wallet
 from service.videos.entities import VideoFailure
@@ -45,8 +46,8 @@ class Evidence:
         return Counter(job.payer for job in self.jobs if job.status is JobStatus.SUCCEEDED)
 
     @property
-    def house_loss(self) -> int:
-        return sum(job.house_loss or 0 for job in self.jobs)
+    def house_loss(self) -> Credits:
+        return credits_of(sum(job.house_loss or 0 for job in self.jobs))
 
     @property
     def deliveries(self) -> int:
@@ -105,7 +106,7 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
         if delivered != bool(job.result) or (job.house_loss or 0) != (job.held if delivered else 0):
             yield (
                 f"{job.job_id} is released, delivered {delivered}, house loss "
-                f"{job.house_loss}, link {link_of(job) or None}"
+                f"{credits_of(job.house_loss or 0)}, link {link_of(job) or None}"
             )
         if (
             job.failure == Failure.GENERATION_FAILED
@@ -125,15 +126,9 @@ def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[st
 def balances(evidence: Evidence) -> Iterator[str]:
     for wallet in evidence.wallets:
         captured = evidence.captured[wallet.user_id]
-        if (wallet.credits, wallet.held, wallet.captured) != (
-            WELCOME_CREDITS - captured,
-            0,
-            captured,
-        ):
-            yield (
-                f"{wallet.user_id} has {wallet.credits} credits, {wallet.held} held, "
-                f"{captured} jobs charged"
-            )
+        has, held = credits_of(wallet.credits), credits_of(wallet.held)
+        if (has, held, credits_of(wallet.captured)) != (WELCOME_CREDITS - captured, 0, captured):
+            yield (f"{wallet.user_id} has {has} credits, {held} held, {captured} jobs charged")
     owners = {wallet.user_id for wallet in evidence.wallets}
     for job in evidence.jobs:
         if job.payer not in owners:
@@ -206,7 +201,7 @@ def _untrue(response: JobResponse, job: Job | None) -> str:
     if shown["videoUrl"] and shown["videoUrl"] != link_of(job):
         return f"whose video is {link_of(job)}"
     account = shown["credits"]
-    if account["captured"] + account["released"] + account["held"] != job.held:
+    if account["captured"] + account["released"] + account["held"] != credits_of(job.held):
         return "whose price is not accounted for"
     return ""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.core.amounts import SCALE
 from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger.entities import Wallet
 from tests.torture.collect import audit_faults
@@ -20,8 +21,8 @@ DONE = Job(
     actor="ann",
     job_id="job_1",
     operation="kling:image2video",
-    held=1,
-    captured=1,
+    held=1 * SCALE,
+    captured=1 * SCALE,
     allocation=(),
     status=JobStatus.SUCCEEDED,
     created_at=1,
@@ -34,7 +35,7 @@ DONE = Job(
 UNSENT = replace(
     DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_BUSY, task_id=None, result=None
 )
-LOST = replace(DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_UNRESOLVED, house_loss=1)
+LOST = replace(DONE, status=JobStatus.FAILED, failure=Failure.PROVIDER_UNRESOLVED, house_loss=SCALE)
 TASK = {"task_id": "77", "external_task_id": "job_1", "status": "succeed"}
 SHOWN: dict[str, Any] = {
     "jobId": "job_1",
@@ -58,7 +59,13 @@ def job_response(
 
 
 def wallet(available: int, held: int = 0, captured: int = 0) -> Wallet:
-    return Wallet(user_id="ann", credits=available, held=held, granted=3, captured=captured)
+    return Wallet(
+        user_id="ann",
+        credits=available * SCALE,
+        held=held * SCALE,
+        granted=3 * SCALE,
+        captured=captured * SCALE,
+    )
 
 
 def evidence(job: Job = DONE, *responses: JobResponse, **more: Any) -> Evidence:
@@ -108,13 +115,13 @@ BROKEN = {
     "its task is nowhere": evidence(tasks=[]),
     "its task is failed": evidence(tasks=[FAILED_TASK]),
     "its task is 78": evidence(tasks=[TASK | {"task_id": "78"}]),
-    "is also a loss": evidence(replace(DONE, house_loss=1)),
+    "is also a loss": evidence(replace(DONE, house_loss=SCALE)),
     "was delivered, but failed with": evidence(replace(LOST, failure=Failure.GENERATION_FAILED)),
     "house loss 0": evidence(replace(LOST, house_loss=0)),
     "link None": evidence(replace(LOST, result=None)),
     "but its task did not": evidence(replace(LOST, failure=Failure.GENERATION_FAILED)),
     "but the vendor took it": evidence(UNSENT, tasks=[FAILED_TASK]),
-    "were delivered and": evidence(replace(LOST, house_loss=2)),
+    "were delivered and": evidence(replace(LOST, house_loss=2 * SCALE)),
     "1 held": evidence(wallets=[wallet(2, 1, 0)]),
     "ann has 1 credits": evidence(wallets=[wallet(1, 0, 2)]),
     "belongs to nobody": evidence(wallets=[]),

@@ -4,6 +4,7 @@ them, never from here."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from service.core.amounts import SCALE
 from service.core.principal import Principal
 from service.ledger.entities import grant
 from service.ledger.lots import LotKind
@@ -54,7 +55,9 @@ def _lapsed_lot(scenario: Scenario) -> None:
 def _granted(world: ServiceHarness) -> None:
     def propose(snapshot: Snapshot, now: int) -> Proposal:
         assert snapshot.wallet is not None
-        return Proposal(grant(snapshot.wallet, LotKind.FREE, 1, now + LOT_LIFE, "promotion", now))
+        return Proposal(
+            grant(snapshot.wallet, LotKind.FREE, 1 * SCALE, now + LOT_LIFE, "promotion", now)
+        )
 
     world.ledger.move(USER, propose, was_committed=lambda _: False)
 

@@ -116,7 +116,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "earlier = self._earlier(R, S)",
         """
         estimate = _terms(work, request.body)[0]
-        if S.wallet and S.wallet.spendable(self._clock.now()) < estimate.credits:
+        if S.wallet and S.wallet.spendable(self._clock.now()) < estimate.amount:
             raise WalletBusy
         earlier = self._earlier(R, S)
         """,

@@ -106,7 +106,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "charged-more-than-it-cost",
         TOY,
         "jobs.settlement:Settlement._capture",
-        "capture(W, A, charge.credits, J, C, N)",
+        "capture(W, A, charge.amount, J, C, N)",
         "capture(W, A, job.held, J, C, N)",
     ),
     mutant(
@@ -240,14 +240,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "house-loss",
         "house-loss-not-stored",
         "jobs.store:deliver_uncharged_write",
-        "delivered.house_loss",
+        "_loss_credits(X)",
         "None",
     ),
     breaks(
         "house-loss",
         "house-loss-not-counted",
         "jobs.settlement:Settlement._deliver_uncharged",
-        "self._metrics.count(Metric.HOUSE_LOSS, charge.credits)",
+        "self._metrics.count(Metric.HOUSE_LOSS, credits_number(charge.amount))",
         "pass",
     ),
     breaks(
