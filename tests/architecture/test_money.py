@@ -66,11 +66,29 @@ def test_every_transaction_is_sent_with_a_new_token() -> None:
     assert lines == [("storage/table.py", sent)]
 
 
+def test_only_the_amounts_know_their_scale() -> None:
+    """Whoever multiplied or divided an amount elsewhere could do it twice, or not at all.
+    `MAX_CREDITS` is a constant, and the table's record names the scale."""
+    places = ("ledger/", "jobs/", "users/", "catalog/", "audit/", "repair/", "videos/")
+    scaled = {
+        place: lines
+        for place, text in _sources().items()
+        if place.startswith(places)
+        and (lines := re.findall(r".*\bSCALE\b.*[*/].*|.*[*/%] *SCALE.*", text))
+    }
+    assert scaled == {"ledger/entities.py": ["MAX_CREDITS = 10**12 * SCALE"]}
+    by_hand = re.compile(
+        r"\b(amount|credits|held|captured|granted|remaining|house_loss|excess|taken|debt)\b"
+        r" *(\*|//?|%|\.scaleb) *(1000|1_000|1e3)"
+    )
+    assert [place for place, text in _sources().items() if by_hand.search(text)] == []
+
+
 def test_no_credit_is_a_float() -> None:
     wrong = [
         place
         for place, text in _sources().items()
-        if place.startswith(("ledger/", "catalog/", "users/"))
+        if place.startswith(("ledger/", "catalog/", "users/", "repair/"))
         and re.search(r"\bfloat\(|/ *[0-9]", text)
     ]
     assert wrong == []

@@ -14,6 +14,8 @@ from service.providers.base import Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import change, items_of
 
+FIVE = 5 * SCALE
+
 OTHER_LINK = {"S": "https://videos.example.com/another.mp4"}
 
 
@@ -52,7 +54,7 @@ def buy(world: ServiceHarness) -> None:
     world.ledger.move(
         "ann",
         lambda snapshot, now: Proposal(
-            grant(snapshot.wallet, LotKind.PAID, 5 * SCALE, end, "purchase", now)  # type: ignore[arg-type]
+            grant(snapshot.wallet, LotKind.PAID, FIVE, end, "purchase", now)  # type: ignore[arg-type]
         ),
         lambda _: True,
     )

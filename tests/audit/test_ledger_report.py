@@ -19,7 +19,7 @@ from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import change, remove
 
-WALLET = Wallet("ann", version=3, credits=2, granted=3, captured=1)
+WALLET = Wallet("ann", version=3, credits=2 * SCALE, granted=3 * SCALE, captured=1 * SCALE)
 
 
 @pytest.fixture

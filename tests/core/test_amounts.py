@@ -58,12 +58,32 @@ def test_any_other_type_is_no_amount(given_credits: Any) -> None:
         amount_of(given_credits)
 
 
-@pytest.mark.parametrize("text", ["0.0001", "0.0125"])
+@pytest.mark.parametrize("text", ["0.0001", "0.0125", "1." + "0" * 36 + "1"])
 def test_more_than_three_decimals_are_no_amount(text: str) -> None:
     with pytest.raises(ValueError, match="three decimals"):
         amount_of(Decimal(text))
     with pytest.raises(ValueError, match="three decimals"):
         parse_credits(text)
+
+
+@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_what_is_not_finite_is_no_amount(text: str) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        amount_of(Decimal(text))
+
+
+@pytest.mark.parametrize(("amount", "text"), [(-1, "-0.001"), (-1500, "-1.5"), (-3000, "-3")])
+def test_a_negative_amount_is_shown_as_one(amount: int, text: str) -> None:
+    """No rule makes one, but the table can hold one that the audit has to name."""
+    assert (credits_text(amount), str(credits_of(amount))) == (text, text)
+    assert json.dumps(credits_number(amount)) == text
+
+
+def test_an_amount_of_38_digits_keeps_each() -> None:
+    """DynamoDB can hold one, arithmetic of decimals would round it."""
+    text = "9" * 35 + ".999"
+    assert amount_of(Decimal(text)) == 10**38 - 1
+    assert str(credits_of(10**38 - 1)) == credits_text(10**38 - 1) == text
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "1e3", ".5", "5.", "NaN", "1 000", "٣", "9" * 16])

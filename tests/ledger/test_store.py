@@ -1,6 +1,8 @@
 """Wallets and entries as items, and the chain of MACs."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +15,42 @@ from service.storage.codec import decode_item, encode_item
 KEY = b"k" * 32
 NOW = 1_790_000_000_000
 ENTRY = Entry(2, EntryKind.HOLD, 1, "job_1", (LotPortion(100, LotKind.FREE, 1),), 2, 1, NOW)
+
+
+# As releases wrote them that counted whole credits alone.
+EARLIER: Sequence[Mapping[str, Any]] = (
+    {
+        "kind": "INITIAL",
+        "amount": 3,
+        "ref": "welcome",
+        "allocation": ((100, "f", 3, 0),),
+        "credits": 3,
+        "held": 0,
+        "at": "2026-09-21T14:13:20.000Z",
+        "mac": "LQxUGlBwHI0Y1MjsTiSfJw",
+    },
+    {
+        "kind": "HOLD",
+        "amount": 2,
+        "ref": "job_01",
+        "allocation": ((100, "f", 2, 0),),
+        "credits": 1,
+        "held": 2,
+        "at": "2026-09-21T14:13:21.000Z",
+        "mac": "oWe1sW2BN_40GoDASHBizg",
+    },
+    {
+        "kind": "CAPTURE",
+        "amount": 1,
+        "ref": "job_01",
+        "allocation": ((100, "f", 1, 0),),
+        "credits": 2,
+        "held": 0,
+        "at": "2026-09-21T14:13:22.000Z",
+        "returned": 1,
+        "mac": "XS67lrRnWhedDmw974ZKug",
+    },
+)
 
 
 def stored(write: Any) -> Any:
@@ -33,6 +71,27 @@ def test_a_wallet_comes_back_as_it_was_written() -> None:
 def test_an_entry_comes_back_as_it_was_written() -> None:
     movement = sealed(hold(welcome(None, "u", 3, NOW).wallet, 1, "job_1", NOW), KEY)
     assert [entry_from(stored(write)) for write in entry_writes(movement)] == list(movement.entries)
+
+
+def test_the_entries_of_an_earlier_release_are_still_sealed() -> None:
+    """Whoever changes what a MAC covers must do it in two releases (runbook, Deploy), not here."""
+    previous = ""
+    for version, item in enumerate(EARLIER, 1):
+        entry = entry_from({"SK": f"ENTRY#{version:012}", **item})
+        assert mac("ann", replace(entry, mac=""), previous, KEY) == entry.mac
+        previous = entry.mac
+
+
+def test_items_keep_decimal_credits() -> None:
+    opened = sealed(welcome(None, "u", 3000, NOW), KEY)
+    movement = sealed(hold(opened.wallet, 12, "job_1", NOW), KEY)
+    wallet, entry = stored(wallet_write(None, movement.wallet)), stored(entry_writes(movement)[0])
+    amounts = [wallet[name] for name in ("credits", "held", "granted")]
+    assert amounts == [Decimal("2.988"), Decimal("0.012"), 3]
+    assert wallet["lots"] == ((100, "f", Decimal("2.988"), 0),)
+    amounts = [entry[name] for name in ("amount", "credits", "held")]
+    assert amounts == [Decimal("0.012"), Decimal("2.988"), Decimal("0.012")]
+    assert entry["allocation"] == ((100, "f", Decimal("0.012"), 0),)
 
 
 @pytest.mark.protocol("named-fields")

@@ -10,6 +10,8 @@ from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import change, items_of
 from tests.repair.lives import holds_what_never_arrives, is_charged, is_released, settles
 
+FIVE = 5 * SCALE
+
 
 def left(world: ServiceHarness) -> str:
     """What a repair leaves to a person; nothing is written then."""
@@ -66,7 +68,7 @@ def test_a_charge_that_lacks_its_delivery_is_not_taken_back_over_later_grants(
     world.ledger.move(
         "ann",
         lambda snapshot, now: Proposal(
-            grant(snapshot.wallet, LotKind.PAID, 5 * SCALE, None, "gift", now)  # type: ignore[arg-type]
+            grant(snapshot.wallet, LotKind.PAID, FIVE, None, "gift", now)  # type: ignore[arg-type]
         ),
         lambda _: True,
     )
