@@ -3,6 +3,7 @@
 Patterns are described in `tests.mutants.rewriting`."""
 
 from tests.mutants.catalog import (
+    amounts,
     audit,
     connections,
     costs,
@@ -18,6 +19,7 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
+    *amounts.MUTANTS,
     *users.MUTANTS,
     *jobs.MUTANTS,
     *settlement.MUTANTS,
