@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.amounts import SCALE, credits_number, credits_text
+from service.core.amounts import SCALE, Amount, credits_number, credits_text
 from service.core.errors import Forbidden, RateLimited, Unavailable
 from service.ledger.lots import (
     MAX_LOTS,
@@ -103,13 +103,13 @@ class Wallet:
     version: int = 0
     head: str = ""
     status: WalletStatus = WalletStatus.OPEN
-    credits: int = 0
-    held: int = 0
-    granted: int = 0
-    captured: int = 0
-    expired: int = 0
-    clawed_back: int = 0
-    debt: int = 0
+    credits: Amount = 0
+    held: Amount = 0
+    granted: Amount = 0
+    captured: Amount = 0
+    expired: Amount = 0
+    clawed_back: Amount = 0
+    debt: Amount = 0
     lots: tuple[Lot, ...] = ()
     fingerprints: frozenset[str] = frozenset()
     new_devices: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ class Wallet:
     def devices_with_item(self) -> frozenset[str]:
         return self.fingerprints - self.new_devices
 
-    def spendable(self, now: int) -> int:
+    def spendable(self, now: int) -> Amount:
         """Credits that can be held at that moment."""
         return remaining(lot for lot in self.lots if lot.spendable(now))
 
@@ -156,14 +156,14 @@ class Entry:
 
     version: int
     kind: EntryKind
-    amount: int
+    amount: Amount
     ref: str
     allocation: Allocation
-    credits: int
-    held: int
+    credits: Amount
+    held: Amount
     at: int
-    returned: int = 0
-    debt_paid: int = 0
+    returned: Amount = 0
+    debt_paid: Amount = 0
     mac: str = ""
 
 
@@ -184,13 +184,13 @@ class Movement:
 class Deltas:
     """What one entry adds to each balance."""
 
-    credits: int = 0
-    held: int = 0
-    granted: int = 0
-    captured: int = 0
-    expired: int = 0
-    clawed_back: int = 0
-    debt: int = 0
+    credits: Amount = 0
+    held: Amount = 0
+    granted: Amount = 0
+    captured: Amount = 0
+    expired: Amount = 0
+    clawed_back: Amount = 0
+    debt: Amount = 0
 
 
 def deltas(entry: Entry) -> Deltas:
@@ -225,7 +225,7 @@ def applied(wallet: Wallet, change: Deltas) -> Wallet:
     return replace(wallet, **sums)
 
 
-def welcome(wallet: Wallet | None, user_id: str, amount: int, now: int) -> Movement:
+def welcome(wallet: Wallet | None, user_id: str, amount: Amount, now: int) -> Movement:
     """Opens a wallet with its first credits. One that was closed is opened again, with none: one
     welcome per person."""
     if wallet is None:
@@ -245,7 +245,7 @@ def welcome(wallet: Wallet | None, user_id: str, amount: int, now: int) -> Movem
 def grant(
     wallet: Wallet,
     kind: LotKind,
-    amount: int,
+    amount: Amount,
     expires_at: int | None,
     ref: str,
     now: int,
@@ -259,7 +259,7 @@ def grant(
     return _post(wallet, entry_kind, amount, ref, whole(new), lots, now, debt_paid=paid)
 
 
-def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
+def hold(wallet: Wallet, amount: Amount, ref: str, now: int) -> Movement:
     """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD; its
     allocation says from which lots they came.
 
@@ -285,7 +285,7 @@ def hold(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
 
 
 def capture(
-    wallet: Wallet, allocation: Allocation, amount: int, ref: str, held_at: int, now: int
+    wallet: Wallet, allocation: Allocation, amount: Amount, ref: str, held_at: int, now: int
 ) -> Movement:
     """Spends `amount` of what that allocation holds and returns the rest to its lots; debt is paid
     from the rest first. Raises `ValueError` for more than is held."""
@@ -321,7 +321,7 @@ def expire(wallet: Wallet, now: int) -> Movement:
     return _post(wallet, EntryKind.EXPIRE, remaining(lapsed), "expiry", whole(lapsed), rest, now)
 
 
-def claw_back(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
+def claw_back(wallet: Wallet, amount: Amount, ref: str, now: int) -> Movement:
     """Takes credits back, from the lots that expire last; what is missing becomes
     debt."""
     keep = wallet.credits - min(wallet.credits, amount)
@@ -330,7 +330,7 @@ def claw_back(wallet: Wallet, amount: int, ref: str, now: int) -> Movement:
 
 
 def _with_returned(
-    wallet: Wallet, allocation: Allocation, debt_paid: int, held_at: int, now: int
+    wallet: Wallet, allocation: Allocation, debt_paid: Amount, held_at: int, now: int
 ) -> tuple[Lot, ...]:
     """The wallet's lots with that allocation returned, but for its last `debt_paid` credits."""
     back, _ = split(allocation, total_taken(allocation) - debt_paid)
@@ -340,14 +340,14 @@ def _with_returned(
 def _post(
     wallet: Wallet,
     kind: EntryKind,
-    amount: int,
+    amount: Amount,
     ref: str,
     allocation: Allocation,
     lots: Sequence[Lot],
     now: int,
     *,
-    returned: int = 0,
-    debt_paid: int = 0,
+    returned: Amount = 0,
+    debt_paid: Amount = 0,
 ) -> Movement:
     """Adds one entry to the wallet."""
     if not 0 <= amount <= MAX_CREDITS:

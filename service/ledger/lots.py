@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from service.core.amounts import Credits, amount_of, credits_of
+from service.core.amounts import Amount, Credits, amount_of, credits_of
 from service.storage.codec import whole_number
 
 MAX_LOTS = 8
@@ -40,7 +40,7 @@ class Lot:
 
     number: int
     kind: LotKind
-    remaining: int
+    remaining: Amount
     expires_at: int | None = None
 
     @property
@@ -65,7 +65,7 @@ class LotPortion:
 
     number: int
     kind: LotKind
-    taken: int
+    taken: Amount
     expires_at: int | None = None
 
 
@@ -77,7 +77,7 @@ def remaining(lots: Iterable[Lot]) -> int:
     return sum(lot.remaining for lot in lots)
 
 
-def total_taken(allocation: Iterable[LotPortion]) -> int:
+def total_taken(allocation: Iterable[LotPortion]) -> Amount:
     return sum(portion.taken for portion in allocation)
 
 
@@ -86,7 +86,7 @@ def whole(lots: Iterable[Lot]) -> Allocation:
     return tuple(LotPortion(lot.number, lot.kind, lot.remaining, lot.expires_at) for lot in lots)
 
 
-def divide(lots: Sequence[Lot], amount: int) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
+def divide(lots: Sequence[Lot], amount: Amount) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
     """The first `amount` credits of the lots in the order given, and the others."""
     first: list[Lot] = []
     rest: list[Lot] = []
@@ -98,7 +98,7 @@ def divide(lots: Sequence[Lot], amount: int) -> tuple[tuple[Lot, ...], tuple[Lot
     return tuple(first), tuple(rest)
 
 
-def burn(lots: Sequence[Lot], amount: int, now: int) -> tuple[Allocation, tuple[Lot, ...]]:
+def burn(lots: Sequence[Lot], amount: Amount, now: int) -> tuple[Allocation, tuple[Lot, ...]]:
     """Takes an amount from what is spendable at that moment, in burn order. Returns what was taken
     and the lots that remain, spendable or not."""
     usable = sorted((lot for lot in lots if lot.spendable(now)), key=lambda lot: lot.burn_order)
@@ -106,7 +106,7 @@ def burn(lots: Sequence[Lot], amount: int, now: int) -> tuple[Allocation, tuple[
     return whole(taken), rest + tuple(lot for lot in lots if not lot.spendable(now))
 
 
-def split(allocation: Allocation, amount: int) -> tuple[Allocation, Allocation]:
+def split(allocation: Allocation, amount: Amount) -> tuple[Allocation, Allocation]:
     """The first `amount` credits of an allocation, and the others."""
     first: list[LotPortion] = []
     rest: list[LotPortion] = []

@@ -54,7 +54,7 @@ def buy(world: ServiceHarness) -> None:
     world.ledger.move(
         "ann",
         lambda snapshot, now: Proposal(
-            grant(snapshot.wallet, LotKind.PAID, FIVE, end, "purchase", now)  # type: ignore[arg-type]
+            grant(snapshot.wallet, LotKind.PAID, FIVE, end, "sale", now)  # type: ignore[arg-type]
         ),
         lambda _: True,
     )
