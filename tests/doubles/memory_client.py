@@ -5,6 +5,7 @@ from tests.faults.enumeration.tables import MemoryBehind
 
 _SCOPE = "local/20260101/us-east-1/dynamodb/aws4_request"
 _HEADERS = {
+    "host": "localhost",
     "content-type": "application/x-amz-json-1.0",
     "authorization": f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0",
 }
