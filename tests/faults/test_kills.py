@@ -13,6 +13,7 @@ import pytest
 
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
+from service.ledger.scale import check_scale
 from service.videos.operations import Videos
 from tests.doubles.service_harness import order
 from tests.faults.library.proxy import Proxy
@@ -62,7 +63,10 @@ def stack(client: Any, table_name: str) -> Iterator[ProxiedStack]:
         Proxy(url) as table,
         Proxy(f"{simulators.url}/kling") as kling,
     ):
-        yield ProxiedStack(launcher, table, kling, simulators.url, url, table_name)
+        stack = ProxiedStack(launcher, table, kling, simulators.url, url, table_name)
+        # A table that has been used before: only the first start of all records the scale.
+        check_scale(stack.parts.core.table)
+        yield stack
 
 
 @pytest.mark.timeout(400)
