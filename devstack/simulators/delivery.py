@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import requests
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
 
 from devstack.simulators.background import Background
 from devstack.simulators.journal import Journal
@@ -17,7 +18,7 @@ LANES = 4
 MAX_QUEUED = 10_000
 MAX_ATTEMPTS = 3
 _RETRY_SECONDS = (0.5, 2.0)
-_TIMEOUT_SECONDS = (2.0, 5.0)
+_TIMEOUT = Timeout(connect=2.0, read=5.0)
 _STOP_SECONDS = 0.6
 
 Headers = Callable[[], Mapping[str, str]]
@@ -90,16 +91,15 @@ class Deliverer:
         self._journal.close(entry, None, delivery.fault)
 
     def _run(self, lane: "queue.Queue[Delivery | None]") -> None:
-        with requests.Session() as session:
-            session.trust_env = False
+        with PoolManager(retries=False, timeout=_TIMEOUT) as connections:
             while not self._stopping.is_set():
                 delivery = lane.get()
                 if delivery is not None:
-                    self._attempt(session, delivery)
+                    self._attempt(connections, delivery)
 
-    def _attempt(self, session: requests.Session, delivery: Delivery) -> None:
+    def _attempt(self, connections: PoolManager, delivery: Delivery) -> None:
         try:
-            if not self._posted(session, delivery) and delivery.attempt < MAX_ATTEMPTS:
+            if not self._posted(connections, delivery) and delivery.attempt < MAX_ATTEMPTS:
                 again = replace(delivery, attempt=delivery.attempt + 1)
                 self._background.later(
                     _RETRY_SECONDS[delivery.attempt - 1], lambda: self.send(again)
@@ -107,24 +107,24 @@ class Deliverer:
         except Exception:
             self._logger.exception("a callback of the simulators could not be sent")
 
-    def _posted(self, session: requests.Session, delivery: Delivery) -> bool:
+    def _posted(self, connections: PoolManager, delivery: Delivery) -> bool:
         headers = {"Content-Type": "application/json", **delivery.headers()}
         entry = self._journal.open(
             delivery.service, "callback", "POST", delivery.url, headers, delivery.body
         )
         status: int | None = None
         try:
-            response = session.post(
+            response = connections.request(
+                "POST",
                 delivery.url,
-                data=delivery.body,
+                body=delivery.body,
                 headers=headers,
-                timeout=_TIMEOUT_SECONDS,
-                allow_redirects=False,
-                stream=True,
+                redirect=False,
+                preload_content=False,
             )
-            status = response.status_code
+            status = response.status
             response.close()
-        except (requests.RequestException, UnicodeError):
+        except (HTTPError, OSError, UnicodeError):
             status = None
         self._journal.close(entry, status, delivery.fault)
         return status is not None and 200 <= status < 300
