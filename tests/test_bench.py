@@ -34,6 +34,12 @@ def test_one_tiny_round_compares_every_contestant_on_every_path() -> None:
     assert "| POST /videos | naive service |" in done.stdout
 
 
+def test_both_processes_start_on_the_canned_endpoints() -> None:
+    done = run("-m", "tests.bench", "startup", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "GET /health/ready" in done.stdout
+
+
 def test_an_unknown_experiment_is_refused_with_the_names_of_all() -> None:
     done = run("-m", "tests.bench", "speed")
     assert done.returncode == 2

@@ -3,6 +3,7 @@
 A feature declares a frozen `Section` of its own in its `settings.py`; each field is the environment
 variable of the same name in upper case."""
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,8 @@ from service.core.urls import in_lower_case
 
 STAGES = ("dev", "staging", "production")
 MAX_NUMBER = 10**9
+
+_REGION = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 AnySection = TypeVar("AnySection", bound="Section")
 
@@ -124,6 +127,8 @@ class CoreSettings(Section):
         if any(character in self.public_url for character in "?#"):
             # A path is added to it.
             yield "PUBLIC_URL must end with its host, port or path, without a query or a fragment"
+        if not _REGION.fullmatch(self.aws_region):
+            yield "AWS_REGION must be the name of a region, such as us-east-1"
         if self.keys_secret_name:
             return
         for name in ("fingerprint_peppers", "ledger_mac_key", "callback_token_keys"):

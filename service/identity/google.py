@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from service.core.clock import Clock
 from service.core.principal import Principal
+from service.core.threads import in_thread
 from service.identity.claims import LEEWAY_SECONDS, key_id_of, principal_of
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.signing_keys import (
@@ -24,7 +25,6 @@ from service.identity.signing_keys import (
     KeySet,
     KeysNotFetched,
     SigningKeys,
-    in_background,
     published_keys,
 )
 
@@ -54,7 +54,7 @@ class GoogleTokens:
         certs_url: str,
         client_ids: Collection[str],
         clock: Clock,
-        start: Callable[[Callable[[], None]], None] = in_background,
+        start: Callable[[Callable[[], None]], None] = in_thread,
     ) -> None:
         self._connect = connect
         self._certs_url = certs_url

@@ -13,6 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
 from service.core.clock import Clock
+from service.core.threads import in_thread
 from service.identity.entities import IdentityUnavailable
 
 MIN_FRESH_SECONDS = 60.0
@@ -45,12 +46,6 @@ class KeysNotFetched(Exception):
     """The issuer's keys could not be fetched this time."""
 
 
-def in_background(work: Callable[[], None]) -> None:
-    """Runs it in a thread (with gevent: a greenlet) that the process does not wait for at its
-    end."""
-    threading.Thread(target=work, name="signing_keys", daemon=True).start()
-
-
 @dataclass(frozen=True)
 class _Known:
     keys: Mapping[str, RSAPublicKey]
@@ -72,7 +67,7 @@ class SigningKeys:
         self,
         fetch: Callable[[], KeySet],
         clock: Clock,
-        start: Callable[[Callable[[], None]], None] = in_background,
+        start: Callable[[Callable[[], None]], None] = in_thread,
     ) -> None:
         self._fetch = fetch
         self._clock = clock

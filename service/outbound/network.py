@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from service.core.clock import Clock
+from service.core.threads import in_thread
 from service.outbound.sockets import MAX_RECEIVED_BYTES, BoundedSocket, TlsStream
 
 # A name server that hangs must not take all the threads in which gevent looks names up: DynamoDB's
@@ -27,12 +28,6 @@ IDLE_SECONDS = 30.0
 # (family, kind, protocol, canonical name, address), as `socket.getaddrinfo` returns it.
 Address = tuple[Any, Any, int, str, Any]
 Resolve = Callable[..., Sequence[Address]]
-
-
-def in_thread(work: Callable[[], None]) -> None:
-    """Runs it in a thread that the process does not wait for at its end. Raises `RuntimeError` when
-    the system has no thread left."""
-    threading.Thread(target=work, name="lookup", daemon=True).start()
 
 
 class NotConnected(HTTPError):

@@ -45,7 +45,7 @@ class BoundedSocket(socket.socket):
         self.connect(address)
 
     def is_quiet(self) -> bool:
-        """Whether it is open and nothing has come in that nobody has read. Never waits. Polling
+        """Whether it is open and has received nothing that is still unread. Never waits. Polling
         would do, but gevent's sets up a wait of its own even for that."""
         try:
             super().settimeout(0)

@@ -130,6 +130,8 @@ def _decoded(response: Response) -> bytes:
             body = decoder.decompress(body, MAX_RESPONSE_BYTES + 1)
         except zlib.error as error:
             raise NoResponse from error
+        if not decoder.eof:
+            raise NoResponse
     if coding not in ("gzip", "identity") or len(body) > MAX_RESPONSE_BYTES:
         raise NoResponse
     return body

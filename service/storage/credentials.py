@@ -14,6 +14,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
 from service.core.clock import Clock
+from service.core.threads import in_thread
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
@@ -28,12 +29,6 @@ REFRESH_PAUSE_SECONDS = 1.0
 
 class NoCredentials(Exception):
     """There are no credentials that are good now."""
-
-
-def in_thread(work: Callable[[], None]) -> None:
-    """Runs it in a thread that the process does not wait for at its end. Raises `RuntimeError` when
-    the system has no thread left."""
-    threading.Thread(target=work, name="credentials", daemon=True).start()
 
 
 class _Refresh:

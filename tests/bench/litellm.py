@@ -10,10 +10,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +25,12 @@ from tests.bench.load import load
 from tests.bench.outside import outside
 from tests.bench.processes import CLIENTS, post
 from tests.bench.report import Table, spread
-from tests.bench.web import STOP_SECONDS, Web, web
-from tests.bench.wire import Ended, Wire, message
+from tests.bench.web import Web, ended_afterwards, wait_until_served, web
+from tests.bench.wire import message
 
 ROUNDS, REQUESTS = 15, 200
 QUICK_ROUNDS, QUICK_REQUESTS = 3, 100
 UP_SECONDS = 180.0
-POLL_SECONDS = 0.5
 KEY = "sk-bench"
 MODEL = "bench"
 COMPLETION = {
@@ -163,34 +161,14 @@ def _proxy(python: str, upstream: str) -> Iterator[Proxy]:
             "LITELLM_MODE": "PRODUCTION",
             "LITELLM_LOG": "ERROR",
         }
-        process = subprocess.Popen(
+        server = subprocess.Popen(
             [*command, "--telemetry", "False"],
             cwd=folder,
             env=process_environment() | own,
             stdout=subprocess.DEVNULL,
             stderr=sys.stderr,
         )
-        try:
-            _wait_until_up(port, process)
+        with ended_afterwards(server) as process:
+            # Up once it passes the upstream's response on.
+            wait_until_served(port, process, _CHAT, b"from the canned upstream", UP_SECONDS)
             yield Proxy(port, psutil.Process(process.pid))
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            process.kill()
-            process.wait()
-
-
-def _wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Until it passes the upstream's response on."""
-    deadline = time.monotonic() + UP_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError, Ended):
-            wire = Wire.to(port, 10)
-            wire.socket.sendall(_CHAT)
-            head, body = wire.read()
-            wire.socket.close()
-            if head.split()[1] == b"200" and b"from the canned upstream" in body:
-                return
-        time.sleep(POLL_SECONDS)
-    raise TimeoutError("LiteLLM does not come up")

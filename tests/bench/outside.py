@@ -13,6 +13,7 @@ import jwt
 
 from service.core.amounts import SCALE
 from service.core.keyring import Pepper
+from service.ledger import keys
 from service.ledger.entities import welcome
 from service.ledger.store import sealed, wallet_write
 from service.storage.codec import encode_item
@@ -86,6 +87,7 @@ def outside(
         "_20120810.BatchGetItem": partial(_batch, job_status),
         "_20120810.Query": {"Items": [], "Count": 0, "ScannedCount": 0},
         "JOB#": job,
+        keys.SCALE.sk: {"Item": encode_item({**keys.SCALE.attributes(), "scale": SCALE})},
         "": wallet,
     }
     vendors: dict[str, object] = {"/certs": {"keys": [published("one")]}, "": KLING}

@@ -11,7 +11,7 @@ from devstack.ports import free_port
 from service.settings import process_environment
 from tests.bench.outside import outside
 from tests.bench.report import Table, spread
-from tests.bench.web import COMMAND, STOP_SECONDS, wait_until_ready
+from tests.bench.web import COMMAND, ended_afterwards, wait_until_ready
 
 ROUNDS, QUICK_ROUNDS = 5, 1
 LIBRARIES = (
@@ -59,24 +59,20 @@ def _web(environment: Mapping[str, str]) -> Seconds:
     process = subprocess.Popen(
         COMMAND, env={**environment, "PORT": str(port)}, stdout=subprocess.DEVNULL
     )
-    try:
+    with ended_afterwards(process):
         wait_until_ready(port, process)
         return time.perf_counter() - started, _cpu_seconds(process.pid)
-    finally:
-        _stop(process)
 
 
 def _worker(environment: Mapping[str, str]) -> Seconds:
     started = time.perf_counter()
     command = (sys.executable, "-m", "service.worker")
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
-    try:
+    with ended_afterwards(process):
         lines = iter(process.stdout or ())
         if not any(b"OldestDueJobSeconds" in line for line in lines):
             raise TimeoutError("the worker does not come up")
         return time.perf_counter() - started, _cpu_seconds(process.pid)
-    finally:
-        _stop(process)
 
 
 def _python(code: str, environment: Mapping[str, str]) -> Seconds:
@@ -92,14 +88,3 @@ def _python(code: str, environment: Mapping[str, str]) -> Seconds:
 def _cpu_seconds(process_id: int) -> float:
     process = psutil.Process(process_id)
     return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children()))
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout:
-        process.stdout.close()

@@ -43,27 +43,44 @@ def web(environment: Mapping[str, str], **settings: str) -> Iterator[Web]:
     `TimeoutError`."""
     port = free_port()
     own = process_environment() | dict(environment) | settings | {"PORT": str(port)}
-    process = subprocess.Popen(COMMAND, env=own, stdout=subprocess.DEVNULL)
-    try:
+    with ended_afterwards(subprocess.Popen(COMMAND, env=own, stdout=subprocess.DEVNULL)) as process:
         wait_until_ready(port, process)
         yield Web(port, psutil.Process(process.pid))
+
+
+@contextmanager
+def ended_afterwards(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    """Stops the process at the end of the block, whatever happens there."""
+    try:
+        yield process
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
         process.kill()
         process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def wait_until_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + UP_SECONDS
+    probe = message("GET", "/health/ready", {"Connection": "close"})
+    wait_until_served(port, process, probe, b"", UP_SECONDS)
+
+
+def wait_until_served(
+    port: int, process: "subprocess.Popen[bytes]", request: bytes, part: bytes, seconds: float
+) -> None:
+    """Repeats the request until its response is a 200 whose body contains `part`. Raises
+    `TimeoutError`."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, Ended):
-            wire = Wire.to(port, 5)
-            wire.socket.sendall(message("GET", "/health/ready", {"Connection": "close"}))
-            head, _ = wire.read()
+            wire = Wire.to(port, 10)
+            wire.socket.sendall(request)
+            head, body = wire.read()
             wire.socket.close()
-            if head.split()[1] == b"200":
+            if head.split()[1] == b"200" and part in body:
                 return
         time.sleep(POLL_SECONDS)
-    raise TimeoutError("the web process does not come up")
+    raise TimeoutError("the server does not come up")

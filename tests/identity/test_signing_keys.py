@@ -10,6 +10,7 @@ import pytest
 from jwt.utils import to_base64url_uint
 
 from service.core.clock import SystemClock
+from service.core.threads import in_thread
 from service.identity.entities import IdentityUnavailable, TokenRejected
 from service.identity.google import FETCH_SECONDS, MAX_KEY_SET_BYTES
 from service.identity.signing_keys import (
@@ -20,7 +21,6 @@ from service.identity.signing_keys import (
     MAX_WAITING,
     MIN_FRESH_SECONDS,
     KeysNotFetched,
-    in_background,
     published_keys,
 )
 from service.outbound.network import Network
@@ -202,7 +202,7 @@ def hanging(issuer: Issuer) -> Iterator[None]:
 
 def test_a_known_key_never_waits_for_a_fetch(issuer: Issuer) -> None:
     """Not even the request that finds out that the keys are stale."""
-    issuer.tokens = issuer.verifier(in_background)
+    issuer.tokens = issuer.verifier(in_thread)
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(3601)
     with hanging(issuer):
@@ -214,7 +214,7 @@ def test_a_known_key_never_waits_for_a_fetch(issuer: Issuer) -> None:
 def test_a_flood_of_unknown_keys_while_google_hangs_delays_nobody(issuer: Issuer) -> None:
     """A few of them wait for the keys that may be theirs, the rest are refused at once, and whose
     key is known does not notice."""
-    issuer.tokens = issuer.verifier(in_background)
+    issuer.tokens = issuer.verifier(in_thread)
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(BETWEEN_FETCHES_SECONDS)
     forged = [issuer.token(header={"kid": f"forged-{number}"}) for number in range(60)]
@@ -315,7 +315,7 @@ def test_a_response_that_never_ends_is_an_outage_at_the_deadline(
     issuer.connections = Network(clock).pool(ssl.create_default_context(), 1)
     with SlowServer(serve) as server:
         issuer.publisher.url = server.url
-        issuer.tokens = issuer.verifier(in_background)
+        issuer.tokens = issuer.verifier(in_thread)
         token = issuer.token()
         started = time.monotonic()
         with pytest.raises(IdentityUnavailable):

@@ -14,6 +14,7 @@ from service.core.clock import SystemClock
 from service.outbound.network import IDLE_SECONDS, Network, NotConnected
 from tests.doubles.certificate import Certificate, make_certificate
 from tests.doubles.slow_servers import SlowServer
+from tests.faults.connections.server import CORK
 
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 SIZE = 2
@@ -41,8 +42,17 @@ class Counting:
         self.connections += 1
         while _received(connection):
             self.barrier.wait(10)
-            for part in self._responses.pop(0) if self._responses else (RESPONSE + b"ok",):
-                connection.sendall(part)
+            _send_together(
+                connection, self._responses.pop(0) if self._responses else (RESPONSE + b"ok",)
+            )
+
+
+def _send_together(connection: socket.socket, parts: tuple[bytes, ...]) -> None:
+    """In one segment of TCP, each in a record of its own over TLS."""
+    connection.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+    for part in parts:
+        connection.sendall(part)
+    connection.setsockopt(socket.IPPROTO_TCP, CORK, 0)
 
 
 def _received(connection: socket.socket) -> bool:
@@ -101,7 +111,8 @@ def test_a_connection_is_used_again(scheme: str, certificate: Certificate) -> No
 
 
 def test_a_second_response_is_not_the_next_requests(scheme: str, certificate: Certificate) -> None:
-    """Over TLS it can be there already, where polling the socket does not show it."""
+    """Over TLS it can be there already, where polling the socket does not show it. Both come in
+    one segment: one that comes while the next request is sent looks like its response."""
     filler = b"x" * 20_000
     long = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + filler
     serve = Counting((long, RESPONSE + b"no"))

@@ -196,6 +196,16 @@ def compressed(body: bytes) -> bytes:
     return head.encode() + packed
 
 
+def test_a_compressed_response_that_is_cut_short_is_none() -> None:
+    packed = gzip.compress(b'{"code": 0}')[:-9]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    with (
+        Server(lambda connection: connection.sendall(head.encode() + packed)) as server,
+        pytest.raises(NoResponse),
+    ):
+        send(server)
+
+
 def test_a_compressed_response_is_unpacked() -> None:
     with Server(lambda connection: connection.sendall(compressed(b"{}"))) as server:
         assert send(server) == Reply(200, b"{}")

@@ -19,7 +19,7 @@ from tests.faults.connections.authority import Certificates
 HANG_SECONDS = 8.0
 JSON = "application/x-amz-json-1.0"
 # Holds back what is written until it is released; macOS has another name for it.
-_CORK = int(getattr(socket, "TCP_CORK", None) or socket.TCP_NOPUSH)  # type: ignore[attr-defined]
+CORK = int(getattr(socket, "TCP_CORK", None) or socket.TCP_NOPUSH)  # type: ignore[attr-defined]
 REFUSAL = "ConditionalCheckFailedException"
 
 
@@ -87,12 +87,12 @@ class Connection:
         """Two writes; without a pause they leave in one packet, each in a TLS record."""
         if not pause_seconds:
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
-            self._raw.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+            self._raw.setsockopt(socket.IPPROTO_TCP, CORK, 1)
         self.socket.sendall(first)
         time.sleep(pause_seconds)
         self.socket.sendall(second)
         if not pause_seconds:
-            self._raw.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+            self._raw.setsockopt(socket.IPPROTO_TCP, CORK, 0)
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def wait_for_client(self) -> int:
