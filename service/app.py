@@ -2,6 +2,7 @@
 the parts of a process, and the parts a Flask application. Nothing else wires anything."""
 
 import random
+import ssl
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from service.identity.feature import IDENTITY
 from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
 from service.ledger.feature import LEDGER
+from service.outbound.trust import public_roots
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
 from service.settings import Settings, declared, read_settings
@@ -103,13 +105,15 @@ def build_core(
 ) -> Core:
     region = settings.core.aws_region
     secrets = SecretsManager.connect(region)
+    tls = public_roots()
     return Core(
         settings=settings,
         clock=clock,
         ids=RandomIds(),
         jitter=random.random,
         metrics=_metrics(settings, clock, service),
-        table=_table(settings),
+        table=_table(settings, tls),
+        tls=tls,
         keyring=read_keyring(settings.core, secrets.read),
         read_secret=secrets.read,
         open_bucket=partial(Objects.connect, region),
@@ -168,7 +172,7 @@ def _metrics(settings: Settings, clock: Clock, service: str) -> Metrics:
     return EmbeddedMetrics(out, clock, settings.core.stage, service)
 
 
-def _table(settings: Settings) -> Table:
+def _table(settings: Settings, tls: ssl.SSLContext) -> Table:
     storage = settings.section(StorageSettings)
     calls = max(TABLE_CALLS, settings.section(JobsSettings).worker_threads + 2)
     client = connect(
@@ -177,5 +181,6 @@ def _table(settings: Settings) -> Table:
         storage.dynamodb_connect_timeout_seconds,
         storage.dynamodb_read_timeout_seconds,
         connections=calls,
+        tls=tls,
     )
     return Table(client, storage.dynamodb_table_name, calls)

@@ -3,6 +3,7 @@ contributes.
 
 Only the `feature.py` of a feature and the entry points use this."""
 
+import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -29,7 +30,7 @@ Part = TypeVar("Part")
 @dataclass(frozen=True, kw_only=True)
 class Core:
     """What every feature can be built from: everything that reaches outside the process, except the
-    features' own clients."""
+    features' own clients. Those share `tls`, which says whom to trust."""
 
     settings: Settings
     clock: Clock
@@ -37,6 +38,7 @@ class Core:
     jitter: Callable[[], float]
     metrics: Metrics
     table: Table
+    tls: ssl.SSLContext
     keyring: Keyring
     read_secret: Callable[[str], str]
     open_bucket: Callable[[str], Objects]

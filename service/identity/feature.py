@@ -1,8 +1,5 @@
 """Identity: who is calling, enforced before any view is reached."""
 
-import ssl
-
-import certifi
 from urllib3 import PoolManager
 
 from service.core.clock import SystemClock
@@ -21,9 +18,9 @@ def build(core: Core, parts: Parts) -> Feature:
     network = Network(SystemClock())
 
     def connect() -> PoolManager:
-        """For each fetch, because one an hour is no reason to hold the root certificates. A proxy
-        of the host has no say in who may sign in: urllib3 reads none from the environment."""
-        return network.pool(ssl.create_default_context(cafile=certifi.where()), size=1)
+        """For each fetch: there is one an hour. A proxy of the host has no say in who may sign in,
+        because urllib3 reads none from the environment."""
+        return network.pool(core.tls, size=1)
 
     tokens = GoogleTokens(
         connect, settings.google_certs_url, settings.google_client_ids, core.clock

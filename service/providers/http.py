@@ -10,7 +10,6 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-import certifi
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
@@ -20,6 +19,7 @@ from service.core.clock import Clock
 from service.outbound.exchange import connection
 from service.outbound.network import Network
 from service.outbound.response import Response
+from service.outbound.trust import public_roots
 
 MAX_RESPONSE_BYTES = 256 * 1024
 CHUNK_BYTES = 16 * 1024
@@ -56,12 +56,12 @@ class ProviderHttp:
     not followed, nothing is retried. The deadline of a call holds for connecting, the handshake,
     the request and the response together, however slowly a server sends or takes it.
 
-    `tls` says whom to trust. All connections share it: loading the root certificates takes longer
-    than a whole order does."""
+    `tls` says whom to trust; without it, the public roots. All connections share it: loading the
+    roots takes longer than a whole request does."""
 
     def __init__(self, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
-        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._tls = tls or public_roots()
         self._network = Network(clock)
         self._pool = self._network.pool(self._tls, MAX_QUERY_CONNECTIONS)
 

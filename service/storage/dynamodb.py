@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import certifi
 import structlog
 from botocore.config import Config
 from botocore.session import Session
@@ -16,6 +15,7 @@ from urllib3 import Timeout
 from service.core.clock import SystemClock
 from service.outbound.exchange import Exchanges
 from service.outbound.network import Network, NotConnected
+from service.outbound.trust import public_roots
 from service.storage.credentials import TaskCredentials
 from service.storage.outcomes import (
     HttpResponse,
@@ -101,16 +101,23 @@ class HttpWire:
 
 
 def connect(
-    region: str, endpoint_url: str, connect_seconds: float, read_seconds: float, connections: int
+    region: str,
+    endpoint_url: str,
+    connect_seconds: float,
+    read_seconds: float,
+    connections: int,
+    tls: ssl.SSLContext | None = None,
 ) -> DynamoDb:
     """A client of that region, or of another address of DynamoDB, with that many kept connections.
+    `tls` says whom to trust; without it, the public roots.
 
     `connect_seconds` limits the connection with its TLS handshake, `read_seconds` the whole
     response, however slowly it comes; a call is over before their sum."""
     url = endpoint_url or _endpoint(region)
     clock = SystemClock()  # Transfers take real time, whatever clock the service runs on.
-    tls = ssl.create_default_context(cafile=certifi.where())
-    exchanges = Exchanges(Network(clock), url, tls, connections, MAX_RESPONSE_BYTES)
+    exchanges = Exchanges(
+        Network(clock), url, tls or public_roots(), connections, MAX_RESPONSE_BYTES
+    )
     wait = Timeout(total=connect_seconds + read_seconds, connect=connect_seconds, read=read_seconds)
     signer = Signer(TaskCredentials(Session(), clock), url, region, clock)
     return DynamoDb(HttpWire(exchanges, wait), signer)

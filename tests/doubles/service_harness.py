@@ -24,6 +24,7 @@ from service.jobs.settlement import Settlement
 from service.jobs.work import Operations
 from service.ledger.entities import Wallet
 from service.ledger.operations import Ledger
+from service.outbound.trust import public_roots
 from service.providers.base import Provider
 from service.repair.operations import Repair
 from service.settings import Settings, make_settings
@@ -54,6 +55,7 @@ IMAGE = "https://images.example.com/astronaut.jpg"
 MAC_KEY = b"m" * 32
 TOKEN_KEY = "s" * 32
 PEPPERS = (Pepper(1, b"p" * 32),)
+_TLS = public_roots()
 
 
 def production_settings(features: Sequence[Declaration] = FEATURES, **values: object) -> Settings:
@@ -85,6 +87,7 @@ def core_over(
         jitter=jitter,
         metrics=NoMetrics(),
         table=table,
+        tls=_TLS,
         keyring=Keyring(tuple(peppers), MAC_KEY, (TOKEN_KEY,)),
         read_secret=_no_outside,
         open_bucket=_no_outside,

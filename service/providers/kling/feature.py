@@ -27,7 +27,7 @@ def _kling(core: Core) -> Kling:
 
     credentials = KlingCredentials(read_keys, core.clock)
     return Kling(
-        http=ProviderHttp(core.clock),
+        http=ProviderHttp(core.clock, core.tls),
         credentials=credentials,
         clock=core.clock,
         metrics=core.metrics,
