@@ -86,6 +86,8 @@ class Proposal:
 
 Propose = Callable[[Snapshot, int], Proposal | None]
 WasCommitted = Callable[[Snapshot], bool]
+# What is to be written together with a movement of the wallet that was read, at that time. Pure.
+FollowUp = Callable[[Wallet | None, Movement, int], Sequence[Write]]
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,13 @@ class Ledger:
         self._mac_key = mac_key
         self._deadline_seconds = deadline_seconds
         self._jitter = jitter
+        self._follow_ups: list[FollowUp] = []
+
+    def follow(self, follow_up: FollowUp) -> None:
+        """Has every movement's transaction include what `follow_up` returns for it. A failed
+        condition of such a write means that something has changed: the wallet is read again, and
+        the movement proposed anew. To be called while the process is put together."""
+        self._follow_ups.append(follow_up)
 
     def read_snapshot(self, user_id: str, related: Sequence[Key] = ()) -> Snapshot:
         """The wallet and other items as they were at one moment, in one call. Waits for a busy
@@ -257,10 +266,11 @@ class Ledger:
         movement = store.sealed(proposal.movement, self._mac_key)
         if movement.wallet.faults():
             self._freeze(movement.wallet, snapshot.wallet, movement.wallet.faults())
+        conditional = [*proposal.writes, *self._following(snapshot.wallet, movement, now)]
         writes = [
             store.wallet_write(snapshot.wallet, movement.wallet),
             *store.entry_writes(movement),
-            *(each.write for each in proposal.writes),
+            *(each.write for each in conditional),
         ]
         try:
             self._table.transact(writes)
@@ -268,8 +278,14 @@ class Ledger:
             attempts.doubt(snapshot.wallet)
             raise
         except Cancelled as cancelled:
-            return self._explained(cancelled, snapshot.wallet, movement, proposal.writes)
+            return self._explained(cancelled, snapshot.wallet, movement, conditional)
         return self._moved(attempts, snapshot, movement, now)
+
+    def _following(
+        self, before: Wallet | None, movement: Movement, now: int
+    ) -> Iterator[ConditionalWrite]:
+        for follow_up in self._follow_ups:
+            yield from map(ConditionalWrite, follow_up(before, movement, now))
 
     def _explained(
         self,
