@@ -19,6 +19,7 @@ from service.jobs.settlement import Settlement
 from service.jobs.sweeps import DueJobs
 from service.jobs.work import Operations
 from service.ledger.operations import Ledger
+from service.storage.cursor import PageTokens
 from service.users.operations import Users
 
 CALLBACKS_PER_WINDOW = 6
@@ -89,6 +90,7 @@ def _jobs(
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),
+        page_tokens=PageTokens(core.keyring.token_keys),
         clock=core.clock,
         metrics=core.metrics,
         limits=JobLimits(

@@ -12,7 +12,7 @@ from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
-from service.jobs import keys, store
+from service.jobs import store
 from service.jobs.entities import (
     MAX_PAYLOAD_BYTES,
     CallbackRefused,
@@ -30,7 +30,7 @@ from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations
 from service.ledger.entities import StaleRead, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Accepted, Created, Indeterminate, Rejected
-from service.storage import cursor
+from service.storage.cursor import PageTokens
 from service.storage.table import Table
 from service.users.entities import is_open
 from service.users.operations import Users
@@ -101,6 +101,7 @@ class Jobs:
         operations: Operations,
         settlement: Settlement,
         token_cipher: TokenCipher,
+        page_tokens: PageTokens,
         clock: Clock,
         metrics: Metrics,
         limits: JobLimits,
@@ -113,6 +114,7 @@ class Jobs:
         self._operations = operations
         self._settlement = settlement
         self._token_cipher = token_cipher
+        self._page_tokens = page_tokens
         self._clock = clock
         self._metrics = metrics
         self._public_url = public_url.rstrip("/")
@@ -188,9 +190,10 @@ class Jobs:
 
     def page(self, user_id: str, limit: int, token: str | None) -> JobPage:
         """The user's jobs, newest first. Raises `PageTokenInvalid`."""
-        after = cursor.from_token(token, keys.JOB_PREFIX) if token else ""
+        scope = ("jobs", user_id)
+        after = self._page_tokens.open(scope, token) if token else ""
         jobs, last = store.read_page(self._table, user_id, limit, after)
-        return JobPage(jobs, cursor.to_token(last) if last else None)
+        return JobPage(jobs, self._page_tokens.seal(scope, last) if last else None)
 
     def handle_callback(
         self,

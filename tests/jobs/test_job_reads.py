@@ -44,6 +44,18 @@ def test_a_foreign_page_token_is_refused(world: ServiceHarness, token: str) -> N
         world.jobs.page("ann", 3, token)
 
 
+def test_a_page_token_is_of_one_user_and_of_no_other(client: Any, table_name: str) -> None:
+    world = ServiceHarness(client, table_name, welcome_credits=10)
+    for _ in range(2):
+        world.submit()
+        world.clock.advance(1)
+    token = world.jobs.page("ann", 1, None).next_token
+    assert token is not None
+    assert len(world.jobs.page("ann", 1, token).jobs) == 1
+    with pytest.raises(PageTokenInvalid):
+        world.jobs.page("bob", 1, token)
+
+
 def test_waiting_ends_with_the_job(world: ServiceHarness) -> None:
     job = world.submit().job
     world.provider.book(job.job_id, TaskStatus.SUCCEEDED)

@@ -88,9 +88,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "foreign-page-token",
         READS,
-        "storage.cursor:from_token",
-        "T or not X.startswith(P)",
-        "T",
+        "storage.cursor:PageTokens.open",
+        "not any(holds(mac, _facts(scope, place), key) for key in self._keys)",
+        "False",
     ),
     mutant(
         "any-number-submitted-at-once",
