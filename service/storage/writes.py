@@ -18,6 +18,8 @@ class When:
 
 
 ABSENT = When(equals={"PK": None})
+# No condition: whatever lies there is replaced.
+REPLACE = When()
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,10 @@ def request(table_name: str, write: Write) -> tuple[str, dict[str, Any]]:
         parameters["Key"] = encode_item(write.key.attributes())
     if isinstance(write, Update):
         parameters["UpdateExpression"] = expression.change(write)
-    parameters["ConditionExpression"] = expression.condition(write.when)
-    parameters["ExpressionAttributeNames"] = expression.names()
+    if condition := expression.condition(write.when):
+        parameters["ConditionExpression"] = condition
+    if names := expression.names():
+        parameters["ExpressionAttributeNames"] = names
     if expression.values:
         parameters["ExpressionAttributeValues"] = expression.values
     return type(write).__name__, parameters

@@ -28,7 +28,7 @@ from service.storage.table import (
     Table,
     TableSaturated,
 )
-from service.storage.writes import Delete, Put, Update, When
+from service.storage.writes import REPLACE, Delete, Put, Update, When
 from tests.faults.library.wire import Reply, Wire, refusal
 
 ONE, TWO = Key("P", "1"), Key("P", "2")
@@ -154,6 +154,13 @@ def test_a_put_over_something_fails_and_shows_it(table: Table) -> None:
     assert failed.value.item is not None
     assert failed.value.item["by"] == "first"
     assert table.get(ONE) == {**ONE.attributes(), "by": "first"}
+
+
+def test_a_put_without_a_condition_replaces_what_lies_there(table: Table) -> None:
+    table.write(Put(ONE, {"by": "first", "old": True}, REPLACE))
+    table.transact([Put(ONE, {"by": "second"}, REPLACE), Put(TWO, {"by": "second"}, REPLACE)])
+    assert table.get(ONE) == {**ONE.attributes(), "by": "second"}
+    assert table.get(TWO) == {**TWO.attributes(), "by": "second"}
 
 
 @pytest.mark.protocol("named-fields")
