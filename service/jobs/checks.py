@@ -124,6 +124,13 @@ def _movement_faults(job: Job, movements: Sequence[Entry], account: JobRecords) 
         entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
     ):
         yield "its HOLD took from other lots"
+    elif any(_is_of_another(entry, job) for entry in movements):
+        yield "its movements name another request"
+
+
+def _is_of_another(entry: Entry, job: Job) -> bool:
+    """Whether it contradicts the job; entries of earlier releases name neither."""
+    return any(entry.details.get(name, value) != value for name, value in job.entry_details.items())
 
 
 def _some_entry_unreadable(account: LedgerRecords) -> bool:

@@ -13,6 +13,7 @@ from typing import ClassVar
 from service.core.amounts import Amount
 from service.core.errors import NotFound, RateLimited, Unavailable, Unprocessable
 from service.core.principal import Principal
+from service.ledger.details import OPERATION, REQUEST_ID, Details
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
 from service.ledger.lots import Allocation
 from service.providers import base
@@ -130,7 +131,8 @@ class BoundKey:
 @dataclass(frozen=True)
 class JobRequest:
     """A request for one job. `body` is the kind's own request; `body_facts` is everything requested
-    but the device, and must be the same for the same idempotency key. `actor` is who requests."""
+    but the device, and must be the same for the same idempotency key. `actor` is who requests;
+    `request_id` is the id of the HTTP request ("": none)."""
 
     actor: Principal
     operation: str
@@ -139,6 +141,7 @@ class JobRequest:
     body: object
     body_facts: tuple[str, ...]
     idempotency_key: str | None = None
+    request_id: str = ""
 
     @property
     def payer(self) -> str:
@@ -156,8 +159,9 @@ class Job:
     """One job. It lies with the user who pays for it, and names the one who requested it.
 
     `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
-    charged. `payload` is what the kind of work keeps of the request, `result` what it delivered;
-    `facts` is the provider's own data as far as it is kept. `due_at` is the time of the next look
+    charged. `request_id` is that of the HTTP request that made it ("": none is known). `payload` is
+    what the kind of work keeps of the request, `result` what it delivered; `facts` is the
+    provider's own data as far as it is kept. `due_at` is the time of the next look
     at the provider (None: none), `watch_until` the end of watching a job released as
     unresolved. `house_loss` credits were not charged for work that was delivered after the release
     (None: none was). An open job that was made on a new device has its digests in `device`. `mac`
@@ -175,6 +179,7 @@ class Job:
     hard_at: int
     due_at: int | None
     price_version: str = ""
+    request_id: str = ""
     payload: Mapping[str, Value] = field(default_factory=dict)
     device: tuple[str, ...] = ()
     task_id: str | None = None
@@ -197,6 +202,11 @@ class Job:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def entry_details(self) -> Details:
+        """What each of its entries says of it."""
+        return {OPERATION: self.operation, REQUEST_ID: self.request_id}
 
     @property
     def returned(self) -> Amount:

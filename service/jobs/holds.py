@@ -9,7 +9,9 @@ from service.core.ids import Ids
 from service.jobs import keys, store
 from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
 from service.jobs.work import Estimate, Facts
-from service.ledger.entities import Movement, OutcomeUnknown, StaleRead, hold
+from service.ledger.details import OPERATION, REQUEST_ID
+from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
+from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
 from service.users.entities import Digests, has_item, is_open, with_device
@@ -110,7 +112,8 @@ class HoldTerms:
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
         wallet = with_device(snapshot.wallet, self.device)
-        movement = hold(wallet, self.estimate.amount, self.job_id, now)
+        details = {OPERATION: self.request.operation, REQUEST_ID: self.request.request_id}
+        movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
         job = self.job(movement, now)
         writes = [ConditionalWrite(store.new_job_write(job))]
         if self.key is not None:
@@ -139,6 +142,7 @@ class HoldTerms:
             operation=self.request.operation,
             held=self.estimate.amount,
             price_version=self.estimate.price_version,
+            request_id=self.request.request_id,
             payload=self.payload,
             device=() if has_item(movement.wallet, self.device) else self.device.all,
             allocation=held.allocation,

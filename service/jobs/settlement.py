@@ -30,16 +30,9 @@ from service.jobs.entities import (
     next_transition,
 )
 from service.jobs.judging import Bill, bill, failure_of, result_of
-from service.jobs.settlement_terms import Decide, IsOurs, SettlementTerms
+from service.jobs.settlement_terms import Decide, IsOurs, SettlementTerms, charging, returning
 from service.jobs.work import Facts, Operations
-from service.ledger.entities import (
-    Movement,
-    StaleRead,
-    Wallet,
-    WalletBusy,
-    capture,
-    release,
-)
+from service.ledger.entities import StaleRead, WalletBusy
 from service.ledger.operations import Ledger
 from service.providers.base import Indeterminate, Task
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
@@ -242,13 +235,10 @@ class Settlement:
             device=(),
         )
 
-        def decide(wallet: Wallet, now: int) -> Movement:
-            return capture(wallet, job.allocation, charge.amount, job.job_id, job.created_at, now)
-
         def settle(device: Digests | None) -> None:
             self._settle(
                 job,
-                decide,
+                charging(job, charge.amount),
                 store.capture_write(job, delivered),
                 lambda stored: stored.status is JobStatus.SUCCEEDED and stored.result == result,
                 device,
@@ -283,12 +273,9 @@ class Settlement:
             device=(),
         )
 
-        def decide(wallet: Wallet, now: int) -> Movement:
-            return release(wallet, job.allocation, job.job_id, job.created_at, now)
-
         self._settle(
             job,
-            decide,
+            returning(job),
             store.release_write(job, released),
             lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until),
         )

@@ -5,9 +5,11 @@ In a file of its own, as a hold's terms are next to the code that takes them."""
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from service.core.amounts import Amount
 from service.jobs import keys, store
 from service.jobs.entities import Job
 from service.ledger.entities import Movement, StaleRead, Wallet
+from service.ledger.movements import capture, release
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.storage.keys import Key
 from service.storage.writes import Update
@@ -16,6 +18,34 @@ from service.users.operations import Users
 
 Decide = Callable[[Wallet, int], Movement]
 IsOurs = Callable[[Job], bool]
+
+
+def charging(job: Job, amount: Amount) -> Decide:
+    """T4's movement: spends `amount` of what the job holds and returns the rest."""
+
+    def decide(wallet: Wallet, now: int) -> Movement:
+        return capture(
+            wallet,
+            job.allocation,
+            amount,
+            job.job_id,
+            job.created_at,
+            now,
+            details=job.entry_details,
+        )
+
+    return decide
+
+
+def returning(job: Job) -> Decide:
+    """T5's movement: returns everything that the job holds."""
+
+    def decide(wallet: Wallet, now: int) -> Movement:
+        return release(
+            wallet, job.allocation, job.job_id, job.created_at, now, details=job.entry_details
+        )
+
+    return decide
 
 
 @dataclass(frozen=True)

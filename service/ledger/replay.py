@@ -13,14 +13,9 @@ from service.ledger.entities import (
     Movement,
     Wallet,
     WalletStatus,
-    capture,
-    claw_back,
-    expire,
-    grant,
-    hold,
-    release,
 )
 from service.ledger.lots import LotKind
+from service.ledger.movements import capture, claw_back, expire, grant, hold, release
 from service.ledger.store import sealed
 
 
@@ -58,16 +53,35 @@ def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
         case EntryKind.INITIAL | EntryKind.GRANT:
             kind = entry.allocation[0].kind if entry.allocation else LotKind.FREE
             expires_at = entry.allocation[0].expires_at if entry.allocation else None
-            return grant(wallet, kind, entry.amount, expires_at, entry.ref, entry.at, entry.kind)
+            return grant(
+                wallet,
+                kind,
+                entry.amount,
+                expires_at,
+                entry.ref,
+                entry.at,
+                entry.kind,
+                details=entry.details,
+            )
         case EntryKind.HOLD:
-            return hold(wallet, entry.amount, entry.ref, entry.at)
+            return hold(wallet, entry.amount, entry.ref, entry.at, details=entry.details)
         case EntryKind.CAPTURE:
             held = holds[entry.ref]
-            return capture(wallet, held.allocation, entry.amount, entry.ref, held.at, entry.at)
+            return capture(
+                wallet,
+                held.allocation,
+                entry.amount,
+                entry.ref,
+                held.at,
+                entry.at,
+                details=entry.details,
+            )
         case EntryKind.RELEASE:
             held = holds[entry.ref]
-            return release(wallet, held.allocation, entry.ref, held.at, entry.at)
+            return release(
+                wallet, held.allocation, entry.ref, held.at, entry.at, details=entry.details
+            )
         case EntryKind.EXPIRE:
             return expire(wallet, entry.at)
         case EntryKind.CLAWBACK:
-            return claw_back(wallet, entry.amount, entry.ref, entry.at)
+            return claw_back(wallet, entry.amount, entry.ref, entry.at, details=entry.details)

@@ -54,6 +54,8 @@ def mac(user_id: str, entry: Entry, previous: str, key: bytes) -> str:
         entry.at,
         _sealed(credits_of(entry.returned)),
         _sealed(credits_of(entry.debt_paid)),
+        # Only where there are any: the MACs of entries without details must hold for ever.
+        *([dict(entry.details)] if entry.details else []),
         previous,
     ]
     return seal(facts, key)
@@ -156,6 +158,7 @@ def entry_from(item: Item) -> Entry:
         at=from_iso(fields["at"]),
         returned=amount_of(fields.get("returned", 0)),
         debt_paid=amount_of(fields.get("debtPaid", 0)),
+        details=fields.get("details", {}),
         mac=fields["mac"],
     )
 
@@ -209,5 +212,6 @@ def _entry_item(entry: Entry) -> dict[str, Value]:
         "at": iso(entry.at),
         "returned": credits_of(entry.returned) or None,
         "debtPaid": credits_of(entry.debt_paid) or None,
+        "details": entry.details or None,
         "mac": entry.mac,
     }

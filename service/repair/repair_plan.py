@@ -14,9 +14,11 @@ from service.core.amounts import credits_text
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
+from service.jobs.settlement_terms import charging, returning
 from service.jobs.store import KeyUse
 from service.ledger import keys as ledger_keys
 from service.ledger import store as ledger_store
+from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import (
     Entry,
     EntryKind,
@@ -24,11 +26,8 @@ from service.ledger.entities import (
     Movement,
     Wallet,
     WalletStatus,
-    capture,
-    hold,
-    release,
-    welcome,
 )
+from service.ledger.movements import hold, welcome
 from service.ledger.replay import Moment, replayed
 from service.repair.account_records import (
     AccountRecords,
@@ -302,7 +301,8 @@ class _Mending:
             payer=self._account.user_id,
             actor=self._account.user_id,
             job_id=job_id,
-            operation=self._lost_operation(job_id),
+            operation=self._lost_operation(held),
+            request_id=held.details.get(REQUEST_ID, ""),
             held=held.amount,
             allocation=held.allocation,
             status=JobStatus.SUBMITTING,
@@ -313,18 +313,20 @@ class _Mending:
             bound_key=bound_key_of(self._account, job_id, self._context.mac_key),
         )
 
-    def _lost_operation(self, job_id: str) -> str:
-        """The ledger does not say what a job was for; it is certain only where one operation is
+    def _lost_operation(self, held: Entry) -> str:
+        """As its HOLD says; for one that does not, it is certain only where one operation is
         offered."""
-        if self._context.only_operation is None:
-            raise NotRepairable(f"{job_id} is lost, and with it which operation it was")
-        return self._context.only_operation
+        known = held.details.get(OPERATION) or self._context.only_operation
+        if known is None:
+            raise NotRepairable(f"{held.ref} is lost, and with it which operation it was")
+        return known
 
     def _hold_anew(self, job: Job) -> Entry | None:
         """A hold whose entry is lost is taken again; None when the credits are not there."""
         try:
             opened = replace(self._wallet, status=WalletStatus.OPEN)
-            return self._post(hold(opened, job.held, job.job_id, self._now))
+            again = hold(opened, job.held, job.job_id, self._now, details=job.entry_details)
+            return self._post(again)
         except InsufficientCredits:
             return None
 
@@ -342,12 +344,10 @@ class _Mending:
             )
 
     def _end_anew(self, job: Job, held: Entry) -> None:
-        if job.status is JobStatus.SUCCEEDED:
-            self._post(
-                capture(self._wallet, held.allocation, job.captured, job.job_id, held.at, self._now)
-            )
-        else:
-            self._post(release(self._wallet, held.allocation, job.job_id, held.at, self._now))
+        job = replace(job, allocation=held.allocation, created_at=held.at)
+        delivered = job.status is JobStatus.SUCCEEDED
+        settle = charging(job, job.captured) if delivered else returning(job)
+        self._post(settle(self._wallet, self._now))
 
     def _unresolved(self, job: Job) -> Job:
         """Its credits were returned; the reason is lost with the job's item. It is monitored, so

@@ -9,7 +9,8 @@ from service.core.amounts import Amount
 from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
-from service.ledger.entities import Movement, Wallet, welcome
+from service.ledger.entities import Movement, Wallet
+from service.ledger.movements import welcome
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.codec import Item
 from service.storage.keys import Key

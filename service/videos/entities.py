@@ -39,6 +39,7 @@ class NewVideo:
     image: str
     prompt_key: str
     idempotency_key: str | None = None
+    request_id: str = ""
 
 
 class VideoFailure(StrEnum):

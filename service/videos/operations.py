@@ -30,5 +30,6 @@ class Videos:
                 body=body,
                 body_facts=(body.image, body.prompt_key),
                 idempotency_key=video.idempotency_key,
+                request_id=video.request_id,
             )
         )

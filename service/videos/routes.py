@@ -40,6 +40,7 @@ from service.web.idempotency_key import (
     IdempotencyKeyMalformed,
     read_idempotency_key,
 )
+from service.web.request_log import current_request_id
 from service.web.responses import success
 
 MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
@@ -107,6 +108,7 @@ def videos_blueprint(videos: Videos, operations: Operations) -> Blueprint:
                 body["image"],
                 body["prompt_key"],
                 read_idempotency_key(),
+                current_request_id(),
             )
         )
         headers = {"Location": placed.job.location} | (

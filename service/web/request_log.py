@@ -66,6 +66,11 @@ def log_requests(
     app.teardown_request(forget)
 
 
+def current_request_id() -> str:
+    """The id of the request that is being served, as its log lines have it."""
+    return str(g.request_id)
+
+
 def _request_id(ids: Ids, clock: Clock) -> str:
     sent = request.headers.get(REQUEST_ID_HEADER, "")
     if _ACCEPTABLE_ID.fullmatch(sent) and not is_placeholder(sent):

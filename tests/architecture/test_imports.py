@@ -60,10 +60,12 @@ EXTRA = {
     ("jobs", "waiting"): {"keys", "store"},
     ("jobs", "search"): {"entities", "keys", "store"},
     ("jobs", "report"): {"entities", "search"},
+    ("ledger", "details"): set(),
+    ("ledger", "movements"): {"details", "entities", "lots"},
     ("ledger", "scale"): {"keys"},
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "lots"): set(),
-    ("ledger", "replay"): {"entities", "lots", "store"},
+    ("ledger", "replay"): {"entities", "lots", "movements", "store"},
     ("audit", "anchors"): set(),
     ("audit", "anchor_objects"): {"anchors"},
     ("audit", "records"): {"anchors", "entities"},
@@ -89,7 +91,7 @@ USES_EXTRA = {
     ("jobs", "sweeps"): {"settlement"},
     ("jobs", "commands"): {"report", "search", "settlement"},
     ("ledger", "operations"): {"wallet_locks", "lots"},
-    ("ledger", "entities"): {"lots"},
+    ("ledger", "entities"): {"details", "lots"},
     ("ledger", "schemas"): {"lots"},
     ("ledger", "store"): {"lots"},
     ("ledger", "checks"): {"replay"},
@@ -100,7 +102,10 @@ USES_EXTRA = {
 }
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
-EXTRA_ACROSS = {("ledger", "lots"), ("jobs", "work"), ("jobs", "schemas")}
+EXTRA_ACROSS = {
+    *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
+    *(("jobs", "work"), ("jobs", "schemas")),
+}
 # The only wiring: these may import every file of their own feature.
 WIRING = {"feature"}
 

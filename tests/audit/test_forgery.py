@@ -7,8 +7,8 @@ import pytest
 
 from service.core.amounts import SCALE
 from service.jobs.checks import UNSEALED
-from service.ledger.entities import grant
 from service.ledger.lots import LotKind
+from service.ledger.movements import grant
 from service.ledger.operations import Proposal
 from service.providers.base import Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness

@@ -14,7 +14,7 @@ import jwt
 from service.core.amounts import SCALE
 from service.core.keyring import Pepper
 from service.ledger import keys
-from service.ledger.entities import welcome
+from service.ledger.movements import welcome
 from service.ledger.store import sealed, wallet_write
 from service.storage.codec import encode_item
 from service.users.entities import device_digests, with_device

@@ -9,7 +9,8 @@ from service.core.ids import RandomIds
 from service.jobs.entities import Job, JobStatus
 from service.jobs.store import capture_write, new_job_write, record_write
 from service.jobs.store import sealed as seal_job
-from service.ledger.entities import Movement, Wallet, capture, hold
+from service.ledger.entities import Movement, Wallet
+from service.ledger.movements import capture, hold
 from service.ledger.store import entry_writes, sealed, wallet_write
 from service.providers.base import Task, TaskStatus
 from service.storage.codec import encode_item

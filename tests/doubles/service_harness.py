@@ -51,6 +51,7 @@ TIMES = Times(
     poll_max=60 * SECOND,
     watch_poll=900 * SECOND,
 )
+REQUEST_ID = "req_01kb7r3v6q8f2x0m4n5p6q7r8s"
 IMAGE = "https://images.example.com/astronaut.jpg"
 MAC_KEY = b"m" * 32
 TOKEN_KEY = "s" * 32
@@ -168,8 +169,9 @@ class ServiceHarness:
         device: str = "phone",
         key: str | None = None,
         image: str = IMAGE,
+        request_id: str = REQUEST_ID,
     ) -> Submission:
-        return self.videos.create(order(user_id, device, key, image))
+        return self.videos.create(order(user_id, device, key, image, request_id))
 
     def wallet(self, user_id: str = "ann") -> Wallet:
         wallet = self.ledger.read_snapshot(user_id).wallet
@@ -231,7 +233,11 @@ def local_client(url: str) -> DynamoDb:
 
 
 def order(
-    user_id: str = "ann", device: str = "phone", key: str | None = None, image: str = IMAGE
+    user_id: str = "ann",
+    device: str = "phone",
+    key: str | None = None,
+    image: str = IMAGE,
+    request_id: str = REQUEST_ID,
 ) -> NewVideo:
     return NewVideo(
         Principal("https://accounts.google.com", user_id, f"{user_id}@example.com"),
@@ -239,4 +245,5 @@ def order(
         image,
         "foo_prompt",
         key,
+        request_id,
     )

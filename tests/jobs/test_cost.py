@@ -48,7 +48,7 @@ def test_items_keep_their_size(world: ServiceHarness, meter: Meter, device: str)
     key = "5f0f3f0e-8a37-4a4b-9d0c-1f1f7a7f0b11"
     with meter.watch() as held:
         job_id = world.submit(USER, device=device, key=key).job.job_id
-    assert held.max_bytes["JOB"] <= 600
+    assert held.max_bytes["JOB"] <= 640
     assert held.max_bytes["METADATA"] <= 1024
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     with meter.watch() as captured:

@@ -53,6 +53,15 @@ def test_the_request_s_own_line_names_the_job_and_so_does_that_of_its_repetition
     assert {line["job_id"] for line in read} == {job_id}
 
 
+def test_the_job_keeps_the_id_that_its_request_is_logged_under(
+    world: ServiceHarness, browser: Any, lines: Lines
+) -> None:
+    responded = post(browser)
+    (line,) = lines.read()
+    assert responded.headers["X-Request-Id"] == line["request_id"]
+    assert world.job(responded.json["data"]["jobId"]).request_id == line["request_id"]
+
+
 def test_the_next_request_does_not_name_it(browser: Any, lines: Lines) -> None:
     post(browser)
     lines.read()

@@ -12,7 +12,7 @@ from service.core.public_urls import AddressRefused
 from service.jobs.entities import JobStatus, ProviderBusy, ProviderUnavailable
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import InsufficientCredits, WalletFrozen
-from service.providers.base import Indeterminate, Rejected, RejectionReason
+from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from service.storage.writes import Update, When
 from service.users import keys as users_keys
 from service.users.entities import DeviceAlreadyUsed
@@ -29,6 +29,21 @@ def test_a_placed_job_is_held_sent_once_and_recorded(world: ServiceHarness) -> N
     assert world.job(placed.job.job_id) == placed.job
     assert world.balance() == (2, 1, 0)
     assert [request.job_id for request in world.provider.sent] == [placed.job.job_id]
+
+
+@pytest.mark.parametrize("status", [TaskStatus.SUCCEEDED, TaskStatus.FAILED])
+def test_each_entry_of_a_job_says_what_it_was_for_and_for_which_request(
+    world: ServiceHarness, status: TaskStatus
+) -> None:
+    job = world.submit(request_id="mine").job
+    world.provider.book(job.job_id, status)
+    world.work_until(60)
+    entries = list(world.ledger.entries("ann"))[1:]
+    assert len(entries) == 2
+    for entry in entries:
+        assert entry.details == {"operation": job.operation, "requestId": "mine"}
+    assert world.job(job.job_id).request_id == "mine"
+    assert world.audit().violations == ()
 
 
 @pytest.mark.protocol("three-calls")

@@ -15,14 +15,7 @@ from service.ledger.entities import (
     WalletFrozen,
     WalletStatus,
     applied,
-    capture,
-    claw_back,
     deltas,
-    expire,
-    grant,
-    hold,
-    release,
-    welcome,
 )
 from service.ledger.lots import (
     EXPIRY_GRACE,
@@ -38,6 +31,7 @@ from service.ledger.lots import (
     unpack_allocation,
     unpack_lots,
 )
+from service.ledger.movements import capture, claw_back, expire, grant, hold, release, welcome
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
@@ -68,6 +62,20 @@ def test_a_hold_moves_credits_aside_and_says_from_where() -> None:
     assert [(part.kind, part.taken) for part in movement.entries[-1].allocation] == [
         (LotKind.FREE, 2)
     ]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [{"note": "x"}, {"reason": "r" * 151}, {"grantId": "g" * 294}, {"grantId": "é" * 147}],
+)
+def test_details_that_are_unknown_or_too_long_are_a_mistake(details: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"detail|reason"):
+        hold(opened(), 1, "job_1", NOW, details=details)
+
+
+def test_details_that_are_empty_are_left_out() -> None:
+    movement = hold(opened(), 1, "job_1", NOW, details={"operation": "a", "requestId": ""})
+    assert movement.entries[-1].details == {"operation": "a"}
 
 
 def test_a_hold_beyond_the_credits_is_refused_with_both_numbers() -> None:

@@ -13,11 +13,9 @@ from service.ledger.entities import (
     StaleRead,
     WalletBusy,
     WalletFrozen,
-    grant,
-    hold,
-    welcome,
 )
 from service.ledger.lots import LotKind
+from service.ledger.movements import grant, hold, welcome
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks

@@ -3,19 +3,9 @@
 import random
 from dataclasses import replace
 
-from service.ledger.entities import (
-    Entry,
-    EntryKind,
-    Movement,
-    Wallet,
-    capture,
-    claw_back,
-    expire,
-    grant,
-    hold,
-    release,
-)
+from service.ledger.entities import Entry, EntryKind, Movement, Wallet
 from service.ledger.lots import LotKind
+from service.ledger.movements import capture, claw_back, expire, grant, hold, release
 from service.ledger.replay import replayed
 from service.ledger.store import sealed
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from service.ledger.entities import Entry, EntryKind, Wallet, hold, welcome
+from service.ledger.entities import Entry, EntryKind, Wallet
 from service.ledger.lots import LotKind, LotPortion
+from service.ledger.movements import hold, welcome
 from service.ledger.store import entry_from, entry_writes, mac, sealed, wallet_from, wallet_write
 from service.storage.codec import decode_item, encode_item
 
@@ -69,8 +70,16 @@ def test_a_wallet_comes_back_as_it_was_written() -> None:
 
 
 def test_an_entry_comes_back_as_it_was_written() -> None:
-    movement = sealed(hold(welcome(None, "u", 3, NOW).wallet, 1, "job_1", NOW), KEY)
+    details = {"operation": "toy:words", "requestId": "req_1"}
+    opened = welcome(None, "u", 3, NOW).wallet
+    movement = sealed(hold(opened, 1, "job_1", NOW, details=details), KEY)
+    assert movement.entries[0].details == details
     assert [entry_from(stored(write)) for write in entry_writes(movement)] == list(movement.entries)
+
+
+def test_an_entry_without_details_has_no_attribute_for_them() -> None:
+    (write,) = entry_writes(sealed(welcome(None, "u", 3, NOW), KEY))
+    assert "details" not in stored(write)
 
 
 def test_the_entries_of_an_earlier_release_are_still_sealed() -> None:
@@ -114,6 +123,8 @@ def test_a_wallet_write_names_only_what_changes() -> None:
         {"at": NOW + 1},
         {"returned": 1},
         {"debt_paid": 1},
+        {"details": {"requestId": "req_1"}},
+        {"details": {"operation": "toy:words", "requestId": "req_2"}},
     ],
 )
 @pytest.mark.protocol("chained-mac")

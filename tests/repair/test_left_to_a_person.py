@@ -1,8 +1,8 @@
 """Damage that the repair reports and does not touch."""
 
 from service.core.amounts import SCALE
-from service.ledger.entities import grant
 from service.ledger.lots import LotKind
+from service.ledger.movements import grant
 from service.ledger.operations import Proposal
 from service.providers.base import TaskStatus
 from tests.doubles.seals import seal_again

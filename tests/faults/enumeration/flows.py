@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from service.core.amounts import SCALE
 from service.core.principal import Principal
-from service.ledger.entities import grant
 from service.ledger.lots import LotKind
+from service.ledger.movements import grant
 from service.ledger.operations import Proposal, Snapshot
 from tests.doubles.service_harness import HOUR, ServiceHarness
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scenario

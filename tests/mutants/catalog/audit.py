@@ -94,7 +94,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "lots-judged-by-another-time",
         "tests/ledger/test_replay.py",
-        "ledger.entities:release",
+        "ledger.movements:release",
         "now = _entry_time(W, N)",
         "",
     ),

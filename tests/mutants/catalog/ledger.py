@@ -92,7 +92,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "debt-first",
         "debt-not-paid-by-a-release",
-        "ledger.entities:release",
+        "ledger.movements:release",
         "min(W.debt, A)",
         "0",
     ),
@@ -106,7 +106,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "refused-before-hold",
         "frozen-wallet-spends",
-        "ledger.entities:hold",
+        "ledger.movements:hold",
         """
         if W.status is not WalletStatus.OPEN:
             raise WalletFrozen
@@ -116,7 +116,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "one-welcome",
         "second-welcome",
-        "ledger.entities:welcome",
+        "ledger.movements:welcome",
         'grant(W, LotKind.FREE, 0, E, "return", N, K)',
         'grant(W, LotKind.FREE, amount, E, "return", N, K)',
     ),
@@ -174,7 +174,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "time-forward",
         "time-runs-backwards",
-        "ledger.entities:_entry_time",
+        "ledger.movements:_entry_time",
         "max(N, W.updated_at)",
         "N",
     ),

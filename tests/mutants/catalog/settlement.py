@@ -106,8 +106,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "charged-more-than-it-cost",
         TOY,
         "jobs.settlement:Settlement._capture",
-        "capture(W, A, charge.amount, J, C, N)",
-        "capture(W, A, job.held, J, C, N)",
+        "charging(J, charge.amount)",
+        "charging(J, job.held)",
     ),
     mutant(
         "charged-more-than-is-held",
