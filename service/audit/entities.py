@@ -92,7 +92,8 @@ class ScanPlan:
 @dataclass(frozen=True)
 class Account:
     """Everything of one user that has to agree. `entries` are those up to the wallet's version,
-    `late` those beyond it, read after the jobs; the wallet was at `reached` after that. `faults`
+    `late` those beyond it, read after the jobs; the wallet was at `reached` after that. Of the
+    `devices`, an operator has `released` some for others to sign up with. `faults`
     were found on single items; `unreadable` names the sort keys of those that could not be
     understood (a wallet or profile of which this is true is None here), `loose_macs` has the MACs
     of such entries."""
@@ -105,6 +106,7 @@ class Account:
     jobs: Sequence[Job] = ()
     keys: Mapping[str, KeyUse] = field(default_factory=dict)
     devices: frozenset[str] = frozenset()
+    released: frozenset[str] = frozenset()
     digests: tuple[str, str] | None = None
     claims: Mapping[str, str | None] = field(default_factory=dict)
     faults: tuple[Violation, ...] = ()

@@ -230,7 +230,7 @@ class _Walk:
     def _judged_claim(self, raw: RawItem) -> Audit:
         findings = Findings()
         owner = findings.read(raw, store.claimant)
-        if owner is not None and not self._has_wallet(owner):
+        if owner and not self._has_wallet(owner):
             findings.note(raw, _ORPHAN)
         return Audit(claims=1, violations=tuple(findings.faults))
 

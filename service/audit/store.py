@@ -33,7 +33,7 @@ SETTLE_TRIES = 5
 SETTLE_PAUSE_SECONDS = 0.2
 # What one transactional read of up to 4 KB costs.
 SETTLE_UNITS = 2.0
-_DEVICE_INDEX = ("GSI1PK", "GSI1SK")
+_LOOKUP_INDEX = ("GSI1PK", "GSI1SK")
 
 
 class Stopped(Exception):
@@ -161,9 +161,14 @@ def owner_of(key: Key) -> str | None:
 
 
 def claimant(item: Item) -> str:
-    """The user whom a claim names."""
+    """The user whom a claim names; empty for one that an operator has released."""
     from_iso(_text(item, "at"))
-    return _text(item, "userId")
+    if "releasedAt" not in item:
+        return _text(item, "userId")
+    from_iso(_text(item, "releasedAt"))
+    if "userId" in item:
+        raise ValueError("a released claim has no owner")
+    return ""
 
 
 def read_count(reader: Reader) -> int | None:
@@ -263,7 +268,8 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
         keys=items.keys(),
         entries=items.entries(up_to=last),
         jobs=items.jobs(),
-        devices=items.devices(),
+        devices=frozenset(devices := items.devices()),
+        released=frozenset(digest for digest, released in devices.items() if released),
         late=items.entries(after=last),
     )
     if account.late:
@@ -303,13 +309,15 @@ class _Items:
             self._indexed(raw, job) for raw, job in self._all(jobs_keys.JOB_PREFIX, job_from)
         )
 
-    def devices(self) -> frozenset[str]:
-        found = set()
-        for raw, digest in self._all(users_keys.DEVICE_PREFIX, _device):
-            found.add(digest)
-            if _index_of(raw, _DEVICE_INDEX) != users_keys.device_index(self._user_id, digest):
+    def devices(self) -> dict[str, bool]:
+        """Whether each device is released."""
+        found = {}
+        for raw, (digest, released) in self._all(users_keys.DEVICE_PREFIX, _device):
+            found[digest] = released
+            index = {} if released else users_keys.device_index(self._user_id, digest)
+            if _index_of(raw, _LOOKUP_INDEX) != index:
                 self.findings.note(raw, "its index attributes are not those of its key")
-        return frozenset(found)
+        return found
 
     def version(self) -> int:
         """Returns the wallet's version, read again; 0 if it cannot be read."""
@@ -331,10 +339,11 @@ class _Items:
             else ()
         )
         found = {key: self._reader.one(key) for key in named}
-        return {
-            f"{key.pk}/{key.sk}": (Findings().read(raw, claimant) or self._user_id) if raw else None
-            for key, raw in found.items()
-        }
+        return {str(key): self._owner(raw) if raw else None for key, raw in found.items()}
+
+    def _owner(self, raw: RawItem) -> str | None:
+        owner = Findings().read(raw, claimant)
+        return self._user_id if owner is None else owner or None
 
     def _indexed(self, raw: RawItem, job: Job) -> Job:
         due = jobs_keys.DUE_JOBS.index(job.job_id, job.due_at) if job.due_at is not None else {}
@@ -365,9 +374,12 @@ def _key_use(item: Item) -> KeyUse:
     return KeyUse(_text(item, "jobId"), _text(item, "bodyHash"), mac)
 
 
-def _device(item: Item) -> str:
-    from_iso(_text(item, "createdAt"))
-    return _text(item, "SK").removeprefix(users_keys.DEVICE_PREFIX)
+def _device(item: Item) -> tuple[str, bool]:
+    """Its digest, and whether it is released."""
+    released = "releasedAt" in item
+    for name in ("createdAt", *(["releasedAt"] if released else [])):
+        from_iso(_text(item, name))
+    return _text(item, "SK").removeprefix(users_keys.DEVICE_PREFIX), released
 
 
 def _digests(item: Item) -> tuple[str, str]:

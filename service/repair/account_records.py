@@ -74,11 +74,11 @@ def _is_of_device(key: Key) -> bool:
 def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
     """The claims whose owners a plan has to know. While a pepper is rolled out, a device that is
     not the sign-up's own may rightly be unclaimed under the newest, for it is another's under the
-    older."""
+    older. A released device is left to whoever signs up with it."""
     account, digests = damaged.account, digests_of(damaged, context)
     listed = account.wallet.devices_with_item if account.wallet else frozenset()
     others = account.devices | listed if len(context.peppers) == 1 else frozenset()
-    devices = {*others, *([digests[0]] if digests else [])}
+    devices = {*others, *([digests[0]] if digests else [])} - account.released
     return {
         *map(users_keys.fingerprint_claim, devices),
         *([users_keys.identity_claim(digests[1])] if digests else []),
@@ -132,7 +132,7 @@ class AccountRecords:
         )
 
     def _index_devices(self, account: Account) -> None:
-        for digest in sorted(account.devices):
+        for digest in sorted(account.devices - account.released):
             key = users_keys.device(account.user_id, digest)
             if any(fault.item == f"{key.pk}/{key.sk}" for fault in self._remains.account.faults):
                 self.says.append(f"set the index attributes of {key.sk}")
@@ -153,7 +153,7 @@ class AccountRecords:
             self._put(claim)
             owners[key] = user_id
         needed = (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
-        return {f"{key.pk}/{key.sk}": owners[key] for key in needed}
+        return {str(key): owners[key] for key in needed if key in owners}
 
     def _put(self, write: Write) -> None:
         self.says.append(f"put {write.key.pk}/{write.key.sk} again")

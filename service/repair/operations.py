@@ -104,8 +104,12 @@ class Repair:
 
     @staticmethod
     def _owner(reader: Reader, key: Key) -> str | None:
+        """None for a claim that is absent or released."""
         raw = reader.one(key)
-        return (Findings().read(raw, store.claimant) or "?") if raw else None
+        if raw is None:
+            return None
+        owner = Findings().read(raw, store.claimant)
+        return "?" if owner is None else owner or None
 
     def _recount(self, reader: Reader, open_wallets: int, apply: bool) -> list[Plan]:
         before = store.read_count(reader)

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from service.ledger.entities import Entry, Wallet
-from service.storage.checks import AccountCheck, Violation, item_name
+from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
+from service.storage.codec import Item
+from service.storage.keys import user_of
 from service.users import keys
 
 
@@ -27,6 +29,11 @@ class UserRecords(Protocol):
 
     @property
     def devices(self) -> frozenset[str]: ...
+
+    @property
+    def released(self) -> frozenset[str]:
+        """Those of the devices that an operator has released."""
+        ...
 
     @property
     def digests(self) -> tuple[str, str] | None:
@@ -52,15 +59,33 @@ def user_check() -> AccountCheck:
     return AccountCheck(kinds, _identity_faults)
 
 
+def profile_check() -> ItemCheck:
+    """A profile stands in the index as one of its user's, if at all: one that is older than the
+    index, or without an e-mail address, is not there. Under which digest cannot be judged by a
+    process that does not know every pepper; whoever finds a user by it compares the address."""
+    (kind,) = (kind for kind in keys.ITEMS if kind.name == "profile")
+    return ItemCheck(kind, _index_faults)
+
+
+def _index_faults(item: Item) -> Iterator[str]:
+    index = {name: str(item[name]) for name in keys.INDEX_ATTRIBUTES if name in item}
+    digest = index.get("GSI1PK", "").removeprefix(keys.EMAIL_PREFIX)
+    if index and index != keys.email_index(user_of(str(item["PK"])), digest):
+        yield "its index attributes are not those of its key"
+    if index and "email" not in item:
+        yield "is in the index without an e-mail address"
+
+
 def _identity_faults(account: UserRecords) -> Iterator[Violation]:
     """The profile is there, the claims and the device that it names are this user's, and so is each
-    device of the wallet that is not new."""
+    device of the wallet that is not new. Of a released device the claim is anybody's."""
     if account.closed:
         return
     if account.digests is None and not account.is_there("PROFILE", ()):
         yield Violation(item_name(account.user_id, "PROFILE"), "is missing")
+    released = {str(keys.fingerprint_claim(digest)) for digest in account.released}
     for item, owner in account.claims.items():
-        if owner != account.user_id:
+        if owner != account.user_id and item not in released:
             yield Violation(
                 item, f"a claim of this user is missing or another's ({account.user_id})"
             )

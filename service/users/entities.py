@@ -4,10 +4,11 @@ signing up."""
 import base64
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from service.core.errors import Forbidden
+from service.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from service.core.keyring import Pepper
 from service.ledger.entities import Wallet, WalletFrozen, WalletStatus
 
@@ -28,6 +29,24 @@ class DeviceAlreadyUsed(Forbidden):
     )
 
 
+class DeviceNotFound(NotFound):
+    code = "DEVICE_NOT_FOUND"
+    summary = "This user has no such device."
+
+
+class DeviceAlreadyReleased(Conflict):
+    code = "DEVICE_ALREADY_RELEASED"
+    summary = "The device was released before: nobody is kept from signing up with it by this user."
+
+
+class FingerprintRequired(InvalidRequest):
+    code = "FINGERPRINT_REQUIRED"
+    summary = (
+        "Send the device's Fingerprint: claims are kept under several peppers, and a digest leads "
+        "to one of them only."
+    )
+
+
 class WalletMissing(WalletFrozen):
     """A person's claims exist but their wallet does not: no second welcome until an operator has
     investigated. A client sees a frozen wallet."""
@@ -44,12 +63,41 @@ class Digests:
         return self.all[0]
 
 
+@dataclass(frozen=True)
+class Profile:
+    """Who a user is, as known from the sign-up. `device` and `identity` are the digests that it
+    claimed, `created_at` its time in epoch milliseconds."""
+
+    user_id: str
+    issuer: str
+    email: str | None = field(repr=False)
+    device: str
+    identity: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class UserDevice:
+    """A device that a user has signed up with or had a job captured on. Since `released_at` (None:
+    it is not released) it keeps nobody else from signing up with it. Times are epoch
+    milliseconds."""
+
+    digest: str
+    created_at: int
+    released_at: int | None = None
+
+
 def device_digests(peppers: Sequence[Pepper], fingerprint: str) -> Digests:
     return _digests(peppers, "fingerprint", fingerprint)
 
 
 def identity_digests(peppers: Sequence[Pepper], issuer: str, subject: str) -> Digests:
     return _digests(peppers, "identity", f"{issuer}\n{subject}")
+
+
+def email_digests(peppers: Sequence[Pepper], email: str) -> Digests:
+    """The same for every spelling of an address that differs in case alone."""
+    return _digests(peppers, "email", unicodedata.normalize("NFC", email.strip()).casefold())
 
 
 def _digests(peppers: Sequence[Pepper], kind: str, text: str) -> Digests:

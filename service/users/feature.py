@@ -4,7 +4,8 @@ from service.core.amounts import amount_of
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.operations import Ledger
 from service.users import keys
-from service.users.checks import user_check
+from service.users.checks import profile_check, user_check
+from service.users.directory import UserDirectory
 from service.users.operations import Users
 from service.users.settings import UsersSettings
 
@@ -19,7 +20,11 @@ def build(core: Core, parts: Parts) -> Feature:
         settings.max_users,
         amount_of(settings.welcome_credits),
     )
-    return Feature(operations={Users: users}, checks=(user_check(),))
+    directory = UserDirectory(core.table, core.keyring.peppers)
+    return Feature(
+        operations={Users: users, UserDirectory: directory},
+        checks=(user_check(), profile_check()),
+    )
 
 
 USERS = Declaration(name="users", build=build, settings=UsersSettings, items=keys.ITEMS)

@@ -6,20 +6,28 @@ from service.storage.keys import ItemKind, Key, user_partition
 DEVICE_PREFIX = "DEVICE#"
 FINGERPRINT_PREFIX = "FINGERPRINT#"
 IDENTITY_PREFIX = "IDENTITY#"
-DEVICE_INDEX_ATTRIBUTES = ("GSI1PK", "GSI1SK")
+EMAIL_PREFIX = "EMAIL#"
+INDEX_ATTRIBUTES = ("GSI1PK", "GSI1SK")
 _OWNER = "users"
 
 COUNT = Key("SYSTEM", "USERS")
 
 ITEMS = (
-    ItemKind("profile", _OWNER, "USER#<user id>", "PROFILE", "who the user is; can be erased"),
+    ItemKind(
+        "profile",
+        _OWNER,
+        "USER#<user id>",
+        "PROFILE",
+        "who the user is; can be erased",
+        "GSI1 `EMAIL#<digest>` / `USER#<user id>`",
+    ),
     ItemKind(
         "device",
         _OWNER,
         "USER#<user id>",
         "DEVICE#<digest>",
         "a device of the user: of the sign-up, or of a captured job",
-        "GSI1 `FINGERPRINT#<digest>` / `USER#<user id>`",
+        "GSI1 `FINGERPRINT#<digest>` / `USER#<user id>`, until it is released",
     ),
     ItemKind(
         "device claim",
@@ -58,3 +66,8 @@ def identity_claim(digest: str) -> Key:
 def device_index(user_id: str, digest: str) -> dict[str, str]:
     """The attributes that put a device into GSI1."""
     return {"GSI1PK": f"{FINGERPRINT_PREFIX}{digest}", "GSI1SK": user_partition(user_id)}
+
+
+def email_index(user_id: str, digest: str) -> dict[str, str]:
+    """The attributes that put a profile into GSI1."""
+    return {"GSI1PK": f"{EMAIL_PREFIX}{digest}", "GSI1SK": user_partition(user_id)}

@@ -25,6 +25,7 @@ from service.users.entities import (
     WalletMissing,
     belongs_to_another,
     device_digests,
+    email_digests,
     has_item,
     identity_digests,
     is_open,
@@ -75,6 +76,7 @@ class Users:
             frozenset(store.read_device_owners(self._table, device)),
             self._max_users,
             self._welcome_amount,
+            email_digests(self._peppers, principal.email) if principal.email else None,
         )
         try:
             moved = self._ledger.move(
@@ -134,6 +136,7 @@ class _SignUp:
     device_owners: frozenset[str]
     max_users: int
     welcome_amount: Amount
+    email: Digests | None
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -183,6 +186,7 @@ class _SignUp:
         if not found.device.listed:
             writes.append(store.device_write(user_id, self.device, now))
         if not found.has_profile:
-            who = principal.issuer, principal.email
+            address = (principal.email, self.email) if principal.email and self.email else None
+            who = principal.issuer, address
             writes.append(store.profile_write(user_id, *who, self.device, self.identity, now))
         return [ConditionalWrite(write) for write in writes]

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.core.clock import iso
+from service.core.clock import from_iso, iso
 from service.storage.codec import Item
-from service.storage.keys import GSI1, Key, user_of
+from service.storage.keys import GSI1, Key, user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When
 from service.users import keys
-from service.users.entities import Digests
+from service.users.entities import Digests, Profile, UserDevice
 
-MAX_DEVICE_OWNERS = 25
+MAX_INDEXED_USERS = 25
+# More than `MAX_DEVICES_PER_USER`, for each can be there under several peppers.
+MAX_DEVICE_ITEMS = 100
 
 Related = Mapping[Key, Item | None]
 
@@ -69,16 +71,85 @@ def sign_up_items(
 def read_device_owners(table: Table, digests: Digests) -> set[str]:
     """Users that the index knows to have used the device: a first, cheap check that may lag. One
     call for each pepper."""
+    return _indexed_users(table, keys.FINGERPRINT_PREFIX, digests)
+
+
+def read_users_by_email(table: Table, digests: Digests) -> set[str]:
+    """Users who signed up with the address, as `read_device_owners`."""
+    return _indexed_users(table, keys.EMAIL_PREFIX, digests)
+
+
+def read_emails(table: Table, user_ids: Iterable[str]) -> dict[str, str]:
+    """The addresses of up to 100 users, in one call. One without an address, or that could not be
+    read now, is left out."""
+    profiles = [keys.profile(user_id) for user_id in user_ids]
+    found = table.get_many(profiles, ("email",)) if profiles else {}
+    return {user_of(key.pk): str(item["email"]) for key, item in found.items() if "email" in item}
+
+
+def _indexed_users(table: Table, prefix: str, digests: Digests) -> set[str]:
     found = (
-        table.query_index(GSI1, f"{keys.FINGERPRINT_PREFIX}{digest}", limit=MAX_DEVICE_OWNERS)
+        table.query_index(GSI1, f"{prefix}{digest}", limit=MAX_INDEXED_USERS)
         for digest in digests.all
     )
     return {user_of(hit.key.pk) for page in found for hit in page}
 
 
+def read_profile(table: Table, user_id: str) -> Profile | None:
+    """Strongly consistent, one call."""
+    item = table.get(keys.profile(user_id))
+    return _profile_from(user_id, item) if item else None
+
+
+def read_devices(table: Table, user_id: str) -> list[UserDevice]:
+    """The user's devices that have an item, newest first, in one call."""
+    page = table.query(user_partition(user_id), keys.DEVICE_PREFIX, limit=MAX_DEVICE_ITEMS)
+    devices = [_device_from(item) for item in page.items]
+    return sorted(devices, key=lambda device: (device.created_at, device.digest), reverse=True)
+
+
+def read_claims(table: Table, digests: Iterable[str]) -> dict[str, str]:
+    """Whose the devices with these digests are, at most 100 of them, in one call. One that is
+    unclaimed, or could not be read now, is left out."""
+    claims = {keys.fingerprint_claim(digest): digest for digest in digests}
+    found = table.get_many(tuple(claims), ("userId",)) if claims else {}
+    return {claims[key]: str(item["userId"]) for key, item in found.items() if "userId" in item}
+
+
 def device_write(user_id: str, digests: Digests, now: int) -> Put:
     item = {**keys.device_index(user_id, digests.newest), "createdAt": iso(now)}
     return Put(keys.device(user_id, digests.newest), item)
+
+
+def release_keys(user_id: str, digests: Digests) -> tuple[Key, ...]:
+    """The items that say whether the user has the device, and whether it is theirs."""
+    devices = (keys.device(user_id, digest) for digest in digests.all)
+    return (*devices, *map(keys.fingerprint_claim, digests.all))
+
+
+def release_writes(
+    related: Related, user_id: str, digests: Digests, now: int
+) -> tuple[list[Update], list[Update]]:
+    """Takes the user's device items out of the index, and the owner off the claims that are this
+    user's; both kinds stay, as a trace. Returns them apart. Raises `KeyError` for an item that was
+    not read by `release_keys`."""
+    trace = {"releasedAt": iso(now)}
+    items = [
+        Update(key, When(equals={"PK": key.pk, "releasedAt": None}), trace, keys.INDEX_ATTRIBUTES)
+        for key in (keys.device(user_id, digest) for digest in digests.all)
+        if (item := related[key]) is not None and "releasedAt" not in item
+    ]
+    claims = [
+        Update(
+            key,
+            When(equals={"userId": user_id}),
+            {**trace, "releasedFrom": user_id},
+            ("userId",),
+        )
+        for key in map(keys.fingerprint_claim, digests.all)
+        if (item := related[key]) is not None and item.get("userId") == user_id
+    ]
+    return items, claims
 
 
 def device_claim_writes(
@@ -97,15 +168,23 @@ def identity_claim_writes(
 
 
 def profile_write(
-    user_id: str, issuer: str, email: str | None, device: Digests, identity: Digests, now: int
+    user_id: str,
+    issuer: str,
+    email: tuple[str, Digests] | None,
+    device: Digests,
+    identity: Digests,
+    now: int,
 ) -> Put:
-    """The digests are kept so that the audit can find the claims of a user."""
+    """The digests are kept so that the audit can find the claims of a user; that of the e-mail
+    address is in the index, so that an operator finds the user by it."""
+    address, digests = email or (None, None)
     item = {
         "issuer": issuer,
-        "email": email,
+        "email": address,
         "deviceDigest": device.newest,
         "identityDigest": identity.newest,
         "createdAt": iso(now),
+        **(keys.email_index(user_id, digests.newest) if digests else {}),
     }
     return Put(keys.profile(user_id), item)
 
@@ -125,13 +204,39 @@ def recount_write(before: int, after: int) -> Update:
 def _claim_writes(
     claims: Iterable[Key], claimed_by: Sequence[str | None], user_id: str, now: int
 ) -> list[Put]:
+    """Over nothing, or over a claim that was released."""
     free = [key for key, owner in zip(claims, claimed_by, strict=True) if owner is None]
-    return [Put(key, {"userId": user_id, "at": iso(now)}) for key in free]
+    unowned = When(equals={"userId": None})
+    return [Put(key, {"userId": user_id, "at": iso(now)}, unowned) for key in free]
 
 
 def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:
-    """A damaged claim without an owner counts as another user's, and stops no capture."""
-    return tuple(str(claim.get("userId", "")) if claim else None for claim in claims)
+    """A damaged claim without an owner counts as another's, and stops no capture."""
+    return tuple(
+        None if claim is None or "releasedAt" in claim else str(claim.get("userId", ""))
+        for claim in claims
+    )
+
+
+def _profile_from(user_id: str, item: Item) -> Profile:
+    email = item.get("email")
+    return Profile(
+        user_id=user_id,
+        issuer=str(item["issuer"]),
+        email=None if email is None else str(email),
+        device=str(item["deviceDigest"]),
+        identity=str(item["identityDigest"]),
+        created_at=from_iso(str(item["createdAt"])),
+    )
+
+
+def _device_from(item: Item) -> UserDevice:
+    released = item.get("releasedAt")
+    return UserDevice(
+        digest=str(item["SK"]).removeprefix(keys.DEVICE_PREFIX),
+        created_at=from_iso(str(item["createdAt"])),
+        released_at=None if released is None else from_iso(str(released)),
+    )
 
 
 def _count(item: Item | None) -> int:

@@ -54,6 +54,7 @@ EXTRA = {
     ("jobs", "settlement_terms"): {"entities", "keys", "store"},
     ("jobs", "submit_places"): {"entities"},
     ("jobs", "work"): {"entities"},
+    ("users", "directory"): {"entities", "store"},
     ("videos", "images"): {"entities", "image_headers"},
     ("videos", "image_headers"): set(),
     ("videos", "work"): {"checks", "entities", "images", "schemas"},
@@ -104,7 +105,7 @@ ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
-    *(("jobs", "work"), ("jobs", "schemas")),
+    *(("jobs", "work"), ("jobs", "schemas"), ("users", "directory")),
 }
 # The only wiring: these may import every file of their own feature.
 WIRING = {"feature"}

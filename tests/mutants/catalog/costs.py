@@ -26,10 +26,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     breaks(
         "sign-up-cost",
-        "profile-indexed",
-        "users.store:profile_write",
-        "return Put(K, item)",
-        "return Put(K, {**keys.device_index(user_id, device.newest), **item})",
+        "claim-indexed",
+        "users.store:_claim_writes",
+        "return [Put(K, {'userId': U, 'at': T}, W) for key in free]",
+        "return [Put(K, {**keys.email_index(U, 'd'), 'userId': U, 'at': T}, W) for key in free]",
     ),
     breaks(
         "watch-cost",

@@ -11,7 +11,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "claim-overwritten",
         USERS,
         "users.store:_claim_writes",
-        "Put(K, C)",
+        "Put(K, C, W)",
         f"Put(K, C, {ALWAYS})",
     ),
     breaks(
