@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.core.amounts import Amount
-from service.core.errors import NotFound, RateLimited, Unavailable, Unprocessable
+from service.core.errors import Conflict, NotFound, RateLimited, Unavailable, Unprocessable
 from service.core.principal import Principal
 from service.ledger.details import OPERATION, REQUEST_ID, Details
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
@@ -46,8 +46,12 @@ class Failure(StrEnum):
 RETRYABLE = (Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE)
 
 
-class ReleaseNotAllowed(Exception):
+class ReleaseNotAllowed(Conflict):
     """A job that has ended, or whose time has not run out. Nothing was written."""
+
+    code = "RELEASE_NOT_ALLOWED"
+    summary = "This job has ended, or may still settle by itself. Nothing was changed."
+    advice = "For operators: a job is released by hand only past its hard limit."
 
 
 class JobNotFound(NotFound):

@@ -45,9 +45,11 @@ class JobSearch:
         named = (entry for entry in self._ledger.entries(user_id) if entry.ref == job_id)
         return JobStory(job, tuple(named))
 
-    def latest(self, user_id: str) -> list[Job]:
-        """The user's newest jobs, newest first; none for an unknown user."""
-        jobs, _ = store.read_page(self._table, user_id, LATEST_JOBS, "")
+    def latest(self, user_id: str, limit: int = LATEST_JOBS, before: str = "") -> list[Job]:
+        """The user's newest jobs, newest first, in one call; none for an unknown user. With
+        `before`, those that are older than the job with this id."""
+        after = keys.job(user_id, before).sk if before else ""
+        jobs, _ = store.read_page(self._table, user_id, limit, after)
         return jobs
 
     def with_id(

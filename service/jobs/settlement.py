@@ -1,6 +1,7 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
 worker, the callback and the operator alike."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +31,14 @@ from service.jobs.entities import (
     next_transition,
 )
 from service.jobs.judging import Bill, bill, failure_of, result_of
-from service.jobs.settlement_terms import Decide, IsOurs, SettlementTerms, charging, returning
+from service.jobs.settlement_terms import (
+    Addition,
+    Decide,
+    IsOurs,
+    SettlementTerms,
+    charging,
+    returning,
+)
 from service.jobs.work import Facts, Operations
 from service.ledger.entities import StaleRead, WalletBusy
 from service.ledger.operations import Ledger
@@ -70,6 +78,14 @@ class Settlement:
         self._metrics = metrics
         self._times = times
         self._mac_key = mac_key
+        self._addition: Addition | None = None
+
+    def adding(self, addition: Addition) -> "Settlement":
+        """The same settlement, whose captures and releases write that as well, in their own
+        transaction."""
+        other = copy(self)
+        other._addition = addition
+        return other
 
     def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
         """Queries the provider once per round and does what follows from it. Returns the job as it
@@ -313,7 +329,7 @@ class Settlement:
     ) -> None:
         if not job.is_open:
             raise StaleRead("the job has ended")
-        terms = SettlementTerms(job, decide, write, is_ours, device, self._users)
+        terms = SettlementTerms(job, decide, write, is_ours, device, self._users, self._addition)
         self._ledger.move(job.payer, terms.propose, terms.was_committed, related=terms.keys)
 
     def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:

@@ -2,7 +2,7 @@
 
 In a file of its own, as a hold's terms are next to the code that takes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from service.core.amounts import Amount
@@ -18,6 +18,16 @@ from service.users.operations import Users
 
 Decide = Callable[[Wallet, int], Movement]
 IsOurs = Callable[[Job], bool]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What is written together with a settlement by whoever caused it, such as the record of an
+    operator's action. `keys` are read with wallet and job; `writes` is pure, and receives what was
+    read, the settlement's movement and the time."""
+
+    keys: tuple[Key, ...]
+    writes: Callable[[Snapshot, Movement, int], Sequence[ConditionalWrite]]
 
 
 def charging(job: Job, amount: Amount) -> Decide:
@@ -54,7 +64,7 @@ class SettlementTerms:
     settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
     distinguishes this settlement, should its response be lost, from another's: what another process
     decided is read, never assumed. With `device`, the device's item and claims come in the same
-    transaction, as far as `Users.after_capture` allows."""
+    transaction, as far as `Users.after_capture` allows; with `addition`, its writes."""
 
     job: Job
     decide: Decide
@@ -62,12 +72,13 @@ class SettlementTerms:
     is_ours: IsOurs
     device: Digests | None
     users: Users
+    addition: Addition | None = None
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """What is read together with the wallet."""
         device = self.users.device_keys(self.job.payer, self.device) if self.device else ()
-        return (self._job_key, *device)
+        return (self._job_key, *device, *(self.addition.keys if self.addition else ()))
 
     @property
     def _job_key(self) -> Key:
@@ -81,6 +92,8 @@ class SettlementTerms:
             raise StaleRead("the job has changed")
         movement = self.decide(snapshot.wallet, now)
         writes = [ConditionalWrite(self.write, StaleRead("the job has changed"))]
+        if self.addition is not None:
+            writes += self.addition.writes(snapshot, movement, now)
         if self.device is None:
             return Proposal(movement, writes)
         wallet, of_device = self.users.after_capture(

@@ -182,6 +182,10 @@ class Ledger:
         """Every entry of a wallet, in order, read page by page; none for an unknown user."""
         return store.entries(self._table, user_id)
 
+    def newest_entries(self, user_id: str, limit: int, below: int | None = None) -> list[Entry]:
+        """The newest entries, newest first; with `below`, those before that version."""
+        return store.newest_entries(self._table, user_id, limit, below)
+
     def balance(self, user_id: str) -> Balance:
         """The wallet as it is now, in one read. Raises `StorageUnavailable`."""
         return Balance(self._read_snapshot(user_id, ()).wallet, self._clock.now())

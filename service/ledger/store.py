@@ -163,6 +163,15 @@ def entry_from(item: Item) -> Entry:
     )
 
 
+def newest_entries(table: Table, user_id: str, limit: int, below: int | None) -> list[Entry]:
+    """The newest entries, newest first, in one call; with `below`, those before that version."""
+    after = keys.ENTRY_PREFIX + "~" if below is None else keys.entry(user_id, below).sk
+    page = table.query(
+        user_partition(user_id), keys.ENTRY_PREFIX, limit=limit, after=after, ascending=False
+    )
+    return [entry_from(item) for item in page.items]
+
+
 def entries(
     table: Table, user_id: str, *, after_version: int = 0, page: int = 500
 ) -> Iterator[Entry]:

@@ -105,7 +105,8 @@ ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
-    *(("jobs", "work"), ("jobs", "schemas"), ("users", "directory")),
+    *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
+    *(("jobs", "settlement"), ("jobs", "settlement_terms")),
 }
 # The only wiring: these may import every file of their own feature.
 WIRING = {"feature"}

@@ -20,6 +20,7 @@ from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, key_registry
 from service.jobs.entities import Job, Times
 from service.jobs.operations import Jobs, Submission
+from service.jobs.search import JobSearch
 from service.jobs.settlement import Settlement
 from service.jobs.work import Operations
 from service.ledger.entities import Wallet
@@ -161,6 +162,7 @@ class ServiceHarness:
         self.videos = self.parts.get(Videos)
         self.auditor = self.parts.get(Auditor)
         self.repair = self.parts.get(Repair)
+        self.search = self.parts.get(JobSearch)
         self.token_cipher = TokenCipher([TOKEN_KEY])
 
     def submit(
