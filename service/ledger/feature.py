@@ -1,13 +1,15 @@
-"""The ledger: wallets and their entries, `GET /credits`."""
+"""The ledger: wallets and their entries, `GET /credits`, `GET /credits/history`."""
 
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger import keys
 from service.ledger.checks import ledger_check
+from service.ledger.history import History
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
 from service.ledger.scale import scale_check
 from service.ledger.settings import LedgerSettings
 from service.ledger.wallet_locks import WalletLocks
+from service.storage.cursor import PageTokens
 from service.web.settings import WebSettings
 
 
@@ -22,9 +24,10 @@ def build(core: Core, parts: Parts) -> Feature:
         deadline_seconds=core.section(LedgerSettings).transaction_deadline_seconds,
         jitter=core.jitter,
     )
+    history = History(core.table, PageTokens(core.keyring.token_keys))
     return Feature(
-        operations={Ledger: ledger},
-        blueprints=(ledger_blueprint(ledger),),
+        operations={Ledger: ledger, History: history},
+        blueprints=(ledger_blueprint(ledger, history),),
         checks=(ledger_check(core.keyring.mac_key), scale_check()),
     )
 

@@ -1,18 +1,46 @@
 """The ledger routes."""
 
+from typing import Any
+
 from flask import Blueprint, Response
 
+from service.core.days import end_of, start_of
 from service.core.principal import Principal
+from service.ledger.history import History, HistoryFilter
 from service.ledger.operations import Ledger
-from service.ledger.schemas import CreditsSchema, credits_body
+from service.ledger.schemas import (
+    CSV_COLUMNS,
+    CreditsSchema,
+    HistoryQuerySchema,
+    HistorySchema,
+    credits_body,
+    history_body,
+    history_row,
+)
+from service.storage.cursor import PageTokenInvalid
 from service.storage.table import StorageUnavailable
+from service.web.body import read_query
+from service.web.csv_responses import csv_response, prefers_csv
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
 
+_GET_HISTORY = (
+    "One line for every change of the balance, newest first: the amounts add up to it. What a "
+    "request holds is its `USAGE`; what comes back of it, because it failed or cost less, is a "
+    "`RELEASE`. Where `type` is rare, a page may be shorter than `limit`, even empty, and still "
+    "have a `nextToken`. With `Accept: text/csv`, all lines come as one file, whatever `limit` and "
+    "`nextToken`; a connection that is cut before its end means an incomplete file."
+)
 
-def ledger_blueprint(ledger: Ledger) -> Blueprint:
+
+def ledger_blueprint(ledger: Ledger, history: History) -> Blueprint:
     blueprint = Blueprint("ledger", __name__)
+    _add_credits(blueprint, ledger)
+    _add_history(blueprint, history)
+    return blueprint
 
+
+def _add_credits(blueprint: Blueprint, ledger: Ledger) -> None:
     @blueprint.get("/credits")
     @endpoint(
         Endpoint(
@@ -28,4 +56,37 @@ def ledger_blueprint(ledger: Ledger) -> Blueprint:
         balance = ledger.balance(principal.subject)
         return success(credits_body(balance.wallet, balance.at))
 
-    return blueprint
+
+def _add_history(blueprint: Blueprint, history: History) -> None:
+    query_schema = HistoryQuerySchema()
+
+    @blueprint.get("/credits/history")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="List what changed your credits, newest first",
+            operation_id="listCreditHistory",
+            description=_GET_HISTORY,
+            query=HistoryQuerySchema,
+            response=HistorySchema,
+            csv=True,
+            errors=(PageTokenInvalid, StorageUnavailable),
+        )
+    )
+    def get_history(principal: Principal) -> Response:
+        query = read_query(query_schema)
+        wanted = _filter(query)
+        if prefers_csv():
+            lines = history.lines(principal.subject, wanted)
+            return csv_response(CSV_COLUMNS, map(history_row, lines), "credit-history")
+        page = history.page(principal.subject, wanted, query["limit"], query["next_token"])
+        return success(history_body(page), headers={"Vary": "Accept"})
+
+
+def _filter(query: dict[str, Any]) -> HistoryFilter:
+    first, last = query["from_day"], query["to_day"]
+    return HistoryFilter(
+        type=query["type"],
+        from_at=start_of(first) if first else None,
+        before_at=end_of(last) if last else None,
+    )

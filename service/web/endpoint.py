@@ -36,8 +36,9 @@ class Endpoint:
     `operation_id` is its name in generated clients (empty: made from method and path); an
     `internal` route is for providers and balancers, not for apps. `body` and `query` are the
     schemas of the request, `response` that of `data` in the envelope (`bare`: of the whole body)
-    under each of `statuses`, `errors` those that not every route has, `example` a valid body, and
-    `headers` the request headers that the route reads, with a sentence each."""
+    under each of `statuses`; with `csv`, a client that prefers `text/csv` receives that. `errors`
+    are those that not every route has, `example` is a valid body, and `headers` the request headers
+    that the route reads, with a sentence each."""
 
     access: Access
     summary: str
@@ -49,6 +50,7 @@ class Endpoint:
     response: type[Schema] | None = None
     statuses: tuple[int, ...] = (200,)
     bare: bool = False
+    csv: bool = False
     errors: tuple[type[FareboxError], ...] = ()
     example: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None

@@ -26,14 +26,18 @@ class StrictSchema(Schema):
 
 
 def credits_field(
-    description: str, *, example: int | None = None, required: bool = True
+    description: str,
+    *,
+    example: int | None = None,
+    required: bool = True,
+    data_key: str | None = None,
 ) -> fields.Float:
     """An amount of credits in a response: a number with at most three decimals. `multipleOf` would
     say so to programs, but validators divide in floating point and refuse 0.012."""
     about: dict[str, Any] = {"description": description}
     if example is not None:
         about["example"] = example
-    return fields.Float(required=required, metadata=about)
+    return fields.Float(required=required, data_key=data_key, metadata=about)
 
 
 class Text(fields.String):

@@ -1,6 +1,7 @@
 """A long past, made cheaply: the very items that finished jobs leave behind, made by the real rules
 and written in batches."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,22 @@ def write_finished_jobs(world: ServiceHarness, user_id: str, count: int) -> None
         puts += finished
     _put_all(world, puts)
     world.table.write(wallet_write(before, wallet))
+
+
+def write_movements(
+    world: ServiceHarness, user_id: str, steps: Iterable[Callable[[Wallet], Movement]]
+) -> Wallet:
+    """Adds the entries of those movements, each made of the wallet that the one before leaves."""
+    before = wallet = world.wallet(user_id)
+    puts: list[Put] = []
+    for step in steps:
+        movement = sealed(step(wallet), MAC_KEY)
+        wallet = movement.wallet
+        puts += entry_writes(movement)
+    _put_all(world, puts)
+    if puts:
+        world.table.write(wallet_write(before, wallet))
+    return wallet
 
 
 def _finished(world: ServiceHarness, wallet: Wallet) -> tuple[Wallet, list[Put]]:

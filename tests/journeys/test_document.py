@@ -89,7 +89,8 @@ def test_every_success_has_the_fields_that_the_document_requires(
     api = ApiClient(start(clock=SystemClock()))
     job_id = api.stack.submitted("ann")
     api.stack.settled(job_id)
-    for path in ("/jobs", f"/jobs/{job_id}", "/credits", "/prompts", "/health", "/health/ready"):
+    lists = ("/jobs", "/credits", "/credits/history", "/prompts")
+    for path in (*lists, f"/jobs/{job_id}", "/health", "/health/ready"):
         described = api.document["paths"][path.replace(job_id, "{jobId}")]["get"]
         media = described["responses"]["200"]["content"]["application/json"]
         api.assert_as_documented(api.get(path), media["schema"])
@@ -116,6 +117,7 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
         "getLiveness",
         "getReadiness",
         "handleKlingCallback",
+        "listCreditHistory",
         "listJobs",
         "listPrompts",
     }

@@ -156,7 +156,10 @@ def _body(endpoint: Endpoint, status: int, headers: dict[str, Any]) -> dict[str,
     if endpoint.bare and endpoint.response is None:
         return described
     schema: Any = endpoint.response if endpoint.bare else _enveloped(endpoint)
-    return {**described, "content": {"application/json": {"schema": schema}}}
+    media: dict[str, Any] = {"application/json": {"schema": schema}}
+    if endpoint.csv:
+        media["text/csv"] = {"schema": {"type": "string"}}
+    return {**described, "content": media}
 
 
 def _enveloped(endpoint: Endpoint) -> dict[str, Any]:
