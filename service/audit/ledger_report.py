@@ -13,7 +13,7 @@ from service.core.amounts import credits_number, credits_text
 from service.core.clock import iso
 from service.ledger.entities import Entry, Wallet, WalletStatus
 
-_USES = ("captured", "expired", "clawed_back", "credits", "held")
+_USES = ("captured", "expired", "clawed_back", "removed", "credits", "held")
 _NAMES = {"clawed_back": "clawed back", "credits": "available"}
 _COLUMNS = ("at", "version", "kind", "amount", "credits", "held", "ref")
 
@@ -45,8 +45,9 @@ def _wallet_lines(wallet: Wallet) -> Iterator[str]:
         + "."
     )
     total = sum(getattr(wallet, name) for name in _USES)
+    named = [name for name in _USES if name != "removed" or wallet.removed]
     parts = " + ".join(
-        f"{credits_text(getattr(wallet, name))} {_NAMES.get(name, name)}" for name in _USES
+        f"{credits_text(getattr(wallet, name))} {_NAMES.get(name, name)}" for name in named
     )
     equals = "=" if total == wallet.granted else "is not"
     granted, sum_text = credits_text(wallet.granted), credits_text(total)
@@ -96,10 +97,12 @@ def _wallet_document(wallet: Wallet) -> dict[str, Any]:
         "expired": credits_number(wallet.expired),
         "clawedBack": credits_number(wallet.clawed_back),
         "debt": credits_number(wallet.debt),
+        "removed": credits_number(wallet.removed),
         "lots": [
             {
                 "lotId": lot.lot_id,
                 "kind": lot.kind,
+                "restriction": lot.restriction or None,
                 "remaining": credits_number(lot.remaining),
                 "expiresAt": iso(lot.expires_at) if lot.expires_at else None,
             }

@@ -83,7 +83,8 @@ class Holds:
         )
         # Each attempt stores a window that begins with itself; sending stops by that of the first.
         send_until = moved.started_at + self._times.submit / 1000 - MARGIN_SECONDS
-        return Held(job, moved.wallet.spendable(self._clock.now()), send_until)
+        left = moved.wallet.spendable(self._clock.now(), job.operation)
+        return Held(job, left, send_until)
 
 
 @dataclass(frozen=True)

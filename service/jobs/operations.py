@@ -234,7 +234,7 @@ class Jobs:
     def _replayed(self, job: Job, wallet: Wallet | None) -> Submission:
         structlog.contextvars.bind_contextvars(job_id=job.job_id)
         self._raise_refusal(job)
-        remaining = wallet.spendable(self._clock.now()) if wallet else 0
+        remaining = wallet.spendable(self._clock.now(), job.operation) if wallet else 0
         return Submission(job, remaining, replayed=True)
 
     def _send(self, work: AsynchronousWork, request: JobRequest, held: Held) -> Submission:

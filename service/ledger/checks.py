@@ -11,7 +11,10 @@ from service.ledger.replay import replayed
 from service.ledger.store import mac
 from service.storage.checks import AccountCheck, Violation, item_name
 
-_BALANCES = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
+_BALANCES = (
+    *("credits", "held", "granted", "captured"),
+    *("expired", "clawed_back", "debt", "removed"),
+)
 
 
 class LedgerRecords(Protocol):
@@ -148,6 +151,7 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
 def _lots(wallet: Wallet) -> str:
     lots = (
         f"{credits_text(lot.remaining)} {lot.kind} of {lot.lot_id}"
+        + (f" for {lot.restriction}" if lot.restriction else "")
         + (f" until {lot.expires_at}" if lot.expires_at else "")
         for lot in wallet.lots
     )

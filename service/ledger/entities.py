@@ -9,12 +9,14 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.core.amounts import SCALE, Amount
-from service.core.errors import Forbidden, RateLimited, Unavailable
+from service.core.errors import Forbidden, InvalidRequest, NotFound, RateLimited, Unavailable
 from service.ledger.details import Details
 from service.ledger.lots import MAX_LOTS, Allocation, Lot, remaining, total_taken
+from service.ledger.restrictions import open_to
 
 MAX_CREDITS = 10**12 * SCALE
 GET_MORE = "Wait for held credits to come back, or get more credits."
+TAKE_LESS = "Take at most what is available."
 EXAMPLE_JOB = {"jobId": "job_01kb7r3v6q8f2x0m4n5p6q7r8s"}
 
 
@@ -26,6 +28,9 @@ class EntryKind(StrEnum):
     RELEASE = "RELEASE"
     EXPIRE = "EXPIRE"
     CLAWBACK = "CLAWBACK"
+    ADJUST = "ADJUST"
+    VOID = "VOID"
+    EDIT = "EDIT"
 
 
 class WalletStatus(StrEnum):
@@ -47,6 +52,16 @@ class InsufficientCredits(Forbidden):
 class WalletFrozen(Forbidden):
     code = "WALLET_FROZEN"
     summary = "This wallet is frozen until an operator has looked at it. No credit is lost."
+
+
+class LotNotFound(NotFound):
+    code = "LOT_NOT_FOUND"
+    summary = "This wallet has no such lot, or it has expired."
+
+
+class ExpiryInvalid(InvalidRequest):
+    code = "EXPIRY_INVALID"
+    summary = "Credits must expire later than now."
 
 
 class WalletBusy(Unavailable):
@@ -81,7 +96,8 @@ class TooManyWaiting(RateLimited):
 @dataclass(frozen=True)
 class Wallet:
     """One user's balances. `credits` is available, `held` set aside for open jobs; the rest are
-    totals over all time. `version` counts its entries, `head` is the MAC of the last one.
+    totals over all time (`removed`: what operators took). `version` counts its entries, `head` is
+    the MAC of the last one.
 
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
     their own yet. `device_count` is how many device items the user has."""
@@ -97,6 +113,7 @@ class Wallet:
     expired: Amount = 0
     clawed_back: Amount = 0
     debt: Amount = 0
+    removed: Amount = 0
     lots: tuple[Lot, ...] = ()
     fingerprints: frozenset[str] = frozenset()
     new_devices: frozenset[str] = frozenset()
@@ -108,28 +125,28 @@ class Wallet:
     def devices_with_item(self) -> frozenset[str]:
         return self.fingerprints - self.new_devices
 
-    def spendable(self, now: int) -> Amount:
-        """Credits that can be held at that moment."""
-        return remaining(lot for lot in self.lots if lot.spendable(now))
+    def spendable(self, now: int, operation: str | None = None) -> Amount:
+        """Credits that can be held at that moment for that operation; None: for whichever they may
+        be spent on."""
+        restrictions = None if operation is None else open_to(operation)
+        return remaining(
+            lot
+            for lot in self.lots
+            if lot.spendable(now) and (restrictions is None or lot.restriction in restrictions)
+        )
 
     def faults(self) -> list[str]:
         """What is wrong with these balances taken by themselves; empty for every wallet the rules
         can make."""
-        amounts = (
-            self.credits,
-            self.held,
-            self.granted,
-            self.captured,
-            self.expired,
-            self.clawed_back,
-            self.debt,
-        )
+        gone = self.captured, self.expired, self.clawed_back, self.removed
+        became = (self.credits, self.held, *gone)
+        amounts = (*became, self.granted, self.debt)
         checks = {
             "a balance is negative": min(amounts) < 0
             or any(lot.remaining <= 0 for lot in self.lots),
             "lots do not sum to credits": remaining(self.lots) != self.credits,
-            "granted is not what became of it": self.granted
-            != self.credits + self.held + self.captured + self.expired + self.clawed_back,
+            "granted is not what became of it": self.granted != sum(became),
+            "debt stands although there are credits": self.debt > 0 and self.credits > 0,
             "too many lots": len(self.lots) > MAX_LOTS,
         }
         return [fault for fault, found in checks.items() if found]
@@ -137,9 +154,11 @@ class Wallet:
 
 @dataclass(frozen=True)
 class Entry:
-    """One immutable movement. `amount` is what the kind moves; `returned` the part of a hold that a
-    capture returned; `debt_paid` the part of the incoming credits that paid old debt; `credits` and
-    `held` are the balances after it; `details` say what it was for (`ledger.details`)."""
+    """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
+    EDIT moves nothing, and its allocation is the lot with its new end. `returned` is the part of a
+    hold that a capture returned; `debt_paid` the part of the incoming credits that paid old debt;
+    `credits` and `held` are the balances after it; `details` say what it was for
+    (`ledger.details`)."""
 
     version: int
     kind: EntryKind
@@ -179,6 +198,7 @@ class Deltas:
     expired: Amount = 0
     clawed_back: Amount = 0
     debt: Amount = 0
+    removed: Amount = 0
 
 
 def deltas(entry: Entry) -> Deltas:
@@ -205,6 +225,15 @@ def deltas(entry: Entry) -> Deltas:
         case EntryKind.CLAWBACK:
             taken = total_taken(entry.allocation)
             return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
+        case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
+            return _correction_deltas(entry)
+
+
+def _correction_deltas(entry: Entry) -> Deltas:
+    amount, paid = entry.amount, entry.debt_paid
+    if entry.kind is EntryKind.ADJUST and amount > 0:
+        return Deltas(granted=amount, credits=amount - paid, clawed_back=paid, debt=-paid)
+    return Deltas(credits=-abs(amount), removed=abs(amount))
 
 
 def applied(wallet: Wallet, change: Deltas) -> Wallet:

@@ -4,17 +4,20 @@ In a file of its own because the wallet alone is most of `entities`. Every rule 
 returns a `Movement`: the wallet afterwards and the entries that say what happened. Nothing here
 reads a clock, a key or a table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from service.core.amounts import Amount, credits_number, credits_text
-from service.ledger.details import NO_DETAILS, Details, checked_details
+from service.ledger.details import NO_DETAILS, OPERATION, Details, checked_details
 from service.ledger.entities import (
     GET_MORE,
     MAX_CREDITS,
+    TAKE_LESS,
     Entry,
     EntryKind,
+    ExpiryInvalid,
     InsufficientCredits,
+    LotNotFound,
     Movement,
     Wallet,
     WalletFrozen,
@@ -35,6 +38,7 @@ from service.ledger.lots import (
     total_taken,
     whole,
 )
+from service.ledger.restrictions import open_to
 
 
 def welcome(wallet: Wallet | None, user_id: str, amount: Amount, now: int) -> Movement:
@@ -63,11 +67,12 @@ def grant(
     now: int,
     entry_kind: EntryKind = EntryKind.GRANT,
     *,
+    restriction: str = "",
     details: Details = NO_DETAILS,
 ) -> Movement:
     """Adds a lot; debt is paid from it first."""
     paid = min(wallet.debt, amount)
-    lot = Lot(_lot_number(wallet), kind, amount - paid, expires_at)
+    lot = Lot(_lot_number(wallet), kind, amount - paid, expires_at, restriction)
     new = (lot,) if lot.remaining else ()
     lots = (*wallet.lots, *new)
     return _post(
@@ -76,30 +81,54 @@ def grant(
 
 
 def hold(
-    wallet: Wallet, amount: Amount, ref: str, now: int, *, details: Details = NO_DETAILS
+    wallet: Wallet,
+    amount: Amount,
+    ref: str,
+    now: int,
+    *,
+    details: Details = NO_DETAILS,
 ) -> Movement:
-    """Sets credits aside, after writing off what has lapsed. The last entry is the HOLD; its
-    allocation says from which lots they came.
+    """Sets credits aside for the operation that its details name (for none: from unrestricted lots
+    alone), after writing off what has lapsed. The last entry is the HOLD; its allocation says from
+    which lots they came.
 
     Raises `WalletFrozen`, or `InsufficientCredits` with `required` and `available`."""
-    now = _entry_time(wallet, now)
     if wallet.status is not WalletStatus.OPEN:
         raise WalletFrozen
+    restrictions = open_to(details.get(OPERATION, ""))
+    return hold_from(wallet, amount, ref, now, restrictions, details)
+
+
+def hold_from(
+    wallet: Wallet,
+    amount: Amount,
+    ref: str,
+    now: int,
+    restrictions: Collection[str],
+    details: Details,
+) -> Movement:
+    """As `hold`, from the lots with one of those restrictions, whatever the wallet's status."""
+    now = _entry_time(wallet, now)
     swept = expire(wallet, now)
-    available = swept.wallet.spendable(now)
+    usable = [lot for lot in swept.wallet.lots if lot.restriction in restrictions]
+    available = remaining(lot for lot in usable if lot.spendable(now))
     if available < amount:
-        costs, has = credits_text(amount), credits_text(available)
-        raise InsufficientCredits(
-            f"This request costs {costs} and {has} are available.",
-            details={
-                "required": credits_number(amount),
-                "available": credits_number(available),
-                "action": GET_MORE,
-            },
-        )
-    allocation, rest = burn(swept.wallet.lots, amount, now)
+        raise _too_few("This request costs", amount, available, GET_MORE)
+    allocation, rest = burn(usable, amount, now)
+    rest += tuple(lot for lot in swept.wallet.lots if lot.restriction not in restrictions)
     held = _post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now, details=details)
     return Movement(held.wallet, swept.entries + held.entries)
+
+
+def _too_few(what: str, amount: Amount, available: Amount, action: str) -> InsufficientCredits:
+    return InsufficientCredits(
+        f"{what} {credits_text(amount)} and {credits_text(available)} are available.",
+        details={
+            "required": credits_number(amount),
+            "available": credits_number(available),
+            "action": action,
+        },
+    )
 
 
 def capture(
@@ -183,6 +212,88 @@ def claw_back(
     return _post(wallet, EntryKind.CLAWBACK, amount, ref, whole(gone), kept, now, details=details)
 
 
+def adjust(
+    wallet: Wallet,
+    amount: Amount,
+    ref: str,
+    now: int,
+    *,
+    kind: LotKind = LotKind.PROMO,
+    expires_at: int | None = None,
+    restriction: str = "",
+    lot_id: str | None = None,
+    details: Details = NO_DETAILS,
+) -> Movement:
+    """An operator's correction, whatever the wallet's status. Above 0 it adds a lot with those
+    terms, as a grant does. Below 0 it takes from the lot `lot_id`, or in burn order from all that
+    has not expired.
+
+    Raises `InsufficientCredits` for more than is there, `LotNotFound`, and `ValueError` for 0."""
+    if amount == 0:
+        raise ValueError("an adjustment moves credits")
+    if amount > 0:
+        return grant(
+            wallet,
+            kind,
+            amount,
+            expires_at,
+            ref,
+            now,
+            EntryKind.ADJUST,
+            restriction=restriction,
+            details=details,
+        )
+    now = _entry_time(wallet, now)
+    chosen = wallet.lots if lot_id is None else (_lot(wallet, lot_id, now),)
+    available = remaining(lot for lot in chosen if lot.spendable(now))
+    if available < -amount:
+        raise _too_few("This takes", -amount, available, TAKE_LESS)
+    allocation, rest = burn(chosen, -amount, now)
+    rest += tuple(lot for lot in wallet.lots if lot not in chosen)
+    return _post(wallet, EntryKind.ADJUST, amount, ref, allocation, rest, now, details=details)
+
+
+def void(
+    wallet: Wallet, lot_id: str, ref: str, now: int, *, details: Details = NO_DETAILS
+) -> Movement:
+    """Ends one lot: all that is left of it is removed. What open jobs hold of it returns if they
+    fail. Raises `LotNotFound`."""
+    now = _entry_time(wallet, now)
+    lot = _lot(wallet, lot_id, now)
+    rest = tuple(other for other in wallet.lots if other is not lot)
+    return _post(
+        wallet, EntryKind.VOID, lot.remaining, ref, whole((lot,)), rest, now, details=details
+    )
+
+
+def edit_lot(
+    wallet: Wallet,
+    lot_id: str,
+    expires_at: int | None,
+    ref: str,
+    now: int,
+    *,
+    details: Details = NO_DETAILS,
+) -> Movement:
+    """Moves the end of one lot; no credit moves. What open jobs hold of it returns to the lot as it
+    is then. Raises `LotNotFound`, and `ExpiryInvalid` for an end that has passed."""
+    now = _entry_time(wallet, now)
+    lot = _lot(wallet, lot_id, now)
+    if expires_at is not None and expires_at <= now:
+        raise ExpiryInvalid
+    edited = replace(lot, expires_at=expires_at)
+    lots = tuple(edited if other is lot else other for other in wallet.lots)
+    return _post(wallet, EntryKind.EDIT, 0, ref, whole((edited,)), lots, now, details=details)
+
+
+def _lot(wallet: Wallet, lot_id: str, now: int) -> Lot:
+    found = (lot for lot in wallet.lots if lot.lot_id == lot_id and lot.spendable(now))
+    lot = next(found, None)
+    if lot is None:
+        raise LotNotFound
+    return lot
+
+
 def _with_returned(
     wallet: Wallet, allocation: Allocation, debt_paid: Amount, held_at: int, now: int
 ) -> tuple[Lot, ...]:
@@ -205,7 +316,7 @@ def _post(
     details: Details = NO_DETAILS,
 ) -> Movement:
     """Adds one entry to the wallet."""
-    if not 0 <= amount <= MAX_CREDITS:
+    if not (0 <= amount <= MAX_CREDITS or (kind is EntryKind.ADJUST and amount >= -MAX_CREDITS)):
         raise ValueError("an amount is a number of thousandths from 0 up")
     at = _entry_time(wallet, now)
     draft = Entry(

@@ -6,16 +6,26 @@ In a file of its own because only the audit and a repair need it."""
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from service.core.errors import FareboxError
 from service.ledger.entities import (
     Entry,
     EntryKind,
-    InsufficientCredits,
     Movement,
     Wallet,
     WalletStatus,
 )
-from service.ledger.lots import LotKind
-from service.ledger.movements import capture, claw_back, expire, grant, hold, release
+from service.ledger.lots import LotKind, LotPortion
+from service.ledger.movements import (
+    adjust,
+    capture,
+    claw_back,
+    edit_lot,
+    expire,
+    grant,
+    hold_from,
+    release,
+    void,
+)
 from service.ledger.store import sealed
 
 
@@ -35,7 +45,7 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
     for entry in entries:
         try:
             again = _again(wallet, entry, holds)
-        except (InsufficientCredits, ValueError, KeyError):
+        except (FareboxError, ValueError, LookupError):
             return
         if mac_key is not None:
             again = sealed(again, mac_key)
@@ -51,37 +61,68 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
 def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:
-            kind = entry.allocation[0].kind if entry.allocation else LotKind.FREE
-            expires_at = entry.allocation[0].expires_at if entry.allocation else None
-            return grant(
-                wallet,
-                kind,
-                entry.amount,
-                expires_at,
-                entry.ref,
-                entry.at,
-                entry.kind,
-                details=entry.details,
-            )
+            return _granted(wallet, entry)
         case EntryKind.HOLD:
-            return hold(wallet, entry.amount, entry.ref, entry.at, details=entry.details)
+            return _held(wallet, entry)
         case EntryKind.CAPTURE:
-            held = holds[entry.ref]
-            return capture(
-                wallet,
-                held.allocation,
-                entry.amount,
-                entry.ref,
-                held.at,
-                entry.at,
-                details=entry.details,
-            )
+            return _captured(wallet, entry, holds[entry.ref])
         case EntryKind.RELEASE:
-            held = holds[entry.ref]
-            return release(
-                wallet, held.allocation, entry.ref, held.at, entry.at, details=entry.details
-            )
+            return _released(wallet, entry, holds[entry.ref])
         case EntryKind.EXPIRE:
             return expire(wallet, entry.at)
         case EntryKind.CLAWBACK:
             return claw_back(wallet, entry.amount, entry.ref, entry.at, details=entry.details)
+        case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
+            return _corrected(wallet, entry)
+
+
+def _corrected(wallet: Wallet, entry: Entry) -> Movement:
+    """What an operator did. Of several lots an adjustment took in burn order."""
+    if entry.kind is EntryKind.ADJUST and entry.amount > 0:
+        return _granted(wallet, entry)
+    ref, at, lot = entry.ref, entry.at, entry.allocation[0]
+    if entry.kind is EntryKind.VOID:
+        return void(wallet, lot.lot_id, ref, at, details=entry.details)
+    if entry.kind is EntryKind.EDIT:
+        return edit_lot(wallet, lot.lot_id, lot.expires_at, ref, at, details=entry.details)
+    lot_id = lot.lot_id if len(entry.allocation) == 1 else None
+    return adjust(wallet, entry.amount, ref, at, lot_id=lot_id, details=entry.details)
+
+
+def _granted(wallet: Wallet, entry: Entry) -> Movement:
+    """Of a grant that went into debt whole, the terms of the lot do not matter."""
+    lot = entry.allocation[0] if entry.allocation else LotPortion(0, LotKind.FREE, 0)
+    return grant(
+        wallet,
+        lot.kind,
+        entry.amount,
+        lot.expires_at,
+        entry.ref,
+        entry.at,
+        entry.kind,
+        restriction=lot.restriction,
+        details=entry.details,
+    )
+
+
+def _held(wallet: Wallet, entry: Entry) -> Movement:
+    """From the restricted lots that it took from, and no others: which operations a restriction
+    allows may change, and what was not needed changes nothing."""
+    restrictions = {"", *(portion.restriction for portion in entry.allocation)}
+    return hold_from(wallet, entry.amount, entry.ref, entry.at, restrictions, entry.details)
+
+
+def _captured(wallet: Wallet, entry: Entry, held: Entry) -> Movement:
+    return capture(
+        wallet,
+        held.allocation,
+        entry.amount,
+        entry.ref,
+        held.at,
+        entry.at,
+        details=entry.details,
+    )
+
+
+def _released(wallet: Wallet, entry: Entry, held: Entry) -> Movement:
+    return release(wallet, held.allocation, entry.ref, held.at, entry.at, details=entry.details)

@@ -83,6 +83,7 @@ def wallet_from(item: Item) -> Wallet:
         expired=amount_of(fields["expired"]),
         clawed_back=amount_of(fields["clawedBack"]),
         debt=amount_of(fields["debt"]),
+        removed=amount_of(fields.get("removed", 0)),
         lots=unpack_lots(fields["lots"]),
         fingerprints=frozenset(each.removeprefix(NEW_DEVICE) for each in devices),
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
@@ -99,7 +100,9 @@ def wallet_write(before: Wallet | None, after: Wallet) -> Update:
     new = _wallet_item(after)
     changed = {name: value for name, value in new.items() if old.get(name) != value}
     guard = When(equals={"version": before.version if before else None})
-    return Update(keys.wallet(after.user_id), guard, set=changed)
+    gone = tuple(name for name in changed if changed[name] is None)
+    kept = {name: changed[name] for name in changed if name not in gone}
+    return Update(keys.wallet(after.user_id), guard, set=kept, remove=gone)
 
 
 def entry_writes(movement: Movement) -> list[Put]:
@@ -197,6 +200,7 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "expired": credits_of(wallet.expired),
         "clawedBack": credits_of(wallet.clawed_back),
         "debt": credits_of(wallet.debt),
+        "removed": credits_of(wallet.removed) or None,
         "lots": pack_lots(wallet.lots),
         "fingerprints": _device_set(wallet) or None,
         "deviceCount": wallet.device_count,

@@ -62,12 +62,13 @@ EXTRA = {
     ("jobs", "search"): {"entities", "keys", "store"},
     ("jobs", "report"): {"entities", "search"},
     ("ledger", "details"): set(),
-    ("ledger", "movements"): {"details", "entities", "lots"},
+    ("ledger", "restrictions"): set(),
+    ("ledger", "movements"): {"details", "entities", "lots", "restrictions"},
     ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
     ("ledger", "history_lines"): {"entities", "lots"},
     ("ledger", "scale"): {"keys"},
     ("ledger", "wallet_locks"): {"entities"},
-    ("ledger", "lots"): set(),
+    ("ledger", "lots"): {"restrictions"},
     ("ledger", "replay"): {"entities", "lots", "movements", "store"},
     ("audit", "anchors"): set(),
     ("audit", "anchor_objects"): {"anchors"},
@@ -94,7 +95,7 @@ USES_EXTRA = {
     ("jobs", "sweeps"): {"settlement"},
     ("jobs", "commands"): {"report", "search", "settlement"},
     ("ledger", "operations"): {"wallet_locks", "lots"},
-    ("ledger", "entities"): {"details", "lots"},
+    ("ledger", "entities"): {"details", "lots", "restrictions"},
     ("ledger", "routes"): {"history"},
     ("ledger", "schemas"): {"history", "history_lines", "lots"},
     ("ledger", "store"): {"lots"},
@@ -108,6 +109,7 @@ ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
+    ("ledger", "restrictions"),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms")),
 }

@@ -66,11 +66,14 @@ def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
         new_devices=frozenset(f"{number:022d}" for number in range(20)),
         device_count=20,
         lots=tuple(
-            Lot(123_456_00 + n, LotKind.PAID, 12_345, 1_790_000_000_000 + n) for n in range(8)
+            Lot(123_456_00 + n, LotKind.PAID, 12_345, 1_790_000_000_000 + n, "video")
+            for n in range(8)
         ),
         version=123_456,
         granted=1_234_567,
         captured=1_134_567,
+        removed=12_345,
+        debt=12_345,
     )
     write = wallet_write(None, wallet)
     assert size(encode_item({**write.key.attributes(), **write.set})) <= 1024

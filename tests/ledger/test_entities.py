@@ -5,29 +5,23 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from service.ledger.entities import (
     EntryKind,
     InsufficientCredits,
-    Movement,
     Wallet,
     WalletFrozen,
     WalletStatus,
-    applied,
-    deltas,
 )
 from service.ledger.lots import (
     EXPIRY_GRACE,
     MAX_LOTS,
-    Allocation,
     Lot,
     LotKind,
     LotPortion,
     pack_allocation,
     pack_lots,
     remaining,
-    total_taken,
     unpack_allocation,
     unpack_lots,
 )
@@ -246,118 +240,3 @@ def test_whatever_is_granted_can_be_spent_to_the_last_credit(amounts: list[int])
     for place, amount in enumerate(amounts):
         wallet = grant(wallet, list(LotKind)[place % 4], amount, None, "g", NOW).wallet
     assert hold(wallet, sum(amounts), "job_1", NOW).wallet.credits == 0
-
-
-class LedgerLife(RuleBasedStateMachine):
-    """Any order of movements at any times keeps every promise that a wallet makes by itself."""
-
-    @initialize(welcome_credits=st.integers(min_value=0, max_value=20))
-    def open_wallet(self, welcome_credits: int) -> None:
-        movement = welcome(None, "u", welcome_credits, NOW)
-        self.now = NOW
-        self.wallet = movement.wallet
-        self.entries = list(movement.entries)
-        self.open_jobs: list[tuple[str, Allocation, int]] = []
-
-    def moved(self, movement: Movement) -> None:
-        self.wallet = movement.wallet
-        self.entries += movement.entries
-
-    @rule(minutes=st.integers(min_value=-5, max_value=90))
-    def time_passes(self, minutes: int) -> None:
-        self.now += minutes * 60_000
-
-    @rule(
-        kind=st.sampled_from(LotKind),
-        amount=st.integers(min_value=1, max_value=30),
-        life=st.none() | st.integers(min_value=1, max_value=180),
-    )
-    def grants(self, kind: LotKind, amount: int, life: int | None) -> None:
-        self.moved(
-            grant(
-                self.wallet,
-                kind,
-                amount,
-                None if life is None else self.now + life * 60_000,
-                "g",
-                self.now,
-            )
-        )
-
-    @rule(amount=st.integers(min_value=1, max_value=25))
-    def holds(self, amount: int) -> None:
-        before = self.wallet
-        try:
-            movement = hold(self.wallet, amount, f"job_{len(self.entries)}", self.now)
-        except InsufficientCredits:
-            assert before.spendable(self.now) < amount
-            return
-        self.moved(movement)
-        entry = movement.entries[-1]
-        self.open_jobs.append((entry.ref, entry.allocation, self.now))
-
-    @rule(which=st.integers(min_value=0), part=st.integers(min_value=0))
-    def captures(self, which: int, part: int) -> None:
-        if self.open_jobs:
-            ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
-            self.moved(
-                capture(
-                    self.wallet,
-                    allocation,
-                    part % (1 + total_taken(allocation)),
-                    ref,
-                    held_at,
-                    self.now,
-                )
-            )
-
-    @rule(which=st.integers(min_value=0))
-    def releases(self, which: int) -> None:
-        if self.open_jobs:
-            ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
-            before, debt = self.wallet.spendable(self.now), self.wallet.debt
-            self.moved(release(self.wallet, allocation, ref, held_at, self.now))
-            # A release never burns credits: all of it is spendable at once, but for debt (and lots
-            # that ended at the hold itself).
-            alive = sum(
-                p.taken for p in allocation if p.expires_at is None or p.expires_at > held_at
-            )
-            assert (
-                self.wallet.spendable(self.now)
-                >= before + min(alive, total_taken(allocation) - debt) - debt
-            )
-
-    @rule(amount=st.integers(min_value=1, max_value=40))
-    def claws_back(self, amount: int) -> None:
-        self.moved(claw_back(self.wallet, amount, "refund", self.now))
-
-    @rule()
-    def expires(self) -> None:
-        self.moved(expire(self.wallet, self.now))
-
-    @invariant()
-    def the_wallet_is_whole(self) -> None:
-        if hasattr(self, "wallet"):
-            assert self.wallet.faults() == []
-            assert self.wallet.held == sum(
-                total_taken(allocation) for _, allocation, _ in self.open_jobs
-            )
-
-    @invariant()
-    def the_entries_make_the_wallet(self) -> None:
-        if hasattr(self, "wallet"):
-            running = Wallet(user_id="u")
-            for version, entry in enumerate(self.entries, start=1):
-                running = applied(running, deltas(entry))
-                assert (entry.version, entry.credits, entry.held) == (
-                    version,
-                    running.credits,
-                    running.held,
-                )
-            names = ("credits", "held", "granted", "captured", "expired", "clawed_back", "debt")
-            assert all(getattr(running, name) == getattr(self.wallet, name) for name in names)
-            assert self.wallet.version == len(self.entries)
-
-
-LedgerLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestLedgerLife = LedgerLife.TestCase

@@ -100,8 +100,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "merge-in-favour",
         "merged-lots-end-early",
         "ledger.lots:tidy",
-        "earlier, later = A, B",
-        "later, earlier = A, B",
+        "earlier, later = min(P, key=K)",
+        "later, earlier = min(P, key=K)",
     ),
     breaks(
         "refused-before-hold",
@@ -182,8 +182,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "burn-order",
         "lots-burn-by-end-first",
         "ledger.lots:Lot.burn_order",
-        "return K, E, N",
-        "return E, K, N",
+        "return K, E, R, N",
+        "return E, K, R, N",
     ),
     breaks(
         "spendable-before-end",

@@ -1,0 +1,289 @@
+"""Any order of movements at any times, with every promise of the ledger checked after each.
+
+In a file of its own because the suite runs a small part of it and a proof a large one."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from service.ledger.checks import ledger_check
+from service.ledger.entities import (
+    Entry,
+    EntryKind,
+    ExpiryInvalid,
+    InsufficientCredits,
+    LotNotFound,
+    Movement,
+    Wallet,
+    WalletFrozen,
+    WalletStatus,
+)
+from service.ledger.lots import Allocation, LotKind, total_taken
+from service.ledger.movements import (
+    adjust,
+    capture,
+    claw_back,
+    edit_lot,
+    expire,
+    grant,
+    hold,
+    hold_from,
+    release,
+    void,
+    welcome,
+)
+from service.ledger.replay import Moment, replayed
+from service.ledger.store import entry_from, entry_writes, sealed, wallet_from, wallet_write
+from service.storage.codec import Item, decode_item, encode_item
+
+NOW = 1_790_000_000_000
+MINUTE = 60_000
+MAC_KEY = b"k" * 32
+RESTRICTIONS = ("", "video", "x", "y", "z")
+AMOUNTS = st.integers(min_value=1, max_value=30_000)
+LIVES = st.none() | st.integers(min_value=1, max_value=180)
+PLACES = st.integers(min_value=0, max_value=7)
+
+
+@dataclass
+class Records:
+    """What the audit reads of one user."""
+
+    user_id: str
+    wallet: Wallet | None
+    entries: Sequence[Entry]
+    late: Sequence[Entry] = ()
+    reached: int = 0
+    unreadable: frozenset[str] = frozenset()
+    loose_macs: dict[str, str] = field(default_factory=dict)
+
+
+class LedgerLife(RuleBasedStateMachine):
+    """One wallet, its entries and its open jobs. Wallet and entries go through their items at every
+    step."""
+
+    steps = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.item: Item = {}
+        self.entries: list[Entry] = []
+        self.open_jobs: list[tuple[str, Allocation, int]] = []
+        self._fresh: deque[Entry] = deque()
+        self._replay: Iterator[Moment] = replayed("u", self._feed(), MAC_KEY)
+        self._audit = ledger_check(MAC_KEY)
+
+    def _feed(self) -> Iterator[Entry]:
+        while True:
+            yield self._fresh.popleft()
+
+    @property
+    def wallet(self) -> Wallet:
+        return wallet_from(self.item)
+
+    def end(self, minutes: int | None) -> int | None:
+        return None if minutes is None else self.now + minutes * MINUTE
+
+    def moved(self, movement: Movement) -> None:
+        """Writes it as items, reads it back, and replays what is new."""
+        before = self.wallet if self.item else None
+        movement = sealed(movement, MAC_KEY)
+        write = wallet_write(before, movement.wallet)
+        kept = {name: value for name, value in self.item.items() if name not in write.remove}
+        self.item = _stored({**kept, **write.key.attributes(), **write.set})
+        assert self.wallet == movement.wallet
+        for put in entry_writes(movement):
+            entry = entry_from(_stored({**put.key.attributes(), **put.item}))
+            self.entries.append(entry)
+            self._fresh.append(entry)
+            moment = next(self._replay)
+            assert moment.entry == entry
+        assert _provable(moment.wallet) == _provable(movement.wallet)
+
+    @initialize(welcome_credits=st.integers(min_value=0, max_value=20_000))
+    def open_wallet(self, welcome_credits: int) -> None:
+        self.moved(welcome(None, "u", welcome_credits, NOW))
+
+    @rule(minutes=st.integers(min_value=-5, max_value=90))
+    def time_passes(self, minutes: int) -> None:
+        self.now += minutes * MINUTE
+
+    @rule(
+        kind=st.sampled_from(LotKind),
+        amount=AMOUNTS,
+        life=LIVES,
+        restriction=st.sampled_from(RESTRICTIONS),
+    )
+    def grants(self, kind: LotKind, amount: int, life: int | None, restriction: str) -> None:
+        before = self.wallet
+        expires_at = self.end(life)
+        granted = grant(before, kind, amount, expires_at, "g", self.now, restriction=restriction)
+        self.moved(granted)
+        assert self.wallet.granted == before.granted + amount
+        assert self.wallet.debt == max(0, before.debt - amount)
+
+    @rule(
+        amount=st.integers(min_value=0, max_value=25_000),
+        restrictions=st.frozensets(st.sampled_from(RESTRICTIONS[1:])),
+    )
+    def holds(self, amount: int, restrictions: frozenset[str]) -> None:
+        before, ref = self.wallet, f"job_{len(self.entries)}"
+        if before.status is not WalletStatus.OPEN:
+            self._is_refused_while_frozen(amount, ref)
+            return
+        allowed = {"", *restrictions}
+        try:
+            movement = hold_from(before, amount, ref, self.now, allowed, {"requestId": ref})
+        except InsufficientCredits:
+            usable = [lot for lot in before.lots if lot.restriction in allowed]
+            at = max(self.now, before.updated_at)
+            assert sum(lot.remaining for lot in usable if lot.spendable(at)) < amount
+            return
+        self.moved(movement)
+        entry = movement.entries[-1]
+        assert {portion.restriction for portion in entry.allocation} <= allowed
+        self.open_jobs.append((entry.ref, entry.allocation, entry.at))
+
+    def _is_refused_while_frozen(self, amount: int, ref: str) -> None:
+        try:
+            hold(self.wallet, amount, ref, self.now)
+        except WalletFrozen:
+            return
+        raise AssertionError("a frozen wallet holds nothing")
+
+    @precondition(lambda self: self.open_jobs)
+    @rule(which=PLACES, part=st.integers(min_value=0))
+    def captures(self, which: int, part: int) -> None:
+        ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+        amount = part % (1 + total_taken(allocation))
+        before = self.wallet
+        self.moved(capture(before, allocation, amount, ref, held_at, self.now))
+        assert self.wallet.captured == before.captured + amount
+
+    @precondition(lambda self: self.open_jobs)
+    @rule(which=PLACES)
+    def captures_whole(self, which: int) -> None:
+        ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+        self.moved(
+            capture(self.wallet, allocation, total_taken(allocation), ref, held_at, self.now)
+        )
+
+    @precondition(lambda self: self.open_jobs)
+    @rule(which=PLACES)
+    def releases(self, which: int) -> None:
+        """A release never burns credits: all of it is spendable at once, but for debt (and lots
+        that ended at the hold itself)."""
+        ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+        at = max(self.now, self.wallet.updated_at)
+        before, debt = self.wallet.spendable(at), self.wallet.debt
+        self.moved(release(self.wallet, allocation, ref, held_at, self.now))
+        alive = sum(p.taken for p in allocation if p.expires_at is None or p.expires_at > held_at)
+        back = min(alive, total_taken(allocation) - debt) - debt
+        assert self.wallet.spendable(at) >= before + back
+
+    @rule(amount=st.integers(min_value=1, max_value=40_000))
+    def claws_back(self, amount: int) -> None:
+        before = self.wallet
+        self.moved(claw_back(before, amount, "refund", self.now))
+        assert self.wallet.debt == before.debt + max(0, amount - before.credits)
+
+    @rule()
+    def expires(self) -> None:
+        movement = expire(self.wallet, self.now)
+        if movement.entries:
+            self.moved(movement)
+        assert not any(lot.lapsed(self.now) for lot in self.wallet.lots)
+
+    @rule(
+        amount=AMOUNTS,
+        kind=st.sampled_from(LotKind),
+        life=LIVES,
+        restriction=st.sampled_from(RESTRICTIONS),
+    )
+    def is_adjusted_up(
+        self, amount: int, kind: LotKind, life: int | None, restriction: str
+    ) -> None:
+        before = self.wallet
+        up = adjust(
+            before,
+            amount,
+            "up",
+            self.now,
+            kind=kind,
+            expires_at=self.end(life),
+            restriction=restriction,
+            details={"operatorId": "op", "reason": "sorry"},
+        )
+        self.moved(up)
+        assert self.wallet.granted == before.granted + amount
+
+    @rule(amount=AMOUNTS, place=st.none() | PLACES)
+    def is_adjusted_down(self, amount: int, place: int | None) -> None:
+        before, lot_id = self.wallet, None if place is None else self._lot_id(place)
+        try:
+            movement = adjust(before, -amount, "down", self.now, lot_id=lot_id)
+        except (InsufficientCredits, LotNotFound):
+            return
+        self.moved(movement)
+        assert self.wallet.removed == before.removed + amount
+        assert self.wallet.credits == before.credits - amount
+
+    @rule(place=PLACES)
+    def has_a_lot_voided(self, place: int) -> None:
+        before, lot_id = self.wallet, self._lot_id(place)
+        try:
+            movement = void(before, lot_id, "void", self.now)
+        except LotNotFound:
+            return
+        self.moved(movement)
+        assert lot_id not in [lot.lot_id for lot in self.wallet.lots]
+
+    @rule(place=PLACES, life=st.none() | st.integers(min_value=-5, max_value=180))
+    def has_a_lot_edited(self, place: int, life: int | None) -> None:
+        before = self.wallet
+        try:
+            movement = edit_lot(before, self._lot_id(place), self.end(life), "edit", self.now)
+        except (LotNotFound, ExpiryInvalid):
+            return
+        self.moved(movement)
+        assert self.wallet.credits == before.credits
+
+    def _lot_id(self, place: int) -> str:
+        lots = self.wallet.lots
+        return lots[place].lot_id if place < len(lots) else "lot_00000000000007"
+
+    @rule(status=st.sampled_from((WalletStatus.OPEN, WalletStatus.FROZEN)))
+    def is_frozen_or_thawed(self, status: WalletStatus) -> None:
+        self.item = {**self.item, "status": status.value}
+
+    @invariant()
+    def every_promise_holds(self) -> None:
+        if not self.item:
+            return
+        LedgerLife.steps += 1
+        wallet = self.wallet
+        assert wallet.faults() == []
+        assert wallet.version == len(self.entries)
+        assert wallet.held == sum(total_taken(allocation) for _, allocation, _ in self.open_jobs)
+        assert len({lot.terms for lot in wallet.lots}) == len(wallet.lots)
+        assert len({lot.number for lot in wallet.lots}) == len(wallet.lots)
+        assert list(self._audit.faults(Records("u", wallet, self.entries))) == []
+
+    @invariant()
+    def operators_are_named(self) -> None:
+        for entry in self.entries[-1:]:
+            if entry.kind is EntryKind.ADJUST and entry.amount > 0:
+                assert entry.details == {"operatorId": "op", "reason": "sorry"}
+
+
+def _stored(item: Item) -> Item:
+    return decode_item(encode_item(item))
+
+
+def _provable(wallet: Wallet) -> Wallet:
+    """What entries can prove: a freeze has none."""
+    return replace(wallet, status=WalletStatus.OPEN)
