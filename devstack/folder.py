@@ -25,6 +25,7 @@ def new_keys() -> dict[str, str]:
         "FINGERPRINT_PEPPERS": f"1:{secrets.token_hex(_KEY_BYTES)}",
         "LEDGER_MAC_KEY": secrets.token_hex(_KEY_BYTES),
         "CALLBACK_TOKEN_KEYS": secrets.token_urlsafe(_KEY_BYTES),
+        "OPERATOR_KEYS": f"local:hmac-sha256:{secrets.token_urlsafe(_KEY_BYTES)}",
     }
 
 
@@ -52,12 +53,14 @@ class LocalFolder:
             yield
 
     def keys(self) -> dict[str, str]:
-        """The service's keys: created once, readable only by the owner. Without them the stored
-        data is useless."""
+        """The service's keys: each created once, readable only by the owner. Without them the
+        stored data is useless."""
         file = self._path / "keys.json"
-        if not file.exists():
-            _write_private(file, new_keys())
-        return _read(file)
+        stored = _read(file) if file.exists() else {}
+        keys = new_keys() | stored
+        if keys != stored:
+            _write_private(file, keys)
+        return keys
 
     def record(self, addresses: Mapping[str, str]) -> None:
         """Stores where the stack runs, for other commands."""

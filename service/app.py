@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 
+from service.admin.feature import ADMIN
 from service.audit.feature import AUDIT
 from service.catalog.feature import CATALOG
 from service.core.clock import Clock, SystemClock
@@ -18,7 +19,7 @@ from service.core.keyring import read_keyring
 from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
 from service.core.settings import CoreSettings, Section
 from service.feature import Core, Declaration, Parts, key_registry
-from service.identity.entities import SIGN_IN_ERRORS
+from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInTooOld
 from service.identity.feature import IDENTITY
 from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
@@ -29,9 +30,9 @@ from service.repair.feature import REPAIR
 from service.settings import Settings, declared, read_settings
 from service.storage.dynamodb import connect
 from service.storage.objects import Objects
-from service.storage.secrets import SecretsManager
+from service.storage.secrets import SecretsManager, SecretUnavailable
 from service.storage.settings import StorageSettings
-from service.storage.table import Table
+from service.storage.table import StorageUnavailable, Table
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
 from service.web.cors import allow_origins
@@ -45,6 +46,11 @@ from service.web.root import origins_of_start_page, root_blueprint
 from service.web.settings import WebSettings
 
 VERSION = "0.1.0"
+SHARED_ERRORS = SharedErrors(
+    signed_in=SIGN_IN_ERRORS,
+    operator=(*SIGN_IN_ERRORS, *OPERATOR_ERRORS, SecretUnavailable, StorageUnavailable),
+    fresh=(SignInTooOld,),
+)
 
 # In the order in which they are built: each may use what those before it publish.
 FEATURES: tuple[Declaration, ...] = (
@@ -57,6 +63,7 @@ FEATURES: tuple[Declaration, ...] = (
     VIDEOS,
     AUDIT,
     REPAIR,
+    ADMIN,
 )
 # At 4 ms and 1 ms of CPU a call, a core is busy with five.
 TABLE_CALLS = 32
@@ -67,6 +74,8 @@ TAGS = {
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "prompts": "The prompts that a video can be made with.",
+    "admin": "For operators: put things right, with a reason for each action in a log that cannot "
+    "be changed unnoticed.",
     "health": "Probes for balancers and monitoring. No sign-in.",
     "callbacks": "For providers only: they report here that a job has moved on.",
 }
@@ -152,7 +161,7 @@ def create_app(parts: Parts) -> Flask:
     origins = (*web.cors_allowed_origins, *origins_of_start_page(start_url))
     allow_origins(app, origins, web.cors_allowed_headers, core.clock)
     about = About(version=VERSION, public_url=settings.core.public_url, tags=TAGS)
-    document = build_document(app, about, SharedErrors(signed_in=SIGN_IN_ERRORS))
+    document = build_document(app, about, SHARED_ERRORS)
     app.register_blueprint(openapi_blueprint(document))
     app.register_blueprint(docs_blueprint(document, _local(settings, web.local_token_url)))
     app.register_blueprint(root_blueprint(start_url))

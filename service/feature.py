@@ -18,7 +18,7 @@ from service.core.metrics import Metrics
 from service.core.settings import AnySection, Section
 from service.core.sweep import Background, Sweep
 from service.settings import Settings
-from service.storage.checks import AccountCheck, ItemCheck
+from service.storage.checks import Check
 from service.storage.key_registry import KeyRegistry
 from service.storage.keys import DueKind, ItemKind
 from service.storage.objects import Objects
@@ -64,7 +64,7 @@ class Feature:
     blueprints: tuple[Blueprint, ...] = ()
     hooks: tuple[Callable[[Flask], None], ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
-    checks: tuple[ItemCheck | AccountCheck, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 class Parts:
@@ -98,7 +98,7 @@ class Parts:
         for kind, part in feature.operations.items():
             self._published[kind] = self.replaced(kind, part)
 
-    def checks(self) -> tuple[ItemCheck | AccountCheck, ...]:
+    def checks(self) -> tuple[Check, ...]:
         """The checks of every feature that has been built so far."""
         return tuple(check for feature in self.features.values() for check in feature.checks)
 

@@ -82,6 +82,7 @@ def test_all_faults_are_named_at_once() -> None:
         ({"FINGERPRINT_PEPPERS": "1:k"}, "FINGERPRINT_PEPPERS"),
         ({"LEDGER_MAC_KEY": "k"}, "LEDGER_MAC_KEY"),
         ({"CALLBACK_TOKEN_KEYS": "k"}, "CALLBACK_TOKEN_KEYS"),
+        ({"OPERATOR_KEYS": f"k:hmac-sha256:{MAC}"}, "OPERATOR_KEYS"),
         ({"KLING_BASE_URL": "http://x.example"}, "KLING_BASE_URL"),
         ({"GOOGLE_CERTS_URL": "http://x.example"}, "GOOGLE_CERTS_URL"),
         ({"PUBLIC_URL": "http://x.example"}, "PUBLIC_URL"),
@@ -111,6 +112,27 @@ def test_nothing_insecure_starts_in_production(change: dict[str, str], named: st
 @pytest.mark.protocol("times-checked")
 def test_times_that_contradict_each_other_are_refused(change: dict[str, str]) -> None:
     assert faults(GOOD | change) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ADMIN_SUBJECTS", "1102"),
+        ("ADMIN_SUBJECTS", "https://accounts.google.com"),
+        ("ADMIN_SUBJECTS", "https://accounts.google.com|"),
+        ("ADMIN_SUBJECTS", "https://accounts.google.com|a b"),
+        ("ADMIN_SUBJECTS", "http://accounts.google.com|1102"),
+        ("OPERATOR_KEYS", "key"),
+        ("OPERATOR_KEYS", "key:hmac-sha256:short"),
+        ("OPERATOR_KEYS", f"key:hmac-sha1:{MAC}"),
+        ("OPERATOR_KEYS", f"key:ed25519:{MAC}"),
+        ("OPERATOR_KEYS", f"a key:hmac-sha256:{MAC}"),
+    ],
+)
+def test_operators_that_nobody_could_be_are_refused(name: str, text: str) -> None:
+    (fault,) = faults(GOOD | {name: text})
+    assert fault.split()[0] == name
+    assert MAC not in fault
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from service.audit.accepted import accepted_from
 from service.audit.keys import ACCEPTED
-from service.audit.store import accepted_from
 from service.storage.checks import ItemCheck
 from service.storage.codec import Item
 

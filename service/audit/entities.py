@@ -13,7 +13,7 @@ from service.jobs.entities import Job
 from service.jobs.store import KeyUse
 from service.ledger.entities import Entry, Wallet, WalletStatus
 from service.storage.checks import AccountCheck, Violation
-from service.storage.codec import Value
+from service.storage.codec import Item, Value
 from service.storage.keys import Key
 
 MAX_SEGMENTS = 1_000_000
@@ -96,7 +96,8 @@ class Account:
     `devices`, an operator has `released` some for others to sign up with. `faults`
     were found on single items; `unreadable` names the sort keys of those that could not be
     understood (a wallet or profile of which this is true is None here), `loose_macs` has the MACs
-    of such entries."""
+    of such entries. `items` are those of features above the audit, by the prefix under which their
+    check names them; they were read after the wallet."""
 
     user_id: str
     wallet: Wallet | None
@@ -112,6 +113,7 @@ class Account:
     faults: tuple[Violation, ...] = ()
     unreadable: frozenset[str] = frozenset()
     loose_macs: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, Sequence[Item]] = field(default_factory=dict)
 
     @property
     def version(self) -> int:

@@ -3,12 +3,10 @@ declares, and fulfils the checks that the feature contributes."""
 
 from collections.abc import Callable, Iterable, Iterator
 
-from service.storage.checks import AccountCheck, ItemCheck
+from service.storage.checks import AccountCheck, Check, ItemCheck, PartitionCheck
 from service.storage.codec import RawItem, decode_item
 from service.storage.key_registry import KeyRegistry
 from service.storage.keys import Key
-
-Check = ItemCheck | AccountCheck
 
 
 class Checks:
@@ -26,11 +24,21 @@ class Checks:
     def of_item(self) -> tuple[ItemCheck, ...]:
         return tuple(check for check in self._contributed() if isinstance(check, ItemCheck))
 
+    @property
+    def of_partition(self) -> tuple[PartitionCheck, ...]:
+        return tuple(check for check in self._contributed() if isinstance(check, PartitionCheck))
+
+    @property
+    def prefixes(self) -> frozenset[str]:
+        """What the sort keys begin with that the checks of an account read."""
+        return frozenset(prefix for check in self.of_account for prefix in check.prefixes)
+
     def unproved(self) -> set[str]:
         """The kinds of items without any check; there must be none."""
-        by_account = {name for check in self.of_account for name in check.kinds}
+        together: list[AccountCheck | PartitionCheck] = [*self.of_account, *self.of_partition]
+        by_group = {name for check in together for name in check.kinds}
         by_item = {check.kind.name for check in self.of_item}
-        return {kind.name for kind in self._registry.items} - by_account - by_item
+        return {kind.name for kind in self._registry.items} - by_group - by_item
 
     def item_faults(self, raw: RawItem) -> Iterator[str]:
         kind = self._registry.kind_of(Key.of_raw_item(raw))

@@ -1,13 +1,11 @@
 """What the audit reads: page by page, rate-limited, retried when the table does not respond, and
 each item exactly as stored."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from service.audit import keys
-from service.audit.anchors import Accepted
 from service.audit.entities import Account, type_mismatch
 from service.core.clock import Clock, from_iso
 from service.jobs import keys as jobs_keys
@@ -20,7 +18,6 @@ from service.storage.checks import Violation
 from service.storage.codec import Item, RawItem, decode_item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, USER_PREFIX, Key, user_of, user_partition
 from service.storage.table import Reading, StorageRefused, StorageUnavailable, Table
-from service.storage.writes import Update, When
 from service.users import keys as users_keys
 
 Entity = TypeVar("Entity")
@@ -162,10 +159,10 @@ def owner_of(key: Key) -> str | None:
 
 def claimant(item: Item) -> str:
     """The user whom a claim names; empty for one that an operator has released."""
-    from_iso(_text(item, "at"))
+    from_iso(text_of(item, "at"))
     if "releasedAt" not in item:
-        return _text(item, "userId")
-    from_iso(_text(item, "releasedAt"))
+        return text_of(item, "userId")
+    from_iso(text_of(item, "releasedAt"))
     if "userId" in item:
         raise ValueError("a released claim has no owner")
     return ""
@@ -185,37 +182,6 @@ def _count(item: Item) -> int:
     if type(item["count"]) is not int:
         raise TypeError("count is no whole number")
     return item["count"]
-
-
-def read_accepted(reader: Reader, user_id: str, mac_key: bytes) -> Accepted | None:
-    """What an operator has accepted of a user's wallet; None for nothing, and for an item whose MAC
-    does not hold."""
-    raw = reader.one(keys.accepted(user_id))
-    accepted = Findings().read(raw, accepted_from) if raw else None
-    if raw is None or accepted is None:
-        return None
-    return accepted if raw.get("mac") == {"S": accepted.mac(mac_key)} else None
-
-
-def accepted_from(item: Item) -> Accepted:
-    version, at = item["version"], item["at"]
-    if type(version) is not int or type(at) is not int:
-        raise TypeError("version or at is no whole number")
-    user_id = _text(item, "PK").removeprefix(keys.accepted("").pk)
-    return Accepted(user_id, version, _text(item, "head"), at, _text(item, "reason"))
-
-
-def accepted_write(before: Accepted | None, accepted: Accepted, mac_key: bytes) -> Update:
-    """Over the one that was read."""
-    item: Item = {
-        "version": accepted.version,
-        "head": accepted.head,
-        "at": accepted.at,
-        "reason": accepted.reason,
-        "mac": accepted.mac(mac_key),
-    }
-    guard = When(equals={"at": before.at if before else None})
-    return Update(keys.accepted(accepted.user_id), guard, set=item)
 
 
 class Findings:
@@ -249,7 +215,13 @@ class Findings:
         self.faults.append(Violation(name_of(raw), what))
 
 
-def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) -> Account | None:
+def read_account(
+    reader: Reader,
+    user_id: str,
+    *,
+    without_wallet: bool = False,
+    prefixes: Iterable[str] = (),
+) -> Account | None:
     """One user's account; where there is no wallet None, or what is left. The order of the reads is
     the proof: what is written together with an entry up to the wallet's version is there when it is
     read after the wallet; whatever moves meanwhile leaves an entry beyond that version, and those
@@ -270,6 +242,7 @@ def read_account(reader: Reader, user_id: str, *, without_wallet: bool = False) 
         jobs=items.jobs(),
         devices=frozenset(devices := items.devices()),
         released=frozenset(digest for digest, released in devices.items() if released),
+        items={prefix: items.decoded(prefix) for prefix in prefixes},
         late=items.entries(after=last),
     )
     if account.late:
@@ -308,6 +281,9 @@ class _Items:
         return tuple(
             self._indexed(raw, job) for raw, job in self._all(jobs_keys.JOB_PREFIX, job_from)
         )
+
+    def decoded(self, prefix: str) -> tuple[Item, ...]:
+        return tuple(item for _, item in self._all(prefix, lambda item: item))
 
     def devices(self) -> dict[str, bool]:
         """Whether each device is released."""
@@ -370,24 +346,24 @@ def _entry(item: Item) -> Entry:
 
 
 def _key_use(item: Item) -> KeyUse:
-    mac = _text(item, "mac") if "mac" in item else ""
-    return KeyUse(_text(item, "jobId"), _text(item, "bodyHash"), mac)
+    mac = text_of(item, "mac") if "mac" in item else ""
+    return KeyUse(text_of(item, "jobId"), text_of(item, "bodyHash"), mac)
 
 
 def _device(item: Item) -> tuple[str, bool]:
     """Its digest, and whether it is released."""
     released = "releasedAt" in item
     for name in ("createdAt", *(["releasedAt"] if released else [])):
-        from_iso(_text(item, name))
-    return _text(item, "SK").removeprefix(users_keys.DEVICE_PREFIX), released
+        from_iso(text_of(item, name))
+    return text_of(item, "SK").removeprefix(users_keys.DEVICE_PREFIX), released
 
 
 def _digests(item: Item) -> tuple[str, str]:
-    from_iso(_text(item, "createdAt"))
-    return _text(item, "deviceDigest"), _text(item, "identityDigest")
+    from_iso(text_of(item, "createdAt"))
+    return text_of(item, "deviceDigest"), text_of(item, "identityDigest")
 
 
-def _text(item: Item, name: str) -> str:
+def text_of(item: Item, name: str) -> str:
     value = item[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is no text")

@@ -41,7 +41,10 @@ class InvalidRequest(FareboxError):
 
 
 class Unauthenticated(FareboxError):
-    """No credentials, or invalid ones."""
+    """No credentials, or invalid ones. `challenge` is the `WWW-Authenticate` header of the
+    response."""
+
+    challenge: ClassVar[str] = "Bearer"
 
 
 class Forbidden(FareboxError):

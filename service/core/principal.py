@@ -3,6 +3,7 @@ here."""
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 _SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
 
@@ -16,8 +17,34 @@ def is_subject(text: str) -> bool:
 @dataclass(frozen=True)
 class Principal:
     """The authenticated caller. `subject` is the user id, unique within the `issuer`. `email` may
-    change and does not identify the user."""
+    change and does not identify the user. `authenticated_at` is when the user signed in, in epoch
+    milliseconds; None: nothing proves it."""
 
     issuer: str
     subject: str
     email: str | None = field(default=None, repr=False)
+    authenticated_at: int | None = field(default=None, compare=False, repr=False)
+
+
+class OperatorMethod(StrEnum):
+    """How an operator was authenticated."""
+
+    SIGN_IN = "sign_in"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An authenticated operator. `operator_id` is `<issuer>|<subject>`, or for a key that belongs
+    to no person `key:<key id>`. `authenticated_at` (epoch milliseconds) is when the person signed
+    in, or when the request was signed."""
+
+    operator_id: str
+    method: OperatorMethod
+    authenticated_at: int
+    scopes: frozenset[str] = frozenset({"admin"})
+
+
+def qualified(issuer: str, subject: str) -> str:
+    """The id of a subject among all issuers."""
+    return f"{issuer}|{subject}"

@@ -51,7 +51,14 @@ def principal_of(
         raise EmailNotVerified
     email = claims.get("email")
     well_formed = isinstance(email, str) and len(email) <= MAX_EMAIL and email.isprintable()
-    return Principal(GOOGLE, subject, email if well_formed else None)
+    return Principal(GOOGLE, subject, email if well_formed else None, _signed_in_at(claims))
+
+
+def _signed_in_at(claims: Mapping[str, Any]) -> int:
+    """When the user signed in, in epoch milliseconds: `auth_time` (OpenID Connect Core, 2), which
+    is there only if the app requested it, else `iat`; never later than that."""
+    issued, signed_in = claims["iat"], claims.get("auth_time")
+    return int(min(issued, signed_in if _is_time(signed_in) else issued) * 1000)
 
 
 def _check_times(claims: Mapping[str, Any], now_seconds: float) -> None:

@@ -2,22 +2,27 @@
 
 import re
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from flask import Flask, current_app, g, request
 
-from service.core.principal import Principal
-from service.identity.entities import AuthenticationRequired
-from service.web.body import peek_json_field
-from service.web.endpoint import Access, endpoint_of
+from service.core.principal import Operator, Principal
+from service.identity.entities import (
+    AuthenticationRequired,
+    SignatureFault,
+    SignatureRejected,
+)
+from service.identity.signatures import SignedRequest
+from service.web.body import peek_json_field, peek_raw
+from service.web.endpoint import Access, Endpoint, endpoint_of, is_operators
 
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"
+_SIGNATURE_HEADERS = ("Signature", "Signature-Input")
 
 # The scheme in any case (RFC 9110, 11.1), then exactly one space: the firewall counts requests by
 # this header, in lower case, and one credential must not have many spellings.
 _BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
-_WITHOUT_SIGN_IN = (Access.PUBLIC, Access.CALLBACK_TOKEN)
 
 
 class SignIn(Protocol):
@@ -28,23 +33,70 @@ class SignIn(Protocol):
     ) -> Principal: ...
 
 
-def enforce(app: Flask, sign_in: SignIn) -> None:
+class AdmitOperators(Protocol):
+    """Returns the operator or raises, as `Operators` does."""
+
+    def admit_signed(self, request: SignedRequest) -> Operator: ...
+
+    def admit_signed_in(self, sign_in: Callable[[], Principal], *, fresh: bool) -> Operator: ...
+
+
+def enforce(app: Flask, sign_in: SignIn, operators: AdmitOperators) -> None:
     """From here on a view is reached only if its route declares who may call it; one for users only
-    with `g.principal` set.
+    with `g.principal` set, one for operators only with `g.operator`.
 
     An undeclared route returns 500 (and keeps the app from starting, see `declared_endpoints`).
-    Unknown addresses and browsers' preflights pass: they reach no view."""
+    Unknown addresses and browsers' preflights pass: they reach no view. Below `/admin` an unknown
+    address is refused like any other."""
 
     def decide() -> None:
-        if request.url_rule is None or _is_handled_by_flask():
+        if _is_handled_by_flask():
+            return
+        if request.url_rule is None:
+            if is_operators(request.path):
+                g.operator = _admitted(operators, sign_in, fresh=False)
             return
         declared = endpoint_of(current_app, request.endpoint)
         if declared is None:
             raise LookupError(f"{request.url_rule.rule} does not declare who may call it")
-        if declared.access not in _WITHOUT_SIGN_IN:
-            g.principal = sign_in.sign_in(_bearer(), _bare_google_id)
+        if is_operators(request.path) and declared.access is not Access.OPERATOR:
+            raise LookupError(f"{request.url_rule.rule} is not declared to be for operators")
+        _let_in(declared, sign_in, operators)
 
     app.before_request(decide)
+
+
+def _let_in(declared: Endpoint, sign_in: SignIn, operators: AdmitOperators) -> None:
+    match declared.access:
+        case Access.PUBLIC | Access.CALLBACK_TOKEN:
+            return
+        case Access.USER:
+            g.principal = sign_in.sign_in(_bearer(), _bare_google_id)
+        case Access.OPERATOR:
+            g.operator = _admitted(operators, sign_in, fresh=declared.fresh)
+        case _:
+            assert_never(declared.access)
+
+
+def _admitted(operators: AdmitOperators, sign_in: SignIn, *, fresh: bool) -> Operator:
+    """A signature decides over a token, and a request with both is refused: one caller. A bare
+    GoogleID makes nobody an operator."""
+    if any(name in request.headers for name in _SIGNATURE_HEADERS):
+        return operators.admit_signed(_signed_request())
+    return operators.admit_signed_in(lambda: sign_in.sign_in(_bearer(), lambda: None), fresh=fresh)
+
+
+def _signed_request() -> SignedRequest:
+    if "Authorization" in request.headers:
+        raise SignatureRejected(SignatureFault.MALFORMED)
+    return SignedRequest(
+        method=request.method,
+        authority=request.headers.get("Host", ""),
+        # As it came: what is signed is not decoded.
+        target=str(request.environ.get("RAW_URI", "")),
+        headers={name.lower(): text for name, text in request.headers.items()},
+        body=peek_raw,
+    )
 
 
 def _is_handled_by_flask() -> bool:

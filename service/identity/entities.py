@@ -86,6 +86,57 @@ class GoogleIdMismatch(Forbidden):
         )
 
 
+class SignatureFault(StrEnum):
+    """What is wrong with a signed request. An unknown key, another algorithm and a changed request
+    are one and the same to a stranger."""
+
+    MALFORMED = "malformed"
+    TIME = "time"
+    SIGNATURE = "signature"
+    DIGEST = "digest"
+    REPLAYED = "replayed"
+
+
+_FAULT_SENTENCES = {
+    SignatureFault.MALFORMED: "Send one signature with keyid, created, expires and nonce (16 to 64 "
+    "letters and digits), and no bearer token.",
+    SignatureFault.TIME: "The signature is too old, from the future, or good for more than 60 "
+    "seconds. Compare your clock, and sign again.",
+    SignatureFault.SIGNATURE: "The signature does not match, or does not cover @method, "
+    "@authority, @path, @query, content-digest and an idempotency-key that is sent.",
+    SignatureFault.DIGEST: "The body is not what Content-Digest says.",
+    SignatureFault.REPLAYED: "This signed request was accepted before. Sign it again, with a new "
+    "nonce.",
+}
+
+
+class SignatureRejected(Unauthenticated):
+    """`details.reason` is one of `SignatureFault`. Nothing was done."""
+
+    code = "SIGNATURE_REJECTED"
+    summary = "The request's signature cannot be accepted; details.reason says why."
+    advice = "Sign the request again. Unchanged, it will be refused."
+    details_example: ClassVar[Mapping[str, object]] = {"reason": SignatureFault.TIME.value}
+
+    def __init__(self, fault: SignatureFault) -> None:
+        super().__init__(_FAULT_SENTENCES[fault], details={"reason": fault.value})
+
+
+class SignInTooOld(Unauthenticated):
+    """RFC 9470: the token is good, but not for this. A fresh sign-in (`max_age`) is."""
+
+    code = "SIGN_IN_TOO_OLD"
+    summary = "Whoever changes anything here must have signed in within the last 15 minutes."
+    challenge = 'Bearer error="insufficient_user_authentication", max_age="900"'
+
+
+class OperatorRequired(Forbidden):
+    """The same for every address below `/admin`, whether there is something at it or not."""
+
+    code = "OPERATOR_REQUIRED"
+    summary = "Only operators may do this."
+
+
 class IdentityUnavailable(Unavailable):
     """Google's keys cannot be fetched, so the token cannot be verified."""
 
@@ -94,4 +145,5 @@ class IdentityUnavailable(Unavailable):
     retry_after = 5
 
 
+OPERATOR_ERRORS = (OperatorRequired, SignatureRejected)
 SIGN_IN_ERRORS = (AuthenticationRequired, TokenRejected, EmailNotVerified, IdentityUnavailable)

@@ -1,14 +1,25 @@
 """Identity: who is calling, enforced before any view is reached."""
 
+from collections.abc import Callable
+
+import structlog
 from urllib3 import PoolManager
 
 from service.core.clock import SystemClock
 from service.feature import Core, Declaration, Feature, Parts
+from service.identity import keys
+from service.identity.checks import nonce_check
 from service.identity.enforcement import enforce
 from service.identity.google import GoogleTokens
 from service.identity.operations import Identity
+from service.identity.operator_keys import Keys, OperatorKeys, keys_of_secret, keys_of_setting
+from service.identity.operators import Operators
 from service.identity.settings import IdentitySettings
 from service.outbound.network import Network
+from service.storage.secrets import SecretUnavailable
+from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
+
+log = structlog.get_logger()
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -26,7 +37,35 @@ def build(core: Core, parts: Parts) -> Feature:
         connect, settings.google_certs_url, settings.google_client_ids, core.clock
     )
     identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
-    return Feature(operations={Identity: identity}, hooks=(lambda app: enforce(app, identity),))
+    operators = Operators(
+        settings.admin_subjects,
+        OperatorKeys(_operator_keys(settings, core.read_secret), core.clock),
+        core.table,
+        core.clock,
+        MAX_SIGN_IN_AGE_SECONDS,
+    )
+    return Feature(
+        operations={Identity: identity, Operators: operators},
+        hooks=(lambda app: enforce(app, identity, operators),),
+        checks=(nonce_check(),),
+    )
 
 
-IDENTITY = Declaration(name="identity", build=build, settings=IdentitySettings)
+def _operator_keys(
+    settings: IdentitySettings, read_secret: Callable[[str], str]
+) -> Callable[[], Keys]:
+    if not settings.operator_keys_secret_name:
+        return lambda: keys_of_setting(settings.operator_keys)
+
+    def read() -> Keys:
+        text = read_secret(settings.operator_keys_secret_name)
+        try:
+            return keys_of_secret(text)
+        except ValueError as error:
+            log.error("operator_keys_unusable", reason=str(error))
+            raise SecretUnavailable from error
+
+    return read
+
+
+IDENTITY = Declaration(name="identity", build=build, settings=IdentitySettings, items=keys.ITEMS)

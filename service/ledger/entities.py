@@ -64,6 +64,11 @@ class ExpiryInvalid(InvalidRequest):
     summary = "Credits must expire later than now."
 
 
+class UserNotFound(NotFound):
+    code = "USER_NOT_FOUND"
+    summary = "There is no such user."
+
+
 class WalletBusy(Unavailable):
     """Only conflicts and throttles until the deadline: surely nothing was written."""
 

@@ -1,6 +1,6 @@
 """What a feature lets the audit prove of its items."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,22 @@ class ItemCheck:
 @dataclass(frozen=True)
 class AccountCheck:
     """What must be true of a user's items together. `kinds` names those it proves; `faults`
-    receives the account as the audit has read it."""
+    receives the account as the audit has read it, in whose `items` are those whose sort keys begin
+    with one of `prefixes`."""
 
     kinds: tuple[str, ...]
     faults: Callable[[Any], Iterable[Violation]]
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PartitionCheck:
+    """What must be true of all items of one partition together, one that is no user's. `kinds`
+    names those it proves."""
+
+    kinds: tuple[str, ...]
+    pk: str
+    faults: Callable[[Sequence[Item]], Iterable[Violation]]
+
+
+Check = ItemCheck | AccountCheck | PartitionCheck

@@ -46,6 +46,11 @@ def read_raw() -> bytes:
     return _bounded(keep=False)
 
 
+def peek_raw() -> bytes:
+    """As `read_raw`; the body can be read again afterwards."""
+    return _bounded(keep=True)
+
+
 def peek_json_field(name: str) -> str | None:
     """Returns the text in one field of the JSON body, None if there is none. The body can be read
     again afterwards. Raises what `read_body` raises except `ValidationFailed`."""

@@ -17,6 +17,8 @@ from marshmallow import Schema
 from service.core.errors import FareboxError
 
 SMALL_BODY_BYTES = 64 * 1024
+MAX_SIGN_IN_AGE_SECONDS = 900
+OPERATOR_PREFIX = "/admin"
 
 View = Callable[..., ResponseReturnValue]
 
@@ -27,6 +29,7 @@ class Access(Enum):
     PUBLIC = "anyone"
     USER = "a signed-in user"
     CALLBACK_TOKEN = "the holder of the token in the path"
+    OPERATOR = "an operator"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +41,14 @@ class Endpoint:
     schemas of the request, `response` that of `data` in the envelope (`bare`: of the whole body)
     under each of `statuses`; with `csv`, a client that prefers `text/csv` receives that. `errors`
     are those that not every route has, `example` is a valid body, and `headers` the request headers
-    that the route reads, with a sentence each."""
+    that the route reads, with a sentence each.
+
+    `fresh` is for operators' routes that change anything: whoever signed in longer ago than
+    `MAX_SIGN_IN_AGE_SECONDS` must do so again."""
 
     access: Access
     summary: str
+    fresh: bool = False
     operation_id: str = ""
     internal: bool = False
     description: str = ""
@@ -58,14 +65,16 @@ class Endpoint:
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Declares a view. With `Access.USER`, the view receives the principal as its first
-    argument."""
+    """Declares a view. Its first argument is the principal with `Access.USER`, and the operator
+    with `Access.OPERATOR`."""
 
     def declare(view: View) -> View:
         @wraps(view)
         def call(**arguments: Any) -> ResponseReturnValue:
             if declaration.access is Access.USER:
                 return view(g.principal, **arguments)
+            if declaration.access is Access.OPERATOR:
+                return view(g.operator, **arguments)
             return view(**arguments)
 
         call.endpoint = declaration  # type: ignore[attr-defined]
@@ -79,12 +88,19 @@ def endpoint_of(app: Flask, name: str | None) -> Endpoint | None:
     return getattr(app.view_functions.get(name or ""), "endpoint", None)
 
 
+def is_operators(path: str) -> bool:
+    """Whether a path lies where only operators may go."""
+    return path == OPERATOR_PREFIX or path.startswith(f"{OPERATOR_PREFIX}/")
+
+
 def declared_endpoints(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:
     """Yields each route as (path, method, declaration). Raises `LookupError` if a route has no
-    declaration."""
+    declaration, or if it is for operators and not below `/admin`, or the reverse."""
     for rule in app.url_map.iter_rules():
         declaration = endpoint_of(app, rule.endpoint)
         if declaration is None:
             raise LookupError(f"{rule.rule} does not declare who may call it")
+        if is_operators(rule.rule) != (declaration.access is Access.OPERATOR):
+            raise LookupError(f"{rule.rule}: operators' routes lie below {OPERATOR_PREFIX}")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield rule.rule, method, declaration

@@ -137,8 +137,8 @@ def _envelope(error: FareboxError, request_id: str) -> dict[str, object]:
 
 def _headers(error: FareboxError, status: int) -> dict[str, str]:
     headers = {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = error.challenge
     if status in (429, 503):
         headers["Retry-After"] = str(error.retry_after_seconds or WAIT_SECONDS)
     if error.location:

@@ -17,6 +17,20 @@ class IdempotencyKeyMalformed(InvalidRequest):
     )
 
 
+class IdempotencyKeyRequired(InvalidRequest):
+    code = "IDEMPOTENCY_KEY_REQUIRED"
+    summary = "Send an Idempotency-Key: a repeated request must not do the same thing twice."
+    advice = "Send a fresh UUID for each thing that is to be done, and the same one to repeat it."
+
+
+def require_idempotency_key() -> str:
+    """The request's key. Raises `IdempotencyKeyRequired` or `IdempotencyKeyMalformed`."""
+    key = read_idempotency_key()
+    if key is None:
+        raise IdempotencyKeyRequired
+    return key
+
+
 def read_idempotency_key() -> str | None:
     """The request's key, None without one. Raises `IdempotencyKeyMalformed`."""
     key = request.headers.get(IDEMPOTENCY_HEADER)

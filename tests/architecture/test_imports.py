@@ -17,6 +17,7 @@ ENTRIES = {"wsgi", "worker", "cli"}
 LAYERS = [
     ENTRIES,
     {"app"},
+    {"admin"},
     {"repair"},
     {"audit"},
     {"videos"},
@@ -30,7 +31,9 @@ LAYERS = [
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-FEATURES = {"audit", "repair", "videos", "jobs", "users", "ledger", "catalog", "identity"}
+FEATURES = {
+    *("admin", "audit", "repair", "videos", "jobs", "users", "ledger", "catalog", "identity"),
+}
 
 # The usual files of a feature, and which others of the same feature each may import.
 USUAL = {
@@ -70,6 +73,8 @@ EXTRA = {
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "lots"): {"restrictions"},
     ("ledger", "replay"): {"entities", "lots", "movements", "store"},
+    ("admin", "log"): {"entities", "keys", "store"},
+    ("audit", "accepted"): {"anchors", "keys", "store"},
     ("audit", "anchors"): set(),
     ("audit", "anchor_objects"): {"anchors"},
     ("audit", "records"): {"anchors", "entities"},
@@ -77,7 +82,10 @@ EXTRA = {
     ("audit", "report"): {"entities"},
     ("audit", "ledger_report"): {"entities"},
     ("audit", "proofs"): set(),
-    ("identity", "enforcement"): {"entities"},
+    ("identity", "enforcement"): {"entities", "signatures"},
+    ("identity", "operator_keys"): set(),
+    ("identity", "operators"): {"entities", "operator_keys", "signatures", "store"},
+    ("identity", "signatures"): {"entities", "operator_keys"},
     ("identity", "google"): {"entities", "claims", "signing_keys"},
     ("identity", "claims"): {"entities", "signing_keys"},
     ("identity", "signing_keys"): {"entities"},
@@ -86,6 +94,9 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys"},
 }
 USES_EXTRA = {
+    ("admin", "operations"): {"log"},
+    ("admin", "routes"): {"log"},
+    ("identity", "settings"): {"operator_keys"},
     ("jobs", "operations"): {"holds", "settlement", "submit_places", "waiting", "work"},
     ("jobs", "checks"): {"work"},
     ("jobs", "routes"): {"work"},
@@ -101,7 +112,8 @@ USES_EXTRA = {
     ("ledger", "store"): {"lots"},
     ("ledger", "checks"): {"replay"},
     ("audit", "commands"): {"daily", "ledger_report", "report", "store"},
-    ("audit", "operations"): {"anchors", "proofs"},
+    ("audit", "checks"): {"accepted"},
+    ("audit", "operations"): {"accepted", "anchors", "proofs"},
     ("audit", "store"): {"anchors"},
     ("repair", "operations"): {"repair_plan", "account_records"},
 }

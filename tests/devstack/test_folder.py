@@ -1,3 +1,4 @@
+import json
 import stat
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(
         assert folder.keys() == folder.keys()
     assert stat.S_IMODE((tmp_path / ".local" / "keys.json").stat().st_mode) == 0o600
     assert set(new_keys().values()).isdisjoint(new_keys().values())
+
+
+def test_a_key_that_an_older_version_did_not_know_is_added_and_the_others_stay(
+    folder: LocalFolder, tmp_path: Path
+) -> None:
+    with folder.held():
+        before = folder.keys()
+        older = {name: key for name, key in before.items() if name != "OPERATOR_KEYS"}
+        (tmp_path / ".local" / "keys.json").write_text(json.dumps(older))
+        after = folder.keys()
+        assert {name: after[name] for name in older} == older
+        assert after["OPERATOR_KEYS"] != before["OPERATOR_KEYS"]
+        assert folder.keys() == after
 
 
 def test_the_service_can_use_the_keys() -> None:

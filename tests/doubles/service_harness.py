@@ -38,6 +38,7 @@ from tests.doubles.clock import FakeClock
 from tests.doubles.locks import UntilLocked
 from tests.doubles.provider import ScriptedProvider
 from tests.doubles.raw_client import RawClient
+from tests.doubles.signer import OPERATORS_SECRET
 from tests.faults.library.wire import Wire
 
 SECOND = 1000
@@ -56,6 +57,8 @@ REQUEST_ID = "req_01kb7r3v6q8f2x0m4n5p6q7r8s"
 IMAGE = "https://images.example.com/astronaut.jpg"
 MAC_KEY = b"m" * 32
 TOKEN_KEY = "s" * 32
+OPERATORS_SECRET_NAME = "operators"
+BOSS = "https://accounts.google.com|boss"
 PEPPERS = (Pepper(1, b"p" * 32),)
 _TLS = public_roots()
 
@@ -67,6 +70,8 @@ def production_settings(features: Sequence[Declaration] = FEATURES, **values: ob
         "google_client_ids": ("farebox.apps.example",),
         "kling_api_key_secret_name": "kling",
         "keys_secret_name": "keys",
+        "operator_keys_secret_name": OPERATORS_SECRET_NAME,
+        "admin_subjects": (BOSS,),
     }
     return make_settings(sections(features), required | values)
 
@@ -81,7 +86,8 @@ def core_over(
     peppers: Sequence[Pepper] = PEPPERS,
     features: Sequence[Declaration] = FEATURES,
 ) -> Core:
-    """The core of a process over that table and clock. It reads no secret and opens no bucket."""
+    """The core of a process over that table and clock. It reads no secret but that of the
+    operators' keys, and opens no bucket."""
     return Core(
         settings=settings,
         clock=clock,
@@ -91,10 +97,14 @@ def core_over(
         table=table,
         tls=_TLS,
         keyring=Keyring(tuple(peppers), MAC_KEY, (TOKEN_KEY,)),
-        read_secret=_no_outside,
+        read_secret=_secret,
         open_bucket=_no_outside,
         keys=key_registry(features),
     )
+
+
+def _secret(name: str) -> str:
+    return OPERATORS_SECRET if name == OPERATORS_SECRET_NAME else _no_outside(name)
 
 
 def _no_outside(name: str) -> Any:

@@ -1,11 +1,14 @@
+from collections.abc import Callable
+
 import pytest
 from flask import Blueprint, Flask, Response
 from flask.testing import FlaskClient
 
-from service.core.principal import Principal
+from service.core.principal import Operator, Principal
 from service.identity.enforcement import enforce
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.operations import Identity
+from service.identity.signatures import SignedRequest
 from service.web.body import read_body
 from service.web.cors import allow_origins
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
@@ -36,6 +39,16 @@ class Tokens:
         return Principal("https://accounts.google.com", token.removeprefix("good-"))
 
 
+class NoOperators:
+    """No route of these tests is for operators."""
+
+    def admit_signed(self, request: SignedRequest) -> Operator:
+        raise AssertionError(request)
+
+    def admit_signed_in(self, sign_in: Callable[[], Principal], *, fresh: bool) -> Operator:
+        raise AssertionError(fresh)
+
+
 class Stack:
     def __init__(self, *, bare: bool = False) -> None:
         self.tokens, self.reached = Tokens(), 0
@@ -44,7 +57,7 @@ class Stack:
         self.app.add_url_rule("/undeclared", view_func=lambda: success(None))
         log_requests(self.app, FakeClock(), Counts(), production=False)
         register_errors(self.app, Counts())
-        enforce(self.app, Identity(self.tokens, trust_bare_google_id=bare))
+        enforce(self.app, Identity(self.tokens, trust_bare_google_id=bare), NoOperators())
         allow_origins(self.app, (SITE,))
         self.client: FlaskClient = self.app.test_client()
 

@@ -118,8 +118,11 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
         "getReadiness",
         "handleKlingCallback",
         "listCreditHistory",
+        "listHouseActions",
         "listJobs",
         "listPrompts",
+        "listUserActions",
+        "noteUser",
     }
 
 

@@ -21,7 +21,13 @@ from service.web.openapi.errors import (
     envelope_schema,
     error_example,
 )
-from service.web.openapi.operations import SIGN_IN, document_path, operation, tag_of
+from service.web.openapi.operations import (
+    SIGN_IN,
+    SIGNATURE,
+    document_path,
+    operation,
+    tag_of,
+)
 from service.web.openapi.schemas import Document, SchemaPlugin, finished
 from service.web.openapi.sharing import in_components
 
@@ -73,6 +79,19 @@ _HEADERS: dict[str, tuple[str, dict[str, object]]] = {
         {"type": "string", "example": "GET, HEAD, OPTIONS"},
     ),
     "Authenticate": ("How to sign in.", {"type": "string", "example": "Bearer"}),
+}
+
+
+# OpenAPI has no type for signed requests; the header is what it can name.
+_SIGNATURE_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Signature",
+    "description": "An operator's machine signs each request (HTTP Message Signatures, RFC 9421, "
+    "with `Signature-Input`), with a key of ours by `ed25519` or `hmac-sha256`. Covered are "
+    "`@method`, `@authority`, `@path`, `@query`, `content-digest` (RFC 9530, of an empty body too) "
+    "and `idempotency-key`; parameters are `keyid`, `created`, `expires` (at most 60 seconds "
+    "later) and `nonce`, which is accepted once.",
 }
 
 
@@ -168,7 +187,7 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
     for code, kind in sorted(broadest(kinds).items()):
         spec.components.example(code, error_example(kind))
     spec.components.schema(ERROR_CODE, code_schema(kinds))
-    _add_components(spec)
+    _add_components(spec, has_operators=any(each.access is Access.OPERATOR for *_, each in routes))
     return spec
 
 
@@ -189,10 +208,12 @@ def _tags(about: About, routes: Sequence[Route]) -> list[dict[str, object]]:
     ]
 
 
-def _add_components(spec: APISpec) -> None:
+def _add_components(spec: APISpec, *, has_operators: bool) -> None:
     spec.components.schema(ENVELOPE, envelope_schema())
     for name, (text, schema) in _HEADERS.items():
         spec.components.header(name, {"description": text, "schema": dict(schema)})
     text = "A Google ID token of the user, made for one of the client ids that this service knows."
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
     spec.components.security_scheme(SIGN_IN, scheme)
+    if has_operators:
+        spec.components.security_scheme(SIGNATURE, dict(_SIGNATURE_SCHEME))

@@ -68,10 +68,12 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
-    """The errors that routes return without declaring them. What only signed-in callers can meet is
-    identity's to say."""
+    """The errors that routes return without declaring them. What only signed-in callers and
+    operators can meet, and operators whose sign-in must be fresh, is identity's to say."""
 
     signed_in: tuple[Kind, ...] = ()
+    operator: tuple[Kind, ...] = ()
+    fresh: tuple[Kind, ...] = ()
     any_route: tuple[Kind, ...] = ANY_ROUTE + ROUTING
     with_body: tuple[Kind, ...] = WITH_BODY
     with_query: tuple[Kind, ...] = WITH_QUERY
@@ -81,6 +83,10 @@ class SharedErrors:
         kinds = list(self.any_route)
         if endpoint.access is Access.USER:
             kinds += self.signed_in
+        if endpoint.access is Access.OPERATOR:
+            kinds += self.operator
+        if endpoint.fresh:
+            kinds += self.fresh
         if endpoint.body is not None:
             kinds += self.with_body
         if endpoint.query is not None:

@@ -9,8 +9,16 @@ from service.web.endpoint import Access, Endpoint
 from service.web.openapi.errors import SharedErrors, by_status, codes, error_response
 
 SIGN_IN = "googleIdToken"
+SIGNATURE = "operatorSignature"
 RESPONSE_HEADERS = ("Location", "Idempotency-Replayed")
 
+# Any one of them does.
+_SCHEMES: Mapping[Access, tuple[str, ...]] = {
+    Access.PUBLIC: (),
+    Access.CALLBACK_TOKEN: (),
+    Access.USER: (SIGN_IN,),
+    Access.OPERATOR: (SIGN_IN, SIGNATURE),
+}
 _VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
 _VARIABLE_SCHEMAS: dict[str, dict[str, Any]] = {
     "int": {"type": "integer", "minimum": 0},
@@ -64,7 +72,7 @@ def operation(rule: str, method: str, endpoint: Endpoint, shared: SharedErrors) 
     described = {
         keyword: part for keyword, part in described.items() if part not in ("", [], False)
     }
-    return described | {"security": [{SIGN_IN: []}] if endpoint.access is Access.USER else []}
+    return described | {"security": [{scheme: []} for scheme in _SCHEMES[endpoint.access]]}
 
 
 def _camel(name: str) -> str:

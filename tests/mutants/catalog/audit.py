@@ -52,7 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "acceptance-by-anybody",
         ANCHORS,
-        "audit.store:read_accepted",
+        "audit.accepted:read_accepted",
         "raw.get(M) == X",
         "True",
     ),

@@ -1,0 +1,96 @@
+"""A small application with routes for operators, over a table in memory."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Flask, Response, request
+
+from service.core.principal import Operator, Principal
+from service.identity.enforcement import enforce
+from service.identity.entities import GOOGLE, Rejection, TokenRejected
+from service.identity.operations import Identity
+from service.identity.operator_keys import Keys, OperatorKeys, keys_of_setting
+from service.identity.operators import Operators
+from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS, Access, Endpoint, endpoint
+from service.web.errors import register_errors
+from service.web.request_log import log_requests
+from service.web.responses import success
+from tests.doubles.clock import FakeClock
+from tests.doubles.signer import MACHINE, PUBLIC_KEY, SHARED_SECRET, Signer
+from tests.web.small_app import Counts
+
+OPERATOR_KEYS = f"machine:hmac-sha256:{SHARED_SECRET},laptop:ed25519:{PUBLIC_KEY}"
+BOSS = f"{GOOGLE}|boss"
+
+
+class Tokens:
+    """Takes `<subject>-<seconds since the sign-in>`."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    def verify(self, token: str) -> Principal:
+        subject, _, age = token.partition("-")
+        if not age.isdecimal():
+            raise TokenRejected(Rejection.SIGNATURE)
+        at = self._clock.now() - int(age) * 1000
+        return Principal(GOOGLE, subject, authenticated_at=at)
+
+
+class OperatorsApp:
+    """`reached` names the operators whose requests came through."""
+
+    def __init__(self, table: Any, read_keys: Callable[[], Keys] | None = None) -> None:
+        self.clock = FakeClock()
+        self.reached: list[Operator] = []
+        self.app = Flask("x", static_folder=None)
+        self.app.register_blueprint(self._blueprint())
+        log_requests(self.app, self.clock, Counts(), production=False)
+        register_errors(self.app, Counts())
+        keys = OperatorKeys(read_keys or (lambda: keys_of_setting(OPERATOR_KEYS)), self.clock)
+        operators = Operators([BOSS], keys, table, self.clock, MAX_SIGN_IN_AGE_SECONDS)
+        identity = Identity(Tokens(self.clock), trust_bare_google_id=True)
+        enforce(self.app, identity, operators)
+        self.client = self.app.test_client()
+
+    def _blueprint(self) -> Blueprint:
+        blueprint = Blueprint("x", __name__)
+
+        @blueprint.get("/admin/users/<user_id>")
+        @endpoint(Endpoint(access=Access.OPERATOR, summary=""))
+        def read(operator: Operator, user_id: str) -> Response:
+            self.reached.append(operator)
+            return success(user_id)
+
+        @blueprint.post("/admin/users/<user_id>")
+        @endpoint(Endpoint(access=Access.OPERATOR, summary="", fresh=True, max_body_bytes=500))
+        def change(operator: Operator, user_id: str) -> Response:
+            self.reached.append(operator)
+            return success(request.get_data().decode())
+
+        @blueprint.get("/admin/mistake")
+        @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
+        def mistake() -> Response:
+            self.reached.append(Operator("", None, 0))  # type: ignore[arg-type]
+            return success("open")
+
+        return blueprint
+
+    def call(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> tuple[int, str, str]:
+        """Status, code and reason."""
+        response = self.client.open(path, method=method, headers=dict(headers), data=body)
+        content: Any = response.get_json(silent=True) or {}
+        details = content.get("details") or {}
+        return response.status_code, content.get("code", ""), details.get("reason", "")
+
+    def signed(
+        self,
+        method: str = "POST",
+        path: str = "/admin/users/ann",
+        body: bytes = b"{}",
+        signer: Signer = MACHINE,
+        **changes: Any,
+    ) -> dict[str, str]:
+        return signer.sign(method, path, self.clock.now() / 1000, body, **changes)
