@@ -1,0 +1,125 @@
+"""What the audit proves of the operators' log: an unbroken chain that ends in the head, and one
+idempotency key for each record. A record that was changed, removed, inserted or moved is named."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from service.admin import keys, store
+from service.admin.entities import KeyUse, LogHead, OperatorRecord
+from service.ledger.entities import Entry
+from service.storage.checks import AccountCheck, PartitionCheck, Violation
+from service.storage.codec import Item
+from service.storage.keys import Key
+
+UNSEALED = "is not as this service wrote it (its MAC does not hold)"
+_KINDS = ("record", "key", "log")
+
+
+class LogRecords(Protocol):
+    """The part of an account that these checks read."""
+
+    @property
+    def user_id(self) -> str: ...
+
+    @property
+    def items(self) -> Any: ...
+
+    @property
+    def entries(self) -> Sequence[Entry]: ...
+
+
+def user_log_check(mac_key: bytes) -> AccountCheck:
+    def faults(account: LogRecords) -> Iterator[Violation]:
+        items = account.items.get(keys.LOG_PREFIX, ())
+        yield from log_faults(account.user_id, items, mac_key)
+
+    kinds = tuple(f"operator {kind}" for kind in _KINDS)
+    return AccountCheck(kinds, faults, prefixes=(keys.LOG_PREFIX,))
+
+
+def house_log_check(mac_key: bytes) -> PartitionCheck:
+    kinds = tuple(f"house {kind}" for kind in _KINDS)
+    return PartitionCheck(kinds, keys.HOUSE, lambda items: log_faults(None, items, mac_key))
+
+
+def log_faults(subject: str | None, items: Iterable[Item], mac_key: bytes) -> Iterator[Violation]:
+    """What is wrong with one subject's log."""
+    parts = _Parts(subject)
+    for item in items:
+        yield from parts.add(item)
+    yield from _chain_faults(parts, mac_key)
+    yield from _key_faults(parts, mac_key)
+
+
+class _Parts:
+    """The items of one log by kind."""
+
+    def __init__(self, subject: str | None) -> None:
+        self.subject = subject
+        self.head = LogHead()
+        self.records: dict[int, OperatorRecord] = {}
+        self.uses: dict[str, KeyUse] = {}
+
+    def add(self, item: Item) -> Iterator[Violation]:
+        """Yields what is wrong with the item if it cannot be understood."""
+        key = Key.of_item(item)
+        try:
+            self._understand(key, item)
+        except Exception as error:
+            # Understanding is pure: whatever it raises, no version of this code wrote the item.
+            yield Violation(str(key), f"cannot be read ({type(error).__name__}: {error})")
+
+    def _understand(self, key: Key, item: Item) -> None:
+        if key.sk == keys.HEAD:
+            self.head = store.head_from(item)
+        elif key.sk.startswith(keys.RECORD_PREFIX):
+            record = store.record_from(item)
+            if keys.record(self.subject, record.number) != key:
+                raise ValueError("its key is not a number of 12 digits")
+            self.records[record.number] = record
+        elif key.sk.startswith(keys.USE_PREFIX):
+            self.uses[key.sk] = store.use_from(item)
+
+
+def _chain_faults(parts: _Parts, mac_key: bytes) -> Iterator[Violation]:
+    """Behind a gap the chain goes on from what the record there says of itself."""
+    previous: str | None = ""
+    for number in range(1, max((parts.head.count, *parts.records)) + 1):
+        where = str(keys.record(parts.subject, number))
+        record = parts.records.get(number)
+        if record is None:
+            yield Violation(where, "is missing")
+        elif previous is not None and record.sealed(previous, mac_key) != record.mac:
+            yield Violation(where, UNSEALED)
+        if record is not None and number > parts.head.count:
+            yield Violation(where, "stands beyond the end of the log")
+        previous = record.mac if record else None
+    yield from _head_faults(parts, mac_key)
+
+
+def _head_faults(parts: _Parts, mac_key: bytes) -> Iterator[Violation]:
+    where, head = str(keys.head(parts.subject)), parts.head
+    if head == LogHead():
+        return
+    if head.mac != head.sealed(parts.subject, mac_key):
+        yield Violation(where, UNSEALED)
+    last = parts.records.get(head.count)
+    if last is not None and last.mac != head.last:
+        yield Violation(where, "is not the MAC of the last record")
+
+
+def _key_faults(parts: _Parts, mac_key: bytes) -> Iterator[Violation]:
+    """Each record has the item of its idempotency key, and each of these its record."""
+    for number, record in parts.records.items():
+        key = keys.use(parts.subject, record.operator_id, record.idempotency_key)
+        use = parts.uses.pop(key.sk, None)
+        if use is None:
+            yield Violation(str(key), f"is missing, and record {number} came with it")
+        elif replace(use, mac="") != KeyUse(number, use.body_hash):
+            yield Violation(str(key), f"stands for record {use.number}, not {number}")
+        elif use.mac != use.sealed(key.sk, parts.subject, mac_key):
+            yield Violation(str(key), UNSEALED)
+    for sort_key, use in parts.uses.items():
+        where = keys.item(parts.subject, sort_key)
+        yield Violation(str(where), f"stands for record {use.number}, which came without it")

@@ -1,0 +1,24 @@
+"""The operators' API: routes below `/admin`, and the log of what operators did."""
+
+from service.admin import keys
+from service.admin.checks import house_log_check, user_log_check
+from service.admin.log import OperatorLog
+from service.admin.operations import Actions
+from service.admin.routes import log_blueprint
+from service.feature import Core, Declaration, Feature, Parts
+from service.ledger.operations import Ledger
+from service.storage.cursor import PageTokens
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    mac_key = core.keyring.mac_key
+    log = OperatorLog(core.table, mac_key, PageTokens(core.keyring.token_keys))
+    actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
+    return Feature(
+        operations={OperatorLog: log, Actions: actions},
+        blueprints=(log_blueprint(log, actions),),
+        checks=(user_log_check(mac_key), house_log_check(mac_key)),
+    )
+
+
+ADMIN = Declaration(name="admin", build=build, items=keys.ITEMS)

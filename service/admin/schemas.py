@@ -1,0 +1,119 @@
+"""What goes in and out of every operator's route."""
+
+from marshmallow import fields, validate
+
+from service.admin.entities import MAX_REASON, OperatorRecord
+from service.core.amounts import credits_number
+from service.core.clock import iso
+from service.core.principal import OperatorMethod
+from service.web.schemas import StrictSchema, Text, WholeNumber
+
+RECORDS_A_PAGE = 50
+MAX_RECORDS_A_PAGE = 100
+
+
+class ActionSchema(StrictSchema):
+    """The part of every request that changes anything. Derive the schema of an action from it."""
+
+    reason = Text(
+        required=True,
+        max_length=MAX_REASON,
+        metadata={
+            "description": "Why. The user may read it.",
+            "example": "The video was delivered broken.",
+        },
+    )
+
+
+class RecordPageSchema(StrictSchema):
+    limit = WholeNumber(
+        load_default=RECORDS_A_PAGE,
+        validate=validate.Range(1, MAX_RECORDS_A_PAGE),
+        metadata={"description": "Actions on one page.", "example": RECORDS_A_PAGE},
+    )
+    next_token = Text(
+        data_key="nextToken",
+        load_default=None,
+        max_length=200,
+        metadata={"description": "The `nextToken` of the page before."},
+    )
+
+
+class OperatorActionSchema(StrictSchema):
+    """What an operator did."""
+
+    number = fields.Integer(
+        required=True, metadata={"description": "Counts the actions of this log.", "example": 1}
+    )
+    action = fields.String(
+        required=True, metadata={"description": "What was done.", "example": "adjust"}
+    )
+    operator_id = fields.String(
+        required=True,
+        data_key="operatorId",
+        metadata={"description": "Who did it.", "example": "key:support-desk"},
+    )
+    method = fields.Enum(
+        OperatorMethod,
+        by_value=True,
+        required=True,
+        metadata={"description": "How the operator was authenticated.", "example": "signature"},
+    )
+    amount = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Credits, if the action concerns any.", "example": 5},
+    )
+    reason = fields.String(required=True, metadata={"description": "Why."})
+    request_id = fields.String(
+        required=True, data_key="requestId", metadata={"description": "The request in our logs."}
+    )
+    idempotency_key = fields.String(
+        required=True, data_key="idempotencyKey", metadata={"description": "The request's key."}
+    )
+    at = fields.DateTime(required=True, metadata={"description": "When (UTC)."})
+    details = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "The rest of the request, and what came of it."},
+    )
+
+
+class PerformedSchema(StrictSchema):
+    """What an action of an operator came to."""
+
+    action = fields.Nested(
+        OperatorActionSchema,
+        required=True,
+        metadata={"description": "The action as the log has it."},
+    )
+
+
+class OperatorActionPageSchema(StrictSchema):
+    actions = fields.List(
+        fields.Nested(OperatorActionSchema),
+        required=True,
+        metadata={"description": "Newest first."},
+    )
+    next_token = fields.String(
+        required=True,
+        data_key="nextToken",
+        allow_none=True,
+        metadata={"description": "Pass it as `nextToken` for the next page; null: no more."},
+    )
+
+
+def record_body(record: OperatorRecord) -> dict[str, object]:
+    return {
+        "number": record.number,
+        "action": record.name,
+        "operatorId": record.operator_id,
+        "method": record.method,
+        "amount": None if record.amount is None else credits_number(record.amount),
+        "reason": record.reason,
+        "requestId": record.request_id,
+        "idempotencyKey": record.idempotency_key,
+        "at": iso(record.at),
+        "details": dict(record.details),
+    }
