@@ -20,9 +20,23 @@ class RandomIds:
     """Ids of the millisecond and 80 random bits."""
 
     def new(self, prefix: str, at: int) -> str:
-        number = (at << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
-        digits = (_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(_LENGTH)))
-        return f"{prefix}_{''.join(digits)}"
+        return text_of(prefix, (at << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS))
+
+
+def text_of(prefix: str, number: int) -> str:
+    """The id with that number: the milliseconds, then 80 random bits."""
+    digits = (_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(_LENGTH)))
+    return f"{prefix}_{''.join(digits)}"
+
+
+def number_of(prefix: str, text: str) -> int:
+    """The inverse of `text_of`. Raises `ValueError` for a text that is no such id."""
+    if not is_id(prefix, text):
+        raise ValueError(f"{text} is no id of the kind {prefix}")
+    number = 0
+    for digit in text.removeprefix(f"{prefix}_"):
+        number = number << 5 | _ALPHABET.index(digit)
+    return number
 
 
 def is_id(prefix: str, text: str) -> bool:

@@ -11,6 +11,7 @@ from service.jobs.checks import job_check
 from service.jobs.commands import COMMANDS
 from service.jobs.entities import Times
 from service.jobs.holds import Holds
+from service.jobs.job_ids import JobIds
 from service.jobs.operations import JobLimits, Jobs
 from service.jobs.routes import jobs_blueprint
 from service.jobs.search import JobSearch
@@ -20,6 +21,7 @@ from service.jobs.sweeps import DueJobs
 from service.jobs.work import Operations
 from service.ledger.operations import Ledger
 from service.storage.cursor import PageTokens
+from service.users.directory import UserDirectory
 from service.users.operations import Users
 
 CALLBACKS_PER_WINDOW = 6
@@ -32,17 +34,10 @@ def build(core: Core, parts: Parts) -> Feature:
         Times, job_times(settings, has_callbacks=bool(core.settings.core.public_url))
     )
     operations = Operations()
-    settlement = Settlement(
-        core.table,
-        parts.get(Ledger),
-        parts.get(Users),
-        operations,
-        core.clock,
-        core.metrics,
-        times,
-        core.keyring.mac_key,
-    )
-    jobs = _jobs(core, parts, operations, settlement, times)
+    settlement = _settlement(core, parts, operations, times)
+    job_ids = parts.replaced(JobIds, JobIds(core.ids, core.keyring.mac_key))
+    search = JobSearch(core.table, parts.get(Ledger), parts.get(UserDirectory), job_ids, core.clock)
+    jobs = _jobs(core, parts, operations, settlement, times, job_ids)
     window = Window(CALLBACKS_PER_WINDOW, CALLBACK_WINDOW_SECONDS, core.clock)
 
     def sweeps(background: Background) -> tuple[DueJobs]:
@@ -67,7 +62,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Jobs: jobs,
             Operations: operations,
             Settlement: settlement,
-            JobSearch: JobSearch(core.table, parts.get(Ledger), core.clock),
+            JobSearch: search,
             Times: times,
             Window: window,
         },
@@ -77,8 +72,26 @@ def build(core: Core, parts: Parts) -> Feature:
     )
 
 
+def _settlement(core: Core, parts: Parts, operations: Operations, times: Times) -> Settlement:
+    return Settlement(
+        core.table,
+        parts.get(Ledger),
+        parts.get(Users),
+        operations,
+        core.clock,
+        core.metrics,
+        times,
+        core.keyring.mac_key,
+    )
+
+
 def _jobs(
-    core: Core, parts: Parts, operations: Operations, settlement: Settlement, times: Times
+    core: Core,
+    parts: Parts,
+    operations: Operations,
+    settlement: Settlement,
+    times: Times,
+    job_ids: JobIds,
 ) -> Jobs:
     ledger, users = parts.get(Ledger), parts.get(Users)
     settings = core.section(JobsSettings)
@@ -86,7 +99,7 @@ def _jobs(
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(ledger, core.clock, core.ids, times, core.keyring.mac_key),
+        holds=Holds(ledger, core.clock, job_ids, times, core.keyring.mac_key),
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.core.clock import Clock
-from service.core.ids import Ids
 from service.jobs import keys, store
 from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
+from service.jobs.job_ids import JobIds
 from service.jobs.work import Estimate, Facts
 from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
@@ -33,11 +33,11 @@ class Holds:
     """Takes holds. Each has a job id of its own; only the request that took it may send the job."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, ids: Ids, times: Times, mac_key: bytes
+        self, ledger: Ledger, clock: Clock, job_ids: JobIds, times: Times, mac_key: bytes
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._ids = ids
+        self._job_ids = job_ids
         self._times = times
         self._mac_key = mac_key
 
@@ -53,7 +53,7 @@ class Holds:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
         read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
         is open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
-        job_id = self._ids.new("job", self._clock.now())
+        job_id = self._job_ids.new(request.payer, self._clock.now())
         terms = HoldTerms(
             request=request,
             key=key_of(request),

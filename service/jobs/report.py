@@ -18,6 +18,21 @@ def job_line(job: Job) -> str:
     )
 
 
+def job_json(job: Job) -> str:
+    """The same facts on one line of JSON."""
+    facts = {
+        "jobId": job.job_id,
+        "userId": job.payer,
+        "createdAt": iso(job.created_at),
+        "operation": job.operation,
+        "status": job.status,
+        "failure": job.failure,
+        "taskId": job.task_id,
+        "requestId": job.request_id or None,
+    }
+    return json.dumps(facts)
+
+
 def story_lines(story: JobStory) -> Iterator[str]:
     """The job's facts, then its entries."""
     job = story.job
@@ -60,6 +75,7 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "credits", f"held {held}, captured {captured}, returned {returned}"
     yield "house loss", "" if job.house_loss is None else credits_text(job.house_loss)
     yield "task", job.task_id or ""
+    yield "request", job.request_id
     yield "not found", _time(job.not_found_at)
     yield "next query", _time(job.due_at)
     yield "hard limit", _time(job.hard_at)

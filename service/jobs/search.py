@@ -1,6 +1,7 @@
 """Finds jobs for an operator who has no more than an id, and what the ledger says of one.
 
-No request uses it: without a user's id, no key leads to a job, and the whole table is read."""
+A job's id leads to its user; for the provider's task id the whole table is read. No request of a
+user's does any of it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,11 +9,13 @@ from dataclasses import dataclass
 from service.core.clock import Clock
 from service.jobs import keys, store
 from service.jobs.entities import Job
+from service.jobs.job_ids import JobIds
 from service.ledger.entities import Entry
 from service.ledger.operations import Ledger
 from service.storage.codec import RawItem, decode_item
-from service.storage.keys import Key
+from service.storage.keys import Key, user_of
 from service.storage.table import Table
+from service.users.directory import UserDirectory
 
 SCAN_PAGE = 1_000
 LATEST_JOBS = 10
@@ -33,10 +36,29 @@ class JobStory:
 class JobSearch:
     """Strongly consistent; writes nothing."""
 
-    def __init__(self, table: Table, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self,
+        table: Table,
+        ledger: Ledger,
+        directory: UserDirectory,
+        job_ids: JobIds,
+        clock: Clock,
+    ) -> None:
         self._table = table
         self._ledger = ledger
+        self._directory = directory
+        self._job_ids = job_ids
         self._clock = clock
+
+    def payer_of(self, job_id: str) -> str | None:
+        """The user whose job it is, in two calls. None for a job that does not exist, and for one
+        whose user signed up before ids led to users (`with_id` finds it)."""
+        tag = self._job_ids.tag(job_id)
+        users = self._directory.with_tag(tag) if tag else ()
+        if not users:
+            return None
+        found = store.read_open(self._table, [keys.job(user, job_id) for user in users])
+        return next((user_of(key.pk) for key in found), None)
 
     def story(self, user_id: str, job_id: str) -> JobStory | None:
         job = store.read(self._table, user_id, job_id)

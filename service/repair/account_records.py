@@ -15,7 +15,7 @@ from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
 from service.users import keys as users_keys
 from service.users import store as users_store
-from service.users.entities import Digests, identity_digests
+from service.users.entities import Digests, identity_digests, user_tag
 
 
 class NotRepairable(Exception):
@@ -144,16 +144,19 @@ class AccountRecords:
         sign-up's own must be mine."""
         owners, user_id = dict(self._remains.owners), self._remains.account.user_id
         for key in sorted((key for key, owner in owners.items() if owner is None), key=str):
-            write = (
-                users_store.device_claim_writes
-                if _is_of_device(key)
-                else users_store.identity_claim_writes
-            )
-            (claim,) = write(user_id, Digests((key.pk.partition("#")[2],)), [None], self._now)
-            self._put(claim)
+            self._put(self._claim(key))
             owners[key] = user_id
         needed = (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
         return {str(key): owners[key] for key in needed if key in owners}
+
+    def _claim(self, key: Key) -> Write:
+        user_id, digests = self._remains.account.user_id, Digests((key.pk.partition("#")[2],))
+        if _is_of_device(key):
+            (claim,) = users_store.device_claim_writes(user_id, digests, [None], self._now)
+        else:
+            tag = user_tag(user_id, self._context.mac_key)
+            (claim,) = users_store.identity_claim_writes(user_id, tag, digests, [None], self._now)
+        return claim
 
     def _put(self, write: Write) -> None:
         self.says.append(f"put {write.key.pk}/{write.key.sk} again")

@@ -6,8 +6,9 @@ from typing import Protocol
 from service.ledger.entities import Entry, Wallet
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
 from service.storage.codec import Item
-from service.storage.keys import user_of
+from service.storage.keys import ItemKind, user_of
 from service.users import keys
+from service.users.entities import user_tag
 
 
 class UserRecords(Protocol):
@@ -63,8 +64,23 @@ def profile_check() -> ItemCheck:
     """A profile stands in the index as one of its user's, if at all: one that is older than the
     index, or without an e-mail address, is not there. Under which digest cannot be judged by a
     process that does not know every pepper; whoever finds a user by it compares the address."""
-    (kind,) = (kind for kind in keys.ITEMS if kind.name == "profile")
-    return ItemCheck(kind, _index_faults)
+    return ItemCheck(_kind("profile"), _index_faults)
+
+
+def identity_claim_check(mac_key: bytes) -> ItemCheck:
+    """A claim stands in the index under its user's tag, if at all."""
+
+    def faults(item: Item) -> Iterator[str]:
+        user_id = str(item["userId"])
+        index = {name: str(item[name]) for name in keys.INDEX_ATTRIBUTES if name in item}
+        if index and index != keys.tag_index(user_id, user_tag(user_id, mac_key)):
+            yield "its index attributes are not those of its user"
+
+    return ItemCheck(_kind("identity claim"), faults)
+
+
+def _kind(name: str) -> ItemKind:
+    return next(kind for kind in keys.ITEMS if kind.name == name)
 
 
 def _index_faults(item: Item) -> Iterator[str]:

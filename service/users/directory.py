@@ -76,6 +76,10 @@ class UserDirectory:
             if user_id in emails and email_digests(self._peppers, emails[user_id]) == digests
         )
 
+    def with_tag(self, tag: str) -> tuple[str, ...]:
+        """Ids of the users whose job ids carry that tag (`user_tag`): one, hardly ever more."""
+        return tuple(sorted(store.read_users_by_tag(self._table, tag)))
+
     def with_device(self, fingerprint: str) -> tuple[str, ...]:
         """Ids of users who have the device, its owner first."""
         digests = device_digests(self._peppers, fingerprint)

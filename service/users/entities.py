@@ -95,6 +95,12 @@ def identity_digests(peppers: Sequence[Pepper], issuer: str, subject: str) -> Di
     return _digests(peppers, "identity", f"{issuer}\n{subject}")
 
 
+def user_tag(user_id: str, key: bytes) -> str:
+    """32 bits (8 hex digits) that a user's job ids carry, so that they lead an operator to the
+    user. A few users may share one."""
+    return hmac.new(key, f"user tag\n{user_id}".encode(), hashlib.sha256).hexdigest()[:8]
+
+
 def email_digests(peppers: Sequence[Pepper], email: str) -> Digests:
     """The same for every spelling of an address that differs in case alone."""
     return _digests(peppers, "email", unicodedata.normalize("NFC", email.strip()).casefold())

@@ -4,7 +4,7 @@ from service.core.amounts import amount_of
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.operations import Ledger
 from service.users import keys
-from service.users.checks import profile_check, user_check
+from service.users.checks import identity_claim_check, profile_check, user_check
 from service.users.directory import UserDirectory
 from service.users.operations import Users
 from service.users.settings import UsersSettings
@@ -19,11 +19,12 @@ def build(core: Core, parts: Parts) -> Feature:
         core.keyring.peppers,
         settings.max_users,
         amount_of(settings.welcome_credits),
+        core.keyring.mac_key,
     )
     directory = UserDirectory(core.table, core.keyring.peppers)
     return Feature(
         operations={Users: users, UserDirectory: directory},
-        checks=(user_check(), profile_check()),
+        checks=(user_check(), profile_check(), identity_claim_check(core.keyring.mac_key)),
     )
 
 

@@ -7,6 +7,7 @@ DEVICE_PREFIX = "DEVICE#"
 FINGERPRINT_PREFIX = "FINGERPRINT#"
 IDENTITY_PREFIX = "IDENTITY#"
 EMAIL_PREFIX = "EMAIL#"
+TAG_PREFIX = "TAG#"
 INDEX_ATTRIBUTES = ("GSI1PK", "GSI1SK")
 _OWNER = "users"
 
@@ -42,6 +43,7 @@ ITEMS = (
         "IDENTITY#<digest>",
         "CLAIM",
         "the user who was welcomed under the identity",
+        "GSI1 `TAG#<tag, 8 hex digits>` / `USER#<user id>`",
     ),
     ItemKind("count of users", _OWNER, "SYSTEM", "USERS", "how many open wallets there are"),
 )
@@ -71,3 +73,8 @@ def device_index(user_id: str, digest: str) -> dict[str, str]:
 def email_index(user_id: str, digest: str) -> dict[str, str]:
     """The attributes that put a profile into GSI1."""
     return {"GSI1PK": f"{EMAIL_PREFIX}{digest}", "GSI1SK": user_partition(user_id)}
+
+
+def tag_index(user_id: str, tag: str) -> dict[str, str]:
+    """The attributes that put an identity claim into GSI1."""
+    return {"GSI1PK": f"{TAG_PREFIX}{tag}", "GSI1SK": user_partition(user_id)}

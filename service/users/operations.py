@@ -29,6 +29,7 @@ from service.users.entities import (
     has_item,
     identity_digests,
     is_open,
+    user_tag,
     with_device,
     with_item,
 )
@@ -47,6 +48,7 @@ class Users:
         peppers: Sequence[Pepper],
         max_users: int,
         welcome_amount: Amount,
+        mac_key: bytes,
     ) -> None:
         self._table = table
         self._ledger = ledger
@@ -54,6 +56,7 @@ class Users:
         self._peppers = tuple(peppers)
         self._max_users = max_users
         self._welcome_amount = welcome_amount
+        self._mac_key = mac_key
 
     def digests(self, fingerprint: str) -> Digests:
         """The device behind a fingerprint as the table knows it."""
@@ -77,6 +80,7 @@ class Users:
             self._max_users,
             self._welcome_amount,
             email_digests(self._peppers, principal.email) if principal.email else None,
+            user_tag(principal.subject, self._mac_key),
         )
         try:
             moved = self._ledger.move(
@@ -137,6 +141,7 @@ class _SignUp:
     max_users: int
     welcome_amount: Amount
     email: Digests | None
+    tag: str
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -181,7 +186,9 @@ class _SignUp:
         writes: list[Write] = [
             store.count_write(self.max_users),
             *store.device_claim_writes(user_id, self.device, found.device.claimed_by, now),
-            *store.identity_claim_writes(user_id, self.identity, found.identity_claimed_by, now),
+            *store.identity_claim_writes(
+                user_id, self.tag, self.identity, found.identity_claimed_by, now
+            ),
         ]
         if not found.device.listed:
             writes.append(store.device_write(user_id, self.device, now))

@@ -1,7 +1,7 @@
 """Profiles, devices, claims and the count of users as items."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.core.clock import from_iso, iso
 from service.storage.codec import Item
@@ -87,6 +87,12 @@ def read_emails(table: Table, user_ids: Iterable[str]) -> dict[str, str]:
     return {user_of(key.pk): str(item["email"]) for key, item in found.items() if "email" in item}
 
 
+def read_users_by_tag(table: Table, tag: str) -> set[str]:
+    """Users with that tag, as `read_device_owners`."""
+    hits = table.query_index(GSI1, f"{keys.TAG_PREFIX}{tag}", limit=MAX_INDEXED_USERS)
+    return {user_of(hit.sort) for hit in hits}
+
+
 def _indexed_users(table: Table, prefix: str, digests: Digests) -> set[str]:
     found = (
         table.query_index(GSI1, f"{prefix}{digest}", limit=MAX_INDEXED_USERS)
@@ -161,10 +167,17 @@ def device_claim_writes(
 
 
 def identity_claim_writes(
-    user_id: str, digests: Digests, claimed_by: Sequence[str | None], now: int
+    user_id: str, tag: str, digests: Digests, claimed_by: Sequence[str | None], now: int
 ) -> list[Put]:
-    """As `device_claim_writes`, of an identity."""
-    return _claim_writes(map(keys.identity_claim, digests.all), claimed_by, user_id, now)
+    """As `device_claim_writes`, of an identity. The newest is in the index under the user's
+    tag."""
+    newest = keys.identity_claim(digests.newest)
+    return [
+        replace(put, item={**put.item, **keys.tag_index(user_id, tag)})
+        if put.key == newest
+        else put
+        for put in _claim_writes(map(keys.identity_claim, digests.all), claimed_by, user_id, now)
+    ]
 
 
 def profile_write(

@@ -51,7 +51,8 @@ USUAL = {
 # Files for one concern each; their docstrings say why. What they may import of their feature, and
 # which usual files import them.
 EXTRA = {
-    ("jobs", "holds"): {"entities", "keys", "store", "work"},
+    ("jobs", "holds"): {"entities", "job_ids", "keys", "store", "work"},
+    ("jobs", "job_ids"): set(),
     ("jobs", "judging"): {"entities", "work"},
     ("jobs", "settlement"): {"entities", "judging", "settlement_terms", "store", "work"},
     ("jobs", "settlement_terms"): {"entities", "keys", "store"},
@@ -62,7 +63,7 @@ EXTRA = {
     ("videos", "image_headers"): set(),
     ("videos", "work"): {"checks", "entities", "images", "schemas"},
     ("jobs", "waiting"): {"keys", "store"},
-    ("jobs", "search"): {"entities", "keys", "store"},
+    ("jobs", "search"): {"entities", "job_ids", "keys", "store"},
     ("jobs", "report"): {"entities", "search"},
     ("ledger", "details"): set(),
     ("ledger", "restrictions"): set(),

@@ -11,7 +11,7 @@ from service.audit.entities import Audit
 from service.audit.operations import Auditor
 from service.core.amounts import Credits, credits_of
 from service.core.clock import Clock
-from service.core.ids import Ids, RandomIds
+from service.core.ids import RandomIds
 from service.core.keyring import Keyring, Pepper
 from service.core.metrics import NoMetrics
 from service.core.principal import Principal
@@ -19,6 +19,7 @@ from service.core.sweep import Background, Sweep
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, key_registry
 from service.jobs.entities import Job, Times
+from service.jobs.job_ids import JobIds
 from service.jobs.operations import Jobs, Submission
 from service.jobs.search import JobSearch
 from service.jobs.settlement import Settlement
@@ -81,7 +82,6 @@ def core_over(
     settings: Settings,
     clock: Clock,
     *,
-    ids: Ids | None = None,
     jitter: Callable[[], float] = random.random,
     peppers: Sequence[Pepper] = PEPPERS,
     features: Sequence[Declaration] = FEATURES,
@@ -91,7 +91,7 @@ def core_over(
     return Core(
         settings=settings,
         clock=clock,
-        ids=ids or RandomIds(),
+        ids=RandomIds(),
         jitter=jitter,
         metrics=NoMetrics(),
         table=table,
@@ -127,7 +127,7 @@ class ServiceHarness:
         peppers: Sequence[Pepper] = PEPPERS,
         public_url: str = "",
         times: Times = TIMES,
-        ids: Ids | None = None,
+        job_ids: JobIds | None = None,
         jitter: Callable[[], float] = random.random,
         connected: DynamoDb | None = None,
         user_submit_limit: int = 200,
@@ -155,12 +155,14 @@ class ServiceHarness:
             self.table,
             settings,
             self.clock,
-            ids=ids,
             jitter=jitter,
             peppers=peppers,
             features=features,
         )
-        self.parts = assemble(core, features, {Provider: self.provider, Times: times})
+        replacements: dict[type[Any], object] = {Provider: self.provider, Times: times}
+        if job_ids is not None:
+            replacements[JobIds] = job_ids
+        self.parts = assemble(core, features, replacements)
         self._name_parts()
 
     def _name_parts(self) -> None:

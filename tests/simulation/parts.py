@@ -6,36 +6,35 @@ from typing import Any
 
 from service.app import assemble
 from service.audit.operations import Auditor
+from service.core.ids import RandomIds, text_of
 from service.core.rate_limits import Window
 from service.core.sweep import Background, Sweep
 from service.jobs.entities import Times
+from service.jobs.job_ids import JobIds
 from service.jobs.operations import Jobs
 from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.storage.table import Table
 from service.videos.operations import Videos
 from tests.doubles.memory_client import memory_client
-from tests.doubles.service_harness import core_over, production_settings
+from tests.doubles.service_harness import MAC_KEY, core_over, production_settings
 from tests.simulation.plan import TIMES, Plan
 from tests.simulation.scheduler import Process, Scheduler, SimulatedExecutor
 from tests.simulation.vendor import SimulatedProvider
 from tests.simulation.wire import SimulatedWire
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
-
-class SeededIds:
+class SeededIds(JobIds):
     """Ids of the service's own form, with the running task's random numbers; the task remembers
     which it made."""
 
     def __init__(self, scheduler: Scheduler) -> None:
+        super().__init__(RandomIds(), MAC_KEY)
         self._scheduler = scheduler
 
-    def new(self, prefix: str, at: int) -> str:
+    def new(self, user_id: str, now: int) -> str:
         task = self._scheduler.running()
-        number = (at << 80) | task.rng.getrandbits(80)
-        digits = "".join(_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(26)))
-        task.job_ids.append(f"{prefix}_{digits}")
+        task.job_ids.append(text_of("job", (now << 80) | task.rng.getrandbits(80)))
         return task.job_ids[-1]
 
 
@@ -74,10 +73,10 @@ def build(
         Table(memory_client(wire), "Simulated"),
         settings,
         process.clock,
-        ids=SeededIds(scheduler),
         jitter=scheduler.chance,
     )
-    parts = assemble(core, replacements={Provider: provider, Times: TIMES})
+    job_ids = SeededIds(scheduler)
+    parts = assemble(core, replacements={Provider: provider, Times: TIMES, JobIds: job_ids})
     executor = SimulatedExecutor(scheduler, process, limit=4)
     lent: Any = Background(lambda name, threads: executor)  # type: ignore[arg-type,return-value]
     (sweep,) = parts.sweeps(lent)

@@ -8,16 +8,18 @@ from typing import Any
 
 from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
+from service.core.ids import RandomIds
 from service.core.metrics import NoMetrics
 from service.core.settings import Secret
 from service.jobs.entities import OPEN
+from service.jobs.job_ids import JobIds
 from service.jobs.operations import Submission
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
 from service.worker import run_until
 from tests.doubles.clock import FakeClock
 from tests.doubles.memory_client import memory_client
-from tests.doubles.service_harness import HOUR, IMAGE, SECOND, TIMES, ServiceHarness
+from tests.doubles.service_harness import HOUR, IMAGE, MAC_KEY, SECOND, TIMES, ServiceHarness
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import Items, TableBehind
@@ -40,20 +42,21 @@ QUICK = replace(
 MAX_ROUNDS = 60
 
 
-class NumberedIds:
+class NumberedIds(JobIds):
     """Ids of the service's own form, counted, so that every replay is the same; knows those that
     its process made.
 
     `begun` is shared by all of a run: when each id was made."""
 
     def __init__(self, begun: dict[str, int]) -> None:
+        super().__init__(RandomIds(), MAC_KEY)
         self.made: list[str] = []
         self._begun = begun
 
-    def new(self, prefix: str, at: int) -> str:
-        made = f"{prefix}_{len(self._begun) + 1:026d}"
+    def new(self, user_id: str, now: int) -> str:
+        made = f"job_{len(self._begun) + 1:026d}"
         self.made.append(made)
-        self._begun[made] = at
+        self._begun[made] = now
         return made
 
 
@@ -125,7 +128,7 @@ class Scenario:
             welcome_credits=self.habits.welcome_credits,
             public_url="https://farebox.example.com" if self.habits.callbacks else "",
             times=QUICK,
-            ids=ids or NumberedIds(self.begun),
+            job_ids=ids or NumberedIds(self.begun),
             jitter=lambda: 1.0,
             connected=self.stage.connected,
         )
