@@ -36,6 +36,7 @@ class Metric(StrEnum):
     PROVIDER_SILENT = "ProviderSilent"
     PROVIDER_FOREIGN_TASKS = "ProviderForeignTasks"
     LEDGER_DAMAGED = "LedgerDamaged"
+    GRANT_ALARMS = "GrantAlarms"
     AUDIT_VIOLATIONS = "AuditViolations"
 
 

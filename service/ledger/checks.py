@@ -7,9 +7,12 @@ from typing import Protocol
 from service.core.amounts import credits_text
 from service.ledger import keys
 from service.ledger.entities import Entry, Wallet, applied, deltas
+from service.ledger.grants import is_sealed, record_from
 from service.ledger.replay import replayed
 from service.ledger.store import mac
-from service.storage.checks import AccountCheck, Violation, item_name
+from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
+from service.storage.codec import Item
+from service.storage.keys import DUE_INDEX_ATTRIBUTES
 
 _BALANCES = (
     *("credits", "held", "granted", "captured"),
@@ -61,6 +64,23 @@ def ledger_check(mac_key: bytes) -> AccountCheck:
             yield from _lot_faults(account.wallet, account.entries)
 
     return AccountCheck(("wallet", "entry"), faults)
+
+
+def grant_check(mac_key: bytes) -> ItemCheck:
+    """What is true of a grant's item by itself."""
+
+    def faults(item: Item) -> Iterator[str]:
+        record = record_from(item)
+        states = (record.due_at, record.entry_version, record.refused)
+        scheduled = record.due_at is not None
+        if sum(state is not None for state in states) != 1:
+            yield "is neither made nor scheduled nor refused, or more than one of these"
+        if [name in item for name in DUE_INDEX_ATTRIBUTES] != [scheduled, scheduled]:
+            yield "its index attributes do not fit its state"
+        if scheduled and not is_sealed(record, mac_key):
+            yield "is not as this service wrote it (its MAC does not hold)"
+
+    return ItemCheck(keys.GRANT_ITEM, faults)
 
 
 class _Chain:

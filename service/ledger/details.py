@@ -7,7 +7,7 @@ MAC covers, so nothing private and nothing that must be erasable belongs here.""
 from collections.abc import Mapping
 from types import MappingProxyType
 
-MAX_DETAILS_BYTES = 300
+MAX_DETAILS_BYTES = 400
 MAX_REASON_CHARACTERS = 150
 
 OPERATION = "operation"

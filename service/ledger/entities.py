@@ -9,7 +9,14 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.core.amounts import SCALE, Amount
-from service.core.errors import Forbidden, InvalidRequest, NotFound, RateLimited, Unavailable
+from service.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Unavailable,
+)
 from service.ledger.details import Details
 from service.ledger.lots import MAX_LOTS, Allocation, Lot, remaining, total_taken
 from service.ledger.restrictions import open_to
@@ -54,6 +61,14 @@ class WalletFrozen(Forbidden):
     summary = "This wallet is frozen until an operator has looked at it. No credit is lost."
 
 
+class GrantConflict(Conflict):
+    """A name that stands for one grant was used for another: nothing is written, an operator is
+    called."""
+
+    code = "GRANT_CONFLICT"
+    summary = "Another grant was made under this name, for another user or amount."
+
+
 class LotNotFound(NotFound):
     code = "LOT_NOT_FOUND"
     summary = "This wallet has no such lot, or it has expired."
@@ -66,7 +81,7 @@ class ExpiryInvalid(InvalidRequest):
 
 class UserNotFound(NotFound):
     code = "USER_NOT_FOUND"
-    summary = "There is no such user."
+    summary = "There is no such user, or the account is closed."
 
 
 class WalletBusy(Unavailable):

@@ -1,13 +1,16 @@
 """The ledger: wallets and their entries, `GET /credits`, `GET /credits/history`."""
 
+from service.core.sweep import Background
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger import keys
-from service.ledger.checks import ledger_check
+from service.ledger.checks import grant_check, ledger_check
+from service.ledger.grants import Grants
 from service.ledger.history import History
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
 from service.ledger.scale import scale_check
 from service.ledger.settings import LedgerSettings
+from service.ledger.sweeps import DueGrants
 from service.ledger.wallet_locks import WalletLocks
 from service.storage.cursor import PageTokens
 from service.web.settings import WebSettings
@@ -25,11 +28,23 @@ def build(core: Core, parts: Parts) -> Feature:
         jitter=core.jitter,
     )
     history = History(core.table, PageTokens(core.keyring.token_keys))
+    grants = Grants(ledger, core.table, core.clock, core.metrics, core.keyring.mac_key)
+
+    def sweeps(background: Background) -> tuple[DueGrants]:
+        return (DueGrants(core.table, grants, core.clock, core.metrics, background.stopping),)
+
     return Feature(
-        operations={Ledger: ledger, History: history},
+        operations={Ledger: ledger, Grants: grants, History: history},
         blueprints=(ledger_blueprint(ledger, history),),
-        checks=(ledger_check(core.keyring.mac_key), scale_check()),
+        sweeps=sweeps,
+        checks=(
+            ledger_check(core.keyring.mac_key),
+            grant_check(core.keyring.mac_key),
+            scale_check(),
+        ),
     )
 
 
-LEDGER = Declaration(name="ledger", build=build, settings=LedgerSettings, items=keys.ITEMS)
+LEDGER = Declaration(
+    name="ledger", build=build, settings=LedgerSettings, items=keys.ITEMS, due=keys.DUE
+)

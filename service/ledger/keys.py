@@ -1,13 +1,25 @@
 """The keys of wallets and their entries."""
 
-from service.storage.keys import ItemKind, Key, user_partition
+from service.storage.keys import DueKind, ItemKind, Key, user_partition
 
 ENTRY_PREFIX = "ENTRY#"
+GRANT_PREFIX = "GRANT#"
 _OWNER = "ledger"
+
+DUE_GRANTS = DueKind("GRANT", _OWNER, shards=4)
 
 SCALE = Key("SYSTEM", "SCALE")
 SCALE_ITEM = ItemKind(
     "scale", _OWNER, SCALE.pk, SCALE.sk, "the parts of a credit in which amounts are counted"
+)
+
+GRANT_ITEM = ItemKind(
+    "grant",
+    _OWNER,
+    "GRANT#<source>#<id>",
+    "GRANT",
+    "a grant of credits under its business key, made once",
+    "GSI2 `DUE#GRANT#<shard>` / `<due, 13 digits of ms>`, until it is made",
 )
 
 ITEMS = (
@@ -19,8 +31,10 @@ ITEMS = (
         "ENTRY#<version, 12 digits>",
         "one movement of the wallet; never changed",
     ),
+    GRANT_ITEM,
     SCALE_ITEM,
 )
+DUE = (DUE_GRANTS,)
 
 
 def wallet(user_id: str) -> Key:
@@ -29,3 +43,13 @@ def wallet(user_id: str) -> Key:
 
 def entry(user_id: str, version: int) -> Key:
     return Key(user_partition(user_id), f"{ENTRY_PREFIX}{version:012d}")
+
+
+def grant(source: str, grant_id: str) -> Key:
+    return Key(f"{GRANT_PREFIX}{source}#{grant_id}", "GRANT")
+
+
+def grant_names(key: Key) -> tuple[str, str]:
+    """The source and id in the key of such an item."""
+    source, _, grant_id = key.pk.removeprefix(GRANT_PREFIX).partition("#")
+    return source, grant_id

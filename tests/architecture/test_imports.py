@@ -67,6 +67,9 @@ EXTRA = {
     ("jobs", "report"): {"entities", "search"},
     ("ledger", "details"): set(),
     ("ledger", "restrictions"): set(),
+    ("ledger", "grants"): {
+        *("details", "entities", "keys", "lots", "movements", "operations", "restrictions"),
+    },
     ("ledger", "movements"): {"details", "entities", "lots", "restrictions"},
     ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
     ("ledger", "history_lines"): {"entities", "lots"},
@@ -111,7 +114,8 @@ USES_EXTRA = {
     ("ledger", "routes"): {"history"},
     ("ledger", "schemas"): {"history", "history_lines", "lots"},
     ("ledger", "store"): {"lots"},
-    ("ledger", "checks"): {"replay"},
+    ("ledger", "checks"): {"grants", "replay"},
+    ("ledger", "sweeps"): {"grants"},
     ("audit", "commands"): {"daily", "ledger_report", "report", "store"},
     ("audit", "checks"): {"accepted"},
     ("audit", "operations"): {"accepted", "anchors", "proofs"},
@@ -122,7 +126,7 @@ ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
-    ("ledger", "restrictions"),
+    *(("ledger", "restrictions"), ("ledger", "grants")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms")),
 }

@@ -60,7 +60,7 @@ def test_a_hold_moves_credits_aside_and_says_from_where() -> None:
 
 @pytest.mark.parametrize(
     "details",
-    [{"note": "x"}, {"reason": "r" * 151}, {"grantId": "g" * 294}, {"grantId": "é" * 147}],
+    [{"note": "x"}, {"reason": "r" * 151}, {"grantId": "g" * 394}, {"grantId": "é" * 197}],
 )
 def test_details_that_are_unknown_or_too_long_are_a_mistake(details: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"detail|reason"):
