@@ -6,7 +6,7 @@ ENTRY_PREFIX = "ENTRY#"
 GRANT_PREFIX = "GRANT#"
 _OWNER = "ledger"
 
-DUE_GRANTS = DueKind("GRANT", _OWNER, shards=4)
+DUE_GRANTS = DueKind("GRANT", _OWNER, shards=1)
 
 SCALE = Key("SYSTEM", "SCALE")
 SCALE_ITEM = ItemKind(
