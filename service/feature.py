@@ -58,12 +58,14 @@ class Feature:
     """What a feature contributes to a process, built.
 
     `operations` are found by later features under the type that they are published as; `hooks`
-    are applied to the web application before any route of it is served."""
+    are applied to the web application before any route of it is served. `sweeps` run in the worker,
+    `web_sweeps` in every web process."""
 
     operations: Mapping[type[Any], object] = field(default_factory=dict)
     blueprints: tuple[Blueprint, ...] = ()
     hooks: tuple[Callable[[Flask], None], ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
+    web_sweeps: tuple[Sweep, ...] = ()
     checks: tuple[Check, ...] = ()
 
 
@@ -106,6 +108,9 @@ class Parts:
         return tuple(
             sweep for feature in self.features.values() for sweep in feature.sweeps(background)
         )
+
+    def web_sweeps(self) -> tuple[Sweep, ...]:
+        return tuple(sweep for feature in self.features.values() for sweep in feature.web_sweeps)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from service.app import build, load_settings
 from service.core.errors import FareboxError
 from service.core.logs import configure
 from service.core.settings import SettingsError
-from service.core.sweep import Background, Sweep
+from service.core.sweep import Background, Sweep, run_until
 from service.ledger.scale import check_scale
 
 log = structlog.get_logger()
@@ -63,20 +63,6 @@ def run_all(stop: threading.Event, sweeps: Sequence[Sweep]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-
-
-def run_until(stop: threading.Event, sweep: Sweep) -> None:
-    """Run after run; at once again while there is more, else after the interval."""
-    while not stop.is_set():
-        more = False
-        try:
-            more = sweep.run_once()
-        except FareboxError as error:
-            log.warning("sweep_failed", sweep=sweep.name, reason=error.code)
-        except Exception:
-            log.exception("sweep_crashed", sweep=sweep.name)
-        if not more:
-            stop.wait(sweep.interval_seconds)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from service.app import build, create_app, load_settings
 from service.core.errors import FareboxError
 from service.core.logs import configure
 from service.core.settings import SettingsError
+from service.core.sweep import run_in_background
 from service.ledger.scale import check_scale
 
 try:
@@ -14,5 +15,6 @@ try:
     parts = build(settings, service="web")
     check_scale(parts.core.table)
     app = create_app(parts)
+    run_in_background(parts.web_sweeps())
 except (SettingsError, FareboxError) as error:
     sys.exit(str(error))

@@ -116,7 +116,7 @@ def _shown(default: object) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, float):
         return f"`{default:g}`"
-    if default in ((), "", Secret()):
+    if default in ((), "", None, Secret()):
         return ""
     return f"`{default}`"
 

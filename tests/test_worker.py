@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from service.core.errors import Unavailable
-from service.worker import background, run_all, run_until
+from service.core.sweep import run_until
+from service.worker import background, run_all
 
 WAIT_SECONDS = 10.0
 

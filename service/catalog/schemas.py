@@ -1,8 +1,104 @@
-"""The responses of the catalog routes."""
+"""The requests and responses of the catalog routes."""
+
+from typing import Any
 
 from marshmallow import fields
 
-from service.web.schemas import StrictSchema
+from service.catalog.entities import IMAGE_TO_VIDEO
+from service.catalog.pricing import Flat, Price, Rate, Terms
+from service.core.amounts import credits_number, micros_number
+from service.core.clock import iso
+from service.web.schemas import StrictSchema, Text
+
+EXAMPLE_PROVIDER, EXAMPLE_OPERATION = IMAGE_TO_VIDEO.split(":")
+
+
+class CostQuerySchema(StrictSchema):
+    provider = Text(
+        required=True,
+        max_length=40,
+        metadata={"description": "Who does the work.", "example": EXAMPLE_PROVIDER},
+    )
+    operation = Text(
+        required=True,
+        max_length=60,
+        metadata={"description": "What is done.", "example": EXAMPLE_OPERATION},
+    )
+
+
+def _rate(what: str) -> fields.Float:
+    return fields.Float(metadata={"description": f"Credits for {what}."})
+
+
+class RatesSchema(StrictSchema):
+    """The rates of a price by usage; those that are not there do not apply. At most six
+    decimals."""
+
+    per_second = _rate("each second")
+    per_minute = _rate("each minute")
+    per_image = _rate("each image")
+    per_million_input_tokens = _rate("a million tokens of input that is not in the cache")
+    per_million_cached_tokens = _rate("a million tokens of input that is read from the cache")
+    per_million_cache_write_tokens = _rate("a million tokens of input written to the cache")
+    per_million_output_tokens = _rate("a million tokens of output")
+
+    def on_bind_field(self, field_name: str, field_obj: Any) -> None:
+        first, *others = field_name.split("_")
+        field_obj.data_key = first + "".join(map(str.capitalize, others))
+
+
+class PriceSchema(StrictSchema):
+    """What an operation costs."""
+
+    operation = fields.String(
+        required=True,
+        metadata={"description": "`provider:operation`.", "example": IMAGE_TO_VIDEO},
+    )
+    credits = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Credits for each job, with at most three decimals; null for a price by "
+            "usage.",
+            "example": 1,
+        },
+    )
+    rates = fields.Nested(
+        RatesSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "The rates of a price by usage; null for a flat price."},
+    )
+    minimum = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What complete work costs at least, in credits; null: no such limit.",
+            "example": None,
+        },
+    )
+    maximum = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What a job costs at most, in credits; null: no such limit.",
+            "example": None,
+        },
+    )
+    price_version = fields.String(
+        required=True,
+        data_key="priceVersion",
+        metadata={"description": "Changes whenever the price does.", "example": "4cc84d4d"},
+    )
+    effective_at = fields.DateTime(
+        required=True,
+        data_key="effectiveAt",
+        allow_none=True,
+        metadata={
+            "description": "Since when it has been the price (UTC); null: from the beginning.",
+            "example": None,
+        },
+    )
 
 
 class PromptSchema(StrictSchema):
@@ -18,6 +114,9 @@ class PromptSchema(StrictSchema):
             "example": "The astronaut stood up and walked away",
         },
     )
+    price = fields.Nested(
+        PriceSchema, required=True, metadata={"description": "What one video costs now."}
+    )
 
 
 class PromptsSchema(StrictSchema):
@@ -26,3 +125,26 @@ class PromptsSchema(StrictSchema):
         required=True,
         metadata={"description": "Every prompt that can be used now."},
     )
+
+
+def price_body(price: Price) -> dict[str, object]:
+    """A price as JSON."""
+    return {
+        "operation": price.operation,
+        **terms_body(price.terms),
+        "priceVersion": price.version,
+        "effectiveAt": None if price.effective_at is None else iso(price.effective_at),
+    }
+
+
+def terms_body(terms: Terms) -> dict[str, object]:
+    if isinstance(terms, Flat):
+        flat = credits_number(terms.amount)
+        return {"credits": flat, "rates": None, "minimum": None, "maximum": None}
+    rates = {rate.value: micros_number(terms.rates[rate]) for rate in Rate if rate in terms.rates}
+    return {
+        "credits": None,
+        "rates": rates,
+        "minimum": credits_number(terms.minimum) if terms.minimum else None,
+        "maximum": None if terms.maximum is None else credits_number(terms.maximum),
+    }

@@ -13,10 +13,15 @@ _PLACES = 3
 Amount = int
 """Thousandths of a credit: `1500` is one credit and a half."""
 
+MICROS = 1_000_000
+Micros = int
+"""Millionths of a credit or of a currency's unit: what rates and costs are counted in."""
+
 Credits = int | Decimal
 """Credits with at most three decimals, an `int` where they are whole: `3`, `Decimal("0.012")`."""
 
 _TEXT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,3})?")
+_MICROS_TEXT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
 def amount_of(given: Credits) -> Amount:
@@ -59,3 +64,27 @@ def credits_number(amount: Amount) -> int | float:
     double is the one with three decimals up to 2**43 credits, and no wallet holds as many."""
     whole, rest = divmod(amount, SCALE)
     return amount / SCALE if rest else whole
+
+
+def parse_micros(text: str) -> Micros:
+    """A number with at most six decimals in millionths: `0.000125` is 125. Raises `ValueError`."""
+    if not _MICROS_TEXT.fullmatch(text):
+        raise ValueError("must be a number with at most six decimals")
+    return int(Decimal(text) * MICROS)
+
+
+def micros_text(micros: Micros) -> str:
+    """The inverse of `parse_micros`, for what is not negative."""
+    whole, rest = divmod(micros, MICROS)
+    return f"{whole}.{rest:06}".rstrip("0") if rest else str(whole)
+
+
+def micros_number(micros: Micros) -> int | float:
+    """For JSON, which writes exactly the decimals of `micros_text` up to 2**33 units."""
+    whole, rest = divmod(micros, MICROS)
+    return micros / MICROS if rest else whole
+
+
+def amount_covering(micros: Fraction) -> Amount:
+    """The fewest thousandths that are worth at least so many millionths of a credit."""
+    return -(-micros * SCALE // MICROS)

@@ -172,7 +172,7 @@ def _parse(each: Field[object], text: str) -> object:
         return _number(int, text, "a whole number")
     if kind is float:
         return _number(float, text, "a number of seconds")
-    if kind is Decimal:
+    if kind in (Decimal, Decimal | None):
         return Decimal(credits_of(parse_credits(text)))
     if isinstance(kind, types.GenericAlias):
         part_of = typing.get_args(kind)[0]

@@ -1,9 +1,16 @@
-"""The interface of background work."""
+"""The interface of background work, and the loop that runs it."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
+
+import structlog
+
+from service.core.errors import FareboxError
+
+log = structlog.get_logger()
 
 
 class Sweep(Protocol):
@@ -29,3 +36,26 @@ class Background:
 
     pool: Callable[[str, int], Executor]
     stopping: Callable[[], bool] = lambda: False
+
+
+def run_until(stop: threading.Event, sweep: Sweep) -> None:
+    """Run after run; at once again while there is more, else after the interval."""
+    while not stop.is_set():
+        more = False
+        try:
+            more = sweep.run_once()
+        except FareboxError as error:
+            log.warning("sweep_failed", sweep=sweep.name, reason=error.code)
+        except Exception:
+            log.exception("sweep_crashed", sweep=sweep.name)
+        if not more:
+            stop.wait(sweep.interval_seconds)
+
+
+def run_in_background(sweeps: Iterable[Sweep]) -> None:
+    """Starts a thread for each, which ends with the process."""
+    never = threading.Event()
+    for sweep in sweeps:
+        threading.Thread(
+            target=run_until, args=(never, sweep), name=sweep.name, daemon=True
+        ).start()

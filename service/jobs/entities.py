@@ -163,10 +163,11 @@ class Job:
     """One job. It lies with the user who pays for it, and names the one who requested it.
 
     `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
-    charged. `request_id` is that of the HTTP request that made it ("": none is known). `payload` is
-    what the kind of work keeps of the request, `result` what it delivered; `facts` is the
-    provider's own data as far as it is kept. `due_at` is the time of the next look
-    at the provider (None: none), `watch_until` the end of watching a job released as
+    charged. `price_terms` are those of the price that was quoted, empty where it is what is held.
+    `request_id` is that of the HTTP request that made it ("": none is known). `payload` is what the
+    kind of work keeps of the request, `result` what it delivered; `facts` is the provider's own
+    data as far as it is kept. `due_at` is the time of the next look at the provider (None: none),
+    `watch_until` the end of watching a job released as
     unresolved. `house_loss` credits were not charged for work that was delivered after the release
     (None: none was). An open job that was made on a new device has its digests in `device`. `mac`
     is its seal (`store.sealed`)."""
@@ -183,6 +184,7 @@ class Job:
     hard_at: int
     due_at: int | None
     price_version: str = ""
+    price_terms: str = ""
     request_id: str = ""
     payload: Mapping[str, Value] = field(default_factory=dict)
     device: tuple[str, ...] = ()

@@ -143,6 +143,7 @@ class HoldTerms:
             operation=self.request.operation,
             held=self.estimate.amount,
             price_version=self.estimate.price_version,
+            price_terms=self.estimate.price_terms,
             request_id=self.request.request_id,
             payload=self.payload,
             device=() if has_item(movement.wallet, self.device) else self.device.all,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from service.catalog.pricing import Flat, Price, Usage, terms_from
 from service.core.amounts import Amount
 from service.core.errors import FareboxError
 from service.jobs.entities import Job, ProviderCost
@@ -24,10 +25,12 @@ Facts = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Estimate:
-    """The most that a request can cost, and the version of the price that says so."""
+    """The most that a request can cost, and the price that says so: its version, and its terms if
+    they are not one flat amount, which is then what is held."""
 
     amount: Amount
     price_version: str
+    price_terms: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ class FailureText:
 
     message: str
     error: type[FareboxError] | None = None
+
+
+def estimate_by(price: Price, limits: Usage) -> Estimate:
+    """The most that usage within these limits can cost at that price. Raises `UsageNotCounted`."""
+    terms = "" if isinstance(price.terms, Flat) else price.terms.text
+    return Estimate(price.terms.bound(limits), price.version, terms)
+
+
+def price_of(job: Job) -> Price:
+    """The price that the job was quoted, whatever has replaced it since. Raises `ValueError` for
+    terms that no price has."""
+    terms = terms_from(job.price_terms) if job.price_terms else Flat(job.held)
+    return Price(job.operation, terms)
 
 
 class Work(Protocol):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from service.core.amounts import Micros
 from service.storage.codec import Value
 
 
@@ -31,7 +32,9 @@ class RejectionReason(StrEnum):
 class Task:
     """A provider's task as it reports it. `facts` is the whitelisted, bounded part of its data that
     may be stored and shown; `result_url` is unchecked; `reason` is the provider's own text, for the
-    log only. `rejection` is why a failed task failed, where the user's request is the reason."""
+    log only. `rejection` is why a failed task failed, where the user's request is the reason.
+    `units` is what it cost in the provider's own units, in millionths, where the provider reports
+    it."""
 
     task_id: str
     status: TaskStatus
@@ -39,6 +42,7 @@ class Task:
     result_url: str | None = None
     reason: str = ""
     rejection: RejectionReason | None = None
+    units: Micros | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from service.catalog.pricing import Counter
 from service.core.errors import InvalidRequest, TooLarge
 from service.core.principal import Principal
 from service.jobs.entities import Failure, ProviderBusy, ProviderUnavailable
@@ -28,6 +29,19 @@ class VideoBody:
 
     image: str
     prompt_key: str
+
+
+@dataclass(frozen=True)
+class VideoModel:
+    """What every video is made with: `name` finds its cost in the catalog."""
+
+    name: str
+    seconds: int
+
+    @property
+    def usage(self) -> Mapping[str, int]:
+        """What one video uses, as prices count it."""
+        return {Counter.MILLISECONDS: self.seconds * 1000, Counter.IMAGES: 1}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from service.catalog.entities import UnknownPromptKey
+from service.catalog.entities import PriceNotFound, PricesUnavailable, UnknownPromptKey
 from service.core.principal import Principal
 from service.core.public_urls import AddressRefused
 from service.identity.entities import GoogleIdMismatch
@@ -56,6 +56,8 @@ POST_VIDEO = Endpoint(
     response=JobSchema,
     errors=(
         UnknownPromptKey,
+        PriceNotFound,
+        PricesUnavailable,
         AddressRefused,
         ImageUnusable,
         ImageTooLarge,

@@ -1,4 +1,5 @@
-"""Image-to-video as a kind of work. The price is fixed: what is held is what a video costs.
+"""Image-to-video as a kind of work. What is held is what a video costs: a price by the second
+follows the length that was requested, which is the length that is delivered.
 
 In a file of its own because `jobs` calls it, while the routes call `operations`."""
 
@@ -10,8 +11,8 @@ from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.core.clock import Clock, iso
 from service.core.urls import in_lower_case
-from service.jobs.entities import Job
-from service.jobs.work import Charge, Estimate, Facts
+from service.jobs.entities import Job, ProviderCost
+from service.jobs.work import Charge, Estimate, Facts, estimate_by
 from service.providers.base import (
     CallbackEvent,
     Created,
@@ -27,6 +28,7 @@ from service.videos.entities import (
     FAILURES,
     RESULT_MILLISECONDS,
     VideoBody,
+    VideoModel,
     deliverable,
     usage_of,
 )
@@ -48,11 +50,13 @@ class ImageToVideo:
         clock: Clock,
         submit_seconds: float,
         plain_links: bool,
+        model: VideoModel,
     ) -> None:
         self._catalog = catalog
         self._kling = kling
         self._clock = clock
         self._plain_links = plain_links
+        self._model = model
         self.provider = kling.name
         self.submit_seconds = submit_seconds
 
@@ -62,9 +66,9 @@ class ImageToVideo:
         check_address(body.image)
 
     def estimate(self, body: VideoBody) -> Estimate:
+        """Raises `PriceNotFound` or `PricesUnavailable`."""
         del body
-        price = self._catalog.quote(self.operation)
-        return Estimate(price.amount, price.version)
+        return estimate_by(self._catalog.quote(self.operation), self._model.usage)
 
     def payload(self, body: VideoBody) -> Facts:
         """The image is kept as its hash and length, never whole."""
@@ -90,13 +94,19 @@ class ImageToVideo:
         return {"videoUrl": in_lower_case(task.result_url), "videoExpiresAt": expires_at}
 
     def charge(self, job: Job, task: Task) -> Charge:
-        """Kling's API does not state what a task cost us."""
-        return Charge(job.held, usage_of(task))
+        return Charge(job.held, usage_of(task), self._cost(task))
 
     def charge_by_own_count(self, job: Job, task: Task) -> Charge:
-        """The price is fixed, and a delivery is one video."""
+        """A delivery is one video."""
         del task
         return Charge(job.held, {"videos": 1})
+
+    def _cost(self, task: Task) -> ProviderCost | None:
+        """By the units that Kling says it deducted, else by what was requested."""
+        cost = self._catalog.provider_cost(
+            self.operation, self._model.name, self._model.usage, task.units
+        )
+        return ProviderCost(cost.micros, cost.currency) if cost else None
 
     def payload_faults(self, payload: Facts) -> Iterable[str]:
         return payload_faults(payload)

@@ -59,6 +59,10 @@ EXTRA = {
     ("jobs", "submit_places"): {"entities"},
     ("jobs", "work"): {"entities"},
     ("users", "directory"): {"entities", "store"},
+    ("catalog", "pricing"): set(),
+    ("catalog", "price_list"): {"pricing"},
+    ("catalog", "current_prices"): {"entities", "price_list", "store"},
+    ("catalog", "scheduling"): {"entities", "keys", "price_list", "pricing", "store"},
     ("videos", "images"): {"entities", "image_headers"},
     ("videos", "image_headers"): set(),
     ("videos", "work"): {"checks", "entities", "images", "schemas"},
@@ -101,6 +105,12 @@ USES_EXTRA = {
     ("admin", "operations"): {"log"},
     ("admin", "routes"): {"log"},
     ("identity", "settings"): {"operator_keys"},
+    ("catalog", "entities"): {"pricing"},
+    ("catalog", "store"): {"price_list", "pricing"},
+    ("catalog", "operations"): {"current_prices", "pricing"},
+    ("catalog", "schemas"): {"pricing"},
+    ("catalog", "sweeps"): {"current_prices"},
+    ("catalog", "checks"): {"price_list"},
     ("jobs", "operations"): {"holds", "settlement", "submit_places", "waiting", "work"},
     ("jobs", "checks"): {"work"},
     ("jobs", "routes"): {"work"},
@@ -125,6 +135,7 @@ USES_EXTRA = {
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
+    ("catalog", "pricing"),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
     *(("ledger", "restrictions"), ("ledger", "grants")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),

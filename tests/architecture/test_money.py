@@ -28,9 +28,10 @@ def test_only_the_ledger_writes_wallets_and_entries() -> None:
 
 
 def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
-    """Operators' actions that move none have their own; only the ledger writes wallets (above)."""
+    """Prices and operators' actions that move none have their own; only the ledger writes wallets
+    (above)."""
     senders = {place for place, text in _sources().items() if ".transact(" in text}
-    assert senders == {"admin/operations.py", "ledger/operations.py"}
+    assert senders == {"admin/operations.py", "catalog/scheduling.py", "ledger/operations.py"}
 
 
 def test_only_an_operators_repair_takes_items_away() -> None:

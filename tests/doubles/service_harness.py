@@ -9,6 +9,7 @@ from typing import Any
 from service.app import FEATURES, assemble, sections
 from service.audit.entities import Audit
 from service.audit.operations import Auditor
+from service.catalog.current_prices import CurrentPrices
 from service.core.amounts import Credits, credits_of
 from service.core.clock import Clock
 from service.core.ids import RandomIds
@@ -164,6 +165,7 @@ class ServiceHarness:
             replacements[JobIds] = job_ids
         self.parts = assemble(core, features, replacements)
         self._name_parts()
+        self.refresh_prices()
 
     def _name_parts(self) -> None:
         self.ledger = self.parts.get(Ledger)
@@ -176,6 +178,10 @@ class ServiceHarness:
         self.repair = self.parts.get(Repair)
         self.search = self.parts.get(JobSearch)
         self.token_cipher = TokenCipher([TOKEN_KEY])
+
+    def refresh_prices(self) -> None:
+        """As a web process does before it is sent a request, and every half a minute."""
+        self.parts.get(CurrentPrices).refresh()
 
     def submit(
         self,

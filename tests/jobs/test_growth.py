@@ -52,6 +52,7 @@ def test_a_users_thousandth_job_costs_what_the_first_did(
     world.submit(USER)
     first = life_of_a_job(world, meter)
     write_finished_jobs(world, USER, PAST)
+    world.refresh_prices()
     late = life_of_a_job(world, meter)
     assert (late.calls, late.writes, late.reads) == (first.calls, first.writes, first.reads)
 

@@ -9,11 +9,11 @@ from service.audit.anchors import Comparison
 from service.audit.entities import Audit
 from service.core import fifo_gate
 from service.core.errors import FareboxError
+from service.core.sweep import run_until
 from service.jobs import sweeps
 from service.jobs.entities import CallbackRefused
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
-from service.worker import run_until
 from tests.faults.library.random_faults import (
     QUERY_FAULTS,
     TABLE_FAULTS,

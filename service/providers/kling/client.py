@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import structlog
 
+from service.core.amounts import Micros, parse_micros
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.providers.base import (
@@ -351,7 +352,17 @@ def _task(reply: Reply) -> Task | None:
         url if isinstance(url, str) else None,
         redacted(message),
         rejection_of(message) if status is TaskStatus.FAILED else None,
+        _units(data.get("final_unit_deduction")),
     )
+
+
+def _units(given: object) -> Micros | None:
+    """The units that Kling deducted for the task, which it reports as text once the task has
+    ended."""
+    try:
+        return parse_micros(given) if isinstance(given, str) else None
+    except ValueError:
+        return None
 
 
 def _fact(value: object) -> str:

@@ -11,12 +11,12 @@ from service.core.errors import FareboxError, Unavailable
 from service.core.ids import RandomIds
 from service.core.metrics import NoMetrics
 from service.core.settings import Secret
+from service.core.sweep import run_until
 from service.jobs.entities import OPEN
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import Submission
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
-from service.worker import run_until
 from tests.doubles.clock import FakeClock
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import HOUR, IMAGE, MAC_KEY, SECOND, TIMES, ServiceHarness
