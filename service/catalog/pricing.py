@@ -113,7 +113,7 @@ class Metered:
 
     @property
     def text(self) -> str:
-        """The terms in their one spelling, such as `i0.5 o1.25 >0.1 <20`: what items keep."""
+        """The terms in their one spelling, such as `n0.5 o1.25 >0.1 <20`: what items keep."""
         parts = [
             letter + micros_text(self.rates[rate])
             for letter, rate in _LETTERS.items()

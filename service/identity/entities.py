@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.core.errors import Forbidden, Unauthenticated, Unavailable
+from service.core.principal import Principal
 
 GOOGLE = "https://accounts.google.com"
 
@@ -135,6 +136,12 @@ class OperatorRequired(Forbidden):
 
     code = "OPERATOR_REQUIRED"
     summary = "Only operators may do this."
+
+
+def check_google_id(claimed: str | None, principal: Principal) -> None:
+    """For a request that may name its user besides. Raises `GoogleIdMismatch`."""
+    if claimed not in (None, principal.subject):
+        raise GoogleIdMismatch(str(claimed), principal.subject)
 
 
 class IdentityUnavailable(Unavailable):

@@ -13,7 +13,7 @@ from service.jobs.entities import Times
 from service.jobs.holds import Holds
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import JobLimits, Jobs
-from service.jobs.routes import jobs_blueprint
+from service.jobs.routes import jobs_blueprint, quote_blueprint
 from service.jobs.search import JobSearch
 from service.jobs.settings import JobsSettings
 from service.jobs.settlement import Settlement
@@ -56,6 +56,7 @@ def build(core: Core, parts: Parts) -> Feature:
         """Later than other features' routes: the kinds of work, which are built after this feature,
         say what a job looks like."""
         app.register_blueprint(jobs_blueprint(jobs, operations, window))
+        app.register_blueprint(quote_blueprint(jobs, operations))
 
     return Feature(
         operations={

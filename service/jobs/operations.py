@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from service.core.amounts import Amount
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.ids import is_id
@@ -26,8 +27,9 @@ from service.jobs.holds import Held, Holds, key_of, related_to
 from service.jobs.settlement import Settlement
 from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
-from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations
-from service.ledger.entities import StaleRead, Wallet, WalletBusy
+from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations, Quote
+from service.ledger.entities import InsufficientCredits, StaleRead, Wallet, WalletBusy
+from service.ledger.movements import hold
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Accepted, Created, Indeterminate, Rejected
 from service.storage.cursor import PageTokens
@@ -166,6 +168,20 @@ class Jobs:
         self._metrics.count(Metric.HOLDS)
         return self._send(work, request, held), None
 
+    def quote(self, user_id: str, operation: str, body: object) -> Quote:
+        """What `submit` would hold for that request now, and whether it could; writes nothing.
+        Raises `OperationNotFound`, whatever the kind of work refuses, `WalletFrozen` and
+        `StorageUnavailable`."""
+        work = self._operations.known(operation)
+        estimate, _ = _terms(work, body)
+        balance = self._ledger.balance(user_id)
+        wallet = balance.wallet
+        if wallet is None or not is_open(wallet):
+            return Quote(operation, estimate, 0, is_sufficient=False, registered=False)
+        available = wallet.spendable(balance.at)
+        is_sufficient = _can_hold(wallet, estimate.amount, balance.at)
+        return Quote(operation, estimate, available, is_sufficient, registered=True)
+
     def get(self, user_id: str, job_id: str) -> Job:
         """Raises `JobNotFound`, for another user's job exactly as for one that does not exist."""
         if not is_id("job", job_id):
@@ -280,6 +296,15 @@ class Jobs:
             return None
         token = self._token_cipher.seal([job.payer, job.job_id])
         return f"{self._public_url}{CALLBACKS_PATH}/{work.provider}/{token}"
+
+
+def _can_hold(wallet: Wallet, amount: Amount, now: int) -> bool:
+    """Whether the very rule that holds credits would. Raises `WalletFrozen`."""
+    try:
+        hold(wallet, amount, "quote", now)
+    except InsufficientCredits:
+        return False
+    return True
 
 
 def _terms(work: AsynchronousWork, body: object) -> tuple[Estimate, Facts]:

@@ -2,18 +2,23 @@
 
 from flask import Blueprint, Response, request
 
+from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
 from service.core.rate_limits import Window
 from service.jobs.entities import CallbackRefused, JobNotFound
 from service.jobs.operations import CALLBACKS_PATH, Jobs, WaitedJob
 from service.jobs.schemas import (
     PageSchema,
+    QuoteQuerySchema,
+    QuoteSchema,
     WaitSchema,
     job_body,
     job_page_schema,
     job_schema,
+    quote_body,
+    quote_request_schema,
 )
-from service.jobs.work import Operations
+from service.jobs.work import OperationNotFound, Operations
 from service.ledger.entities import (
     OutcomeUnknown,
     TooManyWaiting,
@@ -23,7 +28,7 @@ from service.ledger.entities import (
 from service.storage.cursor import PageTokenInvalid
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
-from service.web.body import read_query, read_raw
+from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.request_errors import PayloadTooLarge, UploadsBusy
 from service.web.responses import success
@@ -122,3 +127,44 @@ def _add_callback(blueprint: Blueprint, provider: str, jobs: Jobs, callbacks: Wi
 
     rule = f"{CALLBACKS_PATH}/{provider}/<token>"
     blueprint.add_url_rule(rule, f"post_callback_{provider}", post_callback, methods=["POST"])
+
+
+def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
+    """`operations` must be complete by now."""
+    blueprint = Blueprint("quote", __name__)
+    forms = {work.operation: work.form for work in operations}
+    bodies = {operation: form.schema() for operation, form in forms.items()}
+    refusals = dict.fromkeys(error for form in forms.values() for error in form.errors)
+    query_schema = QuoteQuerySchema()
+
+    @blueprint.post("/credits/quote")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="Quote what a request would cost",
+            operation_id="quoteCost",
+            description="Takes the body of the operation's own route, and checks it as that does. "
+            "Returns the most that it can cost and what of that you can afford. Holds nothing, and "
+            "calls no provider.",
+            query=QuoteQuerySchema,
+            body=quote_request_schema(operations),
+            response=QuoteSchema,
+            errors=(
+                OperationNotFound,
+                *refusals,
+                WalletFrozen,
+                PriceNotFound,
+                PricesUnavailable,
+                StorageUnavailable,
+            ),
+            example=next(iter(forms.values())).example if forms else None,
+            max_body_bytes=max((form.max_body_bytes for form in forms.values()), default=1),
+        )
+    )
+    def post_quote(principal: Principal) -> Response:
+        operation = read_query(query_schema)["operation"]
+        form = operations.known(operation).form
+        body = form.read(principal, read_body(bodies[operation]))
+        return success(quote_body(jobs.quote(principal.subject, operation, body)))
+
+    return blueprint

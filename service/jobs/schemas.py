@@ -1,5 +1,6 @@
 """What goes in and out of the job routes."""
 
+from collections.abc import Sequence
 from copy import copy
 
 from marshmallow import fields, validate
@@ -7,7 +8,7 @@ from marshmallow import fields, validate
 from service.core.amounts import Amount, credits_number
 from service.core.clock import iso
 from service.jobs.entities import Job, JobStatus
-from service.jobs.work import Operations
+from service.jobs.work import Operations, Quote
 from service.ledger.entities import EXAMPLE_JOB
 from service.web.schemas import StrictSchema, Text, WholeNumber, credits_field
 
@@ -39,6 +40,45 @@ class PageSchema(StrictSchema):
         load_default=None,
         max_length=200,
         metadata={"description": "The `nextToken` of the page before."},
+    )
+
+
+class QuoteQuerySchema(StrictSchema):
+    operation = Text(
+        required=True,
+        max_length=100,
+        metadata={
+            "description": "What would be requested: `provider:operation`. It says what the body "
+            "is: that of the operation's own route.",
+            "example": EXAMPLE_OPERATION,
+        },
+    )
+
+
+class QuoteSchema(StrictSchema):
+    """What a request would cost at this moment."""
+
+    operation = fields.String(
+        required=True, metadata={"description": "As requested.", "example": EXAMPLE_OPERATION}
+    )
+    credits = credits_field("The most that the request can cost: what it would hold.", example=1)
+    available = credits_field("What you can spend on it now.", example=3)
+    affordable = credits_field("How much of the cost that covers.", example=1)
+    sufficient = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether it covers all of it.", "example": True},
+    )
+    price_version = fields.String(
+        required=True,
+        data_key="priceVersion",
+        metadata={"description": "The price that it was reckoned by.", "example": "4cc84d4d"},
+    )
+    registered = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "False until the first request has made an account.",
+            "example": True,
+        },
     )
 
 
@@ -108,15 +148,13 @@ class JobFields(StrictSchema):
 def job_schema(operations: Operations) -> type[StrictSchema]:
     """The shape of any job: with the fields of every kind of work that is offered. Where there are
     several kinds, a field that one of them lacks is not required."""
-    schemas = tuple(dict.fromkeys(work.schema for work in operations))
-    if len(schemas) == 1:
-        return schemas[0]
-    fields_of_all = {
-        name: copy(field) for schema in schemas for name, field in schema._declared_fields.items()
-    }
-    for name, field in fields_of_all.items():
-        field.required = all(name in schema._declared_fields for schema in schemas)
-    return type("AnyJobSchema", (JobFields,), fields_of_all)
+    return _of_all(tuple(work.schema for work in operations), "AnyJobSchema", JobFields)
+
+
+def quote_request_schema(operations: Operations) -> type[StrictSchema]:
+    """The body of a quote, for the documentation: the fields of every kind's request. Where there
+    are several kinds, a field that one of them lacks is not required."""
+    return _of_all(tuple(work.form.schema for work in operations), "AnyRequestSchema", StrictSchema)
 
 
 def job_page_schema(job: type[StrictSchema]) -> type[StrictSchema]:
@@ -132,6 +170,33 @@ def job_page_schema(job: type[StrictSchema]) -> type[StrictSchema]:
         ),
     }
     return type("JobPageSchema", (StrictSchema,), page)
+
+
+def _of_all(
+    schemas: Sequence[type[StrictSchema]], name: str, base: type[StrictSchema]
+) -> type[StrictSchema]:
+    distinct = tuple(dict.fromkeys(schemas))
+    if len(distinct) == 1:
+        return distinct[0]
+    fields_of_all = {
+        each: copy(field) for schema in distinct for each, field in schema._declared_fields.items()
+    }
+    for each, field in fields_of_all.items():
+        field.required = all(each in schema._declared_fields for schema in distinct)
+    return type(name, (base,), fields_of_all)
+
+
+def quote_body(quote: Quote) -> dict[str, object]:
+    """A quote as JSON."""
+    return {
+        "operation": quote.operation,
+        "credits": credits_number(quote.estimate.amount),
+        "available": credits_number(quote.available),
+        "affordable": credits_number(quote.affordable),
+        "sufficient": quote.is_sufficient,
+        "priceVersion": quote.estimate.price_version,
+        "registered": quote.registered,
+    }
 
 
 def job_body(

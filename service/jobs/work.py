@@ -2,13 +2,14 @@
 
 In a file of its own because it is what other features implement."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from service.catalog.pricing import Flat, Price, Usage, terms_from
 from service.core.amounts import Amount
-from service.core.errors import FareboxError
+from service.core.errors import FareboxError, NotFound
+from service.core.principal import Principal
 from service.jobs.entities import Job, ProviderCost
 from service.providers.base import (
     CallbackEvent,
@@ -23,6 +24,13 @@ Facts = Mapping[str, Value]
 """Bounded facts in the form in which an item keeps them."""
 
 
+class OperationNotFound(NotFound):
+    code = "OPERATION_NOT_FOUND"
+    summary = "There is no such operation."
+    details_example: ClassVar[Mapping[str, object]] = {"knownOperations": ["kling:image2video"]}
+    advice = "Operations are named `provider:operation`, as `operation` in a job."
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The most that a request can cost, and the price that says so: its version, and its terms if
@@ -31,6 +39,23 @@ class Estimate:
     amount: Amount
     price_version: str
     price_terms: str = ""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The most that a request can cost, what its user can spend, and whether that is enough to
+    submit it. `registered`: the user has an account already."""
+
+    operation: str
+    estimate: Estimate
+    available: Amount
+    is_sufficient: bool
+    registered: bool
+
+    @property
+    def affordable(self) -> Amount:
+        """How much of the cost the balance covers."""
+        return min(self.estimate.amount, self.available)
 
 
 @dataclass(frozen=True)
@@ -64,6 +89,19 @@ def price_of(job: Job) -> Price:
     return Price(job.operation, terms)
 
 
+@dataclass(frozen=True)
+class RequestForm:
+    """The body of a kind's paid route. `schema` is the marshmallow schema that loads it, and `read`
+    makes the kind's own request of what was loaded, in the name of who sent it; what it raises are
+    `errors`. `example` is a valid body."""
+
+    schema: type[Any]
+    read: Callable[[Principal, Mapping[str, Any]], Any]
+    errors: tuple[type[FareboxError], ...]
+    example: Mapping[str, Any]
+    max_body_bytes: int
+
+
 class Work(Protocol):
     """One kind of work, whoever does it and however long it takes.
 
@@ -72,6 +110,7 @@ class Work(Protocol):
     marshmallow schema of the job as `render` completes it."""
 
     operation: str
+    form: RequestForm
     schema: type[Any]
     failures: Mapping[str, FailureText]
 
@@ -164,6 +203,12 @@ class Operations:
     def work(self, operation: str) -> AsynchronousWork:
         """Raises `LookupError` for an operation that is not offered: a job of a release that knew
         more than this one."""
+        return self._works[operation]
+
+    def known(self, operation: str) -> AsynchronousWork:
+        """As `work`, for a name that a client sent. Raises `OperationNotFound`."""
+        if operation not in self._works:
+            raise OperationNotFound(details={"knownOperations": sorted(self._works)})
         return self._works[operation]
 
     def offered(self, operation: str) -> AsynchronousWork | None:

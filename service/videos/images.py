@@ -15,6 +15,7 @@ from service.videos.entities import (
     MIN_SIDE_PIXELS,
     ImageTooLarge,
     ImageUnusable,
+    VideoBody,
 )
 from service.videos.image_headers import HeaderUnreadable, Size, read_size
 
@@ -71,6 +72,13 @@ def check_bytes(image: str) -> None:
         _check_size(read_size(data))
     except HeaderUnreadable as error:
         raise ImageUnusable(str(error)) from None
+
+
+def checked(image: str, prompt_key: str) -> VideoBody:
+    """The request as it is held and sent. Raises `ImageUnusable` or `ImageTooLarge`."""
+    body = VideoBody(normalised(image), prompt_key)
+    check_bytes(body.image)
+    return body
 
 
 def _is_data(text: str) -> bool:

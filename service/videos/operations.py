@@ -3,8 +3,8 @@
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.jobs.entities import JobRequest
 from service.jobs.operations import Jobs, Submission
-from service.videos.entities import NewVideo, VideoBody
-from service.videos.images import check_bytes, normalised
+from service.videos.entities import NewVideo
+from service.videos.images import checked
 
 ROUTE = "POST /videos"
 
@@ -19,8 +19,7 @@ class Videos:
         """Submits a job for the video. Raises `ImageUnusable` or `ImageTooLarge` before anything is
         read, `UnknownPromptKey` or `AddressRefused` before anything is written, and what
         `Jobs.submit` raises, `ImageRejected` and `ContentRejected` among it."""
-        body = VideoBody(normalised(video.image), video.prompt_key)
-        check_bytes(body.image)
+        body = checked(video.image, video.prompt_key)
         return self._jobs.submit(
             JobRequest(
                 actor=video.principal,

@@ -2,10 +2,9 @@
 
 from flask import Blueprint, Response
 
-from service.catalog.entities import PriceNotFound, PricesUnavailable, UnknownPromptKey
+from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
-from service.core.public_urls import AddressRefused
-from service.identity.entities import GoogleIdMismatch
+from service.identity.entities import check_google_id
 from service.jobs.entities import (
     IdempotencyKeyReused,
     ProviderBusy,
@@ -27,12 +26,11 @@ from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.videos.entities import (
     ContentRejected,
     ImageRejected,
-    ImageTooLarge,
-    ImageUnusable,
     NewVideo,
 )
 from service.videos.operations import Videos
 from service.videos.schemas import JobSchema, VideoRequestSchema
+from service.videos.work import VIDEO_FORM
 from service.web.body import read_body
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.idempotency_key import (
@@ -42,8 +40,6 @@ from service.web.idempotency_key import (
 )
 from service.web.request_log import current_request_id
 from service.web.responses import success
-
-MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 
 POST_VIDEO = Endpoint(
     access=Access.USER,
@@ -55,17 +51,13 @@ POST_VIDEO = Endpoint(
     body=VideoRequestSchema,
     response=JobSchema,
     errors=(
-        UnknownPromptKey,
+        *VIDEO_FORM.errors,
         PriceNotFound,
         PricesUnavailable,
-        AddressRefused,
-        ImageUnusable,
-        ImageTooLarge,
         ImageRejected,
         ContentRejected,
         IdempotencyKeyMalformed,
         IdempotencyKeyReused,
-        GoogleIdMismatch,
         InsufficientCredits,
         SystemLimitReached,
         DeviceAlreadyUsed,
@@ -79,17 +71,13 @@ POST_VIDEO = Endpoint(
         ProviderUnavailable,
         StorageUnavailable,
     ),
-    example={
-        "Fingerprint": "fp-4be1a2c09d",
-        "imageUrl": "https://images.example.com/astronaut.jpg",
-        "promptKey": "foo_prompt",
-    },
+    example=VIDEO_FORM.example,
     headers={
         IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
         "Location": "The address of the job.",
         "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
     },
-    max_body_bytes=MAX_VIDEO_BODY_BYTES,
+    max_body_bytes=VIDEO_FORM.max_body_bytes,
 )
 
 
@@ -101,8 +89,7 @@ def videos_blueprint(videos: Videos, operations: Operations) -> Blueprint:
     @endpoint(POST_VIDEO)
     def post_video(principal: Principal) -> Response:
         body = read_body(video_schema)
-        if body["google_id"] not in (None, principal.subject):
-            raise GoogleIdMismatch(body["google_id"], principal.subject)
+        check_google_id(body["google_id"], principal)
         placed = videos.create(
             NewVideo(
                 principal,

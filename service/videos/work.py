@@ -7,12 +7,15 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from service.catalog.entities import IMAGE_TO_VIDEO
+from service.catalog.entities import IMAGE_TO_VIDEO, UnknownPromptKey
 from service.catalog.operations import Catalog
 from service.core.clock import Clock, iso
+from service.core.principal import Principal
+from service.core.public_urls import AddressRefused
 from service.core.urls import in_lower_case
+from service.identity.entities import GoogleIdMismatch, check_google_id
 from service.jobs.entities import Job, ProviderCost
-from service.jobs.work import Charge, Estimate, Facts, estimate_by
+from service.jobs.work import Charge, Estimate, Facts, RequestForm, estimate_by
 from service.providers.base import (
     CallbackEvent,
     Created,
@@ -27,19 +30,44 @@ from service.videos.entities import (
     FAILURE_OF_REJECTION,
     FAILURES,
     RESULT_MILLISECONDS,
+    ImageTooLarge,
+    ImageUnusable,
     VideoBody,
     VideoModel,
     deliverable,
     usage_of,
 )
-from service.videos.images import check_address
-from service.videos.schemas import JobSchema
+from service.videos.images import check_address, checked
+from service.videos.schemas import JobSchema, VideoRequestSchema
+
+MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
+
+
+def read_video(principal: Principal, fields: Mapping[str, Any]) -> VideoBody:
+    """The request of a body that `VideoRequestSchema` has loaded. Raises `GoogleIdMismatch`,
+    `ImageUnusable` or `ImageTooLarge`."""
+    check_google_id(fields["google_id"], principal)
+    return checked(fields["image"], fields["prompt_key"])
+
+
+VIDEO_FORM = RequestForm(
+    schema=VideoRequestSchema,
+    read=read_video,
+    errors=(UnknownPromptKey, AddressRefused, ImageUnusable, ImageTooLarge, GoogleIdMismatch),
+    example={
+        "Fingerprint": "fp-4be1a2c09d",
+        "imageUrl": "https://images.example.com/astronaut.jpg",
+        "promptKey": "foo_prompt",
+    },
+    max_body_bytes=MAX_VIDEO_BODY_BYTES,
+)
 
 
 class ImageToVideo:
     """See `service.jobs.work.AsynchronousWork` for what its methods promise."""
 
     operation = IMAGE_TO_VIDEO
+    form = VIDEO_FORM
     schema = JobSchema
     failures = FAILURES
 

@@ -116,6 +116,7 @@ USES_EXTRA = {
     ("jobs", "routes"): {"work"},
     ("jobs", "schemas"): {"work"},
     ("videos", "operations"): {"images"},
+    ("videos", "routes"): {"work"},
     ("videos", "schemas"): {"images"},
     ("jobs", "sweeps"): {"settlement"},
     ("jobs", "commands"): {"report", "search", "settlement"},

@@ -1,20 +1,23 @@
 """Another kind of work goes through hold, settlement, sweep, audit and routes as it is: a folder of
 its own, and one line in the list of features."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.app import FEATURES, create_app
+from service.catalog.pricing import Metered, Price, Rate
 from service.core.amounts import SCALE
 from service.core.principal import Principal
 from service.jobs.entities import JobRequest, JobStatus, ProviderCost
 from service.jobs.operations import Submission
 from service.jobs.schemas import job_body
+from service.jobs.work import price_of
 from service.ledger.entities import InsufficientCredits
 from tests.doubles.service_harness import ServiceHarness
-from tests.jobs.toy.feature import TOY, TooManyWords, Words
+from tests.jobs.toy.feature import BY_THE_WORD, TOY, TooManyWords, Words
 
 ANN = Principal("https://accounts.google.com", "ann")
 WITH_TOY = (*FEATURES[:-2], TOY, *FEATURES[-2:])
@@ -50,6 +53,27 @@ def test_work_that_costs_less_than_it_holds_is_charged_what_it_cost(world: Servi
     assert (done.held, done.captured, done.returned) == (8 * SCALE, 3 * SCALE, 5 * SCALE)
     assert (done.usage, done.provider_cost) == ({"words": 3}, ProviderCost(210, "USD"))
     assert world.balance() == (7, 0, 3)
+    assert world.audit().violations == ()
+
+
+def test_a_job_is_charged_by_the_price_that_it_was_quoted(world: ServiceHarness) -> None:
+    """Its price has been replaced meanwhile, and another process settles it."""
+    job = say(world, 8).job
+    words(world).price = Metered({Rate.OUTPUT: 5})
+    words(world).said[job.job_id] = 3
+    world.work_until(60)
+    assert world.job(job.job_id).captured == 3 * SCALE
+    assert price_of(world.job(job.job_id)) == Price("toy:words", BY_THE_WORD)
+    assert world.audit().violations == ()
+
+
+def test_a_minimum_is_charged_for_less_and_a_maximum_for_more(world: ServiceHarness) -> None:
+    words(world).price = replace(BY_THE_WORD, minimum=2 * SCALE, maximum=5 * SCALE)
+    few, many = say(world, 1).job, say(world, 7).job
+    assert (few.held, many.held) == (2 * SCALE, 5 * SCALE)
+    words(world).said |= {few.job_id: 1, many.job_id: 7}
+    world.work_until(60)
+    assert world.balance() == (3, 0, 7)
     assert world.audit().violations == ()
 
 

@@ -5,12 +5,22 @@ from dataclasses import dataclass, field
 
 from marshmallow import fields
 
-from service.core.amounts import SCALE
+from service.catalog.pricing import Counter, Metered, Price, Rate, Terms
+from service.core.amounts import parse_micros
 from service.core.errors import InvalidRequest
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.entities import Failure, Job, ProviderCost
 from service.jobs.schemas import JobFields
-from service.jobs.work import Charge, Estimate, Facts, FailureText, Operations
+from service.jobs.work import (
+    Charge,
+    Estimate,
+    Facts,
+    FailureText,
+    Operations,
+    RequestForm,
+    estimate_by,
+    price_of,
+)
 from service.providers.base import (
     Accepted,
     CallbackEvent,
@@ -22,8 +32,9 @@ from service.providers.base import (
     TaskLookup,
     TaskStatus,
 )
+from service.web.schemas import StrictSchema
 
-AMOUNT_A_WORD = 1 * SCALE
+BY_THE_WORD = Metered({Rate.OUTPUT: parse_micros("1000000")})
 MICROS_A_WORD = 70
 
 
@@ -38,12 +49,28 @@ class WordsSchema(JobFields):
     words = fields.String(allow_none=True)
 
 
+class WordsRequestSchema(StrictSchema):
+    """How many words may be said."""
+
+    words = fields.Integer(required=True)
+
+
+FORM = RequestForm(
+    schema=WordsRequestSchema,
+    read=lambda principal, body: body["words"],
+    errors=(),
+    example={"words": 3},
+    max_body_bytes=64,
+)
+
+
 @dataclass
 class Words:
     """The work, and the provider that does it. `said` is how many words each job's task said; None
     stands for one that failed."""
 
     operation: str = "toy:words"
+    form: RequestForm = FORM
     provider: str = "toy"
     submit_seconds: float = 1.0
     schema: type[JobFields] = WordsSchema
@@ -52,13 +79,14 @@ class Words:
     )
     said: dict[str, int | None] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
+    price: Terms = BY_THE_WORD
 
     def validate(self, body: int) -> None:
         if body > 100:
             raise TooManyWords
 
     def estimate(self, body: int) -> Estimate:
-        return Estimate(body * AMOUNT_A_WORD, "1")
+        return estimate_by(Price(self.operation, self.price), {Counter.OUTPUT_TOKENS: body})
 
     def payload(self, body: int) -> Facts:
         return {"maxWords": body}
@@ -83,7 +111,8 @@ class Words:
     def charge(self, job: Job, task: Task) -> Charge:
         words = int(str(task.facts["words"]))
         cost = ProviderCost(words * MICROS_A_WORD, "USD")
-        return Charge(words * AMOUNT_A_WORD, {"words": words}, cost)
+        amount = price_of(job).terms.cost({Counter.OUTPUT_TOKENS: words})
+        return Charge(amount, {"words": words}, cost)
 
     def charge_by_own_count(self, job: Job, task: Task) -> Charge:
         return Charge(0)
