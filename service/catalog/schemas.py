@@ -27,12 +27,15 @@ class CostQuerySchema(StrictSchema):
 
 
 def _rate(what: str) -> fields.Float:
-    return fields.Float(metadata={"description": f"Credits for {what}."})
+    return fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": f"Credits for {what}; null: not charged by it.", "example": None},
+    )
 
 
 class RatesSchema(StrictSchema):
-    """The rates of a price by usage; those that are not there do not apply. At most six
-    decimals."""
+    """The rates of a price by usage, with at most six decimals."""
 
     per_second = _rate("each second")
     per_minute = _rate("each minute")
@@ -141,7 +144,10 @@ def terms_body(terms: Terms) -> dict[str, object]:
     if isinstance(terms, Flat):
         flat = credits_number(terms.amount)
         return {"credits": flat, "rates": None, "minimum": None, "maximum": None}
-    rates = {rate.value: micros_number(terms.rates[rate]) for rate in Rate if rate in terms.rates}
+    rates = {
+        rate.value: micros_number(terms.rates[rate]) if rate in terms.rates else None
+        for rate in Rate
+    }
     return {
         "credits": None,
         "rates": rates,

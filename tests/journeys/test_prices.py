@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.catalog.entities import IMAGE_TO_VIDEO, NewPrice
-from service.catalog.pricing import Flat, Metered, Price, Rate, Terms
+from service.catalog.pricing import Metered, Price, Rate, Terms
 from service.catalog.scheduling import PriceSchedule
 from service.core.clock import SystemClock
 from tests.journeys.api_client import ApiClient
