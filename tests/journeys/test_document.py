@@ -115,6 +115,7 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
         "getHealth",
         "getJob",
         "getLiveness",
+        "getOperationCost",
         "getReadiness",
         "handleKlingCallback",
         "listCreditHistory",
@@ -123,6 +124,7 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
         "listPrompts",
         "listUserActions",
         "noteUser",
+        "quoteCost",
     }
 
 
