@@ -160,10 +160,8 @@ def test_a_job_is_charged_what_it_was_quoted_after_its_price_has_changed(
     before = stack.submitted()
     clock.later_seconds = LEAD_SECONDS + 1
     priced = cost(stack)
-    assert (priced["credits"], priced["rates"]) == (
-        None,
-        {"perSecond": 0.500001, "perImage": 0.001},
-    )
+    rates = {name: rate for name, rate in priced["rates"].items() if rate is not None}
+    assert (priced["credits"], rates) == (None, {"perSecond": 0.500001, "perImage": 0.001})
     stack.url = other_url
     after = stack.submitted()
     stack.finish_videos()
