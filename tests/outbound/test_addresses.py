@@ -153,7 +153,7 @@ def get(network: Network, url: str) -> None:
     pool.request("GET", url, timeout=Timeout(total=2.0, connect=1.0), redirect=False)
 
 
-def test_a_name_that_leads_elsewhere_later_is_looked_up_and_refused_again(
+def test_a_name_that_leads_elsewhere_later_is_resolved_again_and_refused(
     listener: Listener,
 ) -> None:
     """DNS rebinding: the name was public when somebody checked it, and is loopback at the
