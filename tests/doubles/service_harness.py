@@ -165,7 +165,6 @@ class ServiceHarness:
             replacements[JobIds] = job_ids
         self.parts = assemble(core, features, replacements)
         self._name_parts()
-        self.refresh_prices()
 
     def _name_parts(self) -> None:
         self.ledger = self.parts.get(Ledger)
@@ -178,6 +177,7 @@ class ServiceHarness:
         self.repair = self.parts.get(Repair)
         self.search = self.parts.get(JobSearch)
         self.token_cipher = TokenCipher([TOKEN_KEY])
+        self.refresh_prices()
 
     def refresh_prices(self) -> None:
         """As a web process does before it is sent a request, and every half a minute."""
