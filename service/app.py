@@ -15,9 +15,10 @@ from service.audit.feature import AUDIT
 from service.catalog.feature import CATALOG
 from service.core.clock import Clock, SystemClock
 from service.core.ids import RandomIds
-from service.core.keyring import read_keyring
+from service.core.keyring import Keyring, read_keyring
 from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
 from service.core.settings import CoreSettings, Section
+from service.encryption.feature import ENCRYPTION
 from service.feature import Core, Declaration, Parts, key_registry
 from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInTooOld
 from service.identity.feature import IDENTITY
@@ -28,11 +29,14 @@ from service.outbound.trust import public_roots
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
 from service.settings import Settings, declared, read_settings
+from service.storage.data_keys import DataKeys
 from service.storage.dynamodb import connect
+from service.storage.kms import KmsWrapping
 from service.storage.objects import Objects
 from service.storage.secrets import SecretsManager, SecretUnavailable
 from service.storage.settings import StorageSettings
 from service.storage.table import StorageUnavailable, Table
+from service.storage.wrapping import LocalWrapping
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
 from service.web.cors import allow_origins
@@ -54,6 +58,7 @@ SHARED_ERRORS = SharedErrors(
 
 # In the order in which they are built: each may use what those before it publish.
 FEATURES: tuple[Declaration, ...] = (
+    ENCRYPTION,
     LEDGER,
     CATALOG,
     IDENTITY,
@@ -115,15 +120,17 @@ def build_core(
     region = settings.core.aws_region
     secrets = SecretsManager.connect(region)
     tls = public_roots()
+    keyring, table = read_keyring(settings.core, secrets.read), _table(settings, tls)
     return Core(
         settings=settings,
         clock=clock,
         ids=RandomIds(),
         jitter=random.random,
         metrics=_metrics(settings, clock, service),
-        table=_table(settings, tls),
+        table=table,
         tls=tls,
-        keyring=read_keyring(settings.core, secrets.read),
+        data_keys=_data_keys(settings, table, keyring, clock),
+        keyring=keyring,
         read_secret=secrets.read,
         open_bucket=partial(Objects.connect, region),
         keys=key_registry(features),
@@ -193,3 +200,14 @@ def _table(settings: Settings, tls: ssl.SSLContext) -> Table:
         tls=tls,
     )
     return Table(client, storage.dynamodb_table_name, calls)
+
+
+def _data_keys(settings: Settings, table: Table, keyring: Keyring, clock: Clock) -> DataKeys:
+    """KMS wraps data keys where it is configured; what our own key wrapped before stays readable
+    outside production."""
+    storage, local = settings.section(StorageSettings), LocalWrapping(keyring.mac_key)
+    if not storage.kms_key_id:
+        return DataKeys(table, storage.sealed_name, local, clock)
+    kms = KmsWrapping.connect(settings.core.aws_region, storage.kms_key_id)
+    older = () if settings.production else (local,)
+    return DataKeys(table, storage.sealed_name, kms, clock, older)

@@ -19,6 +19,7 @@ from service.core.settings import AnySection, Section
 from service.core.sweep import Background, Sweep
 from service.settings import Settings
 from service.storage.checks import Check
+from service.storage.data_keys import DataKeys
 from service.storage.key_registry import KeyRegistry
 from service.storage.keys import DueKind, ItemKind
 from service.storage.objects import Objects
@@ -39,6 +40,7 @@ class Core:
     metrics: Metrics
     table: Table
     tls: ssl.SSLContext
+    data_keys: DataKeys
     keyring: Keyring
     read_secret: Callable[[str], str]
     open_bucket: Callable[[str], Objects]

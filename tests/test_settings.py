@@ -20,7 +20,8 @@ GOOD = {
     "KLING_API_KEY_SECRET_NAME": "farebox/kling",
     "KEYS_SECRET_NAME": "farebox/keys",
 }
-PRODUCTION = GOOD | {"STAGE": "production"}
+KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+PRODUCTION = GOOD | {"STAGE": "production", "KMS_KEY_ID": KMS_KEY}
 PEPPER, MAC, TOKEN = "p" * 32, "m" * 32, "t" * 32
 
 
@@ -87,6 +88,8 @@ def test_all_faults_are_named_at_once() -> None:
         ({"GOOGLE_CERTS_URL": "http://x.example"}, "GOOGLE_CERTS_URL"),
         ({"PUBLIC_URL": "http://x.example"}, "PUBLIC_URL"),
         ({"CORS_ALLOWED_ORIGINS": "http://x.example"}, "CORS_ALLOWED_ORIGINS"),
+        ({"KMS_KEY_ID": ""}, "KMS_KEY_ID"),
+        ({"KMS_KEY_ID": "alias/farebox"}, "KMS_KEY_ID"),
     ],
 )
 def test_nothing_insecure_starts_in_production(change: dict[str, str], named: str) -> None:

@@ -1,12 +1,21 @@
 """Python values as DynamoDB's typed attributes and back. A number is an `int`, or a `Decimal` where
 it is not whole; a float anywhere is a mistake."""
 
+import base64
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Value = (
-    str | int | Decimal | bool | tuple["Value", ...] | Mapping[str, "Value"] | frozenset[str] | None
+    str
+    | int
+    | Decimal
+    | bool
+    | bytes
+    | tuple["Value", ...]
+    | Mapping[str, "Value"]
+    | frozenset[str]
+    | None
 )
 Item = Mapping[str, Value]
 RawItem = Mapping[str, Mapping[str, Any]]
@@ -31,6 +40,9 @@ def encode(value: Value) -> dict[str, Any]:
         return {"L": [encode(part) for part in value]}
     if isinstance(value, frozenset) and value:
         return {"SS": sorted(value)}
+    if isinstance(value, bytes):
+        # In JSON, DynamoDB's binary values are base64.
+        return {"B": base64.b64encode(value).decode()}
     # Whether something is any other mapping takes ten times as long to find out.
     if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101
         return {"M": encode_item(value)}
@@ -58,6 +70,8 @@ def decode(attribute: Mapping[str, Any]) -> Value:
             return tuple(decode(part) for part in value)
         case "SS":
             return frozenset(value)
+        case "B":
+            return base64.b64decode(value, validate=True)
         case "M":
             return decode_item(value)
     raise TypeError(f"attribute type {kind} is not one of ours")

@@ -79,6 +79,9 @@ class DueKind:
 
 
 READINESS = Key("SYSTEM", "READY")
+# Whom secrets belong to that are the house's own. No user id contains a `#`.
+HOUSE = "#HOUSE"
+_DATA_KEY = "DATAKEY"
 
 
 def due_time(at: int) -> str:
@@ -88,6 +91,11 @@ def due_time(at: int) -> str:
 
 def user_partition(user_id: str) -> str:
     return f"{USER_PREFIX}{user_id}"
+
+
+def data_key(user_id: str) -> Key:
+    """The item of the keys that encrypt what is private to a user, or the house's own."""
+    return Key("SYSTEM" if user_id == HOUSE else user_partition(user_id), _DATA_KEY)
 
 
 def user_of(pk: str) -> str:

@@ -7,6 +7,7 @@ from service.ledger.entities import Entry, Wallet
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
 from service.storage.codec import Item
 from service.storage.keys import ItemKind, user_of
+from service.storage.sealed import key_version
 from service.users import keys
 from service.users.entities import user_tag
 
@@ -84,6 +85,8 @@ def _kind(name: str) -> ItemKind:
 
 
 def _index_faults(item: Item) -> Iterator[str]:
+    if isinstance(email := item.get("email"), bytes):
+        key_version(email)
     index = {name: str(item[name]) for name in keys.INDEX_ATTRIBUTES if name in item}
     digest = index.get("GSI1PK", "").removeprefix(keys.EMAIL_PREFIX)
     if index and index != keys.email_index(user_of(str(item["PK"])), digest):

@@ -4,10 +4,11 @@ theirs. Releasing a device is proposed here and committed with the operator's re
 No request of a user's reads any of this."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.core.keyring import Pepper
 from service.storage.codec import Item
+from service.storage.data_keys import DataKeys, DataUnreadable
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Update
@@ -57,10 +58,12 @@ class DeviceRelease:
 
 class UserDirectory:
     """Strongly consistent but for what an index finds, which lags. Each call makes a few reads,
-    however many users there are."""
+    however many users there are. Where addresses are read, `DataKeyUnavailable` and
+    `DataUnreadable` are raised."""
 
-    def __init__(self, table: Table, peppers: Sequence[Pepper]) -> None:
+    def __init__(self, table: Table, data_keys: DataKeys, peppers: Sequence[Pepper]) -> None:
         self._table = table
+        self._data_keys = data_keys
         self._peppers = tuple(peppers)
 
     def with_email(self, email: str) -> tuple[str, ...]:
@@ -73,7 +76,8 @@ class UserDirectory:
         return tuple(
             user_id
             for user_id in indexed
-            if user_id in emails and email_digests(self._peppers, emails[user_id]) == digests
+            if (address := self._opened(user_id, emails.get(user_id))) is not None
+            and email_digests(self._peppers, address) == digests
         )
 
     def with_tag(self, tag: str) -> tuple[str, ...]:
@@ -89,7 +93,20 @@ class UserDirectory:
 
     def profile(self, user_id: str) -> Profile | None:
         """None for a user who is unknown or erased."""
-        return store.read_profile(self._table, user_id)
+        try:
+            stored = store.read_profile(self._table, user_id)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataUnreadable from error
+        if stored is None or stored.sealed is None:
+            return stored.profile if stored else None
+        email = self._opened(user_id, stored.sealed)
+        return replace(stored.profile, email=email, email_erased=email is None)
+
+    def _opened(self, user_id: str, email: str | bytes | None) -> str | None:
+        """An address in clear; None if it is erased."""
+        if not isinstance(email, bytes):
+            return email
+        return self._data_keys.open(user_id, *store.email_place(user_id), email)
 
     def devices(self, user_id: str) -> list[UserDevice]:
         """The user's devices, newest first."""

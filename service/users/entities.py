@@ -66,7 +66,8 @@ class Digests:
 @dataclass(frozen=True)
 class Profile:
     """Who a user is, as known from the sign-up. `device` and `identity` are the digests that it
-    claimed, `created_at` its time in epoch milliseconds."""
+    claimed, `created_at` its time in epoch milliseconds. `email` is None where none was known, and
+    where it is erased."""
 
     user_id: str
     issuer: str
@@ -74,6 +75,7 @@ class Profile:
     device: str
     identity: str
     created_at: int
+    email_erased: bool = False
 
 
 @dataclass(frozen=True)

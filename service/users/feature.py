@@ -15,13 +15,14 @@ def build(core: Core, parts: Parts) -> Feature:
     users = Users(
         core.table,
         parts.get(Ledger),
+        core.data_keys,
         core.metrics,
         core.keyring.peppers,
         settings.max_users,
         amount_of(settings.welcome_credits),
         core.keyring.mac_key,
     )
-    directory = UserDirectory(core.table, core.keyring.peppers)
+    directory = UserDirectory(core.table, core.data_keys, core.keyring.peppers)
     return Feature(
         operations={Users: users, UserDirectory: directory},
         checks=(user_check(), profile_check(), identity_claim_check(core.keyring.mac_key)),

@@ -1,7 +1,7 @@
 """Signing users up, and the devices of known users."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,6 +13,7 @@ from service.ledger.entities import Movement, Wallet
 from service.ledger.movements import welcome
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.codec import Item
+from service.storage.data_keys import DataKeys, NewDataKey
 from service.storage.keys import Key
 from service.storage.table import Table
 from service.storage.writes import Write
@@ -44,6 +45,7 @@ class Users:
         self,
         table: Table,
         ledger: Ledger,
+        data_keys: DataKeys,
         metrics: Metrics,
         peppers: Sequence[Pepper],
         max_users: int,
@@ -52,6 +54,7 @@ class Users:
     ) -> None:
         self._table = table
         self._ledger = ledger
+        self._data_keys = data_keys
         self._metrics = metrics
         self._peppers = tuple(peppers)
         self._max_users = max_users
@@ -70,16 +73,17 @@ class Users:
 
         Raises `SystemLimitReached` or `DeviceAlreadyUsed` (nothing is written then, and neither is
         raised for someone whose wallet is open), `WalletMissing` for someone whose claims stand
-        without a wallet, and what `Ledger.move` raises."""
+        without a wallet, `DataKeyUnavailable`, `DataUnreadable`, and what `Ledger.move` raises."""
         identity = identity_digests(self._peppers, principal.issuer, principal.subject)
+        owners = frozenset(store.read_device_owners(self._table, device))
         sign_up = _SignUp(
             principal,
             device,
             identity,
-            frozenset(store.read_device_owners(self._table, device)),
+            owners,
             self._max_users,
             self._welcome_amount,
-            email_digests(self._peppers, principal.email) if principal.email else None,
+            self._email(principal, owners),
             user_tag(principal.subject, self._mac_key),
         )
         try:
@@ -103,6 +107,14 @@ class Users:
             self._metrics.count(Metric.SIGN_UPS)
         # Related items change only together with the wallet, so they are still as they were read.
         return Snapshot(moved.wallet, moved.snapshot.related)
+
+    def _email(self, principal: Principal, device_owners: Collection[str]) -> "_Email | None":
+        """What stores the address of a new user. None where there is none, and where the index
+        already says that the device is another's: refusals cost no call to KMS."""
+        if not principal.email or belongs_to_another(device_owners, principal.subject):
+            return None
+        digests = email_digests(self._peppers, principal.email)
+        return _Email(principal.email, digests, self._data_keys.new_key(principal.subject))
 
     def device_keys(self, user_id: str, device: Digests) -> tuple[Key, ...]:
         """The keys that `after_capture` needs to read."""
@@ -140,12 +152,14 @@ class _SignUp:
     device_owners: frozenset[str]
     max_users: int
     welcome_amount: Amount
-    email: Digests | None
+    email: "_Email | None"
     tag: str
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        return store.sign_up_keys(self.principal.subject, self.device, self.identity)
+        data_key = (self.email.data_key.key,) if self.email else ()
+        sign_up = store.sign_up_keys(self.principal.subject, self.device, self.identity)
+        return (*sign_up, *data_key)
 
     def items(self, snapshot: Snapshot) -> store.SignUpItems:
         return store.sign_up_items(
@@ -163,7 +177,12 @@ class _SignUp:
         wallet = with_item(
             with_device(movement.wallet, self.device), self.device, added=not found.device.listed
         )
-        return Proposal(Movement(wallet, movement.entries), self._writes(found, wallet.updated_at))
+        writes = self._writes(found, wallet.updated_at)
+        if not found.has_profile:
+            writes += self._profile_writes(snapshot, wallet.updated_at)
+        return Proposal(
+            Movement(wallet, movement.entries), [ConditionalWrite(write) for write in writes]
+        )
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         return is_open(snapshot.wallet)
@@ -179,10 +198,10 @@ class _SignUp:
         if user_id in claimed_by and not has_wallet:
             raise WalletMissing
 
-    def _writes(self, found: store.SignUpItems, now: int) -> list[ConditionalWrite]:
-        """The count, and whatever of device, claims and profile is not there yet; a returning user
-        has some of it."""
-        user_id, principal = self.principal.subject, self.principal
+    def _writes(self, found: store.SignUpItems, now: int) -> list[Write]:
+        """The count, and whatever of device and claims is not there yet; a returning user has some
+        of it."""
+        user_id = self.principal.subject
         writes: list[Write] = [
             store.count_write(self.max_users),
             *store.device_claim_writes(user_id, self.device, found.device.claimed_by, now),
@@ -192,8 +211,25 @@ class _SignUp:
         ]
         if not found.device.listed:
             writes.append(store.device_write(user_id, self.device, now))
-        if not found.has_profile:
-            address = (principal.email, self.email) if principal.email and self.email else None
-            who = principal.issuer, address
-            writes.append(store.profile_write(user_id, *who, self.device, self.identity, now))
-        return [ConditionalWrite(write) for write in writes]
+        return writes
+
+    def _profile_writes(self, snapshot: Snapshot, now: int) -> list[Write]:
+        """The profile, and the data key that encrypts the address in it: a further one where the
+        user, who returns, has had one."""
+        user_id, writes, sealed = self.principal.subject, list[Write](), None
+        if email := self.email:
+            write, version = email.data_key.addition(snapshot.related[email.data_key.key], now)
+            writes.append(write)
+            place = store.email_place(user_id)
+            sealed = email.data_key.seal(version, *place, email.address), email.digests
+        who = user_id, self.principal.issuer, sealed
+        return [*writes, store.profile_write(*who, self.device, self.identity, now)]
+
+
+@dataclass(frozen=True)
+class _Email:
+    """The address of someone who signs up, its digests, and the key that encrypts it."""
+
+    address: str = field(repr=False)
+    digests: Digests
+    data_key: NewDataKey

@@ -12,6 +12,7 @@ from service.users import keys
 from service.users.entities import Digests, Profile, UserDevice
 
 MAX_INDEXED_USERS = 25
+EMAIL = "email"
 # More than `MAX_DEVICES_PER_USER`, for each can be there under several peppers.
 MAX_DEVICE_ITEMS = 100
 
@@ -35,6 +36,14 @@ class SignUpItems:
     device: DeviceItems
     identity_claimed_by: tuple[str | None, ...]
     has_profile: bool
+
+
+@dataclass(frozen=True)
+class StoredProfile:
+    """A profile as stored; `sealed` is its e-mail address, unless that is None or clear text."""
+
+    profile: Profile
+    sealed: bytes | None
 
 
 def device_keys(user_id: str, digests: Digests) -> tuple[Key, ...]:
@@ -79,12 +88,13 @@ def read_users_by_email(table: Table, digests: Digests) -> set[str]:
     return _indexed_users(table, keys.EMAIL_PREFIX, digests)
 
 
-def read_emails(table: Table, user_ids: Iterable[str]) -> dict[str, str]:
-    """The addresses of up to 100 users, in one call. One without an address, or that could not be
-    read now, is left out."""
+def read_emails(table: Table, user_ids: Iterable[str]) -> dict[str, str | bytes]:
+    """The addresses of up to 100 users as stored, in one call. One without an address, or that
+    could not be read now, is left out."""
     profiles = [keys.profile(user_id) for user_id in user_ids]
-    found = table.get_many(profiles, ("email",)) if profiles else {}
-    return {user_of(key.pk): str(item["email"]) for key, item in found.items() if "email" in item}
+    found = table.get_many(profiles, (EMAIL,)) if profiles else {}
+    emails = {user_of(key.pk): _email_from(item) for key, item in found.items()}
+    return {user_id: email for user_id, email in emails.items() if email is not None}
 
 
 def read_users_by_tag(table: Table, tag: str) -> set[str]:
@@ -101,10 +111,16 @@ def _indexed_users(table: Table, prefix: str, digests: Digests) -> set[str]:
     return {user_of(hit.key.pk) for page in found for hit in page}
 
 
-def read_profile(table: Table, user_id: str) -> Profile | None:
-    """Strongly consistent, one call."""
+def read_profile(table: Table, user_id: str) -> StoredProfile | None:
+    """Strongly consistent, one call. Raises `KeyError`, `TypeError` or `ValueError` for an item
+    that no version of this code wrote."""
     item = table.get(keys.profile(user_id))
     return _profile_from(user_id, item) if item else None
+
+
+def email_place(user_id: str) -> tuple[Key, str]:
+    """The item and the attribute for which an address is sealed."""
+    return keys.profile(user_id), EMAIL
 
 
 def read_devices(table: Table, user_id: str) -> list[UserDevice]:
@@ -183,17 +199,18 @@ def identity_claim_writes(
 def profile_write(
     user_id: str,
     issuer: str,
-    email: tuple[str, Digests] | None,
+    email: tuple[bytes, Digests] | None,
     device: Digests,
     identity: Digests,
     now: int,
 ) -> Put:
-    """The digests are kept so that the audit can find the claims of a user; that of the e-mail
-    address is in the index, so that an operator finds the user by it."""
+    """The e-mail address is sealed for this item. The digests are kept so that the audit can find
+    the claims of a user; that of the address is in the index, so that an operator finds the user by
+    it."""
     address, digests = email or (None, None)
     item = {
         "issuer": issuer,
-        "email": address,
+        EMAIL: address,
         "deviceDigest": device.newest,
         "identityDigest": identity.newest,
         "createdAt": iso(now),
@@ -231,16 +248,25 @@ def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:
     )
 
 
-def _profile_from(user_id: str, item: Item) -> Profile:
-    email = item.get("email")
-    return Profile(
+def _profile_from(user_id: str, item: Item) -> StoredProfile:
+    email = _email_from(item)
+    profile = Profile(
         user_id=user_id,
         issuer=str(item["issuer"]),
-        email=None if email is None else str(email),
+        email=email if isinstance(email, str) else None,
         device=str(item["deviceDigest"]),
         identity=str(item["identityDigest"]),
         created_at=from_iso(str(item["createdAt"])),
     )
+    return StoredProfile(profile, email if isinstance(email, bytes) else None)
+
+
+def _email_from(item: Item) -> str | bytes | None:
+    """Clear text in profiles that are older than the data keys."""
+    email = item.get(EMAIL)
+    if not isinstance(email, str | bytes | None):
+        raise TypeError("an e-mail address is sealed bytes, or text")
+    return email
 
 
 def _device_from(item: Item) -> UserDevice:

@@ -21,7 +21,9 @@ from service.ledger.entities import (
     WalletBusy,
     WalletFrozen,
 )
+from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
+from service.storage.wrapping import DataKeyUnavailable
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.videos.entities import (
     ContentRejected,
@@ -70,6 +72,8 @@ POST_VIDEO = Endpoint(
         ProviderBusy,
         ProviderUnavailable,
         StorageUnavailable,
+        DataKeyUnavailable,
+        DataUnreadable,
     ),
     example=VIDEO_FORM.example,
     headers={

@@ -7,6 +7,7 @@ transaction; each index entry put or removed costs 1 more (a changed index key i
 put). A strongly consistent read costs 1 unit per 4 KB begun, twice that in a transaction, and an
 eventually consistent one a half."""
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ def _value_size(value: Mapping[str, Any]) -> int:
             return len(content.encode())
         case "N":
             return (len(content.lstrip("-0")) + 1) // 2 + 1 + (content[:1] == "-")
+        case "B":
+            return len(content if isinstance(content, bytes) else base64.b64decode(content))
         case "SS":
             return sum(len(text.encode()) for text in content)
         case "L":

@@ -31,8 +31,10 @@ from service.outbound.trust import public_roots
 from service.providers.base import Provider
 from service.repair.operations import Repair
 from service.settings import Settings, make_settings
+from service.storage.data_keys import DataKeys
 from service.storage.dynamodb import DynamoDb, connect
 from service.storage.table import Table
+from service.storage.wrapping import LocalWrapping
 from service.users.operations import Users
 from service.videos.entities import NewVideo
 from service.videos.operations import Videos
@@ -58,6 +60,7 @@ TIMES = Times(
 REQUEST_ID = "req_01kb7r3v6q8f2x0m4n5p6q7r8s"
 IMAGE = "https://images.example.com/astronaut.jpg"
 MAC_KEY = b"m" * 32
+KMS_KEY_ID = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 TOKEN_KEY = "s" * 32
 OPERATORS_SECRET_NAME = "operators"
 BOSS = "https://accounts.google.com|boss"
@@ -74,6 +77,7 @@ def production_settings(features: Sequence[Declaration] = FEATURES, **values: ob
         "keys_secret_name": "keys",
         "operator_keys_secret_name": OPERATORS_SECRET_NAME,
         "admin_subjects": (BOSS,),
+        "kms_key_id": KMS_KEY_ID,
     }
     return make_settings(sections(features), required | values)
 
@@ -97,6 +101,7 @@ def core_over(
         metrics=NoMetrics(),
         table=table,
         tls=_TLS,
+        data_keys=DataKeys(table, table._name, LocalWrapping(MAC_KEY), clock),
         keyring=Keyring(tuple(peppers), MAC_KEY, (TOKEN_KEY,)),
         read_secret=_secret,
         open_bucket=_no_outside,

@@ -150,6 +150,8 @@ def physical(data: Stack) -> dict[str, str]:
         "TableName": table,
         "TableArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}",
         "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}",
+        "DataKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/66666666-2222-3333-4444-555555555555",
+        "SealedTableName": table,
         "KeysSecretArn": f"{secret}/keys-AbCdEf",
         "KlingSecretArn": f"{secret}/kling-AbCdEf",
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",

@@ -18,8 +18,8 @@ RECORDED = Path(__file__).with_name("calls.json")
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """A recorded action of a container on a kind of resource: table, index, key, keys, kling or
-    records."""
+    """A recorded action of a container on a kind of resource: table, index, key, data key, keys,
+    kling or records."""
 
     container: str
     action: str
@@ -71,6 +71,7 @@ def arn(deployment: Deployment, resource: str) -> str:
         "keys": str(parameters["KeysSecretArn"]),
         "kling": str(parameters["KlingSecretArn"]),
         "key": str(parameters["KeyArn"]),
+        "data key": str(parameters["DataKeyArn"]),
     }
     return known[resource] if resource in known else _record(deployment)
 

@@ -64,6 +64,9 @@ class Recorder:
 
     def _see(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         service = model.service_model.service_name
+        if service == "kms":
+            self._add(f"kms:{model.name}", self._named.get(params["KeyId"], "(something else)"))
+            return
         name = params.get("Bucket" if service == "s3" else "SecretId", "")
         self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
         self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)

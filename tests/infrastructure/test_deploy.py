@@ -38,7 +38,7 @@ def test_the_renderer_and_the_deployment_agree_on_every_environment(
 ) -> None:
     """Every value that does not depend on the account is the same text, so checks of the rendered
     template hold for the real one."""
-    differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME"}
+    differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME", "KMS_KEY_ID"}
     for container in deployment(stage).containers:
         found = boto3.client("ecs", region_name=REGION).describe_task_definition(
             taskDefinition=f"farebox-{stage}-{container.name}"

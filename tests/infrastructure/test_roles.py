@@ -20,6 +20,7 @@ from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
 
 STAGE = "production"
+ALIAS = f"alias/farebox-{STAGE}-data"
 KEYS = {
     "fingerprintPeppers": {"1": "p" * 32},
     "ledgerMacKey": "m" * 32,
@@ -41,9 +42,11 @@ def recorded(client: Any) -> Iterator[set[Call]]:
                 SecretId=arn, SecretString=value
             )
         create_table(client, data.outputs["TableName"])
-        recorder = Recorder(secrets | {data.outputs["RecordsBucket"]: "records"})
+        named = {data.outputs["RecordsBucket"]: "records", data.outputs["DataKeyArn"]: "data key"}
+        recorder = Recorder(secrets | named | {ALIAS: "data key"})
         processes = Processes(STAGE, recorder, client.meta.endpoint_url, simulator)
-        _work(processes)
+        user = _work(processes)
+        _operate_on_data_keys(processes, client, data.outputs["TableName"], user)
         _tear(client, data.outputs["TableName"])
         processes.command("operator", "audit", "--repair", "--yes", role="repair")
         assert processes.command("operator", "audit") == 0
@@ -51,7 +54,23 @@ def recorded(client: Any) -> Iterator[set[Call]]:
         client.delete_table(TableName=data.outputs["TableName"])
 
 
-def _work(processes: Processes) -> None:
+def _operate_on_data_keys(processes: Processes, client: Any, table: str, user: str) -> None:
+    """Rotates a data key, then wraps anew what a former KMS key has wrapped: an alias stands for
+    that."""
+    assert processes.command("operator", "rotate-data-key", user) == 0
+    key = {"PK": {"S": f"USER#{user}"}, "SK": {"S": "DATAKEY"}}
+    client.update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET #k.#v.#b = :alias",
+        ExpressionAttributeNames={"#k": "keys", "#v": "1", "#b": "by"},
+        ExpressionAttributeValues={":alias": {"S": ALIAS}},
+    )
+    assert processes.command("operator", "rewrap-data-keys") == 0
+    assert ALIAS not in str(client.get_item(TableName=table, Key=key))
+
+
+def _work(processes: Processes) -> str:
     user, (first, second) = processes.web()
     assert processes.command("operator", "resolve", user, first) == 0
     processes.worker()
@@ -60,6 +79,7 @@ def _work(processes: Processes) -> None:
     assert processes.command("operator", "audit") == 0
     # The second one reads the record of the first.
     assert [processes.scheduled() for _ in range(2)] == [0, 0]
+    return user
 
 
 def _tear(client: Any, table: str) -> None:
@@ -99,6 +119,10 @@ def test_the_recorded_calls_are_those_in_the_file(recorded: set[Call]) -> None:
         Call("audit", "s3:DeleteObject", "records"),
         Call("operator", "s3:PutObject", "records"),
         Call("worker", "secretsmanager:PutSecretValue", "keys"),
+        Call("audit", "kms:GenerateDataKey", "data key"),
+        Call("audit", "kms:Decrypt", "data key"),
+        Call("web", "kms:Encrypt", "data key"),
+        Call("operator", "kms:ScheduleKeyDeletion", "data key"),
     ],
     ids=lambda call: f"{call.container}-{call.action}",
 )

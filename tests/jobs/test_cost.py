@@ -103,11 +103,20 @@ def test_an_inconclusive_lookup_costs_three(world: ServiceHarness, meter: Meter)
 
 
 @pytest.mark.protocol("sign-up-cost")
-def test_a_sign_up_costs_seventeen_or_less(world: ServiceHarness, meter: Meter) -> None:
+def test_a_sign_up_costs_nineteen_or_less(world: ServiceHarness, meter: Meter) -> None:
+    """Three of them for the e-mail address: the data key that encrypts it, and its index entry."""
     with meter.watch() as bill:
         world.users.sign_up(_principal("someone"), world.users.digests("laptop"))
     assert bill.calls == ["Query", "TransactGetItems", "TransactWriteItems"]
-    assert bill.writes == 17
+    assert (bill.writes, bill.reads) == (19, 15)
+    assert max(bill.max_bytes.values()) <= 1024
+
+
+def test_a_sign_up_without_an_e_mail_makes_no_key(world: ServiceHarness, meter: Meter) -> None:
+    who = replace(_principal("someone"), email=None)
+    with meter.watch() as bill:
+        world.users.sign_up(who, world.users.digests("laptop"))
+    assert (bill.writes, bill.reads) == (16, 13)
 
 
 SIGN_UP_AND_HOLD = ["Query", "TransactGetItems", "TransactWriteItems", "TransactWriteItems"]

@@ -19,6 +19,8 @@ Options = dict[str, Any]
 DATA_OUTPUTS = {
     "TableName": "UserCredits-dev",
     "KeyArn": "arn:key",
+    "DataKeyArn": "arn:data-key",
+    "SealedTableName": "UserCredits-dev",
     "KeysSecretArn": "arn:keys",
     "KlingSecretArn": "arn:kling",
     "RepositoryArn": "arn:repository",

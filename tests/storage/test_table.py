@@ -122,7 +122,7 @@ def test_a_call_does_not_overtake_one_that_waits(monkeypatch: pytest.MonkeyPatch
     assert order == ["1", "2"] * 3
 
 
-@pytest.mark.parametrize("value", [1.5, float("nan"), b"x", [1], {1}, object()])
+@pytest.mark.parametrize("value", [1.5, float("nan"), bytearray(b"x"), [1], {1}, object()])
 def test_what_has_no_exact_counterpart_cannot_be_stored(value: Any) -> None:
     with pytest.raises(TypeError):
         encode(value)

@@ -114,7 +114,7 @@ def test_finding_somebody_costs_the_same_however_many_users_there_are(
         directory(world).with_device("device-3")
     with meter.watch() as devices:
         directory(world).owned_devices("user-3")
-    assert by_email.calls == ["Query", "BatchGetItem"]
+    assert by_email.calls == ["Query", "BatchGetItem", "GetItem"]
     assert by_device.calls == ["BatchGetItem", "Query"]
     assert devices.calls == ["Query", "BatchGetItem"]
 

@@ -22,7 +22,9 @@ NEEDED = {
     "GOOGLE_CLIENT_IDS",
     "KEYS_SECRET_NAME",
     "KLING_API_KEY_SECRET_NAME",
+    "KMS_KEY_ID",
     "LOG_FORMAT",
+    "SEALED_TABLE_NAME",
     "STAGE",
 }
 # Sizes that each kind of process may set for itself.
@@ -98,6 +100,8 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "DYNAMODB_TABLE_NAME": parameters["TableName"],
         "KEYS_SECRET_NAME": parameters["KeysSecretArn"],
         "KLING_API_KEY_SECRET_NAME": parameters["KlingSecretArn"],
+        "KMS_KEY_ID": parameters["DataKeyArn"],
+        "SEALED_TABLE_NAME": parameters["SealedTableName"],
         "LOG_FORMAT": "json",
     }
     for container in deployment.containers:

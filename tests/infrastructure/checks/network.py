@@ -188,6 +188,14 @@ def the_secrets_endpoint_allows_only_our_secrets(deployment: Deployment) -> Iter
             yield f"{name} allows {sorted(granted)}: it must allow {sorted(wanted)}"
 
 
+def the_kms_endpoint_allows_only_the_key_of_data_keys(deployment: Deployment) -> Iterator[str]:
+    arn = str(deployment.service.parameters["DataKeyArn"])
+    wanted = {(f"kms:{name}", arn) for name in ("Decrypt", "Encrypt", "GenerateDataKey")}
+    for name, granted in _through(deployment, "kms").items():
+        if granted != wanted:
+            yield f"{name} allows {sorted(granted)}: it must allow {sorted(wanted)}"
+
+
 def _through(deployment: Deployment, service: str) -> dict[str, set[tuple[str, str]]]:
     """The actions and resources that each endpoint of the service allows: everything, without a
     policy."""

@@ -178,7 +178,7 @@ def every_publisher_may_publish_to_its_topic(deployment: Deployment) -> Iterator
 
 def every_publisher_may_use_the_key_of_the_topics(deployment: Deployment) -> Iterator[str]:
     """Topics are encrypted: without the key an alarm is not delivered, and nothing reports that."""
-    statements = deployment.data.one("KMS::Key")["KeyPolicy"]["Statement"]
+    statements = deployment.data.of("KMS::Key")["Key"]["KeyPolicy"]["Statement"]
     permitted = {
         who
         for statement in statements

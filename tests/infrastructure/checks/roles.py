@@ -177,6 +177,24 @@ def each_role_may_use_our_key_through_every_service_it_uses(
             )
 
 
+def data_keys_are_used_for_one_user_of_our_table_at_a_time(deployment: Deployment) -> Iterator[str]:
+    """KMS compares the encryption context, which names table and user, with each use of the key."""
+    parameters = deployment.service.parameters
+    for name, role in deployment.service.of("IAM::Role").items():
+        for statement in statements(role):
+            if parameters["DataKeyArn"] not in listed(statement["Resource"]):
+                continue
+            condition = statement.get("Condition", {})
+            table = condition.get("StringEquals", {}).get("kms:EncryptionContext:table")
+            user = condition.get("Null", {}).get("kms:EncryptionContext:user")
+            if (table, str(user).lower()) != (parameters["SealedTableName"], "false"):
+                yield f"{name} uses data keys in any context: require its table and a user"
+    for statement in deployment.data.of("KMS::Key")["DataKey"]["KeyPolicy"]["Statement"]:
+        if statement["Effect"] == "Deny" and "kms:Decrypt" in listed(statement["Action"]):
+            return
+    yield "anybody whom IAM lets may use the data keys without a context: deny it in KeyPolicy"
+
+
 def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:
     """No task has its role by default: an operator names it when running a task."""
     for name, role in deployment.of("IAM::Role").items():

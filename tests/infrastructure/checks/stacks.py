@@ -8,7 +8,7 @@ from tests.infrastructure.render import RenderError, render
 
 # The outputs of the data stack that the release passes to the service stack.
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
-HANDED_OVER |= {"AccessLogsBucket", "RecordsBucket"}
+HANDED_OVER |= {"AccessLogsBucket", "RecordsBucket", "DataKeyArn", "SealedTableName"}
 # Choices that weaken security or availability. The deployment must refuse them, not the service
 # that starts later.
 WEAK_IN_PRODUCTION = (
@@ -50,6 +50,8 @@ def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
         "TableName": r"<Table>",
         "TableArn": r"<Table\.Arn>",
         "KeyArn": r"<Key\.Arn>",
+        "DataKeyArn": r"<DataKey\.Arn>",
+        "SealedTableName": r"<Table>",
         "KeysSecretArn": r"<KeysSecret>",
         "KlingSecretArn": r"<KlingSecret>",
         "RepositoryArn": r"<Repository\.Arn>",

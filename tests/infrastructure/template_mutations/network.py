@@ -103,6 +103,14 @@ NETWORK = (
         "\n  SecretsEndpoint:\n",
     ),
     TemplateMutation(
+        "any-kms-key-through-the-endpoint",
+        SERVICE,
+        "Resource: [!Ref DataKeyArn, !If [HasFormerDataKey, !Ref FormerDataKeyArn, "
+        "!Ref AWS::NoValue]]",
+        'Resource: "*"',
+        "\n  DataKeyEndpoint:\n",
+    ),
+    TemplateMutation(
         "networks-log-without-its-group",
         SERVICE,
         "Action: logs:DescribeLogGroups",

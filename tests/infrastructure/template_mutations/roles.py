@@ -103,6 +103,27 @@ ROLES = (
         'Sub "dynamodb.${AWS::Region}',
     ),
     TemplateMutation(
+        "data-keys-of-any-table",
+        SERVICE,
+        "StringEquals: {kms:EncryptionContext:table: !Ref SealedTableName}",
+        "StringLike: {kms:EncryptionContext:table: '*'}",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "data-keys-of-nobody",
+        SERVICE,
+        '"Null": {kms:EncryptionContext:user: "false"}',
+        '"Null": {kms:EncryptionContext:user: "true"}',
+        "\n  OperatorRole:\n",
+    ),
+    TemplateMutation(
+        "web-makes-no-data-key",
+        SERVICE,
+        "Action: [kms:GenerateDataKey]",
+        "Action: [kms:Decrypt]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
         "anybody-takes-the-role",
         SERVICE,
         "Service: ecs-tasks.amazonaws.com",
