@@ -13,6 +13,8 @@ from service.core.seals import seal
 from service.jobs.entities import IdempotencyKeyReused
 
 MAX_REASON = 150
+# With the operator's id it has to fit into the details of an entry (300 bytes).
+MAX_REASON_BYTES = 180
 MAX_NOTE = 1000
 
 
@@ -29,6 +31,16 @@ class LogDamaged(Conflict):
     code = "OPERATOR_LOG_DAMAGED"
     summary = "The operators' log of this subject is damaged, so nothing can be done here."
     advice = "Run the audit (docs/runbook.md, The operators' log)."
+
+
+class WalletNotOpen(Conflict):
+    code = "WALLET_NOT_OPEN"
+    summary = "Only an open wallet can be frozen. This one is frozen already."
+
+
+class WalletNotFrozen(Conflict):
+    code = "WALLET_NOT_FROZEN"
+    summary = "Only a frozen wallet can be thawed. This one is open."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +89,11 @@ class OperatorRecord:
     details: Mapping[str, str]
     note: str = ""
     mac: str = ""
+
+    @property
+    def ref(self) -> str:
+        """How the wallet's entry names the record."""
+        return f"operation-{self.number}"
 
     def sealed(self, previous: str, key: bytes) -> str:
         """The record's MAC, if `previous` is the MAC of the one before (empty: the first)."""

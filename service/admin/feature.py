@@ -2,6 +2,8 @@
 
 from service.admin import keys
 from service.admin.checks import house_log_check, user_log_check
+from service.admin.correction_routes import corrections_blueprint
+from service.admin.corrections import Corrections
 from service.admin.log import OperatorLog
 from service.admin.operations import Actions
 from service.admin.routes import log_blueprint
@@ -14,9 +16,13 @@ def build(core: Core, parts: Parts) -> Feature:
     mac_key = core.keyring.mac_key
     log = OperatorLog(core.table, mac_key, PageTokens(core.keyring.token_keys))
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
+    corrections = Corrections(parts.get(Ledger), log, core.clock)
     return Feature(
-        operations={OperatorLog: log, Actions: actions},
-        blueprints=(log_blueprint(log, actions),),
+        operations={OperatorLog: log, Actions: actions, Corrections: corrections},
+        blueprints=(
+            log_blueprint(log, actions),
+            corrections_blueprint(corrections),
+        ),
         checks=(user_log_check(mac_key), house_log_check(mac_key)),
     )
 

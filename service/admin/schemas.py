@@ -1,8 +1,10 @@
 """What goes in and out of every operator's route."""
 
-from marshmallow import fields, validate
+from typing import Any
 
-from service.admin.entities import MAX_REASON, OperatorRecord
+from marshmallow import ValidationError, fields, validate
+
+from service.admin.entities import MAX_REASON, MAX_REASON_BYTES, OperatorRecord
 from service.core.amounts import credits_number
 from service.core.clock import iso
 from service.core.principal import OperatorMethod
@@ -12,10 +14,22 @@ RECORDS_A_PAGE = 50
 MAX_RECORDS_A_PAGE = 100
 
 
+class Reason(Text):
+    """A text that fits into an entry of the ledger."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        if len(text.encode()) > MAX_REASON_BYTES:
+            raise ValidationError(f"Must take at most {MAX_REASON_BYTES} bytes in UTF-8.")
+        if not text.strip():
+            raise ValidationError("Must not be blank.")
+        return text
+
+
 class ActionSchema(StrictSchema):
     """The part of every request that changes anything. Derive the schema of an action from it."""
 
-    reason = Text(
+    reason = Reason(
         required=True,
         max_length=MAX_REASON,
         metadata={

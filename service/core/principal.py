@@ -45,6 +45,10 @@ class Operator:
     scopes: frozenset[str] = frozenset({"admin"})
 
 
+MAX_OPERATOR_ID = 100
+"""With a reason, an operator's id has to fit into the details of an entry of the ledger."""
+
+
 def qualified(issuer: str, subject: str) -> str:
     """The id of a subject among all issuers."""
     return f"{issuer}|{subject}"

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.core.clock import Clock
 from service.core.keyring import MIN_KEY_LENGTH
+from service.core.principal import MAX_OPERATOR_ID
 from service.storage.secrets import SecretUnavailable
 
 ED25519 = "ed25519"
@@ -98,6 +99,8 @@ def _key(key_id: str, algorithm: object, text: object, operator: object) -> Oper
         raise ValueError("a key id has 1 to 64 letters, digits, dots, underscores and hyphens")
     if not isinstance(text, str) or not isinstance(operator, str):
         raise ValueError(f"the key {key_id} is incomplete")
+    if len(operator) > MAX_OPERATOR_ID or not operator.isascii():
+        raise ValueError(f"the operator of {key_id} has at most {MAX_OPERATOR_ID} ASCII characters")
     operator_id = operator or f"key:{key_id}"
     if algorithm == ED25519:
         raw = base64.b64decode(text, validate=True)

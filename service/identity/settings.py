@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.core.principal import is_subject
+from service.core.principal import MAX_OPERATOR_ID, is_subject
 from service.core.settings import Secret, Section, Sections, Url, setting
 from service.identity.operator_keys import keys_of_setting
 
@@ -51,7 +51,8 @@ class IdentitySettings(Section):
     def _operator_faults(self) -> Iterator[str]:
         for identity in self.admin_subjects:
             issuer, _, subject = identity.partition("|")
-            if not issuer.startswith("https://") or not is_subject(subject):
+            is_short = len(identity) <= MAX_OPERATOR_ID
+            if not issuer.startswith("https://") or not is_subject(subject) or not is_short:
                 yield f"ADMIN_SUBJECTS takes issuer|subject pairs, not {identity[:100]!r}"
         try:
             keys_of_setting(self.operator_keys)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from service.core.amounts import credits_text
 from service.ledger import keys
-from service.ledger.entities import Entry, Wallet, applied, deltas
+from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas
 from service.ledger.grants import is_sealed, record_from
 from service.ledger.replay import replayed
 from service.ledger.store import mac
@@ -162,10 +162,20 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
     if version != wallet.version:
         entry = item_name(wallet.user_id, keys.entry("", version + 1).sk)
         yield Violation(entry, "is not what the entries before it lead to")
+    elif _is_frozen(entries) and wallet.status is WalletStatus.OPEN:
+        yield Violation(where, "is open, although an operator froze it")
     elif wallet.lots != made.lots:
         yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
     elif wallet.updated_at != made.updated_at:
         yield Violation(where, "updatedAt is not the time of its last entry")
+
+
+def _is_frozen(entries: Sequence[Entry]) -> bool:
+    """Whether an operator froze the wallet last. A thaw ends that, and so does a return after an
+    erasure; damage freezes a wallet without an entry."""
+    kinds = (EntryKind.FREEZE, EntryKind.THAW, EntryKind.INITIAL)
+    last = next((entry for entry in reversed(entries) if entry.kind in kinds), None)
+    return last is not None and last.kind is EntryKind.FREEZE
 
 
 def _lots(wallet: Wallet) -> str:

@@ -38,6 +38,8 @@ class EntryKind(StrEnum):
     ADJUST = "ADJUST"
     VOID = "VOID"
     EDIT = "EDIT"
+    FREEZE = "FREEZE"
+    THAW = "THAW"
 
 
 class WalletStatus(StrEnum):
@@ -175,7 +177,8 @@ class Wallet:
 @dataclass(frozen=True)
 class Entry:
     """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
-    EDIT moves nothing, and its allocation is the lot with its new end. `returned` is the part of a
+    EDIT moves nothing, and its allocation is the lot with its new end; FREEZE and THAW move nothing
+    either. `returned` is the part of a
     hold that a capture returned; `debt_paid` the part of the incoming credits that paid old debt;
     `credits` and `held` are the balances after it; `details` say what it was for
     (`ledger.details`)."""
@@ -247,6 +250,8 @@ def deltas(entry: Entry) -> Deltas:
             return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _correction_deltas(entry)
+        case EntryKind.FREEZE | EntryKind.THAW:
+            return Deltas()
 
 
 def _correction_deltas(entry: Entry) -> Deltas:

@@ -286,6 +286,18 @@ def edit_lot(
     return _post(wallet, EntryKind.EDIT, 0, ref, whole((edited,)), lots, now, details=details)
 
 
+def freeze(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
+    """Stops spending. Open jobs still settle, and credits still come in."""
+    frozen = replace(wallet, status=WalletStatus.FROZEN)
+    return _post(frozen, EntryKind.FREEZE, 0, ref, (), wallet.lots, now, details=details)
+
+
+def thaw(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
+    """Lets a frozen wallet spend again."""
+    thawed = replace(wallet, status=WalletStatus.OPEN)
+    return _post(thawed, EntryKind.THAW, 0, ref, (), wallet.lots, now, details=details)
+
+
 def _lot(wallet: Wallet, lot_id: str, now: int) -> Lot:
     found = (lot for lot in wallet.lots if lot.lot_id == lot_id and lot.spendable(now))
     lot = next(found, None)

@@ -21,9 +21,11 @@ from service.ledger.movements import (
     claw_back,
     edit_lot,
     expire,
+    freeze,
     grant,
     hold_from,
     release,
+    thaw,
     void,
 )
 from service.ledger.store import sealed
@@ -74,6 +76,9 @@ def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
             return claw_back(wallet, entry.amount, entry.ref, entry.at, details=entry.details)
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _corrected(wallet, entry)
+        case EntryKind.FREEZE | EntryKind.THAW:
+            switch = freeze if entry.kind is EntryKind.FREEZE else thaw
+            return switch(wallet, entry.ref, entry.at, details=entry.details)
 
 
 def _corrected(wallet: Wallet, entry: Entry) -> Movement:

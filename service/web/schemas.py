@@ -2,10 +2,12 @@
 that takes four times as long as loading with it."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from service.core.amounts import Amount, amount_of, credits_text
 from service.core.placeholders import identifies_a_device
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -38,6 +40,35 @@ def credits_field(
     if example is not None:
         about["example"] = example
     return fields.Float(required=required, data_key=data_key, metadata=about)
+
+
+class CreditsInput(fields.Float):
+    """An amount of credits in a request's body: a number with at most three decimals, loaded as
+    thousandths. `minimum` and `maximum` are thousandths too."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
+        "required": "Is required.",
+        "null": "Must not be null.",
+        "invalid": "Must be a number of credits with at most three decimals.",
+        "range": "Must be from {minimum} to {maximum}.",
+    }
+
+    def __init__(self, *, minimum: Amount, maximum: Amount, **options: Any) -> None:
+        self._minimum, self._maximum = minimum, maximum
+        super().__init__(**options)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if type(value) not in (int, float):
+            raise self.make_error("invalid")
+        try:
+            # The shortest text of a double is what the client wrote, up to 15 digits.
+            amount = amount_of(Decimal(repr(value)))
+        except ValueError:
+            raise self.make_error("invalid") from None
+        if not self._minimum <= amount <= self._maximum:
+            limits = credits_text(self._minimum), credits_text(self._maximum)
+            raise self.make_error("range", minimum=limits[0], maximum=limits[1])
+        return amount
 
 
 class Text(fields.String):

@@ -288,6 +288,7 @@ def test_a_secret_says_whom_a_key_belongs_to() -> None:
         '{"a": {"algorithm": "ed25519", "publicKey": "?"}}',
         '{"a": {"algorithm": "ed25519"}}',
         '{"a": {"algorithm": "ed25519", "publicKey": "' + PUBLIC_KEY + '", "operator": 1}}',
+        '{"a": {"algorithm": "ed25519", "publicKey": "' + PUBLIC_KEY + '", "operator": "é"}}',
     ],
 )
 def test_a_secret_of_another_form_is_refused(text: str) -> None:

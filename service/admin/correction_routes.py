@@ -1,0 +1,166 @@
+"""Routes that correct a wallet: adjustments, lots, freezing and thawing."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response
+from marshmallow import Schema
+
+from service.admin.correction_schemas import (
+    AdjustmentRequestSchema,
+    CorrectedSchema,
+    LotEditSchema,
+    corrected_body,
+    expiry_fact,
+    facts_of,
+    terms_of,
+)
+from service.admin.corrections import Corrected, Corrections
+from service.admin.entities import Action, WalletNotFrozen, WalletNotOpen
+from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
+from service.admin.schemas import ActionSchema
+from service.core.errors import FareboxError
+from service.core.principal import Operator
+from service.ledger.entities import (
+    ExpiryInvalid,
+    InsufficientCredits,
+    LotNotFound,
+    TooManyWaiting,
+    UserNotFound,
+    WalletBusy,
+    WalletFrozen,
+)
+from service.web.body import read_body
+from service.web.endpoint import Access, Endpoint, endpoint
+
+_MOVE_ERRORS: tuple[type[FareboxError], ...] = (
+    UserNotFound,
+    WalletFrozen,
+    WalletBusy,
+    TooManyWaiting,
+    *ACTION_ERRORS,
+)
+
+
+def corrections_blueprint(corrections: Corrections) -> Blueprint:
+    blueprint = Blueprint("corrections", __name__)
+    _add_adjustments(blueprint, corrections)
+    _add_lots(blueprint, corrections)
+    _add_statuses(blueprint, corrections)
+    return blueprint
+
+
+def _declared(
+    summary: str,
+    operation_id: str,
+    description: str,
+    errors: tuple[type[FareboxError], ...],
+    body: type[Schema] = ActionSchema,
+    example: Mapping[str, Any] | None = None,
+) -> Endpoint:
+    return Endpoint(
+        access=Access.OPERATOR,
+        fresh=True,
+        summary=summary,
+        operation_id=operation_id,
+        description=description,
+        body=body,
+        response=CorrectedSchema,
+        errors=(*errors, *_MOVE_ERRORS),
+        headers=ACTION_HEADERS,
+        example=example,
+    )
+
+
+def _response(corrected: Corrected) -> Response:
+    return performed_response(corrected.performed, **corrected_body(corrected))
+
+
+def _add_adjustments(blueprint: Blueprint, corrections: Corrections) -> None:
+    schema = AdjustmentRequestSchema()
+
+    @blueprint.post("/admin/users/<user_id>/adjustments")
+    @endpoint(
+        _declared(
+            "Add credits to a user, or take some",
+            "adjustCredits",
+            "Takes never more than there is. What is added pays debt first.",
+            (InsufficientCredits, LotNotFound, ExpiryInvalid),
+            AdjustmentRequestSchema,
+            {"amount": 5, "reason": "The video was delivered broken."},
+        )
+    )
+    def post_adjustment(operator: Operator, user_id: str) -> Response:
+        body = read_body(schema)
+        terms, amount = terms_of(body), body["amount"]
+        facts = facts_of(terms, amount)
+        action = action_of(operator, "adjust", user_id, body, amount=amount, facts=facts)
+        return _response(corrections.adjust(action, terms))
+
+
+def _add_lots(blueprint: Blueprint, corrections: Corrections) -> None:
+    void_schema, edit_schema = ActionSchema(), LotEditSchema()
+
+    @blueprint.post("/admin/users/<user_id>/lots/<lot_id>/void")
+    @endpoint(
+        _declared(
+            "Take all that is left of a lot",
+            "voidLot",
+            "What open jobs hold of it comes back if they fail.",
+            (LotNotFound,),
+        )
+    )
+    def post_void(operator: Operator, user_id: str, lot_id: str) -> Response:
+        body = read_body(void_schema)
+        action = action_of(operator, "void", user_id, body, facts={"lotId": lot_id})
+        return _response(corrections.void(action, lot_id))
+
+    @blueprint.post("/admin/users/<user_id>/lots/<lot_id>/edit")
+    @endpoint(
+        _declared(
+            "Change when a lot expires",
+            "editLot",
+            "No credit moves.",
+            (LotNotFound, ExpiryInvalid),
+            LotEditSchema,
+        )
+    )
+    def post_edit(operator: Operator, user_id: str, lot_id: str) -> Response:
+        body = read_body(edit_schema)
+        expires_at = body["expires_at"]
+        facts = {"lotId": lot_id, **expiry_fact(expires_at)}
+        action = action_of(operator, "edit", user_id, body, facts=facts)
+        return _response(corrections.edit_lot(action, lot_id, expires_at))
+
+
+def _add_statuses(blueprint: Blueprint, corrections: Corrections) -> None:
+    schema = ActionSchema()
+
+    def carried_out(
+        operator: Operator, user_id: str, name: str, act: Callable[[Action], Corrected]
+    ) -> Response:
+        return _response(act(action_of(operator, name, user_id, read_body(schema))))
+
+    @blueprint.post("/admin/users/<user_id>/freeze")
+    @endpoint(
+        _declared(
+            "Stop a user from spending",
+            "freezeWallet",
+            "Open jobs still settle, and credits still come in.",
+            (WalletNotOpen,),
+        )
+    )
+    def post_freeze(operator: Operator, user_id: str) -> Response:
+        return carried_out(operator, user_id, "freeze", corrections.freeze)
+
+    @blueprint.post("/admin/users/<user_id>/thaw")
+    @endpoint(
+        _declared(
+            "Let a frozen user spend again",
+            "thawWallet",
+            "Also after damage has frozen the wallet: repair it first.",
+            (WalletNotFrozen,),
+        )
+    )
+    def post_thaw(operator: Operator, user_id: str) -> Response:
+        return carried_out(operator, user_id, "thaw", corrections.thaw)
