@@ -6,14 +6,21 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from service.admin import keys, store
+from service.admin.corrections import ENTRY
 from service.admin.entities import KeyUse, LogHead, OperatorRecord
-from service.ledger.entities import Entry
+from service.ledger import keys as ledger_keys
+from service.ledger.details import OPERATOR_ID, REASON
+from service.ledger.entities import Entry, EntryKind
 from service.storage.checks import AccountCheck, PartitionCheck, Violation
 from service.storage.codec import Item
 from service.storage.keys import Key
 
 UNSEALED = "is not as this service wrote it (its MAC does not hold)"
 _KINDS = ("record", "key", "log")
+_BY_OPERATORS = (
+    *(EntryKind.ADJUST, EntryKind.VOID, EntryKind.EDIT),
+    *(EntryKind.FREEZE, EntryKind.THAW),
+)
 
 
 class LogRecords(Protocol):
@@ -28,11 +35,20 @@ class LogRecords(Protocol):
     @property
     def entries(self) -> Sequence[Entry]: ...
 
+    @property
+    def late(self) -> Sequence[Entry]:
+        """Entries beyond the version at which the wallet was read."""
+        ...
+
+    @property
+    def unreadable(self) -> frozenset[str]: ...
+
 
 def user_log_check(mac_key: bytes) -> AccountCheck:
     def faults(account: LogRecords) -> Iterator[Violation]:
-        items = account.items.get(keys.LOG_PREFIX, ())
-        yield from log_faults(account.user_id, items, mac_key)
+        parts = _Parts(account.user_id)
+        yield from _log_faults(parts, account.items.get(keys.LOG_PREFIX, ()), mac_key)
+        yield from _entry_faults(parts, account)
 
     kinds = tuple(f"operator {kind}" for kind in _KINDS)
     return AccountCheck(kinds, faults, prefixes=(keys.LOG_PREFIX,))
@@ -40,12 +56,14 @@ def user_log_check(mac_key: bytes) -> AccountCheck:
 
 def house_log_check(mac_key: bytes) -> PartitionCheck:
     kinds = tuple(f"house {kind}" for kind in _KINDS)
-    return PartitionCheck(kinds, keys.HOUSE, lambda items: log_faults(None, items, mac_key))
+
+    def faults(items: Sequence[Item]) -> Iterator[Violation]:
+        return _log_faults(_Parts(None), items, mac_key)
+
+    return PartitionCheck(kinds, keys.HOUSE, faults)
 
 
-def log_faults(subject: str | None, items: Iterable[Item], mac_key: bytes) -> Iterator[Violation]:
-    """What is wrong with one subject's log."""
-    parts = _Parts(subject)
+def _log_faults(parts: "_Parts", items: Iterable[Item], mac_key: bytes) -> Iterator[Violation]:
     for item in items:
         yield from parts.add(item)
     yield from _chain_faults(parts, mac_key)
@@ -123,3 +141,29 @@ def _key_faults(parts: _Parts, mac_key: bytes) -> Iterator[Violation]:
     for sort_key, use in parts.uses.items():
         where = keys.item(parts.subject, sort_key)
         yield Violation(str(where), f"stands for record {use.number}, which came without it")
+
+
+def _entry_faults(parts: _Parts, account: LogRecords) -> Iterator[Violation]:
+    """Each entry that an operator made has its record, and each record of one its entry. An entry
+    beyond the version at which the wallet was read may have a record that was read before it."""
+    by_entry = {
+        record.details[ENTRY]: record
+        for record in parts.records.values()
+        if ENTRY in record.details
+    }
+    for entry in account.entries:
+        record = by_entry.pop(str(entry.version), None)
+        where = str(ledger_keys.entry(account.user_id, entry.version))
+        if record is None and entry.kind in _BY_OPERATORS:
+            yield Violation(where, "is an operator's, and no record of the log names it")
+        elif record is not None and (
+            entry.details.get(OPERATOR_ID) != record.operator_id
+            or entry.details.get(REASON) != record.reason
+        ):
+            yield Violation(where, f"is not what record {record.number} of the log says")
+    late = {str(entry.version) for entry in account.late}
+    for version, record in by_entry.items():
+        known = ledger_keys.entry(account.user_id, int(version)).sk in account.unreadable
+        if version not in late and not known:
+            where = str(keys.record(parts.subject, record.number))
+            yield Violation(where, f"names entry {version}, which does not exist")

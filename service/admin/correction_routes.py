@@ -23,6 +23,7 @@ from service.core.errors import FareboxError
 from service.core.principal import Operator
 from service.ledger.entities import (
     ExpiryInvalid,
+    GrantConflict,
     InsufficientCredits,
     LotNotFound,
     TooManyWaiting,
@@ -85,7 +86,7 @@ def _add_adjustments(blueprint: Blueprint, corrections: Corrections) -> None:
             "Add credits to a user, or take some",
             "adjustCredits",
             "Takes never more than there is. What is added pays debt first.",
-            (InsufficientCredits, LotNotFound, ExpiryInvalid),
+            (InsufficientCredits, LotNotFound, ExpiryInvalid, GrantConflict),
             AdjustmentRequestSchema,
             {"amount": 5, "reason": "The video was delivered broken."},
         )

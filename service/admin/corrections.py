@@ -2,22 +2,24 @@
 written in the same transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.admin.entities import Action, WalletNotFrozen, WalletNotOpen
 from service.admin.log import OperatorLog
 from service.admin.operations import Performed
+from service.core.amounts import Amount
 from service.core.clock import Clock
 from service.ledger.details import OPERATOR_ID, REASON, Details
-from service.ledger.entities import ExpiryInvalid, Movement, UserNotFound, Wallet, WalletStatus
+from service.ledger.entities import EntryKind, UserNotFound, Wallet, WalletStatus
+from service.ledger.grants import Grant, GrantSource, grant_key, grant_proposal
 from service.ledger.lots import LotKind
 from service.ledger.movements import adjust, edit_lot, freeze, thaw, void
 from service.ledger.operations import Ledger, Proposal, Snapshot
+from service.storage.keys import Key
 
 ENTRY = "entry"
-_ADJUST_NAME = "adjust"
 
-Move = Callable[[Wallet, str, int, Details], Movement]
+Propose = Callable[[Snapshot, int, Details], Proposal]
 
 
 @dataclass(frozen=True)
@@ -51,73 +53,84 @@ class Corrections:
     def adjust(self, action: Action, terms: Terms) -> Corrected:
         """Adds the action's amount as a lot, or takes it (below 0) from one lot or in burn order.
         Raises `InsufficientCredits` for more than is there, `LotNotFound` and `ExpiryInvalid`."""
+        amount = action.amount or 0
+        return self._add(action, amount, terms) if amount > 0 else self._take(action, amount, terms)
 
-        def move(wallet: Wallet, ref: str, now: int, details: Details) -> Movement:
-            if terms.expires_at is not None and terms.expires_at <= now:
-                raise ExpiryInvalid
-            return adjust(
-                wallet,
-                action.amount or 0,
-                ref,
-                now,
-                kind=terms.kind,
-                expires_at=terms.expires_at,
-                restriction=terms.restriction,
-                lot_id=terms.lot_id,
-                details=details,
-            )
+    def _add(self, action: Action, amount: Amount, terms: Terms) -> Corrected:
+        grant = Grant(
+            GrantSource.ADJUSTMENT,
+            action.digest,
+            action.subject or "",
+            amount,
+            terms.kind,
+            terms.expires_at,
+            terms.restriction,
+        )
 
-        return self._correct(action, move)
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            return grant_proposal(snapshot, replace(grant, details=details), now, EntryKind.ADJUST)
+
+        return self._correct(action, propose, grant_key(grant))
+
+    def _take(self, action: Action, amount: Amount, terms: Terms) -> Corrected:
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            wallet, ref = _known(snapshot), _ref(action)
+            movement = adjust(wallet, amount, ref, now, lot_id=terms.lot_id, details=details)
+            return Proposal(movement)
+
+        return self._correct(action, propose)
 
     def void(self, action: Action, lot_id: str) -> Corrected:
         """Ends one lot. Raises `LotNotFound`."""
 
-        def move(wallet: Wallet, ref: str, now: int, details: Details) -> Movement:
-            return void(wallet, lot_id, ref, now, details=details)
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            return Proposal(void(_known(snapshot), lot_id, _ref(action), now, details=details))
 
-        return self._correct(action, move)
+        return self._correct(action, propose)
 
     def edit_lot(self, action: Action, lot_id: str, expires_at: int | None) -> Corrected:
         """Moves the end of one lot (None: it never expires). Raises `LotNotFound` and
         `ExpiryInvalid`."""
 
-        def move(wallet: Wallet, ref: str, now: int, details: Details) -> Movement:
-            return edit_lot(wallet, lot_id, expires_at, ref, now, details=details)
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            wallet, ref = _known(snapshot), _ref(action)
+            return Proposal(edit_lot(wallet, lot_id, expires_at, ref, now, details=details))
 
-        return self._correct(action, move)
+        return self._correct(action, propose)
 
     def freeze(self, action: Action) -> Corrected:
         """Stops spending; open jobs still settle. Raises `WalletNotOpen`."""
 
-        def move(wallet: Wallet, ref: str, now: int, details: Details) -> Movement:
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            wallet = _known(snapshot)
             if wallet.status is not WalletStatus.OPEN:
                 raise WalletNotOpen
-            return freeze(wallet, ref, now, details=details)
+            return Proposal(freeze(wallet, _ref(action), now, details=details))
 
-        return self._correct(action, move)
+        return self._correct(action, propose)
 
     def thaw(self, action: Action) -> Corrected:
         """Lets a frozen wallet spend again. Raises `WalletNotFrozen`."""
 
-        def move(wallet: Wallet, ref: str, now: int, details: Details) -> Movement:
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            wallet = _known(snapshot)
             if wallet.status is not WalletStatus.FROZEN:
                 raise WalletNotFrozen
-            return thaw(wallet, ref, now, details=details)
+            return Proposal(thaw(wallet, _ref(action), now, details=details))
 
-        return self._correct(action, move)
+        return self._correct(action, propose)
 
-    def _correct(self, action: Action, move: Move) -> Corrected:
-        attempt = _Attempt(self._log, action, move)
+    def _correct(self, action: Action, propose: Propose, *related: Key) -> Corrected:
+        attempt = _Attempt(self._log, action, propose)
         moved = self._ledger.move(
             action.subject or "",
             attempt.propose,
             attempt.was_committed,
-            related=self._log.related(action),
+            related=(*self._log.related(action), *related),
         )
-        number = attempt.number
-        if number is None:
+        if attempt.number is None:
             raise LookupError("an action that was carried out has a record")
-        record = self._log.read(action.subject, number)
+        record = self._log.read(action.subject, attempt.number)
         available = moved.wallet.spendable(self._clock.now())
         return Corrected(Performed(record, not attempt.proposed), moved.wallet, available)
 
@@ -126,29 +139,39 @@ class _Attempt:
     """The attempts of one correction. `number` is that of the record; `proposed` says whether this
     request wrote it, and not an earlier one with the same key."""
 
-    def __init__(self, log: OperatorLog, action: Action, move: Move) -> None:
+    def __init__(self, log: OperatorLog, action: Action, propose: Propose) -> None:
         self._log = log
         self._action = action
-        self._move = move
+        self._propose = propose
         self.number: int | None = None
         self.proposed = False
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal | None:
-        self.number = self._log.recorded(snapshot, self._action)
+        action = self._action
+        self.number = self._log.recorded(snapshot, action)
         if self.number is not None:
             return None
-        wallet = snapshot.wallet
-        if wallet is None or wallet.status is WalletStatus.CLOSED:
-            raise UserNotFound
-        next_record = self._log.next_record(snapshot, self._action, now)
-        movement = self._move(wallet, next_record.ref, now, _details(self._action))
-        outcome = {ENTRY: str(movement.entries[-1].version)}
-        self.number, self.proposed = next_record.number, True
-        return Proposal(movement, self._log.record_writes(snapshot, self._action, now, outcome))
+        proposal = self._propose(snapshot, now, _details(action))
+        outcome = {ENTRY: str(proposal.movement.entries[-1].version)}
+        self.number = self._log.next_record(snapshot, action, now, outcome).number
+        self.proposed = True
+        recording = self._log.record_writes(snapshot, action, now, outcome)
+        return replace(proposal, writes=(*proposal.writes, *recording))
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         self.number = self._log.recorded(snapshot, self._action)
         return self.number is not None
+
+
+def _known(snapshot: Snapshot) -> Wallet:
+    wallet = snapshot.wallet
+    if wallet is None or wallet.status is WalletStatus.CLOSED:
+        raise UserNotFound
+    return wallet
+
+
+def _ref(action: Action) -> str:
+    return f"{action.name}:{action.digest}"
 
 
 def _details(action: Action) -> Details:

@@ -1,5 +1,6 @@
 """Operators' actions and the records of them. Pure."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from service.core.seals import seal
 from service.jobs.entities import IdempotencyKeyReused
 
 MAX_REASON = 150
-# With the operator's id it has to fit into the details of an entry (300 bytes).
-MAX_REASON_BYTES = 180
+# With the operator's id and the name of a grant it has to fit into the details of an entry
+# (400 bytes).
+MAX_REASON_BYTES = 230
 MAX_NOTE = 1000
 
 
@@ -62,6 +64,13 @@ class Action:
     note: str = ""
 
     @property
+    def digest(self) -> str:
+        """22 characters that stand for this operator's key on this subject."""
+        names = [self.subject or "", self.operator.operator_id, self.idempotency_key]
+        raw = hashlib.sha256(json.dumps(names).encode()).digest()[:16]
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    @property
     def body_hash(self) -> str:
         """What the idempotency key stands for. A repeated request has a request id of its own."""
         amount = None if self.amount is None else credits_text(self.amount)
@@ -89,11 +98,6 @@ class OperatorRecord:
     details: Mapping[str, str]
     note: str = ""
     mac: str = ""
-
-    @property
-    def ref(self) -> str:
-        """How the wallet's entry names the record."""
-        return f"operation-{self.number}"
 
     def sealed(self, previous: str, key: bytes) -> str:
         """The record's MAC, if `previous` is the MAC of the one before (empty: the first)."""

@@ -103,6 +103,7 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys"},
 }
 USES_EXTRA = {
+    ("admin", "checks"): {"corrections"},
     ("admin", "operations"): {"log"},
     ("admin", "routes"): {"log"},
     ("identity", "settings"): {"operator_keys"},
