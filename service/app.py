@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 
 from service.admin.feature import ADMIN
+from service.analytics.feature import ANALYTICS
 from service.audit.feature import AUDIT
 from service.catalog.feature import CATALOG
 from service.core.clock import Clock, SystemClock
@@ -66,6 +67,7 @@ FEATURES: tuple[Declaration, ...] = (
     USERS,
     JOBS,
     VIDEOS,
+    ANALYTICS,
     AUDIT,
     REPAIR,
     ADMIN,

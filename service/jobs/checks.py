@@ -124,8 +124,15 @@ def _movement_faults(job: Job, movements: Sequence[Entry], account: JobRecords) 
         entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
     ):
         yield "its HOLD took from other lots"
+    elif _left_another_balance(job, movements) and not _some_entry_unreadable(account):
+        yield "its end left another balance"
     elif any(_is_of_another(entry, job) for entry in movements):
         yield "its movements name another request"
+
+
+def _left_another_balance(job: Job, movements: Sequence[Entry]) -> bool:
+    """Jobs of earlier releases do not say which."""
+    return job.balance_after not in (None, *(entry.credits for entry in movements[1:]))
 
 
 def _is_of_another(entry: Entry, job: Job) -> bool:

@@ -163,14 +163,14 @@ class Job:
     """One job. It lies with the user who pays for it, and names the one who requested it.
 
     `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
-    charged. `price_terms` are those of the price that was quoted, empty where it is what is held.
-    `request_id` is that of the HTTP request that made it ("": none is known). `payload` is what the
-    kind of work keeps of the request, `result` what it delivered; `facts` is the provider's own
-    data as far as it is kept. `due_at` is the time of the next look at the provider (None: none),
-    `watch_until` the end of watching a job released as
-    unresolved. `house_loss` credits were not charged for work that was delivered after the release
-    (None: none was). An open job that was made on a new device has its digests in `device`. `mac`
-    is its seal (`store.sealed`)."""
+    charged; its end left the balance `balance_after` (None: not known). `price_terms` are those of
+    the price that was quoted, empty where it is what is held. `request_id` is that of the HTTP
+    request that made it ("": none is known). `payload` is what the kind of work keeps of the
+    request, `result` what it delivered; `facts` is the provider's own data as far as it is kept.
+    `due_at` is the time of the next look at the provider (None: none), `watch_until` the end of
+    watching a job released as unresolved. `house_loss` credits were not charged for work that was
+    delivered after the release (None: none was). An open job that was made on a new device has its
+    digests in `device`. `mac` is its seal (`store.sealed`)."""
 
     payer: str
     actor: str
@@ -193,6 +193,7 @@ class Job:
     not_found_at: int | None = None
     result: Mapping[str, Value] | None = None
     captured: Amount = 0
+    balance_after: Amount | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
     provider_cost: ProviderCost | None = None
     failure: str | None = None

@@ -34,6 +34,11 @@ def job(user_id: str, job_id: str) -> Key:
     return Key(user_partition(user_id), f"{JOB_PREFIX}{job_id}")
 
 
+def id_of(key: Key) -> str:
+    """The job id in the key of a job's item."""
+    return key.sk.removeprefix(JOB_PREFIX)
+
+
 def idempotency(user_id: str, route: str, key: str) -> Key:
     """The client's key is hashed together with the route, so that it can hold anything and cannot
     collide across routes."""

@@ -1,19 +1,19 @@
 """Every verb on jobs: submit, get, list, wait, handle a callback."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from service.core.amounts import Amount
-from service.core.clock import Clock
+from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError
 from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
-from service.jobs import store
+from service.jobs import keys, store
 from service.jobs.entities import (
     MAX_PAYLOAD_BYTES,
     CallbackRefused,
@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 CALLBACKS_PATH = "/callbacks"
 MAX_ROUNDS = 5
+# DynamoDB's own limit for one BatchGetItem.
+MAX_TOGETHER = 100
 RETRY_AFTER_SECONDS = 5
 
 
@@ -210,6 +212,17 @@ class Jobs:
         after = self._page_tokens.open(scope, token) if token else ""
         jobs, last = store.read_page(self._table, user_id, limit, after)
         return JobPage(jobs, self._page_tokens.seal(scope, last) if last else None)
+
+    def beginnings(self, user_id: str, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """By id of the user's job: its operation, and when its credits were held. A job that is not
+        there is left out; so are some, rarely, that DynamoDB has no time for."""
+        found: dict[str, tuple[str, int]] = {}
+        for start in range(0, len(job_ids), MAX_TOGETHER):
+            wanted = [keys.job(user_id, each) for each in job_ids[start : start + MAX_TOGETHER]]
+            for key, item in self._table.get_many(wanted, ("operation", "createdAt")).items():
+                began = str(item["operation"]), from_iso(str(item["createdAt"]))
+                found[keys.id_of(key)] = began
+        return found
 
     def handle_callback(
         self,

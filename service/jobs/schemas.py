@@ -93,6 +93,27 @@ class JobCreditsSchema(StrictSchema):
     )
 
 
+class ReceiptSchema(StrictSchema):
+    """What a job cost, and why."""
+
+    quoted = credits_field("The most it could cost, as its price was when it began.", example=1)
+    held = credits_field("Set aside when it began.", example=1)
+    captured = credits_field("Charged.", example=1)
+    released = credits_field("Returned of what was held.", example=0)
+    usage = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "What was charged for, by unit.", "example": {"videos": 1}},
+    )
+    balance_after = fields.Float(
+        required=True,
+        allow_none=True,
+        data_key="balanceAfter",
+        metadata={"description": "The balance that its end left; null while open.", "example": 2},
+    )
+
+
 class JobErrorFields(StrictSchema):
     code = fields.String(
         required=True,
@@ -142,6 +163,9 @@ class JobFields(StrictSchema):
         JobCreditsSchema,
         required=True,
         metadata={"description": "What became of its price."},
+    )
+    receipt = fields.Nested(
+        ReceiptSchema, required=True, metadata={"description": "What it cost, and why."}
     )
 
 
@@ -219,6 +243,19 @@ def job_body(
         "status": job.status.value,
         "createdAt": iso(job.created_at),
         "credits": account,
+        "receipt": _receipt_body(job),
         **operations.render(job),
         "error": error,
+    }
+
+
+def _receipt_body(job: Job) -> dict[str, object]:
+    left = job.balance_after
+    return {
+        "quoted": credits_number(job.held),
+        "held": credits_number(job.held),
+        "captured": credits_number(job.captured),
+        "released": credits_number(job.returned),
+        "usage": dict(job.usage),
+        "balanceAfter": None if left is None else credits_number(left),
     }

@@ -34,8 +34,8 @@ from service.jobs.judging import Bill, bill, failure_of, result_of
 from service.jobs.settlement_terms import (
     Addition,
     Decide,
-    IsOurs,
     SettlementTerms,
+    WriteEnd,
     charging,
     returning,
 )
@@ -251,28 +251,23 @@ class Settlement:
             device=(),
         )
 
-        def settle(device: Digests | None) -> None:
-            self._settle(
-                job,
-                charging(job, charge.amount),
-                store.capture_write(job, delivered),
-                lambda stored: stored.status is JobStatus.SUCCEEDED and stored.result == result,
-                device,
-            )
+        def settle(device: Digests | None) -> Job:
+            decide = charging(job, charge.amount)
+            return self._settle(job, decide, delivered, store.capture_write, device)
 
         try:
-            settle(Digests(job.device) if job.device else None)
+            settled = settle(Digests(job.device) if job.device else None)
         except WalletBusy:
             if not job.device:
                 raise
             # The claims are other users' items too: whoever keeps them busy must not keep the
             # capture from happening.
-            settle(None)
+            settled = settle(None)
         self._note(job, billed)
         self._metrics.count(Metric.CAPTURES)
         self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
         log.info("job_captured", job_id=job.job_id, credits=credits_number(charge.amount))
-        return delivered
+        return settled
 
     def _release(self, job: Job, failure: str, task: Task | None = None) -> Job:
         """T5: everything held goes back; an unresolved job is watched further."""
@@ -289,12 +284,7 @@ class Settlement:
             device=(),
         )
 
-        self._settle(
-            job,
-            returning(job),
-            store.release_write(job, released),
-            lambda stored: (stored.failure, stored.watch_until) == (failure, watch_until),
-        )
+        settled = self._settle(job, returning(job), released, store.release_write)
         self._metrics.count(Metric.RELEASES, reason=failure)
         log.info(
             "job_released",
@@ -303,7 +293,7 @@ class Settlement:
             reason=failure,
             provider_reason=task.reason if task else "",
         )
-        return released
+        return settled
 
     def _changed(self, job: Job, **changes: Any) -> Job:
         """The job with those changes, sealed. Raises `JobDamaged`: to seal an edited job again
@@ -323,14 +313,18 @@ class Settlement:
         self,
         job: Job,
         decide: Decide,
-        write: Update,
-        is_ours: IsOurs,
+        ended: Job,
+        write_end: WriteEnd,
         device: Digests | None = None,
-    ) -> None:
+    ) -> Job:
+        """Returns the job as it is stored, with the balance that its end left."""
         if not job.is_open:
             raise StaleRead("the job has ended")
-        terms = SettlementTerms(job, decide, write, is_ours, device, self._users, self._addition)
-        self._ledger.move(job.payer, terms.propose, terms.was_committed, related=terms.keys)
+        terms = SettlementTerms(
+            job, decide, ended, write_end, device, self._users, self._mac_key, self._addition
+        )
+        moved = self._ledger.move(job.payer, terms.propose, terms.was_committed, related=terms.keys)
+        return terms.after(moved.movement) if moved.movement else terms.stored(moved.snapshot)
 
     def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:
         billed = self._bill(job, task)

@@ -3,12 +3,12 @@
 In a file of its own, as a hold's terms are next to the code that takes them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.core.amounts import Amount
 from service.jobs import keys, store
-from service.jobs.entities import Job
-from service.ledger.entities import Movement, StaleRead, Wallet
+from service.jobs.entities import Job, JobStatus
+from service.ledger.entities import Entry, Movement, StaleRead, Wallet
 from service.ledger.movements import capture, release
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.storage.keys import Key
@@ -17,7 +17,8 @@ from service.users.entities import Digests
 from service.users.operations import Users
 
 Decide = Callable[[Wallet, int], Movement]
-IsOurs = Callable[[Job], bool]
+WriteEnd = Callable[[Job, Job], Update]
+"""The write that leads from a job as it was read to the job as it is to be."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,28 @@ def returning(job: Job) -> Decide:
     return decide
 
 
+def with_balance_of(job: Job, end: Entry | None) -> Job:
+    """For a repair alone: a job that records the balance its end left says what its entry says."""
+    if job.balance_after is None:
+        return job
+    return replace(job, balance_after=end.credits if end else None)
+
+
 @dataclass(frozen=True)
 class SettlementTerms:
     """Wallet and job are read at one moment: a job that has been settled elsewhere must not be
-    settled on their wallet, and one that has ended, however it was read, never again. `is_ours`
-    distinguishes this settlement, should its response be lost, from another's: what another process
-    decided is read, never assumed. With `device`, the device's item and claims come in the same
-    transaction, as far as `Users.after_capture` allows; with `addition`, its writes."""
+    settled on their wallet, and one that has ended, however it was read, never again. `ended` is
+    the job as it is to be, but for the balance that it leaves. With `device`, the device's item and
+    claims come in the same transaction, as far as `Users.after_capture` allows; with `addition`,
+    its writes."""
 
     job: Job
     decide: Decide
-    write: Update
-    is_ours: IsOurs
+    ended: Job
+    write_end: WriteEnd
     device: Digests | None
     users: Users
+    mac_key: bytes = field(repr=False)
     addition: Addition | None = None
 
     @property
@@ -91,7 +100,8 @@ class SettlementTerms:
         if not store.is_as_read(stored, self.job):
             raise StaleRead("the job has changed")
         movement = self.decide(snapshot.wallet, now)
-        writes = [ConditionalWrite(self.write, StaleRead("the job has changed"))]
+        write = self.write_end(self.job, self.after(movement))
+        writes = [ConditionalWrite(write, StaleRead("the job has changed"))]
         if self.addition is not None:
             writes += self.addition.writes(snapshot, movement, now)
         if self.device is None:
@@ -101,6 +111,26 @@ class SettlementTerms:
         )
         return Proposal(replace(movement, wallet=wallet), [*writes, *of_device])
 
+    def after(self, movement: Movement) -> Job:
+        """The job that this movement settles, sealed."""
+        return store.sealed(
+            replace(self.ended, balance_after=movement.wallet.credits), self.mac_key
+        )
+
     def was_committed(self, snapshot: Snapshot) -> bool:
-        stored = snapshot.item(self._job_key)
-        return stored is not None and self.is_ours(store.job_from(stored))
+        """Distinguishes this settlement, should its response be lost, from another's: what another
+        process decided is read, never assumed."""
+        item = snapshot.item(self._job_key)
+        if item is None:
+            return False
+        stored, ended = store.job_from(item), self.ended
+        if ended.status is JobStatus.SUCCEEDED:
+            return stored.status is JobStatus.SUCCEEDED and stored.result == ended.result
+        return (stored.failure, stored.watch_until) == (ended.failure, ended.watch_until)
+
+    def stored(self, snapshot: Snapshot) -> Job:
+        """The job as an earlier attempt of this settlement stored it."""
+        item = snapshot.item(self._job_key)
+        if item is None:
+            raise LookupError("a settlement that stands has been stored")
+        return store.job_from(item)

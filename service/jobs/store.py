@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.core.amounts import Credits, amount_of, credits_of
+from service.core.amounts import Amount, Credits, amount_of, credits_of
 from service.core.clock import from_iso, iso
 from service.core.seals import holds, seal
 from service.jobs import keys
@@ -146,7 +146,12 @@ def rewatch_write(job: Job, watch_until: int, due_at: int) -> Update:
 def capture_write(job: Job, delivered: Job) -> Update:
     """T4: the result and what it cost, and the end of everything that only an open job needs.
     `delivered` is the job as it is to be."""
-    change: Item = {"status": JobStatus.SUCCEEDED, "mac": delivered.mac, **_delivery(delivered)}
+    change: Item = {
+        "status": JobStatus.SUCCEEDED,
+        "mac": delivered.mac,
+        **_balance(delivered),
+        **_delivery(delivered),
+    }
     return Update(_key(job), _as_read(job), set=change, remove=_OPEN_ATTRIBUTES)
 
 
@@ -156,6 +161,7 @@ def release_write(job: Job, released: Job) -> Update:
         "status": JobStatus.FAILED,
         "error": released.failure,
         "mac": released.mac,
+        **_balance(released),
     }
     if released.facts != job.facts:
         change["provider"] = released.facts
@@ -172,7 +178,7 @@ def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
     guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "result": None})
     change: Item = {
         "taskId": delivered.task_id,
-        "houseLoss": _loss_credits(delivered),
+        "houseLoss": _credits(delivered.house_loss),
         "mac": delivered.mac,
         **_delivery(delivered),
     }
@@ -226,10 +232,11 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
         "watchUntil": after.watch_until,
         "key": _packed_key(after.bound_key),
         "createdAt": iso(after.created_at),
+        "balanceAfter": _credits(after.balance_after),
         "mac": after.mac,
         **due,
     }
-    gone = [name for name in ("error", "watchUntil", "key") if change[name] is None]
+    gone = [name for name, value in change.items() if value is None]
     gone += [name for name in DUE_INDEX_ATTRIBUTES if name not in due]
     gone += [] if after.is_open else ["submitUntil", "hardAt", "notFoundAt", "device"]
     kept = {name: value for name, value in change.items() if value is not None}
@@ -263,11 +270,12 @@ def job_from(item: Item) -> Job:
         not_found_at=_moment(fields.get("notFoundAt")),
         result=fields.get("result"),
         captured=amount_of(fields.get("captured", 0)),
+        balance_after=_amount(fields.get("balanceAfter")),
         usage=fields.get("usage", {}),
         provider_cost=ProviderCost(cost["micros"], cost["currency"]) if cost else None,
         failure=fields.get("error"),
         watch_until=_moment(fields.get("watchUntil")),
-        house_loss=amount_of(fields["houseLoss"]) if "houseLoss" in fields else None,
+        house_loss=_amount(fields.get("houseLoss")),
         bound_key=_unpacked_key(fields["key"]) if "key" in fields else None,
         mac=fields.get("mac", ""),
     )
@@ -316,8 +324,18 @@ def _moment(value: object) -> int | None:
     return None if value is None else whole_number(value)
 
 
-def _loss_credits(job: Job) -> Credits | None:
-    return None if job.house_loss is None else credits_of(job.house_loss)
+def _balance(job: Job) -> dict[str, Value]:
+    """The balance that a job's end left, where it is known."""
+    left = _credits(job.balance_after)
+    return {} if left is None else {"balanceAfter": left}
+
+
+def _amount(given: Credits | None) -> Amount | None:
+    return None if given is None else amount_of(given)
+
+
+def _credits(amount: Amount | None) -> Credits | None:
+    return None if amount is None else credits_of(amount)
 
 
 def _sealed_facts(job: Job) -> list[object]:
@@ -331,7 +349,8 @@ def _sealed_facts(job: Job) -> list[object]:
         "hardAt": job.hard_at if job.is_open else None,
         "taskId": job.task_id,
         "error": job.failure,
-        "houseLoss": _loss_credits(job),
+        "houseLoss": _credits(job.house_loss),
+        **_balance(job),
         **_delivery(job),
         "provider": job.facts or None,
     }

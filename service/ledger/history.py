@@ -90,6 +90,13 @@ class History:
             if line is not None and wanted.matches(line):
                 yield line
 
+    def entries(self, user_id: str, first_version: int, below: int) -> Iterator[Entry]:
+        """The entries from one version on and below another, newest first."""
+        for entry in self._newest_first(user_id, below, READ_ENTRIES, below - first_version):
+            if entry.version < first_version:
+                return
+            yield entry
+
     def version_at(self, user_id: str, at: int) -> int:
         """The version of the first entry at that moment or later; one more than the newest if
         there is none."""

@@ -49,6 +49,14 @@ class LotSchema(StrictSchema):
         allow_none=True,
         metadata={"description": "When the rest expires (UTC); null: never.", "example": None},
     )
+    restriction = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Names the operations that it can be spent on; null: any.",
+            "example": None,
+        },
+    )
 
 
 class ExpiringSchema(StrictSchema):
@@ -133,6 +141,7 @@ def _lot_body(lot: Lot) -> dict[str, object]:
         "kind": lot.kind.value,
         "credits": credits_number(lot.remaining),
         "expiresAt": expires_at,
+        "restriction": lot.restriction or None,
     }
 
 

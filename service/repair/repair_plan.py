@@ -14,7 +14,7 @@ from service.core.amounts import credits_text
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
-from service.jobs.settlement_terms import charging, returning
+from service.jobs.settlement_terms import charging, returning, with_balance_of
 from service.jobs.store import KeyUse
 from service.ledger import keys as ledger_keys
 from service.ledger import store as ledger_store
@@ -278,11 +278,12 @@ class _Mending:
             return
         ended = self._entry(job_id, *_ENDS)
         if ended is None and not job.is_open:
-            self._end_anew(job, held)
+            ended = self._end_anew(job, held)
         elif ended is not None and job.is_open:
             job = self._unresolved(job)
         due_at = self._due_at(job)
         job = replace(job, allocation=held.allocation, created_at=held.at, due_at=due_at)
+        job = with_balance_of(job, ended)
         if job != stored or self._indexed_wrongly(job):
             job = jobs_store.sealed(job, self._context.mac_key)
             verb = "set" if stored else "make again"
@@ -343,11 +344,11 @@ class _Mending:
                 Delete(jobs_keys.job(job.payer, job.job_id), When(equals={"status": job.status}))
             )
 
-    def _end_anew(self, job: Job, held: Entry) -> None:
+    def _end_anew(self, job: Job, held: Entry) -> Entry:
         job = replace(job, allocation=held.allocation, created_at=held.at)
         delivered = job.status is JobStatus.SUCCEEDED
         settle = charging(job, job.captured) if delivered else returning(job)
-        self._post(settle(self._wallet, self._now))
+        return self._post(settle(self._wallet, self._now))
 
     def _unresolved(self, job: Job) -> Job:
         """Its credits were returned; the reason is lost with the job's item. It is monitored, so

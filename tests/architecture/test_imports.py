@@ -18,7 +18,7 @@ LAYERS = [
     {"admin"},
     {"repair"},
     {"audit"},
-    {"videos"},
+    {"videos", "analytics"},
     {"jobs"},
     {"users"},
     {"ledger", "catalog", "providers", "identity", "encryption"},
@@ -140,7 +140,7 @@ ACROSS = {"operations", "entities"}
 EXTRA_ACROSS = {
     ("catalog", "pricing"),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
-    *(("ledger", "restrictions"), ("ledger", "grants")),
+    *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms")),
 }

@@ -84,6 +84,8 @@ DELIVERED = [
     ("notFoundAt", TEXT),
     ("captured", NUMBER),
     ("captured", None),
+    ("balanceAfter", NUMBER),
+    ("balanceAfter", TEXT),
     ("providerCost", TEXT),
     ("providerCost", {"M": {"micros": TEXT, "currency": TEXT}}),
     ("watchUntil", NUMBER),

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from service.core.amounts import SCALE
 from service.core.metrics import Metric, NoMetrics
-from service.jobs.entities import Failure, JobStatus, ProviderCost
+from service.jobs.entities import Failure, Job, JobStatus, ProviderCost
 from service.jobs.work import AsynchronousWork, Charge
 from service.ledger.entities import StaleRead
 from service.providers.base import RejectionReason, TaskStatus
@@ -185,10 +185,10 @@ def test_a_loss_beyond_the_hold_is_counted_once_by_the_write_that_committed(
     monkeypatch.setattr(work(world), "charge", returns(Charge((PRICE + 3) * SCALE)))
     settle, refused = world.settlement._settle, [StaleRead("the job has changed")]
 
-    def stale_once(*arguments: Any) -> None:
+    def stale_once(*arguments: Any) -> Job:
         if refused:
             raise refused.pop()
-        settle(*arguments)
+        return settle(*arguments)
 
     monkeypatch.setattr(world.settlement, "_settle", stale_once)
     assert world.settlement.resolve("ann", job_id).captured == PRICE * SCALE

@@ -89,7 +89,7 @@ def test_every_success_has_the_fields_that_the_document_requires(
     api = ApiClient(start(clock=SystemClock()))
     job_id = api.stack.submitted("ann")
     api.stack.settled(job_id)
-    lists = ("/jobs", "/credits", "/credits/history", "/prompts")
+    lists = ("/jobs", "/credits", "/credits/history", "/credits/usage", "/prompts")
     for path in (*lists, f"/jobs/{job_id}", "/health", "/health/ready"):
         described = api.document["paths"][path.replace(job_id, "{jobId}")]["get"]
         media = described["responses"]["200"]["content"]["application/json"]
@@ -115,6 +115,7 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
     names = {described["operationId"] for _, _, described in operations(api.document)}
     assert names == {
         "createVideo",
+        "getCreditUsage",
         "getCredits",
         "getHealth",
         "getJob",

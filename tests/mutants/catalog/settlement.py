@@ -133,7 +133,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "another-s-settlement-taken-for-mine",
         RACES,
-        "jobs.settlement:Settlement._release",
+        "jobs.settlement_terms:SettlementTerms.was_committed",
         "(S.failure, S.watch_until) == X",
         "S.status is JobStatus.FAILED",
     ),
@@ -191,7 +191,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "capture-with-result",
         "captured-without-its-job",
         "jobs.settlement_terms:SettlementTerms.propose",
-        "[ConditionalWrite(self.write, R)]",
+        "[ConditionalWrite(write, R)]",
         "[]",
     ),
     breaks(
@@ -240,7 +240,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "house-loss",
         "house-loss-not-stored",
         "jobs.store:deliver_uncharged_write",
-        "_loss_credits(X)",
+        "_credits(X)",
         "None",
     ),
     breaks(

@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
         except WalletBusy:
             if not J.device:
                 raise
-            settle(None)
+            settled = settle(None)
         """,
         """
         except WalletBusy:
