@@ -13,6 +13,7 @@ from flask import Flask
 from service.admin.feature import ADMIN
 from service.analytics.feature import ANALYTICS
 from service.audit.feature import AUDIT
+from service.bulk_grants.feature import BULK_GRANTS
 from service.catalog.feature import CATALOG
 from service.core.clock import Clock, SystemClock
 from service.core.ids import RandomIds
@@ -27,6 +28,7 @@ from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
 from service.ledger.feature import LEDGER
 from service.outbound.trust import public_roots
+from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
 from service.settings import Settings, declared, read_settings
@@ -65,6 +67,8 @@ FEATURES: tuple[Declaration, ...] = (
     IDENTITY,
     KLING,
     USERS,
+    PROMO_CODES,
+    BULK_GRANTS,
     JOBS,
     VIDEOS,
     ANALYTICS,

@@ -17,6 +17,7 @@ from service.audit.entities import (
     ScanPlan,
     audit_account,
 )
+from service.audit.partitions import partition_faults
 from service.audit.proofs import Checks
 from service.audit.store import Findings, Reader, Stopped
 from service.core.clock import Clock
@@ -208,7 +209,8 @@ class _Walk:
             return self._judged_user(owner)
         if store.is_claim(key):
             return self._judged_claim(raw)
-        return Audit(violations=tuple(self._judged_partition(key)))
+        together = partition_faults(self._reader, self._checks, key.pk)
+        return Audit(violations=(*self._judged_partition(key), *together))
 
     def _judged_partition(self, key: Key) -> Iterator[Violation]:
         """A page of a query may have been read before a transaction and the next one after it: what

@@ -3,7 +3,13 @@ declares, and fulfils the checks that the feature contributes."""
 
 from collections.abc import Callable, Iterable, Iterator
 
-from service.storage.checks import AccountCheck, Check, ItemCheck, PartitionCheck
+from service.storage.checks import (
+    AccountCheck,
+    Check,
+    ItemCheck,
+    PartitionCheck,
+    PrefixCheck,
+)
 from service.storage.codec import RawItem, decode_item
 from service.storage.key_registry import KeyRegistry
 from service.storage.keys import Key
@@ -32,6 +38,13 @@ class Checks:
     def prefixes(self) -> frozenset[str]:
         """What the sort keys begin with that the checks of an account read."""
         return frozenset(prefix for check in self.of_account for prefix in check.prefixes)
+
+    def of_prefix(self, pk: str) -> tuple[PrefixCheck, ...]:
+        return tuple(
+            check
+            for check in self._contributed()
+            if isinstance(check, PrefixCheck) and pk.startswith(check.prefix)
+        )
 
     def unproved(self) -> set[str]:
         """The kinds of items without any check; there must be none."""

@@ -21,6 +21,8 @@ class Metric(StrEnum):
     REFUSALS = "Refusals"
     SIGN_UPS = "SignUps"
     USER_CAP_REFUSALS = "UserCapRefusals"
+    BULK_GRANTS = "BulkGrants"
+    PROMO_REDEMPTIONS = "PromoRedemptions"
     USER_CAP_USED = "UserCapUsedPercent"
     HOLDS = "Holds"
     CAPTURES = "Captures"

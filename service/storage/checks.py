@@ -1,11 +1,11 @@
 """What a feature lets the audit prove of its items."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from service.storage.codec import Item
-from service.storage.keys import ItemKind, user_item
+from service.storage.keys import ItemKind, Key, user_item
 
 
 @dataclass(frozen=True, order=True)
@@ -51,4 +51,28 @@ class PartitionCheck:
     faults: Callable[[Sequence[Item]], Iterable[Violation]]
 
 
-Check = ItemCheck | AccountCheck | PartitionCheck
+class PartitionReader(Protocol):
+    """Reads for the check of one partition. Items are decoded; what cannot be decoded raises."""
+
+    def items(self, prefix: str) -> Iterator[Item]:
+        """The items of the partition whose sort key begins so, in order."""
+        ...
+
+    def one(self, key: Key) -> Item | None:
+        """An item anywhere in the table."""
+        ...
+
+
+@dataclass(frozen=True)
+class PrefixCheck:
+    """What must be true of the items together of each partition whose key begins with `prefix`,
+    none of them a user's. `head` is the item that each transaction there writes, where the audit
+    waits for one that is under way. An item that cannot be decoded is the `ItemCheck`'s to
+    report."""
+
+    prefix: str
+    head: Callable[[str], Key]
+    faults: Callable[[str, PartitionReader], Iterable[Violation]]
+
+
+Check = ItemCheck | AccountCheck | PartitionCheck | PrefixCheck

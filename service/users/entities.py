@@ -90,11 +90,11 @@ class UserDevice:
 
 
 def device_digests(peppers: Sequence[Pepper], fingerprint: str) -> Digests:
-    return _digests(peppers, "fingerprint", fingerprint)
+    return digests(peppers, "fingerprint", fingerprint)
 
 
 def identity_digests(peppers: Sequence[Pepper], issuer: str, subject: str) -> Digests:
-    return _digests(peppers, "identity", f"{issuer}\n{subject}")
+    return digests(peppers, "identity", f"{issuer}\n{subject}")
 
 
 def user_tag(user_id: str, key: bytes) -> str:
@@ -105,10 +105,10 @@ def user_tag(user_id: str, key: bytes) -> str:
 
 def email_digests(peppers: Sequence[Pepper], email: str) -> Digests:
     """The same for every spelling of an address that differs in case alone."""
-    return _digests(peppers, "email", unicodedata.normalize("NFC", email.strip()).casefold())
+    return digests(peppers, "email", unicodedata.normalize("NFC", email.strip()).casefold())
 
 
-def _digests(peppers: Sequence[Pepper], kind: str, text: str) -> Digests:
+def digests(peppers: Sequence[Pepper], kind: str, text: str) -> Digests:
     """HMAC-SHA-256 cut to 128 bits, 22 characters each; a fingerprint and an identity of the same
     text do not share one."""
     newest_first = sorted(peppers, key=lambda pepper: pepper.version, reverse=True)

@@ -28,10 +28,13 @@ def test_only_the_ledger_writes_wallets_and_entries() -> None:
 
 
 def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
-    """Prices and operators' actions that move none have their own; only the ledger writes wallets
-    (above)."""
+    """Prices, operators' actions that move none, and what a bulk grant could not grant have their
+    own; only the ledger writes wallets (above)."""
     senders = {place for place, text in _sources().items() if ".transact(" in text}
-    assert senders == {"admin/operations.py", "catalog/scheduling.py", "ledger/operations.py"}
+    assert senders == {
+        *("admin/operations.py", "bulk_grants/part_runs.py", "catalog/scheduling.py"),
+        "ledger/operations.py",
+    }
 
 
 def test_only_an_operators_repair_takes_items_away() -> None:

@@ -16,8 +16,14 @@ from urllib3 import PoolManager
 from devstack.simulators.server import SimulatorServer
 from service import cli
 from service.app import build, create_app, load_settings
+from service.bulk_grants.entities import NewBulkGrant
+from service.bulk_grants.operations import BulkGrants
+from service.core.amounts import SCALE
 from service.core.clock import SystemClock
+from service.feature import Parts
 from service.identity.settings import IdentitySettings
+from service.ledger.grant_terms import GrantTerms
+from service.ledger.lots import LotKind
 from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
 from service.settings import Settings
@@ -120,16 +126,18 @@ class Processes:
     def web(self) -> tuple[str, list[str]]:
         """Does everything a client can do. Returns the user and the jobs that are still open."""
         with self.inside("web") as settings:
-            app = create_app(build(settings, "web", self.clock))
+            parts = build(settings, "web", self.clock)
             client = Client(
-                app.test_client(),
+                create_app(parts).test_client(),
                 self._simulator,
                 settings.section(IdentitySettings).google_client_ids[0],
             )
-            return client.everything()
+            done = client.everything()
+            _start_bulk_grant(parts)
+            return done
 
     def worker(self) -> None:
-        """Runs the sweep of the due jobs once."""
+        """Runs every sweep once."""
         self.clock.advance(LATER_SECONDS)
         with self.inside("worker") as settings, background(lambda: False) as lent:
             parts = build(settings, "worker", self.clock)
@@ -145,6 +153,14 @@ class Processes:
     def command(self, container: str, *words: str, role: str = "") -> int:
         with self.inside(container, role):
             return cli.main(words)
+
+
+def _start_bulk_grant(parts: Parts) -> None:
+    """For all users, which makes the worker walk over the table."""
+    terms = GrantTerms(SCALE, LotKind.PROMO)
+    new = NewBulkGrant("Thank you", terms, "key:desk", budget=10 * SCALE)
+    prepared = parts.get(BulkGrants).prepare(new)
+    parts.core.table.transact([each.write for each in prepared.writes])
 
 
 class Client:

@@ -8,10 +8,12 @@ from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.statements import Request, aggregate_key, counted
 
 ORDER = Request("POST", "/videos", {"authorization": "Bearer x"})
+GUESS = Request("POST", "/credits/redeem", {"authorization": "Bearer x"})
 PREFLIGHT = Request("OPTIONS", "/videos")
 CALLBACK = Request("POST", "/callbacks/kling/token")
 ANYTHING = (
     ORDER,
+    GUESS,
     PREFLIGHT,
     CALLBACK,
     Request("GET", "/credits"),
@@ -104,3 +106,13 @@ def the_outermost_limit_leaves_room_for_the_others(deployment: Deployment) -> It
     inner = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" in rate]
     if limits and not (outermost and min(outermost) > sum(inner)):
         yield f"the outermost limit {outermost} must exceed the sum of the others, {sum(inner)}"
+
+
+def guesses_of_promo_codes_have_the_lowest_limit(deployment: Deployment) -> Iterator[str]:
+    """Whoever has many accounts guesses from few addresses."""
+    limits = rates(deployment)
+    lowest = min((int(rate["Limit"]) for rate in limits.values()), default=0)
+    if limits and not any(
+        counted(rate, GUESS) and int(rate["Limit"]) == lowest for rate in limits.values()
+    ):
+        yield "the lowest limit does not count POST /credits/redeem"

@@ -118,7 +118,7 @@ def no_request_may_scan_the_table(deployment: Deployment) -> Iterator[str]:
         actions = {
             action for statement in statements(role) for action in listed(statement["Action"])
         }
-        if name in ("web", "worker") and "dynamodb:Scan" in actions:
+        if name == "web" and "dynamodb:Scan" in actions:
             yield f"{name} may scan the table: remove dynamodb:Scan"
         if name == "audit" and actions & WRITES:
             yield f"the audit may write: remove {sorted(actions & WRITES)}"

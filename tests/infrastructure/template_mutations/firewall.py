@@ -106,6 +106,12 @@ FIREWALL = (
         "SearchString: HEAD",
     ),
     _rule(
+        "guesses-of-promo-codes-unlimited",
+        "SignUpsByIp",
+        "SearchString: /credits/redeem",
+        "SearchString: /credits/redeemed",
+    ),
+    _rule(
         "preflights-without-a-limit",
         "TotalByIp",
         "AggregateKeyType: IP",

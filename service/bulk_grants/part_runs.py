@@ -1,0 +1,311 @@
+"""What the worker does with one part of a bulk grant: grants to one user after the other, each in
+one transaction with the part's progress.
+
+In a file of its own because only the worker does this. Any number of workers may run one part at
+the same time, and any may die anywhere: a grant is made only together with the step that counts
+it, and each step requires exactly the one before."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from service.bulk_grants import keys, store
+from service.bulk_grants.entities import (
+    Audience,
+    BulkGrant,
+    Failure,
+    FailureReason,
+    Part,
+    PartState,
+    concerns,
+    failure_of,
+    grant_of,
+)
+from service.core.clock import Clock
+from service.core.errors import FareboxError, RateLimited, Unavailable
+from service.core.metrics import Metric, Metrics
+from service.ledger.grants import grant_key, grant_proposal
+from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
+from service.ledger.owners import read_owners
+from service.storage.keys import Key
+from service.storage.table import Cancelled, ConditionFailed, Conflicted, Table
+from service.storage.writes import Write
+
+log = structlog.get_logger()
+
+PAGE = 200
+# Users of a list between two readings of it. A dry run writes its progress once for as many.
+TOGETHER = 50
+LEASE_TRIES = 20
+LEASE_PAUSE_SECONDS = 0.02
+# Where the part stands among the writes of a lease.
+PART_PLACE = 1
+
+
+class PartMoved(Exception):
+    """Another worker has taken the part over, or it was cancelled: leave it."""
+
+
+class _BulkCancelled(Exception):
+    """An operator has cancelled the bulk grant."""
+
+
+class _NoGrant(Exception):
+    """The user cannot be granted anything."""
+
+    def __init__(self, reason: FailureReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _NotConcerned(Exception):
+    """The user had no open account when the bulk grant was made."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a run works on a part before others have their turn, and after how long without
+    progress another worker takes a part over."""
+
+    run_seconds: float
+    lease_seconds: float
+
+
+class PartRuns:
+    """Runs parts that are due."""
+
+    def __init__(
+        self, table: Table, ledger: Ledger, clock: Clock, metrics: Metrics, limits: Limits
+    ) -> None:
+        self._table = table
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._limits = limits
+
+    def run(self, key: Key, stopping: Callable[[], bool]) -> bool:
+        """Works on one part for a while. Returns whether there is more to do at once. Raises
+        `StorageUnavailable` and other passing errors: the part is taken up again later."""
+        part = self._claimed(key)
+        if part is None:
+            return False
+        item = self._table.get(keys.bulk(part.bulk_id))
+        if item is None:
+            raise LookupError(f"{key} has no bulk grant")
+        begun = part
+        run = _Run(store.bulk_from(item), self._table, self._ledger, self._clock)
+        until = self._clock.monotonic() + self._limits.run_seconds
+        try:
+            while part.state is PartState.RUNNING and not stopping():
+                if self._clock.monotonic() >= until:
+                    break
+                part = run.step(part)
+            self._put_back(part)
+        except (PartMoved, ConditionFailed, Cancelled):
+            return False
+        finally:
+            if not run.bulk.dry_run and part.granted > begun.granted:
+                self._metrics.count(Metric.BULK_GRANTS, part.granted - begun.granted)
+        return part.state is PartState.RUNNING
+
+    def _claimed(self, key: Key) -> Part | None:
+        """The part, not due for others while this run makes progress. None where another has it."""
+        item = self._table.get(key)
+        part = store.part_from(item) if item else None
+        now = self._clock.now()
+        if part is None or part.due_at is None or part.due_at > now:
+            return None
+        claimed = replace(part, due_at=now + round(self._limits.lease_seconds * 1000))
+        try:
+            self._table.write(store.part_write(part, claimed))
+        except ConditionFailed:
+            return None
+        return claimed
+
+    def _put_back(self, part: Part) -> None:
+        """Makes an unfinished part due at once."""
+        if part.state is PartState.RUNNING:
+            self._table.write(store.part_write(part, replace(part, due_at=self._clock.now())))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run over a part of that bulk grant."""
+
+    bulk: BulkGrant
+    table: Table
+    ledger: Ledger
+    clock: Clock
+
+    def step(self, part: Part) -> Part:
+        """The part after its next user or page. Raises `PartMoved`, `ConditionFailed` or
+        `Cancelled` when another has moved it."""
+        if self._reread().cancelled_at is not None:
+            return self._moved(part, part.ended(PartState.CANCELLED))
+        if self.bulk.audience is Audience.LIST:
+            return self._list_step(part)
+        return self._walk_step(part)
+
+    def _list_step(self, part: Part) -> Part:
+        users = store.users_from(self.table.get(keys.users(part.bulk_id, part.number)))
+        batch = users[part.position : part.position + TOGETHER]
+        if not batch:
+            return self._moved(part, part.ended(PartState.DONE))
+        if self.bulk.dry_run:
+            return self._counted(part, batch, None)
+        for user_id in batch:
+            if part.state is PartState.RUNNING:
+                part = self._granted(part, user_id, None)
+        return part
+
+    def _walk_step(self, part: Part) -> Part:
+        place = keys.place(*part.after) if part.after else None
+        page = read_owners(self.table, part.number, self.bulk.parts, place, PAGE)
+        if self.bulk.dry_run:
+            part = self._counted(part, [owner for owner, _ in page.owners], page.after)
+        else:
+            for owner, found_at in page.owners:
+                if part.allowance < 1:
+                    part = self._leased(part)
+                if part.state is not PartState.RUNNING:
+                    return part
+                part = self._granted(part, owner, found_at)
+        if part.state is not PartState.RUNNING:
+            return part
+        if page.after is None:
+            return self._ended_walk(part)
+        return self._moved(part, part.advanced(after=_packed(page.after)))
+
+    def _granted(self, part: Part, user_id: str, place: Key | None) -> Part:
+        """The part after that user, to whom it is granted unless they cannot be."""
+        after = part.advanced(granted=1, spent=1, after=_packed(place))
+        step = _Step(self.bulk, part, after, user_id)
+        try:
+            self.ledger.move(user_id, step.propose, step.was_committed, related=step.related)
+        except _NotConcerned:
+            return part
+        except _BulkCancelled:
+            return self._moved(part, part.ended(PartState.CANCELLED))
+        except _NoGrant as refusal:
+            return self._failed(part, user_id, refusal.reason, place)
+        except (PartMoved, Unavailable, RateLimited):
+            raise
+        except FareboxError as error:
+            return self._failed(part, user_id, error.code, place)
+        except Exception:
+            # One user must not stop all the others for ever.
+            log.exception("bulk_grant_broken", bulk_id=part.bulk_id, user_id=user_id)
+            return self._failed(part, user_id, FailureReason.INTERNAL_ERROR, place)
+        return after
+
+    def _failed(self, part: Part, user_id: str, reason: str, place: Key | None) -> Part:
+        after = part.advanced(failed=1, after=_packed(place))
+        failure = Failure(user_id, reason, self.clock.now())
+        self.table.transact([store.part_write(part, after), store.failure_write(part, failure)])
+        return after
+
+    def _counted(self, part: Part, users: Sequence[str], place: Key | None) -> Part:
+        """The part after those users of a dry run, which were only counted."""
+        failures, granted, now = [], 0, self.clock.now()
+        for user_id in users:
+            wallet = self.ledger.read_snapshot(user_id).wallet
+            reason = failure_of(wallet)
+            if concerns(self.bulk, wallet):
+                granted += reason is None
+                failures += [Failure(user_id, reason, now)] if reason else []
+        after = part.advanced(granted=granted, failed=len(failures), after=_packed(place))
+        writes: list[Write] = [store.failure_write(part, failure) for failure in failures]
+        self.table.transact([store.part_write(part, after), *writes])
+        return after
+
+    def _leased(self, part: Part) -> Part:
+        """The part with some more grants that it may make, taken from the budget; ended where there
+        is none left. Parts take leases at the same time, so a few tries are made."""
+        for _ in range(LEASE_TRIES):
+            bulk = self._reread()
+            count = bulk.lease()
+            if count < 1:
+                return self._moved(part, part.ended(PartState.OUT_OF_BUDGET))
+            after = part.advanced(spent=-count)
+            try:
+                self._take(bulk, bulk.leased + count, part, after)
+                return after
+            except Conflicted:
+                self.clock.sleep(LEASE_PAUSE_SECONDS)
+            except Cancelled as cancelled:
+                if PART_PLACE in cancelled.refused:
+                    raise PartMoved from cancelled
+        raise Conflicted
+
+    def _ended_walk(self, part: Part) -> Part:
+        """The part at its end; what it did not need of its lease goes back."""
+        for _ in range(LEASE_TRIES):
+            bulk = self._reread()
+            after = part.ended(PartState.DONE).advanced(spent=part.allowance)
+            try:
+                self._take(bulk, bulk.leased - part.allowance, part, after)
+                return after
+            except Conflicted:
+                self.clock.sleep(LEASE_PAUSE_SECONDS)
+            except Cancelled as cancelled:
+                if PART_PLACE in cancelled.refused:
+                    raise PartMoved from cancelled
+        raise Conflicted
+
+    def _take(self, bulk: BulkGrant, leased: int, part: Part, after: Part) -> None:
+        self.table.transact([store.lease_write(bulk, leased), store.part_write(part, after)])
+
+    def _reread(self) -> BulkGrant:
+        item = self.table.get(keys.bulk(self.bulk.bulk_id))
+        if item is None:
+            raise PartMoved
+        return store.bulk_from(item)
+
+    def _moved(self, part: Part, after: Part) -> Part:
+        self.table.write(store.part_write(part, after))
+        return after
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One user's grant together with the step of the part that counts it."""
+
+    bulk: BulkGrant
+    part: Part
+    after: Part
+    user_id: str
+
+    @property
+    def part_key(self) -> Key:
+        return keys.part(self.part.bulk_id, self.part.number)
+
+    @property
+    def related(self) -> tuple[Key, ...]:
+        grant = grant_of(self.bulk, self.user_id, 0)
+        return (self.part_key, grant_key(grant), keys.bulk(self.bulk.bulk_id))
+
+    def propose(self, snapshot: Snapshot, now: int) -> Proposal:
+        item = snapshot.item(self.part_key)
+        if item is None or store.part_from(item) != self.part:
+            raise PartMoved
+        bulk = snapshot.item(keys.bulk(self.bulk.bulk_id))
+        if bulk is None or store.bulk_from(bulk).cancelled_at is not None:
+            raise _BulkCancelled
+        if not concerns(self.bulk, snapshot.wallet):
+            raise _NotConcerned
+        reason = failure_of(snapshot.wallet)
+        if reason is None and self.was_committed(snapshot):
+            reason = FailureReason.ALREADY_GRANTED
+        if reason is not None:
+            raise _NoGrant(reason)
+        granted = grant_proposal(snapshot, grant_of(self.bulk, self.user_id, now), now)
+        counted = ConditionalWrite(store.part_write(self.part, self.after))
+        return Proposal(granted.movement, (*granted.writes, counted))
+
+    def was_committed(self, snapshot: Snapshot) -> bool:
+        return snapshot.item(self.related[1]) is not None
+
+
+def _packed(place: Key | None) -> tuple[str, str] | None:
+    return (place.pk, place.sk) if place else None

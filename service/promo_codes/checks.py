@@ -1,0 +1,89 @@
+"""What the audit proves of promo codes: no limit is exceeded, and the counters are what the uses
+say."""
+
+from collections.abc import Iterator
+
+from service.ledger.grants import grant_key
+from service.promo_codes import keys, store
+from service.promo_codes.entities import PromoCode, grant_of
+from service.storage.checks import ItemCheck, PartitionReader, PrefixCheck, Violation
+from service.storage.codec import Item, whole_number
+from service.storage.keys import Key
+
+
+def promo_checks() -> tuple[ItemCheck | PrefixCheck, ...]:
+    return (
+        ItemCheck(keys.PROMO, _promo_faults),
+        ItemCheck(keys.USE, _use_faults),
+        ItemCheck(keys.DEVICE_USE, _device_faults),
+        ItemCheck(keys.LISTED, _listed_faults),
+        PrefixCheck(keys.PROMO_PREFIX, keys.promo_of, _counter_faults),
+    )
+
+
+def _promo_faults(item: Item) -> Iterator[str]:
+    promo = store.promo_from(item)
+    yield from promo.faults()
+    if promo.uses > promo.max_uses:
+        yield f"is used {promo.uses} times, {promo.max_uses} at most"
+    if promo.granted > promo.budget:
+        yield "has granted more than its budget"
+    if promo.granted != promo.uses * promo.terms.amount:
+        yield "granted is not what its uses come to"
+
+
+def _use_faults(item: Item) -> Iterator[str]:
+    uses = store.uses_from(item, "", "").uses
+    if whole_number(item["count"]) != len(uses):
+        yield "count is not the number of its uses"
+    keyed = [use.key for use in uses if use.key]
+    if len(set(keyed)) < len(keyed):
+        yield "one key has several uses"
+
+
+def _device_faults(item: Item) -> Iterator[str]:
+    if store.count_from(item) < 1:
+        yield "counts no use"
+
+
+def _listed_faults(item: Item) -> Iterator[str]:
+    if not isinstance(item["digest"], str):
+        yield "names no code"
+
+
+def _counter_faults(pk: str, reader: PartitionReader) -> Iterator[Violation]:
+    """One code with all of its uses: they sum up to its counters, none is beyond the limit of an
+    identity or device, and each has its grant. Redemptions may go on meanwhile, so the sum lies
+    between the counters before and after."""
+    head = keys.promo_of(pk)
+    before = _promo(reader.one(head))
+    if before is None:
+        yield Violation(str(head), "is missing")
+        return
+    found = 0
+    for item in reader.items(keys.USE_PREFIX):
+        found += len(store.uses_from(item, "", "").uses)
+        yield from _identity_faults(item, before, reader)
+    for item in reader.items(keys.DEVICE_PREFIX):
+        if store.count_from(item) > before.max_uses_per_identity:
+            yield Violation(str(Key.of_item(item)), "is beyond the limit of a device")
+    after = _promo(reader.one(head)) or before
+    if not before.uses <= found <= after.uses:
+        yield Violation(str(head), f"counts {after.uses} uses, there are {found}")
+
+
+def _identity_faults(item: Item, promo: PromoCode, reader: PartitionReader) -> Iterator[Violation]:
+    key = Key.of_item(item)
+    uses = store.uses_from(item, key.sk.removeprefix(keys.USE_PREFIX), "")
+    if len(uses.uses) > promo.max_uses_per_identity:
+        yield Violation(str(key), "is beyond the limit of an identity")
+    for number in range(1, len(uses.uses) + 1):
+        if (
+            reader.one(grant_key(grant_of(promo, uses.identity, uses.user_id, number, None)))
+            is None
+        ):
+            yield Violation(str(key), f"its use {number} has no grant")
+
+
+def _promo(item: Item | None) -> PromoCode | None:
+    return store.promo_from(item) if item else None
