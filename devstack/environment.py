@@ -92,6 +92,7 @@ def stack_environment(
         "LOCAL_START_URL": f"{ports.simulators_url}/",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
+        "WEBHOOK_ALLOW_PRIVATE": "true",
         **_LIMITS,
         **_TIMES,
         **keys,

@@ -27,6 +27,7 @@ from service.identity.feature import IDENTITY
 from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
 from service.ledger.feature import LEDGER
+from service.notifications.feature import NOTIFICATIONS
 from service.outbound.trust import public_roots
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
@@ -69,6 +70,7 @@ FEATURES: tuple[Declaration, ...] = (
     USERS,
     PROMO_CODES,
     BULK_GRANTS,
+    NOTIFICATIONS,
     JOBS,
     VIDEOS,
     ANALYTICS,
@@ -84,6 +86,7 @@ TAGS = {
     "videos": "Turn an image into a short video: one paid job for each request.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
+    "me": "What belongs to your account.",
     "prompts": "The prompts that a video can be made with.",
     "admin": "For operators: put things right, with a reason for each action in a log that cannot "
     "be changed unnoticed.",

@@ -53,6 +53,11 @@ def from_iso(text: str) -> int:
     return int(datetime.fromisoformat(text[:-5] + "Z").timestamp()) * 1000 + int(text[-4:-1])
 
 
+def utc(at: int) -> datetime:
+    """Milliseconds since the epoch as a time in UTC, for libraries that want one."""
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
 def _seconds(at: int) -> str:
     # Formatting by a pattern takes five times as long, and a request does it a dozen times.
     return datetime.fromtimestamp(at // 1000, UTC).isoformat()[:_SECONDS]

@@ -1,6 +1,7 @@
 """Public ids: a prefix, then 26 characters that sort by time and cannot be guessed (the ULID
 layout, in lower case)."""
 
+import hashlib
 import re
 import secrets
 from typing import Protocol
@@ -37,6 +38,14 @@ def number_of(prefix: str, text: str) -> int:
     for digit in text.removeprefix(f"{prefix}_"):
         number = number << 5 | _ALPHABET.index(digit)
     return number
+
+
+def derived_id(prefix: str, at: int, facts: str) -> str:
+    """The id of that millisecond and 80 bits of the facts' SHA-256: the same facts at the same time
+    have the same id."""
+    digest = hashlib.sha256(facts.encode()).digest()
+    rest = int.from_bytes(digest[: _RANDOM_BITS // 8])
+    return text_of(prefix, (at << _RANDOM_BITS) | rest)
 
 
 def is_id(prefix: str, text: str) -> bool:

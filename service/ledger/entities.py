@@ -122,7 +122,8 @@ class Wallet:
     the MAC of the last one.
 
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
-    their own yet. `device_count` is how many device items the user has."""
+    their own yet. `device_count` is how many device items the user has. `low_balance` is the
+    balance below which the user wants to be notified, 0 for never."""
 
     user_id: str
     version: int = 0
@@ -140,6 +141,7 @@ class Wallet:
     fingerprints: frozenset[str] = frozenset()
     new_devices: frozenset[str] = frozenset()
     device_count: int = 0
+    low_balance: Amount = 0
     created_at: int = 0
     updated_at: int = 0
 

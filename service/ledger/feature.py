@@ -6,6 +6,7 @@ from service.ledger import keys
 from service.ledger.checks import grant_check, ledger_check
 from service.ledger.grants import Grants
 from service.ledger.history import History
+from service.ledger.low_balance import LowBalance
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
 from service.ledger.scale import scale_check
@@ -34,7 +35,12 @@ def build(core: Core, parts: Parts) -> Feature:
         return (DueGrants(core.table, grants, core.clock, core.metrics, background.stopping),)
 
     return Feature(
-        operations={Ledger: ledger, Grants: grants, History: history},
+        operations={
+            Ledger: ledger,
+            Grants: grants,
+            History: history,
+            LowBalance: LowBalance(core.table),
+        },
         blueprints=(ledger_blueprint(ledger, history),),
         sweeps=sweeps,
         checks=(

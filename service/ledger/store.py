@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.core.amounts import Credits, amount_of, credits_of
+from service.core.amounts import Amount, Credits, amount_of, credits_of
 from service.core.clock import from_iso, iso
 from service.core.seals import seal
 from service.ledger import keys
@@ -88,6 +88,7 @@ def wallet_from(item: Item) -> Wallet:
         fingerprints=frozenset(each.removeprefix(NEW_DEVICE) for each in devices),
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
         device_count=whole_number(fields["deviceCount"]),
+        low_balance=amount_of(fields.get("lowBalance", 0)),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )
@@ -117,6 +118,14 @@ def freeze_write(wallet: Wallet) -> Update:
     """Stops further spending; the version stays, for no credit moves."""
     guard = When(equals={"version": wallet.version, "status": WalletStatus.OPEN})
     return Update(keys.wallet(wallet.user_id), guard, set={"status": WalletStatus.FROZEN})
+
+
+def low_balance_write(user_id: str, threshold: Amount, status: WalletStatus) -> Update:
+    """Sets the threshold of a wallet of that status; the version stays, for no credit moves."""
+    guard = When(equals={"status": status})
+    if not threshold:
+        return Update(keys.wallet(user_id), guard, remove=("lowBalance",))
+    return Update(keys.wallet(user_id), guard, set={"lowBalance": credits_of(threshold)})
 
 
 def rebuilt_writes(
@@ -204,6 +213,7 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "lots": pack_lots(wallet.lots),
         "fingerprints": _device_set(wallet) or None,
         "deviceCount": wallet.device_count,
+        "lowBalance": credits_of(wallet.low_balance) or None,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),
     }

@@ -57,6 +57,13 @@ def is_public(address: str) -> bool:
     return parsed in _UNICAST_6 and not any(parsed in network for network in _RESERVED_6)
 
 
+def is_address(host: str) -> bool:
+    """Whether that host is an IP address, in any form that look-ups understand: names of public
+    hosts do not end in a number."""
+    last = host.rstrip(".").rpartition(".")[2]
+    return ":" in host or last.isdecimal() or last.startswith("0x")
+
+
 def public_only(resolve: Resolve) -> Resolve:
     """That look-up, which raises `AddressRefused` unless every address it finds is public. A
     `Network` connects to exactly the addresses that its look-up returns, so a name server that

@@ -213,6 +213,7 @@ class _Mending:
             status=stored.status,
             fingerprints=stored.fingerprints,
             new_devices=stored.new_devices,
+            low_balance=stored.low_balance,
             created_at=stored.created_at,
         )
         return self._with_devices(known)

@@ -33,7 +33,7 @@ LIBRARY_HEADERS = (
     *("x-correlation-id", "x-requested-with", "cache-control", "pragma"),
 )
 EXPOSED_HEADERS = ("Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed")
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "POST", "PUT", "DELETE")
 PREFLIGHT_SECONDS = 3600
 
 # One line for each origin or header in ten minutes: a page calls all the time.

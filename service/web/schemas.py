@@ -28,18 +28,14 @@ class StrictSchema(Schema):
 
 
 def credits_field(
-    description: str,
-    *,
-    example: int | None = None,
-    required: bool = True,
-    data_key: str | None = None,
+    description: str, *, example: int | None = None, required: bool = True, **options: Any
 ) -> fields.Float:
     """An amount of credits in a response: a number with at most three decimals. `multipleOf` would
     say so to programs, but validators divide in floating point and refuse 0.012."""
     about: dict[str, Any] = {"description": description}
     if example is not None:
         about["example"] = example
-    return fields.Float(required=required, data_key=data_key, metadata=about)
+    return fields.Float(required=required, metadata=about, **options)
 
 
 class CreditsInput(fields.Float):

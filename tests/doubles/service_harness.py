@@ -2,7 +2,7 @@
 reaches outside is replaced: clock and provider."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
@@ -138,6 +138,7 @@ class ServiceHarness:
         connected: DynamoDb | None = None,
         user_submit_limit: int = 200,
         features: Sequence[Declaration] = FEATURES,
+        replacements: Mapping[type[Any], object] | None = None,
     ) -> None:
         """`client` says where the table is; the harness connects by itself unless a `connected`
         client is to be shared."""
@@ -165,10 +166,9 @@ class ServiceHarness:
             peppers=peppers,
             features=features,
         )
-        replacements: dict[type[Any], object] = {Provider: self.provider, Times: times}
-        if job_ids is not None:
-            replacements[JobIds] = job_ids
-        self.parts = assemble(core, features, replacements)
+        ids_of_jobs = {} if job_ids is None else {JobIds: job_ids}
+        usual = {Provider: self.provider, Times: times, **ids_of_jobs}
+        self.parts = assemble(core, features, usual | dict(replacements or {}))
         self._name_parts()
 
     def _name_parts(self) -> None:

@@ -199,7 +199,8 @@ def test_a_round_of_the_worker_with_nothing_due_costs_a_query_for_each_shard_wha
         world.submit(USER)
     with meter.watch() as bill:
         world.work()
-    assert bill.calls == ["Query"] * (4 + 1)
+    jobs, grants, events, notices, webhooks, dead_letters = 4, 1, 4, 1, 4, 1
+    assert bill.calls == ["Query"] * (jobs + grants + events + notices + webhooks + dead_letters)
 
 
 @pytest.mark.protocol("no-scan")

@@ -78,7 +78,7 @@ def test_a_page_of_an_allowed_origin_may_call(origin: str) -> None:
     assert preflighted.status_code == 200
     assert cors_headers(preflighted) == {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Methods": "DELETE, GET, POST",
+        "Access-Control-Allow-Methods": "DELETE, GET, POST, PUT",
         "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, "
         "x-google-id, x-request-id",
         "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, "

@@ -1,0 +1,205 @@
+"""The endpoints that receive webhooks, their secrets and their health.
+
+In a file of its own because endpoints outlive the deliveries to them."""
+
+import base64
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+import structlog
+
+from service.core.clock import Clock
+from service.core.ids import Ids, is_id
+from service.core.metrics import Metric, Metrics
+from service.notifications import keys, store
+from service.notifications.entities import (
+    DISABLE_MILLISECONDS,
+    MAX_ENDPOINTS,
+    ROTATION_MILLISECONDS,
+    Attempt,
+    Endpoint,
+    EndpointChanged,
+    EndpointInvalid,
+    EndpointLimitReached,
+    EndpointNotFound,
+    EndpointState,
+    EventType,
+    url_fault,
+)
+from service.storage.keys import HOUSE, Key
+from service.storage.table import ConditionFailed, Table
+
+log = structlog.get_logger()
+
+# Removed endpoints stay for a while, and new ones may have taken their place.
+MAX_READ = 100
+SECRET_BYTES = 32
+SECRET_PREFIX = "whsec_"
+GONE = "the receiver wants no more (410)"
+FAILING = "nothing was accepted for five days"
+BY_OPERATOR = "disabled by an operator"
+
+
+class Seals(Protocol):
+    """Encrypts what must not be readable in the table, bound to its place there."""
+
+    def seal(self, user_id: str, key: Key, attribute: str, text: str) -> bytes: ...
+
+    def open(self, user_id: str, key: Key, attribute: str, sealed: bytes) -> str | None: ...
+
+
+class Endpoints:
+    """Adds, changes and reads endpoints. Every change is guarded by the version that was read."""
+
+    def __init__(
+        self,
+        table: Table,
+        seals: Seals,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        random_bytes: Callable[[int], bytes],
+        *,
+        allow_private: bool,
+    ) -> None:
+        self._table = table
+        self._seals = seals
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self._random_bytes = random_bytes
+        self._allow_private = allow_private
+
+    def all(self) -> tuple[Endpoint, ...]:
+        """Those that have not been removed, oldest first. Raises `StorageUnavailable`."""
+        page = self._table.query(keys.SYSTEM, keys.ENDPOINT_PREFIX, limit=MAX_READ)
+        found = map(store.endpoint_from, page.items)
+        return tuple(each for each in found if each.state is not EndpointState.REMOVED)
+
+    def get(self, endpoint_id: str) -> Endpoint:
+        """Raises `EndpointNotFound`."""
+        item = self._table.get(keys.endpoint(endpoint_id)) if is_id("whk", endpoint_id) else None
+        endpoint = store.endpoint_from(item) if item else None
+        if endpoint is None or endpoint.state is EndpointState.REMOVED:
+            raise EndpointNotFound
+        return endpoint
+
+    def add(
+        self, url: str, events: Collection[EventType], description: str
+    ) -> tuple[Endpoint, str]:
+        """A new endpoint and its secret, which is shown this once. Raises `EndpointInvalid` or
+        `EndpointLimitReached`."""
+        self._check(url)
+        if len(self.all()) >= MAX_ENDPOINTS:
+            raise EndpointLimitReached(details={"max": MAX_ENDPOINTS})
+        now = self._clock.now()
+        endpoint_id = self._ids.new("whk", now)
+        sealed, secret = self._new_secret(endpoint_id)
+        endpoint = Endpoint(
+            endpoint_id, url, frozenset(events), description, now, now, secret=sealed
+        )
+        self._write(None, endpoint)
+        return endpoint, secret
+
+    def change(
+        self,
+        endpoint_id: str,
+        *,
+        url: str | None = None,
+        events: Collection[EventType] | None = None,
+        description: str | None = None,
+        enabled: bool | None = None,
+    ) -> Endpoint:
+        """Changes what is not None. Enabling forgets earlier failures. Raises `EndpointNotFound`,
+        `EndpointInvalid`, `EndpointChanged`."""
+        before = self.get(endpoint_id)
+        changes: dict[str, object] = {}
+        if url is not None:
+            self._check(url)
+            changes["url"] = url
+        if events is not None:
+            changes["events"] = frozenset(events)
+        if description is not None:
+            changes["description"] = description
+        if enabled is not None:
+            changes |= {
+                "state": EndpointState.ENABLED if enabled else EndpointState.DISABLED,
+                "disabled_reason": "" if enabled else BY_OPERATOR,
+                "failing_since": None,
+            }
+        return self._write(before, before.changed(self._clock.now(), **changes))
+
+    def rotate(self, endpoint_id: str) -> tuple[Endpoint, str]:
+        """A new secret, shown this once. The one before signs as well for another day. Raises
+        `EndpointNotFound`, `EndpointChanged`."""
+        before, now = self.get(endpoint_id), self._clock.now()
+        sealed, secret = self._new_secret(endpoint_id)
+        after = before.changed(
+            now,
+            secret=sealed,
+            previous_secret=before.secret,
+            previous_until=now + ROTATION_MILLISECONDS,
+        )
+        return self._write(before, after), secret
+
+    def remove(self, endpoint_id: str) -> None:
+        """Nothing is delivered to it any more. Raises `EndpointNotFound`, `EndpointChanged`."""
+        before = self.get(endpoint_id)
+        self._write(before, before.changed(self._clock.now(), state=EndpointState.REMOVED))
+
+    def secrets(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """What signs at the moment, the newest first."""
+        is_rotating = self._clock.now() < endpoint.previous_until
+        sealed = [endpoint.secret, *([endpoint.previous_secret] if is_rotating else [])]
+        opened = (self._opened(endpoint.endpoint_id, each) for each in sealed)
+        return tuple(secret for secret in opened if secret)
+
+    def note(self, endpoint: Endpoint, attempt: Attempt) -> Endpoint:
+        """The endpoint after that attempt: a receiver that wants no more, or has accepted nothing
+        for five days, is disabled, and an operator called. Writes only what changes."""
+        after = self._after(endpoint, attempt)
+        if after is endpoint:
+            return endpoint
+        try:
+            self._write(endpoint, after)
+        except EndpointChanged:
+            # Somebody else has changed it: the next attempt decides anew.
+            return endpoint
+        if after.state is EndpointState.DISABLED:
+            log.error("webhook_disabled", endpoint_id=after.endpoint_id, why=after.disabled_reason)
+            self._metrics.count(Metric.WEBHOOKS_DISABLED)
+        return after
+
+    def _after(self, endpoint: Endpoint, attempt: Attempt) -> Endpoint:
+        now, since = self._clock.now(), endpoint.failing_since
+        if attempt.accepted:
+            return endpoint if since is None else endpoint.changed(now, failing_since=None)
+        failing = endpoint if since is not None else endpoint.changed(now, failing_since=now)
+        if attempt.is_gone or (since is not None and now - since >= DISABLE_MILLISECONDS):
+            reason = GONE if attempt.is_gone else FAILING
+            return endpoint.changed(now, state=EndpointState.DISABLED, disabled_reason=reason)
+        return failing
+
+    def _check(self, url: str) -> None:
+        if fault := url_fault(url, allow_private=self._allow_private):
+            raise EndpointInvalid(f"url {fault}.")
+
+    def _new_secret(self, endpoint_id: str) -> tuple[bytes, str]:
+        raw = self._random_bytes(SECRET_BYTES)
+        secret = SECRET_PREFIX + base64.b64encode(raw).decode()
+        place = keys.endpoint(endpoint_id)
+        return self._seals.seal(HOUSE, place, "secret", secret), secret
+
+    def _opened(self, endpoint_id: str, sealed: bytes) -> str | None:
+        return self._seals.open(HOUSE, keys.endpoint(endpoint_id), "secret", sealed)
+
+    def _write(self, before: Endpoint | None, after: Endpoint) -> Endpoint:
+        try:
+            self._table.write(store.endpoint_write(before, after))
+        except ConditionFailed:
+            raise EndpointChanged from None
+        return after
+
+
+def by_id(endpoints: Sequence[Endpoint]) -> dict[str, Endpoint]:
+    return {each.endpoint_id: each for each in endpoints}

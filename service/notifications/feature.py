@@ -1,0 +1,102 @@
+"""Notifications: the outbox, alerts, and webhooks."""
+
+import secrets
+import socket
+
+from service.core.sweep import Background, Sweep
+from service.feature import Core, Declaration, Feature, Parts
+from service.ledger.low_balance import LowBalance
+from service.ledger.operations import Ledger
+from service.notifications import keys
+from service.notifications.alerts import alerts_of
+from service.notifications.checks import notification_checks
+from service.notifications.dead_letters import DeadLetters
+from service.notifications.deliveries import Deliveries
+from service.notifications.endpoints import Endpoints
+from service.notifications.entities import MAX_ENDPOINTS
+from service.notifications.expiry import ExpiryNotices
+from service.notifications.operations import Outbox
+from service.notifications.refusals import Refusals
+from service.notifications.routes import alerts_blueprint, report_refusals
+from service.notifications.sender import Sender, WebhookSender
+from service.notifications.settings import NotificationsSettings
+from service.notifications.sweeps import DeliverWebhooks, Dispatch
+from service.outbound.addresses import public_only
+from service.outbound.network import Network
+from service.storage.cursor import PageTokens
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    ledger = parts.get(Ledger)
+    ledger.follow(alerts_of)
+    outbox = Outbox(core.table, core.clock, core.metrics, core.jitter)
+    endpoints, deliveries = _webhooks(core, parts)
+    outbox.register(deliveries.publish)
+    dead_letters = DeadLetters(core.table, deliveries, core.clock)
+    refusals = Refusals(ledger, outbox, core.clock, core.metrics)
+    notices = ExpiryNotices(core.table, ledger, outbox, core.clock)
+    interval_seconds = core.section(NotificationsSettings).outbox_interval_seconds
+
+    def sweeps(background: Background) -> tuple[Sweep, ...]:
+        stopping = background.stopping
+        pool = background.pool("webhooks", MAX_ENDPOINTS)
+        return (
+            Dispatch("outbox", keys.DUE_MESSAGES, outbox, stopping, interval_seconds),
+            Dispatch("expiring_credits", keys.DUE_NOTICES, notices, stopping, interval_seconds),
+            DeliverWebhooks(
+                deliveries, endpoints, dead_letters, core.metrics, pool, stopping, interval_seconds
+            ),
+        )
+
+    return Feature(
+        operations={
+            Outbox: outbox,
+            Endpoints: endpoints,
+            Deliveries: deliveries,
+            DeadLetters: dead_letters,
+        },
+        blueprints=(alerts_blueprint(parts.get(LowBalance)),),
+        hooks=(lambda app: report_refusals(app, refusals),),
+        sweeps=sweeps,
+        checks=notification_checks(),
+    )
+
+
+def _webhooks(core: Core, parts: Parts) -> tuple[Endpoints, Deliveries]:
+    settings = core.section(NotificationsSettings)
+    endpoints = Endpoints(
+        core.table,
+        core.data_keys,
+        core.clock,
+        core.ids,
+        core.metrics,
+        secrets.token_bytes,
+        allow_private=settings.webhook_allow_private,
+    )
+    deliveries = Deliveries(
+        core.table,
+        endpoints,
+        parts.replacement_or(Sender, lambda: _webhook_sender(core, settings)),
+        core.clock,
+        core.ids,
+        core.metrics,
+        PageTokens(core.keyring.token_keys),
+        core.jitter,
+    )
+    return endpoints, deliveries
+
+
+def _webhook_sender(core: Core, settings: NotificationsSettings) -> WebhookSender:
+    resolve = socket.getaddrinfo
+    allowed = resolve if settings.webhook_allow_private else public_only(resolve)
+    network, seconds = Network(core.clock, allowed), settings.webhook_timeout_seconds
+    return WebhookSender(network, core.tls, core.clock, seconds)
+
+
+NOTIFICATIONS = Declaration(
+    name="notifications",
+    build=build,
+    settings=NotificationsSettings,
+    items=keys.ITEMS,
+    due=keys.DUE,
+)

@@ -1,0 +1,142 @@
+"""A movement's alerts are written with it: once per crossing, and nothing otherwise."""
+
+import json
+from typing import Any
+
+import pytest
+
+from service.core.amounts import SCALE
+from service.ledger.lots import LotKind
+from service.ledger.movements import claw_back, grant
+from service.ledger.operations import Proposal, Snapshot
+from service.providers.base import TaskStatus
+from tests.doubles.meter import Meter
+from tests.notifications.conftest import NotifyingHarness
+
+DAY = 24 * 3600 * 1000
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> NotifyingHarness:
+    world = NotifyingHarness(client, table_name, welcome_credits=5)
+    world.endpoint()
+    world.finish()
+    return world
+
+
+def move(world: NotifyingHarness, change: Any) -> None:
+    def propose(snapshot: Snapshot, now: int) -> Proposal:
+        return Proposal(change(snapshot.wallet, now))
+
+    world.ledger.move("ann", propose, lambda _: False)
+
+
+def bodies(world: NotifyingHarness) -> list[dict[str, Any]]:
+    return [json.loads(item["body"]["S"]) for item in world.items_of("OUTBOX#")]
+
+
+def test_nothing_is_written_for_a_user_who_has_set_no_threshold(world: NotifyingHarness) -> None:
+    for _ in range(4):
+        world.finish()
+    assert world.balance() == (0, 0, 5)
+    assert world.items_of("OUTBOX#") == []
+
+
+def test_a_balance_that_falls_below_the_threshold_is_one_event(world: NotifyingHarness) -> None:
+    world.low_balance.set("ann", 3 * SCALE)
+    world.finish()
+    assert bodies(world) == []
+    world.finish()
+    world.finish()
+    assert [(body["type"], body["data"]) for body in bodies(world)] == [
+        ("credits.low", {"userId": "ann", "credits": 2, "held": 0, "threshold": 3})
+    ]
+    world.settle()
+    assert world.receivers.types == ["credits.low"]
+
+
+def test_held_credits_count_until_they_are_spent(world: NotifyingHarness) -> None:
+    """Jobs that fail cross nothing, however many there are."""
+    world.low_balance.set("ann", 4 * SCALE)
+    for _ in range(3):
+        world.finish(TaskStatus.FAILED)
+    assert world.items_of("OUTBOX#") == []
+
+
+def test_each_crossing_is_an_event_of_its_own(world: NotifyingHarness) -> None:
+    world.low_balance.set("ann", 4 * SCALE)
+    world.finish()
+    move(world, lambda wallet, now: grant(wallet, LotKind.PAID, 2 * SCALE, None, "more", now))
+    world.finish()
+    world.finish()
+    assert [body["data"]["credits"] for body in bodies(world)] == [3, 3]
+    world.settle()
+    assert len(set(world.receivers.event_ids)) == 2
+
+
+def test_credits_that_are_taken_back_cross_it_too(world: NotifyingHarness) -> None:
+    world.low_balance.set("ann", 4 * SCALE)
+    move(world, lambda wallet, now: claw_back(wallet, 2 * SCALE, "pay_1", now))
+    assert [body["type"] for body in bodies(world)] == ["credits.low"]
+
+
+def test_a_threshold_that_is_taken_away_reports_nothing(world: NotifyingHarness) -> None:
+    world.low_balance.set("ann", 4 * SCALE)
+    world.low_balance.set("ann", 0)
+    world.finish()
+    assert world.items_of("OUTBOX#") == []
+    assert "lowBalance" not in world.items_of("METADATA")[0]
+
+
+@pytest.mark.protocol("fifteen-units")
+def test_a_threshold_costs_nothing_until_it_is_crossed(
+    world: NotifyingHarness, client: Any
+) -> None:
+    meter = Meter(world.dynamodb, client)
+    world.low_balance.set("ann", 3 * SCALE)
+    with meter.watch() as above:
+        world.finish()
+    with meter.watch() as crossing:
+        world.finish()
+    with meter.watch() as below:
+        world.finish()
+    assert (above.writes, crossing.writes, below.writes) == (15, 15 + 3, 15)
+    assert crossing.calls == above.calls
+
+
+def test_a_lot_that_expires_leaves_one_notice_for_its_day(world: NotifyingHarness) -> None:
+    now = world.clock.now()
+    day = now - now % DAY + 20 * DAY
+    for hour in (1, 2, 30):
+        move(
+            world,
+            lambda wallet, now, end=day + hour * 3600_000: grant(
+                wallet, LotKind.PROMO, SCALE, end, f"g{end}", now
+            ),
+        )
+    notices = world.items_of("EXPIRY#")
+    assert [(item["SK"]["S"], int(item["dueAt"]["N"])) for item in notices] == [
+        (f"EXPIRY#{day}", day - 7 * DAY),
+        (f"EXPIRY#{day + DAY}", day - 6 * DAY),
+    ]
+
+
+def test_a_hold_and_its_release_leave_no_notice(world: NotifyingHarness, client: Any) -> None:
+    """The lot is the same one before and after."""
+    end = world.clock.now() + 20 * DAY
+    move(world, lambda wallet, now: grant(wallet, LotKind.FREE, SCALE, end, "g", now))
+    meter = Meter(world.dynamodb, client)
+    with meter.watch() as bill:
+        world.finish(TaskStatus.FAILED)
+    assert bill.writes == 15
+    assert len(world.items_of("EXPIRY#")) == 1
+
+
+def test_the_audit_proves_alerts_and_notices(world: NotifyingHarness) -> None:
+    world.low_balance.set("ann", 4 * SCALE)
+    world.finish()
+    end = world.clock.now() + 20 * DAY
+    move(world, lambda wallet, now: grant(wallet, LotKind.PROMO, SCALE, end, "g", now))
+    assert world.audit().violations == ()
+    world.settle()
+    assert world.audit().violations == ()

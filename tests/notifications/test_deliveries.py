@@ -1,0 +1,308 @@
+"""Deliveries: each event reaches each endpoint that receives its type, and is tried until it is
+accepted."""
+
+from typing import Any
+
+import pytest
+
+from service.notifications import keys
+from service.notifications.deliveries import LEASE_MILLISECONDS, NOT_ENABLED
+from service.notifications.entities import (
+    RETRY_MILLISECONDS,
+    DeliveryNotFound,
+    EndpointDisabled,
+    EndpointNotFound,
+    Event,
+    EventType,
+    State,
+    event,
+)
+from service.notifications.sweeps import BATCH
+from service.storage.cursor import PageTokenInvalid
+from tests.notifications.conftest import URL, NotifyingHarness, Receivers
+
+OTHER = "https://other.example.com/farebox"
+DAY = 86_400
+BOUND = RETRY_MILLISECONDS / 1000
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> NotifyingHarness:
+    world = NotifyingHarness(client, table_name)
+    world.finish()
+    return world
+
+
+def publish(world: NotifyingHarness, key: str = "1") -> Event:
+    one = event(EventType.CREDITS_LOW, "ann", key, world.clock.now(), {"credits": 1})
+    world.outbox.put_once(one)
+    return one
+
+
+def test_an_event_is_delivered_once_and_its_response_kept(world: NotifyingHarness) -> None:
+    endpoint, one = world.endpoint(), publish(world)
+    world.settle()
+    assert world.receivers.event_ids == [one.event_id]
+    assert world.receivers.sent[0].url == URL
+    delivery = world.deliveries.get(endpoint.endpoint_id, one.event_id)
+    assert (delivery.progress.state, delivery.progress.attempts) == (State.DELIVERED, 1)
+    assert delivery.last is not None
+    assert (delivery.last.status, delivery.last.response) == (204, "body")
+    assert world.audit().violations == ()
+
+
+def test_each_endpoint_receives_the_types_it_wants(world: NotifyingHarness) -> None:
+    world.endpoint(URL, EventType.CREDITS_EXPIRING)
+    world.endpoint(OTHER, EventType.CREDITS_LOW, EventType.CREDITS_EXPIRING)
+    publish(world)
+    world.settle()
+    assert [each.url for each in world.receivers.sent] == [OTHER]
+
+
+def test_an_event_that_is_published_twice_is_delivered_once(world: NotifyingHarness) -> None:
+    world.endpoint()
+    one = publish(world)
+    world.deliveries.publish(one)
+    world.deliveries.publish(one)
+    world.settle()
+    world.deliveries.publish(one)
+    world.settle()
+    assert world.receivers.event_ids == [one.event_id]
+
+
+def test_an_endpoint_that_was_added_later_receives_later_events(world: NotifyingHarness) -> None:
+    publish(world, "before")
+    world.settle()
+    world.endpoint()
+    later = publish(world, "after")
+    world.settle()
+    assert world.receivers.event_ids == [later.event_id]
+
+
+@pytest.mark.parametrize("status", [None, 301, 400, 404, 429, 500, 503])
+def test_a_refusal_is_tried_again_under_the_same_id(
+    world: NotifyingHarness, status: int | None
+) -> None:
+    endpoint = world.endpoint()
+    world.receivers.plan(status, status)
+    one = publish(world)
+    world.settle()
+    assert world.deliveries.get(endpoint.endpoint_id, one.event_id).progress.attempts == 1
+    assert world.audit().violations == ()
+    world.work_until(60, step=1)
+    assert world.receivers.event_ids == [one.event_id] * 3
+    assert len({each.event.body for each in world.receivers.sent}) == 1
+    assert world.deliveries.get(endpoint.endpoint_id, one.event_id).progress.state == "delivered"
+
+
+def test_a_receiver_that_names_a_pause_is_left_alone_so_long(world: NotifyingHarness) -> None:
+    world.endpoint()
+    world.receivers.plan(503)
+    world.receivers.wait_milliseconds = 600_000
+    publish(world)
+    world.settle()
+    world.work_until(590, step=10)
+    assert len(world.receivers.sent) == 1
+    world.work_until(20, step=10)
+    assert len(world.receivers.sent) == 2
+
+
+def test_what_nobody_accepts_for_three_days_is_a_dead_letter(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    world.receivers.plan(*[500] * 100)
+    one = publish(world)
+    world.work_until(BOUND + 60, step=1800)
+    tried = len(world.receivers.sent)
+    assert tried >= 14
+    [letter] = world.dead_letters.all()
+    assert (letter.event_id, letter.endpoint_id, letter.attempts, letter.error) == (
+        one.event_id,
+        endpoint.endpoint_id,
+        tried,
+        "HTTP 500",
+    )
+    assert world.audit().violations == ()
+    world.receivers.plans.clear()
+    world.work_until(DAY, step=7200)
+    assert len(world.receivers.sent) == tried
+    world.dead_letters.redrive(letter)
+    world.settle()
+    assert len(world.receivers.sent) == tried + 1
+    assert world.dead_letters.all() == ()
+    assert world.audit().violations == ()
+
+
+def test_a_delivery_can_be_sent_again(world: NotifyingHarness) -> None:
+    endpoint, one = world.endpoint(), publish(world)
+    world.settle()
+    again = world.deliveries.resend(endpoint.endpoint_id, one.event_id)
+    assert again.progress.state is State.PENDING
+    world.settle()
+    assert world.receivers.event_ids == [one.event_id] * 2
+    assert world.audit().violations == ()
+
+
+def test_what_does_not_exist_cannot_be_sent_again(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    before = world.items()
+    for event_id in ("evt_01m3250v002ajm933q0h87z8m2", "nonsense", "", "evt_#"):
+        with pytest.raises(DeliveryNotFound):
+            world.deliveries.resend(endpoint.endpoint_id, event_id)
+    for endpoint_id in ("whk_01m3250v002ajm933q0h87z8m2", "x", ""):
+        with pytest.raises(EndpointNotFound):
+            world.deliveries.resend(endpoint_id, "evt_01m3250v002ajm933q0h87z8m2")
+    assert world.items() == before
+
+
+def test_a_test_event_goes_to_one_endpoint_whatever_it_receives(world: NotifyingHarness) -> None:
+    chosen = world.endpoint(URL, EventType.CREDITS_LOW)
+    world.endpoint(OTHER)
+    for _ in range(2):
+        world.deliveries.send_test(chosen.endpoint_id)
+    world.settle()
+    assert [each.url for each in world.receivers.sent] == [URL, URL]
+    assert world.receivers.types == ["webhook.test"] * 2
+    assert len(set(world.receivers.event_ids)) == 2
+
+
+def test_a_disabled_endpoint_receives_nothing_and_its_deliveries_wait_for_an_operator(
+    world: NotifyingHarness,
+) -> None:
+    endpoint, one = world.endpoint(), publish(world)
+    world.receivers.plan(500)
+    world.settle()
+    world.endpoints.change(endpoint.endpoint_id, enabled=False)
+    with pytest.raises(EndpointDisabled):
+        world.deliveries.resend(endpoint.endpoint_id, one.event_id)
+    publish(world, "meanwhile")
+    world.work_until(120, step=5)
+    assert len(world.receivers.sent) == 1
+    [letter] = world.dead_letters.all()
+    assert (letter.event_id, letter.error) == (one.event_id, NOT_ENABLED)
+    world.endpoints.change(endpoint.endpoint_id, enabled=True)
+    world.dead_letters.redrive(letter)
+    world.settle()
+    assert world.receivers.event_ids == [one.event_id] * 2
+
+
+def test_a_receiver_that_wants_no_more_is_disabled(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    world.receivers.plan(410)
+    publish(world)
+    world.settle()
+    stored = world.endpoints.get(endpoint.endpoint_id)
+    assert (stored.state, "410" in stored.disabled_reason) == ("disabled", True)
+
+
+def test_an_endpoint_that_accepts_nothing_for_five_days_is_disabled(
+    world: NotifyingHarness,
+) -> None:
+    endpoint = world.endpoint()
+    world.receivers.plan(*[500] * 1000)
+    for day in range(6):
+        assert world.endpoints.get(endpoint.endpoint_id).state == "enabled", day
+        publish(world, str(day))
+        world.work_until(DAY, step=3600)
+    stored = world.endpoints.get(endpoint.endpoint_id)
+    assert (stored.state, stored.disabled_reason) == (
+        "disabled",
+        "nothing was accepted for five days",
+    )
+    world.endpoints.change(endpoint.endpoint_id, enabled=True)
+    assert world.endpoints.get(endpoint.endpoint_id).failing_since is None
+
+
+def test_one_success_forgets_the_failures_before_it(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    for day in range(8):
+        world.receivers.plan(500)
+        publish(world, str(day))
+        world.work_until(DAY, step=3600)
+    stored = world.endpoints.get(endpoint.endpoint_id)
+    assert (stored.state, stored.failing_since) == ("enabled", None)
+
+
+def test_two_processes_deliver_each_event_once(
+    client: Any, table_name: str, world: NotifyingHarness
+) -> None:
+    other = NotifyingHarness(client, table_name, clock=world.clock, receivers=world.receivers)
+    endpoint = world.endpoint()
+    for number in range(6):
+        world.deliveries.publish(event(EventType.CREDITS_LOW, "ann", str(number), 5, {}))
+    hits = [
+        hit for part in keys.DUE_DELIVERIES.partitions for hit in world.deliveries.due(part, BATCH)
+    ]
+    by_id = {endpoint.endpoint_id: endpoint}
+    for hit in hits:
+        assert [each.deliveries.attempt(hit, by_id) for each in (world, other)] == [True, None]
+    assert len(world.receivers.sent) == len(set(world.receivers.event_ids)) == 6
+
+
+def test_a_process_that_dies_during_an_attempt_leaves_it_to_another_after_the_lease(
+    client: Any, table_name: str, world: NotifyingHarness
+) -> None:
+    class Died(BaseException):
+        pass
+
+    class Dying(Receivers):
+        def send(self, *_: Any) -> Any:
+            raise Died
+
+    other = NotifyingHarness(client, table_name, clock=world.clock, receivers=Dying(world.clock))
+    world.endpoint()
+    one = publish(world)
+    with pytest.raises(Died):
+        other.settle()
+    world.settle()
+    assert world.receivers.sent == []
+    world.clock.advance(LEASE_MILLISECONDS / 1000)
+    world.settle()
+    assert world.receivers.event_ids == [one.event_id]
+
+
+def test_a_receiver_that_fails_does_not_keep_others_waiting(world: NotifyingHarness) -> None:
+    """However many of its deliveries are due before theirs."""
+    failing = world.endpoint(URL)
+    for number in range(3 * BATCH):
+        happened = event(EventType.CREDITS_LOW, "ann", str(number), 5, {})
+        world.deliveries.publish(happened)
+    world.clock.advance(1)
+    world.receivers.plan(*[500] * 1000)
+    world.endpoint(OTHER)
+    one = publish(world)
+    for _ in range(3):
+        world.work()
+    assert [each.event.event_id for each in world.receivers.sent if each.url == OTHER] == [
+        one.event_id
+    ]
+    assert len([each for each in world.receivers.sent if each.url == URL]) <= 3
+    assert failing.state == "enabled"
+
+
+def test_deliveries_are_listed_newest_first_page_by_page(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    for number in range(5):
+        world.clock.advance(1)
+        publish(world, str(number))
+    world.settle()
+    found, token = [], None
+    while True:
+        page = world.deliveries.page(endpoint.endpoint_id, 2, token)
+        found += [each.event.event_id for each in page.deliveries]
+        token = page.next_token
+        if token is None:
+            break
+    assert len(found) == 5
+    assert found == sorted(found, reverse=True)
+
+
+def test_a_page_of_one_endpoint_does_not_lead_into_another(world: NotifyingHarness) -> None:
+    one, other = world.endpoint(), world.endpoint(OTHER)
+    for number in range(3):
+        publish(world, str(number))
+    world.settle()
+    token = world.deliveries.page(one.endpoint_id, 2, None).next_token
+    assert token is not None
+    for endpoint_id, bad in ((other.endpoint_id, token), (one.endpoint_id, "x" + token)):
+        with pytest.raises(PageTokenInvalid):
+            world.deliveries.page(endpoint_id, 2, bad)

@@ -1,0 +1,146 @@
+"""Endpoints: who receives webhooks, and with which secrets they are signed."""
+
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from service.notifications.entities import (
+    MAX_ENDPOINTS,
+    EndpointChanged,
+    EndpointInvalid,
+    EndpointLimitReached,
+    EndpointNotFound,
+    EventType,
+)
+from service.notifications.store import endpoint_write
+from service.storage.data_keys import DataUnreadable
+from service.storage.writes import Update
+from tests.notifications.conftest import URL, NotifyingHarness
+
+DAY = 86_400
+
+
+def test_a_new_endpoint_has_a_secret_that_is_shown_once(world: NotifyingHarness) -> None:
+    endpoint, secret = world.endpoints.add(URL, [EventType.CREDITS_LOW], "books")
+    assert secret.startswith("whsec_")
+    assert len(Webhook(secret)._whsecret) == 32
+    assert world.endpoints.secrets(endpoint) == (secret,)
+    stored = world.endpoints.get(endpoint.endpoint_id)
+    assert stored == endpoint
+    assert world.endpoints.all() == (endpoint,)
+    assert (stored.url, stored.events, stored.description) == (
+        URL,
+        frozenset({EventType.CREDITS_LOW}),
+        "books",
+    )
+
+
+def test_the_table_and_the_logs_do_not_show_a_secret(world: NotifyingHarness) -> None:
+    endpoint, secret = world.endpoints.add(URL, [], "")
+    text = secret.removeprefix("whsec_")
+    assert text not in str(world.items())
+    assert text not in repr(endpoint)
+    assert repr(endpoint.secret) not in repr(endpoint)
+
+
+def test_two_endpoints_have_different_secrets(world: NotifyingHarness) -> None:
+    assert world.endpoints.add(URL, [], "")[1] != world.endpoints.add(URL, [], "")[1]
+
+
+def test_during_a_rotation_both_secrets_sign_and_afterwards_the_new_one(
+    world: NotifyingHarness,
+) -> None:
+    endpoint, old = world.endpoints.add(URL, [], "")
+    endpoint, new = world.endpoints.rotate(endpoint.endpoint_id)
+    assert world.endpoints.secrets(endpoint) == (new, old)
+    world.deliveries.send_test(endpoint.endpoint_id)
+    world.settle()
+    assert world.receivers.sent[-1].secrets == (new, old)
+    world.clock.advance(DAY)
+    assert world.endpoints.secrets(world.endpoints.get(endpoint.endpoint_id)) == (new,)
+
+
+def test_a_sealed_secret_of_one_endpoint_opens_nothing_at_another(world: NotifyingHarness) -> None:
+    one, _ = world.endpoints.add(URL, [], "")
+    other, _ = world.endpoints.add(URL, [], "")
+    stolen = other.changed(world.clock.now(), secret=one.secret)
+    world.table.write(endpoint_write(other, stolen))
+    with pytest.raises(DataUnreadable):
+        world.endpoints.secrets(world.endpoints.get(other.endpoint_id))
+
+
+def test_a_change_changes_what_it_names(world: NotifyingHarness) -> None:
+    endpoint, secret = world.endpoints.add(URL, [EventType.CREDITS_LOW], "books")
+    world.clock.advance(1)
+    changed = world.endpoints.change(endpoint.endpoint_id, events=[])
+    assert (changed.url, changed.events, changed.description) == (URL, frozenset(), "books")
+    assert changed.version == endpoint.version + 1
+    assert world.endpoints.secrets(changed) == (secret,)
+    assert world.endpoints.get(endpoint.endpoint_id) == changed
+
+
+@pytest.mark.parametrize("url", ["http://hooks.example.com/", "https://127.0.0.1/", "nonsense"])
+def test_an_address_that_is_not_allowed_is_refused_and_nothing_written(
+    world: NotifyingHarness, url: str
+) -> None:
+    endpoint, _ = world.endpoints.add(URL, [], "")
+    before = world.items()
+    with pytest.raises(EndpointInvalid):
+        world.endpoints.add(url, [], "")
+    with pytest.raises(EndpointInvalid):
+        world.endpoints.change(endpoint.endpoint_id, url=url)
+    assert world.items() == before
+
+
+def test_there_are_ten_at_the_limit_and_a_removed_one_makes_room(world: NotifyingHarness) -> None:
+    made = [world.endpoint() for _ in range(MAX_ENDPOINTS)]
+    before = world.items()
+    with pytest.raises(EndpointLimitReached):
+        world.endpoint()
+    assert world.items() == before
+    world.endpoints.remove(made[0].endpoint_id)
+    world.endpoint()
+    assert len(world.endpoints.all()) == MAX_ENDPOINTS
+
+
+def test_a_removed_endpoint_is_gone(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    world.endpoints.remove(endpoint.endpoint_id)
+    assert world.endpoints.all() == ()
+    for call in (
+        lambda: world.endpoints.get(endpoint.endpoint_id),
+        lambda: world.endpoints.change(endpoint.endpoint_id, enabled=True),
+        lambda: world.endpoints.rotate(endpoint.endpoint_id),
+        lambda: world.endpoints.remove(endpoint.endpoint_id),
+        lambda: world.deliveries.send_test(endpoint.endpoint_id),
+        lambda: world.deliveries.page(endpoint.endpoint_id, 10, None),
+    ):
+        with pytest.raises(EndpointNotFound):
+            call()
+    assert world.audit().violations == ()
+
+
+@pytest.mark.parametrize("endpoint_id", ["", "x", "whk_", "whk_01m3250v002ajm933q0h87z8m2"])
+def test_an_unknown_endpoint_is_not_found(world: NotifyingHarness, endpoint_id: str) -> None:
+    with pytest.raises(EndpointNotFound):
+        world.endpoints.get(endpoint_id)
+
+
+def test_of_two_changes_at_the_same_time_one_is_refused(world: NotifyingHarness) -> None:
+    endpoint = world.endpoint()
+    table_write: Any = world.table.write
+    raced: list[bool] = []
+
+    def write(change: Any) -> None:
+        if not raced and isinstance(change, Update):
+            raced.append(True)
+            world.endpoints.change(endpoint.endpoint_id, description="first")
+        table_write(change)
+
+    world.endpoints._table = type(
+        "Raced", (), {"get": world.table.get, "write": staticmethod(write)}
+    )()
+    with pytest.raises(EndpointChanged):
+        world.endpoints.change(endpoint.endpoint_id, description="second")
+    assert world.endpoints.get(endpoint.endpoint_id).description == "first"
