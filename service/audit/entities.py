@@ -97,7 +97,8 @@ class Account:
     were found on single items; `unreadable` names the sort keys of those that could not be
     understood (a wallet or profile of which this is true is None here), `loose_macs` has the MACs
     of such entries. `items` are those of features above the audit, by the prefix under which their
-    check names them; they were read after the wallet."""
+    check names them; they were read after the wallet, and so was `linked`, the items outside of the
+    user's partition that a check names by the account (None: there is none)."""
 
     user_id: str
     wallet: Wallet | None
@@ -114,6 +115,7 @@ class Account:
     unreadable: frozenset[str] = frozenset()
     loose_macs: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, Sequence[Item]] = field(default_factory=dict)
+    linked: Mapping[Key, Item | None] = field(default_factory=dict)
 
     @property
     def version(self) -> int:

@@ -273,7 +273,11 @@ def _examined(
 
     def read() -> tuple[Account | None, list[Violation]]:
         account = store.read_account(
-            reader, user_id, without_wallet=without_wallet, prefixes=checks.prefixes
+            reader,
+            user_id,
+            without_wallet=without_wallet,
+            prefixes=checks.prefixes,
+            links=checks.links,
         )
         return account, audit_account(account, checks.of_account) if account else []
 

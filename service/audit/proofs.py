@@ -46,6 +46,10 @@ class Checks:
             if isinstance(check, PrefixCheck) and pk.startswith(check.prefix)
         )
 
+    def links(self, account: object) -> frozenset[Key]:
+        """The items outside of a user's partition that the checks of the account read."""
+        return frozenset(key for check in self.of_account for key in check.links(account))
+
     def unproved(self) -> set[str]:
         """The kinds of items without any check; there must be none."""
         together: list[AccountCheck | PartitionCheck] = [*self.of_account, *self.of_partition]

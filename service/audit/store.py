@@ -220,7 +220,8 @@ def read_account(
     user_id: str,
     *,
     without_wallet: bool = False,
-    prefixes: Iterable[str] = (),
+    prefixes: Iterable[str],
+    links: Callable[[Account], Iterable[Key]],
 ) -> Account | None:
     """One user's account; where there is no wallet None, or what is left. The order of the reads is
     the proof: what is written together with an entry up to the wallet's version is there when it is
@@ -245,6 +246,7 @@ def read_account(
         items={prefix: items.decoded(prefix) for prefix in prefixes},
         late=items.entries(after=last),
     )
+    account = replace(account, linked=items.linked(links(account)))
     if account.late:
         account = replace(account, reached=items.version())
     if not account.closed:
@@ -294,6 +296,13 @@ class _Items:
             if _index_of(raw, _LOOKUP_INDEX) != index:
                 self.findings.note(raw, "its index attributes are not those of its key")
         return found
+
+    def linked(self, links: Iterable[Key]) -> dict[Key, Item | None]:
+        found = {key: self._reader.one(key) for key in sorted(links, key=str)}
+        return {
+            key: self.findings.read(raw, lambda item: item) if raw else None
+            for key, raw in found.items()
+        }
 
     def version(self) -> int:
         """Returns the wallet's version, read again; 0 if it cannot be read."""

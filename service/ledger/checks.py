@@ -7,12 +7,13 @@ from typing import Protocol
 from service.core.amounts import credits_text
 from service.ledger import keys
 from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas
+from service.ledger.grant_proofs import named_grant, proved_faults
 from service.ledger.grants import is_sealed, record_from
 from service.ledger.replay import replayed
 from service.ledger.store import mac
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
 from service.storage.codec import Item
-from service.storage.keys import DUE_INDEX_ATTRIBUTES
+from service.storage.keys import DUE_INDEX_ATTRIBUTES, Key
 
 _BALANCES = (
     *("credits", "held", "granted", "captured"),
@@ -48,6 +49,11 @@ class LedgerRecords(Protocol):
         ...
 
     @property
+    def linked(self) -> Mapping[Key, Item | None]:
+        """The items that the checks have named outside of the user's partition."""
+        ...
+
+    @property
     def loose_macs(self) -> Mapping[str, str]:
         """The MACs of such entries."""
         ...
@@ -64,6 +70,37 @@ def ledger_check(mac_key: bytes) -> AccountCheck:
             yield from _lot_faults(account.wallet, account.entries)
 
     return AccountCheck(("wallet", "entry"), faults)
+
+
+def grants_of_account_check() -> AccountCheck:
+    """Each entry that made a grant under a name has the grant's item, which says the same."""
+    return AccountCheck(("grant",), _grant_faults, links=_grants_named)
+
+
+def _grants_named(account: LedgerRecords) -> Iterator[Key]:
+    named = map(named_grant, (*account.entries, *account.late))
+    return (key for key in named if key is not None)
+
+
+def _grant_faults(account: LedgerRecords) -> Iterator[Violation]:
+    for entry in account.entries:
+        key = named_grant(entry)
+        if key is None:
+            continue
+        item = account.linked.get(key)
+        if item is None:
+            yield Violation(str(key), f"is missing, and entry {entry.version} made it")
+            continue
+        yield from (Violation(str(key), fault) for fault in _own_faults(item, entry, account))
+
+
+def _own_faults(item: Item, entry: Entry, account: LedgerRecords) -> Iterator[str]:
+    try:
+        record = record_from(item)
+    except (KeyError, TypeError, ValueError) as error:
+        yield f"cannot be read ({type(error).__name__}: {error})"
+        return
+    yield from proved_faults(record, entry, account.user_id)
 
 
 def grant_check(mac_key: bytes) -> ItemCheck:

@@ -167,6 +167,11 @@ def record_from(item: Item) -> GrantRecord:
     )
 
 
+def repaired_write(record: GrantRecord) -> Put:
+    """For an operator's repair alone: the item of a grant whose entry is there."""
+    return Put(grant_key(record.grant), _item(record))
+
+
 def is_sealed(record: GrantRecord, mac_key: bytes) -> bool:
     """Whether this service scheduled it so."""
     return holds(record.mac, _sealed_facts(record), mac_key)

@@ -11,6 +11,7 @@ from service.core.keyring import Pepper
 from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
 from service.ledger.entities import Wallet
+from service.ledger.grants import GrantRecord
 from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
 from service.users import keys as users_keys
@@ -25,12 +26,13 @@ class NotRepairable(Exception):
 
 @dataclass(frozen=True)
 class DamagedAccount:
-    """What is left of one user: the account, the claims that name the user, and whose the claims
-    are that the account needs (None: nobody's)."""
+    """What is left of one user: the account, the claims that name the user, whose the claims are
+    that the account needs (None: nobody's), and the grants whose items name the user."""
 
     account: Account
     claimed: tuple[Key, ...] = ()
     owners: Mapping[Key, str | None] = field(default_factory=dict)
+    grants: tuple[GrantRecord, ...] = ()
 
 
 @dataclass(frozen=True)

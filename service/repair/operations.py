@@ -7,6 +7,8 @@ from service.audit import store
 from service.audit.entities import Account
 from service.audit.store import Findings, Reader
 from service.core.clock import Clock
+from service.ledger.grants import GrantRecord, record_from
+from service.ledger.keys import GRANT_PREFIX
 from service.ledger.operations import Ledger
 from service.repair.account_records import (
     DamagedAccount,
@@ -16,6 +18,7 @@ from service.repair.account_records import (
 )
 from service.repair.repair_plan import Plan, plan
 from service.storage.checks import Violation
+from service.storage.codec import RawItem
 from service.storage.keys import Key, user_partition
 from service.storage.table import Cancelled, Table
 from service.users.store import recount_write
@@ -25,6 +28,13 @@ def _is_open(account: Account) -> bool:
     """As the audit counts: a wallet that cannot be read is there all the same."""
     is_there = account.wallet is not None or "METADATA" in account.unreadable
     return is_there and not account.closed
+
+
+def _collect(raw: RawItem, grants: dict[str, list[GrantRecord]]) -> None:
+    """One that cannot be read is named by the audit, and left to an operator."""
+    record = Findings().read(raw, record_from)
+    if record is not None:
+        grants.setdefault(record.grant.user_id, []).append(record)
 
 
 @dataclass(frozen=True)
@@ -87,18 +97,29 @@ class Repair:
 
     def _remains(self, reader: Reader) -> Iterator[DamagedAccount]:
         claims: dict[str, list[Key]] = {}
+        grants: dict[str, list[GrantRecord]] = {}
         for raw in reader.scan(0, 1, None):
             key = store.key_of(raw)
+            if key.pk.startswith(GRANT_PREFIX):
+                _collect(raw, grants)
+                continue
             owner = store.owner_of(key)
             claimant = Findings().read(raw, store.claimant) if store.is_claim(key) else None
             mine = claims.setdefault(owner or claimant or "", [])
             mine += [key] if claimant else []
         claims.pop("", None)
         for user_id, claimed in claims.items():
-            account = store.read_account(reader, user_id, without_wallet=True)
+            account = store.read_account(
+                reader,
+                user_id,
+                without_wallet=True,
+                prefixes=self._context.checks.prefixes,
+                links=self._context.checks.links,
+            )
             if account is None:
                 continue
-            damaged = DamagedAccount(account, tuple(claimed))
+            made = tuple(grants.get(user_id, ()))
+            damaged = DamagedAccount(account, tuple(claimed), grants=made)
             needed = sorted(needed_claims(damaged, self._context), key=str)
             yield replace(damaged, owners={key: self._owner(reader, key) for key in needed})
 

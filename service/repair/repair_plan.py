@@ -6,11 +6,10 @@ ledger decides: a user's wallet is what its intact entries, from the first one o
 everything else follows. A plan is made in memory first, and discarded unless its result passes the
 audit; damage that no restore causes is left to an operator."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.audit.entities import audit_account
-from service.core.amounts import credits_text
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
 from service.jobs.entities import Failure, Job, JobStatus
@@ -37,6 +36,9 @@ from service.repair.account_records import (
     digests_of,
 )
 from service.repair.bound_keys import BoundKeys, bound_key_of
+from service.repair.granted import Granted, is_stray
+from service.repair.sentences import balances, described
+from service.storage.codec import Item
 from service.storage.keys import Key, user_item, user_partition
 from service.storage.writes import Delete, When, Write
 from service.users import keys as users_keys
@@ -65,7 +67,8 @@ def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | No
     if account.unreadable:
         raise NotRepairable(f"{min(account.unreadable)} cannot be read")
     whole = not audit_account(account, context.checks.of_account) and account.wallet is not None
-    if whole and (account.closed or None not in damaged.owners.values()):
+    stray = any(is_stray(record, account.entries) for record in damaged.grants)
+    if whole and not stray and (account.closed or None not in damaged.owners.values()):
         return None
     moments = list(replayed(account.user_id, (*account.entries, *account.late), context.mac_key))
     if _is_undone(damaged, moments, context):
@@ -149,11 +152,13 @@ class _Mending:
         self._report_entries(wallet, gone, new)
         self._writes[:0] = ledger_store.rebuilt_writes(account.wallet, wallet, gone, new)
         uses = self._mend_keys()
+        entries = (*(moment.entry for moment in self._kept), *added)
         mended = replace(
             account,
             wallet=wallet,
-            entries=(*(moment.entry for moment in self._kept), *added),
+            entries=entries,
             late=(),
+            linked=self._mend_grants(entries),
             jobs=tuple(self._jobs.values()),
             keys=uses,
             faults=(),
@@ -239,14 +244,14 @@ class _Mending:
     ) -> None:
         stored = self._account.wallet
         self._says += [
-            f"take back entry {_described(entry)}, the rest of its transaction is lost"
+            f"take back entry {described(entry)}, the rest of its transaction is lost"
             for entry in gone
         ]
-        self._says += [f"write entry {_described(entry)}" for entry in added]
+        self._says += [f"write entry {described(entry)}" for entry in added]
         if stored is None:
-            self._says.append(f"rebuild the wallet: {_balances(wallet)}")
+            self._says.append(f"rebuild the wallet: {balances(wallet)}")
         elif stored != wallet:
-            self._says.append(f"set the wallet from {_balances(stored)} to {_balances(wallet)}")
+            self._says.append(f"set the wallet from {balances(stored)} to {balances(wallet)}")
 
     def _post(self, movement: Movement) -> Entry:
         self._wallet = movement.wallet
@@ -383,17 +388,13 @@ class _Mending:
         self._writes += bound_keys.writes
         return uses
 
+    def _mend_grants(self, entries: Sequence[Entry]) -> Mapping[Key, Item | None]:
+        granted = Granted(self._account.user_id, self._account.linked)
+        granted.put_right(entries, self._remains.grants)
+        self._says += granted.says
+        self._writes += granted.writes
+        return granted.linked
+
     def _held_version(self, job: Job) -> int:
         held = self._entry(job.job_id, EntryKind.HOLD)
         return held.version if held else 0
-
-
-def _described(entry: Entry) -> str:
-    return f"{entry.version} ({entry.kind} {credits_text(entry.amount)} for {entry.ref})"
-
-
-def _balances(wallet: Wallet) -> str:
-    return (
-        f"version {wallet.version}, {credits_text(wallet.credits)} available, "
-        f"{credits_text(wallet.held)} held, {credits_text(wallet.captured)} captured"
-    )

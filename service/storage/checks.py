@@ -30,15 +30,22 @@ class ItemCheck:
     faults: Callable[[Item], Iterable[str]]
 
 
+def _no_links(account: object) -> Iterable[Key]:
+    del account
+    return ()
+
+
 @dataclass(frozen=True)
 class AccountCheck:
     """What must be true of a user's items together. `kinds` names those it proves; `faults`
     receives the account as the audit has read it, in whose `items` are those whose sort keys begin
-    with one of `prefixes`."""
+    with one of `prefixes`, and in whose `linked` are the items that `links` names, wherever they
+    are (None: there is none)."""
 
     kinds: tuple[str, ...]
     faults: Callable[[Any], Iterable[Violation]]
     prefixes: tuple[str, ...] = ()
+    links: Callable[[Any], Iterable[Key]] = _no_links
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ EXTRA = {
     ("jobs", "report"): {"entities", "search"},
     ("ledger", "details"): set(),
     ("ledger", "restrictions"): set(),
+    ("ledger", "grant_proofs"): {"details", "entities", "grants", "keys", "lots"},
     ("ledger", "grants"): {
         *("details", "entities", "keys", "lots", "movements", "operations", "restrictions"),
     },
@@ -112,7 +113,9 @@ EXTRA = {
     ("notifications", "sender"): {"entities"},
     ("repair", "account_records"): set(),
     ("repair", "bound_keys"): set(),
-    ("repair", "repair_plan"): {"account_records", "bound_keys"},
+    ("repair", "granted"): set(),
+    ("repair", "sentences"): set(),
+    ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
 }
 USES_EXTRA = {
     ("admin", "checks"): {"corrections"},
@@ -142,7 +145,7 @@ USES_EXTRA = {
     ("ledger", "routes"): {"history"},
     ("ledger", "schemas"): {"history", "history_lines", "lots"},
     ("ledger", "store"): {"lots"},
-    ("ledger", "checks"): {"grants", "replay"},
+    ("ledger", "checks"): {"grant_proofs", "grants", "replay"},
     ("ledger", "sweeps"): {"grants"},
     ("audit", "commands"): {"daily", "ledger_report", "report", "store"},
     ("audit", "checks"): {"accepted"},

@@ -44,7 +44,8 @@ def test_only_an_operators_repair_takes_items_away() -> None:
         for place, text in _sources().items()
         if re.search(r"\bDelete\(|delete_item|DeleteItem", text)
     }
-    assert deleting == {"repair/repair_plan.py", "repair/bound_keys.py", "ledger/store.py"}
+    plans = {"repair/repair_plan.py", "repair/bound_keys.py", "repair/granted.py"}
+    assert deleting == {*plans, "ledger/store.py"}
     repairing = {
         place
         for place, text in _sources().items()
@@ -54,7 +55,7 @@ def test_only_an_operators_repair_takes_items_away() -> None:
         )
     }
     assert repairing == {
-        *("repair/repair_plan.py", "repair/bound_keys.py", "repair/operations.py"),
+        *(*plans, "repair/operations.py", "ledger/grants.py"),
         *("ledger/store.py", "ledger/operations.py", "jobs/store.py", "users/store.py"),
     }
 

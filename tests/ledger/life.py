@@ -38,6 +38,7 @@ from service.ledger.movements import (
 from service.ledger.replay import Moment, replayed
 from service.ledger.store import entry_from, entry_writes, sealed, wallet_from, wallet_write
 from service.storage.codec import Item, decode_item, encode_item
+from service.storage.keys import Key
 
 NOW = 1_790_000_000_000
 MINUTE = 60_000
@@ -59,6 +60,7 @@ class Records:
     reached: int = 0
     unreadable: frozenset[str] = frozenset()
     loose_macs: dict[str, str] = field(default_factory=dict)
+    linked: dict[Key, Item | None] = field(default_factory=dict)
 
 
 class LedgerLife(RuleBasedStateMachine):

@@ -235,3 +235,45 @@ def test_a_grant_in_doubt_is_not_reported_as_refused(world: ServiceHarness) -> N
     world.wire().plan("TransactWriteItems", "lost-request", times=1000)
     with pytest.raises(OutcomeUnknown):
         grants(world).make(purchase())
+
+
+def test_an_entry_whose_grant_is_gone_is_found_and_the_grant_put_back(
+    world: ServiceHarness,
+) -> None:
+    grant = purchase(expires_at=world.clock.now() + HOUR, details={"reason": "a pack"})
+    grants(world).make(grant)
+    whole = item(world, grant)
+    delete(world, grant)
+    (violation,) = world.audit().violations
+    assert violation.item == str(grant_key(grant))
+    assert violation.what == "is missing, and entry 3 made it"
+    assert world.repair.run(apply=True).left == ()
+    assert item(world, grant) == whole
+    assert world.audit().violations == ()
+
+
+def delete(world: ServiceHarness, grant: Grant) -> None:
+    world.client.delete_item(
+        TableName=world.table._name, Key=encode_item(grant_key(grant).attributes())
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"userId": "bob"}, "is not as its entry says"),
+        ({"amount": 6}, "is not as its entry says"),
+        ({"entry": 2}, "is not as its entry says"),
+        ({"kind": "free"}, "has another lot than its entry"),
+        ({"lotExpiresAt": 1}, "has another lot than its entry"),
+        ({"restriction": "video"}, "has another lot than its entry"),
+        ({"amount": -1}, "cannot be read (ValueError: a grant brings credits)"),
+    ],
+)
+def test_a_made_grant_that_was_edited_is_found(
+    world: ServiceHarness, change: dict[str, Any], what: str
+) -> None:
+    grants(world).make(purchase())
+    edited = {**item(world, purchase()), **change}
+    world.client.put_item(TableName=world.table._name, Item=encode_item(edited))
+    assert what in [each.what for each in world.audit().violations]

@@ -4,8 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from service.core.amounts import SCALE
+from service.ledger.entities import Movement, Wallet
+from service.ledger.grants import Grant, Grants, GrantSource
+from service.ledger.lots import LotKind
+from service.ledger.movements import adjust, edit_lot, void
+from service.ledger.operations import Proposal, Snapshot
 from service.providers.base import Indeterminate, Rejected, RejectionReason, Task, TaskStatus
-from tests.doubles.service_harness import ServiceHarness, order
+from tests.doubles.service_harness import HOUR, ServiceHarness, order
 
 
 def signs_up(world: ServiceHarness, user_id: str) -> None:
@@ -67,6 +73,39 @@ def is_released_to_be_watched(world: ServiceHarness, user_id: str) -> None:
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
 
 
+def is_granted(world: ServiceHarness, user_id: str) -> None:
+    signs_up(world, user_id)
+    grant = Grant(GrantSource.PURCHASE, f"pi-{user_id}", user_id, 5 * SCALE, LotKind.PAID)
+    assert world.parts.get(Grants).make(grant).made
+
+
+def is_adjusted(world: ServiceHarness, user_id: str) -> None:
+    signs_up(world, user_id)
+    moves(world, user_id, lambda wallet, now: adjust(wallet, -1 * SCALE, "adj", now))
+
+
+def loses_a_lot(world: ServiceHarness, user_id: str) -> None:
+    is_adjusted(world, user_id)
+    moves(world, user_id, lambda wallet, now: void(wallet, wallet.lots[0].lot_id, "void", now))
+
+
+def has_a_lot_edited(world: ServiceHarness, user_id: str) -> None:
+    signs_up(world, user_id)
+
+    def edit(wallet: Wallet, now: int) -> Movement:
+        return edit_lot(wallet, wallet.lots[0].lot_id, now + HOUR, "edit", now)
+
+    moves(world, user_id, edit)
+
+
+def moves(world: ServiceHarness, user_id: str, rule: Callable[[Wallet, int], Movement]) -> None:
+    def propose(snapshot: Snapshot, now: int) -> Proposal:
+        assert snapshot.wallet is not None
+        return Proposal(rule(snapshot.wallet, now))
+
+    world.ledger.move(user_id, propose, lambda _: True)
+
+
 def settles(world: ServiceHarness, user_id: str, job_id: str, status: TaskStatus) -> None:
     world.provider.book(job_id, status)
     assert not world.settlement.resolve(user_id, job_id).is_open
@@ -83,4 +122,8 @@ LIVES: tuple[Callable[[ServiceHarness, str], None], ...] = (
     is_charged,
     is_released,
     is_released_to_be_watched,
+    is_granted,
+    is_adjusted,
+    loses_a_lot,
+    has_a_lot_edited,
 )
