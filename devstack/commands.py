@@ -113,7 +113,10 @@ def _operate(environment: Mapping[str, str], words: Sequence[str]) -> int:
     """run an operator command on the running stack, as `audit` or `ledger USER`"""
     folder = _folder()
     own = {**environment, **folder.running()}
-    service = stack_environment(own, default_ports(own), folder.keys())
+    keys, ports = folder.keys(), default_ports(own)
+    # What the commands need that call the operators' API.
+    calling = {"FAREBOX_URL": ports.app_url, "FAREBOX_KEY": keys["OPERATOR_KEYS"]}
+    service = calling | stack_environment(own, ports, keys)
     command = [sys.executable, "-m", "service.cli", *words]
     done = subprocess.run(command, cwd=CHECKOUT, env=service, check=False)  # noqa: S603 - ours
     return done.returncode

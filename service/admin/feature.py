@@ -2,6 +2,7 @@
 
 from service.admin import keys
 from service.admin.checks import house_log_check, user_log_check
+from service.admin.commands import COMMANDS
 from service.admin.correction_routes import corrections_blueprint
 from service.admin.corrections import Corrections
 from service.admin.log import OperatorLog
@@ -27,4 +28,4 @@ def build(core: Core, parts: Parts) -> Feature:
     )
 
 
-ADMIN = Declaration(name="admin", build=build, items=keys.ITEMS)
+ADMIN = Declaration(name="admin", build=build, items=keys.ITEMS, commands=COMMANDS)

@@ -80,6 +80,7 @@ EXTRA = {
     ("ledger", "grant_terms"): {"lots", "restrictions"},
     ("ledger", "lots"): {"restrictions"},
     ("ledger", "replay"): {"entities", "lots", "movements", "store"},
+    ("admin", "client"): set(),
     ("admin", "corrections"): {"entities", "log", "operations"},
     ("admin", "correction_schemas"): {"corrections", "schemas"},
     ("admin", "correction_routes"): {
@@ -119,6 +120,7 @@ EXTRA = {
 }
 USES_EXTRA = {
     ("admin", "checks"): {"corrections"},
+    ("admin", "commands"): {"client"},
     ("admin", "operations"): {"log"},
     ("admin", "routes"): {"log"},
     ("identity", "settings"): {"operator_keys"},
@@ -178,7 +180,7 @@ DOORS = {
     "datetime": {"core/clock.py", "core/days.py"},
     "random": {"app.py"},
     "click": {"cli.py", "feature.py"}
-    | {f"{feature}/commands.py" for feature in ("audit", "encryption", "jobs")},
+    | {f"{feature}/commands.py" for feature in ("admin", "audit", "encryption", "jobs")},
 }
 
 

@@ -1,0 +1,262 @@
+"""Operator commands that call the operators' API, signed: `farebox grant USER AMOUNT`, `farebox
+freeze USER` and the like. They need no settings of the service, only its address and a key, so
+they also run on an operator's own machine."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service.admin.client import (
+    AdminClient,
+    KeyUnusable,
+    NoResponse,
+    Reply,
+    key_of_secret,
+    key_of_text,
+    sender,
+)
+from service.core.amounts import credits_number, parse_credits
+from service.core.clock import SystemClock
+from service.core.console import print_message, print_result
+from service.outbound.network import Network
+from service.outbound.trust import public_roots
+from service.storage.secrets import SecretsManager
+
+_WIDTH_OF_FILES = 160
+_COLUMNS = ("number", "at", "action", "amount", "operatorId", "reason", "details")
+
+Command = Callable[..., int]
+Request = tuple[str, Mapping[str, object]]
+"""A path and a body, without the reason."""
+RequestOf = Callable[..., Request]
+
+
+class Credits(click.ParamType[int]):
+    """An amount above 0, such as 5 or 0.125; as thousandths."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            amount = parse_credits(str(value))
+        except ValueError as error:
+            self.fail(f"{value} {error}.", param, ctx)
+        if amount == 0:
+            self.fail("0 changes nothing.", param, ctx)
+        return amount
+
+
+def calls_api(command: Command) -> Command:
+    """Adds the options of every command that calls the API, and hands the client over. Exits 1 when
+    the service refuses, 2 when it could not be called."""
+
+    @click.option("--url", envvar="FAREBOX_URL", required=True, help="Address of the service.")
+    @click.option(
+        "--key",
+        envvar="FAREBOX_KEY",
+        help="key id:algorithm:key. Give it in FAREBOX_KEY: others see a command line.",
+    )
+    @click.option(
+        "--key-secret",
+        envvar="FAREBOX_KEY_SECRET",
+        help="Secret in Secrets Manager that holds the key, instead of --key.",
+    )
+    @click.option(
+        "--key-id", envvar="FAREBOX_KEY_ID", default="operate", help="Which key of the secret."
+    )
+    @click.option("--region", envvar="AWS_REGION", default="us-east-1", help="Of the secret.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
+    @functools.wraps(command)
+    def run(
+        url: str,
+        key: str | None,
+        key_secret: str | None,
+        key_id: str,
+        region: str,
+        as_json: bool,
+        **arguments: Any,
+    ) -> int:
+        try:
+            client = _client(url, key, key_secret, key_id, region)
+            return command(client, as_json, **arguments)
+        except (KeyUnusable, NoResponse) as error:
+            print_message(f"{type(error).__name__}: {error}")
+            return 2
+
+    return run
+
+
+def changes(request_of: RequestOf) -> Command:
+    """As `calls_api`, with the options of every command that changes anything: posts what
+    `request_of` makes of the command's own arguments."""
+
+    @click.option("--reason", required=True, help="Why. The user may read it.")
+    @click.option(
+        "--idempotency-key",
+        help="Repeat a command under its key to find out what came of it. New by default.",
+    )
+    @calls_api
+    @functools.wraps(request_of)
+    def run(
+        client: AdminClient,
+        as_json: bool,
+        reason: str,
+        idempotency_key: str | None,
+        **arguments: Any,
+    ) -> int:
+        chosen = idempotency_key or str(uuid4())
+        path, body = request_of(**arguments)
+        try:
+            reply = client.post(path, {"reason": reason, **body}, chosen)
+        except NoResponse:
+            print_message(f"To find out whether it was done: --idempotency-key {chosen}")
+            raise
+        return _shown(reply, as_json, _print_performed)
+
+    return run
+
+
+def _client(
+    url: str, key: str | None, key_secret: str | None, key_id: str, region: str
+) -> AdminClient:
+    if key:
+        chosen = key_of_text(key)
+    elif key_secret:
+        chosen = key_of_secret(SecretsManager.connect(region).read(key_secret), key_id)
+    else:
+        raise KeyUnusable("Give a key: FAREBOX_KEY or FAREBOX_KEY_SECRET.")
+    clock = SystemClock()
+    return AdminClient(url, chosen, sender(Network(clock).pool(public_roots(), size=1)), clock)
+
+
+def _shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
+    if as_json:
+        print_result(json.dumps(reply.content, ensure_ascii=False))
+    elif reply.status == 200:
+        show(reply.data)
+    else:
+        code, error = reply.content.get("code"), reply.content.get("error")
+        print_message(f"{code}: {error} (request {reply.content.get('requestId')})")
+    return 0 if reply.status == 200 else 1
+
+
+def _print_performed(data: Any) -> None:
+    action = data["action"]
+    facts = {name: value for name, value in data.items() if name != "action"}
+    shown = ", ".join(f"{name} {value}" for name, value in facts.items())
+    print_result(f"{action['action']} is action {action['number']} of the log: {shown or 'done'}")
+
+
+def _print_actions(data: Any) -> None:
+    table = Table(*_COLUMNS)
+    for action in data["actions"]:
+        details = ", ".join(f"{name}={text}" for name, text in action["details"].items())
+        table.add_row(
+            *(str(action[name]) for name in _COLUMNS[:3]),
+            "" if action["amount"] is None else f"{action['amount']:g}",
+            action["operatorId"],
+            action["reason"],
+            details,
+        )
+    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+
+
+def _user(user_id: str, rest: str) -> str:
+    return f"/admin/users/{quote(user_id, safe='')}/{rest}"
+
+
+@click.command(short_help="add credits to a user", help="Add credits to a user.")
+@click.argument("user_id")
+@click.argument("amount", type=Credits())
+@click.option("--kind", help="free, promo (usual), subscription or paid.")
+@click.option("--expires", "expires_at", help="When they expire: 2027-01-31T12:00:00Z.")
+@click.option("--restriction", help="What alone they may be spent on.")
+@changes
+def grant(user_id: str, amount: int, **terms: str | None) -> Request:
+    names = {"kind": "kind", "expires_at": "expiresAt", "restriction": "restriction"}
+    given = {names[name]: text for name, text in terms.items() if text}
+    return _user(user_id, "adjustments"), {"amount": credits_number(amount), **given}
+
+
+@click.command(
+    short_help="take credits from a user, never more than there are",
+    help="Take credits from a user, never more than there are.",
+)
+@click.argument("user_id")
+@click.argument("amount", type=Credits())
+@click.option("--lot", help="From this lot; otherwise in the order of spending.")
+@changes
+def take(user_id: str, amount: int, lot: str | None) -> Request:
+    given = {"lotId": lot} if lot else {}
+    return _user(user_id, "adjustments"), {"amount": credits_number(-amount), **given}
+
+
+@click.command(short_help="take all that is left of a lot", help="Take all that is left of a lot.")
+@click.argument("user_id")
+@click.argument("lot_id")
+@changes
+def void(user_id: str, lot_id: str) -> Request:
+    return _user(user_id, f"lots/{quote(lot_id, safe='')}/void"), {}
+
+
+@click.command(
+    "edit-lot", short_help="change when a lot expires", help="Change when a lot expires."
+)
+@click.argument("user_id")
+@click.argument("lot_id")
+@click.option("--expires", "expires_at", required=True, help="2027-01-31T12:00:00Z, or never.")
+@changes
+def edit_lot(user_id: str, lot_id: str, expires_at: str) -> Request:
+    body = {"expiresAt": None if expires_at == "never" else expires_at}
+    return _user(user_id, f"lots/{quote(lot_id, safe='')}/edit"), body
+
+
+@click.command(
+    short_help="stop a user from spending; open jobs still settle",
+    help="Stop a user from spending; open jobs still settle.",
+)
+@click.argument("user_id")
+@changes
+def freeze(user_id: str) -> Request:
+    return _user(user_id, "freeze"), {}
+
+
+@click.command(short_help="let a frozen user spend again", help="Let a frozen user spend again.")
+@click.argument("user_id")
+@changes
+def thaw(user_id: str) -> Request:
+    return _user(user_id, "thaw"), {}
+
+
+@click.command(
+    short_help="note something about a user in the log",
+    help="Note the reason in the log of a user; nothing else changes.",
+)
+@click.argument("user_id")
+@changes
+def note(user_id: str) -> Request:
+    return _user(user_id, "notes"), {}
+
+
+@click.command(
+    short_help="list what operators did to a user, or to the house",
+    help="List what operators did to a user; without one, what concerns no single user.",
+)
+@click.argument("user_id", required=False)
+@click.option("--limit", type=click.IntRange(1, 100), default=50, help="How many, newest first.")
+@calls_api
+def actions(client: AdminClient, as_json: bool, user_id: str | None, limit: int) -> int:
+    path = _user(user_id, "actions") if user_id else "/admin/actions"
+    return _shown(client.get(f"{path}?limit={limit}"), as_json, _print_actions)
+
+
+COMMANDS = (grant, take, void, edit_lot, freeze, thaw, note, actions)
