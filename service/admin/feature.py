@@ -1,6 +1,8 @@
 """The operators' API: routes below `/admin`, and the log of what operators did."""
 
 from service.admin import keys
+from service.admin.campaign_routes import bulk_grants_blueprint, promo_codes_blueprint
+from service.admin.campaigns import Campaigns
 from service.admin.checks import house_log_check, user_log_check
 from service.admin.commands import COMMANDS
 from service.admin.correction_routes import corrections_blueprint
@@ -8,8 +10,10 @@ from service.admin.corrections import Corrections
 from service.admin.log import OperatorLog
 from service.admin.operations import Actions
 from service.admin.routes import log_blueprint
+from service.bulk_grants.operations import BulkGrants
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.operations import Ledger
+from service.promo_codes.operations import PromoCodes
 from service.storage.cursor import PageTokens
 
 
@@ -18,11 +22,21 @@ def build(core: Core, parts: Parts) -> Feature:
     log = OperatorLog(core.table, mac_key, PageTokens(core.keyring.token_keys))
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
     corrections = Corrections(parts.get(Ledger), log, core.clock)
+    promo_codes, bulk_grants = parts.get(PromoCodes), parts.get(BulkGrants)
+    campaigns = Campaigns(actions, promo_codes, bulk_grants)
+    page_tokens = PageTokens(core.keyring.token_keys)
     return Feature(
-        operations={OperatorLog: log, Actions: actions, Corrections: corrections},
+        operations={
+            OperatorLog: log,
+            Actions: actions,
+            Corrections: corrections,
+            Campaigns: campaigns,
+        },
         blueprints=(
             log_blueprint(log, actions),
             corrections_blueprint(corrections),
+            promo_codes_blueprint(campaigns, promo_codes, page_tokens),
+            bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
         ),
         checks=(user_log_check(mac_key), house_log_check(mac_key)),
     )

@@ -15,7 +15,8 @@ from service.ledger.grant_terms import GrantTerms
 from service.ledger.grants import Grant, GrantSource
 from service.users.entities import is_open
 
-MAX_LISTED_USERS = 10_000
+# A JSON body has at most 10,000 values, and one transaction at most 4 MB and 100 items.
+MAX_LISTED_USERS = 5_000
 USERS_PER_PART = 250
 SEGMENTS = 8
 MAX_LEASE = 100

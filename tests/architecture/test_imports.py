@@ -86,6 +86,9 @@ EXTRA = {
     ("admin", "correction_routes"): {
         *("correction_schemas", "corrections", "entities", "routes", "schemas"),
     },
+    ("admin", "campaigns"): {"entities", "operations"},
+    ("admin", "campaign_schemas"): {"correction_schemas", "schemas"},
+    ("admin", "campaign_routes"): {"campaign_schemas", "campaigns", "routes", "schemas"},
     ("admin", "log"): {"entities", "keys", "store"},
     ("audit", "accepted"): {"anchors", "keys", "store"},
     ("audit", "anchors"): set(),

@@ -133,6 +133,9 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
         "voidLot",
         "adjustCredits",
         "redeemPromoCode",
+        *("createPromoCode", "listPromoCodes", "revokePromoCode"),
+        *("startBulkGrant", "listBulkGrants", "getBulkGrant", "cancelBulkGrant"),
+        "listBulkGrantFailures",
     }
 
 

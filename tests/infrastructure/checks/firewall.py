@@ -8,6 +8,7 @@ from typing import Any
 from service.web.errors import status_of
 from tests.documents import errors
 from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.statements import Request, matches
 
 ACL = "WAFv2::WebACL"
 LOGGING = "WAFv2::LoggingConfiguration"
@@ -164,6 +165,14 @@ def an_inline_image_is_not_too_large_for_the_firewall(deployment: Deployment) ->
             }
             if "SizeRestrictions_BODY" not in counted:
                 yield f"{rule['Name']} blocks every image: count SizeRestrictions_BODY instead"
+
+
+def a_list_of_users_is_not_too_large_for_the_firewall(deployment: Deployment) -> Iterator[str]:
+    """An operator's bulk grant may have 512 KiB, while most bodies have 64."""
+    wanted = Request("POST", "/admin/bulk-grants", {"content-length": "524288"})
+    for rule in rules(deployment):
+        if rule["Name"] == "BodyTooLarge" and matches(rule["Statement"], wanted):
+            yield "BodyTooLarge blocks the list of a bulk grant: exempt /admin/bulk-grants"
 
 
 def the_log_of_the_firewall_is_named_as_it_must_be(deployment: Deployment) -> Iterator[str]:

@@ -106,6 +106,12 @@ FIREWALL = (
         "SearchString: HEAD",
     ),
     _rule(
+        "lists-of-bulk-grants-too-large",
+        "BodyTooLarge",
+        "SearchString: /admin/bulk-grants",
+        "SearchString: /admin/bulk_grants",
+    ),
+    _rule(
         "guesses-of-promo-codes-unlimited",
         "SignUpsByIp",
         "SearchString: /credits/redeem",
