@@ -65,7 +65,7 @@ class PriceTooFar(InvalidRequest):
 
 class PriceConflict(Conflict):
     code = "PRICE_CONFLICT"
-    summary = "Another price of this operation takes, or was to take, effect at this time."
+    summary = "A price of this operation already takes, or was to take, effect at this time."
 
 
 class PricesFull(Conflict):
@@ -78,13 +78,7 @@ class PriceNotPending(Conflict):
     """A price in effect, or about to be, stays as it is: jobs have been quoted it."""
 
     code = "PRICE_NOT_PENDING"
-    summary = "This price is in effect, or too close to it to be cancelled everywhere in time."
-
-
-class PricesBusy(Unavailable):
-    code = "PRICES_BUSY"
-    summary = "Others are changing prices. Nothing was changed; try again."
-    retry_after = 1
+    summary = "This price is cancelled already, in effect, or too close to it to be cancelled."
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""Prices to come: scheduling one, cancelling it, and the history.
+"""Prices to come: what scheduling one or cancelling it writes, and the history.
 
-In a file of its own because only operators do this, and never while somebody requests work."""
+In a file of its own because only operators do this, and never while somebody requests work. The
+writes are sent with the record of the operator's action (`service.admin.prices`)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.catalog import keys, store
@@ -14,7 +15,6 @@ from service.catalog.entities import (
     PriceNotFound,
     PriceNotPending,
     PriceRecord,
-    PricesBusy,
     PricesFull,
     PricesUnavailable,
     PriceTooFar,
@@ -24,17 +24,16 @@ from service.catalog.entities import (
 from service.catalog.price_list import MAX_PENDING, PriceList, starts_at
 from service.catalog.pricing import Price, uncounted
 from service.core.clock import Clock, iso
-from service.core.errors import FareboxError
+from service.storage.codec import Item
 from service.storage.cursor import PageTokens
-from service.storage.table import Cancelled, MaybeApplied, NotApplied, Table
+from service.storage.keys import Key
+from service.storage.table import Table
 from service.storage.writes import Write
 
-MAX_TRIES = 5
-PAUSE_SECONDS = 0.1
 MAX_AHEAD_MILLISECONDS = 366 * 24 * 3600 * 1000
 
-AlsoWrite = Callable[[PriceRecord], Sequence[Write]]
-"""What another feature adds to the transaction that changes a price."""
+Items = Mapping[Key, Item | None]
+"""The items of `related_to`, as they were at one moment."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,21 @@ class PricePage:
 
 
 @dataclass(frozen=True)
-class _Change:
-    """What one attempt would write: the next list, and the record."""
+class _Known:
+    """What an attempt is decided from."""
 
-    after: PriceList
-    write: Write
-    record: PriceRecord
+    prices: PriceList
+    record: PriceRecord | None
+    now: int
 
 
-def nothing_else(record: PriceRecord) -> Sequence[Write]:
-    del record
-    return ()
+def related_to(operation: str, effective_at: int) -> tuple[Key, Key]:
+    """What has to be read before a price is scheduled or cancelled."""
+    return keys.LIST, keys.record(operation, effective_at)
 
 
 class PriceSchedule:
-    """Changes the price list, from any number of processes."""
+    """Decides what changes the price list, and reads the history."""
 
     def __init__(
         self,
@@ -82,83 +81,9 @@ class PriceSchedule:
         """The first time at which a price that is scheduled now can take effect."""
         return self._clock.now() + self._lead
 
-    def schedule(self, new: NewPrice, also: AlsoWrite = nothing_else) -> PriceRecord:
-        """Writes a price that takes effect in the future, and what `also` adds, in one transaction.
-        The same price at the same time again returns the record that is there.
-
-        Raises, with nothing written: `PriceNotFound` for an unknown operation, `PriceUnusable`,
-        `PriceTooSoon`, `PriceTooFar`, `PriceConflict`, `PricesFull`, `PricesBusy`,
-        `PricesUnavailable`. Raises `StorageUnavailable` when the table did not respond: repeat the
-        call to learn the outcome."""
-        self._check_terms(new.price)
-
-        def propose(prices: PriceList, now: int) -> _Change | PriceRecord:
-            stored = self._record(new.price.operation, starts_at(new.price))
-            if stored is None:
-                return self._addition(new, prices, now)
-            if stored.price != new.price or stored.cancelled_at is not None:
-                raise PriceConflict
-            return stored
-
-        return self._change(propose, also)
-
-    def cancel(self, given: PriceCancellation, also: AlsoWrite = nothing_else) -> PriceRecord:
-        """Takes a price back, as long before it takes effect as one has to be scheduled. Cancelling
-        it again returns the record.
-
-        Raises, with nothing written: `PriceNotFound`, `PriceNotPending`, `PricesBusy`,
-        `PricesUnavailable`. Raises `StorageUnavailable` as `schedule` does."""
-
-        def propose(prices: PriceList, now: int) -> _Change | PriceRecord:
-            stored = self._record(given.operation, given.effective_at)
-            if stored is None:
-                raise PriceNotFound("No price of this operation takes effect at this time.")
-            if stored.cancelled_at is not None:
-                return stored
-            return self._cancellation(stored, given, prices, now)
-
-        return self._change(propose, also)
-
-    def history(self, operation: str, limit: int, token: str | None) -> PricePage:
-        """The prices that were ever scheduled for an operation. Raises `PageTokenInvalid`,
-        `PricesUnavailable` for a damaged record, and `StorageUnavailable`."""
-        scope = ("prices", operation)
-        before = self._page_tokens.open(scope, token) if token else ""
-        try:
-            found, last = store.records(
-                self._table, operation, self._mac_key, limit=limit, before=before
-            )
-        except store.PricesDamaged as error:
-            raise PricesUnavailable(str(error)) from error
-        return PricePage(found, self._page_tokens.seal(scope, last) if last else None)
-
-    def _addition(self, new: NewPrice, prices: PriceList, now: int) -> _Change:
-        start = starts_at(new.price)
-        if start < now + self._lead:
-            raise PriceTooSoon(details={"earliestEffectiveAt": iso(now + self._lead)})
-        if start > now + MAX_AHEAD_MILLISECONDS:
-            raise PriceTooFar
-        if len(prices.pending(new.price.operation, now)) >= MAX_PENDING:
-            raise PricesFull(details={"limit": MAX_PENDING})
-        record = PriceRecord(new.price, now, new.operator_id, new.reason)
-        write = store.record_write(record, self._mac_key)
-        return _Change(prices.with_price(new.price, now), write, record)
-
-    def _cancellation(
-        self, stored: PriceRecord, given: PriceCancellation, prices: PriceList, now: int
-    ) -> _Change:
-        if given.effective_at < now + self._lead:
-            raise PriceNotPending
-        cancelled = replace(
-            stored,
-            cancelled_at=now,
-            cancelled_by=given.operator_id,
-            cancel_reason=given.reason,
-        )
-        write = store.cancel_write(stored, cancelled, self._mac_key)
-        return _Change(prices.without(stored.price, now), write, cancelled)
-
-    def _check_terms(self, price: Price) -> None:
+    def check(self, price: Price) -> None:
+        """Raises `PriceNotFound` for an operation that this release does not know, and
+        `PriceUnusable`."""
         known = self._operations.get(price.operation)
         if known is None:
             raise PriceNotFound(details={"knownOperations": sorted(self._operations)})
@@ -170,43 +95,79 @@ class PriceSchedule:
         if faults:
             raise PriceUnusable(" ".join(faults))
 
-    def _record(self, operation: str, effective_at: int) -> PriceRecord | None:
+    def schedule_writes(self, new: NewPrice, items: Items) -> Sequence[Write]:
+        """Adds a price that takes effect in the future: to the list, from exactly the version that
+        was read, and to the history. Raises what `check` raises, `PriceTooSoon`, `PriceTooFar`,
+        `PriceConflict`, `PricesFull`, and `PricesUnavailable` for damaged items."""
+        self.check(new.price)
+        known = self._known(new.price.operation, starts_at(new.price), items)
+        if known.record is not None:
+            raise PriceConflict
+        self._check_time(starts_at(new.price), known.now)
+        if len(known.prices.pending(new.price.operation, known.now)) >= MAX_PENDING:
+            raise PricesFull(details={"limit": MAX_PENDING})
+        record = PriceRecord(new.price, known.now, new.operator_id, new.reason)
+        after = known.prices.with_price(new.price, known.now)
+        return (
+            store.list_write(known.prices, after, self._mac_key),
+            store.record_write(record, self._mac_key),
+        )
+
+    def cancel_writes(self, given: PriceCancellation, items: Items) -> Sequence[Write]:
+        """Takes a price back, as long before it takes effect as one has to be scheduled. Raises
+        `PriceNotFound`, `PriceNotPending`, and `PricesUnavailable` for damaged items."""
+        known = self._known(given.operation, given.effective_at, items)
+        stored = known.record
+        if stored is None:
+            raise PriceNotFound("No price of this operation takes effect at this time.")
+        if stored.cancelled_at is not None or given.effective_at < known.now + self._lead:
+            raise PriceNotPending
+        cancelled = replace(
+            stored,
+            cancelled_at=known.now,
+            cancelled_by=given.operator_id,
+            cancel_reason=given.reason,
+        )
+        after = known.prices.without(stored.price, known.now)
+        return (
+            store.list_write(known.prices, after, self._mac_key),
+            store.cancel_write(stored, cancelled, self._mac_key),
+        )
+
+    def record(self, operation: str, effective_at: int) -> PriceRecord:
+        """One price of the history. Raises `PriceNotFound`, `PricesUnavailable` for a damaged one,
+        and `StorageUnavailable`."""
         item = self._table.get(keys.record(operation, effective_at))
+        if item is None:
+            raise PriceNotFound("No price of this operation takes effect at this time.")
+        return self._understood(item)
+
+    def history(self, operation: str, limit: int, token: str | None) -> PricePage:
+        """The prices that were ever scheduled for an operation. Raises `PageTokenInvalid`,
+        `PricesUnavailable` for a damaged record, and `StorageUnavailable`."""
+        scope = ("prices", operation)
+        before = self._page_tokens.open(scope, token) if token else ""
+        items, last = store.read_records(self._table, operation, limit=limit, before=before)
+        records = [self._understood(item) for item in items]
+        return PricePage(records, self._page_tokens.seal(scope, last) if last else None)
+
+    def _known(self, operation: str, effective_at: int, items: Items) -> _Known:
+        of_list, of_record = related_to(operation, effective_at)
+        item = items[of_record]
         try:
-            return store.record_from(item, self._mac_key) if item else None
+            prices = store.list_from(items[of_list], self._mac_key)
+        except store.PricesDamaged as error:
+            raise PricesUnavailable(str(error)) from error
+        return _Known(prices, self._understood(item) if item else None, self._clock.now())
+
+    def _understood(self, item: Item) -> PriceRecord:
+        try:
+            return store.record_from(item, self._mac_key)
         except store.PricesDamaged as error:
             raise PricesUnavailable(str(error)) from error
 
-    def _list(self) -> PriceList:
-        try:
-            return store.read_list(self._table, self._mac_key)
-        except store.PricesDamaged as error:
-            raise PricesUnavailable(str(error)) from error
-
-    def _change(
-        self, propose: Callable[[PriceList, int], _Change | PriceRecord], also: AlsoWrite
-    ) -> PriceRecord:
-        """Moves the list from exactly the version that was read. An attempt without a response is
-        followed by another: either the first was stored, which its record shows, or the second
-        takes the version that the first expects, so that it can never be stored."""
-        doubt: MaybeApplied | None = None
-        for _ in range(MAX_TRIES):
-            before = self._list()
-            try:
-                change = propose(before, self._clock.now())
-            except FareboxError as refusal:
-                # While an attempt is in doubt no refusal is final.
-                raise doubt or refusal from refusal
-            if isinstance(change, PriceRecord):
-                return change
-            of_list = store.list_write(before, change.after, self._mac_key)
-            try:
-                self._table.transact([of_list, change.write, *also(change.record)])
-            except MaybeApplied as error:
-                doubt = error
-            except (Cancelled, NotApplied):
-                pass
-            else:
-                return change.record
-            self._clock.sleep(PAUSE_SECONDS)
-        raise doubt or PricesBusy()
+    def _check_time(self, start: int, now: int) -> None:
+        if start < now + self._lead:
+            raise PriceTooSoon(details={"earliestEffectiveAt": iso(now + self._lead)})
+        if start > now + MAX_AHEAD_MILLISECONDS:
+            raise PriceTooFar

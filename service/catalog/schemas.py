@@ -1,6 +1,6 @@
 """The requests and responses of the catalog routes."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from marshmallow import fields
 
@@ -26,6 +26,17 @@ class CostQuerySchema(StrictSchema):
     )
 
 
+RATE_TEXTS: Mapping[Rate, str] = {
+    Rate.SECOND: "each second",
+    Rate.MINUTE: "each minute",
+    Rate.IMAGE: "each image",
+    Rate.INPUT: "a million tokens of input that is not in the cache",
+    Rate.CACHED: "a million tokens of input that is read from the cache",
+    Rate.CACHE_WRITE: "a million tokens of input that is written to the cache",
+    Rate.OUTPUT: "a million tokens of output",
+}
+
+
 def _rate(what: str) -> fields.Float:
     return fields.Float(
         required=True,
@@ -34,20 +45,10 @@ def _rate(what: str) -> fields.Float:
     )
 
 
-class RatesSchema(StrictSchema):
-    """The rates of a price by usage, with at most six decimals."""
-
-    per_second = _rate("each second")
-    per_minute = _rate("each minute")
-    per_image = _rate("each image")
-    per_million_input_tokens = _rate("a million tokens of input that is not in the cache")
-    per_million_cached_tokens = _rate("a million tokens of input that is read from the cache")
-    per_million_cache_write_tokens = _rate("a million tokens of input written to the cache")
-    per_million_output_tokens = _rate("a million tokens of output")
-
-    def on_bind_field(self, field_name: str, field_obj: Any) -> None:
-        first, *others = field_name.split("_")
-        field_obj.data_key = first + "".join(map(str.capitalize, others))
+RatesSchema = StrictSchema.from_dict(
+    {rate.value: _rate(what) for rate, what in RATE_TEXTS.items()}, name="RatesSchema"
+)
+"""The rates of a price by usage, with at most six decimals."""
 
 
 class PriceSchema(StrictSchema):

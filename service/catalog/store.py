@@ -1,7 +1,7 @@
 """The reviewed data files next to this one, and prices as items. Builds writes, sends none."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from typing import Any
@@ -22,8 +22,6 @@ from service.core.seals import holds, seal
 from service.storage.codec import Item, Value, encode_item, whole_number
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
-
-RECORDS_A_PAGE = 100
 
 
 class PricesDamaged(ValueError):
@@ -158,11 +156,11 @@ def record_from(item: Item, mac_key: bytes) -> PriceRecord:
     return record
 
 
-def records(
-    table: Table, operation: str, mac_key: bytes, *, limit: int, before: str = ""
-) -> tuple[list[PriceRecord], str | None]:
+def read_records(
+    table: Table, operation: str, *, limit: int, before: str = ""
+) -> tuple[Sequence[Item], str | None]:
     """A page of an operation's prices, the last to take effect first, and the sort key to go on
-    from (None: that was all). Raises `PricesDamaged`."""
+    from (None: that was all)."""
     start = before or keys.RECORD_PREFIX + "~"
     page = table.query(
         keys.record_partition(operation),
@@ -173,8 +171,7 @@ def records(
     )
     items = page.items[:limit]
     is_last = len(page.items) <= limit and not page.more
-    found = [record_from(item, mac_key) for item in items]
-    return found, None if is_last else str(items[-1]["SK"])
+    return items, None if is_last else str(items[-1]["SK"])
 
 
 def _sealed(record: PriceRecord, mac_key: bytes) -> dict[str, Value]:

@@ -90,6 +90,9 @@ EXTRA = {
     ("admin", "campaign_schemas"): {"correction_schemas", "schemas"},
     ("admin", "campaign_routes"): {"campaign_schemas", "campaigns", "routes", "schemas"},
     ("admin", "log"): {"entities", "keys", "store"},
+    ("admin", "prices"): {"entities", "operations"},
+    ("admin", "price_schemas"): {"correction_schemas", "schemas"},
+    ("admin", "price_routes"): {"price_schemas", "prices", "routes"},
     ("audit", "accepted"): {"anchors", "keys", "store"},
     ("audit", "anchors"): set(),
     ("audit", "anchor_objects"): {"anchors"},
@@ -162,6 +165,8 @@ ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
     *(("catalog", "pricing"), ("ledger", "low_balance")),
+    *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),
+    ("catalog", "scheduling"),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
     *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
     *(("ledger", "grant_terms"), ("ledger", "owners")),

@@ -10,10 +10,9 @@ from service.catalog.current_prices import CurrentPrices
 from service.catalog.entities import IMAGE_TO_VIDEO, PricesUnavailable
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Flat
-from service.catalog.scheduling import PriceSchedule
 from service.catalog.settings import CatalogSettings
 from service.core.metrics import Metric, NoMetrics
-from tests.catalog.conftest import LEAD_SECONDS, new_price
+from tests.catalog.conftest import LEAD_SECONDS, Desk, new_price
 from tests.doubles.service_harness import ServiceHarness
 
 MAX_AGE_SECONDS = CatalogSettings().max_age_seconds
@@ -66,11 +65,11 @@ def test_prices_that_may_have_been_replaced_are_not_charged(world: ServiceHarnes
 
 
 def test_every_process_changes_the_price_at_the_same_moment(
-    client: Any, table_name: str, world: ServiceHarness, schedule: PriceSchedule
+    client: Any, table_name: str, world: ServiceHarness, desk: Desk
 ) -> None:
     """One of them reads just before the price is scheduled, and not again in time."""
     other = ServiceHarness(client, table_name, clock=world.clock)
-    schedule.schedule(new_price(world, Flat(5000)))
+    desk.schedule(new_price(world, Flat(5000)))
     world.refresh_prices()
     other.wire().plan("GetItem", "lost-request", times=1000)
     world.clock.advance(LEAD_SECONDS - 0.001)
@@ -147,13 +146,13 @@ def alarms(world: ServiceHarness, current: CurrentPrices) -> Counted:
 )
 def test_a_price_that_somebody_wrote_into_the_table_is_not_charged(
     world: ServiceHarness,
-    schedule: PriceSchedule,
+    desk: Desk,
     current: CurrentPrices,
     alarms: Counted,
     expression: str,
     value: dict[str, Any],
 ) -> None:
-    schedule.schedule(new_price(world))
+    desk.schedule(new_price(world))
     world.submit()
     edit(world, expression, value)
     items = world.items()
@@ -166,13 +165,13 @@ def test_a_price_that_somebody_wrote_into_the_table_is_not_charged(
 
 
 def test_an_older_list_is_not_taken_for_a_new_one(
-    world: ServiceHarness, schedule: PriceSchedule, current: CurrentPrices, alarms: Counted
+    world: ServiceHarness, desk: Desk, current: CurrentPrices, alarms: Counted
 ) -> None:
     """Its seal holds: it was ours, once."""
-    schedule.schedule(new_price(world))
+    desk.schedule(new_price(world))
     key = {"PK": {"S": "SYSTEM"}, "SK": {"S": "PRICES"}}
     old = world.client.get_item(TableName=world.table._name, Key=key)["Item"]
-    schedule.schedule(new_price(world, after_seconds=LEAD_SECONDS + 1))
+    desk.schedule(new_price(world, after_seconds=LEAD_SECONDS + 1))
     current.refresh()
     world.client.put_item(TableName=world.table._name, Item=old)
     current.refresh()

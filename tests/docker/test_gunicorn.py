@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from devstack.ports import free_port
-from service.videos.routes import MAX_VIDEO_BODY_BYTES
+from service.videos.work import MAX_VIDEO_BODY_BYTES
 from service.web.receiving import Limits
 from service.web.settings import WebSettings
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.catalog.entities import IMAGE_TO_VIDEO, NewPrice
+from service.admin.prices import Prices
+from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.pricing import Metered, Price, Rate, Terms
-from service.catalog.scheduling import PriceSchedule
 from service.core.clock import SystemClock
+from tests.admin.actions import action
 from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import LiveStack, video_body
 
@@ -32,8 +33,8 @@ class LaterClock(SystemClock):
 
 def schedule(stack: LiveStack, terms: Terms, after_seconds: float = LEAD_SECONDS) -> None:
     start = stack.parts.core.clock.now() + round(after_seconds * 1000) + 500
-    new = NewPrice(Price(IMAGE_TO_VIDEO, terms, start), "op_1", "a new price")
-    stack.parts.get(PriceSchedule).schedule(new)
+    wanted = action(name="schedule price", subject=None, idempotency_key=str(start))
+    stack.parts.get(Prices).schedule(wanted, Price(IMAGE_TO_VIDEO, terms, start))
 
 
 def cost(stack: LiveStack) -> dict[str, Any]:
