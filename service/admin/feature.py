@@ -12,11 +12,8 @@ from service.admin.operations import Actions
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
 from service.admin.routes import log_blueprint
-<<<<<<< HEAD
 from service.bulk_grants.operations import BulkGrants
-=======
 from service.catalog.scheduling import PriceSchedule
->>>>>>> c678f5e (Let operators schedule and cancel prices, with a record of who and why)
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.operations import Ledger
 from service.promo_codes.operations import PromoCodes
@@ -28,33 +25,24 @@ def build(core: Core, parts: Parts) -> Feature:
     log = OperatorLog(core.table, mac_key, PageTokens(core.keyring.token_keys))
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
     corrections = Corrections(parts.get(Ledger), log, core.clock)
-<<<<<<< HEAD
     promo_codes, bulk_grants = parts.get(PromoCodes), parts.get(BulkGrants)
     campaigns = Campaigns(actions, promo_codes, bulk_grants)
     page_tokens = PageTokens(core.keyring.token_keys)
-=======
     prices = Prices(actions, parts.get(PriceSchedule))
->>>>>>> c678f5e (Let operators schedule and cancel prices, with a record of who and why)
     return Feature(
         operations={
             OperatorLog: log,
             Actions: actions,
             Corrections: corrections,
-<<<<<<< HEAD
             Campaigns: campaigns,
-=======
             Prices: prices,
->>>>>>> c678f5e (Let operators schedule and cancel prices, with a record of who and why)
         },
         blueprints=(
             log_blueprint(log, actions),
             corrections_blueprint(corrections),
-<<<<<<< HEAD
             promo_codes_blueprint(campaigns, promo_codes, page_tokens),
             bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
-=======
             prices_blueprint(prices),
->>>>>>> c678f5e (Let operators schedule and cancel prices, with a record of who and why)
         ),
         checks=(user_log_check(mac_key), house_log_check(mac_key)),
     )
