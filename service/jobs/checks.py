@@ -11,6 +11,7 @@ from service.jobs.work import Operations
 from service.ledger import keys as ledger_keys
 from service.ledger.checks import LedgerRecords
 from service.ledger.entities import Entry, EntryKind
+from service.ledger.limits import kind_of, missing_jobs
 from service.ledger.lots import total_taken
 from service.storage.checks import AccountCheck, Violation, item_name
 from service.storage.keys import user_item
@@ -80,6 +81,34 @@ def _job_faults(account: JobRecords) -> Iterator[Violation]:
                 "the ledger names a job that does not exist",
             )
     yield from _held_faults(account)
+    yield from _in_flight_faults(account)
+
+
+def _in_flight_faults(account: JobRecords) -> Iterator[Violation]:
+    """The wallet lists the hard limit of each open job, but for those that were past it at the last
+    hold. As exact as `_held_faults`."""
+    if account.wallet is None or account.late or account.unreadable:
+        return
+    ends = ends_by_kind(account.jobs)
+    holds = (entry.at for entry in account.entries if entry.kind is EntryKind.HOLD)
+    last_hold = max(holds, default=0)
+    for kind in sorted({*ends, *account.wallet.open_jobs}):
+        extra, missing = missing_jobs(account.wallet, kind, ends.get(kind, []))
+        if extra or any(end * 1000 > last_hold for end in missing):
+            listed, found = len(account.wallet.open_jobs.get(kind, ())), len(ends.get(kind, []))
+            yield Violation(
+                item_name(account.user_id, "METADATA"),
+                f"openJobs lists {listed} of kind {kind}, which are not the {found} open jobs",
+            )
+
+
+def ends_by_kind(jobs: Iterable[Job]) -> dict[str, list[int]]:
+    """The hard limits of open jobs, by kind of work."""
+    ends: dict[str, list[int]] = {}
+    for job in jobs:
+        if job.is_open:
+            ends.setdefault(kind_of(job.operation), []).append(job.hard_at)
+    return ends
 
 
 def _held_faults(account: JobRecords) -> Iterator[Violation]:

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from service.core.amounts import amount_of
 from service.core.rate_limits import Window
 from service.core.sweep import Background
 from service.core.token_cipher import TokenCipher
@@ -19,6 +20,7 @@ from service.jobs.settings import JobsSettings
 from service.jobs.settlement import Settlement
 from service.jobs.sweeps import DueJobs
 from service.jobs.work import Operations
+from service.ledger.limits import UserLimits
 from service.ledger.operations import Ledger
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
@@ -100,7 +102,7 @@ def _jobs(
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(ledger, core.clock, job_ids, times, core.keyring.mac_key),
+        holds=Holds(ledger, core.clock, job_ids, times, _limits(settings), core.keyring.mac_key),
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),
@@ -115,6 +117,10 @@ def _jobs(
         ),
         public_url=core.settings.core.public_url,
     )
+
+
+def _limits(settings: JobsSettings) -> UserLimits:
+    return UserLimits(settings.max_open_jobs_per_user, amount_of(settings.max_credits_per_user_day))
 
 
 def job_times(settings: JobsSettings, *, has_callbacks: bool) -> Times:

@@ -1,6 +1,6 @@
 """T1: holding credits and making the job, in one transaction."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -11,6 +11,7 @@ from service.jobs.job_ids import JobIds
 from service.jobs.work import Estimate, Facts
 from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
+from service.ledger.limits import UserLimits, check_limits, with_job
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
@@ -33,12 +34,19 @@ class Holds:
     """Takes holds. Each has a job id of its own; only the request that took it may send the job."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, job_ids: JobIds, times: Times, mac_key: bytes
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        job_ids: JobIds,
+        times: Times,
+        limits: UserLimits,
+        mac_key: bytes,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._job_ids = job_ids
         self._times = times
+        self._limits = limits
         self._mac_key = mac_key
 
     def take(
@@ -52,7 +60,8 @@ class Holds:
     ) -> Held:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
         read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
-        is open, and what `Ledger.move` raises; `OutcomeUnknown` names the job."""
+        is open, `TooManyOpenJobs`, `DailyLimitReached`, and what `Ledger.move` raises;
+        `OutcomeUnknown` names the job."""
         job_id = self._job_ids.new(request.payer, self._clock.now())
         terms = HoldTerms(
             request=request,
@@ -63,6 +72,7 @@ class Holds:
             predecessor_id=predecessor.job_id if predecessor else None,
             job_id=job_id,
             times=self._times,
+            limits=self._limits,
             mac_key=self._mac_key,
         )
         try:
@@ -99,6 +109,7 @@ class HoldTerms:
     predecessor_id: str | None
     job_id: str
     times: Times
+    limits: UserLimits
     mac_key: bytes = field(repr=False)
 
     @property
@@ -116,6 +127,10 @@ class HoldTerms:
         details = {OPERATION: self.request.operation, REQUEST_ID: self.request.request_id}
         movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
         job = self.job(movement, now)
+        check_limits(snapshot.wallet, job.operation, job.held, now, self.limits)
+        movement = replace(
+            movement, wallet=with_job(movement.wallet, job.operation, job.hard_at, now)
+        )
         writes = [ConditionalWrite(store.new_job_write(job))]
         if self.key is not None:
             bound = store.key_write(job, self.predecessor_id, self.mac_key)

@@ -134,9 +134,9 @@ class Jobs:
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
         refuses, `TooManyJobs`, `ProviderSaturated`, `SystemLimitReached`, `DeviceAlreadyUsed`,
-        `WalletFrozen`, `InsufficientCredits`, `WalletBusy`. Raises, naming the job: the kind's
-        errors for work that the provider refused, `ProviderBusy` and `ProviderUnavailable` among
-        them (released), and `OutcomeUnknown`."""
+        `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`, `WalletBusy`.
+        Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
+        and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
         snapshot: Snapshot | None = None
         for _ in range(MAX_ROUNDS):

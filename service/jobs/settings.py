@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from service.core.settings import Section, Sections, more_than, setting
 from service.ledger.settings import LedgerSettings
@@ -46,6 +47,16 @@ class JobsSettings(Section):
         200, "jobs that one web process submits at once to one provider; more get 503"
     )
     user_submit_limit: int = setting(16, "how many of them one user may have; more get 429")
+    max_open_jobs_per_user: int = setting(
+        5,
+        "jobs of one kind of work that a user may have in flight; more get 429, 0: no limit",
+        minimum=0,
+    )
+    max_credits_per_user_day: Decimal = setting(
+        Decimal(0),
+        "credits that a user may spend in a UTC day, open jobs included; more get 429, 0: no limit",
+        minimum=0,
+    )
     worker_threads: int = setting(4, "jobs one worker process resolves side by side")
     worker_interval_seconds: float = setting(1.0, "pause between two runs of a sweep for due jobs")
 

@@ -9,6 +9,7 @@ from service.core.amounts import Amount
 from service.jobs import keys, store
 from service.jobs.entities import Job, JobStatus
 from service.ledger.entities import Entry, Movement, StaleRead, Wallet
+from service.ledger.limits import without_job
 from service.ledger.movements import capture, release
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.storage.keys import Key
@@ -100,6 +101,8 @@ class SettlementTerms:
         if not store.is_as_read(stored, self.job):
             raise StaleRead("the job has changed")
         movement = self.decide(snapshot.wallet, now)
+        wallet = without_job(movement.wallet, self.job.operation, self.job.hard_at)
+        movement = replace(movement, wallet=wallet)
         write = self.write_end(self.job, self.after(movement))
         writes = [ConditionalWrite(write, StaleRead("the job has changed"))]
         if self.addition is not None:

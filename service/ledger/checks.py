@@ -205,6 +205,13 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
         yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
     elif wallet.updated_at != made.updated_at:
         yield Violation(where, "updatedAt is not the time of its last entry")
+    elif (wallet.day, wallet.spent_today) != (made.day, made.spent_today):
+        spent = credits_text(wallet.spent_today), credits_text(made.spent_today)
+        yield Violation(
+            where,
+            f"spentToday is {spent[0]} on day {wallet.day}, "
+            f"its entries say {spent[1]} on day {made.day}",
+        )
 
 
 def _is_frozen(entries: Sequence[Entry]) -> bool:

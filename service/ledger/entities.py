@@ -121,6 +121,10 @@ class Wallet:
     totals over all time (`removed`: what operators took). `version` counts its entries, `head` is
     the MAC of the last one.
 
+    `open_jobs` are the hard limits of jobs in flight in epoch seconds, by kind of work;
+    `spent_today` is what holds of the UTC day `day` (days since 1970-01-01) took, less what came
+    back (`ledger.limits`).
+
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
     their own yet. `device_count` is how many device items the user has. `low_balance` is the
     balance below which the user wants to be notified, 0 for never."""
@@ -138,6 +142,9 @@ class Wallet:
     debt: Amount = 0
     removed: Amount = 0
     lots: tuple[Lot, ...] = ()
+    open_jobs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    day: int = 0
+    spent_today: Amount = 0
     fingerprints: frozenset[str] = frozenset()
     new_devices: frozenset[str] = frozenset()
     device_count: int = 0
@@ -166,7 +173,7 @@ class Wallet:
         became = (self.credits, self.held, *gone)
         amounts = (*became, self.granted, self.debt)
         checks = {
-            "a balance is negative": min(amounts) < 0
+            "a balance is negative": min(*amounts, self.spent_today) < 0
             or any(lot.remaining <= 0 for lot in self.lots),
             "lots do not sum to credits": remaining(self.lots) != self.credits,
             "granted is not what became of it": self.granted != sum(became),

@@ -25,6 +25,7 @@ from service.ledger.entities import (
     applied,
     deltas,
 )
+from service.ledger.limits import with_spent, with_unspent
 from service.ledger.lots import (
     Allocation,
     Lot,
@@ -117,7 +118,7 @@ def hold_from(
     allocation, rest = burn(usable, amount, now)
     rest += tuple(lot for lot in swept.wallet.lots if lot.restriction not in restrictions)
     held = _post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now, details=details)
-    return Movement(held.wallet, swept.entries + held.entries)
+    return Movement(with_spent(held.wallet, amount, now), swept.entries + held.entries)
 
 
 def _too_few(what: str, amount: Amount, available: Amount, action: str) -> InsufficientCredits:
@@ -151,7 +152,7 @@ def capture(
     paid = min(wallet.debt, returned)
     lots = _with_returned(wallet, rest, paid, held_at, now)
     return _post(
-        wallet,
+        with_unspent(wallet, returned, held_at),
         EntryKind.CAPTURE,
         amount,
         ref,
@@ -180,7 +181,7 @@ def release(
     paid = min(wallet.debt, amount)
     lots = _with_returned(wallet, allocation, paid, held_at, now)
     return _post(
-        wallet,
+        with_unspent(wallet, amount, held_at),
         EntryKind.RELEASE,
         amount,
         ref,

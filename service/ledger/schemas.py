@@ -10,6 +10,7 @@ from service.core.days import DAY
 from service.ledger.entities import EXAMPLE_JOB, Wallet, WalletStatus
 from service.ledger.history import HistoryPage
 from service.ledger.history_lines import HistoryLine, TransactionType
+from service.ledger.limits import in_flight
 from service.ledger.lots import Lot, LotKind, remaining
 from service.web.csv_responses import Row
 from service.web.days import DaysSchema
@@ -89,6 +90,15 @@ class CreditsSchema(StrictSchema):
         "Charged for delivered work since the account exists.", example=0, data_key="totalSpent"
     )
     held = credits_field("Set aside for open jobs.", example=0)
+    jobs_in_flight = fields.Integer(
+        required=True,
+        data_key="jobsInFlight",
+        metadata={
+            "description": "Jobs that have not ended and are not past their hard limit.",
+            "example": 0,
+            "minimum": 0,
+        },
+    )
     lots = fields.List(
         fields.Nested(LotSchema),
         required=True,
@@ -123,6 +133,7 @@ def credits_body(wallet: Wallet | None, now: int) -> dict[str, object]:
         "paidCredits": credits_number(remaining(paid)),
         "totalSpent": credits_number(shown.captured),
         "held": credits_number(shown.held),
+        "jobsInFlight": sum(in_flight(shown, now).values()),
         "lots": [_lot_body(lot) for lot in lots],
         "expiringSoon": _expiring_body(lots, now + EXPIRING_SOON),
         "registered": registered,

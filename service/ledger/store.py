@@ -85,6 +85,12 @@ def wallet_from(item: Item) -> Wallet:
         debt=amount_of(fields["debt"]),
         removed=amount_of(fields.get("removed", 0)),
         lots=unpack_lots(fields["lots"]),
+        open_jobs={
+            kind: tuple(whole_number(end) for end in ends)
+            for kind, ends in fields.get("openJobs", {}).items()
+        },
+        day=whole_number(fields.get("day", 0)),
+        spent_today=amount_of(fields.get("spentToday", 0)),
         fingerprints=frozenset(each.removeprefix(NEW_DEVICE) for each in devices),
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
         device_count=whole_number(fields["deviceCount"]),
@@ -211,6 +217,9 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "debt": credits_of(wallet.debt),
         "removed": credits_of(wallet.removed) or None,
         "lots": pack_lots(wallet.lots),
+        "openJobs": dict(wallet.open_jobs) or None,
+        "day": wallet.day or None,
+        "spentToday": credits_of(wallet.spent_today) or None,
         "fingerprints": _device_set(wallet) or None,
         "deviceCount": wallet.device_count,
         "lowBalance": credits_of(wallet.low_balance) or None,

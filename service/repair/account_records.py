@@ -27,12 +27,14 @@ class NotRepairable(Exception):
 @dataclass(frozen=True)
 class DamagedAccount:
     """What is left of one user: the account, the claims that name the user, whose the claims are
-    that the account needs (None: nobody's), and the grants whose items name the user."""
+    that the account needs (None: nobody's), the grants whose items name the user, and whether there
+    is a data key."""
 
     account: Account
     claimed: tuple[Key, ...] = ()
     owners: Mapping[Key, str | None] = field(default_factory=dict)
     grants: tuple[GrantRecord, ...] = ()
+    has_data_key: bool = False
 
 
 @dataclass(frozen=True)

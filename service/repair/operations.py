@@ -19,7 +19,7 @@ from service.repair.account_records import (
 from service.repair.repair_plan import Plan, plan
 from service.storage.checks import Violation
 from service.storage.codec import RawItem
-from service.storage.keys import Key, user_partition
+from service.storage.keys import Key, data_key, user_partition
 from service.storage.table import Cancelled, Table
 from service.users.store import recount_write
 
@@ -119,7 +119,10 @@ class Repair:
             if account is None:
                 continue
             made = tuple(grants.get(user_id, ()))
-            damaged = DamagedAccount(account, tuple(claimed), grants=made)
+            has_data_key = reader.one(data_key(user_id)) is not None
+            damaged = DamagedAccount(
+                account, tuple(claimed), grants=made, has_data_key=has_data_key
+            )
             needed = sorted(needed_claims(damaged, self._context), key=str)
             yield replace(damaged, owners={key: self._owner(reader, key) for key in needed})
 

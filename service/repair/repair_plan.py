@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from service.audit.entities import audit_account
 from service.jobs import keys as jobs_keys
 from service.jobs import store as jobs_store
+from service.jobs.checks import ends_by_kind
 from service.jobs.entities import Failure, Job, JobStatus
 from service.jobs.settlement_terms import charging, returning, with_balance_of
 from service.jobs.store import KeyUse
@@ -26,6 +27,7 @@ from service.ledger.entities import (
     Wallet,
     WalletStatus,
 )
+from service.ledger.limits import with_jobs
 from service.ledger.movements import hold, welcome
 from service.ledger.replay import Moment, replayed
 from service.repair.account_records import (
@@ -37,9 +39,9 @@ from service.repair.account_records import (
 )
 from service.repair.bound_keys import BoundKeys, bound_key_of
 from service.repair.granted import Granted, is_stray
-from service.repair.sentences import balances, described
+from service.repair.sentences import balances, deletion, described
 from service.storage.codec import Item
-from service.storage.keys import Key, user_item, user_partition
+from service.storage.keys import Key, data_key, user_item, user_partition
 from service.storage.writes import Delete, When, Write
 from service.users import keys as users_keys
 from service.users.entities import MAX_DEVICES_PER_USER
@@ -101,19 +103,16 @@ def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
     if account.wallet is None:
         writes += [_gone(ledger_keys.entry(user_id, entry.version)) for entry in entries]
     writes += [_gone(users_keys.profile(user_id))] if account.digests else []
+    writes += [_gone(data_key(user_id))] if damaged.has_data_key else []
     writes += [_gone(users_keys.device(user_id, digest)) for digest in sorted(account.devices)]
     writes += [_gone(user_item(user_id, sk)) for sk in account.keys]
     writes += [Delete(key, When(equals={"userId": user_id})) for key in damaged.claimed]
-    says = ["its sign-up is undone, so that the person can sign up again", *map(_deletion, writes)]
+    says = ["its sign-up is undone, so that the person can sign up again", *map(deletion, writes)]
     return _bounded(Plan(user_partition(user_id), tuple(says), tuple(writes), is_open=False))
 
 
 def _gone(key: Key) -> Delete:
     return Delete(key, When(equals={"PK": key.pk}))
-
-
-def _deletion(write: Write) -> str:
-    return f"delete {write.key.pk}/{write.key.sk}"
 
 
 def _bounded(made: Plan) -> Plan:
@@ -147,6 +146,7 @@ class _Mending:
         for job_id in sorted({*self._jobs, *self._held(self._kept), *self._held(self._torn)}):
             self._mend_job(job_id)
         wallet, added = self._sealed()
+        wallet = with_jobs(wallet, ends_by_kind(self._jobs.values()))
         gone = [entry for entry in self._torn if entry not in added]
         new = [entry for entry in added if entry not in self._torn]
         self._report_entries(wallet, gone, new)

@@ -2,6 +2,7 @@
 
 from service.core.amounts import credits_text
 from service.ledger.entities import Entry, Wallet
+from service.storage.writes import Write
 
 
 def described(entry: Entry) -> str:
@@ -13,3 +14,7 @@ def balances(wallet: Wallet) -> str:
         f"version {wallet.version}, {credits_text(wallet.credits)} available, "
         f"{credits_text(wallet.held)} held, {credits_text(wallet.captured)} captured"
     )
+
+
+def deletion(write: Write) -> str:
+    return f"delete {write.key.pk}/{write.key.sk}"

@@ -21,6 +21,7 @@ from service.ledger.entities import (
     WalletBusy,
     WalletFrozen,
 )
+from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
@@ -65,6 +66,8 @@ POST_VIDEO = Endpoint(
         DeviceAlreadyUsed,
         WalletFrozen,
         TooManyJobs,
+        TooManyOpenJobs,
+        DailyLimitReached,
         TooManyWaiting,
         WalletBusy,
         OutcomeUnknown,

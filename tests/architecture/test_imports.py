@@ -71,7 +71,8 @@ EXTRA = {
     ("ledger", "grants"): {
         *("details", "entities", "keys", "lots", "movements", "operations", "restrictions"),
     },
-    ("ledger", "movements"): {"details", "entities", "lots", "restrictions"},
+    ("ledger", "movements"): {"details", "entities", "limits", "lots", "restrictions"},
+    ("ledger", "limits"): {"entities"},
     ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
     ("ledger", "history_lines"): {"entities", "lots"},
     ("ledger", "low_balance"): {"entities", "keys", "store"},
@@ -151,7 +152,7 @@ USES_EXTRA = {
     ("ledger", "operations"): {"wallet_locks", "lots"},
     ("ledger", "entities"): {"details", "lots", "restrictions"},
     ("ledger", "routes"): {"history"},
-    ("ledger", "schemas"): {"history", "history_lines", "lots"},
+    ("ledger", "schemas"): {"history", "history_lines", "limits", "lots"},
     ("ledger", "store"): {"lots"},
     ("ledger", "checks"): {"grant_proofs", "grants", "replay"},
     ("ledger", "sweeps"): {"grants"},
@@ -169,7 +170,7 @@ EXTRA_ACROSS = {
     ("catalog", "scheduling"),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
     *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
-    *(("ledger", "grant_terms"), ("ledger", "owners")),
+    *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms")),
 }

@@ -189,7 +189,7 @@ def test_an_item_of_a_user_without_a_wallet_is_an_orphan_shown_by_one_read_of_th
         f"{item}: belongs to a user without a wallet" for item in lost + claims
     )
     assert {sk.partition("/")[2].partition("#")[0] for sk in lost} == {
-        *("DEVICE", "ENTRY", "IDEMPOTENCY", "JOB", "PROFILE")
+        *("DATAKEY", "DEVICE", "ENTRY", "IDEMPOTENCY", "JOB", "PROFILE")
     }
     assert len(wire.calls) < 30
 

@@ -55,6 +55,7 @@ ENVIRONMENT = {
     "DRAIN_SECONDS": "0",
     # One user sends most of the load.
     "USER_SUBMIT_LIMIT": "200",
+    "MAX_OPEN_JOBS_PER_USER": "0",
 }
 
 

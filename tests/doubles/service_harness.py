@@ -4,6 +4,7 @@ reaches outside is replaced: clock and provider."""
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 from service.app import FEATURES, assemble, sections
@@ -137,6 +138,8 @@ class ServiceHarness:
         jitter: Callable[[], float] = random.random,
         connected: DynamoDb | None = None,
         user_submit_limit: int = 200,
+        max_open_jobs: int = 0,
+        max_credits_per_day: Credits = 0,
         features: Sequence[Declaration] = FEATURES,
         replacements: Mapping[type[Any], object] | None = None,
     ) -> None:
@@ -157,14 +160,11 @@ class ServiceHarness:
             web_connections=256,
             long_poll_limit=2,
             user_submit_limit=user_submit_limit,
+            max_open_jobs_per_user=max_open_jobs,
+            max_credits_per_user_day=Decimal(max_credits_per_day),
         )
         core = core_over(
-            self.table,
-            settings,
-            self.clock,
-            jitter=jitter,
-            peppers=peppers,
-            features=features,
+            self.table, settings, self.clock, jitter=jitter, peppers=peppers, features=features
         )
         ids_of_jobs = {} if job_ids is None else {JobIds: job_ids}
         usual = {Provider: self.provider, Times: times, **ids_of_jobs}

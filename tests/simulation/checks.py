@@ -173,6 +173,7 @@ class Witness:
             + values["clawedBack"]
         )
         require(values["granted"] == spent, f"credits appeared or vanished at {pk}")
+        self._limits(pk, after)
         step = plain(after["version"]) - (plain(before.get("version")) or 0)
         entries = sum(other.key[0] == pk and other.key[1].startswith("ENTRY#") for other in batch)
         require(step == entries, f"version and entries do not go together at {pk}")
@@ -180,6 +181,15 @@ class Witness:
             claims = {other.key[0].partition("#")[0] for other in batch if other.key[1] == "CLAIM"}
             require(claims == {"FINGERPRINT", "IDENTITY"}, f"a welcome without its claims at {pk}")
             self.opened_at[pk] = self._scheduler.now
+
+    def _limits(self, pk: str, wallet: Attributes) -> None:
+        """No interleaving lets a user have more than the limits of the plan."""
+        kinds = plain(wallet["openJobs"]).values() if "openJobs" in wallet else ()
+        open_jobs = max((len(ends["L"]) for ends in kinds), default=0)
+        max_jobs, max_spent = self._plan.max_open_jobs, self._plan.max_credits_per_day
+        require(not max_jobs or open_jobs <= max_jobs, f"{open_jobs} jobs in flight at {pk}")
+        spent = plain(wallet["spentToday"]) if "spentToday" in wallet else 0
+        require(not max_spent or spent <= max_spent, f"{spent} credits in a day at {pk}")
 
     def _entry(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         """Credits come back or go only together with the one end of an open job."""

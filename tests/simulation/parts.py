@@ -65,6 +65,8 @@ def build(
         web_connections=64,
         long_poll_limit=4,
         user_submit_limit=50,
+        max_open_jobs_per_user=plan.max_open_jobs,
+        max_credits_per_user_day=plan.max_credits_per_day,
         submit_limit=50,
         worker_threads=4,
         public_url="https://farebox.example.com" if plan.callbacks else "",

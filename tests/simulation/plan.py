@@ -113,6 +113,8 @@ class Plan:
     skew: float
     lag: float
     callbacks: bool
+    max_open_jobs: int
+    max_credits_per_day: Decimal
     calm_at: float
     storms: tuple[tuple[float, float], ...]
     faults: Faults
@@ -123,7 +125,7 @@ class Plan:
 
 def draw(seed: int) -> Plan:
     """The plan of that seed, always the same."""
-    rng = stream(seed, "plan")
+    rng, limits = stream(seed, "plan"), stream(seed, "limits")
     busy_seconds = rng.choice((5.0, 60.0, 300.0))
     users = [f"user{number}" for number in range(rng.choice((1, 2, 3, 6, 10)))]
     devices = [
@@ -144,6 +146,8 @@ def draw(seed: int) -> Plan:
         skew=rng.choice((0.0, 0.5, 3.0)),
         lag=rng.choice((0.0, 1.0, 20.0)),
         callbacks=rng.random() < 0.5,
+        max_open_jobs=limits.choice((0, 0, 1, 2, 5)),
+        max_credits_per_day=limits.choice((Decimal(0), Decimal(0), Decimal(2), Decimal(4))),
         calm_at=busy_seconds + rng.choice((60.0, 600.0, 2000.0)),
         storms=tuple(_storm(rng, busy_seconds) for _ in range(rng.choice((0, 0, 1, 2, 3)))),
         faults=_faults(rng),

@@ -53,6 +53,7 @@ SETTINGS: dict[str, Any] = {
     "log_format": "pretty",
     "worker_interval_seconds": 0.1,
     "user_submit_limit": 200,
+    "max_open_jobs_per_user": 0,
 }
 
 
