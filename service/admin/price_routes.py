@@ -3,8 +3,8 @@
 from flask import Blueprint, Response
 
 from service.admin.price_schemas import (
-    NewPriceSchema,
-    PriceCancellationSchema,
+    NewPriceRequestSchema,
+    PriceCancellationRequestSchema,
     PriceHistoryQuerySchema,
     PriceHistorySchema,
     PricePerformedSchema,
@@ -49,7 +49,7 @@ POST_PRICE = Endpoint(
     operation_id="schedulePrice",
     description="It applies from `effectiveAt` on, at the same moment in every process; jobs that "
     "were requested before cost what they were quoted.",
-    body=NewPriceSchema,
+    body=NewPriceRequestSchema,
     response=PricePerformedSchema,
     errors=(
         PriceUnusable,
@@ -75,7 +75,7 @@ POST_CANCELLATION = Endpoint(
     summary="Cancel a price that is not yet in effect",
     operation_id="cancelPrice",
     description="As long before it takes effect as a price has to be scheduled.",
-    body=PriceCancellationSchema,
+    body=PriceCancellationRequestSchema,
     response=PricePerformedSchema,
     errors=(PriceNotFound, PriceNotPending, PricesUnavailable, *ACTION_ERRORS),
     example={
@@ -90,7 +90,7 @@ POST_CANCELLATION = Endpoint(
 def prices_blueprint(prices: Prices) -> Blueprint:
     blueprint = Blueprint("prices", __name__)
     query_schema = PriceHistoryQuerySchema()
-    new_schema, cancellation_schema = NewPriceSchema(), PriceCancellationSchema()
+    new_schema, cancellation_schema = NewPriceRequestSchema(), PriceCancellationRequestSchema()
 
     @blueprint.get("/admin/prices")
     @endpoint(GET_HISTORY)

@@ -67,17 +67,17 @@ def _limit(what: str) -> CreditsInput:
     )
 
 
-RatesInputSchema = StrictSchema.from_dict(
+RatesRequestSchema = StrictSchema.from_dict(
     {
         rate.value: RateInput(metadata={"description": f"Credits for {what}."})
         for rate, what in RATE_TEXTS.items()
     },
-    name="RatesInputSchema",
+    name="RatesRequestSchema",
 )
 """The rates of a price by usage; those that are left out do not apply."""
 
 
-class NewPriceSchema(ActionSchema):
+class NewPriceRequestSchema(ActionSchema):
     """A price to be scheduled: flat, or by usage."""
 
     operation = _operation()
@@ -88,7 +88,7 @@ class NewPriceSchema(ActionSchema):
         metadata={"description": "Credits for each job, for a flat price.", "example": 2},
     )
     rates = fields.Nested(
-        RatesInputSchema, metadata={"description": "The rates of a price by usage."}
+        RatesRequestSchema, metadata={"description": "The rates of a price by usage."}
     )
     minimum = _limit("complete work costs at least")
     maximum = _limit("a job costs at most")
@@ -101,7 +101,7 @@ class NewPriceSchema(ActionSchema):
             raise ValidationError(_ONE_KIND, "credits")
 
 
-class PriceCancellationSchema(ActionSchema):
+class PriceCancellationRequestSchema(ActionSchema):
     operation = _operation()
     effective_at = _moment()
 
@@ -168,7 +168,7 @@ class PriceHistorySchema(StrictSchema):
 
 
 def terms_of(body: Mapping[str, Any]) -> Terms:
-    """The terms in a body that `NewPriceSchema` has loaded."""
+    """The terms in a body that `NewPriceRequestSchema` has loaded."""
     if "credits" in body:
         return Flat(body["credits"])
     rates = {Rate(name): micros for name, micros in body["rates"].items()}

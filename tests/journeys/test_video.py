@@ -254,10 +254,9 @@ def test_the_job_of_another_user_is_byte_for_byte_like_an_unknown_one(stack: Liv
 
 def test_prompts_are_listed_for_anyone(stack: LiveStack) -> None:
     prompts = stack.call("GET", "/prompts").json()["data"]["prompts"]
-    assert {
-        "promptKey": "foo_prompt",
-        "prompt": "The astronaut stood up and walked away",
-    } in prompts
+    (ours,) = [each for each in prompts if each["promptKey"] == "foo_prompt"]
+    assert ours["prompt"] == "The astronaut stood up and walked away"
+    assert (ours["price"]["operation"], ours["price"]["credits"]) == ("kling:image2video", 1)
 
 
 # The same key again, in each state of the job.
