@@ -165,9 +165,8 @@ USES_EXTRA = {
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
-    *(("catalog", "pricing"), ("ledger", "low_balance")),
     *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),
-    ("catalog", "scheduling"),
+    *(("catalog", "scheduling"), ("ledger", "low_balance")),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
     *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
     *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits")),
