@@ -58,7 +58,9 @@ def calls_api(command: Command) -> Command:
     """Adds the options of every command that calls the API, and hands the client over. Exits 1 when
     the service refuses, 2 when it could not be called."""
 
-    @click.option("--url", envvar="FAREBOX_URL", required=True, help="Address of the service.")
+    @click.option(
+        "--url", envvar=["FAREBOX_URL", "PUBLIC_URL"], required=True, help="Address of the service."
+    )
     @click.option(
         "--key",
         envvar="FAREBOX_KEY",
@@ -66,7 +68,7 @@ def calls_api(command: Command) -> Command:
     )
     @click.option(
         "--key-secret",
-        envvar="FAREBOX_KEY_SECRET",
+        envvar=["FAREBOX_KEY_SECRET", "OPERATOR_KEYS_SECRET_NAME"],
         help="Secret in Secrets Manager that holds the key, instead of --key.",
     )
     @click.option(

@@ -154,6 +154,7 @@ def physical(data: Stack) -> dict[str, str]:
         "SealedTableName": table,
         "KeysSecretArn": f"{secret}/keys-AbCdEf",
         "KlingSecretArn": f"{secret}/kling-AbCdEf",
+        "OperatorKeysSecretArn": f"{secret}/operators-AbCdEf",
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
         "AccessLogsBucket": f"farebox-{stage}-accesslogs",
         "RecordsBucket": f"farebox-{stage}-records",

@@ -70,6 +70,7 @@ def arn(deployment: Deployment, resource: str) -> str:
         "index": f"{table}/index/GSI1",
         "keys": str(parameters["KeysSecretArn"]),
         "kling": str(parameters["KlingSecretArn"]),
+        "operators": str(parameters["OperatorKeysSecretArn"]),
         "key": str(parameters["KeyArn"]),
         "data key": str(parameters["DataKeyArn"]),
     }

@@ -19,7 +19,7 @@ from service.app import build, create_app, load_settings
 from service.bulk_grants.entities import NewBulkGrant
 from service.bulk_grants.operations import BulkGrants
 from service.core.amounts import SCALE
-from service.core.clock import SystemClock
+from service.core.clock import Clock, SystemClock
 from service.feature import Parts
 from service.identity.settings import IdentitySettings
 from service.ledger.grant_terms import GrantTerms
@@ -30,6 +30,7 @@ from service.settings import Settings
 from service.storage import dynamodb
 from service.worker import background
 from tests.doubles.clock import FakeClock
+from tests.doubles.signer import MACHINE
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
 from tests.stack.live_stack import IMAGE
@@ -114,6 +115,7 @@ class Processes:
         real = {
             environment["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
             "https://www.googleapis.com/oauth2": f"{self._simulator.url}/google/oauth2",
+            environment["PUBLIC_URL"]: "http://127.0.0.1:9",
         }
         with (
             patch.dict(os.environ, environment | _AROUND, clear=True),
@@ -131,6 +133,7 @@ class Processes:
                 create_app(parts).test_client(),
                 self._simulator,
                 settings.section(IdentitySettings).google_client_ids[0],
+                self.clock,
             )
             done = client.everything()
             _start_bulk_grant(parts)
@@ -166,8 +169,9 @@ def _start_bulk_grant(parts: Parts) -> None:
 class Client:
     """A client that signs in, submits jobs and reads them, and the callback of the provider."""
 
-    def __init__(self, http: Any, simulator: SimulatorServer, audience: str) -> None:
+    def __init__(self, http: Any, simulator: SimulatorServer, audience: str, clock: Clock) -> None:
         self._http = http
+        self._clock = clock
         self._simulator = simulator
         self._audience = audience
 
@@ -183,7 +187,14 @@ class Client:
         assert self._get("/credits")["held"] == 2
         self._get(f"/jobs/{still_open[0]}?wait=1")
         self._get("/prompts")
+        self._note_as_operator("ann")
         return "ann", still_open
+
+    def _note_as_operator(self, user: str) -> None:
+        path, body = f"/admin/users/{user}/notes", b'{"reason": "for a test"}'
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "note-1"}
+        signed = MACHINE.sign("POST", path, self._clock.now() / 1000, body, headers=headers)
+        assert self._http.post(path, data=body, headers=signed).status_code == 200
 
     def _order(self, sub: str, device: str, key: str | None) -> str:
         response = self._post(sub, device, key)

@@ -12,6 +12,7 @@ from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
 from service.core.settings import STAGES
+from tests.doubles.signer import OPERATORS_SECRET
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.permissions import RECORDED, Call, faults, recorded_calls, written
@@ -35,8 +36,10 @@ def recorded(client: Any) -> Iterator[set[Call]]:
     environment of its deployed task definition."""
     with cloud(), SimulatorServer(SIMULATED) as simulator:
         data, _ = deploy(STAGE)
-        secrets = {data.outputs["KeysSecretArn"]: "keys", data.outputs["KlingSecretArn"]: "kling"}
-        values = (json.dumps(KEYS), SIMULATED.kling_api_key)
+        names = {"KeysSecretArn": "keys", "KlingSecretArn": "kling"}
+        names |= {"OperatorKeysSecretArn": "operators"}
+        secrets = {data.outputs[output]: name for output, name in names.items()}
+        values = (json.dumps(KEYS), SIMULATED.kling_api_key, OPERATORS_SECRET)
         for arn, value in zip(secrets, values, strict=True):
             boto3.client("secretsmanager", region_name=REGION).put_secret_value(
                 SecretId=arn, SecretString=value
@@ -75,6 +78,9 @@ def _work(processes: Processes) -> str:
     assert processes.command("operator", "resolve", user, first) == 0
     processes.worker()
     assert processes.command("operator", "ledger", user) == 0
+    # No web process is up: the key was read, and the request could not be sent.
+    note = ("note", user, "--reason", "for a test", "--key-id", "machine")
+    assert processes.command("operator", *note) == 2
     assert processes.command("operator", "resolve", user, second) == 0
     assert processes.command("operator", "audit") == 0
     # The second one reads the record of the first.

@@ -23,6 +23,7 @@ DATA_OUTPUTS = {
     "SealedTableName": "UserCredits-dev",
     "KeysSecretArn": "arn:keys",
     "KlingSecretArn": "arn:kling",
+    "OperatorKeysSecretArn": "arn:operators",
     "RepositoryArn": "arn:repository",
     "RepositoryUri": "registry.example/farebox-dev",
     "AccessLogsBucket": "access-logs",

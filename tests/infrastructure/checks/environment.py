@@ -24,6 +24,7 @@ NEEDED = {
     "KLING_API_KEY_SECRET_NAME",
     "KMS_KEY_ID",
     "LOG_FORMAT",
+    "OPERATOR_KEYS_SECRET_NAME",
     "SEALED_TABLE_NAME",
     "STAGE",
 }
@@ -39,6 +40,7 @@ OWN_SIZES = {
 }
 # What an operator decides for a stage, without building another image.
 ADJUSTABLE = {
+    "ADMIN_SUBJECTS",
     "CORS_ALLOWED_ORIGINS",
     "LOG_LEVEL",
     "MAX_CREDITS_PER_USER_DAY",
@@ -103,6 +105,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "KEYS_SECRET_NAME": parameters["KeysSecretArn"],
         "KLING_API_KEY_SECRET_NAME": parameters["KlingSecretArn"],
         "KMS_KEY_ID": parameters["DataKeyArn"],
+        "OPERATOR_KEYS_SECRET_NAME": parameters["OperatorKeysSecretArn"],
         "SEALED_TABLE_NAME": parameters["SealedTableName"],
         "LOG_FORMAT": "json",
     }

@@ -100,6 +100,22 @@ def callbacks_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]
             yield f"{name} blocks callbacks after {rate['Limit']}: allow 3000 or more"
 
 
+def operators_routes_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]:
+    """Lower than that of users, however the path is spelled: whoever guesses there is nobody's
+    operator."""
+    limits = rates(deployment)
+    users = [int(rate["Limit"]) for rate in limits.values() if counted(rate, ORDER)]
+    for path in ("/admin/users/ann/adjustments", "/%61dmin/actions"):
+        request = Request("POST", path)
+        own = [
+            int(rate["Limit"])
+            for rate in limits.values()
+            if counted(rate, request) and not counted(rate, ORDER)
+        ]
+        if limits and not (own and min(own) < max(users)):
+            yield f"no rate limit of its own counts {path}"
+
+
 def the_outermost_limit_leaves_room_for_the_others(deployment: Deployment) -> Iterator[str]:
     limits = rates(deployment)
     outermost = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" not in rate]

@@ -8,7 +8,13 @@ from tests.infrastructure.render import RenderError, render
 
 # The outputs of the data stack that the release passes to the service stack.
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
-HANDED_OVER |= {"AccessLogsBucket", "RecordsBucket", "DataKeyArn", "SealedTableName"}
+HANDED_OVER |= {
+    "OperatorKeysSecretArn",
+    "AccessLogsBucket",
+    "RecordsBucket",
+    "DataKeyArn",
+    "SealedTableName",
+}
 # Choices that weaken security or availability. The deployment must refuse them, not the service
 # that starts later.
 WEAK_IN_PRODUCTION = (
@@ -54,6 +60,7 @@ def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
         "SealedTableName": r"<Table>",
         "KeysSecretArn": r"<KeysSecret>",
         "KlingSecretArn": r"<KlingSecret>",
+        "OperatorKeysSecretArn": r"<OperatorKeysSecret>",
         "RepositoryArn": r"<Repository\.Arn>",
         "AccessLogsBucket": r"<AccessLogs>",
         "RecordsBucket": r"<Records>",

@@ -156,6 +156,15 @@ FIREWALL = (
         "SearchString: /callbacks/",
         "SearchString: /callback/",
     ),
+    _rule("operators-without-a-limit", "AdminByIp", "SearchString: /admin", "SearchString: /adm1n"),
+    _rule(
+        "operators-limit-evaded-by-spelling",
+        "AdminByIp",
+        "SearchString: /admin\n                        TextTransformations: "
+        "[{Priority: 0, Type: URL_DECODE}]",
+        "SearchString: /admin\n                        TextTransformations: "
+        "[{Priority: 0, Type: NONE}]",
+    ),
     _rule(
         "managed-rule-misspelt", "Common", "GenericLFI_QUERYARGUMENTS", "GenericLFI_QUERYARGUMENT"
     ),

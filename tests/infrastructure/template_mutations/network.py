@@ -98,7 +98,7 @@ NETWORK = (
     TemplateMutation(
         "any-secret-through-the-endpoint",
         SERVICE,
-        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn]",
+        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
         'Resource: "*"',
         "\n  SecretsEndpoint:\n",
     ),

@@ -62,9 +62,23 @@ ROLES = (
     TemplateMutation(
         "web-may-not-read-its-keys",
         SERVICE,
-        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn]",
-        "Resource: [!Ref KlingSecretArn]",
+        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
+        "Resource: [!Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
         "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "web-may-not-read-the-operators-keys",
+        SERVICE,
+        "!Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
+        "!Ref KlingSecretArn]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "worker-reads-the-operators-keys",
+        SERVICE,
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn]",
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
+        "\n  WorkerRole:\n",
     ),
     TemplateMutation("worker-may-not-put", SERVICE, "dynamodb:PutItem, ", "", "\n  WorkerRole:\n"),
     TemplateMutation(
