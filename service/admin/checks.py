@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from service.admin import keys, store
 from service.admin.corrections import ENTRY
 from service.admin.entities import KeyUse, LogHead, OperatorRecord
+from service.admin.support import JOB_ID, SETTLED_AS, SETTLED_BY
 from service.ledger import keys as ledger_keys
 from service.ledger.details import OPERATOR_ID, REASON
 from service.ledger.entities import Entry, EntryKind
@@ -49,6 +50,7 @@ def user_log_check(mac_key: bytes) -> AccountCheck:
         parts = _Parts(account.user_id)
         yield from _log_faults(parts, account.items.get(keys.LOG_PREFIX, ()), mac_key)
         yield from _entry_faults(parts, account)
+        yield from _settlement_faults(parts, account)
 
     kinds = tuple(f"operator {kind}" for kind in _KINDS)
     return AccountCheck(kinds, faults, prefixes=(keys.LOG_PREFIX,))
@@ -167,3 +169,14 @@ def _entry_faults(parts: _Parts, account: LogRecords) -> Iterator[Violation]:
         if version not in late and not known:
             where = str(keys.record(parts.subject, record.number))
             yield Violation(where, f"names entry {version}, which does not exist")
+
+
+def _settlement_faults(parts: _Parts, account: LogRecords) -> Iterator[Violation]:
+    """The entry by which an operator's action settled a job is of that kind, and of that job."""
+    entries = {str(entry.version): entry for entry in (*account.entries, *account.late)}
+    for record in parts.records.values():
+        entry = entries.get(record.details.get(SETTLED_BY, ""))
+        settled = record.details.get(SETTLED_AS), record.details.get(JOB_ID)
+        if entry is not None and (entry.kind, entry.ref) != settled:
+            where = str(keys.record(parts.subject, record.number))
+            yield Violation(where, f"is not what entry {entry.version} says")

@@ -1,5 +1,7 @@
 """The operators' API: routes below `/admin`, and the log of what operators did."""
 
+from flask import Blueprint
+
 from service.admin import keys
 from service.admin.campaign_routes import bulk_grants_blueprint, promo_codes_blueprint
 from service.admin.campaigns import Campaigns
@@ -8,16 +10,24 @@ from service.admin.commands import COMMANDS
 from service.admin.correction_routes import corrections_blueprint
 from service.admin.corrections import Corrections
 from service.admin.log import OperatorLog
+from service.admin.lookup import Lookup
 from service.admin.operations import Actions
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
 from service.admin.routes import log_blueprint
+from service.admin.support import Support
+from service.admin.support_commands import SUPPORT_COMMANDS
+from service.admin.support_routes import support_blueprint
+from service.admin.timeline import Timeline
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
 from service.feature import Core, Declaration, Feature, Parts
+from service.jobs.search import JobSearch
+from service.jobs.settlement import Settlement
 from service.ledger.operations import Ledger
 from service.promo_codes.operations import PromoCodes
 from service.storage.cursor import PageTokens
+from service.users.directory import UserDirectory
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -36,6 +46,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Corrections: corrections,
             Campaigns: campaigns,
             Prices: prices,
+            Timeline: _timeline(core, parts, log),
         },
         blueprints=(
             log_blueprint(log, actions),
@@ -43,9 +54,26 @@ def build(core: Core, parts: Parts) -> Feature:
             promo_codes_blueprint(campaigns, promo_codes, page_tokens),
             bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
             prices_blueprint(prices),
+            _support(core, parts, log, actions),
         ),
         checks=(user_log_check(mac_key), house_log_check(mac_key)),
     )
 
 
-ADMIN = Declaration(name="admin", build=build, items=keys.ITEMS, commands=COMMANDS)
+def _timeline(core: Core, parts: Parts, log: OperatorLog) -> Timeline:
+    page_tokens = PageTokens(core.keyring.token_keys)
+    directory = parts.get(UserDirectory)
+    return Timeline(parts.get(Ledger), parts.get(JobSearch), directory, log, page_tokens)
+
+
+def _support(core: Core, parts: Parts, log: OperatorLog, actions: Actions) -> Blueprint:
+    ledger, settlement = parts.get(Ledger), parts.get(Settlement)
+    directory = parts.get(UserDirectory)
+    lookup = Lookup(ledger, directory, parts.get(JobSearch), settlement)
+    support = Support(actions, log, ledger, settlement, directory, core.clock)
+    return support_blueprint(lookup, _timeline(core, parts, log), support)
+
+
+ADMIN = Declaration(
+    name="admin", build=build, items=keys.ITEMS, commands=(*COMMANDS, *SUPPORT_COMMANDS)
+)

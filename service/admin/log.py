@@ -116,6 +116,18 @@ class OperatorLog:
             raise LogDamaged
         return _understood(item)
 
+    def newest(self, subject: str | None, limit: int, below: int | None) -> list[OperatorRecord]:
+        """The newest records of a subject, newest first, in one call; with `below`, those before
+        that number. Raises `LogDamaged`."""
+        found = self._table.query(
+            keys.partition(subject),
+            keys.RECORD_PREFIX,
+            limit=limit,
+            after="" if below is None else keys.record(subject, below).sk,
+            ascending=False,
+        )
+        return [_understood(item) for item in found.items]
+
     def page(self, subject: str | None, limit: int, token: str | None) -> RecordPage:
         """The records of a subject, newest first. Raises `PageTokenInvalid` and `LogDamaged`."""
         scope = ("operator records", subject)

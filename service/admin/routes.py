@@ -18,7 +18,7 @@ from service.admin.schemas import (
 )
 from service.core.amounts import Amount
 from service.core.errors import FareboxError
-from service.core.principal import Operator
+from service.core.principal import Operator, is_subject
 from service.ledger.entities import OutcomeUnknown, UserNotFound
 from service.storage.cursor import PageTokenInvalid
 from service.storage.table import StorageUnavailable
@@ -58,7 +58,10 @@ def action_of(
     facts: Mapping[str, str] | None = None,
 ) -> Action:
     """The action that the present request wants, `body` being loaded by an `ActionSchema`. Raises
-    `IdempotencyKeyRequired` or `IdempotencyKeyMalformed`."""
+    `IdempotencyKeyRequired` or `IdempotencyKeyMalformed`, and `UserNotFound` for a subject that can
+    be no user's id."""
+    if subject is not None:
+        require_user_id(subject)
     return Action(
         operator=operator,
         name=name,
@@ -69,6 +72,13 @@ def action_of(
         amount=amount,
         facts=facts or {},
     )
+
+
+def require_user_id(user_id: str) -> None:
+    """Refuses what can be no user's id before a key of the table is made of it. Raises
+    `UserNotFound`."""
+    if not is_subject(user_id):
+        raise UserNotFound
 
 
 def performed_response(performed: Performed, **more: object) -> Response:
@@ -82,6 +92,8 @@ def log_blueprint(log: OperatorLog, actions: Actions) -> Blueprint:
     page_schema = RecordPageSchema()
 
     def page(subject: str | None) -> Response:
+        if subject is not None:
+            require_user_id(subject)
         query = read_query(page_schema)
         found = log.page(subject, query["limit"], query["next_token"])
         return success(
@@ -97,7 +109,7 @@ def log_blueprint(log: OperatorLog, actions: Actions) -> Blueprint:
             description="Newest first. An unknown user has none.",
             query=RecordPageSchema,
             response=OperatorActionPageSchema,
-            errors=(PageTokenInvalid, LogDamaged, StorageUnavailable),
+            errors=(UserNotFound, PageTokenInvalid, LogDamaged, StorageUnavailable),
         )
     )
     def get_user_actions(operator: Operator, user_id: str) -> Response:

@@ -22,6 +22,7 @@ from service.users.entities import (
     UserDevice,
     device_digests,
     email_digests,
+    is_digest,
 )
 
 
@@ -108,6 +109,12 @@ class UserDirectory:
             return email
         return self._data_keys.open(user_id, *store.email_place(user_id), email)
 
+    def signed_up_at(self, user_id: str) -> int | None:
+        """When the user signed up, in epoch milliseconds, without reading the address; None as for
+        `profile`."""
+        stored = store.read_profile(self._table, user_id)
+        return stored.profile.created_at if stored else None
+
     def devices(self, user_id: str) -> list[UserDevice]:
         """The user's devices, newest first."""
         return store.read_devices(self._table, user_id)
@@ -122,6 +129,8 @@ class UserDirectory:
         """The release of the device with that digest. Its claims under other peppers are found by
         its fingerprint alone. Raises `FingerprintRequired`, or `DeviceNotFound` for a fingerprint
         of another device."""
+        if not is_digest(digest):
+            raise DeviceNotFound
         if fingerprint is None:
             if len(self._peppers) > 1:
                 raise FingerprintRequired

@@ -4,6 +4,7 @@ signing up."""
 import base64
 import hashlib
 import hmac
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from service.ledger.entities import Wallet, WalletFrozen, WalletStatus
 
 MAX_DEVICES_PER_USER = 20
 _DIGEST_BYTES = 16
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class SystemLimitReached(Forbidden):
@@ -118,6 +120,11 @@ def digests(peppers: Sequence[Pepper], kind: str, text: str) -> Digests:
 def _digest(key: bytes, text: str) -> str:
     digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:_DIGEST_BYTES]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def is_digest(text: str) -> bool:
+    """Whether the text has the form of a digest."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def is_open(wallet: Wallet | None) -> bool:

@@ -1,4 +1,5 @@
-"""Nothing grows beyond its size, and nothing is called after nothing."""
+"""Nothing grows beyond its size, nothing is called after nothing, and every package says what it is
+for."""
 
 import ast
 from pathlib import Path
@@ -21,6 +22,16 @@ def _shown(file: Path) -> str:
 def test_nothing_is_called_after_nothing() -> None:
     vague = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
     assert [str(path) for path in SERVICE.rglob("*") if path.stem in vague] == []
+
+
+def test_every_package_says_what_it_owns_and_what_it_must_not_know() -> None:
+    wrong = []
+    for file in SERVICE.rglob("__init__.py"):
+        text = ast.get_docstring(ast.parse(file.read_text())) or ""
+        owns, _, limits = text.partition("\n\n")
+        if not owns.endswith(".") or not limits.endswith(".") or len(text.splitlines()) > 4:
+            wrong.append(str(file.relative_to(SERVICE)))
+    assert wrong == []
 
 
 def test_files_keep_their_length() -> None:
