@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from service.bulk_grants import keys, store
 from service.bulk_grants.entities import Audience, BulkGrant, Part, PartState, grant_of
-from service.ledger.grants import grant_key
+from service.ledger.grants import grant_key, record_from
 from service.storage.checks import ItemCheck, PartitionReader, PrefixCheck, Violation
 from service.storage.codec import Item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES
@@ -85,7 +85,16 @@ def _part_progress_faults(
     done = users[: part.granted + part.failed]
     if len(users) != part.size or len(done) != part.granted + part.failed:
         yield Violation(str(where), "is not about the users of its list")
+    if part.state is PartState.DONE and len(done) < len(users):
+        yield Violation(str(where), "has ended before its list")
     for user_id in done:
-        has_grant = reader.one(grant_key(grant_of(bulk, user_id, 0))) is not None
+        has_grant = _has_grant(bulk, user_id, reader)
         if has_grant == (user_id in failed):
             yield Violation(str(where), f"{user_id} has {'a' if has_grant else 'no'} grant")
+
+
+def _has_grant(bulk: BulkGrant, user_id: str, reader: PartitionReader) -> bool:
+    wanted = grant_of(bulk, user_id, 0)
+    item = reader.one(grant_key(wanted))
+    grant = record_from(item).grant if item else None
+    return grant is not None and (grant.user_id, grant.amount) == (wanted.user_id, wanted.amount)

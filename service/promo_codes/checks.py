@@ -3,9 +3,9 @@ say."""
 
 from collections.abc import Iterator
 
-from service.ledger.grants import grant_key
+from service.ledger.grants import grant_key, record_from
 from service.promo_codes import keys, store
-from service.promo_codes.entities import PromoCode, grant_of
+from service.promo_codes.entities import IdentityUses, PromoCode, grant_of
 from service.storage.checks import ItemCheck, PartitionReader, PrefixCheck, Violation
 from service.storage.codec import Item, whole_number
 from service.storage.keys import Key
@@ -18,6 +18,7 @@ def promo_checks() -> tuple[ItemCheck | PrefixCheck, ...]:
         ItemCheck(keys.DEVICE_USE, _device_faults),
         ItemCheck(keys.LISTED, _listed_faults),
         PrefixCheck(keys.PROMO_PREFIX, keys.promo_of, _counter_faults),
+        PrefixCheck(keys.LIST, lambda _: keys.listed(keys.LISTED_PREFIX), _list_faults),
     )
 
 
@@ -60,6 +61,9 @@ def _counter_faults(pk: str, reader: PartitionReader) -> Iterator[Violation]:
     if before is None:
         yield Violation(str(head), "is missing")
         return
+    listed = reader.one(keys.listed(before.promo_id))
+    if listed is None or listed["digest"] != before.digest:
+        yield Violation(str(head), "is not listed")
     found = 0
     for item in reader.items(keys.USE_PREFIX):
         found += len(store.uses_from(item, "", "").uses)
@@ -78,11 +82,25 @@ def _identity_faults(item: Item, promo: PromoCode, reader: PartitionReader) -> I
     if len(uses.uses) > promo.max_uses_per_identity:
         yield Violation(str(key), "is beyond the limit of an identity")
     for number in range(1, len(uses.uses) + 1):
-        if (
-            reader.one(grant_key(grant_of(promo, uses.identity, uses.user_id, number, None)))
-            is None
-        ):
-            yield Violation(str(key), f"its use {number} has no grant")
+        if not _has_grant(promo, uses, number, reader):
+            yield Violation(str(key), f"its use {number} has no grant of its own")
+
+
+def _has_grant(promo: PromoCode, uses: IdentityUses, number: int, reader: PartitionReader) -> bool:
+    wanted = grant_of(promo, uses.identity, uses.user_id, number, None)
+    item = reader.one(grant_key(wanted))
+    grant = record_from(item).grant if item else None
+    return grant is not None and (grant.user_id, grant.amount) == (wanted.user_id, wanted.amount)
+
+
+def _list_faults(pk: str, reader: PartitionReader) -> Iterator[Violation]:
+    """Each code that is listed is there under its id."""
+    del pk
+    for item in reader.items(""):
+        key = Key.of_item(item)
+        promo = _promo(reader.one(keys.promo(str(item["digest"]))))
+        if promo is None or promo.promo_id != key.sk:
+            yield Violation(str(key), "lists a code that is not there")
 
 
 def _promo(item: Item | None) -> PromoCode | None:
