@@ -10,8 +10,15 @@ from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, appl
 from service.ledger.grant_proofs import named_grant, proved_faults
 from service.ledger.grants import is_sealed, record_from
 from service.ledger.replay import replayed
-from service.ledger.store import mac
-from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
+from service.ledger.store import entry_from, mac
+from service.storage.checks import (
+    AccountCheck,
+    ItemCheck,
+    PartitionReader,
+    PrefixCheck,
+    Violation,
+    item_name,
+)
 from service.storage.codec import Item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, Key
 
@@ -101,6 +108,23 @@ def _own_faults(item: Item, entry: Entry, account: LedgerRecords) -> Iterator[st
         yield f"cannot be read ({type(error).__name__}: {error})"
         return
     yield from proved_faults(record, entry, account.user_id)
+
+
+def grant_entry_check() -> PrefixCheck:
+    """Each grant that was made has its entry in its user's ledger."""
+
+    def faults(pk: str, reader: PartitionReader) -> Iterator[Violation]:
+        item = reader.one(Key(pk, keys.GRANT_ITEM.sk))
+        record = record_from(item) if item else None
+        if record is None or record.entry_version is None:
+            return
+        user_id = record.grant.user_id
+        stored = reader.one(keys.entry(user_id, record.entry_version))
+        entry = entry_from(stored) if stored else None
+        for fault in proved_faults(record, entry, user_id):
+            yield Violation(str(Key(pk, keys.GRANT_ITEM.sk)), fault)
+
+    return PrefixCheck(keys.GRANT_PREFIX, lambda pk: Key(pk, keys.GRANT_ITEM.sk), faults)
 
 
 def grant_check(mac_key: bytes) -> ItemCheck:

@@ -3,7 +3,12 @@
 from service.core.sweep import Background
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger import keys
-from service.ledger.checks import grant_check, grants_of_account_check, ledger_check
+from service.ledger.checks import (
+    grant_check,
+    grant_entry_check,
+    grants_of_account_check,
+    ledger_check,
+)
 from service.ledger.grants import Grants
 from service.ledger.history import History
 from service.ledger.low_balance import LowBalance
@@ -47,6 +52,7 @@ def build(core: Core, parts: Parts) -> Feature:
             ledger_check(core.keyring.mac_key),
             grant_check(core.keyring.mac_key),
             grants_of_account_check(),
+            grant_entry_check(),
             scale_check(),
         ),
     )

@@ -261,7 +261,7 @@ def delete(world: ServiceHarness, grant: Grant) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"userId": "bob"}, "is not as its entry says"),
+        ({"userId": "bob"}, "names entry 3 of bob, which did not make it"),
         ({"amount": 6}, "is not as its entry says"),
         ({"entry": 2}, "is not as its entry says"),
         ({"kind": "free"}, "has another lot than its entry"),
@@ -277,3 +277,16 @@ def test_a_made_grant_that_was_edited_is_found(
     edited = {**item(world, purchase()), **change}
     world.client.put_item(TableName=world.table._name, Item=encode_item(edited))
     assert what in [each.what for each in world.audit().violations]
+
+
+def test_a_grant_whose_entry_does_not_exist_is_found_and_taken_back(world: ServiceHarness) -> None:
+    grants(world).make(purchase())
+    forged = purchase(grant_id="pi_2")
+    copied = {**item(world, purchase()), **grant_key(forged).attributes()}
+    world.client.put_item(TableName=world.table._name, Item=encode_item(copied))
+    (violation,) = world.audit().violations
+    assert violation.item == str(grant_key(forged))
+    assert violation.what == "names entry 3 of ann, which did not make it"
+    assert world.repair.run(apply=True).left == ()
+    assert world.audit().violations == ()
+    assert grants(world).make(forged).made
