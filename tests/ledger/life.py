@@ -2,13 +2,15 @@
 
 In a file of its own because the suite runs a small part of it and a proof a large one."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from service.catalog.entities import IMAGE_TO_VIDEO
 from service.ledger.checks import ledger_check
 from service.ledger.entities import (
     Entry,
@@ -28,10 +30,12 @@ from service.ledger.movements import (
     claw_back,
     edit_lot,
     expire,
+    freeze,
     grant,
     hold,
     hold_from,
     release,
+    thaw,
     void,
     welcome,
 )
@@ -44,6 +48,7 @@ NOW = 1_790_000_000_000
 MINUTE = 60_000
 MAC_KEY = b"k" * 32
 RESTRICTIONS = ("", "video", "x", "y", "z")
+OPERATIONS = (IMAGE_TO_VIDEO, "toy:words")
 AMOUNTS = st.integers(min_value=1, max_value=30_000)
 LIVES = st.none() | st.integers(min_value=1, max_value=180)
 PLACES = st.integers(min_value=0, max_value=7)
@@ -68,11 +73,13 @@ class LedgerLife(RuleBasedStateMachine):
     step."""
 
     steps = 0
+    movements: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
         self.item: Item = {}
+        self.wallet = Wallet("u")
         self.entries: list[Entry] = []
         self.open_jobs: list[tuple[str, Allocation, int]] = []
         self._fresh: deque[Entry] = deque()
@@ -82,10 +89,6 @@ class LedgerLife(RuleBasedStateMachine):
     def _feed(self) -> Iterator[Entry]:
         while True:
             yield self._fresh.popleft()
-
-    @property
-    def wallet(self) -> Wallet:
-        return wallet_from(self.item)
 
     def end(self, minutes: int | None) -> int | None:
         return None if minutes is None else self.now + minutes * MINUTE
@@ -97,10 +100,12 @@ class LedgerLife(RuleBasedStateMachine):
         write = wallet_write(before, movement.wallet)
         kept = {name: value for name, value in self.item.items() if name not in write.remove}
         self.item = _stored({**kept, **write.key.attributes(), **write.set})
+        self.wallet = wallet_from(self.item)
         assert self.wallet == movement.wallet
         for put in entry_writes(movement):
             entry = entry_from(_stored({**put.key.attributes(), **put.item}))
             self.entries.append(entry)
+            LedgerLife.movements[entry.kind] += 1
             self._fresh.append(entry)
             moment = next(self._replay)
             assert moment.entry == entry
@@ -156,6 +161,18 @@ class LedgerLife(RuleBasedStateMachine):
         except WalletFrozen:
             return
         raise AssertionError("a frozen wallet holds nothing")
+
+    @precondition(lambda self: self.wallet.status is WalletStatus.OPEN)
+    @rule(percent=st.integers(min_value=1, max_value=100), operation=st.sampled_from(OPERATIONS))
+    def holds_a_part(self, percent: int, operation: str) -> None:
+        before = self.wallet
+        at = max(self.now, before.updated_at)
+        spendable = before.spendable(at, operation)
+        ref, details = f"job_{len(self.entries)}", {"operation": operation}
+        self.moved(hold(before, spendable * percent // 100, ref, self.now, details=details))
+        entry = self.entries[-1]
+        assert self.wallet.spendable(at, operation) == spendable - entry.amount
+        self.open_jobs.append((ref, entry.allocation, entry.at))
 
     @precondition(lambda self: self.open_jobs)
     @rule(which=PLACES, part=st.integers(min_value=0))
@@ -258,9 +275,17 @@ class LedgerLife(RuleBasedStateMachine):
         lots = self.wallet.lots
         return lots[place].lot_id if place < len(lots) else "lot_00000000000007"
 
-    @rule(status=st.sampled_from((WalletStatus.OPEN, WalletStatus.FROZEN)))
-    def is_frozen_or_thawed(self, status: WalletStatus) -> None:
-        self.item = {**self.item, "status": status.value}
+    @precondition(lambda self: len(self.entries) % 7 == 6)
+    @rule()
+    def is_frozen(self) -> None:
+        self.moved(freeze(self.wallet, "freeze", self.now))
+        assert self.wallet.status is WalletStatus.FROZEN
+
+    @precondition(lambda self: self.wallet.status is WalletStatus.FROZEN)
+    @rule()
+    def is_thawed(self) -> None:
+        self.moved(thaw(self.wallet, "thaw", self.now))
+        assert self.wallet.status is WalletStatus.OPEN
 
     @invariant()
     def every_promise_holds(self) -> None:
