@@ -61,6 +61,7 @@ OF_TARGETS = {"HealthyHostCount", "UnHealthyHostCount", "RequestCountPerTarget"}
 # Metrics of what must never break; each must have at least one alarm.
 MUST_BE_WATCHED = {
     Metric.AUDIT_VIOLATIONS,
+    Metric.GRANT_ALARMS,
     Metric.HOUSE_LOSS,
     Metric.JOB_ALARMS,
     Metric.LEDGER_DAMAGED,
