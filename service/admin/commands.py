@@ -37,6 +37,8 @@ Command = Callable[..., int]
 Request = tuple[str, Mapping[str, object]]
 """A path and a body, without the reason."""
 RequestOf = Callable[..., Request]
+Show = Callable[[AdminClient, Reply, bool], int]
+"""Prints a response, as JSON or for people, and returns the exit code."""
 
 
 class Credits(click.ParamType[int]):
@@ -96,9 +98,9 @@ def calls_api(command: Command) -> Command:
     return run
 
 
-def changes(request_of: RequestOf) -> Command:
+def changes(request_of: RequestOf, show: Show | None = None) -> Command:
     """As `calls_api`, with the options of every command that changes anything: posts what
-    `request_of` makes of the command's own arguments."""
+    `request_of` makes of the command's own arguments, and shows the response."""
 
     @click.option("--reason", required=True, help="Why. The user may read it.")
     @click.option(
@@ -121,7 +123,7 @@ def changes(request_of: RequestOf) -> Command:
         except NoResponse:
             print_message(f"To find out whether it was done: --idempotency-key {chosen}")
             raise
-        return _shown(reply, as_json, _print_performed)
+        return (show or _show_performed)(client, reply, as_json)
 
     return run
 
@@ -139,7 +141,13 @@ def _client(
     return AdminClient(url, chosen, sender(Network(clock).pool(public_roots(), size=1)), clock)
 
 
-def _shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
+def _show_performed(client: AdminClient, reply: Reply, as_json: bool) -> int:
+    del client
+    return shown(reply, as_json, _print_performed)
+
+
+def shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
+    """Prints a response: as JSON, by `show`, or the error. Returns the exit code."""
     if as_json:
         print_result(json.dumps(reply.content, ensure_ascii=False))
     elif reply.status == 200:
@@ -168,6 +176,10 @@ def _print_actions(data: Any) -> None:
             action["reason"],
             details,
         )
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
     Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
 
@@ -258,7 +270,7 @@ def note(user_id: str) -> Request:
 @calls_api
 def actions(client: AdminClient, as_json: bool, user_id: str | None, limit: int) -> int:
     path = _user(user_id, "actions") if user_id else "/admin/actions"
-    return _shown(client.get(f"{path}?limit={limit}"), as_json, _print_actions)
+    return shown(client.get(f"{path}?limit={limit}"), as_json, _print_actions)
 
 
 COMMANDS = (grant, take, void, edit_lot, freeze, thaw, note, actions)

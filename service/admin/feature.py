@@ -3,6 +3,7 @@
 from flask import Blueprint
 
 from service.admin import keys
+from service.admin.campaign_commands import CAMPAIGN_COMMANDS
 from service.admin.campaign_routes import bulk_grants_blueprint, promo_codes_blueprint
 from service.admin.campaigns import Campaigns
 from service.admin.checks import house_log_check, user_log_check
@@ -75,5 +76,8 @@ def _support(core: Core, parts: Parts, log: OperatorLog, actions: Actions) -> Bl
 
 
 ADMIN = Declaration(
-    name="admin", build=build, items=keys.ITEMS, commands=(*COMMANDS, *SUPPORT_COMMANDS)
+    name="admin",
+    build=build,
+    items=keys.ITEMS,
+    commands=(*COMMANDS, *SUPPORT_COMMANDS, *CAMPAIGN_COMMANDS),
 )

@@ -87,6 +87,7 @@ EXTRA = {
     ("admin", "correction_routes"): {
         *("correction_schemas", "corrections", "entities", "routes", "schemas"),
     },
+    ("admin", "campaign_commands"): {"client", "commands"},
     ("admin", "campaigns"): {"entities", "operations"},
     ("admin", "campaign_schemas"): {"correction_schemas", "schemas"},
     ("admin", "campaign_routes"): {"campaign_schemas", "campaigns", "routes", "schemas"},
@@ -195,7 +196,8 @@ DOORS = {
     "time": {"core/clock.py"},
     "datetime": {"core/clock.py", "core/days.py"},
     "random": {"app.py"},
-    "click": {"cli.py", "feature.py", "admin/support_commands.py"}
+    "click": {"cli.py", "feature.py"}
+    | {f"admin/{name}_commands.py" for name in ("campaign", "support")}
     | {f"{feature}/commands.py" for feature in ("admin", "audit", "encryption", "jobs")},
 }
 
