@@ -130,6 +130,17 @@ def _resolved_early_and_late(scenario: Scenario) -> None:
     scenario.wait(1000)
 
 
+def _granted_twice(scenario: Scenario) -> None:
+    """Whoever grants hears nothing, or too late, and grants again."""
+    scenario.grant()
+    scenario.grant("grant again")
+
+
+def _granted_later(scenario: Scenario) -> None:
+    scenario.schedule(600)
+    scenario.schedule(600, "schedule again")
+
+
 def _unheard(name: str) -> Habits:
     return Habits(own={Kind.CREATE: fault(Kind.CREATE, name)})
 
@@ -165,6 +176,8 @@ FLOWS = (
     Flow("answer-lost", _once, habits=_unheard("lost-answer")),
     Flow("never-arrived", _once, habits=_unheard("lost-request")),
     Flow("worker-away", _resolved_early_and_late, habits=_unheard("lost-request")),
+    Flow("granted", _granted_twice),
+    Flow("granted-later", _granted_later),
     Flow("late-success", _once, habits=_unheard("late-after-the-release")),
 )
 

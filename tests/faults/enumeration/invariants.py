@@ -7,6 +7,7 @@ from typing import Any
 from service.app import assemble
 from service.audit.operations import Auditor
 from service.audit.proofs import Checks
+from service.core.amounts import credits_of
 from service.core.clock import SystemClock
 from service.core.errors import FareboxError
 from service.core.metrics import NoMetrics
@@ -15,12 +16,12 @@ from service.jobs.operations import Submission
 from service.ledger.entities import EntryKind, OutcomeUnknown
 from service.ledger.store import NEW_DEVICE, entries, wallet_from
 from service.storage.codec import decode_item
-from service.storage.table import Table
+from service.storage.table import MaybeApplied, Table
 from service.videos.entities import VideoFailure
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import MAC_KEY, core_over, production_settings
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.stage import QUICK, USER, Scenario, SentRequest
+from tests.faults.enumeration.stage import PURCHASE, QUICK, USER, Scenario, SentRequest
 from tests.faults.enumeration.tables import Items, MemoryBehind
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.invariants import REFUSED_WITH_A_JOB
@@ -89,6 +90,7 @@ class Verdict:
             return
         delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in self.jobs.values())
         granted = self.before.get("granted", self.scenario.habits.welcome_credits)
+        granted += self._bought(wallet["granted"] - granted)
         require(wallet["granted"] == granted, f"{wallet['granted']} granted instead of {granted}")
         require(wallet["held"] == 0, "credits are held for ever")
         require(
@@ -98,6 +100,19 @@ class Verdict:
         require(0 <= wallet["expired"] <= self.flow.lapsing, f"{wallet['expired']} credits expired")
         left = wallet["granted"] - wallet["captured"] - wallet["expired"]
         require(wallet["credits"] == left, f"{wallet['credits']} credits instead of {left}")
+
+    def _bought(self, found: int) -> int:
+        """The credits of the grant: once, if any response says that it is made or will be; none, if
+        each says that nothing was written."""
+        responses = self.scenario.grants
+        errors = [each for each in responses if isinstance(each, Exception)]
+        for error in errors:
+            require(isinstance(error, FareboxError), f"a grant ended with {error!r}")
+        bought = credits_of(PURCHASE.amount)
+        if len(errors) < len(responses):
+            return int(bought)
+        unknown = any(isinstance(error, OutcomeUnknown | MaybeApplied) for error in errors)
+        return int(bought) if unknown and found == bought else 0
 
     def _job(self, job_id: str, job: dict[str, Any]) -> None:
         """Ended for good; charged means that the provider has delivered just that task."""

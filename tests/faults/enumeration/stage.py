@@ -2,10 +2,12 @@
 real parts, and their clock."""
 
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from service.core.amounts import SCALE
 from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
 from service.core.ids import RandomIds
@@ -15,6 +17,8 @@ from service.core.sweep import run_until
 from service.jobs.entities import OPEN
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import Submission
+from service.ledger.grants import Grant, Granted, Grants, GrantSource
+from service.ledger.lots import LotKind
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
 from tests.doubles.clock import FakeClock
@@ -40,6 +44,7 @@ QUICK = replace(
     watch_poll=1200 * SECOND,
 )
 MAX_ROUNDS = 60
+PURCHASE = Grant(GrantSource.PURCHASE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
 
 
 class NumberedIds(JobIds):
@@ -115,6 +120,7 @@ class Scenario:
         self.begun: dict[str, int] = {}
         self.not_found: list[tuple[str, int]] = []
         self.sends: list[tuple[str, int]] = []
+        self.grants: list[Granted | bool | Exception] = []
         self.run.others[Meanwhile.WORKER] = self.settle_open
 
     def process(self, ids: NumberedIds | None = None) -> ServiceHarness:
@@ -155,6 +161,15 @@ class Scenario:
         for job_id in [job_id for sent in self.sent for job_id in sent.ids.made]:
             self.run.step("operator", lambda job_id=job_id: self._resolve(job_id))
 
+    def grant(self, step: str = "grant") -> None:
+        """Credits are bought: whoever grants them may do so again."""
+        self.run.step(step, lambda: self._grant(lambda grants: grants.make(PURCHASE)))
+
+    def schedule(self, seconds: float, step: str = "schedule") -> None:
+        """The same for later."""
+        due_at = self.clock.now() + round(seconds * SECOND)
+        self.run.step(step, lambda: self._grant(lambda grants: grants.schedule(PURCHASE, due_at)))
+
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
@@ -187,9 +202,12 @@ class Scenario:
         return items
 
     def _open_and_due(self) -> tuple[int, int | None]:
-        jobs = [item for item in self.read_items() if item["SK"]["S"].startswith("JOB#")]
-        due = min((int(job["GSI2SK"]["S"]) for job in jobs if "GSI2SK" in job), default=None)
-        return sum(plain(job["status"]) in OPEN for job in jobs), due
+        """How many jobs are open and grants scheduled, and when the next of either is due."""
+        items = self.read_items()
+        due = min((int(item["GSI2SK"]["S"]) for item in items if "GSI2SK" in item), default=None)
+        jobs = [item for item in items if item["SK"]["S"].startswith("JOB#")]
+        scheduled = sum("dueAt" in item for item in items)
+        return scheduled + sum(plain(job["status"]) in OPEN for job in jobs), due
 
     def _round(self, due: int) -> None:
         self.clock.advance(max(1.0, (due - self.clock.now()) / 1000))
@@ -204,6 +222,12 @@ class Scenario:
             sent.response = self.process(sent.ids).submit(USER, device, sent.key, sent.image)
         except Exception as error:
             sent.response = error
+
+    def _grant(self, act: Callable[[Grants], Granted | bool]) -> None:
+        try:
+            self.grants.append(act(self.process().parts.get(Grants)))
+        except Exception as error:
+            self.grants.append(error)
 
     def _receive(self, token: str, body: bytes) -> None:
         with contextlib.suppress(Unavailable):
