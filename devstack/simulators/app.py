@@ -22,6 +22,7 @@ from devstack.simulators.kling.routes import Kling
 from devstack.simulators.kling.task_store import TaskStore
 from devstack.simulators.start.routes import start_blueprint
 from devstack.simulators.time_scale import TimeScale
+from devstack.simulators.webhooks import Webhooks
 from devstack.simulators.wire import json_response
 from service.core.clock import Clock
 
@@ -35,6 +36,7 @@ class Simulators:
     control: Control
     kling: Kling
     google: Google
+    webhooks: Webhooks
     background: Background
     deliverer: Deliverer
 
@@ -52,7 +54,8 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    faults = FaultBoard({Kling.name: Kling.faults, Google.name: Google.faults})
+    vendors = (Kling, Google, Webhooks)
+    faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
     injector = FaultInjector(faults, journal, background, clock)
@@ -63,6 +66,7 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         control=Control(faults, journal, speed),
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
+        webhooks=Webhooks(injector, clock),
         background=background,
         deliverer=deliverer,
     )
@@ -84,6 +88,7 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
     _register_error_handlers(app)
+    app.register_blueprint(simulators.webhooks.blueprint(), url_prefix="/webhooks")
     app.extensions["simulators"] = simulators
     simulators.start()
     return app

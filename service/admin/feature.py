@@ -20,12 +20,17 @@ from service.admin.support import Support
 from service.admin.support_commands import SUPPORT_COMMANDS
 from service.admin.support_routes import support_blueprint
 from service.admin.timeline import Timeline
+from service.admin.webhook_routes import webhooks_blueprint
+from service.admin.webhooks import WebhookActions
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.search import JobSearch
 from service.jobs.settlement import Settlement
 from service.ledger.operations import Ledger
+from service.notifications.dead_letters import DeadLetters
+from service.notifications.deliveries import Deliveries
+from service.notifications.endpoints import Endpoints
 from service.promo_codes.operations import PromoCodes
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
@@ -40,8 +45,10 @@ def build(core: Core, parts: Parts) -> Feature:
     campaigns = Campaigns(actions, promo_codes, bulk_grants)
     page_tokens = PageTokens(core.keyring.token_keys)
     prices = Prices(actions, parts.get(PriceSchedule))
+    webhooks = WebhookActions(actions, parts.get(Endpoints), core.clock)
     return Feature(
         operations={
+            WebhookActions: webhooks,
             OperatorLog: log,
             Actions: actions,
             Corrections: corrections,
@@ -56,6 +63,12 @@ def build(core: Core, parts: Parts) -> Feature:
             bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
             prices_blueprint(prices),
             _support(core, parts, log, actions),
+            webhooks_blueprint(
+                webhooks,
+                parts.get(Endpoints),
+                parts.get(Deliveries),
+                parts.get(DeadLetters),
+            ),
         ),
         checks=(user_log_check(mac_key), house_log_check(mac_key)),
     )

@@ -5,20 +5,10 @@ In a file of its own because it covers messages and deliveries alike."""
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.core.clock import Clock
-from service.core.ids import is_id
 from service.notifications import keys, store
-from service.notifications.deliveries import Deliveries
-from service.notifications.entities import (
-    RETRY_MILLISECONDS,
-    Delivery,
-    DeliveryNotFound,
-    OutboxMessage,
-    Progress,
-    State,
-)
+from service.notifications.entities import Delivery, OutboxMessage, State
 from service.storage.keys import GSI2, Key
-from service.storage.table import ConditionFailed, IndexHit, Table
+from service.storage.table import IndexHit, Table
 
 MAX_LISTED = 100
 
@@ -38,12 +28,10 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Lists and re-drives them. Deliveries are re-driven by `Deliveries.resend`."""
+    """Finds them."""
 
-    def __init__(self, table: Table, deliveries: Deliveries, clock: Clock) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._deliveries = deliveries
-        self._clock = clock
 
     def count(self) -> int:
         """How many there are, up to 100. Raises `StorageUnavailable`."""
@@ -53,29 +41,6 @@ class DeadLetters:
         """At most 100, those that died first at the beginning. Raises `StorageUnavailable`."""
         found = (self._read(hit.key) for hit in self._hits())
         return tuple(letter for letter in found if letter is not None)
-
-    def redrive(self, letter: DeadLetter) -> None:
-        """Makes it due now, for another three days. Does nothing for one that is not dead any
-        more. Raises `EndpointNotFound`, `EndpointDisabled`, `DeliveryNotFound`."""
-        if letter.endpoint_id is not None:
-            self._deliveries.resend(letter.endpoint_id, letter.event_id)
-            return
-        message, now = self.message(letter.user_id, letter.event_id), self._clock.now()
-        if message.progress.state is not State.DEAD:
-            return
-        progress = Progress(due_at=now, retry_until=now + RETRY_MILLISECONDS)
-        try:
-            self._table.write(store.message_change(message, progress, now))
-        except ConditionFailed:
-            # Somebody else has re-driven it.
-            return
-
-    def message(self, user_id: str, event_id: str) -> OutboxMessage:
-        """Raises `DeliveryNotFound`."""
-        item = self._table.get(keys.message(user_id, event_id)) if is_id("evt", event_id) else None
-        if item is None:
-            raise DeliveryNotFound
-        return store.message_from(item)
 
     def _hits(self) -> Sequence[IndexHit]:
         partition = keys.DEAD_LETTERS.partitions[0]

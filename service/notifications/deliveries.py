@@ -8,24 +8,20 @@ from dataclasses import dataclass, replace
 import structlog
 
 from service.core.clock import Clock
-from service.core.ids import Ids, is_id
+from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
 from service.notifications import keys, store
 from service.notifications.endpoints import Endpoints
 from service.notifications.entities import (
-    RETRY_MILLISECONDS,
     SECOND,
     Attempt,
     Delivery,
     DeliveryNotFound,
     Endpoint,
-    EndpointDisabled,
     EndpointState,
     Event,
-    EventType,
     Progress,
     State,
-    event,
     new_delivery,
 )
 from service.notifications.sender import Sender
@@ -54,7 +50,6 @@ class Deliveries:
         endpoints: Endpoints,
         sender: Sender,
         clock: Clock,
-        ids: Ids,
         metrics: Metrics,
         page_tokens: PageTokens,
         jitter: Callable[[], float],
@@ -63,7 +58,6 @@ class Deliveries:
         self._endpoints = endpoints
         self._sender = sender
         self._clock = clock
-        self._ids = ids
         self._metrics = metrics
         self._page_tokens = page_tokens
         self._jitter = jitter
@@ -74,26 +68,6 @@ class Deliveries:
         for endpoint in self._endpoints.all():
             if endpoint.receives(happened.type):
                 self._make(new_delivery(happened, endpoint.endpoint_id, self._clock.now()))
-
-    def send_test(self, endpoint_id: str) -> Delivery:
-        """A delivery of an event that says nothing, to that endpoint alone. Raises
-        `EndpointNotFound`, `EndpointDisabled`."""
-        endpoint, now = self._enabled(endpoint_id), self._clock.now()
-        key = self._ids.new("test", now)
-        happened = event(EventType.WEBHOOK_TEST, keys.SYSTEM, key, now, {"endpointId": endpoint_id})
-        delivery = new_delivery(happened, endpoint.endpoint_id, now)
-        self._make(delivery)
-        return delivery
-
-    def resend(self, endpoint_id: str, event_id: str) -> Delivery:
-        """Makes a delivery due now, whatever became of it, for another three days. Raises
-        `EndpointNotFound`, `EndpointDisabled`, `DeliveryNotFound`."""
-        self._enabled(endpoint_id)
-        before, now = self.get(endpoint_id, event_id), self._clock.now()
-        progress = Progress(due_at=now, retry_until=now + RETRY_MILLISECONDS)
-        after = replace(before, progress=progress, ended_at=None)
-        # Failed: an attempt has ended at this moment. What became of it can be read.
-        return after if self._changed(before, after) else self.get(endpoint_id, event_id)
 
     def get(self, endpoint_id: str, event_id: str) -> Delivery:
         """Raises `DeliveryNotFound`."""
@@ -203,9 +177,3 @@ class Deliveries:
             self._table.write(store.new_delivery_write(delivery))
         except ConditionFailed:
             log.debug("webhook_already_published", event_id=delivery.event.event_id)
-
-    def _enabled(self, endpoint_id: str) -> Endpoint:
-        endpoint = self._endpoints.get(endpoint_id)
-        if endpoint.state is not EndpointState.ENABLED:
-            raise EndpointDisabled
-        return endpoint

@@ -19,6 +19,7 @@ from service.notifications.entities import (
     Attempt,
     Endpoint,
     EndpointChanged,
+    EndpointEdit,
     EndpointInvalid,
     EndpointLimitReached,
     EndpointNotFound,
@@ -37,7 +38,6 @@ SECRET_BYTES = 32
 SECRET_PREFIX = "whsec_"
 GONE = "the receiver wants no more (410)"
 FAILING = "nothing was accepted for five days"
-BY_OPERATOR = "disabled by an operator"
 
 
 class Seals(Protocol):
@@ -84,68 +84,46 @@ class Endpoints:
             raise EndpointNotFound
         return endpoint
 
-    def add(
+    def new(
         self, url: str, events: Collection[EventType], description: str
     ) -> tuple[Endpoint, str]:
-        """A new endpoint and its secret, which is shown this once. Raises `EndpointInvalid` or
+        """An endpoint that is not stored yet, and its secret. Raises `EndpointInvalid` or
         `EndpointLimitReached`."""
         self._check(url)
         if len(self.all()) >= MAX_ENDPOINTS:
             raise EndpointLimitReached(details={"max": MAX_ENDPOINTS})
         now = self._clock.now()
         endpoint_id = self._ids.new("whk", now)
-        sealed, secret = self._new_secret(endpoint_id)
+        sealed, secret = self.new_secret(endpoint_id)
         endpoint = Endpoint(
             endpoint_id, url, frozenset(events), description, now, now, secret=sealed
         )
-        self._write(None, endpoint)
         return endpoint, secret
 
-    def change(
-        self,
-        endpoint_id: str,
-        *,
-        url: str | None = None,
-        events: Collection[EventType] | None = None,
-        description: str | None = None,
-        enabled: bool | None = None,
-    ) -> Endpoint:
-        """Changes what is not None. Enabling forgets earlier failures. Raises `EndpointNotFound`,
-        `EndpointInvalid`, `EndpointChanged`."""
-        before = self.get(endpoint_id)
-        changes: dict[str, object] = {}
-        if url is not None:
-            self._check(url)
-            changes["url"] = url
-        if events is not None:
-            changes["events"] = frozenset(events)
-        if description is not None:
-            changes["description"] = description
-        if enabled is not None:
-            changes |= {
-                "state": EndpointState.ENABLED if enabled else EndpointState.DISABLED,
-                "disabled_reason": "" if enabled else BY_OPERATOR,
-                "failing_since": None,
-            }
-        return self._write(before, before.changed(self._clock.now(), **changes))
+    def add(
+        self, url: str, events: Collection[EventType], description: str
+    ) -> tuple[Endpoint, str]:
+        """Stores a new endpoint. Its secret is shown this once. Raises what `new` raises."""
+        endpoint, secret = self.new(url, events, description)
+        return self._write(None, endpoint), secret
 
-    def rotate(self, endpoint_id: str) -> tuple[Endpoint, str]:
-        """A new secret, shown this once. The one before signs as well for another day. Raises
-        `EndpointNotFound`, `EndpointChanged`."""
-        before, now = self.get(endpoint_id), self._clock.now()
-        sealed, secret = self._new_secret(endpoint_id)
-        after = before.changed(
+    def edited(self, before: Endpoint, edit: EndpointEdit) -> Endpoint:
+        """The endpoint with those changes, not stored yet. Enabling forgets earlier failures.
+        Raises `EndpointInvalid`."""
+        if edit.url is not None:
+            self._check(edit.url)
+        return before.changed(self._clock.now(), **edit.changes())
+
+    def rotated(self, before: Endpoint, sealed: bytes) -> Endpoint:
+        """The endpoint with a further secret, not stored yet. The one before signs as well for
+        another day."""
+        now = self._clock.now()
+        return before.changed(
             now,
             secret=sealed,
             previous_secret=before.secret,
             previous_until=now + ROTATION_MILLISECONDS,
         )
-        return self._write(before, after), secret
-
-    def remove(self, endpoint_id: str) -> None:
-        """Nothing is delivered to it any more. Raises `EndpointNotFound`, `EndpointChanged`."""
-        before = self.get(endpoint_id)
-        self._write(before, before.changed(self._clock.now(), state=EndpointState.REMOVED))
 
     def secrets(self, endpoint: Endpoint) -> tuple[str, ...]:
         """What signs at the moment, the newest first."""
@@ -184,7 +162,8 @@ class Endpoints:
         if fault := url_fault(url, allow_private=self._allow_private):
             raise EndpointInvalid(f"url {fault}.")
 
-    def _new_secret(self, endpoint_id: str) -> tuple[bytes, str]:
+    def new_secret(self, endpoint_id: str) -> tuple[bytes, str]:
+        """A new secret for that endpoint, sealed and as it is shown."""
         raw = self._random_bytes(SECRET_BYTES)
         secret = SECRET_PREFIX + base64.b64encode(raw).decode()
         place = keys.endpoint(endpoint_id)

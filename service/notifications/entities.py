@@ -29,6 +29,7 @@ ROTATION_MILLISECONDS = DAY
 MAX_ENDPOINTS = 10
 MAX_URL = 500
 SHOWN_RESPONSE_BYTES = 2048
+BY_OPERATOR = "disabled by an operator"
 
 
 class EventType(StrEnum):
@@ -195,6 +196,25 @@ class Endpoint:
         """Its next version."""
         typed: dict[str, object] = {"updated_at": now, "version": self.version + 1, **changes}
         return replace(self, **typed)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class EndpointEdit:
+    """What an operator changes of an endpoint; None: not that."""
+
+    url: str | None = None
+    events: frozenset[EventType] | None = None
+    description: str | None = None
+    enabled: bool | None = None
+
+    def changes(self) -> dict[str, object]:
+        wanted = {"url": self.url, "events": self.events, "description": self.description}
+        found: dict[str, object] = {name: each for name, each in wanted.items() if each is not None}
+        if self.enabled is not None:
+            found["state"] = EndpointState.ENABLED if self.enabled else EndpointState.DISABLED
+            found["disabled_reason"] = "" if self.enabled else BY_OPERATOR
+            found["failing_since"] = None
+        return found
 
 
 def event(

@@ -32,7 +32,7 @@ def build(core: Core, parts: Parts) -> Feature:
     outbox = Outbox(core.table, core.clock, core.metrics, core.jitter)
     endpoints, deliveries = _webhooks(core, parts)
     outbox.register(deliveries.publish)
-    dead_letters = DeadLetters(core.table, deliveries, core.clock)
+    dead_letters = DeadLetters(core.table)
     refusals = Refusals(ledger, outbox, core.clock, core.metrics)
     notices = ExpiryNotices(core.table, ledger, outbox, core.clock)
     interval_seconds = core.section(NotificationsSettings).outbox_interval_seconds
@@ -78,7 +78,6 @@ def _webhooks(core: Core, parts: Parts) -> tuple[Endpoints, Deliveries]:
         endpoints,
         parts.replacement_or(Sender, lambda: _webhook_sender(core, settings)),
         core.clock,
-        core.ids,
         core.metrics,
         PageTokens(core.keyring.token_keys),
         core.jitter,

@@ -97,6 +97,20 @@ class DeviceFingerprint(Text):
         return text
 
 
+class Flag(fields.Boolean):
+    """A JSON boolean. Other types are not converted."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
+        "null": "Must not be null.",
+        "invalid": "Must be true or false.",
+    }
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
 class WholeNumber(fields.Integer):
     """A non-negative integer of a query string: one to nine ASCII digits and nothing else."""
 

@@ -7,6 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.feature_files import (
+    ACROSS,
+    EXTRA,
+    EXTRA_ACROSS,
+    USES_EXTRA,
+    USUAL,
+    WIRING,
+)
+
 SERVICE = Path(__file__).parents[2] / "service"
 DEVSTACK = SERVICE.parent / "devstack"
 
@@ -30,160 +39,6 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FEATURES = {each for names in LAYERS[2:9] for each in names} - {"providers"}
-
-# The usual files of a feature, and which others of the same feature each may import.
-USUAL = {
-    "entities": set(),
-    "keys": set(),
-    "settings": set(),
-    "store": {"entities", "keys"},
-    "operations": {"entities", "keys", "store"},
-    "schemas": {"entities"},
-    "routes": {"entities", "schemas", "operations"},
-    "sweeps": {"entities", "keys", "operations", "store"},
-    "checks": {"entities", "keys", "store"},
-    "commands": {"entities", "operations"},
-}
-# Files for one concern each; their docstrings say why. What they may import of their feature, and
-# which usual files import them.
-EXTRA = {
-    ("jobs", "holds"): {"entities", "job_ids", "keys", "store", "work"},
-    ("jobs", "job_ids"): set(),
-    ("jobs", "judging"): {"entities", "work"},
-    ("jobs", "settlement"): {"entities", "judging", "settlement_terms", "store", "work"},
-    ("jobs", "settlement_terms"): {"entities", "keys", "store"},
-    ("jobs", "submit_places"): {"entities"},
-    ("jobs", "work"): {"entities"},
-    ("users", "directory"): {"entities", "store"},
-    ("catalog", "pricing"): set(),
-    ("catalog", "price_list"): {"pricing"},
-    ("catalog", "current_prices"): {"entities", "price_list", "store"},
-    ("catalog", "scheduling"): {"entities", "keys", "price_list", "pricing", "store"},
-    ("videos", "images"): {"entities", "image_headers"},
-    ("videos", "image_headers"): set(),
-    ("videos", "work"): {"checks", "entities", "images", "schemas"},
-    ("jobs", "waiting"): {"keys", "store"},
-    ("jobs", "search"): {"entities", "job_ids", "keys", "store"},
-    ("jobs", "report"): {"entities", "search"},
-    ("ledger", "details"): set(),
-    ("ledger", "restrictions"): set(),
-    ("ledger", "grant_proofs"): {"details", "entities", "grants", "keys", "lots"},
-    ("ledger", "grants"): {
-        *("details", "entities", "keys", "lots", "movements", "operations", "restrictions"),
-    },
-    ("ledger", "movements"): {"details", "entities", "limits", "lots", "restrictions"},
-    ("ledger", "limits"): {"entities"},
-    ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
-    ("ledger", "history_lines"): {"entities", "lots"},
-    ("ledger", "low_balance"): {"entities", "keys", "store"},
-    ("ledger", "scale"): {"keys"},
-    ("ledger", "wallet_locks"): {"entities"},
-    ("ledger", "grant_terms"): {"lots", "restrictions"},
-    ("ledger", "lots"): {"restrictions"},
-    ("ledger", "replay"): {"entities", "lots", "movements", "store"},
-    ("admin", "client"): set(),
-    ("admin", "corrections"): {"entities", "log", "operations"},
-    ("admin", "correction_schemas"): {"corrections", "schemas"},
-    ("admin", "correction_routes"): {
-        *("correction_schemas", "corrections", "entities", "routes", "schemas"),
-    },
-    ("admin", "campaign_commands"): {"client", "commands"},
-    ("admin", "campaigns"): {"entities", "operations"},
-    ("admin", "campaign_schemas"): {"correction_schemas", "schemas"},
-    ("admin", "campaign_routes"): {"campaign_schemas", "campaigns", "routes", "schemas"},
-    ("admin", "log"): {"entities", "keys", "store"},
-    ("admin", "prices"): {"entities", "operations"},
-    ("admin", "price_schemas"): {"correction_schemas", "schemas"},
-    ("admin", "price_routes"): {"price_schemas", "prices", "routes"},
-    ("admin", "lookup"): set(),
-    ("admin", "support"): {"entities", "log", "operations"},
-    ("admin", "support_commands"): {"timeline"},
-    ("admin", "support_routes"): {
-        *("entities", "lookup", "routes", "schemas", "support", "support_schemas", "timeline"),
-    },
-    ("admin", "support_schemas"): {"entities", "lookup", "schemas", "timeline"},
-    ("admin", "timeline"): {"entities", "log"},
-    ("audit", "accepted"): {"anchors", "keys", "store"},
-    ("audit", "anchors"): set(),
-    ("audit", "anchor_objects"): {"anchors"},
-    ("audit", "records"): {"anchors", "entities"},
-    ("audit", "daily"): {"anchors", "anchor_objects", "entities", "operations", "records"},
-    ("audit", "report"): {"entities"},
-    ("audit", "ledger_report"): {"entities"},
-    ("audit", "partitions"): {"proofs", "store"},
-    ("audit", "proofs"): set(),
-    ("bulk_grants", "part_runs"): {"entities", "keys", "store"},
-    ("ledger", "owners"): {"keys"},
-    ("identity", "enforcement"): {"entities", "signatures"},
-    ("identity", "operator_keys"): set(),
-    ("identity", "operators"): {"entities", "operator_keys", "signatures", "store"},
-    ("identity", "signatures"): {"entities", "operator_keys"},
-    ("identity", "google"): {"entities", "claims", "signing_keys"},
-    ("identity", "claims"): {"entities", "signing_keys"},
-    ("identity", "signing_keys"): {"entities"},
-    ("notifications", "alerts"): {"entities", "store"},
-    ("notifications", "dead_letters"): {"deliveries", "entities", "keys", "store"},
-    ("notifications", "deliveries"): {"endpoints", "entities", "keys", "sender", "store"},
-    ("notifications", "endpoints"): {"entities", "keys", "store"},
-    ("notifications", "expiry"): {"entities", "keys", "operations", "store"},
-    ("notifications", "refusals"): {"entities", "operations"},
-    ("notifications", "sender"): {"entities"},
-    ("repair", "account_records"): set(),
-    ("repair", "bound_keys"): set(),
-    ("repair", "granted"): set(),
-    ("repair", "sentences"): set(),
-    ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
-}
-USES_EXTRA = {
-    ("admin", "checks"): {"corrections", "support"},
-    ("admin", "commands"): {"client"},
-    ("admin", "operations"): {"log"},
-    ("admin", "routes"): {"log"},
-    ("identity", "settings"): {"operator_keys"},
-    ("catalog", "entities"): {"pricing"},
-    ("catalog", "store"): {"price_list", "pricing"},
-    ("catalog", "operations"): {"current_prices", "pricing"},
-    ("catalog", "schemas"): {"pricing"},
-    ("catalog", "sweeps"): {"current_prices"},
-    ("catalog", "checks"): {"price_list"},
-    ("jobs", "operations"): {"holds", "settlement", "submit_places", "waiting", "work"},
-    ("jobs", "checks"): {"work"},
-    ("jobs", "routes"): {"work"},
-    ("jobs", "schemas"): {"work"},
-    ("videos", "operations"): {"images"},
-    ("videos", "routes"): {"work"},
-    ("videos", "schemas"): {"images"},
-    ("bulk_grants", "sweeps"): {"part_runs"},
-    ("jobs", "sweeps"): {"settlement"},
-    ("jobs", "commands"): {"report", "search", "settlement"},
-    ("notifications", "routes"): {"refusals"},
-    ("notifications", "sweeps"): {"dead_letters", "deliveries", "endpoints"},
-    ("ledger", "operations"): {"wallet_locks", "lots"},
-    ("ledger", "entities"): {"details", "lots", "restrictions"},
-    ("ledger", "routes"): {"history"},
-    ("ledger", "schemas"): {"history", "history_lines", "limits", "lots"},
-    ("ledger", "store"): {"lots"},
-    ("ledger", "checks"): {"grant_proofs", "grants", "replay"},
-    ("ledger", "sweeps"): {"grants"},
-    ("audit", "commands"): {"daily", "ledger_report", "report", "store"},
-    ("audit", "checks"): {"accepted"},
-    ("audit", "operations"): {"accepted", "anchors", "partitions", "proofs"},
-    ("audit", "store"): {"anchors"},
-    ("repair", "operations"): {"repair_plan", "account_records"},
-}
-ACROSS = {"operations", "entities"}
-# Files for one concern that other features use as well.
-EXTRA_ACROSS = {
-    *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),
-    *(("catalog", "scheduling"), ("ledger", "low_balance")),
-    *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
-    *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
-    *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits")),
-    *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
-    *(("jobs", "settlement"), ("jobs", "settlement_terms")),
-}
-# The only wiring: these may import every file of their own feature.
-WIRING = {"feature"}
 
 # Who may import what from outside, by its first name.
 DOORS = {

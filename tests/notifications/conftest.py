@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from service.admin.entities import Action
+from service.admin.webhooks import WebhookActions
 from service.ledger.low_balance import LowBalance
-from service.notifications.dead_letters import DeadLetters
+from service.notifications.dead_letters import DeadLetter, DeadLetters
 from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
-from service.notifications.entities import Attempt, Endpoint, Event
+from service.notifications.entities import Attempt, Endpoint, EndpointEdit, Event
 from service.notifications.operations import Outbox
 from service.notifications.sender import Sender
 from service.providers.base import TaskStatus
+from tests.admin.actions import action
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness
 
@@ -76,9 +79,32 @@ class NotifyingHarness(ServiceHarness):
         self.deliveries = self.parts.get(Deliveries)
         self.dead_letters = self.parts.get(DeadLetters)
         self.low_balance = self.parts.get(LowBalance)
+        self.operators = self.parts.get(WebhookActions)
+        self._actions = 0
 
     def endpoint(self, url: str = URL, *events: Any) -> Endpoint:
         return self.endpoints.add(url, events, "")[0]
+
+    def action(self, **changes: Any) -> Action:
+        """An action of an operator, each with a key of its own."""
+        self._actions += 1
+        return action(
+            **{"subject": None, "idempotency_key": f"key-{id(self)}-{self._actions}", **changes}
+        )
+
+    def edit(self, endpoint_id: str, **changes: Any) -> Endpoint:
+        edit = EndpointEdit(**changes)
+        return self.operators.edit(self.action(), endpoint_id, edit).endpoint
+
+    def resend(self, endpoint_id: str, event_id: str) -> None:
+        self.operators.resend(self.action(), endpoint_id, event_id)
+
+    def redrive(self, letter: DeadLetter) -> None:
+        """As an operator does, with each kind of dead letter."""
+        if letter.endpoint_id is not None:
+            self.resend(letter.endpoint_id, letter.event_id)
+        else:
+            self.operators.redrive(self.action(subject=letter.user_id), letter.event_id)
 
     def items_of(self, prefix: str) -> list[dict[str, Any]]:
         return [item for item in self.items() if item["SK"]["S"].startswith(prefix)]

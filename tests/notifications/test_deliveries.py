@@ -125,7 +125,7 @@ def test_what_nobody_accepts_for_three_days_is_a_dead_letter(world: NotifyingHar
     world.receivers.plans.clear()
     world.work_until(DAY, step=7200)
     assert len(world.receivers.sent) == tried
-    world.dead_letters.redrive(letter)
+    world.redrive(letter)
     world.settle()
     assert len(world.receivers.sent) == tried + 1
     assert world.dead_letters.all() == ()
@@ -135,7 +135,8 @@ def test_what_nobody_accepts_for_three_days_is_a_dead_letter(world: NotifyingHar
 def test_a_delivery_can_be_sent_again(world: NotifyingHarness) -> None:
     endpoint, one = world.endpoint(), publish(world)
     world.settle()
-    again = world.deliveries.resend(endpoint.endpoint_id, one.event_id)
+    world.resend(endpoint.endpoint_id, one.event_id)
+    again = world.deliveries.get(endpoint.endpoint_id, one.event_id)
     assert again.progress.state is State.PENDING
     world.settle()
     assert world.receivers.event_ids == [one.event_id] * 2
@@ -145,12 +146,12 @@ def test_a_delivery_can_be_sent_again(world: NotifyingHarness) -> None:
 def test_what_does_not_exist_cannot_be_sent_again(world: NotifyingHarness) -> None:
     endpoint = world.endpoint()
     before = world.items()
-    for event_id in ("evt_01m3250v002ajm933q0h87z8m2", "nonsense", "", "evt_#"):
+    for event_id in ("evt_01m3250v002ajm933q0h87z8m2", "nonsense", "evt_#"):
         with pytest.raises(DeliveryNotFound):
-            world.deliveries.resend(endpoint.endpoint_id, event_id)
-    for endpoint_id in ("whk_01m3250v002ajm933q0h87z8m2", "x", ""):
+            world.resend(endpoint.endpoint_id, event_id)
+    for endpoint_id in ("whk_01m3250v002ajm933q0h87z8m2", "x", "#"):
         with pytest.raises(EndpointNotFound):
-            world.deliveries.resend(endpoint_id, "evt_01m3250v002ajm933q0h87z8m2")
+            world.resend(endpoint_id, "evt_01m3250v002ajm933q0h87z8m2")
     assert world.items() == before
 
 
@@ -158,7 +159,7 @@ def test_a_test_event_goes_to_one_endpoint_whatever_it_receives(world: Notifying
     chosen = world.endpoint(URL, EventType.CREDITS_LOW)
     world.endpoint(OTHER)
     for _ in range(2):
-        world.deliveries.send_test(chosen.endpoint_id)
+        world.operators.send_trial(world.action(), chosen.endpoint_id)
     world.settle()
     assert [each.url for each in world.receivers.sent] == [URL, URL]
     assert world.receivers.types == ["webhook.test"] * 2
@@ -171,16 +172,16 @@ def test_a_disabled_endpoint_receives_nothing_and_its_deliveries_wait_for_an_ope
     endpoint, one = world.endpoint(), publish(world)
     world.receivers.plan(500)
     world.settle()
-    world.endpoints.change(endpoint.endpoint_id, enabled=False)
+    world.edit(endpoint.endpoint_id, enabled=False)
     with pytest.raises(EndpointDisabled):
-        world.deliveries.resend(endpoint.endpoint_id, one.event_id)
+        world.resend(endpoint.endpoint_id, one.event_id)
     publish(world, "meanwhile")
     world.work_until(120, step=5)
     assert len(world.receivers.sent) == 1
     [letter] = world.dead_letters.all()
     assert (letter.event_id, letter.error) == (one.event_id, NOT_ENABLED)
-    world.endpoints.change(endpoint.endpoint_id, enabled=True)
-    world.dead_letters.redrive(letter)
+    world.edit(endpoint.endpoint_id, enabled=True)
+    world.redrive(letter)
     world.settle()
     assert world.receivers.event_ids == [one.event_id] * 2
 
@@ -208,7 +209,7 @@ def test_an_endpoint_that_accepts_nothing_for_five_days_is_disabled(
         "disabled",
         "nothing was accepted for five days",
     )
-    world.endpoints.change(endpoint.endpoint_id, enabled=True)
+    world.edit(endpoint.endpoint_id, enabled=True)
     assert world.endpoints.get(endpoint.endpoint_id).failing_since is None
 
 

@@ -7,7 +7,6 @@ from standardwebhooks import Webhook
 
 from service.notifications.entities import (
     MAX_ENDPOINTS,
-    EndpointChanged,
     EndpointInvalid,
     EndpointLimitReached,
     EndpointNotFound,
@@ -15,7 +14,6 @@ from service.notifications.entities import (
 )
 from service.notifications.store import endpoint_write
 from service.storage.data_keys import DataUnreadable
-from service.storage.writes import Update
 from tests.notifications.conftest import URL, NotifyingHarness
 
 DAY = 86_400
@@ -52,9 +50,10 @@ def test_during_a_rotation_both_secrets_sign_and_afterwards_the_new_one(
     world: NotifyingHarness,
 ) -> None:
     endpoint, old = world.endpoints.add(URL, [], "")
-    endpoint, new = world.endpoints.rotate(endpoint.endpoint_id)
+    rotated = world.operators.rotate(world.action(), endpoint.endpoint_id)
+    endpoint, new = rotated.endpoint, rotated.secret
     assert world.endpoints.secrets(endpoint) == (new, old)
-    world.deliveries.send_test(endpoint.endpoint_id)
+    world.operators.send_trial(world.action(), endpoint.endpoint_id)
     world.settle()
     assert world.receivers.sent[-1].secrets == (new, old)
     world.clock.advance(DAY)
@@ -73,7 +72,7 @@ def test_a_sealed_secret_of_one_endpoint_opens_nothing_at_another(world: Notifyi
 def test_a_change_changes_what_it_names(world: NotifyingHarness) -> None:
     endpoint, secret = world.endpoints.add(URL, [EventType.CREDITS_LOW], "books")
     world.clock.advance(1)
-    changed = world.endpoints.change(endpoint.endpoint_id, events=[])
+    changed = world.edit(endpoint.endpoint_id, events=[])
     assert (changed.url, changed.events, changed.description) == (URL, frozenset(), "books")
     assert changed.version == endpoint.version + 1
     assert world.endpoints.secrets(changed) == (secret,)
@@ -89,7 +88,7 @@ def test_an_address_that_is_not_allowed_is_refused_and_nothing_written(
     with pytest.raises(EndpointInvalid):
         world.endpoints.add(url, [], "")
     with pytest.raises(EndpointInvalid):
-        world.endpoints.change(endpoint.endpoint_id, url=url)
+        world.edit(endpoint.endpoint_id, url=url)
     assert world.items() == before
 
 
@@ -99,21 +98,21 @@ def test_there_are_ten_at_the_limit_and_a_removed_one_makes_room(world: Notifyin
     with pytest.raises(EndpointLimitReached):
         world.endpoint()
     assert world.items() == before
-    world.endpoints.remove(made[0].endpoint_id)
+    world.operators.remove(world.action(), made[0].endpoint_id)
     world.endpoint()
     assert len(world.endpoints.all()) == MAX_ENDPOINTS
 
 
 def test_a_removed_endpoint_is_gone(world: NotifyingHarness) -> None:
     endpoint = world.endpoint()
-    world.endpoints.remove(endpoint.endpoint_id)
+    world.operators.remove(world.action(), endpoint.endpoint_id)
     assert world.endpoints.all() == ()
     for call in (
         lambda: world.endpoints.get(endpoint.endpoint_id),
-        lambda: world.endpoints.change(endpoint.endpoint_id, enabled=True),
-        lambda: world.endpoints.rotate(endpoint.endpoint_id),
-        lambda: world.endpoints.remove(endpoint.endpoint_id),
-        lambda: world.deliveries.send_test(endpoint.endpoint_id),
+        lambda: world.edit(endpoint.endpoint_id, enabled=True),
+        lambda: world.operators.rotate(world.action(), endpoint.endpoint_id),
+        lambda: world.operators.remove(world.action(), endpoint.endpoint_id),
+        lambda: world.operators.send_trial(world.action(), endpoint.endpoint_id),
         lambda: world.deliveries.page(endpoint.endpoint_id, 10, None),
     ):
         with pytest.raises(EndpointNotFound):
@@ -127,20 +126,40 @@ def test_an_unknown_endpoint_is_not_found(world: NotifyingHarness, endpoint_id: 
         world.endpoints.get(endpoint_id)
 
 
-def test_of_two_changes_at_the_same_time_one_is_refused(world: NotifyingHarness) -> None:
-    endpoint = world.endpoint()
-    table_write: Any = world.table.write
-    raced: list[bool] = []
+def test_of_two_changes_at_the_same_time_both_are_made(
+    client: Any, table_name: str, world: NotifyingHarness
+) -> None:
+    """The second is made on what the first has left."""
+    endpoint, other = world.endpoint(), NotifyingHarness(client, table_name, clock=world.clock)
+    wire = world.wire()
+    wire.before(
+        lambda operation: (
+            other.edit(endpoint.endpoint_id, description="first")
+            if operation == "TransactWriteItems" and wire.calls.count(operation) == 0
+            else None
+        )
+    )
+    changed = world.edit(endpoint.endpoint_id, events=frozenset({EventType.CREDITS_LOW}))
+    assert (changed.description, changed.events) == ("first", {EventType.CREDITS_LOW})
 
-    def write(change: Any) -> None:
-        if not raced and isinstance(change, Update):
-            raced.append(True)
-            world.endpoints.change(endpoint.endpoint_id, description="first")
-        table_write(change)
 
-    world.endpoints._table = type(
-        "Raced", (), {"get": world.table.get, "write": staticmethod(write)}
-    )()
-    with pytest.raises(EndpointChanged):
-        world.endpoints.change(endpoint.endpoint_id, description="second")
-    assert world.endpoints.get(endpoint.endpoint_id).description == "first"
+def test_what_the_same_key_repeats_is_done_once_and_shows_no_secret_again(
+    world: NotifyingHarness,
+) -> None:
+    adding = world.action(name="add")
+    first = world.operators.add(adding, URL, frozenset(), "")
+    again = world.operators.add(adding, URL, frozenset(), "")
+    assert first.secret is not None
+    assert (again.secret, again.endpoint) == (None, first.endpoint)
+    assert len(world.endpoints.all()) == 1
+    rotating = world.action(name="rotate")
+    secret = world.operators.rotate(rotating, first.endpoint.endpoint_id).secret
+    repeated = world.operators.rotate(rotating, first.endpoint.endpoint_id)
+    assert repeated.secret is None
+    assert world.endpoints.secrets(repeated.endpoint) == (secret, first.secret)
+    trial = world.action(name="test")
+    for _ in range(2):
+        world.operators.send_trial(trial, first.endpoint.endpoint_id)
+    world.settle()
+    assert len(world.receivers.sent) == 1
+    assert world.audit().violations == ()

@@ -106,8 +106,8 @@ def test_after_three_days_it_is_a_dead_letter_that_can_be_redriven(
     assert (letter.event_id, letter.user_id, letter.endpoint_id) == (one.event_id, "ann", None)
     assert world.audit().violations == ()
     handler.left = 0
-    world.dead_letters.redrive(letter)
-    world.dead_letters.redrive(letter)
+    world.redrive(letter)
+    world.redrive(letter)
     world.settle()
     assert len(handler.received) == tried + 1
     assert world.dead_letters.all() == ()

@@ -1,0 +1,102 @@
+"""What operators change here, as writes for a transaction that records it as well. Pure.
+
+In a file of its own because only operators need it."""
+
+from dataclasses import replace
+
+from service.ledger.operations import ConditionalWrite
+from service.notifications import keys, store
+from service.notifications.entities import (
+    RETRY_MILLISECONDS,
+    Delivery,
+    DeliveryNotFound,
+    Endpoint,
+    EndpointDisabled,
+    EndpointNotFound,
+    EndpointState,
+    EventType,
+    Progress,
+    State,
+    event,
+    new_delivery,
+)
+from service.storage.codec import Item
+from service.storage.keys import Key
+
+
+def endpoint_key(endpoint_id: str) -> Key:
+    """The item to read with the change of an endpoint."""
+    return keys.endpoint(endpoint_id)
+
+
+def delivery_key(endpoint_id: str, event_id: str) -> Key:
+    """The item to read with the change of a delivery."""
+    return keys.delivery(endpoint_id, event_id)
+
+
+def message_key(user_id: str, event_id: str) -> Key:
+    """The item to read with the change of a message in the outbox."""
+    return keys.message(user_id, event_id)
+
+
+def endpoint_in(item: Item | None) -> Endpoint:
+    """Raises `EndpointNotFound`, also for one that was removed."""
+    endpoint = store.endpoint_from(item) if item else None
+    if endpoint is None or endpoint.state is EndpointState.REMOVED:
+        raise EndpointNotFound
+    return endpoint
+
+
+def enabled_in(item: Item | None) -> Endpoint:
+    """Raises `EndpointNotFound` or `EndpointDisabled`."""
+    endpoint = endpoint_in(item)
+    if endpoint.state is not EndpointState.ENABLED:
+        raise EndpointDisabled
+    return endpoint
+
+
+def delivery_in(item: Item | None) -> Delivery:
+    """Raises `DeliveryNotFound`."""
+    if item is None:
+        raise DeliveryNotFound
+    return store.delivery_from(item)
+
+
+def endpoint_change(before: Endpoint | None, after: Endpoint) -> ConditionalWrite:
+    """An endpoint over the version that was read."""
+    return ConditionalWrite(store.endpoint_write(before, after))
+
+
+def removed(before: Endpoint, now: int) -> Endpoint:
+    """Nothing is delivered to it any more."""
+    return before.changed(now, state=EndpointState.REMOVED)
+
+
+def trial_delivery(endpoint: Endpoint, business_key: str, now: int) -> ConditionalWrite:
+    """The delivery of an event that says nothing, to that endpoint alone."""
+    data = {"endpointId": endpoint.endpoint_id}
+    happened = event(EventType.WEBHOOK_TEST, keys.SYSTEM, business_key, now, data)
+    return ConditionalWrite(
+        store.new_delivery_write(new_delivery(happened, endpoint.endpoint_id, now))
+    )
+
+
+def resent(before: Delivery, now: int) -> ConditionalWrite:
+    """The delivery is due now, whatever became of it, and tried for another three days."""
+    after = replace(before, progress=_anew(now), ended_at=None)
+    return ConditionalWrite(store.delivery_change(before, after, now))
+
+
+def redriven(item: Item | None, now: int) -> tuple[ConditionalWrite, ...]:
+    """A message that is a dead letter is due now, and tried for another three days; nothing for one
+    that is not dead. Raises `DeliveryNotFound`."""
+    if item is None:
+        raise DeliveryNotFound
+    message = store.message_from(item)
+    if message.progress.state is not State.DEAD:
+        return ()
+    return (ConditionalWrite(store.message_change(message, _anew(now), now)),)
+
+
+def _anew(now: int) -> Progress:
+    return Progress(due_at=now, retry_until=now + RETRY_MILLISECONDS)
