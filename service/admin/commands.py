@@ -184,8 +184,10 @@ def print_table(table: Table) -> None:
     Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
 
 
-def _user(user_id: str, rest: str) -> str:
-    return f"/admin/users/{quote(user_id, safe='')}/{rest}"
+def user_path(user_id: str, rest: str = "") -> str:
+    """The path of a user, or of what lies below."""
+    path = f"/admin/users/{quote(user_id, safe='')}"
+    return f"{path}/{rest}" if rest else path
 
 
 @click.command(short_help="add credits to a user", help="Add credits to a user.")
@@ -198,7 +200,7 @@ def _user(user_id: str, rest: str) -> str:
 def grant(user_id: str, amount: int, **terms: str | None) -> Request:
     names = {"kind": "kind", "expires_at": "expiresAt", "restriction": "restriction"}
     given = {names[name]: text for name, text in terms.items() if text}
-    return _user(user_id, "adjustments"), {"amount": credits_number(amount), **given}
+    return user_path(user_id, "adjustments"), {"amount": credits_number(amount), **given}
 
 
 @click.command(
@@ -211,7 +213,7 @@ def grant(user_id: str, amount: int, **terms: str | None) -> Request:
 @changes
 def take(user_id: str, amount: int, lot: str | None) -> Request:
     given = {"lotId": lot} if lot else {}
-    return _user(user_id, "adjustments"), {"amount": credits_number(-amount), **given}
+    return user_path(user_id, "adjustments"), {"amount": credits_number(-amount), **given}
 
 
 @click.command(short_help="take all that is left of a lot", help="Take all that is left of a lot.")
@@ -219,7 +221,7 @@ def take(user_id: str, amount: int, lot: str | None) -> Request:
 @click.argument("lot_id")
 @changes
 def void(user_id: str, lot_id: str) -> Request:
-    return _user(user_id, f"lots/{quote(lot_id, safe='')}/void"), {}
+    return user_path(user_id, f"lots/{quote(lot_id, safe='')}/void"), {}
 
 
 @click.command(
@@ -231,7 +233,7 @@ def void(user_id: str, lot_id: str) -> Request:
 @changes
 def edit_lot(user_id: str, lot_id: str, expires_at: str) -> Request:
     body = {"expiresAt": None if expires_at == "never" else expires_at}
-    return _user(user_id, f"lots/{quote(lot_id, safe='')}/edit"), body
+    return user_path(user_id, f"lots/{quote(lot_id, safe='')}/edit"), body
 
 
 @click.command(
@@ -241,14 +243,14 @@ def edit_lot(user_id: str, lot_id: str, expires_at: str) -> Request:
 @click.argument("user_id")
 @changes
 def freeze(user_id: str) -> Request:
-    return _user(user_id, "freeze"), {}
+    return user_path(user_id, "freeze"), {}
 
 
 @click.command(short_help="let a frozen user spend again", help="Let a frozen user spend again.")
 @click.argument("user_id")
 @changes
 def thaw(user_id: str) -> Request:
-    return _user(user_id, "thaw"), {}
+    return user_path(user_id, "thaw"), {}
 
 
 @click.command(
@@ -258,7 +260,7 @@ def thaw(user_id: str) -> Request:
 @click.argument("user_id")
 @changes
 def note(user_id: str) -> Request:
-    return _user(user_id, "notes"), {}
+    return user_path(user_id, "notes"), {}
 
 
 @click.command(
@@ -269,7 +271,7 @@ def note(user_id: str) -> Request:
 @click.option("--limit", type=click.IntRange(1, 100), default=50, help="How many, newest first.")
 @calls_api
 def actions(client: AdminClient, as_json: bool, user_id: str | None, limit: int) -> int:
-    path = _user(user_id, "actions") if user_id else "/admin/actions"
+    path = user_path(user_id, "actions") if user_id else "/admin/actions"
     return shown(client.get(f"{path}?limit={limit}"), as_json, _print_actions)
 
 

@@ -6,6 +6,8 @@ the record of the action has to be in that same transaction."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from service.admin.entities import Action
 from service.admin.log import OperatorLog
 from service.admin.operations import Actions, Performed
@@ -90,6 +92,7 @@ class Support:
         afterwards."""
         if not is_id("job", job_id):
             raise JobNotFound
+        structlog.contextvars.bind_contextvars(job_id=job_id)
         snapshot = self._ledger.read_snapshot(user_id, self._log.related(action))
         number = self._log.recorded(snapshot, action)
         if number is not None:

@@ -1,10 +1,20 @@
-"""Operator commands for support: `farebox timeline USER`."""
+"""Operator commands for support. `farebox timeline USER` reads the table; the others call the
+operators' API, so that every action is recorded."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
 
 import click
+from rich.console import Console
+from rich.table import Table
 
+from service.admin.client import AdminClient
+from service.admin.commands import Request, calls_api, changes, shown, user_path
+from service.admin.lookup import LookupKey
 from service.admin.timeline import Event, Timeline
 from service.core.amounts import credits_number, credits_text
 from service.core.clock import iso
@@ -12,6 +22,7 @@ from service.core.console import print_message, print_result
 from service.feature import Parts
 from service.ledger.entities import UserNotFound
 
+_WIDTH_OF_FILES = 160
 EVENTS = 50
 EVENTS_A_PAGE = 100
 
@@ -85,4 +96,97 @@ def _facts(event: Event) -> Iterator[tuple[str, object]]:
         yield "reason", action.reason
 
 
-SUPPORT_COMMANDS = (timeline,)
+@click.command(
+    short_help="find users by id, e-mail, device or job",
+    help="Find users by their id, the e-mail address of the sign-up, a device's fingerprint or a "
+    "job's id. For a provider's task: farebox find. For a request: make find.",
+)
+@click.argument("by", type=click.Choice([key.value for key in LookupKey]))
+@click.argument("value")
+@calls_api
+def search(client: AdminClient, as_json: bool, by: str, value: str) -> int:
+    reply = client.post("/admin/users/search", {"by": by, "value": value}, str(uuid4()))
+    return shown(reply, as_json, _print_users)
+
+
+@click.command(
+    short_help="show a user: credits, devices, newest jobs",
+    help="Show a user: credits, devices, newest jobs.",
+)
+@click.argument("user_id", metavar="USER")
+@click.option("--show-email", is_flag=True, help="Show the whole address; this is logged.")
+@calls_api
+def user(client: AdminClient, as_json: bool, user_id: str, show_email: bool) -> int:
+    query = "?showEmail=true" if show_email else ""
+    return shown(client.get(user_path(user_id) + query), as_json, _print_user)
+
+
+@click.command(
+    "resolve-job",
+    short_help="settle what can be settled of a job now, and record it",
+    help="Query the provider for a job now, settle what can be settled, and record it.",
+)
+@click.argument("user_id", metavar="USER")
+@click.argument("job_id", metavar="JOB")
+@changes
+def resolve_job(user_id: str, job_id: str) -> Request:
+    return user_path(user_id, f"jobs/{quote(job_id, safe='')}/resolve"), {}
+
+
+@click.command(
+    "release-job",
+    short_help="give up a job past its hard limit, and record it",
+    help="Give up a job past its hard limit that nothing settles, and record it. Nothing is "
+    "charged.",
+)
+@click.argument("user_id", metavar="USER")
+@click.argument("job_id", metavar="JOB")
+@changes
+def release_job(user_id: str, job_id: str) -> Request:
+    return user_path(user_id, f"jobs/{quote(job_id, safe='')}/release"), {}
+
+
+@click.command(
+    "release-device",
+    short_help="let others sign up with a user's device",
+    help="Let others sign up with a device of a user (`farebox user` shows its digest).",
+)
+@click.argument("user_id", metavar="USER")
+@click.argument("device")
+@click.option("--fingerprint", help="Needed where more than one pepper is in use.")
+@changes
+def release_device(user_id: str, device: str, fingerprint: str | None) -> Request:
+    body = {"Fingerprint": fingerprint} if fingerprint else {}
+    return user_path(user_id, f"devices/{quote(device, safe='')}/release"), body
+
+
+def _print_users(data: Any) -> None:
+    table = Table("userId", "email", "status", "available", "held", "created")
+    for found in data["users"]:
+        wallet = found["wallet"]
+        amounts = (f"{wallet['available']:g}", f"{wallet['held']:g}")
+        who = (found["userId"], found["email"] or "", wallet["status"])
+        table.add_row(*who, *amounts, wallet["createdAt"])
+    _print(table)
+
+
+def _print_user(data: Any) -> None:
+    _print_users({"users": [data]})
+    devices = Table("device", "created", "claimed", "released")
+    for device in data["devices"]:
+        claimed = "yes" if device["claimed"] else "no"
+        devices.add_row(device["device"], device["createdAt"], claimed, device["releasedAt"] or "")
+    jobs = Table("job", "created", "operation", "status", "failure")
+    for job in data["newestJobs"]:
+        what = (job["operation"], job["status"], job["failure"] or "")
+        jobs.add_row(job["jobId"], job["createdAt"], *what)
+    for table in (devices, jobs):
+        _print(table)
+
+
+def _print(table: Table) -> None:
+    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+
+
+SUPPORT_COMMANDS = (timeline, search, user, resolve_job, release_job, release_device)

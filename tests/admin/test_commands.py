@@ -2,15 +2,11 @@
 
 import base64
 import json
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from werkzeug.serving import make_server
 
-from service import cli
 from service.admin import client as admin_client
 from service.admin.client import (
     AdminClient,
@@ -19,7 +15,6 @@ from service.admin.client import (
     key_of_secret,
     key_of_text,
 )
-from service.app import create_app
 from service.core.clock import SystemClock
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness
@@ -37,33 +32,6 @@ def world(client: Any, table_name: str) -> ServiceHarness:
     world = ServiceHarness(client, table_name, clock=SystemClock())
     world.submit("ann")
     return world
-
-
-@pytest.fixture
-def url(world: ServiceHarness) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(world.parts), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture
-def farebox(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command. Returns its exit code, output and messages."""
-    monkeypatch.setenv("FAREBOX_URL", url)
-    monkeypatch.setenv("FAREBOX_KEY", KEYS[0])
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = cli.main(words)
-        written = capsys.readouterr()
-        return code, written.out, written.err
-
-    return run
 
 
 REASON = ("--reason", "for a test")

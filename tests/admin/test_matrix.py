@@ -138,11 +138,13 @@ def test_the_matrix_holds_routes_of_all_kinds(site: Site) -> None:
 
 
 def test_whatever_changes_anything_needs_a_fresh_sign_in_and_a_key(site: Site) -> None:
+    """A search sends what it searches for in the body, since addresses are kept in logs."""
     wrong = [
         route.path
         for route in site.routes
-        if (route.method != "GET") != route.declared.fresh
-        or (route.method != "GET") != ("Idempotency-Key" in (route.declared.headers or {}))
+        if (changes := route.method != "GET" and not route.path.endswith("/users/search"))
+        != route.declared.fresh
+        or changes != ("Idempotency-Key" in (route.declared.headers or {}))
     ]
     assert wrong == []
 

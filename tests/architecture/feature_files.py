@@ -66,7 +66,7 @@ EXTRA = {
     ("admin", "price_routes"): {"price_schemas", "prices", "routes"},
     ("admin", "lookup"): set(),
     ("admin", "support"): {"entities", "log", "operations"},
-    ("admin", "support_commands"): {"timeline"},
+    ("admin", "support_commands"): {"client", "commands", "lookup", "timeline"},
     ("admin", "support_routes"): {
         *("entities", "lookup", "routes", "schemas", "support", "support_schemas", "timeline"),
     },
