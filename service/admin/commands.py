@@ -161,8 +161,17 @@ def shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
 def _print_performed(data: Any) -> None:
     action = data["action"]
     facts = {name: value for name, value in data.items() if name != "action"}
+    if "price" in facts:
+        facts["price"] = f"{price_text(facts['price'])} from {facts['price']['effectiveAt']}"
     shown = ", ".join(f"{name} {value}" for name, value in facts.items())
     print_result(f"{action['action']} is action {action['number']} of the log: {shown or 'done'}")
+
+
+def price_text(price: Any) -> str:
+    """A price in a line, as the response has it."""
+    facts = {**(price["rates"] or {}), "minimum": price["minimum"], "maximum": price["maximum"]}
+    by_usage = ", ".join(f"{name} {given}" for name, given in facts.items() if given is not None)
+    return by_usage or f"{price['credits']} credits"
 
 
 def _print_actions(data: Any) -> None:

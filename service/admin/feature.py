@@ -13,6 +13,7 @@ from service.admin.corrections import Corrections
 from service.admin.log import OperatorLog
 from service.admin.lookup import Lookup
 from service.admin.operations import Actions
+from service.admin.price_commands import PRICE_COMMANDS
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
 from service.admin.routes import log_blueprint
@@ -92,5 +93,5 @@ ADMIN = Declaration(
     name="admin",
     build=build,
     items=keys.ITEMS,
-    commands=(*COMMANDS, *SUPPORT_COMMANDS, *CAMPAIGN_COMMANDS),
+    commands=(*COMMANDS, *SUPPORT_COMMANDS, *CAMPAIGN_COMMANDS, *PRICE_COMMANDS),
 )

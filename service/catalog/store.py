@@ -151,7 +151,8 @@ def record_from(item: Item, mac_key: bytes) -> PriceRecord:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PricesDamaged("the price cannot be read") from error
-    if record.mac != _sealed(record, mac_key)["mac"]:
+    written = {name: value for name, value in _sealed(record, mac_key).items() if value is not None}
+    if written != {name: value for name, value in item.items() if name not in ("PK", "SK")}:
         raise PricesDamaged("the price is not as this service wrote it")
     return record
 

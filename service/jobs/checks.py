@@ -7,7 +7,7 @@ from service.core.amounts import credits_text
 from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
 from service.jobs.store import KeyUse, is_key_sealed, is_sealed
-from service.jobs.work import Operations
+from service.jobs.work import Operations, price_of
 from service.ledger import keys as ledger_keys
 from service.ledger.checks import LedgerRecords
 from service.ledger.entities import Entry, EntryKind
@@ -69,6 +69,7 @@ def _job_faults(account: JobRecords) -> Iterator[Violation]:
         for fault in (
             *_movement_faults(job, movements.get(job.job_id, []), account),
             *_state_faults(job),
+            *_price_faults(job),
         ):
             yield Violation(where, fault)
     present = {keys.JOB_PREFIX + job.job_id for job in account.jobs}
@@ -195,6 +196,19 @@ def _state_faults(job: Job) -> Iterator[str]:
         yield "has the device of an open job"
     if any(count < 0 for count in job.usage.values()):
         yield "its usage is negative"
+
+
+def _price_faults(job: Job) -> Iterator[str]:
+    """A job that the repair made again from its HOLD has no price version."""
+    if job.provider_cost is not None and not job.result:
+        yield "has a provider's cost without a result"
+    try:
+        version = price_of(job).version
+    except ValueError:
+        yield "its price terms are not those of a price"
+        return
+    if job.price_version and job.price_version != version:
+        yield "its price is not the one that its version names"
 
 
 def _content_faults(account: JobRecords, operations: Operations) -> Iterator[Violation]:

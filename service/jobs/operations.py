@@ -28,6 +28,7 @@ from service.jobs.settlement import Settlement
 from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
 from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations, Quote
+from service.ledger.details import OPERATION
 from service.ledger.entities import InsufficientCredits, StaleRead, Wallet, WalletBusy
 from service.ledger.movements import hold
 from service.ledger.operations import Ledger, Snapshot
@@ -180,8 +181,8 @@ class Jobs:
         wallet = balance.wallet
         if wallet is None or not is_open(wallet):
             return Quote(operation, estimate, 0, is_sufficient=False, registered=False)
-        available = wallet.spendable(balance.at)
-        is_sufficient = _can_hold(wallet, estimate.amount, balance.at)
+        available = wallet.spendable(balance.at, operation)
+        is_sufficient = _can_hold(wallet, operation, estimate.amount, balance.at)
         return Quote(operation, estimate, available, is_sufficient, registered=True)
 
     def get(self, user_id: str, job_id: str) -> Job:
@@ -311,10 +312,10 @@ class Jobs:
         return f"{self._public_url}{CALLBACKS_PATH}/{work.provider}/{token}"
 
 
-def _can_hold(wallet: Wallet, amount: Amount, now: int) -> bool:
+def _can_hold(wallet: Wallet, operation: str, amount: Amount, now: int) -> bool:
     """Whether the very rule that holds credits would. Raises `WalletFrozen`."""
     try:
-        hold(wallet, amount, "quote", now)
+        hold(wallet, amount, "quote", now, details={OPERATION: operation})
     except InsufficientCredits:
         return False
     return True

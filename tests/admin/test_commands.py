@@ -15,7 +15,7 @@ from service.admin.client import (
     key_of_secret,
     key_of_text,
 )
-from service.core.clock import SystemClock
+from service.core.clock import SystemClock, iso
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import OPERATORS_SECRET, PRIVATE_KEY, SHARED_SECRET
@@ -73,6 +73,39 @@ def test_every_command_reaches_its_route(farebox: Any, world: ServiceHarness) ->
         assert name in out
     assert farebox("actions")[0] == 0
     assert world.audit().violations == ()
+
+
+def test_prices_are_scheduled_listed_and_cancelled(farebox: Any, world: ServiceHarness) -> None:
+    operation, at = "kling:image2video", iso(world.clock.now() + 600_000)
+    later = iso(world.clock.now() + 700_000)
+    code, out, _ = farebox("price", operation, "2.5", "--at", at, *REASON)
+    assert (code, last(out)) == (
+        0,
+        f"schedule price is action 1 of the log: price 2.5 credits from {at}",
+    )
+    rates = ("--rate", "perSecond=0.000125", "--rate", "perImage=1", "--maximum", "20")
+    code, out, _ = farebox("price", operation, "--at", later, *rates, *REASON)
+    assert (code, last(out)) == (
+        0,
+        "schedule price is action 2 of the log: price perSecond 0.000125, perImage 1, maximum 20 "
+        f"from {later}",
+    )
+    assert farebox("cancel-price", operation, at, *REASON)[0] == 0
+    code, out, _ = farebox("prices", operation)
+    assert code == 0
+    rows = [line for line in out.splitlines() if "key:machine" in line]
+    assert [("perSecond 0.0" in row, "for a test" in row) for row in rows] == [
+        (True, True),
+        (False, True),
+    ]
+    code, _, messages = farebox("cancel-price", operation, at, *REASON)
+    assert (code, "PRICE_NOT_PENDING" in messages) == (1, True)
+
+
+@pytest.mark.parametrize("rate", ["perSecond", "perSecond=", "perSecond=1e3", "=1x"])
+def test_a_rate_that_is_none_calls_nothing(farebox: Any, rate: str) -> None:
+    with pytest.raises(SystemExit):
+        farebox("price", "a:b", "--at", "2027-01-31T12:00:00Z", "--rate", rate, *REASON)
 
 
 def test_json_is_the_response_itself(farebox: Any) -> None:

@@ -57,6 +57,7 @@ EXTRA = {
         *("correction_schemas", "corrections", "entities", "routes", "schemas"),
     },
     ("admin", "campaign_commands"): {"client", "commands"},
+    ("admin", "price_commands"): {"client", "commands"},
     ("admin", "campaigns"): {"entities", "operations"},
     ("admin", "campaign_schemas"): {"correction_schemas", "schemas"},
     ("admin", "campaign_routes"): {"campaign_schemas", "campaigns", "routes", "schemas"},
