@@ -1,6 +1,10 @@
-"""Analytics: `GET /credits/usage`."""
+"""Analytics: `GET /credits/usage`, `GET /admin/analytics`, and the days that audits close."""
 
-from service.analytics.operations import Analytics
+from service.analytics import keys
+from service.analytics.checks import closed_day_check
+from service.analytics.closed_days import ClosedDays
+from service.analytics.house_routes import house_blueprint
+from service.analytics.operations import Analytics, HouseAnalytics
 from service.analytics.routes import analytics_blueprint
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.operations import Jobs
@@ -8,8 +12,18 @@ from service.ledger.history import History
 
 
 def build(core: Core, parts: Parts) -> Feature:
+    mac_key = core.keyring.mac_key
     analytics = Analytics(parts.get(History), parts.get(Jobs), core.clock)
-    return Feature(operations={Analytics: analytics}, blueprints=(analytics_blueprint(analytics),))
+    house = HouseAnalytics(core.table, core.clock, mac_key)
+    return Feature(
+        operations={
+            Analytics: analytics,
+            HouseAnalytics: house,
+            ClosedDays: ClosedDays(core.table, core.clock, mac_key),
+        },
+        blueprints=(analytics_blueprint(analytics), house_blueprint(house)),
+        checks=(closed_day_check(mac_key),),
+    )
 
 
-ANALYTICS = Declaration(name="analytics", build=build)
+ANALYTICS = Declaration(name="analytics", build=build, items=keys.ITEMS)

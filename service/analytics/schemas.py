@@ -4,7 +4,8 @@ from marshmallow import fields
 
 from service.analytics.entities import Days, Usage, UsageKey, UserUsage, total_of
 from service.core.amounts import credits_number, credits_of
-from service.web.csv_responses import Row
+from service.core.days import Day
+from service.web.csv_responses import Cell, Row
 from service.web.schemas import StrictSchema, credits_field
 
 BOUNDARIES = "Days begin and end at midnight UTC; both are included."
@@ -14,8 +15,9 @@ USAGE_COLUMNS = (
 )
 
 
-def _count(description: str, example: int) -> fields.Integer:
-    return fields.Integer(required=True, metadata={"description": description, "example": example})
+def count_field(description: str, example: int, data_key: str | None = None) -> fields.Integer:
+    about = {"description": description, "example": example}
+    return fields.Integer(required=True, data_key=data_key, metadata=about)
 
 
 def _latency(description: str, data_key: str) -> fields.Float:
@@ -26,8 +28,8 @@ def _latency(description: str, data_key: str) -> fields.Float:
 class UsageSumSchema(StrictSchema):
     """Jobs that have ended."""
 
-    count = _count("Jobs that ended, failures included.", 12)
-    failures = _count("Those that were not charged.", 1)
+    count = count_field("Jobs that ended, failures included.", 12)
+    failures = count_field("Those that were not charged.", 1)
     credits = credits_field("What the others were charged.", example=11)
     average_latency_seconds = _latency(
         "From the hold of the credits to the delivery, on average.", "averageLatencySeconds"
@@ -96,9 +98,13 @@ def usage_body(usage: UserUsage) -> dict[str, object]:
 
 def usage_row(key: UsageKey, usage: Usage) -> Row:
     """A row under `USAGE_COLUMNS`."""
+    return usage_cells(key.day, key.operation, usage)
+
+
+def usage_cells(day: Day, operation: str, usage: Usage) -> tuple[Cell, ...]:
     return (
-        key.day.isoformat(),
-        *names_of(key.operation),
+        day.isoformat(),
+        *names_of(operation),
         usage.count,
         usage.failures,
         credits_of(usage.credits),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import click
 
+from service.analytics.closed_days import ClosedDays
 from service.audit import ledger_report
 from service.audit.daily import AuditRecords, AuditTaken, DailyAudit, Ending
 from service.audit.entities import Audit, AuditStopped, ScanCursor, ScanPlan
@@ -171,6 +172,7 @@ def _audit(parts: Parts, options: Options) -> int:
                 stopping=stopping,
                 on_segment=_segment_done,
                 in_use=not options.copy,
+                closing=None if options.copy else parts.get(ClosedDays),
             )
     except AuditStopped as stopped:
         go_on = f"go on with: {options.resumed_at(stopped.cursor)}"
@@ -189,7 +191,9 @@ def _daily(parts: Parts, options: Options, bucket: str, prefix: str) -> int:
         return 2
     try:
         with stop_on_signal() as stopping:
-            ended = DailyAudit(parts.get(Auditor), records, core.clock, core.ids).run(
+            closing = parts.get(ClosedDays)
+            daily = DailyAudit(parts.get(Auditor), records, core.clock, core.ids, closing)
+            ended = daily.run(
                 plan,
                 reads_per_second=options.reads_per_second,
                 stopping=stopping,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from service.analytics.closed_days import ClosedDays
 from service.audit.anchor_objects import AnchorObjects, Tracking
 from service.audit.anchors import Comparison
 from service.audit.entities import Audit, AuditStopped, Progress, ScanCursor, ScanPlan
@@ -108,10 +109,18 @@ class Ended:
 
 class DailyAudit:
     """Begins the day's audit, continues it, or reports how it ended; several may be started at
-    once."""
+    once. With `closing`, it closes the days before."""
 
-    def __init__(self, admin: Auditor, records: AuditRecords, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        admin: Auditor,
+        records: AuditRecords,
+        clock: Clock,
+        ids: Ids,
+        closing: ClosedDays | None = None,
+    ) -> None:
         self._admin = admin
+        self._closing = closing
         self._records = records
         self._clock = clock
         self._ids = ids
@@ -159,6 +168,7 @@ class DailyAudit:
                 begun=keeper.record.progress,
                 on_progress=keeper.note,
                 comparison=keeper.comparison(),
+                closing=self._closing,
             )
         except AuditStopped:
             if keeper.taken:

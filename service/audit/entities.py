@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 
+from service.analytics.figures import HouseFigures
 from service.jobs.entities import Job
 from service.jobs.store import KeyUse
 from service.ledger.entities import Entry, Wallet, WalletStatus
@@ -169,11 +170,13 @@ class Ledger:
 class Progress:
     """The progress of a walk over the whole table: its position, what it has found, and the user
     count when it began (None: the count could not be read). A walk resumed from it returns the same
-    result as one that was never interrupted."""
+    result as one that was never interrupted. `figures` are those of the days that it closes (None:
+    it closes none)."""
 
     cursor: ScanCursor
     audit: Audit
     users_before: int | None
+    figures: HouseFigures | None = None
 
     @property
     def rest(self) -> ScanPlan:

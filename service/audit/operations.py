@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
+from service.analytics.closed_days import ClosedDays
 from service.audit import store
 from service.audit.accepted import accepted_write, read_accepted
 from service.audit.anchors import Accepted, Comparison
@@ -58,42 +59,42 @@ class Auditor:
         on_progress: Callable[[Progress], None] = lambda _: None,
         in_use: bool = True,
         comparison: Comparison | None = None,
+        closing: ClosedDays | None = None,
     ) -> Audit:
-        """Audits that part of the table. Safe during live traffic: accounts that change while they
-        are read are checked all the same, and a change is not a violation.
+        """Audits that part of the table. Safe during live traffic: a change is not a violation.
 
-        `on_segment` receives each segment that is done, with all that was found so far;
-        `on_progress` receives, after each account, where the whole walk could continue. With
-        `begun`, it continues there instead of walking the plan, and returns the result of both.
-        With a `comparison`, wallets go on from where an audit found them. The number of violations
-        becomes a metric, also none if the whole table was walked and is `in_use`.
+        `on_segment` receives each segment that is done, with all that was found so far, and
+        `on_progress` after each account where the walk could continue. With `begun`, it continues
+        there instead of walking the plan, and returns the result of both.
+        With a `comparison`, wallets go on from where an audit found them; with `closing`, a whole
+        walk closes days. The number of violations becomes a metric, 0 only after a whole walk of a
+        table that is `in_use`.
 
-        `stopping` is called before each read and every second of waiting. Raises `AuditStopped`
-        when it returns true or the table does not respond for about a minute."""
+        `stopping` is called before each read and each second of waiting. Raises `AuditStopped` when
+        it returns true or the table does not respond for a minute."""
         reader = Reader(self._table, self._clock, reads_per_second, stopping)
         plan, whole = (begun.rest, True) if begun else (plan, plan.whole)
-        first = begun or Progress(next(iter(plan.segment_starts)), Audit(), None)
+        first = begun or Progress(next(plan.segment_starts), Audit(), None)
         if in_use and first.audit.violations:
             # The run that found them may have died before it reported, and so may this one.
             self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(first.audit.violations))
-        walk = _Walk(reader, self._checks, first, on_progress, comparison, self._mac_key)
+        walk = _Walk(reader, self._checks, first, on_progress, comparison, self._mac_key, closing)
         finished = False
         try:
             if whole and not begun:
-                walk.users_before = store.read_count(reader)
+                walk.begin()
             for start in plan.segment_starts:
                 walk.segment(start)
                 on_segment(start, walk.audit)
             if whole:
-                walk.compare(store.read_count(reader))
+                walk.end()
             finished = True
         except Stopped as error:
             raise AuditStopped(walk.audit, walk.cursor, "it received a signal to stop") from error
         except StorageUnavailable as error:
             raise AuditStopped(walk.audit, walk.cursor, error.message) from error
         finally:
-            # One that stopped early, or saw a part, has proved nothing about the rest, and must not
-            # quiet an alarm.
+            # A partial walk has proved nothing about the rest, and must not quiet an alarm.
             if in_use and ((finished and whole) or walk.audit.violations):
                 self._metrics.gauge(Metric.AUDIT_VIOLATIONS, len(walk.audit.violations))
         return walk.audit
@@ -151,15 +152,18 @@ class _Walk:
         on_progress: Callable[[Progress], None],
         comparison: Comparison | None,
         mac_key: bytes,
+        closing: ClosedDays | None,
     ) -> None:
         self._reader = reader
         self._checks = checks
+        self._closing = closing
         self._comparison = comparison
         self._mac_key = mac_key
         self._noted = on_progress
         self.cursor = begun.cursor
         self.audit = begun.audit
         self.users_before = begun.users_before
+        self.figures = begun.figures
 
     def segment(self, leg: ScanCursor) -> None:
         """Walks one segment from that position to its end. `cursor` advances after each audited
@@ -177,9 +181,22 @@ class _Walk:
 
     def _stand(self, cursor: ScanCursor) -> None:
         self.cursor = cursor
-        self._noted(Progress(cursor, self.audit, self.users_before))
+        self._noted(Progress(cursor, self.audit, self.users_before, self.figures))
 
-    def compare(self, after: int | None) -> None:
+    def begin(self) -> None:
+        """What is decided once for the whole walk, however often it is resumed."""
+        self.users_before = store.read_count(self._reader)
+        if self._closing is not None:
+            self.figures = self._closing.begin()
+
+    def end(self) -> None:
+        """Compares what only a whole walk shows, and closes days."""
+        self._compare(store.read_count(self._reader))
+        if self._closing is not None and self.figures is not None:
+            for violation in self._closing.close(self.figures):
+                self._add(violation)
+
+    def _compare(self, after: int | None) -> None:
         """Compares the user count with the number of open wallets in the whole table. Users may
         sign up during the walk, so the number must lie between the counts before and after it."""
         before, found = self.users_before, self.audit.open_users
@@ -195,7 +212,7 @@ class _Walk:
             compared, violations = self._comparison.missing(self._accepted)
             found = Audit(violations=tuple(violations), compared=compared)
             self.audit = self.audit.plus(found)
-            self._noted(Progress(self.cursor, self.audit, self.users_before))
+            self._stand(self.cursor)
 
     def _accepted(self, user_id: str) -> Accepted | None:
         return read_accepted(self._reader, user_id, self._mac_key)
@@ -234,6 +251,8 @@ class _Walk:
         if account is None:
             items = self._reader.partition(user_partition(user_id), "")
             return Audit(violations=tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items))
+        if self._closing is not None and self.figures is not None:
+            self.figures = self._closing.with_account(self.figures, account)
         compared = 0
         if self._comparison is not None:
             whole = not violations

@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum, StrEnum
 from typing import Any
 
+from service.analytics.figures import HouseFigures
 from service.audit.anchors import Chunk, chunks_document, chunks_from
 from service.audit.entities import Audit, Progress, ScanCursor
 from service.core.clock import from_iso, iso
 from service.core.seals import holds, seal
 from service.storage.checks import Violation
 
-FORM = 2
+FORM = 3
 STALE_MILLISECONDS = 10 * 60 * 1000
 # A record is written every minute; with the wrong MAC key it would name every entry of the table.
 MAX_VIOLATIONS = 10_000
@@ -145,6 +146,7 @@ def _progress_document(state: State, progress: Progress | None) -> dict[str, Any
         "found": {name: getattr(audit, name) for name in _COUNTS},
         "violations": [{"item": each.item, "what": each.what} for each in kept],
         "violationsNotKept": len(audit.violations) - len(kept),
+        "figures": progress.figures.document() if progress.figures else None,
         "result": _result(audit) if state is State.FINISHED else None,
     }
 
@@ -167,10 +169,12 @@ def _progress_from(document: dict[str, Any]) -> Progress:
     before = document["usersBefore"]
     if before is not None and type(before) is not int:
         raise TypeError(f"{before!r} is no count")
+    figures = document["figures"]
     progress = Progress(
         ScanCursor.from_token(_text(document["cursor"])),
         Audit(**counts, violations=violations),
         before,
+        HouseFigures.from_document(figures) if figures is not None else None,
     )
     # Raises where nobody could walk on from there.
     _ = progress.rest

@@ -73,6 +73,11 @@ EXTRA = {
     },
     ("admin", "support_schemas"): {"entities", "lookup", "schemas", "timeline"},
     ("admin", "timeline"): {"entities", "log"},
+    ("analytics", "account_figures"): {"entities", "figures"},
+    ("analytics", "closed_days"): {"account_figures", "entities", "figures", "keys", "store"},
+    ("analytics", "figures"): {"entities"},
+    ("analytics", "house_routes"): {"entities", "house_schemas", "operations"},
+    ("analytics", "house_schemas"): {"entities", "figures", "operations", "schemas"},
     ("audit", "accepted"): {"anchors", "keys", "store"},
     ("audit", "anchors"): set(),
     ("audit", "anchor_objects"): {"anchors"},
@@ -113,6 +118,9 @@ USES_EXTRA = {
     ("admin", "commands"): {"client"},
     ("admin", "operations"): {"log"},
     ("admin", "routes"): {"log"},
+    ("analytics", "checks"): {"figures"},
+    ("analytics", "operations"): {"figures"},
+    ("analytics", "store"): {"figures"},
     ("identity", "settings"): {"operator_keys"},
     ("catalog", "entities"): {"pricing"},
     ("catalog", "store"): {"price_list", "pricing"},
@@ -156,6 +164,7 @@ EXTRA_ACROSS = {
     *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms")),
+    *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),
 }
 # The only wiring: these may import every file of their own feature.
 WIRING = {"feature"}

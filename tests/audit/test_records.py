@@ -2,10 +2,19 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
+from service.analytics.entities import Days, Usage
+from service.analytics.figures import (
+    DayFigures,
+    HouseFigures,
+    Moved,
+    OperationFigures,
+    Spender,
+)
 from service.audit import records
 from service.audit.anchors import Chunk
 from service.audit.entities import Audit, Progress, ScanCursor
@@ -34,9 +43,31 @@ RECORD = Record("audit_1", NOW, NOW + 1, State.RUNNING, 2, PROGRESS, "seal", (CH
 KEY = b"k" * 32
 
 
+DAY = date(2026, 11, 20)
+FIGURES = HouseFigures(
+    Days(DAY, DAY),
+    {
+        DAY: DayFigures(
+            operations={"kling:image2video": OperationFigures(Usage(3, 1, 2_500), {"USD": 7})},
+            moved={"EXPIRY": Moved(1, -250)},
+            charged={"free": 2_500},
+            liability={"paid": 1},
+            wallets=2,
+            top=(Spender(2_500, "ann", 2),),
+        )
+    },
+)
+
+
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize(
-    "progress", [None, Progress(PLACE, FOUND, None), Progress(ScanCursor(1, 0), Audit(), 0)]
+    "progress",
+    [
+        None,
+        Progress(PLACE, FOUND, None),
+        Progress(ScanCursor(1, 0), Audit(), 0),
+        Progress(PLACE, FOUND, 12, FIGURES),
+    ],
 )
 def test_a_record_is_read_as_it_was_written(state: State, progress: Progress | None) -> None:
     if state is State.FINISHED and progress is None:
@@ -48,7 +79,7 @@ def test_a_record_is_read_as_it_was_written(state: State, progress: Progress | N
 def test_a_person_can_read_a_record() -> None:
     on_segment = json.loads(replace(RECORD, state=State.FINISHED).body())
     assert on_segment == {
-        "form": 2,
+        "form": 3,
         "state": "finished",
         "began": "2026-11-21T00:15:00.123Z",
         "written": "2026-11-21T00:15:00.124Z",
@@ -69,6 +100,7 @@ def test_a_person_can_read_a_record() -> None:
         },
         "violations": [{"item": "USER#ü/METADATA", "what": "held is 2, open jobs hold 1"}],
         "violationsNotKept": 0,
+        "figures": None,
         "result": "1 violations",
     }
     assert json.loads(RECORD.body())["result"] is None
@@ -119,10 +151,13 @@ def _with(**other: Any) -> bytes:
                 "violations",
                 "comparedWith",
                 "anchors",
+                "figures",
             ),
         ),
         *(
             _with(form=1),
+            _with(figures={}),
+            _with(figures={"from": "2026-11-20", "to": "2026-11-20", "days": {"x": {}}}),
             _with(comparedWith=None),
             _with(anchors=[{"key": 1, "wallets": 2, "mac": "m"}]),
             _with(state="over"),

@@ -18,8 +18,8 @@ RECORDED = Path(__file__).with_name("calls.json")
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """A recorded action of a container on a kind of resource: table, index, key, data key, keys,
-    kling or records."""
+    """A recorded action of a container on a kind of resource: table, closed days (one partition of
+    it), index, key, data key, keys, kling or records."""
 
     container: str
     action: str
@@ -67,6 +67,7 @@ def arn(deployment: Deployment, resource: str) -> str:
     table = f"arn:aws:dynamodb:us-east-1:123456789012:table/{parameters['TableName']}"
     known = {
         "table": table,
+        "closed days": f"{table}#ANALYTICS",
         "index": f"{table}/index/GSI1",
         "keys": str(parameters["KeysSecretArn"]),
         "kling": str(parameters["KlingSecretArn"]),
@@ -89,9 +90,26 @@ def _permits(role: Mapping[str, Any], action: str, resource: str) -> bool:
     return any(
         statement["Effect"] == "Allow"
         and any(fnmatchcase(action, pattern) for pattern in listed(statement["Action"]))
-        and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+        and any(_covers(pattern, resource) for pattern in _resources(statement))
         for statement in statements(role)
     )
+
+
+def _resources(statement: Mapping[str, Any]) -> list[str]:
+    """The resources of a statement; a partition of a table, where it is bound to one, behind a
+    `#`."""
+    bound = statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
+    partitions = [f"#{key}" for key in bound.get("dynamodb:LeadingKeys", [])] or [""]
+    return [
+        resource + partition
+        for resource in listed(statement["Resource"])
+        for partition in partitions
+    ]
+
+
+def _covers(pattern: str, resource: str) -> bool:
+    """A table covers its partitions."""
+    return fnmatchcase(resource, pattern) or fnmatchcase(resource.partition("#")[0], pattern)
 
 
 def _unused(
@@ -104,6 +122,6 @@ def _unused(
         f"{name} needs no {action} on {resource.rpartition(':')[2]}"
         for statement in statements(role)
         for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-        if not any(fnmatchcase(used, action) and fnmatchcase(on, resource) for used, on in needed)
+        for resource in _resources(statement)
+        if not any(fnmatchcase(used, action) and _covers(resource, on) for used, on in needed)
     ]

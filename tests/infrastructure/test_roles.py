@@ -11,7 +11,12 @@ import pytest
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
+from service.analytics.figures import DayFigures, OperationFigures
+from service.analytics.store import closed_day_write, sealed
+from service.core.clock import SystemClock
+from service.core.days import day_at, day_before
 from service.core.settings import STAGES
+from service.storage.codec import encode_item
 from tests.doubles.signer import OPERATORS_SECRET
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
@@ -22,7 +27,7 @@ from tests.infrastructure.render import REGION
 
 STAGE = "production"
 ALIAS = f"alias/farebox-{STAGE}-data"
-KEYS = {
+KEYS: dict[str, Any] = {
     "fingerprintPeppers": {"1": "p" * 32},
     "ledgerMacKey": "m" * 32,
     "callbackTokenKeys": ["t" * 32],
@@ -48,7 +53,7 @@ def recorded(client: Any) -> Iterator[set[Call]]:
         named = {data.outputs["RecordsBucket"]: "records", data.outputs["DataKeyArn"]: "data key"}
         recorder = Recorder(secrets | named | {ALIAS: "data key"})
         processes = Processes(STAGE, recorder, client.meta.endpoint_url, simulator)
-        user = _work(processes)
+        user = _work(processes, client, data.outputs["TableName"])
         _operate_on_data_keys(processes, client, data.outputs["TableName"], user)
         _tear(client, data.outputs["TableName"])
         processes.command("operator", "audit", "--repair", "--yes", role="repair")
@@ -73,7 +78,16 @@ def _operate_on_data_keys(processes: Processes, client: Any, table: str, user: s
     assert ALIAS not in str(client.get_item(TableName=table, Key=key))
 
 
-def _work(processes: Processes) -> str:
+def _with_yesterday(client: Any, table: str) -> None:
+    """A closed day with a loss that has come to light since: the audit writes it anew."""
+    now = SystemClock().now()
+    lost = DayFigures(operations={"kling:image2video": OperationFigures(house_loss=1)})
+    day = sealed(day_before(day_at(now), 1), lost, now, KEYS["ledgerMacKey"].encode())
+    put = closed_day_write(None, day)
+    client.put_item(TableName=table, Item=encode_item({**put.key.attributes(), **put.item}))
+
+
+def _work(processes: Processes, client: Any, table: str) -> str:
     user, (first, second) = processes.web()
     assert processes.command("operator", "resolve", user, first) == 0
     processes.worker()
@@ -83,6 +97,7 @@ def _work(processes: Processes) -> str:
     assert processes.command("operator", *note) == 2
     assert processes.command("operator", "resolve", user, second) == 0
     assert processes.command("operator", "audit") == 0
+    _with_yesterday(client, table)
     # The second one reads the record of the first.
     assert [processes.scheduled() for _ in range(2)] == [0, 0]
     return user
@@ -121,6 +136,8 @@ def test_the_recorded_calls_are_those_in_the_file(recorded: set[Call]) -> None:
         Call("web", "dynamodb:Scan", "table"),
         Call("web", "dynamodb:DeleteItem", "table"),
         Call("audit", "dynamodb:PutItem", "table"),
+        Call("audit", "dynamodb:UpdateItem", "closed days"),
+        Call("web", "dynamodb:DeleteItem", "closed days"),
         Call("audit", "secretsmanager:GetSecretValue", "kling"),
         Call("audit", "s3:DeleteObject", "records"),
         Call("operator", "s3:PutObject", "records"),

@@ -101,6 +101,12 @@ ROLES = (
     ),
     _audit_role("audit-may-delete-its-records", "s3:PutObject]", "s3:PutObject, s3:DeleteObject]"),
     _audit_role(
+        "audit-may-write-any-item",
+        'Condition: {"ForAllValues:StringEquals": {dynamodb:LeadingKeys: [ANALYTICS]}}',
+        "",
+    ),
+    _audit_role("audit-may-not-close-days", "[ANALYTICS]", "[ANALYSIS]"),
+    _audit_role(
         "audit-may-not-write-its-records", "[s3:GetObject, s3:PutObject]", "[s3:GetObject]"
     ),
     _audit_role("audit-may-not-read-its-records", "[s3:GetObject, s3:PutObject]", "[s3:PutObject]"),
