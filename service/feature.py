@@ -61,13 +61,14 @@ class Feature:
 
     `operations` are found by later features under the type that they are published as; `hooks`
     are applied to the web application before any route of it is served. `sweeps` run in the worker,
-    `web_sweeps` in every web process."""
+    `web_sweeps` in every web process; `closing` when a process ends as it should."""
 
     operations: Mapping[type[Any], object] = field(default_factory=dict)
     blueprints: tuple[Blueprint, ...] = ()
     hooks: tuple[Callable[[Flask], None], ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
     web_sweeps: tuple[Sweep, ...] = ()
+    closing: tuple[Callable[[], None], ...] = ()
     checks: tuple[Check, ...] = ()
 
 
@@ -110,6 +111,12 @@ class Parts:
         return tuple(
             sweep for feature in self.features.values() for sweep in feature.sweeps(background)
         )
+
+    def close(self) -> None:
+        """Returns what the process holds for itself. A process that is killed never does."""
+        for feature in self.features.values():
+            for closing in feature.closing:
+                closing()
 
     def web_sweeps(self) -> tuple[Sweep, ...]:
         return tuple(sweep for feature in self.features.values() for sweep in feature.web_sweeps)

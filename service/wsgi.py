@@ -1,5 +1,6 @@
 """The web process as gunicorn starts it: `gunicorn service.wsgi:app`."""
 
+import atexit
 import sys
 
 from service.app import build, create_app, load_settings
@@ -16,5 +17,7 @@ try:
     check_scale(parts.core.table)
     app = create_app(parts)
     run_in_background(parts.web_sweeps())
+    # gunicorn's workers leave the interpreter the usual way, after their last request.
+    atexit.register(parts.close)
 except (SettingsError, FareboxError) as error:
     sys.exit(str(error))

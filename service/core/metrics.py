@@ -25,6 +25,8 @@ class Metric(StrEnum):
     PROMO_REDEMPTIONS = "PromoRedemptions"
     USER_CAP_USED = "UserCapUsedPercent"
     HOLDS = "Holds"
+    HOUSE_BUDGET_USED = "HouseBudgetUsedPercent"
+    HOUSE_LIMIT_REFUSALS = "HouseLimitRefusals"
     CAPTURES = "Captures"
     RELEASES = "Releases"
     HOUSE_LOSS = "HouseLossCredits"

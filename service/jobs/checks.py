@@ -1,9 +1,9 @@
 """What the audit proves of jobs: each has its one HOLD, and its one end once it has ended."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from service.core.amounts import credits_text
+from service.core.amounts import amount_of, credits_text
 from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
 from service.jobs.store import KeyUse, is_key_sealed, is_sealed
@@ -13,7 +13,8 @@ from service.ledger.checks import LedgerRecords
 from service.ledger.entities import Entry, EntryKind
 from service.ledger.limits import kind_of, missing_jobs
 from service.ledger.lots import total_taken
-from service.storage.checks import AccountCheck, Violation, item_name
+from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
+from service.storage.codec import Item
 from service.storage.keys import user_item
 
 UNSEALED = "is not as this service wrote it (its MAC does not hold)"
@@ -56,6 +57,18 @@ def job_check(operations: Operations, mac_key: bytes) -> AccountCheck:
         yield from _bound_key_faults(account)
 
     return AccountCheck(("job", "idempotency key"), faults)
+
+
+def house_leases_check() -> ItemCheck:
+    """What was leased fits into the budget. Whether it was spent, only the processes knew."""
+
+    def faults(item: Item) -> Iterator[str]:
+        fields: Any = item
+        leased, budget = amount_of(fields["leased"]), amount_of(fields["budget"])
+        if not 0 <= leased <= budget:
+            yield f"{credits_text(leased)} are leased of a budget of {credits_text(budget)}"
+
+    return ItemCheck(keys.HOUSE_LEASES, faults)
 
 
 def _job_faults(account: JobRecords) -> Iterator[Violation]:

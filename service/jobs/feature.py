@@ -8,10 +8,11 @@ from service.core.sweep import Background
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
-from service.jobs.checks import job_check
+from service.jobs.checks import house_leases_check, job_check
 from service.jobs.commands import COMMANDS
 from service.jobs.entities import Times
 from service.jobs.holds import Holds
+from service.jobs.house import HouseBudget
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import JobLimits, Jobs
 from service.jobs.routes import jobs_blueprint, quote_blueprint
@@ -39,7 +40,9 @@ def build(core: Core, parts: Parts) -> Feature:
     settlement = _settlement(core, parts, operations, times)
     job_ids = parts.replaced(JobIds, JobIds(core.ids, core.keyring.mac_key))
     search = JobSearch(core.table, parts.get(Ledger), parts.get(UserDirectory), job_ids, core.clock)
-    jobs = _jobs(core, parts, operations, settlement, times, job_ids)
+    per_day = amount_of(settings.house_credits_per_day)
+    house = HouseBudget(core.table, core.clock, core.metrics, per_day)
+    jobs = _jobs(core, parts, operations, settlement, times, job_ids, house)
     window = Window(CALLBACKS_PER_WINDOW, CALLBACK_WINDOW_SECONDS, core.clock)
 
     def sweeps(background: Background) -> tuple[DueJobs]:
@@ -68,10 +71,12 @@ def build(core: Core, parts: Parts) -> Feature:
             JobSearch: search,
             Times: times,
             Window: window,
+            HouseBudget: house,
         },
         hooks=(add_routes,),
         sweeps=sweeps,
-        checks=(job_check(operations, core.keyring.mac_key),),
+        closing=(house.close,),
+        checks=(job_check(operations, core.keyring.mac_key), house_leases_check()),
     )
 
 
@@ -95,6 +100,7 @@ def _jobs(
     settlement: Settlement,
     times: Times,
     job_ids: JobIds,
+    house: HouseBudget,
 ) -> Jobs:
     ledger, users = parts.get(Ledger), parts.get(Users)
     settings = core.section(JobsSettings)
@@ -102,7 +108,10 @@ def _jobs(
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(ledger, core.clock, job_ids, times, _limits(settings), core.keyring.mac_key),
+        holds=Holds(
+            ledger, core.clock, job_ids, times, _limits(settings), house, core.keyring.mac_key
+        ),
+        house=house,
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),

@@ -5,15 +5,17 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from service.core.clock import Clock
+from service.core.errors import FareboxError
 from service.jobs import keys, store
 from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
+from service.jobs.house import Charge, HouseBudget
 from service.jobs.job_ids import JobIds
 from service.jobs.work import Estimate, Facts
 from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
 from service.ledger.limits import UserLimits, check_limits, with_job
 from service.ledger.movements import hold
-from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
+from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
 from service.storage.keys import Key
 from service.users.entities import Digests, has_item, is_open, with_device
 
@@ -40,6 +42,7 @@ class Holds:
         job_ids: JobIds,
         times: Times,
         limits: UserLimits,
+        house: HouseBudget,
         mac_key: bytes,
     ) -> None:
         self._ledger = ledger
@@ -47,6 +50,7 @@ class Holds:
         self._job_ids = job_ids
         self._times = times
         self._limits = limits
+        self._house = house
         self._mac_key = mac_key
 
     def take(
@@ -60,8 +64,8 @@ class Holds:
     ) -> Held:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
         read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
-        is open, `TooManyOpenJobs`, `DailyLimitReached`, and what `Ledger.move` raises;
-        `OutcomeUnknown` names the job."""
+        is open, `TooManyOpenJobs`, `DailyLimitReached`, `HouseLimitReached`, and what
+        `Ledger.move` raises; `OutcomeUnknown` names the job."""
         job_id = self._job_ids.new(request.payer, self._clock.now())
         terms = HoldTerms(
             request=request,
@@ -75,19 +79,43 @@ class Holds:
             limits=self._limits,
             mac_key=self._mac_key,
         )
+        charge = self._charge(terms, snapshot)
+        terms = replace(terms, is_limited=self._house.is_limited, charge=charge)
         try:
-            moved = self._ledger.move(
-                request.payer,
-                terms.propose,
-                terms.was_committed,
-                related=related_to(request),
-                evidence=(terms.job_key,),
-                # A predecessor was read after the wallet, and its end may have returned credits.
-                snapshot=snapshot if predecessor is None else None,
-            )
+            # A predecessor was read after the wallet, and its end may have returned credits.
+            moved = self._move(terms, snapshot if predecessor is None else None)
         except OutcomeUnknown as error:
+            self._house.note(job_id, charge)
             structlog.contextvars.bind_contextvars(job_id=job_id)
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
+        except (FareboxError, StaleRead):
+            self._house.put_back(charge)
+            raise
+        self._house.note(job_id, charge)
+        return self._held(terms, moved)
+
+    def _charge(self, terms: "HoldTerms", snapshot: Snapshot) -> Charge | None:
+        """The house's part for what would be held; none for what is going to be refused."""
+        if not self._house.is_limited:
+            return None
+        try:
+            proposal = terms.propose(snapshot, self._clock.now())
+        except (FareboxError, StaleRead):
+            return None
+        held = proposal.movement.entries[-1]
+        return self._house.charge(held.amount, held.at)
+
+    def _move(self, terms: "HoldTerms", snapshot: Snapshot | None) -> Moved:
+        return self._ledger.move(
+            terms.request.payer,
+            terms.propose,
+            terms.was_committed,
+            related=related_to(terms.request),
+            evidence=(terms.job_key,),
+            snapshot=snapshot,
+        )
+
+    def _held(self, terms: "HoldTerms", moved: Moved) -> Held:
         job = (
             terms.job(moved.movement, moved.at) if moved.movement else terms.stored(moved.snapshot)
         )
@@ -99,7 +127,8 @@ class Holds:
 
 @dataclass(frozen=True)
 class HoldTerms:
-    """Everything one hold is decided from, besides wallet and table. Pure."""
+    """Everything one hold is decided from, besides wallet and table. Pure. Where the house
+    `is_limited`, the `charge` must be of the day of the HOLD."""
 
     request: JobRequest
     key: Key | None
@@ -111,6 +140,8 @@ class HoldTerms:
     times: Times
     limits: UserLimits
     mac_key: bytes = field(repr=False)
+    is_limited: bool = False
+    charge: Charge | None = None
 
     @property
     def job_key(self) -> Key:

@@ -10,6 +10,13 @@ _OWNER = "jobs"
 
 DUE_JOBS = DueKind("JOB", _OWNER, shards=4)
 
+HOUSE_LEASES = ItemKind(
+    "house leases",
+    _OWNER,
+    "HOUSE#<days since 1970-01-01>",
+    "LEASES",
+    "how much of a day's `HOUSE_CREDITS_PER_DAY` processes have taken",
+)
 ITEMS = (
     ItemKind(
         "job",
@@ -26,8 +33,13 @@ ITEMS = (
         "IDEMPOTENCY#<sha256>",
         "the job that a client's idempotency key led to",
     ),
+    HOUSE_LEASES,
 )
 DUE = (DUE_JOBS,)
+
+
+def house_leases(day: int) -> Key:
+    return Key(f"HOUSE#{day}", HOUSE_LEASES.sk)
 
 
 def job(user_id: str, job_id: str) -> Key:

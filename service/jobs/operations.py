@@ -24,6 +24,7 @@ from service.jobs.entities import (
     JobStatus,
 )
 from service.jobs.holds import Held, Holds, key_of, related_to
+from service.jobs.house import HouseBudget
 from service.jobs.settlement import Settlement
 from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
@@ -103,6 +104,7 @@ class Jobs:
         ledger: Ledger,
         users: Users,
         holds: Holds,
+        house: HouseBudget,
         operations: Operations,
         settlement: Settlement,
         token_cipher: TokenCipher,
@@ -116,6 +118,7 @@ class Jobs:
         self._ledger = ledger
         self._users = users
         self._holds = holds
+        self._house = house
         self._operations = operations
         self._settlement = settlement
         self._token_cipher = token_cipher
@@ -135,7 +138,8 @@ class Jobs:
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
         refuses, `TooManyJobs`, `ProviderSaturated`, `SystemLimitReached`, `DeviceAlreadyUsed`,
-        `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`, `WalletBusy`.
+        `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`,
+        `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
@@ -189,7 +193,9 @@ class Jobs:
         """Raises `JobNotFound`, for another user's job exactly as for one that does not exist."""
         if not is_id("job", job_id):
             raise JobNotFound
-        return self._settlement.read(user_id, job_id)
+        job = self._settlement.read(user_id, job_id)
+        self._house.settled(job)
+        return job
 
     def wait_for(self, user_id: str, job_id: str, seconds: float) -> WaitedJob:
         """The job once it has ended, or as it stands after that many seconds; at once, with
@@ -246,7 +252,7 @@ class Jobs:
         payer, job_id = names
         structlog.contextvars.bind_contextvars(job_id=job_id)
         if event.final and allowed(job_id):
-            self._settlement.resolve(payer, job_id)
+            self._house.settled(self._settlement.resolve(payer, job_id))
 
     def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
         """The job that the request's key stands for already. Raises `IdempotencyKeyReused`, which
@@ -275,6 +281,7 @@ class Jobs:
         if job.status is JobStatus.SUBMITTING and not job.task_id:
             until = min(held.send_until, self._clock.monotonic() + work.submit_seconds)
             job = self._recorded(work, job, self._created(work, job, request.body, until))
+            self._house.settled(job)
         self._raise_refusal(job)
         return Submission(job, held.remaining + job.returned)
 

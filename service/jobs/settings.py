@@ -57,6 +57,11 @@ class JobsSettings(Section):
         "credits that a user may spend in a UTC day, open jobs included; more get 429, 0: no limit",
         minimum=0,
     )
+    house_credits_per_day: Decimal = setting(
+        Decimal(0),
+        "credits that all users together may spend in a UTC day; more get 503, 0: no limit",
+        minimum=0,
+    )
     worker_threads: int = setting(4, "jobs one worker process resolves side by side")
     worker_interval_seconds: float = setting(1.0, "pause between two runs of a sweep for due jobs")
 

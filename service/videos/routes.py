@@ -12,6 +12,7 @@ from service.jobs.entities import (
     ProviderUnavailable,
     TooManyJobs,
 )
+from service.jobs.house import HouseLimitReached
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
 from service.ledger.entities import (
@@ -68,6 +69,7 @@ POST_VIDEO = Endpoint(
         TooManyJobs,
         TooManyOpenJobs,
         DailyLimitReached,
+        HouseLimitReached,
         TooManyWaiting,
         WalletBusy,
         OutcomeUnknown,

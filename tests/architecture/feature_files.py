@@ -16,7 +16,8 @@ USUAL = {
 # Files for one concern each; their docstrings say why. What they may import of their feature, and
 # which usual files import them.
 EXTRA = {
-    ("jobs", "holds"): {"entities", "job_ids", "keys", "store", "work"},
+    ("jobs", "house"): {"entities", "keys"},
+    ("jobs", "holds"): {"entities", "house", "job_ids", "keys", "store", "work"},
     ("jobs", "job_ids"): set(),
     ("jobs", "judging"): {"entities", "work"},
     ("jobs", "settlement"): {"entities", "judging", "settlement_terms", "store", "work"},
@@ -128,7 +129,7 @@ USES_EXTRA = {
     ("catalog", "schemas"): {"pricing"},
     ("catalog", "sweeps"): {"current_prices"},
     ("catalog", "checks"): {"price_list"},
-    ("jobs", "operations"): {"holds", "settlement", "submit_places", "waiting", "work"},
+    ("jobs", "operations"): {"holds", "house", "settlement", "submit_places", "waiting", "work"},
     ("jobs", "checks"): {"work"},
     ("jobs", "routes"): {"work"},
     ("jobs", "schemas"): {"work"},
@@ -161,7 +162,7 @@ EXTRA_ACROSS = {
     *(("notifications", name) for name in ("changes", "dead_letters", "deliveries", "endpoints")),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
     *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
-    *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits")),
+    *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits"), ("jobs", "house")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms")),
     *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),

@@ -140,6 +140,7 @@ class ServiceHarness:
         user_submit_limit: int = 200,
         max_open_jobs: int = 0,
         max_credits_per_day: Credits = 0,
+        house_credits_per_day: Credits = 0,
         features: Sequence[Declaration] = FEATURES,
         replacements: Mapping[type[Any], object] | None = None,
     ) -> None:
@@ -162,12 +163,12 @@ class ServiceHarness:
             user_submit_limit=user_submit_limit,
             max_open_jobs_per_user=max_open_jobs,
             max_credits_per_user_day=Decimal(max_credits_per_day),
+            house_credits_per_day=Decimal(house_credits_per_day),
         )
         core = core_over(
             self.table, settings, self.clock, jitter=jitter, peppers=peppers, features=features
         )
-        ids_of_jobs = {} if job_ids is None else {JobIds: job_ids}
-        usual = {Provider: self.provider, Times: times, **ids_of_jobs}
+        usual = {Provider: self.provider, Times: times} | ({JobIds: job_ids} if job_ids else {})
         self.parts = assemble(core, features, usual | dict(replacements or {}))
         self._name_parts()
 

@@ -62,6 +62,8 @@ OF_TARGETS = {"HealthyHostCount", "UnHealthyHostCount", "RequestCountPerTarget"}
 MUST_BE_WATCHED = {
     Metric.AUDIT_VIOLATIONS,
     Metric.GRANT_ALARMS,
+    Metric.HOUSE_BUDGET_USED,
+    Metric.HOUSE_LIMIT_REFUSALS,
     Metric.HOUSE_LOSS,
     Metric.JOB_ALARMS,
     Metric.LEDGER_DAMAGED,
