@@ -4,13 +4,16 @@ In a file of its own because it is no verb of the outbox: it only knows wallets.
 
 from collections.abc import Iterator, Sequence
 
-from service.core.amounts import Amount, credits_number
-from service.ledger.entities import Movement, Wallet
+from service.core.amounts import SCALE, Amount, credits_number
+from service.ledger.details import OPERATOR_ID
+from service.ledger.entities import Entry, EntryKind, Movement, Wallet
+from service.ledger.limits import spent_on
 from service.notifications import store
 from service.notifications.entities import (
     DAY,
     Event,
     EventType,
+    daily_event,
     day_of,
     event,
     new_message,
@@ -18,6 +21,9 @@ from service.notifications.entities import (
 from service.storage.writes import Write
 
 EXPIRY_NOTICE_MILLISECONDS = 7 * DAY
+MIN_DAYS_OF_PAST = 7
+UNUSUAL_FACTOR = 5
+MIN_UNUSUAL = 20 * SCALE
 # The version of the wallet at which a lot was made, from its number (`ledger.entities`).
 _LOTS_OF_AN_ENTRY = 100
 
@@ -32,13 +38,49 @@ def alerts_of(before: Wallet | None, movement: Movement, now: int) -> Sequence[W
 
 def _events(before: Wallet | None, movement: Movement, now: int) -> Iterator[Event]:
     after = movement.wallet
-    if before is not None and falls_below(before, after):
+    for entry in movement.entries:
+        if entry.kind is EntryKind.ADJUST:
+            yield _adjusted(after.user_id, entry, now)
+    if before is None:
+        return
+    if falls_below(before, after):
         data = {
             "credits": credits_number(after.credits),
             "held": credits_number(after.held),
             "threshold": credits_number(after.low_balance),
         }
         yield event(EventType.CREDITS_LOW, after.user_id, str(after.version), now, data)
+    usual = usual_per_day(before, now)
+    if usual is not None and becomes_unusual(before, after, usual, now):
+        spending = {
+            "spentToday": credits_number(spent_on(after, now)),
+            "usualPerDay": credits_number(usual),
+        }
+        yield daily_event(EventType.SPENDING_UNUSUAL, after.user_id, now, spending)
+
+
+def _adjusted(user_id: str, entry: Entry, now: int) -> Event:
+    data: dict[str, object] = {
+        "amount": credits_number(entry.amount),
+        "balance": credits_number(entry.credits),
+        "operatorId": entry.details.get(OPERATOR_ID),
+    }
+    return event(EventType.CREDITS_ADJUSTED, user_id, str(entry.version), now, data)
+
+
+def usual_per_day(wallet: Wallet, now: int) -> Amount | None:
+    """What the user has spent on an average day before today; None for a user of less than a week,
+    who has no past to compare with."""
+    days = (day_of(now) - day_of(wallet.created_at)) // DAY
+    if days < MIN_DAYS_OF_PAST:
+        return None
+    return max(0, wallet.captured + wallet.held - spent_on(wallet, now)) // days
+
+
+def becomes_unusual(before: Wallet, after: Wallet, usual: Amount, now: int) -> bool:
+    """Whether today's spending reaches five times the usual, and 20 credits, with this movement."""
+    bound = max(MIN_UNUSUAL, UNUSUAL_FACTOR * usual)
+    return spent_on(before, now) < bound <= spent_on(after, now)
 
 
 def falls_below(before: Wallet, after: Wallet) -> bool:

@@ -36,6 +36,8 @@ class EventType(StrEnum):
     CREDITS_LOW = "credits.low"
     CREDITS_INSUFFICIENT = "credits.insufficient"
     CREDITS_EXPIRING = "credits.expiring"
+    CREDITS_ADJUSTED = "credits.adjusted"
+    SPENDING_UNUSUAL = "spending.unusual"
     USER_REFUSED_REPEATEDLY = "user.refused_repeatedly"
     WEBHOOK_TEST = "webhook.test"
 
@@ -226,6 +228,12 @@ def event(
     content = {"type": kind, "timestamp": iso(at), "data": {"userId": user_id, **data}}
     body = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
     return Event(event_id, kind, user_id, at, body)
+
+
+def daily_event(kind: EventType, user_id: str, now: int, data: Mapping[str, object]) -> Event:
+    """That event of that user and day, of which there is one."""
+    day = day_of(now)
+    return event(kind, user_id, str(day), day, data)
 
 
 def new_message(happened: Event, now: int) -> OutboxMessage:

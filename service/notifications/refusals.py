@@ -15,7 +15,7 @@ from service.core.metrics import Metric, Metrics
 from service.core.rate_limits import Window
 from service.ledger.entities import InsufficientCredits, Wallet, WalletStatus
 from service.ledger.operations import Ledger
-from service.notifications.entities import DAY, HOUR, SECOND, Event, EventType, day_of, event
+from service.notifications.entities import DAY, HOUR, SECOND, EventType, daily_event, day_of
 from service.notifications.operations import Outbox
 
 log = structlog.get_logger()
@@ -74,9 +74,3 @@ class Refusals:
     def _put(self, kind: EventType, user_id: str, data: Mapping[str, object]) -> None:
         if self._outbox.put_once(daily_event(kind, user_id, self._clock.now(), data)):
             self._metrics.count(Metric.REFUSAL_ALERTS, type=kind)
-
-
-def daily_event(kind: EventType, user_id: str, now: int, data: Mapping[str, object]) -> Event:
-    """That event of that user and day, of which there is one. Pure."""
-    day = day_of(now)
-    return event(kind, user_id, str(day), day, data)

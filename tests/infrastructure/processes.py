@@ -24,6 +24,10 @@ from service.feature import Parts
 from service.identity.settings import IdentitySettings
 from service.ledger.grant_terms import GrantTerms
 from service.ledger.lots import LotKind
+from service.notifications.deliveries import Deliveries
+from service.notifications.endpoints import Endpoints
+from service.notifications.entities import EventType, event
+from service.notifications.operations import Outbox
 from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
 from service.settings import Settings
@@ -137,6 +141,9 @@ class Processes:
             )
             done = client.everything()
             _start_bulk_grant(parts)
+            _publish(parts)
+            # Another process does not have the data key in memory.
+            _add_webhook(build(settings, "web", self.clock))
             return done
 
     def worker(self) -> None:
@@ -164,6 +171,18 @@ def _start_bulk_grant(parts: Parts) -> None:
     new = NewBulkGrant("Thank you", terms, "key:desk", budget=10 * SCALE)
     prepared = parts.get(BulkGrants).prepare(new)
     parts.core.table.transact([each.write for each in prepared.writes])
+
+
+def _publish(parts: Parts) -> None:
+    """Adds an endpoint that does not exist, and an event for it."""
+    _add_webhook(parts)
+    happened = event(EventType.CREDITS_LOW, "ann", "1", parts.core.clock.now(), {})
+    parts.get(Outbox).put_once(happened)
+    parts.get(Deliveries).publish(happened)
+
+
+def _add_webhook(parts: Parts) -> None:
+    parts.get(Endpoints).add("https://hooks.invalid/", [], "")
 
 
 class Client:

@@ -7,7 +7,7 @@ import pytest
 
 from service.core.amounts import SCALE
 from service.ledger.lots import LotKind
-from service.ledger.movements import claw_back, grant
+from service.ledger.movements import adjust, claw_back, grant
 from service.ledger.operations import Proposal, Snapshot
 from service.providers.base import TaskStatus
 from tests.doubles.meter import Meter
@@ -140,3 +140,78 @@ def test_the_audit_proves_alerts_and_notices(world: NotifyingHarness) -> None:
     assert world.audit().violations == ()
     world.settle()
     assert world.audit().violations == ()
+
+
+def test_an_operators_adjustment_is_an_event_and_a_purchase_is_none(
+    world: NotifyingHarness,
+) -> None:
+    details = {"operatorId": "key:desk", "reason": "sorry"}
+    move(world, lambda wallet, now: grant(wallet, LotKind.PAID, SCALE, None, "p", now))
+    move(
+        world,
+        lambda wallet, now: adjust(wallet, -2 * SCALE, "adjust:1", now, details=details),
+    )
+    [body] = bodies(world)
+    assert body["type"] == "credits.adjusted"
+    assert body["data"] == {
+        "userId": "ann",
+        "amount": -2,
+        "balance": 3,
+        "operatorId": "key:desk",
+    }
+
+
+@pytest.fixture
+def spender(client: Any, table_name: str) -> NotifyingHarness:
+    """A user of two weeks who has spent one credit a day."""
+    world = NotifyingHarness(client, table_name, welcome_credits=1000, price=14)
+    world.endpoint()
+    world.finish()
+    world.clock.advance(14 * DAY / 1000)
+    return world
+
+
+def test_spending_far_beyond_the_users_own_past_is_one_event_a_day(
+    spender: NotifyingHarness,
+) -> None:
+    spender.finish()
+    assert bodies(spender) == []
+    for _ in range(4):
+        spender.finish()
+    [body] = bodies(spender)
+    assert (body["type"], body["data"]) == (
+        "spending.unusual",
+        {"userId": "ann", "spentToday": 28, "usualPerDay": 1},
+    )
+    spender.settle()
+    assert spender.receivers.types == ["spending.unusual"]
+
+
+def test_a_hold_that_comes_back_and_is_taken_again_is_no_second_event(
+    spender: NotifyingHarness,
+) -> None:
+    spender.finish()
+    for _ in range(3):
+        spender.finish(TaskStatus.FAILED)
+        spender.settle()
+    assert spender.receivers.types == ["spending.unusual"]
+    assert spender.audit().violations == ()
+
+
+def test_the_same_spending_is_usual_for_who_always_spends_as_much(
+    client: Any, table_name: str
+) -> None:
+    world = NotifyingHarness(client, table_name, welcome_credits=1000, price=14)
+    for _ in range(14):
+        world.finish()
+        world.clock.advance(DAY / 1000)
+    for _ in range(4):
+        world.finish()
+    assert bodies(world) == []
+
+
+def test_a_new_user_has_no_past_to_compare_with(client: Any, table_name: str) -> None:
+    world = NotifyingHarness(client, table_name, welcome_credits=1000, price=14)
+    for _ in range(6):
+        world.finish()
+    assert bodies(world) == []

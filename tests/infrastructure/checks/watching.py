@@ -61,6 +61,8 @@ OF_TARGETS = {"HealthyHostCount", "UnHealthyHostCount", "RequestCountPerTarget"}
 # Metrics of what must never break; each must have at least one alarm.
 MUST_BE_WATCHED = {
     Metric.AUDIT_VIOLATIONS,
+    Metric.DEAD_LETTERS,
+    Metric.EVENTS,
     Metric.GRANT_ALARMS,
     Metric.HOUSE_BUDGET_USED,
     Metric.HOUSE_LIMIT_REFUSALS,
@@ -74,6 +76,7 @@ MUST_BE_WATCHED = {
     Metric.PROVIDER_REFUSES_US,
     Metric.PROVIDER_SILENT,
     Metric.USER_CAP_REFUSALS,
+    Metric.WEBHOOKS_DISABLED,
 }
 
 
