@@ -1,19 +1,26 @@
 """The flows: what happens first, and what is then done under faults. Effects come from playing
 them, never from here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from service.bulk_grants.entities import NewBulkGrant
+from service.bulk_grants.operations import BulkGrants
 from service.core.amounts import SCALE
 from service.core.principal import Principal
+from service.ledger.grant_terms import GrantTerms
 from service.ledger.lots import LotKind
 from service.ledger.movements import grant
-from service.ledger.operations import Proposal, Snapshot
+from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
+from service.promo_codes.entities import NewPromoCode
+from service.promo_codes.operations import PromoCodes
 from tests.doubles.service_harness import HOUR, ServiceHarness
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scenario
 from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
+CODE = "LAUNCH-2027"
+GRANTED = 5
 LOT_LIFE = HOUR
 
 
@@ -28,7 +35,8 @@ def _known_user(scenario: Scenario) -> None:
 @dataclass(frozen=True)
 class Flow:
     """`begin` prepares the table, undisturbed; `play` is what faults are tried on; the worker then
-    settles all there is."""
+    settles all there is. At most `granting` credits come in; all of them for certain where the
+    worker makes the grant."""
 
     name: str
     play: Callable[[Scenario], None]
@@ -36,6 +44,8 @@ class Flow:
     habits: Habits = field(default_factory=Habits)
     keyed: bool = False
     lapsing: int = 0
+    granting: int = 0
+    made_by_the_worker: bool = False
 
 
 def _nobody(scenario: Scenario) -> None:
@@ -141,6 +151,47 @@ def _granted_later(scenario: Scenario) -> None:
     scenario.schedule(600, "schedule again")
 
 
+def _promo_code(scenario: Scenario) -> None:
+    _known_user(scenario)
+    promo_codes = scenario.process().parts.get(PromoCodes)
+    terms = GrantTerms(GRANTED * SCALE, LotKind.PROMO)
+    new = NewPromoCode("Launch", terms, 3, "op", max_uses_per_identity=2, text=CODE)
+    _written(scenario, promo_codes.prepare(new).writes)
+
+
+def _redeemed_twice(scenario: Scenario) -> None:
+    """A client that repeats its request, and its twin."""
+    scenario.redeem(CODE, KEY)
+    scenario.redeem(CODE, KEY, step="repeat")
+
+
+def _bulk_grant(scenario: Scenario) -> None:
+    _known_user(scenario)
+    terms = GrantTerms(GRANTED * SCALE, LotKind.PROMO)
+    new = NewBulkGrant("Sorry", terms, "op", user_ids=("nobody", USER))
+    world = scenario.process()
+    bulk_grants = BulkGrants(world.table, scenario.clock, _OneId())
+    _written(scenario, bulk_grants.prepare(new).writes)
+
+
+class _OneId:
+    """The same in every run: effects name the item."""
+
+    def new(self, prefix: str, at: int) -> str:
+        del at
+        return f"{prefix}_{1:026d}"
+
+
+def _worker_comes_back(scenario: Scenario) -> None:
+    for _ in range(3):
+        scenario.work_once()
+        scenario.wait(31)
+
+
+def _written(scenario: Scenario, writes: Sequence[ConditionalWrite]) -> None:
+    scenario.process().table.transact([each.write for each in writes])
+
+
 def _unheard(name: str) -> Habits:
     return Habits(own={Kind.CREATE: fault(Kind.CREATE, name)})
 
@@ -178,6 +229,14 @@ FLOWS = (
     Flow("worker-away", _resolved_early_and_late, habits=_unheard("lost-request")),
     Flow("granted", _granted_twice),
     Flow("granted-later", _granted_later),
+    Flow("redeem", _redeemed_twice, _promo_code, keyed=True, granting=GRANTED),
+    Flow(
+        "bulk-grant",
+        _worker_comes_back,
+        _bulk_grant,
+        granting=GRANTED,
+        made_by_the_worker=True,
+    ),
     Flow("late-success", _once, habits=_unheard("late-after-the-release")),
 )
 

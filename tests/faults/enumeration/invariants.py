@@ -9,7 +9,7 @@ from service.audit.operations import Auditor
 from service.audit.proofs import Checks
 from service.core.amounts import credits_of
 from service.core.clock import SystemClock
-from service.core.errors import FareboxError
+from service.core.errors import FareboxError, Unavailable
 from service.core.metrics import NoMetrics
 from service.jobs.entities import Failure
 from service.jobs.operations import Submission
@@ -90,8 +90,9 @@ class Verdict:
             return
         delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in self.jobs.values())
         granted = self.before.get("granted", self.scenario.habits.welcome_credits)
-        granted += self._bought(wallet["granted"] - granted)
-        require(wallet["granted"] == granted, f"{wallet['granted']} granted instead of {granted}")
+        if self.scenario.grants:
+            granted += self._bought(wallet["granted"] - granted)
+        self._grants(wallet["granted"], granted)
         require(wallet["held"] == 0, "credits are held for ever")
         require(
             wallet["captured"] == _PRICE * delivered,
@@ -113,6 +114,18 @@ class Verdict:
             return int(bought)
         unknown = any(isinstance(error, OutcomeUnknown | MaybeApplied) for error in errors)
         return int(bought) if unknown and found == bought else 0
+
+    def _grants(self, now: int, before: int) -> None:
+        """What a flow grants comes in once or not at all, and no response contradicts it."""
+        after = before + self.flow.granting
+        require(now in (before, after), f"{now} granted instead of {before} or {after}")
+        require(now == after or not self.flow.made_by_the_worker, "the grant was not made")
+        for response in self.scenario.redeemed:
+            if isinstance(response, Exception):
+                passing = isinstance(response, Unavailable)
+                require(passing, f"a redemption ended with {response!r}")
+            else:
+                require(now == after, "a redemption was reported and not granted")
 
     def _job(self, job_id: str, job: dict[str, Any]) -> None:
         """Ended for good; charged means that the provider has delivered just that task."""

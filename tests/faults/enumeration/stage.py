@@ -12,6 +12,7 @@ from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
 from service.core.ids import RandomIds
 from service.core.metrics import NoMetrics
+from service.core.principal import Principal
 from service.core.settings import Secret
 from service.core.sweep import run_until
 from service.jobs.entities import OPEN
@@ -19,6 +20,8 @@ from service.jobs.job_ids import JobIds
 from service.jobs.operations import Submission
 from service.ledger.grants import Grant, Granted, Grants, GrantSource
 from service.ledger.lots import LotKind
+from service.promo_codes.entities import Redemption
+from service.promo_codes.operations import PromoCodes
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
 from tests.doubles.clock import FakeClock
@@ -116,6 +119,7 @@ class Scenario:
         self.run = Run(self.clock, plan, habits.own)
         self.vendor = Vendor(self.clock)
         self.sent: list[SentRequest] = []
+        self.redeemed: list[Redemption | Exception] = []
         self.snapshot: dict[str, dict[str, Any]] = {}
         self.begun: dict[str, int] = {}
         self.not_found: list[tuple[str, int]] = []
@@ -148,6 +152,15 @@ class Scenario:
         if key is not None:
             self.run.others[Meanwhile.TWIN] = lambda: self.submit(key, image, device, "twin")
         self.run.step(step, lambda: self._submit(sent, device))
+
+    def redeem(self, code: str, key: str, step: str = "redeem") -> None:
+        """A client's request to redeem a promo code, whatever comes of it."""
+        self.run.others[Meanwhile.TWIN] = lambda: self.redeem(code, key, "twin")
+        self.run.step(step, lambda: self._redeem(code, key))
+
+    def work_once(self) -> None:
+        """One round of the worker, due or not."""
+        self.run.step("worker", self._work)
 
     def handle_callback(self) -> None:
         """Kling calls back about every task that has ended."""
@@ -228,6 +241,14 @@ class Scenario:
             self.grants.append(act(self.process().parts.get(Grants)))
         except Exception as error:
             self.grants.append(error)
+
+    def _redeem(self, code: str, key: str) -> None:
+        principal = Principal("https://accounts.google.com", USER, f"{USER}@example.com")
+        promo_codes = self.process().parts.get(PromoCodes)
+        try:
+            self.redeemed.append(promo_codes.redeem(principal, code, None, key))
+        except Exception as error:
+            self.redeemed.append(error)
 
     def _receive(self, token: str, body: bytes) -> None:
         with contextlib.suppress(Unavailable):

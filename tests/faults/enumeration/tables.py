@@ -1,9 +1,10 @@
 """What the table client reaches: DynamoDB Local, or the simulation's table, which is proved to
 respond like it."""
 
+import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from service.storage.dynamodb import connect
@@ -42,7 +43,7 @@ class LocalTable:
 
     def items(self) -> Items:
         found: Items = self._client.scan(TableName=self.name, ConsistentRead=True)["Items"]
-        return found
+        return [_converted(item, lambda raw: base64.b64encode(raw).decode()) for item in found]
 
     def put_back(self, items: Items) -> None:
         kept = {_place(item) for item in items}
@@ -52,7 +53,8 @@ class LocalTable:
             if _place(item) not in kept
         ]
         requests: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys]
-        requests += [{"PutRequest": {"Item": item}} for item in items]
+        put_back = (_converted(item, base64.b64decode) for item in items)
+        requests += [{"PutRequest": {"Item": item}} for item in put_back]
         for batch in _batches(requests):
             response = self._client.batch_write_item(RequestItems={self.name: batch})
             assert not response["UnprocessedItems"], "the table is set back whole"
@@ -79,6 +81,22 @@ class MemoryBehind:
 
     def put_back(self, items: Items) -> None:
         self._server = served(items)
+
+
+def _converted(item: dict[str, Any], binary: Callable[[Any], Any]) -> dict[str, Any]:
+    """The item with its binary values converted: boto3 has bytes where the wire has base64."""
+
+    def convert(value: dict[str, Any]) -> dict[str, Any]:
+        ((kind, content),) = value.items()
+        if kind == "B":
+            return {kind: binary(content)}
+        if kind == "M":
+            return {kind: _converted(content, binary)}
+        if kind == "L":
+            return {kind: [convert(part) for part in content]}
+        return value
+
+    return {name: convert(value) for name, value in item.items()}
 
 
 def _consumed(request: dict[str, Any]) -> dict[str, Any]:
