@@ -80,6 +80,19 @@ def test_every_process_changes_the_price_at_the_same_moment(
         other.parts.get(Catalog).quote(IMAGE_TO_VIDEO)
 
 
+def test_a_reading_is_as_old_as_its_beginning(
+    world: ServiceHarness, current: CurrentPrices
+) -> None:
+    """A price may have been written while the response was under way."""
+    wire = world.wire()
+    wire.before(lambda _: world.clock.advance(5))
+    current.refresh()
+    world.clock.advance(MAX_AGE_SECONDS - 5)
+    wire.plan("GetItem", "unreachable", times=1000)
+    with pytest.raises(PricesUnavailable):
+        current.get()
+
+
 def test_requests_that_wait_for_one_reading_share_its_failure(
     world: ServiceHarness, current: CurrentPrices
 ) -> None:

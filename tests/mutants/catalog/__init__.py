@@ -9,6 +9,7 @@ from tests.mutants.catalog import (
     costs,
     jobs,
     ledger,
+    prices,
     providers,
     responses,
     settlement,
@@ -29,4 +30,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *connections.MUTANTS,
     *audit.MUTANTS,
     *costs.MUTANTS,
+    *prices.MUTANTS,
 )
