@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from service.admin import keys, store
 from service.admin.corrections import ENTRY
-from service.admin.entities import KeyUse, LogHead, OperatorRecord
+from service.admin.entities import ApprovalStatus, KeyUse, LogHead, OperatorRecord
 from service.admin.support import JOB_ID, SETTLED_AS, SETTLED_BY
 from service.ledger import keys as ledger_keys
 from service.ledger.details import OPERATOR_ID, REASON
 from service.ledger.entities import Entry, EntryKind
-from service.storage.checks import AccountCheck, PartitionCheck, Violation
+from service.storage.checks import AccountCheck, ItemCheck, PartitionCheck, Violation
 from service.storage.codec import Item
 from service.storage.keys import Key
 
@@ -63,6 +63,20 @@ def house_log_check(mac_key: bytes) -> PartitionCheck:
         return _log_faults(_Parts(None), items, mac_key)
 
     return PartitionCheck(kinds, keys.HOUSE, faults)
+
+
+def approval_check(mac_key: bytes) -> ItemCheck:
+    def faults(item: Item) -> Iterator[str]:
+        approval = store.approval_from(item)
+        if approval.mac != approval.sealed(mac_key):
+            yield UNSEALED
+        is_approved = approval.status is ApprovalStatus.APPROVED
+        if is_approved and approval.decided_by == approval.requested_by:
+            yield "was approved by the operator who requested it"
+        if bool(approval.decided_by) != (approval.status is not ApprovalStatus.PENDING):
+            yield "its status is not that of its decision"
+
+    return ItemCheck(keys.APPROVAL, faults)
 
 
 def _log_faults(parts: "_Parts", items: Iterable[Item], mac_key: bytes) -> Iterator[Violation]:

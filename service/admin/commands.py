@@ -31,7 +31,10 @@ from service.outbound.trust import public_roots
 from service.storage.secrets import SecretsManager
 
 _WIDTH_OF_FILES = 160
-_COLUMNS = ("number", "at", "action", "amount", "operatorId", "reason", "details")
+_APPROVAL_COLUMNS = (
+    *("approvalId", "status", "userId", "amount", "requestedBy", "expiresAt", "reason"),
+)
+_ACTION_COLUMNS = ("number", "at", "action", "amount", "operatorId", "reason", "details")
 
 Command = Callable[..., int]
 Request = tuple[str, Mapping[str, object]]
@@ -160,10 +163,13 @@ def shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
 
 def _print_performed(data: Any) -> None:
     action = data["action"]
-    facts = {name: value for name, value in data.items() if name != "action"}
+    approval = data.get("approval")
+    facts = {name: value for name, value in data.items() if name not in ("action", "approval")}
     if "price" in facts:
         facts["price"] = f"{price_text(facts['price'])} from {facts['price']['effectiveAt']}"
     shown = ", ".join(f"{name} {value}" for name, value in facts.items())
+    if approval:
+        shown = f"{approval['approvalId']} is {approval['status']} (see `farebox approvals`)"
     print_result(f"{action['action']} is action {action['number']} of the log: {shown or 'done'}")
 
 
@@ -175,16 +181,23 @@ def price_text(price: Any) -> str:
 
 
 def _print_actions(data: Any) -> None:
-    table = Table(*_COLUMNS)
+    table = Table(*_ACTION_COLUMNS)
     for action in data["actions"]:
         details = ", ".join(f"{name}={text}" for name, text in action["details"].items())
         table.add_row(
-            *(str(action[name]) for name in _COLUMNS[:3]),
+            *(str(action[name]) for name in _ACTION_COLUMNS[:3]),
             "" if action["amount"] is None else f"{action['amount']:g}",
             action["operatorId"],
             action["reason"],
             details,
         )
+    print_table(table)
+
+
+def _print_approvals(data: Any) -> None:
+    table = Table(*_APPROVAL_COLUMNS)
+    for approval in data["approvals"]:
+        table.add_row(*(str(approval[name]) for name in _APPROVAL_COLUMNS))
     print_table(table)
 
 
@@ -284,4 +297,37 @@ def actions(client: AdminClient, as_json: bool, user_id: str | None, limit: int)
     return shown(client.get(f"{path}?limit={limit}"), as_json, _print_actions)
 
 
-COMMANDS = (grant, take, void, edit_lot, freeze, thaw, note, actions)
+@click.command(
+    short_help="list the adjustments that wait for a second operator",
+    help="List the adjustments that wait, or waited, for a second operator.",
+)
+@click.option("--limit", type=click.IntRange(1, 100), default=50, help="How many, newest first.")
+@calls_api
+def approvals(client: AdminClient, as_json: bool, limit: int) -> int:
+    return shown(client.get(f"/admin/approvals?limit={limit}"), as_json, _print_approvals)
+
+
+@click.command(
+    short_help="approve an adjustment that another operator requested",
+    help="Approve an adjustment that another operator requested: the credits move.",
+)
+@click.argument("approval_id")
+@changes
+def approve(approval_id: str) -> Request:
+    return f"/admin/approvals/{quote(approval_id, safe='')}/approve", {}
+
+
+@click.command(
+    short_help="reject an adjustment that waits for approval",
+    help="Reject an adjustment that waits for approval.",
+)
+@click.argument("approval_id")
+@changes
+def reject(approval_id: str) -> Request:
+    return f"/admin/approvals/{quote(approval_id, safe='')}/reject", {}
+
+
+COMMANDS = (
+    *(grant, take, void, edit_lot, freeze, thaw, note, actions),
+    *(approvals, approve, reject),
+)

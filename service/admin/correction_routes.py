@@ -6,17 +6,16 @@ from typing import Any
 from flask import Blueprint, Response
 from marshmallow import Schema
 
+from service.admin.approvals import Approvals
 from service.admin.correction_schemas import (
     AdjustmentRequestSchema,
     CorrectedSchema,
     LotEditSchema,
     corrected_body,
-    expiry_fact,
-    facts_of,
     terms_of,
 )
 from service.admin.corrections import Corrected, Corrections
-from service.admin.entities import Action, WalletNotFrozen, WalletNotOpen
+from service.admin.entities import Action, WalletNotFrozen, WalletNotOpen, expiry_fact
 from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
 from service.admin.schemas import ActionSchema
 from service.core.errors import FareboxError
@@ -34,7 +33,7 @@ from service.ledger.entities import (
 from service.web.body import read_body
 from service.web.endpoint import Access, Endpoint, endpoint
 
-_MOVE_ERRORS: tuple[type[FareboxError], ...] = (
+MOVE_ERRORS: tuple[type[FareboxError], ...] = (
     UserNotFound,
     WalletFrozen,
     WalletBusy,
@@ -43,9 +42,9 @@ _MOVE_ERRORS: tuple[type[FareboxError], ...] = (
 )
 
 
-def corrections_blueprint(corrections: Corrections) -> Blueprint:
+def corrections_blueprint(corrections: Corrections, approvals: Approvals) -> Blueprint:
     blueprint = Blueprint("corrections", __name__)
-    _add_adjustments(blueprint, corrections)
+    _add_adjustments(blueprint, approvals)
     _add_lots(blueprint, corrections)
     _add_statuses(blueprint, corrections)
     return blueprint
@@ -67,17 +66,17 @@ def _declared(
         description=description,
         body=body,
         response=CorrectedSchema,
-        errors=(*errors, *_MOVE_ERRORS),
+        errors=(*errors, *MOVE_ERRORS),
         headers=ACTION_HEADERS,
         example=example,
     )
 
 
-def _response(corrected: Corrected) -> Response:
+def corrected_response(corrected: Corrected) -> Response:
     return performed_response(corrected.performed, **corrected_body(corrected))
 
 
-def _add_adjustments(blueprint: Blueprint, corrections: Corrections) -> None:
+def _add_adjustments(blueprint: Blueprint, approvals: Approvals) -> None:
     schema = AdjustmentRequestSchema()
 
     @blueprint.post("/admin/users/<user_id>/adjustments")
@@ -85,7 +84,9 @@ def _add_adjustments(blueprint: Blueprint, corrections: Corrections) -> None:
         _declared(
             "Add credits to a user, or take some",
             "adjustCredits",
-            "Takes never more than there is. What is added pays debt first.",
+            "Takes never more than there is. What is added pays debt first. Above "
+            "`ADMIN_APPROVAL_CREDITS` nothing moves yet: `approval` is the request that a second "
+            "operator has to approve.",
             (InsufficientCredits, LotNotFound, ExpiryInvalid, GrantConflict),
             AdjustmentRequestSchema,
             {"amount": 5, "reason": "The video was delivered broken."},
@@ -94,9 +95,9 @@ def _add_adjustments(blueprint: Blueprint, corrections: Corrections) -> None:
     def post_adjustment(operator: Operator, user_id: str) -> Response:
         body = read_body(schema)
         terms, amount = terms_of(body), body["amount"]
-        facts = facts_of(terms, amount)
+        facts = terms.facts(amount)
         action = action_of(operator, "adjust", user_id, body, amount=amount, facts=facts)
-        return _response(corrections.adjust(action, terms))
+        return corrected_response(approvals.adjust(action, terms))
 
 
 def _add_lots(blueprint: Blueprint, corrections: Corrections) -> None:
@@ -114,7 +115,7 @@ def _add_lots(blueprint: Blueprint, corrections: Corrections) -> None:
     def post_void(operator: Operator, user_id: str, lot_id: str) -> Response:
         body = read_body(void_schema)
         action = action_of(operator, "void", user_id, body, facts={"lotId": lot_id})
-        return _response(corrections.void(action, lot_id))
+        return corrected_response(corrections.void(action, lot_id))
 
     @blueprint.post("/admin/users/<user_id>/lots/<lot_id>/edit")
     @endpoint(
@@ -131,7 +132,7 @@ def _add_lots(blueprint: Blueprint, corrections: Corrections) -> None:
         expires_at = body["expires_at"]
         facts = {"lotId": lot_id, **expiry_fact(expires_at)}
         action = action_of(operator, "edit", user_id, body, facts=facts)
-        return _response(corrections.edit_lot(action, lot_id, expires_at))
+        return corrected_response(corrections.edit_lot(action, lot_id, expires_at))
 
 
 def _add_statuses(blueprint: Blueprint, corrections: Corrections) -> None:
@@ -140,7 +141,7 @@ def _add_statuses(blueprint: Blueprint, corrections: Corrections) -> None:
     def carried_out(
         operator: Operator, user_id: str, name: str, act: Callable[[Action], Corrected]
     ) -> Response:
-        return _response(act(action_of(operator, name, user_id, read_body(schema))))
+        return corrected_response(act(action_of(operator, name, user_id, read_body(schema))))
 
     @blueprint.post("/admin/users/<user_id>/freeze")
     @endpoint(

@@ -5,14 +5,15 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from service.admin.corrections import Corrected, Terms
+from service.admin.corrections import Corrected
+from service.admin.entities import Approval, ApprovalStatus, Terms
 from service.admin.schemas import ActionSchema, PerformedSchema
 from service.core.amounts import SCALE, credits_number
 from service.core.clock import iso
 from service.ledger.entities import WalletStatus
 from service.ledger.lots import LotKind
 from service.ledger.restrictions import RESTRICTIONS
-from service.web.schemas import CreditsInput, Text, credits_field
+from service.web.schemas import CreditsInput, StrictSchema, Text, credits_field
 
 # The last second that ISO 8601 can write in four digits of a year.
 MAX_MOMENT = 253_402_300_799_000
@@ -90,16 +91,84 @@ class LotEditSchema(ActionSchema):
     )
 
 
+class ApprovalSchema(StrictSchema):
+    """An adjustment that waits, or waited, for a second operator."""
+
+    approval_id = fields.String(
+        required=True, data_key="approvalId", metadata={"description": "Names the request."}
+    )
+    user_id = fields.String(
+        required=True, data_key="userId", metadata={"description": "Whose credits."}
+    )
+    amount = credits_field("Credits to add; below 0: to take.", example=5000)
+    terms = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "What the adjustment makes or takes from."},
+    )
+    reason = fields.String(required=True, metadata={"description": "Why."})
+    requested_by = fields.String(
+        required=True, data_key="requestedBy", metadata={"description": "The first operator."}
+    )
+    at = fields.DateTime(required=True, metadata={"description": "When it was requested (UTC)."})
+    expires_at = fields.DateTime(
+        required=True,
+        data_key="expiresAt",
+        metadata={"description": "Until when it can be approved (UTC)."},
+    )
+    status = fields.Enum(
+        ApprovalStatus,
+        by_value=True,
+        required=True,
+        metadata={"description": "What became of it.", "example": "pending"},
+    )
+    decided_by = fields.String(
+        required=True,
+        data_key="decidedBy",
+        allow_none=True,
+        metadata={"description": "The second operator; null: nobody yet."},
+    )
+
+
+class ApprovalPageSchema(StrictSchema):
+    approvals = fields.List(
+        fields.Nested(ApprovalSchema),
+        required=True,
+        metadata={"description": "Newest first, decided ones too."},
+    )
+    next_token = fields.String(
+        required=True,
+        data_key="nextToken",
+        allow_none=True,
+        metadata={"description": "Pass it as `nextToken` for the next page; null: no more."},
+    )
+
+
 class CorrectedSchema(PerformedSchema):
     """A correction, and the wallet as it is now."""
 
     available = credits_field("What the user can spend now.", example=8)
     held = credits_field("Set aside for open jobs.", example=0)
+    approval = fields.Nested(
+        ApprovalSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "The request that waits for a second operator; null: none."},
+    )
     status = fields.Enum(
         WalletStatus,
         by_value=True,
         required=True,
         metadata={"description": "Of the wallet.", "example": "open"},
+    )
+
+
+class RejectedSchema(PerformedSchema):
+    """A request that was rejected."""
+
+    approval = fields.Nested(
+        ApprovalSchema, required=True, metadata={"description": "The request."}
     )
 
 
@@ -112,21 +181,25 @@ def terms_of(body: Mapping[str, Any]) -> Terms:
     )
 
 
-def facts_of(terms: Terms, amount: int) -> dict[str, str]:
-    """The terms as the log has them: those that this direction has."""
-    if amount < 0:
-        return {"lotId": terms.lot_id} if terms.lot_id else {}
-    facts = {"kind": terms.kind.value, "restriction": terms.restriction}
-    facts |= expiry_fact(terms.expires_at) if terms.expires_at is not None else {}
-    return {name: text for name, text in facts.items() if text}
-
-
-def expiry_fact(expires_at: int | None) -> dict[str, str]:
-    return {"expiresAt": "never" if expires_at is None else iso(expires_at)}
+def approval_body(approval: Approval, now: int) -> dict[str, object]:
+    return {
+        "approvalId": approval.approval_id,
+        "userId": approval.user_id,
+        "amount": credits_number(approval.amount),
+        "terms": approval.terms.facts(approval.amount),
+        "reason": approval.reason,
+        "requestedBy": approval.requested_by,
+        "at": iso(approval.at),
+        "expiresAt": iso(approval.expires_at),
+        "status": approval.status_at(now).value,
+        "decidedBy": approval.decided_by or None,
+    }
 
 
 def corrected_body(corrected: Corrected) -> dict[str, object]:
+    approval = corrected.approval
     return {
+        "approval": None if approval is None else approval_body(approval, corrected.at),
         "available": credits_number(corrected.available),
         "held": credits_number(corrected.wallet.held),
         "status": corrected.wallet.status.value,

@@ -1,10 +1,10 @@
 """Operators' corrections of a wallet. Each moves it by one entry, and the record of the action is
 written in the same transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from service.admin.entities import Action, WalletNotFrozen, WalletNotOpen
+from service.admin.entities import Action, Approval, Terms, WalletNotFrozen, WalletNotOpen
 from service.admin.log import OperatorLog
 from service.admin.operations import Performed
 from service.core.amounts import Amount
@@ -12,33 +12,33 @@ from service.core.clock import Clock
 from service.ledger.details import OPERATOR_ID, REASON, Details
 from service.ledger.entities import EntryKind, UserNotFound, Wallet, WalletStatus
 from service.ledger.grants import Grant, GrantSource, grant_key, grant_proposal
-from service.ledger.lots import LotKind
 from service.ledger.movements import adjust, edit_lot, freeze, thaw, void
-from service.ledger.operations import Ledger, Proposal, Snapshot
+from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
 
 ENTRY = "entry"
 
 Propose = Callable[[Snapshot, int, Details], Proposal]
+Extra = Callable[[], Sequence[ConditionalWrite]]
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What an adjustment makes (upwards) or takes from (downwards)."""
-
-    kind: LotKind = LotKind.PROMO
-    expires_at: int | None = None
-    restriction: str = ""
-    lot_id: str | None = None
+def nothing_else() -> Sequence[ConditionalWrite]:
+    return ()
 
 
 @dataclass(frozen=True)
 class Corrected:
-    """The action as it was recorded, and the wallet as it is now."""
+    """The action as it was recorded, and the wallet as it is at the time `at`; `approval` is the
+    request that waits, if nothing has moved yet."""
 
     performed: Performed
     wallet: Wallet
-    available: int
+    at: int
+    approval: Approval | None = None
+
+    @property
+    def available(self) -> Amount:
+        return self.wallet.spendable(self.at)
 
 
 class Corrections:
@@ -50,13 +50,15 @@ class Corrections:
         self._log = log
         self._clock = clock
 
-    def adjust(self, action: Action, terms: Terms) -> Corrected:
-        """Adds the action's amount as a lot, or takes it (below 0) from one lot or in burn order.
-        Raises `InsufficientCredits` for more than is there, `LotNotFound` and `ExpiryInvalid`."""
+    def adjust(self, action: Action, terms: Terms, extra: Extra = nothing_else) -> Corrected:
+        """Adds the action's amount as a lot, or takes it (below 0) from one lot or in burn order,
+        with the writes of `extra` in the same transaction. Raises `InsufficientCredits` for more
+        than is there, `LotNotFound` and `ExpiryInvalid`."""
         amount = action.amount or 0
-        return self._add(action, amount, terms) if amount > 0 else self._take(action, amount, terms)
+        adjust_by = self._add if amount > 0 else self._take
+        return adjust_by(action, amount, terms, extra)
 
-    def _add(self, action: Action, amount: Amount, terms: Terms) -> Corrected:
+    def _add(self, action: Action, amount: Amount, terms: Terms, extra: Extra) -> Corrected:
         grant = Grant(
             GrantSource.ADJUSTMENT,
             action.digest,
@@ -68,15 +70,16 @@ class Corrections:
         )
 
         def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
-            return grant_proposal(snapshot, replace(grant, details=details), now, EntryKind.ADJUST)
+            named = replace(grant, details=details)
+            return _with(grant_proposal(snapshot, named, now, EntryKind.ADJUST), extra())
 
         return self._correct(action, propose, grant_key(grant))
 
-    def _take(self, action: Action, amount: Amount, terms: Terms) -> Corrected:
+    def _take(self, action: Action, amount: Amount, terms: Terms, extra: Extra) -> Corrected:
         def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
             wallet, ref = _known(snapshot), _ref(action)
             movement = adjust(wallet, amount, ref, now, lot_id=terms.lot_id, details=details)
-            return Proposal(movement)
+            return _with(Proposal(movement), extra())
 
         return self._correct(action, propose)
 
@@ -131,8 +134,8 @@ class Corrections:
         if attempt.number is None:
             raise LookupError("an action that was carried out has a record")
         record = self._log.read(action.subject, attempt.number)
-        available = moved.wallet.spendable(self._clock.now())
-        return Corrected(Performed(record, not attempt.proposed), moved.wallet, available)
+        performed = Performed(record, not attempt.proposed)
+        return Corrected(performed, moved.wallet, self._clock.now())
 
 
 class _Attempt:
@@ -156,11 +159,15 @@ class _Attempt:
         self.number = self._log.next_record(snapshot, action, now, outcome).number
         self.proposed = True
         recording = self._log.record_writes(snapshot, action, now, outcome)
-        return replace(proposal, writes=(*proposal.writes, *recording))
+        return _with(proposal, recording)
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         self.number = self._log.recorded(snapshot, self._action)
         return self.number is not None
+
+
+def _with(proposal: Proposal, extra: Sequence[ConditionalWrite]) -> Proposal:
+    return replace(proposal, writes=(*proposal.writes, *extra))
 
 
 def _known(snapshot: Snapshot) -> Wallet:

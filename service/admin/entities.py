@@ -5,13 +5,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar
 
 from service.core.amounts import Amount, credits_text
-from service.core.errors import Conflict
+from service.core.clock import from_iso, iso
+from service.core.errors import Conflict, Forbidden, NotFound
 from service.core.principal import Operator
 from service.core.seals import seal
 from service.jobs.entities import IdempotencyKeyReused
+from service.ledger.lots import LotKind
 
 MAX_REASON = 150
 # With the operator's id and the name of a grant it has to fit into the details of an entry
@@ -33,6 +36,26 @@ class LogDamaged(Conflict):
     code = "OPERATOR_LOG_DAMAGED"
     summary = "The operators' log of this subject is damaged, so nothing can be done here."
     advice = "Run the audit (docs/runbook.md, The operators' log)."
+
+
+class ApprovalNotFound(NotFound):
+    code = "APPROVAL_NOT_FOUND"
+    summary = "There is no such request for approval."
+
+
+class ApprovalDecided(Conflict):
+    code = "APPROVAL_DECIDED"
+    summary = "This request was approved or rejected before."
+
+
+class ApprovalExpired(Conflict):
+    code = "APPROVAL_EXPIRED"
+    summary = "This request waited too long for its approval. Request it again."
+
+
+class SecondOperatorRequired(Forbidden):
+    code = "SECOND_OPERATOR_REQUIRED"
+    summary = "Nobody approves what they requested: another operator has to."
 
 
 class WalletNotOpen(Conflict):
@@ -119,6 +142,78 @@ class OperatorRecord:
             previous,
         ]
         return seal(facts, key)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an adjustment makes (upwards) or takes from (downwards)."""
+
+    kind: LotKind = LotKind.PROMO
+    expires_at: int | None = None
+    restriction: str = ""
+    lot_id: str | None = None
+
+    def facts(self, amount: Amount) -> dict[str, str]:
+        """The terms as the log has them: those that this direction has."""
+        if amount < 0:
+            return {"lotId": self.lot_id} if self.lot_id else {}
+        facts = {"kind": self.kind.value, "restriction": self.restriction}
+        facts |= expiry_fact(self.expires_at) if self.expires_at is not None else {}
+        return {name: text for name, text in facts.items() if text}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, str]) -> "Terms":
+        """The inverse. Raises `ValueError`."""
+        expires_at = facts.get("expiresAt")
+        return cls(
+            LotKind(facts.get("kind", LotKind.PROMO)),
+            None if expires_at is None else from_iso(expires_at),
+            facts.get("restriction", ""),
+            facts.get("lotId"),
+        )
+
+
+def expiry_fact(expires_at: int | None) -> dict[str, str]:
+    return {"expiresAt": "never" if expires_at is None else iso(expires_at)}
+
+
+class ApprovalStatus(StrEnum):
+    """What became of a request for approval."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """An adjustment that waits for a second operator. `mac` covers all but what became of it:
+    nobody approves what was changed after it was requested."""
+
+    approval_id: str
+    user_id: str
+    amount: Amount
+    terms: Terms
+    reason: str
+    requested_by: str
+    at: int
+    expires_at: int
+    status: ApprovalStatus = ApprovalStatus.PENDING
+    decided_by: str = ""
+    mac: str = ""
+
+    def sealed(self, key: bytes) -> str:
+        facts = [
+            *("approval", self.approval_id, self.user_id, credits_text(self.amount)),
+            *(self.terms.facts(self.amount), self.reason, self.requested_by),
+            *(self.at, self.expires_at),
+        ]
+        return seal(facts, key)
+
+    def status_at(self, now: int) -> ApprovalStatus:
+        is_late = self.status is ApprovalStatus.PENDING and now >= self.expires_at
+        return ApprovalStatus.EXPIRED if is_late else self.status
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from flask import Blueprint
 
 from service.admin import keys
+from service.admin.approval_routes import approvals_blueprint
+from service.admin.approvals import Approvals
 from service.admin.campaign_commands import CAMPAIGN_COMMANDS
 from service.admin.campaign_routes import bulk_grants_blueprint, promo_codes_blueprint
 from service.admin.campaigns import Campaigns
-from service.admin.checks import house_log_check, user_log_check
+from service.admin.checks import approval_check, house_log_check, user_log_check
 from service.admin.commands import COMMANDS
 from service.admin.correction_routes import corrections_blueprint
 from service.admin.corrections import Corrections
@@ -17,6 +19,7 @@ from service.admin.price_commands import PRICE_COMMANDS
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
 from service.admin.routes import log_blueprint
+from service.admin.settings import AdminSettings
 from service.admin.support import Support
 from service.admin.support_commands import SUPPORT_COMMANDS
 from service.admin.support_routes import support_blueprint
@@ -25,6 +28,7 @@ from service.admin.webhook_routes import webhooks_blueprint
 from service.admin.webhooks import WebhookActions
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
+from service.core.amounts import amount_of
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.search import JobSearch
 from service.jobs.settlement import Settlement
@@ -39,12 +43,23 @@ from service.users.directory import UserDirectory
 
 def build(core: Core, parts: Parts) -> Feature:
     mac_key = core.keyring.mac_key
-    log = OperatorLog(core.table, mac_key, PageTokens(core.keyring.token_keys))
+    page_tokens = PageTokens(core.keyring.token_keys)
+    log = OperatorLog(core.table, mac_key, page_tokens)
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
     corrections = Corrections(parts.get(Ledger), log, core.clock)
+    approvals = Approvals(
+        core.table,
+        parts.get(Ledger),
+        actions,
+        corrections,
+        core.clock,
+        core.ids,
+        mac_key,
+        page_tokens,
+        amount_of(core.section(AdminSettings).admin_approval_credits),
+    )
     promo_codes, bulk_grants = parts.get(PromoCodes), parts.get(BulkGrants)
     campaigns = Campaigns(actions, promo_codes, bulk_grants)
-    page_tokens = PageTokens(core.keyring.token_keys)
     prices = Prices(actions, parts.get(PriceSchedule))
     webhooks = WebhookActions(actions, parts.get(Endpoints), core.clock)
     return Feature(
@@ -53,13 +68,15 @@ def build(core: Core, parts: Parts) -> Feature:
             OperatorLog: log,
             Actions: actions,
             Corrections: corrections,
+            Approvals: approvals,
             Campaigns: campaigns,
             Prices: prices,
             Timeline: _timeline(core, parts, log),
         },
         blueprints=(
             log_blueprint(log, actions),
-            corrections_blueprint(corrections),
+            corrections_blueprint(corrections, approvals),
+            approvals_blueprint(approvals, core.clock),
             promo_codes_blueprint(campaigns, promo_codes, page_tokens),
             bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
             prices_blueprint(prices),
@@ -71,7 +88,7 @@ def build(core: Core, parts: Parts) -> Feature:
                 parts.get(DeadLetters),
             ),
         ),
-        checks=(user_log_check(mac_key), house_log_check(mac_key)),
+        checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
     )
 
 
@@ -92,6 +109,7 @@ def _support(core: Core, parts: Parts, log: OperatorLog, actions: Actions) -> Bl
 ADMIN = Declaration(
     name="admin",
     build=build,
+    settings=AdminSettings,
     items=keys.ITEMS,
     commands=(*COMMANDS, *SUPPORT_COMMANDS, *CAMPAIGN_COMMANDS, *PRICE_COMMANDS),
 )

@@ -6,6 +6,7 @@ from service.storage.keys import ItemKind, Key, user_partition
 
 RECORD_PREFIX = "OPERATION#"
 USE_PREFIX = "OPERATION_KEY#"
+APPROVAL_PREFIX = "APPROVAL#"
 HEAD = "OPERATIONS"
 # What every sort key of the log begins with.
 LOG_PREFIX = "OPERATION"
@@ -13,7 +14,15 @@ HOUSE = "HOUSE"
 _OWNER = "admin"
 
 _USER = "USER#<user id>"
+APPROVAL = ItemKind(
+    "approval",
+    _OWNER,
+    "APPROVALS",
+    "APPROVAL#<approval id>",
+    "an adjustment that waits, or waited, for a second operator",
+)
 ITEMS = (
+    APPROVAL,
     ItemKind(
         "operator record",
         _OWNER,
@@ -51,6 +60,10 @@ ITEMS = (
         "how many records of the house there are, and the last MAC",
     ),
 )
+
+
+def approval(approval_id: str) -> Key:
+    return Key(APPROVAL.pk, f"{APPROVAL_PREFIX}{approval_id}")
 
 
 def partition(subject: str | None) -> str:

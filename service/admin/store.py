@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.admin import keys
-from service.admin.entities import KeyUse, LogHead, OperatorRecord
+from service.admin.entities import Approval, ApprovalStatus, KeyUse, LogHead, OperatorRecord, Terms
 from service.core.amounts import amount_of, credits_of
 from service.core.clock import from_iso, iso
 from service.storage.codec import Item, whole_number
@@ -69,6 +69,47 @@ def use_write(key: Key, use: KeyUse) -> Put:
 def use_from(item: Item) -> KeyUse:
     fields: Any = item
     return KeyUse(whole_number(fields["record"]), str(fields["bodyHash"]), str(fields["mac"]))
+
+
+def approval_write(approval: Approval) -> Put:
+    item: Item = {
+        "userId": approval.user_id,
+        "amount": credits_of(approval.amount),
+        "terms": approval.terms.facts(approval.amount),
+        "reason": approval.reason,
+        "requestedBy": approval.requested_by,
+        "at": iso(approval.at),
+        "validUntil": iso(approval.expires_at),
+        "status": approval.status,
+        "mac": approval.mac,
+    }
+    return Put(keys.approval(approval.approval_id), item)
+
+
+def decided_write(approval: Approval, status: ApprovalStatus, operator_id: str) -> Update:
+    """Only while it is pending, as it was read."""
+    guard = When(equals={"status": ApprovalStatus.PENDING, "mac": approval.mac})
+    item: Item = {"status": status, "decidedBy": operator_id}
+    return Update(keys.approval(approval.approval_id), guard, set=item)
+
+
+def approval_from(item: Item) -> Approval:
+    """Raises `KeyError`, `TypeError` or `ValueError` for an item that no version of this code
+    wrote."""
+    fields: Any = item
+    return Approval(
+        approval_id=fields["SK"].removeprefix(keys.APPROVAL_PREFIX),
+        user_id=fields["userId"],
+        amount=amount_of(fields["amount"]),
+        terms=Terms.from_facts(_texts(fields["terms"])),
+        reason=fields["reason"],
+        requested_by=fields["requestedBy"],
+        at=from_iso(fields["at"]),
+        expires_at=from_iso(fields["validUntil"]),
+        status=ApprovalStatus(fields["status"]),
+        decided_by=fields.get("decidedBy", ""),
+        mac=fields["mac"],
+    )
 
 
 def subject_of(pk: str) -> str | None:

@@ -234,6 +234,7 @@ def test_a_frozen_user_spends_nothing_and_open_jobs_still_settle(api: AdminApi) 
     world.work_until(120)
     assert world.balance() == (2, 0, 1)
     assert api.post(ADJUST, body(5))[1]["data"] | {"action": None} == {
+        "approval": None,
         "action": None,
         "available": 7,
         "held": 0,

@@ -52,10 +52,14 @@ EXTRA = {
     ("ledger", "lots"): {"restrictions"},
     ("ledger", "replay"): {"entities", "lots", "movements", "store"},
     ("admin", "client"): set(),
+    ("admin", "approvals"): {"corrections", "entities", "keys", "operations", "store"},
+    ("admin", "approval_routes"): {
+        *("approvals", "correction_routes", "correction_schemas", "entities", "routes", "schemas"),
+    },
     ("admin", "corrections"): {"entities", "log", "operations"},
-    ("admin", "correction_schemas"): {"corrections", "schemas"},
+    ("admin", "correction_schemas"): {"corrections", "entities", "schemas"},
     ("admin", "correction_routes"): {
-        *("correction_schemas", "corrections", "entities", "routes", "schemas"),
+        *("approvals", "correction_schemas", "corrections", "entities", "routes", "schemas"),
     },
     ("admin", "campaign_commands"): {"client", "commands"},
     ("admin", "price_commands"): {"client", "commands"},

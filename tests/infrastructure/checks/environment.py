@@ -40,6 +40,7 @@ OWN_SIZES = {
 }
 # What an operator decides for a stage, without building another image.
 ADJUSTABLE = {
+    "ADMIN_APPROVAL_CREDITS",
     "ADMIN_SUBJECTS",
     "CORS_ALLOWED_ORIGINS",
     "LOG_LEVEL",
