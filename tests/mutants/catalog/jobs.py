@@ -78,12 +78,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "token-not-compared",
         IDENTITY,
-        "videos.routes:",
-        """
-        if B["google_id"] not in (None, P.subject):
-            raise GoogleIdMismatch(B["google_id"], P.subject)
-        """,
-        "",
+        "identity.entities:check_google_id",
+        "claimed not in (None, P.subject)",
+        "False",
     ),
     mutant(
         "foreign-page-token",
