@@ -14,6 +14,7 @@ from service.ledger.movements import adjust, capture, claw_back, expire, grant, 
 
 OPERATIONS = ("kling:image2video", "openai:text", "openai:image", "assemblyai:batch")
 Step = Callable[[Wallet], Movement]
+Sums = dict[tuple[str, str], list[Any]]
 HOUR = DAY // 24
 
 
@@ -81,7 +82,7 @@ class RandomJobs:
         return grant(wallet, kind, amount, ends_at, "gift", self.at)
 
 
-def sums_of(items: list[dict[str, Any]]) -> dict[tuple[str, str], list[Decimal]]:
+def sums_of(items: list[dict[str, Any]]) -> Sums:
     """By day and operation: jobs, failures, credits, milliseconds from hold to capture. Read from
     the table's items as they are on the wire."""
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal()] * 4)
