@@ -7,6 +7,7 @@ from tests.mutants.catalog import (
     audit,
     connections,
     costs,
+    history,
     jobs,
     ledger,
     prices,
@@ -30,5 +31,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *connections.MUTANTS,
     *audit.MUTANTS,
     *costs.MUTANTS,
+    *history.MUTANTS,
     *prices.MUTANTS,
 )
