@@ -123,6 +123,8 @@ LIVES: tuple[Callable[[ServiceHarness, str], None], ...] = (
     is_released,
     is_released_to_be_watched,
     is_granted,
+)
+CORRECTED: tuple[Callable[[ServiceHarness, str], None], ...] = (
     is_adjusted,
     loses_a_lot,
     has_a_lot_edited,

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from service.admin.feature import ADMIN
+from service.app import FEATURES
 from service.core.errors import FareboxError
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
 from tests.repair.items import items_of
-from tests.repair.lives import LIVES, settles
+from tests.repair.lives import CORRECTED, LIVES, settles
 from tests.repair.mended import assert_whole, repaired, work_to_the_end
 from tests.repair.torn import History, Images, Recorder
 
@@ -48,6 +50,22 @@ def torn_users(
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
 def test_every_way_to_tear_the_last_transaction_is_mended(
+    client: Any, world: ServiceHarness, life: Callable[[ServiceHarness, str], None]
+) -> None:
+    assert_mended(client, world, life)
+
+
+@pytest.mark.parametrize("life", CORRECTED, ids=lambda life: life.__name__)
+def test_every_way_to_tear_a_correction_is_mended_in_the_ledger(
+    client: Any, table_name: str, life: Callable[[ServiceHarness, str], None]
+) -> None:
+    """The ledger by itself: what becomes of the operators' log is in test_torn_log.py."""
+    features = tuple(feature for feature in FEATURES if feature is not ADMIN)
+    ledger_alone = ServiceHarness(client, table_name, max_users=1000, features=features)
+    assert_mended(client, ledger_alone, life)
+
+
+def assert_mended(
     client: Any, world: ServiceHarness, life: Callable[[ServiceHarness, str], None]
 ) -> None:
     users = torn_users(world, client, life)
