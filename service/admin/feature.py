@@ -24,6 +24,7 @@ from service.admin.support import Support
 from service.admin.support_commands import SUPPORT_COMMANDS
 from service.admin.support_routes import support_blueprint
 from service.admin.timeline import Timeline
+from service.admin.webhook_commands import WEBHOOK_COMMANDS
 from service.admin.webhook_routes import webhooks_blueprint
 from service.admin.webhooks import WebhookActions
 from service.bulk_grants.operations import BulkGrants
@@ -111,5 +112,11 @@ ADMIN = Declaration(
     build=build,
     settings=AdminSettings,
     items=keys.ITEMS,
-    commands=(*COMMANDS, *SUPPORT_COMMANDS, *CAMPAIGN_COMMANDS, *PRICE_COMMANDS),
+    commands=(
+        *COMMANDS,
+        *SUPPORT_COMMANDS,
+        *CAMPAIGN_COMMANDS,
+        *PRICE_COMMANDS,
+        *WEBHOOK_COMMANDS,
+    ),
 )

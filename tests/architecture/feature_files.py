@@ -101,6 +101,7 @@ EXTRA = {
     ("identity", "google"): {"entities", "claims", "signing_keys"},
     ("identity", "claims"): {"entities", "signing_keys"},
     ("identity", "signing_keys"): {"entities"},
+    ("admin", "webhook_commands"): {"client", "commands"},
     ("admin", "webhook_schemas"): {"schemas"},
     ("admin", "webhook_routes"): {"routes", "schemas", "webhook_schemas", "webhooks"},
     ("admin", "webhooks"): {"entities", "operations"},

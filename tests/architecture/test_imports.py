@@ -52,7 +52,7 @@ DOORS = {
     "datetime": {"core/clock.py", "core/days.py"},
     "random": {"app.py"},
     "click": {"cli.py", "feature.py"}
-    | {f"admin/{name}_commands.py" for name in ("campaign", "price", "support")}
+    | {f"admin/{name}_commands.py" for name in ("campaign", "price", "support", "webhook")}
     | {f"{feature}/commands.py" for feature in ("admin", "audit", "encryption", "jobs")},
 }
 
