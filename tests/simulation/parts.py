@@ -81,7 +81,7 @@ def build(
     parts = assemble(core, replacements={Provider: provider, Times: TIMES, JobIds: job_ids})
     executor = SimulatedExecutor(scheduler, process, limit=4)
     lent: Any = Background(lambda name, threads: executor)  # type: ignore[arg-type,return-value]
-    (sweep,) = parts.sweeps(lent)
+    (sweep,) = (each for each in parts.sweeps(lent) if each.name == "due_jobs")
     return Parts(
         process,
         parts.get(Jobs),
