@@ -23,7 +23,7 @@ from service.core.clock import Clock
 from service.core.settings import Secret
 from service.core.token_cipher import TokenCipher
 from service.feature import Parts
-from service.settings import make_settings
+from service.settings import Settings, make_settings
 from service.worker import background, run_all
 from tests.doubles.fast import FastClock
 from tests.doubles.locks import UntilLocked
@@ -126,8 +126,7 @@ class LiveStack:
         ).__enter__()
         self.sim_url = self.simulators.url
         public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
-        self.settings = make_settings(
-            sections(),
+        self._values = (
             SETTINGS
             | {
                 "dynamodb_endpoint_url": self._dynamodb_url,
@@ -137,9 +136,10 @@ class LiveStack:
             }
             | public
             | self._local_pages()
-            | self._settings,
+            | self._settings
         )
-        self.parts = self._build()
+        self.settings = make_settings(sections(), self._values)
+        self.parts = self._build(self.settings)
         self.app = create_app(self.parts)
         first.serve(self.app)
         self._worker = threading.Thread(target=self._work, daemon=True)
@@ -169,15 +169,17 @@ class LiveStack:
         self.simulators.__exit__(kind, error, trace)
         self._http.close()
 
-    def open_app(self) -> str:
-        """Starts one more web server with its own parts over the same table; returns its URL."""
+    def open_app(self, **settings: Any) -> str:
+        """Starts one more web server with its own parts over the same table, and with the stack's
+        settings but for those; returns its URL."""
         web = _Web()
-        web.serve(create_app(self._build()))
+        values = self._values | settings
+        web.serve(create_app(self._build(make_settings(sections(), values))))
         self._webs.append(web)
         return web.url
 
-    def _build(self) -> Parts:
-        parts = build(self.settings, "test", self._clock)
+    def _build(self, settings: Settings) -> Parts:
+        parts = build(settings, "test", self._clock)
         UntilLocked(parts.core.table._client)
         return parts
 
