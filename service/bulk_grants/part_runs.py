@@ -94,7 +94,7 @@ class PartRuns:
         if item is None:
             raise LookupError(f"{key} has no bulk grant")
         begun = part
-        run = _Run(store.bulk_from(item), self._table, self._ledger, self._clock)
+        run = _Run(store.bulk_from(item), self._table, self._ledger, self._clock, self._metrics)
         until = self._clock.monotonic() + self._limits.run_seconds
         try:
             while part.state is PartState.RUNNING and not stopping():
@@ -137,6 +137,7 @@ class _Run:
     table: Table
     ledger: Ledger
     clock: Clock
+    metrics: Metrics
 
     def step(self, part: Part) -> Part:
         """The part after its next user or page. Raises `PartMoved`, `ConditionFailed` or
@@ -196,6 +197,7 @@ class _Run:
         except Exception:
             # One user must not stop all the others for ever.
             log.exception("bulk_grant_broken", bulk_id=part.bulk_id, user_id=user_id)
+            self.metrics.count(Metric.GRANT_ALARMS, alarm="broken")
             return self._failed(part, user_id, FailureReason.INTERNAL_ERROR, place)
         return after
 

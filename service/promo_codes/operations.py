@@ -55,7 +55,7 @@ log = structlog.get_logger()
 # One code is one item, which one transaction at a time can change: requests of one process wait
 # here in order, instead of retrying against each other.
 GATES = 64
-MAX_WAITING = 64
+MAX_WAITING = 200
 WAIT_LIMIT_SECONDS = 5.0
 
 

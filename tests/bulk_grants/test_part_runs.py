@@ -15,8 +15,10 @@ from service.bulk_grants.entities import (
 )
 from service.bulk_grants.part_runs import PartRuns
 from service.core.amounts import SCALE
+from service.ledger import keys as ledger_keys
 from service.ledger.lots import LotKind
 from service.storage.table import ConditionFailed
+from service.storage.writes import Update, When
 from tests.bulk_grants.handout import TERMS, Handout
 from tests.doubles.service_harness import ServiceHarness
 
@@ -46,6 +48,17 @@ def test_who_cannot_be_granted_anything_is_listed_with_the_reason(handout: Hando
     assert (found.status, found.granted, found.failed) == (BulkStatus.FINISHED, 2, 2)
     assert handout.failures(bulk) == {"nobody": "USER_UNKNOWN", "bob": "ACCOUNT_CLOSED"}
     assert found.granted_amount == 4 * SCALE
+
+
+def test_a_user_whose_wallet_is_damaged_stops_nobody_else(handout: Handout) -> None:
+    handout.users(("ann", "bob", "cid"))
+    damaged = Update(ledger_keys.wallet("bob"), When(), set={"credits": "many"})
+    handout.world.table.write(damaged)
+    bulk = handout.start(["ann", "bob", "cid"])
+    handout.work()
+    found = handout.progress(bulk)
+    assert (found.status, found.granted, found.failed) == (BulkStatus.FINISHED, 2, 1)
+    assert handout.failures(bulk) == {"bob": "INTERNAL_ERROR"}
 
 
 def test_failures_are_listed_page_by_page(handout: Handout) -> None:
