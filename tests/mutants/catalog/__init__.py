@@ -5,6 +5,7 @@ Patterns are described in `tests.mutants.rewriting`."""
 from tests.mutants.catalog import (
     amounts,
     audit,
+    campaigns,
     connections,
     costs,
     history,
@@ -33,4 +34,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *costs.MUTANTS,
     *history.MUTANTS,
     *prices.MUTANTS,
+    *campaigns.MUTANTS,
 )

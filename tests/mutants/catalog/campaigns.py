@@ -1,0 +1,117 @@
+"""Promo codes and bulk grants: each use once, no limit and no budget exceeded."""
+
+from tests.mutants.mutant import ALWAYS, Mutant, mutant
+
+REDEEMING = "tests/promo_codes/test_operations.py"
+GUESSING = "tests/journeys/test_redeem.py"
+RUNS = "tests/bulk_grants/test_part_runs.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "uses-counted-without-a-condition",
+        REDEEMING,
+        "promo_codes.store:counted_write",
+        "When(equals=R)",
+        ALWAYS,
+    ),
+    mutant(
+        "promo-code-used-by-anyone-on-a-device",
+        REDEEMING,
+        "promo_codes.entities:refuse_beyond_limits",
+        """
+        if any(C):
+            raise PromoDeviceUsed
+        """,
+        "",
+    ),
+    mutant(
+        "only-the-named-device-counts",
+        REDEEMING,
+        "promo_codes.operations:PromoCodes._devices",
+        "{*N, *W.fingerprints}",
+        "{*N}",
+    ),
+    mutant(
+        "budget-of-a-code-forgotten",
+        REDEEMING,
+        "promo_codes.entities:PromoCode.is_used_up",
+        "self.uses >= self.max_uses or G",
+        "self.uses >= self.max_uses",
+    ),
+    mutant(
+        "redemption-refused-after-the-code-ended",
+        REDEEMING,
+        "promo_codes.operations:PromoCodes.redeem",
+        """
+        if U.find(K) is None:
+            refuse_unless_open(P, N)
+        """,
+        """
+        refuse_unless_open(P, N)
+        """,
+    ),
+    mutant(
+        "guesses-unlimited",
+        GUESSING,
+        "promo_codes.routes:promo_codes_blueprint",
+        """
+        if not (A and B):
+            raise TooManyRedemptions
+        """,
+        "",
+    ),
+    mutant(
+        "step-of-a-part-unguarded",
+        RUNS,
+        "bulk_grants.store:part_write",
+        "When(equals=R)",
+        ALWAYS,
+    ),
+    mutant(
+        "part-granted-without-its-step",
+        RUNS,
+        "bulk_grants.part_runs:_Step.propose",
+        "(*G.writes, C)",
+        "(*G.writes,)",
+    ),
+    mutant(
+        "lease-without-a-condition",
+        RUNS,
+        "bulk_grants.store:lease_write",
+        'When(equals={"leased": L})',
+        ALWAYS,
+    ),
+    mutant(
+        "lease-beyond-the-budget",
+        RUNS,
+        "bulk_grants.entities:BulkGrant.lease",
+        "min(L, M, X)",
+        "min(M, X)",
+    ),
+    mutant(
+        "late-users-granted-too",
+        RUNS,
+        "bulk_grants.entities:concerns",
+        "W is not None and is_open(W) and W.created_at <= B.created_at",
+        "W is not None and is_open(W)",
+    ),
+    mutant(
+        "cancellation-not-read",
+        RUNS,
+        "bulk_grants.part_runs:_Step.propose",
+        """
+        if B is None or C:
+            raise _BulkCancelled
+        """,
+        "",
+    ),
+    mutant(
+        "part-not-put-back",
+        RUNS,
+        "bulk_grants.part_runs:PartRuns.run",
+        """
+        self._put_back(P)
+        """,
+        "",
+    ),
+)
