@@ -47,6 +47,19 @@ def app(environ, start_response):
     return [b"ok"]
 """
 
+BREAKING = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/csv")])
+    if environ["PATH_INFO"] != "/file":
+        return []
+    return rows()
+
+def rows():
+    yield b"a,b\\r\\n"
+    yield b"1,2\\r\\n"
+    raise RuntimeError("the table does not respond")
+"""
+
 UNPATCHED = """
 from tests.docker.unpatched import unpatched_names
 
@@ -58,7 +71,7 @@ def app(environ, start_response):
 
 @contextmanager
 def serving(
-    folder: Path, application: str = APPLICATION, **settings: str
+    folder: Path, application: str = APPLICATION, *, is_sound: bool = True, **settings: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     (folder / "small.py").write_text(application)
     port = free_port()
@@ -79,7 +92,7 @@ def serving(
     try:
         wait_until_up(port)
         yield process, port
-        assert "Traceback" not in log.read_text()
+        assert not is_sound or "Traceback" not in log.read_text()
         assert "MonkeyPatchWarning" not in log.read_text()
     finally:
         process.kill()
@@ -147,6 +160,18 @@ def test_a_request_under_way_is_served_when_it_stops(tmp_path: Path) -> None:
         assert connection.getresponse().status == 200
         connection.close()
         assert process.wait(10) == 0
+
+
+def test_a_response_that_breaks_off_is_no_whole_response_to_the_client(tmp_path: Path) -> None:
+    """A file that is streamed has no length: only its last chunk says that it is complete."""
+    with serving(tmp_path, BREAKING, is_sound=False) as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/file")
+        response = connection.getresponse()
+        assert response.status == 200
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+        connection.close()
 
 
 def test_a_second_signal_stops_without_further_waiting(tmp_path: Path) -> None:
