@@ -20,7 +20,7 @@ from service.ledger.schemas import (
 from service.storage.cursor import PageTokenInvalid
 from service.storage.table import StorageUnavailable
 from service.web.body import read_query
-from service.web.csv_responses import csv_response, prefers_csv
+from service.web.csv_responses import Exports, TooManyExports, prefers_csv
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
 
@@ -59,6 +59,7 @@ def _add_credits(blueprint: Blueprint, ledger: Ledger) -> None:
 
 def _add_history(blueprint: Blueprint, history: History) -> None:
     query_schema = HistoryQuerySchema()
+    exports = Exports()
 
     @blueprint.get("/credits/history")
     @endpoint(
@@ -70,7 +71,7 @@ def _add_history(blueprint: Blueprint, history: History) -> None:
             query=HistoryQuerySchema,
             response=HistorySchema,
             csv=True,
-            errors=(PageTokenInvalid, StorageUnavailable),
+            errors=(PageTokenInvalid, TooManyExports, StorageUnavailable),
         )
     )
     def get_history(principal: Principal) -> Response:
@@ -78,7 +79,8 @@ def _add_history(blueprint: Blueprint, history: History) -> None:
         wanted = _filter(query)
         if prefers_csv():
             lines = history.lines(principal.subject, wanted)
-            return csv_response(CSV_COLUMNS, map(history_row, lines), "credit-history")
+            rows = map(history_row, lines)
+            return exports.send(principal.subject, CSV_COLUMNS, rows, "credit-history")
         page = history.page(principal.subject, wanted, query["limit"], query["next_token"])
         return success(history_body(page), headers={"Vary": "Accept"})
 

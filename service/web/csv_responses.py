@@ -4,18 +4,56 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import chain, islice
 
 from flask import Response, request
 
+from service.core.errors import RateLimited
+from service.core.shares import NothingLeft, Shares, ShareUsedUp
+
 MIMETYPE = "text/csv"
 ROWS_A_PIECE = 100
+MAX_EXPORTS = 20
+MAX_EXPORTS_OF_USER = 2
 
 Cell = str | int | Decimal | None
 Row = Sequence[Cell]
 
 # Spreadsheets evaluate a cell that begins so (OWASP, "CSV Injection"), some after leading spaces.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+class TooManyExports(RateLimited):
+    """Files that are being sent at this moment, in this process."""
+
+    code = "TOO_MANY_EXPORTS"
+    summary = "Too many files are being sent at once."
+    retry_after = 5
+
+
+class Exports:
+    """Sends long files. Each reads on for as long as its client does, so few are sent at once: of
+    all users together, and of each."""
+
+    def __init__(self, total: int = MAX_EXPORTS, each: int = MAX_EXPORTS_OF_USER) -> None:
+        self._places = Shares(total, each)
+
+    def send(
+        self, user_id: str, columns: Sequence[str], rows: Iterable[Row], name: str
+    ) -> Response:
+        """As `csv_response`. Raises `TooManyExports` before anything is read."""
+        try:
+            self._places.take(user_id)
+        except (NothingLeft, ShareUsedUp):
+            raise TooManyExports from None
+        try:
+            response = csv_response(columns, rows, name)
+        except BaseException:
+            self._places.put_back(user_id)
+            raise
+        response.call_on_close(partial(self._places.put_back, user_id))
+        return response
 
 
 def prefers_csv() -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from flask import Flask
 
-from service.web.csv_responses import Row, csv_response
+from service.web.csv_responses import Exports, Row, TooManyExports, csv_response
 
 COLUMNS = ("name", "amount")
 
@@ -71,3 +71,35 @@ def test_what_prevents_the_first_row_is_raised_before_the_response_begins() -> N
 
     with pytest.raises(LookupError):
         csv_response(COLUMNS, rows(), "table")
+
+
+def endless() -> Iterator[Row]:
+    while True:
+        yield ("a", 1)
+
+
+@pytest.mark.usefixtures("app")
+def test_few_files_are_sent_at_once_to_one_user_and_to_all() -> None:
+    exports = Exports(total=3, each=2)
+    first = exports.send("ann", COLUMNS, endless(), "table")
+    exports.send("ann", COLUMNS, endless(), "table")
+    with pytest.raises(TooManyExports):
+        exports.send("ann", COLUMNS, endless(), "table")
+    exports.send("bob", COLUMNS, endless(), "table")
+    with pytest.raises(TooManyExports):
+        exports.send("cat", COLUMNS, endless(), "table")
+    first.close()
+    exports.send("cat", COLUMNS, endless(), "table")
+
+
+@pytest.mark.usefixtures("app")
+def test_a_file_that_could_not_begin_takes_no_place() -> None:
+    def rows() -> Iterator[Row]:
+        raise LookupError
+        yield ()
+
+    exports = Exports(total=1, each=1)
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            exports.send("ann", COLUMNS, rows(), "table")
+    exports.send("ann", COLUMNS, endless(), "table")
