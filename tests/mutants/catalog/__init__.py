@@ -3,6 +3,7 @@
 Patterns are described in `tests.mutants.rewriting`."""
 
 from tests.mutants.catalog import (
+    admin,
     amounts,
     audit,
     campaigns,
@@ -35,4 +36,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *history.MUTANTS,
     *prices.MUTANTS,
     *campaigns.MUTANTS,
+    *admin.MUTANTS,
 )
