@@ -20,7 +20,6 @@ MAX_REASON = 150
 # With the operator's id and the name of a grant it has to fit into the details of an entry
 # (400 bytes).
 MAX_REASON_BYTES = 230
-MAX_NOTE = 1000
 
 
 class ActionKeyReused(IdempotencyKeyReused):
@@ -73,8 +72,7 @@ class Action:
     """What an operator wants to do, to a user (`subject` is the user's id) or to the house (None).
 
     `name` says what, such as `adjust`. `facts` are the rest of the request: with the same
-    idempotency key they must be the same. `reason` may be shown to the user; `note` (sealed) is for
-    operators alone."""
+    idempotency key they must be the same. The user may read the `reason`."""
 
     operator: Operator
     name: str
@@ -84,7 +82,6 @@ class Action:
     idempotency_key: str
     amount: Amount | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
 
     @property
     def digest(self) -> str:
@@ -119,7 +116,6 @@ class OperatorRecord:
     idempotency_key: str
     at: int
     details: Mapping[str, str]
-    note: str = ""
     mac: str = ""
 
     def sealed(self, previous: str, key: bytes) -> str:
@@ -138,7 +134,6 @@ class OperatorRecord:
             self.idempotency_key,
             self.at,
             dict(self.details),
-            self.note,
             previous,
         ]
         return seal(facts, key)

@@ -174,5 +174,4 @@ def _record(action: Action, number: int, now: int, outcome: Mapping[str, str]) -
         idempotency_key=action.idempotency_key,
         at=now,
         details={**action.facts, **outcome},
-        note=action.note,
     )

@@ -23,7 +23,6 @@ def record_write(record: OperatorRecord) -> Put:
         "idempotencyKey": record.idempotency_key,
         "at": iso(record.at),
         "details": dict(record.details),
-        "note": record.note or None,
         "mac": record.mac,
     }
     return Put(keys.record(record.subject, record.number), item)
@@ -45,7 +44,6 @@ def record_from(item: Item) -> OperatorRecord:
         idempotency_key=fields["idempotencyKey"],
         at=from_iso(fields["at"]),
         details=_texts(fields["details"]),
-        note=fields.get("note", ""),
         mac=fields["mac"],
     )
 
