@@ -66,6 +66,7 @@ def webhooks_blueprint(
 def _read(
     summary: str,
     operation_id: str,
+    description: str,
     response: type[Schema],
     *errors: type[FareboxError],
     query: type[Schema] | None = None,
@@ -74,6 +75,7 @@ def _read(
         access=Access.OPERATOR,
         summary=summary,
         operation_id=operation_id,
+        description=description,
         response=response,
         query=query,
         errors=(*errors, StorageUnavailable),
@@ -109,13 +111,28 @@ def _response(changed: EndpointPerformed, **more: object) -> Response:
 
 def _add_reads(blueprint: Blueprint, endpoints: Endpoints) -> None:
     @blueprint.get("/admin/webhooks")
-    @endpoint(_read("List the webhook endpoints", "listWebhooks", WebhookListSchema))
+    @endpoint(
+        _read(
+            "List the webhook endpoints",
+            "listWebhooks",
+            "Without their secrets, which are shown only when they are made.",
+            WebhookListSchema,
+        )
+    )
     def get_webhooks(operator: Operator) -> Response:
         del operator
         return success({"webhooks": [webhook_body(each) for each in endpoints.all()]})
 
     @blueprint.get(_PATH)
-    @endpoint(_read("Get a webhook endpoint", "getWebhook", WebhookSchema, EndpointNotFound))
+    @endpoint(
+        _read(
+            "Get a webhook endpoint",
+            "getWebhook",
+            "Without its secrets, which are shown only when they are made.",
+            WebhookSchema,
+            EndpointNotFound,
+        )
+    )
     def get_webhook(operator: Operator, webhook_id: str) -> Response:
         del operator
         return success(webhook_body(endpoints.get(webhook_id)))
@@ -222,6 +239,7 @@ def _add_deliveries(blueprint: Blueprint, deliveries: Deliveries) -> None:
         _read(
             "List what was sent to a webhook endpoint",
             "listDeliveries",
+            "Newest first.",
             DeliveryPageSchema,
             EndpointNotFound,
             PageTokenInvalid,
@@ -236,7 +254,15 @@ def _add_deliveries(blueprint: Blueprint, deliveries: Deliveries) -> None:
         return success({"deliveries": found, "nextToken": page.next_token})
 
     @blueprint.get(f"{_PATH}/deliveries/<event_id>")
-    @endpoint(_read("Get a delivery", "getDelivery", DeliverySchema, DeliveryNotFound))
+    @endpoint(
+        _read(
+            "Get a delivery",
+            "getDelivery",
+            "With the start of the last response, as the receiver sent it.",
+            DeliverySchema,
+            DeliveryNotFound,
+        )
+    )
     def get_delivery(operator: Operator, webhook_id: str, event_id: str) -> Response:
         del operator
         return success(delivery_body(deliveries.get(webhook_id, event_id)))
@@ -268,7 +294,14 @@ def _add_dead_letters(
     schema = ActionSchema()
 
     @blueprint.get("/admin/dead-letters")
-    @endpoint(_read("List the dead letters", "listDeadLetters", DeadLetterListSchema))
+    @endpoint(
+        _read(
+            "List the dead letters",
+            "listDeadLetters",
+            "What was given up after its last try, oldest first.",
+            DeadLetterListSchema,
+        )
+    )
     def get_dead_letters(operator: Operator) -> Response:
         del operator
         return success({"deadLetters": [dead_letter_body(each) for each in dead_letters.all()]})

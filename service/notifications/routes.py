@@ -25,6 +25,7 @@ def alerts_blueprint(low_balance: LowBalance) -> Blueprint:
             access=Access.USER,
             summary="Get what you are notified of",
             operation_id="getAlerts",
+            description="Those that the signed-in user has chosen.",
             response=AlertsSchema,
             errors=(UserNotFound, StorageUnavailable),
         )

@@ -152,6 +152,15 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
     }
 
 
+def test_every_operation_says_what_it_does(api: ApiClient) -> None:
+    bare = [
+        described["operationId"]
+        for _, _, described in operations(api.document)
+        if not (described.get("summary") and described.get("description"))
+    ]
+    assert bare == []
+
+
 def test_what_is_for_providers_and_balancers_is_marked_internal(api: ApiClient) -> None:
     internal = {
         path for path, _, described in operations(api.document) if described.get("x-internal")
