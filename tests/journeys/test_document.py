@@ -149,6 +149,20 @@ def test_every_operation_has_the_name_that_clients_call_it_by(api: ApiClient) ->
         *("createPromoCode", "listPromoCodes", "revokePromoCode"),
         *("startBulkGrant", "listBulkGrants", "getBulkGrant", "cancelBulkGrant"),
         "listBulkGrantFailures",
+        "addWebhook",
+        "editWebhook",
+        "getAlerts",
+        "getDelivery",
+        "getWebhook",
+        "listDeadLetters",
+        "listDeliveries",
+        "listWebhooks",
+        "redriveEvent",
+        "removeWebhook",
+        "resendDelivery",
+        "rotateWebhookSecret",
+        "setAlerts",
+        "testWebhook",
     }
 
 
