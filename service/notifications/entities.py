@@ -80,9 +80,8 @@ class EndpointDisabled(Conflict):
     summary = "This webhook endpoint is disabled. Enable it first."
 
 
-class EndpointChanged(Conflict):
-    code = "WEBHOOK_CHANGED"
-    summary = "The webhook endpoint was changed at the same time. Read it again."
+class EndpointChanged(Exception):
+    """Somebody else has changed the endpoint since it was read."""
 
 
 @dataclass(frozen=True)
