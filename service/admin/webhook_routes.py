@@ -13,7 +13,7 @@ from service.admin.webhook_schemas import (
     DeliveryPageRequestSchema,
     DeliveryPageSchema,
     DeliverySchema,
-    WebhookEditSchema,
+    WebhookEditRequestSchema,
     WebhookListSchema,
     WebhookPerformedSchema,
     WebhookRequestSchema,
@@ -139,7 +139,7 @@ def _add_reads(blueprint: Blueprint, endpoints: Endpoints) -> None:
 
 
 def _add_endpoint_changes(blueprint: Blueprint, actions: WebhookActions) -> None:
-    new_schema, edit_schema = WebhookRequestSchema(), WebhookEditSchema()
+    new_schema, edit_schema = WebhookRequestSchema(), WebhookEditRequestSchema()
 
     @blueprint.post("/admin/webhooks")
     @endpoint(
@@ -169,7 +169,7 @@ def _add_endpoint_changes(blueprint: Blueprint, actions: WebhookActions) -> None
             "Changes what is given. Enabling forgets earlier failures.",
             EndpointNotFound,
             EndpointInvalid,
-            body=WebhookEditSchema,
+            body=WebhookEditRequestSchema,
             response=WebhookPerformedSchema,
             example={"enabled": True, "reason": "The receiver works again."},
         )

@@ -50,7 +50,7 @@ class WebhookRequestSchema(ActionSchema):
     )
 
 
-class WebhookEditSchema(ActionSchema):
+class WebhookEditRequestSchema(ActionSchema):
     """What is left out stays as it is."""
 
     url = Text(load_default=None, max_length=MAX_URL, metadata=_URL)
