@@ -24,12 +24,13 @@ from service.audit.entities import AuditStopped, Progress, ScanPlan
 from service.core.amounts import SCALE, credits_of
 from service.core.days import Day, end_of, start_of
 from service.ledger.entities import Entry, EntryKind
+from service.ledger.movements import capture, claw_back, hold, release, welcome
 from service.providers.base import Indeterminate, TaskStatus
 from tests.analytics.random_jobs import RandomJobs, sums_of, unspent_of
 from tests.doubles.history import write_movements
 from tests.doubles.service_harness import ServiceHarness
 from tests.faults.library.wire import refusal
-from tests.ledger.life import LedgerLife
+from tests.ledger.life import NOW, LedgerLife
 
 FIRST = date(2027, 3, 1)
 USERS = 6
@@ -57,6 +58,26 @@ class FiguresLife(LedgerLife):
 
 FiguresLife.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 TestFiguresLife = FiguresLife.TestCase
+
+
+@pytest.mark.parametrize("captured", [None, 400])
+def test_what_returns_and_pays_debt_is_not_unspent(captured: int | None) -> None:
+    """The job held 1,000 of 1,500 credits when 900 were taken back: 400 of that are debt."""
+    opened = welcome(None, "ann", 1_500, NOW)
+    held = hold(opened.wallet, 1_000, "job", NOW)
+    taken = claw_back(held.wallet, 900, "refund", NOW)
+    allocation = held.entries[0].allocation
+    if captured is None:
+        ended = release(taken.wallet, allocation, "job", NOW, NOW)
+    else:
+        ended = capture(taken.wallet, allocation, captured, "job", NOW, NOW)
+    assert ended.entries[0].debt_paid == 400
+    unspent: dict[str, int] = {}
+    for movement in (opened, held, taken, ended):
+        for entry in movement.entries:
+            unspent = unspent_after(unspent, entry, held.entries[0])
+            assert sum(unspent.values()) == entry.credits + entry.held
+    assert unspent == {"free": ended.wallet.credits}
 
 
 @pytest.fixture
@@ -262,6 +283,7 @@ def test_a_day_that_was_closed_with_other_figures_is_a_violation_and_is_put_righ
     assert report(world, FIRST, FIRST).missing == (FIRST,)
     audit = world.auditor.audit(closing=world.parts.get(ClosedDays))
     assert {each.item for each in audit.violations} == {"ANALYTICS/DAY#2027-03-01"}
+    assert "is not what the entries of its day say" in {each.what for each in audit.violations}
     assert closed(world) == right
     assert world.audit().violations == ()
 
