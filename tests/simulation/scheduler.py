@@ -221,10 +221,27 @@ class SimulatedEvent:
             self._scheduler.resume(task, None)
 
 
+class SimulatedLock:
+    """`threading.Lock` for tasks, which may wait for the table while they hold it."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._released = SimulatedEvent(scheduler)
+        self._held = False
+
+    def __enter__(self) -> None:
+        while self._held:
+            self._released.clear()
+            self._released.wait()
+        self._held = True
+
+    def __exit__(self, *_: object) -> None:
+        self._held = False
+        self._released.set()
+
+
 class SimulatedThreading:
     """What the product's modules find under the name `threading` while a world runs."""
 
-    Lock = staticmethod(threading.Lock)
     BoundedSemaphore = staticmethod(threading.BoundedSemaphore)
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -232,6 +249,9 @@ class SimulatedThreading:
 
     def Event(self) -> SimulatedEvent:  # noqa: N802
         return SimulatedEvent(self._scheduler)
+
+    def Lock(self) -> SimulatedLock:  # noqa: N802
+        return SimulatedLock(self._scheduler)
 
 
 @contextlib.contextmanager

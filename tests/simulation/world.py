@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from service.audit.anchors import Comparison
 from service.audit.entities import Audit
+from service.catalog import current_prices
 from service.core import fifo_gate
 from service.core.errors import FareboxError
 from service.core.sweep import run_until
@@ -289,7 +290,7 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
     journal = Journal(tracing)
     with counted_logs(journal) as broken:
         world = ServiceHarness(plan, journal)
-        with in_place_of_threads(world.scheduler, fifo_gate, sweeps):
+        with in_place_of_threads(world.scheduler, fifo_gate, sweeps, current_prices):
             violation = ""
             try:
                 world.play()
