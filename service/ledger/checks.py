@@ -114,7 +114,7 @@ def grant_entry_check() -> PrefixCheck:
     """Each grant that was made has its entry in its user's ledger."""
 
     def faults(pk: str, reader: PartitionReader) -> Iterator[Violation]:
-        item = reader.one(Key(pk, keys.GRANT_ITEM.sk))
+        item = reader.one(keys.grant_in(pk))
         record = record_from(item) if item else None
         if record is None or record.entry_version is None:
             return
@@ -122,9 +122,9 @@ def grant_entry_check() -> PrefixCheck:
         stored = reader.one(keys.entry(user_id, record.entry_version))
         entry = entry_from(stored) if stored else None
         for fault in proved_faults(record, entry, user_id):
-            yield Violation(str(Key(pk, keys.GRANT_ITEM.sk)), fault)
+            yield Violation(str(keys.grant_in(pk)), fault)
 
-    return PrefixCheck(keys.GRANT_PREFIX, lambda pk: Key(pk, keys.GRANT_ITEM.sk), faults)
+    return PrefixCheck(keys.GRANT_PREFIX, keys.grant_in, faults)
 
 
 def grant_check(mac_key: bytes) -> ItemCheck:

@@ -53,3 +53,8 @@ def grant_names(key: Key) -> tuple[str, str]:
     """The source and id in the key of such an item."""
     source, _, grant_id = key.pk.removeprefix(GRANT_PREFIX).partition("#")
     return source, grant_id
+
+
+def grant_in(pk: str) -> Key:
+    """The grant whose partition it is."""
+    return Key(pk, GRANT_ITEM.sk)

@@ -7,6 +7,7 @@ import pytest
 
 from service.core.amounts import SCALE
 from service.jobs.checks import UNSEALED
+from service.ledger import movements
 from service.ledger.entities import Wallet
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
@@ -249,7 +250,7 @@ def test_a_balance_that_was_negative_on_the_way_is_found(
 ) -> None:
     """More is held than was ever granted, and given back: wallet and entries agree on all of it."""
     monkeypatch.setattr(Wallet, "faults", lambda wallet: [])
-    monkeypatch.setattr(Wallet, "spendable", lambda wallet, now, restrictions: 100 * SCALE)
+    monkeypatch.setattr(movements, "remaining", lambda lots: 100 * SCALE)
     other = ServiceHarness(
         None, world.table._name, clock=world.clock, price=30, connected=world.dynamodb
     )

@@ -100,7 +100,7 @@ def test_whoever_dies_again_and_again_comes_to_the_same_end(site: Site) -> None:
     damage(site.world, "SYSTEM", "USERS", "count")
     whole, deaths = site.whole(), 0
     for _ in range(30):
-        if not site.start_and_die(0.5):
+        if not site.start_and_die(0.4):
             break
         deaths += 1
         site.later()

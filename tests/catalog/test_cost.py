@@ -18,7 +18,7 @@ def meter(client: Any, world: ServiceHarness) -> Meter:
     return Meter(world.dynamodb, client)
 
 
-def test_a_price_costs_nothing_to_look_up_and_a_quote_one_read(
+def test_a_price_costs_nothing_to_find_and_a_quote_one_read(
     world: ServiceHarness, meter: Meter
 ) -> None:
     world.submit()

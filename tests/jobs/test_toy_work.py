@@ -169,6 +169,7 @@ def test_a_job_whose_operation_is_not_offered_is_shown_with_the_common_fields(
         "status": "SUBMITTED",
         "createdAt": shown["createdAt"],
         "credits": {"held": 2, "captured": 0, "released": 0},
+        "receipt": shown["receipt"],
         "error": None,
     }
     assert rolled_back.audit().violations == ()

@@ -68,7 +68,11 @@ def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
     taken: dict[str, set[str]] = {}
     for rule in api.stack.app.url_map.iter_rules():
         taken.setdefault(rule.rule, set()).update(rule.methods or ())
-    tried = {rule: methods for rule, methods in taken.items() if method not in methods}
+    tried = {
+        rule: methods
+        for rule, methods in taken.items()
+        if method not in methods and not rule.startswith("/admin/")
+    }
     assert tried
     for rule, methods in tried.items():
         response = api.stack.call(method, rule.replace("<", "").replace(">", ""), api.token)
