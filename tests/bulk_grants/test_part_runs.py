@@ -209,6 +209,29 @@ def test_two_runs_over_one_part_grant_each_user_once(handout: Handout) -> None:
     assert {handout.credits(name) for name in PEOPLE} == {5}
 
 
+def test_a_step_of_a_worker_that_was_overtaken_changes_nothing(handout: Handout) -> None:
+    bulk = handout.start(["nobody"])
+    runs, key = handout.world.parts.get(PartRuns), keys.part(bulk.bulk_id, 0)
+    overtaken = runs._claimed(key)
+    assert overtaken is not None
+    handout.world.clock.advance(31)
+    handout.work()
+    before = handout.world.items()
+    with pytest.raises(ConditionFailed):
+        handout.world.table.write(store.part_write(overtaken, overtaken.advanced(granted=1)))
+    assert handout.world.items() == before
+
+
+def test_a_worker_that_stops_leaves_the_rest_to_others_at_once(handout: Handout) -> None:
+    bulk = handout.start([f"nobody-{number}" for number in range(60)])
+    runs, key = handout.world.parts.get(PartRuns), keys.part(bulk.bulk_id, 0)
+    stopping = iter([False, True])
+    assert runs.run(key, lambda: next(stopping)) is True
+    assert handout.progress(bulk).failed == 50
+    handout.work()
+    assert handout.progress(bulk).failed == 60
+
+
 @pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "throttle", "conflict"])
 @pytest.mark.parametrize("skip", range(3))
 def test_a_fault_at_a_write_loses_and_doubles_nothing(
