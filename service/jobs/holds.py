@@ -13,7 +13,7 @@ from service.jobs.job_ids import JobIds
 from service.jobs.work import Estimate, Facts
 from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
-from service.ledger.limits import UserLimits, check_limits, with_job
+from service.ledger.limits import UserLimits, check_limits, day_of, with_job
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
 from service.storage.keys import Key
@@ -159,9 +159,10 @@ class HoldTerms:
         movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
         job = self.job(movement, now)
         check_limits(snapshot.wallet, job.operation, job.held, now, self.limits)
-        movement = replace(
-            movement, wallet=with_job(movement.wallet, job.operation, job.hard_at, now)
-        )
+        if self.is_limited and (self.charge is None or self.charge.day != day_of(job.created_at)):
+            raise StaleRead("the house is charged for another day, or not at all")
+        counted = with_job(movement.wallet, job.operation, job.hard_at, now)
+        movement = replace(movement, wallet=counted)
         writes = [ConditionalWrite(store.new_job_write(job))]
         if self.key is not None:
             bound = store.key_write(job, self.predecessor_id, self.mac_key)

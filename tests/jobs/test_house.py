@@ -281,6 +281,26 @@ def test_a_hold_of_another_day_than_its_charge_is_charged_again(
     refused(world, HouseLimitReached)
 
 
+def test_a_hold_that_is_tried_again_after_midnight_is_charged_to_that_day(
+    client: Any, table_name: str
+) -> None:
+    world = harness(client, table_name)
+    world.submit()
+    world.clock.advance((DAY - world.clock.now() % DAY) / 1000 - 1)
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "conflict")
+    wire.before(
+        lambda operation: world.clock.advance(2) if operation == "TransactWriteItems" else None
+    )
+    job = world.submit().job
+    wire.leave()
+    item = world.table.get(keys.house_leases(day_of(job.created_at)))
+    assert item is not None
+    assert (item["leased"], job.held) == (1, SCALE)
+    assert world.submit().job.status
+    refused(world, HouseLimitReached)
+
+
 def test_a_hold_costs_no_further_call_but_for_a_lease(client: Any, table_name: str) -> None:
     world = harness(client, table_name, house_credits_per_day=1000)
     world.submit()

@@ -12,6 +12,7 @@ from tests.mutants.catalog import (
     history,
     jobs,
     ledger,
+    limits,
     prices,
     providers,
     responses,
@@ -23,6 +24,7 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
+    *limits.MUTANTS,
     *amounts.MUTANTS,
     *users.MUTANTS,
     *jobs.MUTANTS,

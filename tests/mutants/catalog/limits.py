@@ -1,0 +1,108 @@
+"""Limits of a user and of the house, and the keys that encrypt what is private."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+USERS = "tests/jobs/test_user_limits.py"
+HOUSE = "tests/jobs/test_house.py"
+KEYS = "tests/storage/test_data_keys.py tests/storage/test_key_changes.py"
+PROFILES = "tests/users/test_profile.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "one-job-more-than-the-limit",
+        USERS,
+        "ledger.limits:check_limits",
+        "0 < limits.max_open_jobs <= found",
+        "0 < limits.max_open_jobs < found",
+    ),
+    mutant(
+        "job-past-its-hard-limit-counts",
+        USERS,
+        "ledger.limits:_not_past",
+        "end * SECOND > now",
+        "end > 0",
+    ),
+    mutant(
+        "ended-job-still-in-flight",
+        USERS,
+        "ledger.limits:without_job",
+        "ends.remove(end)",
+        "pass",
+    ),
+    mutant(
+        "day-never-ends",
+        USERS,
+        "ledger.limits:spent_on",
+        "wallet.spent_today if wallet.day == day_of(now) else 0",
+        "wallet.spent_today",
+    ),
+    mutant(
+        "yesterday-s-credits-come-back-today",
+        USERS,
+        "ledger.limits:with_unspent",
+        "not amount or day_of(held_at) != wallet.day",
+        "not amount",
+    ),
+    mutant(
+        "house-lease-without-a-condition",
+        HOUSE,
+        "jobs.house:_lease_write",
+        'When(equals={"leased": guard})',
+        'When(below={"never": 1})',
+    ),
+    mutant(
+        "lost-lease-used",
+        HOUSE,
+        "jobs.house:HouseBudget._take",
+        """
+        lease.leased = self._read(day)
+        return False
+        """,
+        """
+        lease.leased, lease.left = after, lease.left + size
+        return True
+        """,
+    ),
+    mutant(
+        "job-returns-to-the-house-again-and-again",
+        HOUSE,
+        "jobs.house:HouseBudget.settled",
+        "self._noted.pop(job.job_id, None)",
+        "self._noted.get(job.job_id)",
+    ),
+    mutant(
+        "hold-on-another-day-than-its-charge",
+        HOUSE,
+        "jobs.holds:HoldTerms.propose",
+        "self.is_limited and (self.charge is None or self.charge.day != D)",
+        "False",
+    ),
+    mutant(
+        "sealed-for-any-place",
+        KEYS,
+        "storage.sealed:place_of",
+        "[table_name, key.pk, key.sk, attribute]",
+        "[table_name]",
+    ),
+    mutant(
+        "erased-key-kept",
+        KEYS,
+        "storage.key_items:KeySet.erased",
+        "KeySet(self.latest, {}, R, now)",
+        "KeySet(self.latest, self.keys, R, now)",
+    ),
+    mutant(
+        "key-change-without-a-condition",
+        KEYS,
+        "storage.key_items:key_set_write",
+        'When(equals={"revision": before.revision})',
+        'When(below={"never": 1})',
+    ),
+    mutant(
+        "e-mail-stored-in-clear",
+        PROFILES,
+        "users.operations:_SignUp._profile_writes",
+        "sealed = E, email.digests",
+        "sealed = email.address.encode(), email.digests",
+    ),
+)
