@@ -16,7 +16,6 @@ def test_an_image_becomes_a_video_for_one_credit(stack: LiveStack) -> None:
     nothing = stack.get("/credits").json()["data"]
     assert nothing.pop("expiringSoon")["credits"] == 0
     amounts = ("credits", "balance", "freeCredits", "paidCredits", "totalSpent", "held")
-    counts = (*amounts, "jobsInFlight")
     others = {"jobsInFlight": 0, "lots": [], "registered": False}
     assert nothing == {**dict.fromkeys(amounts, 0), **others}
     response = stack.post_video()
