@@ -47,6 +47,8 @@ QUICK = replace(
     watch_poll=1200 * SECOND,
 )
 MAX_ROUNDS = 60
+# Sweeps for which no flow leaves anything to do: each of their reads would be one more effect.
+WITHOUT_WORK = {"webhooks"}
 PURCHASE = Grant(GrantSource.PURCHASE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
 
 
@@ -228,7 +230,8 @@ class Scenario:
 
     def _work(self) -> None:
         for sweep in self.process().sweeps(_InPlace()):
-            run_until(_OneRound(), sweep)  # type: ignore[arg-type]
+            if sweep.name not in WITHOUT_WORK:
+                run_until(_OneRound(), sweep)  # type: ignore[arg-type]
 
     def _submit(self, sent: SentRequest, device: str) -> None:
         try:
