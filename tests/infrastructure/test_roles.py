@@ -92,6 +92,8 @@ def _work(processes: Processes, client: Any, table: str) -> str:
     assert processes.command("operator", "resolve", user, first) == 0
     processes.worker()
     assert processes.command("operator", "ledger", user) == 0
+    # Its id alone: an index leads to the user.
+    assert processes.command("operator", "job", first) == 0
     # No web process is up: the key was read, and the request could not be sent.
     note = ("note", user, "--reason", "for a test", "--key-id", "machine")
     assert processes.command("operator", *note) == 2
