@@ -75,6 +75,7 @@ def test_an_adjustment_down_may_name_its_lot() -> None:
 
 
 @pytest.mark.parametrize(("amount", "place", "available"), [(8, None, 7), (5, 1, 4)])
+@pytest.mark.protocol("no-more-than-there")
 def test_an_adjustment_takes_never_more_than_is_there(
     amount: int, place: int | None, available: int
 ) -> None:
@@ -85,6 +86,7 @@ def test_an_adjustment_takes_never_more_than_is_there(
     assert refusal.value.details["available"] == available / SCALE
 
 
+@pytest.mark.protocol("no-more-than-there")
 def test_an_adjustment_leaves_credits_that_have_expired() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 4, NOW + 1, "g", NOW).wallet
     with pytest.raises(InsufficientCredits):

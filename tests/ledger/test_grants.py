@@ -72,6 +72,7 @@ def test_a_grant_brings_its_lot_its_entry_and_its_item(world: ServiceHarness) ->
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("grant-once")
 def test_the_same_grant_again_is_the_one_that_was_made(world: ServiceHarness) -> None:
     first = grants(world).make(purchase())
     again = grants(world).make(purchase(kind=LotKind.PROMO, details={"reason": "again"}))
@@ -80,6 +81,7 @@ def test_the_same_grant_again_is_the_one_that_was_made(world: ServiceHarness) ->
 
 
 @pytest.mark.parametrize("change", [{"user_id": "bob"}, {"amount": FIVE + 1}])
+@pytest.mark.protocol("grant-once")
 def test_a_name_that_stands_for_another_grant_is_refused_and_alarms(
     world: ServiceHarness, change: dict[str, Any]
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_restriction_that_does_not_exist_is_a_mistake(world: ServiceHarness) -
         grants(world).make(purchase(restriction="nothing"))
 
 
+@pytest.mark.protocol("grant-once")
 def test_a_grant_that_many_processes_make_at_once_is_made_once(
     world: ServiceHarness, client: Any, table_name: str
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_grant_that_many_processes_make_at_once_is_made_once(
     assert world.audit().violations == ()
 
 
+@pytest.mark.protocol("grant-once")
 def test_a_grant_whose_response_is_lost_is_found(world: ServiceHarness) -> None:
     world.wire().plan("TransactWriteItems", "lost-answer")
     granted = grants(world).make(purchase())
@@ -158,6 +162,7 @@ def test_a_grant_whose_response_is_lost_is_found(world: ServiceHarness) -> None:
     assert granted.entry_version == world.wallet().version
 
 
+@pytest.mark.protocol("grant-at-its-time")
 def test_a_scheduled_grant_is_made_at_its_time_and_once(world: ServiceHarness) -> None:
     due_at = world.clock.now() + HOUR
     grant = purchase(expires_at=due_at + HOUR)
@@ -185,6 +190,7 @@ def test_a_scheduled_grant_that_is_late_has_the_life_that_was_meant(world: Servi
     assert lot.expires_at == world.clock.now() + HOUR
 
 
+@pytest.mark.protocol("grant-at-its-time")
 def test_a_scheduled_grant_can_be_made_before_its_time(world: ServiceHarness) -> None:
     grants(world).schedule(purchase(), world.clock.now() + HOUR)
     assert grants(world).make(purchase()).made
@@ -205,6 +211,7 @@ def test_a_scheduled_grant_of_a_user_who_is_gone_leaves_the_schedule(world: Serv
     assert [each for each in world.audit().violations if "GRANT" in each.item] == []
 
 
+@pytest.mark.protocol("grant-at-its-time")
 def test_a_schedule_that_was_edited_makes_nothing_and_is_found(world: ServiceHarness) -> None:
     grants(world).schedule(purchase(), world.clock.now())
     edited = {**item(world, purchase()), "amount": 900}
@@ -219,6 +226,7 @@ def test_a_schedule_that_was_edited_makes_nothing_and_is_found(world: ServiceHar
     assert violation.what == "is not as this service wrote it (its MAC does not hold)"
 
 
+@pytest.mark.protocol("grant-at-its-time")
 def test_sweeps_side_by_side_make_each_grant_once(
     world: ServiceHarness, client: Any, table_name: str
 ) -> None:
@@ -237,6 +245,7 @@ def test_a_grant_in_doubt_is_not_reported_as_refused(world: ServiceHarness) -> N
         grants(world).make(purchase())
 
 
+@pytest.mark.protocol("grant-proved")
 def test_an_entry_whose_grant_is_gone_is_found_and_the_grant_put_back(
     world: ServiceHarness,
 ) -> None:
@@ -270,6 +279,7 @@ def delete(world: ServiceHarness, grant: Grant) -> None:
         ({"amount": -1}, "cannot be read (ValueError: a grant brings credits)"),
     ],
 )
+@pytest.mark.protocol("grant-proved")
 def test_a_made_grant_that_was_edited_is_found(
     world: ServiceHarness, change: dict[str, Any], what: str
 ) -> None:
@@ -279,6 +289,7 @@ def test_a_made_grant_that_was_edited_is_found(
     assert what in [each.what for each in world.audit().violations]
 
 
+@pytest.mark.protocol("grant-proved")
 def test_a_grant_whose_entry_does_not_exist_is_found_and_taken_back(world: ServiceHarness) -> None:
     grants(world).make(purchase())
     forged = purchase(grant_id="pi_2")

@@ -3,11 +3,26 @@
 import random
 from dataclasses import replace
 
+import pytest
+
 from service.ledger.entities import Entry, EntryKind, Movement, Wallet
-from service.ledger.lots import LotKind
-from service.ledger.movements import capture, claw_back, expire, grant, hold, release
+from service.ledger.lots import LotKind, LotPortion
+from service.ledger.movements import (
+    adjust,
+    capture,
+    claw_back,
+    edit_lot,
+    expire,
+    grant,
+    hold,
+    release,
+    void,
+    welcome,
+)
 from service.ledger.replay import replayed
 from service.ledger.store import sealed
+
+KEY = b"k" * 32
 
 
 def test_a_ledger_played_again_ends_in_the_wallet_with_its_lots() -> None:
@@ -49,3 +64,27 @@ def _some_movement(
         return claw_back(wallet, rng.randint(1, 5), ref, now)
     expires_at = rng.choice((None, now + 500_000, now + 5_000_000))
     return grant(wallet, rng.choice(list(LotKind)), rng.randint(1, 9), expires_at, ref, now)
+
+
+@pytest.mark.protocol("corrections-replayed")
+def test_what_operators_did_to_lots_is_replayed_and_nothing_else_passes_for_it() -> None:
+    movements = (
+        lambda wallet: grant(wallet, LotKind.PAID, 9, None, "g", 2),
+        lambda wallet: adjust(wallet, -2, "down", 3, lot_id=wallet.lots[1].lot_id),
+        lambda wallet: adjust(wallet, -4, "down", 4),
+        lambda wallet: adjust(wallet, 5, "up", 5, kind=LotKind.PROMO, expires_at=900_000),
+        lambda wallet: edit_lot(wallet, wallet.lots[0].lot_id, 950_000, "edit", 6),
+        lambda wallet: void(wallet, wallet.lots[0].lot_id, "void", 7),
+    )
+    movement = sealed(welcome(None, "ann", 3, 1), KEY)
+    wallet, entries = movement.wallet, list(movement.entries)
+    for rule in movements:
+        movement = sealed(rule(wallet), KEY)
+        wallet, entries = movement.wallet, [*entries, *movement.entries]
+    moments = list(replayed("ann", entries, KEY))
+    assert [moment.entry for moment in moments] == entries
+    assert replace(moments[-1].wallet, created_at=1) == wallet
+    for place in range(2, len(entries)):
+        other = LotPortion(100, LotKind.FREE, entries[place].amount)
+        forged = replace(entries[place], allocation=(other,), mac="")
+        assert len(list(replayed("ann", [*entries[:place], forged], None))) == place

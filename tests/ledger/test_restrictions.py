@@ -30,6 +30,7 @@ def restricted(amount: int = 4) -> Wallet:
     return grant(opened(0), LotKind.PROMO, amount, None, "g", NOW, restriction="video").wallet
 
 
+@pytest.mark.protocol("restricted-lots")
 def test_a_restricted_lot_pays_for_its_operations_alone() -> None:
     wallet = restricted()
     assert (wallet.spendable(NOW), wallet.spendable(NOW, "toy:words")) == (4, 0)
@@ -43,6 +44,7 @@ def test_a_restricted_lot_pays_for_its_operations_alone() -> None:
 
 
 @pytest.mark.parametrize("amount", [3, 4])
+@pytest.mark.protocol("restricted-lots")
 def test_a_release_returns_to_the_restricted_lot(amount: int) -> None:
     """Also to one that the hold has emptied."""
     wallet = restricted(4)
@@ -51,6 +53,7 @@ def test_a_release_returns_to_the_restricted_lot(amount: int) -> None:
     assert back.lots == wallet.lots
 
 
+@pytest.mark.protocol("restricted-lots")
 def test_what_returns_too_late_for_its_lot_is_restricted_too() -> None:
     wallet = grant(opened(0), LotKind.PROMO, 4, NOW + HOUR, "g", NOW, restriction="video").wallet
     held = hold(wallet, 4, "job_1", NOW, details=VIDEO)
@@ -65,6 +68,7 @@ def test_of_two_lots_that_end_together_the_restricted_one_is_spent_first() -> No
     assert part.restriction == "video"
 
 
+@pytest.mark.protocol("equal-lots-merge")
 def test_equal_lots_are_one_whatever_brought_them() -> None:
     wallet = grant(opened(3), LotKind.FREE, 4, None, "g", NOW).wallet
     wallet = grant(wallet, LotKind.FREE, 2, NOW + HOUR, "g", NOW).wallet
@@ -86,6 +90,7 @@ def test_what_a_job_holds_of_a_lot_that_became_part_of_another_returns_to_that()
     assert [(lot.number, lot.remaining) for lot in back.lots] == [(200, 5), (300, 4)]
 
 
+@pytest.mark.protocol("merge-in-favour")
 def test_lots_merge_within_one_restriction_while_they_can() -> None:
     wallet = opened(0)
     for number in range(MAX_LOTS):
@@ -97,6 +102,7 @@ def test_lots_merge_within_one_restriction_while_they_can() -> None:
     assert wallet.lots[-1].remaining == 1
 
 
+@pytest.mark.protocol("merge-in-favour")
 def test_where_every_lot_differs_two_of_one_kind_become_an_unrestricted_one() -> None:
     wallet = opened(0)
     for kind in LotKind:

@@ -114,6 +114,18 @@ PARTS = (
             Rule("life-kept", "Credits whose lot ended while held keep the life they had."),
             Rule("debt-first", "A release or grant pays debt first."),
             Rule("merge-in-favour", "Beyond the limit, lots of one kind merge and lose nothing."),
+            Rule("equal-lots-merge", "Lots of one kind, restriction and end are one."),
+            Rule("restricted-lots", "A restricted lot pays for its operations alone."),
+        ),
+    ),
+    Part(
+        "Grants and corrections",
+        (
+            Rule("grant-once", "A grant under a business key is made once, by whomever."),
+            Rule("grant-at-its-time", "A scheduled grant is made once, and not before its time."),
+            Rule("grant-proved", "Each grant's item has its entry, and the reverse."),
+            Rule("no-more-than-there", "An adjustment takes no more than is there."),
+            Rule("corrections-replayed", "The audit replays what operators did to lots."),
         ),
     ),
     Part(

@@ -9,6 +9,7 @@ from tests.mutants.catalog import (
     campaigns,
     connections,
     costs,
+    grants,
     history,
     jobs,
     ledger,
@@ -25,6 +26,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
     *limits.MUTANTS,
+    *grants.MUTANTS,
     *amounts.MUTANTS,
     *users.MUTANTS,
     *jobs.MUTANTS,
