@@ -155,6 +155,25 @@ def test_a_grant_that_many_processes_make_at_once_is_made_once(
 
 
 @pytest.mark.protocol("grant-once")
+def test_a_name_that_another_user_gets_at_that_moment_is_refused(
+    world: ServiceHarness, client: Any, table_name: str
+) -> None:
+    """Two wallets: only the grant's own item stands between them."""
+    world.submit("bob", "laptop")
+    other, calls = ServiceHarness(client, table_name, clock=world.clock), list[str]()
+
+    def interfere(operation: str) -> None:
+        calls.append(operation)
+        if calls.count("TransactWriteItems") == 1 and operation == "TransactWriteItems":
+            grants(other).make(purchase())
+
+    world.wire().before(interfere)
+    with pytest.raises(GrantConflict):
+        grants(world).make(purchase(user_id="bob"))
+    assert (world.wallet("bob").granted, world.wallet().granted) == (3 * SCALE, 8 * SCALE)
+
+
+@pytest.mark.protocol("grant-once")
 def test_a_grant_whose_response_is_lost_is_found(world: ServiceHarness) -> None:
     world.wire().plan("TransactWriteItems", "lost-answer")
     granted = grants(world).make(purchase())
@@ -169,6 +188,7 @@ def test_a_scheduled_grant_is_made_at_its_time_and_once(world: ServiceHarness) -
     assert grants(world).schedule(grant, due_at)
     assert not grants(world).schedule(grant, due_at)
     assert world.audit().violations == ()
+    grants(world).make_due(grant_key(grant))
     world.work_until(3_000, step=1_000)
     assert world.wallet().granted == 3 * SCALE
     world.clock.advance(600)

@@ -164,6 +164,7 @@ class Witness:
     def _wallet(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         pk, before, after = write.key[0], write.before or {}, write.after
         values = {name: plain(after[name]) for name in _BALANCES}
+        values["removed"] = plain(after.get("removed")) or 0
         require(min(values.values()) >= 0, f"a negative balance at {pk}")
         spent = (
             values["credits"]
@@ -171,6 +172,7 @@ class Witness:
             + values["captured"]
             + values["expired"]
             + values["clawedBack"]
+            + values["removed"]
         )
         require(values["granted"] == spent, f"credits appeared or vanished at {pk}")
         self._limits(pk, after)

@@ -10,6 +10,7 @@ from service.users.entities import MAX_DEVICES_PER_USER
 from tests.simulation.checks import RETRYABLE, Witness, plain, require
 from tests.simulation.journal import Journal
 from tests.simulation.memory import Attributes, MemoryTable
+from tests.simulation.office import granted_since
 from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.vendor import TaskStore, Work
 
@@ -53,10 +54,10 @@ def _wallets(plan: Plan, memory: MemoryTable, jobs: dict[str, Attributes]) -> No
     ]
     require(len(wallets) <= plan.max_users, "more users than the cap")
     require(len(set(digests)) == len(digests) == len(wallets), "two welcomes for one device")
-    require(
-        all(plain(wallet["granted"]) == plan.welcome for wallet in wallets),
-        "a welcome that is not the welcome",
-    )
+    for (pk, sk), wallet in memory.items.items():
+        if sk == "METADATA":
+            brought = plain(wallet["granted"]) - granted_since(memory, pk)
+            require(brought == plan.welcome, f"a welcome of {brought} at {pk}")
     captured = sum(plain(wallet["captured"]) for wallet in wallets)
     delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in jobs.values())
     require(captured == plan.price * delivered, f"{captured} captured for {delivered} videos")

@@ -4,6 +4,7 @@ doors is simulated."""
 from dataclasses import dataclass
 from typing import Any
 
+from service.admin.corrections import Corrections
 from service.app import assemble
 from service.audit.operations import Auditor
 from service.core.ids import RandomIds, text_of
@@ -12,6 +13,7 @@ from service.core.sweep import Background, Sweep
 from service.jobs.entities import Times
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import Jobs
+from service.ledger.grants import Grants
 from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.storage.table import Table
@@ -22,6 +24,9 @@ from tests.simulation.plan import TIMES, Plan
 from tests.simulation.scheduler import Process, Scheduler, SimulatedExecutor
 from tests.simulation.vendor import SimulatedProvider
 from tests.simulation.wire import SimulatedWire
+
+# Those that settle credits; the others reach for the network or for time of their own.
+SWEEPS = ("due_jobs", "due_grants")
 
 
 class SeededIds(JobIds):
@@ -46,9 +51,11 @@ class Parts:
     jobs: Jobs
     videos: Videos
     ledger: Ledger
-    sweep: Sweep
+    sweeps: tuple[Sweep, ...]
     admin: Auditor
     window: Window
+    grants: Grants
+    corrections: Corrections
 
 
 def build(
@@ -81,13 +88,15 @@ def build(
     parts = assemble(core, replacements={Provider: provider, Times: TIMES, JobIds: job_ids})
     executor = SimulatedExecutor(scheduler, process, limit=4)
     lent: Any = Background(lambda name, threads: executor)  # type: ignore[arg-type,return-value]
-    (sweep,) = (each for each in parts.sweeps(lent) if each.name == "due_jobs")
+    sweeps = tuple(sweep for sweep in parts.sweeps(lent) if sweep.name in SWEEPS)
     return Parts(
         process,
         parts.get(Jobs),
         parts.get(Videos),
         parts.get(Ledger),
-        sweep,
+        sweeps,
         parts.get(Auditor),
         parts.get(Window),
+        parts.get(Grants),
+        parts.get(Corrections),
     )

@@ -24,6 +24,7 @@ TIMES = Times(
     poll_max=60 * SECOND,
     watch_poll=120 * SECOND,
 )
+CORRECTIONS = ("grant", "schedule", "add", "take", "void", "edit")
 _CHANCES = {
     "lost request": 0.004,
     "lost answer": 0.006,
@@ -101,6 +102,31 @@ class PlannedRequest:
 
 
 @dataclass(frozen=True)
+class PlannedCorrection:
+    """Credits that are brought to a user or taken: `what` of `CORRECTIONS`, `amount` in
+    thousandths. `twins` try at once, each up to `tries` times; what is scheduled is due `delay`
+    seconds later."""
+
+    number: int
+    user: str
+    what: str
+    amount: int
+    at: float
+    twins: int
+    tries: int
+    delay: float
+
+    @property
+    def key(self) -> str:
+        """What the grant, or the operator's request, is named."""
+        return f"c{self.number}"
+
+    @property
+    def device(self) -> str:
+        return "office"
+
+
+@dataclass(frozen=True)
 class Plan:
     """A world. `calm_at` is when faults end; in a storm writes meet `storm_faults`."""
 
@@ -121,6 +147,7 @@ class Plan:
     storm_faults: Faults
     habits: Habits
     requests: tuple[PlannedRequest, ...]
+    corrections: tuple[PlannedCorrection, ...] = ()
 
 
 def draw(seed: int) -> Plan:
@@ -154,6 +181,25 @@ def draw(seed: int) -> Plan:
         storm_faults=_mix(rng, _STORM, rng.choice((1.0, 1.5, 3.0)), 0.95),
         habits=Habits(run_seconds=rng.choice((5.0, 60.0, 60.0, 300.0))),
         requests=tuple(requests),
+        corrections=_corrections(stream(seed, "corrections"), users, busy_seconds),
+    )
+
+
+def _corrections(
+    rng: random.Random, users: list[str], busy_seconds: float
+) -> tuple[PlannedCorrection, ...]:
+    return tuple(
+        PlannedCorrection(
+            number=number,
+            user=rng.choice(users),
+            what=rng.choice(CORRECTIONS),
+            amount=rng.choice((334, 1000, 2000)),
+            at=busy_seconds * (0.1 + rng.random()),
+            twins=rng.choice((1, 1, 2, 3)),
+            tries=rng.choice((1, 3, 6)),
+            delay=rng.choice((0.0, 10.0, 300.0)),
+        )
+        for number in range(rng.choice((0, 0, 2, 6)))
     )
 
 

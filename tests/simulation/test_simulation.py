@@ -9,7 +9,7 @@ import pytest
 from tests.faults.library.random_faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.__main__ import Run, report
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.plan import draw
+from tests.simulation.plan import CORRECTIONS, draw
 from tests.simulation.shrink import Shrinker
 
 pytestmark = pytest.mark.sample
@@ -46,6 +46,9 @@ _BRANCHES = (
     "late writes that landed",
     "wallets compared with an earlier audit",
     "process deaths",
+    *(f"correction: {what} done" for what in CORRECTIONS),
+    "correction: take INSUFFICIENT_CREDITS",
+    "correction: grant OUTCOME_UNKNOWN",
 )
 
 

@@ -4,6 +4,8 @@ judgement."""
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from service.audit.anchors import Comparison
 from service.audit.entities import Audit
@@ -27,6 +29,7 @@ from tests.simulation.invariants import check_invariants
 from tests.simulation.journal import Journal
 from tests.simulation.logs import counted_logs
 from tests.simulation.memory import MemoryTable
+from tests.simulation.office import Office
 from tests.simulation.parts import Parts, build
 from tests.simulation.plan import TIMES, Plan
 from tests.simulation.scheduler import (
@@ -75,6 +78,7 @@ class ServiceHarness:
         self.calm = False
         self.webs: list[Parts] = []
         self.users = SimulatedUsers(self.scheduler, plan, self.witness, journal, lambda: self.webs)
+        self.office = Office(self.scheduler, plan, journal, lambda: self.webs)
         self._picker = {
             family: FaultPicker(plan.faults, family)
             for family in (TABLE_FAULTS, VENDOR_FAULTS, QUERY_FAULTS)
@@ -93,6 +97,7 @@ class ServiceHarness:
         self.scheduler.at(self.plan.calm_at, self._grow_calm)
         self.scheduler.at(self.plan.calm_at / 3, self._audit_early)
         self.users.arrive()
+        self.office.begin()
         self._run(HORIZON_SECONDS, self._settled)
         for _ in range(MAX_ROUNDS):
             self._run(LATEST_SECONDS, lambda: False)
@@ -113,13 +118,14 @@ class ServiceHarness:
     def _check_invariants(self) -> None:
         waiting = [task.name for web in self.webs for task in web.process.tasks]
         require(not waiting, f"requests that never end: {waiting}")
-        require(not self.users.busy, "clients that never end")
+        require(not self.users.busy and not self.office.busy, "clients that never end")
         found = self._audit("audit", Comparison(self._early.take(), "before", 0))
         self._run(HORIZON_SECONDS, lambda: bool(found))
         self.journal.count("wallets compared with an earlier audit", found[0].compared)
         check_invariants(
             self.plan, self.memory, self.task_store, self.witness, found[0], self.journal
         )
+        self.office.check(self.memory)
 
     def _audit_early(self) -> None:
         """In the middle of everything; the last audit compares with where it found the wallets."""
@@ -146,6 +152,7 @@ class ServiceHarness:
         return (
             self.calm
             and not self.users.busy
+            and not self.office.busy
             and not self.memory.due()
             and not any(web.process.tasks for web in self.webs)
         )
@@ -167,12 +174,12 @@ class ServiceHarness:
         parts = self._parts(
             f"worker{self._started}", self._skew(), lambda: self._worker_dies(parts)
         )
-        stop = _Breaks(self, parts.process)
-        name = parts.process.name
-        work = lambda: run_until(stop, parts.sweep)  # type: ignore[arg-type]  # noqa: E731
-        self.scheduler.spawn(
-            parts.process, name, work, stream(self.plan.seed, name), self.rng.random()
-        )
+        stop: Any = _Breaks(self, parts.process)
+        for sweep in parts.sweeps:
+            name = parts.process.name + (f" {sweep.name}" if sweep.name != "due_jobs" else "")
+            work = partial(run_until, stop, sweep)
+            rng, delay = stream(self.plan.seed, name), self.rng.random()
+            self.scheduler.spawn(parts.process, name, work, rng, delay)
 
     def _worker_dies(self, parts: Parts) -> None:
         if not parts.process.dead:

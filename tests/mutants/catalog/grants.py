@@ -29,13 +29,6 @@ MUTANTS: tuple[Mutant, ...] = (
         f"Put(K, I, {ALWAYS})",
     ),
     breaks(
-        "grant-once",
-        "lost-grant-reported-as-refused",
-        "ledger.grants:Grants._moved",
-        "return _made_version(S, G) is not None",
-        "return False",
-    ),
-    breaks(
         "grant-at-its-time",
         "grant-made-early",
         "ledger.grants:Grants.make_due",
