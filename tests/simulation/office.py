@@ -159,7 +159,7 @@ class Office:
             if wallet is None or not wallet.lots:
                 raise LotNotFound
             expires_at = now + round(1000 * (1 + planned.delay))
-            self._requested[planned.number] = (wallet.lots[0].lot_id, expires_at)
+            self._requested.setdefault(planned.number, (wallet.lots[0].lot_id, expires_at))
         return self._requested[planned.number]
 
 
