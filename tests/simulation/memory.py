@@ -36,6 +36,9 @@ _WRITE_WORDS = {
     "ReturnValuesOnConditionCheckFailure",
 }
 
+# The due work of the sweeps that a world plays (`parts.SWEEPS`).
+PLAYED = ("DUE#JOB#", "DUE#GRANT#")
+
 
 class Rejected(Exception):
     """DynamoDB's error: its code and status, and what else it says."""
@@ -103,7 +106,7 @@ class MemoryTable:
         if write.key not in self.items:
             bisect.insort(self._partitions.setdefault(pk, []), sk)
         self.items[write.key] = write.after
-        if "GSI2SK" in write.after:
+        if write.after.get("GSI2PK", {"S": ""})["S"].startswith(PLAYED):
             self._due[write.key] = write.after["GSI2SK"]["S"]
         else:
             self._due.pop(write.key, None)
@@ -144,7 +147,8 @@ class MemoryTable:
         return {"Items": found, "Count": len(found), **more}
 
     def due(self) -> Iterable[str]:
-        """Every sort key that the due index will show once it has caught up."""
+        """Every sort key that the due index will show once it has caught up, of the work that a
+        world plays."""
         return self._due.values()
 
     def _query_table(

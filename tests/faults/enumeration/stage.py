@@ -33,6 +33,7 @@ from tests.faults.enumeration.tables import Items, TableBehind
 from tests.faults.enumeration.vendor import API_KEY, Vendor
 from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile
 from tests.simulation.checks import plain, require
+from tests.simulation.memory import PLAYED
 
 USER = "ann"
 DEVICE = "phone"
@@ -219,7 +220,8 @@ class Scenario:
     def _open_and_due(self) -> tuple[int, int | None]:
         """How many jobs are open and grants scheduled, and when the next of either is due."""
         items = self.read_items()
-        due = min((int(item["GSI2SK"]["S"]) for item in items if "GSI2SK" in item), default=None)
+        played = [item for item in items if plain(item.get("GSI2PK", {"S": ""})).startswith(PLAYED)]
+        due = min((int(item["GSI2SK"]["S"]) for item in played), default=None)
         jobs = [item for item in items if item["SK"]["S"].startswith("JOB#")]
         scheduled = sum("dueAt" in item for item in items)
         return scheduled + sum(plain(job["status"]) in OPEN for job in jobs), due
