@@ -139,7 +139,7 @@ ROLES = (
     TemplateMutation(
         "web-makes-no-data-key",
         SERVICE,
-        "Action: [kms:GenerateDataKey]",
+        "Action: [kms:Decrypt, kms:GenerateDataKey]",
         "Action: [kms:Decrypt]",
         "\n  WebRole:\n",
     ),
