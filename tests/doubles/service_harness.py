@@ -7,12 +7,15 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
+from botocore.session import Session
+from urllib3 import Timeout
+
 from service.app import FEATURES, assemble, sections
 from service.audit.entities import Audit
 from service.audit.operations import Auditor
 from service.catalog.current_prices import CurrentPrices
 from service.core.amounts import Credits, credits_of
-from service.core.clock import Clock
+from service.core.clock import Clock, SystemClock
 from service.core.ids import RandomIds
 from service.core.keyring import Keyring, Pepper
 from service.core.metrics import NoMetrics
@@ -28,12 +31,16 @@ from service.jobs.settlement import Settlement
 from service.jobs.work import Operations
 from service.ledger.entities import Wallet
 from service.ledger.operations import Ledger
+from service.outbound.exchange import Exchanges
+from service.outbound.network import Network
 from service.outbound.trust import public_roots
 from service.providers.base import Provider
 from service.repair.operations import Repair
 from service.settings import Settings, make_settings
+from service.storage.credentials import TaskCredentials
 from service.storage.data_keys import DataKeys
-from service.storage.dynamodb import DynamoDb, connect
+from service.storage.dynamodb import MAX_RESPONSE_BYTES, DynamoDb, HttpWire
+from service.storage.signing import Signer
 from service.storage.table import Table
 from service.storage.wrapping import LocalWrapping
 from service.users.operations import Users
@@ -66,7 +73,9 @@ TOKEN_KEY = "s" * 32
 OPERATORS_SECRET_NAME = "operators"
 BOSS = "https://accounts.google.com|boss"
 PEPPERS = (Pepper(1, b"p" * 32),)
+# Made once: each takes as long as a whole test.
 _TLS = public_roots()
+_CREDENTIALS = TaskCredentials(Session(), SystemClock())
 
 
 def production_settings(features: Sequence[Declaration] = FEATURES, **values: object) -> Settings:
@@ -253,7 +262,12 @@ class ServiceHarness:
 def local_client(url: str) -> DynamoDb:
     """A client of DynamoDB Local for many threads: on a busy machine, neither a connection nor a
     lock that takes long is what a test is about."""
-    client = connect("us-east-1", url, 10.0, 10.0, connections=64)
+    clock = SystemClock()
+    wire = HttpWire(
+        Exchanges(Network(clock), url, _TLS, 64, MAX_RESPONSE_BYTES),
+        Timeout(total=20.0, connect=10.0, read=10.0),
+    )
+    client = DynamoDb(wire, Signer(_CREDENTIALS, url, "us-east-1", clock))
     UntilLocked(client)
     return client
 
