@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
+import structlog
 from flask import Flask, current_app, g, request
 
 from service.core.principal import Operator, Principal
@@ -74,6 +75,7 @@ def _let_in(declared: Endpoint, sign_in: SignIn, operators: AdmitOperators) -> N
             g.principal = sign_in.sign_in(_bearer(), _bare_google_id)
         case Access.OPERATOR:
             g.operator = _admitted(operators, sign_in, fresh=declared.fresh)
+            _name_in_log(g.operator)
         case _:
             assert_never(declared.access)
 
@@ -84,6 +86,14 @@ def _admitted(operators: AdmitOperators, sign_in: SignIn, *, fresh: bool) -> Ope
     if any(name in request.headers for name in _SIGNATURE_HEADERS):
         return operators.admit_signed(_signed_request())
     return operators.admit_signed_in(lambda: sign_in.sign_in(_bearer(), lambda: None), fresh=fresh)
+
+
+def _name_in_log(operator: Operator) -> None:
+    """The request's log lines say who acted, and on which user: an alarm leads to them."""
+    subject = (request.view_args or {}).get("user_id")
+    structlog.contextvars.bind_contextvars(
+        operator_id=operator.operator_id, **({"user_id": subject} if subject else {})
+    )
 
 
 def _signed_request() -> SignedRequest:

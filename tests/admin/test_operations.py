@@ -14,6 +14,7 @@ from service.storage.keys import Key
 from service.storage.table import NotApplied
 from service.storage.writes import Put, Update, When
 from tests.admin.actions import action, record
+from tests.admin.admin_api import AdminApi
 from tests.doubles.service_harness import ServiceHarness
 
 THING = Key("SYSTEM", "THING")
@@ -122,3 +123,13 @@ def test_a_note_is_kept_for_known_users_only(world: ServiceHarness) -> None:
     world.submit("ann")
     assert actions(world).note(action(subject="ann", name="note")).record.name == "note"
     assert world.audit().violations == ()
+
+
+def test_the_log_line_of_a_request_names_the_operator_and_the_user(
+    world: ServiceHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.submit("ann")
+    AdminApi(world).get("/admin/users/ann/actions")
+    [line] = [each for each in capsys.readouterr().out.splitlines() if "/actions" in each]
+    assert "key:" in line
+    assert "ann" in line

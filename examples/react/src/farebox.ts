@@ -32,6 +32,8 @@ const MAX_ATTEMPTS = 5;
 const LONG_POLL_SECONDS = 20;
 const EARLY_RESPONSE_MS = 1000;
 
+const MAX_WAIT_SECONDS = 60;
+
 export class FareboxError extends Error {
   readonly code: string;
   readonly details: Record<string, unknown>;
@@ -47,9 +49,13 @@ export class FareboxError extends Error {
     this.details = body?.details ?? {};
   }
 
-  /** Whether the same request, with the same Idempotency-Key, may be sent again. */
+  /**
+   * Whether the same request, with the same Idempotency-Key, may be sent again while the user waits.
+   * A limit of the day says to come back hours later: that is for the user to read.
+   */
   get repeatable(): boolean {
-    return this.code === "NO_RESPONSE" || this.status === 429 || this.status >= 500;
+    const mayPass = this.code === "NO_RESPONSE" || this.status === 429 || this.status >= 500;
+    return mayPass && this.retryAfterSeconds <= MAX_WAIT_SECONDS;
   }
 }
 
