@@ -37,11 +37,11 @@ class OperatorMethod(StrEnum):
 class Operator:
     """An authenticated operator. `operator_id` is `<issuer>|<subject>`, or for a key that belongs
     to no person `key:<key id>`. `authenticated_at` (epoch milliseconds) is when the person signed
-    in, or when the request was signed."""
+    in (None: nothing proves it), or when the request was signed."""
 
     operator_id: str
     method: OperatorMethod
-    authenticated_at: int
+    authenticated_at: int | None
     scopes: frozenset[str] = frozenset({"admin"})
 
 

@@ -1,7 +1,7 @@
 """The claims that a Google ID token must have. Pure."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from jwt import PyJWS
 from jwt.exceptions import PyJWTError
@@ -54,11 +54,12 @@ def principal_of(
     return Principal(GOOGLE, subject, email if well_formed else None, _signed_in_at(claims))
 
 
-def _signed_in_at(claims: Mapping[str, Any]) -> int:
-    """When the user signed in, in epoch milliseconds: `auth_time` (OpenID Connect Core, 2), which
-    is there only if the app requested it, else `iat`; never later than that."""
-    issued, signed_in = claims["iat"], claims.get("auth_time")
-    return int(min(issued, signed_in if _is_time(signed_in) else issued) * 1000)
+def _signed_in_at(claims: Mapping[str, Any]) -> int | None:
+    """When the user signed in, in epoch milliseconds: `auth_time` (OpenID Connect Core, 2), never
+    later than `iat`. None without `auth_time`, which is there only if the app requested it: a token
+    that is renewed without a sign-in has a new `iat`, which proves nothing."""
+    signed_in = claims.get("auth_time")
+    return int(min(claims["iat"], signed_in) * 1000) if _is_time(signed_in) else None
 
 
 def _check_times(claims: Mapping[str, Any], now_seconds: float) -> None:
@@ -73,7 +74,7 @@ def _check_times(claims: Mapping[str, Any], now_seconds: float) -> None:
         raise TokenRejected(Rejection.NOT_YET_VALID)
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: object) -> TypeGuard[int | float]:
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < END_OF_TIME
     )

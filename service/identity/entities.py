@@ -124,10 +124,14 @@ class SignatureRejected(Unauthenticated):
 
 
 class SignInTooOld(Unauthenticated):
-    """RFC 9470: the token is good, but not for this. A fresh sign-in (`max_age`) is."""
+    """RFC 9470: the token is good, but not for this. A fresh sign-in (`max_age`) is. A token
+    without `auth_time` is too old: when it was issued does not say when its user signed in."""
 
     code = "SIGN_IN_TOO_OLD"
-    summary = "Whoever changes anything here must have signed in within the last 15 minutes."
+    summary = (
+        "Whoever changes anything here must have signed in within the last 15 minutes, and the ID "
+        "token must say so: sign in with max_age, so that it has an auth_time."
+    )
     challenge = 'Bearer error="insufficient_user_authentication", max_age="900"'
 
 

@@ -59,13 +59,15 @@ class Operators:
         return Operator(key.operator_id, OperatorMethod.SIGNATURE, parameters.created * 1000)
 
     def admit_signed_in(self, sign_in: Callable[[], Principal], *, fresh: bool) -> Operator:
-        """The operator who has signed in; with `fresh`, not long ago. Raises `OperatorRequired`,
-        `SignInTooOld`, and what `sign_in` raises."""
+        """The operator who has signed in; with `fresh`, provably not long ago. Raises
+        `OperatorRequired`, `SignInTooOld`, and what `sign_in` raises."""
         principal = sign_in()
         operator_id = qualified(principal.issuer, principal.subject)
-        signed_in_at = principal.authenticated_at
-        if signed_in_at is None or operator_id not in self._subjects:
+        if operator_id not in self._subjects:
             raise OperatorRequired
-        if fresh and self._clock.now() - signed_in_at > self._max_age:
+        if fresh and not self._is_fresh(principal.authenticated_at):
             raise SignInTooOld
-        return Operator(operator_id, OperatorMethod.SIGN_IN, signed_in_at)
+        return Operator(operator_id, OperatorMethod.SIGN_IN, principal.authenticated_at)
+
+    def _is_fresh(self, signed_in_at: int | None) -> bool:
+        return signed_in_at is not None and self._clock.now() - signed_in_at <= self._max_age

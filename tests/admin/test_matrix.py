@@ -165,7 +165,9 @@ def test_nobody_but_an_operator_gets_anywhere_and_nothing_changes(site: Site) ->
 def test_an_operator_who_signed_in_long_ago_changes_nothing(site: Site) -> None:
     before = site.world.items()
     fresh = [route for route in site.routes if route.declared.fresh]
-    assert {site.call(route, bearer("boss-901")) for route in fresh} == {(401, "SIGN_IN_TOO_OLD")}
+    for token in ("boss-901", "boss-unknown"):
+        found = {site.call(route, bearer(token)) for route in fresh}
+        assert found == {(401, "SIGN_IN_TOO_OLD")}, token
     assert site.world.items() == before
 
 

@@ -24,13 +24,16 @@ BOSS = f"{GOOGLE}|boss"
 
 
 class Tokens:
-    """Takes `<subject>-<seconds since the sign-in>`."""
+    """Takes `<subject>-<seconds since the sign-in>`, and `<subject>-unknown` for a token that does
+    not say when its user signed in."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
 
     def verify(self, token: str) -> Principal:
         subject, _, age = token.partition("-")
+        if age == "unknown":
+            return Principal(GOOGLE, subject)
         if not age.isdecimal():
             raise TokenRejected(Rejection.SIGNATURE)
         at = self._clock.now() - int(age) * 1000

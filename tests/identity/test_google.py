@@ -313,6 +313,19 @@ def test_an_odd_email_is_left_out(issuer: Issuer, email: object) -> None:
     assert issuer.tokens.verify(issuer.token(email=email)) == Principal(ME.issuer, SUBJECT, None)
 
 
+@pytest.mark.parametrize("claim", [REMOVE, None, True, "1790000000", -1, [1]], ids=repr)
+def test_only_auth_time_says_when_the_user_signed_in(issuer: Issuer, claim: object) -> None:
+    """A token that was renewed without a sign-in was issued at this moment."""
+    assert issuer.tokens.verify(issuer.token(auth_time=claim)).authenticated_at is None
+
+
+@pytest.mark.parametrize("seconds_later", [-3600, 0, 3600])
+def test_a_sign_in_is_no_later_than_its_token(issuer: Issuer, seconds_later: int) -> None:
+    token = issuer.token(auth_time=issuer.now + seconds_later)
+    at = issuer.tokens.verify(token).authenticated_at
+    assert at == (issuer.now + min(seconds_later, 0)) * 1000
+
+
 def test_a_token_of_8_kb_is_taken(issuer: Issuer) -> None:
     bare = issuer.token(filler="")
     fits = issuer.token(filler="x" * ((MAX_TOKEN - len(bare)) * 3 // 4))

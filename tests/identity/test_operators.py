@@ -81,6 +81,18 @@ def test_whoever_changes_anything_must_have_signed_in_lately(app: OperatorsApp) 
     assert len(app.reached) == 2
 
 
+def test_a_token_that_proves_no_sign_in_reads_and_changes_nothing(
+    app: OperatorsApp, table: Table
+) -> None:
+    response = app.client.post(PATH, headers=bearer("boss-unknown"))
+    assert (response.status_code, response.get_json()["code"]) == (401, "SIGN_IN_TOO_OLD")
+    assert "auth_time" in response.get_json()["error"]
+    assert (app.reached, items(table)) == ([], [])
+    assert app.call("GET", PATH, bearer("boss-unknown"))[0] == 200
+    assert app.reached[0].authenticated_at is None
+    assert app.call("POST", PATH, bearer("ann-unknown"))[1] == "OPERATOR_REQUIRED"
+
+
 def test_operators_find_out_what_is_not_there(app: OperatorsApp) -> None:
     assert app.call("GET", "/admin/nowhere", bearer("boss-1"))[:2] == (404, "ROUTE_NOT_FOUND")
 

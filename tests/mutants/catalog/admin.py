@@ -47,7 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "old-sign-in-changes-things",
         SIGNATURES,
         "identity.operators:Operators.admit_signed_in",
-        "fresh and X > Y",
+        "fresh and not self._is_fresh(X)",
         "False",
     ),
     mutant(
