@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from service.core.clock import Clock
+from service.core.errors import Unavailable
 from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
 from service.notifications import keys, store
@@ -100,7 +101,8 @@ class Deliveries:
 
     def attempt(self, hit: IndexHit, endpoints: Mapping[str, Endpoint]) -> bool | None:
         """Sends what an index says is due. Returns whether it was accepted; None when there was
-        nothing to send, or another process is at it. Raises `StorageUnavailable`."""
+        nothing to send, or another process is at it. Raises `StorageUnavailable`: the delivery is
+        due again when its lease ends."""
         delivery = self._claimed(hit)
         if delivery is None:
             return None
@@ -109,10 +111,10 @@ class Deliveries:
             refused = Attempt(self._clock.now(), 0, error=NOT_ENABLED)
             self._end(delivery, delivery.progress.dead(), refused)
             return None
-        secrets = self._endpoints.secrets(endpoint)
-        made = self._sender.send(endpoint.url, delivery.event, secrets)
-        self._endpoints.note(endpoint, made)
+        made, sent = self._sent(delivery, endpoint)
         self._end(delivery, self._after(delivery.progress, made), made)
+        if sent:
+            self._endpoints.note(endpoint, made)
         return made.accepted
 
     def postpone(self, hit: IndexHit) -> None:
@@ -129,6 +131,19 @@ class Deliveries:
         if later.state is State.PENDING:
             after = replace(delivery, progress=replace(later, attempts=attempts))
             self._changed(delivery, after)
+
+    def _sent(self, delivery: Delivery, endpoint: Endpoint) -> tuple[Attempt, bool]:
+        """The attempt, and whether it reached the point of a request. Whatever goes wrong before
+        counts as a failed attempt: a secret that cannot be opened must become a dead letter, too,
+        and not be tried for ever."""
+        try:
+            secrets = self._endpoints.secrets(endpoint)
+            return self._sender.send(endpoint.url, delivery.event, secrets), True
+        except Exception as error:
+            reason = error.code if isinstance(error, Unavailable) else type(error).__name__
+            item = keys.delivery(delivery.endpoint_id, delivery.event.event_id)
+            log.exception("webhook_not_attempted", item=str(item), reason=reason)
+            return Attempt(self._clock.now(), 0, error=f"not attempted: {reason}"), False
 
     def _after(self, progress: Progress, made: Attempt) -> Progress:
         if made.accepted:

@@ -66,9 +66,9 @@ class Dispatch:
         try:
             return self._work.dispatch(hit)
         except Unavailable as error:
-            log.warning("due_work_not_done", sweep=self.name, key=str(hit.key), reason=error.code)
+            log.warning("due_work_not_done", sweep=self.name, item=str(hit.key), reason=error.code)
         except Exception:
-            log.exception("due_work_not_done", sweep=self.name, key=str(hit.key))
+            log.exception("due_work_not_done", sweep=self.name, item=str(hit.key))
         return False
 
 
@@ -134,10 +134,10 @@ class DeliverWebhooks:
         try:
             return self._deliveries.attempt(hit, endpoints)
         except Unavailable as error:
-            log.warning("webhook_not_attempted", key=str(hit.key), reason=error.code)
+            log.warning("webhook_not_attempted", item=str(hit.key), reason=error.code)
         except Exception:
             # Its lease ends, and it is attempted again: a mistake of ours must not lose it.
-            log.exception("webhook_not_attempted", key=str(hit.key))
+            log.exception("webhook_not_attempted", item=str(hit.key))
         return None
 
     def _postpone(self, hits: Sequence[IndexHit]) -> None:
@@ -145,5 +145,5 @@ class DeliverWebhooks:
             try:
                 self._deliveries.postpone(hit)
             except Unavailable as error:
-                log.warning("webhook_not_postponed", key=str(hit.key), reason=error.code)
+                log.warning("webhook_not_postponed", item=str(hit.key), reason=error.code)
                 return

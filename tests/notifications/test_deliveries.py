@@ -4,6 +4,7 @@ accepted."""
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.notifications import keys
 from service.notifications.deliveries import LEASE_MILLISECONDS, NOT_ENABLED
@@ -17,8 +18,10 @@ from service.notifications.entities import (
     State,
     event,
 )
+from service.notifications.store import endpoint_write
 from service.notifications.sweeps import BATCH
 from service.storage.cursor import PageTokenInvalid
+from service.storage.table import StorageUnavailable
 from tests.notifications.conftest import URL, NotifyingHarness, Receivers
 
 OTHER = "https://other.example.com/farebox"
@@ -130,6 +133,68 @@ def test_what_nobody_accepts_for_three_days_is_a_dead_letter(world: NotifyingHar
     assert len(world.receivers.sent) == tried + 1
     assert world.dead_letters.all() == ()
     assert world.audit().violations == ()
+
+
+def test_a_delivery_whose_secret_cannot_be_opened_becomes_a_dead_letter(
+    world: NotifyingHarness,
+) -> None:
+    """And the endpoint, which received nothing, is not blamed."""
+    damaged, other = world.endpoint(), world.endpoint(OTHER)
+    stolen = damaged.changed(world.clock.now(), secret=other.secret)
+    world.table.write(endpoint_write(damaged, stolen))
+    one = publish(world)
+    world.settle()
+    first = world.deliveries.get(damaged.endpoint_id, one.event_id)
+    assert (first.progress.attempts, first.progress.state) == (1, State.PENDING)
+    assert first.last is not None
+    assert first.last.error == "not attempted: DATA_UNREADABLE"
+    with capture_logs() as logs:
+        world.work_until(BOUND + 60, step=1800)
+    [letter] = world.dead_letters.all()
+    assert (letter.event_id, letter.endpoint_id, letter.error) == (
+        one.event_id,
+        damaged.endpoint_id,
+        "not attempted: DATA_UNREADABLE",
+    )
+    assert [each["event"] for each in logs].count("webhook_dead_letter") == 1
+    assert [each.url for each in world.receivers.sent] == [OTHER]
+    assert world.endpoints.get(damaged.endpoint_id).failing_since is None
+    assert world.audit().violations == ()
+
+
+def test_a_mistake_while_sending_counts_as_a_failed_attempt(
+    client: Any, table_name: str, world: NotifyingHarness
+) -> None:
+    class Broken(Receivers):
+        def send(self, *_: Any) -> Any:
+            raise RuntimeError
+
+    other = NotifyingHarness(client, table_name, clock=world.clock, receivers=Broken(world.clock))
+    endpoint, one = world.endpoint(), publish(world)
+    with capture_logs() as logs:
+        other.settle()
+    delivery = world.deliveries.get(endpoint.endpoint_id, one.event_id)
+    assert delivery.last is not None
+    assert (delivery.progress.attempts, delivery.last.error) == (1, "not attempted: RuntimeError")
+    assert delivery.progress.due_at is not None
+    assert delivery.progress.due_at < world.clock.now() + LEASE_MILLISECONDS
+    [line] = [each for each in logs if each["event"] == "webhook_not_attempted"]
+    assert one.event_id in line["item"]
+    world.work_until(60, step=1)
+    assert world.receivers.event_ids == [one.event_id]
+
+
+def test_what_was_accepted_is_recorded_even_if_the_endpoint_cannot_be(
+    world: NotifyingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(*_: Any) -> Any:
+        raise StorageUnavailable
+
+    endpoint, one = world.endpoint(), publish(world)
+    monkeypatch.setattr(world.endpoints, "note", unavailable)
+    world.settle()
+    delivery = world.deliveries.get(endpoint.endpoint_id, one.event_id)
+    assert delivery.progress.state is State.DELIVERED
 
 
 def test_a_delivery_can_be_sent_again(world: NotifyingHarness) -> None:
