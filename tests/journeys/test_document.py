@@ -96,6 +96,16 @@ def test_every_success_has_the_fields_that_the_document_requires(
         api.assert_as_documented(api.get(path), media["schema"])
 
 
+def test_only_objects_say_whether_they_may_have_more_properties(api: ApiClient) -> None:
+    schemas = api.document["components"]["schemas"]
+    odd = [
+        name
+        for name, schema in schemas.items()
+        if "additionalProperties" in schema and schema["type"] != "object"
+    ]
+    assert odd == []
+
+
 def test_every_field_of_a_response_is_required_but_the_one_that_only_a_post_returns(
     api: ApiClient,
 ) -> None:

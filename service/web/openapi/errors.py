@@ -234,8 +234,8 @@ def _details_schema() -> dict[str, Any]:
                 "description": "What is wrong, by field.",
                 "additionalProperties": True,
             },
-            "required": {"type": "integer", "description": "Credits that the request costs."},
-            "available": {"type": "integer", "description": "Credits that can be spent."},
+            "required": {"type": "number", "description": "Credits that the request costs."},
+            "available": {"type": "number", "description": "Credits that can be spent."},
         },
         "additionalProperties": True,
     }

@@ -79,7 +79,9 @@ def finished(document: Document) -> Document:
     taken = _taken_schemas(document)
     for name, schema in schemas.items():
         if name in taken:
-            schema.setdefault("additionalProperties", False)
+            if schema["type"] == "object":
+                # On a list of words, generators take it for a sign that any text will do.
+                schema.setdefault("additionalProperties", False)
             _without_null_defaults(schema)
         elif name != ENVELOPE and schema.get("additionalProperties") is False:
             # What we send may grow: a client must not refuse a field that it does not know yet.
