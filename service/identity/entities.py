@@ -100,7 +100,7 @@ class SignatureFault(StrEnum):
 
 _FAULT_SENTENCES = {
     SignatureFault.MALFORMED: "Send one signature with keyid, created, expires and nonce (16 to 64 "
-    "letters and digits), and no bearer token.",
+    "letters and digits), to a plain host, and no bearer token.",
     SignatureFault.TIME: "The signature is too old, from the future, or good for more than 60 "
     "seconds. Compare your clock, and sign again.",
     SignatureFault.SIGNATURE: "The signature does not match, or does not cover @method, "

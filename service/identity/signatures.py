@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import http_sf
 from http_message_signatures import (
@@ -27,6 +28,10 @@ MAX_FIELD = 4096
 COVERED = ("@method", "@authority", "@path", "@query", "content-digest")
 IDEMPOTENCY_HEADER = "idempotency-key"
 
+# Nothing that ends an authority, or a path (RFC 3986, 3.2 to 3.5): a server that passes on any Host
+# would let it move the signed path.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_TARGET = re.compile(r"/[^#\s]*")
 _NONCE = re.compile(r"[A-Za-z0-9_+/=-]{16,64}")
 _ALGORITHMS: Mapping[str, type[HTTPSignatureAlgorithm]] = {
     ED25519: algorithms.ED25519,
@@ -113,7 +118,7 @@ def _required(request: SignedRequest) -> tuple[str, ...]:
 
 def _declared(request: SignedRequest) -> Mapping[str, Any]:
     text = request.headers.get("signature-input", "")
-    if not text or len(text) > MAX_FIELD or not request.target.startswith("/"):
+    if not text or len(text) > MAX_FIELD or not _is_one_address(request):
         raise SignatureRejected(SignatureFault.MALFORMED)
     try:
         members: Any = http_sf.parse(text.encode(), tltype="dictionary")
@@ -122,6 +127,16 @@ def _declared(request: SignedRequest) -> Mapping[str, Any]:
         raise SignatureRejected(SignatureFault.MALFORMED) from None
     given: Mapping[str, Any] = parameters
     return given
+
+
+def _is_one_address(request: SignedRequest) -> bool:
+    """Whether the path of `request.url` is that of the target, and no other."""
+    if not _AUTHORITY.fullmatch(request.authority) or not _TARGET.fullmatch(request.target):
+        return False
+    try:
+        return urlsplit(request.url).port != 0
+    except ValueError:
+        return False
 
 
 class _Verifier(HTTPMessageVerifier):

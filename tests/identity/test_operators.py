@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.principal import OperatorMethod
+from service.identity.entities import SignatureRejected
 from service.identity.operator_keys import keys_of_secret, keys_of_setting
+from service.identity.signatures import SignedRequest, read_parameters
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import Table
 from service.web.endpoint import declared_endpoints
@@ -223,6 +225,58 @@ def test_headers_that_were_changed_on_the_way_are_refused(
     headers = app.signed(body=BODY, headers={"Idempotency-Key": "k"})
     change(headers)
     assert app.call("POST", PATH, headers, BODY) == (401, "SIGNATURE_REJECTED", reason)
+    assert (app.reached, items(table)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "x/admin?",
+        "x#",
+        "x/y",
+        "boss@x",
+        "x\\y",
+        "x y",
+        "x\ty",
+        "",
+        "[::",
+        "[:::]",
+        "x:99999",
+        "\u2100",
+    ],
+)
+def test_a_host_that_would_move_the_signed_path_is_refused(host: str) -> None:
+    assert malformed(authority=host)
+
+
+@pytest.mark.parametrize("target", [f"{PATH}#/admin/users/bob", f"{PATH}?x#y", "admin", ""])
+def test_a_target_that_would_move_the_signed_path_is_refused(target: str) -> None:
+    assert malformed(target=target)
+
+
+@pytest.mark.parametrize("host", ["localhost", "api.example:8443", "[::1]:8000"])
+def test_usual_hosts_are_read(host: str) -> None:
+    assert not malformed(authority=host)
+
+
+def malformed(authority: str = "localhost", target: str = PATH) -> bool:
+    signed = MACHINE.sign("GET", PATH, 0.0)
+    headers = {name.lower(): text for name, text in signed.items()}
+    try:
+        read_parameters(SignedRequest("GET", authority, target, headers, bytes), 0.0)
+    except SignatureRejected as error:
+        return error.details["reason"] == "malformed"
+    return False
+
+
+def test_a_host_cannot_turn_a_signature_into_one_for_another_path(
+    app: OperatorsApp, table: Table
+) -> None:
+    """As under a server that passes any Host on."""
+    signed = app.signed("GET", "/admin/users/ann?/admin/users/bob", b"")
+    environ = {"RAW_URI": "/admin/users/bob", "HTTP_HOST": "localhost/admin/users/ann?"}
+    response = app.client.get("/admin/users/bob", headers=signed, environ_overrides=environ)
+    assert (response.status_code, response.get_json()["code"]) == (401, "SIGNATURE_REJECTED")
     assert (app.reached, items(table)) == ([], [])
 
 
