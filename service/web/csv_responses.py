@@ -82,8 +82,10 @@ def _pieces(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
 
 
 def _text(rows: Iterable[Row]) -> str:
+    """All texts are quoted: where a spreadsheet separates cells by semicolons or tabs, the second
+    half of an unquoted text would be a cell of its own."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerows([_safe(cell) for cell in row] for row in rows)
     return text.getvalue()
 
@@ -91,6 +93,8 @@ def _text(rows: Iterable[Row]) -> str:
 def _safe(cell: Cell) -> Cell:
     """Numbers stay as they are, negative ones too; a text that a spreadsheet would evaluate gets an
     apostrophe in front."""
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA_STARTS):
+    if isinstance(cell, str) and any(
+        text.startswith(_FORMULA_STARTS) for text in (cell, cell.lstrip())
+    ):
         return f"'{cell}"
     return cell

@@ -134,7 +134,7 @@ def test_the_file_has_every_line_under_its_column(two_jobs: LiveStack) -> None:
 
 def test_a_file_without_lines_has_its_head(api: ApiClient) -> None:
     response = api.stack.call("GET", "/credits/history", api.token, headers=CSV)
-    assert response.text.startswith("createdAt,type,amount,balanceAfter,description,")
+    assert response.text.startswith('"createdAt","type","amount","balanceAfter","description",')
     assert response.text.count("\r\n") == 1
 
 

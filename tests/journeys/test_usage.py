@@ -29,9 +29,15 @@ def test_usage_is_summed_up_by_day_and_operation(start: Callable[..., LiveStack]
     assert (data["timeZone"], data["totals"]["count"]) == ("UTC", 2)
     assert data["totals"]["credits"] == stack.get("/credits").json()["data"]["totalSpent"]
     text = stack.get("/credits/usage", headers=CSV).text
-    head = "day,provider,operation,count,failures,credits,averageLatencySeconds,maxLatencySeconds"
+    head = (
+        '"day","provider","operation","count","failures","credits",'
+        '"averageLatencySeconds","maxLatencySeconds"'
+    )
     latency = f"{row['maxLatencySeconds']:.3f}"
-    assert text.splitlines() == [head, f"{row['day']},kling,image2video,2,1,1,{latency},{latency}"]
+    assert text.splitlines() == [
+        head,
+        f'"{row["day"]}","kling","image2video",2,1,1,{latency},{latency}',
+    ]
 
 
 @pytest.mark.parametrize(

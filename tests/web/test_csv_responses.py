@@ -23,7 +23,7 @@ def app() -> Iterator[None]:
 def test_texts_with_commas_quotes_and_line_ends_are_read_back_as_they_are() -> None:
     rows: list[Row] = [('a "b", c', 1), ("two\r\nlines", Decimal("0.012")), ("é🚀", None)]
     text = csv_response(COLUMNS, rows, "table").get_data(as_text=True)
-    assert text.startswith("name,amount\r\n")
+    assert text.startswith('"name","amount"\r\n')
     assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [
         ['a "b", c', "1"],
         ["two\r\nlines", "0.012"],
@@ -33,7 +33,8 @@ def test_texts_with_commas_quotes_and_line_ends_are_read_back_as_they_are() -> N
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "\uff1d1", "\n=1"]
+    "text",
+    ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "\uff1d1", "\n=1", "\xa0=1", "\v=1"],
 )
 def test_a_text_that_a_spreadsheet_would_evaluate_begins_with_an_apostrophe(text: str) -> None:
     got = csv_response(("a",), [(text,)], "table").get_data(as_text=True)
@@ -45,7 +46,14 @@ def test_a_negative_number_stays_a_number() -> None:
     text = csv_response(COLUMNS, [("a", -3), ("b", Decimal("-0.5"))], "table").get_data(
         as_text=True
     )
-    assert text == "name,amount\r\na,-3\r\nb,-0.5\r\n"
+    assert text == '"name","amount"\r\n"a",-3\r\n"b",-0.5\r\n'
+
+
+@pytest.mark.usefixtures("app")
+def test_a_text_begins_no_further_cell_where_another_sign_separates() -> None:
+    row: Row = ("a;=1+1", "b\t=1", None, 2)
+    text = csv_response(("a", "b", "c", "d"), [row], "table").get_data(as_text=True)
+    assert text.splitlines()[1] == '"a;=1+1","b\t=1","",2'
 
 
 @pytest.mark.usefixtures("app")
