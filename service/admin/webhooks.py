@@ -1,7 +1,7 @@
 """Operators' changes of webhook endpoints and deliveries, each recorded in its transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.admin.entities import Action
 from service.admin.operations import Actions, Performed
@@ -39,14 +39,17 @@ class WebhookActions:
     ) -> EndpointPerformed:
         """Raises `EndpointInvalid`, `EndpointLimitReached`."""
         new, secret = self._endpoints.new(url, events, description)
-        performed = self._actions.perform(
-            action,
-            lambda _: (changes.endpoint_change(None, new),),
-            outcome={ENDPOINT_ID: new.endpoint_id},
-        )
+
+        def change(_: Snapshot) -> Sequence[ConditionalWrite]:
+            # Here, and not before: what the same key repeats is a replay at the limit, too.
+            self._endpoints.require_room()
+            return (changes.endpoint_change(None, new),)
+
+        performed = self._actions.perform(action, change, outcome={ENDPOINT_ID: new.endpoint_id})
         endpoint_id = performed.record.details[ENDPOINT_ID]
-        endpoint = self._endpoints.get(endpoint_id) if performed.replayed else new
-        return EndpointPerformed(performed, endpoint, None if performed.replayed else secret)
+        if endpoint_id == new.endpoint_id:
+            return EndpointPerformed(performed, new, secret)
+        return EndpointPerformed(_as_replay(performed), self._endpoints.get(endpoint_id))
 
     def edit(self, action: Action, endpoint_id: str, edit: EndpointEdit) -> EndpointPerformed:
         """Raises `EndpointNotFound`, `EndpointInvalid`."""
@@ -70,7 +73,9 @@ class WebhookActions:
 
         performed = self._actions.perform(action, change, related=(key,))
         endpoint = self._endpoints.get(endpoint_id)
-        return EndpointPerformed(performed, endpoint, None if performed.replayed else secret)
+        if sealed in (endpoint.secret, endpoint.previous_secret):
+            return EndpointPerformed(performed, endpoint, secret)
+        return EndpointPerformed(_as_replay(performed), endpoint)
 
     def remove(self, action: Action, endpoint_id: str) -> Performed:
         """Raises `EndpointNotFound`."""
@@ -113,3 +118,9 @@ class WebhookActions:
             return changes.redriven(snapshot.item(key), self._clock.now())
 
         return self._actions.perform(action, change, related=(key,))
+
+
+def _as_replay(performed: Performed) -> Performed:
+    """What another request with the same key has done. After a lost response, the record alone does
+    not say which of two requests at the same time it is of: the id or the secret it made does."""
+    return replace(performed, replayed=True)

@@ -3,7 +3,7 @@
 In a file of its own because endpoints outlive the deliveries to them."""
 
 import base64
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 import structlog
@@ -27,13 +27,15 @@ from service.notifications.entities import (
     EventType,
     url_fault,
 )
+from service.storage.codec import Item
 from service.storage.keys import HOUSE, Key
 from service.storage.table import ConditionFailed, Table
 
 log = structlog.get_logger()
 
 # Removed endpoints stay for a while, and new ones may have taken their place.
-MAX_READ = 100
+PAGE_SIZE = 100
+MAX_PAGES = 20
 SECRET_BYTES = 32
 SECRET_PREFIX = "whsec_"
 GONE = "the receiver wants no more (410)"
@@ -71,10 +73,22 @@ class Endpoints:
         self._allow_private = allow_private
 
     def all(self) -> tuple[Endpoint, ...]:
-        """Those that have not been removed, oldest first. Raises `StorageUnavailable`."""
-        page = self._table.query(keys.SYSTEM, keys.ENDPOINT_PREFIX, limit=MAX_READ)
-        found = map(store.endpoint_from, page.items)
-        return tuple(each for each in found if each.state is not EndpointState.REMOVED)
+        """Those that have not been removed, oldest first. One that cannot be read is logged and
+        left out. Raises `StorageUnavailable`."""
+        found = map(_readable, self._items())
+        return tuple(each for each in found if each and each.state is not EndpointState.REMOVED)
+
+    def _items(self) -> Iterator[Item]:
+        after = ""
+        for _ in range(MAX_PAGES):
+            page = self._table.query(
+                keys.SYSTEM, keys.ENDPOINT_PREFIX, limit=PAGE_SIZE, after=after
+            )
+            yield from page.items
+            if not page.more:
+                return
+            after = str(page.items[-1]["SK"])
+        log.error("webhook_endpoints_not_all_read", read=MAX_PAGES * PAGE_SIZE)
 
     def get(self, endpoint_id: str) -> Endpoint:
         """Raises `EndpointNotFound`."""
@@ -87,11 +101,8 @@ class Endpoints:
     def new(
         self, url: str, events: Collection[EventType], description: str
     ) -> tuple[Endpoint, str]:
-        """An endpoint that is not stored yet, and its secret. Raises `EndpointInvalid` or
-        `EndpointLimitReached`."""
+        """An endpoint that is not stored yet, and its secret. Raises `EndpointInvalid`."""
         self._check(url)
-        if len(self.all()) >= MAX_ENDPOINTS:
-            raise EndpointLimitReached(details={"max": MAX_ENDPOINTS})
         now = self._clock.now()
         endpoint_id = self._ids.new("whk", now)
         sealed, secret = self.new_secret(endpoint_id)
@@ -100,10 +111,17 @@ class Endpoints:
         )
         return endpoint, secret
 
+    def require_room(self) -> None:
+        """Raises `EndpointLimitReached` when there may be no further endpoint."""
+        if len(self.all()) >= MAX_ENDPOINTS:
+            raise EndpointLimitReached(details={"max": MAX_ENDPOINTS})
+
     def add(
         self, url: str, events: Collection[EventType], description: str
     ) -> tuple[Endpoint, str]:
-        """Stores a new endpoint. Its secret is shown this once. Raises what `new` raises."""
+        """Stores a new endpoint. Its secret is shown this once. Raises `EndpointLimitReached`
+        and what `new` raises."""
+        self.require_room()
         endpoint, secret = self.new(url, events, description)
         return self._write(None, endpoint), secret
 
@@ -178,6 +196,14 @@ class Endpoints:
         except ConditionFailed:
             raise EndpointChanged from None
         return after
+
+
+def _readable(item: Item) -> Endpoint | None:
+    try:
+        return store.endpoint_from(item)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        log.exception("webhook_endpoint_unreadable", item=str(Key.of_item(item)))
+        return None
 
 
 def by_id(endpoints: Sequence[Endpoint]) -> dict[str, Endpoint]:

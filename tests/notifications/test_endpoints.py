@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 
+from service.admin.webhooks import EndpointPerformed
+from service.notifications import endpoints, keys
 from service.notifications.entities import (
     MAX_ENDPOINTS,
     EndpointInvalid,
@@ -14,6 +17,7 @@ from service.notifications.entities import (
 )
 from service.notifications.store import endpoint_write
 from service.storage.data_keys import DataUnreadable
+from service.storage.writes import REPLACE, Update
 from tests.notifications.conftest import URL, NotifyingHarness
 
 DAY = 86_400
@@ -103,6 +107,29 @@ def test_there_are_ten_at_the_limit_and_a_removed_one_makes_room(world: Notifyin
     assert len(world.endpoints.all()) == MAX_ENDPOINTS
 
 
+def test_removed_endpoints_do_not_crowd_out_the_others(
+    world: NotifyingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "PAGE_SIZE", 2)
+    for _ in range(5):
+        world.operators.remove(world.action(), world.endpoint().endpoint_id)
+    one = world.endpoint()
+    assert world.endpoints.all() == (one,)
+
+
+def test_an_endpoint_that_cannot_be_read_is_logged_and_keeps_no_other_waiting(
+    world: NotifyingHarness,
+) -> None:
+    damaged, sound = world.endpoint(), world.endpoint()
+    place = keys.endpoint(damaged.endpoint_id)
+    world.table.write(Update(place, REPLACE, set={"state": "nonsense"}))
+    with capture_logs() as logs:
+        assert world.endpoints.all() == (sound,)
+    assert [(each["event"], each["item"]) for each in logs] == [
+        ("webhook_endpoint_unreadable", str(place))
+    ]
+
+
 def test_a_removed_endpoint_is_gone(world: NotifyingHarness) -> None:
     endpoint = world.endpoint()
     world.operators.remove(world.action(), endpoint.endpoint_id)
@@ -163,3 +190,57 @@ def test_what_the_same_key_repeats_is_done_once_and_shows_no_secret_again(
     world.settle()
     assert len(world.receivers.sent) == 1
     assert world.audit().violations == ()
+
+
+def test_what_the_same_key_repeats_at_the_limit_is_a_replay(world: NotifyingHarness) -> None:
+    for _ in range(MAX_ENDPOINTS - 1):
+        world.endpoint()
+    adding = world.action(name="add")
+    first = world.operators.add(adding, URL, frozenset(), "")
+    again = world.operators.add(adding, URL, frozenset(), "")
+    assert (again.performed.replayed, again.endpoint) == (True, first.endpoint)
+    before = world.items()
+    with pytest.raises(EndpointLimitReached):
+        world.operators.add(world.action(name="another"), URL, frozenset(), "")
+    assert world.items() == before
+
+
+@pytest.mark.parametrize("name", ["add", "rotate"])
+def test_after_a_lost_response_a_twin_receives_no_secret_but_its_own(
+    client: Any, table_name: str, world: NotifyingHarness, name: str
+) -> None:
+    """The request that was carried out was the twin's, with the same key, and not this one."""
+    endpoint, action = world.endpoint(), world.action(name=name)
+    other = NotifyingHarness(client, table_name, clock=world.clock)
+
+    def send(process: NotifyingHarness) -> EndpointPerformed:
+        if name == "add":
+            return process.operators.add(action, URL, frozenset(), "")
+        return process.operators.rotate(action, endpoint.endpoint_id)
+
+    made: list[EndpointPerformed] = []
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "lost-request")
+    wire.before(
+        lambda operation: (
+            made.append(send(other)) if operation == "TransactWriteItems" and not made else None
+        )
+    )
+    twin = send(world)
+    assert (twin.secret, twin.performed.replayed) == (None, True)
+    assert made[0].secret == world.endpoints.secrets(made[0].endpoint)[0]
+    assert twin.endpoint == made[0].endpoint
+
+
+@pytest.mark.parametrize("name", ["add", "rotate"])
+def test_after_a_lost_response_the_request_receives_its_secret(
+    world: NotifyingHarness, name: str
+) -> None:
+    endpoint, action = world.endpoint(), world.action(name=name)
+    world.wire().plan("TransactWriteItems", "lost-answer")
+    if name == "add":
+        changed = world.operators.add(action, URL, frozenset(), "")
+    else:
+        changed = world.operators.rotate(action, endpoint.endpoint_id)
+    assert not changed.performed.replayed
+    assert changed.secret == world.endpoints.secrets(changed.endpoint)[0]
