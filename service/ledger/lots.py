@@ -11,6 +11,7 @@ from service.core.amounts import Amount, Credits, amount_of, credits_of
 from service.ledger.restrictions import packed, unpacked
 from service.storage.codec import whole_number
 
+# As many as there are kinds, spendable or ended: above it two of the same group can always merge.
 MAX_LOTS = 8
 EXPIRY_GRACE = 300_000
 _NEVER = 10**16
@@ -162,14 +163,15 @@ def put_back(
     return tuple(by_number.values())
 
 
-def tidy(lots: Iterable[Lot]) -> tuple[Lot, ...]:
+def tidy(lots: Iterable[Lot], at: int) -> tuple[Lot, ...]:
     """Lots in burn order without the empty ones, equal ones in one. Above the limit, the two of one
     kind and restriction that differ least in life become one that ends with the later; where there
-    are no such two, two of one kind do, and what they make is not restricted."""
+    are no such two, two of one kind do, and what they make is not restricted. A lot that has ended
+    at that moment never becomes part of one that has not: its credits stay expired."""
     kept = _joined(lots)
     while len(kept) > MAX_LOTS:
-        pairs = _neighbours(kept, lambda lot: (lot.kind, lot.restriction))
-        pairs = pairs or _neighbours(kept, lambda lot: lot.kind)
+        pairs = _neighbours(kept, lambda lot: (lot.kind, lot.restriction, lot.spendable(at)))
+        pairs = pairs or _neighbours(kept, lambda lot: (lot.kind, lot.spendable(at)))
         earlier, later = min(pairs, key=lambda pair: _gap(*pair))
         merged = replace(
             later,

@@ -346,7 +346,7 @@ def _post(
         checked_details(details),
     )
     moved = applied(wallet, deltas(draft))
-    after = replace(moved, version=draft.version, lots=tidy(lots), updated_at=at)
+    after = replace(moved, version=draft.version, lots=tidy(lots, at), updated_at=at)
     return Movement(after, (replace(draft, credits=after.credits, held=after.held),))
 
 

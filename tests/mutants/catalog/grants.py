@@ -164,8 +164,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "lots-merge-across-restrictions-too-early",
         RESTRICTIONS,
         "ledger.lots:tidy",
-        "(L.kind, L.restriction)",
-        "L.kind",
+        "(L.kind, L.restriction, L.spendable(T))",
+        "(L.kind, L.spendable(T))",
     ),
     mutant(
         "details-not-sealed",

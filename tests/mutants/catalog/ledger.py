@@ -98,6 +98,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     breaks(
         "merge-in-favour",
+        "expired-credits-merged-into-live-ones",
+        "ledger.lots:tidy",
+        "lambda L: (L.kind, L.spendable(T))",
+        "lambda L: L.kind",
+    ),
+    breaks(
+        "merge-in-favour",
         "merged-lots-end-early",
         "ledger.lots:tidy",
         "earlier, later = min(P, key=K)",
