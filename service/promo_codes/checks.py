@@ -10,10 +10,18 @@ from service.storage.checks import ItemCheck, PartitionReader, PrefixCheck, Viol
 from service.storage.codec import Item, whole_number
 from service.storage.keys import Key
 
+UNSEALED = "is not as this service wrote it (its MAC does not hold)"
 
-def promo_checks() -> tuple[ItemCheck | PrefixCheck, ...]:
+
+def promo_checks(mac_key: bytes) -> tuple[ItemCheck | PrefixCheck, ...]:
+    def promo_faults(item: Item) -> Iterator[str]:
+        promo = store.promo_from(item)
+        if not store.is_sealed(promo, mac_key):
+            yield UNSEALED
+        yield from _promo_faults(promo)
+
     return (
-        ItemCheck(keys.PROMO, _promo_faults),
+        ItemCheck(keys.PROMO, promo_faults),
         ItemCheck(keys.USE, _use_faults),
         ItemCheck(keys.DEVICE_USE, _device_faults),
         ItemCheck(keys.LISTED, _listed_faults),
@@ -22,8 +30,7 @@ def promo_checks() -> tuple[ItemCheck | PrefixCheck, ...]:
     )
 
 
-def _promo_faults(item: Item) -> Iterator[str]:
-    promo = store.promo_from(item)
+def _promo_faults(promo: PromoCode) -> Iterator[str]:
     yield from promo.faults()
     if promo.uses > promo.max_uses:
         yield f"is used {promo.uses} times, {promo.max_uses} at most"

@@ -143,7 +143,8 @@ class PromoCode:
     """One promo code and how far it is used. The text of the code is not stored, only its digest.
 
     `uses` and `granted` count over all time; `max_uses_per_identity` bounds each identity, and each
-    device, alone. Active from `starts_at` (inclusive) to `ends_at` (exclusive), in milliseconds."""
+    device, alone. Active from `starts_at` (inclusive) to `ends_at` (exclusive), in milliseconds.
+    `mac` seals everything but the two counters."""
 
     promo_id: str
     digest: str
@@ -159,6 +160,7 @@ class PromoCode:
     uses: int = 0
     granted: Amount = 0
     revoked_at: int | None = None
+    mac: str = ""
 
     @classmethod
     def made(cls, new: "NewPromoCode", promo_id: str, digest: str, now: int) -> "PromoCode":

@@ -21,13 +21,14 @@ def build(core: Core, parts: Parts) -> Feature:
         core.ids,
         core.metrics,
         core.keyring.peppers,
+        core.keyring.mac_key,
     )
     of_user = Window(settings.user_redeem_limit, WINDOW_SECONDS, core.clock)
     of_address = Window(settings.address_redeem_limit, WINDOW_SECONDS, core.clock)
     return Feature(
         operations={PromoCodes: promo_codes},
         blueprints=(promo_codes_blueprint(promo_codes, of_user, of_address),),
-        checks=promo_checks(),
+        checks=promo_checks(core.keyring.mac_key),
     )
 
 

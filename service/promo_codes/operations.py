@@ -1,7 +1,7 @@
 """Redeeming promo codes, and making, listing and revoking them."""
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from service.ledger.entities import (
     WalletFrozen,
     WalletStatus,
 )
-from service.ledger.grants import Grant, grant_key, grant_proposal
+from service.ledger.grants import grant_key, grant_proposal
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.promo_codes import keys, store
 from service.promo_codes.entities import (
@@ -108,6 +108,7 @@ class PromoCodes:
         ids: Ids,
         metrics: Metrics,
         peppers: Sequence[Pepper],
+        mac_key: bytes,
         gates: CodeGates | None = None,
     ) -> None:
         self._table = table
@@ -116,6 +117,7 @@ class PromoCodes:
         self._ids = ids
         self._metrics = metrics
         self._peppers = tuple(peppers)
+        self._mac_key = mac_key
         self._gates = gates or CodeGates(MAX_WAITING, WAIT_LIMIT_SECONDS)
 
     def redeem(
@@ -142,10 +144,12 @@ class PromoCodes:
             identity_digests(self._peppers, principal.issuer, principal.subject).all[-1],
             self._devices(wallet, fingerprint),
             key_digest(self._peppers, key),
+            self._require_sealed,
         )
         # Reads alone settle most requests for a code that is used up: they must not queue.
         uses = attempt.uses_in({attempt.use_key: self._table.get(attempt.use_key)})
         if uses.find(attempt.key) is None:
+            self._require_sealed(promo)
             refuse_unless_open(promo, self._clock.now())
         return self._moved(attempt)
 
@@ -159,6 +163,7 @@ class PromoCodes:
         now = self._clock.now()
         digest = code_digest(self._peppers, code)
         promo = PromoCode.made(new, self._ids.new("promo", now), digest, now)
+        promo = store.sealed(promo, self._mac_key)
         writes = store.creation_writes(promo)
         return PreparedPromo(
             promo, text, tuple(ConditionalWrite(write, PromoExists()) for write in writes)
@@ -167,7 +172,8 @@ class PromoCodes:
     def revocation(self, promo: PromoCode) -> ConditionalWrite:
         """The write after which nobody can redeem the code; what was redeemed stays. Writing raises
         `PromoRevoked` for one that was revoked before."""
-        return ConditionalWrite(store.revocation_write(promo, self._clock.now()), PromoRevoked())
+        write = store.revocation_write(promo, self._clock.now(), self._mac_key)
+        return ConditionalWrite(write, PromoRevoked())
 
     def find(self, promo_id: str) -> PromoCode:
         """Raises `UnknownPromoId`, and `StorageUnavailable`."""
@@ -192,6 +198,13 @@ class PromoCodes:
         if item is None:
             raise PromoNotFound
         return store.promo_from(item)
+
+    def _require_sealed(self, promo: PromoCode) -> None:
+        """Raises `PromoNotFound` for a code that this service did not write so."""
+        if not store.is_sealed(promo, self._mac_key):
+            log.error("promo_code_damaged", promo_id=promo.promo_id)
+            self._metrics.count(Metric.LEDGER_DAMAGED)
+            raise PromoNotFound
 
     def _devices(self, wallet: Wallet, fingerprint: str | None) -> tuple[str, ...]:
         """The device of the request under every pepper, and those on the wallet: leaving the
@@ -238,6 +251,7 @@ class _Redemption:
     identity: str
     devices: tuple[str, ...]
     key: str
+    require_sealed: Callable[[PromoCode], None]
 
     @property
     def promo_key(self) -> Key:
@@ -251,7 +265,7 @@ class _Redemption:
     def related(self) -> tuple[Key, ...]:
         devices = (keys.device_use(self.promo.digest, device) for device in self.devices)
         grants = (
-            grant_key(self._grant(number, None))
+            grant_key(grant_of(self.promo, self.identity, self.user_id, number, None))
             for number in range(1, self.promo.max_uses_per_identity + 1)
         )
         return (self.promo_key, self.use_key, *devices, *grants)
@@ -283,11 +297,13 @@ class _Redemption:
         if wallet.status is WalletStatus.FROZEN:
             raise WalletFrozen
         promo = self._promo_in(snapshot)
+        self.require_sealed(promo)
         refuse_unless_open(promo, now)
         counts = self._device_counts(snapshot)
         refuse_beyond_limits(promo, uses, list(counts.values()))
-        use = self.use_at(now)
-        granted = grant_proposal(snapshot, self._grant(len(uses.uses) + 1, use.expires_at), now)
+        use = Use(self.key, now, promo.terms.expiry(now))
+        grant = grant_of(promo, self.identity, self.user_id, len(uses.uses) + 1, use.expires_at)
+        granted = grant_proposal(snapshot, grant, now)
         writes = [
             store.counted_write(promo),
             store.use_write(promo, uses, use),
@@ -308,6 +324,3 @@ class _Redemption:
             device: store.count_from(snapshot.item(keys.device_use(self.promo.digest, device)))
             for device in self.devices
         }
-
-    def _grant(self, number: int, expires_at: int | None) -> Grant:
-        return grant_of(self.promo, self.identity, self.user_id, number, expires_at)

@@ -1,14 +1,16 @@
 """Promo codes and their uses as items. Builds writes, sends none."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from service.core.amounts import amount_of, credits_of
 from service.core.clock import from_iso, iso
+from service.core.seals import holds, seal
 from service.ledger.grant_terms import terms_from, terms_item
 from service.promo_codes import keys
 from service.promo_codes.entities import IdentityUses, PromoCode, Use
-from service.storage.codec import Item, Value, whole_number
+from service.storage.codec import Item, Value, encode_item, whole_number
 from service.storage.writes import ABSENT, Put, Update, When
 
 
@@ -31,7 +33,18 @@ def promo_from(item: Item) -> PromoCode:
         uses=whole_number(fields["uses"]),
         granted=amount_of(fields["granted"]),
         revoked_at=_time(fields.get("revokedAt")),
+        mac=fields.get("mac", ""),
     )
+
+
+def sealed(promo: PromoCode, mac_key: bytes) -> PromoCode:
+    """The code with the seal over its terms and limits as they stand."""
+    return replace(promo, mac=seal(_sealed_facts(promo), mac_key))
+
+
+def is_sealed(promo: PromoCode, mac_key: bytes) -> bool:
+    """Whether this service wrote its terms and limits so."""
+    return holds(promo.mac, _sealed_facts(promo), mac_key)
 
 
 def uses_from(item: Item | None, identity: str, user_id: str) -> IdentityUses:
@@ -56,9 +69,14 @@ def creation_writes(promo: PromoCode) -> list[Put]:
     ]
 
 
-def revocation_write(promo: PromoCode, now: int) -> Update:
+def revocation_write(promo: PromoCode, now: int, mac_key: bytes) -> Update:
+    """A code whose seal does not hold is revoked as it is: sealing it again would hide the edit."""
+    revoked = replace(promo, revoked_at=now)
+    if is_sealed(promo, mac_key):
+        revoked = sealed(revoked, mac_key)
     guard = When(equals={"promoId": promo.promo_id, "revokedAt": None})
-    return Update(keys.promo(promo.digest), guard, set={"revokedAt": iso(now)})
+    changed: Item = {"revokedAt": iso(now), "mac": revoked.mac}
+    return Update(keys.promo(promo.digest), guard, set=changed)
 
 
 def counted_write(promo: PromoCode) -> Update:
@@ -95,6 +113,11 @@ def device_use_writes(promo: PromoCode, counts: Iterable[tuple[str, int]]) -> li
 
 
 def _promo_item(promo: PromoCode) -> dict[str, Value]:
+    counters = {"uses": promo.uses, "granted": credits_of(promo.granted)}
+    return {**_terms(promo), **counters, "mac": promo.mac}
+
+
+def _terms(promo: PromoCode) -> dict[str, Value]:
     return {
         "promoId": promo.promo_id,
         "name": promo.name,
@@ -106,9 +129,12 @@ def _promo_item(promo: PromoCode) -> dict[str, Value]:
         "endsAt": None if promo.ends_at is None else iso(promo.ends_at),
         "createdAt": iso(promo.created_at),
         "createdBy": promo.created_by,
-        "uses": promo.uses,
-        "granted": credits_of(promo.granted),
+        "revokedAt": None if promo.revoked_at is None else iso(promo.revoked_at),
     }
+
+
+def _sealed_facts(promo: PromoCode) -> list[object]:
+    return ["promo code", str(keys.promo(promo.digest)), encode_item(_terms(promo))]
 
 
 def _packed_use(use: Use) -> tuple[str, str, str]:

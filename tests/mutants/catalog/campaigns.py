@@ -44,6 +44,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "promo_codes.operations:PromoCodes.redeem",
         """
         if U.find(K) is None:
+            self._require_sealed(P)
             refuse_unless_open(P, N)
         """,
         """
