@@ -39,12 +39,22 @@ PAGE = 200
 TOGETHER = 50
 LEASE_TRIES = 20
 LEASE_PAUSE_SECONDS = 0.02
+# After how long a part for which no budget is left looks whether other parts returned some.
+WAIT_SECONDS = 2.0
 # Where the part stands among the writes of a lease.
 PART_PLACE = 1
 
 
 class PartMoved(Exception):
     """Another worker has taken the part over, or it was cancelled: leave it."""
+
+
+class _Waiting(Exception):
+    """The budget is leased out, but another part may return some of it: the part is due later."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__(part)
+        self.part = part
 
 
 class _BulkCancelled(Exception):
@@ -102,6 +112,9 @@ class PartRuns:
                     break
                 part = run.step(part)
             self._put_back(part)
+        except _Waiting as waiting:
+            part = waiting.part
+            return False
         except (PartMoved, ConditionFailed, Cancelled):
             return False
         finally:
@@ -222,13 +235,14 @@ class _Run:
         return after
 
     def _leased(self, part: Part) -> Part:
-        """The part with some more grants that it may make, taken from the budget; ended where there
-        is none left. Parts take leases at the same time, so a few tries are made."""
+        """The part with some more grants that it may make, taken from the budget; ended where
+        there is none left. Parts take leases at the same time, so a few tries are made. Raises
+        `_Waiting` while others hold some of the budget unused."""
         for _ in range(LEASE_TRIES):
             bulk = self._reread()
             count = bulk.lease()
             if count < 1:
-                return self._moved(part, part.ended(PartState.OUT_OF_BUDGET))
+                return self._without_budget(part)
             after = part.advanced(spent=-count)
             try:
                 self._take(bulk, bulk.leased + count, part, after)
@@ -239,6 +253,18 @@ class _Run:
                 if PART_PLACE in cancelled.refused:
                     raise PartMoved from cancelled
         raise Conflicted
+
+    def _without_budget(self, part: Part) -> Part:
+        """The part ended, if every grant that the budget pays for was made. Grants only grow in
+        number, so the sum needs no common moment; what ended parts hold is never returned."""
+        parts = store.read_parts(self.table, part.bulk_id)
+        running = (each for each in parts if each.state is PartState.RUNNING)
+        held = any(each.allowance > 0 for each in running)
+        used = sum(each.granted + each.allowance for each in parts)
+        if not held and used >= self.bulk.affordable:
+            return self._moved(part, part.ended(PartState.OUT_OF_BUDGET))
+        due_at = self.clock.now() + round(WAIT_SECONDS * 1000)
+        raise _Waiting(self._moved(part, replace(part, due_at=due_at)))
 
     def _ended_walk(self, part: Part) -> Part:
         """The part at its end; what it did not need of its lease goes back."""

@@ -89,12 +89,23 @@ def test_all_users_are_those_who_were_there_when_it_was_made(handout: Handout) -
 def test_the_budget_for_all_users_is_never_exceeded(handout: Handout) -> None:
     handout.users(PEOPLE)
     bulk = handout.start(None, budget=15 * SCALE)
-    handout.work()
-    found = handout.progress(bulk)
+    found = handout.finish(bulk)
     granted = sum(handout.credits(name) == 5 for name in PEOPLE)
     assert found.status is BulkStatus.OUT_OF_BUDGET
-    assert found.granted == granted <= 7
-    assert granted >= 1
+    assert found.granted == granted == 7
+    assert handout.world.audit().violations == ()
+
+
+def test_a_budget_that_fits_exactly_reaches_every_user(handout: Handout) -> None:
+    handout.users(PEOPLE)
+    bulk = handout.start(None, budget=12 * 2 * SCALE)
+    first = store.read_parts(handout.world.table, bulk.bulk_id)[0]
+    leased = replace(first, allowance=5, due_at=handout.world.clock.now() + 10_000)
+    held = [store.lease_write(bulk, 5), store.part_write(first, leased)]
+    handout.world.table.transact(held)
+    found = handout.finish(bulk)
+    assert {handout.credits(name) for name in PEOPLE} == {5}
+    assert (found.status, found.granted) == (BulkStatus.FINISHED, 12)
     assert handout.world.audit().violations == ()
 
 
