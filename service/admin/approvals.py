@@ -19,7 +19,7 @@ from service.admin.entities import (
 from service.admin.operations import Actions, Performed
 from service.core.amounts import Amount
 from service.core.clock import Clock
-from service.core.ids import Ids
+from service.core.ids import Ids, is_id
 from service.ledger.entities import UserNotFound, Wallet, WalletStatus
 from service.ledger.operations import ConditionalWrite, Ledger, Snapshot
 from service.storage.codec import Item
@@ -163,7 +163,8 @@ class Approvals:
 
     def read(self, approval_id: str) -> Approval:
         """Raises `ApprovalNotFound`, and `LogDamaged` for one that was changed."""
-        item = self._table.get(keys.approval(approval_id))
+        known = is_id("apr", approval_id)
+        item = self._table.get(keys.approval(approval_id)) if known else None
         if item is None:
             raise ApprovalNotFound
         return self._genuine(item)

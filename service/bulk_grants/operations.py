@@ -15,7 +15,7 @@ from service.bulk_grants.entities import (
     slices,
 )
 from service.core.clock import Clock
-from service.core.ids import Ids
+from service.core.ids import Ids, is_id
 from service.ledger.operations import ConditionalWrite
 from service.storage.table import Table
 
@@ -73,7 +73,7 @@ class BulkGrants:
 
     def progress(self, bulk_id: str) -> Progress:
         """Raises `UnknownBulkGrant`, and `StorageUnavailable`."""
-        item = self._table.get(keys.bulk(bulk_id))
+        item = self._table.get(keys.bulk(bulk_id)) if is_id("bulk", bulk_id) else None
         if item is None:
             raise UnknownBulkGrant
         return progress(store.bulk_from(item), store.read_parts(self._table, bulk_id))
@@ -88,7 +88,10 @@ class BulkGrants:
 
     def failures(self, bulk_id: str, limit: int, after: str = "") -> FailurePage:
         """At most `limit` users who were granted nothing, part by part, beyond the sort key
-        `after`."""
+        `after`. None for what can be no bulk
+        grant's id."""
+        if not is_id("bulk", bulk_id):
+            return FailurePage((), None)
         found = self._table.query(
             keys.partition(bulk_id), keys.FAILURE_PREFIX, limit=limit, after=after
         )

@@ -4,6 +4,7 @@ In a file of its own because only operators need it."""
 
 from dataclasses import replace
 
+from service.core.ids import is_id
 from service.ledger.operations import ConditionalWrite
 from service.notifications import keys, store
 from service.notifications.entities import (
@@ -25,17 +26,27 @@ from service.storage.keys import Key
 
 
 def endpoint_key(endpoint_id: str) -> Key:
-    """The item to read with the change of an endpoint."""
+    """The item to read with the change of an endpoint. Raises `EndpointNotFound` for what can be no
+    endpoint's id."""
+    if not is_id("whk", endpoint_id):
+        raise EndpointNotFound
     return keys.endpoint(endpoint_id)
 
 
 def delivery_key(endpoint_id: str, event_id: str) -> Key:
-    """The item to read with the change of a delivery."""
+    """The item to read with the change of a delivery. Raises `EndpointNotFound` or
+    `DeliveryNotFound` for what can be no id of ours."""
+    endpoint_key(endpoint_id)
+    if not is_id("evt", event_id):
+        raise DeliveryNotFound
     return keys.delivery(endpoint_id, event_id)
 
 
 def message_key(user_id: str, event_id: str) -> Key:
-    """The item to read with the change of a message in the outbox."""
+    """The item to read with the change of a message in the outbox. Raises `DeliveryNotFound` for
+    what can be no event's id."""
+    if not is_id("evt", event_id):
+        raise DeliveryNotFound
     return keys.message(user_id, event_id)
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from service.core.clock import Clock
 from service.core.fifo_gate import FifoGate, QueueFull, WaitedTooLong
-from service.core.ids import Ids
+from service.core.ids import Ids, is_id
 from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
@@ -177,7 +177,7 @@ class PromoCodes:
 
     def find(self, promo_id: str) -> PromoCode:
         """Raises `UnknownPromoId`, and `StorageUnavailable`."""
-        listed = self._table.get(keys.listed(promo_id))
+        listed = self._table.get(keys.listed(promo_id)) if is_id("promo", promo_id) else None
         item = self._table.get(keys.promo(str(listed["digest"]))) if listed else None
         if item is None:
             raise UnknownPromoId

@@ -18,6 +18,7 @@ from tests.doubles.signer import COVERED, LAPTOP, MACHINE, PUBLIC_KEY, Signer
 from tests.identity.operators_app import Tokens
 
 BODY = b'{"reason": "for the matrix", "amount": 1}'
+REASON = b'{"reason": "for the matrix"}'
 KEY = {"Idempotency-Key": "key-of-the-matrix"}
 JSON = {"Content-Type": "application/json"}
 REJECTED = (401, "SIGNATURE_REJECTED")
@@ -68,6 +69,14 @@ def site(world: ServiceHarness) -> Site:
         if is_operators(rule)
     ]
     return Site(world, routes, app.test_client())
+
+
+IDS = {"webhook_id": "whk", "event_id": "evt", "job_id": "job"}
+
+
+def _well_formed(part: re.Match[str]) -> str:
+    prefix = IDS.get(part[1])
+    return f"{prefix}_{'0' * 26}" if prefix else "ann"
 
 
 def bearer(token: str) -> Headers:
@@ -188,6 +197,25 @@ def test_a_replayed_request_changes_nothing(site: Site) -> None:
         before = site.world.items()
         assert site.call(route, headers) == REJECTED, route.path
         assert site.world.items() == before, route.path
+
+
+@pytest.mark.parametrize("bad", ["x" * 1500, "%C3%A4", "x%23y"], ids=["long", "foreign", "hash"])
+def test_ids_that_cannot_be_ours_are_not_found_and_change_nothing(site: Site, bad: str) -> None:
+    """DynamoDB refuses a sort key above 1,024 bytes: such an id must not become one. One id of a
+    path at a time, the others in the form of ours."""
+    before = [item for item in site.world.items() if "NONCE#" not in item["PK"]["S"]]
+    wrong = []
+    for rule, method, declared in declared_endpoints(create_app(site.world.parts)):
+        for name in re.findall("<([a-z_]+)>", rule) if is_operators(rule) else ():
+            path = re.sub("<([a-z_]+)>", _well_formed, rule.replace(f"<{name}>", bad))
+            for body in (BODY, REASON):
+                route = Route(method, path, declared)
+                status, code = site.call(route, bearer("boss-0"), body)
+                is_empty_page = status == 200 and rule.endswith("/failures")
+                if not (status in (400, 404) or is_empty_page) or code == "ROUTE_NOT_FOUND":
+                    wrong.append(f"{method} {rule}, {name}: {status} {code}")
+    assert wrong == []
+    assert [item for item in site.world.items() if "NONCE#" not in item["PK"]["S"]] == before
 
 
 @pytest.mark.parametrize("path", [OPERATOR_PREFIX, f"{OPERATOR_PREFIX}/nowhere"])
