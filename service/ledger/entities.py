@@ -168,12 +168,12 @@ class Wallet:
 
     def faults(self) -> list[str]:
         """What is wrong with these balances taken by themselves; empty for every wallet the rules
-        can make."""
+        can make. What only limits count is not judged: it must never stop a settlement."""
         gone = self.captured, self.expired, self.clawed_back, self.removed
         became = (self.credits, self.held, *gone)
         amounts = (*became, self.granted, self.debt)
         checks = {
-            "a balance is negative": min(*amounts, self.spent_today) < 0
+            "a balance is negative": min(amounts) < 0
             or any(lot.remaining <= 0 for lot in self.lots),
             "lots do not sum to credits": remaining(self.lots) != self.credits,
             "granted is not what became of it": self.granted != sum(became),

@@ -127,10 +127,11 @@ def with_spent(wallet: Wallet, amount: Amount, at: int) -> Wallet:
 
 
 def with_unspent(wallet: Wallet, amount: Amount, held_at: int) -> Wallet:
-    """After that much of a hold came back. It counts only on the day of its hold."""
+    """After that much of a hold came back. It counts only on the day of its hold. Never below 0:
+    a release that does not count yet may have written the hold during a deployment."""
     if not amount or day_of(held_at) != wallet.day:
         return wallet
-    return replace(wallet, spent_today=wallet.spent_today - amount)
+    return replace(wallet, spent_today=max(0, wallet.spent_today - amount))
 
 
 def missing_jobs(wallet: Wallet, kind: str, hard_limits: list[int]) -> tuple[list[int], list[int]]:

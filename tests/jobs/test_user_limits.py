@@ -9,7 +9,7 @@ from service.core.amounts import SCALE
 from service.core.days import DAY
 from service.core.errors import FareboxError
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import InsufficientCredits
+from service.ledger.entities import InsufficientCredits, WalletStatus
 from service.ledger.limits import DailyLimitReached, TooManyOpenJobs, in_flight, spent_on
 from service.providers.base import Indeterminate, TaskStatus
 from service.storage.writes import Update, When
@@ -155,6 +155,21 @@ def test_what_comes_back_on_another_day_adds_nothing_to_it(client: Any, table_na
     assert world.audit().violations == ()
 
 
+def test_holds_that_no_day_counted_settle_with_those_of_a_day(client: Any, table_name: str) -> None:
+    world = harness(client, table_name)
+    jobs = [world.submit().job.job_id]
+    world.table.write(
+        Update(ledger_keys.wallet("ann"), When(), remove=("day", "spentToday", "openJobs"))
+    )
+    assert [each for each in world.audit().violations if "spentToday" in each.what] == []
+    jobs.append(world.submit().job.job_id)
+    for job_id in jobs:
+        end(world, job_id, TaskStatus.FAILED)
+    wallet = world.wallet()
+    assert (wallet.status, wallet.held, wallet.spent_today) == (WalletStatus.OPEN, 0, 0)
+    assert world.audit().violations == ()
+
+
 def test_a_refused_request_counts_on_no_limit(client: Any, table_name: str) -> None:
     world = harness(client, table_name, max_open_jobs=1, max_credits_per_day=1)
     world.provider.creates = [Indeterminate()]
@@ -190,7 +205,7 @@ def test_limits_cost_no_call_and_no_unit(client: Any, table_name: str) -> None:
         ({"openJobs": {"text": (1_790_000_000,)}}, "openJobs lists"),
         ({"spentToday": 7}, "spentToday is 7"),
         ({"day": 1}, "spentToday is 1 on day 1"),
-        ({"spentToday": -1}, "a balance is negative"),
+        ({"spentToday": -1}, "spentToday is -1 on day"),
         ({"openJobs": {"image2video": ("soon",)}}, "cannot be read"),
         ({"day": "today"}, "cannot be read"),
     ],

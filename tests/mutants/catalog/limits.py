@@ -44,6 +44,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "not amount",
     ),
     mutant(
+        "credits-of-a-day-below-zero",
+        "tests/ledger/test_limits.py",
+        "ledger.limits:with_unspent",
+        "max(0, wallet.spent_today - A)",
+        "wallet.spent_today - A",
+    ),
+    mutant(
         "house-lease-without-a-condition",
         HOUSE,
         "jobs.house:_lease_write",
