@@ -35,7 +35,7 @@ from service.ledger.restrictions import RESTRICTIONS
 from service.storage.codec import Item, Value, encode_item, whole_number
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, Key
 from service.storage.table import ConditionFailed, Table
-from service.storage.writes import Put, Update, When
+from service.storage.writes import ABSENT, Put, Update, When
 
 log = structlog.get_logger()
 
@@ -205,7 +205,7 @@ class Grants:
 
     def schedule(self, grant: Grant, due_at: int) -> bool:
         """Has the grant made at that time (epoch milliseconds). Returns False for one that was
-        scheduled or made before.
+        scheduled or made before; one that was refused is scheduled anew.
 
         Raises `UserNotFound`, `ExpiryInvalid`, `GrantConflict` and `StorageUnavailable`."""
         try:
@@ -216,12 +216,13 @@ class Grants:
 
     def _scheduled(self, grant: Grant, due_at: int) -> bool:
         snapshot = self._ledger.read_snapshot(grant.user_id, (grant_key(grant),))
-        if grant_of(snapshot, grant) is not None:
+        before = grant_of(snapshot, grant)
+        if before is not None and before.refused is None:
             return False
         if snapshot.wallet is None or snapshot.wallet.status is WalletStatus.CLOSED:
             raise UserNotFound
         try:
-            self._table.write(self.schedule_write(grant, due_at))
+            self._table.write(replace(self.schedule_write(grant, due_at), when=_absence(before)))
         except ConditionFailed as other:
             if other.item is not None:
                 _agreeing(other.item, grant)
@@ -333,14 +334,22 @@ def _agreeing(item: Item, grant: Grant) -> GrantRecord:
     return record
 
 
+def _absence(before: GrantRecord | None) -> When:
+    """A grant that was refused counts as absent while it stands so."""
+    if before is None:
+        return ABSENT
+    return When(equals={"entry": None, "dueAt": None, "refused": before.refused})
+
+
 def _made_write(before: GrantRecord | None, made: GrantRecord) -> Put | Update:
     key = grant_key(made.grant)
     if before is None:
         return Put(key, _item(made))
-    gone = (*DUE_INDEX_ATTRIBUTES, "dueAt", "refused", "mac")
     guard = When(equals={"entry": None, "dueAt": before.due_at})
-    given = {name: value for name, value in _item(made).items() if value is not None}
-    return Update(key, guard, set=given, remove=gone)
+    item = _item(made)
+    given = {name: value for name, value in item.items() if value is not None}
+    gone = tuple(name for name in item if name not in given)
+    return Update(key, guard, set=given, remove=(*DUE_INDEX_ATTRIBUTES, "refused", *gone))
 
 
 def _item(record: GrantRecord) -> Mapping[str, Value]:

@@ -18,6 +18,7 @@ from service.notifications.entities import (
     event,
     new_message,
 )
+from service.storage.keys import DUE_TIME_END
 from service.storage.writes import Write
 
 EXPIRY_NOTICE_MILLISECONDS = 7 * DAY
@@ -95,12 +96,15 @@ def _owned(wallet: Wallet) -> Amount:
 
 def _notices(movement: Movement, now: int) -> Iterator[Write]:
     """A notice for each day on which lots expire that this movement has made. A week before that
-    day it becomes due."""
+    day it becomes due. None for ends that the due index cannot sort: there they would be due
+    now."""
     made_by = {entry.version for entry in movement.entries}
     days = {
         day_of(lot.expires_at)
         for lot in movement.wallet.lots
-        if lot.expires_at is not None and lot.number // _LOTS_OF_AN_ENTRY in made_by
+        if lot.expires_at is not None
+        and lot.expires_at < DUE_TIME_END
+        and lot.number // _LOTS_OF_AN_ENTRY in made_by
     }
     for day in sorted(days):
         due_at = max(now, day - EXPIRY_NOTICE_MILLISECONDS)

@@ -13,6 +13,8 @@ GSI1 = "GSI1"
 GSI2 = "GSI2"
 DUE_INDEX_ATTRIBUTES = ("GSI2PK", "GSI2SK")
 USER_PREFIX = "USER#"
+# From the year 2286 on a time has more digits than the due index sorts.
+DUE_TIME_END = 10**13
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ _DATA_KEY = "DATAKEY"
 
 
 def due_time(at: int) -> str:
-    """A time in milliseconds, sortable as text."""
+    """A time in milliseconds below `DUE_TIME_END`, sortable as text."""
     return f"{at:013d}"
 
 

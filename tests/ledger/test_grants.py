@@ -232,6 +232,32 @@ def test_a_scheduled_grant_of_a_user_who_is_gone_leaves_the_schedule(world: Serv
 
 
 @pytest.mark.protocol("grant-at-its-time")
+def test_a_grant_that_was_refused_can_be_scheduled_anew(world: ServiceHarness) -> None:
+    world.work_until(120)
+    status = world.wallet().status
+    grants(world).schedule(purchase(), world.clock.now())
+    set_status(world, WalletStatus.CLOSED)
+    world.work()
+    set_status(world, status)
+    assert grants(world).schedule(purchase(), world.clock.now())
+    assert not grants(world).schedule(purchase(), world.clock.now())
+    assert "refused" not in item(world, purchase())
+    world.work()
+    assert world.wallet().granted == 8 * SCALE
+    assert world.audit().violations == ()
+
+
+def test_a_scheduled_grant_that_is_made_on_other_terms_keeps_none_of_its_own(
+    world: ServiceHarness,
+) -> None:
+    later, details = world.clock.now() + HOUR, {"reason": "a pack"}
+    grants(world).schedule(purchase(expires_at=2 * later, details=details), later)
+    grants(world).make(purchase())
+    assert record_from(item(world, purchase())).grant == purchase()
+    assert world.audit().violations == ()
+
+
+@pytest.mark.protocol("grant-at-its-time")
 def test_a_schedule_that_was_edited_makes_nothing_and_is_found(world: ServiceHarness) -> None:
     grants(world).schedule(purchase(), world.clock.now())
     edited = {**item(world, purchase()), "amount": 900}

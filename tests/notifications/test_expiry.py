@@ -10,6 +10,7 @@ from service.ledger.lots import LotKind
 from service.ledger.movements import grant
 from service.ledger.operations import Proposal, Snapshot
 from service.notifications import keys
+from service.storage.keys import DUE_TIME_END
 from tests.doubles.meter import Meter
 from tests.notifications.conftest import NotifyingHarness
 
@@ -124,3 +125,15 @@ def test_a_notice_costs_three_units_with_the_grant_that_causes_it(
             lambda _: False,
         )
     assert bill.writes == without.writes + 3
+
+
+def test_credits_that_end_beyond_what_the_due_index_sorts_have_no_notice(
+    world: NotifyingHarness,
+) -> None:
+    """They would be due now, again and again before those that are."""
+    grant_until(world, (DUE_TIME_END - world.clock.now()) / 1000)
+    assert [each for each in world.items() if each["SK"]["S"].startswith(keys.NOTICE_PREFIX)] == []
+    grant_until(world, 20 * DAY)
+    world.work_until(14 * DAY, step=DAY)
+    assert len(reported(world)) == 1
+    assert world.audit().violations == ()

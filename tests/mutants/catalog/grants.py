@@ -56,8 +56,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "made-grant-stays-due",
         GRANTS,
         "ledger.grants:_made_write",
-        "(*DUE_INDEX_ATTRIBUTES, 'dueAt', 'refused', 'mac')",
-        "('dueAt', 'refused', 'mac')",
+        "(*DUE_INDEX_ATTRIBUTES, 'refused', *G)",
+        "('refused', *G)",
     ),
     mutant(
         "closed-user-granted",
