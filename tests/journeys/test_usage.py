@@ -36,7 +36,7 @@ def test_usage_is_summed_up_by_day_and_operation(start: Callable[..., LiveStack]
     latency = f"{row['maxLatencySeconds']:.3f}"
     assert text.splitlines() == [
         head,
-        f'"{row["day"]}","kling","image2video",2,1,1,{latency},{latency}',
+        f'"{row["day"]}","kling","image2video",2,1,1,"{latency}","{latency}"',
     ]
 
 
