@@ -15,6 +15,7 @@ from service.admin.entities import (
     ApprovalExpired,
     ApprovalNotFound,
     LogDamaged,
+    NamedOperatorRequired,
     SecondOperatorRequired,
 )
 from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
@@ -38,6 +39,7 @@ _DECISION_ERRORS: tuple[type[FareboxError], ...] = (
     ApprovalNotFound,
     ApprovalDecided,
     ApprovalExpired,
+    NamedOperatorRequired,
 )
 
 

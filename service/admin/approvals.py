@@ -13,6 +13,7 @@ from service.admin.entities import (
     ApprovalNotFound,
     ApprovalStatus,
     LogDamaged,
+    NamedOperatorRequired,
     SecondOperatorRequired,
     Terms,
 )
@@ -105,8 +106,8 @@ class Approvals:
         """Carries a request out as `action.operator`, who must be another than requested it. The
         entry has the reason of the request; that of the approval is in the log.
 
-        Raises `ApprovalNotFound`, `SecondOperatorRequired`, `ApprovalExpired`, `ApprovalDecided`,
-        and what `Corrections.adjust` raises."""
+        Raises `ApprovalNotFound`, `SecondOperatorRequired`, `NamedOperatorRequired`,
+        `ApprovalExpired`, `ApprovalDecided`, and what `Corrections.adjust` raises."""
         approval = self.read(approval_id)
         self._require_second(approval, action)
         approving = replace(
@@ -125,8 +126,10 @@ class Approvals:
 
     def reject(self, approval_id: str, action: Action) -> tuple[Performed, Approval]:
         """Ends a request; also the operator who made it may do that. Raises `ApprovalNotFound`,
-        `ApprovalExpired`, `ApprovalDecided`, and what `Actions.perform` raises."""
+        `NamedOperatorRequired`, `ApprovalExpired`, `ApprovalDecided`, and what `Actions.perform`
+        raises."""
         approval = self.read(approval_id)
+        self._require_named(approval, action)
         rejecting = replace(
             action,
             name="reject-adjustment",
@@ -160,6 +163,12 @@ class Approvals:
     def _require_second(self, approval: Approval, action: Action) -> None:
         if action.operator.operator_id == approval.requested_by:
             raise SecondOperatorRequired
+        self._require_named(approval, action)
+
+    def _require_named(self, approval: Approval, action: Action) -> None:
+        operator_id = action.operator.operator_id
+        if operator_id.startswith("key:") and operator_id != approval.requested_by:
+            raise NamedOperatorRequired
 
     def read(self, approval_id: str) -> Approval:
         """Raises `ApprovalNotFound`, and `LogDamaged` for one that was changed."""

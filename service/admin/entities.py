@@ -57,6 +57,13 @@ class SecondOperatorRequired(Forbidden):
     summary = "Nobody approves what they requested: another operator has to."
 
 
+class NamedOperatorRequired(Forbidden):
+    """Several people may share a key that belongs to nobody, also whoever made the request."""
+
+    code = "NAMED_OPERATOR_REQUIRED"
+    summary = "Only a person decides what another requested: sign in, or sign with your own key."
+
+
 class WalletNotOpen(Conflict):
     code = "WALLET_NOT_OPEN"
     summary = "Only an open wallet can be frozen. This one is frozen already."

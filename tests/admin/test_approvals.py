@@ -91,6 +91,14 @@ def test_whoever_requested_it_does_not_approve_it(first: AdminApi) -> None:
     assert refused(first, path(approval)) == (403, "SECOND_OPERATOR_REQUIRED")
 
 
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_key_that_belongs_to_nobody_decides_nothing_of_another(
+    first: AdminApi, second: AdminApi, decision: str
+) -> None:
+    approval = requested(second)
+    assert refused(first, path(approval, decision)) == (403, "NAMED_OPERATOR_REQUIRED")
+
+
 def test_a_request_is_decided_once(first: AdminApi, second: AdminApi) -> None:
     approval = requested(first)
     assert second.post(path(approval), REASON, "once")[0] == 200
