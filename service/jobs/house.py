@@ -6,8 +6,11 @@ held. Whatever a process has leased when it dies is lost for the day, and never 
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -15,6 +18,7 @@ from service.core.amounts import Amount, amount_of, credits_of
 from service.core.clock import Clock
 from service.core.days import DAY
 from service.core.errors import Unavailable
+from service.core.fifo_gate import FifoGate, WaitedTooLong
 from service.core.metrics import Metric, Metrics
 from service.jobs import keys
 from service.jobs.entities import Job
@@ -32,6 +36,8 @@ from service.storage.writes import Update, When
 log = structlog.get_logger()
 
 MAX_TRIES = 20
+# How long a request waits for the lease that another request is taking.
+REFILL_WAIT_SECONDS = 2.0
 # How long a process believes that the day's budget is used up, before it reads again.
 REFUSE_SECONDS = 5.0
 MAX_RETRY_AFTER_SECONDS = 900
@@ -54,33 +60,48 @@ class HouseLimitReached(Unavailable):
 
 @dataclass(frozen=True)
 class Charge:
-    """A part of the budget of a day (days since 1970-01-01) that one hold may take."""
+    """What one hold of that day (days since 1970-01-01) may take, and of which day's budget."""
 
     day: int
     amount: Amount
+    budget_day: int
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A lease of `size` over `before`, whose write carries the random `by`."""
+
+    by: str
+    before: Amount | None
+    size: Amount
 
 
 @dataclass
 class _Lease:
     """What this process still has of a day's budget. `leased` is what all processes have taken of
-    it, as last known; None: nobody has, or that is not known."""
+    it, as last known; None: nobody has, or that is not known. `pending` was sent, and its outcome
+    is not known."""
 
     left: Amount = 0
     leased: Amount | None = None
+    pending: _Attempt | None = None
     refused_until: float = 0.0
     refused_from: Amount = 0
 
 
 class HouseBudget:
-    """The budget as one process sees it. Safe from any thread; while it takes a lease, others wait.
-    A budget of 0 is none."""
+    """The budget as one process sees it. Safe from any thread. One request at a time takes a lease;
+    others wait a bounded time for it, and none that needs no lease waits for the table. A budget of
+    0 is none."""
 
     def __init__(self, table: Table, clock: Clock, metrics: Metrics, per_day: Amount) -> None:
         self._table = table
         self._clock = clock
         self._metrics = metrics
         self._per_day = per_day
+        # Guards the numbers, never across a call: who waits for it may have a hold to send.
         self._guard = threading.Lock()
+        self._refills = FifoGate(1)
         self._leases: dict[int, _Lease] = {}
         self._noted: OrderedDict[str, Charge] = OrderedDict()
 
@@ -94,18 +115,19 @@ class HouseBudget:
         `StorageUnavailable`."""
         if not self._per_day:
             return None
-        with self._guard:
-            lease = self._lease(day_of(at))
-            if lease.left < amount:
-                self._refill(lease, day_of(at), amount, at)
-            lease.left -= amount
-        return Charge(day_of(at), amount)
+        budget_at = self._budget_at(at)
+        charge = Charge(day_of(at), amount, day_of(budget_at))
+        lease = self._lease(charge.budget_day)
+        if self._missing_after_spending(lease, amount):
+            with self._refilling():
+                self._refill(lease, charge.budget_day, amount, budget_at)
+        return charge
 
     def put_back(self, charge: Charge | None) -> None:
         """For a hold that was surely not written."""
         if charge is not None:
             with self._guard:
-                self._returned(charge.day, charge.amount)
+                self._returned(charge.budget_day, charge.amount)
 
     def note(self, job_id: str, charge: Charge | None) -> None:
         """Remembers what that job's hold took, until `settled`."""
@@ -124,7 +146,7 @@ class HouseBudget:
         with self._guard:
             charge = self._noted.pop(job.job_id, None)
             if charge is not None:
-                self._returned(charge.day, min(charge.amount, job.returned))
+                self._returned(charge.budget_day, min(charge.amount, job.returned))
 
     def close(self) -> None:
         """Returns what is left of the leases. A return whose response is lost is not tried again:
@@ -135,56 +157,110 @@ class HouseBudget:
             if lease.left:
                 self._return(day, lease)
 
+    def _budget_at(self, at: int) -> int:
+        """The time whose day pays for a hold at `at`: that one, or now. A wallet's time may be a
+        little ahead of this clock or behind; one further off has no budget of its own, or it would
+        be spent on top of today's."""
+        now = self._clock.now()
+        return at if abs(day_of(at) - day_of(now)) <= 1 else now
+
     def _lease(self, day: int) -> _Lease:
-        """Those of days before yesterday are dropped: no clock is that far behind."""
-        self._leases = {each: kept for each, kept in self._leases.items() if each >= day - 1}
-        return self._leases.setdefault(day, _Lease())
+        """Those of days before yesterday are dropped, by this process's own clock."""
+        oldest = day_of(self._clock.now()) - 1
+        with self._guard:
+            self._leases = {each: kept for each, kept in self._leases.items() if each >= oldest}
+            return self._leases.setdefault(day, _Lease())
+
+    @contextmanager
+    def _refilling(self) -> Iterator[None]:
+        try:
+            self._refills.enter(REFILL_WAIT_SECONDS)
+        except WaitedTooLong as error:
+            raise StorageUnavailable from error
+        try:
+            yield
+        finally:
+            self._refills.leave()
+
+    def _missing_after_spending(self, lease: _Lease, amount: Amount) -> Amount:
+        """Spends the amount of the lease and returns 0, or returns how much it lacks."""
+        with self._guard:
+            missing = max(0, amount - lease.left)
+            if not missing:
+                lease.left -= amount
+            return missing
 
     def _returned(self, day: int, amount: Amount) -> None:
         if day in self._leases:
             self._leases[day].left += amount
 
     def _refill(self, lease: _Lease, day: int, amount: Amount, at: int) -> None:
-        if self._clock.monotonic() < lease.refused_until and amount >= lease.refused_from:
-            raise self._refusal(at)
-        if lease.leased is not None and self._missing(lease, amount):
-            lease.leased = self._read(day)
-        for _ in range(MAX_TRIES):
-            if self._missing(lease, amount):
-                lease.refused_until = self._clock.monotonic() + REFUSE_SECONDS
-                lease.refused_from = amount
-                raise self._refusal(at)
-            if self._take(lease, day, amount):
+        """Takes leases until the amount is spent of one. At most one write's outcome stays unknown:
+        nothing further is leased before a read has settled it."""
+        if lease.pending is not None:
+            self._claimed(lease, self._item(day))
+        for number in range(MAX_TRIES):
+            missing = self._missing_after_spending(lease, amount)
+            if not missing:
                 return
+            self._refuse_beyond_budget(lease, day, amount, missing, at, reread=number == 0)
+            self._take(lease, day, amount, missing)
         raise Conflicted
 
-    def _missing(self, lease: _Lease, amount: Amount) -> bool:
-        """Whether the rest of the budget is too little."""
-        return self._per_day - (lease.leased or 0) < amount - lease.left
+    def _refuse_beyond_budget(
+        self, lease: _Lease, day: int, amount: Amount, missing: Amount, at: int, *, reread: bool
+    ) -> None:
+        if self._clock.monotonic() < lease.refused_until and amount >= lease.refused_from:
+            raise self._refusal(at)
+        if reread and lease.leased is not None and self._rest(lease) < missing:
+            lease.leased = _leased(self._item(day))
+        if self._rest(lease) < missing:
+            lease.refused_until = self._clock.monotonic() + REFUSE_SECONDS
+            lease.refused_from = amount
+            raise self._refusal(at)
 
-    def _take(self, lease: _Lease, day: int, amount: Amount) -> bool:
-        """One conditional update of the value that was read. Where its response is lost, the part
-        may be leased: it counts as lost."""
-        before = lease.leased
-        size = self._lease_size(lease, amount)
-        after = (before or 0) + size
+    def _rest(self, lease: _Lease) -> Amount:
+        return self._per_day - (lease.leased or 0)
+
+    def _take(self, lease: _Lease, day: int, amount: Amount, missing: Amount) -> None:
+        """One conditional update of the value that was read. A pending one is sent again exactly as
+        it was: only one of the two can succeed. Raises `StorageUnavailable` where the response is
+        lost and the item does not show the lease."""
+        attempt = lease.pending or self._attempt(lease, amount, missing)
+        lease.pending = attempt
         try:
-            self._table.write(_lease_write(day, before, after, self._per_day))
+            self._table.write(_take_write(day, attempt, self._per_day))
         except ConditionFailed as refused:
-            lease.leased = _leased(refused.item)
-            return False
-        except MaybeApplied:
-            lease.leased = self._read(day)
-            return False
-        lease.leased, lease.left = after, lease.left + size
-        self._metrics.gauge(Metric.HOUSE_BUDGET_USED, round(100 * after / self._per_day, 1))
-        return True
+            self._claimed(lease, refused.item)
+        except MaybeApplied as error:
+            if not self._claimed(lease, self._item(day)):
+                raise StorageUnavailable from error
+        else:
+            self._claim(lease, attempt, (attempt.before or 0) + attempt.size)
 
-    def _lease_size(self, lease: _Lease, amount: Amount) -> Amount:
+    def _attempt(self, lease: _Lease, amount: Amount, missing: Amount) -> _Attempt:
         """With what is left, several times the amount: no part is too small to be charged."""
-        rest = self._per_day - (lease.leased or 0)
+        rest = self._rest(lease)
         usual = min(self._per_day // LEASES, rest // SHARES)
-        return min(rest, max(1, usual // amount) * amount - lease.left)
+        size = min(rest, (max(1, usual // amount) - 1) * amount + missing)
+        return _Attempt(uuid4().hex, lease.leased, size)
+
+    def _claimed(self, lease: _Lease, item: Item | None) -> bool:
+        """Whether the item shows the pending lease, which then is this process's own. If another
+        was taken meanwhile, it counts as lost."""
+        attempt, lease.leased = lease.pending, _leased(item)
+        if attempt is not None and item is not None and item.get("by") == attempt.by:
+            self._claim(lease, attempt, lease.leased or 0)
+            return True
+        if attempt is not None and attempt.before != lease.leased:
+            lease.pending = None
+        return False
+
+    def _claim(self, lease: _Lease, attempt: _Attempt, leased: Amount) -> None:
+        with self._guard:
+            lease.left += attempt.size
+            lease.leased, lease.pending = leased, None
+        self._metrics.gauge(Metric.HOUSE_BUDGET_USED, round(100 * leased / self._per_day, 1))
 
     def _return(self, day: int, lease: _Lease) -> None:
         leased = lease.leased
@@ -193,7 +269,7 @@ class HouseBudget:
                 return
             try:
                 after = leased - lease.left
-                self._table.write(_lease_write(day, leased, after, None))
+                self._table.write(_lease_write(day, leased, after, {}))
             except ConditionFailed as refused:
                 leased = _leased(refused.item)
             except StorageUnavailable as error:
@@ -202,8 +278,8 @@ class HouseBudget:
             else:
                 return
 
-    def _read(self, day: int) -> Amount | None:
-        return _leased(self._table.get(keys.house_leases(day)))
+    def _item(self, day: int) -> Item | None:
+        return self._table.get(keys.house_leases(day))
 
     def _refusal(self, at: int) -> HouseLimitReached:
         self._metrics.count(Metric.HOUSE_LIMIT_REFUSALS)
@@ -217,13 +293,22 @@ def _leased(item: Item | None) -> Amount | None:
     return amount_of(fields["leased"]) if item else None
 
 
-def _lease_write(day: int, before: Amount | None, after: Amount, budget: Amount | None) -> Update:
-    """Over exactly what was read. `budget` is the one that a lease was taken of."""
+def _take_write(day: int, attempt: _Attempt, budget: Amount) -> Update:
+    details: dict[str, Value] = {
+        "by": attempt.by,
+        "budget": credits_of(budget),
+        "expiresAt": (day + KEEP_DAYS) * DAY // 1000,
+    }
+    return _lease_write(day, attempt.before, (attempt.before or 0) + attempt.size, details)
+
+
+def _lease_write(
+    day: int, before: Amount | None, after: Amount, details: Mapping[str, Value]
+) -> Update:
+    """Over exactly what was read."""
     guard = None if before is None else credits_of(before)
-    changes: dict[str, Value] = {"leased": credits_of(after)}
-    if budget is not None:
-        changes |= {
-            "budget": credits_of(budget),
-            "expiresAt": (day + KEEP_DAYS) * DAY // 1000,
-        }
-    return Update(keys.house_leases(day), When(equals={"leased": guard}), set=changes)
+    return Update(
+        keys.house_leases(day),
+        When(equals={"leased": guard}),
+        set={"leased": credits_of(after), **details},
+    )

@@ -61,14 +61,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "lost-lease-used",
         HOUSE,
         "jobs.house:HouseBudget._take",
-        """
-        lease.leased = self._read(day)
-        return False
-        """,
-        """
-        lease.leased, lease.left = after, lease.left + size
-        return True
-        """,
+        "if not self._claimed(lease, self._item(day)): raise StorageUnavailable from error",
+        "self._claim(lease, attempt, (attempt.before or 0) + attempt.size)",
     ),
     mutant(
         "job-returns-to-the-house-again-and-again",
