@@ -91,6 +91,10 @@ class Holds:
         except (FareboxError, StaleRead):
             self._house.put_back(charge)
             raise
+        except Exception:
+            # A transaction may have been sent before: if its job stands, its end returns the rest.
+            self._house.note(job_id, charge)
+            raise
         self._house.note(job_id, charge)
         return self._held(terms, moved)
 

@@ -8,12 +8,13 @@ import pytest
 
 from service.core.days import DAY
 from service.jobs import keys
+from service.jobs.house import HouseBudget
 from service.ledger.limits import day_of
 from service.storage.table import StorageUnavailable, Table
 from tests.doubles.clock import FakeClock
-from tests.doubles.service_harness import local_client
+from tests.doubles.service_harness import local_client, order
 from tests.faults.library.wire import Wire
-from tests.jobs.test_house import ONE, budget, charged, leased
+from tests.jobs.test_house import ONE, budget, charged, harness, leased
 
 
 @pytest.fixture
@@ -164,3 +165,25 @@ def test_a_wallet_a_day_ahead_drops_no_lease_of_yesterday(table: Table, clock: F
     item = table.get(keys.house_leases(day_of(clock.now()) - 1))
     assert item is not None
     assert item["leased"] == 10
+
+
+def test_a_hold_that_fails_after_its_commit_stays_noted_until_its_job_ends(
+    client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction was committed; what failed comes after it."""
+    world = harness(client, table_name, house_credits_per_day=1)
+    who = order("ann").principal
+    world.users.sign_up(who, world.users.digests("ann"))
+    move = world.ledger.move
+
+    def fail_afterwards(*args: Any, **options: Any) -> None:
+        move(*args, **options)
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.ledger, "move", fail_afterwards)
+        with pytest.raises(RuntimeError):
+            world.submit("ann", "ann")
+    house = world.parts.get(HouseBudget)
+    (noted,) = house._noted.values()
+    assert noted.amount == ONE
