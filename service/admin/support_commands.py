@@ -105,7 +105,7 @@ def _facts(event: Event) -> Iterator[tuple[str, object]]:
 @click.argument("value")
 @calls_api
 def search(client: AdminClient, as_json: bool, by: str, value: str) -> int:
-    reply = client.post("/admin/users/search", {"by": by, "value": value}, str(uuid4()))
+    reply = client.post("/admin/search", {"by": by, "value": value}, str(uuid4()))
     return shown(reply, as_json, _print_users)
 
 

@@ -91,7 +91,7 @@ def support_blueprint(lookup: Lookup, timeline: Timeline, support: Support) -> B
 def _add_search(blueprint: Blueprint, lookup: Lookup) -> None:
     schema = UserSearchRequestSchema()
 
-    @blueprint.post("/admin/users/search")
+    @blueprint.post("/admin/search")
     @endpoint(
         Endpoint(
             access=Access.OPERATOR,

@@ -26,7 +26,7 @@ def sign_up(world: ServiceHarness, user_id: str = "ann", device: str = "phone") 
 
 
 def search(api: AdminApi, by: str, value: str) -> list[str]:
-    status, body = api.post("/admin/users/search", {"by": by, "value": value}, key=None)
+    status, body = api.post("/admin/search", {"by": by, "value": value}, key=None)
     assert status == 200
     return [user["userId"] for user in body["data"]["users"]]
 
@@ -69,7 +69,7 @@ def test_what_nobody_is_known_by_finds_nobody(
     "body", [{}, {"by": "id"}, {"by": "task", "value": "t"}, {"by": "id", "value": 1}, []]
 )
 def test_a_search_for_nothing_is_refused(api: AdminApi, body: Any) -> None:
-    assert api.post("/admin/users/search", body, key=None)[0] == 400
+    assert api.post("/admin/search", body, key=None)[0] == 400
 
 
 def test_finding_and_reading_cost_the_same_however_much_happened(

@@ -15,6 +15,7 @@ from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
 from service.app import build, create_app, load_settings
+from service.catalog.current_prices import CurrentPrices
 from service.core.logs import configure
 from service.storage.table import Table
 from service.storage.writes import Write
@@ -65,7 +66,9 @@ def ours(world: Outside, out: TextIO) -> Calls:
     to `out`."""
     configure("INFO", "json", out)
     with redirect_stdout(out):
-        app = create_app(build(load_settings(world.environment()), "bench"))
+        parts = build(load_settings(world.environment()), "bench")
+        parts.get(CurrentPrices).refresh()
+        app = create_app(parts)
     headers = {"Authorization": f"Bearer {bearer()}"}
     return {
         POST: call_of(app, "POST", "/videos", headers, order()),

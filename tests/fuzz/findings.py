@@ -174,7 +174,7 @@ def someone_real(user: str, job_id: str) -> Prepare:
                 if isinstance(case.body.get(name), str) and case.body[name] and next(turn) % 4:
                     case.body = case.body | {name: value}
         if case.path_parameters.get("jobId") and next(turn) % 2:
-            case.path_parameters = {"jobId": job_id}
+            case.path_parameters = case.path_parameters | {"jobId": job_id}
 
     return prepare
 

@@ -30,7 +30,7 @@ def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(stack: LiveStack
     findings = fuzzed(
         stack, stack.token(USER, expires_in=10**6), EXAMPLES, someone_real(USER, job_id)
     )
-    assert findings.failures == {}
+    assert findings.failures == {}, "\n\n".join(map(str, findings.failures.items()))
     document = ApiClient(stack).document
     assert set(findings.statuses) == {
         f"{method} {path}" for path, method, _ in operations(document)

@@ -38,7 +38,7 @@ def test_a_user_who_was_charged_is_found_and_the_timeline_says_why(stack: LiveSt
     job_id = stack.submitted("ann")
     stack.settled(job_id)
     for by, value in (("email", "ANN@example.com"), ("job", job_id), ("device", "device-of-ann")):
-        status, body = operator(stack, "POST", "/admin/users/search", {"by": by, "value": value})
+        status, body = operator(stack, "POST", "/admin/search", {"by": by, "value": value})
         assert (status, [user["userId"] for user in body["data"]["users"]]) == (200, ["ann"])
     _, body = operator(stack, "GET", "/admin/users/ann/timeline?limit=20")
     kinds = [(event["entry"] or {}).get("kind") for event in body["data"]["events"]]
@@ -94,7 +94,7 @@ def test_a_user_can_do_none_of_it(start: Callable[..., LiveStack]) -> None:
     for method, path in (
         ("GET", "/admin/users/ann"),
         ("GET", "/admin/users/ann/timeline"),
-        ("POST", "/admin/users/search"),
+        ("POST", "/admin/search"),
         ("POST", f"/admin/users/ann/jobs/{job_id}/release"),
     ):
         response = stack.call(method, path, stack.token("ann"), json=REASON)
@@ -104,5 +104,5 @@ def test_a_user_can_do_none_of_it(start: Callable[..., LiveStack]) -> None:
 
 def _found(stack: LiveStack, fingerprint: str) -> list[str]:
     body = {"by": "device", "value": fingerprint}
-    _, found = operator(stack, "POST", "/admin/users/search", body)
+    _, found = operator(stack, "POST", "/admin/search", body)
     return [user["userId"] for user in found["data"]["users"]]

@@ -156,6 +156,9 @@ def _without_null(schema: dict[str, Any]) -> None:
     if isinstance(schema.get("type"), list):
         types = [each for each in schema["type"] if each != "null"]
         schema["type"] = types[0] if len(types) == 1 else types
+    if "anyOf" in schema:
+        others = [each for each in schema.pop("anyOf") if each != {"type": "null"}]
+        schema.update(others[0] if len(others) == 1 else {"anyOf": others})
     if "enum" in schema:
         schema["enum"] = [choice for choice in schema["enum"] if choice is not None]
     if "default" in schema and schema["default"] is None:
