@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 
+from service.catalog import keys as catalog_keys
 from service.core.amounts import SCALE
 from service.core.keyring import Pepper
 from service.ledger import keys
@@ -88,6 +89,7 @@ def outside(
         "_20120810.BatchGetItem": partial(_batch, job_status),
         "_20120810.Query": {"Items": [], "Count": 0, "ScannedCount": 0},
         "JOB#": job,
+        catalog_keys.LIST.sk: {},
         keys.SCALE.sk: {"Item": encode_item({**keys.SCALE.attributes(), "scale": SCALE})},
         "": wallet,
     }
