@@ -93,7 +93,7 @@ def test_prices_are_scheduled_listed_and_cancelled(farebox: Any, world: ServiceH
     assert farebox("cancel-price", operation, at, *REASON)[0] == 0
     code, out, _ = farebox("prices", operation)
     assert code == 0
-    rows = [line for line in out.splitlines() if "key:machine" in line]
+    rows = [line for line in out.splitlines() if line.startswith("│") and "key:machine" in line]
     assert [("perSecond 0.0" in row, "for a test" in row) for row in rows] == [
         (True, True),
         (False, True),

@@ -100,8 +100,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "merge-in-favour",
         "expired-credits-merged-into-live-ones",
         "ledger.lots:tidy",
-        "lambda L: (L.kind, L.spendable(T))",
-        "lambda L: L.kind",
+        "lambda lot: (lot.kind, lot.spendable(at))",
+        "lambda lot: lot.kind",
     ),
     breaks(
         "merge-in-favour",
