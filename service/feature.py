@@ -4,6 +4,7 @@ contributes.
 Only the `feature.py` of a feature and the entry points use this."""
 
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ import click
 from flask import Blueprint, Flask
 
 from service.core.clock import Clock
+from service.core.erasure import ErasureStep, ExportPart
 from service.core.ids import Ids
 from service.core.keyring import Keyring
 from service.core.metrics import Metrics
@@ -61,7 +63,8 @@ class Feature:
 
     `operations` are found by later features under the type that they are published as; `hooks`
     are applied to the web application before any route of it is served. `sweeps` run in the worker,
-    `web_sweeps` in every web process; `closing` when a process ends as it should."""
+    `web_sweeps` in every web process; `closing` when a process ends as it should. `erasure` and
+    `exports` are for everything that the feature holds of a user."""
 
     operations: Mapping[type[Any], object] = field(default_factory=dict)
     blueprints: tuple[Blueprint, ...] = ()
@@ -70,6 +73,8 @@ class Feature:
     web_sweeps: tuple[Sweep, ...] = ()
     closing: tuple[Callable[[], None], ...] = ()
     checks: tuple[Check, ...] = ()
+    erasure: tuple[ErasureStep, ...] = ()
+    exports: tuple[ExportPart, ...] = ()
 
 
 class Parts:
@@ -107,6 +112,19 @@ class Parts:
         """The checks of every feature that has been built so far."""
         return tuple(check for feature in self.features.values() for check in feature.checks)
 
+    def erasure_steps(self) -> tuple[ErasureStep, ...]:
+        """The steps of every feature that has been built so far, in the order of their phases.
+        Raises `ValueError` when two have the same name."""
+        steps = tuple(step for feature in self.features.values() for step in feature.erasure)
+        _require_distinct(step.name for step in steps)
+        return tuple(sorted(steps, key=lambda step: step.phase))
+
+    def export_parts(self) -> tuple[ExportPart, ...]:
+        """Likewise, in the order in which the features were built."""
+        exports = tuple(part for feature in self.features.values() for part in feature.exports)
+        _require_distinct(part.name for part in exports)
+        return exports
+
     def sweeps(self, background: Background) -> tuple[Sweep, ...]:
         return tuple(
             sweep for feature in self.features.values() for sweep in feature.sweeps(background)
@@ -120,6 +138,12 @@ class Parts:
 
     def web_sweeps(self) -> tuple[Sweep, ...]:
         return tuple(sweep for feature in self.features.values() for sweep in feature.web_sweeps)
+
+
+def _require_distinct(names: Iterable[str]) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ValueError(f"registered twice: {', '.join(twice)}")
 
 
 @dataclass(frozen=True, kw_only=True)

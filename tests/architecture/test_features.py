@@ -7,8 +7,9 @@ import pytest
 from service import cli
 from service.app import FEATURES, create_app, sections
 from service.audit.proofs import Checks
+from service.core.erasure import ErasurePhase, ErasureStep, StepOutcome
 from service.core.settings import SettingsError
-from service.feature import Declaration, key_registry
+from service.feature import Declaration, Feature, key_registry
 from service.settings import declared, read_settings
 from service.storage.checks import ItemCheck
 from service.storage.writes import Put
@@ -81,6 +82,36 @@ def test_its_check_is_part_of_the_audit(
     assert harness.audit().violations == ()
     harness.table.write(Put(shelf("b"), {"count": count}))
     assert [violation.what for violation in harness.audit().violations] == [fault]
+
+
+def test_its_erasure_step_and_its_part_of_the_export_are_collected(harness: ServiceHarness) -> None:
+    assert [step.name for step in harness.parts.erasure_steps()][-1] == "toys"
+    assert harness.parts.export_parts()[-1].read("user") == ["user"]
+
+
+def test_erasure_steps_run_in_the_order_of_their_phases(harness: ServiceHarness) -> None:
+    def done(user_id: str) -> StepOutcome:
+        del user_id
+        return StepOutcome.DONE
+
+    late = ErasureStep("late", done, ErasurePhase.FORGET)
+    early = ErasureStep("early", done, ErasurePhase.ACCESS)
+    harness.parts.add("more toys", Feature(erasure=(late, early)))
+    names = [step.name for step in harness.parts.erasure_steps()]
+    assert names.index("early") < names.index("toys") < names.index("late")
+
+
+@pytest.mark.parametrize("kind", ["erasure step", "part of the export"])
+def test_two_of_the_same_name_are_refused(harness: ServiceHarness, kind: str) -> None:
+    again = harness.parts.features["toy"]
+    if kind == "erasure step":
+        harness.parts.add("other toys", Feature(erasure=again.erasure))
+        with pytest.raises(ValueError, match="registered twice: toys"):
+            harness.parts.erasure_steps()
+    else:
+        harness.parts.add("other toys", Feature(exports=again.exports))
+        with pytest.raises(ValueError, match="registered twice: toys"):
+            harness.parts.export_parts()
 
 
 def test_items_that_no_feature_declares_are_violations(client: Any, table_name: str) -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from marshmallow import fields
 
 from service.core.console import print_result
+from service.core.erasure import ErasureStep, ExportPart, StepOutcome
 from service.core.settings import Section, setting
 from service.core.sweep import Background
 from service.feature import Core, Declaration, Feature, Parts
@@ -72,7 +73,14 @@ def build(core: Core, parts: Parts) -> Feature:
         blueprints=(_blueprint(limit),),
         sweeps=_sweeps,
         checks=(ItemCheck(SHELF, too_many),),
+        erasure=(ErasureStep("toys", _without_toys),),
+        exports=(ExportPart("toys", lambda user_id: [user_id]),),
     )
+
+
+def _without_toys(user_id: str) -> StepOutcome:
+    del user_id
+    return StepOutcome.DONE
 
 
 def _sweeps(background: Background) -> tuple[TidyShelves]:
