@@ -14,23 +14,21 @@ from service.core.settings import SettingsError
 from service.feature import Declaration, Parts
 
 
-class _ByFeature(click.Group):
-    """Lists the commands under the feature that contributes each."""
+class _ByHeading(click.Group):
+    """Lists the commands of every feature under the headings that it declares."""
 
     def __init__(self, features: Iterable[Declaration]) -> None:
         super().__init__("farebox", help="Operator commands of Farebox.")
-        self._features = [feature for feature in features if feature.commands]
-        for feature in self._features:
-            for command in feature.commands:
+        self._headings = [heading for feature in features for heading in feature.commands.items()]
+        for _, commands in self._headings:
+            for command in commands:
                 self.add_command(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        for feature in self._features:
-            with formatter.section(feature.name.capitalize()):
-                formatter.write_dl(
-                    [(str(each.name), each.short_help or "") for each in feature.commands]
-                )
+        for heading, commands in self._headings:
+            with formatter.section(heading):
+                formatter.write_dl([(str(each.name), each.short_help or "") for each in commands])
 
 
 def main(argv: Sequence[str] | None = None, features: Sequence[Declaration] = FEATURES) -> int:
@@ -49,7 +47,7 @@ def main(argv: Sequence[str] | None = None, features: Sequence[Declaration] = FE
 def _run(words: list[str], features: Sequence[Declaration]) -> int:
     """Raises `SystemExit(2)` for an unknown command or option, as shell tools do."""
     try:
-        code = _ByFeature(features).main(
+        code = _ByHeading(features).main(
             words, "farebox", standalone_mode=False, obj=_parts(features)
         )
     except click.ClickException as error:

@@ -149,14 +149,15 @@ def _require_distinct(names: Iterable[str]) -> None:
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
     """What is known of a feature before anything is built: its settings, its keys, and the operator
-    commands, which build the parts only when one of them runs."""
+    commands under the heading that `--help` lists them with. They build the parts only when one of
+    them runs."""
 
     name: str
     build: Callable[[Core, Parts], Feature]
     settings: type[Section] | None = None
     items: tuple[ItemKind, ...] = ()
     due: tuple[DueKind, ...] = ()
-    commands: tuple[click.Command, ...] = ()
+    commands: Mapping[str, tuple[click.Command, ...]] = field(default_factory=dict)
 
 
 def key_registry(declarations: Iterable[Declaration]) -> KeyRegistry:

@@ -112,11 +112,11 @@ ADMIN = Declaration(
     build=build,
     settings=AdminSettings,
     items=keys.ITEMS,
-    commands=(
-        *COMMANDS,
-        *SUPPORT_COMMANDS,
-        *CAMPAIGN_COMMANDS,
-        *PRICE_COMMANDS,
-        *WEBHOOK_COMMANDS,
-    ),
+    commands={
+        "Credits and users": COMMANDS,
+        "Support": SUPPORT_COMMANDS,
+        "Promo codes and bulk grants": CAMPAIGN_COMMANDS,
+        "Prices": PRICE_COMMANDS,
+        "Webhooks": WEBHOOK_COMMANDS,
+    },
 )

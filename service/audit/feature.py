@@ -18,4 +18,4 @@ def build(core: Core, parts: Parts) -> Feature:
     )
 
 
-AUDIT = Declaration(name="audit", build=build, items=keys.ITEMS, commands=COMMANDS)
+AUDIT = Declaration(name="audit", build=build, items=keys.ITEMS, commands={"Audit": COMMANDS})

@@ -15,4 +15,6 @@ def build(core: Core, parts: Parts) -> Feature:
     )
 
 
-ENCRYPTION = Declaration(name="encryption", build=build, items=keys.ITEMS, commands=COMMANDS)
+ENCRYPTION = Declaration(
+    name="encryption", build=build, items=keys.ITEMS, commands={"Encryption": COMMANDS}
+)

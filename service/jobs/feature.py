@@ -161,5 +161,5 @@ JOBS = Declaration(
     settings=JobsSettings,
     items=keys.ITEMS,
     due=keys.DUE,
-    commands=COMMANDS,
+    commands={"Jobs, straight on the table": COMMANDS},
 )

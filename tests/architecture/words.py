@@ -1,4 +1,4 @@
-"""Words that this code base does not use, and the plain ones it uses instead (docs/architecture.md,
+"""Words that this code base does not use, and the plain ones it uses instead (CONTRIBUTING.md,
 Words).
 
 `python -m tests.architecture.words [path …]` lists every use below those paths.

@@ -18,7 +18,7 @@ WATCHING = (
     on(
         "metric-misspelt", "BalancerErrorsAlarm", "HTTPCode_ELB_5XX_Count", "HTTPCode_ELB_5xx_Count"
     ),
-    on("namespace-misspelt", "OrderLatencyAlarm", "Namespace: Farebox", "Namespace: FareBox"),
+    on("namespace-misspelt", "PaidRequestLatencyAlarm", "Namespace: Farebox", "Namespace: FareBox"),
     on("labels-that-do-not-come", "CreditStormAlarm", "{Name: code,", "{Name: reason,"),
     on(
         "error-that-does-not-exist",
