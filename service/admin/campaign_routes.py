@@ -28,6 +28,7 @@ from service.admin.campaigns import (
     bulk_facts,
     promo_facts,
 )
+from service.admin.entities import CampaignAmountTooLarge
 from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
 from service.admin.schemas import ActionSchema, RecordPageSchema
 from service.bulk_grants.entities import (
@@ -93,7 +94,7 @@ def _add_promo_actions(blueprint: Blueprint, campaigns: Campaigns) -> None:
             "it again.",
             MadePromoSchema,
             PromoRequestSchema,
-            (PromoInvalid, PromoTextUnusable, PromoExists),
+            (PromoInvalid, PromoTextUnusable, PromoExists, CampaignAmountTooLarge),
             example={"name": "Launch week", "credits": 5, "maxUses": 100, "reason": "Launch."},
         )
     )
@@ -146,7 +147,7 @@ def _add_bulk_actions(blueprint: Blueprint, campaigns: Campaigns) -> None:
             "an account now. A dry run only counts.",
             ChangedBulkGrantSchema,
             BulkRequestSchema,
-            (BulkGrantInvalid, BudgetTooSmall),
+            (BulkGrantInvalid, BudgetTooSmall, CampaignAmountTooLarge),
             example={"name": "Outage", "credits": 2, "userIds": ["1102"], "reason": "Outage."},
             max_body_bytes=MAX_BULK_BODY_BYTES,
         )

@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.admin.entities import Action
+from service.admin.entities import Action, CampaignAmountTooLarge
 from service.admin.operations import Actions, Performed
 from service.bulk_grants.entities import NewBulkGrant, Progress
 from service.bulk_grants.operations import BulkGrants
-from service.core.amounts import credits_text
+from service.core.amounts import Amount, credits_text
 from service.core.clock import iso
 from service.ledger.grant_terms import GrantTerms
 from service.promo_codes.entities import NewPromoCode, PromoCode
@@ -49,15 +49,24 @@ class ChangedBulkGrant:
 
 class Campaigns:
     """Every method raises `ActionKeyReused`, `LogDamaged` and what `Actions.perform` raises. The
-    same idempotency key again changes nothing, and returns what was done."""
+    same idempotency key again changes nothing, and returns what was done. No user gets more than
+    `max_amount` from one of them."""
 
-    def __init__(self, actions: Actions, promo_codes: PromoCodes, bulk_grants: BulkGrants) -> None:
+    def __init__(
+        self,
+        actions: Actions,
+        promo_codes: PromoCodes,
+        bulk_grants: BulkGrants,
+        max_amount: Amount,
+    ) -> None:
         self._actions = actions
+        self._max_amount = max_amount
         self._promo_codes = promo_codes
         self._bulk_grants = bulk_grants
 
     def make_promo(self, action: Action, new: NewPromoCode) -> MadePromo:
-        """Raises `PromoInvalid`, `PromoTextUnusable` or `PromoExists`."""
+        """Raises `PromoInvalid`, `PromoTextUnusable`, `PromoExists` or `CampaignAmountTooLarge`."""
+        self._check(new.terms)
         prepared = self._promo_codes.prepare(new)
         performed = self._actions.perform(
             action, lambda _: prepared.writes, outcome={PROMO_ID: prepared.promo.promo_id}
@@ -73,7 +82,8 @@ class Campaigns:
         return ChangedPromo(performed, self._promo_codes.find(promo_id))
 
     def start_bulk_grant(self, action: Action, new: NewBulkGrant) -> ChangedBulkGrant:
-        """Raises `BulkGrantInvalid` or `BudgetTooSmall`."""
+        """Raises `BulkGrantInvalid`, `BudgetTooSmall` or `CampaignAmountTooLarge`."""
+        self._check(new.terms)
         prepared = self._bulk_grants.prepare(new)
         performed = self._actions.perform(
             action, lambda _: prepared.writes, outcome={BULK_ID: prepared.bulk.bulk_id}
@@ -87,6 +97,10 @@ class Campaigns:
             action, lambda _: (self._bulk_grants.cancellation(bulk_id),)
         )
         return ChangedBulkGrant(performed, self._bulk_grants.progress(bulk_id))
+
+    def _check(self, terms: GrantTerms) -> None:
+        if terms.amount > self._max_amount:
+            raise CampaignAmountTooLarge(self._max_amount)
 
 
 def promo_facts(new: NewPromoCode) -> dict[str, str]:

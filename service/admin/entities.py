@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.amounts import Amount, credits_text
+from service.core.amounts import Amount, credits_number, credits_text
 from service.core.clock import from_iso, iso
 from service.core.errors import Conflict, Forbidden, NotFound
 from service.core.principal import Operator
@@ -55,6 +55,20 @@ class ApprovalExpired(Conflict):
 class SecondOperatorRequired(Forbidden):
     code = "SECOND_OPERATOR_REQUIRED"
     summary = "Nobody approves what they requested: another operator has to."
+
+
+class CampaignAmountTooLarge(Forbidden):
+    """Whoever may not adjust one balance by so much alone may not hand it out to many either."""
+
+    code = "CAMPAIGN_AMOUNT_TOO_LARGE"
+    summary = (
+        "A promo code or bulk grant gives each user at most what one operator may adjust alone "
+        "(details.max). Adjust the balance of each user instead: a second operator approves it."
+    )
+    details_example: ClassVar[Mapping[str, object]] = {"max": 1000}
+
+    def __init__(self, max_amount: Amount) -> None:
+        super().__init__(details={"max": credits_number(max_amount)})
 
 
 class NamedOperatorRequired(Forbidden):

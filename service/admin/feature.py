@@ -48,6 +48,7 @@ def build(core: Core, parts: Parts) -> Feature:
     log = OperatorLog(core.table, mac_key, page_tokens)
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
     corrections = Corrections(parts.get(Ledger), log, core.clock)
+    threshold = amount_of(core.section(AdminSettings).admin_approval_credits)
     approvals = Approvals(
         core.table,
         parts.get(Ledger),
@@ -57,10 +58,10 @@ def build(core: Core, parts: Parts) -> Feature:
         core.ids,
         mac_key,
         page_tokens,
-        amount_of(core.section(AdminSettings).admin_approval_credits),
+        threshold,
     )
     promo_codes, bulk_grants = parts.get(PromoCodes), parts.get(BulkGrants)
-    campaigns = Campaigns(actions, promo_codes, bulk_grants)
+    campaigns = Campaigns(actions, promo_codes, bulk_grants, threshold)
     prices = Prices(actions, parts.get(PriceSchedule))
     webhooks = WebhookActions(actions, parts.get(Endpoints), core.clock)
     return Feature(

@@ -154,6 +154,18 @@ def test_a_code_whose_text_exists_is_refused(api: AdminApi) -> None:
     assert refused(api, PROMOS, PROMO | {"code": "launch2O27"}) == (409, "PROMO_EXISTS")
 
 
+@pytest.mark.parametrize(
+    ("path", "content"), [(PROMOS, PROMO), (BULKS, BULK | {"userIds": ["ann"]})]
+)
+def test_nobody_hands_out_more_than_they_may_adjust_alone(
+    api: AdminApi, handout: Handout, path: str, content: dict[str, Any]
+) -> None:
+    handout.users(["ann"])
+    too_much = content | {"credits": 1000.001}
+    assert refused(api, path, too_much) == (403, "CAMPAIGN_AMOUNT_TOO_LARGE")
+    done(api, path, content | {"credits": 1000})
+
+
 def test_a_bulk_grant_is_started_recorded_and_followed(api: AdminApi, handout: Handout) -> None:
     handout.users(["ann", "bob"])
     started = done(api, BULKS, BULK | {"userIds": ["ann", "bob", "eve", "ann"]}, "key-1")

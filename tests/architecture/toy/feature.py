@@ -105,5 +105,5 @@ TOY = Declaration(
     settings=ToySettings,
     items=(SHELF,),
     due=(DueKind("SHELF", "toy", shards=1),),
-    commands=(toys,),
+    commands={"Toys": (toys,)},
 )
