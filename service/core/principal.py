@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 _SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PASSWORD_PREFIX = "usr_"
 
 
 def is_subject(text: str) -> bool:
@@ -14,16 +16,47 @@ def is_subject(text: str) -> bool:
     return _SUBJECT.fullmatch(text) is not None
 
 
+def is_uuid(text: str) -> bool:
+    """Whether the text is a UUID in lower case, as every subject of a Cognito user pool is."""
+    return _UUID.fullmatch(text) is not None
+
+
+def is_google_subject(text: str) -> bool:
+    """Whether the text can be Google's `sub`. User ids of all kinds share one namespace: those of
+    password accounts begin with `usr_`, those of Cognito users are UUIDs, and Google's are neither,
+    in whatever case."""
+    lower = text.lower()
+    return is_subject(text) and not is_uuid(lower) and not lower.startswith(PASSWORD_PREFIX)
+
+
+class SignInMethod(StrEnum):
+    """What proved who the caller is. `BARE` proves nothing: a GoogleID that is trusted outside
+    production."""
+
+    GOOGLE = "google"
+    COGNITO = "cognito"
+    SESSION = "session"
+    SERVER_KEY = "server_key"
+    BARE = "bare"
+
+
 @dataclass(frozen=True)
 class Principal:
-    """The authenticated caller. `subject` is the user id, unique within the `issuer`. `email` may
-    change and does not identify the user. `authenticated_at` is when the user signed in, in epoch
-    milliseconds; None: nothing proves it."""
+    """The authenticated caller. `subject` is the user id, unique among all issuers. `email` may
+    change and does not identify the user; `email_verified` says whether the issuer has verified
+    it. `authenticated_at` is when the user signed in, in epoch milliseconds; None: nothing proves
+    it. `issued_at` is when the token was issued, in epoch milliseconds; None without a token.
+    `session_id` and `scopes` are those of one of our own sessions."""
 
     issuer: str
     subject: str
     email: str | None = field(default=None, repr=False)
+    email_verified: bool = field(default=False, repr=False)
+    method: SignInMethod = SignInMethod.BARE
+    session_id: str | None = field(default=None, repr=False)
+    scopes: frozenset[str] = frozenset()
     authenticated_at: int | None = field(default=None, compare=False, repr=False)
+    issued_at: int | None = field(default=None, compare=False, repr=False)
 
 
 class OperatorMethod(StrEnum):

@@ -10,11 +10,15 @@ from service.feature import Core, Declaration, Feature, Parts
 from service.identity import keys
 from service.identity.checks import nonce_check
 from service.identity.enforcement import enforce
+from service.identity.google import ISSUERS as GOOGLE_ISSUERS
 from service.identity.google import GoogleTokens
+from service.identity.key_sets import KeySetAddress
 from service.identity.operations import Identity
 from service.identity.operator_keys import Keys, OperatorKeys, keys_of_secret, keys_of_setting
 from service.identity.operators import Operators
 from service.identity.settings import IdentitySettings
+from service.identity.signing_keys import SigningKeys
+from service.identity.tokens import BearerTokens
 from service.outbound.network import Network
 from service.storage.secrets import SecretUnavailable
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
@@ -33,9 +37,11 @@ def build(core: Core, parts: Parts) -> Feature:
         because urllib3 reads none from the environment."""
         return network.pool(core.tls, size=1)
 
-    tokens = GoogleTokens(
-        connect, settings.google_certs_url, settings.google_client_ids, core.clock
-    )
+    def signing_keys(url: str) -> SigningKeys:
+        return SigningKeys(KeySetAddress(connect, url).fetch, core.clock)
+
+    google = GoogleTokens(signing_keys(settings.google_certs_url), settings.google_client_ids)
+    tokens = BearerTokens(dict.fromkeys(GOOGLE_ISSUERS, google), core.clock)
     identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
     operators = Operators(
         settings.admin_subjects,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from service.core.placeholders import is_placeholder
-from service.core.principal import Principal, is_subject
+from service.core.principal import Principal, is_google_subject
 from service.identity.entities import GOOGLE, AuthenticationRequired
 
 BARE_SUMMARY = (
@@ -14,7 +14,7 @@ BARE_SUMMARY = (
 
 
 class Tokens(Protocol):
-    """Verifies tokens, as `GoogleTokens` does."""
+    """Verifies tokens, as `BearerTokens` does."""
 
     def verify(self, token: str) -> Principal: ...
 
@@ -34,6 +34,6 @@ class Identity:
         if bearer is not None:
             return self._tokens.verify(bearer)
         claimed = bare_google_id() if self._trust_bare else None
-        if claimed is None or not is_subject(claimed) or is_placeholder(claimed):
+        if claimed is None or not is_google_subject(claimed) or is_placeholder(claimed):
             raise AuthenticationRequired(BARE_SUMMARY if self._trust_bare else None)
         return Principal(GOOGLE, claimed)

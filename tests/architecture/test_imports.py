@@ -225,7 +225,7 @@ def test_requests_is_used_by_outbound_clients_only() -> None:
         "outbound/network.py",
         "outbound/sockets.py",
         "providers/http.py",
-        "identity/google.py",
+        "identity/key_sets.py",
         "identity/feature.py",
     }
 

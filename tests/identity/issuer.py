@@ -14,7 +14,10 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from service.identity.google import GoogleTokens
+from service.identity.google import ISSUERS, GoogleTokens
+from service.identity.key_sets import KeySetAddress
+from service.identity.signing_keys import SigningKeys
+from service.identity.tokens import BearerTokens
 from service.outbound.network import Network
 from tests.doubles.clock import FakeClock
 
@@ -140,13 +143,13 @@ class Issuer:
         self.connections = Network(self.clock).pool(ssl.create_default_context(), 1)
         self.tokens = self.verifier(lambda work: work())
 
-    def verifier(self, start: Callable[[Callable[[], None]], None]) -> GoogleTokens:
+    def verifier(self, start: Callable[[Callable[[], None]], None]) -> BearerTokens:
         """A verifier whose fetches of keys are started so; the one in `tokens` fetches at once, in
         the thread that needs the keys."""
         client_ids = (CLIENT, "farebox-ios.apps.example")
-        return GoogleTokens(
-            lambda: self.connections, self.publisher.url, client_ids, self.clock, start
-        )
+        address = KeySetAddress(lambda: self.connections, self.publisher.url)
+        google = GoogleTokens(SigningKeys(address.fetch, self.clock, start), client_ids)
+        return BearerTokens(dict.fromkeys(ISSUERS, google), self.clock)
 
     @property
     def now(self) -> int:

@@ -12,7 +12,7 @@ from jwt.utils import to_base64url_uint
 from service.core.clock import SystemClock
 from service.core.threads import in_thread
 from service.identity.entities import IdentityUnavailable, TokenRejected
-from service.identity.google import FETCH_SECONDS, MAX_KEY_SET_BYTES
+from service.identity.key_sets import FETCH_SECONDS, MAX_KEY_SET_BYTES
 from service.identity.signing_keys import (
     AFTER_FAILURE_SECONDS,
     BETWEEN_FETCHES_SECONDS,
@@ -310,7 +310,7 @@ def test_a_response_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> Non
 def test_a_response_that_never_ends_is_an_outage_at_the_deadline(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch, serve: Serve
 ) -> None:
-    monkeypatch.setattr("service.identity.google.FETCH_SECONDS", 0.3)
+    monkeypatch.setattr("service.identity.key_sets.FETCH_SECONDS", 0.3)
     issuer.clock = clock = SystemClock()  # type: ignore[assignment]
     issuer.connections = Network(clock).pool(ssl.create_default_context(), 1)
     with SlowServer(serve) as server:
@@ -334,7 +334,7 @@ def test_a_response_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
 def test_a_response_that_stops_half_way_is_an_outage(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.identity.google.FETCH_SECONDS", 0.05)
+    monkeypatch.setattr("service.identity.key_sets.FETCH_SECONDS", 0.05)
     issuer.publisher.between = lambda: (
         time.sleep(0.3) if issuer.publisher.pieces_sent == 3 else None
     )
@@ -344,7 +344,7 @@ def test_a_response_that_stops_half_way_is_an_outage(
 def test_a_response_that_comes_too_late_is_given_up(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.identity.google.FETCH_SECONDS", 0.05)
+    monkeypatch.setattr("service.identity.key_sets.FETCH_SECONDS", 0.05)
     issuer.publisher.before = lambda: time.sleep(0.3)
     assert outcome(issuer) == "unavailable"
 

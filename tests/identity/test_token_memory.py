@@ -5,14 +5,20 @@ from typing import Any
 import jwt
 import pytest
 
-from service.core.principal import Principal
+from service.core.principal import Principal, SignInMethod
 from service.identity.entities import (
     TokenRejected,
 )
-from service.identity.google import MAX_REMEMBERED
+from service.identity.tokens import MAX_REMEMBERED
 from tests.identity.issuer import SUBJECT, Issuer
 
-ME = Principal("https://accounts.google.com", SUBJECT, "cat@mail.example")
+ME = Principal(
+    "https://accounts.google.com",
+    SUBJECT,
+    "cat@mail.example",
+    email_verified=True,
+    method=SignInMethod.GOOGLE,
+)
 
 
 def test_a_verified_token_is_remembered_until_it_ends(
@@ -42,7 +48,7 @@ def test_a_rejected_token_is_not_remembered(issuer: Issuer) -> None:
 def test_remembered_tokens_are_bounded_and_the_oldest_unused_go_first(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.identity.google.MAX_REMEMBERED", 2)
+    monkeypatch.setattr("service.identity.tokens.MAX_REMEMBERED", 2)
     first, second, third = (issuer.token(jti=str(number)) for number in range(3))
     for token in (first, second, first, third):
         issuer.tokens.verify(token)
