@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 import structlog
@@ -13,6 +14,7 @@ from service.identity.entities import (
     SignatureFault,
     SignatureRejected,
 )
+from service.identity.freshness import FreshSignIns
 from service.identity.signatures import SignedRequest
 from service.web.body import peek_json_field, peek_raw
 from service.web.endpoint import Access, Endpoint, endpoint_of, is_operators
@@ -42,7 +44,16 @@ class AdmitOperators(Protocol):
     def admit_signed_in(self, sign_in: Callable[[], Principal], *, fresh: bool) -> Operator: ...
 
 
-def enforce(app: Flask, sign_in: SignIn, operators: AdmitOperators) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What decides about a caller, in the order in which it does."""
+
+    identity: SignIn
+    operators: AdmitOperators
+    fresh_sign_ins: FreshSignIns
+
+
+def enforce(app: Flask, gate: Gate) -> None:
     """From here on a view is reached only if its route declares who may call it; one for users only
     with `g.principal` set, one for operators only with `g.operator`.
 
@@ -55,37 +66,46 @@ def enforce(app: Flask, sign_in: SignIn, operators: AdmitOperators) -> None:
             return
         if request.url_rule is None:
             if is_operators(request.path):
-                g.operator = _admitted(operators, sign_in, fresh=False)
+                g.operator = _admitted(gate, fresh=False)
             return
         declared = endpoint_of(current_app, request.endpoint)
         if declared is None:
             raise LookupError(f"{request.url_rule.rule} does not declare who may call it")
         if is_operators(request.path) and declared.access is not Access.OPERATOR:
             raise LookupError(f"{request.url_rule.rule} is not declared to be for operators")
-        _let_in(declared, sign_in, operators)
+        _let_in(declared, gate)
 
     app.before_request(decide)
 
 
-def _let_in(declared: Endpoint, sign_in: SignIn, operators: AdmitOperators) -> None:
+def _let_in(declared: Endpoint, gate: Gate) -> None:
     match declared.access:
         case Access.PUBLIC | Access.CALLBACK_TOKEN:
             return
         case Access.USER:
-            g.principal = sign_in.sign_in(_bearer(), _bare_google_id)
+            g.principal = _signed_in(gate, fresh=declared.fresh)
         case Access.OPERATOR:
-            g.operator = _admitted(operators, sign_in, fresh=declared.fresh)
+            g.operator = _admitted(gate, fresh=declared.fresh)
             _name_in_log(g.operator)
         case _:
             assert_never(declared.access)
 
 
-def _admitted(operators: AdmitOperators, sign_in: SignIn, *, fresh: bool) -> Operator:
+def _signed_in(gate: Gate, *, fresh: bool) -> Principal:
+    principal = gate.identity.sign_in(_bearer(), _bare_google_id)
+    if fresh:
+        gate.fresh_sign_ins.check(principal.authenticated_at)
+    return principal
+
+
+def _admitted(gate: Gate, *, fresh: bool) -> Operator:
     """A signature decides over a token, and a request with both is refused: one caller. A bare
     GoogleID makes nobody an operator."""
     if any(name in request.headers for name in _SIGNATURE_HEADERS):
-        return operators.admit_signed(_signed_request())
-    return operators.admit_signed_in(lambda: sign_in.sign_in(_bearer(), lambda: None), fresh=fresh)
+        return gate.operators.admit_signed(_signed_request())
+    return gate.operators.admit_signed_in(
+        lambda: gate.identity.sign_in(_bearer(), lambda: None), fresh=fresh
+    )
 
 
 def _name_in_log(operator: Operator) -> None:

@@ -129,8 +129,8 @@ class SignInTooOld(Unauthenticated):
 
     code = "SIGN_IN_TOO_OLD"
     summary = (
-        "Whoever changes anything here must have signed in within the last 15 minutes, and the ID "
-        "token must say so: sign in with max_age, so that it has an auth_time."
+        "This needs a sign-in within the last 15 minutes, and the token must say so: sign in "
+        "again, with Google by max_age, so that the token has an auth_time."
     )
     challenge = 'Bearer error="insufficient_user_authentication", max_age="900"'
 

@@ -9,7 +9,8 @@ from service.core.clock import SystemClock
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity import keys
 from service.identity.checks import nonce_check
-from service.identity.enforcement import enforce
+from service.identity.enforcement import Gate, enforce
+from service.identity.freshness import FreshSignIns
 from service.identity.google import ISSUERS as GOOGLE_ISSUERS
 from service.identity.google import GoogleTokens
 from service.identity.key_sets import KeySetAddress
@@ -43,16 +44,18 @@ def build(core: Core, parts: Parts) -> Feature:
     google = GoogleTokens(signing_keys(settings.google_certs_url), settings.google_client_ids)
     tokens = BearerTokens(dict.fromkeys(GOOGLE_ISSUERS, google), core.clock)
     identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
+    fresh_sign_ins = FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS)
     operators = Operators(
         settings.admin_subjects,
         OperatorKeys(_operator_keys(settings, core.read_secret), core.clock),
         core.table,
         core.clock,
-        MAX_SIGN_IN_AGE_SECONDS,
+        fresh_sign_ins,
     )
+    gate = Gate(identity=identity, operators=operators, fresh_sign_ins=fresh_sign_ins)
     return Feature(
         operations={Identity: identity, Operators: operators},
-        hooks=(lambda app: enforce(app, identity, operators),),
+        hooks=(lambda app: enforce(app, gate),),
         checks=(nonce_check(),),
     )
 

@@ -11,8 +11,8 @@ from service.identity.entities import (
     OperatorRequired,
     SignatureFault,
     SignatureRejected,
-    SignInTooOld,
 )
+from service.identity.freshness import FreshSignIns
 from service.identity.operator_keys import OperatorKey
 from service.identity.signatures import SignedRequest, read_parameters, verify
 from service.storage.table import ConditionFailed, Table
@@ -34,13 +34,13 @@ class Operators:
         keys: Keys,
         table: Table,
         clock: Clock,
-        max_sign_in_age_seconds: int,
+        fresh_sign_ins: FreshSignIns,
     ) -> None:
         self._subjects = frozenset(subjects)
         self._keys = keys
         self._table = table
         self._clock = clock
-        self._max_age = max_sign_in_age_seconds * 1000
+        self._fresh_sign_ins = fresh_sign_ins
 
     def admit_signed(self, request: SignedRequest) -> Operator:
         """The operator whose key signed the request, which is accepted once. Raises
@@ -65,9 +65,6 @@ class Operators:
         operator_id = qualified(principal.issuer, principal.subject)
         if operator_id not in self._subjects:
             raise OperatorRequired
-        if fresh and not self._is_fresh(principal.authenticated_at):
-            raise SignInTooOld
+        if fresh:
+            self._fresh_sign_ins.check(principal.authenticated_at)
         return Operator(operator_id, OperatorMethod.SIGN_IN, principal.authenticated_at)
-
-    def _is_fresh(self, signed_in_at: int | None) -> bool:
-        return signed_in_at is not None and self._clock.now() - signed_in_at <= self._max_age

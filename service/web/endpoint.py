@@ -43,8 +43,9 @@ class Endpoint:
     are those that not every route has, `example` is a valid body, and `headers` the request headers
     that the route reads, with a sentence each.
 
-    `fresh` is for operators' routes that change anything: whoever signed in longer ago than
-    `MAX_SIGN_IN_AGE_SECONDS` must do so again."""
+    `fresh` is for operators' routes that change anything, and for users' routes that must not be
+    open to a stolen token: whoever signed in longer ago than `MAX_SIGN_IN_AGE_SECONDS` must do so
+    again."""
 
     access: Access
     summary: str

@@ -6,8 +6,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 
 from service.core.principal import Operator, Principal
-from service.identity.enforcement import enforce
+from service.identity.enforcement import Gate, enforce
 from service.identity.entities import GOOGLE, Rejection, TokenRejected
+from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
 from service.identity.operator_keys import Keys, OperatorKeys, keys_of_setting
 from service.identity.operators import Operators
@@ -51,9 +52,10 @@ class OperatorsApp:
         log_requests(self.app, self.clock, Counts(), production=False)
         register_errors(self.app, Counts())
         keys = OperatorKeys(read_keys or (lambda: keys_of_setting(OPERATOR_KEYS)), self.clock)
-        operators = Operators([BOSS], keys, table, self.clock, MAX_SIGN_IN_AGE_SECONDS)
+        fresh = FreshSignIns(self.clock, MAX_SIGN_IN_AGE_SECONDS)
+        operators = Operators([BOSS], keys, table, self.clock, fresh)
         identity = Identity(Tokens(self.clock), trust_bare_google_id=True)
-        enforce(self.app, identity, operators)
+        enforce(self.app, Gate(identity=identity, operators=operators, fresh_sign_ins=fresh))
         self.client = self.app.test_client()
 
     def _blueprint(self) -> Blueprint:

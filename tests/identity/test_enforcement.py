@@ -5,8 +5,9 @@ from flask import Blueprint, Flask, Response
 from flask.testing import FlaskClient
 
 from service.core.principal import Operator, Principal
-from service.identity.enforcement import enforce
+from service.identity.enforcement import Gate, enforce
 from service.identity.entities import Rejection, TokenRejected
+from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
 from service.identity.signatures import SignedRequest
 from service.web.body import read_body
@@ -27,7 +28,7 @@ class GoogleSchema(StrictSchema):
 
 
 class Tokens:
-    """Takes `good-<subject>`."""
+    """Takes `good-<subject>`, and `good-<subject>-<when the user signed in>`."""
 
     def __init__(self) -> None:
         self.requested: list[str] = []
@@ -36,7 +37,9 @@ class Tokens:
         self.requested.append(token)
         if not token.startswith("good-"):
             raise TokenRejected(Rejection.SIGNATURE)
-        return Principal("https://accounts.google.com", token.removeprefix("good-"))
+        subject, _, at = token.removeprefix("good-").partition("-")
+        signed_in_at = int(at) if at else None
+        return Principal("https://accounts.google.com", subject, authenticated_at=signed_in_at)
 
 
 class NoOperators:
@@ -52,12 +55,18 @@ class NoOperators:
 class Stack:
     def __init__(self, *, bare: bool = False) -> None:
         self.tokens, self.reached = Tokens(), 0
+        self.clock = FakeClock()
         self.app = Flask("x", static_folder=None)
         self.app.register_blueprint(self._blueprint())
         self.app.add_url_rule("/undeclared", view_func=lambda: success(None))
-        log_requests(self.app, FakeClock(), Counts(), production=False)
+        log_requests(self.app, self.clock, Counts(), production=False)
         register_errors(self.app, Counts())
-        enforce(self.app, Identity(self.tokens, trust_bare_google_id=bare), NoOperators())
+        gate = Gate(
+            identity=Identity(self.tokens, trust_bare_google_id=bare),
+            operators=NoOperators(),
+            fresh_sign_ins=FreshSignIns(self.clock, 900),
+        )
+        enforce(self.app, gate)
         allow_origins(self.app, (SITE,))
         self.client: FlaskClient = self.app.test_client()
 
@@ -76,6 +85,12 @@ class Stack:
         def make(principal: Principal) -> Response:
             self.reached += 1
             return success([principal.subject, read_body(schema)["google_id"]])
+
+        @blueprint.delete("/mine/everything")
+        @endpoint(Endpoint(access=Access.USER, summary="", fresh=True))
+        def delete(principal: Principal) -> Response:
+            self.reached += 1
+            return success(principal.subject)
 
         @blueprint.get("/open")
         @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
@@ -241,3 +256,23 @@ def test_one_request_s_principal_is_not_the_next_one_s() -> None:
     assert stack.client.get("/mine", headers=bearer("good-110")).get_json()["data"] == "110"
     assert stack.client.get("/mine").status_code == 401
     assert stack.client.get("/mine", headers=bearer("good-111")).get_json()["data"] == "111"
+
+
+@pytest.mark.parametrize("age_seconds", [0, 900])
+def test_a_route_that_needs_a_fresh_sign_in_takes_one(age_seconds: int) -> None:
+    stack = Stack()
+    token = f"good-110-{stack.clock.now() - age_seconds * 1000}"
+    assert stack.client.delete("/mine/everything", headers=bearer(token)).status_code == 200
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_route_that_needs_a_fresh_sign_in_refuses_all_others(bare: bool) -> None:
+    stack = Stack(bare=bare)
+    old = f"good-110-{stack.clock.now() - 900_001}"
+    headers = [bearer(old), bearer("good-110")] + [{"X-Google-ID": "110"}] * bare
+    for each in headers:
+        response = stack.client.delete("/mine/everything", headers=each)
+        assert (response.status_code, response.get_json()["code"]) == (401, "SIGN_IN_TOO_OLD")
+        assert "insufficient_user_authentication" in response.headers["WWW-Authenticate"]
+    assert stack.reached == 0
+    assert stack.client.get("/mine", headers=bearer(old)).status_code == 200

@@ -69,7 +69,7 @@ _NAMES = {
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
     """The errors that routes return without declaring them. What only signed-in callers and
-    operators can meet, and operators whose sign-in must be fresh, is identity's to say."""
+    operators can meet, and those whose sign-in must be fresh, is identity's to say."""
 
     signed_in: tuple[Kind, ...] = ()
     operator: tuple[Kind, ...] = ()
