@@ -10,19 +10,30 @@ from service.storage.checks import ItemCheck, PartitionReader, PrefixCheck, Viol
 from service.storage.codec import Item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES
 
+UNSEALED = "is not as this service wrote it (its MAC does not hold)"
 
-def bulk_checks() -> tuple[ItemCheck | PrefixCheck, ...]:
+
+def bulk_checks(mac_key: bytes) -> tuple[ItemCheck | PrefixCheck, ...]:
+    def bulk_faults(item: Item) -> Iterator[str]:
+        if store.sealed_bulk_from(item, mac_key) is None:
+            yield UNSEALED
+        yield from _bulk_faults(store.bulk_from(item))
+
+    def users_faults(item: Item) -> Iterator[str]:
+        if store.sealed_users_from(item, mac_key) is None:
+            yield UNSEALED
+        yield from _users_faults(item)
+
     return (
-        ItemCheck(keys.BULK, _bulk_faults),
+        ItemCheck(keys.BULK, bulk_faults),
         ItemCheck(keys.PART, _part_faults),
-        ItemCheck(keys.USERS, _users_faults),
+        ItemCheck(keys.USERS, users_faults),
         ItemCheck(keys.FAILURE, _failure_faults),
         PrefixCheck(keys.PARTITION_PREFIX, keys.bulk_of, _progress_faults),
     )
 
 
-def _bulk_faults(item: Item) -> Iterator[str]:
-    bulk = store.bulk_from(item)
+def _bulk_faults(bulk: BulkGrant) -> Iterator[str]:
     yield from bulk.terms.faults()
     if max(bulk.leased, bulk.users) * bulk.terms.amount > bulk.budget:
         yield "grants more than its budget pays for"

@@ -60,6 +60,7 @@ class PartState(StrEnum):
     DONE = "done"
     OUT_OF_BUDGET = "out_of_budget"
     CANCELLED = "cancelled"
+    DAMAGED = "damaged"
 
 
 class BulkStatus(StrEnum):
@@ -67,6 +68,7 @@ class BulkStatus(StrEnum):
     FINISHED = "finished"
     OUT_OF_BUDGET = "out_of_budget"
     CANCELLED = "cancelled"
+    DAMAGED = "damaged"
 
 
 class FailureReason(StrEnum):
@@ -96,7 +98,7 @@ class BulkGrant:
     """One bulk grant. `users` is the length of its list (0: all users), `leased` the number of
     grants that parts may make or have made (only for all users: a list is paid for as a whole).
 
-    A `dry_run` counts whom it would be granted to."""
+    A `dry_run` counts whom it would be granted to. `mac` seals everything but `leased`."""
 
     bulk_id: str
     name: str
@@ -110,6 +112,7 @@ class BulkGrant:
     created_by: str
     leased: int = 0
     cancelled_at: int | None = None
+    mac: str = ""
 
     @property
     def affordable(self) -> int:
@@ -261,6 +264,8 @@ def progress(bulk: BulkGrant, parts: Iterable[Part]) -> Progress:
 def _status(bulk: BulkGrant, states: set[PartState]) -> BulkStatus:
     if states == {PartState.DONE}:
         return BulkStatus.FINISHED
+    if PartState.DAMAGED in states and PartState.RUNNING not in states:
+        return BulkStatus.DAMAGED
     if bulk.cancelled_at is not None:
         return BulkStatus.CANCELLED
     if PartState.RUNNING in states:

@@ -14,7 +14,8 @@ from service.ledger.operations import Ledger
 def build(core: Core, parts: Parts) -> Feature:
     settings = core.section(BulkGrantsSettings)
     limits = Limits(settings.bulk_run_seconds, settings.bulk_lease_seconds)
-    runs = PartRuns(core.table, parts.get(Ledger), core.clock, core.metrics, limits)
+    mac_key = core.keyring.mac_key
+    runs = PartRuns(core.table, parts.get(Ledger), core.clock, core.metrics, limits, mac_key)
 
     def sweeps(background: Background) -> tuple[DueBulkGrants]:
         due = DueBulkGrants(
@@ -29,11 +30,11 @@ def build(core: Core, parts: Parts) -> Feature:
 
     return Feature(
         operations={
-            BulkGrants: BulkGrants(core.table, core.clock, core.ids),
+            BulkGrants: BulkGrants(core.table, core.clock, core.ids, mac_key),
             PartRuns: runs,
         },
         sweeps=sweeps,
-        checks=bulk_checks(),
+        checks=bulk_checks(mac_key),
     )
 
 

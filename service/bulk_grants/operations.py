@@ -47,18 +47,19 @@ class FailurePage:
 class BulkGrants:
     """Bulk grants as operators know them. The worker makes them (`part_runs`)."""
 
-    def __init__(self, table: Table, clock: Clock, ids: Ids) -> None:
+    def __init__(self, table: Table, clock: Clock, ids: Ids, mac_key: bytes) -> None:
         self._table = table
         self._clock = clock
         self._ids = ids
+        self._mac_key = mac_key
 
     def prepare(self, new: NewBulkGrant) -> PreparedBulkGrant:
         """A new bulk grant and the writes that start it, for a transaction that also records who
         did. Raises `BulkGrantInvalid` or `BudgetTooSmall`."""
         now = self._clock.now()
-        bulk = made(new, self._ids.new("bulk", now), now)
+        bulk = store.sealed(made(new, self._ids.new("bulk", now), now), self._mac_key)
         lists = () if new.user_ids is None else slices(new.user_ids)
-        writes = store.creation_writes(bulk, lists)
+        writes = store.creation_writes(bulk, lists, self._mac_key)
         return PreparedBulkGrant(bulk, tuple(ConditionalWrite(write) for write in writes))
 
     def cancellation(self, bulk_id: str) -> ConditionalWrite:
@@ -68,7 +69,7 @@ class BulkGrants:
         found = self.progress(bulk_id)
         if found.has_ended:
             raise BulkGrantEnded
-        write = store.cancellation_write(found.bulk, self._clock.now())
+        write = store.cancellation_write(found.bulk, self._clock.now(), self._mac_key)
         return ConditionalWrite(write, BulkGrantEnded())
 
     def progress(self, bulk_id: str) -> Progress:

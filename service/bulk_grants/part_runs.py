@@ -61,6 +61,14 @@ class _BulkCancelled(Exception):
     """An operator has cancelled the bulk grant."""
 
 
+class _Damaged(Exception):
+    """The bulk grant, or the list of that part, is not as this service wrote it."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__(part)
+        self.part = part
+
+
 class _NoGrant(Exception):
     """The user cannot be granted anything."""
 
@@ -86,25 +94,38 @@ class PartRuns:
     """Runs parts that are due."""
 
     def __init__(
-        self, table: Table, ledger: Ledger, clock: Clock, metrics: Metrics, limits: Limits
+        self,
+        table: Table,
+        ledger: Ledger,
+        clock: Clock,
+        metrics: Metrics,
+        limits: Limits,
+        mac_key: bytes,
     ) -> None:
         self._table = table
         self._ledger = ledger
         self._clock = clock
         self._metrics = metrics
         self._limits = limits
+        self._mac_key = mac_key
 
     def run(self, key: Key, stopping: Callable[[], bool]) -> bool:
-        """Works on one part for a while. Returns whether there is more to do at once. Raises
-        `StorageUnavailable` and other passing errors: the part is taken up again later."""
+        """Works on one part for a while. Returns whether there is more to do at once. A part whose
+        bulk grant or list is damaged ends there. Raises `StorageUnavailable` and other passing
+        errors: the part is taken up again later."""
         part = self._claimed(key)
         if part is None:
             return False
         item = self._table.get(keys.bulk(part.bulk_id))
-        if item is None:
-            raise LookupError(f"{key} has no bulk grant")
-        begun = part
-        run = _Run(store.bulk_from(item), self._table, self._ledger, self._clock, self._metrics)
+        bulk = store.sealed_bulk_from(item, self._mac_key)
+        if bulk is None:
+            self._stop(part)
+            return False
+        return self._worked(bulk, part, stopping)
+
+    def _worked(self, bulk: BulkGrant, begun: Part, stopping: Callable[[], bool]) -> bool:
+        part = begun
+        run = _Run(bulk, self._table, self._ledger, self._clock, self._metrics, self._mac_key)
         until = self._clock.monotonic() + self._limits.run_seconds
         try:
             while part.state is PartState.RUNNING and not stopping():
@@ -115,12 +136,25 @@ class PartRuns:
         except _Waiting as waiting:
             part = waiting.part
             return False
+        except _Damaged as damaged:
+            part = damaged.part
+            self._stop(part)
+            return False
         except (PartMoved, ConditionFailed, Cancelled):
             return False
         finally:
-            if not run.bulk.dry_run and part.granted > begun.granted:
+            if not bulk.dry_run and part.granted > begun.granted:
                 self._metrics.count(Metric.BULK_GRANTS, part.granted - begun.granted)
         return part.state is PartState.RUNNING
+
+    def _stop(self, part: Part) -> None:
+        """Ends the part: an operator puts the damage right and has the rest granted anew."""
+        log.error("bulk_grant_damaged", bulk_id=part.bulk_id, part=part.number)
+        self._metrics.count(Metric.LEDGER_DAMAGED)
+        try:
+            self._table.write(store.part_write(part, part.ended(PartState.DAMAGED)))
+        except ConditionFailed:
+            return
 
     def _claimed(self, key: Key) -> Part | None:
         """The part, not due for others while this run makes progress. None where another has it."""
@@ -151,18 +185,22 @@ class _Run:
     ledger: Ledger
     clock: Clock
     metrics: Metrics
+    mac_key: bytes
 
     def step(self, part: Part) -> Part:
         """The part after its next user or page. Raises `PartMoved`, `ConditionFailed` or
-        `Cancelled` when another has moved it."""
-        if self._reread().cancelled_at is not None:
+        `Cancelled` when another has moved it, `_Damaged` for what this service did not write."""
+        if self._reread(part).cancelled_at is not None:
             return self._moved(part, part.ended(PartState.CANCELLED))
         if self.bulk.audience is Audience.LIST:
             return self._list_step(part)
         return self._walk_step(part)
 
     def _list_step(self, part: Part) -> Part:
-        users = store.users_from(self.table.get(keys.users(part.bulk_id, part.number)))
+        item = self.table.get(keys.users(part.bulk_id, part.number))
+        users = store.sealed_users_from(item, self.mac_key)
+        if users is None:
+            raise _Damaged(part)
         batch = users[part.position : part.position + TOGETHER]
         if not batch:
             return self._moved(part, part.ended(PartState.DONE))
@@ -194,7 +232,7 @@ class _Run:
     def _granted(self, part: Part, user_id: str, place: Key | None) -> Part:
         """The part after that user, to whom it is granted unless they cannot be."""
         after = part.advanced(granted=1, spent=1, after=_packed(place))
-        step = _Step(self.bulk, part, after, user_id)
+        step = _Step(self.bulk, part, after, user_id, self.mac_key)
         try:
             self.ledger.move(user_id, step.propose, step.was_committed, related=step.related)
         except _NotConcerned:
@@ -203,7 +241,7 @@ class _Run:
             return self._moved(part, part.ended(PartState.CANCELLED))
         except _NoGrant as refusal:
             return self._failed(part, user_id, refusal.reason, place)
-        except (PartMoved, Unavailable, RateLimited):
+        except (PartMoved, _Damaged, Unavailable, RateLimited):
             raise
         except FareboxError as error:
             return self._failed(part, user_id, error.code, place)
@@ -239,7 +277,7 @@ class _Run:
         there is none left. Parts take leases at the same time, so a few tries are made. Raises
         `_Waiting` while others hold some of the budget unused."""
         for _ in range(LEASE_TRIES):
-            bulk = self._reread()
+            bulk = self._reread(part)
             count = bulk.lease()
             if count < 1:
                 return self._without_budget(part)
@@ -269,7 +307,7 @@ class _Run:
     def _ended_walk(self, part: Part) -> Part:
         """The part at its end; what it did not need of its lease goes back."""
         for _ in range(LEASE_TRIES):
-            bulk = self._reread()
+            bulk = self._reread(part)
             after = part.ended(PartState.DONE).advanced(spent=part.allowance)
             try:
                 self._take(bulk, bulk.leased - part.allowance, part, after)
@@ -284,11 +322,12 @@ class _Run:
     def _take(self, bulk: BulkGrant, leased: int, part: Part, after: Part) -> None:
         self.table.transact([store.lease_write(bulk, leased), store.part_write(part, after)])
 
-    def _reread(self) -> BulkGrant:
+    def _reread(self, part: Part) -> BulkGrant:
         item = self.table.get(keys.bulk(self.bulk.bulk_id))
-        if item is None:
-            raise PartMoved
-        return store.bulk_from(item)
+        bulk = store.sealed_bulk_from(item, self.mac_key)
+        if bulk is None:
+            raise _Damaged(part)
+        return bulk
 
     def _moved(self, part: Part, after: Part) -> Part:
         self.table.write(store.part_write(part, after))
@@ -303,6 +342,7 @@ class _Step:
     part: Part
     after: Part
     user_id: str
+    mac_key: bytes
 
     @property
     def part_key(self) -> Key:
@@ -317,8 +357,11 @@ class _Step:
         item = snapshot.item(self.part_key)
         if item is None or store.part_from(item) != self.part:
             raise PartMoved
-        bulk = snapshot.item(keys.bulk(self.bulk.bulk_id))
-        if bulk is None or store.bulk_from(bulk).cancelled_at is not None:
+        item = snapshot.item(keys.bulk(self.bulk.bulk_id))
+        bulk = store.sealed_bulk_from(item, self.mac_key)
+        if bulk is None:
+            raise _Damaged(self.part)
+        if bulk.cancelled_at is not None:
             raise _BulkCancelled
         if not concerns(self.bulk, snapshot.wallet):
             raise _NotConcerned

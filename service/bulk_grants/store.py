@@ -1,6 +1,7 @@
 """Bulk grants and their parts as items. Builds writes, sends none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from service.bulk_grants import keys
@@ -13,8 +14,9 @@ from service.bulk_grants.entities import (
 )
 from service.core.amounts import amount_of, credits_of
 from service.core.clock import from_iso, iso
+from service.core.seals import holds, seal
 from service.ledger.grant_terms import terms_from, terms_item
-from service.storage.codec import Item, Value, whole_number
+from service.storage.codec import Item, Value, encode_item, whole_number
 from service.storage.keys import GSI2, Key, due_time
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
@@ -40,7 +42,30 @@ def bulk_from(item: Item) -> BulkGrant:
         created_by=fields["createdBy"],
         leased=whole_number(fields["leased"]),
         cancelled_at=None if cancelled is None else from_iso(cancelled),
+        mac=fields.get("mac", ""),
     )
+
+
+def sealed(bulk: BulkGrant, mac_key: bytes) -> BulkGrant:
+    """The bulk grant with the seal over it as it stands."""
+    return replace(bulk, mac=seal(_bulk_facts(bulk), mac_key))
+
+
+def is_sealed(bulk: BulkGrant, mac_key: bytes) -> bool:
+    """Whether this service wrote it so."""
+    return holds(bulk.mac, _bulk_facts(bulk), mac_key)
+
+
+def sealed_bulk_from(item: Item | None, mac_key: bytes) -> BulkGrant | None:
+    """The bulk grant; None for one that is missing or that this service did not write so."""
+    if item is None:
+        return None
+    try:
+        bulk = bulk_from(item)
+    except (LookupError, TypeError, ValueError):
+        return None
+    own = item.get("bulkId") == bulk.bulk_id
+    return bulk if own and is_sealed(bulk, mac_key) else None
 
 
 def part_from(item: Item) -> Part:
@@ -67,12 +92,27 @@ def users_from(item: Item | None) -> tuple[str, ...]:
     return tuple(fields["users"])
 
 
+def sealed_users_from(item: Item | None, mac_key: bytes) -> tuple[str, ...] | None:
+    """The users of one part; None for a list that is missing or that this service did not write
+    so."""
+    if item is None:
+        return None
+    try:
+        users = users_from(item)
+    except (LookupError, TypeError):
+        return None
+    facts = _users_facts(Key.of_item(item), users)
+    return users if holds(str(item.get("mac")), facts, mac_key) else None
+
+
 def failure_from(item: Item) -> Failure:
     fields: Any = item
     return Failure(fields["SK"].split("#", 2)[2], fields["reason"], from_iso(fields["at"]))
 
 
-def creation_writes(bulk: BulkGrant, lists: Sequence[tuple[str, ...]]) -> list[Write]:
+def creation_writes(
+    bulk: BulkGrant, lists: Sequence[tuple[str, ...]], mac_key: bytes
+) -> list[Write]:
     """The bulk grant with its parts, due at once, and their lists, each only if there is none."""
     writes: list[Write] = [Put(keys.bulk(bulk.bulk_id), _bulk_item(bulk))]
     for number in range(bulk.parts):
@@ -80,7 +120,9 @@ def creation_writes(bulk: BulkGrant, lists: Sequence[tuple[str, ...]]) -> list[W
         part = Part(bulk.bulk_id, number, len(users), allowance=len(users), due_at=bulk.created_at)
         writes.append(Put(keys.part(bulk.bulk_id, number), _part_item(part)))
         if users:
-            writes.append(Put(keys.users(bulk.bulk_id, number), {"users": users}))
+            key = keys.users(bulk.bulk_id, number)
+            mac = seal(_users_facts(key, users), mac_key)
+            writes.append(Put(key, {"users": users, "mac": mac}))
     return writes
 
 
@@ -109,9 +151,15 @@ def failure_write(part: Part, failure: Failure) -> Put:
     return Put(keys.failure(part.bulk_id, part.number, failure.user_id), item)
 
 
-def cancellation_write(bulk: BulkGrant, now: int) -> Update:
+def cancellation_write(bulk: BulkGrant, now: int, mac_key: bytes) -> Update:
+    """A bulk grant whose seal does not hold is cancelled as it is: sealing it again would hide the
+    edit."""
+    cancelled = replace(bulk, cancelled_at=now)
+    if is_sealed(bulk, mac_key):
+        cancelled = sealed(cancelled, mac_key)
     guard = When(equals={"bulkId": bulk.bulk_id, "cancelledAt": None})
-    return Update(keys.bulk(bulk.bulk_id), guard, set={"cancelledAt": iso(now)})
+    changed: Item = {"cancelledAt": iso(now), "mac": cancelled.mac}
+    return Update(keys.bulk(bulk.bulk_id), guard, set=changed)
 
 
 def read_parts(table: Table, bulk_id: str) -> tuple[Part, ...]:
@@ -127,6 +175,10 @@ def read_due(table: Table, partition: str, now: int, limit: int) -> list[Key]:
 
 
 def _bulk_item(bulk: BulkGrant) -> dict[str, Value]:
+    return {**_terms(bulk), "leased": bulk.leased, "mac": bulk.mac}
+
+
+def _terms(bulk: BulkGrant) -> dict[str, Value]:
     return {
         "bulkId": bulk.bulk_id,
         "name": bulk.name,
@@ -138,8 +190,16 @@ def _bulk_item(bulk: BulkGrant) -> dict[str, Value]:
         "dryRun": bulk.dry_run,
         "createdAt": iso(bulk.created_at),
         "createdBy": bulk.created_by,
-        "leased": bulk.leased,
+        "cancelledAt": None if bulk.cancelled_at is None else iso(bulk.cancelled_at),
     }
+
+
+def _bulk_facts(bulk: BulkGrant) -> list[object]:
+    return ["bulk grant", bulk.bulk_id, encode_item(_terms(bulk))]
+
+
+def _users_facts(key: Key, users: Sequence[str]) -> list[object]:
+    return ["bulk grant list", str(key), list(users)]
 
 
 def _part_item(part: Part) -> dict[str, Value]:

@@ -139,11 +139,10 @@ class MemoryTable:
             for key in self.items
             if zlib.crc32(key[0].encode()) % segments == request.get("Segment", 0)
         )
-        places = heapq.nsmallest(
-            request["Limit"], (place for place in map(_place, mine) if place > start)
-        )
+        limit = request.get("Limit", len(self.items) + 1)
+        places = heapq.nsmallest(limit, (place for place in map(_place, mine) if place > start))
         found = [self.items[pk, sk] for _, pk, sk in places]
-        more = {"LastEvaluatedKey": _keys_of(found[-1])} if len(found) == request["Limit"] else {}
+        more = {"LastEvaluatedKey": _keys_of(found[-1])} if len(found) == limit else {}
         return {"Items": found, "Count": len(found), **more}
 
     def due(self) -> Iterable[str]:

@@ -14,7 +14,7 @@ from service.ledger.movements import grant
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.promo_codes.entities import NewPromoCode
 from service.promo_codes.operations import PromoCodes
-from tests.doubles.service_harness import HOUR, ServiceHarness
+from tests.doubles.service_harness import HOUR, MAC_KEY, ServiceHarness
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scenario
 from tests.faults.library.effects import Kind, fault
 
@@ -170,7 +170,7 @@ def _bulk_grant(scenario: Scenario) -> None:
     terms = GrantTerms(GRANTED * SCALE, LotKind.PROMO)
     new = NewBulkGrant("Sorry", terms, "op", user_ids=("nobody", USER))
     world = scenario.process()
-    bulk_grants = BulkGrants(world.table, scenario.clock, _OneId())
+    bulk_grants = BulkGrants(world.table, scenario.clock, _OneId(), MAC_KEY)
     _written(scenario, bulk_grants.prepare(new).writes)
 
 

@@ -5,6 +5,7 @@ from tests.mutants.mutant import ALWAYS, Mutant, mutant
 REDEEMING = "tests/promo_codes/test_operations.py"
 GUESSING = "tests/journeys/test_redeem.py"
 RUNS = "tests/bulk_grants/test_part_runs.py"
+BULK_SEALS = "tests/bulk_grants/test_seals.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -101,15 +102,60 @@ MUTANTS: tuple[Mutant, ...] = (
         RUNS,
         "bulk_grants.part_runs:_Step.propose",
         """
-        if B is None or C:
+        if C:
             raise _BulkCancelled
         """,
         "",
     ),
     mutant(
+        "damaged-bulk-grant-made",
+        BULK_SEALS,
+        "bulk_grants.part_runs:PartRuns.run",
+        "store.sealed_bulk_from(I, K)",
+        "store.bulk_from(I)",
+    ),
+    mutant(
+        "bulk-grant-damaged-meanwhile-made",
+        BULK_SEALS,
+        "bulk_grants.part_runs:_Run._reread",
+        "store.sealed_bulk_from(I, K)",
+        "store.bulk_from(I)",
+    ),
+    mutant(
+        "bulk-grant-damaged-amid-a-grant-made",
+        BULK_SEALS,
+        "bulk_grants.part_runs:_Step.propose",
+        "store.sealed_bulk_from(I, K)",
+        "store.bulk_from(I)",
+    ),
+    mutant(
+        "damaged-list-granted",
+        BULK_SEALS,
+        "bulk_grants.part_runs:_Run._list_step",
+        "store.sealed_users_from(I, K)",
+        "store.users_from(I)",
+    ),
+    mutant(
+        "cancelling-seals-an-edit",
+        BULK_SEALS,
+        "bulk_grants.store:cancellation_write",
+        """
+        if is_sealed(B, K):
+            X = sealed(Y, Z)
+        """,
+        "X = sealed(Y, Z)",
+    ),
+    mutant(
+        "list-sealed-without-its-place",
+        BULK_SEALS,
+        "bulk_grants.store:_users_facts",
+        "[K, str(P), list(U)]",
+        "[K, list(U)]",
+    ),
+    mutant(
         "part-not-put-back",
         RUNS,
-        "bulk_grants.part_runs:PartRuns.run",
+        "bulk_grants.part_runs:PartRuns._worked",
         """
         self._put_back(P)
         """,
