@@ -142,9 +142,7 @@ def _bearer() -> str | None:
     # A server joins several such headers with commas, which no token holds.
     match = _BEARER.fullmatch(given)
     if match is None:
-        raise AuthenticationRequired(
-            "Send exactly one header Authorization: Bearer <token>, with Google's ID token."
-        )
+        raise AuthenticationRequired("Send exactly one header Authorization: Bearer <token>.")
     return match[1]
 
 

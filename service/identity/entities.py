@@ -29,15 +29,17 @@ class Rejection(StrEnum):
 
 _SENTENCES = {
     Rejection.MALFORMED: "The token is not a plain JSON Web Token of at most 8 KB.",
-    Rejection.ALGORITHM: "The token is not signed with RS256; send Google's ID token, not an "
-    "access token.",
-    Rejection.TYPE: "The token is of another type; send Google's ID token.",
-    Rejection.KEY: "The token is not signed with one of Google's current keys.",
+    Rejection.ALGORITHM: "The token is not signed with its issuer's algorithm: RS256 of Google and "
+    "Cognito, ES256 of this service.",
+    Rejection.TYPE: "The token is of another type: send Google's or Cognito's ID token, Cognito's "
+    "access token, or this service's access token.",
+    Rejection.KEY: "The token is not signed with one of its issuer's current keys.",
     Rejection.SIGNATURE: "The token's signature does not match.",
-    Rejection.ISSUER: "The token was not issued by Google.",
-    Rejection.AUDIENCE: "The token was made for another app: its aud is not one of "
-    "GOOGLE_CLIENT_IDS.",
-    Rejection.EXPIRED: "The token has expired; get a fresh one from Google.",
+    Rejection.ISSUER: "The token was issued by none of those that this service trusts. Google's "
+    "access tokens name no issuer: send the ID token.",
+    Rejection.AUDIENCE: "The token was made for another app: its aud (client_id in an access token "
+    "of Cognito) is not one of GOOGLE_CLIENT_IDS or COGNITO_CLIENT_IDS.",
+    Rejection.EXPIRED: "The token has expired; get a fresh one.",
     Rejection.NOT_YET_VALID: "The token is not valid yet.",
     Rejection.CLAIMS: "The token lacks iat or exp.",
     Rejection.SUBJECT: "The token's sub is missing or malformed.",
@@ -46,14 +48,14 @@ _SENTENCES = {
 
 class AuthenticationRequired(Unauthenticated):
     code = "AUTHENTICATION_REQUIRED"
-    summary = "Send Google's ID token: Authorization: Bearer <token>."
+    summary = "Send a token: Authorization: Bearer <token>."
 
 
 class TokenRejected(Unauthenticated):
     """`details.reason` is one of `Rejection`."""
 
     code = "TOKEN_REJECTED"
-    summary = "The ID token cannot be accepted; details.reason says why."
+    summary = "The token cannot be accepted; details.reason says why."
     details_example: ClassVar[Mapping[str, object]] = {"reason": Rejection.EXPIRED.value}
 
     def __init__(self, reason: Rejection) -> None:
@@ -149,7 +151,7 @@ def check_google_id(claimed: str | None, principal: Principal) -> None:
 
 
 class IdentityUnavailable(Unavailable):
-    """Google's keys cannot be fetched, so the token cannot be verified."""
+    """The issuer's keys cannot be fetched, so the token cannot be verified."""
 
     code = "IDENTITY_UNAVAILABLE"
     summary = "Sign-in cannot be checked at the moment. Try again shortly."

@@ -9,6 +9,7 @@ from service.core.clock import SystemClock
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity import keys
 from service.identity.checks import nonce_check
+from service.identity.cognito import CognitoTokens
 from service.identity.enforcement import Gate, enforce
 from service.identity.freshness import FreshSignIns
 from service.identity.google import ISSUERS as GOOGLE_ISSUERS
@@ -19,7 +20,7 @@ from service.identity.operator_keys import Keys, OperatorKeys, keys_of_secret, k
 from service.identity.operators import Operators
 from service.identity.settings import IdentitySettings
 from service.identity.signing_keys import SigningKeys
-from service.identity.tokens import BearerTokens
+from service.identity.tokens import BearerTokens, Verifier
 from service.outbound.network import Network
 from service.storage.secrets import SecretUnavailable
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
@@ -42,7 +43,14 @@ def build(core: Core, parts: Parts) -> Feature:
         return SigningKeys(KeySetAddress(connect, url).fetch, core.clock)
 
     google = GoogleTokens(signing_keys(settings.google_certs_url), settings.google_client_ids)
-    tokens = BearerTokens(dict.fromkeys(GOOGLE_ISSUERS, google), core.clock)
+    verifiers: dict[str, Verifier] = {**dict.fromkeys(GOOGLE_ISSUERS, google)}
+    if settings.cognito_issuer:
+        pool_keys = signing_keys(settings.cognito_keys)
+        clients = settings.cognito_client_ids
+        verifiers[settings.cognito_issuer] = CognitoTokens(
+            pool_keys, settings.cognito_issuer, clients
+        )
+    tokens = BearerTokens(verifiers, core.clock)
     identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
     fresh_sign_ins = FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS)
     operators = Operators(

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from service.core.principal import MAX_OPERATOR_ID, is_subject
 from service.core.settings import Secret, Section, Sections, Url, setting
+from service.identity.cognito import is_pool_id, pool_issuer
 from service.identity.operator_keys import keys_of_setting
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_COGNITO_CLIENT_ID = re.compile(r"[A-Za-z0-9+_]{1,128}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,18 @@ class IdentitySettings(Section):
     )
     google_certs_url: Url = setting(
         Url("https://www.googleapis.com/oauth2/v3/certs"), "Google's signing keys (JWKS)"
+    )
+    cognito_user_pool_id: str = setting(
+        "", "user pool whose ID and access tokens are accepted; empty: none"
+    )
+    cognito_client_ids: tuple[str, ...] = setting(
+        (), "app clients that a Cognito token may be made for, separated by commas"
+    )
+    cognito_issuer_url: Url = setting(
+        Url(), "iss of the pool's tokens; empty: AWS's, from the pool's id"
+    )
+    cognito_jwks_url: Url = setting(
+        Url(), "the pool's signing keys (JWKS); empty: /.well-known/jwks.json of its issuer"
     )
     trust_bare_google_id: bool = setting(
         False, "trust a GoogleID without a token; refused in production"
@@ -36,17 +50,54 @@ class IdentitySettings(Section):
         Secret(), "key id:algorithm:key, separated by commas, outside production"
     )
 
+    @property
+    def cognito_issuer(self) -> str:
+        """The `iss` of the pool's tokens; empty without a pool."""
+        pool = self.cognito_user_pool_id
+        return self.cognito_issuer_url or (pool_issuer(pool) if pool else "")
+
+    @property
+    def cognito_keys(self) -> str:
+        """The address of the pool's signing keys; empty without a pool."""
+        issuer = self.cognito_issuer
+        return self.cognito_jwks_url or (f"{issuer}/.well-known/jwks.json" if issuer else "")
+
     def rules(self, settings: Sections) -> Iterator[str]:
         del settings
         yield from self._operator_faults()
+        yield from self._cognito_faults()
         for client_id in self.google_client_ids:
             if not _CLIENT_ID.fullmatch(client_id):
                 yield (
                     "GOOGLE_CLIENT_IDS takes client ids separated by commas, not "
                     f"{client_id[:100]!r}"
                 )
-        if not self.google_client_ids and not self.trust_bare_google_id:
-            yield "GOOGLE_CLIENT_IDS must name at least one client id, or no user can sign in"
+        if not (self.google_client_ids or self.cognito_user_pool_id or self.trust_bare_google_id):
+            yield (
+                "GOOGLE_CLIENT_IDS must name at least one client id, or COGNITO_USER_POOL_ID a "
+                "user pool, or no user can sign in"
+            )
+
+    def _cognito_faults(self) -> Iterator[str]:
+        pool = self.cognito_user_pool_id
+        if pool and not is_pool_id(pool):
+            yield (
+                "COGNITO_USER_POOL_ID takes the id of a user pool, such as us-east-1_AbCdEf123, "
+                f"not {pool[:100]!r}"
+            )
+        if pool and not self.cognito_client_ids:
+            yield "COGNITO_CLIENT_IDS must name at least one app client of COGNITO_USER_POOL_ID"
+        for client_id in self.cognito_client_ids:
+            if not _COGNITO_CLIENT_ID.fullmatch(client_id):
+                yield (
+                    "COGNITO_CLIENT_IDS takes app clients separated by commas, not "
+                    f"{client_id[:100]!r}"
+                )
+        for name in ("cognito_client_ids", "cognito_issuer_url", "cognito_jwks_url"):
+            if getattr(self, name) and not pool:
+                yield f"{name.upper()} is of no use without COGNITO_USER_POOL_ID"
+        if self.cognito_issuer_url.endswith("/") or "accounts.google.com" in self.cognito_issuer:
+            yield "COGNITO_ISSUER_URL must be the iss of the pool's tokens, without a slash behind"
 
     def _operator_faults(self) -> Iterator[str]:
         for identity in self.admin_subjects:

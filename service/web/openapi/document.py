@@ -46,7 +46,8 @@ _DESCRIPTION = """\
 Farebox stands between your app and paid AI services: it authenticates the caller, holds credits
 before work begins, and charges only for what was delivered.
 
-1. **Sign in** with Google in your app and send the ID token: `Authorization: Bearer <token>`.
+1. **Sign in** with Google or Cognito in your app and send the ID token (or Cognito's access
+   token): `Authorization: Bearer <token>`.
 2. **Send JSON** with `Content-Type: application/json`. Fields that are not documented are refused;
    query parameters that are not documented are ignored.
 3. **Read the envelope**: `success: true` comes with `data`; `success: false` comes with `error`
@@ -212,7 +213,10 @@ def _add_components(spec: APISpec, *, has_operators: bool) -> None:
     spec.components.schema(ENVELOPE, envelope_schema())
     for name, (text, schema) in _HEADERS.items():
         spec.components.header(name, {"description": text, "schema": dict(schema)})
-    text = "A Google ID token of the user, made for one of the client ids that this service knows."
+    text = (
+        "A token of the user: a Google ID token, or an ID or access token of a Cognito user pool, "
+        "made for one of the client ids that this service knows."
+    )
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
     spec.components.security_scheme(SIGN_IN, scheme)
     if has_operators:

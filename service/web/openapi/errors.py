@@ -26,7 +26,7 @@ Kind = type[FareboxError]
 
 _ADVICE = {
     400: "Correct the request. Unchanged, it will be refused again.",
-    401: "Sign in again and send a fresh ID token.",
+    401: "Sign in again and send a fresh token.",
     403: "Do not repeat it: show the user the reason and what they can do about it.",
     404: "Check the address and the id in it.",
     405: "Use one of the methods listed for this address.",

@@ -20,6 +20,8 @@ HANDED_OVER |= {
 WEAK_IN_PRODUCTION = (
     {"CertificateArn": "", "DomainName": "", "HostedZoneId": ""},
     {"GoogleClientIds": ""},
+    {"CognitoUserPoolId": "us-east-1_AbCdEf123"},
+    {"CognitoClientIds": "1example23456789"},
     {"NatGateways": "none"},
     {"NatGateways": "single"},
     {"TrustBareGoogleId": "true"},
