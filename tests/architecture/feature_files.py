@@ -118,6 +118,11 @@ EXTRA = {
     ("notifications", "sender"): {"entities"},
     ("notifications", "deliveries"): {"endpoints", "entities", "keys", "sender", "store"},
     ("notifications", "expiry"): {"entities", "keys", "operations", "store"},
+    ("passwords", "common_passwords"): set(),
+    ("passwords", "hashing"): {"policy"},
+    ("passwords", "policy"): set(),
+    ("passwords", "sealing"): set(),
+    ("passwords", "throttle"): {"keys"},
     ("repair", "account_records"): set(),
     ("repair", "bound_keys"): set(),
     ("repair", "granted"): set(),
@@ -125,6 +130,9 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
 }
 USES_EXTRA = {
+    ("passwords", "operations"): {"hashing", "policy", "sealing", "throttle"},
+    ("passwords", "routes"): {"hashing", "policy", "throttle"},
+    ("passwords", "store"): {"sealing"},
     ("admin", "checks"): {"corrections", "support"},
     ("admin", "commands"): {"client"},
     ("admin", "operations"): {"log"},

@@ -29,6 +29,7 @@ LAYERS = [
     {"audit"},
     {"videos", "analytics"},
     {"jobs", "promo_codes", "bulk_grants"},
+    {"passwords"},
     {"users", "notifications"},
     {"ledger", "catalog", "providers", "identity", "encryption"},
     {"feature"},
@@ -38,7 +39,7 @@ LAYERS = [
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-FEATURES = {each for names in LAYERS[2:9] for each in names} - {"providers"}
+FEATURES = {each for names in LAYERS[2:10] for each in names} - {"providers"}
 
 # Who may import what from outside, by its first name.
 DOORS = {
