@@ -186,6 +186,15 @@ def each_role_may_use_our_key_through_every_service_it_uses(
             )
 
 
+# Only an operator wraps data keys anew; the worker opens what others have sealed.
+_DATA_KEY_ACTIONS = {
+    "WebRole": {"Decrypt", "GenerateDataKey"},
+    "WorkerRole": {"Decrypt"},
+    "OperatorRole": {"Decrypt", "Encrypt", "GenerateDataKey"},
+}
+_DATA_KEY_USES = {"kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}
+
+
 def data_keys_are_used_for_one_user_of_our_table_at_a_time(deployment: Deployment) -> Iterator[str]:
     """KMS compares the encryption context, which names table and user, with each use of the key."""
     parameters = deployment.service.parameters
@@ -198,10 +207,20 @@ def data_keys_are_used_for_one_user_of_our_table_at_a_time(deployment: Deploymen
             user = condition.get("Null", {}).get("kms:EncryptionContext:user")
             if (table, str(user).lower()) != (parameters["SealedTableName"], "false"):
                 yield f"{name} uses data keys in any context: require its table and a user"
-    for statement in deployment.data.of("KMS::Key")["DataKey"]["KeyPolicy"]["Statement"]:
-        if statement["Effect"] == "Deny" and "kms:Decrypt" in listed(statement["Action"]):
-            return
-    yield "anybody whom IAM lets may use the data keys without a context: deny it in KeyPolicy"
+            actions = {action.removeprefix("kms:") for action in listed(statement["Action"])}
+            if actions != _DATA_KEY_ACTIONS.get(name):
+                yield f"{name} may {sorted(actions)} with the data key, not what its tasks need"
+    policy = deployment.data.of("KMS::Key")["DataKey"]["KeyPolicy"]["Statement"]
+    denied = [
+        statement["Condition"]
+        for statement in policy
+        if statement["Effect"] == "Deny" and set(listed(statement["Action"])) >= _DATA_KEY_USES
+    ]
+    table = {"kms:EncryptionContext:table": parameters["SealedTableName"]}
+    if {"StringNotEquals": table} not in denied:
+        yield "IAM alone decides for which table a data key is used: deny others in KeyPolicy"
+    if {"Null": {"kms:EncryptionContext:user": "true"}} not in denied:
+        yield "IAM alone decides whether a data key is one user's: deny others in KeyPolicy"
 
 
 def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:

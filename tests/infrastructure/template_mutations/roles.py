@@ -1,6 +1,6 @@
 """Mutations of what each role may do."""
 
-from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation, on
+from tests.infrastructure.template_mutations.mutation import DATA, SERVICE, TemplateMutation, on
 
 
 def _audit_role(name: str, old: str, new: str) -> TemplateMutation:
@@ -135,6 +135,25 @@ ROLES = (
         '"Null": {kms:EncryptionContext:user: "false"}',
         '"Null": {kms:EncryptionContext:user: "true"}',
         "\n  OperatorRole:\n",
+    ),
+    TemplateMutation(
+        "worker-makes-data-keys",
+        SERVICE,
+        "Action: [kms:Decrypt]",
+        "Action: [kms:Decrypt, kms:GenerateDataKey]",
+        "\n  WorkerRole:\n",
+    ),
+    TemplateMutation(
+        "data-key-of-any-table-by-policy",
+        DATA,
+        'StringNotEquals: {kms:EncryptionContext:table: !Sub "${TableName}-${Stage}"}',
+        'StringNotEquals: {kms:EncryptionContext:tables: !Sub "${TableName}-${Stage}"}',
+    ),
+    TemplateMutation(
+        "data-key-of-nobody-by-policy",
+        DATA,
+        '"Null": {kms:EncryptionContext:user: "true"}',
+        '"Null": {kms:EncryptionContext:user: "false"}',
     ),
     TemplateMutation(
         "web-makes-no-data-key",
