@@ -1,5 +1,6 @@
 """The folder `.local` of a checkout: the data that `run` keeps between starts."""
 
+import base64
 import json
 import secrets
 import shutil
@@ -25,8 +26,15 @@ def new_keys() -> dict[str, str]:
         "FINGERPRINT_PEPPERS": f"1:{secrets.token_hex(_KEY_BYTES)}",
         "LEDGER_MAC_KEY": secrets.token_hex(_KEY_BYTES),
         "CALLBACK_TOKEN_KEYS": secrets.token_urlsafe(_KEY_BYTES),
+        "ACCESS_TOKEN_KEYS": f"local:{_new_signing_key()}",
         "OPERATOR_KEYS": f"local:hmac-sha256:{secrets.token_urlsafe(_KEY_BYTES)}",
     }
+
+
+def _new_signing_key() -> str:
+    """A private key on P-256: every number up to 2^255 is below the order of its group."""
+    number = secrets.randbelow(2**255) + 1
+    return base64.urlsafe_b64encode(number.to_bytes(_KEY_BYTES)).rstrip(b"=").decode()
 
 
 class LocalFolder:

@@ -29,6 +29,7 @@ _COMPOSE_KEYS = {
     "FINGERPRINT_PEPPERS": "1:local-pepper-that-is-worth-nothing-elsewhere",
     "LEDGER_MAC_KEY": "local-ledger-key-that-is-worth-nothing-elsewhere",
     "CALLBACK_TOKEN_KEYS": "local-callback-key-that-is-worth-nothing-elsewhere",
+    "ACCESS_TOKEN_KEYS": "local:bG9jYWwtYWNjZXNzLXRva2VuLWtleS1uby1zZWNyZXQ",
     "OPERATOR_KEYS": "local:hmac-sha256:local-operator-key-that-is-worth-nothing-elsewhere",
 }
 # Read by gunicorn's own configuration (docker/gunicorn.conf.py), before there is a service.

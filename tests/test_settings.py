@@ -19,12 +19,14 @@ GOOD = {
     "GOOGLE_CLIENT_IDS": "a.apps.example, b.apps.example",
     "KLING_API_KEY_SECRET_NAME": "farebox/kling",
     "KEYS_SECRET_NAME": "farebox/keys",
+    "ACCESS_TOKEN_KEYS_SECRET_NAME": "farebox/access-tokens",
 }
 KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 PRODUCTION = GOOD | {"STAGE": "production", "KMS_KEY_ID": KMS_KEY}
 POOL_SETTING, CLIENTS_SETTING = "COGNITO_USER_POOL_ID", "COGNITO_CLIENT_IDS"
 POOL = {POOL_SETTING: "us-east-1_A", CLIENTS_SETTING: "a1,b2"}
 PEPPER, MAC, TOKEN = "p" * 32, "m" * 32, "t" * 32
+ACCESS_KEY = "one:" + "dHR0" * 10 + "dHQ"
 
 
 def faults(environment: dict[str, str]) -> list[str]:
@@ -85,6 +87,7 @@ def test_all_faults_are_named_at_once() -> None:
         ({"FINGERPRINT_PEPPERS": "1:k"}, "FINGERPRINT_PEPPERS"),
         ({"LEDGER_MAC_KEY": "k"}, "LEDGER_MAC_KEY"),
         ({"CALLBACK_TOKEN_KEYS": "k"}, "CALLBACK_TOKEN_KEYS"),
+        ({"ACCESS_TOKEN_KEYS": ACCESS_KEY}, "ACCESS_TOKEN_KEYS"),
         ({"OPERATOR_KEYS": f"k:hmac-sha256:{MAC}"}, "OPERATOR_KEYS"),
         ({"KLING_BASE_URL": "http://x.example"}, "KLING_BASE_URL"),
         ({"GOOGLE_CERTS_URL": "http://x.example"}, "GOOGLE_CERTS_URL"),
@@ -97,6 +100,28 @@ def test_all_faults_are_named_at_once() -> None:
 def test_nothing_insecure_starts_in_production(change: dict[str, str], named: str) -> None:
     load_settings(PRODUCTION)
     assert [fault.split()[0] for fault in faults(PRODUCTION | change)] == [named]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ACCESS_TOKEN_ISSUER": "https://accounts.google.com"},
+        {
+            "COGNITO_USER_POOL_ID": "us-east-1_AbCdEf123",
+            "COGNITO_CLIENT_IDS": "client",
+            "PUBLIC_URL": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEf123",
+        },
+    ],
+)
+def test_our_own_tokens_have_an_issuer_of_their_own(change: dict[str, str]) -> None:
+    assert [fault.split()[0] for fault in faults(GOOD | change)] == ["ACCESS_TOKEN_ISSUER"]
+
+
+@pytest.mark.parametrize("text", ["one", "one:AA", f"{ACCESS_KEY},{ACCESS_KEY}"])
+def test_unusable_signing_keys_stop_the_start_and_are_not_quoted(text: str) -> None:
+    (fault,) = faults(GOOD | {"ACCESS_TOKEN_KEYS": text})
+    assert fault.startswith("ACCESS_TOKEN_KEYS takes")
+    assert ACCESS_KEY.partition(":")[2] not in fault
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,21 @@
 """Identity: who is calling, enforced before any view is reached."""
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from urllib3 import PoolManager
 
 from service.core.clock import SystemClock
+from service.core.settings import SettingsError
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity import keys
+from service.identity.access_token_keys import (
+    AccessTokenKeys,
+    access_token_keys_of_secret,
+    access_token_keys_of_setting,
+)
+from service.identity.access_tokens import AccessTokens
 from service.identity.checks import nonce_check
 from service.identity.cognito import CognitoTokens
 from service.identity.enforcement import Gate, enforce
@@ -43,7 +51,13 @@ def build(core: Core, parts: Parts) -> Feature:
         return SigningKeys(KeySetAddress(connect, url).fetch, core.clock)
 
     google = GoogleTokens(signing_keys(settings.google_certs_url), settings.google_client_ids)
-    verifiers: dict[str, Verifier] = {**dict.fromkeys(GOOGLE_ISSUERS, google)}
+    access_tokens = AccessTokens(
+        settings.issuer(core.settings.core), partial(_access_token_keys, settings, core)
+    )
+    verifiers: dict[str, Verifier] = {
+        **dict.fromkeys(GOOGLE_ISSUERS, google),
+        access_tokens.issuer: access_tokens,
+    }
     if settings.cognito_issuer:
         pool_keys = signing_keys(settings.cognito_keys)
         clients = settings.cognito_client_ids
@@ -62,10 +76,23 @@ def build(core: Core, parts: Parts) -> Feature:
     )
     gate = Gate(identity=identity, operators=operators, fresh_sign_ins=fresh_sign_ins)
     return Feature(
-        operations={Identity: identity, Operators: operators},
-        hooks=(lambda app: enforce(app, gate),),
+        operations={Identity: identity, Operators: operators, AccessTokens: access_tokens},
+        # Only a web process issues and verifies access tokens, so only its role may read the keys.
+        hooks=(lambda _: access_tokens.load(), lambda app: enforce(app, gate)),
         checks=(nonce_check(),),
     )
+
+
+def _access_token_keys(settings: IdentitySettings, core: Core) -> AccessTokenKeys:
+    """Raises `SettingsError` or `SecretUnavailable`."""
+    if not settings.access_token_keys_secret_name:
+        return access_token_keys_of_setting(settings.access_token_keys)
+    text = core.read_secret(settings.access_token_keys_secret_name)
+    try:
+        return access_token_keys_of_secret(text, production=core.settings.production)
+    except ValueError as error:
+        fault = f"the secret named by ACCESS_TOKEN_KEYS_SECRET_NAME cannot be used: {error}"
+        raise SettingsError([fault]) from None
 
 
 def _operator_keys(

@@ -5,7 +5,13 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from service.core.clock import Clock
-from service.core.principal import Operator, OperatorMethod, Principal, qualified
+from service.core.principal import (
+    Operator,
+    OperatorMethod,
+    Principal,
+    SignInMethod,
+    qualified,
+)
 from service.identity import store
 from service.identity.entities import (
     OperatorRequired,
@@ -63,7 +69,8 @@ class Operators:
         `OperatorRequired`, `SignInTooOld`, and what `sign_in` raises."""
         principal = sign_in()
         operator_id = qualified(principal.issuer, principal.subject)
-        if operator_id not in self._subjects:
+        # A session outlives the sign-in that opened it, and a page may hold its token.
+        if operator_id not in self._subjects or principal.method is SignInMethod.SESSION:
             raise OperatorRequired
         if fresh:
             self._fresh_sign_ins.check(principal.authenticated_at)

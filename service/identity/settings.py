@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.core.principal import MAX_OPERATOR_ID, is_subject
-from service.core.settings import Secret, Section, Sections, Url, setting
+from service.core.settings import CoreSettings, Secret, Section, Sections, Url, setting
+from service.identity.access_token_keys import access_token_keys_of_setting
 from service.identity.cognito import is_pool_id, pool_issuer
+from service.identity.entities import GOOGLE
 from service.identity.operator_keys import keys_of_setting
 
+_LOCAL_ISSUER = "farebox"
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _COGNITO_CLIENT_ID = re.compile(r"[A-Za-z0-9+_]{1,128}")
 
@@ -49,6 +52,17 @@ class IdentitySettings(Section):
     operator_keys: Secret = setting(
         Secret(), "key id:algorithm:key, separated by commas, outside production"
     )
+    access_token_issuer: Url = setting(
+        Url(), "`iss` of our own access tokens; PUBLIC_URL if it is not set"
+    )
+    access_token_keys_secret_name: str = setting(
+        "",
+        "secret in Secrets Manager with the keys that sign our own access tokens "
+        "(docs/settings.md#secrets)",
+    )
+    access_token_keys: Secret = setting(
+        Secret(), "kid:d pairs separated by commas, the first signs; outside production"
+    )
 
     @property
     def cognito_issuer(self) -> str:
@@ -63,8 +77,8 @@ class IdentitySettings(Section):
         return self.cognito_jwks_url or (f"{issuer}/.well-known/jwks.json" if issuer else "")
 
     def rules(self, settings: Sections) -> Iterator[str]:
-        del settings
         yield from self._operator_faults()
+        yield from self._access_token_faults(settings)
         yield from self._cognito_faults()
         for client_id in self.google_client_ids:
             if not _CLIENT_ID.fullmatch(client_id):
@@ -112,6 +126,22 @@ class IdentitySettings(Section):
                 "OPERATOR_KEYS takes key id:algorithm:key triples: ed25519 with a public key in "
                 "base64, or hmac-sha256 with a secret of at least 32 characters"
             )
+
+    def issuer(self, core: CoreSettings) -> str:
+        """The `iss` of our own access tokens."""
+        return self.access_token_issuer or core.public_url or _LOCAL_ISSUER
+
+    def _access_token_faults(self, settings: Sections) -> Iterator[str]:
+        if self.issuer(settings.section(CoreSettings)) in (GOOGLE, self.cognito_issuer):
+            yield "ACCESS_TOKEN_ISSUER must be ours alone: it decides who verifies a token"
+        if not self.access_token_keys:
+            if not self.access_token_keys_secret_name:
+                yield "ACCESS_TOKEN_KEYS is missing (or set ACCESS_TOKEN_KEYS_SECRET_NAME)"
+            return
+        try:
+            access_token_keys_of_setting(self.access_token_keys)
+        except ValueError as error:
+            yield f"ACCESS_TOKEN_KEYS takes kid:d pairs separated by commas: {error}"
 
     def production_rules(self) -> Iterator[str]:
         if self.trust_bare_google_id:

@@ -66,6 +66,7 @@ def test_the_defaults_alone_do_not_start_a_service() -> None:
         "FINGERPRINT_PEPPERS",
         "LEDGER_MAC_KEY",
         "CALLBACK_TOKEN_KEYS",
+        "ACCESS_TOKEN_KEYS",
         "GOOGLE_CLIENT_IDS",
         "KLING_API_KEY_SECRET_NAME",
     ]

@@ -50,6 +50,7 @@ ENVIRONMENT = {
     "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
     "LEDGER_MAC_KEY": "m" * 32,
     "CALLBACK_TOKEN_KEYS": "t" * 32,
+    "ACCESS_TOKEN_KEYS": "one:" + "dHR0" * 10 + "dHQ",
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_EC2_METADATA_DISABLED": "true",

@@ -73,6 +73,7 @@ def test_its_keys_are_refused_in_production() -> None:
         "FINGERPRINT_PEPPERS",
         "LEDGER_MAC_KEY",
         "CALLBACK_TOKEN_KEYS",
+        "ACCESS_TOKEN_KEYS",
         "KLING_API_KEY",
         "TRUST_BARE_GOOGLE_ID",
         "LOCAL_TOKEN_URL",

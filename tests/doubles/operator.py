@@ -13,5 +13,6 @@ def operator_environment(dynamodb_url: str, table_name: str) -> dict[str, str]:
         "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
         "LEDGER_MAC_KEY": "m" * 32,
         "CALLBACK_TOKEN_KEYS": "t" * 32,
+        "ACCESS_TOKEN_KEYS": "one:" + "dHR0" * 10 + "dHQ",
         "LOG_FORMAT": "json",
     }

@@ -71,6 +71,8 @@ MAC_KEY = b"m" * 32
 KMS_KEY_ID = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 TOKEN_KEY = "s" * 32
 OPERATORS_SECRET_NAME = "operators"
+ACCESS_TOKENS_SECRET_NAME = "access-tokens"
+ACCESS_TOKENS_SECRET = '{"keys": [{"kid": "one", "d": "%sdHQ"}]}' % ("dHR0" * 10)
 BOSS = "https://accounts.google.com|boss"
 PEPPERS = (Pepper(1, b"p" * 32),)
 # Made once: each takes as long as a whole test.
@@ -86,6 +88,7 @@ def production_settings(features: Sequence[Declaration] = FEATURES, **values: ob
         "kling_api_key_secret_name": "kling",
         "keys_secret_name": "keys",
         "operator_keys_secret_name": OPERATORS_SECRET_NAME,
+        "access_token_keys_secret_name": ACCESS_TOKENS_SECRET_NAME,
         "admin_subjects": (BOSS,),
         "kms_key_id": KMS_KEY_ID,
     }
@@ -101,8 +104,8 @@ def core_over(
     peppers: Sequence[Pepper] = PEPPERS,
     features: Sequence[Declaration] = FEATURES,
 ) -> Core:
-    """The core of a process over that table and clock. It reads no secret but that of the
-    operators' keys, and opens no bucket."""
+    """The core of a process over that table and clock. It reads no secret but those of
+    the operators' keys and of access tokens, and opens no bucket."""
     return Core(
         settings=settings,
         clock=clock,
@@ -120,7 +123,11 @@ def core_over(
 
 
 def _secret(name: str) -> str:
-    return OPERATORS_SECRET if name == OPERATORS_SECRET_NAME else _no_outside(name)
+    known = {
+        OPERATORS_SECRET_NAME: OPERATORS_SECRET,
+        ACCESS_TOKENS_SECRET_NAME: ACCESS_TOKENS_SECRET,
+    }
+    return known.get(name) or str(_no_outside(name))
 
 
 def _no_outside(name: str) -> Any:

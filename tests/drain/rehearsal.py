@@ -276,6 +276,7 @@ def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]
         "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
         "LEDGER_MAC_KEY": "m" * 32,
         "CALLBACK_TOKEN_KEYS": "t" * 32,
+        "ACCESS_TOKEN_KEYS": "one:" + "dHR0" * 10 + "dHQ",
         "WELCOME_CREDITS": str(WELCOME_CREDITS),
         # Patient, for a crowded machine is not what is tried here; then the worker's turn as soon
         # as the rules allow.

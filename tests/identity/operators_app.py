@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 
-from service.core.principal import Operator, Principal
+from service.core.principal import Operator, Principal, SignInMethod
 from service.identity.enforcement import Gate, enforce
 from service.identity.entities import GOOGLE, Rejection, TokenRejected
 from service.identity.freshness import FreshSignIns
@@ -35,6 +35,9 @@ class Tokens:
         subject, _, age = token.partition("-")
         if age == "unknown":
             return Principal(GOOGLE, subject)
+        if age == "session":
+            now = self._clock.now()
+            return Principal(GOOGLE, subject, method=SignInMethod.SESSION, authenticated_at=now)
         if not age.isdecimal():
             raise TokenRejected(Rejection.SIGNATURE)
         at = self._clock.now() - int(age) * 1000

@@ -56,6 +56,7 @@ def test_a_configured_identity_gets_in_and_is_named(app: OperatorsApp) -> None:
         ({"X-Google-ID": "boss"}, 401, "AUTHENTICATION_REQUIRED"),
         (bearer("bad"), 401, "TOKEN_REJECTED"),
         (bearer("ann-0"), 403, "OPERATOR_REQUIRED"),
+        (bearer("boss-session"), 403, "OPERATOR_REQUIRED"),
         (bearer("ann-0") | {"X-Google-ID": "boss"}, 403, "OPERATOR_REQUIRED"),
     ],
 )

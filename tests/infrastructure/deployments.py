@@ -155,6 +155,7 @@ def physical(data: Stack) -> dict[str, str]:
         "KeysSecretArn": f"{secret}/keys-AbCdEf",
         "KlingSecretArn": f"{secret}/kling-AbCdEf",
         "OperatorKeysSecretArn": f"{secret}/operators-AbCdEf",
+        "AccessTokenKeysSecretArn": f"{secret}/access-tokens-AbCdEf",
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
         "AccessLogsBucket": f"farebox-{stage}-accesslogs",
         "RecordsBucket": f"farebox-{stage}-records",

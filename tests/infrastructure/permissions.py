@@ -72,6 +72,7 @@ def arn(deployment: Deployment, resource: str) -> str:
         "keys": str(parameters["KeysSecretArn"]),
         "kling": str(parameters["KlingSecretArn"]),
         "operators": str(parameters["OperatorKeysSecretArn"]),
+        "access-tokens": str(parameters["AccessTokenKeysSecretArn"]),
         "key": str(parameters["KeyArn"]),
         "data key": str(parameters["DataKeyArn"]),
     }

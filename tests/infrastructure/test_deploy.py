@@ -39,7 +39,7 @@ def test_the_renderer_and_the_deployment_agree_on_every_environment(
     """Every value that does not depend on the account is the same text, so checks of the rendered
     template hold for the real one."""
     differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME", "KMS_KEY_ID"}
-    differing |= {"OPERATOR_KEYS_SECRET_NAME"}
+    differing |= {"OPERATOR_KEYS_SECRET_NAME", "ACCESS_TOKEN_KEYS_SECRET_NAME"}
     for container in deployment(stage).containers:
         found = boto3.client("ecs", region_name=REGION).describe_task_definition(
             taskDefinition=f"farebox-{stage}-{container.name}"
@@ -54,7 +54,10 @@ def test_the_renderer_and_the_deployment_agree_on_every_environment(
 def test_the_secrets_are_empty_until_an_operator_fills_them(account: Account) -> None:
     client = boto3.client("secretsmanager", region_name=REGION)
     for stage, (data, _) in account.items():
-        for output in ("KeysSecretArn", "KlingSecretArn", "OperatorKeysSecretArn"):
+        for output in (
+            *("KeysSecretArn", "KlingSecretArn", "OperatorKeysSecretArn"),
+            "AccessTokenKeysSecretArn",
+        ):
             assert f"/{stage}/" in data.outputs[output]
             assert "AWSCURRENT" not in str(
                 client.describe_secret(SecretId=data.outputs[output]).get("VersionIdsToStages")

@@ -17,6 +17,7 @@ from service.core.clock import SystemClock
 from service.core.days import day_at, day_before
 from service.core.settings import STAGES
 from service.storage.codec import encode_item
+from tests.doubles.service_harness import ACCESS_TOKENS_SECRET
 from tests.doubles.signer import OPERATORS_SECRET
 from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
@@ -43,8 +44,9 @@ def recorded(client: Any) -> Iterator[set[Call]]:
         data, _ = deploy(STAGE)
         names = {"KeysSecretArn": "keys", "KlingSecretArn": "kling"}
         names |= {"OperatorKeysSecretArn": "operators"}
+        names |= {"AccessTokenKeysSecretArn": "access-tokens"}
         secrets = {data.outputs[output]: name for output, name in names.items()}
-        values = (json.dumps(KEYS), SIMULATED.kling_api_key, OPERATORS_SECRET)
+        values = (json.dumps(KEYS), SIMULATED.kling_api_key, OPERATORS_SECRET, ACCESS_TOKENS_SECRET)
         for arn, value in zip(secrets, values, strict=True):
             boto3.client("secretsmanager", region_name=REGION).put_secret_value(
                 SecretId=arn, SecretString=value

@@ -37,6 +37,7 @@ OURS = {
     "pepper": "canary-pepper-0123456789-0123456789",
     "mac key": "canary-mac-key-0123456789-0123456789",
     "token key": "canary-token-key-0123456789-0123456789",
+    "access token key": "Y2FuYXJ5LWFjY2Vzcy10b2tlbi1rZXktMDEyMzQ1Njc",
     "callback secret": base64.b64encode(CALLBACK_BYTES).decode(),
 }
 THEIRS = {
@@ -90,6 +91,7 @@ def stacks(
         "fingerprint_peppers": Secret(f"1:{OURS['pepper']}"),
         "ledger_mac_key": Secret(OURS["mac key"]),
         "callback_token_keys": Secret(OURS["token key"]),
+        "access_token_keys": Secret(f"canary:{OURS['access token key']}"),
         "kling_callback_secret": Secret(secret),
         "simulator": {"kling_api_key": OURS["api key"], "kling_callback_secret": secret},
         "welcome_credits": 50,

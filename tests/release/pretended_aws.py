@@ -24,6 +24,7 @@ DATA_OUTPUTS = {
     "KeysSecretArn": "arn:keys",
     "KlingSecretArn": "arn:kling",
     "OperatorKeysSecretArn": "arn:operators",
+    "AccessTokenKeysSecretArn": "arn:access-tokens",
     "RepositoryArn": "arn:repository",
     "RepositoryUri": "registry.example/farebox-dev",
     "AccessLogsBucket": "access-logs",

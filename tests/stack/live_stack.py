@@ -41,6 +41,7 @@ SETTINGS: dict[str, Any] = {
     "fingerprint_peppers": Secret("1:" + "p" * 32),
     "ledger_mac_key": Secret("m" * 32),
     "callback_token_keys": Secret("t" * 32),
+    "access_token_keys": Secret("one:" + "dHR0" * 10 + "dHQ"),
     "dynamodb_read_timeout_seconds": 5.0,
     "submit_seconds": 28.0,
     "quarantine_seconds": 30.0,

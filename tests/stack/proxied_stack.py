@@ -52,6 +52,7 @@ class ProxiedStack:
             "FINGERPRINT_PEPPERS": "1:" + "p" * 32,
             "LEDGER_MAC_KEY": "m" * 32,
             "CALLBACK_TOKEN_KEYS": "t" * 32,
+            "ACCESS_TOKEN_KEYS": "one:" + "dHR0" * 10 + "dHQ",
             **SHORT_TIMES,
             "WEB_CONCURRENCY": "1",
             "DRAIN_SECONDS": "0",

@@ -17,6 +17,7 @@ SETTINGS = setting_names()
 SECRETS = {each.name.upper() for each in declared(sections()) if each.type is Secret}
 # Facts of a deployment, for which no default can be right.
 NEEDED = {
+    "ACCESS_TOKEN_KEYS_SECRET_NAME",
     "AWS_REGION",
     "DYNAMODB_TABLE_NAME",
     "GOOGLE_CLIENT_IDS",
@@ -110,6 +111,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "KLING_API_KEY_SECRET_NAME": parameters["KlingSecretArn"],
         "KMS_KEY_ID": parameters["DataKeyArn"],
         "OPERATOR_KEYS_SECRET_NAME": parameters["OperatorKeysSecretArn"],
+        "ACCESS_TOKEN_KEYS_SECRET_NAME": parameters["AccessTokenKeysSecretArn"],
         "SEALED_TABLE_NAME": parameters["SealedTableName"],
         "LOG_FORMAT": "json",
     }

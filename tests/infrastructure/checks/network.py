@@ -178,7 +178,7 @@ def the_s3_gateway_allows_what_a_task_may_do(deployment: Deployment) -> Iterator
 
 
 def the_secrets_endpoint_allows_only_our_secrets(deployment: Deployment) -> Iterator[str]:
-    named = ("KeysSecretArn", "KlingSecretArn", "OperatorKeysSecretArn")
+    named = ("KeysSecretArn", "KlingSecretArn", "OperatorKeysSecretArn", "AccessTokenKeysSecretArn")
     wanted = {
         ("secretsmanager:GetSecretValue", str(deployment.service.parameters[name]))
         for name in named

@@ -10,6 +10,7 @@ from tests.infrastructure.render import RenderError, render
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
 HANDED_OVER |= {
     "OperatorKeysSecretArn",
+    "AccessTokenKeysSecretArn",
     "AccessLogsBucket",
     "RecordsBucket",
     "DataKeyArn",
@@ -63,6 +64,7 @@ def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
         "KeysSecretArn": r"<KeysSecret>",
         "KlingSecretArn": r"<KlingSecret>",
         "OperatorKeysSecretArn": r"<OperatorKeysSecret>",
+        "AccessTokenKeysSecretArn": r"<AccessTokenKeysSecret>",
         "RepositoryArn": r"<Repository\.Arn>",
         "AccessLogsBucket": r"<AccessLogs>",
         "RecordsBucket": r"<Records>",

@@ -98,8 +98,13 @@ NETWORK = (
     TemplateMutation(
         "any-secret-through-the-endpoint",
         SERVICE,
-        "Resource: [!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
-        'Resource: "*"',
+        """Resource:
+              - !Ref KeysSecretArn
+              - !Ref KlingSecretArn
+              - !Ref OperatorKeysSecretArn
+              - !Ref AccessTokenKeysSecretArn
+""",
+        'Resource: "*"\n',
         "\n  SecretsEndpoint:\n",
     ),
     TemplateMutation(
