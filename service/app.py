@@ -26,6 +26,7 @@ from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInToo
 from service.identity.feature import IDENTITY
 from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
+from service.ledger.entities import AccountClosed
 from service.ledger.feature import LEDGER
 from service.notifications.feature import NOTIFICATIONS
 from service.outbound.trust import public_roots
@@ -55,7 +56,7 @@ from service.web.settings import WebSettings
 
 VERSION = "0.1.0"
 SHARED_ERRORS = SharedErrors(
-    signed_in=SIGN_IN_ERRORS,
+    signed_in=(*SIGN_IN_ERRORS, AccountClosed, StorageUnavailable),
     operator=(*SIGN_IN_ERRORS, *OPERATOR_ERRORS, SecretUnavailable, StorageUnavailable),
     fresh=(SignInTooOld,),
 )

@@ -8,6 +8,7 @@ from typing import Protocol, assert_never
 import structlog
 from flask import Flask, current_app, g, request
 
+from service.core.account_gate import AccountGate
 from service.core.principal import Operator, Principal
 from service.identity.entities import (
     AuthenticationRequired,
@@ -51,6 +52,7 @@ class Gate:
     identity: SignIn
     operators: AdmitOperators
     fresh_sign_ins: FreshSignIns
+    accounts: AccountGate
 
 
 def enforce(app: Flask, gate: Gate) -> None:
@@ -83,7 +85,7 @@ def _let_in(declared: Endpoint, gate: Gate) -> None:
         case Access.PUBLIC | Access.CALLBACK_TOKEN:
             return
         case Access.USER:
-            g.principal = _signed_in(gate, fresh=declared.fresh)
+            g.principal = _signed_in(gate, declared)
         case Access.OPERATOR:
             g.operator = _admitted(gate, fresh=declared.fresh)
             _name_in_log(g.operator)
@@ -91,10 +93,12 @@ def _let_in(declared: Endpoint, gate: Gate) -> None:
             assert_never(declared.access)
 
 
-def _signed_in(gate: Gate, *, fresh: bool) -> Principal:
+def _signed_in(gate: Gate, declared: Endpoint) -> Principal:
     principal = gate.identity.sign_in(_bearer(), _bare_google_id)
-    if fresh:
+    if declared.fresh:
         gate.fresh_sign_ins.check(principal.authenticated_at)
+    if not declared.checks_account:
+        gate.accounts.check(principal)
     return principal
 
 

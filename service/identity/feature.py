@@ -6,6 +6,7 @@ from functools import partial
 import structlog
 from urllib3 import PoolManager
 
+from service.core.account_gate import AccountGate
 from service.core.clock import SystemClock
 from service.core.settings import SettingsError
 from service.feature import Core, Declaration, Feature, Parts
@@ -37,7 +38,6 @@ log = structlog.get_logger()
 
 
 def build(core: Core, parts: Parts) -> Feature:
-    del parts
     settings = core.section(IdentitySettings)
     # How long a transfer takes is measured in real time, whatever clock the service runs on.
     network = Network(SystemClock())
@@ -74,7 +74,12 @@ def build(core: Core, parts: Parts) -> Feature:
         core.clock,
         fresh_sign_ins,
     )
-    gate = Gate(identity=identity, operators=operators, fresh_sign_ins=fresh_sign_ins)
+    gate = Gate(
+        identity=identity,
+        operators=operators,
+        fresh_sign_ins=fresh_sign_ins,
+        accounts=parts.get(AccountGate),
+    )
     return Feature(
         operations={Identity: identity, Operators: operators, AccessTokens: access_tokens},
         # Only a web process issues and verifies access tokens, so only its role may read the keys.

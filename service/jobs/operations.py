@@ -11,6 +11,7 @@ from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError
 from service.core.ids import is_id
 from service.core.metrics import Metric, Metrics
+from service.core.principal import Principal
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
 from service.jobs import keys, store
@@ -30,7 +31,13 @@ from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
 from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations, Quote
 from service.ledger.details import OPERATION
-from service.ledger.entities import InsufficientCredits, StaleRead, Wallet, WalletBusy
+from service.ledger.entities import (
+    InsufficientCredits,
+    StaleRead,
+    Wallet,
+    WalletBusy,
+    check_wallet,
+)
 from service.ledger.movements import hold
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Accepted, Created, Indeterminate, Rejected
@@ -138,14 +145,15 @@ class Jobs:
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
         refuses, `TooManyJobs`, `ProviderSaturated`, `SystemLimitReached`, `DeviceAlreadyUsed`,
-        `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`,
-        `HouseLimitReached`, `WalletBusy`.
+        `AccountClosed`, `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`,
+        `DailyLimitReached`, `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
         snapshot: Snapshot | None = None
         for _ in range(MAX_ROUNDS):
             snapshot = snapshot or self._ledger.read_snapshot(request.payer, related_to(request))
+            check_wallet(snapshot.wallet, request.actor)
             earlier = self._earlier(request, snapshot)
             if earlier is not None and not earlier.retryable:
                 return self._replayed(earlier, snapshot.wallet)
@@ -175,14 +183,15 @@ class Jobs:
         self._metrics.count(Metric.HOLDS)
         return self._send(work, request, held), None
 
-    def quote(self, user_id: str, operation: str, body: object) -> Quote:
+    def quote(self, principal: Principal, operation: str, body: object) -> Quote:
         """What `submit` would hold for that request now, and whether it could; writes nothing.
-        Raises `OperationNotFound`, whatever the kind of work refuses, `WalletFrozen` and
-        `StorageUnavailable`."""
+        Raises `OperationNotFound`, whatever the kind of work refuses, `AccountClosed`,
+        `WalletFrozen` and `StorageUnavailable`."""
         work = self._operations.known(operation)
         estimate, _ = _terms(work, body)
-        balance = self._ledger.balance(user_id)
+        balance = self._ledger.balance(principal.subject)
         wallet = balance.wallet
+        check_wallet(wallet, principal)
         if wallet is None or not is_open(wallet):
             return Quote(operation, estimate, 0, is_sufficient=False, registered=False)
         available = wallet.spendable(balance.at, operation)

@@ -149,6 +149,7 @@ def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
             query=QuoteQuerySchema,
             body=quote_request_schema(operations),
             response=QuoteSchema,
+            checks_account=True,
             errors=(
                 OperationNotFound,
                 *refusals,
@@ -165,6 +166,6 @@ def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
         operation = read_query(query_schema)["operation"]
         form = operations.known(operation).form
         body = form.read(principal, read_body(bodies[operation]))
-        return success(quote_body(jobs.quote(principal.subject, operation, body)))
+        return success(quote_body(jobs.quote(principal, operation, body)))
 
     return blueprint

@@ -15,8 +15,10 @@ from service.core.errors import (
     InvalidRequest,
     NotFound,
     RateLimited,
+    Unauthenticated,
     Unavailable,
 )
+from service.core.principal import Principal
 from service.ledger.details import Details
 from service.ledger.lots import MAX_LOTS, Allocation, Lot, remaining, total_taken
 from service.ledger.restrictions import open_to
@@ -61,6 +63,14 @@ class InsufficientCredits(Forbidden):
 class WalletFrozen(Forbidden):
     code = "WALLET_FROZEN"
     summary = "This wallet is frozen until an operator has looked at it. No credit is lost."
+
+
+class AccountClosed(Unauthenticated):
+    """The user was erased after the token was issued: it proves nobody any more."""
+
+    code = "ACCOUNT_CLOSED"
+    summary = "This account was erased. Sign in again to open one anew."
+    advice = "Forget the token. The same person may sign in again, which begins anew."
 
 
 class GrantConflict(Conflict):
@@ -274,3 +284,18 @@ def applied(wallet: Wallet, change: Deltas) -> Wallet:
     """The wallet with those amounts added; nothing else about it changes."""
     sums = {name: amount + getattr(wallet, name) for name, amount in asdict(change).items()}
     return replace(wallet, **sums)
+
+
+def check_account(status: WalletStatus, changed_at: int, principal: Principal) -> None:
+    """Refuses a token that was issued before its user's wallet was closed. `changed_at` is the last
+    change of the wallet, and the closing is the last of all. A bare GoogleID has no such time: it
+    is trusted like a token that was issued at this moment. Raises `AccountClosed`."""
+    issued_at = principal.issued_at
+    if status is WalletStatus.CLOSED and issued_at is not None and issued_at <= changed_at:
+        raise AccountClosed
+
+
+def check_wallet(wallet: Wallet | None, principal: Principal) -> None:
+    """As `check_account`, for who has read the wallet anyway."""
+    if wallet is not None:
+        check_account(wallet.status, wallet.updated_at, principal)

@@ -1,8 +1,10 @@
 """The ledger: wallets and their entries, `GET /credits`, `GET /credits/history`."""
 
+from service.core.account_gate import AccountGate
 from service.core.sweep import Background
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger import keys
+from service.ledger.account_gate import WalletGate
 from service.ledger.checks import (
     grant_check,
     grant_entry_check,
@@ -45,6 +47,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Grants: grants,
             History: history,
             LowBalance: LowBalance(core.table),
+            AccountGate: WalletGate(core.table),
         },
         blueprints=(ledger_blueprint(ledger, history),),
         sweeps=sweeps,

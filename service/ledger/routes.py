@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from service.core.days import end_of, start_of
 from service.core.principal import Principal
+from service.ledger.entities import check_wallet
 from service.ledger.history import History, HistoryFilter
 from service.ledger.operations import Ledger
 from service.ledger.schemas import (
@@ -49,11 +50,13 @@ def _add_credits(blueprint: Blueprint, ledger: Ledger) -> None:
             operation_id="getCredits",
             description='A valid token without an account returns zeros and `"registered": false`.',
             response=CreditsSchema,
+            checks_account=True,
             errors=(StorageUnavailable,),
         )
     )
     def get_credits(principal: Principal) -> Response:
         balance = ledger.balance(principal.subject)
+        check_wallet(balance.wallet, principal)
         return success(credits_body(balance.wallet, balance.at))
 
 

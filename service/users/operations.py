@@ -9,7 +9,7 @@ from service.core.amounts import Amount
 from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
-from service.ledger.entities import Movement, Wallet
+from service.ledger.entities import Movement, Wallet, check_wallet
 from service.ledger.movements import welcome
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.codec import Item
@@ -171,6 +171,7 @@ class _SignUp:
         Otherwise the cap is checked before the device."""
         if is_open(snapshot.wallet):
             return None
+        check_wallet(snapshot.wallet, self.principal)
         found = self.items(snapshot)
         self._check(found, has_wallet=snapshot.wallet is not None)
         movement = welcome(snapshot.wallet, self.principal.subject, self.welcome_amount, now)

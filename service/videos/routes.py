@@ -54,6 +54,7 @@ POST_VIDEO = Endpoint(
     "`Idempotency-Key` returns the same job.",
     body=VideoRequestSchema,
     response=JobSchema,
+    checks_account=True,
     errors=(
         *VIDEO_FORM.errors,
         PriceNotFound,

@@ -45,11 +45,13 @@ class Endpoint:
 
     `fresh` is for operators' routes that change anything, and for users' routes that must not be
     open to a stolen token: whoever signed in longer ago than `MAX_SIGN_IN_AGE_SECONDS` must do so
-    again."""
+    again. A user's route is closed to tokens of an account that was erased: with `checks_account`
+    the view refuses them by what it reads anyway, otherwise a read comes before it."""
 
     access: Access
     summary: str
     fresh: bool = False
+    checks_account: bool = False
     operation_id: str = ""
     internal: bool = False
     description: str = ""

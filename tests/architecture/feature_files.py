@@ -35,6 +35,7 @@ EXTRA = {
     ("jobs", "waiting"): {"keys", "store"},
     ("jobs", "search"): {"entities", "job_ids", "keys", "store"},
     ("jobs", "report"): {"entities", "search"},
+    ("ledger", "account_gate"): {"entities", "keys"},
     ("ledger", "details"): set(),
     ("ledger", "restrictions"): set(),
     ("ledger", "grant_proofs"): {"details", "entities", "grants", "keys", "lots"},
@@ -65,7 +66,9 @@ EXTRA = {
     ("admin", "price_commands"): {"client", "commands"},
     ("admin", "campaigns"): {"entities", "operations"},
     ("admin", "campaign_schemas"): {"correction_schemas", "schemas"},
-    ("admin", "campaign_routes"): {"campaign_schemas", "campaigns", "routes", "schemas"},
+    ("admin", "campaign_routes"): {
+        *("campaign_schemas", "campaigns", "entities", "routes", "schemas"),
+    },
     ("admin", "log"): {"entities", "keys", "store"},
     ("admin", "prices"): {"entities", "operations"},
     ("admin", "price_schemas"): {"correction_schemas", "schemas"},

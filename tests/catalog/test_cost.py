@@ -7,6 +7,7 @@ import pytest
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Metered, Rate
+from service.core.principal import Principal
 from service.videos.entities import VideoBody
 from tests.catalog.conftest import LEAD_SECONDS, Desk, new_price
 from tests.doubles.meter import Meter
@@ -18,6 +19,9 @@ def meter(client: Any, world: ServiceHarness) -> Meter:
     return Meter(world.dynamodb, client)
 
 
+ANN = Principal("https://accounts.google.com", "ann")
+
+
 def test_a_price_costs_nothing_to_find_and_a_quote_one_read(
     world: ServiceHarness, meter: Meter
 ) -> None:
@@ -26,7 +30,7 @@ def test_a_price_costs_nothing_to_find_and_a_quote_one_read(
         world.parts.get(Catalog).quote(IMAGE_TO_VIDEO)
     assert bill.calls == []
     with meter.watch() as bill:
-        world.jobs.quote("ann", IMAGE_TO_VIDEO, VideoBody(IMAGE, "foo_prompt"))
+        world.jobs.quote(ANN, IMAGE_TO_VIDEO, VideoBody(IMAGE, "foo_prompt"))
     assert (bill.calls, bill.writes) == (["GetItem"], 0)
 
 

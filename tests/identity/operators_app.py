@@ -16,6 +16,7 @@ from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS, Access, Endpoint, endp
 from service.web.errors import register_errors
 from service.web.request_log import log_requests
 from service.web.responses import success
+from tests.doubles.accounts import Accounts
 from tests.doubles.clock import FakeClock
 from tests.doubles.signer import MACHINE, PUBLIC_KEY, SHARED_SECRET, Signer
 from tests.web.small_app import Counts
@@ -58,7 +59,10 @@ class OperatorsApp:
         fresh = FreshSignIns(self.clock, MAX_SIGN_IN_AGE_SECONDS)
         operators = Operators([BOSS], keys, table, self.clock, fresh)
         identity = Identity(Tokens(self.clock), trust_bare_google_id=True)
-        enforce(self.app, Gate(identity=identity, operators=operators, fresh_sign_ins=fresh))
+        gate = Gate(
+            identity=identity, operators=operators, fresh_sign_ins=fresh, accounts=Accounts()
+        )
+        enforce(self.app, gate)
         self.client = self.app.test_client()
 
     def _blueprint(self) -> Blueprint:

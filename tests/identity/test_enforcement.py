@@ -17,6 +17,7 @@ from service.web.errors import register_errors
 from service.web.request_log import log_requests
 from service.web.responses import success
 from service.web.schemas import StrictSchema, Text
+from tests.doubles.accounts import Accounts
 from tests.doubles.clock import FakeClock
 from tests.web.small_app import Counts
 
@@ -55,7 +56,7 @@ class NoOperators:
 class Stack:
     def __init__(self, *, bare: bool = False) -> None:
         self.tokens, self.reached = Tokens(), 0
-        self.clock = FakeClock()
+        self.clock, self.accounts = FakeClock(), Accounts("closed")
         self.app = Flask("x", static_folder=None)
         self.app.register_blueprint(self._blueprint())
         self.app.add_url_rule("/undeclared", view_func=lambda: success(None))
@@ -65,6 +66,7 @@ class Stack:
             identity=Identity(self.tokens, trust_bare_google_id=bare),
             operators=NoOperators(),
             fresh_sign_ins=FreshSignIns(self.clock, 900),
+            accounts=self.accounts,
         )
         enforce(self.app, gate)
         allow_origins(self.app, (SITE,))
@@ -89,6 +91,12 @@ class Stack:
         @blueprint.delete("/mine/everything")
         @endpoint(Endpoint(access=Access.USER, summary="", fresh=True))
         def delete(principal: Principal) -> Response:
+            self.reached += 1
+            return success(principal.subject)
+
+        @blueprint.get("/mine/balance")
+        @endpoint(Endpoint(access=Access.USER, summary="", checks_account=True))
+        def balance(principal: Principal) -> Response:
             self.reached += 1
             return success(principal.subject)
 
@@ -276,3 +284,19 @@ def test_a_route_that_needs_a_fresh_sign_in_refuses_all_others(bare: bool) -> No
         assert "insufficient_user_authentication" in response.headers["WWW-Authenticate"]
     assert stack.reached == 0
     assert stack.client.get("/mine", headers=bearer(old)).status_code == 200
+
+
+def test_a_token_of_a_closed_account_reaches_no_view() -> None:
+    stack = Stack()
+    response = stack.client.get("/mine", headers=bearer("good-closed"))
+    assert (response.status_code, response.get_json()["code"]) == (401, "ACCOUNT_CLOSED")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert (stack.reached, stack.accounts.checked) == (0, ["closed"])
+
+
+def test_an_account_is_not_read_where_the_view_reads_it_anyway() -> None:
+    stack = Stack()
+    assert stack.client.get("/mine/balance", headers=bearer("good-110")).status_code == 200
+    assert stack.client.get("/open").status_code == 200
+    assert stack.client.get("/mine", headers=bearer("bad")).status_code == 401
+    assert stack.accounts.checked == []
