@@ -80,6 +80,8 @@ def test_all_faults_are_named_at_once() -> None:
         ({"DYNAMODB_ENDPOINT_URL": "https://x.example"}, "DYNAMODB_ENDPOINT_URL"),
         ({"LOCAL_TOKEN_URL": "http://127.0.0.1:8090/google/__token"}, "LOCAL_TOKEN_URL"),
         ({"LOCAL_START_URL": "http://127.0.0.1:8090/"}, "LOCAL_START_URL"),
+        ({"SES_ENDPOINT_URL": "https://x.example"}, "SES_ENDPOINT_URL"),
+        ({"APP_URL": "http://x.example"}, "APP_URL"),
         ({"KLING_API_KEY": "k"}, "KLING_API_KEY"),
         ({"KLING_ACCESS_KEY": "k"}, "KLING_ACCESS_KEY"),
         ({"KLING_SECRET_KEY": "k"}, "KLING_SECRET_KEY"),
@@ -284,6 +286,10 @@ def test_an_origin_may_be_written_as_people_write_it() -> None:
         {"UPLOAD_LIMIT_MEGABYTES": "8"},
         {"USER_UPLOAD_LIMIT_MEGABYTES": "8"},
         {"CALLBACK_POLL_MAX_SECONDS": "10"},
+        {"APP_URL": "https://app.example.com/#/mail"},
+        {"APP_URL": "https://app.example.com?from=mail"},
+        {"MAIL_CONFIGURATION_SET": "farebox mail"},
+        {"APP_NAME": "x" * 61},
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(change: dict[str, str]) -> None:
@@ -374,3 +380,18 @@ def test_a_pepper_without_a_version_is_refused() -> None:
 def test_local_tokens_and_the_start_page_come_from_this_machine_only(url: str) -> None:
     for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL"):
         assert [fault.split()[0] for fault in faults(GOOD | {name: url})] == [name]
+
+
+def test_mail_needs_an_app_that_its_links_lead_to() -> None:
+    assert faults(GOOD | {"MAIL_FROM": "Example <no-reply@example.com>"}) == [
+        "APP_URL is missing: with MAIL_FROM, mails are sent, and their links lead there"
+    ]
+
+
+@pytest.mark.parametrize(
+    "sender", ["no-reply", "Exämple <a@example.com>", "a@example.com, b@example.com", "<a@b> x"]
+)
+def test_a_sender_is_one_address(sender: str) -> None:
+    app = {"APP_URL": "https://app.example.com"}
+    assert [each.split()[0] for each in faults(GOOD | app | {"MAIL_FROM": sender})] == ["MAIL_FROM"]
+    load_settings(GOOD | app | {"MAIL_FROM": "Example & Co. <no-reply@example.com>"})

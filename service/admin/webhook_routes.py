@@ -309,9 +309,10 @@ def _add_dead_letters(
     @blueprint.post("/admin/users/<user_id>/events/<event_id>/redrive")
     @endpoint(
         _change(
-            "Hand on an event that is a dead letter",
+            "Hand on an event that is a dead letter, or send such a mail",
             "redriveEvent",
-            "For one that was not even handed on to the endpoints; resend a delivery otherwise.",
+            "For a mail, and for an event that was not even handed on to the endpoints; resend a "
+            "delivery otherwise.",
             DeliveryNotFound,
         )
     )

@@ -173,10 +173,9 @@ class DeliverySchema(StrictSchema):
     created_at = fields.DateTime(
         required=True, data_key="createdAt", metadata={"description": "When it happened (UTC)."}
     )
-    state = fields.Enum(
-        State,
-        by_value=True,
+    state = fields.String(
         required=True,
+        validate=validate.OneOf([State.PENDING, State.DELIVERED, State.DEAD]),
         metadata={"description": "dead: given up after three days."},
     )
     attempts = fields.Integer(required=True, metadata={"description": "How many were made."})
@@ -211,12 +210,18 @@ class DeliveryPageSchema(StrictSchema):
 
 
 class DeadLetterSchema(StrictSchema):
-    """An event that could not be delivered for three days."""
+    """An event that could not be delivered, or a mail that could not be sent, for three days."""
 
     event_id = fields.String(
-        required=True, data_key="eventId", metadata={"description": "Names the event."}
+        required=True, data_key="eventId", metadata={"description": "Names the event or the mail."}
     )
-    type = fields.String(required=True, metadata={"description": "What has happened."})
+    type = fields.String(
+        required=True,
+        metadata={
+            "description": "What has happened; of a mail: `mail.` and its template.",
+            "example": "mail.verify_email",
+        },
+    )
     user_id = fields.String(required=True, data_key="userId", metadata={"description": "To whom."})
     webhook_id = fields.String(
         required=True,

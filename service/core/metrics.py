@@ -44,6 +44,7 @@ class Metric(StrEnum):
     WEBHOOK_DELIVERIES = "WebhookDeliveries"
     WEBHOOKS_DISABLED = "WebhooksDisabled"
     DEAD_LETTERS = "DeadLetters"
+    MAILS = "Mails"
     LEDGER_DAMAGED = "LedgerDamaged"
     GRANT_ALARMS = "GrantAlarms"
     AUDIT_VIOLATIONS = "AuditViolations"

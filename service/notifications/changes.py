@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from service.core.ids import is_id
 from service.ledger.operations import ConditionalWrite
-from service.notifications import keys, store
+from service.notifications import keys, mail_store, store
 from service.notifications.entities import (
     RETRY_MILLISECONDS,
     Delivery,
@@ -21,6 +21,7 @@ from service.notifications.entities import (
     event,
     new_delivery,
 )
+from service.notifications.mail_entities import StoredMail, is_mail_id
 from service.storage.codec import Item
 from service.storage.keys import Key
 
@@ -43,11 +44,13 @@ def delivery_key(endpoint_id: str, event_id: str) -> Key:
 
 
 def message_key(user_id: str, event_id: str) -> Key:
-    """The item to read with the change of a message in the outbox. Raises `DeliveryNotFound` for
-    what can be no event's id."""
-    if not is_id("evt", event_id):
-        raise DeliveryNotFound
-    return keys.message(user_id, event_id)
+    """The item to read with the change of a message in the outbox, or of a mail: the id says which.
+    Raises `DeliveryNotFound` for what can be neither's id."""
+    if is_id("evt", event_id):
+        return keys.message(user_id, event_id)
+    if is_mail_id(event_id):
+        return keys.mail(user_id, event_id)
+    raise DeliveryNotFound
 
 
 def endpoint_in(item: Item | None) -> Endpoint:
@@ -99,14 +102,22 @@ def resent(before: Delivery, now: int) -> ConditionalWrite:
 
 
 def redriven(item: Item | None, now: int) -> tuple[ConditionalWrite, ...]:
-    """A message that is a dead letter is due now, and tried for another three days; nothing for one
-    that is not dead. Raises `DeliveryNotFound`."""
+    """A message or mail that is a dead letter is due now, and tried for another three days; nothing
+    for one that is not dead. Raises `DeliveryNotFound`."""
     if item is None:
         raise DeliveryNotFound
+    if Key.of_item(item).sk.startswith(keys.MAIL_PREFIX):
+        return _redriven_mail(mail_store.mail_from(item), now)
     message = store.message_from(item)
     if message.progress.state is not State.DEAD:
         return ()
     return (ConditionalWrite(store.message_change(message, _anew(now), now)),)
+
+
+def _redriven_mail(stored: StoredMail, now: int) -> tuple[ConditionalWrite, ...]:
+    if stored.progress.state is not State.DEAD:
+        return ()
+    return (ConditionalWrite(mail_store.mail_redriven(stored, _anew(now), now)),)
 
 
 def _anew(now: int) -> Progress:

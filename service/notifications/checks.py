@@ -1,10 +1,11 @@
-"""What the audit proves of the outbox, of notices, endpoints and deliveries: each can be read, and
-is due exactly if something is still to be done."""
+"""What the audit proves of the outbox, of notices, endpoints, deliveries and mails: each can be
+read, and is due exactly if something is still to be done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from service.notifications import keys, store
+from service.notifications import keys, mail_store, store
 from service.notifications.entities import Progress, State
+from service.notifications.mail_limits import MAX_MAILS
 from service.storage.checks import ItemCheck
 from service.storage.codec import Item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, DueKind, due_time, user_of
@@ -16,6 +17,8 @@ def notification_checks() -> tuple[ItemCheck, ...]:
         ItemCheck(keys.NOTICE_ITEM, _notice_faults),
         ItemCheck(keys.ENDPOINT_ITEM, _endpoint_faults),
         ItemCheck(keys.DELIVERY_ITEM, _delivery_faults),
+        ItemCheck(keys.MAIL_ITEM, _mail_faults),
+        ItemCheck(keys.ADDRESS_COUNT_ITEM, _count_faults),
     )
 
 
@@ -31,6 +34,27 @@ def _delivery_faults(item: Item) -> Iterator[str]:
     yield from _progress_faults(item, delivery.progress, keys.DUE_DELIVERIES, item_id)
     if (delivery.ended_at is None) != (delivery.progress.state is State.PENDING):
         yield "its end does not fit its state"
+
+
+def _mail_faults(item: Item) -> Iterator[str]:
+    stored = mail_store.mail_from(item)
+    state = stored.progress.state
+    due_id = f"{stored.mail.user_id}{stored.mail.mail_id}"
+    yield from _progress_faults(item, stored.progress, keys.DUE_MAILS, due_id)
+    if (stored.ended_at is None) != (state is State.PENDING):
+        yield "its end does not fit its state"
+    if (stored.mail.content is None) != (state in (State.DELIVERED, State.CANCELLED)):
+        yield "it says something without being sent, or nothing though it may still be"
+
+
+def _count_faults(item: Item) -> Iterator[str]:
+    sent: object = item["sent"]
+    if not isinstance(sent, Mapping) or not all(type(at) is int for at in sent.values()):
+        yield "it does not say when each mail was sent"
+    elif len(sent) > MAX_MAILS:
+        yield f"it counts {len(sent)} mails, {MAX_MAILS} at most"
+    if "expiresAt" not in item:
+        yield "it is kept for ever"
 
 
 def _notice_faults(item: Item) -> Iterator[str]:
@@ -64,7 +88,7 @@ def _progress_faults(item: Item, progress: Progress, due: DueKind, item_id: str)
         case State.DEAD:
             expected = keys.DEAD_LETTERS.index(item_id, int(died_at))
             expected["GSI2SK"] = due_time(int(died_at))
-        case State.DELIVERED:
+        case State.DELIVERED | State.CANCELLED:
             expected = {}
     if found != expected:
         yield "its index attributes are not those of its shard and time"

@@ -1,22 +1,25 @@
-"""Dead letters: what could not be handed on or delivered for three days, and waits for an operator.
+"""Dead letters: what could not be handed on, delivered or mailed for three days, or was refused for
+good, and waits for an operator.
 
-In a file of its own because it covers messages and deliveries alike."""
+In a file of its own because it covers messages, deliveries and mails alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.notifications import keys, store
+from service.notifications import keys, mail_store, store
 from service.notifications.entities import Delivery, OutboxMessage, State
+from service.notifications.mail_entities import StoredMail
 from service.storage.keys import GSI2, Key
 from service.storage.table import IndexHit, Table
 
 MAX_LISTED = 100
+MAIL_TYPE = "mail"
 
 
 @dataclass(frozen=True)
 class DeadLetter:
     """An event that has not been delivered. Without `endpoint_id` it has not even been handed on to
-    the endpoints."""
+    the endpoints. For a mail, `event_id` is its id and `type` is `mail.<template>`."""
 
     user_id: str
     event_id: str
@@ -53,6 +56,8 @@ class DeadLetters:
             return None
         if key.sk.startswith(keys.DELIVERY_PREFIX):
             return _of_delivery(store.delivery_from(item))
+        if key.sk.startswith(keys.MAIL_PREFIX):
+            return _of_mail(mail_store.mail_from(item))
         return _of_message(store.message_from(item))
 
 
@@ -63,6 +68,18 @@ def _of_delivery(delivery: Delivery) -> DeadLetter:
         _of_message(OutboxMessage(delivery.event, delivery.progress)),
         endpoint_id=delivery.endpoint_id,
         error=status or (last.error if last else ""),
+    )
+
+
+def _of_mail(stored: StoredMail) -> DeadLetter:
+    mail = stored.mail
+    return DeadLetter(
+        mail.user_id,
+        mail.mail_id,
+        f"{MAIL_TYPE}.{mail.template}",
+        stored.created_at,
+        stored.progress.attempts,
+        error=stored.error,
     )
 
 

@@ -46,6 +46,8 @@ class State(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
+    # Ended because nobody is to receive it: no webhook ends so.
+    CANCELLED = "cancelled"
 
 
 class EndpointState(StrEnum):
@@ -116,6 +118,9 @@ class Progress:
 
     def dead(self) -> "Progress":
         return replace(self, due_at=None, state=State.DEAD)
+
+    def cancelled(self) -> "Progress":
+        return replace(self, due_at=None, state=State.CANCELLED)
 
     def failed(self, now: int, jitter: float, wait_milliseconds: int = 0) -> "Progress":
         """After a failed attempt: due again after a pause that grows and is spread by `jitter`

@@ -1,4 +1,4 @@
-"""Notifications: the outbox, alerts, and webhooks."""
+"""Notifications: the outbox, alerts, webhooks and mail."""
 
 import secrets
 import socket
@@ -15,6 +15,11 @@ from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
 from service.notifications.entities import MAX_ENDPOINTS
 from service.notifications.expiry import ExpiryNotices
+from service.notifications.mail import MailBox
+from service.notifications.mail_limits import MailLimits
+from service.notifications.mail_sender import MailSender, SesSender
+from service.notifications.mail_sending import MailSending
+from service.notifications.mail_texts import MailTexts
 from service.notifications.operations import Outbox
 from service.notifications.refusals import Refusals
 from service.notifications.routes import alerts_blueprint, report_refusals
@@ -35,6 +40,7 @@ def build(core: Core, parts: Parts) -> Feature:
     dead_letters = DeadLetters(core.table)
     refusals = Refusals(ledger, outbox, core.clock, core.metrics)
     notices = ExpiryNotices(core.table, ledger, outbox, core.clock)
+    mail_box, mails = _mail(core, parts)
     interval_seconds = core.section(NotificationsSettings).outbox_interval_seconds
 
     def sweeps(background: Background) -> tuple[Sweep, ...]:
@@ -43,6 +49,7 @@ def build(core: Core, parts: Parts) -> Feature:
         return (
             Dispatch("outbox", keys.DUE_MESSAGES, outbox, stopping, interval_seconds),
             Dispatch("expiring_credits", keys.DUE_NOTICES, notices, stopping, interval_seconds),
+            Dispatch("mail", keys.DUE_MAILS, mails, stopping, interval_seconds),
             DeliverWebhooks(
                 deliveries, endpoints, dead_letters, core.metrics, pool, stopping, interval_seconds
             ),
@@ -54,6 +61,8 @@ def build(core: Core, parts: Parts) -> Feature:
             Endpoints: endpoints,
             Deliveries: deliveries,
             DeadLetters: dead_letters,
+            MailBox: mail_box,
+            MailSending: mails,
         },
         blueprints=(alerts_blueprint(parts.get(LowBalance)),),
         hooks=(lambda app: report_refusals(app, refusals),),
@@ -83,6 +92,30 @@ def _webhooks(core: Core, parts: Parts) -> tuple[Endpoints, Deliveries]:
         core.jitter,
     )
     return endpoints, deliveries
+
+
+def _mail(core: Core, parts: Parts) -> tuple[MailBox, MailSending]:
+    settings = core.section(NotificationsSettings)
+
+    def ses() -> SesSender:
+        return SesSender.of(
+            core.settings.core.aws_region,
+            settings.ses_endpoint_url,
+            settings.mail_from,
+            settings.mail_configuration_set,
+        )
+
+    sending = MailSending(
+        core.table,
+        core.data_keys,
+        MailLimits(core.table, core.keyring.peppers, core.clock),
+        MailTexts(settings.app_url, settings.app_name),
+        parts.replacement_or(MailSender, ses),
+        core.clock,
+        core.metrics,
+        core.jitter,
+    )
+    return MailBox(core.table, core.data_keys, core.clock), sending
 
 
 def _webhook_sender(core: Core, settings: NotificationsSettings) -> WebhookSender:

@@ -1,4 +1,4 @@
-"""The keys of messages in the outbox, of webhook endpoints, and of deliveries to them."""
+"""The keys of messages in the outbox, of webhook endpoints and deliveries to them, and of mails."""
 
 from service.storage.keys import DueKind, ItemKind, Key, user_partition
 
@@ -6,15 +6,17 @@ OUTBOX_PREFIX = "OUTBOX#"
 NOTICE_PREFIX = "EXPIRY#"
 ENDPOINT_PREFIX = "WEBHOOK#"
 DELIVERY_PREFIX = "DELIVERY#"
+MAIL_PREFIX = "MAIL#"
 SYSTEM = "SYSTEM"
 _OWNER = "notifications"
 
 DUE_MESSAGES = DueKind("OUTBOX", _OWNER, shards=4)
 DUE_DELIVERIES = DueKind("WEBHOOK", _OWNER, shards=4)
+DUE_MAILS = DueKind("MAIL", _OWNER, shards=4)
 DUE_NOTICES = DueKind("EXPIRY", _OWNER, shards=1)
 # Due for an operator: no sweep takes these up.
 DEAD_LETTERS = DueKind("DEAD_LETTER", _OWNER, shards=1)
-DUE = (DUE_MESSAGES, DUE_DELIVERIES, DUE_NOTICES, DEAD_LETTERS)
+DUE = (DUE_MESSAGES, DUE_DELIVERIES, DUE_MAILS, DUE_NOTICES, DEAD_LETTERS)
 
 _DUE_OR_DEAD = "GSI2 `DUE#{}#<shard>` / `<due, 13 digits of ms>`; dead: `DUE#DEAD_LETTER#0`"
 
@@ -49,7 +51,26 @@ DELIVERY_ITEM = ItemKind(
     "an event on its way to one endpoint, and what the endpoint responded",
     _DUE_OR_DEAD.format("WEBHOOK"),
 )
-ITEMS = (MESSAGE_ITEM, NOTICE_ITEM, ENDPOINT_ITEM, DELIVERY_ITEM)
+MAIL_ITEM = ItemKind(
+    "mail",
+    _OWNER,
+    "MAIL#<user id>",
+    "MAIL#<mail id>",
+    "a mail to a user, who need not have a wallet yet; what it says is sealed, and removed once "
+    "it is sent",
+    _DUE_OR_DEAD.format("MAIL"),
+)
+ADDRESS_COUNT_ITEM = ItemKind(
+    "mails of an address",
+    _OWNER,
+    "MAILBOX#<digest>",
+    "MAILS#<template>",
+    "which mails of that template went to the address in the last hour",
+)
+ITEMS = (
+    *(MESSAGE_ITEM, NOTICE_ITEM, ENDPOINT_ITEM, DELIVERY_ITEM),
+    *(MAIL_ITEM, ADDRESS_COUNT_ITEM),
+)
 
 
 def message(user_id: str, event_id: str) -> Key:
@@ -72,3 +93,16 @@ def deliveries(endpoint_id: str) -> str:
 
 def delivery(endpoint_id: str, event_id: str) -> Key:
     return Key(deliveries(endpoint_id), f"{DELIVERY_PREFIX}{event_id}")
+
+
+def address_count(digest: str, template: str) -> Key:
+    return Key(f"MAILBOX#{digest}", f"MAILS#{template}")
+
+
+def mails(user_id: str) -> str:
+    """The partition of a user's mails."""
+    return f"{MAIL_PREFIX}{user_id}"
+
+
+def mail(user_id: str, mail_id: str) -> Key:
+    return Key(mails(user_id), f"{MAIL_PREFIX}{mail_id}")

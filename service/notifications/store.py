@@ -31,14 +31,17 @@ from service.storage.keys import (
 from service.storage.table import IndexHit, Table
 from service.storage.writes import ABSENT, REPLACE, Put, Update, When
 
-_CHANGING = ("lastAttempt", "endedAt", "expiresAt", *DUE_INDEX_ATTRIBUTES)
+_CHANGING = ("lastAttempt", "endedAt")
 
 
 def message_write(message: OutboxMessage, when: When = REPLACE) -> Put:
     """A message for the outbox. Usually it replaces one of the same event (that a restore has left
     behind, say): what follows a movement must not make it fail."""
     happened = message.event
-    item = {**_event(happened), **_progress(message.progress, keys.DUE_MESSAGES, happened.event_id)}
+    item = {
+        **_event(happened),
+        **progress_attributes(message.progress, keys.DUE_MESSAGES, happened.event_id),
+    }
     return Put(keys.message(happened.user_id, happened.event_id), item, when)
 
 
@@ -52,15 +55,15 @@ def message_from(item: Item) -> OutboxMessage:
     made."""
     fields: Any = item
     event_id = fields["SK"].removeprefix(keys.OUTBOX_PREFIX)
-    return OutboxMessage(_event_from(fields, event_id, user_of(fields["PK"])), _progress_from(item))
+    return OutboxMessage(_event_from(fields, event_id, user_of(fields["PK"])), progress_from(item))
 
 
 def message_change(before: OutboxMessage, after: Progress, now: int) -> Update:
     """What has become of a message that stands as it was read."""
     event_id = before.event.event_id
     key = keys.message(before.event.user_id, event_id)
-    changed = _progress(after, keys.DUE_MESSAGES, event_id, now)
-    return _change(key, before.progress, changed)
+    changed = progress_attributes(after, keys.DUE_MESSAGES, event_id, now)
+    return progress_change(key, before.progress, changed)
 
 
 def new_delivery_write(delivery: Delivery) -> Put:
@@ -71,7 +74,7 @@ def new_delivery_write(delivery: Delivery) -> Put:
 def delivery_change(before: Delivery, after: Delivery, now: int) -> Update:
     """What has become of a delivery that stands as it was read."""
     key = keys.delivery(before.endpoint_id, before.event.event_id)
-    return _change(key, before.progress, _delivery(after, now))
+    return progress_change(key, before.progress, _delivery(after, now), _CHANGING)
 
 
 def delivery_from(item: Item) -> Delivery:
@@ -82,7 +85,7 @@ def delivery_from(item: Item) -> Delivery:
     return Delivery(
         endpoint_id=fields["PK"].removeprefix(keys.ENDPOINT_PREFIX),
         event=_event_from(fields, event_id, fields["userId"]),
-        progress=_progress_from(item),
+        progress=progress_from(item),
         last=_attempt_from(fields["lastAttempt"]) if "lastAttempt" in item else None,
         ended_at=from_iso(fields["endedAt"]) if "endedAt" in item else None,
     )
@@ -145,8 +148,12 @@ def _notice_index(user_id: str, due_at: int) -> dict[str, str]:
     return keys.DUE_NOTICES.index(user_id, due_at)
 
 
-def _change(key: Key, before: Progress, after: Item) -> Update:
-    """Guarded by the attempt and the time that were read: of two processes one goes on."""
+def progress_change(
+    key: Key, before: Progress, after: Item, changing: Sequence[str] = ()
+) -> Update:
+    """What has become of something that stands as it was read: guarded by the attempt and the time,
+    so that of two processes one goes on. Those of the attributes `changing` that `after` does not
+    have are removed."""
     guard: dict[str, Value] = {
         "state": before.state,
         "attempts": before.attempts,
@@ -155,7 +162,8 @@ def _change(key: Key, before: Progress, after: Item) -> Update:
     if before.due_at is None:
         # A dead letter stands in the index under the time of its death.
         del guard["GSI2SK"]
-    gone = tuple(name for name in _CHANGING if after.get(name) is None)
+    names = (*changing, "expiresAt", *DUE_INDEX_ATTRIBUTES)
+    gone = tuple(name for name in names if after.get(name) is None)
     kept = {name: value for name, value in after.items() if value is not None}
     return Update(key, When(equals=guard), set=kept, remove=gone)
 
@@ -173,8 +181,10 @@ def _event_from(fields: Any, event_id: str, user_id: str) -> Event:
     return Event(event_id, EventType(fields["type"]), user_id, created_at, fields["body"])
 
 
-def _progress(progress: Progress, due: DueKind, item_id: str, now: int = 0) -> dict[str, Value]:
-    """`now` is when it ended, if it has."""
+def progress_attributes(
+    progress: Progress, due: DueKind, item_id: str, now: int = 0
+) -> dict[str, Value]:
+    """How far it has come, as attributes of its item. `now` is when it ended, if it has."""
     item: dict[str, Value] = {
         "state": progress.state,
         "attempts": progress.attempts,
@@ -187,11 +197,12 @@ def _progress(progress: Progress, due: DueKind, item_id: str, now: int = 0) -> d
         case State.DEAD:
             kept_until = (now + DEAD_LETTER_MILLISECONDS) // 1000
             return item | keys.DEAD_LETTERS.index(item_id, now) | {"expiresAt": kept_until}
-        case State.DELIVERED:
+        case State.DELIVERED | State.CANCELLED:
             return item | {"expiresAt": (now + LOG_MILLISECONDS) // 1000}
 
 
-def _progress_from(item: Item) -> Progress:
+def progress_from(item: Item) -> Progress:
+    """The inverse of `progress_attributes`. Raises `KeyError`, `TypeError` or `ValueError`."""
     fields: Any = item
     state = State(fields["state"])
     return Progress(
@@ -208,7 +219,7 @@ def _delivery(delivery: Delivery, now: int = 0) -> dict[str, Value]:
     return {
         **_event(happened),
         "userId": happened.user_id,
-        **_progress(delivery.progress, keys.DUE_DELIVERIES, item_id, now),
+        **progress_attributes(delivery.progress, keys.DUE_DELIVERIES, item_id, now),
         "lastAttempt": _attempt(delivery.last) if delivery.last else None,
         "endedAt": None if delivery.ended_at is None else iso(delivery.ended_at),
     }

@@ -200,8 +200,8 @@ def test_a_round_of_the_worker_with_nothing_due_costs_a_query_for_each_shard_wha
     with meter.watch() as bill:
         world.work()
     jobs, grants, bulk_grants = 4, 1, 4
-    events, notices, webhooks, dead_letters = 4, 1, 4, 1
-    shards = jobs + grants + bulk_grants + events + notices + webhooks + dead_letters
+    events, notices, mails, webhooks, dead_letters = 4, 1, 4, 4, 1
+    shards = jobs + grants + bulk_grants + events + notices + mails + webhooks + dead_letters
     assert bill.calls == ["Query"] * shards
 
 

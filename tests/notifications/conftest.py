@@ -1,4 +1,5 @@
-"""Notifications over DynamoDB Local, with a receiver whose responses a test decides."""
+"""Notifications over DynamoDB Local, with receivers and a mail provider whose responses a test
+decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,10 @@ from service.notifications.dead_letters import DeadLetter, DeadLetters
 from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
 from service.notifications.entities import Attempt, Endpoint, EndpointEdit, Event
+from service.notifications.mail import MailBox
+from service.notifications.mail_entities import MailAttempt, MailResult, OutgoingMail
+from service.notifications.mail_sender import MailSender
+from service.notifications.mail_sending import MailSending
 from service.notifications.operations import Outbox
 from service.notifications.sender import Sender
 from service.providers.base import TaskStatus
@@ -60,23 +65,40 @@ class Receivers:
         return [each.event.type for each in self.sent]
 
 
+@dataclass
+class Postbox:
+    """The mail provider: responds with the planned attempts, then accepts."""
+
+    mails: list[OutgoingMail] = field(default_factory=list)
+    planned: list[MailAttempt] = field(default_factory=list)
+
+    def send(self, mail: OutgoingMail) -> MailAttempt:
+        self.mails.append(mail)
+        accepted = MailAttempt(MailResult.SENT, sent_id=f"ses-{len(self.mails)}")
+        return self.planned.pop(0) if self.planned else accepted
+
+
 class NotifyingHarness(ServiceHarness):
-    """A process whose webhooks go to `receivers`. Several may share a table and a clock."""
+    """A process whose webhooks go to `receivers`, and its mails to `postbox`. Several may share a
+    table and a clock."""
 
     def __init__(self, client: Any, table_name: str, **options: Any) -> None:
         clock = options.pop("clock", None) or FakeClock()
         self.receivers = options.pop("receivers", None) or Receivers(clock)
+        self.postbox = options.pop("postbox", None) or Postbox()
         super().__init__(
             client,
             table_name,
             clock=clock,
             jitter=lambda: 0.5,
-            replacements={Sender: self.receivers},
+            replacements={Sender: self.receivers, MailSender: self.postbox},
             **options,
         )
         self.outbox = self.parts.get(Outbox)
         self.endpoints = self.parts.get(Endpoints)
         self.deliveries = self.parts.get(Deliveries)
+        self.mail_box = self.parts.get(MailBox)
+        self.sending = self.parts.get(MailSending)
         self.dead_letters = self.parts.get(DeadLetters)
         self.low_balance = self.parts.get(LowBalance)
         self.operators = self.parts.get(WebhookActions)
