@@ -5,7 +5,7 @@ import random
 import ssl
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from flask import Flask
@@ -55,6 +55,8 @@ from service.web.root import origins_of_start_page, root_blueprint
 from service.web.settings import WebSettings
 
 VERSION = "0.1.0"
+# The name under which the application keeps what builds its document.
+DOCUMENT = "openapi-document"
 SHARED_ERRORS = SharedErrors(
     signed_in=(*SIGN_IN_ERRORS, AccountClosed, StorageUnavailable),
     operator=(*SIGN_IN_ERRORS, *OPERATOR_ERRORS, SecretUnavailable, StorageUnavailable),
@@ -161,7 +163,8 @@ def assemble(
 
 
 def create_app(parts: Parts) -> Flask:
-    """The web application over those parts."""
+    """The web application over those parts. Its OpenAPI document is built when it is first read, or
+    by `prepare_document`."""
     core, settings = parts.core, parts.core.settings
     web = settings.section(WebSettings)
     app = Flask("farebox", static_folder=None)
@@ -178,11 +181,18 @@ def create_app(parts: Parts) -> Flask:
     origins = (*web.cors_allowed_origins, *origins_of_start_page(start_url))
     allow_origins(app, origins, web.cors_allowed_headers, core.clock)
     about = About(version=VERSION, public_url=settings.core.public_url, tags=TAGS)
-    document = build_document(app, about, SHARED_ERRORS)
+    document = cache(partial(build_document, app, about, SHARED_ERRORS))
+    app.extensions[DOCUMENT] = document
     app.register_blueprint(openapi_blueprint(document))
     app.register_blueprint(docs_blueprint(document, _local(settings, web.local_token_url)))
     app.register_blueprint(root_blueprint(start_url))
     return app
+
+
+def prepare_document(app: Flask) -> None:
+    """Builds the OpenAPI document now: it takes 0.1 s of CPU, for which every request of a serving
+    process would wait. Raises what `build_document` does."""
+    app.extensions[DOCUMENT]()
 
 
 def _local(settings: Settings, url: str) -> str:

@@ -3,7 +3,7 @@
 import atexit
 import sys
 
-from service.app import build, create_app, load_settings
+from service.app import build, create_app, load_settings, prepare_document
 from service.core.errors import FareboxError
 from service.core.logs import configure
 from service.core.settings import SettingsError
@@ -16,6 +16,7 @@ try:
     parts = build(settings, service="web")
     check_scale(parts.core.table)
     app = create_app(parts)
+    prepare_document(app)
     run_in_background(parts.web_sweeps())
     # gunicorn's workers leave the interpreter the usual way, after their last request.
     atexit.register(parts.close)

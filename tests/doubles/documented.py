@@ -159,8 +159,8 @@ def served_app(public_url: str = "") -> Flask:
     """The same app with its documentation."""
     app = documented_app()
     document = document_of(app, public_url)
-    app.register_blueprint(openapi_blueprint(document))
-    app.register_blueprint(docs_blueprint(document))
+    app.register_blueprint(openapi_blueprint(lambda: document))
+    app.register_blueprint(docs_blueprint(lambda: document))
     return app
 
 

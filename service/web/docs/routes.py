@@ -2,6 +2,8 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
+from functools import cache
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response
@@ -19,20 +21,24 @@ LOCAL_ADDRESS = "http://127.0.0.1:8080"
 NONCE = "{nonce}"
 
 
-def docs_blueprint(document: Document, local_token_url: str = "") -> Blueprint:
-    """Serves the page at `/docs` and its files under `/docs/`.
+def docs_blueprint(document: Callable[[], Document], local_token_url: str = "") -> Blueprint:
+    """Serves the page at `/docs` and its files under `/docs/`. `document` is called by the first
+    request of the page.
 
     `local_token_url` is a simulator's address, where the page gets a token of a simulated user;
     empty everywhere but on a developer's machine."""
     blueprint = Blueprint("docs", __name__)
     style, script, reference = own_asset("docs", "css"), own_asset("docs", "js"), scalar.bundle()
-    page = render_page(document, style, script, reference, local_token_url)
+
+    @cache
+    def page() -> str:
+        return render_page(document(), style, script, reference, local_token_url)
 
     @blueprint.get(DOCS_PATH)
     @endpoint(_public("This API as a page to read and to try."))
     def docs() -> Response:
         nonce = secrets.token_urlsafe(16)
-        own = page.replace(NONCE, nonce).replace(NEW_KEY, str(uuid.uuid4()))
+        own = page().replace(NONCE, nonce).replace(NEW_KEY, str(uuid.uuid4()))
         response = Response(own, mimetype="text/html")
         response.headers["Content-Security-Policy"] = content_security_policy(
             nonce, local_token_url

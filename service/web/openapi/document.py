@@ -1,10 +1,11 @@
-"""The OpenAPI 3.1 document, built once from what the routes declare and from their marshmallow
-schemas, and its address."""
+"""The OpenAPI 3.1 document, built from what the routes declare and from their marshmallow
+schemas when it is first read, and its address."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, request
@@ -145,17 +146,21 @@ def build_document(app: Flask, about: About, shared: SharedErrors) -> Document:
     return in_components(finished(document))
 
 
-def openapi_blueprint(document: Document) -> Blueprint:
-    """Serves the document at `/openapi.json`, with an ETag, for caches to keep for five minutes."""
+def openapi_blueprint(document: Callable[[], Document]) -> Blueprint:
+    """Serves the document at `/openapi.json`, with an ETag, for caches to keep for five minutes.
+    `document` is called by the first request of it."""
     blueprint = Blueprint("openapi", __name__)
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cache
+    def body() -> bytes:
+        return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
     @blueprint.get(OPENAPI_PATH)
     @endpoint(
         Endpoint(access=Access.PUBLIC, summary="This API as an OpenAPI 3.1 document.", bare=True)
     )
     def openapi() -> Response:
-        return cacheable(body, "application/json")
+        return cacheable(body(), "application/json")
 
     return blueprint
 
