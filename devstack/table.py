@@ -1,7 +1,6 @@
 """Creates the table exactly as the CloudFormation template describes it, so that they cannot
 differ."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,25 +37,34 @@ def create_table(client: "DynamoDBClient", table_name: str, template: Path = DAT
     May be called repeatedly and concurrently. Raises `LocalSetupError` if a table of that name has
     other keys or indexes."""
     arguments = table_arguments(table_name, template)
-    with suppress(client.exceptions.ResourceInUseException):
-        client.create_table(**arguments)
+    try:
+        found = client.create_table(**arguments)["TableDescription"]
+    except client.exceptions.ResourceInUseException:
+        found = _active_table(client, table_name)
+        if _shape_found(found) != _shape_wanted(arguments):
+            raise LocalSetupError(
+                f"The table {table_name} was made from another template; "
+                "`make reset` deletes the data."
+            ) from None
+        if _expires_items(client, table_name):
+            return
+    if found.get("TableStatus") != "ACTIVE":
+        _active_table(client, table_name)
+    expiry = table_properties(template)["TimeToLiveSpecification"]
+    client.update_time_to_live(TableName=table_name, TimeToLiveSpecification=expiry)
+
+
+def _active_table(client: "DynamoDBClient", table_name: str) -> "TableDescriptionTypeDef":
     waiter = client.get_waiter("table_exists")
     waiter.wait(
         TableName=table_name, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MAX_POLLS}
     )
-    found = client.describe_table(TableName=table_name)["Table"]
-    if _shape_found(found) != _shape_wanted(arguments):
-        raise LocalSetupError(
-            f"The table {table_name} was made from another template; `make reset` deletes the data."
-        )
-    _expire_items(client, table_name, template)
+    return client.describe_table(TableName=table_name)["Table"]
 
 
-def _expire_items(client: "DynamoDBClient", table_name: str, template: Path) -> None:
-    expected = table_properties(template)["TimeToLiveSpecification"]
+def _expires_items(client: "DynamoDBClient", table_name: str) -> bool:
     present = client.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
-    if present.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
-        client.update_time_to_live(TableName=table_name, TimeToLiveSpecification=expected)
+    return present.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
 
 
 def _shape_wanted(arguments: "CreateTableInputTypeDef") -> dict[str, list[tuple[str, str]]]:
