@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.core.metrics import Metric
 from service.jobs.entities import Failure, JobStatus
 from service.providers.base import (
     Found,
@@ -14,6 +15,7 @@ from service.providers.base import (
     Task,
     TaskStatus,
 )
+from tests.doubles.alarms import Alarms
 from tests.doubles.service_harness import ServiceHarness
 from tests.jobs.lost_jobs import lost
 
@@ -111,10 +113,12 @@ def test_a_job_that_another_worker_has_just_fetched_is_left_alone(
 
 
 def test_a_release_whose_response_is_lost_is_not_mistaken_for_another(
-    client: Any, table_name: str, world: ServiceHarness
+    client: Any, table_name: str, world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request's own release never arrives, and another process releases the job for another
-    reason: that reason counts."""
+    reason: that reason counts, and the release is counted where it was made."""
+    counted = Alarms()
+    monkeypatch.setattr(world.settlement, "_metrics", counted)
     other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
     world.provider.creates = [Rejected(RejectionReason.BUSY)]
     wire = world.wire()
@@ -129,6 +133,7 @@ def test_a_release_whose_response_is_lost_is_not_mistaken_for_another(
     placed = world.submit()
     assert placed.job == world.job(placed.job.job_id)
     assert placed.job.failure == Failure.PROVIDER_UNRESOLVED
+    assert counted.of(Metric.RELEASES) == 0
     assert world.balance() == (3, 0, 0)
     assert world.audit().violations == ()
 
