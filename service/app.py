@@ -33,6 +33,7 @@ from service.outbound.trust import public_roots
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
+from service.sessions.feature import SESSIONS
 from service.settings import Settings, declared, read_settings
 from service.storage.data_keys import DataKeys
 from service.storage.dynamodb import connect
@@ -74,6 +75,7 @@ FEATURES: tuple[Declaration, ...] = (
     PROMO_CODES,
     BULK_GRANTS,
     NOTIFICATIONS,
+    SESSIONS,
     JOBS,
     VIDEOS,
     ANALYTICS,

@@ -20,6 +20,7 @@ class Metric(StrEnum):
     REQUEST_LATENCY = "RequestLatency"
     REFUSALS = "Refusals"
     SIGN_UPS = "SignUps"
+    REFRESH_TOKENS_REUSED = "RefreshTokensReused"
     USER_CAP_REFUSALS = "UserCapRefusals"
     BULK_GRANTS = "BulkGrants"
     PROMO_REDEMPTIONS = "PromoRedemptions"

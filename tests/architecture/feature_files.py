@@ -24,6 +24,7 @@ EXTRA = {
     ("jobs", "settlement_terms"): {"entities", "keys", "store"},
     ("jobs", "submit_places"): {"entities"},
     ("jobs", "work"): {"entities"},
+    ("sessions", "refresh_tokens"): set(),
     ("users", "directory"): {"entities", "store"},
     ("catalog", "pricing"): set(),
     ("catalog", "price_list"): {"pricing"},
@@ -149,6 +150,7 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
 }
 USES_EXTRA = {
+    ("sessions", "operations"): {"refresh_tokens"},
     ("passwords", "operations"): {"hashing", "policy", "sealing", "throttle"},
     ("passwords", "routes"): {"hashing", "policy", "throttle"},
     ("passwords", "store"): {"sealing"},
@@ -196,6 +198,7 @@ USES_EXTRA = {
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
+    ("identity", "access_tokens"),
     *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),
     *(("catalog", "scheduling"), ("ledger", "low_balance")),
     *(("notifications", name) for name in ("changes", "dead_letters", "deliveries", "endpoints")),

@@ -30,6 +30,7 @@ LAYERS = [
     {"videos", "analytics"},
     {"jobs", "promo_codes", "bulk_grants"},
     {"passwords"},
+    {"sessions"},
     {"notifications"},
     {"users"},
     {"ledger", "catalog", "providers", "identity", "encryption"},
@@ -40,7 +41,7 @@ LAYERS = [
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-FEATURES = {each for names in LAYERS[2:11] for each in names} - {"providers"}
+FEATURES = {each for names in LAYERS[2:12] for each in names} - {"providers"}
 
 # Who may import what from outside, by its first name.
 DOORS = {

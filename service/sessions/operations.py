@@ -1,0 +1,243 @@
+"""Opening, refreshing, listing and ending sessions."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from service.core.clock import Clock
+from service.core.ids import Ids
+from service.core.metrics import Metric, Metrics
+from service.core.principal import Principal
+from service.identity.access_tokens import LIFE_SECONDS, AccessClaims, AccessTokens
+from service.sessions import keys, store
+from service.sessions.entities import (
+    DAY_MILLISECONDS,
+    MAX_DEVICE,
+    MAX_SESSIONS,
+    NewSession,
+    Presented,
+    RefreshFault,
+    RefreshTokenRejected,
+    Session,
+    SessionEnd,
+    SessionNotFound,
+    presented,
+)
+from service.sessions.refresh_tokens import (
+    SECRET_BYTES,
+    SESSION_ID_PREFIX,
+    RefreshToken,
+    digest,
+    made,
+    parsed,
+    successor,
+)
+from service.storage.codec import Item
+from service.storage.data_keys import DataErased, DataKeys
+from service.storage.keys import Key
+from service.storage.table import ConditionFailed, MaybeApplied, StorageUnavailable, Table
+
+# Each further try has lost against another request with the same session, or lost a response.
+MAX_TRIES = 4
+MAX_ERASED_PAGES = 20
+
+log = structlog.get_logger()
+
+
+class Sessions:
+    """The sessions of users. `key` is secret: refresh tokens are made and recognised with it.
+
+    Every method raises `StorageUnavailable`."""
+
+    def __init__(
+        self,
+        table: Table,
+        data_keys: DataKeys,
+        access_tokens: AccessTokens,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        random_bytes: Callable[[int], bytes],
+        key: bytes,
+        session_days: int,
+    ) -> None:
+        self._table = table
+        self._data_keys = data_keys
+        self._access_tokens = access_tokens
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self._random_bytes = random_bytes
+        self._key = key
+        self._life = session_days * DAY_MILLISECONDS
+
+    def open(self, user_id: str, principal: Principal, device: str, now: int) -> NewSession:
+        """A new session of the user, who has just signed in as that principal: `principal.issuer`
+        vouches for the user id. `device` is what the user will recognise it by. Of more than 50
+        live sessions the least recently used are ended.
+
+        Raises `DataKeyUnavailable` and `DataUnreadable`."""
+        session_id = self._ids.new(SESSION_ID_PREFIX, now)
+        token = made(user_id, session_id, self._random_bytes(SECRET_BYTES), self._key)
+        session = Session(
+            user_id=user_id,
+            session_id=session_id,
+            issuer=principal.issuer,
+            device=device[:MAX_DEVICE],
+            created_at=now,
+            last_used_at=now,
+            ends_at=now + self._life,
+            digest=digest(token, self._key),
+            authenticated_at=principal.authenticated_at,
+            email=self._sealed(user_id, session_id, principal.email),
+            email_verified=principal.email_verified,
+            scopes=principal.scopes,
+        )
+        self._make_room(user_id, now)
+        self._table.write(store.session_write(session))
+        return self._issued(session, principal.email, token, now)
+
+    def refresh(self, text: str) -> tuple[NewSession, Session, str | None]:
+        """Exchanges a refresh token for its successor and a new access token. Returns them, the
+        session, and the e-mail address of its user.
+
+        One of all requests with a token replaces it. For ten seconds the others receive the same
+        successor; after that the token counts as stolen, and its session is ended (RFC 9700,
+        4.14.2). Raises `RefreshTokenRejected`, `DataKeyUnavailable`, `DataUnreadable`."""
+        token = parsed(text, self._key)
+        if token is None:
+            raise RefreshTokenRejected(RefreshFault.MALFORMED)
+        session = self._exchanged(token)
+        email = self._opened(session)
+        following = successor(token, self._key)
+        return self._issued(session, email, following, self._clock.now()), session, email
+
+    def live(self, user_id: str) -> list[Session]:
+        """The user's live sessions, newest first."""
+        return self._live(user_id, self._clock.now())
+
+    def end(self, user_id: str, session_id: str, end: SessionEnd) -> None:
+        """Ends a session of the user, again without effect: its refresh token is refused from now
+        on, and its last access token within 15 minutes. Raises `SessionNotFound`."""
+        session = self._read(user_id, session_id)
+        if session is None:
+            raise SessionNotFound
+        if session.ended_at is None:
+            self._ended(session, end, self._clock.now())
+
+    def end_all(self, user_id: str, end: SessionEnd, keep: str | None = None) -> int:
+        """Ends every live session of the user, but for the one with the id `keep`. Returns how many
+        those were. Can be repeated."""
+        now = self._clock.now()
+        others = [each for each in self._live(user_id, now) if each.session_id != keep]
+        return sum([self._ended(each, end, now) for each in others])
+
+    def erase(self, user_id: str) -> bool:
+        """Ends every session of the user and takes out what they say of the user. Returns whether
+        that was all of them; if not, it is to be called again."""
+        now, after = self._clock.now(), ""
+        for _ in range(MAX_ERASED_PAGES):
+            page = store.read_page(self._table, user_id, after)
+            for item in page.items:
+                self._table.write(store.erasure_write(item, now))
+                after = str(item["SK"])
+            if not page.more:
+                return True
+        return False
+
+    def _live(self, user_id: str, now: int) -> list[Session]:
+        found = map(_readable, store.read_newest(self._table, user_id))
+        return [session for session in found if session is not None and session.is_live(now)]
+
+    def _read(self, user_id: str, session_id: str) -> Session | None:
+        item = self._table.get(keys.session(user_id, session_id))
+        return _readable(item) if item else None
+
+    def _exchanged(self, token: RefreshToken) -> Session:
+        """The session once the token is replaced, by this request or by one just before it."""
+        given = digest(token, self._key)
+        for _ in range(MAX_TRIES):
+            now = self._clock.now()
+            session = self._read(token.user_id, token.session_id)
+            match Presented.ENDED if session is None else presented(session, given, now):
+                case Presented.CURRENT if session is not None:
+                    if self._rotated(session, token, now):
+                        return replace(session, last_used_at=now)
+                case Presented.REPEATED if session is not None:
+                    return session
+                case Presented.REUSED if session is not None:
+                    self._end_reused(session, now)
+                    raise RefreshTokenRejected(RefreshFault.REUSED)
+                case _:
+                    raise RefreshTokenRejected(RefreshFault.ENDED)
+        raise StorageUnavailable
+
+    def _rotated(self, session: Session, token: RefreshToken, now: int) -> bool:
+        """False where the session has to be read again: another request was faster, or the response
+        was lost. If the write was applied after all, the token is the one before the current."""
+        following = digest(successor(token, self._key), self._key)
+        try:
+            self._table.write(store.rotation_write(session, following, now))
+        except (ConditionFailed, MaybeApplied):
+            return False
+        return True
+
+    def _end_reused(self, session: Session, now: int) -> None:
+        if self._ended(session, SessionEnd.REUSE, now):
+            log.warning("refresh_token_reused", session_id=session.session_id)
+            self._metrics.count(Metric.REFRESH_TOKENS_REUSED)
+
+    def _ended(self, session: Session, end: SessionEnd, now: int) -> bool:
+        """Whether this call has ended it."""
+        try:
+            self._table.write(store.end_write(session, end, now))
+        except ConditionFailed:
+            return False
+        return True
+
+    def _make_room(self, user_id: str, now: int) -> None:
+        by_use = sorted(self._live(user_id, now), key=lambda each: each.last_used_at, reverse=True)
+        for session in by_use[MAX_SESSIONS - 1 :]:
+            self._ended(session, SessionEnd.LIMIT, now)
+
+    def _issued(
+        self, session: Session, email: str | None, token: RefreshToken, now: int
+    ) -> NewSession:
+        claims = AccessClaims(
+            user_id=session.user_id,
+            session_id=session.session_id,
+            identity_issuer=session.issuer,
+            authenticated_at=session.authenticated_at,
+            email=email,
+            email_verified=session.email_verified,
+            scopes=session.scopes,
+        )
+        access_token = self._access_tokens.issue(claims, self._ids.new("tok", now), now)
+        return NewSession(
+            access_token, token.text, session.session_id, LIFE_SECONDS, session.ends_at
+        )
+
+    def _sealed(self, user_id: str, session_id: str, email: str | None) -> bytes | None:
+        """None also for a user whose data has been erased, and who is not back yet."""
+        if email is None:
+            return None
+        try:
+            return self._data_keys.seal(user_id, *store.email_place(user_id, session_id), email)
+        except DataErased:
+            return None
+
+    def _opened(self, session: Session) -> str | None:
+        if session.email is None:
+            return None
+        place = store.email_place(session.user_id, session.session_id)
+        return self._data_keys.open(session.user_id, *place, session.email)
+
+
+def _readable(item: Item) -> Session | None:
+    """None for an item that no version of this code wrote: it must keep nobody from signing in."""
+    try:
+        return store.session_from(item)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        log.exception("session_unreadable", item=str(Key.of_item(item)))
+        return None
