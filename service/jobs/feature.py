@@ -104,13 +104,12 @@ def _jobs(
 ) -> Jobs:
     ledger, users = parts.get(Ledger), parts.get(Users)
     settings = core.section(JobsSettings)
+    limits = parts.replaced(UserLimits, _limits(settings))
     return Jobs(
         table=core.table,
         ledger=ledger,
         users=users,
-        holds=Holds(
-            ledger, core.clock, job_ids, times, _limits(settings), house, core.keyring.mac_key
-        ),
+        holds=Holds(ledger, core.clock, job_ids, times, limits, house, core.keyring.mac_key),
         house=house,
         operations=operations,
         settlement=settlement,

@@ -10,6 +10,9 @@ from service.providers.kling.settings import KlingSettings
 from service.storage.settings import CALL_WAIT_SECONDS, StorageSettings
 from service.web.settings import WebSettings
 
+# So many in the list keep the fullest wallet within 1 KB, which is what a write of it is priced by.
+MAX_OPEN_JOBS = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobsSettings(Section):
@@ -49,7 +52,8 @@ class JobsSettings(Section):
     user_submit_limit: int = setting(16, "how many of them one user may have; more get 429")
     max_open_jobs_per_user: int = setting(
         5,
-        "jobs of one kind of work that a user may have in flight; more get 429, 0: no limit",
+        "jobs of one kind of work that a user may have in flight; more get 429. From 1 to "
+        f"{MAX_OPEN_JOBS} in production: the wallet lists them; elsewhere 0: no limit",
         minimum=0,
     )
     max_credits_per_user_day: Decimal = setting(
@@ -78,6 +82,13 @@ class JobsSettings(Section):
             yield ("LONG_POLL_LIMIT and SUBMIT_LIMIT together must be less than WEB_CONNECTIONS")
         if self.user_submit_limit > self.submit_limit:
             yield "USER_SUBMIT_LIMIT must not be more than SUBMIT_LIMIT"
+
+    def production_rules(self) -> Iterator[str]:
+        if not 1 <= self.max_open_jobs_per_user <= MAX_OPEN_JOBS:
+            yield (
+                f"MAX_OPEN_JOBS_PER_USER must be from 1 to {MAX_OPEN_JOBS} in production: the "
+                "wallet lists the jobs in flight"
+            )
 
     def _submit_window(self, settings: Sections) -> tuple[str, float, str, float]:
         """The wallet write, the two calls of its last attempt with their wait for a turn, and all

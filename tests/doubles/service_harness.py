@@ -14,7 +14,7 @@ from service.app import FEATURES, assemble, sections
 from service.audit.entities import Audit
 from service.audit.operations import Auditor
 from service.catalog.current_prices import CurrentPrices
-from service.core.amounts import Credits, credits_of
+from service.core.amounts import Credits, amount_of, credits_of
 from service.core.clock import Clock, SystemClock
 from service.core.ids import RandomIds
 from service.core.keyring import Keyring, Pepper
@@ -30,6 +30,7 @@ from service.jobs.search import JobSearch
 from service.jobs.settlement import Settlement
 from service.jobs.work import Operations
 from service.ledger.entities import Wallet
+from service.ledger.limits import UserLimits
 from service.ledger.operations import Ledger
 from service.outbound.exchange import Exchanges
 from service.outbound.network import Network
@@ -177,14 +178,14 @@ class ServiceHarness:
             web_connections=256,
             long_poll_limit=2,
             user_submit_limit=user_submit_limit,
-            max_open_jobs_per_user=max_open_jobs,
-            max_credits_per_user_day=Decimal(max_credits_per_day),
             house_credits_per_day=Decimal(house_credits_per_day),
         )
         core = core_over(
             self.table, settings, self.clock, jitter=jitter, peppers=peppers, features=features
         )
-        usual = {Provider: self.provider, Times: times} | ({JobIds: job_ids} if job_ids else {})
+        limits = UserLimits(max_open_jobs, amount_of(Decimal(max_credits_per_day)))
+        usual = {Provider: self.provider, Times: times, UserLimits: limits}
+        usual |= {JobIds: job_ids} if job_ids else {}
         self.parts = assemble(core, features, usual | dict(replacements or {}))
         self._name_parts()
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.core.principal import Principal
+from service.jobs.settings import MAX_OPEN_JOBS
 from service.ledger.lots import Lot, LotKind
 from service.ledger.store import wallet_write
 from service.providers.base import Indeterminate, TaskStatus
@@ -57,7 +58,7 @@ def test_items_keep_their_size(world: ServiceHarness, meter: Meter, device: str)
 
 
 @pytest.mark.protocol("small-items")
-def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
+def test_a_wallet_with_twenty_devices_eight_lots_and_its_jobs_stays_under_a_kilobyte(
     world: ServiceHarness, meter: Meter
 ) -> None:
     wallet = replace(
@@ -74,6 +75,9 @@ def test_a_wallet_with_twenty_devices_and_eight_lots_stays_under_a_kilobyte(
         captured=1_134_567,
         removed=12_345,
         debt=12_345,
+        open_jobs={"image2video": tuple(range(1_790_000_001, 1_790_000_001 + MAX_OPEN_JOBS))},
+        day=20_717,
+        spent_today=123_456,
     )
     write = wallet_write(None, wallet)
     assert size(encode_item({**write.key.attributes(), **write.set})) <= 1024

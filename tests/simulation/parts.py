@@ -7,6 +7,7 @@ from typing import Any
 from service.admin.corrections import Corrections
 from service.app import assemble
 from service.audit.operations import Auditor
+from service.core.amounts import amount_of
 from service.core.ids import RandomIds, text_of
 from service.core.rate_limits import Window
 from service.core.sweep import Background, Sweep
@@ -14,6 +15,7 @@ from service.jobs.entities import Times
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import Jobs
 from service.ledger.grants import Grants
+from service.ledger.limits import UserLimits
 from service.ledger.operations import Ledger
 from service.providers.base import Provider
 from service.storage.table import Table
@@ -72,8 +74,6 @@ def build(
         web_connections=64,
         long_poll_limit=4,
         user_submit_limit=50,
-        max_open_jobs_per_user=plan.max_open_jobs,
-        max_credits_per_user_day=plan.max_credits_per_day,
         submit_limit=50,
         worker_threads=4,
         public_url="https://farebox.example.com" if plan.callbacks else "",
@@ -85,7 +85,9 @@ def build(
         jitter=scheduler.chance,
     )
     job_ids = SeededIds(scheduler)
-    parts = assemble(core, replacements={Provider: provider, Times: TIMES, JobIds: job_ids})
+    limits = UserLimits(plan.max_open_jobs, amount_of(plan.max_credits_per_day))
+    replacements = {Provider: provider, Times: TIMES, JobIds: job_ids, UserLimits: limits}
+    parts = assemble(core, replacements=replacements)
     executor = SimulatedExecutor(scheduler, process, limit=4)
     lent: Any = Background(lambda name, threads: executor)  # type: ignore[arg-type,return-value]
     sweeps = tuple(sweep for sweep in parts.sweeps(lent) if sweep.name in SWEEPS)
