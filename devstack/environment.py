@@ -12,6 +12,8 @@ from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
 _CLIENT_ID = "farebox-local.apps.example"
+_USER_POOL_ID = "us-east-1_Farebox01"
+_USER_POOL_CLIENT_ID = "fareboxlocal"
 _SIMULATOR_PREFIX = "SIMULATOR_"
 
 
@@ -87,12 +89,20 @@ def stack_environment(
         "DYNAMODB_ENDPOINT_URL": ports.dynamodb_url,
         "GOOGLE_CLIENT_IDS": _CLIENT_ID,
         "GOOGLE_CERTS_URL": f"{ports.simulators_url}/google/oauth2/v3/certs",
+        "COGNITO_USER_POOL_ID": _USER_POOL_ID,
+        "COGNITO_CLIENT_IDS": _USER_POOL_CLIENT_ID,
+        "COGNITO_JWKS_URL": (
+            f"{ports.simulators_url}/cognito/{_USER_POOL_ID}/.well-known/jwks.json"
+        ),
         "TRUST_BARE_GOOGLE_ID": "true",
         "LOCAL_TOKEN_URL": f"{ports.simulators_url}/google/__token",
         "LOCAL_START_URL": f"{ports.simulators_url}/",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
         "WEBHOOK_ALLOW_PRIVATE": "true",
+        "MAIL_FROM": "Farebox <no-reply@farebox.example>",
+        "SES_ENDPOINT_URL": f"{ports.simulators_url}/ses",
+        "APP_URL": f"{ports.simulators_url}/app",
         **_LIMITS,
         **_TIMES,
         **keys,
@@ -108,6 +118,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
     options = {
         "app-url": ports.app_url,
         "google-client-id": environment["GOOGLE_CLIENT_IDS"].split(",")[0].strip(),
+        "cognito-user-pool-id": environment["COGNITO_USER_POOL_ID"],
+        "cognito-client-id": environment["COGNITO_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
         "kling-api-key": environment["KLING_API_KEY"],
     }

@@ -11,6 +11,7 @@ from devstack.errors import LocalSetupError
 from devstack.ports import Ports
 
 _TOKEN_SECONDS = 8 * 3600
+_COGNITO_USER = {"email": "grace@example.com", "token_use": "id"}
 _OTHER_USER = {"sub": "108234567890123456789", "email": "grace@example.com"}
 
 
@@ -64,7 +65,8 @@ def welcome(
 
   start here  {ports.app_url}/    make videos in a browser, inject faults, watch the credits
   app         {ports.app_url}    API reference: {ports.app_url}/docs
-  simulators  {ports.simulators_url}    simulated Google and Kling; faults: POST /__faults
+  simulators  {ports.simulators_url}    Google, Cognito, SES, Kling; faults: POST /__faults
+  mailbox     {ports.simulators_url}/ses/__mailbox    every mail that the service sends
   DynamoDB    {ports.dynamodb_url}    DynamoDB Local, on loopback only
 
 {bold("A signed-in user")} (a simulated Google account, valid for {_TOKEN_SECONDS // 3600} hours):
@@ -85,6 +87,8 @@ curl -s {ports.app_url}/credits -H "Authorization: Bearer $TOKEN"
 {bold("A token for any other user:")}
 
 curl -s {ports.simulators_url}/google/__token -d '{json.dumps(_OTHER_USER)}'
+
+curl -s {ports.simulators_url}/cognito/__token -d '{json.dumps(_COGNITO_USER)}'
 
 {bold("Or none at all:")} here a bare Google ID is trusted, as "GoogleID" in a body or as a header.
 

@@ -148,7 +148,7 @@ def compose_settings() -> str:
     """Every setting with the local default of the embedded stack, a block for each section. Some
     differ: the browser reaches the simulators by another address, and the keys are constants."""
     local = stack_environment({}, _ComposePorts(), _COMPOSE_KEYS)
-    for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL"):
+    for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL", "APP_URL"):
         local[name] = local[name].replace(_ComposePorts().simulators_url, _SIMULATORS_IN_BROWSER)
     lines = []
     for kind in sections():

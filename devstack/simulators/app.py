@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from devstack.simulators.background import Background
+from devstack.simulators.cognito import Cognito
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.control import Control, ControlError
 from devstack.simulators.delivery import Deliverer
@@ -20,6 +21,7 @@ from devstack.simulators.kling.access import Access
 from devstack.simulators.kling.callbacks import Callbacks
 from devstack.simulators.kling.routes import Kling
 from devstack.simulators.kling.task_store import TaskStore
+from devstack.simulators.ses.routes import Ses
 from devstack.simulators.start.routes import start_blueprint
 from devstack.simulators.time_scale import TimeScale
 from devstack.simulators.webhooks import Webhooks
@@ -36,6 +38,8 @@ class Simulators:
     control: Control
     kling: Kling
     google: Google
+    cognito: Cognito
+    ses: Ses
     webhooks: Webhooks
     background: Background
     deliverer: Deliverer
@@ -54,7 +58,7 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, Google, Webhooks)
+    vendors = (Kling, Google, Cognito, Ses, Webhooks)
     faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
@@ -66,6 +70,10 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         control=Control(faults, journal, speed),
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
+        cognito=Cognito(
+            injector, KeyRing(), clock, settings.cognito_user_pool_id, settings.cognito_client_id
+        ),
+        ses=Ses(injector, clock),
         webhooks=Webhooks(injector, clock),
         background=background,
         deliverer=deliverer,
@@ -87,6 +95,8 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(simulators.control.blueprint())
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
+    app.register_blueprint(simulators.cognito.blueprint(), url_prefix="/cognito")
+    app.register_blueprint(simulators.ses.blueprint(), url_prefix="/ses")
     _register_error_handlers(app)
     app.register_blueprint(simulators.webhooks.blueprint(), url_prefix="/webhooks")
     app.extensions["simulators"] = simulators

@@ -23,7 +23,17 @@ def start_blueprint(address: str, app_url: str) -> Blueprint:
         if request.host_url.rstrip("/") != address:
             # By another name (localhost), the page would be of an origin that is not allowed.
             return redirect(f"{address}/")
-        response = make_response(render_template("start.html", app_url=app_url.rstrip("/")))
+        return guarded("start.html")
+
+    @blueprint.get("/app/")
+    @blueprint.get("/app/<path:page>")
+    def app_page(page: str = "") -> ResponseReturnValue:
+        """Where the links in mails lead, in place of an app."""
+        del page
+        return guarded("app.html")
+
+    def guarded(template: str) -> ResponseReturnValue:
+        response = make_response(render_template(template, app_url=app_url.rstrip("/")))
         response.headers["Content-Security-Policy"] = policy
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"

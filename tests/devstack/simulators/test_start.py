@@ -47,6 +47,16 @@ def test_by_another_name_the_page_leads_to_the_address_that_the_service_allows(
     assert (response.status_code, response.headers["Location"]) == (302, f"{stack.url}/")
 
 
+def test_the_links_of_mails_lead_to_a_page_that_shows_the_token(start: Start) -> None:
+    stack = start(app_url=APP_URL)
+    for path in ("/app/", "/app/verify-email"):
+        response = stack.call("GET", path)
+        assert response.status_code == 200
+        assert response.headers["Content-Security-Policy"] == content_security_policy(APP_URL)
+        assert "/start/app.js" in response.text
+    assert stack.call("GET", "/start/app.js").status_code == 200
+
+
 def test_the_faults_that_the_page_offers_are_ones_that_the_simulators_know(start: Start) -> None:
     stack = start(app_url=APP_URL)
     script = stack.call("GET", "/start/start.js").text
