@@ -29,6 +29,7 @@ _PAGE_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
+        "img-src data:",
         "connect-src 'self'",
         "frame-src 'self'",
         "base-uri 'none'",
