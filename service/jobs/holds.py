@@ -88,12 +88,8 @@ class Holds:
             self._house.note(job_id, charge)
             structlog.contextvars.bind_contextvars(job_id=job_id)
             raise OutcomeUnknown(details={"jobId": job_id}, location=f"/jobs/{job_id}") from error
-        except (FareboxError, StaleRead):
-            self._house.put_back(charge)
-            raise
         except Exception:
-            # A transaction may have been sent before: if its job stands, its end returns the rest.
-            self._house.note(job_id, charge)
+            self._house.put_back(charge)
             raise
         self._house.note(job_id, charge)
         return self._held(terms, moved)

@@ -199,6 +199,7 @@ class Ledger:
         related: Sequence[Key] = (),
         evidence: Sequence[Key] = (),
         snapshot: Snapshot | None = None,
+        wait_limit_seconds: float | None = None,
     ) -> Moved:
         """Reads the wallet, and writes what `propose` makes of it in one transaction.
 
@@ -206,23 +207,34 @@ class Ledger:
         items, and the time; it returns the proposal (None: nothing is to be done), and whatever it
         raises is the refusal. After an attempt without a response the snapshot holds the `evidence`
         as well, and `was_committed` says from it whether that attempt is stored. A `snapshot` of
-        the wallet and the related items may spare the first read.
+        the wallet and the related items may spare the first read. Who keeps others waiting
+        meanwhile waits at most `wait_limit_seconds` for this process's own writes of the wallet.
 
         Raises the refusals of `propose` and of its writes; `WalletBusy` when conflicts or throttles
         kept coming until the deadline (nothing was written); `OutcomeUnknown` when an
         attempt may have been committed or may yet be; `WalletFrozen` for a damaged wallet;
         `TooManyWaiting`; `StorageUnavailable` when the table refuses or cannot be reached (nothing
-        was written)."""
-        with self._wallet_locks.locked(user_id) as waited:
+        was written). Whatever else it raises means that nothing was written, too."""
+        with self._wallet_locks.locked(user_id, wait_limit_seconds) as waited:
             attempts = _Attempts(user_id, propose, was_committed, related, evidence)
             attempts.started_at = self._clock.monotonic()
-            return self._until_settled(attempts, None if waited else snapshot)
+            return self._settled(attempts, None if waited else snapshot)
 
     def apply_repair(self, writes: Sequence[Write]) -> None:
         """An operator's repair of what a restore has torn (`store.rebuilt_writes`): all of the
         writes or none, each guarded by what was read. Raises `Cancelled` (nothing was written) and
         `StorageUnavailable`."""
         self._table.transact(writes)
+
+    def _settled(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Moved:
+        try:
+            return self._until_settled(attempts, snapshot)
+        except Exception as error:
+            if isinstance(error, FareboxError | StaleRead) or not attempts.in_doubt:
+                raise
+            # Damage, or a mistake of ours.
+            log.exception("move_failed_in_doubt", user_id=attempts.user_id)
+            raise OutcomeUnknown from error
 
     def _until_settled(self, attempts: "_Attempts", snapshot: Snapshot | None) -> Moved:
         """The one retry loop of all wallet writes."""
@@ -283,6 +295,12 @@ class Ledger:
             raise
         except Cancelled as cancelled:
             return self._explained(cancelled, snapshot.wallet, movement, conditional)
+        except StorageUnavailable:
+            raise
+        except Exception:
+            # Nobody knows how far it came.
+            attempts.doubt(snapshot.wallet)
+            raise
         return self._moved(attempts, snapshot, movement, now)
 
     def _following(

@@ -21,19 +21,19 @@ class WalletLocks:
         self._gates = [FifoGate(1, max_waiting) for _ in range(STRIPES)]
 
     @contextmanager
-    def locked(self, user_id: str) -> Iterator[bool]:
-        """Holds the user's lock; yields whether it had to be waited for. Raises `TooManyWaiting` or
-        `WalletBusy`."""
+    def locked(self, user_id: str, wait_limit_seconds: float | None = None) -> Iterator[bool]:
+        """Holds the user's lock; yields whether it had to be waited for, at most so long or the
+        usual time. Raises `TooManyWaiting` or `WalletBusy`."""
         gate = self._gates[zlib.crc32(user_id.encode()) % STRIPES]
-        waited = self._enter(gate)
+        waited = self._enter(gate, wait_limit_seconds or self._wait_limit_seconds)
         try:
             yield waited
         finally:
             gate.leave()
 
-    def _enter(self, gate: FifoGate) -> bool:
+    def _enter(self, gate: FifoGate, wait_limit_seconds: float) -> bool:
         try:
-            return gate.enter(self._wait_limit_seconds)
+            return gate.enter(wait_limit_seconds)
         except QueueFull:
             raise TooManyWaiting from None
         except WaitedTooLong:

@@ -57,6 +57,8 @@ log = structlog.get_logger()
 GATES = 64
 MAX_WAITING = 200
 WAIT_LIMIT_SECONDS = 5.0
+# How long everybody else at the gate may wait for one user's wallet.
+WALLET_WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ class PromoCodes:
                     attempt.propose,
                     attempt.was_committed,
                     related=attempt.related,
+                    wait_limit_seconds=WALLET_WAIT_SECONDS,
                 )
         except WalletBusy as busy:
             raise PromoCodeBusy from busy

@@ -2,6 +2,7 @@
 refused."""
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -258,6 +259,20 @@ def test_who_waits_too_long_for_a_code_is_busy_and_nothing_is_written(campaign: 
             leave.set()
     with gates.passed("digest"):
         pass
+
+
+def test_a_user_whose_wallet_is_busy_delays_nobody_else(campaign: Campaign) -> None:
+    campaign.make()
+    ann, bob = campaign.user("ann"), campaign.user("bob")
+    with ThreadPoolExecutor(1) as others, campaign.world.ledger._wallet_locks.locked("ann"):
+        waiting = others.submit(campaign.redeem, ann)
+        time.sleep(0.1)
+        began_at = time.monotonic()
+        assert campaign.redeem(bob).made
+        assert time.monotonic() - began_at < 3
+        with pytest.raises(PromoCodeBusy):
+            waiting.result(timeout=3)
+    assert campaign.redeem(ann).made
 
 
 @pytest.mark.parametrize("processes", [1, 4])

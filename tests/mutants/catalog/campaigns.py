@@ -53,6 +53,13 @@ MUTANTS: tuple[Mutant, ...] = (
         """,
     ),
     mutant(
+        "busy-wallet-waited-for-at-the-gate",
+        REDEEMING,
+        "promo_codes.operations:PromoCodes._moved",
+        "WALLET_WAIT_SECONDS",
+        "None",
+    ),
+    mutant(
         "guesses-unlimited",
         GUESSING,
         "promo_codes.routes:promo_codes_blueprint",

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import ALWAYS, Mutant, breaks, mutant
 
 LEDGER = "tests/ledger"
+MOVES = "tests/ledger/test_operations.py"
 USERS = "tests/users"
 SUBMISSION = "tests/jobs/test_operations.py"
 REPLAYS = "tests/jobs/test_idempotency_keys.py"
@@ -40,6 +41,27 @@ MUTANTS: tuple[Mutant, ...] = (
             raise OutcomeUnknown from E
         """,
         "",
+    ),
+    mutant(
+        "damage-in-doubt-raised-as-it-is",
+        MOVES,
+        "ledger.operations:Ledger._settled",
+        "raise OutcomeUnknown from E",
+        "raise",
+    ),
+    mutant(
+        "unforeseen-end-of-a-write-not-doubted",
+        MOVES,
+        "ledger.operations:Ledger._commit",
+        """
+        except Exception:
+            A.doubt(S)
+            raise
+        """,
+        """
+        except Exception:
+            raise
+        """,
     ),
     breaks(
         "lost-response",

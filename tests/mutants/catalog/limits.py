@@ -79,6 +79,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "False",
     ),
     mutant(
+        "charge-of-a-broken-hold-kept",
+        "tests/jobs/test_house.py",
+        "jobs.holds:Holds.take",
+        """
+        except Exception:
+            H.put_back(C)
+            raise
+        """,
+        """
+        except Exception:
+            raise
+        """,
+    ),
+    mutant(
         "sealed-for-any-place",
         KEYS,
         "storage.sealed:place_of",
