@@ -194,6 +194,14 @@ class Wallet:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """A wallet, and the moment at which its lots are to be judged."""
+
+    wallet: Wallet | None
+    at: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
     EDIT moves nothing, and its allocation is the lot with its new end; FREEZE and THAW move nothing

@@ -13,6 +13,7 @@ from service.core.errors import FareboxError
 from service.core.metrics import Metric, Metrics
 from service.ledger import keys, store
 from service.ledger.entities import (
+    Balance,
     Entry,
     Movement,
     OutcomeUnknown,
@@ -56,14 +57,6 @@ class Snapshot:
     def item(self, key: Key) -> Item | None:
         """A related item, None if there is none. Raises `KeyError` for one that was not read."""
         return self.related[key]
-
-
-@dataclass(frozen=True)
-class Balance:
-    """A wallet, and the moment at which its lots are to be judged."""
-
-    wallet: Wallet | None
-    at: int
 
 
 @dataclass(frozen=True)
@@ -207,14 +200,14 @@ class Ledger:
         items, and the time; it returns the proposal (None: nothing is to be done), and whatever it
         raises is the refusal. After an attempt without a response the snapshot holds the `evidence`
         as well, and `was_committed` says from it whether that attempt is stored. A `snapshot` of
-        the wallet and the related items may spare the first read. Who keeps others waiting
-        meanwhile waits at most `wait_limit_seconds` for this process's own writes of the wallet.
+        the wallet and the related items may spare the first read. `wait_limit_seconds` bounds the
+        wait for the wallet's lock.
 
         Raises the refusals of `propose` and of its writes; `WalletBusy` when conflicts or throttles
         kept coming until the deadline (nothing was written); `OutcomeUnknown` when an
         attempt may have been committed or may yet be; `WalletFrozen` for a damaged wallet;
-        `TooManyWaiting`; `StorageUnavailable` when the table refuses or cannot be reached (nothing
-        was written). Whatever else it raises means that nothing was written, too."""
+        `TooManyWaiting`; `StorageUnavailable` when the table refuses or cannot be reached. But for
+        `OutcomeUnknown`, nothing was written, whatever it raises."""
         with self._wallet_locks.locked(user_id, wait_limit_seconds) as waited:
             attempts = _Attempts(user_id, propose, was_committed, related, evidence)
             attempts.started_at = self._clock.monotonic()
@@ -232,7 +225,6 @@ class Ledger:
         except Exception as error:
             if isinstance(error, FareboxError | StaleRead) or not attempts.in_doubt:
                 raise
-            # Damage, or a mistake of ours.
             log.exception("move_failed_in_doubt", user_id=attempts.user_id)
             raise OutcomeUnknown from error
 
@@ -290,16 +282,12 @@ class Ledger:
         ]
         try:
             self._table.transact(writes)
-        except MaybeApplied:
-            attempts.doubt(snapshot.wallet)
-            raise
         except Cancelled as cancelled:
             return self._explained(cancelled, snapshot.wallet, movement, conditional)
-        except StorageUnavailable:
-            raise
-        except Exception:
-            # Nobody knows how far it came.
-            attempts.doubt(snapshot.wallet)
+        except Exception as error:
+            # Nobody knows how far an error came that nobody foresaw.
+            if isinstance(error, MaybeApplied) or not isinstance(error, StorageUnavailable):
+                attempts.doubt(snapshot.wallet)
             raise
         return self._moved(attempts, snapshot, movement, now)
 

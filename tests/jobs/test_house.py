@@ -16,7 +16,6 @@ from service.core.days import DAY
 from service.core.errors import FareboxError
 from service.jobs import keys
 from service.jobs.house import REFUSE_SECONDS, HouseBudget, HouseLimitReached
-from service.ledger import keys as ledger_keys
 from service.ledger.entities import EntryKind, InsufficientCredits
 from service.ledger.limits import TooManyOpenJobs, day_of
 from service.providers.base import Rejected, RejectionReason, TaskStatus
@@ -302,31 +301,6 @@ def test_a_hold_that_is_tried_again_after_midnight_is_charged_to_that_day(
     item = world.table.get(keys.house_leases(day_of(job.created_at)))
     assert item is not None
     assert (item["leased"], job.held) == (1, SCALE)
-    assert world.submit().job.status
-    refused(world, HouseLimitReached)
-
-
-def test_a_hold_that_damage_ends_before_it_is_written_is_charged_nothing(
-    client: Any, table_name: str
-) -> None:
-    world = harness(client, table_name)
-    world.users.sign_up(_who("ann"), world.users.digests("phone"))
-    wire = world.wire()
-    wire.plan("TransactWriteItems", "conflict")
-
-    def damage(operation: str) -> None:
-        if operation == "GetItem" and "TransactWriteItems" in wire.calls:
-            wire.leave()
-            edit("many")
-
-    def edit(credits_: object) -> None:
-        world.table.write(Update(ledger_keys.wallet("ann"), When(), set={"credits": credits_}))
-
-    wire.before(damage)
-    with pytest.raises(TypeError):
-        world.submit()
-    edit(100)
-    assert world.submit().job.status
     assert world.submit().job.status
     refused(world, HouseLimitReached)
 

@@ -16,7 +16,7 @@ from service.ledger.entities import (
 )
 from service.ledger.lots import LotKind
 from service.ledger.movements import grant, hold, welcome
-from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Propose, Snapshot
+from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.ledger.store import entries
 from service.ledger.wallet_locks import WalletLocks
 from service.storage.keys import Key
@@ -238,47 +238,6 @@ def test_a_stale_read_while_an_attempt_may_still_land_is_an_unknown_outcome(
 
     with pytest.raises(OutcomeUnknown):
         world.ledger.move(USER, once, never_committed)
-
-
-@pytest.mark.parametrize("fault", ["late", "lost-request"])
-@pytest.mark.protocol("doubt-kept")
-def test_damage_found_while_an_attempt_may_still_land_is_an_unknown_outcome(
-    world: ServiceHarness, wire: Wire, fault: str
-) -> None:
-    wire.plan("TransactWriteItems", fault)
-    with pytest.raises(OutcomeUnknown):
-        world.ledger.move(USER, failing_after_a_write(wire), never_committed)
-
-
-def test_damage_found_when_nothing_was_written_is_raised_as_it_is(
-    world: ServiceHarness, wire: Wire
-) -> None:
-    wire.plan("TransactWriteItems", "conflict")
-    with pytest.raises(LookupError):
-        world.ledger.move(USER, failing_after_a_write(wire), never_committed)
-
-
-@pytest.mark.protocol("doubt-kept")
-def test_a_write_that_ends_in_a_way_nobody_foresaw_is_an_unknown_outcome(
-    world: ServiceHarness, wire: Wire
-) -> None:
-    def fail(operation: str, request: object, reply: object) -> None:
-        if operation == "TransactWriteItems":
-            raise LookupError
-
-    wire.after(fail)
-    with pytest.raises(OutcomeUnknown):
-        world.ledger.move(USER, lambda snapshot, now: held(snapshot, 1, now), never_committed)
-    assert world.state()[2] == 1
-
-
-def failing_after_a_write(wire: Wire) -> Propose:
-    def propose(snapshot: Snapshot, now: int) -> Proposal:
-        if "TransactWriteItems" in wire.calls:
-            raise LookupError
-        return held(snapshot, 1, now)
-
-    return propose
 
 
 class Saturated:

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import ALWAYS, Mutant, breaks, mutant
 
 LEDGER = "tests/ledger"
-MOVES = "tests/ledger/test_operations.py"
+MOVES = "tests/ledger/test_damage_in_doubt.py"
 USERS = "tests/users"
 SUBMISSION = "tests/jobs/test_operations.py"
 REPLAYS = "tests/jobs/test_idempotency_keys.py"
@@ -53,15 +53,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "unforeseen-end-of-a-write-not-doubted",
         MOVES,
         "ledger.operations:Ledger._commit",
-        """
-        except Exception:
-            A.doubt(S)
-            raise
-        """,
-        """
-        except Exception:
-            raise
-        """,
+        "isinstance(E, MaybeApplied) or not F",
+        "isinstance(E, MaybeApplied)",
     ),
     breaks(
         "lost-response",

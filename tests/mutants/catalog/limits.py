@@ -80,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "charge-of-a-broken-hold-kept",
-        "tests/jobs/test_house.py",
+        "tests/jobs/test_broken_holds.py",
         "jobs.holds:Holds.take",
         """
         except Exception:
