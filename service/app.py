@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 
+from service.accounts.feature import ACCOUNTS
 from service.admin.feature import ADMIN
 from service.analytics.feature import ANALYTICS
 from service.audit.feature import AUDIT
@@ -72,6 +73,7 @@ FEATURES: tuple[Declaration, ...] = (
     IDENTITY,
     KLING,
     USERS,
+    ACCOUNTS,
     PROMO_CODES,
     BULK_GRANTS,
     NOTIFICATIONS,

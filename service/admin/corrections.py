@@ -73,7 +73,7 @@ class Corrections:
             named = replace(grant, details=details)
             return _with(grant_proposal(snapshot, named, now, EntryKind.ADJUST), extra())
 
-        return self._correct(action, propose, grant_key(grant))
+        return self.correct(action, propose, grant_key(grant))
 
     def _take(self, action: Action, amount: Amount, terms: Terms, extra: Extra) -> Corrected:
         def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
@@ -81,7 +81,7 @@ class Corrections:
             movement = adjust(wallet, amount, ref, now, lot_id=terms.lot_id, details=details)
             return _with(Proposal(movement), extra())
 
-        return self._correct(action, propose)
+        return self.correct(action, propose)
 
     def void(self, action: Action, lot_id: str) -> Corrected:
         """Ends one lot. Raises `LotNotFound`."""
@@ -89,7 +89,7 @@ class Corrections:
         def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
             return Proposal(void(_known(snapshot), lot_id, _ref(action), now, details=details))
 
-        return self._correct(action, propose)
+        return self.correct(action, propose)
 
     def edit_lot(self, action: Action, lot_id: str, expires_at: int | None) -> Corrected:
         """Moves the end of one lot (None: it never expires). Raises `LotNotFound` and
@@ -99,7 +99,7 @@ class Corrections:
             wallet, ref = _known(snapshot), _ref(action)
             return Proposal(edit_lot(wallet, lot_id, expires_at, ref, now, details=details))
 
-        return self._correct(action, propose)
+        return self.correct(action, propose)
 
     def freeze(self, action: Action) -> Corrected:
         """Stops spending; open jobs still settle. Raises `WalletNotOpen`."""
@@ -110,7 +110,7 @@ class Corrections:
                 raise WalletNotOpen
             return Proposal(freeze(wallet, _ref(action), now, details=details))
 
-        return self._correct(action, propose)
+        return self.correct(action, propose)
 
     def thaw(self, action: Action) -> Corrected:
         """Lets a frozen wallet spend again. Raises `WalletNotFrozen`."""
@@ -121,9 +121,11 @@ class Corrections:
                 raise WalletNotFrozen
             return Proposal(thaw(wallet, _ref(action), now, details=details))
 
-        return self._correct(action, propose)
+        return self.correct(action, propose)
 
-    def _correct(self, action: Action, propose: Propose, *related: Key) -> Corrected:
+    def correct(self, action: Action, propose: Propose, *related: Key) -> Corrected:
+        """Moves the wallet as `propose` says, once for each idempotency key; it reads the `related`
+        items with the wallet. Its last entry is the one that the record names."""
         attempt = _Attempt(self._log, action, propose)
         moved = self._ledger.move(
             action.subject or "",

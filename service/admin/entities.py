@@ -78,6 +78,11 @@ class NamedOperatorRequired(Forbidden):
     summary = "Only a person decides what another requested: sign in, or sign with your own key."
 
 
+class NothingToReview(Conflict):
+    code = "NOTHING_TO_REVIEW"
+    summary = "No sign-up of this user waits for a decision."
+
+
 class WalletNotOpen(Conflict):
     code = "WALLET_NOT_OPEN"
     summary = "Only an open wallet can be frozen. This one is frozen already."

@@ -18,6 +18,9 @@ from service.admin.operations import Actions
 from service.admin.price_commands import PRICE_COMMANDS
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
+from service.admin.review_commands import REVIEW_COMMANDS
+from service.admin.review_routes import reviews_blueprint
+from service.admin.reviews import Reviews
 from service.admin.routes import log_blueprint
 from service.admin.settings import AdminSettings
 from service.admin.support import Support
@@ -40,6 +43,8 @@ from service.notifications.endpoints import Endpoints
 from service.promo_codes.operations import PromoCodes
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
+from service.users.operations import Users
+from service.users.settings import UsersSettings
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -79,19 +84,26 @@ def build(core: Core, parts: Parts) -> Feature:
             log_blueprint(log, actions),
             corrections_blueprint(corrections, approvals),
             approvals_blueprint(approvals, core.clock),
+            reviews_blueprint(_reviews(core, parts, actions, corrections)),
             promo_codes_blueprint(campaigns, promo_codes, page_tokens),
             bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
             prices_blueprint(prices),
             _support(core, parts, log, actions),
-            webhooks_blueprint(
-                webhooks,
-                parts.get(Endpoints),
-                parts.get(Deliveries),
-                parts.get(DeadLetters),
-            ),
+            _webhooks(parts, webhooks),
         ),
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
     )
+
+
+def _webhooks(parts: Parts, webhooks: WebhookActions) -> Blueprint:
+    return webhooks_blueprint(
+        webhooks, parts.get(Endpoints), parts.get(Deliveries), parts.get(DeadLetters)
+    )
+
+
+def _reviews(core: Core, parts: Parts, actions: Actions, corrections: Corrections) -> Reviews:
+    amount = amount_of(core.section(UsersSettings).welcome_credits)
+    return Reviews(parts.get(Users), actions, corrections, core.clock, amount)
 
 
 def _timeline(core: Core, parts: Parts, log: OperatorLog) -> Timeline:
@@ -115,7 +127,7 @@ ADMIN = Declaration(
     items=keys.ITEMS,
     commands={
         "Credits and users": COMMANDS,
-        "Support": SUPPORT_COMMANDS,
+        "Support": (*SUPPORT_COMMANDS, *REVIEW_COMMANDS),
         "Promo codes and bulk grants": CAMPAIGN_COMMANDS,
         "Prices": PRICE_COMMANDS,
         "Webhooks": WEBHOOK_COMMANDS,

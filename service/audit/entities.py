@@ -16,6 +16,7 @@ from service.ledger.entities import Entry, Wallet, WalletStatus
 from service.storage.checks import AccountCheck, Violation
 from service.storage.codec import Item, Value
 from service.storage.keys import Key
+from service.users.entities import SignUpDigests
 
 MAX_SEGMENTS = 1_000_000
 
@@ -110,7 +111,7 @@ class Account:
     keys: Mapping[str, KeyUse] = field(default_factory=dict)
     devices: frozenset[str] = frozenset()
     released: frozenset[str] = frozenset()
-    digests: tuple[str, str] | None = None
+    digests: SignUpDigests | None = None
     claims: Mapping[str, str | None] = field(default_factory=dict)
     faults: tuple[Violation, ...] = ()
     unreadable: frozenset[str] = frozenset()

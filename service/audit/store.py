@@ -19,6 +19,8 @@ from service.storage.codec import Item, RawItem, decode_item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, USER_PREFIX, Key, user_of, user_partition
 from service.storage.table import Reading, StorageRefused, StorageUnavailable, Table
 from service.users import keys as users_keys
+from service.users.entities import SignUpDigests
+from service.users.store import claims_of, sign_up_digests
 
 Entity = TypeVar("Entity")
 
@@ -149,7 +151,7 @@ def name_of(raw: RawItem) -> str:
 
 
 def is_claim(key: Key) -> bool:
-    return key.pk.startswith((users_keys.FINGERPRINT_PREFIX, users_keys.IDENTITY_PREFIX))
+    return key.sk == users_keys.CLAIM and key.pk.startswith(users_keys.CLAIM_PREFIXES)
 
 
 def owner_of(key: Key) -> str | None:
@@ -246,12 +248,12 @@ def read_account(
         items={prefix: items.decoded(prefix) for prefix in prefixes},
         late=items.entries(after=last),
     )
-    account = replace(account, linked=items.linked(links(account)))
-    if account.late:
-        account = replace(account, reached=items.version())
     if not account.closed:
         digests = items.digests()
         account = replace(account, digests=digests, claims=items.claims(digests))
+    account = replace(account, linked=items.linked(links(account)))
+    if account.late:
+        account = replace(account, reached=items.version())
     findings = items.findings
     return replace(
         account,
@@ -310,19 +312,15 @@ class _Items:
         wallet = Findings().read(raw, wallet_from) if raw else None
         return wallet.version if wallet else 0
 
-    def digests(self) -> tuple[str, str] | None:
-        """Device and identity that signed up, from the profile."""
+    def digests(self) -> SignUpDigests | None:
+        """What the sign-up claimed, from the profile."""
         raw = self._reader.one(users_keys.profile(self._user_id))
         return self.findings.read(raw, _digests) if raw else None
 
-    def claims(self, digests: tuple[str, str] | None) -> dict[str, str | None]:
+    def claims(self, digests: SignUpDigests | None) -> dict[str, str | None]:
         """Returns the owner of each of those claims; None for a missing one. The walk itself
         reports an unreadable one."""
-        named = (
-            (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
-            if digests
-            else ()
-        )
+        named = claims_of(digests) if digests else ()
         found = {key: self._reader.one(key) for key in named}
         return {str(key): self._owner(raw) if raw else None for key, raw in found.items()}
 
@@ -367,9 +365,9 @@ def _device(item: Item) -> tuple[str, bool]:
     return text_of(item, "SK").removeprefix(users_keys.DEVICE_PREFIX), released
 
 
-def _digests(item: Item) -> tuple[str, str]:
+def _digests(item: Item) -> SignUpDigests:
     from_iso(text_of(item, "createdAt"))
-    return text_of(item, "deviceDigest"), text_of(item, "identityDigest")
+    return sign_up_digests(item)
 
 
 def text_of(item: Item, name: str) -> str:

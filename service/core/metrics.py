@@ -21,6 +21,7 @@ class Metric(StrEnum):
     REFUSALS = "Refusals"
     SIGN_UPS = "SignUps"
     REFRESH_TOKENS_REUSED = "RefreshTokensReused"
+    SIGN_UP_REVIEWS = "SignUpReviews"
     USER_CAP_REFUSALS = "UserCapRefusals"
     BULK_GRANTS = "BulkGrants"
     PROMO_REDEMPTIONS = "PromoRedemptions"

@@ -144,8 +144,8 @@ class Jobs:
         stored. A repeated key returns the same job.
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
-        refuses, `TooManyJobs`, `ProviderSaturated`, `SystemLimitReached`, `DeviceAlreadyUsed`,
-        `AccountClosed`, `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`,
+        refuses, `TooManyJobs`, `ProviderSaturated`, `AccountClosed`, what `Users.sign_up` and
+        `Users.welcomed` raise, `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`,
         `DailyLimitReached`, `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
@@ -174,9 +174,10 @@ class Jobs:
         device = self._users.digests(request.fingerprint)
         if not is_open(basis.snapshot.wallet):
             return None, self._users.sign_up(request.actor, device, related_to(request))
+        snapshot = self._users.welcomed(request.actor, device, basis.snapshot, related_to(request))
         try:
             held = self._holds.take(
-                request, device, basis.estimate, basis.payload, basis.earlier, basis.snapshot
+                request, device, basis.estimate, basis.payload, basis.earlier, snapshot
             )
         except StaleRead:
             return None, None

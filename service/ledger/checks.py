@@ -9,6 +9,7 @@ from service.ledger import keys
 from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas
 from service.ledger.grant_proofs import named_grant, proved_faults
 from service.ledger.grants import is_sealed, record_from
+from service.ledger.movements import WELCOME
 from service.ledger.replay import replayed
 from service.ledger.store import entry_from, mac
 from service.storage.checks import (
@@ -223,8 +224,12 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
     if version != wallet.version:
         entry = item_name(wallet.user_id, keys.entry("", version + 1).sk)
         yield Violation(entry, "is not what the entries before it lead to")
+    elif sum(entry.ref == WELCOME for entry in entries) > 1:
+        yield Violation(where, "was welcomed more than once")
     elif _is_frozen(entries) and wallet.status is WalletStatus.OPEN:
         yield Violation(where, "is open, although an operator froze it")
+    elif wallet.welcomed is not made.welcomed:
+        yield Violation(where, f"welcomed is {wallet.welcomed}, its entries say {made.welcomed}")
     elif wallet.lots != made.lots:
         yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
     elif wallet.updated_at != made.updated_at:

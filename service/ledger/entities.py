@@ -137,7 +137,8 @@ class Wallet:
 
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
     their own yet. `device_count` is how many device items the user has. `low_balance` is the
-    balance below which the user wants to be notified, 0 for never."""
+    balance below which the user wants to be notified, 0 for never. `welcomed` says whether the
+    wallet was given the welcome credits."""
 
     user_id: str
     version: int = 0
@@ -159,6 +160,7 @@ class Wallet:
     new_devices: frozenset[str] = frozenset()
     device_count: int = 0
     low_balance: Amount = 0
+    welcomed: bool = True
     created_at: int = 0
     updated_at: int = 0
 

@@ -41,19 +41,24 @@ from service.ledger.lots import (
 )
 from service.ledger.restrictions import open_to
 
+# What the INITIAL entry of a wallet refers to. A wallet was welcomed if, and only if, it has one
+# for `WELCOME`.
+WELCOME = "welcome"
+RETURN = "return"
+
 
 def welcome(wallet: Wallet | None, user_id: str, amount: Amount, now: int) -> Movement:
     """Opens a wallet with its first credits. One that was closed is opened again, with none: one
     welcome per person."""
     if wallet is None:
         fresh = Wallet(user_id=user_id, created_at=now, updated_at=now)
-        return grant(fresh, LotKind.FREE, amount, None, "welcome", now, EntryKind.INITIAL)
+        return grant(fresh, LotKind.FREE, amount, None, WELCOME, now, EntryKind.INITIAL)
     return grant(
         replace(wallet, status=WalletStatus.OPEN),
         LotKind.FREE,
         0,
         None,
-        "return",
+        RETURN,
         now,
         EntryKind.INITIAL,
     )

@@ -16,6 +16,7 @@ from service.ledger.entities import (
 )
 from service.ledger.lots import LotKind, LotPortion
 from service.ledger.movements import (
+    WELCOME,
     adjust,
     capture,
     claw_back,
@@ -43,7 +44,7 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
     """Replays entries from the first, and stops at the first that the rules would not have written
     exactly so, balances included, and its MAC unless there is no key. The time of a hold is taken
     from its entry."""
-    wallet, holds = Wallet(user_id), dict[str, Entry]()
+    wallet, holds = Wallet(user_id, welcomed=False), dict[str, Entry]()
     for entry in entries:
         try:
             again = _again(wallet, entry, holds)
@@ -55,8 +56,12 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
             return
         if entry.kind is EntryKind.HOLD:
             holds[entry.ref] = entry
-        created_at = wallet.created_at or entry.at
-        wallet = replace(again.wallet, created_at=created_at, status=WalletStatus.OPEN)
+        wallet = replace(
+            again.wallet,
+            created_at=wallet.created_at or entry.at,
+            status=WalletStatus.OPEN,
+            welcomed=wallet.welcomed or entry.ref == WELCOME,
+        )
         yield Moment(entry, wallet)
 
 

@@ -68,7 +68,8 @@ def _sealed(given: Credits) -> int | str:
 
 
 def wallet_from(item: Item) -> Wallet:
-    """Raises `KeyError` or `ValueError` for an item that no version of this code wrote."""
+    """Raises `KeyError`, `TypeError` or `ValueError` for an item that no version of this code
+    wrote."""
     fields: Any = item
     devices: frozenset[str] = fields.get("fingerprints", frozenset())
     return Wallet(
@@ -95,6 +96,7 @@ def wallet_from(item: Item) -> Wallet:
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
         device_count=whole_number(fields["deviceCount"]),
         low_balance=amount_of(fields.get("lowBalance", 0)),
+        welcomed=_flag(fields.get("welcomed", True)),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )
@@ -223,9 +225,16 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "fingerprints": _device_set(wallet) or None,
         "deviceCount": wallet.device_count,
         "lowBalance": credits_of(wallet.low_balance) or None,
+        "welcomed": None if wallet.welcomed else False,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),
     }
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _device_set(wallet: Wallet) -> frozenset[str]:

@@ -143,7 +143,7 @@ class PromoCodes:
         attempt = _Redemption(
             promo,
             principal.subject,
-            identity_digests(self._peppers, principal.issuer, principal.subject).all[-1],
+            identity_digests(self._peppers, principal.subject).all[-1],
             self._devices(wallet, fingerprint),
             key_digest(self._peppers, key),
             self._require_sealed,

@@ -8,15 +8,23 @@ from service.audit.entities import Account
 from service.audit.proofs import Checks
 from service.core.amounts import Amount
 from service.core.keyring import Pepper
-from service.identity.entities import GOOGLE
 from service.jobs.entities import Times
-from service.ledger.entities import Wallet
+from service.ledger.entities import Movement, Wallet
 from service.ledger.grants import GrantRecord
+from service.ledger.movements import welcome
+from service.ledger.opening import open_unwelcomed
 from service.storage.keys import Key
 from service.storage.writes import Update, When, Write
 from service.users import keys as users_keys
 from service.users import store as users_store
-from service.users.entities import Digests, identity_digests, user_tag
+from service.users.entities import (
+    DeviceUse,
+    Digests,
+    SignUpDigests,
+    identity_digests,
+    provider_of,
+    user_tag,
+)
 
 
 class NotRepairable(Exception):
@@ -49,8 +57,8 @@ class RepairContext:
     only_operation: str | None = None
 
 
-def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, str] | None:
-    """Device and identity of the sign-up, as far as any item still names them; a profile does."""
+def digests_of(damaged: DamagedAccount, context: RepairContext) -> SignUpDigests | None:
+    """What the sign-up claimed, as far as any item still names it; a profile does."""
     account, claimed = damaged.account, damaged.claimed
     if account.digests is not None:
         return account.digests
@@ -63,12 +71,25 @@ def digests_of(damaged: DamagedAccount, context: RepairContext) -> tuple[str, st
         *of_claims,
         *sorted(account.devices | listed),
     ]
-    identities = identity_digests(context.peppers, GOOGLE, account.user_id).all
+    identities = identity_digests(context.peppers, account.user_id).all
     identity = next(
         (digest for digest in identities if users_keys.identity_claim(digest) in claimed),
         identities[0],
     )
-    return (devices[0], identity) if devices else None
+    if not of_claims and account.wallet is not None and not account.wallet.welcomed:
+        shared = next(iter(sorted(account.devices)), None)
+        use = DeviceUse.NONE if shared is None else DeviceUse.SHARED
+        return SignUpDigests(shared, identity, use)
+    return SignUpDigests(devices[0], identity) if devices else None
+
+
+def first_entry(account: Account, context: RepairContext, now: int) -> Movement:
+    """A user whose first entry is lost gets today's welcome credits: the amount in the wallet
+    itself is not protected by a MAC and proves nothing. One who had not got them yet does not get
+    them now."""
+    if account.wallet is not None and not account.wallet.welcomed:
+        return open_unwelcomed(account.user_id, now)
+    return welcome(None, account.user_id, context.welcome_amount, now)
 
 
 def _is_of_device(key: Key) -> bool:
@@ -82,11 +103,10 @@ def needed_claims(damaged: DamagedAccount, context: RepairContext) -> set[Key]:
     account, digests = damaged.account, digests_of(damaged, context)
     listed = account.wallet.devices_with_item if account.wallet else frozenset()
     others = account.devices | listed if len(context.peppers) == 1 else frozenset()
-    devices = {*others, *([digests[0]] if digests else [])} - account.released
-    return {
-        *map(users_keys.fingerprint_claim, devices),
-        *([users_keys.identity_claim(digests[1])] if digests else []),
-        *damaged.claimed,
+    needed = users_store.claims_of(digests) if digests else ()
+    released = map(users_keys.fingerprint_claim, account.released)
+    return {*map(users_keys.fingerprint_claim, others), *needed}.difference(released) | {
+        *damaged.claimed
     }
 
 
@@ -106,7 +126,8 @@ class AccountRecords:
         digests = digests_of(self._remains, self._context)
         if account.closed or digests is None:
             return account.devices
-        return account.devices | wallet.devices_with_item | {digests[0]}
+        of_sign_up = frozenset() if digests.device is None else frozenset({digests.device})
+        return account.devices | wallet.devices_with_item | of_sign_up
 
     def put_back(self, account: Account) -> Account:
         """The account with profile, devices and claims as far as any item still names them. Raises
@@ -117,15 +138,8 @@ class AccountRecords:
         if digests is None or account.wallet is None:
             raise NotRepairable("no item names the device that it signed up with")
         if account.digests is None:
-            profile = users_store.profile_write(
-                account.user_id,
-                GOOGLE,
-                None,
-                Digests((digests[0],)),
-                Digests((digests[1],)),
-                self._now,
-            )
-            self._put(profile)
+            who = account.user_id, provider_of(account.user_id), None
+            self._put(users_store.profile_write(*who, digests, self._now))
         self._index_devices(account)
         missing = sorted(self.devices_of(account.wallet) - account.devices)
         for digest in missing:
@@ -143,14 +157,14 @@ class AccountRecords:
                 index = users_keys.device_index(account.user_id, digest)
                 self.writes.append(Update(key, When(equals={"PK": key.pk}), set=index))
 
-    def _claims(self, digests: tuple[str, str]) -> dict[str, str | None]:
+    def _claims(self, digests: SignUpDigests) -> dict[str, str | None]:
         """Free claims of the user's devices and identity are taken; another's stays, and only the
         sign-up's own must be mine."""
         owners, user_id = dict(self._remains.owners), self._remains.account.user_id
         for key in sorted((key for key, owner in owners.items() if owner is None), key=str):
             self._put(self._claim(key))
             owners[key] = user_id
-        needed = (users_keys.fingerprint_claim(digests[0]), users_keys.identity_claim(digests[1]))
+        needed = users_store.claims_of(digests)
         return {str(key): owners[key] for key in needed if key in owners}
 
     def _claim(self, key: Key) -> Write:

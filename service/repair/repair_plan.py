@@ -28,7 +28,7 @@ from service.ledger.entities import (
     WalletStatus,
 )
 from service.ledger.limits import with_jobs
-from service.ledger.movements import hold, welcome
+from service.ledger.movements import hold
 from service.ledger.replay import Moment, replayed
 from service.repair.account_records import (
     AccountRecords,
@@ -36,6 +36,7 @@ from service.repair.account_records import (
     NotRepairable,
     RepairContext,
     digests_of,
+    first_entry,
 )
 from service.repair.bound_keys import BoundKeys, bound_key_of
 from service.repair.granted import Granted, is_stray
@@ -196,11 +197,8 @@ class _Mending:
             raise NotRepairable(f"{account.wallet.version - len(entries)} entries are missing")
         return list(moments[:cut])
 
-    def _welcomed(self) -> Wallet:
-        """A user whose first entry is lost gets today's welcome credits: the amount in the wallet
-        itself is not protected by a MAC and proves nothing."""
-        user_id, amount = self._account.user_id, self._context.welcome_amount
-        movement = welcome(None, user_id, amount, self._now)
+    def _opened(self) -> Wallet:
+        movement = first_entry(self._account, self._context, self._now)
         self._added += movement.entries
         return movement.wallet
 
@@ -208,7 +206,7 @@ class _Mending:
         """The wallet that its entries make, with the stored devices and state."""
         stored, made = (
             self._account.wallet,
-            self._kept[-1].wallet if self._kept else self._welcomed(),
+            self._kept[-1].wallet if self._kept else self._opened(),
         )
         if stored is None:
             devices = frozenset(sorted(self._account.devices)[:MAX_DEVICES_PER_USER])

@@ -1,15 +1,23 @@
 """What the audit proves of profiles, devices and claims: they belong to the same user."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
+from service.ledger.details import OPERATOR_ID
 from service.ledger.entities import Entry, Wallet
+from service.ledger.movements import RETURN, WELCOME
+from service.ledger.opening import REVIEW
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
 from service.storage.codec import Item
-from service.storage.keys import ItemKind, user_of
+from service.storage.keys import DUE_INDEX_ATTRIBUTES, ItemKind, Key, user_of
 from service.storage.sealed import key_version
 from service.users import keys
-from service.users.entities import user_tag
+from service.users.entities import MAX_SHARING_USERS, DeviceUse, SignUpDigests, user_tag
+from service.users.identities import StoredIdentity, count_of, stored_from
+from service.users.sharing import review_from, sharing_users
+
+_PROFILE = "PROFILE"
 
 
 class UserRecords(Protocol):
@@ -38,8 +46,21 @@ class UserRecords(Protocol):
         ...
 
     @property
-    def digests(self) -> tuple[str, str] | None:
-        """Device and identity of the sign-up, from the profile."""
+    def entries(self) -> Sequence[Entry]: ...
+
+    @property
+    def items(self) -> Mapping[str, Sequence[Item]]:
+        """Those whose sort keys begin with a prefix that a check names."""
+        ...
+
+    @property
+    def linked(self) -> Mapping[Key, Item | None]:
+        """The items that the checks have named outside of the user's partition."""
+        ...
+
+    @property
+    def digests(self) -> SignUpDigests | None:
+        """What the sign-up claimed, from the profile."""
         ...
 
     @property
@@ -110,13 +131,127 @@ def _identity_faults(account: UserRecords) -> Iterator[Violation]:
             yield Violation(
                 item, f"a claim of this user is missing or another's ({account.user_id})"
             )
+    yield from _welcome_faults(account)
     missing = list(_missing_devices(account))
     yield from missing or _count_faults(account)
 
 
+def _welcome_faults(account: UserRecords) -> Iterator[Violation]:
+    """Only the welcomed claim a device, and all of them do, but for those whom an operator has
+    welcomed and those who have returned after an erasure."""
+    wallet, digests = account.wallet, account.digests
+    if wallet is None or digests is None or account.late:
+        return
+    excused = any(
+        entry.ref == RETURN or (entry.ref == WELCOME and OPERATOR_ID in entry.details)
+        for entry in account.entries
+    )
+    has_claim = digests.claimed_device is not None
+    profile = item_name(account.user_id, "PROFILE")
+    if wallet.welcomed and not has_claim and not excused:
+        yield Violation(profile, "names no device that the welcome credits were granted for")
+    if not wallet.welcomed and has_claim:
+        yield Violation(profile, "claims a device without the welcome credits")
+
+
+def sharing_check() -> AccountCheck:
+    """Who signed up with another's device is noted with that device, and a sign-up that was frozen
+    for a review has one."""
+    return AccountCheck(
+        ("device shares", "review"), _sharing_faults, ("REVIEW",), links=_shares_named
+    )
+
+
+def _shares_named(account: UserRecords) -> Iterator[Key]:
+    digests = account.digests
+    if digests and digests.use is DeviceUse.SHARED and digests.device:
+        yield keys.shares(digests.device)
+
+
+def _sharing_faults(account: UserRecords) -> Iterator[Violation]:
+    for key in _shares_named(account):
+        if account.user_id not in sharing_users(account.linked[key]):
+            yield Violation(str(key), f"does not name {account.user_id}, who shares the device")
+    frozen = any(entry.ref == REVIEW for entry in account.entries)
+    if frozen and not account.closed and not account.items["REVIEW"]:
+        yield Violation(str(keys.review(account.user_id)), "is missing")
+
+
+def linked_check() -> AccountCheck:
+    """The claims that came with a linked identity are the user's, and as many are linked as the
+    profile says."""
+    return AccountCheck(
+        ("linked identity", "mailbox claim"),
+        _linked_faults,
+        (keys.IDENTITY_PREFIX, _PROFILE),
+        links=_linked_claims,
+    )
+
+
+def linked_identity_check() -> ItemCheck:
+    def faults(item: Item) -> Iterator[str]:
+        stored = stored_from(item)
+        if stored.identity_id not in stored.identity_digests:
+            yield "is not named by a digest of its identity"
+        if stored.unlinked and stored.email is not None:
+            yield "is unlinked, and its address is still there"
+
+    return ItemCheck(keys.LINKED_IDENTITY, faults)
+
+
+def _linked(account: UserRecords) -> list[StoredIdentity]:
+    """Those that can be read; the check of the item names the others."""
+    found = []
+    for item in account.items[keys.IDENTITY_PREFIX]:
+        with suppress(KeyError, TypeError, ValueError):
+            found.append(stored_from(item))
+    return [each for each in found if not each.unlinked]
+
+
+def _linked_claims(account: UserRecords) -> Iterator[Key]:
+    return (claim for each in _linked(account) for claim in each.claims)
+
+
+def _linked_faults(account: UserRecords) -> Iterator[Violation]:
+    if account.closed:
+        return
+    for claim in _linked_claims(account):
+        item = account.linked[claim]
+        if item is None or item.get("userId") != account.user_id:
+            yield Violation(str(claim), f"a claim of this user is missing ({account.user_id})")
+    for profile in account.items[_PROFILE]:
+        count, found = count_of(profile), len(_linked(account))
+        if count != found:
+            where = item_name(account.user_id, _PROFILE)
+            yield Violation(where, f"{count} identities are linked, and there are {found}")
+
+
+def shares_check() -> ItemCheck:
+    def faults(item: Item) -> Iterator[str]:
+        users = sharing_users(item)
+        if len(set(users)) < len(users) or not 0 < len(users) < MAX_SHARING_USERS:
+            yield "names a user twice, none, or too many"
+
+    return ItemCheck(keys.SHARES, faults)
+
+
+def review_check() -> ItemCheck:
+    """A review is in the index until it is decided."""
+
+    def faults(item: Item) -> Iterator[str]:
+        review = review_from(item)
+        waits = keys.REVIEWS.index(review.user_id, review.created_at)
+        index = {name: item[name] for name in DUE_INDEX_ATTRIBUTES if name in item}
+        if index != (waits if review.approved is None else {}):
+            yield "its index attributes do not fit its state"
+
+    return ItemCheck(keys.REVIEW, faults)
+
+
 def _missing_devices(account: UserRecords) -> Iterator[Violation]:
     listed = account.wallet.devices_with_item if account.wallet else frozenset()
-    for digest in sorted(listed | ({account.digests[0]} if account.digests else set())):
+    of_sign_up = account.digests.device if account.digests else None
+    for digest in sorted(listed | ({of_sign_up} if of_sign_up else set())):
         sk = keys.device(account.user_id, digest).sk
         if not account.is_there(sk, (keys.DEVICE_PREFIX + each for each in account.devices)):
             yield Violation(item_name(account.user_id, sk), "is missing")

@@ -6,14 +6,30 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import ClassVar
 
-from service.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from service.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+)
 from service.core.keyring import Pepper
+from service.core.mailboxes import is_disposable, mailbox_of
+from service.core.principal import PASSWORD_PREFIX, Principal, SignInMethod, is_uuid
+from service.identity.entities import GOOGLE
 from service.ledger.entities import Wallet, WalletFrozen, WalletStatus
 
 MAX_DEVICES_PER_USER = 20
+# They stand in one item of the device, by their ids.
+MAX_SHARING_USERS = 50
+MAX_LINKED_IDENTITIES = 10
+# Providers of identities other than Google, which is named by its issuer.
+COGNITO = "cognito"
+PASSWORD = "password"
 _DIGEST_BYTES = 16
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -24,11 +40,71 @@ class SystemLimitReached(Forbidden):
 
 
 class DeviceAlreadyUsed(Forbidden):
+    """Fingerprints are no proof: those of two people's devices can be the same."""
+
     code = "DEVICE_ALREADY_USED"
-    summary = (
-        "This device already belongs to another user. Sign in with the account that it was first "
-        "used with."
+    summary = "This device already belongs to another user."
+    advice = (
+        "Sign in with the account that the device was first used with. If that account is not "
+        "yours, contact support: an operator can release the device for you."
     )
+    details_example: ClassVar[Mapping[str, object]] = {"action": advice}
+
+    def __init__(self) -> None:
+        super().__init__(f"{self.summary} {self.advice}", details={"action": self.advice})
+
+
+class EmailAlreadyUsed(Forbidden):
+    """Only somebody who has proved that the mailbox is theirs learns of it."""
+
+    code = "EMAIL_ALREADY_USED"
+    summary = "There is an account with this e-mail address already, opened with another sign-in."
+    advice = (
+        "Sign in the way that the account was opened with. To use both, link them: "
+        "POST /me/identities."
+    )
+
+
+class OtherTokenRejected(InvalidRequest):
+    """The caller is known; it is the token in the body that proves nobody."""
+
+    code = "OTHER_TOKEN_REJECTED"
+    summary = "The token of the other identity cannot be accepted; details.reason says why."
+    advice = "Sign in with the other identity now, and send its token within 15 minutes."
+    details_example: ClassVar[Mapping[str, object]] = {"reason": "expired"}
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(details={"reason": reason})
+
+
+class IdentityInUse(Conflict):
+    code = "IDENTITY_IN_USE"
+    summary = "This identity has an account of its own, or is linked to another."
+    advice = "Erase that account or unlink the identity there first; accounts cannot be merged."
+
+
+class IdentityNotFound(NotFound):
+    code = "IDENTITY_NOT_FOUND"
+    summary = "No such identity is linked to this account."
+
+
+class IdentityRequired(Conflict):
+    code = "IDENTITY_REQUIRED"
+    summary = "The identity that the account was opened with stays with it."
+    advice = "Erase the account to part with it."
+
+
+class IdentityLimitReached(Conflict):
+    code = "IDENTITY_LIMIT_REACHED"
+    summary = "As many identities are linked to this account as may be. Unlink one first."
+
+
+class IdentityLinked(Forbidden):
+    """The token's own subject is no user: the identity is linked to one with another id."""
+
+    code = "IDENTITY_LINKED"
+    summary = "This identity is linked to an account that was opened with another."
+    advice = "Open a session with this token, POST /auth/session, and send the session's token."
 
 
 class DeviceNotFound(NotFound):
@@ -54,6 +130,24 @@ class WalletMissing(WalletFrozen):
     investigated. A client sees a frozen wallet."""
 
 
+class DevicePolicy(StrEnum):
+    """What becomes of somebody new whose device belongs to another user: they are refused, made a
+    user without free credits, or made a user whose wallet is frozen until an operator decides."""
+
+    REFUSE = "refuse"
+    NO_WELCOME = "no_welcome"
+    REVIEW = "review"
+
+
+class DeviceUse(StrEnum):
+    """What a user's sign-up made of its device: claimed it, only noted that it shares it, or took
+    no note of it."""
+
+    CLAIMED = "claimed"
+    SHARED = "shared"
+    NONE = "none"
+
+
 @dataclass(frozen=True)
 class Digests:
     """One device or identity as the table knows it: an HMAC under each pepper, newest first."""
@@ -66,18 +160,46 @@ class Digests:
 
 
 @dataclass(frozen=True)
+class SignUpDigests:
+    """What a user's profile says that the sign-up claimed. `device` is None only where the `use` is
+    `NONE`; a shared one is no claim of the user's. `mailbox` is None without a verified e-mail
+    address, and for users who are older than the claims of mailboxes."""
+
+    device: str | None
+    identity: str
+    use: DeviceUse = DeviceUse.CLAIMED
+    mailbox: str | None = None
+
+    @property
+    def claimed_device(self) -> str | None:
+        return self.device if self.use is DeviceUse.CLAIMED else None
+
+
+@dataclass(frozen=True)
 class Profile:
-    """Who a user is, as known from the sign-up. `device` and `identity` are the digests that it
-    claimed, `created_at` its time in epoch milliseconds. `email` is None where none was known, and
-    where it is erased."""
+    """Who a user is, as known from the sign-up: what it claimed, and `created_at`, its time in
+    epoch milliseconds. `email` is None where none was known, and where it is erased."""
 
     user_id: str
     issuer: str
     email: str | None = field(repr=False)
-    device: str
-    identity: str
+    digests: SignUpDigests
     created_at: int
     email_erased: bool = False
+
+
+@dataclass(frozen=True)
+class LinkedIdentity:
+    """An identity that a user signs in with: the one that the account was opened with, or a linked
+    one. `linked_at` is epoch milliseconds. `email` is None where none was known, and where it is
+    erased."""
+
+    identity_id: str
+    provider: str
+    email: str | None = field(repr=False)
+    email_verified: bool
+    linked_at: int
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,12 +213,50 @@ class UserDevice:
     released_at: int | None = None
 
 
+@dataclass(frozen=True)
+class Review:
+    """A sign-up with a device that was another's, as an operator is to decide on it. `approved` is
+    None until then. `created_at` is epoch milliseconds."""
+
+    user_id: str
+    device: str
+    created_at: int
+    approved: bool | None = None
+
+
 def device_digests(peppers: Sequence[Pepper], fingerprint: str) -> Digests:
     return digests(peppers, "fingerprint", fingerprint)
 
 
-def identity_digests(peppers: Sequence[Pepper], issuer: str, subject: str) -> Digests:
-    return digests(peppers, "identity", f"{issuer}\n{subject}")
+def provider_of(user_id: str) -> str:
+    """Who vouches for the identity that a user id is, from its form alone (`core.principal`): a
+    session's token names the same identity as the provider's own."""
+    if user_id.startswith(PASSWORD_PREFIX):
+        return PASSWORD
+    return COGNITO if is_uuid(user_id) else GOOGLE
+
+
+def identity_digests(peppers: Sequence[Pepper], subject: str) -> Digests:
+    return digests(peppers, "identity", f"{provider_of(subject)}\n{subject}")
+
+
+def mailbox_digests(peppers: Sequence[Pepper], email: str) -> Digests:
+    """The same for all addresses of one mailbox."""
+    return digests(peppers, "mailbox", mailbox_of(email))
+
+
+def verified_email(principal: Principal) -> str | None:
+    """The address that the principal has proved to be theirs."""
+    return principal.email if principal.email_verified and principal.email else None
+
+
+def may_be_welcomed(principal: Principal) -> bool:
+    """Whether the principal may get the welcome credits: with a verified address that is not at a
+    service where anybody gets any number of them. A bare GoogleID proves nothing anyway."""
+    if principal.method is SignInMethod.BARE:
+        return True
+    email = verified_email(principal)
+    return email is not None and not is_disposable(email)
 
 
 def user_tag(user_id: str, key: bytes) -> str:

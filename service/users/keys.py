@@ -1,17 +1,44 @@
 """The keys of profiles, devices, claims and the count of users. A digest is an HMAC (22
 characters), never the thing itself."""
 
-from service.storage.keys import ItemKind, Key, user_partition
+from service.storage.keys import DueKind, ItemKind, Key, user_partition
 
 DEVICE_PREFIX = "DEVICE#"
 FINGERPRINT_PREFIX = "FINGERPRINT#"
 IDENTITY_PREFIX = "IDENTITY#"
 EMAIL_PREFIX = "EMAIL#"
 TAG_PREFIX = "TAG#"
+MAILBOX_PREFIX = "MAILBOX#"
+CLAIM = "CLAIM"
+CLAIM_PREFIXES = (FINGERPRINT_PREFIX, IDENTITY_PREFIX, MAILBOX_PREFIX)
 INDEX_ATTRIBUTES = ("GSI1PK", "GSI1SK")
 _OWNER = "users"
 
 COUNT = Key("SYSTEM", "USERS")
+REVIEWS = DueKind("REVIEW", _OWNER, 1)
+DUE = (REVIEWS,)
+LINKED_IDENTITY = ItemKind(
+    "linked identity",
+    _OWNER,
+    "USER#<user id>",
+    "IDENTITY#<digest>",
+    "a further identity that the user signs in with, or did until it was unlinked",
+)
+SHARES = ItemKind(
+    "device shares",
+    _OWNER,
+    "FINGERPRINT#<digest>",
+    "SHARES",
+    "the users who signed up with the device while it was another's",
+)
+REVIEW = ItemKind(
+    "review",
+    _OWNER,
+    "USER#<user id>",
+    "REVIEW",
+    "a sign-up that waits, or waited, for an operator's decision",
+    "GSI2 `DUE#REVIEW#0` / `<sign-up, 13 digits of ms>`, until it is decided",
+)
 
 ITEMS = (
     ItemKind(
@@ -34,14 +61,24 @@ ITEMS = (
         "device claim",
         _OWNER,
         "FINGERPRINT#<digest>",
-        "CLAIM",
+        CLAIM,
         "the user whom the device belongs to",
     ),
+    ItemKind(
+        "mailbox claim",
+        _OWNER,
+        "MAILBOX#<digest>",
+        CLAIM,
+        "the user whose verified e-mail address leads to the mailbox",
+    ),
+    LINKED_IDENTITY,
+    SHARES,
+    REVIEW,
     ItemKind(
         "identity claim",
         _OWNER,
         "IDENTITY#<digest>",
-        "CLAIM",
+        CLAIM,
         "the user who was welcomed under the identity",
         "GSI1 `TAG#<tag, 8 hex digits>` / `USER#<user id>`",
     ),
@@ -58,11 +95,27 @@ def device(user_id: str, digest: str) -> Key:
 
 
 def fingerprint_claim(digest: str) -> Key:
-    return Key(f"{FINGERPRINT_PREFIX}{digest}", "CLAIM")
+    return Key(f"{FINGERPRINT_PREFIX}{digest}", CLAIM)
+
+
+def shares(digest: str) -> Key:
+    return Key(f"{FINGERPRINT_PREFIX}{digest}", "SHARES")
+
+
+def review(user_id: str) -> Key:
+    return Key(user_partition(user_id), "REVIEW")
 
 
 def identity_claim(digest: str) -> Key:
-    return Key(f"{IDENTITY_PREFIX}{digest}", "CLAIM")
+    return Key(f"{IDENTITY_PREFIX}{digest}", CLAIM)
+
+
+def mailbox_claim(digest: str) -> Key:
+    return Key(f"{MAILBOX_PREFIX}{digest}", CLAIM)
+
+
+def linked_identity(user_id: str, digest: str) -> Key:
+    return Key(user_partition(user_id), f"{IDENTITY_PREFIX}{digest}")
 
 
 def device_index(user_id: str, digest: str) -> dict[str, str]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 from service.core.clock import from_iso, iso
 from service.storage.codec import Item
+from service.storage.data_keys import DataUnreadable
 from service.storage.keys import GSI1, Key, user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import Put, Update, When
 from service.users import keys
-from service.users.entities import Digests, Profile, UserDevice
+from service.users.entities import DeviceUse, Digests, Profile, SignUpDigests, UserDevice
+from service.users.sharing import sharing_users, text_of
 
 MAX_INDEXED_USERS = 25
 EMAIL = "email"
@@ -24,17 +26,20 @@ class DeviceItems:
     """What the table holds about one device, as seen by one user: its owner under each pepper
     (None: unclaimed), and whether the user already has it."""
 
-    claimed_by: tuple[str | None, ...]
-    listed: bool
+    claimed_by: tuple[str | None, ...] = ()
+    listed: bool = False
 
 
 @dataclass(frozen=True)
 class SignUpItems:
-    """A snapshot of everything in the table about someone who wants to sign up."""
+    """A snapshot of everything in the table about someone who wants to sign up. `sharing` are the
+    users under each pepper who signed up with the device while it was another's."""
 
     users: int
     device: DeviceItems
+    sharing: tuple[tuple[str, ...], ...]
     identity_claimed_by: tuple[str | None, ...]
+    mailbox_claimed_by: tuple[str | None, ...]
     has_profile: bool
 
 
@@ -51,10 +56,43 @@ def device_keys(user_id: str, digests: Digests) -> tuple[Key, ...]:
     return (*map(keys.fingerprint_claim, digests.all), keys.device(user_id, digests.newest))
 
 
-def sign_up_keys(user_id: str, device: Digests, identity: Digests) -> tuple[Key, ...]:
+def mailbox_keys(mailbox: Digests | None) -> tuple[Key, ...]:
+    """The claims of a mailbox; none without one."""
+    return tuple(map(keys.mailbox_claim, mailbox.all)) if mailbox is not None else ()
+
+
+def identity_keys(identity: Digests) -> tuple[Key, ...]:
+    """The claims of an identity."""
+    return tuple(map(keys.identity_claim, identity.all))
+
+
+def owners(related: Related, claims: Sequence[Key]) -> tuple[str | None, ...]:
+    """Whose those claims are. Raises `KeyError` for one that was not read."""
+    return _owners([related[key] for key in claims])
+
+
+@dataclass(frozen=True)
+class SignUpNames:
+    """By what somebody who signs up is known. `may_share`: a device of another's does not refuse
+    them, so that its other users matter."""
+
+    user_id: str
+    identity: Digests
+    device: Digests | None = None
+    mailbox: Digests | None = None
+    may_share: bool = False
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        return self.device.all if self.device is not None and self.may_share else ()
+
+
+def sign_up_keys(names: SignUpNames) -> tuple[Key, ...]:
     """The items that decide whether and how a user may sign up."""
-    identity_claims = map(keys.identity_claim, identity.all)
-    return (keys.COUNT, keys.profile(user_id), *device_keys(user_id, device), *identity_claims)
+    of_identity = (*identity_keys(names.identity), *mailbox_keys(names.mailbox))
+    of_device = device_keys(names.user_id, names.device) if names.device is not None else ()
+    shares = map(keys.shares, names.shared)
+    return (keys.COUNT, keys.profile(names.user_id), *of_identity, *of_device, *shares)
 
 
 def device_items(related: Related, user_id: str, digests: Digests) -> DeviceItems:
@@ -64,17 +102,26 @@ def device_items(related: Related, user_id: str, digests: Digests) -> DeviceItem
     return DeviceItems(_owners(claims), listed)
 
 
-def sign_up_items(
-    related: Related, user_id: str, device: Digests, identity: Digests
-) -> SignUpItems:
+def sign_up_items(related: Related, names: SignUpNames) -> SignUpItems:
     """What items read by `sign_up_keys` say. Raises `KeyError` for one that was not read."""
-    claims = [related[keys.identity_claim(digest)] for digest in identity.all]
+    device = names.device
     return SignUpItems(
         users=_count(related[keys.COUNT]),
-        device=device_items(related, user_id, device),
-        identity_claimed_by=_owners(claims),
-        has_profile=related[keys.profile(user_id)] is not None,
+        device=DeviceItems() if device is None else device_items(related, names.user_id, device),
+        sharing=tuple(users_sharing(related, digest) for digest in names.shared),
+        identity_claimed_by=owners(related, identity_keys(names.identity)),
+        mailbox_claimed_by=owners(related, mailbox_keys(names.mailbox)),
+        has_profile=related[keys.profile(names.user_id)] is not None,
     )
+
+
+def users_sharing(related: Related, digest: str) -> tuple[str, ...]:
+    """The users who signed up with that device while it was another's. Raises `DataUnreadable`, and
+    `KeyError` where it was not read."""
+    try:
+        return sharing_users(related[keys.shares(digest)])
+    except TypeError:
+        raise DataUnreadable from None
 
 
 def read_device_owners(table: Table, digests: Digests) -> set[str]:
@@ -182,6 +229,20 @@ def device_claim_writes(
     return _claim_writes(map(keys.fingerprint_claim, digests.all), claimed_by, user_id, now)
 
 
+def mailbox_claim_writes(
+    user_id: str, mailbox: Digests | None, claimed_by: Sequence[str | None], now: int
+) -> list[Put]:
+    """As `device_claim_writes`, of a mailbox; nothing without one."""
+    return _claim_writes(mailbox_keys(mailbox), claimed_by, user_id, now)
+
+
+def mailbox_noted_write(user_id: str, mailbox: Digests) -> Update:
+    """The profile of a user whose mailbox is claimed only now."""
+    key = keys.profile(user_id)
+    guard = When(equals={"PK": key.pk, "mailboxDigest": None})
+    return Update(key, guard, set={"mailboxDigest": mailbox.newest})
+
+
 def identity_claim_writes(
     user_id: str, tag: str, digests: Digests, claimed_by: Sequence[str | None], now: int
 ) -> list[Put]:
@@ -196,27 +257,67 @@ def identity_claim_writes(
     ]
 
 
+def shared_write(user_id: str, device: Digests) -> Update:
+    """The profile of a user whose device turned out to be another's."""
+    key = keys.profile(user_id)
+    shared = {"deviceDigest": device.newest, "deviceUse": DeviceUse.SHARED.value}
+    return Update(key, When(equals={"PK": key.pk}), set=shared)
+
+
+def welcomed_write(user_id: str, device: Digests, mailbox: Digests | None) -> Update:
+    """The profile of a user who gets the welcome credits with a device that they claim, and with a
+    mailbox that they claim just now."""
+    key = keys.profile(user_id)
+    claimed = {"deviceDigest": device.newest}
+    if mailbox is not None:
+        claimed["mailboxDigest"] = mailbox.newest
+    return Update(key, When(equals={"PK": key.pk}), set=claimed, remove=("deviceUse",))
+
+
 def profile_write(
     user_id: str,
     issuer: str,
     email: tuple[bytes, Digests] | None,
-    device: Digests,
-    identity: Digests,
+    digests: SignUpDigests,
     now: int,
 ) -> Put:
     """The e-mail address is sealed for this item. The digests are kept so that the audit can find
     the claims of a user; that of the address is in the index, so that an operator finds the user by
     it."""
-    address, digests = email or (None, None)
+    address, of_email = email or (None, None)
     item = {
         "issuer": issuer,
         EMAIL: address,
-        "deviceDigest": device.newest,
-        "identityDigest": identity.newest,
+        "deviceDigest": digests.device,
+        "deviceUse": None if digests.use is DeviceUse.CLAIMED else digests.use.value,
+        "identityDigest": digests.identity,
+        "mailboxDigest": digests.mailbox,
         "createdAt": iso(now),
-        **(keys.email_index(user_id, digests.newest) if digests else {}),
+        **(keys.email_index(user_id, of_email.newest) if of_email else {}),
     }
     return Put(keys.profile(user_id), item)
+
+
+def claims_of(digests: SignUpDigests) -> tuple[Key, ...]:
+    """The claims that must be the user's own."""
+    device = digests.claimed_device
+    of_device = () if device is None else (keys.fingerprint_claim(device),)
+    of_mailbox = () if digests.mailbox is None else (keys.mailbox_claim(digests.mailbox),)
+    return (*of_device, keys.identity_claim(digests.identity), *of_mailbox)
+
+
+def sign_up_digests(item: Item) -> SignUpDigests:
+    """What a profile says. Raises `KeyError`, `TypeError` or `ValueError` for one that no version
+    of this code wrote."""
+    use = DeviceUse(str(item.get("deviceUse", DeviceUse.CLAIMED)))
+    device = None if use is DeviceUse.NONE else text_of(item["deviceDigest"])
+    mailbox = item.get("mailboxDigest")
+    return SignUpDigests(
+        device,
+        text_of(item["identityDigest"]),
+        use,
+        None if mailbox is None else text_of(mailbox),
+    )
 
 
 def count_write(max_users: int) -> Update:
@@ -254,8 +355,7 @@ def _profile_from(user_id: str, item: Item) -> StoredProfile:
         user_id=user_id,
         issuer=str(item["issuer"]),
         email=email if isinstance(email, str) else None,
-        device=str(item["deviceDigest"]),
-        identity=str(item["identityDigest"]),
+        digests=sign_up_digests(item),
         created_at=from_iso(str(item["createdAt"])),
     )
     return StoredProfile(profile, email if isinstance(email, bytes) else None)

@@ -26,7 +26,12 @@ from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
-from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
+from service.users.entities import (
+    DeviceAlreadyUsed,
+    EmailAlreadyUsed,
+    IdentityLinked,
+    SystemLimitReached,
+)
 from service.videos.entities import (
     ContentRejected,
     ImageRejected,
@@ -66,6 +71,8 @@ POST_VIDEO = Endpoint(
         InsufficientCredits,
         SystemLimitReached,
         DeviceAlreadyUsed,
+        EmailAlreadyUsed,
+        IdentityLinked,
         WalletFrozen,
         TooManyJobs,
         TooManyOpenJobs,

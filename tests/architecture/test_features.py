@@ -85,7 +85,7 @@ def test_its_check_is_part_of_the_audit(
 
 
 def test_its_erasure_step_and_its_part_of_the_export_are_collected(harness: ServiceHarness) -> None:
-    assert [step.name for step in harness.parts.erasure_steps()][-1] == "toys"
+    assert "toys" in [step.name for step in harness.parts.erasure_steps()]
     assert harness.parts.export_parts()[-1].read("user") == ["user"]
 
 

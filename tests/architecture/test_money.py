@@ -28,11 +28,13 @@ def test_only_the_ledger_writes_wallets_and_entries() -> None:
 
 
 def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
-    """Operators' actions that move none, and what a bulk grant could not grant, have their own;
+    """Operators' actions that move none, what a bulk grant could not grant, and the claims of
+    linked identities have their own;
     only the ledger writes wallets (above)."""
     senders = {place for place, text in _sources().items() if ".transact(" in text}
     assert senders == {
         *("admin/operations.py", "bulk_grants/part_runs.py", "ledger/operations.py"),
+        "users/linking.py",
     }
 
 

@@ -49,6 +49,7 @@ from service.videos.entities import NewVideo
 from service.videos.operations import Videos
 from tests.doubles.clock import FakeClock
 from tests.doubles.locks import UntilLocked
+from tests.doubles.memory_client import memory_client
 from tests.doubles.provider import ScriptedProvider
 from tests.doubles.raw_client import RawClient
 from tests.doubles.signer import OPERATORS_SECRET
@@ -154,15 +155,15 @@ class ServiceHarness:
         job_ids: JobIds | None = None,
         jitter: Callable[[], float] = random.random,
         connected: DynamoDb | None = None,
-        user_submit_limit: int = 200,
         max_open_jobs: int = 0,
         max_credits_per_day: Credits = 0,
         house_credits_per_day: Credits = 0,
         features: Sequence[Declaration] = FEATURES,
         replacements: Mapping[type[Any], object] | None = None,
+        **others: object,
     ) -> None:
         """`client` says where the table is; the harness connects by itself unless a `connected`
-        client is to be shared."""
+        client is to be shared. `others` are further settings."""
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
         self.where = client
@@ -175,9 +176,7 @@ class ServiceHarness:
             max_users=max_users,
             welcome_credits=welcome_credits,
             video_price_credits=price,
-            web_connections=256,
-            long_poll_limit=2,
-            user_submit_limit=user_submit_limit,
+            **({"web_connections": 256, "long_poll_limit": 2, "user_submit_limit": 200} | others),
             house_credits_per_day=Decimal(house_credits_per_day),
         )
         core = core_over(
@@ -259,12 +258,17 @@ class ServiceHarness:
 
     def items(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.client.scan(
-            TableName=self.table._name, ConsistentRead=True
+            TableName=self.table._name, ConsistentRead=True, Limit=10_000
         )["Items"]
         return found
 
     def wire(self) -> Wire:
         return Wire(self.dynamodb)
+
+
+def memory_world(**options: Any) -> ServiceHarness:
+    """A harness of a table of its own in memory, for tests whose subject is not the table."""
+    return ServiceHarness(None, "Memory", connected=memory_client(), **options)
 
 
 def local_client(url: str) -> DynamoDb:

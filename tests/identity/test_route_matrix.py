@@ -19,8 +19,10 @@ from service.identity.operations import Identity
 from service.ledger import keys
 from service.ledger.entities import WalletStatus
 from service.storage.writes import Update, When
+from service.users.linking import Identities
 from service.web.endpoint import Access, Endpoint, declared_endpoints
 from tests.doubles.clock import FakeClock
+from tests.doubles.people import cognito
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import MACHINE
 
@@ -112,6 +114,7 @@ def site(client: Any, table_name: str) -> Site:
     world = ServiceHarness(client, table_name)
     world.submit("ann", device="of Ann")
     job_id = world.submit("bob", device="of Bob").job.job_id
+    _, linked = world.parts.get(Identities).link("bob", cognito())
     world.parts.get(Identity)._tokens = Tokens(world.clock)
     app = create_app(world.parts)
     # Deletions last: one of them may end the account that the others need.
@@ -124,8 +127,8 @@ def site(client: Any, table_name: str) -> Site:
         world,
         app.test_client(),
         routes,
-        unknown={"job_id": made_up, "session_id": f"ses_{NEW_ID}"},
-        of_bob={"job_id": job_id},
+        unknown={"job_id": made_up, "identity_id": "A" * 22, "session_id": f"ses_{NEW_ID}"},
+        of_bob={"job_id": job_id, "identity_id": linked.identity_id},
     )
 
 

@@ -12,6 +12,7 @@ from service.ledger.store import wallet_write
 from service.providers.base import Indeterminate, TaskStatus
 from service.storage.codec import encode_item
 from tests.doubles.meter import Meter, size
+from tests.doubles.people import google
 from tests.doubles.provider import LikeKling
 from tests.doubles.service_harness import ServiceHarness
 
@@ -107,13 +108,41 @@ def test_an_inconclusive_lookup_costs_three(world: ServiceHarness, meter: Meter)
 
 
 @pytest.mark.protocol("sign-up-cost")
-def test_a_sign_up_costs_nineteen_or_less(world: ServiceHarness, meter: Meter) -> None:
-    """Three of them for the e-mail address: the data key that encrypts it, and its index entry."""
+def test_a_sign_up_costs_twenty_one_or_less(world: ServiceHarness, meter: Meter) -> None:
+    """Five of them for the e-mail address: the data key that encrypts it, its index entry, and the
+    claim of its mailbox."""
     with meter.watch() as bill:
-        world.users.sign_up(_principal("someone"), world.users.digests("laptop"))
+        world.users.sign_up(google("someone"), world.users.digests("laptop"))
     assert bill.calls == ["Query", "TransactGetItems", "TransactWriteItems"]
-    assert (bill.writes, bill.reads) == (19, 15)
+    assert (bill.writes, bill.reads) == (21, 17)
     assert max(bill.max_bytes.values()) <= 1024
+
+
+def test_a_sign_up_that_shares_a_device_costs_two_more(client: Any, table_name: str) -> None:
+    """The list of who shares the device, and its read; there is no claim of the device."""
+    world = ServiceHarness(client, table_name, device_policy="no_welcome")
+    world.users.sign_up(google("ann"), world.users.digests("laptop"))
+    with Meter(world.dynamodb, client).watch() as bill:
+        world.users.sign_up(google("bob"), world.users.digests("laptop"))
+    assert bill.calls == ["Query", "TransactGetItems", "TransactWriteItems"]
+    assert (bill.writes, bill.reads) == (21, 19)
+
+
+def test_a_late_welcome_costs_eleven_units(world: ServiceHarness, meter: Meter) -> None:
+    who = google("someone")
+    world.users.sign_up(who, None)
+    snapshot = world.ledger.read_snapshot(who.subject)
+    with meter.watch() as bill:
+        world.users.welcomed(who, world.users.digests("laptop"), snapshot)
+    assert bill.calls == ["Query", "TransactGetItems", "TransactWriteItems"]
+    assert bill.writes == 11
+
+
+def test_a_welcome_that_is_not_due_costs_nothing(world: ServiceHarness, meter: Meter) -> None:
+    snapshot = world.ledger.read_snapshot(USER)
+    with meter.watch() as bill:
+        world.users.welcomed(google(USER), world.users.digests("tablet"), snapshot)
+    assert bill.calls == []
 
 
 def test_a_sign_up_without_an_e_mail_makes_no_key(world: ServiceHarness, meter: Meter) -> None:

@@ -137,6 +137,8 @@ OPERATION_IDS = {
     "rejectAdjustment",
     "approveAdjustment",
     "listApprovals",
+    *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
+    *("listReviews", "approveSignUp", "rejectSignUp"),
     "quoteCost",
     "thawWallet",
     "freezeWallet",

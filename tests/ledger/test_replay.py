@@ -29,7 +29,7 @@ def test_a_ledger_played_again_ends_in_the_wallet_with_its_lots() -> None:
     """Also where the clocks of the processes that wrote it differ by minutes."""
     rng = random.Random(7)
     for _ in range(200):
-        wallet, entries, held = Wallet("ann"), list[Entry](), list[Entry]()
+        wallet, entries, held = Wallet("ann", welcomed=False), list[Entry](), list[Entry]()
         now = 1_000_000
         for step in range(40):
             now += rng.choice((0, 1, 1000, 400_000, -300_000))

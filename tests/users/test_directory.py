@@ -125,7 +125,7 @@ def test_a_profile_and_its_devices_say_who_the_user_is(world: ServiceHarness) ->
     assert profile is not None
     assert (profile.email, profile.created_at) == ("ann@example.com", world.clock.now())
     (owned,) = directory(world).owned_devices("ann")
-    assert (owned.device.digest, owned.claimed) == (profile.device, True)
+    assert (owned.device.digest, owned.claimed) == (profile.digests.claimed_device, True)
     assert directory(world).profile("bob") is None
     assert directory(world).owned_devices("bob") == []
 

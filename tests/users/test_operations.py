@@ -15,6 +15,7 @@ from service.storage.writes import Put, Update, When
 from service.users import keys as users_keys
 from service.users.entities import (
     DeviceAlreadyUsed,
+    IdentityLinked,
     Pepper,
     SystemLimitReached,
     device_digests,
@@ -299,12 +300,12 @@ def test_an_identity_that_another_user_claimed_is_refused_and_nothing_is_written
     world: ServiceHarness,
 ) -> None:
     person = order("ann").principal
-    (digest,) = identity_digests([Pepper(1, b"p" * 32)], person.issuer, person.subject).all
+    (digest,) = identity_digests([Pepper(1, b"p" * 32)], person.subject).all
     world.table.write(
         Put(users_keys.identity_claim(digest), {"userId": "bob", "at": "2026-11-21T00:00:00.000Z"})
     )
     before = world.items()
-    with pytest.raises(DeviceAlreadyUsed):
+    with pytest.raises(IdentityLinked):
         sign_up(world)
     assert world.items() == before
 

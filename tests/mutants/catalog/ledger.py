@@ -139,8 +139,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "one-welcome",
         "second-welcome",
         "ledger.movements:welcome",
-        'grant(W, LotKind.FREE, 0, E, "return", N, K)',
-        'grant(W, LotKind.FREE, amount, E, "return", N, K)',
+        "grant(W, LotKind.FREE, 0, E, RETURN, N, K)",
+        "grant(W, LotKind.FREE, amount, E, RETURN, N, K)",
     ),
     breaks(
         "one-transaction",

@@ -116,7 +116,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "e-mail-stored-in-clear",
         PROFILES,
-        "users.operations:_SignUp._profile_writes",
+        "users.sign_up:SignUp._profile_writes",
         "sealed = E, email.digests",
         "sealed = email.address.encode(), email.digests",
     ),

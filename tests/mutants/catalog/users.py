@@ -4,6 +4,8 @@ from tests.mutants.mutant import ALWAYS, Mutant, breaks, breaks_by, mutant
 from tests.mutants.rewriting import Change
 
 USERS = "tests/users"
+EMAILS = "tests/users/test_emails.py"
+POLICY = "tests/users/test_device_policy.py"
 DEVICES = "tests/jobs/test_new_devices.py"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -17,8 +19,8 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "claim-decides",
         "index-trusted-alone",
-        "users.operations:_SignUp._check",
-        "(*claimed_by, *self.device_owners)",
+        "users.sign_up:SignUp.standing",
+        "(*found.device.claimed_by, *self.device_owners)",
         "(*self.device_owners,)",
     ),
     breaks(
@@ -31,7 +33,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "welcome-again-without-a-wallet",
         USERS,
-        "users.operations:_SignUp._check",
+        "users.sign_up:SignUp.standing",
         """
         if C:
             raise WalletMissing
@@ -48,7 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "known-user-wins",
         "twin-of-a-new-user-refused",
-        "users.operations:_SignUp.propose",
+        "users.sign_up:SignUp.propose",
         """
         if is_open(W):
             return None
@@ -139,32 +141,116 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "limit-before-device",
         "device-checked-before-the-limit",
-        "users.operations:_SignUp._check",
+        "users.sign_up:SignUp.standing",
         """
         if F:
             raise SystemLimitReached
-        if D:
-            raise DeviceAlreadyUsed
+        if M:
+            raise EmailAlreadyUsed
+        claimed_by = C
+        taken = T
+        if taken:
+            self._check_sharing(found)
         """,
         """
-        if D:
-            raise DeviceAlreadyUsed
+        claimed_by = C
+        taken = T
+        if taken:
+            self._check_sharing(found)
         if F:
             raise SystemLimitReached
+        if M:
+            raise EmailAlreadyUsed
         """,
     ),
     breaks_by(
         "sign-up-once",
         "fresh-wallet-welcomed-again",
-        Change("users.operations:_SignUp.propose", "is_open(W)", "is_open(W) and W.version > 1"),
-        Change("users.operations:_SignUp.was_committed", "is_open(W)", "False"),
+        Change("users.sign_up:SignUp.propose", "is_open(W)", "is_open(W) and W.version > 1"),
+        Change("users.sign_up:SignUp.was_committed", "is_open(W)", "False"),
     ),
     breaks(
         "anothers-claim",
         "claim-of-another-ignored",
-        "users.operations:_SignUp._check",
-        "belongs_to_another(C, U)",
+        "users.sign_up:SignUp.standing",
+        "belongs_to_another(claimed_by, U)",
         "False",
+    ),
+    mutant(
+        "linked-identity-signs-up",
+        USERS,
+        "users.sign_up:SignUp.standing",
+        """
+        if belongs_to_another(found.identity_claimed_by, U):
+            raise IdentityLinked
+        """,
+        "",
+    ),
+    mutant(
+        "mailbox-of-another-ignored",
+        EMAILS,
+        "users.sign_up:SignUp.standing",
+        """
+        if M:
+            raise EmailAlreadyUsed
+        """,
+        "",
+    ),
+    mutant(
+        "unverified-address-claims",
+        EMAILS,
+        "users.entities:verified_email",
+        "principal.email_verified and principal.email",
+        "principal.email",
+    ),
+    mutant(
+        "disposable-address-welcomed",
+        EMAILS,
+        "users.entities:may_be_welcomed",
+        "E is not None and not is_disposable(E)",
+        "E is not None",
+    ),
+    mutant(
+        "old-session-reopens-an-erased-account",
+        EMAILS,
+        "users.sign_up:SignUp.propose",
+        "check_wallet(S, P)",
+        "",
+    ),
+    mutant(
+        "users-of-a-device-without-limit",
+        USERS,
+        "users.sign_up:SignUp._check_sharing",
+        "len(users) >= self.rules.max_users_per_device - 1",
+        "False",
+    ),
+    mutant(
+        "shared-device-over-a-stale-list",
+        POLICY,
+        "users.sharing:share_writes",
+        "When(equals=E)",
+        ALWAYS,
+    ),
+    mutant(
+        "unwelcomed-wallet-welcomed-again-and-again",
+        POLICY,
+        "ledger.opening:welcome_later",
+        "replace(W, welcomed=True)",
+        "replace(W)",
+    ),
+    mutant(
+        "anothers-device-welcomed-late",
+        POLICY,
+        "users.sign_up:LateWelcome.propose",
+        "not belongs_to_another(O, U)",
+        "True",
+    ),
+    mutant(
+        "review-decided-twice",
+        POLICY,
+        "admin.reviews:_reviewed",
+        "I is None or review_from(I).approved is not None",
+        "I is None",
     ),
     breaks(
         "claim-at-capture",

@@ -1,0 +1,32 @@
+"""An account as its owner sees it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from service.core.principal import Principal
+from service.ledger.operations import Balance
+from service.users.entities import LinkedIdentity, verified_email
+
+
+@dataclass(frozen=True)
+class Account:
+    """`balance` and `identities` are empty for somebody who has no account yet."""
+
+    principal: Principal
+    balance: Balance
+    identities: Sequence[LinkedIdentity] = field(default=())
+
+    @property
+    def email(self) -> str | None:
+        """The address that the account was opened with, else that of the present token."""
+        return (self.identities[0].email if self.identities else None) or self.principal.email
+
+    @property
+    def email_verified(self) -> bool:
+        return self.email is not None and (
+            self.email == verified_email(self.principal) or self.owns_mailbox
+        )
+
+    @property
+    def owns_mailbox(self) -> bool:
+        return bool(self.identities) and self.identities[0].email_verified

@@ -1,0 +1,69 @@
+"""Reading and changing one's own account."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from service.accounts.entities import Account
+from service.core.errors import Unauthenticated
+from service.core.principal import Principal
+from service.identity.freshness import FreshSignIns
+from service.ledger.entities import check_wallet
+from service.ledger.operations import Ledger
+from service.users.entities import LinkedIdentity, OtherTokenRejected, is_open
+from service.users.linking import Identities
+
+
+class SignIn(Protocol):
+    """Verifies tokens, as `Identity` does."""
+
+    def sign_in(
+        self, bearer: str | None, bare_google_id: Callable[[], str | None]
+    ) -> Principal: ...
+
+
+class Accounts:
+    """What a signed-in caller does with their account."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        identities: Identities,
+        identity: SignIn,
+        fresh_sign_ins: FreshSignIns,
+    ) -> None:
+        self._ledger = ledger
+        self._identities = identities
+        self._identity = identity
+        self._fresh_sign_ins = fresh_sign_ins
+
+    def get(self, principal: Principal) -> Account:
+        """Raises `AccountClosed`, `StorageUnavailable`, `DataKeyUnavailable` and
+        `DataUnreadable`."""
+        balance = self._ledger.balance(principal.subject)
+        check_wallet(balance.wallet, principal)
+        if not is_open(balance.wallet):
+            return Account(principal, balance)
+        return Account(principal, balance, self._identities.all(principal.subject))
+
+    def identities(self, principal: Principal) -> list[LinkedIdentity]:
+        """Raises what `Identities.all` raises."""
+        return self._identities.all(principal.subject)
+
+    def link(self, principal: Principal, token: str) -> list[LinkedIdentity]:
+        """Links the identity of that token, whose holder must have signed in just now, as the
+        principal must. Raises `OtherTokenRejected`, `IdentityUnavailable` and what
+        `Identities.link` raises."""
+        return self._identities.link(principal.subject, self._other(token))
+
+    def _other(self, token: str) -> Principal:
+        try:
+            other = self._identity.sign_in(token, lambda: None)
+            self._fresh_sign_ins.check(other.authenticated_at)
+        except Unauthenticated as error:
+            reason = error.details.get("reason", error.code.lower())
+            raise OtherTokenRejected(str(reason)) from error
+        return other
+
+    def unlink(self, principal: Principal, identity_id: str) -> list[LinkedIdentity]:
+        """Raises what `Identities.unlink` raises."""
+        return self._identities.unlink(principal.subject, identity_id)

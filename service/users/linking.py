@@ -1,0 +1,273 @@
+"""The identities that one user signs in with: resolving, linking and unlinking them.
+
+In a file of its own because no request but those of signing in and of `/me/identities` needs it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.core.clock import Clock, iso
+from service.core.erasure import StepOutcome
+from service.core.keyring import Pepper
+from service.core.principal import Principal, SignInMethod
+from service.ledger.entities import OutcomeUnknown, UserNotFound, WalletBusy
+from service.ledger.operations import Ledger, Snapshot
+from service.storage.data_keys import DataKeys
+from service.storage.keys import Key
+from service.storage.table import (
+    Cancelled,
+    ConditionFailed,
+    MaybeApplied,
+    NotApplied,
+    StorageUnavailable,
+    Table,
+)
+from service.storage.writes import Write
+from service.users import identities, keys, store
+from service.users.entities import (
+    MAX_LINKED_IDENTITIES,
+    Digests,
+    EmailAlreadyUsed,
+    IdentityInUse,
+    IdentityLimitReached,
+    IdentityNotFound,
+    IdentityRequired,
+    LinkedIdentity,
+    belongs_to_another,
+    identity_digests,
+    is_digest,
+    is_open,
+    mailbox_digests,
+    provider_of,
+    verified_email,
+)
+
+log = structlog.get_logger()
+
+MAX_TRIES = 5
+PAUSE_SECONDS = 0.05
+# What signs nobody in as the person themselves.
+_NO_IDENTITIES = (SignInMethod.BARE, SignInMethod.SERVER_KEY)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """A principal's identity and verified mailbox as the table knows them."""
+
+    subject: str
+    identity: Digests
+    mailbox: Digests | None
+    email: str | None = field(repr=False)
+
+    @property
+    def identity_keys(self) -> tuple[Key, ...]:
+        return store.identity_keys(self.identity)
+
+    @property
+    def mailbox_keys(self) -> tuple[Key, ...]:
+        return store.mailbox_keys(self.mailbox)
+
+
+class Identities:
+    """Who a principal is, and what else they sign in with. Every method raises `WalletBusy` and
+    `StorageUnavailable`."""
+
+    def __init__(
+        self,
+        table: Table,
+        ledger: Ledger,
+        data_keys: DataKeys,
+        clock: Clock,
+        peppers: Sequence[Pepper],
+    ) -> None:
+        self._table = table
+        self._ledger = ledger
+        self._data_keys = data_keys
+        self._clock = clock
+        self._peppers = tuple(peppers)
+
+    def resolve(self, principal: Principal) -> str:
+        """The id of the user that the principal is, or would become by signing up: usually its own
+        subject, for a linked identity the user that it is linked to. One call. A user without a
+        claim of their verified mailbox, older than these claims, gets it by the way."""
+        names = self._names(principal)
+        read = (*names.identity_keys, *names.mailbox_keys)
+        snapshot = self._ledger.read_snapshot(principal.subject, read)
+        owners = store.owners(snapshot.related, names.identity_keys)
+        user_id = next((owner for owner in owners if owner), principal.subject)
+        if user_id == principal.subject and is_open(snapshot.wallet):
+            self._claim_mailbox(names, snapshot)
+        return user_id
+
+    def _claim_mailbox(self, names: _Names, snapshot: Snapshot) -> None:
+        """At the latest the next sign-in tries again."""
+        owners = store.owners(snapshot.related, names.mailbox_keys)
+        if names.mailbox is None or any(owners):
+            return
+        user_id, now = names.subject, self._clock.now()
+        writes: list[Write] = [
+            *store.mailbox_claim_writes(user_id, names.mailbox, owners, now),
+            store.mailbox_noted_write(user_id, names.mailbox),
+        ]
+        try:
+            self._table.transact(writes)
+        except (Cancelled, StorageUnavailable) as error:
+            log.info("mailbox_not_claimed", user_id=user_id, reason=type(error).__name__)
+
+    def all(self, user_id: str) -> list[LinkedIdentity]:
+        """The identity that the account was opened with, then the others, oldest first. Raises
+        `UserNotFound`, `DataKeyUnavailable` and `DataUnreadable`."""
+        stored = store.read_profile(self._table, user_id)
+        if stored is None:
+            raise UserNotFound
+        own = stored.profile
+        email = own.email
+        if stored.sealed is not None:
+            email = self._data_keys.open(user_id, *store.email_place(user_id), stored.sealed)
+        first = LinkedIdentity(
+            own.digests.identity,
+            provider_of(user_id),
+            email,
+            own.digests.mailbox is not None,
+            own.created_at,
+            is_first=True,
+        )
+        linked = identities.read_linked(self._table, user_id)
+        return [first, *(self._opened(user_id, each) for each in linked)]
+
+    def _opened(self, user_id: str, stored: identities.StoredIdentity) -> LinkedIdentity:
+        email = None
+        if stored.email is not None:
+            place = identities.email_place(user_id, stored.identity_id)
+            email = self._data_keys.open(user_id, *place, stored.email)
+        return LinkedIdentity(
+            stored.identity_id, stored.provider, email, email is not None, stored.linked_at
+        )
+
+    def link(self, user_id: str, other: Principal) -> list[LinkedIdentity]:
+        """Lets `other` sign in as that user, who has proved to be both just now. Again without
+        effect. Returns what `all` does.
+
+        Raises, and writes nothing: `IdentityInUse` for an identity that has an account or belongs
+        to another user, `EmailAlreadyUsed` for a mailbox of another's, `IdentityLimitReached`,
+        `UserNotFound`; and `OutcomeUnknown`, `DataKeyUnavailable`, `DataErased`."""
+        if other.method in _NO_IDENTITIES:
+            raise IdentityInUse
+        names = self._names(other)
+        if other.subject != user_id:
+            self._until_settled(lambda: self._link(user_id, names))
+        return self.all(user_id)
+
+    def _link(self, user_id: str, names: _Names) -> None:
+        item_key = keys.linked_identity(user_id, names.identity.newest)
+        profile = keys.profile(user_id)
+        read = (profile, item_key, *names.identity_keys, *names.mailbox_keys)
+        snapshot = self._ledger.read_snapshot(user_id, read)
+        owners = store.owners(snapshot.related, names.identity_keys)
+        if not is_open(snapshot.wallet) or snapshot.related[profile] is None:
+            raise UserNotFound
+        if belongs_to_another(owners, user_id):
+            raise IdentityInUse
+        item = snapshot.related[item_key]
+        if user_id in owners and item and not identities.stored_from(item).unlinked:
+            return
+        of_mailbox = store.owners(snapshot.related, names.mailbox_keys)
+        if belongs_to_another(of_mailbox, user_id):
+            raise EmailAlreadyUsed
+        count = identities.count_of(snapshot.related[profile])
+        if count >= MAX_LINKED_IDENTITIES:
+            raise IdentityLimitReached
+        now = self._clock.now()
+        email = None
+        if names.email is not None:
+            email = self._data_keys.seal(user_id, item_key, store.EMAIL, names.email)
+        is_new = names.mailbox is not None and user_id not in of_mailbox
+        new = identities.NewIdentity(
+            names.identity, names.mailbox if is_new else None, provider_of(names.subject), email
+        )
+        self._table.transact(
+            [
+                *identities.link_writes(user_id, new, item, now),
+                *identities.claim_writes(user_id, names.identity, owners, now),
+                *store.mailbox_claim_writes(user_id, names.mailbox, of_mailbox, now),
+                identities.count_write(user_id, count, count + 1),
+            ]
+        )
+
+    def unlink(self, user_id: str, identity_id: str) -> list[LinkedIdentity]:
+        """Takes a linked identity from the user: it may open an account of its own then. Returns
+        what `all` does. Raises `IdentityNotFound`, `IdentityRequired`, `UserNotFound`,
+        `OutcomeUnknown`."""
+        if not is_digest(identity_id):
+            raise IdentityNotFound
+        self._until_settled(lambda: self._unlink(user_id, identity_id))
+        return self.all(user_id)
+
+    def _unlink(self, user_id: str, identity_id: str) -> None:
+        item_key, profile = keys.linked_identity(user_id, identity_id), keys.profile(user_id)
+        snapshot = self._ledger.read_snapshot(user_id, (profile, item_key))
+        item, own = snapshot.related[item_key], snapshot.related[profile]
+        if own is None or not is_open(snapshot.wallet):
+            raise UserNotFound
+        if store.sign_up_digests(own).identity == identity_id:
+            raise IdentityRequired
+        stored = identities.stored_from(item) if item else None
+        if stored is None or stored.unlinked:
+            raise IdentityNotFound
+        count = identities.count_of(own)
+        self._table.transact(
+            [
+                *identities.unlink_writes(user_id, stored, self._clock.now()),
+                identities.count_write(user_id, count, count - 1),
+            ]
+        )
+
+    def forget(self, user_id: str) -> StepOutcome:
+        """Removes the addresses of linked identities, as a step of an erasure. The claims stay: who
+        returns returns to the same account. Raises `StorageUnavailable`."""
+        for stored in identities.read_linked(self._table, user_id):
+            write = identities.forget_write(user_id, stored, self._clock.now())
+            with suppress(ConditionFailed):
+                self._table.write(write)
+        return StepOutcome.DONE
+
+    def export(self, user_id: str) -> list[dict[str, object]]:
+        """The identities, as JSON. Raises `DataKeyUnavailable` and `DataUnreadable`."""
+        try:
+            found = self.all(user_id)
+        except UserNotFound:
+            return []
+        return [
+            {
+                "identityId": each.identity_id,
+                "provider": each.provider,
+                "email": each.email,
+                "linkedAt": iso(each.linked_at),
+            }
+            for each in found
+        ]
+
+    def _until_settled(self, attempt: Callable[[], None]) -> None:
+        """Decides again on what has changed meanwhile. After a lost response the attempt finds its
+        own work done, or does it."""
+        in_doubt = False
+        for _ in range(MAX_TRIES):
+            try:
+                return attempt()
+            except (Cancelled, NotApplied):
+                self._clock.sleep(PAUSE_SECONDS)
+            except MaybeApplied:
+                in_doubt = True
+            except IdentityNotFound:
+                if in_doubt:
+                    return None
+                raise
+        raise OutcomeUnknown if in_doubt else WalletBusy
+
+    def _names(self, principal: Principal) -> _Names:
+        email = verified_email(principal)
+        mailbox = None if email is None else mailbox_digests(self._peppers, email)
+        identity = identity_digests(self._peppers, principal.subject)
+        return _Names(principal.subject, identity, mailbox, email)
