@@ -195,6 +195,30 @@ def test_records_that_changed_places_are_named(world: ServiceHarness, subject: s
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_record_of_another_history_does_not_fit_into_this_one(
+    world: ServiceHarness, subject: str | None
+) -> None:
+    """A restore took the log back to its first record, and another second one was written, which is
+    as genuine: only the record after it shows that it belongs elsewhere."""
+    world.submit("ann")
+    done = [action(subject=subject, idempotency_key=f"key-{number}") for number in range(3)]
+    record(world, done[0])
+    head_of_one = raw(world, keys.head(subject))
+    for each in done[1:]:
+        record(world, each)
+    items = {key: raw(world, key) for key in log_items(subject)}
+    for key in items.keys() - {keys.record(subject, 1)}:
+        delete(world, key)
+    put(world, head_of_one)
+    record(world, replace(done[1], reason="Another history."))
+    other = raw(world, keys.record(subject, 2))
+    for item in items.values():
+        put(world, item)
+    put(world, other)
+    assert found(world) == {str(keys.record(subject, 3))}
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("number", ["000000000004", "4", "x"])
 def test_a_record_that_was_inserted_is_named(
     world: ServiceHarness, subject: str | None, number: str
