@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.core.principal import Principal
-from service.ledger.operations import Balance
+from service.ledger.entities import Balance
 from service.users.entities import LinkedIdentity, verified_email
 
 
