@@ -18,7 +18,9 @@ from service.identity.entities import (
 from service.identity.freshness import FreshSignIns
 from service.identity.signatures import SignedRequest
 from service.web.body import peek_json_field, peek_raw
+from service.web.client_address import client_address
 from service.web.endpoint import Access, Endpoint, endpoint_of, is_operators
+from service.web.request_limits import RequestLimits
 
 BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"
@@ -53,6 +55,7 @@ class Gate:
     operators: AdmitOperators
     fresh_sign_ins: FreshSignIns
     accounts: AccountGate
+    limits: RequestLimits
 
 
 def enforce(app: Flask, gate: Gate) -> None:
@@ -75,26 +78,30 @@ def enforce(app: Flask, gate: Gate) -> None:
             raise LookupError(f"{request.url_rule.rule} does not declare who may call it")
         if is_operators(request.path) and declared.access is not Access.OPERATOR:
             raise LookupError(f"{request.url_rule.rule} is not declared to be for operators")
-        _let_in(declared, gate)
+        rule = request.url_rule.rule
+        gate.limits.check_address(rule, declared, client_address())
+        _let_in(rule, declared, gate)
 
     app.before_request(decide)
 
 
-def _let_in(declared: Endpoint, gate: Gate) -> None:
+def _let_in(rule: str, declared: Endpoint, gate: Gate) -> None:
     match declared.access:
         case Access.PUBLIC | Access.CALLBACK_TOKEN:
             return
         case Access.USER:
-            g.principal = _signed_in(gate, declared)
+            g.principal = _signed_in(rule, declared, gate)
         case Access.OPERATOR:
             g.operator = _admitted(gate, fresh=declared.fresh)
             _name_in_log(g.operator)
+            gate.limits.check_caller(rule, declared, g.operator.operator_id)
         case _:
             assert_never(declared.access)
 
 
-def _signed_in(gate: Gate, declared: Endpoint) -> Principal:
+def _signed_in(rule: str, declared: Endpoint, gate: Gate) -> Principal:
     principal = gate.identity.sign_in(_bearer(), _bare_google_id)
+    gate.limits.check_caller(rule, declared, principal.subject)
     if declared.fresh:
         gate.fresh_sign_ins.check(principal.authenticated_at)
     if not declared.checks_account:

@@ -33,6 +33,8 @@ from service.identity.tokens import BearerTokens, Verifier
 from service.outbound.network import Network
 from service.storage.secrets import SecretUnavailable
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
+from service.web.request_limits import RequestLimits
+from service.web.settings import WebSettings
 
 log = structlog.get_logger()
 
@@ -79,6 +81,7 @@ def build(core: Core, parts: Parts) -> Feature:
         operators=operators,
         fresh_sign_ins=fresh_sign_ins,
         accounts=parts.get(AccountGate),
+        limits=_request_limits(core),
     )
     return Feature(
         operations={Identity: identity, Operators: operators, AccessTokens: access_tokens},
@@ -98,6 +101,16 @@ def _access_token_keys(settings: IdentitySettings, core: Core) -> AccessTokenKey
     except ValueError as error:
         fault = f"the secret named by ACCESS_TOKEN_KEYS_SECRET_NAME cannot be used: {error}"
         raise SettingsError([fault]) from None
+
+
+def _request_limits(core: Core) -> RequestLimits:
+    web = core.section(WebSettings)
+    return RequestLimits(
+        core.clock,
+        of_caller=web.caller_request_limit,
+        of_address=web.address_request_limit,
+        of_sign_in=web.sign_in_request_limit,
+    )
 
 
 def _operator_keys(

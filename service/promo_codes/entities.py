@@ -13,7 +13,6 @@ from service.core.errors import (
     Forbidden,
     InvalidRequest,
     NotFound,
-    RateLimited,
     Unavailable,
 )
 from service.core.keyring import Pepper
@@ -81,11 +80,6 @@ class PromoCodeBusy(Unavailable):
     code = "PROMO_CODE_BUSY"
     summary = "Too many people are redeeming this code at once. Nothing was changed; try again."
     retry_after = 2
-
-
-class TooManyRedemptions(RateLimited):
-    summary = "Too many promo codes were tried. Wait a minute."
-    retry_after = 60
 
 
 class RedemptionUnknown(OutcomeUnknown):

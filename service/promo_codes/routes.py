@@ -3,7 +3,6 @@
 from flask import Blueprint, Response
 
 from service.core.principal import Principal
-from service.core.rate_limits import Window
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletFrozen
 from service.promo_codes.entities import (
     AccountRequired,
@@ -12,13 +11,11 @@ from service.promo_codes.entities import (
     PromoDeviceUsed,
     PromoNotFound,
     PromoUsedUp,
-    TooManyRedemptions,
 )
 from service.promo_codes.operations import PromoCodes
 from service.promo_codes.schemas import RedeemRequestSchema, RedemptionSchema, redemption_body
 from service.storage.table import StorageUnavailable
 from service.web.body import read_body
-from service.web.client_address import client_address
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.idempotency_key import (
     IDEMPOTENCY_HEADER,
@@ -46,7 +43,6 @@ REDEEM = Endpoint(
         PromoNotFound,
         PromoAlreadyRedeemed,
         PromoUsedUp,
-        TooManyRedemptions,
         TooManyWaiting,
         PromoCodeBusy,
         OutcomeUnknown,
@@ -59,19 +55,15 @@ REDEEM = Endpoint(
 )
 
 
-def promo_codes_blueprint(
-    promo_codes: PromoCodes, of_user: Window, of_address: Window
-) -> Blueprint:
-    """The windows bound how often a user, and an address, may try codes."""
+def promo_codes_blueprint(promo_codes: PromoCodes, redeem: Endpoint) -> Blueprint:
+    """`redeem` is `REDEEM` with the limits on how often a user, and an address, may try codes."""
     blueprint = Blueprint("promo_codes", __name__)
     schema = RedeemRequestSchema()
 
     @blueprint.post("/credits/redeem")
-    @endpoint(REDEEM)
+    @endpoint(redeem)
     def post_redeem(principal: Principal) -> Response:
         body, key = read_body(schema), read_idempotency_key()
-        if not (of_user.allows(principal.subject) and of_address.allows(client_address())):
-            raise TooManyRedemptions
         redemption = promo_codes.redeem(principal, body["code"], body["fingerprint"], key)
         return success(redemption_body(redemption))
 

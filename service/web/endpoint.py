@@ -46,12 +46,17 @@ class Endpoint:
     `fresh` is for operators' routes that change anything, and for users' routes that must not be
     open to a stolen token: whoever signed in longer ago than `MAX_SIGN_IN_AGE_SECONDS` must do so
     again. A user's route is closed to tokens of an account that was erased: with `checks_account`
-    the view refuses them by what it reads anyway, otherwise a read comes before it."""
+    the view refuses them by what it reads anyway, otherwise a read comes before it.
+
+    `caller_limit` and `address_limit` are how many requests one user or operator, and one address,
+    may send in a minute to one process (None: as the settings say; 0: no limit)."""
 
     access: Access
     summary: str
     fresh: bool = False
     checks_account: bool = False
+    caller_limit: int | None = None
+    address_limit: int | None = None
     operation_id: str = ""
     internal: bool = False
     description: str = ""

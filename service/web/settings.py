@@ -48,6 +48,23 @@ class WebSettings(Section):
     )
     user_upload_limit_megabytes: int = setting(16, "how much of it one user may take", minimum=16)
 
+    caller_request_limit: int = setting(
+        300,
+        "requests that one user or operator may send to one route in a minute, in one web process; "
+        "0: no limit",
+        minimum=0,
+    )
+    address_request_limit: int = setting(
+        600,
+        "requests that may come from one address to one route in a minute, in one web process; "
+        "0: no limit",
+        minimum=0,
+    )
+    sign_in_request_limit: int = setting(
+        60,
+        "the same for each route below /auth/; 0: no limit",
+        minimum=0,
+    )
     local_token_url: str = setting(
         "", "local stack: where /docs gets a simulated user's token", development_only=True
     )

@@ -55,7 +55,10 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_EC2_METADATA_DISABLED": "true",
     "DRAIN_SECONDS": "0",
-    # One user sends most of the load.
+    # One user sends most of the load, from one address.
+    "CALLER_REQUEST_LIMIT": "0",
+    "ADDRESS_REQUEST_LIMIT": "0",
+    "SIGN_IN_REQUEST_LIMIT": "0",
     "USER_SUBMIT_LIMIT": "200",
     "MAX_OPEN_JOBS_PER_USER": "0",
 }

@@ -16,6 +16,27 @@ def test_a_name_is_allowed_so_often_in_a_window() -> None:
     assert window.allows("a")
 
 
+def test_a_refused_call_learns_when_one_is_allowed_and_is_not_counted() -> None:
+    clock = FakeClock()
+    window = Window(1, 10.0, clock)
+    assert window.wait_seconds("a") == 0
+    clock.advance(4)
+    assert [window.wait_seconds("a") for _ in range(2)] == [6, 6]
+    clock.advance(6)
+    assert window.wait_seconds("a") == 0
+
+
+def test_a_name_is_forgotten_when_its_calls_have_left_the_window() -> None:
+    clock = FakeClock()
+    window = Window(2, 10.0, clock)
+    for number in range(20):
+        window.allows(str(number))
+    clock.advance(10)
+    for _ in range(20):
+        window.allows("a")
+    assert list(window._calls) == ["a"]
+
+
 def test_only_so_many_names_are_remembered() -> None:
     window = Window(1, 10.0, FakeClock())
     for number in range(MAX_NAMES + 5):

@@ -278,6 +278,8 @@ def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]
         "CALLBACK_TOKEN_KEYS": "t" * 32,
         "ACCESS_TOKEN_KEYS": "one:" + "dHR0" * 10 + "dHQ",
         "WELCOME_CREDITS": str(WELCOME_CREDITS),
+        "CALLER_REQUEST_LIMIT": "0",
+        "ADDRESS_REQUEST_LIMIT": "0",
         # Patient, for a crowded machine is not what is tried here; then the worker's turn as soon
         # as the rules allow.
         "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",

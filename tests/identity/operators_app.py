@@ -14,6 +14,7 @@ from service.identity.operator_keys import Keys, OperatorKeys, keys_of_setting
 from service.identity.operators import Operators
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS, Access, Endpoint, endpoint
 from service.web.errors import register_errors
+from service.web.request_limits import RequestLimits
 from service.web.request_log import log_requests
 from service.web.responses import success
 from tests.doubles.accounts import Accounts
@@ -60,7 +61,11 @@ class OperatorsApp:
         operators = Operators([BOSS], keys, table, self.clock, fresh)
         identity = Identity(Tokens(self.clock), trust_bare_google_id=True)
         gate = Gate(
-            identity=identity, operators=operators, fresh_sign_ins=fresh, accounts=Accounts()
+            identity=identity,
+            operators=operators,
+            fresh_sign_ins=fresh,
+            accounts=Accounts(),
+            limits=RequestLimits(self.clock, of_caller=0, of_address=0, of_sign_in=0),
         )
         enforce(self.app, gate)
         self.client = self.app.test_client()

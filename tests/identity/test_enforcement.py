@@ -14,6 +14,7 @@ from service.web.body import read_body
 from service.web.cors import allow_origins
 from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
 from service.web.errors import register_errors
+from service.web.request_limits import RequestLimits
 from service.web.request_log import log_requests
 from service.web.responses import success
 from service.web.schemas import StrictSchema, Text
@@ -54,7 +55,7 @@ class NoOperators:
 
 
 class Stack:
-    def __init__(self, *, bare: bool = False) -> None:
+    def __init__(self, *, bare: bool = False, limits: tuple[int, int] = (0, 0)) -> None:
         self.tokens, self.reached = Tokens(), 0
         self.clock, self.accounts = FakeClock(), Accounts("closed")
         self.app = Flask("x", static_folder=None)
@@ -67,6 +68,9 @@ class Stack:
             operators=NoOperators(),
             fresh_sign_ins=FreshSignIns(self.clock, 900),
             accounts=self.accounts,
+            limits=RequestLimits(
+                self.clock, of_caller=limits[0], of_address=limits[1], of_sign_in=0
+            ),
         )
         enforce(self.app, gate)
         allow_origins(self.app, (SITE,))
@@ -300,3 +304,37 @@ def test_an_account_is_not_read_where_the_view_reads_it_anyway() -> None:
     assert stack.client.get("/open").status_code == 200
     assert stack.client.get("/mine", headers=bearer("bad")).status_code == 401
     assert stack.accounts.checked == []
+
+
+def test_a_caller_who_sends_too_much_learns_when_to_go_on() -> None:
+    stack = Stack(limits=(2, 0))
+    for _ in range(2):
+        assert stack.client.get("/mine", headers=bearer("good-110")).status_code == 200
+    response = stack.client.get("/mine", headers=bearer("good-110"))
+    assert (response.status_code, response.get_json()["code"]) == (429, "TOO_MANY_REQUESTS")
+    assert response.headers["Retry-After"] == "60"
+    assert (stack.reached, len(stack.accounts.checked)) == (2, 2)
+    assert stack.client.get("/mine", headers=bearer("good-111")).status_code == 200
+    assert stack.client.get("/mine/balance", headers=bearer("good-110")).status_code == 200
+    stack.clock.advance(60)
+    assert stack.client.get("/mine", headers=bearer("good-110")).status_code == 200
+
+
+def test_an_address_that_sends_too_much_is_not_even_authenticated() -> None:
+    stack = Stack(limits=(0, 2))
+    for header in ({}, bearer("bad"), bearer("good-110")):
+        stack.client.get("/mine", headers=header | {"X-Forwarded-For": "1.1.1.1, 203.0.113.7"})
+    assert stack.tokens.requested == ["bad"]
+    spoofed = {"X-Forwarded-For": "8.8.8.8, 203.0.113.7"}
+    assert stack.client.get("/mine", headers=spoofed).status_code == 429
+    assert stack.client.get("/open", headers=spoofed).status_code == 200
+    other = {"X-Forwarded-For": "203.0.113.7, 203.0.113.8"}
+    assert stack.client.get("/mine", headers=bearer("good-110") | other).status_code == 200
+
+
+def test_a_preflight_uses_up_nothing() -> None:
+    stack = Stack(limits=(1, 1))
+    preflight = {"Origin": SITE, "Access-Control-Request-Method": "GET"}
+    for _ in range(3):
+        assert stack.client.options("/mine", headers=preflight).status_code == 200
+    assert stack.client.get("/mine", headers=bearer("good-110")).status_code == 200

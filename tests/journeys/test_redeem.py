@@ -85,13 +85,14 @@ def test_each_refusal_has_its_status(stack: LiveStack) -> None:
 
 
 def test_guessing_is_slowed_down_for_a_user_and_for_an_address(start: Any) -> None:
-    stack = start(user_redeem_limit=3, address_redeem_limit=5)
+    # What is refused to the user counts for the address.
+    stack = start(user_redeem_limit=3, address_redeem_limit=6)
     token = stack.token()
     codes = [redeem(stack, token=token, code=f"GUESS-{number:04}").json() for number in range(4)]
     assert [each["code"] for each in codes] == ["ACCOUNT_REQUIRED"] * 3 + ["TOO_MANY_REQUESTS"]
     others = [redeem(stack, f"user-{number}", code="GUESS-0000") for number in range(3)]
     assert [each.status_code for each in others] == [403, 403, 429]
-    assert int(others[-1].headers["Retry-After"]) == 60
+    assert 0 < int(others[-1].headers["Retry-After"]) <= 60
 
 
 @pytest.mark.parametrize(

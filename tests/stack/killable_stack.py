@@ -97,6 +97,8 @@ class KillableStack(Stack):
             "WELCOME_CREDITS": str(WELCOME_CREDITS),
             "MAX_USERS": "100000",
             "MAX_OPEN_JOBS_PER_USER": "0",
+            "CALLER_REQUEST_LIMIT": "0",
+            "ADDRESS_REQUEST_LIMIT": "0",
             "WEB_CONCURRENCY": "1",
             "KLING_CALLBACK_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",
             "SIMULATOR_VIDEO_SECONDS": f"{VIDEO_SECONDS:g}",

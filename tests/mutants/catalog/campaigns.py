@@ -62,12 +62,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "guesses-unlimited",
         GUESSING,
-        "promo_codes.routes:promo_codes_blueprint",
-        """
-        if not (A and B):
-            raise TooManyRedemptions
-        """,
-        "",
+        "promo_codes.feature:build",
+        "replace(REDEEM, caller_limit=U, address_limit=A)",
+        "REDEEM",
     ),
     mutant(
         "step-of-a-part-unguarded",
