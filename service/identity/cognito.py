@@ -1,5 +1,5 @@
-"""ID and access tokens of one Cognito user pool
-(https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html).
+"""ID and access tokens of one Cognito user pool (Amazon Cognito Developer Guide, "Verifying JSON
+web tokens").
 
 Cognito signs both with the same keys, and only `token_use` distinguishes them: an ID token names
 its app client in `aud` and carries the address, an access token names it in `client_id` and carries

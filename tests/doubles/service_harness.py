@@ -93,6 +93,8 @@ def production_settings(features: Sequence[Declaration] = FEATURES, **values: ob
         "access_token_keys_secret_name": ACCESS_TOKENS_SECRET_NAME,
         "admin_subjects": (BOSS,),
         "kms_key_id": KMS_KEY_ID,
+        # Everything comes from one address, and often from one user.
+        **{f"{kind}_request_limit": 0 for kind in ("caller", "address", "sign_in")},
     }
     return make_settings(sections(features), required | values)
 

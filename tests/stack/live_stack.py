@@ -35,12 +35,6 @@ IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_LIMIT_SECONDS = 90.0
 MAX_AT_ONCE = 100
 
-# Everything comes from one address, and often from one user.
-NO_REQUEST_LIMITS = {
-    "caller_request_limit": 0,
-    "address_request_limit": 0,
-    "sign_in_request_limit": 0,
-}
 SETTINGS: dict[str, Any] = {
     "google_client_ids": (CLIENT_ID,),
     "kling_api_key": Secret("kling-local-api-key"),
@@ -61,7 +55,7 @@ SETTINGS: dict[str, Any] = {
     "worker_interval_seconds": 0.1,
     "user_submit_limit": 200,
     "max_open_jobs_per_user": 0,
-    **NO_REQUEST_LIMITS,
+    **{f"{kind}_request_limit": 0 for kind in ("caller", "address", "sign_in")},
 }
 
 

@@ -46,8 +46,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "old-sign-in-changes-things",
         SIGNATURES,
-        "identity.operators:Operators.admit_signed_in",
-        "fresh and not self._is_fresh(X)",
+        "identity.freshness:FreshSignIns.check",
+        "S is None or N > M",
         "False",
     ),
     mutant(
