@@ -18,7 +18,13 @@ from service.admin.entities import (
     NamedOperatorRequired,
     SecondOperatorRequired,
 )
-from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
+from service.admin.routes import (
+    ACTION_ERRORS,
+    ACTION_HEADERS,
+    PRIVATE_ERRORS,
+    action_of,
+    performed_response,
+)
 from service.admin.schemas import ActionSchema, RecordPageSchema
 from service.core.clock import Clock
 from service.core.errors import FareboxError
@@ -30,7 +36,7 @@ from service.ledger.entities import (
     LotNotFound,
 )
 from service.storage.cursor import PageTokenInvalid
-from service.storage.table import StorageUnavailable
+from service.storage.data_keys import DataErased
 from service.web.body import read_body, read_query
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
@@ -63,7 +69,7 @@ def _add_list(blueprint: Blueprint, approvals: Approvals, clock: Clock) -> None:
             description="Newest first, decided ones too.",
             query=RecordPageSchema,
             response=ApprovalPageSchema,
-            errors=(PageTokenInvalid, LogDamaged, StorageUnavailable),
+            errors=(PageTokenInvalid, LogDamaged, *PRIVATE_ERRORS),
         )
     )
     def get_approvals(operator: Operator) -> Response:
@@ -91,7 +97,7 @@ def _add_approve(blueprint: Blueprint, approvals: Approvals) -> None:
             errors=(
                 *_DECISION_ERRORS,
                 *(SecondOperatorRequired, InsufficientCredits, LotNotFound),
-                *(ExpiryInvalid, GrantConflict),
+                *(ExpiryInvalid, GrantConflict, DataErased),
                 *MOVE_ERRORS,
             ),
             headers=ACTION_HEADERS,

@@ -25,6 +25,7 @@ from service.ledger.entities import UserNotFound, Wallet, WalletStatus
 from service.ledger.operations import ConditionalWrite, Ledger, Snapshot
 from service.storage.codec import Item
 from service.storage.cursor import PageTokens
+from service.storage.data_keys import DataErased, DataKeys
 from service.storage.table import Table
 
 WAIT_MILLISECONDS = 24 * 3600 * 1000
@@ -55,6 +56,7 @@ class Approvals:
         ids: Ids,
         mac_key: bytes,
         page_tokens: PageTokens,
+        data_keys: DataKeys,
         threshold: Amount,
     ) -> None:
         self._table = table
@@ -65,6 +67,7 @@ class Approvals:
         self._ids = ids
         self._mac_key = mac_key
         self._page_tokens = page_tokens
+        self._data_keys = data_keys
         self._threshold = threshold
 
     def adjust(self, action: Action, terms: Terms) -> Corrected:
@@ -75,6 +78,7 @@ class Approvals:
         return self._requested(replace(action, name="request-adjustment"), terms)
 
     def _requested(self, action: Action, terms: Terms) -> Corrected:
+        _open_wallet(self._ledger.read_snapshot(action.subject or "").wallet)
         approval = self._new(action, terms)
 
         def change(snapshot: Snapshot) -> tuple[ConditionalWrite, ...]:
@@ -89,12 +93,15 @@ class Approvals:
         return Corrected(performed, wallet, self._clock.now(), stored)
 
     def _new(self, action: Action, terms: Terms) -> Approval:
-        now = self._clock.now()
+        now, user_id = self._clock.now(), action.subject or ""
+        approval_id = self._ids.new("apr", now)
+        key = keys.approval(approval_id)
         approval = Approval(
-            approval_id=self._ids.new("apr", now),
-            user_id=action.subject or "",
+            approval_id=approval_id,
+            user_id=user_id,
             amount=action.amount or 0,
             terms=terms,
+            ciphertext=self._data_keys.seal(user_id, key, keys.REASON, action.reason),
             reason=action.reason,
             requested_by=action.operator.operator_id,
             at=now,
@@ -107,16 +114,20 @@ class Approvals:
         entry has the reason of the request; that of the approval is in the log.
 
         Raises `ApprovalNotFound`, `SecondOperatorRequired`, `NamedOperatorRequired`,
-        `ApprovalExpired`, `ApprovalDecided`, and what `Corrections.adjust` raises."""
+        `ApprovalExpired`, `ApprovalDecided`, `DataErased`, and what `Corrections.adjust`
+        raises."""
         approval = self.read(approval_id)
         self._require_second(approval, action)
+        if approval.reason is None:
+            raise DataErased
         approving = replace(
             action,
             name="approve-adjustment",
             subject=approval.user_id,
             amount=approval.amount,
             reason=approval.reason,
-            facts={**self._facts(approval), "approvalReason": action.reason},
+            remark=action.reason,
+            facts=self._facts(approval),
         )
 
         def decide() -> tuple[ConditionalWrite, ...]:
@@ -197,7 +208,9 @@ class Approvals:
             raise LogDamaged from None
         if approval.mac != approval.sealed(self._mac_key):
             raise LogDamaged
-        return approval
+        key = keys.approval(approval.approval_id)
+        reason = self._data_keys.open(approval.user_id, key, keys.REASON, approval.ciphertext)
+        return replace(approval, reason=reason)
 
 
 def _open_wallet(wallet: Wallet | None) -> Wallet:

@@ -107,7 +107,11 @@ class ApprovalSchema(StrictSchema):
         required=True,
         metadata={"description": "What the adjustment makes or takes from."},
     )
-    reason = fields.String(required=True, metadata={"description": "Why."})
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why; null: the user's private data has been erased since."},
+    )
     requested_by = fields.String(
         required=True, data_key="requestedBy", metadata={"description": "The first operator."}
     )

@@ -43,7 +43,7 @@ class Corrected:
 
 class Corrections:
     """Every method raises `UserNotFound`, `ActionKeyReused`, `LogDamaged` and what `Ledger.move`
-    raises. The same idempotency key again moves nothing twice."""
+    and `OperatorLog.sealed` raise. The same idempotency key again moves nothing twice."""
 
     def __init__(self, ledger: Ledger, log: OperatorLog, clock: Clock) -> None:
         self._ledger = ledger
@@ -126,6 +126,7 @@ class Corrections:
     def correct(self, action: Action, propose: Propose, *related: Key) -> Corrected:
         """Moves the wallet as `propose` says, once for each idempotency key; it reads the `related`
         items with the wallet. Its last entry is the one that the record names."""
+        action = self._log.sealed(action)
         attempt = _Attempt(self._log, action, propose)
         moved = self._ledger.move(
             action.subject or "",

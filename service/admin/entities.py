@@ -20,6 +20,9 @@ MAX_REASON = 150
 # With the operator's id and the name of a grant it has to fit into the details of an entry
 # (400 bytes).
 MAX_REASON_BYTES = 230
+APPROVAL_REASON = "approvalReason"
+# Instead of the reason of an action on somebody whose private data is erased.
+NOT_KEPT = "not kept: the private data of this user has been erased"
 
 
 class ActionKeyReused(IdempotencyKeyReused):
@@ -98,7 +101,10 @@ class Action:
     """What an operator wants to do, to a user (`subject` is the user's id) or to the house (None).
 
     `name` says what, such as `adjust`. `facts` are the rest of the request: with the same
-    idempotency key they must be the same. The user may read the `reason`."""
+    idempotency key they must be the same.
+
+    The user may read the `reason`, unless it `is_private`; a `remark` is always for operators
+    alone. What is private is stored as `ciphertext` alone (`OperatorLog.sealed`)."""
 
     operator: Operator
     name: str
@@ -108,6 +114,14 @@ class Action:
     idempotency_key: str
     amount: Amount | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    is_private: bool = False
+    remark: str = ""
+    ciphertext: bytes = b""
+
+    @property
+    def private_text(self) -> str:
+        """What is to be sealed of it; empty for an action that keeps nothing from its user."""
+        return self.remark or (self.reason if self.is_private else "")
 
     @property
     def digest(self) -> str:
@@ -116,20 +130,23 @@ class Action:
         raw = hashlib.sha256(json.dumps(names).encode()).digest()[:16]
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
-    @property
-    def body_hash(self) -> str:
-        """What the idempotency key stands for. A repeated request has a request id of its own."""
+    def body_mac(self, key: bytes) -> str:
+        """What the idempotency key stands for. A repeated request has a request id of its own. A
+        MAC, because a bare hash would confirm whoever guesses an erased reason."""
         amount = None if self.amount is None else credits_text(self.amount)
-        content = [self.name, self.reason, amount, dict(self.facts)]
-        text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        content = [self.name, self.reason, self.remark, amount, dict(self.facts)]
+        return seal(["operator request", *content], key)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorRecord:
     """One action that was carried out; never changed. `number` counts the subject's records from 1;
     `details` are the facts of the request and what came of it. `mac` covers all of it and the
-    record before."""
+    record before.
+
+    What is private lies in `ciphertext`, which the MAC covers as it is: the chain still holds once
+    the user's data key is erased. `private_text` is what was read of it (None: it is erased, or
+    was not opened)."""
 
     subject: str | None
     number: int
@@ -143,6 +160,19 @@ class OperatorRecord:
     at: int
     details: Mapping[str, str]
     mac: str = ""
+    ciphertext: bytes = b""
+    private_text: str | None = None
+
+    @property
+    def shown_reason(self) -> str | None:
+        """The reason, public or private; None once it is erased."""
+        return self.reason or self.private_text
+
+    @property
+    def shown_details(self) -> dict[str, str]:
+        """The details, with the remark of whoever approved it."""
+        remark = self.private_text if self.reason else None
+        return {**self.details, **({APPROVAL_REASON: remark} if remark else {})}
 
     def sealed(self, previous: str, key: bytes) -> str:
         """The record's MAC, if `previous` is the MAC of the one before (empty: the first)."""
@@ -155,7 +185,7 @@ class OperatorRecord:
             self.method,
             self.name,
             "" if self.amount is None else credits_text(self.amount),
-            self.reason,
+            [self.reason, _text(self.ciphertext)] if self.ciphertext else self.reason,
             self.request_id,
             self.idempotency_key,
             self.at,
@@ -194,6 +224,10 @@ class Terms:
         )
 
 
+def _text(ciphertext: bytes) -> str:
+    return base64.b64encode(ciphertext).decode()
+
+
 def expiry_fact(expires_at: int | None) -> dict[str, str]:
     return {"expiresAt": "never" if expires_at is None else iso(expires_at)}
 
@@ -210,16 +244,20 @@ class ApprovalStatus(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Approval:
     """An adjustment that waits for a second operator. `mac` covers all but what became of it:
-    nobody approves what was changed after it was requested."""
+    nobody approves what was changed after it was requested.
+
+    The reason is stored as `ciphertext` alone: nobody may ever approve it, and show it to the user.
+    `reason` is what was read of it (None: it is erased, or was not opened)."""
 
     approval_id: str
     user_id: str
     amount: Amount
     terms: Terms
-    reason: str
+    ciphertext: bytes
     requested_by: str
     at: int
     expires_at: int
+    reason: str | None = None
     status: ApprovalStatus = ApprovalStatus.PENDING
     decided_by: str = ""
     mac: str = ""
@@ -227,7 +265,7 @@ class Approval:
     def sealed(self, key: bytes) -> str:
         facts = [
             *("approval", self.approval_id, self.user_id, credits_text(self.amount)),
-            *(self.terms.facts(self.amount), self.reason, self.requested_by),
+            *(self.terms.facts(self.amount), _text(self.ciphertext), self.requested_by),
             *(self.at, self.expires_at),
         ]
         return seal(facts, key)

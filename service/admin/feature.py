@@ -50,7 +50,7 @@ from service.users.settings import UsersSettings
 def build(core: Core, parts: Parts) -> Feature:
     mac_key = core.keyring.mac_key
     page_tokens = PageTokens(core.keyring.token_keys)
-    log = OperatorLog(core.table, mac_key, page_tokens)
+    log = OperatorLog(core.table, mac_key, page_tokens, core.data_keys)
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
     corrections = Corrections(parts.get(Ledger), log, core.clock)
     threshold = amount_of(core.section(AdminSettings).admin_approval_credits)
@@ -63,6 +63,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.ids,
         mac_key,
         page_tokens,
+        core.data_keys,
         threshold,
     )
     promo_codes, bulk_grants = parts.get(PromoCodes), parts.get(BulkGrants)

@@ -8,6 +8,8 @@ RECORD_PREFIX = "OPERATION#"
 USE_PREFIX = "OPERATION_KEY#"
 APPROVAL_PREFIX = "APPROVAL#"
 HEAD = "OPERATIONS"
+# What sealed texts are bound to, besides the key of their item.
+REASON = "reason"
 # What every sort key of the log begins with.
 LOG_PREFIX = "OPERATION"
 HOUSE = "HOUSE"

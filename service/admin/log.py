@@ -4,11 +4,12 @@ The records of one subject form a chain: each MAC covers the record and the one 
 says how many there are. Each user has a chain of their own, so that operators who act on two users
 never wait for each other; what concerns no single user is in the chain of the house."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.admin import keys, store
 from service.admin.entities import (
+    NOT_KEPT,
     Action,
     ActionKeyReused,
     KeyUse,
@@ -19,6 +20,7 @@ from service.admin.entities import (
 from service.ledger.operations import ConditionalWrite, Snapshot
 from service.storage.codec import Item
 from service.storage.cursor import PageTokens
+from service.storage.data_keys import DataErased, DataKeys, SealedText
 from service.storage.keys import Key
 from service.storage.table import Table
 
@@ -32,12 +34,33 @@ class RecordPage:
 
 
 class OperatorLog:
-    """Builds the writes of records, and reads records. Everything but reading is pure."""
+    """Builds the writes of records, and reads records. Everything but reading and sealing is pure.
 
-    def __init__(self, table: Table, mac_key: bytes, page_tokens: PageTokens) -> None:
+    Reading raises `DataKeyUnavailable` and `DataUnreadable` where a record has a private text."""
+
+    def __init__(
+        self, table: Table, mac_key: bytes, page_tokens: PageTokens, data_keys: DataKeys
+    ) -> None:
         self._table = table
         self._mac_key = mac_key
         self._page_tokens = page_tokens
+        self._data_keys = data_keys
+
+    def sealed(self, action: Action) -> Action:
+        """The action as it may be recorded: what is private of it is sealed with its user's data
+        key, which is made at its first use. Once that is erased, nothing private is kept.
+
+        Bound to the item of the idempotency key, which stands for one record: its own number is
+        known only in the transaction. Raises `DataKeyUnavailable`, `DataUnreadable`,
+        `StorageUnavailable`."""
+        if action.subject is None or not action.private_text or action.ciphertext:
+            return action
+        place, text = _use_key(action), action.private_text
+        try:
+            ciphertext = self._data_keys.seal(action.subject, place, keys.REASON, text)
+        except DataErased:
+            return action
+        return replace(action, ciphertext=ciphertext)
 
     def related(self, action: Action) -> tuple[Key, ...]:
         """What has to be read with the wallet before `record_writes`, and shows afterwards whether
@@ -57,7 +80,7 @@ class OperatorLog:
             raise LogDamaged from None
         if use.mac != use.sealed(key.sk, action.subject, self._mac_key):
             raise LogDamaged
-        if use.body_hash != action.body_hash:
+        if use.body_hash != action.body_mac(self._mac_key):
             raise ActionKeyReused
         return use.number
 
@@ -76,7 +99,7 @@ class OperatorLog:
         after = LogHead(record.number, record.mac)
         after = replace(after, mac=after.sealed(action.subject, self._mac_key))
         key = _use_key(action)
-        use = KeyUse(record.number, action.body_hash)
+        use = KeyUse(record.number, action.body_mac(self._mac_key))
         use = replace(use, mac=use.sealed(key.sk, action.subject, self._mac_key))
         writes = (
             store.head_write(action.subject, before, after),
@@ -114,7 +137,7 @@ class OperatorLog:
         item = self._table.get(keys.record(subject, number))
         if item is None:
             raise LogDamaged
-        return _understood(item)
+        return self._opened(subject, [item])[0]
 
     def newest(self, subject: str | None, limit: int, below: int | None) -> list[OperatorRecord]:
         """The newest records of a subject, newest first, in one call; with `below`, those before
@@ -126,7 +149,7 @@ class OperatorLog:
             after="" if below is None else keys.record(subject, below).sk,
             ascending=False,
         )
-        return [_understood(item) for item in found.items]
+        return self._opened(subject, found.items)
 
     def page(self, subject: str | None, limit: int, token: str | None) -> RecordPage:
         """The records of a subject, newest first. Raises `PageTokenInvalid` and `LogDamaged`."""
@@ -139,10 +162,20 @@ class OperatorLog:
             after=after,
             ascending=False,
         )
-        records = tuple(map(_understood, found.items))
+        records = tuple(self._opened(subject, found.items))
         if not found.more or _is_first(records[-1]):
             return RecordPage(records, None)
         return RecordPage(records, self._page_tokens.seal(scope, str(found.items[-1]["SK"])))
+
+    def _opened(self, subject: str | None, items: Iterable[Item]) -> list[OperatorRecord]:
+        """The records with what is private of them."""
+        records = list(map(_understood, items))
+        private = [record for record in records if record.ciphertext]
+        if subject is None or not private:
+            return records
+        texts = self._data_keys.open_all(subject, list(map(_private_text, private)))
+        opened = {each.number: text for each, text in zip(private, texts, strict=True)}
+        return [replace(each, private_text=opened.get(each.number)) for each in records]
 
 
 def _understood(item: Item) -> OperatorRecord:
@@ -150,6 +183,11 @@ def _understood(item: Item) -> OperatorRecord:
         return store.record_from(item)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise LogDamaged from None
+
+
+def _private_text(record: OperatorRecord) -> SealedText:
+    key = keys.use(record.subject, record.operator_id, record.idempotency_key)
+    return SealedText(key, keys.REASON, record.ciphertext)
 
 
 def _is_first(record: OperatorRecord) -> bool:
@@ -162,6 +200,7 @@ def _use_key(action: Action) -> Key:
 
 
 def _record(action: Action, number: int, now: int, outcome: Mapping[str, str]) -> OperatorRecord:
+    public = NOT_KEPT if action.is_private else action.reason
     return OperatorRecord(
         subject=action.subject,
         number=number,
@@ -169,7 +208,9 @@ def _record(action: Action, number: int, now: int, outcome: Mapping[str, str]) -
         method=action.operator.method.value,
         name=action.name,
         amount=action.amount,
-        reason=action.reason,
+        reason="" if action.is_private and action.ciphertext else public,
+        ciphertext=action.ciphertext,
+        private_text=action.private_text if action.ciphertext else None,
         request_id=action.request_id,
         idempotency_key=action.idempotency_key,
         at=now,

@@ -1,7 +1,7 @@
 """Operators' actions that move no credit: one transaction with the record of the action."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.admin.entities import Action, OperatorRecord
 from service.admin.log import OperatorLog
@@ -53,11 +53,13 @@ class Actions:
     ) -> Performed:
         """Writes what `change` makes of the `related` items (and of the wallet, of a user), and the
         record, all or nothing; once for each idempotency key. `change` is pure, is called again
-        when something has changed meanwhile, and raises the refusal.
+        when something has changed meanwhile, and raises the refusal. No user reads the reason of
+        such an action: it is sealed.
 
         Raises the refusals of `change` and of its writes, `ActionKeyReused`, `LogDamaged`,
-        `OutcomeUnknown` when a response was lost (repeat with the same key), and
-        `StorageUnavailable`."""
+        `OutcomeUnknown` when a response was lost (repeat with the same key),
+        `DataKeyUnavailable`, `DataUnreadable` and `StorageUnavailable`."""
+        action = replace(action, is_private=action.subject is not None)
         pause_seconds = FIRST_PAUSE_SECONDS
         for _ in range(TRIES - 1):
             try:
@@ -94,6 +96,7 @@ class Actions:
         if number is not None:
             return self.performed(action, number, replayed=True)
         changes = tuple(change(snapshot))
+        action = self._log.sealed(action)
         now = self._clock.now()
         record = self._log.next_record(snapshot, action, now, outcome)
         recording = self._log.record_writes(snapshot, action, now, outcome)

@@ -21,7 +21,9 @@ from service.core.errors import FareboxError
 from service.core.principal import Operator, is_subject
 from service.ledger.entities import OutcomeUnknown, UserNotFound
 from service.storage.cursor import PageTokenInvalid
+from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
+from service.storage.wrapping import DataKeyUnavailable
 from service.web.body import read_body, read_query
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.idempotency_key import (
@@ -38,13 +40,19 @@ ACTION_HEADERS = {
     IDEMPOTENCY_HEADER: "Required. Sent again, it does nothing and returns what was done.",
     REPLAYED_HEADER: "`true` if the action had been carried out before.",
 }
+# Reasons that no user reads are sealed with the user's data key.
+PRIVATE_ERRORS: tuple[type[FareboxError], ...] = (
+    DataKeyUnavailable,
+    DataUnreadable,
+    StorageUnavailable,
+)
 ACTION_ERRORS: tuple[type[FareboxError], ...] = (
     IdempotencyKeyRequired,
     IdempotencyKeyMalformed,
     ActionKeyReused,
     LogDamaged,
     OutcomeUnknown,
-    StorageUnavailable,
+    *PRIVATE_ERRORS,
 )
 
 
@@ -109,7 +117,7 @@ def log_blueprint(log: OperatorLog, actions: Actions) -> Blueprint:
             description="Newest first. An unknown user has none.",
             query=RecordPageSchema,
             response=OperatorActionPageSchema,
-            errors=(UserNotFound, PageTokenInvalid, LogDamaged, StorageUnavailable),
+            errors=(UserNotFound, PageTokenInvalid, LogDamaged, *PRIVATE_ERRORS),
         )
     )
     def get_user_actions(operator: Operator, user_id: str) -> Response:

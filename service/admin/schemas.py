@@ -78,7 +78,11 @@ class OperatorActionSchema(StrictSchema):
         allow_none=True,
         metadata={"description": "Credits, if the action concerns any.", "example": 5},
     )
-    reason = fields.String(required=True, metadata={"description": "Why."})
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why; null: the user's private data has been erased since."},
+    )
     request_id = fields.String(
         required=True, data_key="requestId", metadata={"description": "The request in our logs."}
     )
@@ -125,9 +129,9 @@ def record_body(record: OperatorRecord) -> dict[str, object]:
         "operatorId": record.operator_id,
         "method": record.method,
         "amount": None if record.amount is None else credits_number(record.amount),
-        "reason": record.reason,
+        "reason": record.shown_reason,
         "requestId": record.request_id,
         "idempotencyKey": record.idempotency_key,
         "at": iso(record.at),
-        "details": dict(record.details),
+        "details": record.shown_details,
     }

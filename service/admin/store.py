@@ -18,7 +18,8 @@ def record_write(record: OperatorRecord) -> Put:
         "method": record.method,
         "action": record.name,
         "amount": None if record.amount is None else credits_of(record.amount),
-        "reason": record.reason,
+        "reason": record.reason or None,
+        "private": record.ciphertext or None,
         "requestId": record.request_id,
         "idempotencyKey": record.idempotency_key,
         "at": iso(record.at),
@@ -32,6 +33,7 @@ def record_from(item: Item) -> OperatorRecord:
     """Raises `KeyError`, `TypeError` or `ValueError` for an item that no version of this code
     wrote."""
     fields: Any = item
+    ciphertext = _sealed(fields.get("private", b""))
     return OperatorRecord(
         subject=subject_of(fields["PK"]),
         number=int(fields["SK"].removeprefix(keys.RECORD_PREFIX)),
@@ -39,7 +41,8 @@ def record_from(item: Item) -> OperatorRecord:
         method=fields["method"],
         name=fields["action"],
         amount=amount_of(fields["amount"]) if "amount" in fields else None,
-        reason=fields["reason"],
+        reason=fields.get("reason", "") if ciphertext else fields["reason"],
+        ciphertext=ciphertext,
         request_id=fields["requestId"],
         idempotency_key=fields["idempotencyKey"],
         at=from_iso(fields["at"]),
@@ -74,7 +77,7 @@ def approval_write(approval: Approval) -> Put:
         "userId": approval.user_id,
         "amount": credits_of(approval.amount),
         "terms": approval.terms.facts(approval.amount),
-        "reason": approval.reason,
+        "private": approval.ciphertext,
         "requestedBy": approval.requested_by,
         "at": iso(approval.at),
         "validUntil": iso(approval.expires_at),
@@ -100,7 +103,7 @@ def approval_from(item: Item) -> Approval:
         user_id=fields["userId"],
         amount=amount_of(fields["amount"]),
         terms=Terms.from_facts(_texts(fields["terms"])),
-        reason=fields["reason"],
+        ciphertext=_sealed(fields["private"]),
         requested_by=fields["requestedBy"],
         at=from_iso(fields["at"]),
         expires_at=from_iso(fields["validUntil"]),
@@ -113,6 +116,12 @@ def approval_from(item: Item) -> Approval:
 def subject_of(pk: str) -> str | None:
     """The user whose partition it is; None: that of the house."""
     return None if pk == keys.HOUSE else user_of(pk)
+
+
+def _sealed(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError("what is private is sealed")
+    return value
 
 
 def _texts(value: Mapping[str, Any]) -> dict[str, str]:

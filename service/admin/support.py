@@ -98,6 +98,8 @@ class Support:
         if number is not None:
             performed = self._actions.performed(action, number, replayed=True)
             return SettledJob(performed, self._settlement.read(user_id, job_id))
+        self._settlement.read(user_id, job_id)
+        action = self._log.sealed(replace(action, is_private=True))
         job = settle(self._settlement.adding(self._addition(action)), user_id, job_id)
         performed = self._actions.perform(action, outcome={"status": job.status.value})
         return SettledJob(replace(performed, replayed=False), job)

@@ -93,7 +93,7 @@ def _facts(event: Event) -> Iterator[tuple[str, object]]:
         action = event.action
         yield "action", action.name
         yield "operatorId", action.operator_id
-        yield "reason", action.reason
+        yield "reason", action.shown_reason
 
 
 @click.command(

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import structlog
 from flask import Blueprint, Response
 
-from service.admin.entities import Action
+from service.admin.entities import Action, LogDamaged
 from service.admin.lookup import Lookup
 from service.admin.routes import (
     ACTION_ERRORS,
     ACTION_HEADERS,
+    PRIVATE_ERRORS,
     action_of,
     performed_response,
     require_user_id,
@@ -147,7 +148,12 @@ def _add_timeline(blueprint: Blueprint, timeline: Timeline) -> None:
             "in the order of time, newest first.",
             query=TimelineQuerySchema,
             response=TimelineSchema,
-            errors=(UserNotFound, PageTokenInvalid, StorageUnavailable),
+            errors=(
+                UserNotFound,
+                PageTokenInvalid,
+                LogDamaged,
+                *PRIVATE_ERRORS,
+            ),
         )
     )
     def get_timeline(operator: Operator, user_id: str) -> Response:

@@ -49,6 +49,15 @@ class NoDataKey(Exception):
 
 
 @dataclass(frozen=True)
+class SealedText:
+    """Sealed bytes, and the attribute of the item that they are bound to."""
+
+    key: Key
+    attribute: str
+    sealed: bytes
+
+
+@dataclass(frozen=True)
 class NewDataKey:
     """A further data key of one user, not stored yet: for transactions that add it together with
     what it seals."""
@@ -112,7 +121,15 @@ class DataKeys:
 
     def open(self, user_id: str, key: Key, attribute: str, sealed: bytes) -> str | None:
         """The text; None if it has been erased. Raises `DataUnreadable`."""
+        return self.open_all(user_id, [SealedText(key, attribute, sealed)])[0]
+
+    def open_all(self, user_id: str, texts: Sequence[SealedText]) -> list[str | None]:
+        """As `open`, each text in its place, with one read of the user's keys."""
         keys = self._read(user_id)
+        return [self._opened(user_id, keys, text) for text in texts]
+
+    def _opened(self, user_id: str, keys: KeySet, text: SealedText) -> str | None:
+        sealed = text.sealed
         try:
             version = key_version(sealed)
             if keys.was_erased(version):
@@ -120,7 +137,8 @@ class DataKeys:
             if version not in keys.keys:
                 _unreadable(user_id)
             plaintext = self._plaintext(user_id, keys, version)
-            return open_text(plaintext, place_of(self._table_name, key, attribute), sealed)
+            place = place_of(self._table_name, text.key, text.attribute)
+            return open_text(plaintext, place, sealed)
         except NotOpened:
             _unreadable(user_id)
 

@@ -27,6 +27,7 @@ def action(**changes: Any) -> Action:
 def record(world: ServiceHarness, wanted: Action, outcome: Mapping[str, str] | None = None) -> None:
     """Reads what the log needs and writes the record, in a transaction of its own."""
     log = world.parts.get(OperatorLog)
+    wanted = log.sealed(wanted)
     writes = log.record_writes(snapshot_for(world, wanted), wanted, world.clock.now(), outcome)
     world.table.transact([each.write for each in writes])
 

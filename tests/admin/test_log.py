@@ -28,7 +28,12 @@ def three(world: ServiceHarness, subject: str | None) -> list[Action]:
     """Three recorded actions of a subject."""
     world.submit("ann")
     done = [
-        action(subject=subject, idempotency_key=f"key-{number}", amount=1500 if number else None)
+        action(
+            subject=subject,
+            idempotency_key=f"key-{number}",
+            amount=1500 if number else None,
+            is_private=subject is not None and number == 1,
+        )
         for number in range(3)
     ]
     for each in done:
@@ -146,6 +151,8 @@ def other_value(value: dict[str, Any]) -> dict[str, Any]:
             return {"N": str(int(float(content)) + 1)}
         case "M":
             return {"M": {**content, "more": {"S": "x"}}}
+        case "B":
+            return {"B": content[4:]}
         case _ if content.endswith("Z"):
             return {"S": "2020-01-01T00:00:00.000Z"}
     return {"S": f"{content}x"}

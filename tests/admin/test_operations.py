@@ -38,14 +38,23 @@ def records(world: ServiceHarness, subject: str | None) -> list[Any]:
     return [item for item in world.items() if item["PK"]["S"] == keys.partition(subject)]
 
 
+def with_data_key(world: ServiceHarness, subject: str | None) -> list[Any]:
+    """What stands in the partition of a subject who has something private already."""
+    if subject is not None:
+        world.parts.core.data_keys.seal(subject, THING, "text", "private")
+    return records(world, subject)
+
+
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_change_and_its_record_are_one_transaction_and_happen_once(
     world: ServiceHarness, subject: str | None
 ) -> None:
     wanted = action(subject=subject)
+    with_data_key(world, subject)
+    sealing = [] if subject is None else ["GetItem"]
     wire = world.wire()
     first = actions(world).perform(wanted, make_thing, related=[THING], outcome={"made": "it"})
-    assert wire.calls == ["TransactGetItems", "TransactWriteItems"]
+    assert wire.calls == ["TransactGetItems", *sealing, "TransactWriteItems"]
     again = actions(world).perform(wanted, make_thing, related=[THING])
     assert (first.replayed, again.replayed) == (False, True)
     assert first.record == again.record
@@ -61,9 +70,10 @@ def test_a_refusal_leaves_no_record(world: ServiceHarness, subject: str | None) 
         return [ConditionalWrite(Put(THING, {"made": 2}), Taken())]
 
     world.table.write(Put(THING, {"made": 1}))
+    before = with_data_key(world, subject)
     with pytest.raises(Taken):
         actions(world).perform(action(subject=subject), late)
-    assert records(world, subject) == []
+    assert records(world, subject) == before
 
 
 def test_what_changed_meanwhile_is_read_again(world: ServiceHarness) -> None:
@@ -99,11 +109,12 @@ def test_what_is_always_stale_ends_and_has_written_nothing(world: ServiceHarness
     def always_late(_: Snapshot) -> list[ConditionalWrite]:
         return [ConditionalWrite(Update(THING, When(equals={"made": 1}), set={"made": 2}))]
 
+    before = with_data_key(world, "ann")
     wire = world.wire()
     with pytest.raises(NotApplied):
         actions(world).perform(action(), always_late)
     assert wire.calls.count("TransactWriteItems") == TRIES
-    assert records(world, "ann") == []
+    assert records(world, "ann") == before
 
 
 def test_after_a_lost_response_the_log_says_what_happened(world: ServiceHarness) -> None:

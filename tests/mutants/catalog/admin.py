@@ -4,6 +4,7 @@ from tests.mutants.mutant import ALWAYS, Mutant, mutant
 
 SIGNATURES = "tests/identity/test_operators.py"
 LOG = "tests/admin/test_log.py"
+PRIVATE = "tests/admin/test_private_reasons.py"
 CORRECTIONS = "tests/admin/test_corrections.py"
 APPROVALS = "tests/admin/test_approvals.py"
 
@@ -49,6 +50,41 @@ MUTANTS: tuple[Mutant, ...] = (
         "identity.freshness:FreshSignIns.check",
         "S is None or N > M",
         "False",
+    ),
+    mutant(
+        "private-reason-stored-in-clear",
+        PRIVATE,
+        "admin.log:_record",
+        '"" if A and B else P',
+        "P if not A else action.reason",
+    ),
+    mutant(
+        "action-on-a-user-not-private",
+        PRIVATE,
+        "admin.operations:Actions.perform",
+        "action.subject is not None",
+        "False",
+    ),
+    mutant(
+        "sealed-reason-not-in-the-chain",
+        LOG,
+        "admin.entities:OperatorRecord.sealed",
+        "[self.reason, _text(self.ciphertext)] if self.ciphertext else self.reason",
+        "self.reason",
+    ),
+    mutant(
+        "sealed-reason-of-a-request-not-under-its-mac",
+        "tests/admin/test_approvals.py",
+        "admin.entities:Approval.sealed",
+        "_text(self.ciphertext)",
+        '""',
+    ),
+    mutant(
+        "reason-bound-to-no-record",
+        PRIVATE,
+        "admin.log:OperatorLog.sealed",
+        "_use_key(action)",
+        "keys.head(action.subject)",
     ),
     mutant(
         "record-without-the-one-before",
