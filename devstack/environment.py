@@ -80,6 +80,7 @@ def stack_environment(
         "LOG_FORMAT": "pretty",
         "PUBLIC_URL": ports.app_url,
         "CORS_ALLOWED_ORIGINS": ",".join(FRONTEND_ORIGINS),
+        "SESSION_COOKIE_SECURE": "false",
         "DRAIN_SECONDS": "0",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",

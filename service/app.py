@@ -90,6 +90,7 @@ TABLE_CALLS = 32
 _CORE_SECTIONS = (CoreSettings, WebSettings, StorageSettings)
 # One sentence for each group of routes, in the order in which the documentation shows them.
 TAGS = {
+    "auth": "Sign in with Google or Cognito once; from then on, renew access here.",
     "videos": "Turn an image into a short video: one paid job for each request.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
@@ -97,6 +98,7 @@ TAGS = {
     "prompts": "The prompts that a video can be made with.",
     "admin": "For operators: put things right, with a reason for each action in a log that cannot "
     "be changed unnoticed.",
+    ".well-known": "For back ends that verify our access tokens themselves.",
     "health": "Probes for balancers and monitoring. No sign-in.",
     "callbacks": "For providers only: they report here that a job has moved on.",
 }

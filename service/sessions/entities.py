@@ -142,13 +142,14 @@ def kept_until_seconds(ends_at: int) -> int:
 
 @dataclass(frozen=True)
 class NewSession:
-    """What a client receives of a session that was opened or refreshed."""
+    """What a client receives of a session that was opened or refreshed. Its access token is good
+    for `expires_in_seconds`, its refresh token for `left_seconds`."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     session_id: str
     expires_in_seconds: int
-    ends_at: int
+    left_seconds: int
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,22 @@
 import secrets
 
 from service.core.erasure import ErasurePhase, ErasureStep, ExportPart, StepOutcome
+from service.core.rate_limits import Window
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.access_tokens import AccessTokens
+from service.ledger.operations import Ledger
 from service.sessions import keys
 from service.sessions.checks import session_check
 from service.sessions.operations import Sessions
+from service.sessions.routes import COOKIE_NAME, COOKIE_PATH, sessions_blueprint
 from service.sessions.schemas import exported_session
 from service.sessions.settings import SessionsSettings
+from service.sessions.sign_ins import SignIns
+from service.users.operations import Users
+from service.web.page_cookie import CookieTerms, PageCookie
+from service.web.settings import WebSettings
+
+WINDOW_SECONDS = 60.0
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -29,14 +38,31 @@ def build(core: Core, parts: Parts) -> Feature:
     def erase(user_id: str) -> StepOutcome:
         return StepOutcome.DONE if sessions.erase(user_id) else StepOutcome.WAITING
 
+    cookie = _cookie(core, settings)
+    sign_ins = SignIns(sessions, parts.get(Users), parts.get(Ledger), core.clock)
+    blueprint = sessions_blueprint(
+        sign_ins,
+        sessions,
+        parts.get(AccessTokens),
+        cookie,
+        Window(settings.user_sign_in_limit, WINDOW_SECONDS, core.clock),
+        Window(settings.address_sign_in_limit, WINDOW_SECONDS, core.clock),
+    )
     return Feature(
-        operations={Sessions: sessions},
+        operations={Sessions: sessions, PageCookie: cookie},
+        blueprints=(blueprint,),
         checks=(session_check(),),
         erasure=(ErasureStep("sessions", erase, ErasurePhase.ACCESS),),
         exports=(
             ExportPart("sessions", lambda user_id: map(exported_session, sessions.live(user_id))),
         ),
     )
+
+
+def _cookie(core: Core, settings: SessionsSettings) -> PageCookie:
+    same_site, secure = settings.session_cookie_same_site, settings.session_cookie_secure
+    terms = CookieTerms(COOKIE_NAME, COOKIE_PATH, same_site, secure)
+    return PageCookie(terms, core.section(WebSettings).cors_allowed_origins)
 
 
 SESSIONS = Declaration(name="sessions", build=build, settings=SessionsSettings, items=keys.ITEMS)

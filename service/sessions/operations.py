@@ -15,6 +15,7 @@ from service.sessions.entities import (
     DAY_MILLISECONDS,
     MAX_DEVICE,
     MAX_SESSIONS,
+    SECOND_MILLISECONDS,
     NewSession,
     Presented,
     RefreshFault,
@@ -117,14 +118,13 @@ class Sessions:
         """The user's live sessions, newest first."""
         return self._live(user_id, self._clock.now())
 
-    def end(self, user_id: str, session_id: str, end: SessionEnd) -> None:
-        """Ends a session of the user, again without effect: its refresh token is refused from now
-        on, and its last access token within 15 minutes. Raises `SessionNotFound`."""
+    def end(self, user_id: str, session_id: str, end: SessionEnd) -> bool:
+        """Ends a session of the user: its refresh token is refused from now on, and its last access
+        token within 15 minutes. False if it had ended before. Raises `SessionNotFound`."""
         session = self._read(user_id, session_id)
         if session is None:
             raise SessionNotFound
-        if session.ended_at is None:
-            self._ended(session, end, self._clock.now())
+        return session.ended_at is None and self._ended(session, end, self._clock.now())
 
     def end_all(self, user_id: str, end: SessionEnd, keep: str | None = None) -> int:
         """Ends every live session of the user, but for the one with the id `keep`. Returns how many
@@ -214,9 +214,8 @@ class Sessions:
             scopes=session.scopes,
         )
         access_token = self._access_tokens.issue(claims, self._ids.new("tok", now), now)
-        return NewSession(
-            access_token, token.text, session.session_id, LIFE_SECONDS, session.ends_at
-        )
+        left_seconds = (session.ends_at - now) // SECOND_MILLISECONDS
+        return NewSession(access_token, token.text, session.session_id, LIFE_SECONDS, left_seconds)
 
     def _sealed(self, user_id: str, session_id: str, email: str | None) -> bytes | None:
         """None also for a user whose data has been erased, and who is not back yet."""

@@ -39,6 +39,11 @@ def read_body(schema: Schema) -> dict[str, Any]:
     return loaded
 
 
+def read_body_if_any(schema: Schema) -> dict[str, Any]:
+    """As `read_body`; a request without a body is one with an empty object."""
+    return read_body(schema) if _bounded(keep=True) else _load(schema, {})
+
+
 def read_raw() -> bytes:
     """Returns the request's body unchanged. Raises `PayloadTooLarge` if it is larger than the
     endpoint's `max_body_bytes`, `BadRequest` if it is incomplete, `BodyTimeout` or `UploadsBusy` if

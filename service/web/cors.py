@@ -11,6 +11,7 @@ from flask_cors import CORS
 
 from service.core.clock import Clock, SystemClock
 from service.core.rate_limits import Window
+from service.web.page_cookie import CSRF_HEADER
 
 ALLOWED_HEADERS = (
     "Authorization",
@@ -18,7 +19,10 @@ ALLOWED_HEADERS = (
     "Idempotency-Key",
     "X-Request-Id",
     "X-Google-ID",
+    CSRF_HEADER,
 )
+# Only here a page's requests carry a cookie, and only here it may read the response to one.
+COOKIE_PATHS = r"/auth/.*"
 # Browser libraries add these by themselves: error tracking, tracing, HTTP clients. We ignore them,
 # but a preflight that refuses one fails the request of the page.
 LIBRARY_HEADERS = (
@@ -50,21 +54,26 @@ def allow_origins(
     more_headers: Sequence[str] = (),
     clock: Clock | None = None,
 ) -> None:
-    """Lets pages of exactly these origins call, without cookies, and send `more_headers` besides
-    ours and those of common libraries. Any other origin, including `null`, gets no CORS headers,
-    and the log names it with the setting that allows it. Every response varies by `Origin`, so that
-    no cache serves one origin's response to another."""
+    """Lets pages of exactly these origins call, with cookies below `/auth` alone, and send
+    `more_headers` besides ours and those of common libraries. Any other origin, including `null`,
+    gets no CORS headers, and the log names it with the setting that allows it. Every response
+    varies by `Origin`, so that no cache serves one origin's response to another."""
     headers = (*ALLOWED_HEADERS, *LIBRARY_HEADERS, *more_headers)
     # flask-cors compares plain strings case-insensitively; browsers send origins in lower case.
     exact = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
+    terms = {
+        "origins": exact,
+        "methods": METHODS,
+        "allow_headers": headers,
+        "expose_headers": EXPOSED_HEADERS,
+        "max_age": PREFLIGHT_SECONDS,
+    }
     CORS(
         app,
-        origins=exact,
-        methods=METHODS,
-        allow_headers=headers,
-        expose_headers=EXPOSED_HEADERS,
-        max_age=PREFLIGHT_SECONDS,
-        supports_credentials=False,
+        resources={
+            COOKIE_PATHS: {**terms, "supports_credentials": True},
+            r"/.*": {**terms, "supports_credentials": False},
+        },
         always_send=False,
         vary_header=False,
     )

@@ -38,10 +38,11 @@ class Endpoint:
 
     `operation_id` is its name in generated clients (empty: made from method and path); an
     `internal` route is for providers and balancers, not for apps. `body` and `query` are the
-    schemas of the request, `response` that of `data` in the envelope (`bare`: of the whole body)
-    under each of `statuses`; with `csv`, a client that prefers `text/csv` receives that. `errors`
-    are those that not every route has, `example` is a valid body, and `headers` the request headers
-    that the route reads, with a sentence each.
+    schemas of the request (a body may be left out unless `body_required`), `response` that of
+    `data` in the envelope (`bare`: of the whole body) under each of `statuses`; with `csv`, a
+    client that prefers `text/csv` receives that. `errors` are those that not every route has,
+    `example` is a valid body, and `headers` the request headers that the route reads, with a
+    sentence each.
 
     `fresh` is for operators' routes that change anything, and for users' routes that must not be
     open to a stolen token: whoever signed in longer ago than `MAX_SIGN_IN_AGE_SECONDS` must do so
@@ -61,6 +62,7 @@ class Endpoint:
     internal: bool = False
     description: str = ""
     body: type[Schema] | None = None
+    body_required: bool = True
     query: type[Schema] | None = None
     response: type[Schema] | None = None
     statuses: tuple[int, ...] = (200,)

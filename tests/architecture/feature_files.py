@@ -25,6 +25,7 @@ EXTRA = {
     ("jobs", "submit_places"): {"entities"},
     ("jobs", "work"): {"entities"},
     ("sessions", "refresh_tokens"): set(),
+    ("sessions", "sign_ins"): {"entities", "operations"},
     ("users", "directory"): {"entities", "store"},
     ("users", "sharing"): {"entities", "keys"},
     ("users", "identities"): {"entities", "keys", "sharing"},
@@ -163,6 +164,8 @@ EXTRA = {
 }
 USES_EXTRA = {
     ("sessions", "operations"): {"refresh_tokens"},
+    ("sessions", "routes"): {"sign_ins"},
+    ("sessions", "schemas"): {"refresh_tokens"},
     ("passwords", "operations"): {"hashing", "policy", "sealing", "throttle"},
     ("passwords", "routes"): {"hashing", "policy", "throttle"},
     ("passwords", "store"): {"sealing"},

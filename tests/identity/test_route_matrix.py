@@ -18,6 +18,7 @@ from service.identity.entities import GOOGLE, Rejection, TokenRejected
 from service.identity.operations import Identity
 from service.ledger import keys
 from service.ledger.entities import WalletStatus
+from service.sessions.operations import Sessions
 from service.storage.writes import Update, When
 from service.users.linking import Identities
 from service.web.endpoint import Access, Endpoint, declared_endpoints
@@ -122,13 +123,19 @@ def site(client: Any, table_name: str) -> Site:
         (Route(method, rule, declared) for rule, method, declared in declared_endpoints(app)),
         key=lambda route: (route.method == "DELETE", str(route)),
     )
+    by_bob = Principal(GOOGLE, "bob", method=SignInMethod.GOOGLE)
+    session = world.parts.get(Sessions).open("bob", by_bob, "Bob's phone", world.clock.now())
     made_up = job_id[: -len(NEW_ID)] + NEW_ID
     return Site(
         world,
         app.test_client(),
         routes,
         unknown={"job_id": made_up, "identity_id": "A" * 22, "session_id": f"ses_{NEW_ID}"},
-        of_bob={"job_id": job_id, "identity_id": linked.identity_id},
+        of_bob={
+            "job_id": job_id,
+            "identity_id": linked.identity_id,
+            "session_id": session.session_id,
+        },
     )
 
 

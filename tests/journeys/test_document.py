@@ -157,6 +157,7 @@ OPERATION_IDS = {
     "searchUsers",
     "redeemPromoCode",
     *("getAlerts", "setAlerts"),
+    *("openSession", "refreshSession", "logOut", "listSessions", "endSession", "getSigningKeys"),
     *("addWebhook", "listWebhooks", "getWebhook", "editWebhook", "removeWebhook"),
     *("rotateWebhookSecret", "testWebhook"),
     *("listDeliveries", "getDelivery", "resendDelivery"),

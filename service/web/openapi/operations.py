@@ -124,7 +124,7 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.example is not None:
         media["example"] = dict(endpoint.example)
     return {
-        "required": True,
+        "required": endpoint.body_required,
         "description": f"JSON, at most {_size(endpoint.max_body_bytes)}. Fields not listed here "
         "are refused.",
         "content": {"application/json": media},

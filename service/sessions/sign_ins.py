@@ -1,0 +1,62 @@
+"""From the token of a sign-in to a session, and from one to the next: what needs to know who the
+user is besides."""
+
+from service.core.clock import Clock
+from service.core.principal import Principal, SignInMethod
+from service.ledger.entities import check_wallet
+from service.ledger.operations import Ledger
+from service.sessions.entities import (
+    ProviderTokenRequired,
+    Session,
+    SignedIn,
+)
+from service.sessions.operations import Sessions
+from service.users.entities import is_open
+from service.users.operations import Users
+
+# Whoever proves a sign-in by a provider's token. Our own would make a session that never ends, and
+# a bare GoogleID proves nothing.
+PROVIDERS = frozenset({SignInMethod.GOOGLE, SignInMethod.COGNITO})
+
+
+class SignIns:
+    """Opens and refreshes the sessions of users, and of those who are none yet."""
+
+    def __init__(self, sessions: Sessions, users: Users, ledger: Ledger, clock: Clock) -> None:
+        self._sessions = sessions
+        self._users = users
+        self._ledger = ledger
+        self._clock = clock
+
+    def open(self, principal: Principal, fingerprint: str | None, device: str) -> SignedIn:
+        """A session for whoever signed in with a provider's token. Somebody without an account is
+        signed up if the device has a fingerprint. Raises `ProviderTokenRequired`, and what
+        `Users.sign_up` and `Sessions.open` raise."""
+        if principal.method not in PROVIDERS:
+            raise ProviderTokenRequired
+        user_id = principal.subject
+        registered = is_open(self._ledger.read_snapshot(user_id).wallet)
+        if not registered and fingerprint is not None:
+            self._users.sign_up(principal, self._users.digests(fingerprint))
+            registered = True
+        session = self._sessions.open(user_id, principal, device, self._clock.now())
+        return SignedIn(session, user_id, principal.email, registered)
+
+    def refresh(self, token: str) -> SignedIn:
+        """The same session with new tokens. Raises what `Sessions.refresh` raises, and
+        `AccountClosed` for a session that is older than the closing of its account."""
+        refreshed, session, email = self._sessions.refresh(token)
+        wallet = self._ledger.read_snapshot(session.user_id).wallet
+        check_wallet(wallet, _opener(session))
+        return SignedIn(refreshed, session.user_id, email, is_open(wallet))
+
+
+def _opener(session: Session) -> Principal:
+    """Whom a token of the session is for that was issued when it was opened."""
+    return Principal(
+        session.issuer,
+        session.user_id,
+        method=SignInMethod.SESSION,
+        session_id=session.session_id,
+        issued_at=session.created_at,
+    )
