@@ -249,8 +249,7 @@ class _Walk:
     def _judged_user(self, user_id: str) -> Audit:
         account, violations = _examined(self._reader, self._checks, user_id)
         if account is None:
-            items = self._reader.partition(user_partition(user_id), "")
-            return Audit(violations=tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items))
+            return Audit(violations=self._orphans(user_id))
         if self._closing is not None and self.figures is not None:
             self.figures = self._closing.with_account(self.figures, account)
         compared = 0
@@ -267,6 +266,13 @@ class _Walk:
             violations=tuple(violations),
             compared=compared,
         )
+
+    def _orphans(self, user_id: str) -> tuple[Violation, ...]:
+        """All items of a user without a wallet, if one of them is there for users alone."""
+        items = list(self._reader.partition(user_partition(user_id), ""))
+        if not any(self._checks.needs_wallet(store.key_of(raw)) for raw in items):
+            return ()
+        return tuple(Violation(store.name_of(raw), _ORPHAN) for raw in items)
 
     def _judged_claim(self, raw: RawItem) -> Audit:
         findings = Findings()

@@ -57,6 +57,11 @@ class Checks:
         by_item = {check.kind.name for check in self.of_item}
         return {kind.name for kind in self._registry.items} - by_group - by_item
 
+    def needs_wallet(self, key: Key) -> bool:
+        """Whether the item under that key belongs to users alone."""
+        kind = self._registry.kind_of(key)
+        return kind is None or kind.needs_wallet
+
     def item_faults(self, raw: RawItem) -> Iterator[str]:
         kind = self._registry.kind_of(Key.of_raw_item(raw))
         if kind is None:

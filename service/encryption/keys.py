@@ -10,6 +10,7 @@ DATA_KEY = ItemKind(
     "USER#<user id>",
     "DATAKEY",
     "the wrapped keys that encrypt what is private to the user; none once it is erased",
+    needs_wallet=False,
 )
 HOUSE_DATA_KEY = ItemKind(
     "data key of the house",

@@ -11,6 +11,7 @@ SESSION = ItemKind(
     "USER#<user id>",
     f"{SESSION_PREFIX}<session id>",
     "a sign-in of the user, and the digest of its refresh token; TTL `expiresAt`",
+    needs_wallet=False,
 )
 ITEMS = (SESSION,)
 

@@ -44,7 +44,8 @@ class Key:
 @dataclass(frozen=True)
 class ItemKind:
     """One kind of item. In `pk` and `sk`, what stands in angle brackets varies, and ends the
-    pattern: `USER#<user id>`."""
+    pattern: `USER#<user id>`. An item that does not need the wallet may belong to somebody who has
+    no account yet."""
 
     name: str
     owner: str
@@ -52,6 +53,7 @@ class ItemKind:
     sk: str
     description: str
     index: str = ""
+    needs_wallet: bool = True
 
     def covers(self, key: Key) -> bool:
         return _matches(self.pk, key.pk) and _matches(self.sk, key.sk)

@@ -1,0 +1,156 @@
+"""Sessions: refresh tokens, their families and their cookie; access tokens."""
+
+from tests.mutants.mutant import ALWAYS, Mutant, mutant
+
+OPERATIONS = "tests/sessions/test_operations.py"
+REFRESH_TOKENS = "tests/sessions/test_refresh_tokens.py"
+ACCESS_TOKENS = "tests/identity/test_access_tokens.py"
+COOKIE = "tests/web/test_page_cookie.py"
+SIGN_INS = "tests/sessions/test_sign_ins.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "reuse-ends-no-family",
+        OPERATIONS,
+        "sessions.operations:Sessions._exchanged",
+        "self._end_reused(S, N)",
+        "",
+    ),
+    mutant(
+        "family-ended-by-every-reuse",
+        OPERATIONS,
+        "sessions.store:end_write",
+        'When(equals={"PK": K, "endedAt": None})',
+        'When(equals={"PK": K})',
+    ),
+    mutant(
+        "every-refresh-wins",
+        OPERATIONS,
+        "sessions.store:rotation_write",
+        'When(equals={"digest": D, "endedAt": None})',
+        ALWAYS,
+    ),
+    mutant(
+        "ended-session-refreshed",
+        OPERATIONS,
+        "sessions.entities:Session.is_live",
+        "self.ended_at is None and N < self.ends_at",
+        "N < self.ends_at",
+    ),
+    mutant(
+        "grace-without-end",
+        OPERATIONS,
+        "sessions.entities:presented",
+        "D == session.previous and N < grace_until",
+        "D == session.previous",
+    ),
+    mutant(
+        "no-grace",
+        OPERATIONS,
+        "sessions.entities:presented",
+        "D == session.previous and N < grace_until",
+        "False",
+    ),
+    mutant(
+        "refresh-token-stored",
+        OPERATIONS,
+        "sessions.refresh_tokens:digest",
+        "seal([_DIGEST, T.text], K)",
+        "T.text",
+    ),
+    mutant(
+        "digest-without-a-key",
+        REFRESH_TOKENS,
+        "sessions.refresh_tokens:digest",
+        "seal([_DIGEST, T.text], K)",
+        'seal([_DIGEST, T.text], b"")',
+    ),
+    mutant(
+        "guess-ends-a-session",
+        OPERATIONS,
+        "sessions.refresh_tokens:parsed",
+        """
+        if not holds(M, H, K):
+            return None
+        """,
+        "",
+    ),
+    mutant(
+        "address-stored-in-clear",
+        OPERATIONS,
+        "sessions.operations:Sessions._sealed",
+        "self._data_keys.seal(U, *P, E)",
+        "E.encode()",
+    ),
+    mutant(
+        "lost-response-refused",
+        OPERATIONS,
+        "sessions.operations:Sessions._rotated",
+        """
+        except (ConditionFailed, MaybeApplied):
+            return False
+        """,
+        """
+        except ConditionFailed:
+            return False
+        """,
+    ),
+    mutant(
+        "session-opens-a-session",
+        SIGN_INS,
+        "sessions.sign_ins:SignIns.open",
+        """
+        if principal.method not in PROVIDERS:
+            raise ProviderTokenRequired
+        """,
+        "",
+    ),
+    mutant(
+        "cookie-of-any-page",
+        COOKIE,
+        "web.page_cookie:PageCookie.require_page",
+        "O not in self._origins or H != CSRF_VALUE",
+        "H != CSRF_VALUE",
+    ),
+    mutant(
+        "cookie-of-any-form",
+        COOKIE,
+        "web.page_cookie:PageCookie.require_page",
+        "O not in self._origins or H != CSRF_VALUE",
+        "O not in self._origins",
+    ),
+    mutant(
+        "cookie-read-without-its-page",
+        COOKIE,
+        "web.page_cookie:PageCookie.read",
+        "self.require_page()",
+        "",
+    ),
+    mutant(
+        "access-token-of-another-audience",
+        ACCESS_TOKENS,
+        "identity.access_tokens:principal_of",
+        """
+        if C != AUDIENCE:
+            raise TokenRejected(Rejection.AUDIENCE)
+        """,
+        "",
+    ),
+    mutant(
+        "access-token-with-leeway",
+        ACCESS_TOKENS,
+        "identity.access_tokens:principal_of",
+        """
+        if N >= E:
+            raise TokenRejected(Rejection.EXPIRED)
+        """,
+        "",
+    ),
+    mutant(
+        "id-token-taken-for-an-access-token",
+        ACCESS_TOKENS,
+        "identity.access_tokens:AccessTokens.verify",
+        "key_id_of(T, ALGORITHM, TYPES)",
+        'key_id_of(T, ALGORITHM, (*TYPES, "jwt", None))',
+    ),
+)
