@@ -42,7 +42,12 @@ from service.sessions.sign_ins import SignIns
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
-from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
+from service.users.entities import (
+    DeviceAlreadyUsed,
+    EmailAlreadyUsed,
+    IdentityLinked,
+    SystemLimitReached,
+)
 from service.web.body import read_body_if_any
 from service.web.client_address import client_address
 from service.web.endpoint import Access, Endpoint, endpoint
@@ -72,6 +77,8 @@ OPEN_SESSION = Endpoint(
         ProviderTokenRequired,
         SystemLimitReached,
         DeviceAlreadyUsed,
+        EmailAlreadyUsed,
+        IdentityLinked,
         WalletFrozen,
         TooManySignIns,
         TooManyWaiting,

@@ -30,11 +30,12 @@ class SignIns:
 
     def open(self, principal: Principal, fingerprint: str | None, device: str) -> SignedIn:
         """A session for whoever signed in with a provider's token. Somebody without an account is
-        signed up if the device has a fingerprint. Raises `ProviderTokenRequired`, and what
-        `Users.sign_up` and `Sessions.open` raise."""
+        signed up if the device has a fingerprint; a linked identity opens a session of the user
+        that it is linked to. Raises `ProviderTokenRequired`, and what `Users.sign_up` and
+        `Sessions.open` raise."""
         if principal.method not in PROVIDERS:
             raise ProviderTokenRequired
-        user_id = principal.subject
+        user_id = self._users.resolve(principal)
         registered = is_open(self._ledger.read_snapshot(user_id).wallet)
         if not registered and fingerprint is not None:
             self._users.sign_up(principal, self._users.digests(fingerprint))
