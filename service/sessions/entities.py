@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import ClassVar
 
-from service.core.errors import Forbidden, NotFound, RateLimited, Unauthenticated
+from service.core.errors import Forbidden, NotFound, Unauthenticated
 
 GRACE_SECONDS = 10
 """How long the token before the current one is still exchanged for the current one: a client whose
@@ -83,13 +83,6 @@ class NoSession(Forbidden):
 class SessionNotFound(NotFound):
     code = "SESSION_NOT_FOUND"
     summary = "You have no such session, or it has ended."
-
-
-class TooManySignIns(RateLimited):
-    """Nothing was done."""
-
-    summary = "Too many sign-ins of this user, or from this address. Wait a minute."
-    retry_after = 60
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import secrets
 
 from service.core.erasure import ErasurePhase, ErasureStep, ExportPart, StepOutcome
-from service.core.rate_limits import Window
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.access_tokens import AccessTokens
 from service.ledger.operations import Ledger
@@ -17,8 +16,6 @@ from service.sessions.sign_ins import SignIns
 from service.users.operations import Users
 from service.web.page_cookie import CookieTerms, PageCookie
 from service.web.settings import WebSettings
-
-WINDOW_SECONDS = 60.0
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -45,8 +42,6 @@ def build(core: Core, parts: Parts) -> Feature:
         sessions,
         parts.get(AccessTokens),
         cookie,
-        Window(settings.user_sign_in_limit, WINDOW_SECONDS, core.clock),
-        Window(settings.address_sign_in_limit, WINDOW_SECONDS, core.clock),
     )
     return Feature(
         operations={Sessions: sessions, PageCookie: cookie},

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from flask import Blueprint, Response, after_this_request, request
 
 from service.core.principal import Principal
-from service.core.rate_limits import Window
 from service.identity.access_tokens import AccessTokens
 from service.ledger.entities import (
     AccountClosed,
@@ -24,7 +23,6 @@ from service.sessions.entities import (
     SessionEnd,
     SessionNotFound,
     SignedIn,
-    TooManySignIns,
 )
 from service.sessions.operations import Sessions
 from service.sessions.schemas import (
@@ -49,7 +47,6 @@ from service.users.entities import (
     SystemLimitReached,
 )
 from service.web.body import read_body_if_any
-from service.web.client_address import client_address
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.openapi.document import cacheable
 from service.web.page_cookie import CSRF_HEADER, CsrfRejected, PageCookie
@@ -57,6 +54,7 @@ from service.web.responses import success
 
 COOKIE_NAME = "farebox-refresh"
 COOKIE_PATH = "/auth"
+SIGN_INS_PER_MINUTE = 20
 
 _CSRF_TEXT = "`1`; required with a cookie. Only a page of an allowed origin can send it."
 _STORAGE_ERRORS = (StorageUnavailable, DataKeyUnavailable, DataUnreadable)
@@ -64,6 +62,7 @@ OPEN_SESSION = Endpoint(
     access=Access.USER,
     summary="Open a session with the token of a sign-in",
     operation_id="openSession",
+    caller_limit=SIGN_INS_PER_MINUTE,
     description="Takes a Google or Cognito token once, and returns an access token for 15 minutes "
     "and a refresh token for 30 days. With `Fingerprint`, a user without an account is signed up; "
     "without it, `registered` is false until the first paid request. With `cookie`, the refresh "
@@ -80,7 +79,6 @@ OPEN_SESSION = Endpoint(
         EmailAlreadyUsed,
         IdentityLinked,
         WalletFrozen,
-        TooManySignIns,
         TooManyWaiting,
         WalletBusy,
         OutcomeUnknown,
@@ -104,7 +102,6 @@ REFRESH = Endpoint(
         CsrfRejected,
         RefreshTokenRejected,
         AccountClosed,
-        TooManySignIns,
         WalletBusy,
         *_STORAGE_ERRORS,
     ),
@@ -156,26 +153,16 @@ def sessions_blueprint(
     sessions: Sessions,
     access_tokens: AccessTokens,
     cookie: PageCookie,
-    of_user: Window,
-    of_address: Window,
 ) -> Blueprint:
-    """The windows bound how often a user may sign in, and how often an address may sign in or
-    refresh."""
     blueprint = Blueprint("sessions", __name__)
-    _add_open(blueprint, sign_ins, cookie, of_user, of_address)
-    _add_refresh(blueprint, sign_ins, cookie, of_address)
+    _add_open(blueprint, sign_ins, cookie)
+    _add_refresh(blueprint, sign_ins, cookie)
     _add_ends(blueprint, sessions, cookie)
     _add_keys(blueprint, access_tokens)
     return blueprint
 
 
-def _add_open(
-    blueprint: Blueprint,
-    sign_ins: SignIns,
-    cookie: PageCookie,
-    of_user: Window,
-    of_address: Window,
-) -> None:
+def _add_open(blueprint: Blueprint, sign_ins: SignIns, cookie: PageCookie) -> None:
     schema = OpenSessionRequestSchema()
 
     @blueprint.post("/auth/session")
@@ -184,15 +171,11 @@ def _add_open(
         body = read_body_if_any(schema)
         if body["cookie"]:
             cookie.require_page()
-        if not (of_user.allows(principal.subject) and of_address.allows(client_address())):
-            raise TooManySignIns
         signed_in = sign_ins.open(principal, body["fingerprint"], _device())
         return signed_in_response(signed_in, cookie if body["cookie"] else None)
 
 
-def _add_refresh(
-    blueprint: Blueprint, sign_ins: SignIns, cookie: PageCookie, of_address: Window
-) -> None:
+def _add_refresh(blueprint: Blueprint, sign_ins: SignIns, cookie: PageCookie) -> None:
     schema = RefreshRequestSchema()
 
     @blueprint.post("/auth/refresh")
@@ -202,8 +185,6 @@ def _add_refresh(
         token = cookie.read() if given is None else given
         if token is None:
             raise RefreshTokenRejected(RefreshFault.MISSING)
-        if not of_address.allows(client_address()):
-            raise TooManySignIns
         try:
             signed_in = sign_ins.refresh(token)
         except (RefreshTokenRejected, AccountClosed):

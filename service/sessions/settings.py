@@ -22,13 +22,6 @@ class SessionsSettings(Section):
     session_cookie_secure: bool = setting(
         True, "keep that cookie to https; false only for a local stack without it"
     )
-    user_sign_in_limit: int = setting(
-        20, "sessions that one user may open in a minute, in one web process"
-    )
-    address_sign_in_limit: int = setting(
-        300,
-        "sessions that may be opened or refreshed from one address in a minute, in one web process",
-    )
 
     def rules(self, settings: Sections) -> Iterator[str]:
         del settings
