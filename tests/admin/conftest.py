@@ -9,11 +9,14 @@ from service import cli
 from service.app import create_app
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import SHARED_SECRET
+from tests.faults.enumeration.tables import MemoryBehind
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    return ServiceHarness(client, table_name)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    """Over a table in memory: about operators, not about the table. What moves credits, or races,
+    has a `world` of its own."""
+    return ServiceHarness(memory, memory.name)
 
 
 @pytest.fixture

@@ -18,6 +18,11 @@ DAY = 24 * 3600
 
 
 @pytest.fixture
+def world(client: Any, table_name: str) -> ServiceHarness:
+    return ServiceHarness(client, table_name)
+
+
+@pytest.fixture
 def first(world: ServiceHarness) -> AdminApi:
     """The operator who requests. Ann has 2 credits, and 1 is held."""
     world.submit("ann")

@@ -17,14 +17,15 @@ from service.promo_codes.operations import PromoCodes
 from tests.bulk_grants.handout import Handout
 from tests.doubles.service_harness import ServiceHarness, order
 from tests.doubles.signer import SHARED_SECRET
+from tests.faults.enumeration.tables import MemoryBehind
 
 REASON = ("--reason", "for a test")
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
+def world(memory: MemoryBehind) -> ServiceHarness:
     """In real time: a command reads the clock of its machine."""
-    return ServiceHarness(client, table_name, clock=SystemClock())
+    return ServiceHarness(memory, memory.name, clock=SystemClock())
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from service.core.clock import SystemClock, iso
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import OPERATORS_SECRET, PRIVATE_KEY, SHARED_SECRET
+from tests.faults.enumeration.tables import MemoryBehind
 
 PRIVATE_TEXT = base64.b64encode(
     PRIVATE_KEY.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -27,9 +28,9 @@ KEYS = [f"machine:hmac-sha256:{SHARED_SECRET}", f"laptop:ed25519:{PRIVATE_TEXT}"
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
+def world(memory: MemoryBehind) -> ServiceHarness:
     """In real time: a command reads the clock of its machine."""
-    world = ServiceHarness(client, table_name, clock=SystemClock())
+    world = ServiceHarness(memory, memory.name, clock=SystemClock())
     world.submit("ann")
     return world
 

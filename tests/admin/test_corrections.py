@@ -21,6 +21,11 @@ REASON = "The video was delivered broken."
 
 
 @pytest.fixture
+def world(client: Any, table_name: str) -> ServiceHarness:
+    return ServiceHarness(client, table_name)
+
+
+@pytest.fixture
 def known(world: ServiceHarness) -> ServiceHarness:
     """Ann has 2 of 3 welcome credits; 1 is held for a job."""
     world.submit("ann")

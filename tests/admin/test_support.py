@@ -9,7 +9,9 @@ from service.ledger.entities import EntryKind
 from service.providers.base import TaskStatus
 from tests.admin.actions import action, record
 from tests.admin.admin_api import AdminApi
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
+from tests.doubles.raw_client import RawClient
 from tests.doubles.service_harness import ServiceHarness, order
 from tests.jobs.test_force_release import overdue
 
@@ -73,10 +75,10 @@ def test_a_search_for_nothing_is_refused(api: AdminApi, body: Any) -> None:
 
 
 def test_finding_and_reading_cost_the_same_however_much_happened(
-    client: Any, world: ServiceHarness, api: AdminApi
+    world: ServiceHarness, api: AdminApi
 ) -> None:
     job_id = world.submit("ann", "phone").job.job_id
-    meter = Meter(world.dynamodb, client)
+    meter = Meter(world.dynamodb, RawClient(memory_client(world.where)))
 
     def calls() -> list[list[str]]:
         """Once the key of the address is cached."""

@@ -11,6 +11,7 @@ from service.providers.base import TaskStatus
 from tests.doubles.clock import FakeClock
 from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 REASON = ("--reason", "for a test")
 
@@ -27,9 +28,9 @@ def stored(client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch) -> Ser
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
+def world(memory: MemoryBehind) -> ServiceHarness:
     """In real time: a command that calls the API reads the clock of its machine."""
-    return ServiceHarness(client, table_name, clock=SystemClock())
+    return ServiceHarness(memory, memory.name, clock=SystemClock())
 
 
 def test_it_prints_a_line_for_each_event_newest_first(

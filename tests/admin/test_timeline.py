@@ -1,7 +1,5 @@
 """What happened to one user, merged from several features and paged."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,13 +10,16 @@ from service.providers.base import TaskStatus
 from service.storage.cursor import PageTokenInvalid
 from tests.admin.actions import action, record
 from tests.admin.admin_api import AdminApi
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
+from tests.doubles.raw_client import RawClient
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    return ServiceHarness(client, table_name, welcome_credits=10)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name, welcome_credits=10)
 
 
 @pytest.fixture
@@ -84,8 +85,8 @@ def test_what_happens_between_two_pages_moves_nothing_of_the_older_ones(
     assert [*first.events, *rest.events] == events
 
 
-def test_a_page_far_back_costs_what_the_first_one_does(client: Any, busy: ServiceHarness) -> None:
-    meter = Meter(busy.dynamodb, client)
+def test_a_page_far_back_costs_what_the_first_one_does(busy: ServiceHarness) -> None:
+    meter = Meter(busy.dynamodb, RawClient(memory_client(busy.where)))
     bills = []
     token = None
     for _ in range(4):

@@ -11,16 +11,17 @@ from service import cli
 from service.app import create_app
 from service.core.clock import SystemClock
 from tests.doubles.signer import SHARED_SECRET
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import URL, NotifyingHarness, Receivers
 
 REASON = ("--reason", "for a test")
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
+def world(memory: MemoryBehind) -> NotifyingHarness:
     """In real time: a command reads the clock of its machine."""
     clock: Any = SystemClock()
-    return NotifyingHarness(client, table_name, clock=clock, receivers=Receivers(clock))
+    return NotifyingHarness(memory, memory.name, clock=clock, receivers=Receivers(clock))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.admin.admin_api import AdminApi
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import URL, NotifyingHarness
 
 REASON = {"reason": "for a test"}
@@ -13,8 +14,8 @@ UNKNOWN_EVENT = "evt_01m3250v002ajm933q0h87z8m2"
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    return NotifyingHarness(client, table_name)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    return NotifyingHarness(memory, memory.name)
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ from tests.doubles.memory_client import memory_client
 from tests.doubles.provider import ScriptedProvider
 from tests.doubles.raw_client import RawClient
 from tests.doubles.signer import OPERATORS_SECRET
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.faults.library.wire import Wire
 
 SECOND = 1000
@@ -164,12 +165,13 @@ class ServiceHarness:
         replacements: Mapping[type[Any], object] | None = None,
         **others: object,
     ) -> None:
-        """`client` says where the table is; the harness connects by itself unless a `connected`
-        client is to be shared. `others` are further settings."""
+        """`client` says where the table is: a client of DynamoDB Local, or a table in memory, for
+        what is not about money, races or DynamoDB. The harness connects by itself unless a
+        `connected` client is to be shared. `others` are further settings."""
         self.clock: Any = clock or FakeClock()
         self.provider: Any = provider or ScriptedProvider()
         self.where = client
-        self.dynamodb = connected or local_client(client.meta.endpoint_url)
+        self.dynamodb = connected or _connected(client)
         self.client = RawClient(self.dynamodb)
         self.table = Table(self.dynamodb, table_name)
         settings = production_settings(
@@ -270,7 +272,13 @@ class ServiceHarness:
 
 def memory_world(**options: Any) -> ServiceHarness:
     """A harness of a table of its own in memory, for tests whose subject is not the table."""
-    return ServiceHarness(None, "Memory", connected=memory_client(), **options)
+    return ServiceHarness(MemoryBehind(), MemoryBehind.name, **options)
+
+
+def _connected(where: Any) -> DynamoDb:
+    if isinstance(where, MemoryBehind):
+        return memory_client(where)
+    return local_client(where.meta.endpoint_url)
 
 
 def local_client(url: str) -> DynamoDb:

@@ -24,6 +24,7 @@ from service.providers.base import TaskStatus
 from tests.admin.actions import action
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 URL = "https://hooks.example.com/farebox"
 
@@ -146,5 +147,5 @@ class NotifyingHarness(ServiceHarness):
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    return NotifyingHarness(client, table_name)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    return NotifyingHarness(memory, memory.name)

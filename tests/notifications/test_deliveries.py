@@ -22,6 +22,7 @@ from service.notifications.store import endpoint_write
 from service.notifications.sweeps import BATCH
 from service.storage.cursor import PageTokenInvalid
 from service.storage.table import StorageUnavailable
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import URL, NotifyingHarness, Receivers
 
 OTHER = "https://other.example.com/farebox"
@@ -30,8 +31,8 @@ BOUND = RETRY_MILLISECONDS / 1000
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    world = NotifyingHarness(client, table_name)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    world = NotifyingHarness(memory, memory.name)
     world.finish()
     return world
 
@@ -163,13 +164,13 @@ def test_a_delivery_whose_secret_cannot_be_opened_becomes_a_dead_letter(
 
 
 def test_a_mistake_while_sending_counts_as_a_failed_attempt(
-    client: Any, table_name: str, world: NotifyingHarness
+    memory: MemoryBehind, world: NotifyingHarness
 ) -> None:
     class Broken(Receivers):
         def send(self, *_: Any) -> Any:
             raise RuntimeError
 
-    other = NotifyingHarness(client, table_name, clock=world.clock, receivers=Broken(world.clock))
+    other = NotifyingHarness(memory, memory.name, clock=world.clock, receivers=Broken(world.clock))
     endpoint, one = world.endpoint(), publish(world)
     with capture_logs() as logs:
         other.settle()
@@ -289,9 +290,9 @@ def test_one_success_forgets_the_failures_before_it(world: NotifyingHarness) -> 
 
 
 def test_two_processes_deliver_each_event_once(
-    client: Any, table_name: str, world: NotifyingHarness
+    memory: MemoryBehind, world: NotifyingHarness
 ) -> None:
-    other = NotifyingHarness(client, table_name, clock=world.clock, receivers=world.receivers)
+    other = NotifyingHarness(memory, memory.name, clock=world.clock, receivers=world.receivers)
     endpoint = world.endpoint()
     for number in range(6):
         world.deliveries.publish(event(EventType.CREDITS_LOW, "ann", str(number), 5, {}))
@@ -305,7 +306,7 @@ def test_two_processes_deliver_each_event_once(
 
 
 def test_a_process_that_dies_during_an_attempt_leaves_it_to_another_after_the_lease(
-    client: Any, table_name: str, world: NotifyingHarness
+    memory: MemoryBehind, world: NotifyingHarness
 ) -> None:
     class Died(BaseException):
         pass
@@ -314,7 +315,7 @@ def test_a_process_that_dies_during_an_attempt_leaves_it_to_another_after_the_le
         def send(self, *_: Any) -> Any:
             raise Died
 
-    other = NotifyingHarness(client, table_name, clock=world.clock, receivers=Dying(world.clock))
+    other = NotifyingHarness(memory, memory.name, clock=world.clock, receivers=Dying(world.clock))
     world.endpoint()
     one = publish(world)
     with pytest.raises(Died):

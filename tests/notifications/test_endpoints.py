@@ -1,7 +1,5 @@
 """Endpoints: who receives webhooks, and with which secrets they are signed."""
 
-from typing import Any
-
 import pytest
 from standardwebhooks import Webhook
 from structlog.testing import capture_logs
@@ -18,6 +16,7 @@ from service.notifications.entities import (
 from service.notifications.store import endpoint_write
 from service.storage.data_keys import DataUnreadable
 from service.storage.writes import REPLACE, Update
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import URL, NotifyingHarness
 
 DAY = 86_400
@@ -154,10 +153,10 @@ def test_an_unknown_endpoint_is_not_found(world: NotifyingHarness, endpoint_id: 
 
 
 def test_of_two_changes_at_the_same_time_both_are_made(
-    client: Any, table_name: str, world: NotifyingHarness
+    memory: MemoryBehind, world: NotifyingHarness
 ) -> None:
     """The second is made on what the first has left."""
-    endpoint, other = world.endpoint(), NotifyingHarness(client, table_name, clock=world.clock)
+    endpoint, other = world.endpoint(), NotifyingHarness(memory, memory.name, clock=world.clock)
     wire = world.wire()
     wire.before(
         lambda operation: (
@@ -207,11 +206,11 @@ def test_what_the_same_key_repeats_at_the_limit_is_a_replay(world: NotifyingHarn
 
 @pytest.mark.parametrize("name", ["add", "rotate"])
 def test_after_a_lost_response_a_twin_receives_no_secret_but_its_own(
-    client: Any, table_name: str, world: NotifyingHarness, name: str
+    memory: MemoryBehind, world: NotifyingHarness, name: str
 ) -> None:
     """The request that was carried out was the twin's, with the same key, and not this one."""
     endpoint, action = world.endpoint(), world.action(name=name)
-    other = NotifyingHarness(client, table_name, clock=world.clock)
+    other = NotifyingHarness(memory, memory.name, clock=world.clock)
 
     def send(process: NotifyingHarness) -> EndpointPerformed:
         if name == "add":

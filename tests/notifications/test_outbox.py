@@ -15,12 +15,13 @@ from service.notifications.entities import (
 from service.notifications.operations import LEASE_MILLISECONDS, to_outbox
 from service.notifications.store import message_from
 from service.storage.table import StorageUnavailable
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import NotifyingHarness
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    world = NotifyingHarness(client, table_name)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    world = NotifyingHarness(memory, memory.name)
     world.finish()
     return world
 
@@ -116,9 +117,9 @@ def test_after_three_days_it_is_a_dead_letter_that_can_be_redriven(
 
 
 def test_two_processes_that_find_the_same_message_hand_it_on_once(
-    client: Any, table_name: str, world: NotifyingHarness
+    memory: MemoryBehind, world: NotifyingHarness
 ) -> None:
-    other = NotifyingHarness(client, table_name, clock=world.clock)
+    other = NotifyingHarness(memory, memory.name, clock=world.clock)
     received: list[str] = []
     for each in (world, other):
         each.outbox.register(lambda happened: received.append(happened.event_id))
@@ -129,7 +130,7 @@ def test_two_processes_that_find_the_same_message_hand_it_on_once(
 
 
 def test_a_process_that_dies_while_it_hands_on_leaves_it_to_another_after_the_lease(
-    client: Any, table_name: str, world: NotifyingHarness
+    memory: MemoryBehind, world: NotifyingHarness
 ) -> None:
     class Died(BaseException):
         pass
@@ -143,7 +144,7 @@ def test_a_process_that_dies_while_it_hands_on_leaves_it_to_another_after_the_le
     [hit] = hits(world)
     with pytest.raises(Died):
         world.outbox.dispatch(hit)
-    other, handler = NotifyingHarness(client, table_name, clock=world.clock), Broken(0)
+    other, handler = NotifyingHarness(memory, memory.name, clock=world.clock), Broken(0)
     other.outbox.register(handler)
     other.settle()
     assert handler.received == []

@@ -113,6 +113,16 @@ class MemoryTable:
         for index in self._indexes.values():
             index.follow(write)
 
+    def remove(self, key: ItemKey) -> None:
+        """Removes the item, if there is one, and notifies nobody: the service removes nothing."""
+        before = self.items.pop(key, None)
+        if before is None:
+            return
+        self._partitions[key[0]].remove(key[1])
+        self._due.pop(key, None)
+        for index in self._indexes.values():
+            index.follow(Prepared(key, before, {}))
+
     def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A page of a partition, or of an index as far as it has caught up. Raises
         `InvalidRequest`."""

@@ -72,6 +72,16 @@ class Server:
     def update_item(self, request: Request) -> dict[str, Any]:
         return self._write("Update", request)
 
+    def delete_item(self, request: Request) -> dict[str, Any]:
+        """Without a condition, as tests remove what they damage."""
+        if not request.keys() <= {"TableName", "Key"}:
+            raise NotUnderstood(str(sorted(request)))
+        key = _key(request["Key"])
+        if key in self._locked:
+            raise Rejected("TransactionConflictException")
+        self.memory.remove(key)
+        return {}
+
     def transact_write_items(self, request: Request) -> dict[str, Any]:
         """The whole transaction at one moment."""
         self.finish(self.begin(request))

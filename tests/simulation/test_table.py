@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.storage.codec import encode_item
 from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.outcomes import HttpResponse
 from service.storage.table import Cancelled, ConditionFailed, MalformedRequest, Table
 from service.storage.writes import ABSENT, Put, Update, When, Write
 from tests.doubles.memory_client import memory_client
+from tests.doubles.raw_client import RawClient
 from tests.faults.enumeration.tables import MemoryBehind
 from tests.faults.library.wire import Reply, operation_of
 from tests.simulation.expressions import InvalidRequest, NotUnderstood, condition
@@ -122,6 +124,7 @@ _calls = st.one_of(
         st.just("") | _texts,
     ),
     st.tuples(st.just("scan")),
+    st.tuples(st.just("delete"), _keys),
     st.tuples(st.just("write"), _writes),
     st.tuples(st.just("write"), _writes),
     st.tuples(st.just("transact"), _transactions),
@@ -143,6 +146,10 @@ def _make(table: Table, call: tuple[Any, ...]) -> None:
             table.query_index(index, pk, limit=limit + 1, up_to=up_to)
         case ("scan",):
             table.scan(segment=0, segments=1, limit=100)
+        case ("delete", key):
+            RawClient(table._client).delete_item(
+                TableName=table._name, Key=encode_item(key.attributes())
+            )
         case ("write", write):
             table.write(write)
         case ("transact", writes):

@@ -4,6 +4,7 @@ respond like it."""
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -61,18 +62,21 @@ class LocalTable:
 
 
 class MemoryBehind:
-    """The simulation's table, behind DynamoDB's wire protocol."""
+    """The simulation's table, behind DynamoDB's wire protocol. Threads may share it: it carries out
+    one request after the other."""
 
     name = "Memory"
 
     def __init__(self, items: Items | None = None) -> None:
         self._server = served(items or [])
+        self._turn = threading.Lock()
 
     def send(self, headers: Mapping[str, str], body: bytes) -> Reply:
         operation, request = operation_of(headers), json.loads(body)
         serve = getattr(self._server, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).lower())
         try:
-            return response_with(200, serve(request) | _consumed(request))
+            with self._turn:
+                return response_with(200, serve(request) | _consumed(request))
         except Rejected as error:
             return refusal(error.status, error.code, **error.extra)
 
