@@ -57,6 +57,7 @@ class ApprovalExpired(Conflict):
 
 class SecondOperatorRequired(Forbidden):
     code = "SECOND_OPERATOR_REQUIRED"
+    denies_access = True
     summary = "Nobody approves what they requested: another operator has to."
 
 
@@ -78,6 +79,7 @@ class NamedOperatorRequired(Forbidden):
     """Several people may share a key that belongs to nobody, also whoever made the request."""
 
     code = "NAMED_OPERATOR_REQUIRED"
+    denies_access = True
     summary = "Only a person decides what another requested: sign in, or sign with your own key."
 
 

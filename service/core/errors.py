@@ -48,7 +48,10 @@ class Unauthenticated(FareboxError):
 
 
 class Forbidden(FareboxError):
-    """Understood, and not allowed."""
+    """Understood, and not allowed. `denies_access` says whether that is because of who the caller
+    is, and not because of what they have."""
+
+    denies_access: ClassVar[bool] = False
 
 
 class NotFound(FareboxError):

@@ -19,6 +19,7 @@ class Metric(StrEnum):
     REQUESTS = "Requests"
     REQUEST_LATENCY = "RequestLatency"
     REFUSALS = "Refusals"
+    ACCESS_REFUSALS = "AccessRefusals"
     SIGN_UPS = "SignUps"
     REFRESH_TOKENS_REUSED = "RefreshTokensReused"
     SIGN_UP_REVIEWS = "SignUpReviews"

@@ -75,6 +75,7 @@ class EmailNotVerified(Unauthenticated):
 
 class GoogleIdMismatch(Forbidden):
     code = "GOOGLE_ID_MISMATCH"
+    denies_access = True
     summary = "GoogleID is not the user who is signed in; details names both. It can be left out."
     details_example: ClassVar[Mapping[str, object]] = {
         "googleId": "110248495921238986420",
@@ -141,6 +142,7 @@ class OperatorRequired(Forbidden):
     """The same for every address below `/admin`, whether there is something at it or not."""
 
     code = "OPERATOR_REQUIRED"
+    denies_access = True
     summary = "Only operators may do this."
 
 

@@ -32,7 +32,7 @@ from service.web.request_errors import (
     RouteNotFound,
     UnsupportedMediaType,
 )
-from service.web.request_log import REQUEST_ID_HEADER, protect
+from service.web.request_log import NO_ROUTE, REQUEST_ID_HEADER, protect
 from service.web.responses import json_response
 
 WAIT_SECONDS = 5
@@ -79,6 +79,8 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
 
     def respond(error: FareboxError) -> Response:
         metrics.count(Metric.REFUSALS, code=error.code)
+        if _denies_access(error):
+            _record_access(error, metrics)
         return error_response(error)
 
     def respond_to_http(error: HTTPException) -> Response:
@@ -101,6 +103,22 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
     app.register_error_handler(FareboxError, respond)
     app.register_error_handler(HTTPException, respond_to_http)
     app.register_error_handler(Exception, respond_to_unexpected)
+
+
+def _denies_access(error: FareboxError) -> bool:
+    is_denied = isinstance(error, Forbidden) and error.denies_access
+    return is_denied or isinstance(error, Unauthenticated)
+
+
+def _record_access(error: FareboxError, metrics: Metrics) -> None:
+    """Of whoever is refused: the code and the reason, which are ours, and the route. Nothing that
+    the caller sent."""
+    reason = str(error.details.get("reason", ""))
+    metrics.count(Metric.ACCESS_REFUSALS, code=error.code, reason=reason)
+    route = request.url_rule.rule if request.url_rule else NO_ROUTE
+    log.warning(
+        "access_refused", code=error.code, reason=reason, method=request.method, route=route
+    )
 
 
 def error_response(error: FareboxError) -> Response:

@@ -12,6 +12,14 @@ _FORM = re.compile(
 _PORT = re.compile(r":([0-9]{1,5})")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Chrome writes 128 bits of the extension's key in the letters a to p.
+_EXTENSION_IDS = {
+    "chrome-extension": re.compile(r"[a-p]{32}"),
+    "moz-extension": _UUID,
+    "safari-web-extension": _UUID,
+}
+_OPAQUE = frozenset({"about", "blob", "data", "file", "filesystem", "javascript", "ws", "wss"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65535
 
@@ -50,9 +58,19 @@ def _normalised(text: str) -> str:
             f"takes origins, which end after host and port: not {shown}, without {behind[:40]!r}"
         )
     if scheme not in _DEFAULT_PORTS:
-        # Of an extension or an app (chrome-extension://…, capacitor://localhost): sent as it is.
-        return f"{scheme}://{host}{rest}"
+        return _of_app(scheme, host.lower(), rest, shown)
     return f"{scheme}://{_host(host, shown)}{_port(port, scheme, shown)}"
+
+
+def _of_app(scheme: str, host: str, rest: str, shown: str) -> str:
+    """Of an extension, by its id in the form of its browser, or of an app by a scheme of its own
+    (capacitor://localhost). What has no origin, such as a file, is sent as `null`."""
+    if scheme in _EXTENSION_IDS:
+        if rest or not _EXTENSION_IDS[scheme].fullmatch(host):
+            raise ValueError(f"has a host that is no extension's id: {shown}")
+    elif scheme in _OPAQUE or not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        raise ValueError(f"takes no origin like {shown}: no browser sends it")
+    return f"{scheme}://{host}{rest}"
 
 
 def _port(port: re.Match[str] | None, scheme: str, shown: str) -> str:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
 
 import pytest
+import structlog
 from flask import Blueprint, Flask, Response
 from flask.testing import FlaskClient
 
+from service.core.metrics import Metric
 from service.core.principal import Operator, Principal
 from service.identity.enforcement import Gate, enforce
 from service.identity.entities import Rejection, TokenRejected
@@ -57,12 +59,13 @@ class NoOperators:
 class Stack:
     def __init__(self, *, bare: bool = False, limits: tuple[int, int] = (0, 0)) -> None:
         self.tokens, self.reached = Tokens(), 0
+        self.counts = Counts()
         self.clock, self.accounts = FakeClock(), Accounts("closed")
         self.app = Flask("x", static_folder=None)
         self.app.register_blueprint(self._blueprint())
         self.app.add_url_rule("/undeclared", view_func=lambda: success(None))
-        log_requests(self.app, self.clock, Counts(), production=False)
-        register_errors(self.app, Counts())
+        log_requests(self.app, self.clock, self.counts, production=False)
+        register_errors(self.app, self.counts)
         gate = Gate(
             identity=Identity(self.tokens, trust_bare_google_id=bare),
             operators=NoOperators(),
@@ -338,3 +341,26 @@ def test_a_preflight_uses_up_nothing() -> None:
     for _ in range(3):
         assert stack.client.options("/mine", headers=preflight).status_code == 200
     assert stack.client.get("/mine", headers=bearer("good-110")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "code", "reason"),
+    [
+        ({}, "AUTHENTICATION_REQUIRED", ""),
+        (bearer("secret-token"), "TOKEN_REJECTED", "signature"),
+        (bearer("good-closed"), "ACCOUNT_CLOSED", ""),
+    ],
+)
+def test_whoever_is_refused_is_logged_and_counted_without_what_they_sent(
+    headers: dict[str, str], code: str, reason: str
+) -> None:
+    stack = Stack()
+    with structlog.testing.capture_logs() as lines:
+        stack.client.get("/mine?q=secret-query", headers=headers)
+        stack.client.get("/mine", headers=bearer("good-110"))
+    (line,) = (line for line in lines if line["event"] == "access_refused")
+    facts = {"code": code, "reason": reason, "method": "GET", "route": "/mine"}
+    assert line == {"event": "access_refused", "log_level": "warning", **facts}
+    counted = stack.counts.of(Metric.ACCESS_REFUSALS)
+    assert counted == [(1, {"code": code, "reason": reason})]
+    assert "secret" not in str(lines)

@@ -28,7 +28,16 @@ from tests.web.small_app import small_app
             "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
             "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
         ),
+        (
+            "Chrome-Extension://ABCDEFGHIJKLMNOPABCDEFGHIJKLMNOP",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        ),
+        (
+            "moz-extension://1f2e3d4c-0000-4000-8000-0123456789ab",
+            "moz-extension://1f2e3d4c-0000-4000-8000-0123456789ab",
+        ),
         ("capacitor://localhost", "capacitor://localhost"),
+        ("Ionic://LocalHost:8080", "ionic://localhost:8080"),
     ],
 )
 def test_an_origin_is_brought_into_the_form_that_browsers_send(written: str, sent: str) -> None:
@@ -57,6 +66,10 @@ def test_an_origin_is_brought_into_the_form_that_browsers_send(written: str, sen
         *("https://a.example;b.example", "https://a.example|https://b.example"),
         *("https://app..example.com", "https://-app.example.com", "https://app.example.com:0"),
         *("https://app.example.com:65536", "http://127.1", "http://0x7f000001", "https://[::g]"),
+        *("chrome-extension://abc", "chrome-extension://abcdefghijklmnopabcdefghijklmnoq"),
+        *("chrome-extension://abcdefghijklmnopabcdefghijklmnop:1", "moz-extension://abc"),
+        *("chrome-extension://abcdefghijklmnopabcdefghijklmnop.evil.example", "data://x"),
+        *("file://host", "capacitor://a..b", "capacitor://local host", "ws://app.example.com"),
         *("https://app.exa mple.com", "https://a,b", "https://app.example.com\n", "'https://a.b'"),
     ],
 )
