@@ -78,7 +78,10 @@ class AccountRequired(Forbidden):
 
 class PromoCodeBusy(Unavailable):
     code = "PROMO_CODE_BUSY"
-    summary = "Too many people are redeeming this code at once. Nothing was changed; try again."
+    summary = (
+        "Too many people are redeeming this code at once, or your balance is changing just now. "
+        "Nothing was changed; try again."
+    )
     retry_after = 2
 
 

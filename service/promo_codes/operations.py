@@ -134,8 +134,8 @@ class PromoCodes:
 
         Raises `AccountRequired`, `PromoNotFound`, `PromoUsedUp`, `PromoAlreadyRedeemed`,
         `PromoDeviceUsed` or `WalletFrozen` (nothing was written); `PromoCodeBusy` when others kept
-        redeeming the code (nothing was written); `RedemptionUnknown`; `TooManyWaiting`;
-        `StorageUnavailable`."""
+        redeeming the code, or the wallet is busy (nothing was written); `RedemptionUnknown`;
+        `TooManyWaiting`; `StorageUnavailable`."""
         wallet = self._ledger.read_snapshot(principal.subject).wallet
         if wallet is None or not is_open(wallet):
             raise AccountRequired
