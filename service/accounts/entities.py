@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from service.core.errors import Unauthenticated
 from service.core.principal import Principal
 from service.ledger.entities import Balance
 from service.users.entities import LinkedIdentity, verified_email
+
+
+class HookSignatureRejected(Unauthenticated):
+    """Also where this service has no hook: nobody outside finds out which."""
+
+    code = "HOOK_SIGNATURE_REJECTED"
+    summary = "The event is not signed with the hook's secret, or its signature is too old."
+    advice = "Compare the secret and the clock of the forwarding function."
 
 
 @dataclass(frozen=True)

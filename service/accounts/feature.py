@@ -1,12 +1,19 @@
-"""Accounts: what users see and do with their own."""
+"""Accounts: what users see and do with their own, and the hook of a Cognito user pool."""
 
+from collections.abc import Callable
+
+from service.accounts.hook_routes import hook_blueprint
 from service.accounts.operations import Accounts
+from service.accounts.post_confirmation import PostConfirmation
 from service.accounts.routes import accounts_blueprint
+from service.accounts.settings import AccountsSettings
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
+from service.identity.settings import IdentitySettings
 from service.ledger.operations import Ledger
 from service.users.linking import Identities
+from service.users.operations import Users
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
 
 
@@ -17,7 +24,30 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.get(Identity),
         FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS),
     )
-    return Feature(operations={Accounts: accounts}, blueprints=(accounts_blueprint(accounts),))
+    hook = _post_confirmation(core, parts)
+    return Feature(
+        operations={Accounts: accounts, PostConfirmation: hook},
+        blueprints=(accounts_blueprint(accounts), hook_blueprint(hook)),
+    )
 
 
-ACCOUNTS = Declaration(name="accounts", build=build)
+def _post_confirmation(core: Core, parts: Parts) -> PostConfirmation:
+    identity = core.section(IdentitySettings)
+    return PostConfirmation(
+        parts.get(Users),
+        core.clock,
+        identity.cognito_issuer,
+        identity.cognito_user_pool_id,
+        _hook_secret(core.section(AccountsSettings), core.read_secret),
+    )
+
+
+def _hook_secret(
+    settings: AccountsSettings, read_secret: Callable[[str], str]
+) -> Callable[[], str]:
+    if settings.cognito_hook_secret_name:
+        return lambda: read_secret(settings.cognito_hook_secret_name)
+    return lambda: settings.cognito_hook_secret
+
+
+ACCOUNTS = Declaration(name="accounts", build=build, settings=AccountsSettings)

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     CREDITS_EXPIRING = "credits.expiring"
     CREDITS_ADJUSTED = "credits.adjusted"
     SPENDING_UNUSUAL = "spending.unusual"
+    USER_CREATED = "user.created"
     USER_REFUSED_REPEATEDLY = "user.refused_repeatedly"
     WEBHOOK_TEST = "webhook.test"
 

@@ -34,7 +34,15 @@ from service.users.entities import (
     with_item,
 )
 from service.users.linking import Identities
-from service.users.sign_up import LateWelcome, NewEmail, SignUp, SignUpRules, is_due
+from service.users.sign_up import (
+    Also,
+    LateWelcome,
+    NewEmail,
+    SignUp,
+    SignUpRules,
+    is_due,
+    nothing_else,
+)
 
 log = structlog.get_logger()
 
@@ -69,18 +77,24 @@ class Users:
         return device_digests(self._peppers, fingerprint)
 
     def sign_up(
-        self, principal: Principal, device: Digests | None, related: Sequence[Key] = ()
+        self,
+        principal: Principal,
+        device: Digests | None,
+        related: Sequence[Key] = (),
+        *,
+        also: Also = nothing_else,
     ) -> Snapshot:
         """Makes the principal a user unless they are one. Returns their open wallet, and the
         `related` items as they were at that same moment. Without a `device` there are no welcome
-        credits yet (`welcomed`).
+        credits yet (`welcomed`). What `also` returns for the time is written with a new user, and
+        must have no condition that can fail.
 
         Raises `SystemLimitReached`, `DeviceAlreadyUsed`, `EmailAlreadyUsed`, `IdentityLinked` or
         `AccountClosed` (nothing is written then, and none is raised for someone whose wallet is
         open), `WalletMissing` for someone
         whose claims stand without a wallet, `DataKeyUnavailable`, `DataUnreadable`, and what
         `Ledger.move` raises."""
-        sign_up = self._prepared(principal, device)
+        sign_up = self._prepared(principal, device, also)
         try:
             moved = self._ledger.move(
                 principal.subject,
@@ -105,7 +119,7 @@ class Users:
         # Related items change only together with the wallet, so they are still as they were read.
         return Snapshot(moved.wallet, moved.snapshot.related)
 
-    def _prepared(self, principal: Principal, device: Digests | None) -> SignUp:
+    def _prepared(self, principal: Principal, device: Digests | None, also: Also) -> SignUp:
         owners = self._owners(device)
         return SignUp(
             principal,
@@ -116,6 +130,7 @@ class Users:
             self._rules,
             self._email(principal, owners),
             user_tag(principal.subject, self._mac_key),
+            also,
         )
 
     def _mailbox(self, principal: Principal) -> Digests | None:

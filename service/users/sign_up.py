@@ -3,7 +3,7 @@ Pure.
 
 In a file of its own because the verbs of the feature only carry out what is decided here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -38,7 +38,15 @@ from service.users.entities import (
     with_item,
 )
 
+# What else is to be written with a new user, at that time. Pure.
+Also = Callable[[int], Sequence[Write]]
+
 REVIEW_REASON = "The device of the sign-up belongs to another user."
+
+
+def nothing_else(now: int) -> Sequence[Write]:
+    del now
+    return ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class SignUp:
     rules: SignUpRules
     email: NewEmail | None
     tag: str
+    also: Also
 
     @property
     def user_id(self) -> str:
@@ -120,6 +129,7 @@ class SignUp:
         writes = self._writes(found, standing, wallet.updated_at)
         if not found.has_profile:
             writes += self._profile_writes(snapshot, standing, wallet.updated_at)
+        writes += self.also(wallet.updated_at)
         return Proposal(
             Movement(wallet, opened.entries), [ConditionalWrite(write) for write in writes]
         )

@@ -26,6 +26,12 @@ EXTRA = {
     ("jobs", "work"): {"entities"},
     ("sessions", "refresh_tokens"): set(),
     ("sessions", "sign_ins"): {"entities", "operations"},
+    ("accounts", "hook_signatures"): set(),
+    ("accounts", "post_confirmation"): {"entities", "hook_signatures"},
+    ("accounts", "hook_schemas"): {"post_confirmation"},
+    ("accounts", "hook_routes"): {
+        *("entities", "hook_schemas", "hook_signatures", "post_confirmation"),
+    },
     ("users", "directory"): {"entities", "store"},
     ("users", "sharing"): {"entities", "keys"},
     ("users", "identities"): {"entities", "keys", "sharing"},

@@ -137,6 +137,7 @@ OPERATION_IDS = {
     "rejectAdjustment",
     "approveAdjustment",
     "listApprovals",
+    "handlePostConfirmation",
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
     *("listReviews", "approveSignUp", "rejectSignUp"),
     "quoteCost",

@@ -1,0 +1,91 @@
+"""What follows a confirmed sign-up in a Cognito user pool: the user is made, and what is to happen
+next goes to the outbox in the same transaction.
+
+In a file of its own because the user pool calls it, and no user."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.accounts.entities import HookSignatureRejected
+from service.accounts.hook_signatures import is_signed
+from service.core.clock import Clock
+from service.core.principal import Principal, SignInMethod
+from service.notifications.entities import EventType, event
+from service.notifications.operations import to_outbox
+from service.storage.writes import Write
+from service.users.operations import Users
+
+log = structlog.get_logger()
+
+SECRET_SECONDS = 60.0
+CONFIRMED = "PostConfirmation_ConfirmSignUp"
+PASSWORD_RESET = "PostConfirmation_ConfirmForgotPassword"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """An event of the user pool's trigger (Amazon Cognito Developer Guide, "Post confirmation
+    Lambda trigger"). `email_verified` is Cognito's text, `true` or `false`."""
+
+    trigger: str
+    user_pool_id: str
+    subject: str
+    email: str | None = field(repr=False)
+    email_verified: str = "false"
+
+
+class PostConfirmation:
+    """Makes the users that a user pool confirms. `read_secret` returns the key of the hook's
+    signature, empty where there is no hook."""
+
+    def __init__(
+        self,
+        users: Users,
+        clock: Clock,
+        issuer: str,
+        user_pool_id: str,
+        read_secret: Callable[[], str],
+    ) -> None:
+        self._users = users
+        self._clock = clock
+        self._issuer = issuer
+        self._user_pool_id = user_pool_id
+        self._read_secret = read_secret
+        self._secret = ""
+        self._good_until = 0.0
+
+    def check(self, header: str, body: bytes) -> None:
+        """Raises `HookSignatureRejected`, and `SecretUnavailable`."""
+        if not is_signed(header, body, self._current_secret(), self._clock.now() / 1000):
+            raise HookSignatureRejected
+
+    def _current_secret(self) -> str:
+        """Read once a minute: whoever calls is not known yet, and a new secret needs no restart."""
+        if self._clock.monotonic() >= self._good_until:
+            self._secret = self._read_secret()
+            self._good_until = self._clock.monotonic() + SECRET_SECONDS
+        return self._secret
+
+    def handle(self, confirmation: Confirmation) -> bool:
+        """Makes the user unless there is one; whether it did anything. Welcome credits wait for
+        the first request from a device: the event names none. Nothing follows a password that was
+        reset, nor an event of another pool. Raises what `Users.sign_up` raises."""
+        if confirmation.trigger != CONFIRMED or confirmation.user_pool_id != self._user_pool_id:
+            return False
+        principal = Principal(
+            self._issuer,
+            confirmation.subject,
+            confirmation.email,
+            email_verified=confirmation.email_verified == "true",
+            method=SignInMethod.COGNITO,
+        )
+        self._users.sign_up(principal, None, also=lambda now: _created(principal.subject, now))
+        log.info("user_confirmed", user_id=principal.subject)
+        return True
+
+
+def _created(user_id: str, now: int) -> Sequence[Write]:
+    data: Mapping[str, object] = {"provider": "cognito", "subscriptionStatus": "none"}
+    return (to_outbox(event(EventType.USER_CREATED, user_id, "created", now, data), now),)
