@@ -11,6 +11,7 @@ from devstack.errors import LocalSetupError
 from devstack.ports import Ports
 
 _TOKEN_SECONDS = 8 * 3600
+_VIDEO = {"imageUrl": "https://images.example.com/astronaut.jpg", "promptKey": "foo_prompt"}
 _COGNITO_USER = {"email": "grace@example.com", "token_use": "id"}
 _OTHER_USER = {"sub": "108234567890123456789", "email": "grace@example.com"}
 
@@ -53,12 +54,7 @@ def welcome(
     inside a container."""
     subject = new_subject()
     token = sign_in(simulators_url or ports.simulators_url, subject, "you@example.com")
-    body = {
-        "GoogleID": subject,
-        "Fingerprint": f"fp-{secrets.token_hex(8)}",
-        "imageUrl": "https://images.example.com/astronaut.jpg",
-        "promptKey": "foo_prompt",
-    }
+    body = {"GoogleID": subject, "Fingerprint": f"fp-{secrets.token_hex(8)}", **_VIDEO}
     headers = "-H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json'"
     return f"""
 {bold("Farebox is up.")} Ctrl-C stops everything; {hints.data}
@@ -84,10 +80,9 @@ curl -s {ports.app_url}/videos {headers} \\
 curl -s "{ports.app_url}/jobs?limit=1" -H "Authorization: Bearer $TOKEN"
 curl -s {ports.app_url}/credits -H "Authorization: Bearer $TOKEN"
 
-{bold("A token for any other user:")}
+{bold("A token for any other user:")} of Google, or of Cognito.
 
 curl -s {ports.simulators_url}/google/__token -d '{json.dumps(_OTHER_USER)}'
-
 curl -s {ports.simulators_url}/cognito/__token -d '{json.dumps(_COGNITO_USER)}'
 
 {bold("Or none at all:")} here a bare Google ID is trusted, as "GoogleID" in a body or as a header.

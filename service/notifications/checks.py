@@ -19,6 +19,7 @@ def notification_checks() -> tuple[ItemCheck, ...]:
         ItemCheck(keys.DELIVERY_ITEM, _delivery_faults),
         ItemCheck(keys.MAIL_ITEM, _mail_faults),
         ItemCheck(keys.ADDRESS_COUNT_ITEM, _count_faults),
+        ItemCheck(keys.PREFERENCES_ITEM, _preference_faults),
     )
 
 
@@ -55,6 +56,11 @@ def _count_faults(item: Item) -> Iterator[str]:
         yield f"it counts {len(sent)} mails, {MAX_MAILS} at most"
     if "expiresAt" not in item:
         yield "it is kept for ever"
+
+
+def _preference_faults(item: Item) -> Iterator[str]:
+    if not isinstance(item["mail"], bool):
+        yield "it does not say whether the user wants mail"
 
 
 def _notice_faults(item: Item) -> Iterator[str]:

@@ -3,11 +3,13 @@
 import secrets
 import socket
 
+from service.core.erasure import ErasureStep, ExportPart
 from service.core.sweep import Background, Sweep
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.low_balance import LowBalance
 from service.ledger.operations import Ledger
 from service.notifications import keys
+from service.notifications.alert_mails import AlertMails
 from service.notifications.alerts import alerts_of
 from service.notifications.checks import notification_checks
 from service.notifications.dead_letters import DeadLetters
@@ -17,18 +19,26 @@ from service.notifications.entities import MAX_ENDPOINTS
 from service.notifications.expiry import ExpiryNotices
 from service.notifications.mail import MailBox
 from service.notifications.mail_limits import MailLimits
+from service.notifications.mail_preferences import MailPreferences
+from service.notifications.mail_records import MailRecords
 from service.notifications.mail_sender import MailSender, SesSender
 from service.notifications.mail_sending import MailSending
 from service.notifications.mail_texts import MailTexts
 from service.notifications.operations import Outbox
 from service.notifications.refusals import Refusals
-from service.notifications.routes import alerts_blueprint, report_refusals
+from service.notifications.routes import (
+    alerts_blueprint,
+    preferences_blueprint,
+    report_refusals,
+)
+from service.notifications.schemas import preferences_body
 from service.notifications.sender import Sender, WebhookSender
 from service.notifications.settings import NotificationsSettings
 from service.notifications.sweeps import DeliverWebhooks, Dispatch
 from service.outbound.addresses import public_only
 from service.outbound.network import Network
 from service.storage.cursor import PageTokens
+from service.users.directory import UserDirectory
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -41,6 +51,10 @@ def build(core: Core, parts: Parts) -> Feature:
     refusals = Refusals(ledger, outbox, core.clock, core.metrics)
     notices = ExpiryNotices(core.table, ledger, outbox, core.clock)
     mail_box, mails = _mail(core, parts)
+    preferences = MailPreferences(core.table, ledger)
+    if core.section(NotificationsSettings).mail_from:
+        directory = parts.get(UserDirectory)
+        outbox.register(AlertMails(mail_box, preferences, directory.email).publish)
     interval_seconds = core.section(NotificationsSettings).outbox_interval_seconds
 
     def sweeps(background: Background) -> tuple[Sweep, ...]:
@@ -64,10 +78,25 @@ def build(core: Core, parts: Parts) -> Feature:
             MailBox: mail_box,
             MailSending: mails,
         },
-        blueprints=(alerts_blueprint(parts.get(LowBalance)),),
+        blueprints=(
+            alerts_blueprint(parts.get(LowBalance)),
+            preferences_blueprint(preferences),
+        ),
         hooks=(lambda app: report_refusals(app, refusals),),
         sweeps=sweeps,
         checks=notification_checks(),
+        erasure=(ErasureStep("mails", MailRecords(core.table, core.clock).erase),),
+        exports=_exports(core, preferences),
+    )
+
+
+def _exports(core: Core, preferences: MailPreferences) -> tuple[ExportPart, ...]:
+    def settings(user_id: str) -> object:
+        return preferences_body(preferences.wants_mail(user_id))
+
+    return (
+        ExportPart("mails", MailRecords(core.table, core.clock).exported),
+        ExportPart("notificationSettings", settings),
     )
 
 

@@ -67,9 +67,16 @@ ADDRESS_COUNT_ITEM = ItemKind(
     "MAILS#<template>",
     "which mails of that template went to the address in the last hour",
 )
+PREFERENCES_ITEM = ItemKind(
+    "notification settings",
+    _OWNER,
+    "USER#<user id>",
+    "NOTIFICATIONS",
+    "whether the user wants alerts by mail, once they have chosen",
+)
 ITEMS = (
     *(MESSAGE_ITEM, NOTICE_ITEM, ENDPOINT_ITEM, DELIVERY_ITEM),
-    *(MAIL_ITEM, ADDRESS_COUNT_ITEM),
+    *(MAIL_ITEM, ADDRESS_COUNT_ITEM, PREFERENCES_ITEM),
 )
 
 
@@ -106,3 +113,7 @@ def mails(user_id: str) -> str:
 
 def mail(user_id: str, mail_id: str) -> Key:
     return Key(mails(user_id), f"{MAIL_PREFIX}{mail_id}")
+
+
+def preferences(user_id: str) -> Key:
+    return Key(user_partition(user_id), "NOTIFICATIONS")

@@ -9,6 +9,7 @@ from typing import Any
 
 from service.core.clock import Clock
 from service.core.keyring import Pepper
+from service.core.mailboxes import mailbox_of
 from service.notifications import keys
 from service.notifications.entities import HOUR
 from service.notifications.mail_entities import SealedMail
@@ -22,7 +23,8 @@ MAX_TRIES = 5
 
 
 class MailLimits:
-    """Lets five mails of one template go to one address in any hour. Templates are counted apart:
+    """Lets five mails of one template go to one mailbox in any hour, by whichever of its addresses.
+    Templates are counted apart:
     otherwise, whoever has five mails of one kind sent to an address would keep its owner from
     resetting the password."""
 
@@ -34,7 +36,7 @@ class MailLimits:
     def allow(self, to: str, mail: SealedMail) -> bool:
         """Counts that mail, once however often it is tried, and returns whether it may go. Raises
         `StorageUnavailable`."""
-        key = keys.address_count(self._digest(f"address\n{to.casefold()}"), mail.template)
+        key = keys.address_count(self._digest(f"mailbox\n{mailbox_of(to)}"), mail.template)
         name = self._digest(f"mail\n{mail.user_id}\n{mail.mail_id}")
         for _ in range(MAX_TRIES):
             now, item = self._clock.now(), self._table.get(key) or {}

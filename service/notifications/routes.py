@@ -5,8 +5,16 @@ from flask import Blueprint, Flask, Response, g
 from service.core.principal import Principal
 from service.ledger.entities import UserNotFound
 from service.ledger.low_balance import LowBalance
+from service.notifications.mail_preferences import MailPreferences
 from service.notifications.refusals import Refusals
-from service.notifications.schemas import AlertsInputSchema, AlertsSchema, alerts_body
+from service.notifications.schemas import (
+    AlertsInputSchema,
+    AlertsSchema,
+    PreferencesInputSchema,
+    PreferencesSchema,
+    alerts_body,
+    preferences_body,
+)
 from service.storage.table import StorageUnavailable
 from service.web.body import read_body
 from service.web.endpoint import Access, Endpoint, endpoint
@@ -51,6 +59,45 @@ def alerts_blueprint(low_balance: LowBalance) -> Blueprint:
         threshold = read_body(schema)["low_balance"] or 0
         low_balance.set(principal.subject, threshold)
         return success(alerts_body(threshold))
+
+    return blueprint
+
+
+def preferences_blueprint(preferences: MailPreferences) -> Blueprint:
+    blueprint = Blueprint("notifications", __name__)
+    schema = PreferencesInputSchema()
+
+    @blueprint.get("/me/notifications")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="Get how you are notified",
+            operation_id="getNotificationSettings",
+            description="By mail, until the signed-in user switches that off.",
+            response=PreferencesSchema,
+            errors=(UserNotFound, StorageUnavailable),
+        )
+    )
+    def get_preferences(principal: Principal) -> Response:
+        return success(preferences_body(preferences.of_user(principal.subject)))
+
+    @blueprint.put("/me/notifications")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="Set how you are notified",
+            operation_id="setNotificationSettings",
+            description="Replaces the whole setting.",
+            body=PreferencesInputSchema,
+            response=PreferencesSchema,
+            errors=(UserNotFound, StorageUnavailable),
+            example={"mail": False},
+        )
+    )
+    def put_preferences(principal: Principal) -> Response:
+        mail: bool = read_body(schema)["mail"]
+        preferences.set(principal.subject, mail=mail)
+        return success(preferences_body(mail))
 
     return blueprint
 

@@ -103,6 +103,11 @@ class UserDirectory:
         email = self._opened(user_id, stored.sealed)
         return replace(stored.profile, email=email, email_erased=email is None)
 
+    def email(self, user_id: str) -> str | None:
+        """The address of a user who has one that can still be read. Makes no data key."""
+        profile = self.profile(user_id)
+        return None if profile is None else profile.email
+
     def _opened(self, user_id: str, email: str | bytes | None) -> str | None:
         """An address in clear; None if it is erased."""
         if not isinstance(email, bytes):

@@ -142,6 +142,9 @@ EXTRA = {
     ("notifications", "dead_letters"): {
         *("entities", "keys", "mail_entities", "mail_store", "store"),
     },
+    ("notifications", "alert_mails"): {"entities", "mail", "mail_entities", "mail_preferences"},
+    ("notifications", "mail_preferences"): {"keys"},
+    ("notifications", "mail_records"): {"entities", "keys", "mail_entities", "mail_store"},
     ("notifications", "mail"): {"mail_entities", "mail_store"},
     ("notifications", "mail_entities"): {"entities"},
     ("notifications", "mail_limits"): {"entities", "keys", "mail_entities"},
@@ -200,7 +203,7 @@ USES_EXTRA = {
     ("jobs", "sweeps"): {"settlement"},
     ("jobs", "commands"): {"report", "search", "settlement"},
     ("notifications", "checks"): {"mail_limits", "mail_store"},
-    ("notifications", "routes"): {"refusals"},
+    ("notifications", "routes"): {"mail_preferences", "refusals"},
     ("notifications", "settings"): {"mail_entities"},
     ("notifications", "sweeps"): {"dead_letters", "deliveries", "endpoints"},
     ("ledger", "operations"): {"wallet_locks", "lots"},

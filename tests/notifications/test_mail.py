@@ -7,59 +7,23 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service.notifications import keys
 from service.notifications.entities import RETRY_MILLISECONDS, State
-from service.notifications.mail import Mail, MailTemplate, mail_write
+from service.notifications.mail import MailTemplate, mail_write
 from service.notifications.mail_entities import (
-    FIELDS,
     MailAttempt,
     MailResult,
     OutgoingMail,
-    StoredMail,
 )
 from service.notifications.mail_limits import MAX_MAILS
 from service.notifications.mail_sending import ERASED, LEASE_MILLISECONDS, LIMITED
-from service.notifications.mail_store import mail_from
 from service.storage.data_keys import DataErased
 from service.storage.keys import HOUSE, data_key
-from tests.doubles.memory_client import memory_client
-from tests.notifications.conftest import NotifyingHarness, Postbox
+from tests.notifications.conftest import Postbox
+from tests.notifications.mailing import ADDRESS, TOKEN, MailHarness, hits, mail, stored
 
-TOKEN = "secret-token-of-this-mail"
-ADDRESS = "ann@mail.example"
 FAILED = MailAttempt(MailResult.FAILED, "ReadTimeoutError")
 REFUSED = MailAttempt(MailResult.REFUSED, "MessageRejected")
 DAY = 86_400
-
-
-class MailHarness(NotifyingHarness):
-    """A process over a table in memory, whose worker does nothing but send mails."""
-
-    def __init__(self, other: "MailHarness | None" = None, postbox: Postbox | None = None) -> None:
-        options = {"clock": other.clock, "connected": other.dynamodb} if other else {}
-        usual = {"connected": memory_client()}
-        super().__init__(None, "Memory", **(usual | options), postbox=postbox)
-
-    def items(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.dynamodb.wire.items()  # type: ignore[attr-defined]
-        return found
-
-    def settle(self) -> None:
-        for hit in hits(self):
-            self.sending.dispatch(hit)
-
-    def send_until(self, seconds: float) -> None:
-        """What the worker does in that time, from one due time to the next."""
-        end = self.clock.now() + seconds * 1000
-        while (at := self._next_due()) is not None and at <= end:
-            self.clock.advance(max(0, at - self.clock.now()) / 1000)
-            self.settle()
-        self.clock.advance((end - self.clock.now()) / 1000)
-
-    def _next_due(self) -> int | None:
-        due = [item["GSI2SK"]["S"] for item in self.items_of("MAIL#") if "GSI2SK" in item]
-        dead = [hit.key for hit in self.table.query_index("GSI2", "DUE#DEAD_LETTER#0", limit=25)]
-        return None if dead or not due else int(min(due))
 
 
 @pytest.fixture
@@ -67,35 +31,6 @@ def world() -> MailHarness:
     world = MailHarness()
     world.finish()
     return world
-
-
-def mail(
-    mail_id: str = "m1",
-    template: MailTemplate = MailTemplate.PASSWORD_CHANGED,
-    to: str = ADDRESS,
-    user_id: str = "ann",
-) -> Mail:
-    values = {
-        "token": TOKEN,
-        "valid_for": "24 hours",
-        "changed_at": "2026-11-29T15:00:00.000Z",
-        "expires_at": "2026-12-03T00:00:00.000Z",
-        "credits": "4.5",
-        "threshold": "5",
-    }
-    fields = {name: values[name] for name in FIELDS[template]}
-    return Mail(mail_id, user_id, to, template, fields)
-
-
-def stored(world: MailHarness, mail_id: str = "m1", user_id: str = "ann") -> StoredMail:
-    item = world.table.get(keys.mail(user_id, mail_id))
-    assert item is not None
-    return mail_from(item)
-
-
-def hits(world: MailHarness) -> list[Any]:
-    found = [world.sending.due(partition, 25) for partition in keys.DUE_MAILS.partitions]
-    return [hit for page in found for hit in page]
 
 
 @pytest.mark.parametrize("template", MailTemplate)

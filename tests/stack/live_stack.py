@@ -20,7 +20,7 @@ from devstack.table import create_table
 from service.app import build, create_app, sections
 from service.audit.operations import Auditor
 from service.core.clock import Clock
-from service.core.settings import Secret
+from service.core.settings import Secret, Url
 from service.core.token_cipher import TokenCipher
 from service.feature import Parts
 from service.settings import Settings, make_settings
@@ -53,6 +53,7 @@ SETTINGS: dict[str, Any] = {
     "watch_poll_seconds": 5.0,
     "log_format": "pretty",
     "worker_interval_seconds": 0.1,
+    "mail_from": "no-reply@farebox.example",
     "user_submit_limit": 200,
     "max_open_jobs_per_user": 0,
     **{f"{kind}_request_limit": 0 for kind in ("caller", "address", "sign_in")},
@@ -110,9 +111,8 @@ class LiveStack:
         self._table_name = table_name
         self._clock = clock or FastClock(SPEED)
         self._simulator_clock = simulator_clock
-        self._simulator_settings = {"video_seconds": 0.3, "kling_concurrency": 10_000} | dict(
-            simulator or {}
-        )
+        usual = {"video_seconds": 0.3, "kling_concurrency": 10_000}
+        self._simulator_settings = usual | dict(simulator or {})
         self._settings = settings
         self._stopped = threading.Event()
         self._http = requests.Session()
@@ -127,7 +127,6 @@ class LiveStack:
             self._simulator_clock,
         ).__enter__()
         self.sim_url = self.simulators.url
-        public = {"public_url": self.url} if self._settings.pop("callbacks", True) else {}
         self._values = (
             SETTINGS
             | {
@@ -135,8 +134,10 @@ class LiveStack:
                 "dynamodb_table_name": self._table_name,
                 "google_certs_url": f"{self.sim_url}/google/oauth2/v3/certs",
                 "kling_base_url": f"{self.sim_url}/kling",
+                "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
+                "app_url": Url(f"{self.sim_url}/app"),
             }
-            | public
+            | ({"public_url": self.url} if self._settings.pop("callbacks", True) else {})
             | self._local_pages()
             | self._settings
         )
@@ -151,12 +152,11 @@ class LiveStack:
     def _local_pages(self) -> dict[str, str]:
         """With `local_pages`, /docs signs a simulated user in and / redirects to the start page, as
         with `make run`."""
-        wanted = self._settings.pop("local_pages", False)
         urls = {
             "local_token_url": f"{self.sim_url}/google/__token",
             "local_start_url": f"{self.sim_url}/",
         }
-        return urls if wanted else {}
+        return urls if self._settings.pop("local_pages", False) else {}
 
     def __exit__(
         self,

@@ -1,0 +1,65 @@
+"""Which events a user learns of by mail, and whether they want to.
+
+In a file of its own because events are for the house, and few of them are for their user."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from service.core.mailboxes import InvalidAddress, address_of
+from service.notifications.entities import Event, EventType
+from service.notifications.mail import MailBox
+from service.notifications.mail_entities import Mail, MailTemplate
+from service.notifications.mail_preferences import MailPreferences
+from service.storage.data_keys import DataErased
+
+log = structlog.get_logger()
+
+
+class AlertMails:
+    """Makes mails of low balances and of credits that will expire, once each."""
+
+    def __init__(
+        self,
+        box: MailBox,
+        preferences: MailPreferences,
+        email_of: Callable[[str], str | None],
+    ) -> None:
+        """`email_of` returns the address of a user, None where none is known; it raises
+        `StorageUnavailable`, `DataKeyUnavailable` and `DataUnreadable`."""
+        self._box = box
+        self._preferences = preferences
+        self._email_of = email_of
+
+    def publish(self, happened: Event) -> None:
+        """A handler of the outbox. Raises what `MailBox.put_once` and `email_of` raise: the event
+        is due again."""
+        found = _mail_of(happened)
+        if found is None or not self._preferences.wants_mail(happened.user_id):
+            return
+        template, fields = found
+        try:
+            to = address_of(self._email_of(happened.user_id) or "").text
+            mail_id = f"alert-{happened.event_id}"
+            self._box.put_once(Mail(mail_id, happened.user_id, to, template, fields))
+        except InvalidAddress:
+            log.debug("alert_has_no_address", event_id=happened.event_id)
+        except DataErased:
+            log.debug("alert_of_an_erased_user", event_id=happened.event_id)
+
+
+def _mail_of(happened: Event) -> tuple[MailTemplate, Mapping[str, str]] | None:
+    """Amounts stay as the event has them, digit for digit. Pure."""
+    content: Any = json.loads(happened.body, parse_float=str, parse_int=str)
+    data = content["data"]
+    match happened.type:
+        case EventType.CREDITS_LOW:
+            fields = {"credits": data["credits"], "threshold": data["threshold"]}
+            return MailTemplate.LOW_BALANCE, fields
+        case EventType.CREDITS_EXPIRING:
+            fields = {"credits": data["credits"], "expires_at": data["expiresAt"]}
+            return MailTemplate.CREDITS_EXPIRING, fields
+        case _:
+            return None
