@@ -40,6 +40,11 @@ def number_of(prefix: str, text: str) -> int:
     return number
 
 
+def time_of(prefix: str, text: str) -> int:
+    """The millisecond of an id. Raises `ValueError` for a text that is no such id."""
+    return number_of(prefix, text) >> _RANDOM_BITS
+
+
 def derived_id(prefix: str, at: int, facts: str) -> str:
     """The id of that millisecond and 80 bits of the facts' SHA-256: the same facts at the same time
     have the same id."""

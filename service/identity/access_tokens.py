@@ -9,9 +9,10 @@ from typing import Any
 
 import jwt
 
+from service.core.ids import is_id, time_of
 from service.core.principal import Principal, SignInMethod, is_subject
 from service.identity.access_token_keys import ALGORITHM, AccessTokenKeys
-from service.identity.claims import check_times, email_of, issued_at, signed_in_at
+from service.identity.claims import check_times, email_of, signed_in_at
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.token_format import key_id_of, signed_claims
 from service.identity.tokens import VerifiedToken
@@ -21,6 +22,7 @@ AUDIENCE = "farebox"
 TYPE = "at+jwt"
 TYPES = (TYPE, f"application/{TYPE}")
 MAX_ID = 64
+TOKEN_ID_PREFIX = "tok"
 MAX_SCOPE = 256
 
 
@@ -57,8 +59,8 @@ class AccessTokens:
         self._keys  # noqa: B018 - read for its effect
 
     def issue(self, claims: AccessClaims, token_id: str, now: int) -> str:
-        """A token of these claims that was issued at `now` (epoch milliseconds), under an id of its
-        own."""
+        """A token of these claims that was issued at `now` (epoch milliseconds), under a new id of
+        that time with the prefix `TOKEN_ID_PREFIX`."""
         key = self._keys.signing
         headers = {"typ": TYPE, "kid": key.key_id}
         content = payload(self.issuer, claims, token_id, now)
@@ -119,8 +121,20 @@ def principal_of(claims: Mapping[str, Any], issuer: str, now_seconds: float) -> 
         session_id=_text(claims, "sid", MAX_ID),
         scopes=frozenset(_text(claims, "scope", MAX_SCOPE, min_length=0).split()),
         authenticated_at=signed_in_at(claims),
-        issued_at=issued_at(claims),
+        issued_at=_issued_at(claims),
     )
+
+
+def _issued_at(claims: Mapping[str, Any]) -> int:
+    """To the millisecond, by the token's id: within one second a user may end a session and open
+    another."""
+    token_id = _text(claims, "jti", MAX_ID)
+    if not is_id(TOKEN_ID_PREFIX, token_id):
+        raise TokenRejected(Rejection.CLAIMS)
+    at = time_of(TOKEN_ID_PREFIX, token_id)
+    if at // 1000 != claims["iat"]:
+        raise TokenRejected(Rejection.CLAIMS)
+    return at
 
 
 def _text(claims: Mapping[str, Any], name: str, max_length: int, min_length: int = 1) -> str:

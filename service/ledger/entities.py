@@ -18,7 +18,7 @@ from service.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from service.core.principal import Principal
+from service.core.principal import Principal, SignInMethod
 from service.ledger.details import Details
 from service.ledger.lots import MAX_LOTS, Allocation, Lot, remaining, total_taken
 from service.ledger.restrictions import open_to
@@ -71,6 +71,18 @@ class AccountClosed(Unauthenticated):
     code = "ACCOUNT_CLOSED"
     summary = "This account was erased. Sign in again to open one anew."
     advice = "Forget the token. The same person may sign in again, which begins anew."
+
+
+class AccessTokenRevoked(Unauthenticated):
+    """One of the user's sessions was ended since. The token may be that session's."""
+
+    code = "ACCESS_TOKEN_REVOKED"
+    summary = (
+        "A session of this user was ended, and this access token is older than that. Refresh it; "
+        "where that is refused, sign in again."
+    )
+    advice = "`POST /auth/refresh`, then repeat the request."
+    challenge = 'Bearer error="invalid_token"'
 
 
 class GrantConflict(Conflict):
@@ -138,7 +150,8 @@ class Wallet:
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
     their own yet. `device_count` is how many device items the user has. `low_balance` is the
     balance below which the user wants to be notified, 0 for never. `welcomed` says whether the
-    wallet was given the welcome credits."""
+    wallet was given the welcome credits. Access tokens of the user's sessions that were issued
+    before `sessions_valid_from` (epoch milliseconds) are refused."""
 
     user_id: str
     version: int = 0
@@ -160,6 +173,7 @@ class Wallet:
     new_devices: frozenset[str] = frozenset()
     device_count: int = 0
     low_balance: Amount = 0
+    sessions_valid_from: int = 0
     welcomed: bool = True
     created_at: int = 0
     updated_at: int = 0
@@ -305,7 +319,17 @@ def check_account(status: WalletStatus, changed_at: int, principal: Principal) -
         raise AccountClosed
 
 
+def check_session(valid_from: int, principal: Principal) -> None:
+    """Refuses an access token of a session that was issued before that time. Raises
+    `AccessTokenRevoked`."""
+    issued_at = principal.issued_at
+    is_session = principal.method is SignInMethod.SESSION
+    if is_session and issued_at is not None and issued_at < valid_from:
+        raise AccessTokenRevoked
+
+
 def check_wallet(wallet: Wallet | None, principal: Principal) -> None:
-    """As `check_account`, for who has read the wallet anyway."""
+    """As `check_account` and `check_session`, for who has read the wallet anyway."""
     if wallet is not None:
         check_account(wallet.status, wallet.updated_at, principal)
+        check_session(wallet.sessions_valid_from, principal)

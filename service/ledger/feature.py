@@ -17,6 +17,7 @@ from service.ledger.low_balance import LowBalance
 from service.ledger.operations import Ledger
 from service.ledger.routes import ledger_blueprint
 from service.ledger.scale import scale_check
+from service.ledger.session_floor import SessionFloor
 from service.ledger.settings import LedgerSettings
 from service.ledger.sweeps import DueGrants
 from service.ledger.wallet_locks import WalletLocks
@@ -48,6 +49,7 @@ def build(core: Core, parts: Parts) -> Feature:
             History: history,
             LowBalance: LowBalance(core.table),
             AccountGate: WalletGate(core.table),
+            SessionFloor: SessionFloor(core.table, core.clock),
         },
         blueprints=(ledger_blueprint(ledger, history),),
         sweeps=sweeps,

@@ -96,6 +96,7 @@ def wallet_from(item: Item) -> Wallet:
         new_devices=frozenset(each[1:] for each in devices if each.startswith(NEW_DEVICE)),
         device_count=whole_number(fields["deviceCount"]),
         low_balance=amount_of(fields.get("lowBalance", 0)),
+        sessions_valid_from=whole_number(fields.get("sessionsValidFrom", 0)),
         welcomed=_flag(fields.get("welcomed", True)),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
@@ -134,6 +135,13 @@ def low_balance_write(user_id: str, threshold: Amount, status: WalletStatus) -> 
     if not threshold:
         return Update(keys.wallet(user_id), guard, remove=("lowBalance",))
     return Update(keys.wallet(user_id), guard, set={"lowBalance": credits_of(threshold)})
+
+
+def sessions_write(user_id: str, valid_from: int) -> Update:
+    """Refuses older access tokens of the user's sessions; the version stays, for no credit
+    moves."""
+    key = keys.wallet(user_id)
+    return Update(key, When(equals={"PK": key.pk}), set={"sessionsValidFrom": valid_from})
 
 
 def rebuilt_writes(
@@ -225,6 +233,7 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "fingerprints": _device_set(wallet) or None,
         "deviceCount": wallet.device_count,
         "lowBalance": credits_of(wallet.low_balance) or None,
+        "sessionsValidFrom": wallet.sessions_valid_from or None,
         "welcomed": None if wallet.welcomed else False,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),

@@ -217,6 +217,7 @@ class _Mending:
             fingerprints=stored.fingerprints,
             new_devices=stored.new_devices,
             low_balance=stored.low_balance,
+            sessions_valid_from=stored.sessions_valid_from,
             created_at=stored.created_at,
         )
         return self._with_devices(known)

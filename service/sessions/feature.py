@@ -6,6 +6,7 @@ from service.core.erasure import ErasurePhase, ErasureStep, ExportPart, StepOutc
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.access_tokens import AccessTokens
 from service.ledger.operations import Ledger
+from service.ledger.session_floor import SessionFloor
 from service.sessions import keys
 from service.sessions.checks import session_check
 from service.sessions.operations import Sessions
@@ -24,6 +25,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.table,
         core.data_keys,
         parts.get(AccessTokens),
+        parts.get(SessionFloor),
         core.clock,
         core.ids,
         core.metrics,

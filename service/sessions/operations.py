@@ -9,7 +9,13 @@ from service.core.clock import Clock
 from service.core.ids import Ids
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
-from service.identity.access_tokens import LIFE_SECONDS, AccessClaims, AccessTokens
+from service.identity.access_tokens import (
+    LIFE_SECONDS,
+    TOKEN_ID_PREFIX,
+    AccessClaims,
+    AccessTokens,
+)
+from service.ledger.session_floor import SessionFloor
 from service.sessions import keys, store
 from service.sessions.entities import (
     DAY_MILLISECONDS,
@@ -56,6 +62,7 @@ class Sessions:
         table: Table,
         data_keys: DataKeys,
         access_tokens: AccessTokens,
+        floor: SessionFloor,
         clock: Clock,
         ids: Ids,
         metrics: Metrics,
@@ -66,6 +73,7 @@ class Sessions:
         self._table = table
         self._data_keys = data_keys
         self._access_tokens = access_tokens
+        self._floor = floor
         self._clock = clock
         self._ids = ids
         self._metrics = metrics
@@ -119,19 +127,27 @@ class Sessions:
         return self._live(user_id, self._clock.now())
 
     def end(self, user_id: str, session_id: str, end: SessionEnd) -> bool:
-        """Ends a session of the user: its refresh token is refused from now on, and its last access
-        token within 15 minutes. False if it had ended before. Raises `SessionNotFound`."""
+        """Ends a session of the user: its tokens are refused from now on. The user's other sessions
+        have to refresh their access tokens. False if it had ended before. Raises
+        `SessionNotFound`."""
         session = self._read(user_id, session_id)
         if session is None:
             raise SessionNotFound
-        return session.ended_at is None and self._ended(session, end, self._clock.now())
+        if session.ended_at is not None:
+            return False
+        now = self._clock.now()
+        ended = self._ended(session, end, now)
+        self._floor.raise_to(user_id, now)
+        return ended
 
     def end_all(self, user_id: str, end: SessionEnd, keep: str | None = None) -> int:
-        """Ends every live session of the user, but for the one with the id `keep`. Returns how many
-        those were. Can be repeated."""
+        """Ends every live session of the user, but for the one with the id `keep`, which has to
+        refresh its access token. Returns how many those were. Can be repeated."""
         now = self._clock.now()
         others = [each for each in self._live(user_id, now) if each.session_id != keep]
-        return sum([self._ended(each, end, now) for each in others])
+        ended = sum([self._ended(each, end, now) for each in others])
+        self._floor.raise_to(user_id, now)
+        return ended
 
     def erase(self, user_id: str) -> bool:
         """Ends every session of the user and takes out what they say of the user. Returns whether
@@ -185,6 +201,7 @@ class Sessions:
 
     def _end_reused(self, session: Session, now: int) -> None:
         if self._ended(session, SessionEnd.REUSE, now):
+            self._floor.raise_to(session.user_id, now)
             log.warning("refresh_token_reused", session_id=session.session_id)
             self._metrics.count(Metric.REFRESH_TOKENS_REUSED)
 
@@ -213,7 +230,7 @@ class Sessions:
             email_verified=session.email_verified,
             scopes=session.scopes,
         )
-        access_token = self._access_tokens.issue(claims, self._ids.new("tok", now), now)
+        access_token = self._access_tokens.issue(claims, self._ids.new(TOKEN_ID_PREFIX, now), now)
         left_seconds = (session.ends_at - now) // SECOND_MILLISECONDS
         return NewSession(access_token, token.text, session.session_id, LIFE_SECONDS, left_seconds)
 

@@ -112,8 +112,8 @@ LOG_OUT = Endpoint(
     access=Access.USER,
     summary="End this session, or all of them",
     operation_id="logOut",
-    description="The refresh token is refused at once. With `all`, so are all of the user's; the "
-    "token of a sign-in does for that as well. The cookie is removed.",
+    description="Its tokens are refused at once. With `all`, so are those of all of the user's "
+    "sessions; the token of a sign-in does for that as well. The cookie is removed.",
     body=LogoutRequestSchema,
     body_required=False,
     response=SessionsEndedSchema,
@@ -132,8 +132,8 @@ END = Endpoint(
     access=Access.USER,
     summary="End one of your sessions",
     operation_id="endSession",
-    description="Its refresh token is refused at once, its last access token within 15 minutes. "
-    "Again without effect.",
+    description="Its tokens are refused at once. The user's other sessions have to refresh their "
+    "access tokens. Again without effect.",
     response=SessionsEndedSchema,
     errors=(SessionNotFound, StorageUnavailable),
 )

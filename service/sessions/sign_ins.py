@@ -3,7 +3,7 @@ user is besides."""
 
 from service.core.clock import Clock
 from service.core.principal import Principal, SignInMethod
-from service.ledger.entities import check_wallet
+from service.ledger.entities import check_account
 from service.ledger.operations import Ledger
 from service.sessions.entities import (
     ProviderTokenRequired,
@@ -48,7 +48,8 @@ class SignIns:
         `AccountClosed` for a session that is older than the closing of its account."""
         refreshed, session, email = self._sessions.refresh(token)
         wallet = self._ledger.read_snapshot(session.user_id).wallet
-        check_wallet(wallet, _opener(session))
+        if wallet is not None:
+            check_account(wallet.status, wallet.updated_at, _opener(session))
         return SignedIn(refreshed, session.user_id, email, is_open(wallet))
 
 

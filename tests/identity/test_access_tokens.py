@@ -9,13 +9,16 @@ import jwt
 import pytest
 from flask import Flask
 
+from service.core.account_gate import AccountGate
+from service.core.ids import text_of
 from service.core.principal import Principal, SignInMethod
 from service.core.settings import SettingsError
-from service.feature import Parts
+from service.feature import Core, Feature, Parts
 from service.identity.access_token_keys import AccessTokenKeys, access_token_keys_of_setting
 from service.identity.access_tokens import LIFE_SECONDS, AccessClaims, AccessTokens
 from service.identity.entities import TokenRejected
 from service.identity.feature import IDENTITY
+from service.ledger.account_gate import WalletGate
 from service.settings import Settings
 from service.storage.table import Table
 from tests.doubles.clock import FakeClock
@@ -24,7 +27,8 @@ from tests.doubles.service_harness import core_over, production_settings
 from tests.identity.issuer import segment
 
 ISSUER = "https://api.example.com"
-NOW = 1_800_000_000_000
+NOW = 1_800_000_000_123
+TOKEN_ID = text_of("tok", NOW << 80)
 ONE, TWO = "dHR0" * 10 + "dHQ", "dXV1" * 10 + "dXU"
 CLAIMS = AccessClaims(
     user_id="ann",
@@ -57,7 +61,7 @@ def tokens(text: str = f"one:{ONE}", issuer: str = ISSUER) -> AccessTokens:
 
 def forged(header: dict[str, Any] | None = None, key: str = f"one:{ONE}", **changes: Any) -> str:
     """A token like ours but for these claims and headers, signed with that key."""
-    usual = jwt.decode(tokens().issue(CLAIMS, "tok_1", NOW), options={"verify_signature": False})
+    usual = jwt.decode(tokens().issue(CLAIMS, TOKEN_ID, NOW), options={"verify_signature": False})
     claims = {name: value for name, value in (usual | changes).items() if value is not REMOVE}
     headers = {"typ": "at+jwt", "kid": "one"} | (header or {})
     kept = {name: value for name, value in headers.items() if value is not REMOVE}
@@ -67,7 +71,7 @@ def forged(header: dict[str, Any] | None = None, key: str = f"one:{ONE}", **chan
 
 
 def test_what_is_issued_names_the_user_the_session_and_the_sign_in() -> None:
-    verified = tokens().verify(tokens().issue(CLAIMS, "tok_1", NOW), NOW / 1000)
+    verified = tokens().verify(tokens().issue(CLAIMS, TOKEN_ID, NOW), NOW / 1000)
     assert verified.principal == Principal(
         issuer="https://accounts.google.com",
         subject="ann",
@@ -77,23 +81,23 @@ def test_what_is_issued_names_the_user_the_session_and_the_sign_in() -> None:
         session_id="ses_1",
         scopes=frozenset({"credits", "videos"}),
     )
-    assert verified.principal.authenticated_at == NOW - 60_000
+    assert verified.principal.authenticated_at == (NOW - 60_000) // 1000 * 1000
     assert verified.principal.issued_at == NOW
-    assert verified.refused_from == NOW / 1000 + LIFE_SECONDS
+    assert verified.refused_from == NOW // 1000 + LIFE_SECONDS
 
 
 def test_a_token_holds_these_claims_and_no_other() -> None:
-    token = tokens().issue(CLAIMS, "tok_1", NOW)
+    token = tokens().issue(CLAIMS, TOKEN_ID, NOW)
     assert jwt.get_unverified_header(token) == {"alg": "ES256", "typ": "at+jwt", "kid": "one"}
     assert jwt.decode(token, options={"verify_signature": False}) == {
         "iss": ISSUER,
         "aud": "farebox",
         "sub": "ann",
         "sid": "ses_1",
-        "jti": "tok_1",
+        "jti": TOKEN_ID,
         "iat": NOW // 1000,
         "exp": NOW // 1000 + 900,
-        "auth_time": NOW // 1000 - 60,
+        "auth_time": (NOW - 60_000) // 1000,
         "idp": "https://accounts.google.com",
         "scope": "credits videos",
         "email": "ann@example.com",
@@ -103,7 +107,7 @@ def test_a_token_holds_these_claims_and_no_other() -> None:
 
 def test_what_is_not_known_of_a_sign_in_is_left_out() -> None:
     bare = AccessClaims("ann", "ses_1", "https://accounts.google.com")
-    token = tokens().issue(bare, "tok_1", NOW)
+    token = tokens().issue(bare, TOKEN_ID, NOW)
     principal = tokens().verify(token, NOW / 1000).principal
     assert (principal.email, principal.email_verified) == (None, False)
     assert principal.authenticated_at is None
@@ -112,15 +116,15 @@ def test_what_is_not_known_of_a_sign_in_is_left_out() -> None:
 
 @pytest.mark.parametrize("after", [0, LIFE_SECONDS - 1, LIFE_SECONDS - 0.001])
 def test_a_token_is_good_for_fifteen_minutes(after: float) -> None:
-    token = tokens().issue(CLAIMS, "tok_1", NOW)
-    assert tokens().verify(token, NOW / 1000 + after).principal.subject == "ann"
+    token = tokens().issue(CLAIMS, TOKEN_ID, NOW)
+    assert tokens().verify(token, NOW // 1000 + after).principal.subject == "ann"
 
 
 @pytest.mark.parametrize("after", [LIFE_SECONDS, LIFE_SECONDS + 59, 10**6])
 def test_a_token_ends_to_the_second(after: float) -> None:
-    token = tokens().issue(CLAIMS, "tok_1", NOW)
+    token = tokens().issue(CLAIMS, TOKEN_ID, NOW)
     with pytest.raises(TokenRejected) as refused:
-        tokens().verify(token, NOW / 1000 + after)
+        tokens().verify(token, NOW // 1000 + after)
     assert refused.value.details == {"reason": "expired"}
 
 
@@ -137,6 +141,9 @@ CORPUS: dict[str, tuple[dict[str, Any], str]] = {
     "a session without end": ({"sid": "s" * 65}, "claims"),
     "no identity issuer": ({"idp": REMOVE}, "claims"),
     "no scope": ({"scope": REMOVE}, "claims"),
+    "no id": ({"jti": REMOVE}, "claims"),
+    "an id that is none of ours": ({"jti": "tok_1"}, "claims"),
+    "an id of another time": ({"jti": text_of("tok", (NOW + 1000) << 80)}, "claims"),
     "no end": ({"exp": REMOVE}, "claims"),
     "an end that is no time": ({"exp": "never"}, "claims"),
     "an end that is true": ({"exp": True}, "claims"),
@@ -183,7 +190,7 @@ def test_the_public_key_is_no_shared_secret() -> None:
 
 def test_both_keys_of_a_rotation_verify_and_the_first_signs() -> None:
     old, both = tokens(f"one:{ONE}"), tokens(f"two:{TWO},one:{ONE}")
-    by_old, by_both = old.issue(CLAIMS, "tok_1", NOW), both.issue(CLAIMS, "tok_2", NOW)
+    by_old, by_both = old.issue(CLAIMS, TOKEN_ID, NOW), both.issue(CLAIMS, TOKEN_ID, NOW)
     assert both.verify(by_old, NOW / 1000).principal.subject == "ann"
     assert jwt.get_unverified_header(by_both)["kid"] == "two"
     with pytest.raises(TokenRejected):
@@ -199,7 +206,7 @@ def test_the_key_set_verifies_with_any_library_and_holds_no_private_key() -> Non
         set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"} for key in published["keys"]
     )
     found = jwt.PyJWKSet.from_dict(published)["one"]
-    token = tokens().issue(CLAIMS, "tok_1", NOW)
+    token = tokens().issue(CLAIMS, TOKEN_ID, NOW)
     options: Any = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(
         token, found.key, ["ES256"], audience="farebox", issuer=ISSUER, options=options
@@ -242,17 +249,24 @@ def test_unusable_keys_stop_the_start_with_a_sentence_that_quotes_none(
     assert ONE not in sentence
 
 
+def parts_below(core: Core) -> Parts:
+    """What identity is built on."""
+    parts = Parts(core)
+    parts.add("accounts", Feature(operations={AccountGate: WalletGate(core.table)}))
+    return parts
+
+
 def loaded(settings: Settings, secret: str) -> None:
     """Builds what a web process builds of identity, with that secret."""
     core = core_over(Table(memory_client(), "t"), settings, FakeClock())
     core = replace(core, read_secret=lambda name: secret if name == "signing" else "")
-    for hook in IDENTITY.build(core, Parts(core)).hooks:
+    for hook in IDENTITY.build(core, parts_below(core)).hooks:
         hook(Flask("web"))
 
 
 def test_a_process_that_serves_no_request_reads_no_signing_key() -> None:
     settings = production_settings(access_token_keys_secret_name="signing")
     core = core_over(Table(memory_client(), "t"), settings, FakeClock())
-    feature = IDENTITY.build(core, Parts(core))  # `core_over` fails on reading this secret
+    feature = IDENTITY.build(core, parts_below(core))  # `core_over` fails on reading this secret
     with pytest.raises(AssertionError, match="signing"):
         feature.hooks[0](Flask("web"))

@@ -142,6 +142,17 @@ def test_a_session_can_be_ended_here_elsewhere_and_everywhere(stack: LiveStack) 
     assert [each["current"] for each in listed] == [False, False, True]
     one = f"/me/sessions/{second['sessionId']}"
     assert data(stack.call("DELETE", one, token)) == {"ended": 1}
+    # Access tokens from before that are refused at once, those of live sessions are renewed.
+    for path in ("/me/sessions", "/credits", "/jobs"):
+        for each in (first, second, third):
+            response = stack.call("GET", path, each["accessToken"])
+            assert refused(response) == (401, "ACCESS_TOKEN_REVOKED")
+    before = stack.items()
+    video = stack.call("POST", "/videos", second["accessToken"], json=video_body("ann"))
+    assert refused(video) == (401, "ACCESS_TOKEN_REVOKED")
+    assert stack.items() == before
+    first = data(refreshed(stack, first["refreshToken"]))
+    token = first["accessToken"]
     assert data(stack.call("DELETE", one, token)) == {"ended": 0}
     assert refused(refreshed(stack, second["refreshToken"])) == (401, "REFRESH_TOKEN_REJECTED")
     assert data(stack.call("POST", "/auth/logout", token, json={"all": True})) == {"ended": 2}

@@ -8,6 +8,7 @@ from service.core.metrics import Metric, NoMetrics
 from service.core.principal import Principal, SignInMethod
 from service.identity.access_token_keys import access_token_keys_of_setting
 from service.identity.access_tokens import AccessTokens
+from service.ledger.session_floor import SessionFloor
 from service.sessions.operations import Sessions
 from service.storage.codec import decode_item
 from service.storage.data_keys import DataKeys
@@ -54,6 +55,7 @@ class Opened:
             table,
             self.data_keys,
             self.access_tokens,
+            SessionFloor(table, self.clock),
             self.clock,
             RandomIds(),
             self.metrics,

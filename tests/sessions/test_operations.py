@@ -72,7 +72,7 @@ def test_a_refresh_keeps_what_is_known_of_the_sign_in(opened: Opened) -> None:
     assert later["jti"] != before["jti"]
     assert later["iat"] == before["iat"] + DAY
     assert (session.user_id, email) == ("ann", "ann@example.com")
-    assert after.ends_at == new.ends_at
+    assert after.left_seconds == new.left_seconds - DAY
 
 
 def test_each_refresh_replaces_the_token(opened: Opened) -> None:

@@ -1,15 +1,18 @@
 """From the token of a sign-in to a session."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from service.core.account_gate import AccountGate
 from service.core.clock import iso
 from service.core.principal import Principal, SignInMethod
+from service.identity.access_tokens import AccessTokens
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import AccountClosed, WalletStatus
+from service.ledger.entities import AccessTokenRevoked, AccountClosed, WalletStatus
 from service.ledger.operations import Ledger
-from service.sessions.entities import ProviderTokenRequired
+from service.sessions.entities import ProviderTokenRequired, RefreshTokenRejected, SessionEnd
 from service.sessions.operations import Sessions
 from service.sessions.sign_ins import SignIns
 from service.storage.writes import Update, When
@@ -90,3 +93,37 @@ def test_a_session_older_than_the_closing_of_its_account_is_refused(
     back = sign_ins.open(signed_in(), None, PHONE)
     assert not back.registered
     assert sign_ins.refresh(back.session.refresh_token)
+
+
+def test_every_end_of_a_session_refuses_its_access_token_at_once(
+    sign_ins: SignIns, world: ServiceHarness
+) -> None:
+    sessions, gate = world.parts.get(Sessions), world.parts.get(AccountGate)
+
+    def principal(token: str) -> Principal:
+        tokens = world.parts.get(AccessTokens)
+        return tokens.verify(token, world.clock.now() / 1000).principal
+
+    def stolen() -> None:
+        first = sign_ins.open(signed_in(), "a-phone", PHONE).session.refresh_token
+        sign_ins.refresh(first)
+        world.clock.advance(60)
+        with pytest.raises(RefreshTokenRejected):
+            sign_ins.refresh(first)
+
+    kept = sign_ins.open(signed_in(), "a-phone", PHONE).session
+    ends: list[Callable[[str], object]] = [
+        lambda session_id: sessions.end("ann", session_id, SessionEnd.LOGOUT),
+        lambda _: sessions.end_all("ann", SessionEnd.PASSWORD, keep=kept.session_id),
+        lambda _: stolen(),
+    ]
+    for end in ends:
+        opened = sign_ins.open(signed_in(), "a-phone", PHONE).session
+        gate.check(principal(opened.access_token))
+        world.clock.advance(0.001)
+        end(opened.session_id)
+        with pytest.raises(AccessTokenRevoked):
+            gate.check(principal(opened.access_token))
+        kept = sign_ins.refresh(kept.refresh_token).session
+        gate.check(principal(kept.access_token))
+    assert world.audit().violations == ()

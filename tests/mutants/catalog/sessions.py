@@ -106,6 +106,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "",
     ),
     mutant(
+        "access-token-outlives-its-session",
+        SIGN_INS,
+        "sessions.operations:Sessions.end",
+        "self._floor.raise_to(U, N)",
+        "",
+    ),
+    mutant(
+        "access-token-outlives-a-theft",
+        SIGN_INS,
+        "sessions.operations:Sessions._end_reused",
+        "self._floor.raise_to(U, N)",
+        "",
+    ),
+    mutant(
+        "ended-sessions-not-checked",
+        "tests/ledger/test_account_gate.py",
+        "ledger.entities:check_session",
+        "S and A is not None and A < V",
+        "False",
+    ),
+    mutant(
         "cookie-of-any-page",
         COOKIE,
         "web.page_cookie:PageCookie.require_page",
