@@ -32,6 +32,12 @@ def _known_user(scenario: Scenario) -> None:
     )
 
 
+def _user_without_a_device(scenario: Scenario) -> None:
+    """Their welcome credits wait for the first device."""
+    world = scenario.process()
+    world.users.sign_up(Principal("https://accounts.google.com", USER, f"{USER}@example.com"), None)
+
+
 @dataclass(frozen=True)
 class Flow:
     """`begin` prepares the table, undisturbed; `play` is what faults are tried on; the worker then
@@ -140,6 +146,12 @@ def _resolved_early_and_late(scenario: Scenario) -> None:
     scenario.wait(1000)
 
 
+def _linked_twice(scenario: Scenario) -> None:
+    """Whoever links receives nothing, or too late, and links again."""
+    scenario.link()
+    scenario.link("link again")
+
+
 def _granted_twice(scenario: Scenario) -> None:
     """Whoever grants receives nothing, or too late, and grants again."""
     scenario.grant()
@@ -227,6 +239,8 @@ FLOWS = (
     Flow("answer-lost", _once, habits=_unheard("lost-answer")),
     Flow("never-arrived", _once, habits=_unheard("lost-request")),
     Flow("worker-away", _resolved_early_and_late, habits=_unheard("lost-request")),
+    Flow("late-welcome", _retried_at_once, _user_without_a_device, keyed=True, granting=1),
+    Flow("link", _linked_twice),
     Flow("granted", _granted_twice),
     Flow("granted-later", _granted_later),
     Flow("redeem", _redeemed_twice, _promo_code, keyed=True, granting=GRANTED),

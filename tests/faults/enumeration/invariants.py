@@ -80,6 +80,7 @@ class Verdict:
             self._check_response(sent)
         self._keys()
         self._devices()
+        self._links()
         if self.flow.lapsing:
             self._given_back()
 
@@ -258,6 +259,15 @@ class Verdict:
             for place in ((f"FINGERPRINT#{digest}", "CLAIM"), (f"USER#{USER}", f"DEVICE#{digest}")):
                 require((place in places) != is_new, f"{place} does not fit {member} of the wallet")
             require(not (is_new and delivered), f"{digest} is new after a capture on it")
+
+    def _links(self) -> None:
+        """A link that was reported stands; the audit has compared it with its claims."""
+        linked = any(item["SK"]["S"].startswith("IDENTITY#") for item in self.items)
+        for response in self.scenario.linked:
+            if isinstance(response, Exception):
+                require(isinstance(response, Unavailable), f"a link ended with {response!r}")
+            else:
+                require(linked, "a link was reported and is not there")
 
 
 def _wallet(items: Items) -> dict[str, int]:

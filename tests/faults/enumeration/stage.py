@@ -2,7 +2,7 @@
 real parts, and their clock."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,8 +24,11 @@ from service.promo_codes.entities import Redemption
 from service.promo_codes.operations import PromoCodes
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
+from service.users.entities import LinkedIdentity
+from service.users.linking import Identities
 from tests.doubles.clock import FakeClock
 from tests.doubles.memory_client import memory_client
+from tests.doubles.people import cognito
 from tests.doubles.service_harness import HOUR, IMAGE, MAC_KEY, SECOND, TIMES, ServiceHarness
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.run import Run
@@ -50,6 +53,7 @@ QUICK = replace(
 MAX_ROUNDS = 60
 # Sweeps for which no flow leaves anything to do: each of their reads would be one more effect.
 WITHOUT_WORK = {"webhooks"}
+OTHER = cognito(email="ann@work.example")
 PURCHASE = Grant(GrantSource.PURCHASE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
 
 
@@ -127,6 +131,7 @@ class Scenario:
         self.begun: dict[str, int] = {}
         self.not_found: list[tuple[str, int]] = []
         self.sends: list[tuple[str, int]] = []
+        self.linked: list[Sequence[LinkedIdentity] | Exception] = []
         self.grants: list[Granted | bool | Exception] = []
         self.run.others[Meanwhile.WORKER] = self.settle_open
 
@@ -160,6 +165,11 @@ class Scenario:
         """A client's request to redeem a promo code, whatever comes of it."""
         self.run.others[Meanwhile.TWIN] = lambda: self.redeem(code, key, "twin")
         self.run.step(step, lambda: self._redeem(code, key))
+
+    def link(self, step: str = "link") -> None:
+        """The user links another sign-in, whatever comes of it."""
+        self.run.others[Meanwhile.TWIN] = lambda: self.link("twin")
+        self.run.step(step, self._link)
 
     def work_once(self) -> None:
         """One round of the worker, due or not."""
@@ -254,6 +264,12 @@ class Scenario:
             self.redeemed.append(promo_codes.redeem(principal, code, None, key))
         except Exception as error:
             self.redeemed.append(error)
+
+    def _link(self) -> None:
+        try:
+            self.linked.append(self.process().parts.get(Identities).link(USER, OTHER))
+        except Exception as error:
+            self.linked.append(error)
 
     def _receive(self, token: str, body: bytes) -> None:
         with contextlib.suppress(Unavailable):
