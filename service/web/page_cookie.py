@@ -20,6 +20,7 @@ class CsrfRejected(Forbidden):
     """Nothing was done, and no cookie was read."""
 
     code = "CSRF_REJECTED"
+    denies_access = True
     summary = (
         "With cookies, a request must come from one of CORS_ALLOWED_ORIGINS, and have the header "
         f"{CSRF_HEADER}: {CSRF_VALUE}."

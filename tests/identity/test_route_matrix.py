@@ -23,6 +23,7 @@ from service.storage.writes import Update, When
 from service.users.linking import Identities
 from service.web.endpoint import Access, Endpoint, declared_endpoints
 from tests.doubles.clock import FakeClock
+from tests.doubles.meter import Meter
 from tests.doubles.people import cognito
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import MACHINE
@@ -236,3 +237,29 @@ def _anonymised(response: TestResponse) -> tuple[int, bytes, list[tuple[str, str
     request_id = response.headers["X-Request-Id"]
     headers = [(name, text) for name, text in response.headers if name != "X-Request-Id"]
     return response.status_code, response.data.replace(request_id.encode(), b""), headers
+
+
+@pytest.mark.parametrize(
+    ("method", "rule", "calls"),
+    [
+        ("GET", "/credits", ["GetItem"]),
+        ("POST", "/credits/quote", ["GetItem"]),
+        # With an Idempotency-Key: the wallet and the key at one moment.
+        ("POST", "/videos", ["TransactGetItems", "TransactWriteItems", "UpdateItem"]),
+        ("GET", "/jobs", ["GetItem", "Query"]),
+    ],
+)
+def test_authentication_costs_no_call_where_the_wallet_is_read_anyway(
+    site: Site, client: Any, method: str, rule: str, calls: list[str]
+) -> None:
+    (route,) = (each for each in site.routes if (each.method, each.rule) == (method, rule))
+    body = dict(route.declared.example or {}, GoogleID="ann", Fingerprint="of Ann")
+    with Meter(site.world.dynamodb, client).watch() as bill:
+        response = site.client.open(
+            rule,
+            method=method,
+            headers={"Idempotency-Key": "key-of-the-hot-path", **bearer("user-ann")},
+            query_string=QUERIES.get(rule, {}),
+            json=body if method == "POST" else None,
+        )
+    assert (response.status_code, bill.calls) == (200, calls)
