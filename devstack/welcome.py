@@ -80,7 +80,13 @@ curl -s {ports.app_url}/videos {headers} \\
 curl -s "{ports.app_url}/jobs?limit=1" -H "Authorization: Bearer $TOKEN"
 curl -s {ports.app_url}/credits -H "Authorization: Bearer $TOKEN"
 
-{bold("A token for any other user:")} of Google, or of Cognito.
+{_other_users(ports, bold)}
+{bold("Your own front end")} may call the app from localhost; examples/react is one to start from.
+""" + (f"\n{bold('Prove every balance:')} {hints.audit}\n" if hints.audit else "")
+
+
+def _other_users(ports: Ports, bold: Callable[[str], str]) -> str:
+    return f"""{bold("A token for any other user:")} of Google, or of Cognito.
 
 curl -s {ports.simulators_url}/google/__token -d '{json.dumps(_OTHER_USER)}'
 curl -s {ports.simulators_url}/cognito/__token -d '{json.dumps(_COGNITO_USER)}'
@@ -88,6 +94,4 @@ curl -s {ports.simulators_url}/cognito/__token -d '{json.dumps(_COGNITO_USER)}'
 {bold("Or none at all:")} here a bare Google ID is trusted, as "GoogleID" in a body or as a header.
 
 curl -s {ports.app_url}/credits -H 'X-Google-ID: {_OTHER_USER["sub"]}'
-
-{bold("Your own front end")} may call the app from localhost; examples/react is one to start from.
-""" + (f"\n{bold('Prove every balance:')} {hints.audit}\n" if hints.audit else "")
+"""
