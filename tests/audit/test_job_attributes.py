@@ -9,6 +9,7 @@ from service.jobs.checks import UNSEALED
 from service.providers.base import Rejected, RejectionReason, TaskStatus
 from tests.doubles.provider import LikeKling
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 TEXT, NUMBER, LIST, MAP = {"S": "x"}, {"N": "7"}, {"L": []}, {"M": {}}
 URL, EXPIRY = {"S": "https://videos.example.com/v.mp4"}, {"N": "1780000000000"}
@@ -16,8 +17,8 @@ HASH, LENGTH = {"S": "h" * 22}, {"N": "40"}
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    return ServiceHarness(client, table_name, provider=LikeKling())
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name, provider=LikeKling())
 
 
 def delivered(world: ServiceHarness) -> str:

@@ -11,9 +11,16 @@ from service.ledger.grants import grant_key
 from service.storage.keys import Key
 from service.storage.writes import Delete, Put, Update, When
 from tests.bulk_grants.handout import Handout
+from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 Edit = Callable[[Handout, BulkGrant], None]
 Place = Callable[[BulkGrant], Key]
+
+
+@pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name, max_users=500)
 
 
 def edited(place: Place, **attributes: Any) -> Edit:

@@ -8,8 +8,14 @@ from service.catalog.entities import IMAGE_TO_VIDEO
 from service.catalog.pricing import Flat, Price
 from tests.catalog.conftest import LEAD_SECONDS, Desk, new_price
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 LIST_KEY = {"PK": {"S": "SYSTEM"}, "SK": {"S": "PRICES"}}
+
+
+@pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name, welcome_credits=100)
 
 
 def record_key(price: Price) -> dict[str, Any]:
@@ -92,7 +98,9 @@ def test_a_record_moved_to_another_operation_or_time_is_found(
 ) -> None:
     """Its seal is for its own place."""
     table = world.table._name
-    item = world.client.get_item(TableName=table, Key=record_key(prices[1]))["Item"]
+    item = world.client.get_item(TableName=table, Key=record_key(prices[1]), ConsistentRead=True)[
+        "Item"
+    ]
     for key in ({"PK": {"S": "PRICE#kling:other"}}, {"SK": {"S": "AT#1700000000000"}}):
         moved = item | key
         world.client.put_item(TableName=table, Item=moved)

@@ -10,9 +10,16 @@ from service.promo_codes import keys
 from service.promo_codes.entities import PromoCode, grant_of
 from service.storage.keys import Key
 from service.storage.writes import Delete, Put, Update, When
+from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.promo_codes.campaign import Campaign
 
 Edit = Callable[[Campaign, PromoCode], None]
+
+
+@pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name, max_users=500)
 
 
 def edited(key: Callable[[Campaign, PromoCode], Key], **attributes: Any) -> Edit:

@@ -10,6 +10,7 @@ def items_of(world: ServiceHarness, user_id: str, kind: str) -> list[dict[str, A
     found: list[dict[str, Any]] = world.client.query(
         TableName=world.table._name,
         ConsistentRead=True,
+        Limit=1000,
         KeyConditionExpression="PK = :pk AND begins_with(SK, :kind)",
         ExpressionAttributeValues={":pk": {"S": f"USER#{user_id}"}, ":kind": {"S": kind}},
     )["Items"]

@@ -50,6 +50,7 @@ def assert_whole(world: ServiceHarness, user_id: str, restored: str) -> None:
         claim = world.client.get_item(
             TableName=world.table._name,
             Key={"PK": {"S": f"FINGERPRINT#{digest}"}, "SK": {"S": "CLAIM"}},
+            ConsistentRead=True,
         ).get("Item")
         assert claim is not None, restored
         assert claim["userId"] == {"S": user_id}, restored

@@ -1,7 +1,6 @@
 """An operator's action of which a restore leaves out some items: mended, or left to a person."""
 
 from itertools import combinations
-from typing import Any
 
 from service.ledger.entities import EntryKind
 from tests.admin.admin_api import AdminApi
@@ -12,12 +11,12 @@ BODY = {"amount": -1, "reason": "Granted by mistake."}
 
 
 def test_a_torn_correction_is_named_by_the_audit_and_never_made_up_by_the_repair(
-    client: Any, world: ServiceHarness
+    world: ServiceHarness,
 ) -> None:
     """A record says who did what and why, which nothing else proves. So every tear is found; the
     repair takes no entry back and writes none: it mends a wallet whose log is whole, and leaves
     the others to a person."""
-    recorder, api, number = Recorder(world, client), AdminApi(world), 0
+    recorder, api, number = Recorder(world), AdminApi(world), 0
     ways: list[tuple[int, ...]] | None = None
     while ways is None or number < len(ways):
         user_id = f"user-{number}"

@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import combinations
-from typing import Any
 
 import pytest
 
@@ -14,10 +13,18 @@ from service.app import FEATURES
 from service.core.errors import FareboxError
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.repair.items import items_of
 from tests.repair.lives import CORRECTED, LIVES, settles
 from tests.repair.mended import assert_whole, repaired, work_to_the_end
 from tests.repair.torn import History, Images, Recorder
+
+
+@pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    """Over a table in memory, for thousands of torn transactions; `test_repair` repairs DynamoDB
+    Local."""
+    return ServiceHarness(memory, memory.name, max_users=1000)
 
 
 def parts(images: Images) -> Iterator[set[tuple[str, str]]]:
@@ -27,11 +34,11 @@ def parts(images: Images) -> Iterator[set[tuple[str, str]]]:
 
 
 def torn_users(
-    world: ServiceHarness, client: Any, life: Callable[[ServiceHarness, str], None]
+    world: ServiceHarness, life: Callable[[ServiceHarness, str], None]
 ) -> dict[str, str]:
     """A user for each way in which the last transaction of that life can be torn; what is left of
     it, in words."""
-    recorder, users, number = Recorder(world, client), dict[str, str](), 0
+    recorder, users, number = Recorder(world), dict[str, str](), 0
     ways: list[list[str]] | None = None
     while ways is None or number < len(ways):
         user_id = f"{life.__name__}-{number}"
@@ -50,25 +57,23 @@ def torn_users(
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
 def test_every_way_to_tear_the_last_transaction_is_mended(
-    client: Any, world: ServiceHarness, life: Callable[[ServiceHarness, str], None]
+    world: ServiceHarness, life: Callable[[ServiceHarness, str], None]
 ) -> None:
-    assert_mended(client, world, life)
+    assert_mended(world, life)
 
 
 @pytest.mark.parametrize("life", CORRECTED, ids=lambda life: life.__name__)
 def test_every_way_to_tear_a_correction_is_mended_in_the_ledger(
-    client: Any, table_name: str, life: Callable[[ServiceHarness, str], None]
+    memory: MemoryBehind, life: Callable[[ServiceHarness, str], None]
 ) -> None:
     """The ledger by itself: what becomes of the operators' log is in test_torn_log.py."""
     features = tuple(feature for feature in FEATURES if feature is not ADMIN)
-    ledger_alone = ServiceHarness(client, table_name, max_users=1000, features=features)
-    assert_mended(client, ledger_alone, life)
+    ledger_alone = ServiceHarness(memory, memory.name, max_users=1000, features=features)
+    assert_mended(ledger_alone, life)
 
 
-def assert_mended(
-    client: Any, world: ServiceHarness, life: Callable[[ServiceHarness, str], None]
-) -> None:
-    users = torn_users(world, client, life)
+def assert_mended(world: ServiceHarness, life: Callable[[ServiceHarness, str], None]) -> None:
+    users = torn_users(world, life)
     on_segment = {user_id: ended_jobs(world, user_id) for user_id in users}
     known = {
         user_id: {job["SK"]["S"] for job in items_of(world, user_id, "JOB#")} for user_id in users
@@ -110,10 +115,10 @@ def lives_a_little(world: ServiceHarness, user_id: str, rng: random.Random) -> N
 
 
 def test_two_transactions_torn_at_once_are_mended_or_left_to_a_person(
-    client: Any, world: ServiceHarness
+    world: ServiceHarness,
 ) -> None:
     """Each item of the last two transactions is found as it was at any moment between them."""
-    rng, recorder = random.Random(11), History(world, client)
+    rng, recorder = random.Random(11), History(world)
     users = [f"user-{number}" for number in range(40)]
     for user_id in users:
         lives_a_little(world, user_id, rng)

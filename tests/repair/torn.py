@@ -11,8 +11,8 @@ Images = dict[tuple[str, str], tuple[dict[str, Any] | None, dict[str, Any]]]
 class Recorder:
     """The items of the last transaction, each as it was before and after."""
 
-    def __init__(self, world: ServiceHarness, client: Any) -> None:
-        self._client = client
+    def __init__(self, world: ServiceHarness) -> None:
+        self._client = world.client
         self._table = world.table._name
         self._keys: list[dict[str, Any]] = []
         self._before: list[dict[str, Any] | None] = []
@@ -58,8 +58,8 @@ class Recorder:
 class History(Recorder):
     """Every transaction since the last tear."""
 
-    def __init__(self, world: ServiceHarness, client: Any) -> None:
-        super().__init__(world, client)
+    def __init__(self, world: ServiceHarness) -> None:
+        super().__init__(world)
         self._all: list[Images] = []
 
     def _note(self, operation: str, request: dict[str, Any]) -> None:

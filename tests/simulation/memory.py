@@ -60,7 +60,7 @@ def cancelled(codes: Sequence[str], items: Mapping[int, Attributes] | None = Non
 
 @dataclass(frozen=True)
 class Prepared:
-    """One item as a write whose condition holds will leave it."""
+    """One item as a write whose condition holds will leave it. A removed item is empty `after`."""
 
     key: ItemKey
     before: Attributes | None
@@ -91,8 +91,8 @@ class MemoryTable:
         return self.items.get(key)
 
     def prepare(self, kind: str, request: Mapping[str, Any]) -> Prepared | Failed:
-        """What one Put or Update would do. Raises `InvalidRequest`."""
-        return _put(self, request) if kind == "Put" else _update(self, request)
+        """What one Put, Update or Delete would do. Raises `InvalidRequest`."""
+        return _PREPARATIONS[kind](self, request)
 
     def commit(self, batch: Sequence[Prepared]) -> None:
         """Applies all prepared writes and notifies the watchers."""
@@ -102,6 +102,14 @@ class MemoryTable:
             watcher(batch)
 
     def put(self, write: Prepared) -> None:
+        if write.after:
+            self._keep(write)
+        else:
+            self._remove(write.key)
+        for index in self._indexes.values():
+            index.follow(write)
+
+    def _keep(self, write: Prepared) -> None:
         pk, sk = write.key
         if write.key not in self.items:
             bisect.insort(self._partitions.setdefault(pk, []), sk)
@@ -110,18 +118,11 @@ class MemoryTable:
             self._due[write.key] = write.after["GSI2SK"]["S"]
         else:
             self._due.pop(write.key, None)
-        for index in self._indexes.values():
-            index.follow(write)
 
-    def remove(self, key: ItemKey) -> None:
-        """Removes the item, if there is one, and notifies nobody: the service removes nothing."""
-        before = self.items.pop(key, None)
-        if before is None:
-            return
-        self._partitions[key[0]].remove(key[1])
+    def _remove(self, key: ItemKey) -> None:
+        if self.items.pop(key, None) is not None:
+            self._partitions[key[0]].remove(key[1])
         self._due.pop(key, None)
-        for index in self._indexes.values():
-            index.follow(Prepared(key, before, {}))
 
     def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A page of a partition, or of an index as far as it has caught up. Raises
@@ -300,6 +301,19 @@ def _update(table: MemoryTable, request: Mapping[str, Any]) -> Prepared | Failed
     after = _changed(before if before is not None else request["Key"], parsed.tree, words)
     _check_item(after)
     return Prepared(key, before, after)
+
+
+def _delete(table: MemoryTable, request: Mapping[str, Any]) -> Prepared | Failed:
+    _known(request, _WRITE_WORDS | {"Key"})
+    key = _key(request["Key"])
+    words, holds = _guard(request, frozenset(), frozenset())
+    before = table.get(key)
+    if not holds(before or {}, words):
+        return _condition_failed(request, before)
+    return Prepared(key, before, {})
+
+
+_PREPARATIONS = {"Put": _put, "Update": _update, "Delete": _delete}
 
 
 def _guard(

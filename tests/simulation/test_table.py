@@ -15,7 +15,7 @@ from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.outcomes import HttpResponse
 from service.storage.table import Cancelled, ConditionFailed, MalformedRequest, Table
-from service.storage.writes import ABSENT, Put, Update, When, Write
+from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
 from tests.doubles.memory_client import memory_client
 from tests.doubles.raw_client import RawClient
 from tests.faults.enumeration.tables import MemoryBehind
@@ -125,7 +125,7 @@ _updates = st.builds(
     st.sets(st.sampled_from(_NAMES), max_size=2),
     st.dictionaries(st.just("count"), st.integers(1, 3), max_size=1),
 )
-_writes = _puts | _updates
+_writes = _puts | _updates | st.builds(Delete, _keys, _conditions)
 # An item named twice is left out: DynamoDB refuses the call, DynamoDB Local looks at the conditions
 # first.
 _transactions = st.lists(_writes, min_size=1, max_size=4, unique_by=lambda write: write.key)
