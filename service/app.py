@@ -22,6 +22,7 @@ from service.core.keyring import Keyring, read_keyring
 from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
 from service.core.settings import CoreSettings, Section
 from service.encryption.feature import ENCRYPTION
+from service.erasure.feature import ERASURE
 from service.feature import Core, Declaration, Parts, key_registry
 from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInTooOld
 from service.identity.feature import IDENTITY
@@ -78,6 +79,7 @@ FEATURES: tuple[Declaration, ...] = (
     NOTIFICATIONS,
     ACCOUNTS,
     SESSIONS,
+    ERASURE,
     JOBS,
     VIDEOS,
     ANALYTICS,
@@ -94,7 +96,7 @@ TAGS = {
     "videos": "Turn an image into a short video: one paid job for each request.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
-    "me": "What belongs to your account.",
+    "me": "Your account: what belongs to it, a copy of all of it, and its erasure.",
     "prompts": "The prompts that a video can be made with.",
     "admin": "For operators: put things right, with a reason for each action in a log that cannot "
     "be changed unnoticed.",

@@ -9,6 +9,8 @@ from service.admin.log import OperatorLog
 from service.admin.operations import Performed
 from service.core.amounts import Amount
 from service.core.clock import Clock
+from service.erasure.entities import ErasureRunning
+from service.erasure.operations import ErasureRequest
 from service.ledger.details import OPERATOR_ID, REASON, Details
 from service.ledger.entities import EntryKind, UserNotFound, Wallet, WalletStatus
 from service.ledger.grants import Grant, GrantSource, grant_key, grant_proposal
@@ -122,6 +124,18 @@ class Corrections:
             return Proposal(thaw(wallet, _ref(action), now, details=details))
 
         return self.correct(action, propose)
+
+    def erase(self, action: Action, wish: ErasureRequest) -> Corrected:
+        """Begins the erasure of a user. Raises `ErasureRunning`."""
+
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            _known(snapshot)
+            proposal = wish.propose(snapshot, now, details)
+            if proposal is None:
+                raise ErasureRunning
+            return proposal
+
+        return self.correct(action, propose, wish.key)
 
     def correct(self, action: Action, propose: Propose, *related: Key) -> Corrected:
         """Moves the wallet as `propose` says, once for each idempotency key; it reads the `related`

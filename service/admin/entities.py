@@ -90,12 +90,12 @@ class NothingToReview(Conflict):
 
 class WalletNotOpen(Conflict):
     code = "WALLET_NOT_OPEN"
-    summary = "Only an open wallet can be frozen. This one is frozen already."
+    summary = "Only an open wallet can be frozen. This one is frozen, or being closed."
 
 
 class WalletNotFrozen(Conflict):
     code = "WALLET_NOT_FROZEN"
-    summary = "Only a frozen wallet can be thawed. This one is open."
+    summary = "Only a frozen wallet can be thawed. This one is not."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,12 @@ from service.admin.checks import approval_check, house_log_check, user_log_check
 from service.admin.commands import COMMANDS
 from service.admin.correction_routes import corrections_blueprint
 from service.admin.corrections import Corrections
+from service.admin.erasure_commands import ERASURE_COMMANDS
+from service.admin.erasure_routes import erasures_blueprint
 from service.admin.log import OperatorLog
 from service.admin.lookup import Lookup
 from service.admin.operations import Actions
+from service.admin.personal_data import OperatorData
 from service.admin.price_commands import PRICE_COMMANDS
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
@@ -33,6 +36,7 @@ from service.admin.webhooks import WebhookActions
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
 from service.core.amounts import amount_of
+from service.erasure.operations import Erasures
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.search import JobSearch
 from service.jobs.settlement import Settlement
@@ -90,8 +94,10 @@ def build(core: Core, parts: Parts) -> Feature:
             bulk_grants_blueprint(campaigns, bulk_grants, page_tokens),
             prices_blueprint(prices),
             _support(core, parts, log, actions),
+            erasures_blueprint(corrections, parts.get(Erasures)),
             _webhooks(parts, webhooks),
         ),
+        exports=OperatorData(core.table).exports,
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
     )
 
@@ -132,5 +138,6 @@ ADMIN = Declaration(
         "Promo codes and bulk grants": CAMPAIGN_COMMANDS,
         "Prices": PRICE_COMMANDS,
         "Webhooks": WEBHOOK_COMMANDS,
+        "Erasures": ERASURE_COMMANDS,
     },
 )

@@ -24,7 +24,7 @@ from service.ledger.history_lines import line_of, type_of
 from service.ledger.lots import Allocation, split
 
 _ADDING = (EntryKind.INITIAL, EntryKind.GRANT)
-_TAKING = (EntryKind.EXPIRE, EntryKind.CLAWBACK, EntryKind.VOID)
+_TAKING = (EntryKind.EXPIRE, EntryKind.CLOSE, EntryKind.CLAWBACK, EntryKind.VOID)
 
 
 class AccountRecords(Protocol):

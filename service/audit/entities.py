@@ -132,6 +132,10 @@ class Account:
     def closed(self) -> bool:
         return self.wallet is not None and self.wallet.status is WalletStatus.CLOSED
 
+    @property
+    def leaving(self) -> bool:
+        return self.wallet is not None and self.wallet.is_leaving
+
     def is_there(self, sk: str, present: Iterable[str]) -> bool:
         return sk in present or sk in self.unreadable
 

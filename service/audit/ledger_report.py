@@ -54,6 +54,8 @@ def _wallet_lines(wallet: Wallet) -> Iterator[str]:
     yield f"{granted} granted {equals} {parts}" + (f" = {sum_text}" * (equals != "="))
     if wallet.status is WalletStatus.FROZEN:
         yield "FROZEN: nothing can be spent until an operator has investigated."
+    elif wallet.status is WalletStatus.CLOSING:
+        yield "CLOSING: this user is being erased. Open jobs still settle."
     elif wallet.status is WalletStatus.CLOSED:
         yield "CLOSED: this user has been erased."
 

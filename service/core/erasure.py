@@ -1,5 +1,5 @@
 """What features contribute to the erasure of one user's data, and to its export. Types alone:
-`service.accounts` runs them."""
+`service.erasure` runs them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,11 @@ class StepOutcome(StrEnum):
 
     DONE = "done"
     WAITING = "waiting"
+
+
+class DependencyUnavailable(Exception):
+    """What a step raises when another system does not respond, or not as expected: it passes by
+    itself. The erasure is held up by the name of the class."""
 
 
 class ErasurePhase(IntEnum):

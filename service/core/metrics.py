@@ -48,6 +48,8 @@ class Metric(StrEnum):
     WEBHOOKS_DISABLED = "WebhooksDisabled"
     DEAD_LETTERS = "DeadLetters"
     MAILS = "Mails"
+    ERASURES = "Erasures"
+    ERASURE_AGE_SECONDS = "ErasureAgeSeconds"
     LEDGER_DAMAGED = "LedgerDamaged"
     GRANT_ALARMS = "GrantAlarms"
     AUDIT_VIOLATIONS = "AuditViolations"

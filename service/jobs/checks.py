@@ -193,7 +193,7 @@ def _is_part(kinds: Sequence[EntryKind], expected: Sequence[EntryKind]) -> bool:
 
 
 def _state_faults(job: Job) -> Iterator[str]:
-    if job.status is JobStatus.SUCCEEDED and not job.result:
+    if job.status is JobStatus.SUCCEEDED and not job.result and job.erased_at is None:
         yield "charged without a result"
     if (job.due_at is not None) != (job.is_open or job.watch_until is not None):
         yield "its due entry does not fit its state"
@@ -201,7 +201,8 @@ def _state_faults(job: Job) -> Iterator[str]:
         yield "failed without a reason"
     if job.status is not JobStatus.FAILED and (job.failure or job.watch_until) is not None:
         yield "has a reason or a watch of a failed job"
-    if (job.house_loss is not None) != (job.status is JobStatus.FAILED and bool(job.result)):
+    is_delivered = job.status is JobStatus.FAILED and bool(job.result)
+    if (job.house_loss is not None) != is_delivered and job.erased_at is None:
         yield "house loss does not fit its state"
     if not 0 <= (job.house_loss or 0) <= job.held:
         yield "house loss is not a part of what it held"
@@ -213,7 +214,7 @@ def _state_faults(job: Job) -> Iterator[str]:
 
 def _price_faults(job: Job) -> Iterator[str]:
     """A job that the repair made again from its HOLD has no price version."""
-    if job.provider_cost is not None and not job.result:
+    if job.provider_cost is not None and not job.result and job.erased_at is None:
         yield "has a provider's cost without a result"
     try:
         version = price_of(job).version
@@ -238,11 +239,21 @@ def _own_faults(job: Job, operations: Operations) -> Iterator[str]:
         return
     if job.failure is not None and job.failure not in {*Failure, *work.failures}:
         yield f"failed for a reason that does not exist: {job.failure}"
+    if job.erased_at is not None:
+        yield from _erasure_faults(job)
+        return
     if job.payload or job.price_version:
         # A job that the repair made again from its HOLD has neither.
         yield from work.payload_faults(job.payload)
     if job.result:
         yield from work.result_faults(job.result)
+
+
+def _erasure_faults(job: Job) -> Iterator[str]:
+    if job.payload or job.result or job.facts:
+        yield "is erased, and something personal is left of it"
+    if job.is_open or job.watch_until is not None:
+        yield "is erased, and has not ended"
 
 
 def _seal_faults(account: JobRecords, mac_key: bytes) -> Iterator[Violation]:

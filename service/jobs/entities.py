@@ -108,8 +108,7 @@ class JobDamaged(WalletFrozen):
 
 
 class CallbackRefused(NotFound):
-    """A forged token or signature; the response is exactly that for an address that does not
-    exist."""
+    """A forged token or signature. The response is that for an address that does not exist."""
 
     code = "CALLBACK_NOT_FOUND"
     summary = "There is no such callback."
@@ -164,13 +163,13 @@ class Job:
 
     `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
     charged; its end left the balance `balance_after` (None: not known). `price_terms` are those of
-    the price that was quoted, empty where it is what is held. `request_id` is that of the HTTP
-    request that made it ("": none is known). `payload` is what the kind of work keeps of the
-    request, `result` what it delivered; `facts` is the provider's own data as far as it is kept.
-    `due_at` is the time of the next look at the provider (None: none), `watch_until` the end of
-    watching a job released as unresolved. `house_loss` credits were not charged for work that was
-    delivered after the release (None: none was). An open job that was made on a new device has its
-    digests in `device`. `mac` is its seal (`store.sealed`)."""
+    the price that was quoted (empty: what is held). `request_id` is that of the HTTP request that
+    made it ("": none is known). `payload` is what the kind of work keeps of the request, `result`
+    what it delivered, `facts` is the provider's own data; an erasure (at `erased_at`) empties these
+    three. `due_at` is the time of the next look at the provider (None: none), `watch_until` the end
+    of watching an unresolved job. `house_loss` credits were not charged for work delivered after
+    the release (None: none). An open job on a new device has its digests in `device`.
+    `mac` is its seal."""
 
     payer: str
     actor: str
@@ -200,6 +199,7 @@ class Job:
     watch_until: int | None = None
     house_loss: Amount | None = None
     bound_key: BoundKey | None = None
+    erased_at: int | None = None
     mac: str = ""
 
     @property

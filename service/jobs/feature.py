@@ -10,12 +10,14 @@ from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
 from service.jobs.checks import house_leases_check, job_check
 from service.jobs.commands import COMMANDS
-from service.jobs.entities import Times
+from service.jobs.entities import Job, Times
 from service.jobs.holds import Holds
 from service.jobs.house import HouseBudget
 from service.jobs.job_ids import JobIds
 from service.jobs.operations import JobLimits, Jobs
+from service.jobs.personal_data import JobData
 from service.jobs.routes import jobs_blueprint, quote_blueprint
+from service.jobs.schemas import job_body
 from service.jobs.search import JobSearch
 from service.jobs.settings import JobsSettings
 from service.jobs.settlement import Settlement
@@ -44,6 +46,7 @@ def build(core: Core, parts: Parts) -> Feature:
     house = HouseBudget(core.table, core.clock, core.metrics, per_day)
     jobs = _jobs(core, parts, operations, settlement, times, job_ids, house)
     window = Window(CALLBACKS_PER_WINDOW, CALLBACK_WINDOW_SECONDS, core.clock)
+    data = _data(core, parts, operations)
 
     def sweeps(background: Background) -> tuple[DueJobs]:
         due = DueJobs(
@@ -76,8 +79,17 @@ def build(core: Core, parts: Parts) -> Feature:
         hooks=(add_routes,),
         sweeps=sweeps,
         closing=(house.close,),
+        erasure=data.steps,
+        exports=data.exports,
         checks=(job_check(operations, core.keyring.mac_key), house_leases_check()),
     )
+
+
+def _data(core: Core, parts: Parts, operations: Operations) -> JobData:
+    def render(job: Job) -> object:
+        return job_body(job, operations)
+
+    return JobData(core.table, parts.get(Ledger), core.clock, core.keyring.mac_key, render)
 
 
 def _settlement(core: Core, parts: Parts, operations: Operations, times: Times) -> Settlement:

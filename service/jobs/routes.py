@@ -20,6 +20,7 @@ from service.jobs.schemas import (
 )
 from service.jobs.work import OperationNotFound, Operations
 from service.ledger.entities import (
+    AccountClosing,
     OutcomeUnknown,
     TooManyWaiting,
     WalletBusy,
@@ -154,6 +155,7 @@ def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
                 OperationNotFound,
                 *refusals,
                 WalletFrozen,
+                AccountClosing,
                 PriceNotFound,
                 PricesUnavailable,
                 StorageUnavailable,

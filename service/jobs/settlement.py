@@ -98,7 +98,7 @@ class Settlement:
         `StorageUnavailable`, or what `Ledger.move` raises."""
         for _ in range(MAX_ROUNDS):
             job = self.read(user_id, job_id)
-            if job.status is JobStatus.SUCCEEDED or job.result:
+            if job.status is JobStatus.SUCCEEDED or job.result or job.erased_at is not None:
                 return job
             if due_by is not None and (job.due_at is None or job.due_at > due_by):
                 return job
@@ -366,7 +366,7 @@ class Settlement:
         """The job as somebody else left it; one released as unresolved is watched anew now that its
         task is known."""
         unresolved = stored.failure == Failure.PROVIDER_UNRESOLVED
-        if not unresolved or stored.task_id or stored.result:
+        if not unresolved or stored.task_id or stored.result or stored.erased_at is not None:
             return stored
         now = self._clock.now()
         watch_until, due_at = now + self._times.watch, now + self._times.watch_poll

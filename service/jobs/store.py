@@ -132,6 +132,7 @@ def rewatch_write(job: Job, watch_until: int, due_at: int) -> Update:
             "error": Failure.PROVIDER_UNRESOLVED,
             "taskId": None,
             "result": None,
+            "erasedAt": None,
         }
     )
     watch: Item = {
@@ -175,7 +176,8 @@ def release_write(job: Job, released: Job) -> Update:
 
 def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
     """A late success: handed over, counted as house loss, never charged."""
-    guard = When(equals={"status": JobStatus.FAILED, "taskId": job.task_id, "result": None})
+    equals = {"status": JobStatus.FAILED, "taskId": job.task_id, "result": None, "erasedAt": None}
+    guard = When(equals=equals)
     change: Item = {
         "taskId": delivered.task_id,
         "houseLoss": _credits(delivered.house_loss),
@@ -183,6 +185,13 @@ def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
         **_delivery(delivered),
     }
     return Update(_key(job), guard, set=change, remove=_WATCH_ATTRIBUTES)
+
+
+def erased_write(job: Job, erased: Job) -> Update:
+    """Empties a job that has ended, and ends its monitoring."""
+    guard = When(equals={"mac": job.mac})
+    change: Item = {"payload": {}, "erasedAt": iso(erased.erased_at or 0), "mac": erased.mac}
+    return Update(_key(job), guard, change, ("result", "provider", *_WATCH_ATTRIBUTES))
 
 
 def stop_watching_write(job: Job) -> Update:
@@ -277,6 +286,7 @@ def job_from(item: Item) -> Job:
         watch_until=_moment(fields.get("watchUntil")),
         house_loss=_amount(fields.get("houseLoss")),
         bound_key=_unpacked_key(fields["key"]) if "key" in fields else None,
+        erased_at=from_iso(fields["erasedAt"]) if "erasedAt" in fields else None,
         mac=fields.get("mac", ""),
     )
 
@@ -354,6 +364,8 @@ def _sealed_facts(job: Job) -> list[object]:
         **_delivery(job),
         "provider": job.facts or None,
     }
+    if job.erased_at is not None:
+        facts["erasedAt"] = iso(job.erased_at)
     return ["job", str(_key(job)), encode_item(facts)]
 
 

@@ -6,11 +6,11 @@ from typing import Protocol
 
 from service.core.amounts import credits_text
 from service.ledger import keys
-from service.ledger.entities import Entry, EntryKind, Wallet, WalletStatus, applied, deltas
+from service.ledger.entities import Entry, Wallet, WalletStatus, applied, deltas
 from service.ledger.grant_proofs import named_grant, proved_faults
 from service.ledger.grants import is_sealed, record_from
 from service.ledger.movements import WELCOME
-from service.ledger.replay import replayed
+from service.ledger.replay import replayed, status_after
 from service.ledger.store import entry_from, mac
 from service.storage.checks import (
     AccountCheck,
@@ -226,10 +226,10 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
         yield Violation(entry, "is not what the entries before it lead to")
     elif sum(entry.ref == WELCOME for entry in entries) > 1:
         yield Violation(where, "was welcomed more than once")
-    elif _is_frozen(entries) and wallet.status is WalletStatus.OPEN:
-        yield Violation(where, "is open, although an operator froze it")
     elif wallet.welcomed is not made.welcomed:
         yield Violation(where, f"welcomed is {wallet.welcomed}, its entries say {made.welcomed}")
+    elif fault := _status_fault(wallet.status, entries):
+        yield Violation(where, fault)
     elif wallet.lots != made.lots:
         yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
     elif wallet.updated_at != made.updated_at:
@@ -244,12 +244,15 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
         )
 
 
-def _is_frozen(entries: Sequence[Entry]) -> bool:
-    """Whether an operator froze the wallet last. A thaw ends that, and so does a return after an
-    erasure; damage freezes a wallet without an entry."""
-    kinds = (EntryKind.FREEZE, EntryKind.THAW, EntryKind.INITIAL)
-    last = next((entry for entry in reversed(entries) if entry.kind in kinds), None)
-    return last is not None and last.kind is EntryKind.FREEZE
+def _status_fault(status: WalletStatus, entries: Sequence[Entry]) -> str | None:
+    """Whether the wallet has the status that its entries lead to. Damage freezes an open wallet
+    without an entry."""
+    proved = status_after(entries)
+    if status is proved or (status is WalletStatus.FROZEN and proved is WalletStatus.OPEN):
+        return None
+    if proved is WalletStatus.FROZEN and status is WalletStatus.OPEN:
+        return "is open, although an operator froze it"
+    return f"is {status}, its entries say {proved}"
 
 
 def _lots(wallet: Wallet) -> str:

@@ -42,11 +42,17 @@ class EntryKind(StrEnum):
     EDIT = "EDIT"
     FREEZE = "FREEZE"
     THAW = "THAW"
+    CLOSING = "CLOSING"
+    CLOSE = "CLOSE"
 
 
 class WalletStatus(StrEnum):
+    """Only an open wallet is spent from. In a closing one, whose user is being erased, open jobs
+    still settle and payments still arrive."""
+
     OPEN = "open"
     FROZEN = "frozen"
+    CLOSING = "closing"
     CLOSED = "closed"
 
 
@@ -83,6 +89,17 @@ class AccessTokenRevoked(Unauthenticated):
     )
     advice = "`POST /auth/refresh`, then repeat the request."
     challenge = 'Bearer error="invalid_token"'
+
+
+class AccountClosing(Forbidden):
+    """Also for whoever comes back before the erasure has ended."""
+
+    code = "ACCOUNT_CLOSING"
+    summary = "This account is being erased. Nothing new can be requested of it."
+    advice = (
+        "Show the user that the account is being erased. Once GET /me/account/erasure says "
+        "`finished`, the same person can sign up again."
+    )
 
 
 class GrantConflict(Conflict):
@@ -179,6 +196,11 @@ class Wallet:
     updated_at: int = 0
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether its user is being erased, or has been."""
+        return self.status in (WalletStatus.CLOSING, WalletStatus.CLOSED)
+
+    @property
     def devices_with_item(self) -> frozenset[str]:
         return self.fingerprints - self.new_devices
 
@@ -220,9 +242,9 @@ class Balance:
 @dataclass(frozen=True)
 class Entry:
     """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
-    EDIT moves nothing, and its allocation is the lot with its new end; FREEZE and THAW move nothing
-    either. `returned` is the part of a
-    hold that a capture returned; `debt_paid` the part of the incoming credits that paid old debt;
+    EDIT moves nothing, and its allocation is the lot with its new end; FREEZE, THAW and CLOSING
+    move nothing either; a CLOSE writes off all that is left. `returned` is the part of a hold that
+    a capture returned; `debt_paid` the part of the incoming credits that paid old debt;
     `credits` and `held` are the balances after it; `details` say what it was for
     (`ledger.details`)."""
 
@@ -286,14 +308,14 @@ def deltas(entry: Entry) -> Deltas:
             )
         case EntryKind.RELEASE:
             return Deltas(held=-amount, credits=amount - paid, clawed_back=paid, debt=-paid)
-        case EntryKind.EXPIRE:
+        case EntryKind.EXPIRE | EntryKind.CLOSE:
             return Deltas(credits=-amount, expired=amount)
         case EntryKind.CLAWBACK:
             taken = total_taken(entry.allocation)
             return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _correction_deltas(entry)
-        case EntryKind.FREEZE | EntryKind.THAW:
+        case EntryKind.FREEZE | EntryKind.THAW | EntryKind.CLOSING:
             return Deltas()
 
 

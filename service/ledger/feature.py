@@ -15,6 +15,7 @@ from service.ledger.grants import Grants
 from service.ledger.history import History
 from service.ledger.low_balance import LowBalance
 from service.ledger.operations import Ledger
+from service.ledger.personal_data import LedgerData
 from service.ledger.routes import ledger_blueprint
 from service.ledger.scale import scale_check
 from service.ledger.session_floor import SessionFloor
@@ -53,6 +54,7 @@ def build(core: Core, parts: Parts) -> Feature:
         },
         blueprints=(ledger_blueprint(ledger, history),),
         sweeps=sweeps,
+        exports=LedgerData(ledger).exports,
         checks=(
             ledger_check(core.keyring.mac_key),
             grant_check(core.keyring.mac_key),

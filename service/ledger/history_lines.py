@@ -39,6 +39,7 @@ _TYPES = {
     EntryKind.CAPTURE: TransactionType.RELEASE,
     EntryKind.RELEASE: TransactionType.RELEASE,
     EntryKind.EXPIRE: TransactionType.EXPIRY,
+    EntryKind.CLOSE: TransactionType.EXPIRY,
     EntryKind.CLAWBACK: TransactionType.CLAWBACK,
 }
 _PREFIXES = {EntryKind.CAPTURE: "Unused part returned: ", EntryKind.RELEASE: "Returned: "}
@@ -132,6 +133,8 @@ def _description(entry: Entry, kind: TransactionType) -> str:
         return f"Welcome bonus - {credits_text(entry.amount)} free credits"
     if entry.kind in _OF_JOBS:
         return _PREFIXES.get(entry.kind, "") + _work(entry)
+    if entry.kind is EntryKind.CLOSE:
+        return "Credits given up with the account"
     is_granted = entry.kind is EntryKind.GRANT
     what = _WORDS.get(kind, _BY_OPERATOR)
     what = "Bonus credits" if is_granted and kind is TransactionType.BONUS else what

@@ -13,6 +13,7 @@ from service.ledger.entities import (
     GET_MORE,
     MAX_CREDITS,
     TAKE_LESS,
+    AccountClosing,
     Entry,
     EntryKind,
     ExpiryInvalid,
@@ -98,7 +99,10 @@ def hold(
     alone), after writing off what has lapsed. The last entry is the HOLD; its allocation says from
     which lots they came.
 
-    Raises `WalletFrozen`, or `InsufficientCredits` with `required` and `available`."""
+    Raises `WalletFrozen`, `AccountClosing`, or `InsufficientCredits` with `required` and
+    `available`."""
+    if wallet.status is WalletStatus.CLOSING:
+        raise AccountClosing
     if wallet.status is not WalletStatus.OPEN:
         raise WalletFrozen
     restrictions = open_to(details.get(OPERATION, ""))
@@ -302,6 +306,31 @@ def thaw(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -
     """Lets a frozen wallet spend again."""
     thawed = replace(wallet, status=WalletStatus.OPEN)
     return _post(thawed, EntryKind.THAW, 0, ref, (), wallet.lots, now, details=details)
+
+
+def begin_closing(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
+    """Stops spending for good, whatever the wallet's status. Open jobs still settle, and credits
+    still come in."""
+    closing = replace(wallet, status=WalletStatus.CLOSING)
+    return _post(closing, EntryKind.CLOSING, 0, ref, (), wallet.lots, now, details=details)
+
+
+def close(wallet: Wallet, ref: str, now: int) -> Movement:
+    """Ends the wallet: all that is left of its lots is written off, and it knows no device any
+    more. Debt stays. Raises `ValueError` while credits are held."""
+    if wallet.held:
+        raise ValueError("a wallet is closed once nothing is held")
+    closed = replace(
+        wallet,
+        status=WalletStatus.CLOSED,
+        open_jobs={},
+        fingerprints=frozenset(),
+        new_devices=frozenset(),
+        device_count=0,
+        low_balance=0,
+    )
+    allocation = whole(wallet.lots)
+    return _post(closed, EntryKind.CLOSE, wallet.credits, ref, allocation, (), now)
 
 
 def _lot(wallet: Wallet, lot_id: str, now: int) -> Lot:

@@ -3,7 +3,7 @@ Pure.
 
 In a file of its own because only the audit and a repair need it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from service.core.errors import FareboxError
@@ -18,8 +18,10 @@ from service.ledger.lots import LotKind, LotPortion
 from service.ledger.movements import (
     WELCOME,
     adjust,
+    begin_closing,
     capture,
     claw_back,
+    close,
     edit_lot,
     expire,
     freeze,
@@ -30,6 +32,19 @@ from service.ledger.movements import (
     void,
 )
 from service.ledger.store import sealed
+
+_SWITCHES = {
+    EntryKind.FREEZE: freeze,
+    EntryKind.THAW: thaw,
+    EntryKind.CLOSING: begin_closing,
+}
+_STATUSES = {
+    EntryKind.FREEZE: WalletStatus.FROZEN,
+    EntryKind.THAW: WalletStatus.OPEN,
+    EntryKind.INITIAL: WalletStatus.OPEN,
+    EntryKind.CLOSING: WalletStatus.CLOSING,
+    EntryKind.CLOSE: WalletStatus.CLOSED,
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,12 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
         yield Moment(entry, wallet)
 
 
+def status_after(entries: Sequence[Entry]) -> WalletStatus:
+    """What the entries make of the wallet's status. A return after an erasure opens it again."""
+    said = (_STATUSES[entry.kind] for entry in reversed(entries) if entry.kind in _STATUSES)
+    return next(said, WalletStatus.OPEN)
+
+
 def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:
@@ -75,14 +96,14 @@ def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
             return _captured(wallet, entry, holds[entry.ref])
         case EntryKind.RELEASE:
             return _released(wallet, entry, holds[entry.ref])
-        case EntryKind.EXPIRE:
-            return expire(wallet, entry.at)
         case EntryKind.CLAWBACK:
             return claw_back(wallet, entry.amount, entry.ref, entry.at, details=entry.details)
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _corrected(wallet, entry)
-        case EntryKind.FREEZE | EntryKind.THAW:
-            switch = freeze if entry.kind is EntryKind.FREEZE else thaw
+        case EntryKind.EXPIRE | EntryKind.CLOSE:
+            return _written_off(wallet, entry)
+        case EntryKind.FREEZE | EntryKind.THAW | EntryKind.CLOSING:
+            switch = _SWITCHES[entry.kind]
             return switch(wallet, entry.ref, entry.at, details=entry.details)
 
 
@@ -97,6 +118,12 @@ def _corrected(wallet: Wallet, entry: Entry) -> Movement:
         return edit_lot(wallet, lot.lot_id, lot.expires_at, ref, at, details=entry.details)
     lot_id = lot.lot_id if len(entry.allocation) == 1 else None
     return adjust(wallet, entry.amount, ref, at, lot_id=lot_id, details=entry.details)
+
+
+def _written_off(wallet: Wallet, entry: Entry) -> Movement:
+    if entry.kind is EntryKind.EXPIRE:
+        return expire(wallet, entry.at)
+    return close(wallet, entry.ref, entry.at)
 
 
 def _granted(wallet: Wallet, entry: Entry) -> Movement:

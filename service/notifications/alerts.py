@@ -30,7 +30,10 @@ _LOTS_OF_AN_ENTRY = 100
 
 
 def alerts_of(before: Wallet | None, movement: Movement, now: int) -> Sequence[Write]:
-    """What is to be written with that movement; usually nothing."""
+    """What is to be written with that movement; usually nothing. What an erasure has removed must
+    not be written anew by the movements that end it."""
+    if movement.wallet.is_leaving:
+        return ()
     return (
         *(store.message_write(new_message(each, now)) for each in _events(before, movement, now)),
         *_notices(movement, now),

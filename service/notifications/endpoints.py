@@ -78,6 +78,10 @@ class Endpoints:
         found = map(_readable, self._items())
         return tuple(each for each in found if each and each.state is not EndpointState.REMOVED)
 
+    def with_removed(self) -> tuple[Endpoint, ...]:
+        """As `all`, with those that were removed within 90 days: they may have deliveries."""
+        return tuple(each for each in map(_readable, self._items()) if each)
+
     def _items(self) -> Iterator[Item]:
         after = ""
         for _ in range(MAX_PAGES):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from service.core.amounts import credits_number
 from service.core.clock import Clock, iso
-from service.ledger.entities import Wallet, WalletStatus
+from service.ledger.entities import Wallet
 from service.ledger.lots import Lot
 from service.ledger.operations import Ledger
 from service.notifications import keys, store
@@ -59,7 +59,7 @@ class ExpiryNotices:
 def expiring(wallet: Wallet, day: int, due_at: int) -> Event | None:
     """The event that a wallet's credits expire on that day, None if there are none. Pure."""
     lots = [lot for lot in wallet.lots if lot.expires_at and day_of(lot.expires_at) == day]
-    if not lots or wallet.status is WalletStatus.CLOSED:
+    if not lots or wallet.is_leaving:
         return None
     data = {
         "credits": credits_number(sum(lot.remaining for lot in lots)),

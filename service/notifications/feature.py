@@ -25,6 +25,7 @@ from service.notifications.mail_sender import MailSender, SesSender
 from service.notifications.mail_sending import MailSending
 from service.notifications.mail_texts import MailTexts
 from service.notifications.operations import Outbox
+from service.notifications.personal_data import NotificationData
 from service.notifications.refusals import Refusals
 from service.notifications.routes import (
     alerts_blueprint,
@@ -69,6 +70,7 @@ def build(core: Core, parts: Parts) -> Feature:
             ),
         )
 
+    data = NotificationData(core.table, endpoints.with_removed)
     return Feature(
         operations={
             Outbox: outbox,
@@ -85,8 +87,8 @@ def build(core: Core, parts: Parts) -> Feature:
         hooks=(lambda app: report_refusals(app, refusals),),
         sweeps=sweeps,
         checks=notification_checks(),
-        erasure=(ErasureStep("mails", MailRecords(core.table, core.clock).erase),),
-        exports=_exports(core, preferences),
+        erasure=(*data.steps, ErasureStep("mails", MailRecords(core.table, core.clock).erase)),
+        exports=(*data.exports, *_exports(core, preferences)),
     )
 
 

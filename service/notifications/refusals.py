@@ -13,7 +13,7 @@ from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.metrics import Metric, Metrics
 from service.core.rate_limits import Window
-from service.ledger.entities import InsufficientCredits, Wallet, WalletStatus
+from service.ledger.entities import InsufficientCredits, Wallet
 from service.ledger.operations import Ledger
 from service.notifications.entities import DAY, HOUR, SECOND, EventType, daily_event, day_of
 from service.notifications.operations import Outbox
@@ -69,7 +69,7 @@ class Refusals:
 
     def _open_wallet(self, user_id: str) -> Wallet | None:
         wallet = self._ledger.balance(user_id).wallet
-        return None if wallet is None or wallet.status is WalletStatus.CLOSED else wallet
+        return None if wallet is None or wallet.is_leaving else wallet
 
     def _put(self, kind: EventType, user_id: str, data: Mapping[str, object]) -> None:
         if self._outbox.put_once(daily_event(kind, user_id, self._clock.now(), data)):

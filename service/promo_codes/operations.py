@@ -14,6 +14,7 @@ from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
 from service.ledger.entities import (
+    AccountClosing,
     OutcomeUnknown,
     Wallet,
     WalletBusy,
@@ -133,9 +134,9 @@ class PromoCodes:
         wallet.
 
         Raises `AccountRequired`, `PromoNotFound`, `PromoUsedUp`, `PromoAlreadyRedeemed`,
-        `PromoDeviceUsed` or `WalletFrozen` (nothing was written); `PromoCodeBusy` when others kept
-        redeeming the code, or the wallet is busy (nothing was written); `RedemptionUnknown`;
-        `TooManyWaiting`; `StorageUnavailable`."""
+        `PromoDeviceUsed`, `AccountClosing` or `WalletFrozen` (nothing was written);
+        `PromoCodeBusy` when others kept redeeming the code, or the wallet is busy (nothing was
+        written); `RedemptionUnknown`; `TooManyWaiting`; `StorageUnavailable`."""
         wallet = self._ledger.read_snapshot(principal.subject).wallet
         if wallet is None or not is_open(wallet):
             raise AccountRequired
@@ -297,6 +298,8 @@ class _Redemption:
         wallet = snapshot.wallet
         if wallet is None or not is_open(wallet):
             raise AccountRequired
+        if wallet.status is WalletStatus.CLOSING:
+            raise AccountClosing
         if wallet.status is WalletStatus.FROZEN:
             raise WalletFrozen
         promo = self._promo_in(snapshot)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from service.core.principal import Principal
-from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletFrozen
+from service.ledger.entities import AccountClosing, OutcomeUnknown, TooManyWaiting, WalletFrozen
 from service.promo_codes.entities import (
     AccountRequired,
     PromoAlreadyRedeemed,
@@ -40,6 +40,7 @@ REDEEM = Endpoint(
         AccountRequired,
         PromoDeviceUsed,
         WalletFrozen,
+        AccountClosing,
         PromoNotFound,
         PromoAlreadyRedeemed,
         PromoUsedUp,

@@ -124,7 +124,7 @@ class AccountRecords:
         """The devices that have an item once the account is put back."""
         account = self._remains.account
         digests = digests_of(self._remains, self._context)
-        if account.closed or digests is None:
+        if account.leaving or digests is None:
             return account.devices
         of_sign_up = frozenset() if digests.device is None else frozenset({digests.device})
         return account.devices | wallet.devices_with_item | of_sign_up
@@ -132,7 +132,7 @@ class AccountRecords:
     def put_back(self, account: Account) -> Account:
         """The account with profile, devices and claims as far as any item still names them. Raises
         `NotRepairable`."""
-        if account.closed:
+        if account.leaving:
             return account
         digests = digests_of(self._remains, self._context)
         if digests is None or account.wallet is None:

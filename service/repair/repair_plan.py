@@ -29,7 +29,7 @@ from service.ledger.entities import (
 )
 from service.ledger.limits import with_jobs
 from service.ledger.movements import hold
-from service.ledger.replay import Moment, replayed
+from service.ledger.replay import Moment, replayed, status_after
 from service.repair.account_records import (
     AccountRecords,
     DamagedAccount,
@@ -71,7 +71,7 @@ def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | No
         raise NotRepairable(f"{min(account.unreadable)} cannot be read")
     whole = not audit_account(account, context.checks.of_account) and account.wallet is not None
     stray = any(is_stray(record, account.entries) for record in damaged.grants)
-    if whole and not stray and (account.closed or None not in damaged.owners.values()):
+    if whole and not stray and (account.leaving or None not in damaged.owners.values()):
         return None
     moments = list(replayed(account.user_id, (*account.entries, *account.late), context.mac_key))
     if _is_undone(damaged, moments, context):
@@ -233,10 +233,9 @@ class _Mending:
             movement = ledger_store.sealed(movement, self._context.mac_key)
         if movement.wallet.status is WalletStatus.FROZEN:
             self._says.append("the wallet was frozen and is opened")
-        return replace(movement.wallet, status=self._state()), list(movement.entries)
-
-    def _state(self) -> WalletStatus:
-        return WalletStatus.CLOSED if self._account.closed else WalletStatus.OPEN
+        proved = status_after([*(moment.entry for moment in self._kept), *self._added])
+        status = WalletStatus.OPEN if proved is WalletStatus.FROZEN else proved
+        return replace(movement.wallet, status=status), list(movement.entries)
 
     def _report_entries(
         self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]

@@ -243,6 +243,16 @@ class DataKeys:
         return {"table": self._table_name, "user": user_id}
 
 
+def erasure_writes(user_id: str, before: Item | None, now: int) -> tuple[Write, ...]:
+    """What destroys every version of the user's data key, given the item as it was read; nothing
+    for a user without one. For the transaction that closes the account: whoever comes back gets a
+    further version, which a later call would destroy as well. Pure. Raises `DataUnreadable`."""
+    keys = _key_set(user_id, before)
+    if not keys.is_live:
+        return ()
+    return (key_set_write(data_key(user_id), keys, keys.erased(now)),)
+
+
 def _key_set(user_id: str, item: Item | None) -> KeySet:
     try:
         return key_set_from(item)

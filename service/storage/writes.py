@@ -44,7 +44,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Delete:
-    """Takes an item away. An operator's repair alone does that."""
+    """Takes an item away. Only an erasure and an operator's repair do that."""
 
     key: Key
     when: When

@@ -35,7 +35,9 @@ class UserRecords(Protocol):
         ...
 
     @property
-    def closed(self) -> bool: ...
+    def leaving(self) -> bool:
+        """Whether the user is being erased, or has been: then some of it is gone."""
+        ...
 
     @property
     def devices(self) -> frozenset[str]: ...
@@ -121,7 +123,7 @@ def _index_faults(item: Item) -> Iterator[str]:
 def _identity_faults(account: UserRecords) -> Iterator[Violation]:
     """The profile is there, the claims and the device that it names are this user's, and so is each
     device of the wallet that is not new. Of a released device the claim is anybody's."""
-    if account.closed:
+    if account.leaving:
         return
     if account.digests is None and not account.is_there("PROFILE", ()):
         yield Violation(item_name(account.user_id, "PROFILE"), "is missing")
@@ -173,7 +175,7 @@ def _sharing_faults(account: UserRecords) -> Iterator[Violation]:
         if account.user_id not in sharing_users(account.linked[key]):
             yield Violation(str(key), f"does not name {account.user_id}, who shares the device")
     frozen = any(entry.ref == REVIEW for entry in account.entries)
-    if frozen and not account.closed and not account.items["REVIEW"]:
+    if frozen and not account.leaving and not account.items["REVIEW"]:
         yield Violation(str(keys.review(account.user_id)), "is missing")
 
 
@@ -213,7 +215,7 @@ def _linked_claims(account: UserRecords) -> Iterator[Key]:
 
 
 def _linked_faults(account: UserRecords) -> Iterator[Violation]:
-    if account.closed:
+    if account.leaving:
         return
     for claim in _linked_claims(account):
         item = account.linked[claim]

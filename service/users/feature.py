@@ -19,6 +19,7 @@ from service.users.directory import UserDirectory
 from service.users.entities import DevicePolicy
 from service.users.linking import Identities
 from service.users.operations import Users
+from service.users.personal_data import UserData
 from service.users.settings import UsersSettings
 from service.users.sign_up import SignUpRules
 
@@ -44,10 +45,14 @@ def build(core: Core, parts: Parts) -> Feature:
         core.keyring.mac_key,
     )
     directory = UserDirectory(core.table, core.data_keys, core.keyring.peppers)
+    data = UserData(core.table, directory)
     return Feature(
         operations={Users: users, Identities: identities, UserDirectory: directory},
-        erasure=(ErasureStep("linked_identities", identities.forget, ErasurePhase.FORGET),),
-        exports=(ExportPart("identities", identities.export),),
+        erasure=(
+            *data.steps,
+            ErasureStep("linked_identities", identities.forget, ErasurePhase.FORGET),
+        ),
+        exports=(*data.exports, ExportPart("identities", identities.export)),
         checks=(
             user_check(),
             sharing_check(),

@@ -189,6 +189,10 @@ class Users:
         names them may lag. Raises `StorageUnavailable`."""
         return sharing.read_reviews(self._table, MAX_REVIEWS)
 
+    def departure(self) -> ConditionalWrite:
+        """One user less, for the transaction that closes the wallet."""
+        return ConditionalWrite(store.count_less_write())
+
     def device_keys(self, user_id: str, device: Digests) -> tuple[Key, ...]:
         """The keys that `after_capture` needs to read."""
         return store.device_keys(user_id, device)

@@ -326,6 +326,12 @@ def count_write(max_users: int) -> Update:
     return Update(keys.COUNT, When(below={"count": max_users}), increment={"count": 1})
 
 
+def count_less_write() -> Update:
+    """One user less, for the transaction that closes the wallet."""
+    is_there = When(equals={"PK": keys.COUNT.pk})
+    return Update(keys.COUNT, is_there, increment={"count": -1})
+
+
 def recount_write(before: int, after: int) -> Update:
     """For an operator's repair alone: the count as the open wallets have it."""
     guard = When(equals={"count": before}) if before else When(below={"count": 1})

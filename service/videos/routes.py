@@ -16,6 +16,7 @@ from service.jobs.house import HouseLimitReached
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
 from service.ledger.entities import (
+    AccountClosing,
     InsufficientCredits,
     OutcomeUnknown,
     TooManyWaiting,
@@ -74,6 +75,7 @@ POST_VIDEO = Endpoint(
         EmailAlreadyUsed,
         IdentityLinked,
         WalletFrozen,
+        AccountClosing,
         TooManyJobs,
         TooManyOpenJobs,
         DailyLimitReached,

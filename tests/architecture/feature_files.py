@@ -12,10 +12,13 @@ USUAL = {
     "sweeps": {"entities", "keys", "operations", "store"},
     "checks": {"entities", "keys", "store"},
     "commands": {"entities", "operations"},
+    "personal_data": {"entities", "keys", "store", "operations"},
 }
 # Files for one concern each; their docstrings say why. What they may import of their feature, and
 # which usual files import them.
 EXTRA = {
+    ("erasure", "export"): set(),
+    ("erasure", "user_pool"): {"entities"},
     ("jobs", "house"): {"entities", "keys"},
     ("jobs", "holds"): {"entities", "house", "job_ids", "keys", "store", "work"},
     ("jobs", "job_ids"): set(),
@@ -67,6 +70,8 @@ EXTRA = {
     ("ledger", "lots"): {"restrictions"},
     ("ledger", "replay"): {"entities", "lots", "movements", "opening", "store"},
     ("admin", "client"): set(),
+    ("admin", "erasure_commands"): {"client", "commands"},
+    ("admin", "erasure_routes"): {"correction_routes", "corrections", "routes", "schemas"},
     ("admin", "approvals"): {"corrections", "entities", "keys", "operations", "store"},
     ("admin", "approval_routes"): {
         *("approvals", "correction_routes", "correction_schemas", "entities", "routes", "schemas"),
@@ -179,6 +184,9 @@ USES_EXTRA = {
     ("passwords", "operations"): {"hashing", "policy", "sealing", "throttle"},
     ("passwords", "routes"): {"hashing", "policy", "throttle"},
     ("passwords", "store"): {"sealing"},
+    ("erasure", "routes"): {"export"},
+    ("ledger", "personal_data"): {"schemas"},
+    ("users", "personal_data"): {"directory"},
     ("admin", "checks"): {"corrections", "support"},
     ("admin", "commands"): {"client"},
     ("admin", "operations"): {"log"},
@@ -227,6 +235,7 @@ ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
     ("identity", "access_tokens"),
+    ("erasure", "schemas"),
     *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),
     *(("catalog", "scheduling"), ("ledger", "low_balance")),
     ("ledger", "session_floor"),

@@ -42,7 +42,7 @@ def test_its_sweep_runs_with_the_others(harness: ServiceHarness) -> None:
     names = [sweep.name for sweep in sweeps]
     assert names == [
         *("due_grants", "bulk_grants"),
-        *("outbox", "expiring_credits", "mail", "webhooks"),
+        *("outbox", "expiring_credits", "mail", "webhooks", "erasures"),
         *("due_jobs", "tidy_shelves"),
     ]
     assert isinstance(sweeps[-1], TidyShelves)

@@ -29,7 +29,7 @@ LAYERS = [
     {"audit"},
     {"videos", "analytics"},
     {"jobs", "promo_codes", "bulk_grants"},
-    {"accounts"},
+    {"accounts", "erasure"},
     {"passwords"},
     {"sessions"},
     {"notifications"},
@@ -49,18 +49,23 @@ DOORS = {
     "boto3": {
         *("storage/secrets.py", "storage/objects.py", "storage/kms.py"),
         "notifications/mail_sender.py",
+        "erasure/user_pool.py",
     },
     "botocore": {
         *("storage/dynamodb.py", "storage/credentials.py", "storage/signing.py"),
         *("storage/secrets.py", "storage/objects.py", "storage/kms.py"),
         "notifications/mail_sender.py",
+        "erasure/user_pool.py",
     },
     "os": {"settings.py"},
     "time": {"core/clock.py"},
     "datetime": {"core/clock.py", "core/days.py"},
     "random": {"app.py"},
     "click": {"cli.py", "feature.py"}
-    | {f"admin/{name}_commands.py" for name in ("campaign", "price", "review", "support")}
+    | {
+        f"admin/{name}_commands.py"
+        for name in ("campaign", "erasure", "price", "review", "support")
+    }
     | {"admin/webhook_commands.py"}
     | {f"{feature}/commands.py" for feature in ("admin", "audit", "encryption", "jobs")},
 }

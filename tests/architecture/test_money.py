@@ -12,7 +12,7 @@ def _sources() -> dict[str, str]:
 
 def test_no_update_adds_to_an_attribute() -> None:
     """`ADD` is applied twice when a request is; the only increment is the count of users, inside
-    the sign-up transaction."""
+    the transactions of the sign-up and of the end of an account."""
     assert [place for place, text in _sources().items() if re.search(r"[\"']ADD ", text)] == []
     users = [place for place, text in _sources().items() if "increment=" in text]
     assert users == ["users/store.py"]
@@ -28,25 +28,26 @@ def test_only_the_ledger_writes_wallets_and_entries() -> None:
 
 
 def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
-    """Operators' actions that move none, what a bulk grant could not grant, and the claims of
-    linked identities have their own;
-    only the ledger writes wallets (above)."""
+    """Operators' actions that move none, what a bulk grant could not grant, the claims of linked
+    identities, and the end of an erasure that a restore has torn have their own; only the ledger
+    writes wallets (above)."""
     senders = {place for place, text in _sources().items() if ".transact(" in text}
     assert senders == {
         *("admin/operations.py", "bulk_grants/part_runs.py", "ledger/operations.py"),
-        "users/linking.py",
+        *("users/linking.py", "erasure/operations.py"),
     }
 
 
-def test_only_an_operators_repair_takes_items_away() -> None:
-    """The service itself never deletes: its role need not be allowed to."""
+def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
+    """No request deletes: the role of the web processes need not be allowed to."""
     deleting = {
         place
         for place, text in _sources().items()
         if re.search(r"\bDelete\(|delete_item|DeleteItem", text)
     }
     plans = {"repair/repair_plan.py", "repair/bound_keys.py", "repair/granted.py"}
-    assert deleting == {*plans, "ledger/store.py"}
+    erasures = {"users/personal_data.py", "notifications/personal_data.py"}
+    assert deleting == {*plans, *erasures, "ledger/store.py"}
     repairing = {
         place
         for place, text in _sources().items()

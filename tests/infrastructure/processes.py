@@ -20,7 +20,10 @@ from service.bulk_grants.entities import NewBulkGrant
 from service.bulk_grants.operations import BulkGrants
 from service.core.amounts import SCALE
 from service.core.clock import Clock, SystemClock
+from service.core.principal import Principal
+from service.erasure.operations import Erasures
 from service.feature import Parts
+from service.identity.entities import GOOGLE
 from service.identity.settings import IdentitySettings
 from service.ledger.grant_terms import GrantTerms
 from service.ledger.lots import LotKind
@@ -32,6 +35,7 @@ from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
 from service.settings import Settings
 from service.storage import dynamodb
+from service.users.operations import Users
 from service.worker import background
 from tests.doubles.clock import FakeClock
 from tests.doubles.signer import MACHINE
@@ -141,6 +145,7 @@ class Processes:
             )
             done = client.everything()
             _start_bulk_grant(parts)
+            _leave(parts)
             _publish(parts)
             # Another process does not have the data key in memory.
             _add_webhook(build(settings, "web", self.clock))
@@ -163,6 +168,13 @@ class Processes:
     def command(self, container: str, *words: str, role: str = "") -> int:
         with self.inside(container, role):
             return cli.main(words)
+
+
+def _leave(parts: Parts) -> None:
+    """Somebody signs up and wants to be erased, which the worker does."""
+    users = parts.get(Users)
+    users.sign_up(Principal(GOOGLE, "eve", "eve@example.com"), users.digests("device-of-eve"))
+    parts.get(Erasures).request("eve", "req_01kb7r3v6q8f2x0m4n5p6q7r8s")
 
 
 def _start_bulk_grant(parts: Parts) -> None:

@@ -119,6 +119,8 @@ def test_every_field_of_a_response_is_required_but_the_one_that_only_a_post_retu
 
 
 OPERATION_IDS = {
+    *("eraseAccount", "getErasure", "exportAccount"),
+    *("eraseUser", "listErasures"),
     "createVideo",
     *("getAnalytics", "getCreditUsage"),
     "getCredits",

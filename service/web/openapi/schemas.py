@@ -138,7 +138,8 @@ def _complete_parameters(described: dict[str, Any], schemas: dict[str, Any]) -> 
 
 
 def _response_fields(described: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    content = described["responses"]["200"].get("content", {})
+    success = next(each for status, each in described["responses"].items() if status < "300")
+    content = success.get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
     data = schema.get("properties", {}).get("data", schema)
     fields: dict[str, Any] = resolve(data, schemas).get("properties", {})

@@ -11,6 +11,7 @@ from tests.infrastructure.render import REGION
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
 # KMS names families of actions like this, and AWS's examples for encrypted tables grant them so.
 FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+ERASABLE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "WEBHOOK#*"]}}
 CLOSED_DAYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ANALYTICS"]}}
 WRITES = {
     "dynamodb:PutItem",
@@ -143,7 +144,10 @@ def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
     }
     for name, role in task_roles(deployment).items():
         actions = {
-            action for statement in statements(role) for action in listed(statement["Action"])
+            action
+            for statement in statements(role)
+            if not (name == "worker" and _is_of_erasures(statement))
+            for action in listed(statement["Action"])
         }
         # Its own records, limited by only_the_records_of_the_audit_are_accessible.
         own = {"s3:PutObject"} if name == "audit" else set()
@@ -223,13 +227,24 @@ def data_keys_are_used_for_one_user_of_our_table_at_a_time(deployment: Deploymen
         yield "IAM alone decides whether a data key is one user's: deny others in KeyPolicy"
 
 
-def only_a_repair_may_delete(deployment: Deployment) -> Iterator[str]:
-    """No task has its role by default: an operator names it when running a task."""
+def _is_of_erasures(statement: Mapping[str, Any]) -> bool:
+    """What the worker may delete: items in the partitions of users and of webhooks, and users of
+    the user pool."""
+    actions = set(listed(statement["Action"]))
+    if actions == {"cognito-idp:ListUsers", "cognito-idp:AdminDeleteUser"}:
+        return True
+    return actions == {"dynamodb:DeleteItem"} and statement.get("Condition") == ERASABLE
+
+
+def only_a_repair_and_an_erasure_may_delete(deployment: Deployment) -> Iterator[str]:
+    """No task has the role of a repair by default: an operator names it when running a task. The
+    worker deletes what belongs to a user who is erased."""
     for name, role in deployment.of("IAM::Role").items():
         deletes = any(
             "Delete" in action
             for statement in statements(role)
             for action in listed(statement["Action"])
+            if not (name == "WorkerRole" and _is_of_erasures(statement))
         )
         taken = any(
             f"<{name}.Arn>" == container.task["TaskRoleArn"] for container in deployment.containers
