@@ -35,7 +35,9 @@ _HEADER_SCHEMAS: dict[str, dict[str, Any]] = {
         "maxLength": 128,
         "pattern": "^[\\x21-\\x7e]+$",
         "example": "9b2f6c1e-57d4-4a0b-8f3c-2f1f6b7c9d10",
-    }
+    },
+    # Without a cookie it is not read, so that whatever it holds is accepted.
+    "x-csrf-protection": {"type": "string", "example": "1"},
 }
 # OpenAPI 3.1, Parameter Object: header parameters of these names are ignored, other parts of the
 # document describe them.
