@@ -28,6 +28,9 @@ FILLED = {
     "HostedZoneId": "Z0123456789ABCDEFGHIJ",
     "GoogleClientIds": "farebox.apps.example",
     "CorsAllowedOrigins": "https://app.example.com",
+    "MailFrom": "Example <no-reply@example.com>",
+    "MailIdentity": "example.com",
+    "AppUrl": "https://app.example.com",
     "AlertEmail": "alerts@example.com",
     "PagerUrl": "https://pager.example.com/farebox",
 }

@@ -13,6 +13,7 @@ from tests.infrastructure.deployments import Deployment
 
 # No task has this role by default: an operator names it when running a task.
 REPAIR = "repair"
+_SES = "arn:aws:ses:us-east-1:123456789012:{}"
 RECORDED = Path(__file__).with_name("calls.json")
 
 
@@ -52,6 +53,8 @@ def written(calls: Sequence[Call]) -> str:
 def faults(deployment: Deployment, calls: Sequence[Call]) -> list[str]:
     """Every call that its role does not permit, and every permission that no call needs."""
     roles = task_roles(deployment) | {REPAIR: deployment.service.of("IAM::Role")["RepairRole"]}
+    if not deployment.service.parameters["MailFrom"]:
+        calls = [call for call in calls if not call.action.startswith("ses:")]
     missing = [
         f"{call.container} may not {call.action} on {call.resource}"
         for call in calls
@@ -74,6 +77,8 @@ def arn(deployment: Deployment, resource: str) -> str:
         "operators": str(parameters["OperatorKeysSecretArn"]),
         "access-tokens": str(parameters["AccessTokenKeysSecretArn"]),
         "key": str(parameters["KeyArn"]),
+        "mail identity": _SES.format(f"identity/{parameters['MailIdentity']}"),
+        "mail configuration set": _SES.format(f"configuration-set/farebox-{deployment.stage}"),
         "data key": str(parameters["DataKeyArn"]),
     }
     return known[resource] if resource in known else _record(deployment)

@@ -30,6 +30,7 @@ from service.ledger.lots import LotKind
 from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
 from service.notifications.entities import EventType, event
+from service.notifications.mail import Mail, MailBox, MailTemplate
 from service.notifications.operations import Outbox
 from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
@@ -191,6 +192,8 @@ def _publish(parts: Parts) -> None:
     happened = event(EventType.CREDITS_LOW, "ann", "1", parts.core.clock.now(), {})
     parts.get(Outbox).put_once(happened)
     parts.get(Deliveries).publish(happened)
+    mail = Mail("exists-1", "ann", "ann@example.com", MailTemplate.ACCOUNT_EXISTS)
+    parts.get(MailBox).put_once(mail)
 
 
 def _add_webhook(parts: Parts) -> None:

@@ -68,6 +68,11 @@ class Recorder:
         if service == "kms":
             self._add(f"kms:{model.name}", self._named.get(params["KeyId"], "(something else)"))
             return
+        if service == "sesv2":
+            # SES checks the identity and the configuration set of each mail.
+            for resource in ("mail identity", "mail configuration set"):
+                self._add("ses:SendEmail", resource)
+            return
         name = params.get("Bucket" if service == "s3" else "SecretId", "")
         self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
         self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)

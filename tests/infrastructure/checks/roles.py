@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.infrastructure.deployments import Deployment
-from tests.infrastructure.render import REGION
+from tests.infrastructure.render import ACCOUNT, REGION
 
 # Actions that IAM cannot bind to a resource (Service Authorization Reference).
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
@@ -113,6 +113,20 @@ def only_the_records_of_the_audit_are_accessible(deployment: Deployment) -> Iter
                 for resource in listed(statement["Resource"]):
                     if (name, resource) != ("AuditRole", records):
                         yield f"{name} reaches {resource} in S3: only AuditRole may, {records}"
+
+
+def only_the_worker_mails_and_with_the_identity_of_the_stage(
+    deployment: Deployment,
+) -> Iterator[str]:
+    ours = f"arn:aws:ses:{REGION}:{ACCOUNT}"
+    identity = f"{ours}:identity/{deployment.service.parameters['MailIdentity']}"
+    named = f"{ours}:configuration-set/farebox-{deployment.stage}"
+    for name, role in deployment.service.of("IAM::Role").items():
+        for statement in statements(role):
+            if any(action.startswith("ses:") for action in listed(statement["Action"])):
+                for resource in listed(statement["Resource"]):
+                    if name != "WorkerRole" or resource not in (identity, named):
+                        yield f"{name} mails by {resource}: only WorkerRole may, by {identity}"
 
 
 def no_request_may_scan_the_table(deployment: Deployment) -> Iterator[str]:

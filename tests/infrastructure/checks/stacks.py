@@ -26,6 +26,8 @@ WEAK_IN_PRODUCTION = (
     {"NatGateways": "none"},
     {"NatGateways": "single"},
     {"TrustBareGoogleId": "true"},
+    {"MailIdentity": ""},
+    {"AppUrl": ""},
 )
 MAX_TEMPLATE_BYTES = 1_000_000
 

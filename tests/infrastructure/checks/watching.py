@@ -42,6 +42,7 @@ KNOWN = {
         "WriteThrottleEvents",
     },
     "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
+    "AWS/SES": {"Reputation.BounceRate", "Reputation.ComplaintRate"},
     "AWS/WAFV2": {"AllowedRequests", "BlockedRequests", "CountedRequests"},
     "ECS/ContainerInsights": {"DesiredTaskCount", "PendingTaskCount", "RunningTaskCount"},
 }
@@ -54,6 +55,7 @@ DIMENSIONS = {
         {"TableName", "GlobalSecondaryIndexName"},
     ),
     "AWS/ECS": ({"ClusterName", "ServiceName"},),
+    "AWS/SES": ({"ses:configuration-set"},),
     "AWS/WAFV2": ({"WebACL", "Region", "Rule"},),
     "ECS/ContainerInsights": ({"ClusterName", "ServiceName"},),
 }
@@ -350,6 +352,7 @@ def _pointing_faults(
         "TargetGroup": _attribute(
             deployment, "ElasticLoadBalancingV2::TargetGroup", ".TargetGroupFullName"
         ),
+        "ses:configuration-set": _attribute(deployment, "SES::ConfigurationSet", ""),
         "ClusterName": _attribute(deployment, "ECS::Cluster", ""),
         "ServiceName": _attribute(deployment, "ECS::Service", ".Name"),
     }

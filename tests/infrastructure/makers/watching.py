@@ -39,6 +39,13 @@ def _subscription(name: str, properties: dict[str, Any]) -> Made:
     return Made(call("sns", "Subscribe", **properties)["SubscriptionArn"])
 
 
+def _mail_configuration_set(name: str, properties: dict[str, Any]) -> Made:
+    del name
+    renamed = {"ConfigurationSetName": properties["Name"], **without(properties, "Name")}
+    check("sesv2", "CreateConfigurationSet", **renamed)
+    return Made(properties["Name"])
+
+
 def _topic_policy(name: str, properties: dict[str, Any]) -> Made:
     document = json.dumps(properties["PolicyDocument"])
     for topic in properties["Topics"]:
@@ -71,6 +78,7 @@ MAKERS: dict[str, Maker] = {
     "AWS::CloudWatch::CompositeAlarm": _composite,
     "AWS::CloudWatch::Dashboard": _dashboard,
     "AWS::Events::Rule": _events_rule,
+    "AWS::SES::ConfigurationSet": _mail_configuration_set,
     "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::TopicPolicy": _topic_policy,
 }

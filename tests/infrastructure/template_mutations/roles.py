@@ -8,6 +8,8 @@ def _audit_role(name: str, old: str, new: str) -> TemplateMutation:
 
 
 ROLES = (
+    on("mails-as-anybody", "WorkerRole", "identity/${MailIdentity}", "identity/*"),
+    on("may-not-mail", "WorkerRole", "Action: ses:SendEmail", "Action: ses:SendRawEmail"),
     TemplateMutation(
         "action-misspelt", SERVICE, "dynamodb:PutItem,", "dynamodb:PutItems,", "\n  WebRole:\n"
     ),

@@ -3,6 +3,8 @@
 from tests.infrastructure.template_mutations.mutation import on
 
 WATCHING = (
+    on("bounces-misspelt", "MailBouncesAlarm", "Reputation.BounceRate", "Reputation.Bounces"),
+    on("complaints-of-nobody", "MailComplaintsAlarm", "!Ref MailConfigurationSet", "farebox"),
     on(
         "statistic-twice",
         "TargetLatencyAlarm",
