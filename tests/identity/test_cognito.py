@@ -154,6 +154,16 @@ def test_any_claims_are_taken_or_rejected(claims: dict[str, object]) -> None:
     assert is_uuid(principal.subject)
 
 
+def test_claims_of_another_issuer_are_refused_whoever_chose_the_verifier() -> None:
+    claims = {"iss": POOL, "token_use": "access", "client_id": CLIENT, "sub": COGNITO_SUBJECT}
+    claims |= {"iat": 1_790_000_000, "exp": 1_790_000_100}
+    assert cognito_principal(claims, POOL, {CLIENT}, 1_790_000_000) == BY_ACCESS_TOKEN
+    for issuer in (None, POOL[:-1], [POOL]):
+        with pytest.raises(TokenRejected) as caught:
+            cognito_principal(claims | {"iss": issuer}, POOL, {CLIENT}, 1_790_000_000)
+        assert caught.value.details == {"reason": "issuer"}
+
+
 def test_a_pool_s_id_says_who_issues_its_tokens() -> None:
     assert (
         pool_issuer("us-east-1_AbC") == "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC"
