@@ -138,10 +138,10 @@ def low_balance_write(user_id: str, threshold: Amount, status: WalletStatus) -> 
 
 
 def sessions_write(user_id: str, valid_from: int) -> Update:
-    """Refuses older access tokens of the user's sessions; the version stays, for no credit
-    moves."""
-    key = keys.wallet(user_id)
-    return Update(key, When(equals={"PK": key.pk}), set={"sessionsValidFrom": valid_from})
+    """Refuses older access tokens of the user's sessions, if it does not refuse still later ones
+    already; the version stays, for no credit moves."""
+    key, changed = keys.wallet(user_id), {"sessionsValidFrom": valid_from}
+    return Update(key, When(equals={"PK": key.pk}, below=changed), set=changed)
 
 
 def rebuilt_writes(

@@ -1,12 +1,12 @@
 """Opening, refreshing, listing and ending sessions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import structlog
 
 from service.core.clock import Clock
-from service.core.ids import Ids
+from service.core.ids import Ids, is_id
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
 from service.identity.access_tokens import (
@@ -107,6 +107,11 @@ class Sessions:
         self._table.write(store.session_write(session))
         return self._issued(session, principal.email, token, now)
 
+    def user_of(self, text: str) -> str:
+        """Whose session a refresh token is of; nothing is read. Raises `RefreshTokenRejected` for
+        what this service never made."""
+        return self._genuine(text).user_id
+
     def refresh(self, text: str) -> tuple[NewSession, Session, str | None]:
         """Exchanges a refresh token for its successor and a new access token. Returns them, the
         session, and the e-mail address of its user.
@@ -114,13 +119,11 @@ class Sessions:
         One of all requests with a token replaces it. For ten seconds the others receive the same
         successor; after that the token counts as stolen, and its session is ended (RFC 9700,
         4.14.2). Raises `RefreshTokenRejected`, `DataKeyUnavailable`, `DataUnreadable`."""
-        token = parsed(text, self._key)
-        if token is None:
-            raise RefreshTokenRejected(RefreshFault.MALFORMED)
-        session = self._exchanged(token)
-        email = self._opened(session)
+        token = self._genuine(text)
+        session, email, read_at = self._exchanged(token)
         following = successor(token, self._key)
-        return self._issued(session, email, following, self._clock.now()), session, email
+        # The access token is as old as the reading: if the session ends meanwhile, so does it.
+        return self._issued(session, email, following, read_at), session, email
 
     def live(self, user_id: str) -> list[Session]:
         """The user's live sessions, newest first."""
@@ -130,37 +133,46 @@ class Sessions:
         """Ends a session of the user: its tokens are refused from now on. The user's other sessions
         have to refresh their access tokens. False if it had ended before. Raises
         `SessionNotFound`."""
-        session = self._read(user_id, session_id)
+        is_one = is_id(SESSION_ID_PREFIX, session_id)
+        session = self._read(user_id, session_id) if is_one else None
         if session is None:
             raise SessionNotFound
-        if session.ended_at is not None:
-            return False
-        now = self._clock.now()
-        ended = self._ended(session, end, now)
-        self._floor.raise_to(user_id, now)
+        ended = session.ended_at is None and self._ended(session, end, self._clock.now())
+        # Later than the end, or a refresh in between has the younger token. Repeated for a session
+        # that had ended: whoever ended it may not have come this far.
+        self._floor.raise_to(user_id, session.ended_at or self._clock.now())
         return ended
 
     def end_all(self, user_id: str, end: SessionEnd, keep: str | None = None) -> int:
         """Ends every live session of the user, but for the one with the id `keep`, which has to
         refresh its access token. Returns how many those were. Can be repeated."""
         now = self._clock.now()
-        others = [each for each in self._live(user_id, now) if each.session_id != keep]
+        live = filter(None, map(_readable, self._items(user_id)))
+        others = [each for each in live if each.is_live(now) and each.session_id != keep]
         ended = sum([self._ended(each, end, now) for each in others])
-        self._floor.raise_to(user_id, now)
+        self._floor.raise_to(user_id, self._clock.now())
         return ended
 
     def erase(self, user_id: str) -> bool:
         """Ends every session of the user and takes out what they say of the user. Returns whether
         that was all of them; if not, it is to be called again."""
-        now, after = self._clock.now(), ""
+        now, after, done = self._clock.now(), "", True
         for _ in range(MAX_ERASED_PAGES):
             page = store.read_page(self._table, user_id, after)
             for item in page.items:
-                self._table.write(store.erasure_write(item, now))
+                done &= self._erased(item, now)
                 after = str(item["SK"])
             if not page.more:
-                return True
+                return done
         return False
+
+    def _erased(self, item: Item, now: int) -> bool:
+        """False for one that has ended, or disappeared, since it was read."""
+        try:
+            self._table.write(store.erasure_write(item, now))
+        except ConditionFailed:
+            return False
+        return True
 
     def _live(self, user_id: str, now: int) -> list[Session]:
         found = map(_readable, store.read_newest(self._table, user_id))
@@ -170,18 +182,36 @@ class Sessions:
         item = self._table.get(keys.session(user_id, session_id))
         return _readable(item) if item else None
 
-    def _exchanged(self, token: RefreshToken) -> Session:
-        """The session once the token is replaced, by this request or by one just before it."""
+    def _genuine(self, text: str) -> RefreshToken:
+        token = parsed(text, self._key)
+        if token is None:
+            raise RefreshTokenRejected(RefreshFault.MALFORMED)
+        return token
+
+    def _items(self, user_id: str) -> Iterator[Item]:
+        """All sessions of the user, oldest first, page by page: a live one may stand behind any
+        number of ended ones."""
+        after, more = "", True
+        while more:
+            page = store.read_page(self._table, user_id, after)
+            yield from page.items
+            after, more = str(page.items[-1]["SK"]) if page.items else "", page.more
+
+    def _exchanged(self, token: RefreshToken) -> tuple[Session, str | None, int]:
+        """The session once the token is replaced, by this request or by one just before it; the
+        address in it, and when it was read. Whatever can fail comes before the replacement: nobody
+        is to lose a session by an outage."""
         given = digest(token, self._key)
         for _ in range(MAX_TRIES):
             now = self._clock.now()
             session = self._read(token.user_id, token.session_id)
             match Presented.ENDED if session is None else presented(session, given, now):
                 case Presented.CURRENT if session is not None:
+                    email = self._opened(session)
                     if self._rotated(session, token, now):
-                        return replace(session, last_used_at=now)
+                        return replace(session, last_used_at=now), email, now
                 case Presented.REPEATED if session is not None:
-                    return session
+                    return session, self._opened(session), now
                 case Presented.REUSED if session is not None:
                     self._end_reused(session, now)
                     raise RefreshTokenRejected(RefreshFault.REUSED)
@@ -201,7 +231,7 @@ class Sessions:
 
     def _end_reused(self, session: Session, now: int) -> None:
         if self._ended(session, SessionEnd.REUSE, now):
-            self._floor.raise_to(session.user_id, now)
+            self._floor.raise_to(session.user_id, self._clock.now())
             log.warning("refresh_token_reused", session_id=session.session_id)
             self._metrics.count(Metric.REFRESH_TOKENS_REUSED)
 

@@ -117,7 +117,7 @@ LOG_OUT = Endpoint(
     body=LogoutRequestSchema,
     body_required=False,
     response=SessionsEndedSchema,
-    errors=(NoSession, StorageUnavailable),
+    errors=(NoSession, WalletBusy, StorageUnavailable),
     example={"all": True},
 )
 LIST = Endpoint(
@@ -157,7 +157,7 @@ def sessions_blueprint(
     blueprint = Blueprint("sessions", __name__)
     _add_open(blueprint, sign_ins, cookie)
     _add_refresh(blueprint, sign_ins, cookie)
-    _add_ends(blueprint, sessions, cookie)
+    _add_ends(blueprint, sign_ins, sessions, cookie)
     _add_keys(blueprint, access_tokens)
     return blueprint
 
@@ -194,14 +194,16 @@ def _add_refresh(blueprint: Blueprint, sign_ins: SignIns, cookie: PageCookie) ->
         return signed_in_response(signed_in, cookie if given is None else None)
 
 
-def _add_ends(blueprint: Blueprint, sessions: Sessions, cookie: PageCookie) -> None:
+def _add_ends(
+    blueprint: Blueprint, sign_ins: SignIns, sessions: Sessions, cookie: PageCookie
+) -> None:
     schema = LogoutRequestSchema()
 
     @blueprint.post("/auth/logout")
     @endpoint(LOG_OUT)
     def post_logout(principal: Principal) -> Response:
         if read_body_if_any(schema)["all"]:
-            ended = sessions.end_all(principal.subject, SessionEnd.LOGOUT)
+            ended = sign_ins.end_all(principal)
         elif principal.session_id is None:
             raise NoSession
         else:

@@ -1,13 +1,16 @@
 """From the token of a sign-in to a session, and from one to the next: what needs to know who the
 user is besides."""
 
+from dataclasses import replace
+
 from service.core.clock import Clock
 from service.core.principal import Principal, SignInMethod
-from service.ledger.entities import check_account
+from service.ledger.entities import Wallet, check_account, check_wallet
 from service.ledger.operations import Ledger
 from service.sessions.entities import (
     ProviderTokenRequired,
     Session,
+    SessionEnd,
     SignedIn,
 )
 from service.sessions.operations import Sessions
@@ -32,13 +35,16 @@ class SignIns:
         """A session for whoever signed in with a provider's token. Somebody without an account is
         signed up if the device has a fingerprint; a linked identity opens a session of the user
         that it is linked to. Raises `ProviderTokenRequired`, and what `Users.sign_up` and
-        `Sessions.open` raise."""
+        `Sessions.open` raise, and `AccountClosed` for a token that is older than the closing of the
+        account."""
         if principal.method not in PROVIDERS:
             raise ProviderTokenRequired
         user_id = self._users.resolve(principal)
-        registered = is_open(self._ledger.read_snapshot(user_id).wallet)
+        user, wallet = replace(principal, subject=user_id), self._wallet(user_id)
+        check_wallet(wallet, user)
+        registered = is_open(wallet)
         if not registered and fingerprint is not None:
-            self._users.sign_up(principal, self._users.digests(fingerprint))
+            self._users.sign_up(user, self._users.digests(fingerprint))
             registered = True
         session = self._sessions.open(user_id, principal, device, self._clock.now())
         return SignedIn(session, user_id, principal.email, registered)
@@ -46,11 +52,22 @@ class SignIns:
     def refresh(self, token: str) -> SignedIn:
         """The same session with new tokens. Raises what `Sessions.refresh` raises, and
         `AccountClosed` for a session that is older than the closing of its account."""
+        # Before the token is replaced: an outage of the wallet must not cost a session.
+        wallet = self._wallet(self._sessions.user_of(token))
         refreshed, session, email = self._sessions.refresh(token)
-        wallet = self._ledger.read_snapshot(session.user_id).wallet
         if wallet is not None:
             check_account(wallet.status, wallet.updated_at, _opener(session))
         return SignedIn(refreshed, session.user_id, email, is_open(wallet))
+
+    def end_all(self, principal: Principal) -> int:
+        """Ends every session of the user whom the caller signs in as. Returns how many those were.
+        Raises `WalletBusy` and `StorageUnavailable`."""
+        is_sign_in = principal.method in PROVIDERS
+        user_id = self._users.resolve(principal) if is_sign_in else principal.subject
+        return self._sessions.end_all(user_id, SessionEnd.LOGOUT)
+
+    def _wallet(self, user_id: str) -> Wallet | None:
+        return self._ledger.read_snapshot(user_id).wallet
 
 
 def _opener(session: Session) -> Principal:

@@ -93,6 +93,17 @@ def test_an_access_token_from_before_the_end_of_a_session_is_refused(
             check(principal)
 
 
+def test_the_moment_is_never_lowered() -> None:
+    table = Table(memory_client(), "Wallets")
+    table.write(wallet_write(None, Wallet("ann", version=1)))
+    floor = SessionFloor(table, FakeClock())
+    floor.raise_to("ann", 1000)
+    floor.raise_to("ann", 900)
+    item = table.get(keys.wallet("ann"))
+    assert item is not None
+    assert item["sessionsValidFrom"] == 1000
+
+
 def test_the_moment_is_raised_while_transactions_move_the_wallet() -> None:
     table = Table(memory_client(), "Wallets")
     table.write(wallet_write(None, Wallet("ann", version=1)))

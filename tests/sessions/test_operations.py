@@ -16,6 +16,7 @@ from service.sessions.entities import (
 )
 from service.sessions.operations import MAX_TRIES
 from service.storage.table import StorageUnavailable, Table
+from service.storage.wrapping import DataKeyUnavailable
 from service.storage.writes import Update, When
 from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
@@ -194,6 +195,62 @@ def test_sessions_are_listed_newest_first(opened: Opened) -> None:
     assert [session.session_id for session in opened.sessions.live("ann")] == ids[::-1]
 
 
+def test_a_session_behind_many_ended_ones_ends_with_all(opened: Opened) -> None:
+    stolen = opened.open()
+    for _ in range(store.MAX_READ + 1):
+        opened.clock.advance(1)
+        stolen = opened.refreshed(stolen.refresh_token)
+        opened.sessions.end("ann", opened.open().session_id, SessionEnd.LOGOUT)
+    assert opened.sessions.end_all("ann", SessionEnd.PASSWORD) == 1
+    assert refusal(opened, stolen.refresh_token) == "ended"
+
+
+@pytest.mark.parametrize("session_id", ["x" * 1100, "ses_\0", "ses_\ud800", "", "#"])
+def test_what_is_no_id_of_a_session_is_not_read(opened: Opened, session_id: str) -> None:
+    wire = Wire(opened.table._client)
+    sent: list[str] = []
+    wire.instead(lambda operation, _: sent.append(operation))
+    with pytest.raises(SessionNotFound):
+        opened.sessions.end("ann", session_id, SessionEnd.REVOKED)
+    assert sent == []
+
+
+def test_an_outage_of_what_opens_addresses_replaces_no_refresh_token(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened.open().refresh_token
+    before = opened.session_items()
+
+    def unavailable(*_: object) -> str:
+        raise DataKeyUnavailable
+
+    with monkeypatch.context() as outage:
+        outage.setattr(opened.data_keys, "open", unavailable)
+        with pytest.raises(DataKeyUnavailable):
+            opened.sessions.refresh(first)
+    assert opened.session_items() == before
+    opened.clock.advance(60)
+    assert opened.refreshed(first)
+    assert opened.reuse_count() == 0
+
+
+def test_an_access_token_is_no_younger_than_the_reading_of_its_session(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that ends while a refresh of it is slow takes that token with it."""
+    first = opened.open().refresh_token
+    read_at, usual = opened.clock.now(), opened.data_keys.open
+
+    def slowly(*place: Any) -> str | None:
+        opened.clock.advance(3)
+        return usual(*place)
+
+    monkeypatch.setattr(opened.data_keys, "open", slowly)
+    token = opened.refreshed(first).access_token
+    verified = opened.access_tokens.verify(token, opened.clock.now() / 1000)
+    assert verified.principal.issued_at == read_at
+
+
 def test_a_damaged_session_keeps_nobody_from_signing_in(opened: Opened) -> None:
     new = opened.open()
     place = keys.session("ann", new.session_id)
@@ -217,6 +274,23 @@ def test_erasure_ends_every_session_and_leaves_nothing_about_the_user(opened: Op
     assert {item["end"] for item in erased} == {SessionEnd.LOGOUT, SessionEnd.ERASURE}
     assert opened.sessions.erase("ann")
     assert opened.refreshed(other.refresh_token)
+
+
+def test_a_session_that_ends_during_the_erasure_is_erased_the_next_time(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, page = opened.open(), store.read_page
+
+    def read_before_the_end(*place: Any) -> Any:
+        found = page(*place)
+        opened.sessions.end("ann", new.session_id, SessionEnd.LOGOUT)
+        return found
+
+    with monkeypatch.context() as race:
+        race.setattr(store, "read_page", read_before_the_end)
+        assert not opened.sessions.erase("ann")
+    assert opened.sessions.erase("ann")
+    assert "device" not in opened.session_items()[0]
 
 
 def test_more_sessions_than_one_page_are_all_erased(opened: Opened) -> None:
@@ -256,7 +330,7 @@ def test_calls_and_units_of_each_step_stay_as_they_are() -> None:
     token = opened.open().refresh_token
     with meter.watch() as refresh:
         opened.sessions.refresh(token)
-    assert (refresh.calls, refresh.writes) == (["GetItem", "UpdateItem", "GetItem"], 1)
+    assert (refresh.calls, refresh.writes) == (["GetItem", "GetItem", "UpdateItem"], 1)
     with meter.watch() as repeated:
         opened.sessions.refresh(token)
     assert (repeated.calls, repeated.writes) == (["GetItem", "GetItem"], 0)

@@ -1,6 +1,7 @@
 """From the token of a sign-in to a session."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from service.ledger.operations import Ledger
 from service.sessions.entities import ProviderTokenRequired, RefreshTokenRejected, SessionEnd
 from service.sessions.operations import Sessions
 from service.sessions.sign_ins import SignIns
+from service.storage.table import StorageUnavailable
 from service.storage.writes import Update, When
 from service.users.entities import DeviceAlreadyUsed
+from service.users.linking import Identities
 from service.users.operations import Users
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
@@ -127,3 +130,67 @@ def test_every_end_of_a_session_refuses_its_access_token_at_once(
         kept = sign_ins.refresh(kept.refresh_token).session
         gate.check(principal(kept.access_token))
     assert world.audit().violations == ()
+
+
+HER_OTHER = replace(
+    signed_in("1c9f8e2a-5b7d-4c3e-9f10-2a3b4c5d6e7f", email="ann@work.example"),
+    method=SignInMethod.COGNITO,
+)
+
+
+def closed(world: ServiceHarness) -> None:
+    change = {"status": WalletStatus.CLOSED, "updatedAt": iso(world.clock.now())}
+    world.table.write(Update(ledger_keys.wallet("ann"), When(), set=change))
+
+
+def test_a_linked_identity_s_token_is_not_older_than_the_closing_either(
+    sign_ins: SignIns, world: ServiceHarness
+) -> None:
+    sign_ins.open(signed_in(), "a-phone", PHONE)
+    world.parts.get(Identities).link("ann", HER_OTHER)
+    old = replace(HER_OTHER, issued_at=world.clock.now())
+    world.clock.advance(1)
+    closed(world)
+    before = stored(world)
+    for fingerprint in ("a-phone", None):
+        with pytest.raises(AccountClosed):
+            sign_ins.open(old, fingerprint, PHONE)
+    assert stored(world) == before
+
+
+def test_a_linked_identity_opens_the_account_anew(sign_ins: SignIns, world: ServiceHarness) -> None:
+    sign_ins.open(signed_in(), "a-phone", PHONE)
+    world.parts.get(Identities).link("ann", HER_OTHER)
+    closed(world)
+    world.clock.advance(1)
+    back = sign_ins.open(replace(HER_OTHER, issued_at=world.clock.now()), "a-phone", PHONE)
+    assert (back.user_id, back.registered) == ("ann", True)
+    assert world.wallet().status is WalletStatus.OPEN
+
+
+def test_an_outage_of_the_wallet_replaces_no_refresh_token(
+    sign_ins: SignIns, world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sign_ins.open(signed_in(), "a-phone", PHONE).session.refresh_token
+    before = stored(world)
+
+    def unavailable(*_: object) -> None:
+        raise StorageUnavailable
+
+    with monkeypatch.context() as outage:
+        outage.setattr(world.parts.get(Ledger), "read_snapshot", unavailable)
+        with pytest.raises(StorageUnavailable):
+            sign_ins.refresh(first)
+    assert stored(world) == before
+    world.clock.advance(60)
+    assert sign_ins.refresh(first)
+
+
+def test_any_token_of_a_sign_in_ends_all_sessions_of_its_user(
+    sign_ins: SignIns, world: ServiceHarness
+) -> None:
+    opened = sign_ins.open(signed_in(), "a-phone", PHONE).session
+    world.parts.get(Identities).link("ann", HER_OTHER)
+    assert sign_ins.end_all(HER_OTHER) == 1
+    with pytest.raises(RefreshTokenRejected):
+        sign_ins.refresh(opened.refresh_token)
