@@ -102,6 +102,7 @@ TAGS = {
     "be changed unnoticed.",
     ".well-known": "For back ends that verify our access tokens themselves.",
     "health": "Probes for balancers and monitoring. No sign-in.",
+    "hooks": "For the house's own Cognito user pool: it reports here whom it has confirmed.",
     "callbacks": "For providers only: they report here that a job has moved on.",
 }
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 
 from service.accounts.entities import HookSignatureRejected
-from service.accounts.hook_schemas import ConfirmationSchema, HandledSchema, confirmation_of
+from service.accounts.hook_schemas import ConfirmationRequestSchema, HandledSchema, confirmation_of
 from service.accounts.hook_signatures import HEADER
 from service.accounts.post_confirmation import PostConfirmation
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy, WalletFrozen
@@ -26,7 +26,7 @@ _DESCRIPTION = (
 
 def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
     blueprint = Blueprint("cognito_hook", __name__)
-    schema = ConfirmationSchema()
+    schema = ConfirmationRequestSchema()
 
     @blueprint.post("/hooks/cognito/post-confirmation")
     @endpoint(
@@ -36,7 +36,7 @@ def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
             summary="Take the post-confirmation event of a Cognito user pool",
             operation_id="handlePostConfirmation",
             description=_DESCRIPTION,
-            body=ConfirmationSchema,
+            body=ConfirmationRequestSchema,
             response=HandledSchema,
             errors=(
                 *(HookSignatureRejected, SystemLimitReached, EmailAlreadyUsed, IdentityLinked),

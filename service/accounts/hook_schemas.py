@@ -23,17 +23,19 @@ def _is_subject(text: str) -> None:
         raise ValidationError("Must be a UUID in lower case.")
 
 
-class _AttributesSchema(_Open):
+class UserAttributesRequestSchema(_Open):
     sub = fields.String(required=True, validate=_is_subject)
     email = Text(max_length=MAX_ADDRESS, load_default=None)
     email_verified = Text(max_length=10, load_default="false")
 
 
-class _RequestSchema(_Open):
-    user_attributes = fields.Nested(_AttributesSchema, required=True, data_key="userAttributes")
+class TriggerRequestSchema(_Open):
+    user_attributes = fields.Nested(
+        UserAttributesRequestSchema, required=True, data_key="userAttributes"
+    )
 
 
-class ConfirmationSchema(_Open):
+class ConfirmationRequestSchema(_Open):
     """The event of a post-confirmation trigger; what is not named here is ignored."""
 
     trigger = fields.String(
@@ -42,7 +44,7 @@ class ConfirmationSchema(_Open):
         validate=validate.OneOf([CONFIRMED, PASSWORD_RESET]),
     )
     user_pool_id = Text(max_length=100, required=True, data_key="userPoolId")
-    request = fields.Nested(_RequestSchema, required=True)
+    request = fields.Nested(TriggerRequestSchema, required=True)
 
 
 def confirmation_of(event: Mapping[str, Any]) -> Confirmation:

@@ -78,6 +78,7 @@ def _add_identities(blueprint: Blueprint, accounts: Accounts) -> None:
             access=Access.USER,
             summary="List what you sign in with",
             operation_id="listIdentities",
+            description="The one that the account was opened with, then those that were linked.",
             response=IdentitiesSchema,
             errors=(UserNotFound, *_READ_ERRORS),
         )

@@ -14,10 +14,8 @@ from service.storage.keys import DUE_INDEX_ATTRIBUTES, ItemKind, Key, user_of
 from service.storage.sealed import key_version
 from service.users import keys
 from service.users.entities import MAX_SHARING_USERS, DeviceUse, SignUpDigests, user_tag
-from service.users.identities import StoredIdentity, count_of, stored_from
+from service.users.identities import StoredIdentity, stored_from
 from service.users.sharing import review_from, sharing_users
-
-_PROFILE = "PROFILE"
 
 
 class UserRecords(Protocol):
@@ -159,9 +157,7 @@ def _welcome_faults(account: UserRecords) -> Iterator[Violation]:
 def sharing_check() -> AccountCheck:
     """Who signed up with another's device is noted with that device, and a sign-up that was frozen
     for a review has one."""
-    return AccountCheck(
-        ("device shares", "review"), _sharing_faults, ("REVIEW",), links=_shares_named
-    )
+    return AccountCheck(("device shares", "review"), _sharing_faults, links=_sharing_links)
 
 
 def _shares_named(account: UserRecords) -> Iterator[Key]:
@@ -170,13 +166,23 @@ def _shares_named(account: UserRecords) -> Iterator[Key]:
         yield keys.shares(digests.device)
 
 
+def _sharing_links(account: UserRecords) -> Iterator[Key]:
+    yield from _shares_named(account)
+    yield from _review_named(account)
+
+
+def _review_named(account: UserRecords) -> Iterator[Key]:
+    if any(entry.ref == REVIEW for entry in account.entries):
+        yield keys.review(account.user_id)
+
+
 def _sharing_faults(account: UserRecords) -> Iterator[Violation]:
     for key in _shares_named(account):
         if account.user_id not in sharing_users(account.linked[key]):
             yield Violation(str(key), f"does not name {account.user_id}, who shares the device")
-    frozen = any(entry.ref == REVIEW for entry in account.entries)
-    if frozen and not account.leaving and not account.items["REVIEW"]:
-        yield Violation(str(keys.review(account.user_id)), "is missing")
+    for key in _review_named(account):
+        if account.linked[key] is None and not account.leaving:
+            yield Violation(str(key), "is missing")
 
 
 def linked_check() -> AccountCheck:
@@ -185,7 +191,7 @@ def linked_check() -> AccountCheck:
     return AccountCheck(
         ("linked identity", "mailbox claim"),
         _linked_faults,
-        (keys.IDENTITY_PREFIX, _PROFILE),
+        (keys.IDENTITY_PREFIX,),
         links=_linked_claims,
     )
 
@@ -221,11 +227,10 @@ def _linked_faults(account: UserRecords) -> Iterator[Violation]:
         item = account.linked[claim]
         if item is None or item.get("userId") != account.user_id:
             yield Violation(str(claim), f"a claim of this user is missing ({account.user_id})")
-    for profile in account.items[_PROFILE]:
-        count, found = count_of(profile), len(_linked(account))
-        if count != found:
-            where = item_name(account.user_id, _PROFILE)
-            yield Violation(where, f"{count} identities are linked, and there are {found}")
+    count, found = account.digests.linked if account.digests else 0, len(_linked(account))
+    if account.digests and count != found:
+        where = item_name(account.user_id, "PROFILE")
+        yield Violation(where, f"{count} identities are linked, and there are {found}")
 
 
 def shares_check() -> ItemCheck:

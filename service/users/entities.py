@@ -161,14 +161,16 @@ class Digests:
 
 @dataclass(frozen=True)
 class SignUpDigests:
-    """What a user's profile says that the sign-up claimed. `device` is None only where the `use` is
-    `NONE`; a shared one is no claim of the user's. `mailbox` is None without a verified e-mail
-    address, and for users who are older than the claims of mailboxes."""
+    """What a user's profile says that the sign-up claimed, and how many identities are `linked`.
+    `device` is None only where the `use` is `NONE`; a shared one is no claim of the user's.
+    `mailbox` is None without a verified e-mail address, and for users who are older than the claims
+    of mailboxes."""
 
     device: str | None
     identity: str
     use: DeviceUse = DeviceUse.CLAIMED
     mailbox: str | None = None
+    linked: int = 0
 
     @property
     def claimed_device(self) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.core.clock import from_iso, iso
-from service.storage.codec import Item
+from service.storage.codec import Item, whole_number
 from service.storage.data_keys import DataUnreadable
 from service.storage.keys import GSI1, Key, user_of, user_partition
 from service.storage.table import Table
@@ -15,6 +15,8 @@ from service.users.sharing import sharing_users, text_of
 
 MAX_INDEXED_USERS = 25
 EMAIL = "email"
+# How many identities are linked to the user; none without it.
+LINKED = "linkedIdentities"
 # More than `MAX_DEVICES_PER_USER`, for each can be there under several peppers.
 MAX_DEVICE_ITEMS = 100
 
@@ -292,6 +294,7 @@ def profile_write(
         "deviceUse": None if digests.use is DeviceUse.CLAIMED else digests.use.value,
         "identityDigest": digests.identity,
         "mailboxDigest": digests.mailbox,
+        LINKED: digests.linked or None,
         "createdAt": iso(now),
         **(keys.email_index(user_id, of_email.newest) if of_email else {}),
     }
@@ -317,6 +320,7 @@ def sign_up_digests(item: Item) -> SignUpDigests:
         text_of(item["identityDigest"]),
         use,
         None if mailbox is None else text_of(mailbox),
+        whole_number(item.get(LINKED, 0)),
     )
 
 

@@ -203,6 +203,9 @@ def test_what_is_for_providers_and_balancers_is_marked_internal(api: ApiClient) 
     internal = {
         path for path, _, described in operations(api.document) if described.get("x-internal")
     }
-    assert internal == {"/callbacks/kling/{token}", "/health/live", "/health/ready"}
+    assert internal == {
+        *("/callbacks/kling/{token}", "/health/live", "/health/ready"),
+        "/hooks/cognito/post-confirmation",
+    }
     tags = {tag["name"] for tag in api.document["tags"] if tag.get("x-internal")}
-    assert tags == {"callbacks"}
+    assert tags == {"callbacks", "hooks"}
