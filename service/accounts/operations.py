@@ -9,7 +9,7 @@ from service.core.principal import Principal
 from service.identity.freshness import FreshSignIns
 from service.ledger.entities import check_wallet
 from service.ledger.operations import Ledger
-from service.users.entities import LinkedIdentity, OtherTokenRejected, is_open
+from service.users.entities import LinkedIdentity, OtherTokenRejected
 from service.users.linking import Identities
 
 
@@ -41,7 +41,7 @@ class Accounts:
         `DataUnreadable`."""
         balance = self._ledger.balance(principal.subject)
         check_wallet(balance.wallet, principal)
-        if not is_open(balance.wallet):
+        if balance.wallet is None or balance.wallet.is_leaving:
             return Account(principal, balance)
         return Account(principal, balance, self._identities.all(principal.subject))
 

@@ -12,7 +12,7 @@ from service.core.clock import Clock, iso
 from service.core.erasure import StepOutcome
 from service.core.keyring import Pepper
 from service.core.principal import Principal, SignInMethod
-from service.ledger.entities import OutcomeUnknown, UserNotFound, WalletBusy
+from service.ledger.entities import OutcomeUnknown, UserNotFound, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
 from service.storage.data_keys import DataKeys
 from service.storage.keys import Key
@@ -38,7 +38,6 @@ from service.users.entities import (
     belongs_to_another,
     identity_digests,
     is_digest,
-    is_open,
     mailbox_digests,
     provider_of,
     verified_email,
@@ -97,7 +96,7 @@ class Identities:
         snapshot = self._ledger.read_snapshot(principal.subject, read)
         owners = store.owners(snapshot.related, names.identity_keys)
         user_id = next((owner for owner in owners if owner), principal.subject)
-        if user_id == principal.subject and is_open(snapshot.wallet):
+        if user_id == principal.subject and _stays(snapshot.wallet):
             self._claim_mailbox(names, snapshot)
         return user_id
 
@@ -166,7 +165,7 @@ class Identities:
         read = (profile, item_key, *names.identity_keys, *names.mailbox_keys)
         snapshot = self._ledger.read_snapshot(user_id, read)
         owners = store.owners(snapshot.related, names.identity_keys)
-        if not is_open(snapshot.wallet) or snapshot.related[profile] is None:
+        if not _stays(snapshot.wallet) or snapshot.related[profile] is None:
             raise UserNotFound
         if belongs_to_another(owners, user_id):
             raise IdentityInUse
@@ -209,7 +208,7 @@ class Identities:
         item_key, profile = keys.linked_identity(user_id, identity_id), keys.profile(user_id)
         snapshot = self._ledger.read_snapshot(user_id, (profile, item_key))
         item, own = snapshot.related[item_key], snapshot.related[profile]
-        if own is None or not is_open(snapshot.wallet):
+        if own is None or not _stays(snapshot.wallet):
             raise UserNotFound
         if store.sign_up_digests(own).identity == identity_id:
             raise IdentityRequired
@@ -271,3 +270,8 @@ class Identities:
         mailbox = None if email is None else mailbox_digests(self._peppers, email)
         identity = identity_digests(self._peppers, principal.subject)
         return _Names(principal.subject, identity, mailbox, email)
+
+
+def _stays(wallet: Wallet | None) -> bool:
+    """Whether there is a user, and no erasure under way."""
+    return wallet is not None and not wallet.is_leaving

@@ -64,14 +64,14 @@ def test_who_has_no_account_is_shown_zeros(api: Api) -> None:
     assert api.send("GET", "/me/identities") == (404, "USER_NOT_FOUND")
 
 
-@pytest.mark.parametrize("status", [WalletStatus.FROZEN, WalletStatus.CLOSED])
+@pytest.mark.parametrize("status", [WalletStatus.FROZEN, WalletStatus.CLOSING, WalletStatus.CLOSED])
 def test_who_cannot_spend_is_not_active(api: Api, status: WalletStatus) -> None:
     sign_up(api)
     change = Update(ledger_keys.wallet("ann"), When(), set={"status": status})
     api.world.table.write(change)
     me = api.send("GET", "/me")[1]
     assert me["isActive"] is False
-    assert me["registered"] is (status is WalletStatus.FROZEN)
+    assert me["registered"] is (status is not WalletStatus.CLOSED)
 
 
 def test_an_unverified_address_is_shown_as_such(api: Api) -> None:

@@ -136,14 +136,14 @@ def test_a_bare_id_is_nobodys_identity(world: ServiceHarness, identities: Identi
     refused(world, IdentityInUse, lambda: identities.link("ann", order("bob").principal))
 
 
-@pytest.mark.parametrize("state", ["unknown", "closed"])
+@pytest.mark.parametrize("state", ["unknown", "closing", "closed"])
 def test_nothing_is_linked_to_who_is_no_user(
     world: ServiceHarness, identities: Identities, state: str
 ) -> None:
-    if state == "closed":
-        status = {"status": WalletStatus.CLOSED}
+    if state != "unknown":
+        status = {"status": WalletStatus(state)}
         world.table.write(Update(ledger_keys.wallet("ann"), When(), set=status))
-    user_id = "ann" if state == "closed" else "nobody"
+    user_id = "nobody" if state == "unknown" else "ann"
     refused(world, UserNotFound, lambda: identities.link(user_id, HER_OTHER))
 
 
