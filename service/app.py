@@ -32,6 +32,7 @@ from service.ledger.entities import AccessTokenRevoked, AccountClosed
 from service.ledger.feature import LEDGER
 from service.notifications.feature import NOTIFICATIONS
 from service.outbound.trust import public_roots
+from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
@@ -80,6 +81,7 @@ FEATURES: tuple[Declaration, ...] = (
     ACCOUNTS,
     SESSIONS,
     ERASURE,
+    PASSWORDS,
     JOBS,
     VIDEOS,
     ANALYTICS,

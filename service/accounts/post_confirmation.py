@@ -12,9 +12,9 @@ from service.accounts.entities import HookSignatureRejected
 from service.accounts.hook_signatures import is_signed
 from service.core.clock import Clock
 from service.core.principal import Principal, SignInMethod
+from service.ledger.operations import ConditionalWrite
 from service.notifications.entities import EventType, event
 from service.notifications.operations import to_outbox
-from service.storage.writes import Write
 from service.users.operations import Users
 
 log = structlog.get_logger()
@@ -86,6 +86,7 @@ class PostConfirmation:
         return True
 
 
-def _created(user_id: str, now: int) -> Sequence[Write]:
+def _created(user_id: str, now: int) -> Sequence[ConditionalWrite]:
     data: Mapping[str, object] = {"provider": "cognito", "subscriptionStatus": "none"}
-    return (to_outbox(event(EventType.USER_CREATED, user_id, "created", now, data), now),)
+    created = event(EventType.USER_CREATED, user_id, "created", now, data)
+    return (ConditionalWrite(to_outbox(created, now)),)

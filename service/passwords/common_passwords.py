@@ -24,7 +24,9 @@ class CommonPasswords:
     def __init__(self, path: Path = LIST) -> None:
         self._path = path
 
-    def __contains__(self, password: str) -> bool:
+    def __contains__(self, password: object) -> bool:
+        if not isinstance(password, str):
+            return False
         wanted, low, high = digest_of(password), 0, len(self)
         while low < high:
             middle = (low + high) // 2

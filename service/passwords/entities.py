@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from service.core.errors import Conflict, InvalidRequest, Unauthenticated
+from service.core.errors import Conflict, InvalidRequest, RateLimited, Unauthenticated
 
 PASSWORD_ISSUER = "farebox-passwords"
 """Who vouches for the user ids of password accounts. It is part of every identity claim: it never
@@ -30,6 +30,13 @@ class LinkInvalid(InvalidRequest):
 class NoPassword(Conflict):
     code = "NO_PASSWORD"
     summary = "This account has no password: sign in the way it was opened."
+
+
+class TooManyPasswordRequests(RateLimited):
+    """Nothing was done."""
+
+    summary = "Too many requests about passwords from this network. Wait a minute."
+    retry_after = 60
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 In a file of its own because a hash takes memory and a whole core for a while, and must stop neither
 the process nor its other requests."""
 
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,8 +76,7 @@ class Hashes:
         self._run = run
         self._gate = FifoGate(cost.at_once, cost.max_waiting)
         self._wait_seconds = cost.wait_seconds
-        # Verified where there is none: its password is nobody's.
-        self._dummy = self._argon2.hash("no password fits this hash")
+        self._dummy = _dummy(cost)
 
     def hash(self, password: str) -> str:
         """The argon2id hash of the normalised password, with a salt of its own."""
@@ -110,6 +110,16 @@ class Hashes:
             yield
         finally:
             self._gate.leave()
+
+
+def _dummy(cost: HashCost) -> str:
+    """What is verified where there is no hash: the form of ours, with a hash that no password has.
+    Nothing is computed for it, for every process makes one."""
+    salt, result = (
+        base64.b64encode(bytes(size)).decode().rstrip("=") for size in (_SALT_BYTES, _HASH_BYTES)
+    )
+    parameters = f"m={cost.memory_kibibytes},t={cost.iterations},p={_LANES}"
+    return f"$argon2id$v=19${parameters}${salt}${result}"
 
 
 def is_bcrypt(text: str) -> bool:

@@ -64,3 +64,8 @@ def reset(digest: str) -> Key:
 
 def tries(digest: str) -> Key:
     return Key(f"TRIES#{digest}", "TRIES")
+
+
+def credentials_of(pk: str) -> Key:
+    """The credentials in whose partition an item lies."""
+    return Key(pk, "CREDENTIALS")

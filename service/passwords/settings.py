@@ -30,8 +30,10 @@ class PasswordsSettings(Section):
         "how long a failed sign-in takes at least: more than a hash of an earlier system",
         minimum=0,
     )
-    password_registrations_per_minute: int = setting(
-        20, "registrations and mailed resets from one network in a minute, in one web process"
+    password_requests_per_minute: int = setting(
+        20,
+        "registrations, resets and changes of a password from one network in a minute, in one web "
+        "process",
     )
     password_sign_ins_per_minute: int = setting(
         60, "sign-ins with a password from one network in a minute, in one web process"

@@ -87,8 +87,7 @@ def password_write(digest: str, revision: int, sealed: bytes, now: int) -> Updat
 
 
 def erasure_writes(user_id: str, digest: str) -> tuple[Delete, Delete]:
-    """For the erasure of a user alone. Raises nothing for what is gone already: the conditions of
-    both hold for absent items too, but for those of another user they do not."""
+    """For the erasure of a user alone: neither removes what is another's."""
     return (
         Delete(keys.credentials(digest), When(equals={"userId": user_id})),
         Delete(keys.owned(user_id), When(equals={"credentials": digest})),

@@ -171,7 +171,7 @@ def _add_open(blueprint: Blueprint, sign_ins: SignIns, cookie: PageCookie) -> No
         body = read_body_if_any(schema)
         if body["cookie"]:
             cookie.require_page()
-        signed_in = sign_ins.open(principal, body["fingerprint"], _device())
+        signed_in = sign_ins.open(principal, body["fingerprint"], device_of_request())
         return signed_in_response(signed_in, cookie if body["cookie"] else None)
 
 
@@ -243,7 +243,7 @@ def signed_in_response(signed_in: SignedIn, cookie: PageCookie | None) -> Respon
     return response
 
 
-def _device() -> str:
+def device_of_request() -> str:
     """What the client calls itself, without what no terminal should show."""
     agent = request.headers.get("User-Agent", "")[:MAX_DEVICE]
     return "".join(character for character in agent if character.isprintable())

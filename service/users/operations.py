@@ -72,6 +72,12 @@ class Users:
         self._identities = identities
         self._mac_key = mac_key
 
+    def mailbox_owner(self, email: str) -> str | None:
+        """The user who has verified an address of that mailbox; they may have erased their account
+        since. One call for each pepper, whoever it is. Raises `StorageUnavailable`."""
+        found = store.read_mailbox_owners(self._table, mailbox_digests(self._peppers, email))
+        return next((owner for owner in found if owner is not None), None)
+
     def digests(self, fingerprint: str) -> Digests:
         """The device behind a fingerprint as the table knows it."""
         return device_digests(self._peppers, fingerprint)
@@ -86,8 +92,8 @@ class Users:
     ) -> Snapshot:
         """Makes the principal a user unless they are one. Returns their open wallet, and the
         `related` items as they were at that same moment. Without a `device` there are no welcome
-        credits yet (`welcomed`). What `also` returns for the time is written with a new user, and
-        must have no condition that can fail.
+        credits yet (`welcomed`). `also` is written in the transaction that makes the user, or
+        not at all; what its failed conditions mean is raised.
 
         Raises `SystemLimitReached`, `DeviceAlreadyUsed`, `EmailAlreadyUsed`, `IdentityLinked` or
         `AccountClosed` (nothing is written then, and none is raised for someone whose wallet is

@@ -39,12 +39,12 @@ from service.users.entities import (
 )
 
 # What else is to be written with a new user, at that time. Pure.
-Also = Callable[[int], Sequence[Write]]
+Also = Callable[[int], Sequence[ConditionalWrite]]
 
 REVIEW_REASON = "The device of the sign-up belongs to another user."
 
 
-def nothing_else(now: int) -> Sequence[Write]:
+def nothing_else(now: int) -> Sequence[ConditionalWrite]:
     del now
     return ()
 
@@ -129,10 +129,8 @@ class SignUp:
         writes = self._writes(found, standing, wallet.updated_at)
         if not found.has_profile:
             writes += self._profile_writes(snapshot, standing, wallet.updated_at)
-        writes += self.also(wallet.updated_at)
-        return Proposal(
-            Movement(wallet, opened.entries), [ConditionalWrite(write) for write in writes]
-        )
+        conditional = [*map(ConditionalWrite, writes), *self.also(wallet.updated_at)]
+        return Proposal(Movement(wallet, opened.entries), conditional)
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         return is_open(snapshot.wallet)

@@ -126,6 +126,11 @@ def users_sharing(related: Related, digest: str) -> tuple[str, ...]:
         raise DataUnreadable from None
 
 
+def read_mailbox_owners(table: Table, mailbox: Digests) -> tuple[str | None, ...]:
+    """Whose the mailbox is under each digest, strongly consistent, one call each."""
+    return _owners([table.get(keys.mailbox_claim(digest)) for digest in mailbox.all])
+
+
 def read_device_owners(table: Table, digests: Digests) -> set[str]:
     """Users that the index knows to have used the device: a first, cheap check that may lag. One
     call for each pepper."""

@@ -171,6 +171,10 @@ EXTRA = {
     ("passwords", "policy"): set(),
     ("passwords", "sealing"): set(),
     ("passwords", "throttle"): {"keys"},
+    ("passwords", "accounts"): {"entities", "keys", "sealing", "store"},
+    ("passwords", "base"): {"accounts", "hashing", "policy", "sealing", "throttle"},
+    ("passwords", "sign_ins"): {"accounts", "base", "entities", "store", "throttle"},
+    ("passwords", "resets"): {"accounts", "base", "entities", "sealing", "store", "throttle"},
     ("repair", "account_records"): set(),
     ("repair", "bound_keys"): set(),
     ("repair", "granted"): set(),
@@ -181,8 +185,10 @@ USES_EXTRA = {
     ("sessions", "operations"): {"refresh_tokens"},
     ("sessions", "routes"): {"sign_ins"},
     ("sessions", "schemas"): {"refresh_tokens"},
-    ("passwords", "operations"): {"hashing", "policy", "sealing", "throttle"},
-    ("passwords", "routes"): {"hashing", "policy", "throttle"},
+    ("passwords", "checks"): {"throttle"},
+    ("passwords", "operations"): {"base", "sealing"},
+    ("passwords", "routes"): {"hashing", "policy", "resets", "sign_ins", "throttle"},
+    ("passwords", "schemas"): {"policy"},
     ("passwords", "store"): {"sealing"},
     ("erasure", "routes"): {"export"},
     ("ledger", "personal_data"): {"schemas"},
@@ -234,6 +240,7 @@ USES_EXTRA = {
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
+    *(("sessions", "routes"), ("sessions", "schemas")),
     ("identity", "access_tokens"),
     ("erasure", "schemas"),
     *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),

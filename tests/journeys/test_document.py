@@ -122,6 +122,8 @@ OPERATION_IDS = {
     *("eraseAccount", "getErasure", "exportAccount"),
     *("eraseUser", "listErasures"),
     "createVideo",
+    *("register", "verifyEmail", "login"),
+    *("forgotPassword", "resetPassword", "changePassword"),
     *("getAnalytics", "getCreditUsage"),
     "getCredits",
     "getHealth",

@@ -265,8 +265,6 @@ class LiveStack:
         data = self.get("/credits", sub).json()["data"]
         return data["credits"], data["held"]
 
-    # Simulators and table.
-
     def call_simulators(self, method: str, path: str, body: Any = None) -> requests.Response:
         """Sends a request to the simulators."""
         return self._http.request(method, self.sim_url + path, json=body, timeout=60)

@@ -16,6 +16,7 @@ from tests.mutants.catalog import (
     jobs,
     ledger,
     limits,
+    passwords,
     prices,
     providers,
     responses,
@@ -29,6 +30,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
     *limits.MUTANTS,
+    *passwords.MUTANTS,
     *grants.MUTANTS,
     *amounts.MUTANTS,
     *users.MUTANTS,

@@ -1,0 +1,99 @@
+"""Signing in with a password.
+
+In a file of its own because it must neither show nor let anybody find out what it knows: an unknown
+address, a wrong password and an address that nobody has verified look the same, in time as well."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.core.mailboxes import Address
+from service.core.principal import Principal, SignInMethod
+from service.passwords import store
+from service.passwords.base import Base
+from service.passwords.entities import PASSWORD_ISSUER, Credentials, InvalidCredentials
+from service.passwords.throttle import (
+    FROM_ONE_NETWORK,
+    FROM_UNKNOWN_NETWORKS,
+    network_of,
+)
+from service.storage.table import ConditionFailed
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Somebody who claims to be the owner of an address, and the network that they do so from."""
+
+    address: Address
+    password: str = field(repr=False)
+    client_address: str
+
+    @property
+    def network(self) -> str:
+        return network_of(self.client_address)
+
+
+class PasswordSignIns:
+    """Verifies passwords, at a pace that makes guessing useless."""
+
+    def __init__(self, base: Base, failure_seconds: float) -> None:
+        """A failure takes at least `failure_seconds`: hashes of an earlier system cost more than
+        ours, and must not show by that."""
+        self._base = base
+        self._failure_seconds = failure_seconds
+
+    def sign_in(self, attempt: Attempt) -> Principal:
+        """The user, who has signed in just now. Raises `InvalidCredentials`, `TooManyTries`,
+        `PasswordsBusy`, `StorageUnavailable`."""
+        started_at = self._base.clock.monotonic()
+        try:
+            return self._signed_in(attempt)
+        except InvalidCredentials:
+            log.info("password_sign_in_failed", network=attempt.network)
+            passed = self._base.clock.monotonic() - started_at
+            self._base.clock.sleep(max(0.0, self._failure_seconds - passed))
+            raise
+
+    def _signed_in(self, attempt: Attempt) -> Principal:
+        mailbox = attempt.address.mailbox
+        credentials = self._base.accounts.find(attempt.address.text)
+        name = f"{mailbox}\n{attempt.network}"
+        network = self._base.sealing.digest("network", name)
+        self._admit(name, mailbox, is_known=credentials is not None and credentials.knows(network))
+        stored = self._base.accounts.open_hash(credentials) if credentials else None
+        verification = self._base.hashes.verify(attempt.password, stored)
+        if credentials is None or not verification.fits:
+            raise InvalidCredentials
+        renewed = self._renewed(credentials, attempt.password) if verification.outdated else None
+        now = self._base.clock.now()
+        self._record(credentials, network, renewed, now)
+        self._base.throttle.forget(name)
+        return Principal(
+            PASSWORD_ISSUER,
+            credentials.user_id,
+            attempt.address.text,
+            email_verified=True,
+            method=SignInMethod.SESSION,
+            authenticated_at=now,
+        )
+
+    def _admit(self, name: str, mailbox: str, *, is_known: bool) -> None:
+        """Before the password is verified, so that parallel tries are counted as well."""
+        self._base.throttle.admit(name, FROM_ONE_NETWORK)
+        if not is_known:
+            self._base.throttle.admit(mailbox, FROM_UNKNOWN_NETWORKS)
+
+    def _renewed(self, credentials: Credentials, password: str) -> bytes:
+        return self._base.accounts.seal_hash(credentials.digest, self._base.hashes.hash(password))
+
+    def _record(
+        self, credentials: Credentials, network: str, renewed: bytes | None, now: int
+    ) -> None:
+        """A password that has been replaced meanwhile is none any more."""
+        networks = credentials.networks_with(network)
+        try:
+            self._base.table.write(store.login_write(credentials, networks, renewed, now))
+        except ConditionFailed:
+            raise InvalidCredentials from None
