@@ -54,7 +54,6 @@ from service.web.responses import success
 
 COOKIE_NAME = "farebox-refresh"
 COOKIE_PATH = "/auth"
-SIGN_INS_PER_MINUTE = 20
 
 _CSRF_TEXT = "`1`; required with a cookie. Only a page of an allowed origin can send it."
 _STORAGE_ERRORS = (StorageUnavailable, DataKeyUnavailable, DataUnreadable)
@@ -62,7 +61,6 @@ OPEN_SESSION = Endpoint(
     access=Access.USER,
     summary="Open a session with the token of a sign-in",
     operation_id="openSession",
-    caller_limit=SIGN_INS_PER_MINUTE,
     description="Takes a Google or Cognito token once, and returns an access token for 15 minutes "
     "and a refresh token for 30 days. With `Fingerprint`, a user without an account is signed up; "
     "without it, `registered` is false until the first paid request. With `cookie`, the refresh "
