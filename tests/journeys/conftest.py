@@ -8,7 +8,7 @@ from service.core.clock import SystemClock
 from tests.identity.issuer import publishing
 from tests.journeys.api_client import ApiClient
 from tests.journeys.issuers import RealTimeIssuer
-from tests.stack.live_stack import LiveStack, separate_stack
+from tests.stack.live_stack import WITHOUT_JOBS, LiveStack, separate_stack
 
 PAGE = "https://app.example.com"
 
@@ -31,7 +31,7 @@ def stack(start: Callable[..., LiveStack]) -> LiveStack:
 def api(client: Any) -> Iterator[ApiClient]:
     """A client of one stack in real time, for tests that write nothing."""
     settings: dict[str, Any] = {"clock": SystemClock(), "cors_allowed_origins": (PAGE,)}
-    with separate_stack(client, **settings) as stack:
+    with separate_stack(client, **settings, **WITHOUT_JOBS) as stack:
         yield ApiClient(stack)
 
 

@@ -59,6 +59,9 @@ SETTINGS: dict[str, Any] = {
     **{f"{kind}_request_limit": 0 for kind in ("caller", "address", "sign_in")},
 }
 
+# For a stack in real time whose tests make no job: its worker would query ten times a second.
+WITHOUT_JOBS: dict[str, Any] = {"worker_interval_seconds": 60.0}
+
 
 class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -12,7 +12,7 @@ from service.ledger import keys
 from service.storage.codec import encode_item
 from tests.journeys.gate import FaultInjector, opened
 from tests.journeys.raw_requests.raw_client import Post
-from tests.stack.live_stack import LiveStack, separate_stack
+from tests.stack.live_stack import WITHOUT_JOBS, LiveStack, separate_stack
 
 # The only item that a start writes.
 SCALE_RECORD = encode_item({**keys.SCALE.attributes(), "scale": SCALE})
@@ -20,7 +20,7 @@ SCALE_RECORD = encode_item({**keys.SCALE.attributes(), "scale": SCALE})
 
 @pytest.fixture(scope="package")
 def stack(client: Any) -> Iterator[LiveStack]:
-    with separate_stack(client, clock=SystemClock(), callbacks=False) as stack:
+    with separate_stack(client, clock=SystemClock(), callbacks=False, **WITHOUT_JOBS) as stack:
         yield stack
 
 
