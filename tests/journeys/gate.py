@@ -17,6 +17,7 @@ import pytest
 from devstack.environment import without_settings
 from devstack.ports import free_port
 from service.identity.settings import IdentitySettings
+from service.notifications.settings import NotificationsSettings
 from service.providers.kling.settings import KlingSettings
 from service.storage.settings import StorageSettings
 from tests.stack.live_stack import SETTINGS, LiveStack
@@ -106,6 +107,7 @@ def _environment(stack: LiveStack) -> dict[str, str]:
         "dynamodb_endpoint_url": storage.dynamodb_endpoint_url,
         "dynamodb_table_name": storage.dynamodb_table_name,
         "google_certs_url": identity.google_certs_url,
+        "app_url": stack.settings.section(NotificationsSettings).app_url,
         "kling_base_url": stack.settings.section(KlingSettings).kling_base_url,
         "google_client_ids": ",".join(identity.google_client_ids),
         "log_format": "json",
