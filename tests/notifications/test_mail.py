@@ -18,6 +18,7 @@ from service.notifications.mail_limits import MAX_MAILS
 from service.notifications.mail_sending import ERASED, LEASE_MILLISECONDS, LIMITED
 from service.storage.data_keys import DataErased
 from service.storage.keys import HOUSE, data_key
+from tests.doubles.clock import FakeClock
 from tests.notifications.conftest import Postbox
 from tests.notifications.mailing import ADDRESS, TOKEN, MailHarness, hits, mail, stored
 
@@ -159,6 +160,30 @@ def test_two_processes_that_find_the_same_mail_send_it_once(world: MailHarness) 
     assert len(world.postbox.mails) == 1
 
 
+def test_a_process_that_is_overtaken_after_it_has_read_a_mail_does_not_send_it(
+    world: MailHarness,
+) -> None:
+    class Overtaken(FakeClock):
+        """Another process sends the mail when this one is about to claim it."""
+
+        calls = -100
+
+        def now(self) -> int:
+            self.calls += 1
+            if self.calls == 2:
+                assert world.sending.dispatch(hit)
+            return world.clock.now()
+
+    clock = Overtaken()
+    other = MailHarness(world, world.postbox, clock=clock)
+    world.mail_box.put_once(mail())
+    [hit] = hits(world)
+    clock.calls = 0
+    assert not other.sending.dispatch(hit)
+    assert clock.calls == 2
+    assert len(world.postbox.mails) == 1
+
+
 def test_a_process_that_dies_between_sending_and_recording_sends_the_same_mail_again(
     world: MailHarness,
 ) -> None:
@@ -209,6 +234,16 @@ def test_others_cannot_use_up_the_mails_that_reset_a_password(world: MailHarness
     world.mail_box.put_once(mail("reset", MailTemplate.PASSWORD_RESET))
     world.settle()
     assert "reset" in [each.mail_id for each in world.postbox.mails]
+
+
+def test_a_mail_that_is_tried_again_does_not_count_against_itself(world: MailHarness) -> None:
+    for number in range(MAX_MAILS - 1):
+        world.mail_box.put_once(mail(f"before-{number}"))
+    world.settle()
+    world.postbox.planned = [FAILED]
+    world.mail_box.put_once(mail())
+    world.send_until(60)
+    assert stored(world).progress.state is State.DELIVERED
 
 
 def test_a_mail_that_is_tried_often_counts_once(world: MailHarness) -> None:

@@ -16,6 +16,7 @@ from tests.mutants.catalog import (
     jobs,
     ledger,
     limits,
+    mails,
     passwords,
     prices,
     providers,
@@ -49,4 +50,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *prices.MUTANTS,
     *campaigns.MUTANTS,
     *admin.MUTANTS,
+    *mails.MUTANTS,
 )
