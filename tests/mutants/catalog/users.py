@@ -4,6 +4,9 @@ from tests.mutants.mutant import ALWAYS, Mutant, breaks, breaks_by, mutant
 from tests.mutants.rewriting import Change
 
 USERS = "tests/users"
+IDENTITIES = "tests/users/test_identities.py"
+ACCOUNTS = "tests/accounts/test_routes.py"
+HOOK = "tests/accounts/test_post_confirmation.py"
 EMAILS = "tests/users/test_emails.py"
 POLICY = "tests/users/test_device_policy.py"
 DEVICES = "tests/jobs/test_new_devices.py"
@@ -216,6 +219,64 @@ MUTANTS: tuple[Mutant, ...] = (
         "users.sign_up:SignUp.propose",
         "check_wallet(S, P)",
         "",
+    ),
+    mutant(
+        "account-of-another-linked",
+        IDENTITIES,
+        "users.linking:Identities._link",
+        """
+        if belongs_to_another(owners, U):
+            raise IdentityInUse
+        """,
+        "",
+    ),
+    mutant(
+        "mailbox-of-another-linked",
+        IDENTITIES,
+        "users.linking:Identities._link",
+        """
+        if belongs_to_another(of_mailbox, U):
+            raise EmailAlreadyUsed
+        """,
+        "",
+    ),
+    mutant(
+        "first-identity-unlinked",
+        IDENTITIES,
+        "users.linking:Identities._unlink",
+        """
+        if D == identity_id:
+            raise IdentityRequired
+        """,
+        "",
+    ),
+    mutant(
+        "stale-sign-in-linked",
+        ACCOUNTS,
+        "accounts.operations:Accounts._other",
+        "self._fresh_sign_ins.check(A)",
+        "None",
+    ),
+    mutant(
+        "hook-signature-good-for-ever",
+        HOOK,
+        "accounts.hook_signatures:is_signed",
+        "abs(N) <= TOLERANCE_SECONDS",
+        "True",
+    ),
+    mutant(
+        "hook-signed-with-anything",
+        HOOK,
+        "accounts.hook_signatures:is_signed",
+        "hmac.compare_digest(S, H)",
+        "True",
+    ),
+    mutant(
+        "reset-password-makes-a-user",
+        HOOK,
+        "accounts.post_confirmation:PostConfirmation.handle",
+        "C.trigger != CONFIRMED or P != Q",
+        "P != Q",
     ),
     mutant(
         "users-of-a-device-without-limit",
