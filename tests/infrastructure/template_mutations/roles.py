@@ -96,6 +96,13 @@ ROLES = (
         "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
         "\n  WorkerRole:\n",
     ),
+    TemplateMutation(
+        "worker-may-delete-anything",
+        SERVICE,
+        'Condition: {"ForAllValues:StringLike": {dynamodb:LeadingKeys: ["USER#*", "WEBHOOK#*"]}}',
+        "",
+        "\n  WorkerRole:\n",
+    ),
     TemplateMutation("worker-may-not-put", SERVICE, "dynamodb:PutItem, ", "", "\n  WorkerRole:\n"),
     TemplateMutation(
         "worker-may-not-use-the-key", SERVICE, "kms:Decrypt, ", "", "\n  WorkerRole:\n"

@@ -28,6 +28,12 @@ WATCHING = (
         "INSUFFICIENT_CREDITS",
         "INSUFFICIENT_CREDIT",
     ),
+    on(
+        "erasure-without-a-section",
+        "ErasureOverdueAlarm",
+        "#alarm-erasure-overdue",
+        "#alarm-erasure-late",
+    ),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
     on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
     on("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),

@@ -1,9 +1,11 @@
 """Erasure: what is refused at once, the order of steps, and the one transaction that ends it."""
 
 from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.rewriting import Change
 
 ERASURE = "tests/erasure/test_erasure.py"
 USER_POOL = "tests/erasure/test_user_pool.py"
+AWAIT = "jobs.personal_data:JobData.await_settled"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -27,12 +29,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "(E, *K)",
         "(E,)",
     ),
-    mutant(
-        "closed-while-credits-are-held",
+    Mutant(
+        "open-jobs-not-waited-for",
         ERASURE,
-        "jobs.personal_data:JobData.await_settled",
-        "StepOutcome.WAITING if O else StepOutcome.DONE",
-        "StepOutcome.DONE",
+        (
+            Change(AWAIT, "W is not None and W.held", "False"),
+            Change(AWAIT, "StepOutcome.WAITING if O else StepOutcome.DONE", "StepOutcome.DONE"),
+        ),
     ),
     mutant(
         "phases-all-at-once",
