@@ -92,6 +92,7 @@ def stack_environment(
         "GOOGLE_CERTS_URL": f"{ports.simulators_url}/google/oauth2/v3/certs",
         "COGNITO_USER_POOL_ID": _USER_POOL_ID,
         "COGNITO_CLIENT_IDS": _USER_POOL_CLIENT_ID,
+        "COGNITO_HOOK_SECRET": "cognito-local-hook-secret-of-32-characters",
         "COGNITO_JWKS_URL": (
             f"{ports.simulators_url}/cognito/{_USER_POOL_ID}/.well-known/jwks.json"
         ),
@@ -120,6 +121,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "app-url": ports.app_url,
         "google-client-id": environment["GOOGLE_CLIENT_IDS"].split(",")[0].strip(),
         "cognito-user-pool-id": environment["COGNITO_USER_POOL_ID"],
+        "cognito-hook-secret": environment.get("COGNITO_HOOK_SECRET", ""),
         "cognito-client-id": environment["COGNITO_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
         "kling-api-key": environment["KLING_API_KEY"],

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from devstack.simulators.background import Background
-from devstack.simulators.cognito import Cognito
+from devstack.simulators.cognito import Cognito, Hook
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.control import Control, ControlError
 from devstack.simulators.delivery import Deliverer
@@ -70,14 +70,19 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         control=Control(faults, journal, speed),
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
-        cognito=Cognito(
-            injector, KeyRing(), clock, settings.cognito_user_pool_id, settings.cognito_client_id
-        ),
+        cognito=_cognito(settings, injector, clock),
         ses=Ses(injector, clock),
         webhooks=Webhooks(injector, clock),
         background=background,
         deliverer=deliverer,
     )
+
+
+def _cognito(settings: SimulatorSettings, injector: FaultInjector, clock: Clock) -> Cognito:
+    url = settings.callback_address(f"{settings.app_url}/hooks/cognito/post-confirmation")
+    hook = Hook(url, settings.cognito_hook_secret)
+    pool, client = settings.cognito_user_pool_id, settings.cognito_client_id
+    return Cognito(injector, KeyRing(), clock, pool, client, hook)
 
 
 def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:

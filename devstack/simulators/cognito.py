@@ -2,14 +2,19 @@
 users (Amazon Cognito Developer Guide, "Verifying JSON web tokens"; Amazon Cognito User Pools API
 Reference, AdminDeleteUser)."""
 
+import hashlib
+import hmac
 import json
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jwt
 from flask import Blueprint
+from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
 from werkzeug.wrappers import Response
 
 from devstack.simulators.control import ControlError, control_body
@@ -24,6 +29,14 @@ _DEFAULT_LIFE_SECONDS = 3_600
 _TARGET = "AWSCognitoIdentityProviderService."
 # Subjects made from an e-mail address, so that the same person is the same user.
 _PEOPLE = uuid.UUID("5f0c1a39-9d55-4d0b-8f5e-0a2a7b1c6d42")
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Where events of the post-confirmation trigger go, and what signs them."""
+
+    url: str
+    secret: str = field(repr=False)
 
 
 class Pool:
@@ -60,13 +73,20 @@ class Cognito:
     faults: ClassVar[Operations] = {"jwks": RESPONSE_FAULTS, "AdminDeleteUser": RESPONSE_FAULTS}
 
     def __init__(
-        self, injector: FaultInjector, keys: KeyRing, clock: Clock, pool_id: str, client_id: str
+        self,
+        injector: FaultInjector,
+        keys: KeyRing,
+        clock: Clock,
+        pool_id: str,
+        client_id: str,
+        hook: Hook,
     ) -> None:
         self._injector = injector
         self._keys = keys
         self._clock = clock
         self._pool_id = pool_id
         self._client_id = client_id
+        self._hook = hook
         self._pool = Pool()
 
     def blueprint(self) -> Blueprint:
@@ -76,6 +96,7 @@ class Cognito:
         # SDKs post to the endpoint's address as it is given.
         routes.post("")(self.operation)
         routes.post("/__token")(self.token)
+        routes.post("/__confirm")(self.confirm)
         routes.post("/__rotate")(self.rotate)
         routes.get("/__users")(self.users)
         return routes
@@ -116,6 +137,38 @@ class Cognito:
             json.dumps(claims).encode(), key.private, "RS256", {"kid": key.kid, "typ": None}
         )
         return json_response({"token": signed})
+
+    def confirm(self) -> Response:
+        """Confirms the sign-up of `email`, and sends the trigger's event to the service, as the
+        forwarding function does. Returns what the service responded (null: nothing)."""
+        email = control_body().get("email")
+        if not isinstance(email, str):
+            raise ControlError("email is missing: whose sign-up is confirmed?")
+        subject = str(uuid.uuid5(_PEOPLE, email))
+        self._pool.add(subject, subject, email)
+        attributes = {"sub": subject, "email": email, "email_verified": "true"}
+        event = {
+            "triggerSource": "PostConfirmation_ConfirmSignUp",
+            "userPoolId": self._pool_id,
+            "request": {"userAttributes": attributes},
+        }
+        return json_response({"sub": subject, "status": self._forwarded(json.dumps(event))})
+
+    def _forwarded(self, event: str) -> int | None:
+        seconds, body = self._clock.now() // 1000, event.encode()
+        signed = f"{seconds}.".encode() + body
+        digest = hmac.new(self._hook.secret.encode(), signed, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "Farebox-Signature": f"t={seconds},v1={digest}",
+        }
+        try:
+            response = PoolManager().request(
+                "POST", self._hook.url, body=body, headers=headers, timeout=5.0, retries=False
+            )
+        except HTTPError:
+            return None
+        return int(response.status)
 
     def rotate(self) -> Response:
         keep = control_body().get("keep", False)

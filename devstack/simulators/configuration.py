@@ -32,6 +32,10 @@ class SimulatorSettings:
     video_seconds: float = _option(2.0, "how long one simulated video takes at speed 1")
     google_client_id: str = _option("farebox-local.apps.example", "audience of Google ID tokens")
     cognito_user_pool_id: str = _option("us-east-1_Farebox01", "user pool of Cognito's tokens")
+    cognito_hook_secret: str = _option(
+        "cognito-local-hook-secret-of-32-characters",
+        "signs the post-confirmation events",
+    )
     cognito_client_id: str = _option("fareboxlocal", "app client of Cognito's tokens")
     kling_api_key: str = _option(
         "kling-local-api-key", "API key that Kling accepts; empty: only signed tokens"

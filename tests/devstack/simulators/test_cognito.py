@@ -1,5 +1,6 @@
 """The simulated user pool: tokens that the service's own verifier accepts, and deleted users."""
 
+import json
 from typing import Any
 
 import boto3
@@ -8,7 +9,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.devstack.simulators.stack import START, Stack
+from service.accounts.hook_signatures import is_signed
+from tests.devstack.simulators.stack import START, Receiver, Stack, Start
 
 NOW = START // 1000
 POOL, CLIENT = "us-east-1_Farebox01", "fareboxlocal"
@@ -128,3 +130,17 @@ def test_deletion_meets_the_armed_fault(stack: Stack) -> None:
         delete(stack, SUBJECT)
     assert error.value.response["Error"]["Code"] == "TooManyRequestsException"
     assert len(users(stack)["users"]) == 1
+
+
+def test_a_confirmed_sign_up_is_sent_to_the_service(start: Start, receiver: Receiver) -> None:
+    origin = receiver.url.partition("/callbacks")[0]
+    stack = start(app_url=origin, cognito_hook_secret="s" * 32)
+    body = {"email": "ann@mail.example"}
+    made = stack.call("POST", "/cognito/__confirm", json=body).json()
+    assert made["status"] == 200
+    [(headers, raw)] = receiver.received
+    assert is_signed(headers["Farebox-Signature"], raw, "s" * 32, NOW)
+    event = json.loads(raw)
+    assert event["triggerSource"] == "PostConfirmation_ConfirmSignUp"
+    assert event["request"]["userAttributes"]["sub"] == made["sub"]
+    assert [user["email"] for user in users(stack)["users"]] == ["ann@mail.example"]
