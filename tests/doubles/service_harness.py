@@ -81,6 +81,8 @@ PEPPERS = (Pepper(1, b"p" * 32),)
 # Made once: each takes as long as a whole test.
 _TLS = public_roots()
 _CREDENTIALS = TaskCredentials(Session(), SystemClock())
+# It compares each kind of items with each other one, and never changes.
+_REGISTRY = key_registry(FEATURES)
 
 
 def production_settings(features: Sequence[Declaration] = FEATURES, **values: object) -> Settings:
@@ -123,7 +125,7 @@ def core_over(
         keyring=Keyring(tuple(peppers), MAC_KEY, (TOKEN_KEY,)),
         read_secret=_secret,
         open_bucket=_no_outside,
-        keys=key_registry(features),
+        keys=_REGISTRY if features is FEATURES else key_registry(features),
     )
 
 
