@@ -2,11 +2,13 @@
 registrations or resets differ by more than 5 % between known and unknown addresses."""
 
 import argparse
+import logging
 import os
 import sys
 import uuid
 
 import boto3
+import structlog
 
 from devstack.dynamodb import DynamoDbLocal
 from devstack.table import create_table
@@ -18,6 +20,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.passwords")
     parser.add_argument("--tries", type=int, default=1000)
     tries = parser.parse_args().tries
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
     os.environ.update(AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
     with DynamoDbLocal() as server:
         client = boto3.client("dynamodb", endpoint_url=server.url, region_name="us-east-1")

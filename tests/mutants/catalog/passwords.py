@@ -84,7 +84,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "failure-shows-its-time",
         SIGN_INS,
         "passwords.sign_ins:PasswordSignIns.sign_in",
-        "self._clock.sleep(max(0.0, self._failure_seconds - passed))",
+        "self._base.clock.sleep(max(0.0, self._failure_seconds - passed))",
         "pass",
     ),
     mutant(
@@ -105,7 +105,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reset-mailed-to-another-spelling",
         RESETS,
         "passwords.resets:PasswordResets.request",
-        "credentials.address == self._accounts.address_digest(address.text)",
+        "credentials.address == self._base.accounts.address_digest(address.text)",
         "True",
     ),
     mutant(
@@ -119,7 +119,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "stolen-session-guesses",
         RESETS,
         "passwords.resets:PasswordResets._verify",
-        "self._throttle.admit(name, FROM_ONE_NETWORK)",
+        "self._base.throttle.admit(name, FROM_ONE_NETWORK)",
         "pass",
     ),
 )
