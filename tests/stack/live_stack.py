@@ -34,6 +34,7 @@ CLIENT_ID = "farebox-local.apps.example"
 IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_LIMIT_SECONDS = 90.0
 MAX_AT_ONCE = 100
+SIMULATED: dict[str, Any] = {"video_seconds": 0.3, "kling_concurrency": 10_000}
 
 SETTINGS: dict[str, Any] = {
     "google_client_ids": (CLIENT_ID,),
@@ -99,7 +100,7 @@ class LiveStack:
     """Web server, worker and simulators for the duration of a `with` block.
 
     `open_app` adds web servers over the same table. They and the worker share `clock`; by default
-    it runs ten times as fast as real time. `simulator_clock` is real time by default."""
+    it runs ten times as fast as real time, and the simulators' in real time."""
 
     def __init__(
         self,
@@ -114,8 +115,7 @@ class LiveStack:
         self._table_name = table_name
         self._clock = clock or FastClock(SPEED)
         self._simulator_clock = simulator_clock
-        usual = {"video_seconds": 0.3, "kling_concurrency": 10_000}
-        self._simulator_settings = usual | dict(simulator or {})
+        self._simulator_settings = SIMULATED | dict(simulator or {})
         self._settings = settings
         self._stopped = threading.Event()
         self._http = requests.Session()
