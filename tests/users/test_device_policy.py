@@ -218,3 +218,20 @@ def test_a_review_that_left_the_index_undecided_is_found() -> None:
 
 def test_the_settings_know_how_many_users_fit_into_one_item() -> None:
     assert _MAX_SHARING_USERS == MAX_SHARING_USERS
+
+
+def test_a_place_on_a_device_that_another_takes_meanwhile_is_not_taken_twice() -> None:
+    rules: dict[str, Any] = {"device_policy": "no_welcome", "max_users_per_device": 2}
+    world = memory_world(**rules)
+    twin, done = ServiceHarness(None, "Memory", connected=world.dynamodb, **rules), list[str]()
+    sign_up(world, "ann")
+
+    def overtake(operation: str) -> None:
+        if operation == "TransactWriteItems" and not done:
+            done.append(operation)
+            sign_up(twin, "bob")
+
+    world.wire().before(overtake)
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up(world, "cat")
+    assert (world.count(), violations(world)) == (2, [])
