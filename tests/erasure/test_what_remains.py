@@ -12,6 +12,7 @@ REMOVED = {
     "outbox message": "events",
     "expiry notice": "events",
     "session": "sessions",
+    "password": "password",
     "linked identity": "linked_identities",
 }
 # Why it stays (docs/privacy.md, What stays).
