@@ -111,8 +111,7 @@ class LiveStack:
         simulator_clock: Clock | None = None,
         **settings: Any,
     ) -> None:
-        self._dynamodb_url = dynamodb_url
-        self._table_name = table_name
+        self._dynamodb_url, self._table_name = dynamodb_url, table_name
         self._clock = clock or FastClock(SPEED)
         self._simulator_clock = simulator_clock
         self._simulator_settings = SIMULATED | dict(simulator or {})
