@@ -12,6 +12,7 @@ from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
 from service.identity.settings import IdentitySettings
 from service.ledger.operations import Ledger
+from service.sessions.operations import Sessions
 from service.users.linking import Identities
 from service.users.operations import Users
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
@@ -21,6 +22,7 @@ def build(core: Core, parts: Parts) -> Feature:
     accounts = Accounts(
         parts.get(Ledger),
         parts.get(Identities),
+        parts.get(Sessions),
         parts.get(Identity),
         FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS),
     )

@@ -9,6 +9,8 @@ from service.core.principal import Principal
 from service.identity.freshness import FreshSignIns
 from service.ledger.entities import check_wallet
 from service.ledger.operations import Ledger
+from service.sessions.entities import SessionEnd
+from service.sessions.operations import Sessions
 from service.users.entities import LinkedIdentity, OtherTokenRejected
 from service.users.linking import Identities
 
@@ -28,11 +30,13 @@ class Accounts:
         self,
         ledger: Ledger,
         identities: Identities,
+        sessions: Sessions,
         identity: SignIn,
         fresh_sign_ins: FreshSignIns,
     ) -> None:
         self._ledger = ledger
         self._identities = identities
+        self._sessions = sessions
         self._identity = identity
         self._fresh_sign_ins = fresh_sign_ins
 
@@ -65,5 +69,8 @@ class Accounts:
         return other
 
     def unlink(self, principal: Principal, identity_id: str) -> list[LinkedIdentity]:
-        """Raises what `Identities.unlink` raises."""
-        return self._identities.unlink(principal.subject, identity_id)
+        """Ends all sessions but the one of this request, too: the identity may have opened any of
+        them. Raises what `Identities.unlink` raises."""
+        left = self._identities.unlink(principal.subject, identity_id)
+        self._sessions.end_all(principal.subject, SessionEnd.REVOKED, keep=principal.session_id)
+        return left

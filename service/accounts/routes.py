@@ -93,7 +93,7 @@ def _add_identities(blueprint: Blueprint, accounts: Accounts) -> None:
             fresh=True,
             summary="Unlink an identity",
             operation_id="unlinkIdentity",
-            description="It may open an account of its own then.",
+            description="It may open an account of its own then. Your other sessions end.",
             response=IdentitiesSchema,
             errors=(IdentityNotFound, IdentityRequired, *_CHANGE_ERRORS),
         )

@@ -306,10 +306,12 @@ class LateWelcome:
         self, wallet: Wallet, found: store.DeviceItems, snapshot: Snapshot, now: int
     ) -> Proposal:
         movement = frozen_for_review(Movement(wallet), now, {REASON: REVIEW_REASON})
-        at = movement.wallet.updated_at
+        at, owners = movement.wallet.updated_at, self._mailbox_owners(snapshot)
+        noted = self.mailbox if self.user_id not in owners else None
         shared = [store.users_sharing(snapshot.related, digest) for digest in self.device.all]
         writes: list[Write] = [
-            store.shared_write(self.user_id, self.device),
+            store.shared_write(self.user_id, self.device, noted),
+            *store.mailbox_claim_writes(self.user_id, self.mailbox, owners, at),
             *sharing.share_writes(self.user_id, self.device, shared, at),
             sharing.review_write(self.user_id, self.device, at),
         ]

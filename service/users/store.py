@@ -264,10 +264,12 @@ def identity_claim_writes(
     ]
 
 
-def shared_write(user_id: str, device: Digests) -> Update:
-    """The profile of a user whose device turned out to be another's."""
+def shared_write(user_id: str, device: Digests, mailbox: Digests | None) -> Update:
+    """The profile of a user whose device turned out to be another's; the mailbox is a new claim."""
     key = keys.profile(user_id)
     shared = {"deviceDigest": device.newest, "deviceUse": DeviceUse.SHARED.value}
+    if mailbox is not None:
+        shared["mailboxDigest"] = mailbox.newest
     return Update(key, When(equals={"PK": key.pk}), set=shared)
 
 

@@ -11,6 +11,7 @@ from service.accounts.routes import accounts_blueprint
 from service.core.principal import Principal
 from service.identity.freshness import FreshSignIns
 from service.ledger.operations import Ledger
+from service.sessions.operations import Sessions
 from service.users.linking import Identities
 from service.web.errors import register_errors
 from tests.doubles.people import google
@@ -41,6 +42,7 @@ class Api:
         accounts = Accounts(
             world.parts.get(Ledger),
             world.parts.get(Identities),
+            world.parts.get(Sessions),
             self.tokens,
             FreshSignIns(world.clock, MAX_AGE_SECONDS),
         )

@@ -1,14 +1,18 @@
 """`GET /me`, and the identities that one account is signed in with."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from service.core.principal import SignInMethod
 from service.identity.entities import Rejection, TokenRejected
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import WalletStatus
+from service.sessions.entities import RefreshTokenRejected
+from service.sessions.operations import Sessions
 from service.storage.writes import Update, When
-from tests.accounts.conftest import MAX_AGE_SECONDS, Api
+from tests.accounts.conftest import ANN, MAX_AGE_SECONDS, Api
 from tests.doubles.people import CAT, cognito, google
 
 UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -100,6 +104,20 @@ def refused(api: Api, *request: Any) -> tuple[int, Any]:
     response = api.send(*request)
     assert api.world.items() == before
     return response
+
+
+def test_unlinking_ends_the_sessions_that_the_identity_may_have_opened(api: Api) -> None:
+    sign_up(api)
+    sessions, now = api.world.parts.get(Sessions), api.world.clock.now()
+    _, body = api.send("POST", "/me/identities", {"token": other(api)})
+    own = sessions.open("ann", ANN, "", now)
+    foreign = sessions.open("ann", api.tokens.principals["token"], "", now)
+    api.caller = replace(ANN, method=SignInMethod.SESSION, session_id=own.session_id)
+    status, _ = api.send("DELETE", f"/me/identities/{body['identities'][1]['identityId']}")
+    assert status == 200
+    assert [each.session_id for each in sessions.live("ann")] == [own.session_id]
+    with pytest.raises(RefreshTokenRejected):
+        sessions.refresh(foreign.refresh_token)
 
 
 @pytest.mark.parametrize("seconds_ago", [MAX_AGE_SECONDS + 1, None])

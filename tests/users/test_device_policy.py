@@ -10,9 +10,10 @@ from service.ledger.entities import InsufficientCredits, WalletFrozen, WalletSta
 from service.providers.base import TaskStatus
 from service.storage.writes import Update, When
 from service.users import keys as users_keys
-from service.users.entities import MAX_SHARING_USERS, DeviceAlreadyUsed
+from service.users.entities import MAX_SHARING_USERS, DeviceAlreadyUsed, EmailAlreadyUsed
 from service.users.settings import _MAX_SHARING_USERS
 from tests.admin.admin_api import AdminApi
+from tests.doubles.people import CAT, cognito, google
 from tests.doubles.service_harness import ServiceHarness, memory_world, order
 
 REASON = {"reason": "Two sisters, one tablet."}
@@ -171,6 +172,22 @@ def test_who_signed_up_without_a_device_is_reviewed_on_anothers() -> None:
     with pytest.raises(WalletFrozen):
         world.submit("bob")
     assert [each.user_id for each in world.users.waiting_reviews()] == ["bob"]
+    assert violations(world) == []
+
+
+def test_who_is_reviewed_late_claims_the_mailbox_that_an_approval_welcomes() -> None:
+    world = memory_world(device_policy="review")
+    sign_up(world, "ann")
+    world.users.sign_up(cognito(CAT, "bob@gmail.com", verified=False), None)
+    bob, phone = cognito(CAT, "bob@gmail.com"), world.users.digests("phone")
+    snapshot = world.users.welcomed(bob, phone, world.ledger.read_snapshot(CAT))
+    assert snapshot.wallet is not None
+    assert snapshot.wallet.status is WalletStatus.FROZEN
+    assert AdminApi(world).post(f"/admin/users/{CAT}/review/approve", REASON)[0] == 200
+    before = world.items()
+    with pytest.raises(EmailAlreadyUsed):
+        world.users.sign_up(google("bob", "b.ob@gmail.com"), world.users.digests("laptop"))
+    assert world.items() == before
     assert violations(world) == []
 
 
