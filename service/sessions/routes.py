@@ -9,6 +9,7 @@ from service.core.principal import Principal
 from service.identity.access_tokens import AccessTokens
 from service.ledger.entities import (
     AccountClosed,
+    AccountClosing,
     OutcomeUnknown,
     TooManyWaiting,
     WalletBusy,
@@ -76,6 +77,7 @@ OPEN_SESSION = Endpoint(
         DeviceAlreadyUsed,
         EmailAlreadyUsed,
         IdentityLinked,
+        AccountClosing,
         WalletFrozen,
         TooManyWaiting,
         WalletBusy,

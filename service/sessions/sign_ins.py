@@ -5,7 +5,13 @@ from dataclasses import replace
 
 from service.core.clock import Clock
 from service.core.principal import Principal, SignInMethod
-from service.ledger.entities import Wallet, check_account, check_wallet
+from service.ledger.entities import (
+    AccountClosing,
+    Wallet,
+    WalletStatus,
+    check_account,
+    check_wallet,
+)
 from service.ledger.operations import Ledger
 from service.sessions.entities import (
     ProviderTokenRequired,
@@ -35,13 +41,16 @@ class SignIns:
         """A session for whoever signed in with a provider's token. Somebody without an account is
         signed up if the device has a fingerprint; a linked identity opens a session of the user
         that it is linked to. Raises `ProviderTokenRequired`, and what `Users.sign_up` and
-        `Sessions.open` raise, and `AccountClosed` for a token that is older than the closing of the
-        account."""
+        `Sessions.open` raise, `AccountClosed` for a token that is older than the closing of the
+        account, and `AccountClosing` while it is being erased."""
         if principal.method not in PROVIDERS:
             raise ProviderTokenRequired
         user_id = self._users.resolve(principal)
         user, wallet = replace(principal, subject=user_id), self._wallet(user_id)
         check_wallet(wallet, user)
+        if wallet is not None and wallet.status is WalletStatus.CLOSING:
+            # The sessions have been erased: a new one would be left over.
+            raise AccountClosing
         registered = is_open(wallet)
         if not registered and fingerprint is not None:
             self._users.sign_up(user, self._users.digests(fingerprint))

@@ -11,7 +11,7 @@ from service.core.clock import iso
 from service.core.principal import Principal, SignInMethod
 from service.identity.access_tokens import AccessTokens
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import AccessTokenRevoked, AccountClosed, WalletStatus
+from service.ledger.entities import AccessTokenRevoked, AccountClosed, AccountClosing, WalletStatus
 from service.ledger.operations import Ledger
 from service.sessions.entities import ProviderTokenRequired, RefreshTokenRejected, SessionEnd
 from service.sessions.operations import Sessions
@@ -155,6 +155,19 @@ def test_a_linked_identity_s_token_is_not_older_than_the_closing_either(
     for fingerprint in ("a-phone", None):
         with pytest.raises(AccountClosed):
             sign_ins.open(old, fingerprint, PHONE)
+    assert stored(world) == before
+
+
+def test_nobody_signs_in_to_an_account_that_is_being_erased(
+    sign_ins: SignIns, world: ServiceHarness
+) -> None:
+    """The erasure has taken the sessions away by then: a new one would outlive it."""
+    sign_ins.open(signed_in(), "a-phone", PHONE)
+    closing = {"status": WalletStatus.CLOSING}
+    world.table.write(Update(ledger_keys.wallet("ann"), When(), set=closing))
+    before = stored(world)
+    with pytest.raises(AccountClosing):
+        sign_ins.open(signed_in(), "a-phone", PHONE)
     assert stored(world) == before
 
 
