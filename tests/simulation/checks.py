@@ -12,7 +12,8 @@ from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.videos.entities import VideoFailure
 from service.videos.routes import POST_VIDEO
 from tests.simulation.journal import Journal
-from tests.simulation.memory import Attributes, MemoryTable, Prepared
+from tests.simulation.lagging_index import Attributes, Prepared
+from tests.simulation.memory import MemoryTable
 from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.scheduler import START_SECONDS, Scheduler, Task
 from tests.simulation.vendor import TaskStore, Work

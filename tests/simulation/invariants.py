@@ -9,7 +9,8 @@ from service.ledger.store import NEW_DEVICE
 from service.users.entities import MAX_DEVICES_PER_USER
 from tests.simulation.checks import RETRYABLE, Witness, plain, require
 from tests.simulation.journal import Journal
-from tests.simulation.memory import Attributes, MemoryTable
+from tests.simulation.lagging_index import Attributes
+from tests.simulation.memory import MemoryTable
 from tests.simulation.office import granted_since
 from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.vendor import TaskStore, Work

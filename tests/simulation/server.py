@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.simulation.expressions import InvalidRequest, NotUnderstood
+from tests.simulation.lagging_index import Attributes, ItemKey, Prepared
 from tests.simulation.memory import (
     MAX_TRANSACTED,
-    Attributes,
     Failed,
-    ItemKey,
     MemoryTable,
-    Prepared,
     Rejected,
     cancelled,
 )

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from service.storage.dynamodb import connect
 from tests.faults.library.wire import Reply, operation_of, refusal, response_with
-from tests.simulation.memory import MemoryTable, Prepared, Rejected
+from tests.simulation.lagging_index import Prepared
+from tests.simulation.memory import MemoryTable, Rejected
 from tests.simulation.server import Server
 
 MAX_IN_A_BATCH = 25
