@@ -35,9 +35,11 @@ class Checks:
         return tuple(check for check in self._contributed() if isinstance(check, PartitionCheck))
 
     @property
-    def prefixes(self) -> frozenset[str]:
+    def prefixes(self) -> tuple[str, ...]:
         """What the sort keys begin with that the checks of an account read."""
-        return frozenset(prefix for check in self.of_account for prefix in check.prefixes)
+        return tuple(
+            dict.fromkeys(prefix for check in self.of_account for prefix in check.prefixes)
+        )
 
     def of_prefix(self, pk: str) -> tuple[PrefixCheck, ...]:
         return tuple(

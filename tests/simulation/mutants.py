@@ -23,6 +23,7 @@ from service.providers.base import Indeterminate, NotFound
 from service.storage.keys import Key
 from service.storage.writes import When
 from service.users import operations as user_operations
+from service.users import sign_up
 from service.users import store as user_store
 from service.users.entities import Digests, with_item
 from service.videos.work import ImageToVideo
@@ -128,7 +129,7 @@ def nothing_is_watched() -> Any:
 
 def sign_up_refuses_whoever_is_known() -> Any:
     """An open wallet does not win over limit and claims."""
-    return patch.object(user_operations, "is_open", lambda wallet: False)
+    return patch.object(sign_up, "is_open", lambda wallet: False)
 
 
 def release_claims_the_device() -> Any:
