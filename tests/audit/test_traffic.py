@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from service.audit.operations import MAX_REREADINGS
-from service.core.amounts import SCALE
 from service.providers.base import TaskStatus
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
@@ -14,8 +13,6 @@ READINGS = 1 + MAX_REREADINGS
 
 
 def begin(world: ServiceHarness, user_id: str = "cara") -> str:
-    """Opens a wallet that lasts for a while."""
-    world.users._welcome_amount = 100 * SCALE
     return world.submit(user_id, f"phone-of-{user_id}").job.job_id
 
 
@@ -34,7 +31,9 @@ def test_what_moves_while_it_is_read_is_judged_and_no_violation(
     world = ServiceHarness(client, table_name)
     for user_id in ("ann", "bob"):
         world.submit(user_id, f"phone-of-{user_id}", key="k")
-    other = ServiceHarness(client, table_name, clock=world.clock, provider=world.provider)
+    other = ServiceHarness(
+        client, table_name, clock=world.clock, provider=world.provider, welcome_credits=100
+    )
     begin(other)
     placed, still_open = list[str](), list[str]()
 
@@ -57,7 +56,7 @@ def test_what_moves_while_it_is_read_is_judged_and_no_violation(
 def test_a_job_that_ends_during_every_reading_is_no_violation(prefix: str, delivered: bool) -> None:
     """Each time, just before or after the read of the jobs. An account that looked wrong for that
     would look wrong each time it is read again."""
-    world = ServiceHarness(None, "Memory", connected=memory_client())
+    world = ServiceHarness(None, "Memory", connected=memory_client(), welcome_credits=100)
     still_open = [begin(world) for _ in range(2 * READINGS)]
     ended = list[str]()
 
