@@ -302,6 +302,7 @@ def _examined(
             user_id,
             without_wallet=without_wallet,
             prefixes=checks.prefixes,
+            closed_prefixes=checks.closed_prefixes,
             links=checks.links,
         )
         return account, audit_account(account, checks.of_account) if account else []

@@ -41,6 +41,13 @@ class Checks:
             dict.fromkeys(prefix for check in self.of_account for prefix in check.prefixes)
         )
 
+    @property
+    def closed_prefixes(self) -> tuple[str, ...]:
+        """The same for those that are read only where the wallet is closed."""
+        return tuple(
+            dict.fromkeys(prefix for check in self.of_account for prefix in check.closed_prefixes)
+        )
+
     def of_prefix(self, pk: str) -> tuple[PrefixCheck, ...]:
         return tuple(
             check

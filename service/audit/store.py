@@ -223,6 +223,7 @@ def read_account(
     *,
     without_wallet: bool = False,
     prefixes: Iterable[str],
+    closed_prefixes: Iterable[str],
     links: Callable[[Account], Iterable[Key]],
 ) -> Account | None:
     """One user's account; where there is no wallet None, or what is left. The order of the reads is
@@ -248,7 +249,10 @@ def read_account(
         items={prefix: items.decoded(prefix) for prefix in prefixes},
         late=items.entries(after=last),
     )
-    if not account.closed:
+    if account.closed:
+        more = {prefix: items.decoded(prefix) for prefix in closed_prefixes}
+        account = replace(account, items={**account.items, **more})
+    else:
         digests = items.digests()
         account = replace(account, digests=digests, claims=items.claims(digests))
     account = replace(account, linked=items.linked(links(account)))

@@ -45,7 +45,9 @@ def erasure_check(mac_key: bytes) -> AccountCheck:
                 yield Violation(item_name(account.user_id, keys.ERASURE), what)
         yield from _account_faults(account, erasure)
 
-    return AccountCheck(("erasure",), faults, prefixes=(keys.ERASURE, DATA_KEY, *_PERSONAL))
+    return AccountCheck(
+        ("erasure",), faults, prefixes=(keys.ERASURE,), closed_prefixes=(DATA_KEY, *_PERSONAL)
+    )
 
 
 def _own_faults(erasure: Erasure, item: Item, mac_key: bytes) -> Iterable[str]:

@@ -114,6 +114,7 @@ class Repair:
                 user_id,
                 without_wallet=True,
                 prefixes=self._context.checks.prefixes,
+                closed_prefixes=self._context.checks.closed_prefixes,
                 links=self._context.checks.links,
             )
             if account is None:

@@ -39,12 +39,14 @@ def _no_links(account: object) -> Iterable[Key]:
 class AccountCheck:
     """What must be true of a user's items together. `kinds` names those it proves; `faults`
     receives the account as the audit has read it, in whose `items` are those whose sort keys begin
-    with one of `prefixes`, and in whose `linked` are the items that `links` names, wherever they
-    are (None: there is none)."""
+    with one of `prefixes`, or of `closed_prefixes` where the wallet is closed, and in whose
+    `linked` are the items that `links` names, wherever they are (None: there is none). Each prefix
+    is a query for each user."""
 
     kinds: tuple[str, ...]
     faults: Callable[[Any], Iterable[Violation]]
     prefixes: tuple[str, ...] = ()
+    closed_prefixes: tuple[str, ...] = ()
     links: Callable[[Any], Iterable[Key]] = _no_links
 
 

@@ -11,6 +11,7 @@ from service.ledger.entities import WalletStatus
 from service.providers.base import TaskStatus
 from tests.audit.daily_site import DAY_SECONDS, Site, damage
 from tests.doubles.service_harness import ServiceHarness
+from tests.erasure.lives import erased
 from tests.repair.items import change, items_of
 
 GONE = "is gone; an audit until {} found it at version {}"
@@ -139,15 +140,8 @@ def test_honest_life_goes_on_from_day_to_day(site: Site) -> None:
 
 def test_a_closed_wallet_is_still_there(site: Site) -> None:
     """Erasure leaves wallet and entries."""
-    closed = {"S": WalletStatus.CLOSED.value}
-    change(site.world, "ann", "METADATA", "SET #status = :s", s=closed)
-    site.world.client.update_item(
-        TableName=site.world.table._name,
-        Key={"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}},
-        UpdateExpression="SET #c = #c - :n",
-        ExpressionAttributeNames={"#c": "count"},
-        ExpressionAttributeValues={":n": {"N": "1"}},
-    )
+    erased(site.world)
+    assert site.world.ledger.read_snapshot("ann").wallet.status is WalletStatus.CLOSED
     found = audit(site)
     assert (found.violations, found.compared) == ((), 2)
 
