@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from service.core.errors import Conflict, InvalidRequest, RateLimited, Unauthenticated
+from service.core.errors import Conflict, Forbidden, InvalidRequest, RateLimited, Unauthenticated
 
 PASSWORD_ISSUER = "farebox-passwords"
 """Who vouches for the user ids of password accounts. It is part of every identity claim: it never
@@ -25,6 +25,17 @@ class InvalidCredentials(Unauthenticated):
 class LinkInvalid(InvalidRequest):
     code = "LINK_INVALID"
     summary = "The link is unknown, expired or was used before. Request a new mail."
+
+
+class RegistrationPasswordWrong(Forbidden):
+    """Whoever registers somebody else's address chooses a password, but receives no mail; whoever
+    receives it knows no password. Neither of them opens an account alone."""
+
+    code = "REGISTRATION_PASSWORD_WRONG"
+    summary = (
+        "The registration that this link belongs to was made with another password. If it was not "
+        "yours, register with a password of your own."
+    )
 
 
 class NoPassword(Conflict):

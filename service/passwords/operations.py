@@ -15,7 +15,12 @@ from service.ledger.operations import ConditionalWrite
 from service.notifications.mail import Mail, MailTemplate, mail_write
 from service.passwords import store
 from service.passwords.base import Also, Base
-from service.passwords.entities import PASSWORD_ISSUER, LinkInvalid, Registration
+from service.passwords.entities import (
+    PASSWORD_ISSUER,
+    LinkInvalid,
+    Registration,
+    RegistrationPasswordWrong,
+)
 from service.passwords.sealing import new_token
 from service.users.entities import Digests, EmailAlreadyUsed, is_open
 
@@ -93,13 +98,17 @@ class Passwords:
             store.verification_end(now),
         )
 
-    def verify_email(self, token: str) -> Verified:
+    def verify_email(self, token: str, password: str) -> Verified:
         """Makes whoever registered a user, with their credentials, in one transaction: no crash
-        leaves half of it. Until that is done the link stays valid.
+        leaves half of it. Until that is done the link stays valid. The link shows who owns the
+        address and the password who registered it: without both, somebody could have the owner of
+        an address confirm an account that others know the password of.
 
-        Raises `LinkInvalid`, `EmailAlreadyUsed`, and what `Users.sign_up` raises; nothing is
-        written then."""
+        Raises `LinkInvalid`, `RegistrationPasswordWrong`, `PasswordsBusy`, `EmailAlreadyUsed`, and
+        what `Users.sign_up` raises; nothing is written then."""
         registration = self._registration(token)
+        if not self._base.hashes.verify(password, registration.password_hash).fits:
+            raise RegistrationPasswordWrong
         principal = Principal(
             PASSWORD_ISSUER,
             registration.user_id,

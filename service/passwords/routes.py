@@ -10,6 +10,7 @@ from service.passwords.entities import (
     InvalidCredentials,
     LinkInvalid,
     NoPassword,
+    RegistrationPasswordWrong,
     TooManyPasswordRequests,
 )
 from service.passwords.hashing import PasswordsBusy
@@ -74,11 +75,15 @@ VERIFY = Endpoint(
     summary="Verify an e-mail address",
     operation_id="verifyEmail",
     description="Signs up whoever registered, with the device of the registration, and grants the "
-    "welcome credits. A token works once. Sign in afterwards with `POST /auth/login`.",
+    "welcome credits. It takes the token of the mail and the password of the registration, so that "
+    "nobody confirms an account that a stranger has registered for them. A token works once. "
+    "Afterwards sign in with `POST /auth/login`.",
     body=VerifyEmailRequestSchema,
     response=VerifiedSchema,
     errors=(
         LinkInvalid,
+        RegistrationPasswordWrong,
+        PasswordsBusy,
         EmailAlreadyUsed,
         DeviceAlreadyUsed,
         SystemLimitReached,
@@ -89,7 +94,7 @@ VERIFY = Endpoint(
         DataKeyUnavailable,
         StorageUnavailable,
     ),
-    example={"token": _EXAMPLE_TOKEN},
+    example={"token": _EXAMPLE_TOKEN, "password": _EXAMPLE_PASSWORD},
 )
 LOGIN = Endpoint(
     access=Access.PUBLIC,
@@ -207,7 +212,7 @@ def registration_blueprint(passwords: Passwords, of_network: Window) -> Blueprin
     def post_verify_email() -> Response:
         body = read_body(verifying)
         _limit(of_network)
-        verified = passwords.verify_email(body["token"])
+        verified = passwords.verify_email(body["token"], body["password"])
         return success({"userId": verified.user_id, "email": verified.address})
 
     return blueprint

@@ -88,6 +88,7 @@ class RegisterRequestSchema(StrictSchema):
 
 class VerifyEmailRequestSchema(StrictSchema):
     token = _token()
+    password = PasswordField("The password that the registration was made with.")
 
 
 class LoginRequestSchema(StrictSchema):

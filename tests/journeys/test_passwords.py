@@ -47,10 +47,15 @@ class Person:
         found = LINK.search(self.mails()[-1]["text"])
         return found[2] if found else ""
 
+    def verify(self, count: int) -> requests.Response:
+        """Waits for that many mails, and opens the link of the latest."""
+        token = self.received(count)
+        return self.post("/auth/verify-email", token=token, password=PASSWORD)
+
     def signed_up(self) -> dict[str, Any]:
         """Registers, opens the link and signs in. Returns the session."""
         assert self.register().status_code == 202
-        verified = self.post("/auth/verify-email", token=self.received(len(self.mails()) + 1))
+        verified = self.verify(len(self.mails()) + 1)
         assert verified.status_code == 200, verified.text
         session: dict[str, Any] = self.login().json()["data"]
         return session
@@ -73,7 +78,7 @@ def test_somebody_registers_verifies_signs_in_and_makes_a_video(
     assert (registered.status_code, registered.json()["data"]) == (202, {"status": "accepted"})
     assert ann.login().json()["code"] == "INVALID_CREDENTIALS"
 
-    verified = ann.post("/auth/verify-email", token=ann.received(1))
+    verified = ann.verify(1)
 
     assert verified.json()["data"]["email"] == EMAIL
     session = ann.login().json()["data"]
@@ -105,7 +110,7 @@ def test_every_failure_has_the_same_response(stack: LiveStack, ann: Person) -> N
 
 def test_who_is_registered_is_said_by_mail_alone(stack: LiveStack, ann: Person) -> None:
     first = ann.register()
-    ann.post("/auth/verify-email", token=ann.received(1))
+    ann.verify(1)
 
     second = ann.register(OTHER_PASSWORD, "device-77aa")
 
@@ -128,7 +133,7 @@ def test_a_squatter_does_not_hinder_the_owner_of_an_address(stack: LiveStack) ->
     for mail in squatter.mails():
         found = LINK.search(mail["text"])
         assert found
-        refused = squatter.post("/auth/verify-email", token=found[2])
+        refused = squatter.post("/auth/verify-email", token=found[2], password=PASSWORD)
         assert refused.status_code == 403, refused.text
     assert stack.count() == 1
 
@@ -192,7 +197,8 @@ def test_guessing_has_to_wait_and_says_for_how_long(stack: LiveStack, ann: Perso
         ("/auth/register", {"email": EMAIL, "password": 15 * [1], "Fingerprint": "device-4be1"}),
         ("/auth/login", {"email": EMAIL}),
         ("/auth/login", {"email": EMAIL, "password": "x" * 1025}),
-        ("/auth/verify-email", {"token": "x" * 129}),
+        ("/auth/verify-email", {"token": "x" * 129, "password": PASSWORD}),
+        ("/auth/verify-email", {"token": "x" * 43}),
         ("/auth/verify-email", {}),
         ("/auth/password/forgot", {"email": "ann@localhost"}),
         ("/auth/password/reset", {"token": "x", "password": None}),

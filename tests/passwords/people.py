@@ -56,7 +56,11 @@ class People:
     def user(self, email: str = EMAIL, password: str = PASSWORD, device: str = "phone") -> Verified:
         """Somebody who has registered and verified the address."""
         self.register(email, password, device)
-        return self.passwords.verify_email(self.token())
+        return self.verify(password=password)
+
+    def verify(self, token: str | None = None, password: str = PASSWORD) -> Verified:
+        """Opens that link, or that of the latest mail."""
+        return self.passwords.verify_email(self.token() if token is None else token, password)
 
     def sign_in(
         self, email: str = EMAIL, password: str = PASSWORD, network: str = HOME

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from service.core.amounts import SCALE
-from service.passwords.entities import LinkInvalid
+from service.passwords.entities import LinkInvalid, RegistrationPasswordWrong
 from service.passwords.policy import PasswordRejected
 from service.users.entities import DeviceAlreadyUsed, EmailAlreadyUsed, SystemLimitReached
 from tests.doubles.service_harness import ServiceHarness, order
@@ -61,13 +61,28 @@ def test_verifying_makes_a_user_with_credits_and_a_password(
 def test_a_link_works_once(people: People, world: ServiceHarness) -> None:
     people.register()
     token = people.token()
-    people.passwords.verify_email(token)
+    people.verify(token)
     before = world.items()
 
     with pytest.raises(LinkInvalid):
-        people.passwords.verify_email(token)
+        people.verify(token)
 
     assert world.items() == before
+
+
+@pytest.mark.parametrize("password", [OTHER_PASSWORD, "", PASSWORD + " "])
+def test_the_owner_of_an_address_confirms_no_account_that_a_stranger_has_registered(
+    people: People, world: ServiceHarness, password: str
+) -> None:
+    """The stranger knows the password and not the link, the owner the link and not the password."""
+    people.register()
+    before = world.items()
+
+    with pytest.raises(RegistrationPasswordWrong):
+        people.verify(password=password)
+
+    assert world.items() == before
+    assert people.verify().address == EMAIL
 
 
 @pytest.mark.parametrize("token", ["", "x", "q3ZkX0v7bN5t2mJ8hR4cW6yL1sD9fGaEuKpQzVxTnBo"])
@@ -78,7 +93,7 @@ def test_an_unknown_token_verifies_nothing(
     before = world.items()
 
     with pytest.raises(LinkInvalid):
-        people.passwords.verify_email(token)
+        people.verify(token)
 
     assert world.items() == before
 
@@ -90,11 +105,11 @@ def test_a_link_is_valid_for_a_day_also_where_its_item_is_still_there(
     people.register("bob@example.org", device="tablet")
     first, second = [mail.fields["token"] for mail in people.mails()]
     world.clock.advance(DAY - 1)
-    people.passwords.verify_email(first)
+    people.verify(first)
     world.clock.advance(1)
 
     with pytest.raises(LinkInvalid):
-        people.passwords.verify_email(second)
+        people.verify(second)
 
 
 def test_the_token_of_a_reset_verifies_no_address(people: People) -> None:
@@ -102,7 +117,7 @@ def test_the_token_of_a_reset_verifies_no_address(people: People) -> None:
     people.request_reset()
 
     with pytest.raises(LinkInvalid):
-        people.passwords.verify_email(people.token("password_reset"))
+        people.verify(people.token("password_reset"))
 
 
 def test_several_registrations_of_one_address_wait_and_the_verified_one_counts(
@@ -112,11 +127,11 @@ def test_several_registrations_of_one_address_wait_and_the_verified_one_counts(
     people.register(password=OTHER_PASSWORD, device="phone")
     squatted, own = [mail.fields["token"] for mail in people.mails()]
 
-    verified = people.passwords.verify_email(own)
+    verified = people.verify(own, OTHER_PASSWORD)
 
     assert people.sign_in(password=OTHER_PASSWORD).subject == verified.user_id
     with pytest.raises(EmailAlreadyUsed):
-        people.passwords.verify_email(squatted)
+        people.verify(squatted)
     assert world.count() == 1
     assert world.audit().violations == ()
 
@@ -167,7 +182,7 @@ def test_an_unverified_registration_does_not_hinder_the_owner(
 
     assert world.wallet("ann").credits == 3 * SCALE
     with pytest.raises((EmailAlreadyUsed, DeviceAlreadyUsed)):
-        people.passwords.verify_email(people.token())
+        people.verify()
     assert world.count() == 1
 
 
@@ -179,7 +194,7 @@ def test_a_device_of_another_is_refused_and_the_link_stays_valid(
     before = world.items()
 
     with pytest.raises(DeviceAlreadyUsed):
-        people.passwords.verify_email(people.token())
+        people.verify()
 
     assert world.items() == before
 
@@ -191,7 +206,7 @@ def test_the_cap_on_users_refuses_and_the_link_stays_valid(people: People) -> No
 
     for _ in range(2):
         with pytest.raises(SystemLimitReached):
-            people.passwords.verify_email(people.token())
+            people.verify()
 
 
 def test_a_throwaway_mailbox_gets_an_account_without_credits(

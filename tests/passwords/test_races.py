@@ -40,7 +40,7 @@ def test_one_link_opened_many_times_makes_one_user(people: People, world: Servic
     people.register()
     token = people.token()
 
-    found = at_once(*[lambda: people.passwords.verify_email(token)] * AT_ONCE)
+    found = at_once(*[lambda: people.verify(token)] * AT_ONCE)
 
     verified = {str(each) for each in found if not isinstance(each, LinkInvalid)}
     assert len(verified) == 1
@@ -54,9 +54,7 @@ def test_two_links_of_one_address_make_one_user(people: People, world: ServiceHa
     people.register(password=OTHER_PASSWORD, device="tablet")
     first, second = [mail.fields["token"] for mail in people.mails()]
 
-    found = at_once(
-        lambda: people.passwords.verify_email(first), lambda: people.passwords.verify_email(second)
-    )
+    found = at_once(lambda: people.verify(first), lambda: people.verify(second, OTHER_PASSWORD))
 
     assert sum(isinstance(each, EmailAlreadyUsed) for each in found) == 1
     assert world.count() == 1
@@ -124,7 +122,7 @@ def test_a_lost_response_to_a_verification_is_settled(
     wire = world.wire()
     wire.plan("TransactWriteItems", fault)
 
-    people.passwords.verify_email(token)
+    people.verify(token)
 
     wire.deliver_late()
     wire.leave()

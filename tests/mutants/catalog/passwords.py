@@ -11,6 +11,13 @@ RESETS = "tests/passwords/test_resets.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
+        "link-alone-opens-an-account",
+        REGISTER,
+        "passwords.operations:Passwords.verify_email",
+        "not self._base.hashes.verify(password, registration.password_hash).fits",
+        "False",
+    ),
+    mutant(
         "password-one-character-too-short",
         POLICY,
         "passwords.policy:PasswordPolicy.weakness",
