@@ -6,7 +6,13 @@ from service.accounts.entities import HookSignatureRejected
 from service.accounts.hook_schemas import ConfirmationRequestSchema, HandledSchema, confirmation_of
 from service.accounts.hook_signatures import HEADER
 from service.accounts.post_confirmation import PostConfirmation
-from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy, WalletFrozen
+from service.ledger.entities import (
+    AccountClosed,
+    OutcomeUnknown,
+    TooManyWaiting,
+    WalletBusy,
+    WalletFrozen,
+)
 from service.storage.data_keys import DataUnreadable
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
@@ -39,7 +45,8 @@ def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
             body=ConfirmationRequestSchema,
             response=HandledSchema,
             errors=(
-                *(HookSignatureRejected, SystemLimitReached, EmailAlreadyUsed, IdentityLinked),
+                *(HookSignatureRejected, AccountClosed, SystemLimitReached),
+                *(EmailAlreadyUsed, IdentityLinked),
                 *(WalletFrozen, WalletBusy, TooManyWaiting, OutcomeUnknown, SecretUnavailable),
                 *(StorageUnavailable, DataKeyUnavailable, DataUnreadable),
             ),
@@ -58,8 +65,8 @@ def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
         )
     )
     def post_confirmed() -> Response:
-        post_confirmation.check(request.headers.get(HEADER, ""), peek_raw())
+        signed_at = post_confirmation.check(request.headers.get(HEADER, ""), peek_raw())
         confirmation = confirmation_of(read_body(schema))
-        return success({"handled": post_confirmation.handle(confirmation)})
+        return success({"handled": post_confirmation.handle(confirmation, signed_at)})
 
     return blueprint

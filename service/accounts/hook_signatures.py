@@ -21,12 +21,13 @@ def signature(secret: str, seconds: int, body: bytes) -> str:
     return f"t={seconds},v1={digest}"
 
 
-def is_signed(header: str, body: bytes, secret: str, now_seconds: float) -> bool:
-    """Whether whoever knows the secret signed this body at most `TOLERANCE_SECONDS` from now. The
-    comparison takes the same time wherever they differ. Nobody has signed with an empty secret."""
+def signed_seconds(header: str, body: bytes, secret: str, now_seconds: float) -> int | None:
+    """When whoever knows the secret signed this body, in epoch seconds; None: nobody did, or not
+    within `TOLERANCE_SECONDS` from now. The comparison takes the same time wherever they differ.
+    Nobody has signed with an empty secret."""
     match = _HEADER.fullmatch(header)
     if match is None or not secret:
-        return False
+        return None
     seconds = int(match[1])
     is_equal = hmac.compare_digest(signature(secret, seconds, body), header)
-    return is_equal and abs(now_seconds - seconds) <= TOLERANCE_SECONDS
+    return seconds if is_equal and abs(now_seconds - seconds) <= TOLERANCE_SECONDS else None

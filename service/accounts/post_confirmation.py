@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.accounts.entities import HookSignatureRejected
-from service.accounts.hook_signatures import is_signed
+from service.accounts.hook_signatures import signed_seconds
 from service.core.clock import Clock
 from service.core.principal import Principal, SignInMethod
 from service.ledger.operations import ConditionalWrite
@@ -56,10 +56,14 @@ class PostConfirmation:
         self._secret = ""
         self._good_until = 0.0
 
-    def check(self, header: str, body: bytes) -> None:
-        """Raises `HookSignatureRejected`, and `SecretUnavailable`."""
-        if not is_signed(header, body, self._current_secret(), self._clock.now() / 1000):
+    def check(self, header: str, body: bytes) -> int:
+        """Returns when the event was signed, in epoch milliseconds. Raises `HookSignatureRejected`,
+        and `SecretUnavailable`."""
+        now_seconds = self._clock.now() / 1000
+        signed_at = signed_seconds(header, body, self._current_secret(), now_seconds)
+        if signed_at is None:
             raise HookSignatureRejected
+        return signed_at * 1000
 
     def _current_secret(self) -> str:
         """Read once a minute: whoever calls is not known yet, and a new secret needs no restart."""
@@ -68,10 +72,11 @@ class PostConfirmation:
             self._good_until = self._clock.monotonic() + SECRET_SECONDS
         return self._secret
 
-    def handle(self, confirmation: Confirmation) -> bool:
+    def handle(self, confirmation: Confirmation, signed_at: int) -> bool:
         """Makes the user unless there is one; whether it did anything. Welcome credits wait for
         the first request from a device: the event names none. Nothing follows a password that was
-        reset, nor an event of another pool. Raises what `Users.sign_up` raises."""
+        reset, nor an event of another pool, nor one that is repeated after its user was erased.
+        Raises what `Users.sign_up` raises."""
         if confirmation.trigger != CONFIRMED or confirmation.user_pool_id != self._user_pool_id:
             return False
         principal = Principal(
@@ -80,6 +85,7 @@ class PostConfirmation:
             confirmation.email,
             email_verified=confirmation.email_verified == "true",
             method=SignInMethod.COGNITO,
+            issued_at=signed_at,
         )
         self._users.sign_up(principal, None, also=lambda now: _created(principal.subject, now))
         log.info("user_confirmed", user_id=principal.subject)

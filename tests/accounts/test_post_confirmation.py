@@ -8,9 +8,11 @@ import pytest
 from service.accounts.hook_signatures import TOLERANCE_SECONDS, signature
 from service.app import create_app
 from service.core.amounts import SCALE
+from service.erasure.user_pool import UserPool
 from service.notifications.operations import Outbox
 from tests.doubles.people import CAT, cognito
 from tests.doubles.service_harness import ServiceHarness, memory_world
+from tests.erasure.lives import erased
 
 PATH = "/hooks/cognito/post-confirmation"
 POOL_ID = "us-east-1_Farebox01"
@@ -130,6 +132,18 @@ def test_what_is_not_signed_is_refused_and_writes_nothing(hook: Hook, header: st
 def test_an_old_or_future_signature_is_refused(hook: Hook, late: int) -> None:
     assert hook.call(event(), late=late) == (401, "HOOK_SIGNATURE_REJECTED")
     assert hook.call(event(), late=late // 2)[0] == 200
+
+
+def test_an_event_that_is_repeated_after_its_user_was_erased_brings_nobody_back(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted: list[str] = []
+    monkeypatch.setattr(UserPool, "delete", lambda pool, subject: deleted.append(subject))
+    assert hook.call(event())[0] == 200
+    erased(hook.world, CAT)
+    before = hook.world.items()
+    assert hook.call(event(), late=100) == (401, "ACCOUNT_CLOSED")
+    assert (hook.world.items(), hook.world.count(), deleted) == (before, 0, [CAT])
 
 
 def test_a_changed_body_is_refused(hook: Hook) -> None:

@@ -13,7 +13,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from service.accounts.hook_signatures import is_signed
+from service.accounts.hook_signatures import signed_seconds
 from tests.infrastructure.deployments import template
 
 FILE = Path(__file__).parents[2] / "cloudformation" / "cognito-hook.yaml"
@@ -95,8 +95,8 @@ def test_the_event_is_forwarded_with_a_signature_that_the_service_accepts(
     ((header, body),) = receiver.received
     assert json.loads(body) == EVENT
     seconds = int(header.partition(",")[0][2:])
-    assert is_signed(header, body, SECRET, seconds)
-    assert not is_signed(header, body + b" ", SECRET, seconds)
+    assert signed_seconds(header, body, SECRET, seconds) == seconds
+    assert signed_seconds(header, body + b" ", SECRET, seconds) is None
 
 
 def test_the_secret_is_read_once_for_many_events(function: Any, secrets: Secrets) -> None:

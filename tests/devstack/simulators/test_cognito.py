@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from service.accounts.hook_signatures import is_signed
+from service.accounts.hook_signatures import signed_seconds
 from tests.devstack.simulators.stack import START, Receiver, Stack, Start
 
 NOW = START // 1000
@@ -139,7 +139,7 @@ def test_a_confirmed_sign_up_is_sent_to_the_service(start: Start, receiver: Rece
     made = stack.call("POST", "/cognito/__confirm", json=body).json()
     assert made["status"] == 200
     [(headers, raw)] = receiver.received
-    assert is_signed(headers["Farebox-Signature"], raw, "s" * 32, NOW)
+    assert signed_seconds(headers["Farebox-Signature"], raw, "s" * 32, NOW) == NOW
     event = json.loads(raw)
     assert event["triggerSource"] == "PostConfirmation_ConfirmSignUp"
     assert event["request"]["userAttributes"]["sub"] == made["sub"]

@@ -260,14 +260,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "hook-signature-good-for-ever",
         HOOK,
-        "accounts.hook_signatures:is_signed",
+        "accounts.hook_signatures:signed_seconds",
         "abs(N) <= TOLERANCE_SECONDS",
         "True",
     ),
     mutant(
         "hook-signed-with-anything",
         HOOK,
-        "accounts.hook_signatures:is_signed",
+        "accounts.hook_signatures:signed_seconds",
         "hmac.compare_digest(S, H)",
         "True",
     ),
