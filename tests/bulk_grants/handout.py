@@ -9,13 +9,10 @@ from service.bulk_grants.entities import BulkGrant, NewBulkGrant, Progress
 from service.bulk_grants.operations import BulkGrants
 from service.bulk_grants.sweeps import DueBulkGrants
 from service.core.amounts import SCALE
-from service.ledger import keys as ledger_keys
-from service.ledger.entities import WalletStatus
 from service.ledger.grant_terms import GrantTerms
 from service.ledger.lots import LotKind
-from service.storage.writes import Update, When
-from service.users import keys as users_keys
 from tests.doubles.service_harness import ServiceHarness, order
+from tests.erasure.lives import erased
 
 TERMS = GrantTerms(2 * SCALE, LotKind.PROMO)
 NEW = NewBulkGrant("Sorry for the outage", TERMS, created_by="op-1")
@@ -44,12 +41,8 @@ class Handout:
         self.world.table.write(self.bulk_grants.cancellation(bulk.bulk_id).write)
 
     def close(self, user_id: str) -> None:
-        """As erasure does: the wallet stays, the user is not counted."""
-        guard = When(equals={"version": 1})
-        closed = Update(ledger_keys.wallet(user_id), guard, set={"status": WalletStatus.CLOSED})
-        counted = Update(users_keys.COUNT, When(), increment={"count": -1})
-        self.world.table.write(closed)
-        self.world.table.write(counted)
+        """Erases the user: the wallet stays, closed and empty."""
+        erased(self.world, user_id)
 
     def sweep(self, executor: Executor) -> DueBulkGrants:
         (found,) = [each for each in self.world.sweeps(executor) if each.name == "bulk_grants"]

@@ -16,7 +16,7 @@ __all__ = ["start"]
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
     """The document as a client fetches it."""
-    public = {"public_url": "http://127.0.0.1:8080"}
+    public = {"public_url": "http://127.0.0.1:8080", "app_url": "http://127.0.0.1:8080/app"}
     app = create_app(build(make_settings(sections(), SETTINGS | public), service="web"))
     served = app.test_client().get("/openapi.json")
     return dict(json.loads(served.data))

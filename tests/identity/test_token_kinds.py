@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from jwt.algorithms import ECAlgorithm
 
+from service.core.ids import derived_id
 from service.core.principal import SignInMethod
 from service.identity.access_token_keys import access_token_keys_of_setting
-from service.identity.access_tokens import AccessTokens
+from service.identity.access_tokens import TOKEN_ID_PREFIX, AccessTokens
 from service.identity.entities import IdentityUnavailable, Rejection, TokenRejected
 from service.identity.google import ISSUERS
 from service.identity.tokens import BearerTokens, Verifier
@@ -48,10 +49,10 @@ class OwnIssuer(Issuer):
             "sid": "ses_1",
             "idp": "https://accounts.google.com",
             "scope": "",
-            "jti": "tok_1",
             "iat": self.now,
             "exp": self.now + 900,
         }
+        usual["jti"] = derived_id(TOKEN_ID_PREFIX, self.now * 1000, "one")
         return {name: value for name, value in (usual | changes).items() if value is not REMOVE}
 
     def token(

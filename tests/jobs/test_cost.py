@@ -232,9 +232,11 @@ def test_a_round_of_the_worker_with_nothing_due_costs_a_query_for_each_shard_wha
         world.submit(USER)
     with meter.watch() as bill:
         world.work()
-    jobs, grants, bulk_grants = 4, 1, 4
+    jobs, grants, bulk_grants, erasures = 4, 1, 4, 1
     events, notices, mails, webhooks, dead_letters = 4, 1, 4, 4, 1
-    shards = jobs + grants + bulk_grants + events + notices + mails + webhooks + dead_letters
+    shards = (
+        jobs + grants + bulk_grants + erasures + events + notices + mails + webhooks + dead_letters
+    )
     assert bill.calls == ["Query"] * shards
 
 

@@ -9,6 +9,7 @@ import pytest
 from service.core.days import DAY
 from service.jobs import keys
 from service.jobs.house import HouseBudget
+from service.ledger.entities import OutcomeUnknown
 from service.ledger.limits import day_of
 from service.storage.table import StorageUnavailable, Table
 from tests.doubles.clock import FakeClock
@@ -167,10 +168,11 @@ def test_a_wallet_a_day_ahead_drops_no_lease_of_yesterday(table: Table, clock: F
     assert item["leased"] == 10
 
 
-def test_a_hold_that_fails_after_its_commit_stays_noted_until_its_job_ends(
+def test_a_hold_of_unknown_outcome_stays_noted_until_its_job_ends(
     client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The transaction was committed; what failed comes after it."""
+    """The transaction was committed, and what failed comes after it: whatever goes wrong while an
+    attempt may have been applied, the ledger reports that the outcome is unknown."""
     world = harness(client, table_name, house_credits_per_day=1)
     who = order("ann").principal
     world.users.sign_up(who, world.users.digests("ann"))
@@ -178,11 +180,11 @@ def test_a_hold_that_fails_after_its_commit_stays_noted_until_its_job_ends(
 
     def fail_afterwards(*args: Any, **options: Any) -> None:
         move(*args, **options)
-        raise RuntimeError("out of memory")
+        raise OutcomeUnknown
 
     with monkeypatch.context() as patched:
         patched.setattr(world.ledger, "move", fail_afterwards)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OutcomeUnknown):
             world.submit("ann", "ann")
     house = world.parts.get(HouseBudget)
     (noted,) = house._noted.values()

@@ -83,7 +83,7 @@ def test_the_time_to_send_begins_after_the_wait_for_the_wallets_lock(
     create = world.provider.create
 
     @contextmanager
-    def slow_lock(_: str) -> Iterator[bool]:
+    def slow_lock(*_: object) -> Iterator[bool]:
         world.clock.advance(25)
         yield True
 

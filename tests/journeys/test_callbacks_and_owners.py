@@ -156,16 +156,23 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
     job_id = stack.submitted("ann")
     stack.submitted("bob")
     sealed = stack.journal("create")[0]["body"]["callback_url"].rpartition("/")[2]
-    there = {"jobId": job_id, "token": sealed}
-    absent = {"jobId": f"{job_id[:-4]}zzzz", "token": f"{sealed[:-4]}AAAA"}
+    session = stack.call("POST", "/auth/session", stack.token("ann")).json()["data"]["sessionId"]
+    there = {"jobId": job_id, "token": sealed, "sessionId": session}
+    absent = {
+        "jobId": f"{job_id[:-4]}zzzz",
+        "token": f"{sealed[:-4]}AAAA",
+        "sessionId": f"{session[:-4]}zzzz",
+    }
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     for_users = {path for _, path in routes if not path.startswith("/admin/")}
-    assert for_users == {"/jobs/{jobId}", "/callbacks/kling/{token}"}
-    own_by_id = [(method, path) for method, path in routes if path == "/jobs/{jobId}"]
-    for method, path in own_by_id:
-        assert stack.call(method, path.format(**there), stack.token("ann")).status_code == 200
+    # An identity's id names its provider's subject, which only its user knows (the route matrix
+    # holds it against others).
+    by_id = {"/jobs/{jobId}": "JOB_NOT_FOUND", "/me/sessions/{sessionId}": "SESSION_NOT_FOUND"}
+    others = {"/callbacks/kling/{token}", "/me/identities/{identityId}"}
+    assert for_users == {*by_id, *others}
+    for method, path in [(method, path) for method, path in routes if path in by_id]:
         for token, status, code in (
-            (stack.token("bob"), 404, "JOB_NOT_FOUND"),
+            (stack.token("bob"), 404, by_id[path]),
             (None, 401, "AUTHENTICATION_REQUIRED"),
         ):
             known, unknown = (
@@ -173,6 +180,7 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
             )
             slow.assert_refused(known, status, code)
             assert without_unique_headers(known) == without_unique_headers(unknown)
+        assert stack.call(method, path.format(**there), stack.token("ann")).status_code == 200
     before = stack.items()
     unsealed = stack.call(
         "POST", "/callbacks/kling/{token}".format(**absent), json={"task_status": "succeed"}

@@ -62,7 +62,8 @@ def test_the_runbook_names_only_log_events_and_fields_that_the_code_writes() -> 
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", RUNBOOK)) | set(
         re.findall(r"event = \"(\w+)\"", RUNBOOK)
     )
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py"))
+    sources = [*(ROOT / "service").rglob("*.py"), ROOT / "cloudformation" / "cognito-hook.yaml"]
+    code = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert {"provider_error", "job_not_resolved", "request_id"} <= named
     assert [
         name for name in sorted(named) if f'"{name}"' not in code and f"{name}=" not in code

@@ -156,7 +156,7 @@ def test_the_keys_can_be_unreachable_or_slow(stack: Stack) -> None:
 
 
 def accounts(stack: Stack) -> list[dict[str, str]]:
-    listed: list[dict[str, str]] = stack.call("GET", "/google/__accounts").json()["erasure"]
+    listed: list[dict[str, str]] = stack.call("GET", "/google/__accounts").json()["accounts"]
     return listed
 
 
