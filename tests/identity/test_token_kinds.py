@@ -92,6 +92,12 @@ OF_OURS: dict[str, tuple[Make, Rejection]] = {
     ),
     "aud of an app": (lambda i: i.token(aud="farebox-web.apps.example"), Rejection.AUDIENCE),
     "sid missing": (lambda i: i.token(sid=REMOVE), Rejection.CLAIMS),
+    "jti missing": (lambda i: i.token(jti=REMOVE), Rejection.CLAIMS),
+    "jti of another kind": (lambda i: i.token(jti="tok_1"), Rejection.CLAIMS),
+    "jti of another second": (
+        lambda i: i.token(jti=derived_id(TOKEN_ID_PREFIX, i.now * 1000 + 1000, "one")),
+        Rejection.CLAIMS,
+    ),
     "sid a number": (lambda i: i.token(sid=1), Rejection.CLAIMS),
     "idp missing": (lambda i: i.token(idp=REMOVE), Rejection.CLAIMS),
     "scope a list": (lambda i: i.token(scope=["videos"]), Rejection.CLAIMS),
@@ -171,7 +177,7 @@ def test_one_issuer_s_outage_is_not_another_s(
         with pytest.raises(IdentityUnavailable):
             tokens.verify(pool.token(jti=str(number)))
         assert tokens.verify(google.token(jti=str(number))).subject == SUBJECT
-        assert tokens.verify(ours.token(jti=str(number))).subject == SUBJECT
+        assert tokens.verify(ours.token(sid=f"ses_{number}")).subject == SUBJECT
     assert (pool.publisher.requested, google.publisher.requested) == (1, 1)
 
 
