@@ -57,7 +57,9 @@ class Demo:
         self._heading(
             "Sign in", "A person signs in with Google (simulated here); the app gets an ID token."
         )
-        self._token = sign_in(self._ports.simulators_url, self._subject, "ada@example.com")
+        # A mailbox has one account, so each new person has an address of their own.
+        email = f"ada-{self._subject}@example.com"
+        self._token = sign_in(self._ports.simulators_url, self._subject, email)
         self._terminal.say(f"  Google user {self._subject}, token {self._token[:16]}…")
         self._heading("Balance before", "This person is new: no credits, not registered.")
         self._balance(credits=0, held=0, registered=False)

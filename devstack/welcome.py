@@ -12,7 +12,12 @@ from devstack.ports import Ports
 
 _TOKEN_SECONDS = 8 * 3600
 _VIDEO = {"imageUrl": "https://images.example.com/astronaut.jpg", "promptKey": "foo_prompt"}
-_COGNITO_USER = {"email": "grace@example.com", "token_use": "id"}
+# A mailbox has one account, so each person here has an address of their own.
+_COGNITO_USER = {
+    "sub": "6f1c2a9e-3b7d-4e58-9c0a-2d4b8f6e1a73",
+    "email": "hedy@example.com",
+    "token_use": "id",
+}
 _OTHER_USER = {"sub": "108234567890123456789", "email": "grace@example.com"}
 
 
@@ -53,7 +58,7 @@ def welcome(
     """Addresses, a token of a new user, and commands to paste. `simulators_url`: their address from
     inside a container."""
     subject = new_subject()
-    token = sign_in(simulators_url or ports.simulators_url, subject, "you@example.com")
+    token = sign_in(simulators_url or ports.simulators_url, subject, f"you-{subject}@example.com")
     body = {"GoogleID": subject, "Fingerprint": f"fp-{secrets.token_hex(8)}", **_VIDEO}
     headers = "-H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json'"
     return f"""

@@ -79,7 +79,7 @@ function newSubject() {
 }
 
 async function signIn(sub) {
-  const email = accounts.find((account) => account.sub === sub)?.email ?? `user-${sub.slice(-4)}@example.com`;
+  const email = accounts.find((account) => account.sub === sub)?.email ?? `user-${sub}@example.com`;
   const { token } = await simulators("/google/__token", "POST", { sub, email, expires_in: TOKEN_SECONDS });
   user = { subject: sub, token };
   openKey = "";
