@@ -51,4 +51,8 @@ def test_a_stranger_s_requests_meet_nothing_but_401_where_a_user_is_wanted(clien
         for path, method, described in operations(ApiClient(stack).document):
             if described.get("security"):
                 assert set(findings.statuses[f"{method} {path}"]) == {401}
-        assert stack.items() == []
+        # A link is mailed to whoever registers or has forgotten a password, and failed sign-ins
+        # are counted; nobody becomes a user.
+        kinds = {item["PK"]["S"].partition("#")[0] for item in stack.items()}
+        assert kinds <= {"REGISTRATION", "RESET", "TRIES", "MAIL", "MAILBOX", "SYSTEM"}
+        assert stack.count() == 0
