@@ -16,7 +16,8 @@ pytestmark = pytest.mark.browser
 REFERENCE = 'document.querySelector("#reference")?.textContent.includes("Turn an image")'
 TEST_REQUEST = """
     [...document.querySelectorAll("#reference button")]
-        .find((button) => button.textContent.includes("Test Request") && button.checkVisibility())
+        .find((button) => button.textContent.includes("Test Request") && button.checkVisibility()
+            && (button.textContent.includes("/videos") || button.closest('[id$="POST/videos"]')))
 """
 SEND = """
     [...document.querySelectorAll("button")]
