@@ -47,6 +47,9 @@ class ComposeStack:
             "DRAIN_SECONDS": str(DRAIN_SECONDS),
             "COMPOSE_PROJECT_NAME": PROJECT,
             "DYNAMODB_IMAGE": dynamodb,
+            # One user sends thousands of requests while the web container is stopped.
+            "CALLER_REQUEST_LIMIT": "0",
+            "ADDRESS_REQUEST_LIMIT": "0",
         }
         self._environment = {
             **engine.environment,
