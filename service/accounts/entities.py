@@ -10,7 +10,7 @@ from service.users.entities import LinkedIdentity, verified_email
 
 
 class HookSignatureRejected(Unauthenticated):
-    """Also where this service has no hook: nobody outside finds out which."""
+    """Also where this service has no hook: no one outside finds out which."""
 
     code = "HOOK_SIGNATURE_REJECTED"
     summary = "The event is not signed with the hook's secret, or its signature is too old."
@@ -19,7 +19,7 @@ class HookSignatureRejected(Unauthenticated):
 
 @dataclass(frozen=True)
 class Account:
-    """`balance` and `identities` are empty for somebody who has no account yet."""
+    """`balance` and `identities` are empty for someone who has no account yet."""
 
     principal: Principal
     balance: Balance

@@ -22,9 +22,9 @@ def signature(secret: str, seconds: int, body: bytes) -> str:
 
 
 def signed_seconds(header: str, body: bytes, secret: str, now_seconds: float) -> int | None:
-    """When whoever knows the secret signed this body, in epoch seconds; None: nobody did, or not
+    """When whoever knows the secret signed this body, in epoch seconds; None: no one did, or not
     within `TOLERANCE_SECONDS` from now. The comparison takes the same time wherever they differ.
-    Nobody has signed with an empty secret."""
+    No one has signed with an empty secret."""
     match = _HEADER.fullmatch(header)
     if match is None or not secret:
         return None

@@ -1,5 +1,5 @@
 """Adjustments above a threshold: one operator requests them, another approves them. Approving moves
-the credits in the transaction that decides the request, so nobody decides twice."""
+the credits in the transaction that decides the request, so no one decides twice."""
 
 from dataclasses import dataclass, replace
 

@@ -111,7 +111,7 @@ def _add_promo_actions(blueprint: Blueprint, campaigns: Campaigns) -> None:
         _action(
             "Revoke a promo code",
             "revokePromoCode",
-            "Nobody can redeem it any more; what was redeemed stays.",
+            "No one can redeem it any more; what was redeemed stays.",
             ChangedPromoSchema,
             ActionSchema,
             (UnknownPromoId, PromoRevoked),

@@ -131,7 +131,7 @@ class ApprovalSchema(StrictSchema):
         required=True,
         data_key="decidedBy",
         allow_none=True,
-        metadata={"description": "The second operator; null: nobody yet."},
+        metadata={"description": "The second operator; null: no one yet."},
     )
 
 

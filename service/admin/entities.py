@@ -21,7 +21,7 @@ MAX_REASON = 150
 # (400 bytes).
 MAX_REASON_BYTES = 230
 APPROVAL_REASON = "approvalReason"
-# Instead of the reason of an action on somebody whose private data is erased.
+# Instead of the reason of an action on someone whose private data is erased.
 NOT_KEPT = "not kept: the private data of this user has been erased"
 
 
@@ -58,7 +58,7 @@ class ApprovalExpired(Conflict):
 class SecondOperatorRequired(Forbidden):
     code = "SECOND_OPERATOR_REQUIRED"
     denies_access = True
-    summary = "Nobody approves what they requested: another operator has to."
+    summary = "No one approves what they requested: another operator has to."
 
 
 class CampaignAmountTooLarge(Forbidden):
@@ -66,7 +66,7 @@ class CampaignAmountTooLarge(Forbidden):
 
     code = "CAMPAIGN_AMOUNT_TOO_LARGE"
     summary = (
-        "A promo code or bulk grant gives each user at most what one operator may adjust alone "
+        "A promo code or bulk grant grants each user at most what one operator may adjust alone "
         "(details.max). Adjust the balance of each user instead: a second operator approves it."
     )
     details_example: ClassVar[Mapping[str, object]] = {"max": 1000}
@@ -76,7 +76,7 @@ class CampaignAmountTooLarge(Forbidden):
 
 
 class NamedOperatorRequired(Forbidden):
-    """Several people may share a key that belongs to nobody, also whoever made the request."""
+    """Several people may share a key that belongs to no one, also whoever made the request."""
 
     code = "NAMED_OPERATOR_REQUIRED"
     denies_access = True
@@ -246,9 +246,9 @@ class ApprovalStatus(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Approval:
     """An adjustment that waits for a second operator. `mac` covers all but what became of it:
-    nobody approves what was changed after it was requested.
+    no one approves what was changed after it was requested.
 
-    The reason is stored as `ciphertext` alone: nobody may ever approve it, and show it to the user.
+    The reason is stored as `ciphertext` alone: no one may ever approve it, and show it to the user.
     `reason` is what was read of it (None: it is erased, or was not opened)."""
 
     approval_id: str

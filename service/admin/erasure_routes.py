@@ -73,7 +73,7 @@ def erasures_blueprint(corrections: Corrections, erasures: Erasures) -> Blueprin
             fresh=True,
             summary="Erase a user",
             operation_id="eraseUser",
-            description="For somebody who wrote to you. Begins what `DELETE /me/account` begins; "
+            description="For someone who wrote to you. Begins what `DELETE /me/account` begins; "
             "nothing of it can be undone. The reason stays: write nothing personal in it.",
             body=ActionSchema,
             response=ErasureBegunSchema,

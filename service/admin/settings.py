@@ -11,6 +11,6 @@ class AdminSettings(Section):
     admin_approval_credits: Decimal = setting(
         Decimal(1000),
         "adjustments of more credits than this, up or down, wait for a second operator (0: all); "
-        "a promo code or bulk grant gives each user at most so many",
+        "a promo code or bulk grant grants each user at most so many",
         minimum=0,
     )

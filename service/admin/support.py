@@ -1,4 +1,4 @@
-"""Helping one user: settling a job by hand, and releasing a device for somebody else.
+"""Helping one user: settling a job by hand, and releasing a device for someone else.
 
 In a file of its own because a job is settled by the worker's own path, which moves credits, while
 the record of the action has to be in that same transaction."""

@@ -171,7 +171,7 @@ def claimant(item: Item) -> str:
 
 
 def read_count(reader: Reader) -> int | None:
-    """The count of users as it is stored, 0 where nobody has signed up; None when it cannot be
+    """The count of users as it is stored, 0 where no one has signed up; None when it cannot be
     read. The wallets that queries show before the read are in it, and those in it are shown
     afterwards."""
     reader.settle(users_keys.COUNT)

@@ -179,7 +179,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a bulk grant has come. `users` is None where nobody has counted them: all users."""
+    """How far a bulk grant has come. `users` is None where no one has counted them: all users."""
 
     bulk: BulkGrant
     status: BulkStatus

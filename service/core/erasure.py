@@ -23,7 +23,7 @@ class ErasurePhase(IntEnum):
     """When a step runs: once every step of the phases before it is done. Steps of one phase do not
     wait for each other, so that an outage of one dependency delays nothing else."""
 
-    # What lets somebody act as the user: sessions, keys.
+    # What lets someone act as the user: sessions, keys.
     ACCESS = 1
     # What has begun and must end before its records can go: open jobs.
     SETTLE = 2

@@ -14,7 +14,7 @@ from service.users import keys as users_keys
 
 PROFILE = "PROFILE"
 DATA_KEY = "DATAKEY"
-# What may have been written for somebody who has come back is not looked at.
+# What may have been written for someone who has come back is not looked at.
 _PERSONAL = (PROFILE, users_keys.DEVICE_PREFIX)
 
 

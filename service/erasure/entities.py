@@ -76,7 +76,7 @@ class Erasure:
         return replace(self, mac=seal(self._facts(), mac_key))
 
     def is_sealed(self, mac_key: bytes) -> bool:
-        """Whether this service wrote it so: nobody is erased because a table editor wants it."""
+        """Whether this service wrote it so: no one is erased because a table editor wants it."""
         return holds(self.mac, self._facts(), mac_key)
 
     def _facts(self) -> list[object]:

@@ -172,7 +172,7 @@ class Erasures:
         self._metrics.gauge(Metric.ERASURE_AGE_SECONDS, age / 1000)
         wallet = self._ledger.balance(erasure.user_id).wallet
         if wallet is None or not wallet.is_leaving:
-            # A torn restore, or an edit: the audit names it, and nobody's data goes without it.
+            # A torn restore, or an edit: the audit names it, and no one's data goes without it.
             log.error("erasure_without_closing_wallet", user_id=erasure.user_id)
             self._metrics.count(Metric.LEDGER_DAMAGED)
             return False

@@ -33,7 +33,7 @@ _ERASE = (
 )
 _STATUS = (
     "Readable with a token of before, for as long as it is valid; afterwards by signing in again. "
-    "404 for an account that is not being erased, and for somebody who has come back since."
+    "404 for an account that is not being erased, and for someone who has come back since."
 )
 _EXPORT = (
     "Everything held on the user as one JSON document, sent as it is read: each feature adds one "

@@ -69,13 +69,13 @@ class UserPoolData:
     """The erasure step of the user pool."""
 
     def __init__(self, connect: Callable[[], UserPool] | None, subjects: Subjects) -> None:
-        """`connect` is called when somebody is to be deleted: most processes delete nobody. None
+        """`connect` is called when someone is to be deleted: most processes delete no one. None
         where no pool is configured."""
         self._connect = connect
         self._subjects = subjects
 
     def remove(self, user_id: str) -> StepOutcome:
-        """Raises `UserPoolUnavailable`, also where no pool is configured: then nobody knows whether
+        """Raises `UserPoolUnavailable`, also where no pool is configured: then no one knows whether
         the user is still in one."""
         for subject in self._subjects(user_id):
             if self._connect is None:

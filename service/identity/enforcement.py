@@ -111,7 +111,7 @@ def _signed_in(rule: str, declared: Endpoint, gate: Gate) -> Principal:
 
 def _admitted(gate: Gate, *, fresh: bool) -> Operator:
     """A signature decides over a token, and a request with both is refused: one caller. A bare
-    GoogleID makes nobody an operator."""
+    GoogleID makes no one an operator."""
     if any(name in request.headers for name in _SIGNATURE_HEADERS):
         return gate.operators.admit_signed(_signed_request())
     return gate.operators.admit_signed_in(

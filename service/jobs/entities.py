@@ -257,7 +257,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Release:
-    """It will not be delivered, or nobody can learn whether it was: return the credits."""
+    """It will not be delivered, or no one can learn whether it was: return the credits."""
 
     failure: str
     task: base.Task | None = None

@@ -79,7 +79,7 @@ class _Attempt:
 @dataclass
 class _Lease:
     """What this process still has of a day's budget. `leased` is what all processes have taken of
-    it, as last known; None: nobody has, or that is not known. `pending` was sent, and its outcome
+    it, as last known; None: no one has, or that is not known. `pending` was sent, and its outcome
     is not known."""
 
     left: Amount = 0

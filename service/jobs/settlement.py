@@ -363,7 +363,7 @@ class Settlement:
         return recorded
 
     def _rewatched(self, stored: Job, task: Task) -> Job:
-        """The job as somebody else left it; one released as unresolved is watched anew now that its
+        """The job as someone else left it; one released as unresolved is watched anew now that its
         task is known."""
         unresolved = stored.failure == Failure.PROVIDER_UNRESOLVED
         if not unresolved or stored.task_id or stored.result or stored.erased_at is not None:

@@ -72,7 +72,7 @@ class WalletFrozen(Forbidden):
 
 
 class AccountClosed(Unauthenticated):
-    """The user was erased after the token was issued: it proves nobody any more."""
+    """The user was erased after the token was issued: it proves no one any more."""
 
     code = "ACCOUNT_CLOSED"
     summary = "This account was erased. Sign in again to open one anew."

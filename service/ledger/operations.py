@@ -285,7 +285,7 @@ class Ledger:
         except Cancelled as cancelled:
             return self._explained(cancelled, snapshot.wallet, movement, conditional)
         except Exception as error:
-            # Nobody knows how far an error came that nobody foresaw.
+            # No one knows how far an error came that no one foresaw.
             if isinstance(error, MaybeApplied) or not isinstance(error, StorageUnavailable):
                 attempts.doubt(snapshot.wallet)
             raise

@@ -1,7 +1,7 @@
 """One wallet write at a time per user in this process, first in, first out.
 
 Safety never rests on this (the wallet's version does). It spares a contended wallet the retries,
-and starves nobody."""
+and starves no one."""
 
 import zlib
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Deliveries of events to endpoints: each is attempted until it is accepted, for three days.
 
-In a file of its own because it is the other half of the outbox: what waits for somebody else."""
+In a file of its own because it is the other half of the outbox: what waits for someone else."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -163,7 +163,7 @@ class Endpoints:
         try:
             self._write(endpoint, after)
         except EndpointChanged:
-            # Somebody else has changed it: the next attempt decides anew.
+            # Someone else has changed it: the next attempt decides anew.
             return endpoint
         if after.state is EndpointState.DISABLED:
             log.error("webhook_disabled", endpoint_id=after.endpoint_id, why=after.disabled_reason)

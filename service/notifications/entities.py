@@ -47,7 +47,7 @@ class State(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
-    # Ended because nobody is to receive it: no webhook ends so.
+    # Ended because no one is to receive it: no webhook ends so.
     CANCELLED = "cancelled"
 
 
@@ -84,7 +84,7 @@ class EndpointDisabled(Conflict):
 
 
 class EndpointChanged(Exception):
-    """Somebody else has changed the endpoint since it was read."""
+    """Someone else has changed the endpoint since it was read."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How many mails one address receives: nobody can have somebody else's mailbox flooded.
+"""How many mails one address receives: no one can have someone else's mailbox flooded.
 
 In a file of its own because it counts addresses, whoever's they are."""
 

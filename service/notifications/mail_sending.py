@@ -89,7 +89,7 @@ class MailSending:
         return claimed if self._changed(stored, claimed) else None
 
     def _attempted(self, mail: SealedMail) -> MailAttempt | str:
-        """What the attempt has come to, or why nobody is to receive the mail. A mistake of ours
+        """What the attempt has come to, or why no one is to receive the mail. A mistake of ours
         counts as a failed attempt: it must become a dead letter, and not be tried for ever."""
         try:
             return self._sent(mail)

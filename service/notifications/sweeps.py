@@ -20,7 +20,7 @@ from service.storage.table import IndexHit
 log = structlog.get_logger()
 
 BATCH = 25
-# Dead letters wait for an operator: nobody needs their number every other second.
+# Dead letters wait for an operator: no one needs their number every other second.
 RUNS_BETWEEN_COUNTS = 30
 
 

@@ -28,7 +28,7 @@ class LinkInvalid(InvalidRequest):
 
 
 class RegistrationPasswordWrong(Forbidden):
-    """Whoever registers somebody else's address chooses a password, but receives no mail; whoever
+    """Whoever registers someone else's address chooses a password, but receives no mail; whoever
     receives it knows no password. Neither of them opens an account alone."""
 
     code = "REGISTRATION_PASSWORD_WRONG"
@@ -78,7 +78,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Registration:
-    """Somebody who wants an account, with the id that they will have. `device` are the digests of
+    """Someone who wants an account, with the id that they will have. `device` are the digests of
     the device under each pepper."""
 
     user_id: str

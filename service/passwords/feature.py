@@ -100,7 +100,7 @@ def _cost(settings: PasswordsSettings) -> HashCost:
 
 
 def _erasure(accounts: PasswordAccounts) -> ErasureStep:
-    """Nobody may sign in any more."""
+    """No one may sign in any more."""
 
     def run(user_id: str) -> StepOutcome:
         accounts.erase(user_id)

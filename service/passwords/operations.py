@@ -43,7 +43,7 @@ class Passwords:
         self._ids = ids
 
     def register(self, address: Address, password: str, fingerprint: str) -> None:
-        """Mails a link that verifies the address, or, to somebody who has an account already, that
+        """Mails a link that verifies the address, or, to someone who has an account already, that
         they do. Reads, hashes and writes the same in both cases.
 
         Raises `PasswordRejected`, `PasswordsBusy`, `StorageUnavailable`, `DataKeyUnavailable`."""
@@ -68,8 +68,8 @@ class Passwords:
         )
 
     def _standing(self, email: str, new_id: str) -> tuple[str, str | None]:
-        """The id that the owner of the address will have, and who they are already (None: nobody).
-        Somebody whose password account was erased returns under its id. Reads the same whoever it
+        """The id that the owner of the address will have, and who they are already (None: no one).
+        Someone whose password account was erased returns under its id. Reads the same whoever it
         is."""
         credentials, claimed_by = (
             self._base.accounts.find(email),
@@ -84,7 +84,7 @@ class Passwords:
         return new_id, owner
 
     def _exists_mail(self, user_id: str, address: Address, now: int) -> Mail:
-        """The token of its registration is mailed to nobody: it opens nothing."""
+        """The token of its registration is mailed to no one: it opens nothing."""
         mail_id = self._ids.new("exists", now)
         return Mail(mail_id, user_id, address.text, MailTemplate.ACCOUNT_EXISTS)
 
@@ -101,7 +101,7 @@ class Passwords:
     def verify_email(self, token: str, password: str) -> Verified:
         """Makes whoever registered a user, with their credentials, in one transaction: no crash
         leaves half of it. Until that is done the link stays valid. The link shows who owns the
-        address and the password who registered it: without both, somebody could have the owner of
+        address and the password who registered it: without both, someone could have the owner of
         an address confirm an account that others know the password of.
 
         Raises `LinkInvalid`, `RegistrationPasswordWrong`, `PasswordsBusy`, `EmailAlreadyUsed`, and

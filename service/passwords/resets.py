@@ -1,4 +1,4 @@
-"""Replacing a password: with a mailed link, or by somebody who has just signed in.
+"""Replacing a password: with a mailed link, or by someone who has just signed in.
 
 In a file of its own because it ends sessions."""
 
@@ -43,9 +43,9 @@ class PasswordResets:
         self._ids = ids
 
     def request(self, address: Address) -> None:
-        """Mails a link to somebody who has a password, and to the very address that they have
+        """Mails a link to someone who has a password, and to the very address that they have
         verified: what a provider delivers to another spelling of it is the provider's affair. To
-        somebody with another kind of account it says so. Reads, seals and writes the same in every
+        someone with another kind of account it says so. Reads, seals and writes the same in every
         case. Raises `StorageUnavailable`, `DataKeyUnavailable`."""
         now, token = self._base.clock.now(), new_token()
         credentials = self._base.accounts.find(address.text)
@@ -56,17 +56,17 @@ class PasswordResets:
             reset = Reset(credentials.digest, credentials.revision, address.text)
             mail = self._link_mail(credentials.user_id, address, token, now)
             is_mailed = credentials.address == self._base.accounts.address_digest(address.text)
-        # Nobody has the token of the decoy: it opens nothing, and expires like the other.
+        # No one has the token of the decoy: it opens nothing, and expires like the other.
         decoy = store.reset_put(self._base.sealing, new_token(), reset, now)
         queued = self._mailed(mail, now)
         link = store.reset_put(self._base.sealing, token, reset, now)
         self._base.table.transact([link, queued if is_mailed else decoy])
 
-    def _owner(self, email: str, nobody: str) -> str | None:
+    def _owner(self, email: str, stand_in_id: str) -> str | None:
         """Whose account, of whatever kind, the mailbox belongs to. Reads the same if there is
         none."""
         owner = self._base.users.mailbox_owner(email)
-        return owner if is_open(self._base.wallets.balance(owner or nobody).wallet) else None
+        return owner if is_open(self._base.wallets.balance(owner or stand_in_id).wallet) else None
 
     def _mailed(self, mail: Mail, now: int) -> Write:
         return mail_write(self._base.mails.seal(mail), now)
@@ -105,7 +105,7 @@ class PasswordResets:
             raise LinkInvalid from None
 
     def change(self, principal: Principal, current: str, password: str) -> None:
-        """Replaces the password of somebody who has signed in and knows it, and ends their other
+        """Replaces the password of someone who has signed in and knows it, and ends their other
         sessions. Raises `NoPassword`, `InvalidCredentials`, `TooManyTries`, `PasswordRejected`,
         `PasswordsBusy`, `StorageUnavailable`; nothing is written then."""
         user_id = principal.subject

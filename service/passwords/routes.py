@@ -76,7 +76,7 @@ VERIFY = Endpoint(
     operation_id="verifyEmail",
     description="Signs up whoever registered, with the device of the registration, and grants the "
     "welcome credits. It takes the token of the mail and the password of the registration, so that "
-    "nobody confirms an account that a stranger has registered for them. A token works once. "
+    "no one confirms an account that a stranger has registered for them. A token works once. "
     "Afterwards sign in with `POST /auth/login`.",
     body=VerifyEmailRequestSchema,
     response=VerifiedSchema,
@@ -172,7 +172,7 @@ CHANGE = Endpoint(
 def login_blueprint(
     sign_ins: PasswordSignIns, sessions: Sessions, cookie: PageCookie, of_network: Window
 ) -> Blueprint:
-    """The window bounds how often somebody on one network may sign in: each time costs a hash."""
+    """The window bounds how often someone on one network may sign in: each time costs a hash."""
     blueprint, schema = Blueprint("login", __name__), LoginRequestSchema()
 
     @blueprint.post("/auth/login")

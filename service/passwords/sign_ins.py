@@ -1,7 +1,7 @@
 """Signing in with a password.
 
 In a file of its own because it must neither show nor let anybody find out what it knows: an unknown
-address, a wrong password and an address that nobody has verified look the same, in time as well."""
+address, a wrong password and an address that no one has verified look the same, in time as well."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Attempt:
-    """Somebody who claims to be the owner of an address, and the network that they do so from."""
+    """Someone who claims to be the owner of an address, and the network that they do so from."""
 
     address: Address
     password: str = field(repr=False)

@@ -1,10 +1,10 @@
 """How fast passwords may be tried. Pure rules, and their items.
 
 Two counters slow guessing down. One counts the tries on an account from one network: whoever shares
-it is slowed down together, and nobody else. The other counts those on an account from all networks
+it is slowed down together, and no one else. The other counts those on an account from all networks
 that it was never used from: it slows down an attack from many networks, and never the owner where
 they have signed in before. Elsewhere the owner can have a link mailed (`/auth/password/forgot`),
-which neither counter slows down. An address that nobody has registered is counted in the same way.
+which neither counter slows down. An address that no one has registered is counted in the same way.
 
 In a file of its own because it must be as true of unknown users as of known ones."""
 

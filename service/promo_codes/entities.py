@@ -247,7 +247,7 @@ class Redemption:
 
 
 def refuse_unless_open(promo: PromoCode, now: int) -> None:
-    """Raises `PromoNotFound` or `PromoUsedUp` for a code that nobody can redeem at that moment."""
+    """Raises `PromoNotFound` or `PromoUsedUp` for a code that no one can redeem at that moment."""
     if not promo.is_active(now) or (
         promo.terms.expires_at is not None and promo.terms.expires_at <= now
     ):
@@ -292,7 +292,7 @@ def normalised(text: str) -> str | None:
 
 
 def generated(peppers: Sequence[Pepper], seed: str) -> str:
-    """The code that belongs to that seed, in groups of four: 80 bits that nobody can predict who
+    """The code that belongs to that seed, in groups of four: 80 bits that no one can predict who
     lacks the pepper. The same seed returns the same code, so that a request whose response was lost
     can be repeated, though the code is stored nowhere."""
     key = min(peppers, key=lambda pepper: pepper.version).key

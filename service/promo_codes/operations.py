@@ -173,7 +173,7 @@ class PromoCodes:
         )
 
     def revocation(self, promo: PromoCode) -> ConditionalWrite:
-        """The write after which nobody can redeem the code; what was redeemed stays. Writing raises
+        """The write after which no one can redeem the code; what was redeemed stays. Writing raises
         `PromoRevoked` for one that was revoked before."""
         write = store.revocation_write(promo, self._clock.now(), self._mac_key)
         return ConditionalWrite(write, PromoRevoked())

@@ -35,7 +35,7 @@ class NotRepairable(Exception):
 @dataclass(frozen=True)
 class DamagedAccount:
     """What is left of one user: the account, the claims that name the user, whose the claims are
-    that the account needs (None: nobody's), the grants whose items name the user, and whether there
+    that the account needs (None: no one's), the grants whose items name the user, and whether there
     is a data key."""
 
     account: Account

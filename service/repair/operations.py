@@ -47,7 +47,7 @@ class Repaired:
 
 
 class Repair:
-    """Makes plans for the whole table, and carries them out. Meant for a restored table that nobody
+    """Makes plans for the whole table, and carries them out. Meant for a restored table that no one
     uses yet; during live traffic each user's writes happen only if nothing has moved since it was
     read."""
 

@@ -52,7 +52,7 @@ _SENTENCES = {
     RefreshFault.MALFORMED: "The refresh token is not one of this service.",
     RefreshFault.ENDED: "The session has ended. Sign in again.",
     RefreshFault.REUSED: "The refresh token was used before, so its session has been ended: "
-    "somebody may have stolen it. Sign in again.",
+    "someone may have stolen it. Sign in again.",
 }
 
 

@@ -199,7 +199,7 @@ class Sessions:
 
     def _exchanged(self, token: RefreshToken) -> tuple[Session, str | None, int]:
         """The session once the token is replaced, by this request or by one just before it; the
-        address in it, and when it was read. Whatever can fail comes before the replacement: nobody
+        address in it, and when it was read. Whatever can fail comes before the replacement: no one
         is to lose a session by an outage."""
         given = digest(token, self._key)
         for _ in range(MAX_TRIES):
@@ -281,7 +281,7 @@ class Sessions:
 
 
 def _readable(item: Item) -> Session | None:
-    """None for an item that no version of this code wrote: it must keep nobody from signing in."""
+    """None for an item that no version of this code wrote: it must keep no one from signing in."""
     try:
         return store.session_from(item)
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -1,7 +1,7 @@
 """Refresh tokens. Pure.
 
 A token is `rt_<user id>.<session id>.<secret>.<MAC>`. The MAC says that this service made it, so
-that a guess costs no read, and ends nobody's session. Of the secret the table holds a keyed digest
+that a guess costs no read, and ends no one's session. Of the secret the table holds a keyed digest
 alone. A token's successor follows from the token and our key: a client whose response was lost
 receives the same one again, and no copy of it has to be kept anywhere for that."""
 

@@ -38,7 +38,7 @@ class SignIns:
         self._clock = clock
 
     def open(self, principal: Principal, fingerprint: str | None, device: str) -> SignedIn:
-        """A session for whoever signed in with a provider's token. Somebody without an account is
+        """A session for whoever signed in with a provider's token. Someone without an account is
         signed up if the device has a fingerprint; a linked identity opens a session of the user
         that it is linked to. Raises `ProviderTokenRequired`, and what `Users.sign_up` and
         `Sessions.open` raise, `AccountClosed` for a token that is older than the closing of the

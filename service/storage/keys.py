@@ -44,7 +44,7 @@ class Key:
 @dataclass(frozen=True)
 class ItemKind:
     """One kind of item. In `pk` and `sk`, what stands in angle brackets varies, and ends the
-    pattern: `USER#<user id>`. An item that does not need the wallet may belong to somebody who has
+    pattern: `USER#<user id>`. An item that does not need the wallet may belong to someone who has
     no account yet."""
 
     name: str

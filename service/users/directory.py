@@ -29,7 +29,7 @@ from service.users.entities import (
 @dataclass(frozen=True)
 class OwnedDevice:
     """A device of a user, and whether it is claimed by them: only then, or while it is not
-    released, nobody else can sign up with it."""
+    released, no one else can sign up with it."""
 
     device: UserDevice
     claimed: bool

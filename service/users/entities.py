@@ -55,7 +55,7 @@ class DeviceAlreadyUsed(Forbidden):
 
 
 class EmailAlreadyUsed(Forbidden):
-    """Only somebody who has proved that the mailbox is theirs learns of it."""
+    """Only someone who has proved that the mailbox is theirs learns of it."""
 
     code = "EMAIL_ALREADY_USED"
     summary = "There is an account with this e-mail address already, opened with another sign-in."
@@ -66,7 +66,7 @@ class EmailAlreadyUsed(Forbidden):
 
 
 class OtherTokenRejected(InvalidRequest):
-    """The caller is known; it is the token in the body that proves nobody."""
+    """The caller is known; it is the token in the body that proves no one."""
 
     code = "OTHER_TOKEN_REJECTED"
     summary = "The token of the other identity cannot be accepted; details.reason says why."
@@ -114,7 +114,7 @@ class DeviceNotFound(NotFound):
 
 class DeviceAlreadyReleased(Conflict):
     code = "DEVICE_ALREADY_RELEASED"
-    summary = "The device was released before: nobody is kept from signing up with it by this user."
+    summary = "The device was released before: no one is kept from signing up with it by this user."
 
 
 class FingerprintRequired(InvalidRequest):
@@ -131,7 +131,7 @@ class WalletMissing(WalletFrozen):
 
 
 class DevicePolicy(StrEnum):
-    """What becomes of somebody new whose device belongs to another user: they are refused, made a
+    """What becomes of someone new whose device belongs to another user: they are refused, made a
     user without free credits, or made a user whose wallet is frozen until an operator decides."""
 
     REFUSE = "refuse"
@@ -207,7 +207,7 @@ class LinkedIdentity:
 @dataclass(frozen=True)
 class UserDevice:
     """A device that a user has signed up with or had a job captured on. Since `released_at` (None:
-    it is not released) it keeps nobody else from signing up with it. Times are epoch
+    it is not released) it keeps no one else from signing up with it. Times are epoch
     milliseconds."""
 
     digest: str

@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 MAX_TRIES = 5
 PAUSE_SECONDS = 0.05
-# What signs nobody in as the person themselves.
+# What signs no one in as the person themselves.
 _NO_IDENTITIES = (SignInMethod.BARE, SignInMethod.SERVER_KEY)
 
 

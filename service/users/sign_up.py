@@ -1,4 +1,4 @@
-"""Whether and how somebody becomes a user, and gets the welcome credits, decided from one snapshot.
+"""Whether and how someone becomes a user, and gets the welcome credits, decided from one snapshot.
 Pure.
 
 In a file of its own because the verbs of the feature only carry out what is decided here."""
@@ -61,7 +61,7 @@ class SignUpRules:
 
 
 class Standing(Enum):
-    """How somebody becomes a user: WELCOMED with the device as their own; UNWELCOMED, the device
+    """How someone becomes a user: WELCOMED with the device as their own; UNWELCOMED, the device
     not noted; SHARING another's device, without credits; or frozen UNDER_REVIEW as well."""
 
     WELCOMED = "welcomed"

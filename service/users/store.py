@@ -75,7 +75,7 @@ def owners(related: Related, claims: Sequence[Key]) -> tuple[str | None, ...]:
 
 @dataclass(frozen=True)
 class SignUpNames:
-    """By what somebody who signs up is known. `may_share`: a device of another's does not refuse
+    """By what someone who signs up is known. `may_share`: a device of another's does not refuse
     them, so that its other users matter."""
 
     user_id: str

@@ -1,4 +1,4 @@
-"""The audit finds whatever somebody does to prices in the table."""
+"""The audit finds whatever someone does to prices in the table."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_prices_that_operators_made_are_as_they_should_be(
         ("terms", {"S": "0.001"}),
         ("effectiveAt", {"S": "2020-01-01T00:00:00.000Z"}),
         ("scheduledAt", {"S": "2020-01-01T00:00:00.000Z"}),
-        ("scheduledBy", {"S": "key:somebody"}),
+        ("scheduledBy", {"S": "key:someone"}),
         ("reason", {"S": "another"}),
         ("cancelledAt", {"S": "2020-01-01T00:00:00.000Z"}),
         ("priceVersion", {"S": "00000000"}),

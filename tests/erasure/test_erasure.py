@@ -222,7 +222,7 @@ def test_who_returns_before_the_end_is_refused_for_that(world: ServiceHarness) -
 def test_an_erasure_that_this_service_did_not_write_erases_nobody(world: ServiceHarness) -> None:
     lived(world)
     erasures(world).request("ann", REQUEST)
-    forged = Update(keys.erasure("ann"), When(), set={"requestedBy": "somebody"})
+    forged = Update(keys.erasure("ann"), When(), set={"requestedBy": "someone"})
     world.table.write(forged)
     before = dump_without(world, keys.erasure("ann"))
     world.work_until(120)

@@ -1,4 +1,4 @@
-"""For every kind of item in a user's partition somebody has decided what an erasure does with
+"""For every kind of item in a user's partition someone has decided what an erasure does with
 it."""
 
 from service.app import FEATURES
@@ -24,7 +24,7 @@ KEPT = {
     "operator key": "a hash and a number",
     "operator log": "a count and a MAC",
     "data key": "destroyed by the last step; says when",
-    "review": "when somebody signed up on a shared device, and who decided",
+    "review": "when someone signed up on a shared device, and who decided",
     "notification settings": "whether mails are wanted",
     "erasure": "when it was requested and ended",
 }

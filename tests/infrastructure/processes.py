@@ -172,7 +172,7 @@ class Processes:
 
 
 def _leave(parts: Parts) -> None:
-    """Somebody signs up and wants to be erased, which the worker does."""
+    """Someone signs up and wants to be erased, which the worker does."""
     users = parts.get(Users)
     users.sign_up(Principal(GOOGLE, "eve", "eve@example.com"), users.digests("device-of-eve"))
     parts.get(Erasures).request("eve", "req_01kb7r3v6q8f2x0m4n5p6q7r8s")

@@ -17,7 +17,7 @@ LINK = re.compile(r"https://app\.example\.com/([a-z-]+)#token=(\S+)")
 
 
 class Person:
-    """Somebody at a browser, who reads their mail."""
+    """Someone at a browser, who reads their mail."""
 
     def __init__(self, stack: LiveStack, email: str = EMAIL) -> None:
         self.stack = stack

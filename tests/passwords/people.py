@@ -54,7 +54,7 @@ class People:
         return [mail for mail in self.mails() if mail.template == template][-1].fields["token"]
 
     def user(self, email: str = EMAIL, password: str = PASSWORD, device: str = "phone") -> Verified:
-        """Somebody who has registered and verified the address."""
+        """Someone who has registered and verified the address."""
         self.register(email, password, device)
         return self.verify(password=password)
 

@@ -116,7 +116,7 @@ def test_nobody_else_receives_a_mail_and_the_calls_are_the_same(
 
 
 def test_only_the_very_address_that_was_verified_receives_a_link(people: People) -> None:
-    """Its provider may deliver another spelling to somebody else."""
+    """Its provider may deliver another spelling to someone else."""
     people.user("a.nn@gmail.com")
     people.request_reset("ann+x@gmail.com")
     assert [mail.template for mail in people.mails()] == ["verify_email"]

@@ -24,7 +24,7 @@ REFUSALS = {"SYSTEM_LIMIT_REACHED", "DEVICE_ALREADY_USED", "EMAIL_ALREADY_USED"}
 
 @dataclass(frozen=True)
 class Attempt:
-    """Somebody's request, and where it is made."""
+    """Someone's request, and where it is made."""
 
     who: Principal
     device: str
@@ -32,7 +32,7 @@ class Attempt:
 
 def attempts(count: int, seed: int) -> list[Attempt]:
     """A third of the mailboxes and half of the devices that would give each a place of their own.
-    Every tenth request is one that somebody else has made as well."""
+    Every tenth request is one that someone else has made as well."""
     rng = random.Random(seed)
     made = [
         Attempt(_person(rng, number, count), f"device-{rng.randrange(count // 2)}")

@@ -1,4 +1,4 @@
-"""What becomes of somebody new whose device is another's, under each `DEVICE_POLICY`."""
+"""What becomes of someone new whose device is another's, under each `DEVICE_POLICY`."""
 
 from typing import Any
 

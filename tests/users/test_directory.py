@@ -1,4 +1,4 @@
-"""Finding users for an operator, and releasing a device for somebody else to sign up with."""
+"""Finding users for an operator, and releasing a device for someone else to sign up with."""
 
 from typing import Any
 

@@ -37,7 +37,7 @@ _PAGE_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-# A mail is somebody else's page: no scripts, nothing loaded, links in a tab of their own.
+# A mail is someone else's page: no scripts, nothing loaded, links in a tab of their own.
 _MAIL_POLICY = "; ".join(
     (
         "sandbox allow-popups allow-popups-to-escape-sandbox",

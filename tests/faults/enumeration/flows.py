@@ -139,7 +139,7 @@ def _failing_on_a_new_device(scenario: Scenario) -> None:
 
 
 def _resolved_early_and_late(scenario: Scenario) -> None:
-    """Somebody looks while the job may still be sent; the worker comes back only when the
+    """Someone looks while the job may still be sent; the worker comes back only when the
     quarantine is over."""
     scenario.submit()
     scenario.resolve_all()
