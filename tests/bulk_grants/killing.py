@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -17,7 +16,8 @@ from service.ledger.scale import check_scale
 from tests.bulk_grants.handout import Handout
 from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
-from tests.stack.processes import Processes, RunningProcess
+from tests.stack.killable_workers import Workers, started
+from tests.stack.processes import Processes
 
 WORKERS = 2
 LEASE_SECONDS = 1.0
@@ -74,7 +74,7 @@ def run(client: Any, table_name: str, plan: Plan, say: Say = lambda _: None) -> 
         "BULK_INTERVAL_SECONDS": "0.1",
         "BULK_RUN_SECONDS": "0.5",
     }
-    with Processes() as launcher, _workers(launcher, environment) as workers:
+    with Processes() as launcher, started(launcher, environment, WORKERS) as workers:
         kills = _killed(handout, bulk, plan, workers, say)
         _await_end(handout, bulk, began_at)
     seconds = time.monotonic() - began_at
@@ -91,37 +91,7 @@ def _signed_up(handout: Handout, count: int) -> tuple[str, ...]:
     return names
 
 
-class _Workers:
-    """Worker processes that can be killed and are started again."""
-
-    def __init__(self, launcher: Processes, environment: dict[str, str]) -> None:
-        self._launcher = launcher
-        self._environment = environment
-        self.running: list[RunningProcess] = []
-
-    def start(self) -> None:
-        self.running.append(self._launcher.launch("worker", self._environment))
-
-    def kill(self, rng: Random) -> None:
-        victim = self.running.pop(rng.randrange(len(self.running)))
-        victim.kill()
-        victim.stop()
-
-
-@contextmanager
-def _workers(launcher: Processes, environment: dict[str, str]) -> Iterator[_Workers]:
-    workers = _Workers(launcher, environment)
-    try:
-        for _ in range(WORKERS):
-            workers.start()
-        yield workers
-    finally:
-        for process in workers.running:
-            process.kill()
-            process.stop()
-
-
-def _killed(handout: Handout, bulk: BulkGrant, plan: Plan, workers: _Workers, say: Say) -> int:
+def _killed(handout: Handout, bulk: BulkGrant, plan: Plan, workers: Workers, say: Say) -> int:
     """Kills a worker whenever so many users more have been granted."""
     rng, end = Random(plan.seed), time.monotonic() + MAX_SECONDS
     moments = sorted(rng.sample(range(1, plan.users * 3 // 4), plan.kills))

@@ -2,8 +2,7 @@
 nothing personal is left."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -16,7 +15,8 @@ from service.providers.base import TaskStatus
 from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
 from tests.erasure.lives import REQUEST, dump, erasures
-from tests.stack.processes import Processes, RunningProcess
+from tests.stack.killable_workers import Workers, started
+from tests.stack.processes import Processes
 
 WORKERS = 2
 POLL_SECONDS = 0.02
@@ -75,7 +75,7 @@ def run(client: Any, table_name: str, plan: Plan, say: Say = lambda _: None) -> 
     environment = operator_environment(client.meta.endpoint_url, table_name) | {
         "ERASURE_INTERVAL_SECONDS": "0.1"
     }
-    with Processes() as launcher, _workers(launcher, environment) as workers:
+    with Processes() as launcher, started(launcher, environment, WORKERS) as workers:
         kills = _killed(world, plan, workers, say)
         while not _all_ended(world, plan) and time.monotonic() < began_at + MAX_SECONDS:
             time.sleep(10 * POLL_SECONDS)
@@ -125,37 +125,7 @@ def _done(world: ServiceHarness, plan: Plan) -> int:
     return sum(len(erasures(world).read(name).done) for name in plan.names)
 
 
-class _Workers:
-    """Worker processes that can be killed and are started again."""
-
-    def __init__(self, launcher: Processes, environment: dict[str, str]) -> None:
-        self._launcher = launcher
-        self._environment = environment
-        self.running: list[RunningProcess] = []
-
-    def start(self) -> None:
-        self.running.append(self._launcher.launch("worker", self._environment))
-
-    def kill(self, rng: Random) -> None:
-        victim = self.running.pop(rng.randrange(len(self.running)))
-        victim.kill()
-        victim.stop()
-
-
-@contextmanager
-def _workers(launcher: Processes, environment: dict[str, str]) -> Iterator[_Workers]:
-    workers = _Workers(launcher, environment)
-    try:
-        for _ in range(WORKERS):
-            workers.start()
-        yield workers
-    finally:
-        for process in workers.running:
-            process.kill()
-            process.stop()
-
-
-def _killed(world: ServiceHarness, plan: Plan, workers: _Workers, say: Say) -> int:
+def _killed(world: ServiceHarness, plan: Plan, workers: Workers, say: Say) -> int:
     """Kills a worker whenever so many steps more are done."""
     rng, end = Random(plan.seed), time.monotonic() + MAX_SECONDS
     steps = plan.users * len(erasures(world).step_names)
