@@ -88,6 +88,7 @@ def _add_approve(blueprint: Blueprint, approvals: Approvals) -> None:
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary="Approve an adjustment that another operator requested",
             operation_id="approveAdjustment",
             description="Moves the credits. `reason` is for the log; the user reads that of the "
@@ -116,6 +117,7 @@ def _add_reject(blueprint: Blueprint, approvals: Approvals, clock: Clock) -> Non
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary="Reject an adjustment that waits for approval",
             operation_id="rejectAdjustment",
             description="Whoever requested it may take it back so.",

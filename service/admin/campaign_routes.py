@@ -245,6 +245,7 @@ def _action(
     return Endpoint(
         access=Access.OPERATOR,
         fresh=True,
+        second_factor=True,
         summary=summary,
         operation_id=operation_id,
         description=description,

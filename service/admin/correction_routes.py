@@ -61,6 +61,7 @@ def _declared(
     return Endpoint(
         access=Access.OPERATOR,
         fresh=True,
+        second_factor=True,
         summary=summary,
         operation_id=operation_id,
         description=description,

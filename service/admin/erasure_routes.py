@@ -71,6 +71,7 @@ def erasures_blueprint(corrections: Corrections, erasures: Erasures) -> Blueprin
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary="Erase a user",
             operation_id="eraseUser",
             description="For someone who wrote to you. Begins what `DELETE /me/account` begins; "

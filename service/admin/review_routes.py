@@ -54,6 +54,7 @@ def _add_decisions(blueprint: Blueprint, reviews: Reviews) -> None:
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary="Approve a sign-up under review",
             operation_id="approveSignUp",
             description=_APPROVE,
@@ -72,6 +73,7 @@ def _add_decisions(blueprint: Blueprint, reviews: Reviews) -> None:
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary="Reject a sign-up under review",
             operation_id="rejectSignUp",
             description="The wallet stays frozen.",

@@ -193,6 +193,7 @@ def _add_job_action(
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary=f"{verb.capitalize()} a job by hand",
             operation_id=f"{verb}UserJob",
             description=description,
@@ -220,6 +221,7 @@ def _add_device_release(blueprint: Blueprint, support: Support) -> None:
         Endpoint(
             access=Access.OPERATOR,
             fresh=True,
+            second_factor=True,
             summary="Release a user's device for others",
             operation_id="releaseUserDevice",
             description=_RELEASE_DEVICE,

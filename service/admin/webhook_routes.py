@@ -94,6 +94,7 @@ def _change(
     return Endpoint(
         access=Access.OPERATOR,
         fresh=True,
+        second_factor=True,
         summary=summary,
         operation_id=operation_id,
         description=description,

@@ -19,6 +19,7 @@ from service.core.errors import FareboxError
 SMALL_BODY_BYTES = 64 * 1024
 MAX_SIGN_IN_AGE_SECONDS = 900
 OPERATOR_PREFIX = "/admin"
+SECOND_FACTOR_HEADER = "X-Second-Factor"
 
 View = Callable[..., ResponseReturnValue]
 
@@ -46,8 +47,11 @@ class Endpoint:
 
     `fresh` is for operators' routes that change anything, and for users' routes that must not be
     open to a stolen token: whoever signed in longer ago than `MAX_SIGN_IN_AGE_SECONDS` must do so
-    again. A user's route is closed to tokens of an account that was erased: with `checks_account`
-    the view refuses them by what it reads anyway, otherwise a read comes before it.
+    again. `second_factor` is for operators' routes that move credits or money, or change who may do
+    what: a person needs a passkey's proof besides (`SECOND_FACTOR_HEADER`), while a signed request
+    counts as strong by itself. A user's route is closed to tokens of an account that was erased:
+    with `checks_account` the view refuses them by what it reads anyway, otherwise a read comes
+    before it.
 
     `caller_limit` and `address_limit` are how many requests one user or operator, and one address,
     may send in a minute to one process (None: as the settings say; 0: no limit)."""
@@ -55,6 +59,7 @@ class Endpoint:
     access: Access
     summary: str
     fresh: bool = False
+    second_factor: bool = False
     checks_account: bool = False
     caller_limit: int | None = None
     address_limit: int | None = None
