@@ -14,6 +14,7 @@ from service.accounts.feature import ACCOUNTS
 from service.admin.feature import ADMIN
 from service.analytics.feature import ANALYTICS
 from service.audit.feature import AUDIT
+from service.billing.feature import BILLING
 from service.bulk_grants.feature import BULK_GRANTS
 from service.catalog.feature import CATALOG
 from service.core.clock import Clock, SystemClock
@@ -82,6 +83,7 @@ FEATURES: tuple[Declaration, ...] = (
     ACCOUNTS,
     ERASURE,
     PASSWORDS,
+    BILLING,
     JOBS,
     VIDEOS,
     ANALYTICS,

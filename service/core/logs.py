@@ -41,7 +41,7 @@ _UNSAFE_IN_TRACEBACK = re.compile(
 )
 
 # These log whole requests, headers and addresses at lower levels.
-_TALKATIVE = ("boto3", "botocore", "flask_cors", "gunicorn.access", "urllib3", "werkzeug")
+_TALKATIVE = ("boto3", "botocore", "flask_cors", "gunicorn.access", "stripe", "urllib3", "werkzeug")
 _WITH_OWN_HANDLERS = ("gunicorn.access", "gunicorn.error", "werkzeug")
 
 

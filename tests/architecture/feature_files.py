@@ -121,6 +121,12 @@ EXTRA = {
     ("audit", "ledger_report"): {"entities"},
     ("audit", "partitions"): {"proofs", "store"},
     ("audit", "proofs"): set(),
+    ("billing", "stripe_objects"): set(),
+    ("billing", "stripe_parsing"): {"stripe_objects"},
+    ("billing", "stripe_secrets"): set(),
+    ("billing", "stripe_transport"): set(),
+    ("billing", "stripe_api"): {"entities", "stripe_parsing", "stripe_secrets", "stripe_transport"},
+    ("billing", "stripe_client"): {"entities", "stripe_api", "stripe_objects", "stripe_parsing"},
     ("bulk_grants", "part_runs"): {"entities", "keys", "store"},
     ("ledger", "owners"): {"keys"},
     ("identity", "enforcement"): {"entities", "freshness", "signatures"},
@@ -182,6 +188,7 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
 }
 USES_EXTRA = {
+    ("billing", "settings"): {"stripe_secrets"},
     ("sessions", "operations"): {"refresh_tokens"},
     ("sessions", "routes"): {"sign_ins"},
     ("sessions", "schemas"): {"refresh_tokens"},

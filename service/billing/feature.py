@@ -1,0 +1,69 @@
+"""Billing: sells through Stripe. Off where no key of Stripe is configured."""
+
+from flask import Flask
+
+from service.billing.settings import BillingSettings
+from service.billing.stripe_api import StripeApi
+from service.billing.stripe_client import Stripe
+from service.billing.stripe_secrets import (
+    StripeKeys,
+    StripeSecrets,
+    parse_stripe_secrets,
+)
+from service.core.settings import SettingsError
+from service.feature import Core, Declaration, Feature, Parts
+from service.outbound.network import Network
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    keys = _keys(core)
+    stripe = parts.replacement_or(Stripe, lambda: Stripe(_api(core, keys)))
+
+    def require_secrets(app: Flask) -> None:
+        """A web process that cannot verify Stripe's events must not serve."""
+        del app
+        _require_secrets(core)
+
+    return Feature(operations={Stripe: stripe}, hooks=(require_secrets,))
+
+
+def _api(core: Core, keys: StripeKeys | None) -> StripeApi:
+    settings = core.section(BillingSettings)
+    return StripeApi.connect(
+        settings.stripe_api_url,
+        keys,
+        Network(core.clock),
+        core.tls,
+        settings.stripe_timeout_seconds,
+    )
+
+
+def _keys(core: Core) -> StripeKeys | None:
+    settings = core.section(BillingSettings)
+    if not settings.configured:
+        return None
+    return StripeKeys(lambda: _read(core), core.clock, production=core.settings.production)
+
+
+def _read(core: Core) -> StripeSecrets:
+    """Raises `ValueError` or `SecretUnavailable`."""
+    settings = core.section(BillingSettings)
+    if settings.stripe_secrets_secret_name:
+        return parse_stripe_secrets(core.read_secret(settings.stripe_secrets_secret_name))
+    return settings.local_secrets
+
+
+def _require_secrets(core: Core) -> None:
+    """Raises `SettingsError` for secrets that cannot be used, `SecretUnavailable` for a secret
+    that cannot be read."""
+    if not core.section(BillingSettings).configured:
+        return
+    try:
+        found = _read(core)
+    except ValueError as error:
+        raise SettingsError([f"the secret of Stripe {error}"]) from error
+    if core.settings.production and not found.livemode:
+        raise SettingsError(["the secret of Stripe has a test key, which production refuses"])
+
+
+BILLING = Declaration(name="billing", build=build, settings=BillingSettings)

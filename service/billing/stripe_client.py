@@ -1,0 +1,139 @@
+"""What this service does at Stripe, verb by verb: the only way to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from service.billing import stripe_parsing as parsing
+from service.billing.entities import StripeRefused
+from service.billing.stripe_api import StripeApi
+from service.billing.stripe_objects import (
+    Charge,
+    CheckoutSession,
+    Customer,
+    Dispute,
+    FraudWarning,
+    Invoice,
+    PaymentIntent,
+    PortalSession,
+    Refund,
+    StripeEvent,
+    Subscription,
+)
+from service.billing.stripe_parsing import Parsed, Raw
+
+# Of one payment: more are not read, and a payment that has more is reported.
+MAX_LISTED = 100
+
+
+class Stripe:
+    """Every verb raises what `StripeApi` does. Those that create take the idempotency key of their
+    business attempt, and return the same object for the same key for at least 24 hours."""
+
+    def __init__(self, api: StripeApi) -> None:
+        self._api = api
+
+    @property
+    def configured(self) -> bool:
+        """Whether anything is sold here. If not, every verb raises `BillingNotConfigured`."""
+        return self._api.configured
+
+    @property
+    def livemode(self) -> bool:
+        return self._api.livemode
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        return self._api.keys.current().webhook_secrets
+
+    def require_configured(self) -> None:
+        """Raises `BillingNotConfigured`."""
+        _ = self._api.keys
+
+    def create_customer(self, params: Mapping[str, Any], key: str) -> Customer:
+        return self._api.post("/v1/customers", parsing.customer, params, key)
+
+    def retrieve_customer(self, customer_id: str) -> Customer:
+        return self._api.get(f"/v1/customers/{_segment(customer_id)}", parsing.customer)
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Cancels the subscriptions of the customer at once. One that is gone already is no
+        error."""
+        try:
+            self._api.delete(f"/v1/customers/{_segment(customer_id)}", parsing.customer)
+        except StripeRefused as refusal:
+            if not refusal.is_missing:
+                raise
+
+    def create_checkout_session(self, params: Mapping[str, Any], key: str) -> CheckoutSession:
+        return self._api.post("/v1/checkout/sessions", parsing.checkout_session, params, key)
+
+    def retrieve_checkout_session(self, session_id: str) -> CheckoutSession:
+        path = f"/v1/checkout/sessions/{_segment(session_id)}"
+        return self._api.get(path, parsing.checkout_session)
+
+    def create_portal_session(self, params: Mapping[str, Any], key: str) -> PortalSession:
+        return self._api.post("/v1/billing_portal/sessions", parsing.portal_session, params, key)
+
+    def create_payment_intent(self, params: Mapping[str, Any], key: str) -> PaymentIntent:
+        return self._api.post("/v1/payment_intents", parsing.payment_intent, params, key)
+
+    def retrieve_payment_intent(self, intent_id: str) -> PaymentIntent:
+        return self._api.get(f"/v1/payment_intents/{_segment(intent_id)}", parsing.payment_intent)
+
+    def charges_of(self, intent_id: str) -> tuple[Charge, ...]:
+        return self._all("/v1/charges", parsing.charge, intent_id)
+
+    def refunds_of(self, intent_id: str) -> tuple[Refund, ...]:
+        return self._all("/v1/refunds", parsing.refund, intent_id)
+
+    def disputes_of(self, intent_id: str) -> tuple[Dispute, ...]:
+        return self._all("/v1/disputes", parsing.dispute, intent_id)
+
+    def fraud_warnings_of(self, intent_id: str) -> tuple[FraudWarning, ...]:
+        path = "/v1/radar/early_fraud_warnings"
+        return self._all(path, parsing.fraud_warning, intent_id)
+
+    def create_refund(self, params: Mapping[str, Any], key: str) -> Refund:
+        return self._api.post("/v1/refunds", parsing.refund, params, key)
+
+    def retrieve_invoice(self, invoice_id: str) -> Invoice:
+        path = f"/v1/invoices/{_segment(invoice_id)}"
+        return self._api.get(path, parsing.invoice, {"expand": ["payments"]})
+
+    def retrieve_subscription(self, subscription_id: str) -> Subscription:
+        path = f"/v1/subscriptions/{_segment(subscription_id)}"
+        return self._api.get(path, parsing.subscription)
+
+    def events_page(
+        self, created_after: int, starting_after: str = "", kinds: Sequence[str] = ()
+    ) -> tuple[tuple[StripeEvent, ...], bool]:
+        """A page of events, newest first, created at or after that time (milliseconds), and whether
+        there is more: the next page starts after the last event's id."""
+        params: dict[str, Any] = {"limit": 100, "created": {"gte": created_after // 1000}}
+        if starting_after:
+            params["starting_after"] = starting_after
+        if kinds:
+            params["types"] = list(kinds)
+
+        def parse(raw: Raw) -> tuple[tuple[StripeEvent, ...], bool]:
+            return parsing.listed(raw, parsing.event)
+
+        return self._api.get("/v1/events", parse, params)
+
+    def _all(self, path: str, parse: Callable[[Raw], Parsed], intent_id: str) -> tuple[Parsed, ...]:
+        """Everything of one payment. Raises `UnexpectedObject` beyond `MAX_LISTED`: a sum of some
+        of it would be wrong."""
+
+        def whole(raw: Raw) -> tuple[Parsed, ...]:
+            found, has_more = parsing.listed(raw, parse)
+            if has_more:
+                raise parsing.UnexpectedObject(f"more than {MAX_LISTED} objects of one payment")
+            return found
+
+        return self._api.get(path, whole, {"payment_intent": intent_id, "limit": MAX_LISTED})
+
+
+def _segment(object_id: str) -> str:
+    """An id as one segment of a path. Ids may come from a client."""
+    return quote(object_id, safe="")

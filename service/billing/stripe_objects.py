@@ -1,0 +1,218 @@
+"""Stripe's objects as this service uses them: frozen, and only the fields that are read. Nothing
+beyond the adapter touches an object of Stripe's library.
+
+Amounts are whole numbers of the currency's smallest unit (`_cents`), currencies lower-case ISO
+4217, times epoch milliseconds; ids that Stripe leaves out are empty. Fields as in API version
+2026-10-28.endive (https://docs.stripe.com/api)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckoutSession:
+    """`status` is open, complete or expired; `payment_status` paid, unpaid or
+    no_payment_required."""
+
+    id: str
+    mode: str
+    status: str
+    payment_status: str
+    amount_total_cents: int
+    amount_subtotal_cents: int
+    currency: str
+    customer_id: str
+    client_reference_id: str
+    payment_intent_id: str
+    subscription_id: str
+    invoice_id: str
+    metadata: Mapping[str, str]
+    client_secret: str
+    url: str
+    created_at: int
+    expires_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentIntent:
+    """`status` is requires_payment_method, requires_confirmation, requires_action, processing,
+    requires_capture, canceled or succeeded. `action_url` is where a person confirms a payment that
+    requires an action, if Stripe has a page for it."""
+
+    id: str
+    status: str
+    amount_cents: int
+    received_cents: int
+    currency: str
+    customer_id: str
+    payment_method_id: str
+    latest_charge_id: str
+    metadata: Mapping[str, str]
+    error_code: str
+    action_url: str
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """`refunded_cents` is cumulative. `card_fingerprint` is the same for one card number, whoever
+    pays with it; empty for other methods."""
+
+    id: str
+    status: str
+    amount_cents: int
+    captured_cents: int
+    refunded_cents: int
+    currency: str
+    customer_id: str
+    payment_intent_id: str
+    paid: bool
+    disputed: bool
+    card_fingerprint: str
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refund:
+    """`status` is pending, requires_action, succeeded, failed or canceled."""
+
+    id: str
+    status: str
+    amount_cents: int
+    currency: str
+    charge_id: str
+    payment_intent_id: str
+    metadata: Mapping[str, str]
+    created_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeMovement:
+    """Money that a dispute took from our balance (negative) or returned to it."""
+
+    id: str
+    amount_cents: int
+    currency: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispute:
+    """`status` is warning_needs_response, warning_under_review, warning_closed, needs_response,
+    under_review, won, lost or prevented."""
+
+    id: str
+    status: str
+    reason: str
+    amount_cents: int
+    currency: str
+    charge_id: str
+    payment_intent_id: str
+    movements: tuple[DisputeMovement, ...]
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FraudWarning:
+    """An early fraud warning. `actionable`: neither refunded nor disputed since."""
+
+    id: str
+    kind: str
+    actionable: bool
+    charge_id: str
+    payment_intent_id: str
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvoiceLine:
+    id: str
+    amount_cents: int
+    currency: str
+    price_id: str
+    subscription_id: str
+    quantity: int
+    is_proration: bool
+    period_start_at: int
+    period_end_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoice:
+    """`status` is draft, open, paid, uncollectible or void; `payment_intent_ids` those of its
+    payments; `metadata` the subscription's at the time. `all_lines`: no line is missing."""
+
+    id: str
+    status: str
+    billing_reason: str
+    total_cents: int
+    paid_cents: int
+    currency: str
+    customer_id: str
+    subscription_id: str
+    payment_intent_ids: tuple[str, ...]
+    lines: tuple[InvoiceLine, ...]
+    all_lines: bool
+    metadata: Mapping[str, str]
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """`status` is active, canceled, incomplete, incomplete_expired, past_due, paused, trialing or
+    unpaid. Times that do not apply are 0."""
+
+    id: str
+    status: str
+    customer_id: str
+    price_ids: tuple[str, ...]
+    period_start_at: int
+    period_end_at: int
+    trial_ends_at: int
+    cancels_at: int
+    ended_at: int
+    cancels_at_period_end: bool
+    latest_invoice_id: str
+    payment_method_id: str
+    metadata: Mapping[str, str]
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Customer:
+    """`payment_method_id` is the default of invoices."""
+
+    id: str
+    deleted: bool
+    email: str
+    payment_method_id: str
+    metadata: Mapping[str, str]
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeEvent:
+    """What an event says happened, and to which object. `object` is Stripe's JSON of that object at
+    that time: a hint, never the truth."""
+
+    id: str
+    kind: str
+    object_kind: str
+    object_id: str
+    object: Mapping[str, object] = field(repr=False)
+    api_version: str
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSession:
+    id: str
+    url: str = field(repr=False)
