@@ -23,7 +23,7 @@ from service.ledger.entities import Entry, EntryKind
 from service.ledger.history_lines import line_of, type_of
 from service.ledger.lots import Allocation, split
 
-_ADDING = (EntryKind.INITIAL, EntryKind.GRANT)
+_ADDING = (EntryKind.INITIAL, EntryKind.GRANT, EntryKind.RESTORE)
 _TAKING = (EntryKind.EXPIRE, EntryKind.CLOSE, EntryKind.CLAWBACK, EntryKind.VOID)
 
 

@@ -152,6 +152,11 @@ class HouseDaySchema(StrictSchema):
         data_key="clawedBack",
         metadata={"description": "What returned payments took; not above 0."},
     )
+    restored = fields.Nested(
+        MovedSchema,
+        required=True,
+        metadata={"description": "What came back of it, when a payment stood again."},
+    )
     granted = fields.Nested(
         MovedSchema,
         required=True,
@@ -331,6 +336,7 @@ def _day_body(day: Day, figures: DayFigures) -> dict[str, object]:
         "adjustedUp": _moved_body(moved, ADJUSTED_UP),
         "adjustedDown": _moved_body(moved, TransactionType.ADJUSTMENT),
         "clawedBack": _moved_body(moved, TransactionType.CLAWBACK),
+        "restored": _moved_body(moved, TransactionType.RESTORATION),
         "granted": _moved_body(moved, *granted),
         "houseLoss": credits_number(_house_loss(figures)),
         "topUsers": [_spender_body(each) for each in figures.top],

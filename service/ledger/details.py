@@ -16,11 +16,19 @@ OPERATOR_ID = "operatorId"
 REASON = "reason"
 GRANT_SOURCE = "grantSource"
 GRANT_ID = "grantId"
-KNOWN_DETAILS = frozenset({OPERATION, REQUEST_ID, OPERATOR_ID, REASON, GRANT_SOURCE, GRANT_ID})
+LOT_KIND = "lotKind"
+LOT_EXPIRES_AT = "lotExpiresAt"
+KNOWN_DETAILS = frozenset(
+    {
+        *(OPERATION, REQUEST_ID, OPERATOR_ID, REASON),
+        *(GRANT_SOURCE, GRANT_ID, LOT_KIND, LOT_EXPIRES_AT),
+    }
+)
 
 Details = Mapping[str, str]
 """By name, from `KNOWN_DETAILS`. `requestId` is that of the request which made the job, `reason`
-is shown to the user."""
+is shown to the user. `lotKind` and `lotExpiresAt` are those of the lot that a payment brought,
+which a claw-back takes back."""
 
 NO_DETAILS: Details = MappingProxyType({})
 

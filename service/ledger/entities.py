@@ -37,6 +37,7 @@ class EntryKind(StrEnum):
     RELEASE = "RELEASE"
     EXPIRE = "EXPIRE"
     CLAWBACK = "CLAWBACK"
+    RESTORE = "RESTORE"
     ADJUST = "ADJUST"
     VOID = "VOID"
     EDIT = "EDIT"
@@ -243,10 +244,10 @@ class Balance:
 class Entry:
     """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
     EDIT moves nothing, and its allocation is the lot with its new end; FREEZE, THAW and CLOSING
-    move nothing either; a CLOSE writes off all that is left. `returned` is the part of a hold that
-    a capture returned; `debt_paid` the part of the incoming credits that paid old debt;
-    `credits` and `held` are the balances after it; `details` say what it was for
-    (`ledger.details`)."""
+    move nothing either; a RESTORE returns what a CLAWBACK took; a CLOSE writes off all that is
+    left. `returned` is the part of a hold that a capture returned; `debt_paid` the part of the
+    incoming credits that paid old debt; `credits` and `held` are the balances after it; `details`
+    say what it was for (`ledger.details`)."""
 
     version: int
     kind: EntryKind
@@ -310,13 +311,19 @@ def deltas(entry: Entry) -> Deltas:
             return Deltas(held=-amount, credits=amount - paid, clawed_back=paid, debt=-paid)
         case EntryKind.EXPIRE | EntryKind.CLOSE:
             return Deltas(credits=-amount, expired=amount)
-        case EntryKind.CLAWBACK:
-            taken = total_taken(entry.allocation)
-            return Deltas(credits=-taken, clawed_back=taken, debt=amount - taken)
+        case EntryKind.CLAWBACK | EntryKind.RESTORE:
+            return _claw_back_deltas(entry)
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _correction_deltas(entry)
         case EntryKind.FREEZE | EntryKind.THAW | EntryKind.CLOSING:
             return Deltas()
+
+
+def _claw_back_deltas(entry: Entry) -> Deltas:
+    moved = total_taken(entry.allocation)
+    if entry.kind is EntryKind.CLAWBACK:
+        return Deltas(credits=-moved, clawed_back=moved, debt=entry.amount - moved)
+    return Deltas(credits=moved, clawed_back=-moved, debt=-entry.debt_paid)
 
 
 def _correction_deltas(entry: Entry) -> Deltas:

@@ -15,6 +15,7 @@ from service.ledger.lots import LotKind
 
 _BOUGHT = (LotKind.PAID, LotKind.SUBSCRIPTION)
 _BOUGHT_SOURCES = ("purchase", "invoice")
+_OF_PAYMENTS = (EntryKind.CLAWBACK, EntryKind.RESTORE)
 _OF_JOBS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
 _WELCOME_SOURCE = "signup_bonus"
 _BY_OPERATOR = "Admin adjustment"
@@ -31,6 +32,7 @@ class TransactionType(StrEnum):
     EXPIRY = "EXPIRY"
     ADJUSTMENT = "ADJUSTMENT"
     CLAWBACK = "CLAWBACK"
+    RESTORATION = "RESTORATION"
 
 
 _TYPES = {
@@ -41,12 +43,14 @@ _TYPES = {
     EntryKind.EXPIRE: TransactionType.EXPIRY,
     EntryKind.CLOSE: TransactionType.EXPIRY,
     EntryKind.CLAWBACK: TransactionType.CLAWBACK,
+    EntryKind.RESTORE: TransactionType.RESTORATION,
 }
 _PREFIXES = {EntryKind.CAPTURE: "Unused part returned: ", EntryKind.RELEASE: "Returned: "}
 _WORDS = {
     TransactionType.PURCHASE: "Credits purchased",
     TransactionType.EXPIRY: "Credits expired",
     TransactionType.CLAWBACK: "Credits of a payment that was returned",
+    TransactionType.RESTORATION: "Credits of a payment that stands again",
 }
 
 
@@ -98,7 +102,7 @@ def line_of(entry: Entry) -> HistoryLine | None:
         job_id=entry.ref if entry.kind in _OF_JOBS else None,
         request_id=details.get("requestId"),
         source=_source(entry),
-        grant_id=details.get("grantId"),
+        grant_id=_grant_id(entry),
         operator_id=details.get("operatorId"),
         reason=details.get("reason"),
     )
@@ -124,7 +128,16 @@ def _is_bought(entry: Entry) -> bool:
 def _source(entry: Entry) -> str | None:
     if entry.kind is EntryKind.INITIAL:
         return _WELCOME_SOURCE
+    if entry.kind in _OF_PAYMENTS:
+        return entry.ref.partition(":")[0]
     return entry.details.get("grantSource")
+
+
+def _grant_id(entry: Entry) -> str | None:
+    """Of a claw-back and of what it returned, the grant that the payment had brought."""
+    if entry.kind in _OF_PAYMENTS:
+        return entry.ref.partition(":")[2]
+    return entry.details.get("grantId")
 
 
 def _description(entry: Entry, kind: TransactionType) -> str:

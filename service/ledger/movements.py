@@ -4,17 +4,15 @@ In a file of its own because the wallet alone is most of `entities`. Every rule 
 returns a `Movement`: the wallet afterwards and the entries that say what happened. Nothing here
 reads a clock, a key or a table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from service.core.amounts import Amount, credits_number, credits_text
-from service.ledger.details import NO_DETAILS, OPERATION, Details, checked_details
+from service.ledger.details import NO_DETAILS, OPERATION, Details
 from service.ledger.entities import (
     GET_MORE,
-    MAX_CREDITS,
     TAKE_LESS,
     AccountClosing,
-    Entry,
     EntryKind,
     ExpiryInvalid,
     InsufficientCredits,
@@ -23,8 +21,6 @@ from service.ledger.entities import (
     Wallet,
     WalletFrozen,
     WalletStatus,
-    applied,
-    deltas,
 )
 from service.ledger.limits import with_spent, with_unspent
 from service.ledger.lots import (
@@ -32,14 +28,13 @@ from service.ledger.lots import (
     Lot,
     LotKind,
     burn,
-    divide,
     put_back,
     remaining,
     split,
-    tidy,
     total_taken,
     whole,
 )
+from service.ledger.posting import entry_time, lot_number, post
 from service.ledger.restrictions import open_to
 
 # What the INITIAL entry of a wallet refers to. A wallet was welcomed if, and only if, it has one
@@ -79,10 +74,10 @@ def grant(
 ) -> Movement:
     """Adds a lot; debt is paid from it first."""
     paid = min(wallet.debt, amount)
-    lot = Lot(_lot_number(wallet), kind, amount - paid, expires_at, restriction)
+    lot = Lot(lot_number(wallet), kind, amount - paid, expires_at, restriction)
     new = (lot,) if lot.remaining else ()
     lots = (*wallet.lots, *new)
-    return _post(
+    return post(
         wallet, entry_kind, amount, ref, whole(new), lots, now, debt_paid=paid, details=details
     )
 
@@ -118,7 +113,7 @@ def hold_from(
     details: Details,
 ) -> Movement:
     """As `hold`, from the lots with one of those restrictions, whatever the wallet's status."""
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     swept = expire(wallet, now)
     usable = [lot for lot in swept.wallet.lots if lot.restriction in restrictions]
     available = remaining(lot for lot in usable if lot.spendable(now))
@@ -126,7 +121,7 @@ def hold_from(
         raise _too_few("This request costs", amount, available, GET_MORE)
     allocation, rest = burn(usable, amount, now)
     rest += tuple(lot for lot in swept.wallet.lots if lot.restriction not in restrictions)
-    held = _post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now, details=details)
+    held = post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now, details=details)
     return Movement(with_spent(held.wallet, amount, now), swept.entries + held.entries)
 
 
@@ -155,12 +150,12 @@ def capture(
     from the rest first. Raises `ValueError` for more than is held."""
     if not 0 <= amount <= total_taken(allocation):
         raise ValueError("a capture takes at most what is held")
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     used, rest = split(allocation, amount)
     returned = total_taken(rest)
     paid = min(wallet.debt, returned)
     lots = _with_returned(wallet, rest, paid, held_at, now)
-    return _post(
+    return post(
         with_unspent(wallet, returned, held_at),
         EntryKind.CAPTURE,
         amount,
@@ -185,11 +180,11 @@ def release(
 ) -> Movement:
     """Returns everything that allocation holds to the lots it came from; debt is paid from it
     first."""
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     amount = total_taken(allocation)
     paid = min(wallet.debt, amount)
     lots = _with_returned(wallet, allocation, paid, held_at, now)
-    return _post(
+    return post(
         with_unspent(wallet, amount, held_at),
         EntryKind.RELEASE,
         amount,
@@ -204,22 +199,12 @@ def release(
 
 def expire(wallet: Wallet, now: int) -> Movement:
     """Writes off every lapsed lot in one entry; no entry when there is none."""
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     lapsed = tuple(lot for lot in wallet.lots if lot.lapsed(now))
     if not lapsed:
         return Movement(wallet)
     rest = tuple(lot for lot in wallet.lots if not lot.lapsed(now))
-    return _post(wallet, EntryKind.EXPIRE, remaining(lapsed), "expiry", whole(lapsed), rest, now)
-
-
-def claw_back(
-    wallet: Wallet, amount: Amount, ref: str, now: int, *, details: Details = NO_DETAILS
-) -> Movement:
-    """Takes credits back, from the lots that expire last; what is missing becomes
-    debt."""
-    keep = wallet.credits - min(wallet.credits, amount)
-    kept, gone = divide(sorted(wallet.lots, key=lambda lot: lot.burn_order), keep)
-    return _post(wallet, EntryKind.CLAWBACK, amount, ref, whole(gone), kept, now, details=details)
+    return post(wallet, EntryKind.EXPIRE, remaining(lapsed), "expiry", whole(lapsed), rest, now)
 
 
 def adjust(
@@ -253,14 +238,14 @@ def adjust(
             restriction=restriction,
             details=details,
         )
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     chosen = wallet.lots if lot_id is None else (_lot(wallet, lot_id, now),)
     available = remaining(lot for lot in chosen if lot.spendable(now))
     if available < -amount:
         raise _too_few("This takes", -amount, available, TAKE_LESS)
     allocation, rest = burn(chosen, -amount, now)
     rest += tuple(lot for lot in wallet.lots if lot not in chosen)
-    return _post(wallet, EntryKind.ADJUST, amount, ref, allocation, rest, now, details=details)
+    return post(wallet, EntryKind.ADJUST, amount, ref, allocation, rest, now, details=details)
 
 
 def void(
@@ -268,10 +253,10 @@ def void(
 ) -> Movement:
     """Ends one lot: all that is left of it is removed. What open jobs hold of it returns if they
     fail. Raises `LotNotFound`."""
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     lot = _lot(wallet, lot_id, now)
     rest = tuple(other for other in wallet.lots if other is not lot)
-    return _post(
+    return post(
         wallet, EntryKind.VOID, lot.remaining, ref, whole((lot,)), rest, now, details=details
     )
 
@@ -287,32 +272,32 @@ def edit_lot(
 ) -> Movement:
     """Moves the end of one lot; no credit moves. What open jobs hold of it returns to the lot as it
     is then. Raises `LotNotFound`, and `ExpiryInvalid` for an end that has passed."""
-    now = _entry_time(wallet, now)
+    now = entry_time(wallet, now)
     lot = _lot(wallet, lot_id, now)
     if expires_at is not None and expires_at <= now:
         raise ExpiryInvalid
     edited = replace(lot, expires_at=expires_at)
     lots = tuple(edited if other is lot else other for other in wallet.lots)
-    return _post(wallet, EntryKind.EDIT, 0, ref, whole((edited,)), lots, now, details=details)
+    return post(wallet, EntryKind.EDIT, 0, ref, whole((edited,)), lots, now, details=details)
 
 
 def freeze(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
     """Stops spending. Open jobs still settle, and credits still come in."""
     frozen = replace(wallet, status=WalletStatus.FROZEN)
-    return _post(frozen, EntryKind.FREEZE, 0, ref, (), wallet.lots, now, details=details)
+    return post(frozen, EntryKind.FREEZE, 0, ref, (), wallet.lots, now, details=details)
 
 
 def thaw(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
     """Lets a frozen wallet spend again."""
     thawed = replace(wallet, status=WalletStatus.OPEN)
-    return _post(thawed, EntryKind.THAW, 0, ref, (), wallet.lots, now, details=details)
+    return post(thawed, EntryKind.THAW, 0, ref, (), wallet.lots, now, details=details)
 
 
 def begin_closing(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
     """Stops spending for good, whatever the wallet's status. Open jobs still settle, and credits
     still come in."""
     closing = replace(wallet, status=WalletStatus.CLOSING)
-    return _post(closing, EntryKind.CLOSING, 0, ref, (), wallet.lots, now, details=details)
+    return post(closing, EntryKind.CLOSING, 0, ref, (), wallet.lots, now, details=details)
 
 
 def close(wallet: Wallet, ref: str, now: int) -> Movement:
@@ -330,7 +315,7 @@ def close(wallet: Wallet, ref: str, now: int) -> Movement:
         low_balance=0,
     )
     allocation = whole(wallet.lots)
-    return _post(closed, EntryKind.CLOSE, wallet.credits, ref, allocation, (), now)
+    return post(closed, EntryKind.CLOSE, wallet.credits, ref, allocation, (), now)
 
 
 def _lot(wallet: Wallet, lot_id: str, now: int) -> Lot:
@@ -346,51 +331,4 @@ def _with_returned(
 ) -> tuple[Lot, ...]:
     """The wallet's lots with that allocation returned, but for its last `debt_paid` credits."""
     back, _ = split(allocation, total_taken(allocation) - debt_paid)
-    return put_back(wallet.lots, back, held_at, now, _lot_number(wallet))
-
-
-def _post(
-    wallet: Wallet,
-    kind: EntryKind,
-    amount: Amount,
-    ref: str,
-    allocation: Allocation,
-    lots: Sequence[Lot],
-    now: int,
-    *,
-    returned: Amount = 0,
-    debt_paid: Amount = 0,
-    details: Details = NO_DETAILS,
-) -> Movement:
-    """Adds one entry to the wallet."""
-    if not (0 <= amount <= MAX_CREDITS or (kind is EntryKind.ADJUST and amount >= -MAX_CREDITS)):
-        raise ValueError("an amount is a number of thousandths from 0 up")
-    at = _entry_time(wallet, now)
-    draft = Entry(
-        wallet.version + 1,
-        kind,
-        amount,
-        ref,
-        allocation,
-        0,
-        0,
-        at,
-        returned,
-        debt_paid,
-        checked_details(details),
-    )
-    moved = applied(wallet, deltas(draft))
-    after = replace(moved, version=draft.version, lots=tidy(lots, at), updated_at=at)
-    return Movement(after, (replace(draft, credits=after.credits, held=after.held),))
-
-
-def _entry_time(wallet: Wallet, now: int) -> int:
-    """The time of the wallet's next entry: along a ledger time never runs backwards. Lots are
-    judged at that time too, so that the entries alone say what has become of each."""
-    return max(now, wallet.updated_at)
-
-
-def _lot_number(wallet: Wallet) -> int:
-    """Lots are numbered by the entry that makes them, and by their place in it (up to a
-    hundred)."""
-    return (wallet.version + 1) * 100
+    return put_back(wallet.lots, back, held_at, now, lot_number(wallet))

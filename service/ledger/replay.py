@@ -4,9 +4,10 @@ Pure.
 In a file of its own because only the audit and a repair need it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.core.errors import FareboxError
+from service.ledger.claw_backs import ClawBack, after_entry, claw_back, restore, terms_of
 from service.ledger.entities import (
     Entry,
     EntryKind,
@@ -20,7 +21,6 @@ from service.ledger.movements import (
     adjust,
     begin_closing,
     capture,
-    claw_back,
     close,
     edit_lot,
     expire,
@@ -55,22 +55,36 @@ class Moment:
     wallet: Wallet
 
 
+@dataclass(frozen=True)
+class _Earlier:
+    """What later entries refer to: the holds of jobs, and the claw-backs of payments that stand."""
+
+    holds: dict[str, Entry] = field(default_factory=dict)
+    claw_backs: dict[str, tuple[ClawBack, ...]] = field(default_factory=dict)
+
+    def keep(self, entry: Entry) -> None:
+        if entry.kind is EntryKind.HOLD:
+            self.holds[entry.ref] = entry
+        elif entry.kind in (EntryKind.CLAWBACK, EntryKind.RESTORE):
+            standing = self.claw_backs.get(entry.ref, ())
+            self.claw_backs[entry.ref] = after_entry(standing, entry)
+
+
 def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> Iterator[Moment]:
     """Replays entries from the first, and stops at the first that the rules would not have written
     exactly so, balances included, and its MAC unless there is no key. The time of a hold is taken
     from its entry."""
-    wallet, holds = Wallet(user_id, welcomed=False), dict[str, Entry]()
+    wallet, earlier = Wallet(user_id, welcomed=False), _Earlier()
     for entry in entries:
         try:
-            again = _again(wallet, entry, holds)
+            again = _again(wallet, entry, earlier)
         except (FareboxError, ValueError, LookupError):
             return
         if mac_key is not None:
             again = sealed(again, mac_key)
         if again.entries != (entry if mac_key is not None else replace(entry, mac=""),):
             return
-        if entry.kind is EntryKind.HOLD:
-            holds[entry.ref] = entry
+        earlier.keep(entry)
         wallet = replace(
             again.wallet,
             created_at=wallet.created_at or entry.at,
@@ -86,18 +100,18 @@ def status_after(entries: Sequence[Entry]) -> WalletStatus:
     return next(said, WalletStatus.OPEN)
 
 
-def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
+def _again(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:
             return _granted(wallet, entry)
         case EntryKind.HOLD:
             return _held(wallet, entry)
         case EntryKind.CAPTURE:
-            return _captured(wallet, entry, holds[entry.ref])
+            return _captured(wallet, entry, earlier.holds[entry.ref])
         case EntryKind.RELEASE:
-            return _released(wallet, entry, holds[entry.ref])
-        case EntryKind.CLAWBACK:
-            return claw_back(wallet, entry.amount, entry.ref, entry.at, details=entry.details)
+            return _released(wallet, entry, earlier.holds[entry.ref])
+        case EntryKind.CLAWBACK | EntryKind.RESTORE:
+            return _of_payment(wallet, entry, earlier.claw_backs.get(entry.ref, ()))
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _corrected(wallet, entry)
         case EntryKind.EXPIRE | EntryKind.CLOSE:
@@ -105,6 +119,15 @@ def _again(wallet: Wallet, entry: Entry, holds: dict[str, Entry]) -> Movement:
         case EntryKind.FREEZE | EntryKind.THAW | EntryKind.CLOSING:
             switch = _SWITCHES[entry.kind]
             return switch(wallet, entry.ref, entry.at, details=entry.details)
+
+
+def _of_payment(wallet: Wallet, entry: Entry, standing: Sequence[ClawBack]) -> Movement:
+    """A claw-back, or one that undoes the last of those that stand."""
+    ref, at, details = entry.ref, entry.at, entry.details
+    if entry.kind is EntryKind.RESTORE:
+        return restore(wallet, standing[-1:], entry.amount, ref, at, details=details)
+    kind, expires_at = terms_of(entry)
+    return claw_back(wallet, entry.amount, kind, expires_at, ref, at, details=details)
 
 
 def _corrected(wallet: Wallet, entry: Entry) -> Movement:

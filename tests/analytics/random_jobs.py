@@ -8,9 +8,10 @@ from typing import Any
 
 from service.core.amounts import SCALE
 from service.core.days import DAY
+from service.ledger.claw_backs import claw_back
 from service.ledger.entities import Entry, Movement, Wallet
 from service.ledger.lots import LotKind
-from service.ledger.movements import adjust, capture, claw_back, expire, grant, hold, release
+from service.ledger.movements import adjust, capture, expire, grant, hold, release
 
 OPERATIONS = ("kling:image2video", "openai:text", "openai:image", "assemblyai:batch")
 Step = Callable[[Wallet], Movement]
@@ -73,7 +74,14 @@ class RandomJobs:
             case 0:
                 return expire(wallet, self.at)
             case 1:
-                return claw_back(wallet, self._chance.randint(1, 4 * SCALE), "refund", self.at)
+                return claw_back(
+                    wallet,
+                    self._chance.randint(1, 4 * SCALE),
+                    LotKind.PAID,
+                    None,
+                    "refund",
+                    self.at,
+                )
             case 2:
                 return adjust(wallet, amount, "up", self.at, kind=kind)
             case 3 if wallet.spendable(self.at) > amount:

@@ -23,8 +23,10 @@ from service.analytics.operations import HouseAnalytics, HouseReport
 from service.audit.entities import AuditStopped, Progress, ScanPlan
 from service.core.amounts import SCALE, credits_of
 from service.core.days import Day, end_of, start_of
+from service.ledger.claw_backs import claw_back
 from service.ledger.entities import Entry, EntryKind
-from service.ledger.movements import capture, claw_back, hold, release, welcome
+from service.ledger.lots import LotKind
+from service.ledger.movements import capture, hold, release, welcome
 from service.providers.base import Indeterminate, TaskStatus
 from tests.analytics.random_jobs import RandomJobs, sums_of, unspent_of
 from tests.doubles.history import write_movements
@@ -65,7 +67,7 @@ def test_what_returns_and_pays_debt_is_not_unspent(captured: int | None) -> None
     """The job held 1,000 of 1,500 credits when 900 were taken back: 400 of that are debt."""
     opened = welcome(None, "ann", 1_500, NOW)
     held = hold(opened.wallet, 1_000, "job", NOW)
-    taken = claw_back(held.wallet, 900, "refund", NOW)
+    taken = claw_back(held.wallet, 900, LotKind.PAID, None, "refund", NOW)
     allocation = held.entries[0].allocation
     if captured is None:
         ended = release(taken.wallet, allocation, "job", NOW, NOW)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.ledger.checks import ledger_check
+from service.ledger.claw_backs import claw_back, restore, standing_after
 from service.ledger.entities import (
     Entry,
     EntryKind,
@@ -26,8 +27,9 @@ from service.ledger.entities import (
 from service.ledger.lots import Allocation, LotKind, total_taken
 from service.ledger.movements import (
     adjust,
+    begin_closing,
     capture,
-    claw_back,
+    close,
     edit_lot,
     expire,
     freeze,
@@ -51,6 +53,7 @@ RESTRICTIONS = ("", "video", "x", "y", "z")
 OPERATIONS = (IMAGE_TO_VIDEO, "toy:words")
 AMOUNTS = st.integers(min_value=1, max_value=30_000)
 LIVES = st.none() | st.integers(min_value=1, max_value=180)
+PAYMENTS = ("purchase:pi_1", "purchase:pi_2", "invoice:in_1")
 PLACES = st.integers(min_value=0, max_value=7)
 
 
@@ -204,11 +207,44 @@ class LedgerLife(RuleBasedStateMachine):
         back = min(alive, total_taken(allocation) - debt) - debt
         assert self.wallet.spendable(at) >= before + back
 
-    @rule(amount=st.integers(min_value=1, max_value=40_000))
-    def claws_back(self, amount: int) -> None:
+    @rule(
+        amount=st.integers(min_value=1, max_value=40_000),
+        kind=st.sampled_from(LotKind),
+        life=LIVES,
+        payment=st.sampled_from(PAYMENTS),
+    )
+    def claws_back(self, amount: int, kind: LotKind, life: int | None, payment: str) -> None:
         before = self.wallet
-        self.moved(claw_back(before, amount, "refund", self.now))
+        self.moved(claw_back(before, amount, kind, self.end(life), payment, self.now))
         assert self.wallet.debt == before.debt + max(0, amount - before.credits)
+        taken = self.entries[-1].allocation
+        own = sum(lot.remaining for lot in before.lots if lot.kind is kind)
+        assert sum(p.taken for p in taken if p.kind is kind) == min(own, amount)
+
+    @precondition(lambda self: self.wallet.clawed_back or self.wallet.debt)
+    @rule(payment=st.sampled_from(PAYMENTS), percent=st.integers(min_value=1, max_value=100))
+    def restores(self, payment: str, percent: int) -> None:
+        """Nothing is made and nothing is lost: debt is paid, and the rest can be spent at once (but
+        for lots that had ended when they were clawed back)."""
+        standing = standing_after(each for each in self.entries if each.ref == payment)
+        amount = -(-sum(each.amount for each in standing) * percent // 100)
+        if not amount:
+            return
+        before = self.wallet
+        at = max(self.now, before.updated_at)
+        self.moved(restore(before, standing, amount, payment, self.now))
+        assert self.wallet.debt == max(0, before.debt - amount)
+        assert self.wallet.credits == before.credits + max(0, amount - before.debt)
+        ended = (
+            portion.taken
+            for each in standing
+            for portion in each.portions
+            if portion.expires_at is not None and portion.expires_at <= each.at
+        )
+        spendable = before.spendable(at) + max(0, amount - before.debt) - sum(ended)
+        assert self.wallet.spendable(at) >= spendable
+        left = standing_after(each for each in self.entries if each.ref == payment)
+        assert sum(each.amount for each in standing) - amount == sum(each.amount for each in left)
 
     @rule()
     def expires(self) -> None:
@@ -286,6 +322,17 @@ class LedgerLife(RuleBasedStateMachine):
     def is_thawed(self) -> None:
         self.moved(thaw(self.wallet, "thaw", self.now))
         assert self.wallet.status is WalletStatus.OPEN
+
+    @precondition(lambda self: not self.open_jobs and len(self.entries) % 9 == 8)
+    @rule()
+    def is_erased_and_returns(self) -> None:
+        """The credits are given up; what is owed stays."""
+        debt = self.wallet.debt
+        self.moved(begin_closing(self.wallet, "erasure", self.now))
+        self.moved(close(self.wallet, "erasure", self.now))
+        assert (self.wallet.credits, self.wallet.debt) == (0, debt)
+        self.moved(welcome(self.wallet, "u", 20_000, self.now))
+        assert (self.wallet.credits, self.wallet.debt) == (0, debt)
 
     @invariant()
     def every_promise_holds(self) -> None:

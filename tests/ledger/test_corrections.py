@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.core.amounts import SCALE
+from service.ledger.claw_backs import claw_back
 from service.ledger.entities import (
     EntryKind,
     ExpiryInvalid,
@@ -17,7 +18,6 @@ from service.ledger.entities import (
 from service.ledger.lots import LotKind
 from service.ledger.movements import (
     adjust,
-    claw_back,
     edit_lot,
     grant,
     hold,
@@ -51,7 +51,7 @@ def test_an_adjustment_up_adds_a_lot_with_its_terms_and_says_by_whom() -> None:
 
 
 def test_an_adjustment_up_pays_debt_first() -> None:
-    indebted = claw_back(opened(3), 5, "refund_1", NOW).wallet
+    indebted = claw_back(opened(3), 5, LotKind.PAID, None, "refund_1", NOW).wallet
     wallet = adjust(indebted, 3, "adj_1", NOW).wallet
     assert (wallet.credits, wallet.debt, wallet.faults()) == (1, 0, [])
 
@@ -167,5 +167,5 @@ def test_a_frozen_wallet_is_corrected_all_the_same() -> None:
     frozen = replace(opened(), status=WalletStatus.FROZEN)
     assert grant(frozen, LotKind.PAID, 1, None, "g", NOW).wallet.credits == 4
     assert adjust(frozen, -1, "r", NOW).wallet.credits == 2
-    assert claw_back(frozen, 1, "r", NOW).wallet.credits == 2
+    assert claw_back(frozen, 1, LotKind.PAID, None, "r", NOW).wallet.credits == 2
     assert void(frozen, frozen.lots[0].lot_id, "r", NOW).wallet.credits == 0

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.ledger.claw_backs import claw_back
 from service.ledger.entities import (
     EntryKind,
     InsufficientCredits,
@@ -25,7 +26,7 @@ from service.ledger.lots import (
     unpack_allocation,
     unpack_lots,
 )
-from service.ledger.movements import capture, claw_back, expire, grant, hold, release, welcome
+from service.ledger.movements import capture, expire, grant, hold, release, welcome
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
@@ -193,7 +194,7 @@ def test_a_capture_of_nothing_returns_everything() -> None:
 
 
 def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> None:
-    wallet = claw_back(opened(3), 5, "refund_1", NOW).wallet
+    wallet = claw_back(opened(3), 5, LotKind.PAID, None, "refund_1", NOW).wallet
     assert (wallet.credits, wallet.debt) == (0, 2)
     paid = grant(wallet, LotKind.PAID, 3, None, "g", NOW).wallet
     assert (paid.credits, paid.debt, paid.faults()) == (1, 0, [])
@@ -202,7 +203,7 @@ def test_what_cannot_be_clawed_back_becomes_debt_that_the_next_credits_pay() -> 
 @pytest.mark.protocol("debt-first")
 def test_a_release_pays_debt_first() -> None:
     held = hold(opened(3), 3, "job_1", NOW)
-    indebted = claw_back(held.wallet, 2, "refund_1", NOW).wallet
+    indebted = claw_back(held.wallet, 2, LotKind.PAID, None, "refund_1", NOW).wallet
     back = release(indebted, held.entries[-1].allocation, "job_1", NOW, NOW).wallet
     assert (back.credits, back.debt, back.faults()) == (1, 0, [])
 

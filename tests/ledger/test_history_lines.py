@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from service.ledger.claw_backs import claw_back
 from service.ledger.entities import Entry, EntryKind, Movement, Wallet
 from service.ledger.history_lines import TransactionType, line_of, type_of
 from service.ledger.lots import LotKind
 from service.ledger.movements import (
     capture,
-    claw_back,
     expire,
     grant,
     hold,
@@ -124,7 +124,7 @@ def test_expired_credits_have_their_line() -> None:
 
 
 def test_credits_that_are_taken_back_beyond_the_balance_are_debt_and_a_grant_pays_it() -> None:
-    taken = claw_back(opened(), 5_000, "pay_1", NOW)
+    taken = claw_back(opened(), 5_000, LotKind.PAID, None, "pay_1", NOW)
     line = line_of(only(taken))
     assert line is not None
     assert (line.type, line.amount, line.balance_after, line.debt) == (
@@ -184,7 +184,7 @@ def _any_movement(
             amount = chance.choice([entry.amount, chance.randint(0, entry.amount)])
             return capture(wallet, entry.allocation, amount, job, entry.at, now)
         case "claw back":
-            return claw_back(wallet, chance.randint(1, 4_000), ref, now)
+            return claw_back(wallet, chance.randint(1, 4_000), LotKind.PAID, None, ref, now)
         case "expire":
             return expire(wallet, now)
     kind = chance.choice(list(LotKind))

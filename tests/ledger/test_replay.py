@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from service.ledger.claw_backs import claw_back
 from service.ledger.entities import Entry, EntryKind, Movement, Wallet
 from service.ledger.lots import LotKind, LotPortion
 from service.ledger.movements import (
     adjust,
     capture,
-    claw_back,
     edit_lot,
     expire,
     grant,
@@ -61,7 +61,7 @@ def _some_movement(
     if kind == "expire":
         return expire(wallet, now)
     if kind == "claw back":
-        return claw_back(wallet, rng.randint(1, 5), ref, now)
+        return claw_back(wallet, rng.randint(1, 5), LotKind.PAID, None, ref, now)
     expires_at = rng.choice((None, now + 500_000, now + 5_000_000))
     return grant(wallet, rng.choice(list(LotKind)), rng.randint(1, 9), expires_at, ref, now)
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from service.core.amounts import SCALE
+from service.ledger.claw_backs import claw_back
 from service.ledger.lots import LotKind
-from service.ledger.movements import adjust, claw_back, grant
+from service.ledger.movements import adjust, grant
 from service.ledger.operations import Proposal, Snapshot
 from service.providers.base import TaskStatus
 from tests.doubles.meter import Meter
@@ -76,7 +77,7 @@ def test_each_crossing_is_an_event_of_its_own(world: NotifyingHarness) -> None:
 
 def test_credits_that_are_taken_back_cross_it_too(world: NotifyingHarness) -> None:
     world.low_balance.set("ann", 4 * SCALE)
-    move(world, lambda wallet, now: claw_back(wallet, 2 * SCALE, "pay_1", now))
+    move(world, lambda wallet, now: claw_back(wallet, 2 * SCALE, LotKind.PAID, None, "pay_1", now))
     assert [body["type"] for body in bodies(world)] == ["credits.low"]
 
 

@@ -129,6 +129,18 @@ PARTS = (
         ),
     ),
     Part(
+        "Money back",
+        (
+            Rule("claw-back-order", "A claw-back takes the kind that was bought, what ends last first."),
+            Rule("claw-back-debt", "What a claw-back cannot take is debt; nothing falls below 0."),
+            Rule("claw-back-any-status", "Claw-backs work in any wallet status; debt stays."),
+            Rule("claw-back-replayed", "The audit replays claw-backs and restorations."),
+            Rule("restoration", "A restoration pays debt, then returns to the lots it came from."),
+            Rule("restoration-life", "What returns after its lot's end has the life it had left."),
+            Rule("restoration-newest-first", "What was clawed back last returns first."),
+        ),
+    ),
+    Part(
         "Sign-up",
         (
             Rule("limit-before-device", "The limit is checked before the device."),

@@ -7,6 +7,7 @@ from tests.mutants.catalog import (
     amounts,
     audit,
     campaigns,
+    claw_backs,
     connections,
     costs,
     erasure,
@@ -30,6 +31,7 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
+    *claw_backs.MUTANTS,
     *limits.MUTANTS,
     *passwords.MUTANTS,
     *grants.MUTANTS,

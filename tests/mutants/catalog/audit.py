@@ -95,7 +95,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "lots-judged-by-another-time",
         "tests/ledger/test_replay.py",
         "ledger.movements:release",
-        "now = _entry_time(W, N)",
+        "now = entry_time(W, N)",
         "",
     ),
     breaks(

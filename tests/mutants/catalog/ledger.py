@@ -196,7 +196,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "time-forward",
         "time-runs-backwards",
-        "ledger.movements:_entry_time",
+        "ledger.posting:entry_time",
         "max(N, W.updated_at)",
         "N",
     ),
