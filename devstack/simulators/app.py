@@ -23,6 +23,9 @@ from devstack.simulators.kling.routes import Kling
 from devstack.simulators.kling.task_store import TaskStore
 from devstack.simulators.ses.routes import Ses
 from devstack.simulators.start.routes import start_blueprint
+from devstack.simulators.stripe.routes import StripeRoutes, WebhookSender
+from devstack.simulators.stripe.simulator import StripeSimulator
+from devstack.simulators.stripe.webhooks import Endpoint
 from devstack.simulators.time_scale import TimeScale
 from devstack.simulators.webhooks import Webhooks
 from devstack.simulators.wire import json_response
@@ -40,6 +43,7 @@ class Simulators:
     google: Google
     cognito: Cognito
     ses: Ses
+    stripe: StripeRoutes
     webhooks: Webhooks
     background: Background
     deliverer: Deliverer
@@ -58,7 +62,7 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, Google, Cognito, Ses, Webhooks)
+    vendors = (Kling, Google, Cognito, Ses, StripeRoutes, Webhooks)
     faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
@@ -66,12 +70,16 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
     callbacks = Callbacks(settings, clock, faults, deliverer, background)
     task_store = TaskStore(settings, clock, speed, callbacks.changed)
     background.every_tick(task_store.catch_up)
+    sender = WebhookSender(faults, deliverer, background, settings.callback_address, clock)
+    stripe = _stripe(settings, clock, sender)
+    background.every_tick(stripe.catch_up)
     return Simulators(
         control=Control(faults, journal, speed),
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
         cognito=_cognito(settings, injector, clock),
         ses=Ses(injector, clock),
+        stripe=StripeRoutes(injector, stripe),
         webhooks=Webhooks(injector, clock),
         background=background,
         deliverer=deliverer,
@@ -83,6 +91,22 @@ def _cognito(settings: SimulatorSettings, injector: FaultInjector, clock: Clock)
     hook = Hook(url, settings.cognito_hook_secret)
     pool, client = settings.cognito_user_pool_id, settings.cognito_client_id
     return Cognito(injector, KeyRing(), clock, pool, client, hook)
+
+
+def _stripe(settings: SimulatorSettings, clock: Clock, sender: WebhookSender) -> StripeSimulator:
+    secrets = _listed(settings.stripe_webhook_secrets)
+    url = settings.stripe_webhook_url or f"{settings.app_url.rstrip('/')}/stripe/webhook"
+    return StripeSimulator(
+        clock,
+        f"{settings.address}/stripe",
+        keys=_listed(settings.stripe_keys),
+        endpoints=(Endpoint(url, secrets),) if secrets else (),
+        post=sender.post,
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
@@ -102,6 +126,7 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
     app.register_blueprint(simulators.cognito.blueprint(), url_prefix="/cognito")
     app.register_blueprint(simulators.ses.blueprint(), url_prefix="/ses")
+    app.register_blueprint(simulators.stripe.blueprint(), url_prefix="/stripe")
     _register_error_handlers(app)
     app.register_blueprint(simulators.webhooks.blueprint(), url_prefix="/webhooks")
     app.extensions["simulators"] = simulators

@@ -56,6 +56,18 @@ class SimulatorSettings:
         True, "refuse an external_task_id that was used before"
     )
 
+    stripe_keys: str = _option(
+        "sk_test_farebox_local", "API keys that Stripe accepts, separated by commas"
+    )
+    stripe_webhook_url: str = _option(
+        "", "where Stripe sends its events; empty: /stripe/webhook of app_url"
+    )
+    stripe_webhook_secrets: str = _option(
+        "whsec_farebox_local",
+        "secrets that sign Stripe's events; two with a comma: both sign, as in a rotation; empty: "
+        "no events are sent",
+    )
+
     def __post_init__(self) -> None:
         _in_range("port", self.port, 0, 65_535)
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
@@ -65,6 +77,7 @@ class SimulatorSettings:
             ("public_url", self.public_url),
             ("app_url", self.app_url),
             ("callback_origin", self.callback_origin),
+            ("stripe_webhook_url", self.stripe_webhook_url),
         ):
             if url and not url.startswith(("http://", "https://")):
                 raise ValueError(f"{name} must be an http(s) address")

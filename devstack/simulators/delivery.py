@@ -16,8 +16,7 @@ from devstack.simulators.journal import Journal
 
 LANES = 4
 MAX_QUEUED = 10_000
-MAX_ATTEMPTS = 3
-_RETRY_SECONDS = (0.5, 2.0)
+RETRY_SECONDS = (0.5, 2.0)
 _TIMEOUT = Timeout(connect=2.0, read=5.0)
 _STOP_SECONDS = 0.6
 
@@ -27,7 +26,8 @@ Headers = Callable[[], Mapping[str, str]]
 @dataclass(frozen=True)
 class Delivery:
     """One webhook. `headers` is called for each attempt, so that each has its own timestamp and
-    signature. Deliveries with the same `subject` are sent in the order they were queued."""
+    signature. Deliveries with the same `subject` are sent in the order they were queued. Each
+    entry of `retry_seconds` is a further attempt, so long after the one before."""
 
     service: str
     subject: str
@@ -36,14 +36,16 @@ class Delivery:
     headers: Headers
     fault: str | None = None
     attempt: int = 1
+    operation: str = "callback"
+    retry_seconds: tuple[float, ...] = RETRY_SECONDS
 
 
 class Deliverer:
-    """Four threads with a bounded queue each. A delivery gets at most three attempts, until a 2xx
+    """Four threads with a bounded queue each. A delivery gets its attempts until a 2xx
     response.
 
-    The journal shows every attempt as operation `callback`, with the receiver's status (None: no
-    response)."""
+    The journal shows every attempt as the delivery's operation, with the receiver's status (None:
+    no response)."""
 
     def __init__(self, journal: Journal, background: Background, logger: logging.Logger) -> None:
         self._journal = journal
@@ -86,7 +88,7 @@ class Deliverer:
     def record_undelivered(self, delivery: Delivery) -> None:
         """Adds a delivery to the journal that is never sent."""
         entry = self._journal.open(
-            delivery.service, "callback", "POST", delivery.url, {}, delivery.body
+            delivery.service, delivery.operation, "POST", delivery.url, {}, delivery.body
         )
         self._journal.close(entry, None, delivery.fault)
 
@@ -99,18 +101,17 @@ class Deliverer:
 
     def _attempt(self, connections: PoolManager, delivery: Delivery) -> None:
         try:
-            if not self._posted(connections, delivery) and delivery.attempt < MAX_ATTEMPTS:
+            waits = delivery.retry_seconds
+            if not self._posted(connections, delivery) and delivery.attempt <= len(waits):
                 again = replace(delivery, attempt=delivery.attempt + 1)
-                self._background.later(
-                    _RETRY_SECONDS[delivery.attempt - 1], lambda: self.send(again)
-                )
+                self._background.later(waits[delivery.attempt - 1], lambda: self.send(again))
         except Exception:
             self._logger.exception("a callback of the simulators could not be sent")
 
     def _posted(self, connections: PoolManager, delivery: Delivery) -> bool:
         headers = {"Content-Type": "application/json", **delivery.headers()}
         entry = self._journal.open(
-            delivery.service, "callback", "POST", delivery.url, headers, delivery.body
+            delivery.service, delivery.operation, "POST", delivery.url, headers, delivery.body
         )
         status: int | None = None
         try:

@@ -1,0 +1,290 @@
+"""Every operation of the API: its name (for faults and the journal), route, parameters and
+effect."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from devstack.simulators.stripe import (
+    catalog,
+    customers,
+    disputes,
+    intents,
+    payment_methods,
+    refunds,
+    sessions,
+)
+from devstack.simulators.stripe import checkout_parameters as checkout_tables
+from devstack.simulators.stripe import parameter_tables as tables
+from devstack.simulators.stripe.account import Account
+from devstack.simulators.stripe.collection import Collection, list_of
+from devstack.simulators.stripe.parameters import Fields
+from devstack.simulators.stripe.shapes import RETRIEVE
+from devstack.simulators.stripe.wire import Wire
+
+# With the account, the parameters and the ids of the path.
+Act = Callable[..., Wire]
+# With the account, the object of the path and the parameters.
+Change = Callable[[Account, Wire, Wire], Wire]
+Of = Callable[[Account], Collection]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route of the API."""
+
+    name: str
+    method: str
+    path: re.Pattern[str]
+    parameters: Fields
+    act: Act
+
+
+@dataclass(frozen=True)
+class Resource:
+    """The routes of one kind of object. `changes` are POSTs to an object: by an empty name to the
+    object itself, by another to that path below it."""
+
+    name: str
+    path: str
+    of: Of
+    listed: Fields | None = None
+    page: Act | None = None
+    plural: str = ""
+    create: tuple[Fields, Act] | None = None
+    changes: Mapping[str, tuple[Fields, Change]] = field(default_factory=dict)
+    delete: tuple[Fields, Change] | None = None
+
+    def operations(self) -> Iterator[Operation]:
+        """All of them; every object can be retrieved."""
+        one = f"{self.path}/([^/]+)"
+        yield _operation(f"retrieve_{self.name}", "GET", one, RETRIEVE, self._retrieve)
+        if self.listed is not None:
+            name = f"list_{self.plural or self.name + 's'}"
+            yield _operation(name, "GET", self.path, self.listed, self.page or self._page)
+        if self.create is not None:
+            yield _operation(f"create_{self.name}", "POST", self.path, *self.create)
+        for verb, (parameters, change) in self.changes.items():
+            path = f"{one}/{verb}" if verb else one
+            act = self._changing(change)
+            yield _operation(f"{verb or 'update'}_{self.name}", "POST", path, parameters, act)
+        if self.delete is not None:
+            act = self._changing(self.delete[1])
+            yield _operation(f"delete_{self.name}", "DELETE", one, self.delete[0], act)
+
+    def _retrieve(self, account: Account, _params: Wire, identifier: str) -> Wire:
+        return self.of(account).get(identifier)
+
+    def _page(self, account: Account, params: Wire) -> Wire:
+        return self.of(account).page(params, self.path)
+
+    def _changing(self, change: Change) -> Act:
+        def act(account: Account, params: Wire, identifier: str) -> Wire:
+            return change(account, self.of(account).get(identifier), params)
+
+        return act
+
+
+def _operation(name: str, method: str, path: str, parameters: Fields, act: Act) -> Operation:
+    return Operation(name, method, re.compile(path), parameters, act)
+
+
+def _of_live_customer(change: Change) -> Change:
+    """A customer who was deleted cannot be changed."""
+
+    def act(account: Account, customer: Wire, params: Wire) -> Wire:
+        return change(account, intents.live_customer(account, customer["id"]), params)
+
+    return act
+
+
+def _delete_customer(account: Account, customer: Wire, _params: Wire) -> Wire:
+    return customers.delete(account, customer, lambda *_: None)
+
+
+def _prices(account: Account, params: Wire) -> Wire:
+    keys = params.get("lookup_keys")
+    names = ("active", "currency", "product", "type")
+    filters = {name: params[name] for name in names if name in params}
+
+    def accepted(price: Wire) -> bool:
+        return (keys is None or price["lookup_key"] in keys) and all(
+            price[name] == value for name, value in filters.items()
+        )
+
+    return account.prices.page(params, "/v1/prices", accepted)
+
+
+def _line_items(account: Account, params: Wire, identifier: str) -> Wire:
+    account.sessions.get(identifier)
+    url = f"/v1/checkout/sessions/{identifier}/line_items"
+    return list_of(account.line_items[identifier], url, params)
+
+
+def _sessions(account: Account, params: Wire) -> Wire:
+    email = params.pop("customer_details", {}).get("email")
+    names = ("customer", "payment_intent", "status", "subscription")
+    filters = {name: params[name] for name in names if name in params}
+
+    def accepted(session: Wire) -> bool:
+        found = (session["customer_details"] or {}).get("email")
+        return (email is None or found == email) and all(
+            session[name] == value for name, value in filters.items()
+        )
+
+    return account.sessions.page(params, "/v1/checkout/sessions", accepted)
+
+
+def _methods_of(account: Account, params: Wire, identifier: str) -> Wire:
+    intents.live_customer(account, identifier)
+    query = {**params, "customer": identifier}
+    return account.methods.page(query, f"/v1/customers/{identifier}/payment_methods")
+
+
+def _attach(account: Account, params: Wire, identifier: str) -> Wire:
+    customer = intents.live_customer(account, params["customer"], "customer")
+    method = payment_methods.method_of(account, identifier, "payment_method")
+    return payment_methods.attach(account, method, customer)
+
+
+_RESOURCES = (
+    Resource(
+        "customer",
+        "/v1/customers",
+        lambda account: account.customers,
+        tables.CUSTOMER_LIST,
+        create=(tables.CUSTOMER_CREATE, customers.create),
+        changes={"": (tables.CUSTOMER_UPDATE, _of_live_customer(customers.update))},
+        delete=(RETRIEVE, _of_live_customer(_delete_customer)),
+    ),
+    Resource(
+        "product",
+        "/v1/products",
+        lambda account: account.products,
+        tables.PRODUCT_LIST,
+        create=(tables.PRODUCT_CREATE, catalog.create_product),
+    ),
+    Resource(
+        "price",
+        "/v1/prices",
+        lambda account: account.prices,
+        tables.PRICE_LIST,
+        _prices,
+        create=(tables.PRICE_CREATE, catalog.create_price),
+    ),
+    Resource(
+        "session",
+        "/v1/checkout/sessions",
+        lambda account: account.sessions,
+        checkout_tables.SESSION_LIST,
+        _sessions,
+        create=(checkout_tables.SESSION_CREATE, sessions.create),
+        changes={
+            "expire": (RETRIEVE, lambda account, session, _: sessions.expire(account, session))
+        },
+    ),
+    Resource(
+        "payment_intent",
+        "/v1/payment_intents",
+        lambda account: account.intents,
+        tables.INTENT_LIST,
+        create=(tables.INTENT_CREATE, intents.create),
+        changes={
+            "": (tables.INTENT_UPDATE, intents.update),
+            "confirm": (tables.INTENT_CONFIRM, intents.confirm),
+            "cancel": (tables.INTENT_CANCEL, intents.cancel),
+        },
+    ),
+    Resource("charge", "/v1/charges", lambda account: account.charges, tables.CHARGE_LIST),
+    Resource(
+        "refund",
+        "/v1/refunds",
+        lambda account: account.refunds,
+        tables.REFUND_LIST,
+        create=(tables.REFUND_CREATE, refunds.create),
+        changes={
+            "": (tables.REFUND_UPDATE, refunds.update),
+            "cancel": (RETRIEVE, lambda account, refund, _: refunds.cancel(account, refund)),
+        },
+    ),
+    Resource(
+        "dispute",
+        "/v1/disputes",
+        lambda account: account.disputes,
+        tables.DISPUTE_LIST,
+        changes={
+            "": (tables.DISPUTE_UPDATE, disputes.update),
+            "close": (RETRIEVE, lambda account, found, _: disputes.close(account, found, "lost")),
+        },
+    ),
+    Resource(
+        "early_fraud_warning",
+        "/v1/radar/early_fraud_warnings",
+        lambda account: account.warnings,
+        tables.WARNING_LIST,
+    ),
+    Resource(
+        "balance_transaction",
+        "/v1/balance_transactions",
+        lambda account: account.balance,
+        tables.BALANCE_LIST,
+    ),
+    Resource(
+        "payment_method",
+        "/v1/payment_methods",
+        lambda account: account.methods,
+        tables.METHOD_LIST,
+        changes={
+            "detach": (
+                RETRIEVE,
+                lambda account, method, _: payment_methods.detach(account, method),
+            ),
+        },
+    ),
+)
+_SINGLE = (
+    _operation(
+        "list_events",
+        "GET",
+        "/v1/events",
+        tables.EVENT_LIST,
+        lambda account, params: account.events.page(params),
+    ),
+    _operation(
+        "retrieve_event",
+        "GET",
+        "/v1/events/([^/]+)",
+        RETRIEVE,
+        lambda account, _, identifier: account.events.get(identifier),
+    ),
+    _operation(
+        "list_line_items",
+        "GET",
+        "/v1/checkout/sessions/([^/]+)/line_items",
+        checkout_tables.LINE_ITEMS,
+        _line_items,
+    ),
+    _operation(
+        "list_customer_payment_methods",
+        "GET",
+        "/v1/customers/([^/]+)/payment_methods",
+        tables.METHOD_OF_CUSTOMER_LIST,
+        _methods_of,
+    ),
+    _operation(
+        "attach_payment_method",
+        "POST",
+        "/v1/payment_methods/([^/]+)/attach",
+        tables.METHOD_ATTACH,
+        _attach,
+    ),
+)
+OPERATIONS = (*(each for one in _RESOURCES for each in one.operations()), *_SINGLE)
+
+
+def operation_of(method: str, path: str) -> tuple[Operation, tuple[str, ...]] | None:
+    """The operation of that route with the ids of its path, or None."""
+    for operation in OPERATIONS:
+        if operation.method == method and (matched := operation.path.fullmatch(path)):
+            return operation, matched.groups()
+    return None
