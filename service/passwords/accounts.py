@@ -13,14 +13,22 @@ from service.passwords.sealing import Sealing
 from service.storage.table import ConditionFailed, Table
 from service.users.entities import Digests, mailbox_digests
 
+_NO_DIGEST = "0" * 32
+
 
 class PasswordAccounts:
-    """Credentials by mailbox and by user. Every method raises `StorageUnavailable`."""
+    """Credentials by mailbox and by user. `stand_in` is worked on where there are none, so that
+    this takes as long: no password fits it. Every method raises `StorageUnavailable`."""
 
-    def __init__(self, table: Table, sealing: Sealing, peppers: Sequence[Pepper]) -> None:
+    def __init__(
+        self, table: Table, sealing: Sealing, peppers: Sequence[Pepper], hash_of_no_one: str
+    ) -> None:
         self._table = table
         self._sealing = sealing
         self._peppers = tuple(peppers)
+        sealed = self.seal_hash(_NO_DIGEST, hash_of_no_one)
+        self._stand_in = store.stand_in_item(_NO_DIGEST, sealed)
+        self.stand_in = store.credentials_from(self._stand_in)
 
     def digests(self, address: str) -> Digests:
         """The mailbox of an address as the table knows it."""
@@ -31,11 +39,12 @@ class PasswordAccounts:
         return self._sealing.digest("address", address.casefold())
 
     def find(self, address: str) -> Credentials | None:
-        """The credentials of the mailbox that the address leads to, strongly consistent. As many
-        calls whether there are any or not: one for each pepper."""
+        """The credentials of the mailbox that the address leads to, strongly consistent. The same
+        work whether there are any or not: one call for each pepper, and one item to be read."""
         items = [self._table.get(keys.credentials(each)) for each in self.digests(address).all]
         found = next((item for item in items if item is not None), None)
-        return None if found is None else store.credentials_from(found)
+        credentials = store.credentials_from(found or self._stand_in)
+        return credentials if found else None
 
     def read(self, digest: str) -> Credentials | None:
         """Those under that digest."""

@@ -13,12 +13,13 @@ from service.ledger.operations import ConditionalWrite, Snapshot
 from service.notifications.mail import Mail, SealedMail
 from service.passwords.accounts import PasswordAccounts
 from service.passwords.hashing import Hashes
+from service.passwords.pace import Pace
 from service.passwords.policy import PasswordPolicy
 from service.passwords.sealing import Sealing
 from service.passwords.throttle import Throttle
 from service.storage.keys import Key
 from service.storage.table import Table
-from service.users.entities import Digests
+from service.users.entities import Digests, LinkedIdentity
 
 # What else is written in the transaction that makes a user, at that time. Pure.
 Also = Callable[[int], Sequence[ConditionalWrite]]
@@ -41,6 +42,12 @@ class SignUps(Protocol):
     def mailbox_owner(self, email: str) -> str | None: ...
 
 
+class SignIns(Protocol):
+    """Lists what a user signs in with, as `Identities` does."""
+
+    def all(self, user_id: str) -> list[LinkedIdentity]: ...
+
+
 class Wallets(Protocol):
     """Reads wallets, as `Ledger` does."""
 
@@ -60,10 +67,12 @@ class Base:
     table: Table
     clock: Clock
     users: SignUps
+    identities: SignIns
     wallets: Wallets
     mails: Mails
     accounts: PasswordAccounts
     hashes: Hashes
     policy: PasswordPolicy
     throttle: Throttle
+    pace: Pace
     sealing: Sealing

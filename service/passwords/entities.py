@@ -94,7 +94,6 @@ class Reset:
 
     digest: str
     revision: int
-    address: str = field(repr=False)
 
 
 @dataclass(frozen=True)

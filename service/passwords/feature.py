@@ -16,6 +16,7 @@ from service.passwords.checks import password_checks
 from service.passwords.common_passwords import CommonPasswords
 from service.passwords.hashing import HashCost, Hashes
 from service.passwords.operations import Passwords
+from service.passwords.pace import Pace
 from service.passwords.policy import PasswordPolicy
 from service.passwords.resets import PasswordResets
 from service.passwords.routes import (
@@ -30,6 +31,7 @@ from service.passwords.throttle import Throttle
 from service.sessions.entities import SessionEnd
 from service.sessions.operations import Sessions
 from service.storage.settings import StorageSettings
+from service.users.linking import Identities
 from service.users.operations import Users
 from service.web.native_threads import run_natively
 from service.web.page_cookie import PageCookie
@@ -43,7 +45,7 @@ def build(core: Core, parts: Parts) -> Feature:
     hashes = parts.replacement_or(Hashes, lambda: Hashes(_cost(settings), run_natively))
     base = _base(core, parts, hashes)
     passwords = Passwords(base, core.ids)
-    sign_ins = PasswordSignIns(base, settings.password_failure_seconds)
+    sign_ins = PasswordSignIns(base)
     sessions = parts.get(Sessions)
 
     def end_sessions(user_id: str, keep: str | None) -> None:
@@ -79,12 +81,14 @@ def _base(core: Core, parts: Parts, hashes: Hashes) -> Base:
         table=core.table,
         clock=core.clock,
         users=parts.get(Users),
+        identities=parts.get(Identities),
         wallets=parts.get(Ledger),
         mails=parts.get(MailBox),
-        accounts=PasswordAccounts(core.table, sealing, core.keyring.peppers),
+        accounts=PasswordAccounts(core.table, sealing, core.keyring.peppers, hashes.of_no_one),
         hashes=hashes,
         policy=PasswordPolicy(settings.password_min_length, CommonPasswords()),
         throttle=Throttle(core.table, core.clock, key),
+        pace=Pace(core.clock, settings.password_response_seconds),
         sealing=sealing,
     )
 

@@ -62,7 +62,8 @@ class Verification:
 
 
 class Hashes:
-    """Computes and verifies hashes, so many at once. Every method raises `PasswordsBusy`."""
+    """Computes and verifies hashes, so many at once. `of_no_one` takes as long to verify as a hash
+    of ours, and no password fits it. Every method raises `PasswordsBusy`."""
 
     def __init__(self, cost: HashCost, run: RunNatively) -> None:
         self._argon2 = PasswordHasher(
@@ -76,7 +77,7 @@ class Hashes:
         self._run = run
         self._gate = FifoGate(cost.at_once, cost.max_waiting)
         self._wait_seconds = cost.wait_seconds
-        self._dummy = _dummy(cost)
+        self.of_no_one = _of_no_one(cost)
 
     def hash(self, password: str) -> str:
         """The argon2id hash of the normalised password, with a salt of its own."""
@@ -93,7 +94,7 @@ class Hashes:
 
     def _verify_argon2(self, password: str, stored: str | None) -> Verification:
         try:
-            self._run(self._argon2.verify, stored or self._dummy, password)
+            self._run(self._argon2.verify, stored or self.of_no_one, password)
         except (VerificationError, InvalidHashError):
             return Verification(fits=False)
         if not stored:
@@ -112,7 +113,7 @@ class Hashes:
             self._gate.leave()
 
 
-def _dummy(cost: HashCost) -> str:
+def _of_no_one(cost: HashCost) -> str:
     """What is verified where there is no hash: the form of ours, with a hash that no password has.
     Nothing is computed for it, for every process makes one."""
     salt, result = (

@@ -44,10 +44,11 @@ class Passwords:
 
     def register(self, address: Address, password: str, fingerprint: str) -> None:
         """Mails a link that verifies the address, or, to someone who has an account already, that
-        they do. Reads, hashes and writes the same in both cases.
+        they do. Reads, hashes and writes the same in both cases, and takes as long.
 
         Raises `PasswordRejected`, `PasswordsBusy`, `StorageUnavailable`, `DataKeyUnavailable`."""
-        self._base.policy.check(password, address.text)
+        self._base.policy.check(password, [address.text])
+        began_at = self._base.pace.begin()
         now, token = self._base.clock.now(), new_token()
         device, password_hash = (
             self._base.users.digests(fingerprint),
@@ -66,6 +67,7 @@ class Passwords:
                 mail_write(self._base.mails.seal(mail), now),
             ]
         )
+        self._base.pace.hold(began_at)
 
     def _standing(self, email: str, new_id: str) -> tuple[str, str | None]:
         """The id that the owner of the address will have, and who they are already (None: no one).

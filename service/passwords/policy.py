@@ -4,7 +4,7 @@ guessed first. No rule about kinds of characters, and no expiry. Pure.
 In a file of its own because the list of common passwords is a file too."""
 
 import unicodedata
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,19 +52,20 @@ class PasswordPolicy:
     min_length: int
     common: Container[str]
 
-    def check(self, password: str, address: str) -> None:
-        """Raises `PasswordRejected` for a new password of the person with that e-mail address."""
-        weakness = self.weakness(password, address)
+    def check(self, password: str, addresses: Collection[str]) -> None:
+        """Raises `PasswordRejected` for a new password of the person with those e-mail
+        addresses."""
+        weakness = self.weakness(password, addresses)
         if weakness is not None:
             raise PasswordRejected(weakness, self.min_length)
 
-    def weakness(self, password: str, address: str) -> Weakness | None:
+    def weakness(self, password: str, addresses: Collection[str]) -> Weakness | None:
         normal = normalized(password)
         if len(normal.encode()) > MAX_PASSWORD_BYTES:
             return Weakness.TOO_LONG
         if len(normal) < self.min_length:
             return Weakness.TOO_SHORT
-        if normal.casefold() in _names(address):
+        if any(normal.casefold() in _names(address) for address in addresses):
             return Weakness.PERSONAL
         if is_repeated(normal):
             return Weakness.REPEATED

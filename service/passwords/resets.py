@@ -9,6 +9,7 @@ from service.core.clock import iso
 from service.core.ids import Ids
 from service.core.mailboxes import Address
 from service.core.principal import Principal
+from service.ledger.entities import UserNotFound
 from service.notifications.mail import Mail, MailTemplate, mail_write
 from service.passwords import store
 from service.passwords.base import Base
@@ -23,7 +24,7 @@ from service.passwords.sealing import new_token
 from service.passwords.throttle import FROM_ONE_NETWORK
 from service.storage.table import Cancelled
 from service.storage.writes import Write
-from service.users.entities import is_open
+from service.users.entities import is_open, verified_addresses
 
 RESET_WORDS = "30 minutes"
 
@@ -46,14 +47,15 @@ class PasswordResets:
         """Mails a link to someone who has a password, and to the very address that they have
         verified: what a provider delivers to another spelling of it is the provider's affair. To
         someone with another kind of account it says so. Reads, seals and writes the same in every
-        case. Raises `StorageUnavailable`, `DataKeyUnavailable`."""
+        case, and takes as long. Raises `StorageUnavailable`, `DataKeyUnavailable`."""
+        began_at = self._base.pace.begin()
         now, token = self._base.clock.now(), new_token()
         credentials = self._base.accounts.find(address.text)
         owner = self._owner(address.text, self._ids.new("usr", now))
-        reset = Reset(self._base.accounts.digests(address.text).newest, 0, address.text)
+        reset = Reset(self._base.accounts.digests(address.text).newest, 0)
         mail, is_mailed = self._exists_mail(owner or "nobody", address, now), owner is not None
         if credentials is not None:
-            reset = Reset(credentials.digest, credentials.revision, address.text)
+            reset = Reset(credentials.digest, credentials.revision)
             mail = self._link_mail(credentials.user_id, address, token, now)
             is_mailed = credentials.address == self._base.accounts.address_digest(address.text)
         # No one has the token of the decoy: it opens nothing, and expires like the other.
@@ -61,6 +63,7 @@ class PasswordResets:
         queued = self._mailed(mail, now)
         link = store.reset_put(self._base.sealing, token, reset, now)
         self._base.table.transact([link, queued if is_mailed else decoy])
+        self._base.pace.hold(began_at)
 
     def _owner(self, email: str, stand_in_id: str) -> str | None:
         """Whose account, of whatever kind, the mailbox belongs to. Reads the same if there is
@@ -89,16 +92,15 @@ class PasswordResets:
         """Replaces the password and ends all sessions of the user. The link stays valid until then,
         also after a password that was rejected.
 
-        Raises `LinkInvalid`, `PasswordRejected`, `PasswordsBusy`, `StorageUnavailable`; nothing is
-        written then."""
+        Raises `LinkInvalid`, `PasswordRejected`, `PasswordsBusy`, `StorageUnavailable`,
+        `DataKeyUnavailable`, `DataUnreadable`; nothing is written then."""
         link = store.reset_key(self._base.sealing, token)
         now = self._base.clock.now()
         reset = store.reset_from(self._base.sealing, token, self._base.table.get(link), now)
         credentials = self._base.accounts.read(reset.digest) if reset else None
         if reset is None or credentials is None or credentials.revision != reset.revision:
             raise LinkInvalid
-        self._base.policy.check(password, reset.address)
-        writes = self._replacing(credentials, password, reset.address, now)
+        writes = self._replacing(credentials, password, now)
         try:
             self._replace(credentials.user_id, [store.used_write(link, now), *writes], None)
         except Cancelled:
@@ -107,15 +109,14 @@ class PasswordResets:
     def change(self, principal: Principal, current: str, password: str) -> None:
         """Replaces the password of someone who has signed in and knows it, and ends their other
         sessions. Raises `NoPassword`, `InvalidCredentials`, `TooManyTries`, `PasswordRejected`,
-        `PasswordsBusy`, `StorageUnavailable`; nothing is written then."""
+        `PasswordsBusy`, `StorageUnavailable`, `DataKeyUnavailable`, `DataUnreadable`; nothing is
+        written then."""
         user_id = principal.subject
         credentials = self._base.accounts.of_user(user_id)
         if credentials is None:
             raise NoPassword
         self._verify(credentials, current)
-        address = principal.email or ""
-        self._base.policy.check(password, address)
-        writes = self._replacing(credentials, password, address, self._base.clock.now())
+        writes = self._replacing(credentials, password, self._base.clock.now())
         try:
             self._replace(user_id, writes, principal.session_id)
         except Cancelled:
@@ -129,23 +130,35 @@ class PasswordResets:
             raise InvalidCredentials
         self._base.throttle.forget(name)
 
-    def _replacing(
-        self, credentials: Credentials, password: str, address: str, now: int
-    ) -> list[Write]:
+    def _replacing(self, credentials: Credentials, password: str, now: int) -> list[Write]:
+        """The new password, and a mail to every address that the user has verified, whichever of
+        them they have signed in with: whoever has taken over one sign-in does not read them all.
+        Raises `PasswordRejected`."""
+        user_id, revision = credentials.user_id, credentials.revision
+        addresses = self._addresses(user_id)
+        self._base.policy.check(password, addresses)
         sealed = self._base.accounts.seal_hash(credentials.digest, self._base.hashes.hash(password))
-        writes: list[Write] = [
-            store.password_write(credentials.digest, credentials.revision, sealed, now)
-        ]
-        if address:
-            mail = Mail(
-                f"password-{credentials.revision + 1}",
-                credentials.user_id,
+        mails = [
+            Mail(
+                f"password-{revision + 1}-{number}",
+                user_id,
                 address,
                 MailTemplate.PASSWORD_CHANGED,
                 {"changed_at": iso(now)},
             )
-            writes.append(self._mailed(mail, now))
-        return writes
+            for number, address in enumerate(addresses, 1)
+        ]
+        return [
+            store.password_write(credentials.digest, revision, sealed, now),
+            *(self._mailed(mail, now) for mail in mails),
+        ]
+
+    def _addresses(self, user_id: str) -> list[str]:
+        """None for someone whose account is being erased."""
+        try:
+            return verified_addresses(self._base.identities.all(user_id))
+        except UserNotFound:
+            return []
 
     def _replace(self, user_id: str, writes: Sequence[Write], keep: str | None) -> None:
         """Sessions end before the password is replaced, so that a crash leaves none that is older,

@@ -134,7 +134,8 @@ RESET = Endpoint(
     access=Access.PUBLIC,
     summary="Replace a forgotten password",
     operation_id="resetPassword",
-    description="Ends all sessions of the user. A token works once.",
+    description="Ends all sessions of the user, who is mailed at every verified address. A token "
+    "works once.",
     body=ResetPasswordRequestSchema,
     response=PasswordChangedSchema,
     errors=(
@@ -143,6 +144,7 @@ RESET = Endpoint(
         TooManyPasswordRequests,
         PasswordsBusy,
         DataKeyUnavailable,
+        DataUnreadable,
         StorageUnavailable,
     ),
     example={"token": _EXAMPLE_TOKEN, "password": _EXAMPLE_PASSWORD},
@@ -152,7 +154,7 @@ CHANGE = Endpoint(
     fresh=True,
     summary="Change the password",
     operation_id="changePassword",
-    description="Ends all other sessions of the user.",
+    description="Ends all other sessions of the user, who is mailed at every verified address.",
     body=ChangePasswordRequestSchema,
     response=PasswordChangedSchema,
     errors=(
@@ -163,6 +165,7 @@ CHANGE = Endpoint(
         TooManyPasswordRequests,
         PasswordsBusy,
         DataKeyUnavailable,
+        DataUnreadable,
         StorageUnavailable,
     ),
     example={"currentPassword": _EXAMPLE_PASSWORD, "newPassword": "eight tired otters"},

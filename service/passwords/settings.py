@@ -25,9 +25,10 @@ class PasswordsSettings(Section):
     password_hash_wait_seconds: float = setting(
         2.0, "how long a request waits for its hash before it is refused with 503"
     )
-    password_failure_seconds: float = setting(
+    password_response_seconds: float = setting(
         0.5,
-        "how long a failed sign-in takes at least: more than a hash of an earlier system",
+        "how long a failed sign-in, a registration and a request for a reset take at least: more "
+        "than a hash of an earlier system",
         minimum=0,
     )
     password_requests_per_minute: int = setting(

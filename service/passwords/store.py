@@ -64,6 +64,13 @@ def new_credentials_writes(
     )
 
 
+def stand_in_item(digest: str, sealed: bytes) -> Item:
+    """Credentials of no one, as large as someone's. They are never stored."""
+    credentials, _ = new_credentials_writes(digest, "", digest, sealed, 0)
+    signed_in: Item = {"lastLoginAt": iso(0), "networks": (digest,)}
+    return {**credentials.item, **signed_in, **credentials.key.attributes()}
+
+
 def login_write(
     before: Credentials, networks: tuple[str, ...], sealed: bytes | None, now: int
 ) -> Update:
@@ -124,7 +131,7 @@ def registration_key(sealing: Sealing, token: str) -> Key:
 
 def reset_put(sealing: Sealing, token: str, reset: Reset, now: int) -> Put:
     key = reset_key(sealing, token)
-    text = json.dumps([reset.digest, reset.revision, reset.address])
+    text = json.dumps([reset.digest, reset.revision])
     return _waiting_put(key, sealing.seal_with(token, key, text), reset_end(now), now)
 
 

@@ -204,6 +204,12 @@ class LinkedIdentity:
     is_first: bool = False
 
 
+def verified_addresses(identities: Iterable[LinkedIdentity]) -> list[str]:
+    """The verified e-mail addresses among those identities, each once. Pure."""
+    found = [each.email for each in identities if each.email and each.email_verified]
+    return list({address.casefold(): address for address in found}.values())
+
+
 @dataclass(frozen=True)
 class UserDevice:
     """A device that a user has signed up with or had a job captured on. Since `released_at` (None:

@@ -18,7 +18,11 @@ def memory_table() -> Table:
 @pytest.fixture
 def world() -> ServiceHarness:
     return ServiceHarness(
-        None, "Memory", connected=memory_client(), replacements={Hashes: cheap_hashes()}
+        None,
+        "Memory",
+        connected=memory_client(),
+        replacements={Hashes: cheap_hashes()},
+        password_response_seconds=0.0,
     )
 
 

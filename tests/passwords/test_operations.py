@@ -150,20 +150,6 @@ def test_who_has_an_account_receives_that_by_mail_and_nothing_else_happens(
     assert people.sign_in(password=PASSWORD)
 
 
-def test_registering_a_known_address_costs_the_calls_of_an_unknown_one(
-    people: People, world: ServiceHarness
-) -> None:
-    people.user()
-    calls: list[list[str]] = []
-    for email in ("ann@example.org", "eve@example.org"):
-        wire = world.wire()
-        people.register(email)
-        calls.append(wire.calls)
-        wire.leave()
-
-    assert calls[0] == calls[1]
-
-
 def test_another_spelling_of_a_mailbox_is_the_same_account(people: People) -> None:
     people.user("a.nn+news@gmail.com")
     people.register("ANN@googlemail.com", password=OTHER_PASSWORD)

@@ -50,21 +50,21 @@ def common() -> CommonPasswords:
 def test_a_password_is_judged_by_length_and_by_what_is_guessed_first(
     password: str, weakness: Weakness | None, common: CommonPasswords
 ) -> None:
-    assert PasswordPolicy(15, common).weakness(password, ADDRESS) is weakness
+    assert PasswordPolicy(15, common).weakness(password, [ADDRESS]) is weakness
 
 
 def test_the_first_part_of_the_address_is_no_password(common: CommonPasswords) -> None:
     policy = PasswordPolicy(8, common)
 
-    assert policy.weakness("ann.example", ADDRESS) is Weakness.PERSONAL
-    assert policy.weakness("ann.example1", ADDRESS) is None
+    assert policy.weakness("ann.example", ["ann@example.com", ADDRESS]) is Weakness.PERSONAL
+    assert policy.weakness("ann.example1", [ADDRESS]) is None
 
 
 @pytest.mark.parametrize("password", ["password", "iloveyou", "Football", "1qaz2wsx", "trustno1"])
 def test_where_eight_characters_suffice_the_commonest_are_refused(
     password: str, common: CommonPasswords
 ) -> None:
-    assert PasswordPolicy(8, common).weakness(password, ADDRESS) is Weakness.COMMON
+    assert PasswordPolicy(8, common).weakness(password, [ADDRESS]) is Weakness.COMMON
 
 
 def test_the_list_holds_a_hundred_thousand_and_no_more_than_half_a_megabyte(

@@ -19,7 +19,7 @@ AT_ONCE = 12
 @pytest.fixture
 def world(client: Any, table_name: str) -> ServiceHarness:
     return ServiceHarness(
-        client, table_name, replacements={Hashes: cheap_hashes()}, password_failure_seconds=0.0
+        client, table_name, replacements={Hashes: cheap_hashes()}, password_response_seconds=0.0
     )
 
 

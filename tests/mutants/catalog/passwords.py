@@ -8,6 +8,7 @@ THROTTLE = "tests/passwords/test_throttle.py"
 REGISTER = "tests/passwords/test_operations.py"
 SIGN_INS = "tests/passwords/test_sign_ins.py"
 RESETS = "tests/passwords/test_resets.py"
+EQUAL_WORK = "tests/passwords/test_equal_work.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -84,14 +85,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "owner-locked-out-by-strangers",
         SIGN_INS,
         "passwords.sign_ins:PasswordSignIns._admit",
-        "not is_known",
-        "True",
+        """
+        if is_known:
+            self._base.throttle.admit(K, FROM_KNOWN_NETWORKS)
+        else:
+            self._base.throttle.admit(mailbox, FROM_UNKNOWN_NETWORKS)
+        """,
+        "self._base.throttle.admit(mailbox, FROM_UNKNOWN_NETWORKS)",
     ),
     mutant(
         "failure-shows-its-time",
-        SIGN_INS,
+        EQUAL_WORK,
         "passwords.sign_ins:PasswordSignIns.sign_in",
-        "self._base.clock.sleep(max(0.0, self._failure_seconds - passed))",
+        "self._base.pace.hold(began_at)",
         "pass",
     ),
     mutant(
