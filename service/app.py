@@ -23,6 +23,7 @@ from service.core.keyring import Keyring, read_keyring
 from service.core.metrics import EmbeddedMetrics, Metrics, NoMetrics
 from service.core.settings import CoreSettings, Section
 from service.encryption.feature import ENCRYPTION
+from service.entitlements.feature import ENTITLEMENTS
 from service.erasure.feature import ERASURE
 from service.feature import Core, Declaration, Parts, key_registry
 from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInTooOld
@@ -79,6 +80,7 @@ FEATURES: tuple[Declaration, ...] = (
     PROMO_CODES,
     BULK_GRANTS,
     NOTIFICATIONS,
+    ENTITLEMENTS,
     SESSIONS,
     ACCOUNTS,
     ERASURE,
@@ -101,6 +103,7 @@ TAGS = {
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "me": "Your account: what belongs to it, a copy of all of it, and its erasure.",
+    "subscription": "What is sold as a subscription, and the one that you have.",
     "prompts": "The prompts that a video can be made with.",
     "admin": "For operators: put things right, with a reason for each action in a log that cannot "
     "be changed unnoticed.",

@@ -6,6 +6,7 @@ from service.core.amounts import amount_of
 from service.core.rate_limits import Window
 from service.core.sweep import Background
 from service.core.token_cipher import TokenCipher
+from service.entitlements.operations import Entitlements
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
 from service.jobs.checks import house_leases_check, job_check
@@ -121,6 +122,7 @@ def _jobs(
         table=core.table,
         ledger=ledger,
         users=users,
+        entitlements=parts.get(Entitlements),
         holds=Holds(ledger, core.clock, job_ids, times, limits, house, core.keyring.mac_key),
         house=house,
         operations=operations,

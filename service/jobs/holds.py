@@ -6,6 +6,7 @@ import structlog
 
 from service.core.clock import Clock
 from service.core.errors import FareboxError
+from service.entitlements.operations import Permission
 from service.jobs import keys, store
 from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
 from service.jobs.house import Charge, HouseBudget
@@ -61,11 +62,13 @@ class Holds:
         payload: Facts,
         predecessor: Job | None,
         snapshot: Snapshot,
+        permission: Permission | None = None,
     ) -> Held:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
-        read of wallet and key. Raises `StaleRead` when a twin took the key meanwhile or no wallet
-        is open, `TooManyOpenJobs`, `DailyLimitReached`, `HouseLimitReached`, and what
-        `Ledger.move` raises; `OutcomeUnknown` names the job."""
+        read of the wallet and the items of `related_to`. Raises `StaleRead` when a twin took the
+        key meanwhile or no wallet is open, `SubscriptionRequired`, `TooManyOpenJobs`,
+        `DailyLimitReached`, `HouseLimitReached`, and what `Ledger.move` raises; `OutcomeUnknown`
+        names the job."""
         job_id = self._job_ids.new(request.payer, self._clock.now())
         terms = HoldTerms(
             request=request,
@@ -77,6 +80,7 @@ class Holds:
             job_id=job_id,
             times=self._times,
             limits=self._limits,
+            permission=permission,
             mac_key=self._mac_key,
         )
         charge = self._charge(terms, snapshot)
@@ -110,7 +114,7 @@ class Holds:
             terms.request.payer,
             terms.propose,
             terms.was_committed,
-            related=related_to(terms.request),
+            related=related_to(terms.request, terms.permission),
             evidence=(terms.job_key,),
             snapshot=snapshot,
         )
@@ -140,6 +144,7 @@ class HoldTerms:
     times: Times
     limits: UserLimits
     mac_key: bytes = field(repr=False)
+    permission: Permission | None = None
     is_limited: bool = False
     charge: Charge | None = None
 
@@ -154,11 +159,12 @@ class HoldTerms:
             raise StaleRead("the key has been taken")
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
+        limits = self._limits_in(snapshot)
         wallet = with_device(snapshot.wallet, self.device)
         details = {OPERATION: self.request.operation, REQUEST_ID: self.request.request_id}
         movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
         job = self.job(movement, now)
-        check_limits(snapshot.wallet, job.operation, job.held, now, self.limits)
+        check_limits(snapshot.wallet, job.operation, job.held, now, limits)
         if self.is_limited and (self.charge is None or self.charge.day != day_of(job.created_at)):
             raise StaleRead("the house is charged for another day, or not at all")
         counted = with_job(movement.wallet, job.operation, job.hard_at, now)
@@ -168,6 +174,16 @@ class HoldTerms:
             bound = store.key_write(job, self.predecessor_id, self.mac_key)
             writes.append(ConditionalWrite(bound))
         return Proposal(movement, writes)
+
+    def _limits_in(self, snapshot: Snapshot) -> UserLimits:
+        """Where the operation is for subscribers, the plan's own limits come first."""
+        if self.permission is None:
+            return self.limits
+        terms = self.permission.check(snapshot.item(self.permission.key))
+        return UserLimits(
+            terms.max_open_jobs or self.limits.max_open_jobs,
+            terms.max_credits_per_day or self.limits.max_credits_per_day,
+        )
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         return snapshot.item(self.job_key) is not None
@@ -217,7 +233,7 @@ def key_of(request: JobRequest) -> Key | None:
     return keys.idempotency(request.payer, request.route, request.idempotency_key)
 
 
-def related_to(request: JobRequest) -> tuple[Key, ...]:
+def related_to(request: JobRequest, permission: Permission | None) -> tuple[Key, ...]:
     """What is read together with the wallet."""
     key = key_of(request)
-    return (key,) if key else ()
+    return (*((key,) if key else ()), *((permission.key,) if permission else ()))

@@ -14,6 +14,7 @@ from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
+from service.entitlements.operations import Entitlements, Permission
 from service.jobs import keys, store
 from service.jobs.entities import (
     MAX_PAYLOAD_BYTES,
@@ -94,12 +95,13 @@ class JobLimits:
 @dataclass(frozen=True)
 class HoldBasis:
     """What a hold is decided from: what the work costs and keeps, the job that the key stood for so
-    far, and what was read of the wallet."""
+    far, what was read of the wallet, and what the user must be permitted."""
 
     estimate: Estimate
     payload: Facts
     earlier: Job | None
     snapshot: Snapshot
+    permission: Permission | None
 
 
 class Jobs:
@@ -110,6 +112,7 @@ class Jobs:
         table: Table,
         ledger: Ledger,
         users: Users,
+        entitlements: Entitlements,
         holds: Holds,
         house: HouseBudget,
         operations: Operations,
@@ -124,6 +127,7 @@ class Jobs:
         self._table = table
         self._ledger = ledger
         self._users = users
+        self._entitlements = entitlements
         self._holds = holds
         self._house = house
         self._operations = operations
@@ -144,23 +148,27 @@ class Jobs:
         stored. A repeated key returns the same job.
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
-        refuses, `TooManyJobs`, `ProviderSaturated`, `AccountClosed`, what `Users.sign_up` and
-        `Users.welcomed` raise, `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`,
-        `DailyLimitReached`, `HouseLimitReached`, `WalletBusy`.
+        refuses, `SubscriptionRequired`, `TooManyJobs`, `ProviderSaturated`, `AccountClosed`, what
+        `Users.sign_up` and `Users.welcomed` raise, `WalletFrozen`, `InsufficientCredits`,
+        `TooManyOpenJobs`, `DailyLimitReached`, `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
+        permission = self._entitlements.permission(request.operation, request.payer)
+        related = related_to(request, permission)
         snapshot: Snapshot | None = None
         for _ in range(MAX_ROUNDS):
-            snapshot = snapshot or self._ledger.read_snapshot(request.payer, related_to(request))
+            snapshot = snapshot or self._ledger.read_snapshot(request.payer, related)
             check_wallet(snapshot.wallet, request.actor)
             earlier = self._earlier(request, snapshot)
             if earlier is not None and not earlier.retryable:
                 return self._replayed(earlier, snapshot.wallet)
             estimate, payload = _terms(work, request.body)
+            if permission is not None:
+                permission.check(snapshot.item(permission.key))
             with self._submit_places.place(request.payer, work.provider):
                 placed, snapshot = self._placed(
-                    work, request, HoldBasis(estimate, payload, earlier, snapshot)
+                    work, request, HoldBasis(estimate, payload, earlier, snapshot, permission)
                 )
             if placed is not None:
                 return placed
@@ -172,12 +180,19 @@ class Jobs:
         """Takes the hold and sends the job. None for the submission when it has to be decided anew:
         on the snapshot of a sign-up, or with none where what was read is stale."""
         device = self._users.digests(request.fingerprint)
+        related = related_to(request, basis.permission)
         if not is_open(basis.snapshot.wallet):
-            return None, self._users.sign_up(request.actor, device, related_to(request))
-        snapshot = self._users.welcomed(request.actor, device, basis.snapshot, related_to(request))
+            return None, self._users.sign_up(request.actor, device, related)
+        snapshot = self._users.welcomed(request.actor, device, basis.snapshot, related)
         try:
             held = self._holds.take(
-                request, device, basis.estimate, basis.payload, basis.earlier, snapshot
+                request,
+                device,
+                basis.estimate,
+                basis.payload,
+                basis.earlier,
+                snapshot,
+                basis.permission,
             )
         except StaleRead:
             return None, None
@@ -186,10 +201,13 @@ class Jobs:
 
     def quote(self, principal: Principal, operation: str, body: object) -> Quote:
         """What `submit` would hold for that request now, and whether it could; writes nothing.
-        Raises `OperationNotFound`, whatever the kind of work refuses, `AccountClosed`,
-        `WalletFrozen` and `StorageUnavailable`."""
+        Raises `OperationNotFound`, whatever the kind of work refuses, `SubscriptionRequired`,
+        `AccountClosed`, `WalletFrozen` and `StorageUnavailable`."""
         work = self._operations.known(operation)
         estimate, _ = _terms(work, body)
+        permission = self._entitlements.permission(operation, principal.subject)
+        if permission is not None:
+            permission.check(self._table.get(permission.key))
         balance = self._ledger.balance(principal.subject)
         wallet = balance.wallet
         check_wallet(wallet, principal)

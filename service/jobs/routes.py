@@ -5,6 +5,7 @@ from flask import Blueprint, Response, request
 from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
 from service.core.rate_limits import Window
+from service.entitlements.entities import SubscriptionRequired
 from service.jobs.entities import CallbackRefused, JobNotFound
 from service.jobs.operations import CALLBACKS_PATH, Jobs, WaitedJob
 from service.jobs.schemas import (
@@ -154,6 +155,7 @@ def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
             errors=(
                 OperationNotFound,
                 *refusals,
+                SubscriptionRequired,
                 WalletFrozen,
                 AccountClosing,
                 PriceNotFound,

@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
+from service.entitlements.entities import SubscriptionRequired
 from service.identity.entities import check_google_id
 from service.jobs.entities import (
     IdempotencyKeyReused,
@@ -12,6 +13,7 @@ from service.jobs.entities import (
     ProviderUnavailable,
     TooManyJobs,
 )
+from service.entitlements.entities import SubscriptionRequired
 from service.jobs.house import HouseLimitReached
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
@@ -77,6 +79,7 @@ POST_VIDEO = Endpoint(
         WalletFrozen,
         AccountClosing,
         TooManyJobs,
+        SubscriptionRequired,
         TooManyOpenJobs,
         DailyLimitReached,
         HouseLimitReached,

@@ -17,6 +17,8 @@ USUAL = {
 # Files for one concern each; their docstrings say why. What they may import of their feature, and
 # which usual files import them.
 EXTRA = {
+    ("entitlements", "plans"): {"entities"},
+    ("entitlements", "trials"): {"entities", "keys", "store"},
     ("erasure", "export"): set(),
     ("erasure", "user_pool"): {"entities"},
     ("jobs", "house"): {"entities", "keys"},
@@ -192,6 +194,8 @@ EXTRA = {
 }
 USES_EXTRA = {
     ("billing", "settings"): {"stripe_secrets"},
+    ("entitlements", "settings"): {"plans"},
+    ("entitlements", "personal_data"): {"schemas"},
     ("sessions", "operations"): {"refresh_tokens"},
     ("sessions", "routes"): {"sign_ins"},
     ("sessions", "schemas"): {"refresh_tokens"},
@@ -250,6 +254,7 @@ USES_EXTRA = {
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
+    ("entitlements", "trials"),
     *(("sessions", "routes"), ("sessions", "schemas")),
     ("identity", "access_tokens"),
     ("erasure", "schemas"),

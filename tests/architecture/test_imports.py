@@ -32,7 +32,7 @@ LAYERS = [
     {"accounts", "erasure"},
     {"passwords"},
     {"sessions"},
-    {"notifications"},
+    {"notifications", "entitlements"},
     {"users"},
     {"ledger", "catalog", "providers", "identity", "encryption"},
     {"feature"},

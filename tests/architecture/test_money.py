@@ -49,6 +49,7 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
     plans = {"repair/repair_plan.py", "repair/bound_keys.py", "repair/granted.py"}
     erasures = {
         *("users/personal_data.py", "notifications/personal_data.py", "passwords/store.py"),
+        "entitlements/personal_data.py",
     }
     assert deleting == {*plans, *erasures, "ledger/store.py"}
     repairing = {

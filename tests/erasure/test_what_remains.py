@@ -14,6 +14,7 @@ REMOVED = {
     "session": "sessions",
     "password": "password",
     "linked identity": "linked_identities",
+    "entitlement": "entitlement",
 }
 # Why it stays (docs/privacy.md, What stays).
 KEPT = {

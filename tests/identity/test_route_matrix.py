@@ -31,7 +31,7 @@ from tests.doubles.signer import MACHINE
 # Whoever adds a route for everybody adds it here: a decision of its own.
 PUBLIC = re.compile(
     r"/|/health(/(live|ready))?|/openapi\.json|/docs(/.*)?|/favicon\.ico|/auth/.*|/hooks/.*"
-    r"|/\.well-known/.*|/prompts"
+    r"|/\.well-known/.*|/prompts|/subscription/plans"
 )
 QUERIES = {"/credits/quote": {"operation": IMAGE_TO_VIDEO}, "/credits/cost": {}}
 # They report an erasure to whoever requested it, until the token ends.

@@ -142,6 +142,7 @@ OPERATION_IDS = {
     "approveAdjustment",
     "listApprovals",
     "handlePostConfirmation",
+    *("getEntitlements", "getSubscriptionStatus", "listPlans"),
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
     *("listReviews", "approveSignUp", "rejectSignUp"),
     "quoteCost",
