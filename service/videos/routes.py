@@ -13,7 +13,6 @@ from service.jobs.entities import (
     ProviderUnavailable,
     TooManyJobs,
 )
-from service.entitlements.entities import SubscriptionRequired
 from service.jobs.house import HouseLimitReached
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
