@@ -1,9 +1,8 @@
-"""What follows a confirmed sign-up in a Cognito user pool: the user is made, and what is to happen
-next goes to the outbox in the same transaction.
+"""What follows a confirmed sign-up in a Cognito user pool: the user is made.
 
 In a file of its own because the user pool calls it, and no user."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,9 +11,7 @@ from service.accounts.entities import HookSignatureRejected
 from service.accounts.hook_signatures import signed_seconds
 from service.core.clock import Clock
 from service.core.principal import Principal, SignInMethod
-from service.ledger.operations import ConditionalWrite
-from service.notifications.entities import EventType, event
-from service.notifications.operations import to_outbox
+from service.users.entities import may_be_welcomed
 from service.users.operations import Users
 
 log = structlog.get_logger()
@@ -74,9 +71,11 @@ class PostConfirmation:
 
     def handle(self, confirmation: Confirmation, signed_at: int) -> bool:
         """Makes the user unless there is one; whether it did anything. Welcome credits wait for
-        the first request from a device: the event names none. Nothing follows a password that was
-        reset, nor an event of another pool, nor one that is repeated after its user was erased.
-        Raises what `Users.sign_up` raises."""
+        the first request from a device: the event names none. So only someone with a verified
+        address of a mailbox of their own, which they claim, is made a user here: others take a
+        place with their first request, on a device. Nothing follows a password that was reset, nor
+        an event of another pool, nor one that is repeated after its user was erased. Raises what
+        `Users.sign_up` raises."""
         if confirmation.trigger != CONFIRMED or confirmation.user_pool_id != self._user_pool_id:
             return False
         principal = Principal(
@@ -87,12 +86,9 @@ class PostConfirmation:
             method=SignInMethod.COGNITO,
             issued_at=signed_at,
         )
-        self._users.sign_up(principal, None, also=lambda now: _created(principal.subject, now))
+        if not may_be_welcomed(principal):
+            log.info("user_not_made_yet", user_id=principal.subject)
+            return False
+        self._users.sign_up(principal, None)
         log.info("user_confirmed", user_id=principal.subject)
         return True
-
-
-def _created(user_id: str, now: int) -> Sequence[ConditionalWrite]:
-    data: Mapping[str, object] = {"provider": "cognito", "subscriptionStatus": "none"}
-    created = event(EventType.USER_CREATED, user_id, "created", now, data)
-    return (ConditionalWrite(to_outbox(created, now)),)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from service.core.amounts import SCALE, Amount, credits_number
 from service.ledger.details import OPERATOR_ID
-from service.ledger.entities import Entry, EntryKind, Movement, Wallet
+from service.ledger.entities import Entry, EntryKind, Movement, Wallet, WalletStatus
 from service.ledger.limits import spent_on
 from service.notifications import store
 from service.notifications.entities import (
@@ -20,6 +20,7 @@ from service.notifications.entities import (
 )
 from service.storage.keys import DUE_TIME_END
 from service.storage.writes import Write
+from service.users.entities import provider_of
 
 EXPIRY_NOTICE_MILLISECONDS = 7 * DAY
 MIN_DAYS_OF_PAST = 7
@@ -45,7 +46,8 @@ def _events(before: Wallet | None, movement: Movement, now: int) -> Iterator[Eve
     for entry in movement.entries:
         if entry.kind is EntryKind.ADJUST:
             yield _adjusted(after.user_id, entry, now)
-    if before is None:
+    if before is None or before.status is WalletStatus.CLOSED:
+        yield _created(before, after, now)
         return
     if falls_below(before, after):
         data = {
@@ -61,6 +63,18 @@ def _events(before: Wallet | None, movement: Movement, now: int) -> Iterator[Eve
             "usualPerDay": credits_number(usual),
         }
         yield daily_event(EventType.SPENDING_UNUSUAL, after.user_id, now, spending)
+
+
+def _created(before: Wallet | None, after: Wallet, now: int) -> Event:
+    """One for each opening of the wallet: what follows a sign-up has been undone by an erasure."""
+    data: dict[str, object] = {
+        "provider": provider_of(after.user_id),
+        "subscriptionStatus": "none",
+        "welcomed": after.welcomed,
+        "returning": before is not None,
+    }
+    key = "created" if before is None else f"created {after.version}"
+    return event(EventType.USER_CREATED, after.user_id, key, now, data)
 
 
 def _adjusted(user_id: str, entry: Entry, now: int) -> Event:

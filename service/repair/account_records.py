@@ -126,7 +126,8 @@ class AccountRecords:
         digests = digests_of(self._remains, self._context)
         if account.leaving or digests is None:
             return account.devices
-        of_sign_up = frozenset() if digests.device is None else frozenset({digests.device})
+        listed = digests.listed_device
+        of_sign_up = frozenset() if listed is None else frozenset({listed})
         return account.devices | wallet.devices_with_item | of_sign_up
 
     def put_back(self, account: Account) -> Account:

@@ -13,7 +13,7 @@ from service.storage.codec import Item
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, ItemKind, Key, user_of
 from service.storage.sealed import key_version
 from service.users import keys
-from service.users.entities import MAX_SHARING_USERS, DeviceUse, SignUpDigests, user_tag
+from service.users.entities import MAX_SHARING_USERS, SignUpDigests, user_tag
 from service.users.identities import StoredIdentity, stored_from
 from service.users.sharing import review_from, sharing_users
 
@@ -155,15 +155,15 @@ def _welcome_faults(account: UserRecords) -> Iterator[Violation]:
 
 
 def sharing_check() -> AccountCheck:
-    """Who signed up with another's device is noted with that device, and a sign-up that was frozen
-    for a review has one."""
+    """Who signed up with another's device, or without welcome credits, is noted with that device,
+    and a sign-up that was frozen for a review has one."""
     return AccountCheck(("device shares", "review"), _sharing_faults, links=_sharing_links)
 
 
 def _shares_named(account: UserRecords) -> Iterator[Key]:
     digests = account.digests
-    if digests and digests.use is DeviceUse.SHARED and digests.device:
-        yield keys.shares(digests.device)
+    if digests and digests.shared_device:
+        yield keys.shares(digests.shared_device)
 
 
 def _sharing_links(account: UserRecords) -> Iterator[Key]:
@@ -257,7 +257,7 @@ def review_check() -> ItemCheck:
 
 def _missing_devices(account: UserRecords) -> Iterator[Violation]:
     listed = account.wallet.devices_with_item if account.wallet else frozenset()
-    of_sign_up = account.digests.device if account.digests else None
+    of_sign_up = account.digests.listed_device if account.digests else None
     for digest in sorted(listed | ({of_sign_up} if of_sign_up else set())):
         sk = keys.device(account.user_id, digest).sk
         if not account.is_there(sk, (keys.DEVICE_PREFIX + each for each in account.devices)):

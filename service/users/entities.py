@@ -140,11 +140,12 @@ class DevicePolicy(StrEnum):
 
 
 class DeviceUse(StrEnum):
-    """What a user's sign-up made of its device: claimed it, only noted that it shares it, or took
-    no note of it."""
+    """What a user's sign-up made of its device: claimed it; shares it, which is another's; only
+    noted it, because there were no welcome credits; or took no note of it."""
 
     CLAIMED = "claimed"
     SHARED = "shared"
+    NOTED = "noted"
     NONE = "none"
 
 
@@ -162,7 +163,8 @@ class Digests:
 @dataclass(frozen=True)
 class SignUpDigests:
     """What a user's profile says that the sign-up claimed, and how many identities are `linked`.
-    `device` is None only where the `use` is `NONE`; a shared one is no claim of the user's.
+    `device` is None only where the `use` is `NONE`; it is a claim of the user's only where that is
+    `CLAIMED`.
     `mailbox` is None without a verified e-mail address, and for users who are older than the claims
     of mailboxes."""
 
@@ -175,6 +177,16 @@ class SignUpDigests:
     @property
     def claimed_device(self) -> str | None:
         return self.device if self.use is DeviceUse.CLAIMED else None
+
+    @property
+    def listed_device(self) -> str | None:
+        """The device of which the user has an item since the sign-up."""
+        return None if self.use is DeviceUse.NOTED else self.device
+
+    @property
+    def shared_device(self) -> str | None:
+        """The device whose list of users names this one."""
+        return self.device if self.use in (DeviceUse.SHARED, DeviceUse.NOTED) else None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ SHARES = ItemKind(
     _OWNER,
     "FINGERPRINT#<digest>",
     "SHARES",
-    "the users who signed up with the device while it was another's",
+    "the users who signed up with the device without claiming it",
 )
 REVIEW = ItemKind(
     "review",

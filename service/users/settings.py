@@ -20,7 +20,9 @@ class UsersSettings(Section):
         choices=("refuse", "no_welcome", "review"),
     )
     max_users_per_device: int = setting(
-        5, "how many users may sign up with one device, where DEVICE_POLICY does not refuse them"
+        5,
+        "how many users may sign up with one device: the one who gets the welcome credits, and "
+        "others where they get none or DEVICE_POLICY lets them in",
     )
 
     def rules(self, settings: Sections) -> Iterator[str]:

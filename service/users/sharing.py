@@ -1,6 +1,6 @@
-"""Devices that users share with the one who claimed it, and the reviews of such sign-ups, as items.
+"""Devices whose users have not claimed them, and the reviews of such sign-ups, as items.
 
-In a file of its own because only `DEVICE_POLICY` `no_welcome` and `review` make them."""
+In a file of its own because a sign-up that is welcomed makes none of them."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ _DECISIONS = {"approved": True, "rejected": False}
 def share_writes(
     user_id: str, digests: Digests, sharing: Sequence[tuple[str, ...]], now: int
 ) -> list[Update]:
-    """One user more who shares the device, under every digest, over exactly those that were
-    read."""
+    """One user more who has not claimed the device, under every digest, over exactly those that
+    were read."""
     writes = []
     for digest, users in zip(digests.all, sharing, strict=True):
         if user_id not in users:

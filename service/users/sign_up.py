@@ -62,7 +62,7 @@ class SignUpRules:
 
 class Standing(Enum):
     """How someone becomes a user: WELCOMED with the device as their own; UNWELCOMED, the device
-    not noted; SHARING another's device, without credits; or frozen UNDER_REVIEW as well."""
+    only noted; SHARING another's device, without credits; or frozen UNDER_REVIEW as well."""
 
     WELCOMED = "welcomed"
     UNWELCOMED = "unwelcomed"
@@ -70,8 +70,14 @@ class Standing(Enum):
     UNDER_REVIEW = "under_review"
 
     @property
-    def shares(self) -> bool:
-        return self in (Standing.SHARING, Standing.UNDER_REVIEW)
+    def device_use(self) -> DeviceUse:
+        match self:
+            case Standing.WELCOMED:
+                return DeviceUse.CLAIMED
+            case Standing.UNWELCOMED:
+                return DeviceUse.NOTED
+            case Standing.SHARING | Standing.UNDER_REVIEW:
+                return DeviceUse.SHARED
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,7 @@ class SignUp:
 
     @property
     def _names(self) -> store.SignUpNames:
-        may_share = self.rules.device_policy is not DevicePolicy.REFUSE
-        return store.SignUpNames(self.user_id, self.identity, self.device, self.mailbox, may_share)
+        return store.SignUpNames(self.user_id, self.identity, self.device, self.mailbox)
 
     def items(self, snapshot: Snapshot) -> store.SignUpItems:
         return store.sign_up_items(snapshot.related, self._names)
@@ -147,26 +152,20 @@ class SignUp:
             raise EmailAlreadyUsed
         claimed_by = (*found.device.claimed_by, *self.device_owners)
         taken = belongs_to_another(claimed_by, self.user_id)
-        if taken:
-            self._check_sharing(found)
+        if taken and self.rules.device_policy is DevicePolicy.REFUSE:
+            raise DeviceAlreadyUsed
         claims = (*found.device.claimed_by, *found.identity_claimed_by)
         if self.user_id in claims and closed is None:
             raise WalletMissing
-        if taken:
-            return _POLICIES[self.rules.device_policy]
-        if closed is not None:
-            return Standing.WELCOMED if closed.welcomed else Standing.UNWELCOMED
-        is_welcome = self.device is not None and may_be_welcomed(self.principal)
-        return Standing.WELCOMED if is_welcome else Standing.UNWELCOMED
+        if not taken and self._is_welcome(closed):
+            return Standing.WELCOMED
+        _check_places(self.user_id, found.sharing, self.rules)
+        return _POLICIES[self.rules.device_policy] if taken else Standing.UNWELCOMED
 
-    def _check_sharing(self, found: store.SignUpItems) -> None:
-        """Raises `DeviceAlreadyUsed` where the device may have no further user."""
-        if self.rules.device_policy is DevicePolicy.REFUSE:
-            raise DeviceAlreadyUsed
-        for users in found.sharing:
-            # The one whose device it is counts as well.
-            if self.user_id not in users and len(users) >= self.rules.max_users_per_device - 1:
-                raise DeviceAlreadyUsed
+    def _is_welcome(self, closed: Wallet | None) -> bool:
+        if closed is not None:
+            return closed.welcomed
+        return self.device is not None and may_be_welcomed(self.principal)
 
     def _opened(self, closed: Wallet | None, standing: Standing, now: int) -> Movement:
         if closed is not None or standing is Standing.WELCOMED:
@@ -194,7 +193,7 @@ class SignUp:
             *store.identity_claim_writes(self.user_id, self.tag, self.identity, claimed_by, now),
             *store.mailbox_claim_writes(self.user_id, self.mailbox, found.mailbox_claimed_by, now),
         ]
-        if self.device is not None and standing is not Standing.UNWELCOMED:
+        if self.device is not None:
             writes += self._device_writes(self.device, found, standing, now)
         return writes
 
@@ -202,11 +201,14 @@ class SignUp:
         self, device: Digests, found: store.SignUpItems, standing: Standing, now: int
     ) -> list[Write]:
         writes: list[Write] = []
-        if standing.shares:
-            writes += sharing.share_writes(self.user_id, device, found.sharing, now)
-        else:
+        if standing is Standing.WELCOMED:
             claimed_by = found.device.claimed_by
             writes += store.device_claim_writes(self.user_id, device, claimed_by, now)
+        else:
+            writes += sharing.share_writes(self.user_id, device, found.sharing, now)
+        if standing is Standing.UNWELCOMED:
+            # Without an item of it: the index must not keep its owner from signing up.
+            return writes
         if standing is Standing.UNDER_REVIEW:
             writes.append(sharing.review_write(self.user_id, device, now))
         if not found.device.listed:
@@ -229,10 +231,17 @@ class SignUp:
 
     def _digests(self, standing: Standing) -> SignUpDigests:
         identity, mailbox = self.identity.newest, self.mailbox.newest if self.mailbox else None
-        if self.device is None or standing is Standing.UNWELCOMED:
+        if self.device is None:
             return SignUpDigests(None, identity, DeviceUse.NONE, mailbox)
-        use = DeviceUse.SHARED if standing.shares else DeviceUse.CLAIMED
-        return SignUpDigests(self.device.newest, identity, use, mailbox)
+        return SignUpDigests(self.device.newest, identity, standing.device_use, mailbox)
+
+
+def _check_places(user_id: str, sharing: Sequence[tuple[str, ...]], rules: SignUpRules) -> None:
+    """Raises `DeviceAlreadyUsed` where the device may have no further user without a claim of it.
+    One place is kept for the user who claims it: strangers cannot take it."""
+    for users in sharing:
+        if user_id not in users and len(users) >= rules.max_users_per_device - 1:
+            raise DeviceAlreadyUsed
 
 
 _POLICIES = {
@@ -305,10 +314,11 @@ class LateWelcome:
     def _under_review(
         self, wallet: Wallet, found: store.DeviceItems, snapshot: Snapshot, now: int
     ) -> Proposal:
+        shared = [store.users_sharing(snapshot.related, digest) for digest in self.device.all]
+        _check_places(self.user_id, shared, self.rules)
         movement = frozen_for_review(Movement(wallet), now, {REASON: REVIEW_REASON})
         at, owners = movement.wallet.updated_at, self._mailbox_owners(snapshot)
         noted = self.mailbox if self.user_id not in owners else None
-        shared = [store.users_sharing(snapshot.related, digest) for digest in self.device.all]
         writes: list[Write] = [
             store.shared_write(self.user_id, self.device, noted),
             *store.mailbox_claim_writes(self.user_id, self.mailbox, owners, at),

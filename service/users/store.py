@@ -35,7 +35,7 @@ class DeviceItems:
 @dataclass(frozen=True)
 class SignUpItems:
     """A snapshot of everything in the table about someone who wants to sign up. `sharing` are the
-    users under each pepper who signed up with the device while it was another's."""
+    users under each pepper who signed up with the device without claiming it."""
 
     users: int
     device: DeviceItems
@@ -75,25 +75,23 @@ def owners(related: Related, claims: Sequence[Key]) -> tuple[str | None, ...]:
 
 @dataclass(frozen=True)
 class SignUpNames:
-    """By what someone who signs up is known. `may_share`: a device of another's does not refuse
-    them, so that its other users matter."""
+    """By what someone who signs up is known."""
 
     user_id: str
     identity: Digests
     device: Digests | None = None
     mailbox: Digests | None = None
-    may_share: bool = False
 
     @property
-    def shared(self) -> tuple[str, ...]:
-        return self.device.all if self.device is not None and self.may_share else ()
+    def devices(self) -> tuple[str, ...]:
+        return () if self.device is None else self.device.all
 
 
 def sign_up_keys(names: SignUpNames) -> tuple[Key, ...]:
     """The items that decide whether and how a user may sign up."""
     of_identity = (*identity_keys(names.identity), *mailbox_keys(names.mailbox))
     of_device = device_keys(names.user_id, names.device) if names.device is not None else ()
-    shares = map(keys.shares, names.shared)
+    shares = map(keys.shares, names.devices)
     return (keys.COUNT, keys.profile(names.user_id), *of_identity, *of_device, *shares)
 
 
@@ -110,7 +108,7 @@ def sign_up_items(related: Related, names: SignUpNames) -> SignUpItems:
     return SignUpItems(
         users=_count(related[keys.COUNT]),
         device=DeviceItems() if device is None else device_items(related, names.user_id, device),
-        sharing=tuple(users_sharing(related, digest) for digest in names.shared),
+        sharing=tuple(users_sharing(related, digest) for digest in names.devices),
         identity_claimed_by=owners(related, identity_keys(names.identity)),
         mailbox_claimed_by=owners(related, mailbox_keys(names.mailbox)),
         has_profile=related[keys.profile(names.user_id)] is not None,
@@ -118,7 +116,7 @@ def sign_up_items(related: Related, names: SignUpNames) -> SignUpItems:
 
 
 def users_sharing(related: Related, digest: str) -> tuple[str, ...]:
-    """The users who signed up with that device while it was another's. Raises `DataUnreadable`, and
+    """The users who signed up with that device without claiming it. Raises `DataUnreadable`, and
     `KeyError` where it was not read."""
     try:
         return sharing_users(related[keys.shares(digest)])

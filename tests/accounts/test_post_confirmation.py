@@ -191,6 +191,20 @@ def test_a_full_system_says_so(hook: Hook) -> None:
     assert full.world.count() == 1
 
 
-def test_an_unverified_address_reserves_nothing(hook: Hook) -> None:
-    assert hook.call(event(email_verified="false"))[0] == 200
-    assert "MAILBOX#" not in str(hook.world.items())
+@pytest.mark.parametrize(
+    "attributes", [{"email_verified": "false"}, {"email": "cat@mailinator.com"}]
+)
+def test_without_a_verified_mailbox_of_ones_own_no_place_is_taken(
+    hook: Hook, attributes: dict[str, str]
+) -> None:
+    """The event names no device: only the mailbox bounds how many users someone makes by it."""
+    assert hook.call(event(**attributes)) == (200, {"handled": False})
+    assert hook.world.items() == []
+
+
+def test_one_mailbox_takes_one_place(hook: Hook) -> None:
+    hook.call(event(email="cat@gmail.com"))
+    before = hook.world.items()
+    again = event(sub="1b5f7b1e-9f0e-4b46-9d1c-5c3a1f6e2d02", email="c.a.t+2@googlemail.com")
+    assert hook.call(again) == (403, "EMAIL_ALREADY_USED")
+    assert hook.world.items() == before

@@ -13,7 +13,7 @@ from service.ledger.low_balance import LowBalance
 from service.notifications.dead_letters import DeadLetter, DeadLetters
 from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
-from service.notifications.entities import Attempt, Endpoint, EndpointEdit, Event
+from service.notifications.entities import Attempt, Endpoint, EndpointEdit, Event, EventType
 from service.notifications.mail import MailBox
 from service.notifications.mail_entities import MailAttempt, MailResult, OutgoingMail
 from service.notifications.mail_sender import MailSender
@@ -106,6 +106,8 @@ class NotifyingHarness(ServiceHarness):
         self._actions = 0
 
     def endpoint(self, url: str = URL, *events: Any) -> Endpoint:
+        """For every type but that of sign-ups, unless it names some."""
+        events = events or tuple(set(EventType) - {EventType.USER_CREATED})
         return self.endpoints.add(url, events, "")[0]
 
     def action(self, **changes: Any) -> Action:
@@ -130,7 +132,12 @@ class NotifyingHarness(ServiceHarness):
             self.operators.redrive(self.action(subject=letter.user_id), letter.event_id)
 
     def items_of(self, prefix: str) -> list[dict[str, Any]]:
-        return [item for item in self.items() if item["SK"]["S"].startswith(prefix)]
+        """But for the events of sign-ups, which every user begins with."""
+        found = [item for item in self.items() if item["SK"]["S"].startswith(prefix)]
+        return [item for item in found if not _is_sign_up(item)]
+
+    def sign_up_events(self) -> list[dict[str, Any]]:
+        return [item for item in self.items() if _is_sign_up(item)]
 
     def finish(
         self, status: TaskStatus = TaskStatus.SUCCEEDED, user_id: str = "ann", device: str = "phone"
@@ -144,6 +151,11 @@ class NotifyingHarness(ServiceHarness):
         """The worker, until nothing is due at this moment."""
         for _ in range(5):
             self.work()
+
+
+def _is_sign_up(item: dict[str, Any]) -> bool:
+    is_event = item["SK"]["S"].startswith("OUTBOX#")
+    return is_event and f'"type":"{EventType.USER_CREATED}"' in item["body"]["S"]
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from service.ledger.movements import adjust, grant
 from service.ledger.operations import Proposal, Snapshot
 from service.providers.base import TaskStatus
 from tests.doubles.meter import Meter
+from tests.doubles.people import CAT, PAM, cognito, google, session
+from tests.erasure.lives import erased
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import NotifyingHarness
 
 DAY = 24 * 3600 * 1000
@@ -34,6 +37,48 @@ def move(world: NotifyingHarness, change: Any) -> None:
 
 def bodies(world: NotifyingHarness) -> list[dict[str, Any]]:
     return [json.loads(item["body"]["S"]) for item in world.items_of("OUTBOX#")]
+
+
+def created(world: NotifyingHarness) -> list[dict[str, Any]]:
+    return [json.loads(item["body"]["S"]) for item in world.sign_up_events()]
+
+
+def test_every_sign_up_is_one_event_written_with_the_user(memory: MemoryBehind) -> None:
+    world = NotifyingHarness(memory, memory.name)
+    for who in (google("ann"), cognito(email="cat@gmail.com"), session(PAM, "pam@gmail.com")):
+        for _ in range(2):
+            world.users.sign_up(who, world.users.digests(f"device of {who.subject}"))
+    found = sorted(created(world), key=lambda body: str(body["data"]["provider"]))
+    assert [(body["type"], body["data"]) for body in found] == [
+        (
+            "user.created",
+            {
+                "userId": user_id,
+                "provider": provider,
+                "subscriptionStatus": "none",
+                "welcomed": True,
+                "returning": False,
+            },
+        )
+        for user_id, provider in (
+            (CAT, "cognito"),
+            ("ann", "https://accounts.google.com"),
+            (PAM, "password"),
+        )
+    ]
+
+
+def test_whoever_returns_after_an_erasure_is_an_event_of_its_own(memory: MemoryBehind) -> None:
+    world = NotifyingHarness(memory, memory.name)
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
+    first = world.sign_up_events()
+    erased(world, "ann")
+    assert world.sign_up_events() == []
+    world.clock.advance(1)
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
+    (second,) = created(world)
+    assert (second["type"], second["data"]["returning"]) == ("user.created", True)
+    assert world.sign_up_events()[0]["SK"] != first[0]["SK"]
 
 
 def test_nothing_is_written_for_a_user_who_has_set_no_threshold(world: NotifyingHarness) -> None:

@@ -23,6 +23,7 @@ from tests.notifications.conftest import NotifyingHarness
 def world(memory: MemoryBehind) -> NotifyingHarness:
     world = NotifyingHarness(memory, memory.name)
     world.finish()
+    world.settle()
     return world
 
 

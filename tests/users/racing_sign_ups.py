@@ -13,6 +13,7 @@ from service.core.errors import FareboxError
 from service.core.principal import Principal
 from service.ledger.entities import OutcomeUnknown, Wallet, WalletBusy, WalletStatus
 from service.users import keys as users_keys
+from service.users.entities import DevicePolicy, DeviceUse
 from service.users.store import sign_up_digests
 from tests.doubles.people import cognito, google, session
 from tests.doubles.service_harness import ServiceHarness
@@ -31,11 +32,11 @@ class Attempt:
 
 
 def attempts(count: int, seed: int) -> list[Attempt]:
-    """A third of the mailboxes and half of the devices that would give each a place of their own.
-    Every tenth request is one that someone else has made as well."""
+    """A third of the mailboxes and a quarter of the devices that would give each a place of their
+    own. Every tenth request is one that someone else has made as well."""
     rng = random.Random(seed)
     made = [
-        Attempt(_person(rng, number, count), f"device-{rng.randrange(count // 2)}")
+        Attempt(_person(rng, number, count), f"device-{rng.randrange(count // 4)}")
         for number in range(count * 9 // 10)
     ]
     return rng.sample(made, len(made)) + rng.choices(made, k=count - len(made))
@@ -92,22 +93,26 @@ class Raced:
                 yield f"{name}: {type(outcome).__name__}: {outcome}"
 
     def _device_faults(self, users: dict[str, Wallet]) -> Iterator[str]:
-        """One welcome for each device, and no more users than a device may have. The audit has
-        compared the claims with the profiles."""
-        on_device, welcomed = Counter[str](), Counter[str]()
+        """One welcome for each device, and no more users than a device may have: every one of them
+        is known to have one. The audit has compared the claims with the profiles."""
+        on_device, welcomed, shared = Counter[str](), Counter[str](), Counter[str]()
         for name, wallet in users.items():
             item = self.world.table.get(users_keys.profile(name))
             digests = sign_up_digests(item or {})
-            if digests.device is not None:
-                on_device[digests.device] += 1
-                welcomed[digests.device] += wallet.granted > 0
+            if digests.device is None:
+                yield f"{name} takes a place on no device"
+                continue
+            on_device[digests.device] += 1
+            welcomed[digests.device] += wallet.granted > 0
+            shared[digests.device] += digests.use is DeviceUse.SHARED
             if wallet.status is WalletStatus.FROZEN and wallet.granted:
                 yield f"{name} is under review, and has credits"
         if welcomed and max(welcomed.values()) > 1:
             yield "two users were welcomed with one device"
-        policy = self.world.users._rules.device_policy.value
-        limit = 1 if policy == "refuse" else MAX_USERS_PER_DEVICE
-        if on_device and max(on_device.values()) > limit:
+        is_refused = self.world.users._rules.device_policy is DevicePolicy.REFUSE
+        if is_refused and max(shared.values(), default=0):
+            yield "a device is shared, which is to be refused"
+        if max(on_device.values(), default=0) > MAX_USERS_PER_DEVICE:
             yield f"{max(on_device.values())} users signed up with one device"
 
 

@@ -1,6 +1,7 @@
 """What becomes of someone new whose device is another's, under each `DEVICE_POLICY`."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -59,6 +60,47 @@ def test_a_device_takes_no_more_users_than_its_limit_and_nothing_is_written(poli
         sign_up(world, "dan")
     assert world.items() == before
     assert sign_up(world, "dan", "laptop").granted == 3 * SCALE
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize("policy", ["refuse", "no_welcome", "review"])
+@pytest.mark.parametrize(
+    "address",
+    [{"verified": False}, {"email": "{}@mailinator.com"}],
+    ids=["unverified", "disposable"],
+)
+def test_who_gets_no_credits_takes_one_of_the_places_of_a_device(
+    policy: str, address: dict[str, Any]
+) -> None:
+    """Otherwise one device could fill the system with users who cost nothing."""
+    world = memory_world(device_policy=policy, max_users_per_device=3)
+    phone = world.users.digests("phone")
+    people = [str(UUID(int=number)) for number in range(1, 4)]
+
+    def sign_up_unwelcome(subject: str) -> Any:
+        email = address.get("email", "{}@gmail.com").format(f"name{subject[-1]}")
+        who = cognito(subject, email, verified=address.get("verified", True))
+        return world.users.sign_up(who, phone).wallet
+
+    for subject in people[:2]:
+        assert sign_up_unwelcome(subject).granted == 0
+        assert sign_up_unwelcome(subject).granted == 0
+    before = world.items()
+    with pytest.raises(DeviceAlreadyUsed):
+        sign_up_unwelcome(people[2])
+    assert world.items() == before
+    assert sign_up(world, "owner").granted == 3 * SCALE
+    assert (world.count(), violations(world)) == (3, [])
+
+
+def test_who_was_noted_on_a_device_is_welcomed_there_once_the_address_is_verified() -> None:
+    world = memory_world()
+    phone = world.users.digests("phone")
+    world.users.sign_up(cognito(CAT, "cat@gmail.com", verified=False), phone)
+    snapshot = world.ledger.read_snapshot(CAT)
+    wallet = world.users.welcomed(cognito(CAT, "cat@gmail.com"), phone, snapshot).wallet
+    assert wallet is not None
+    assert wallet.granted == 3 * SCALE
     assert violations(world) == []
 
 
@@ -173,6 +215,17 @@ def test_who_signed_up_without_a_device_is_reviewed_on_anothers() -> None:
         world.submit("bob")
     assert [each.user_id for each in world.users.waiting_reviews()] == ["bob"]
     assert violations(world) == []
+
+
+def test_who_is_to_be_reviewed_late_is_refused_where_a_device_has_its_users() -> None:
+    world = memory_world(device_policy="review", max_users_per_device=2)
+    for name in ("ann", "bob"):
+        sign_up(world, name)
+    sign_up(world, "cat", None)
+    before = world.items()
+    with pytest.raises(DeviceAlreadyUsed):
+        world.submit("cat")
+    assert world.items() == before
 
 
 def test_who_is_reviewed_late_claims_the_mailbox_that_an_approval_welcomes() -> None:

@@ -152,14 +152,14 @@ MUTANTS: tuple[Mutant, ...] = (
             raise EmailAlreadyUsed
         claimed_by = C
         taken = T
-        if taken:
-            self._check_sharing(found)
+        if taken and R:
+            raise DeviceAlreadyUsed
         """,
         """
         claimed_by = C
         taken = T
-        if taken:
-            self._check_sharing(found)
+        if taken and R:
+            raise DeviceAlreadyUsed
         if F:
             raise SystemLimitReached
         if M:
@@ -281,8 +281,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "users-of-a-device-without-limit",
         USERS,
-        "users.sign_up:SignUp._check_sharing",
-        "len(users) >= self.rules.max_users_per_device - 1",
+        "users.sign_up:_check_places",
+        "len(users) >= rules.max_users_per_device - 1",
         "False",
     ),
     mutant(
