@@ -35,14 +35,15 @@ class NotRepairable(Exception):
 @dataclass(frozen=True)
 class DamagedAccount:
     """What is left of one user: the account, the claims that name the user, whose the claims are
-    that the account needs (None: no one's), the grants whose items name the user, and whether there
-    is a data key."""
+    that the account needs (None: no one's), the grants whose items name the user, whether there
+    is a data key, and the messages of the outbox."""
 
     account: Account
     claimed: tuple[Key, ...] = ()
     owners: Mapping[Key, str | None] = field(default_factory=dict)
     grants: tuple[GrantRecord, ...] = ()
     has_data_key: bool = False
+    messages: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from service.core.clock import Clock
 from service.ledger.grants import GrantRecord, record_from
 from service.ledger.keys import GRANT_PREFIX
 from service.ledger.operations import Ledger
+from service.notifications.keys import OUTBOX_PREFIX
 from service.repair.account_records import (
     DamagedAccount,
     NotRepairable,
@@ -113,7 +114,7 @@ class Repair:
                 reader,
                 user_id,
                 without_wallet=True,
-                prefixes=self._context.checks.prefixes,
+                prefixes=(*self._context.checks.prefixes, OUTBOX_PREFIX),
                 closed_prefixes=self._context.checks.closed_prefixes,
                 links=self._context.checks.links,
             )
@@ -121,8 +122,13 @@ class Repair:
                 continue
             made = tuple(grants.get(user_id, ()))
             has_data_key = reader.one(data_key(user_id)) is not None
+            messages = tuple(map(Key.of_item, account.items[OUTBOX_PREFIX]))
             damaged = DamagedAccount(
-                account, tuple(claimed), grants=made, has_data_key=has_data_key
+                account,
+                tuple(claimed),
+                grants=made,
+                has_data_key=has_data_key,
+                messages=messages,
             )
             needed = sorted(needed_claims(damaged, self._context), key=str)
             yield replace(damaged, owners={key: self._owner(reader, key) for key in needed})

@@ -107,6 +107,7 @@ def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
     writes += [_gone(data_key(user_id))] if damaged.has_data_key else []
     writes += [_gone(users_keys.device(user_id, digest)) for digest in sorted(account.devices)]
     writes += [_gone(user_item(user_id, sk)) for sk in account.keys]
+    writes += map(_gone, damaged.messages)
     writes += [Delete(key, When(equals={"userId": user_id})) for key in damaged.claimed]
     says = ["its sign-up is undone, so that the person can sign up again", *map(deletion, writes)]
     return _bounded(Plan(user_partition(user_id), tuple(says), tuple(writes), is_open=False))
