@@ -11,6 +11,8 @@ from devstack.ports import LOOPBACK, Ports
 from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
+SIMULATED_STRIPE_KEY = "sk_test_farebox_local"
+_STRIPE_WEBHOOK_SECRET = "whsec_farebox_local"
 _CLIENT_ID = "farebox-local.apps.example"
 _USER_POOL_ID = "us-east-1_Farebox01"
 _USER_POOL_CLIENT_ID = "fareboxlocal"
@@ -101,6 +103,9 @@ def stack_environment(
         "LOCAL_START_URL": f"{ports.simulators_url}/",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
+        "STRIPE_API_URL": f"{ports.simulators_url}/stripe",
+        "STRIPE_SECRET_KEY": SIMULATED_STRIPE_KEY,
+        "STRIPE_WEBHOOK_SECRETS": _STRIPE_WEBHOOK_SECRET,
         "WEBHOOK_ALLOW_PRIVATE": "true",
         "MAIL_FROM": "Farebox <no-reply@farebox.example>",
         "SES_ENDPOINT_URL": f"{ports.simulators_url}/ses",
@@ -125,10 +130,14 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "cognito-client-id": environment["COGNITO_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
         "kling-api-key": environment["KLING_API_KEY"],
+        "stripe-keys": environment["STRIPE_SECRET_KEY"],
+        "stripe-webhook-secrets": environment["STRIPE_WEBHOOK_SECRETS"],
     }
     if environment["KLING_BASE_URL"] != f"{ports.simulators_url}/kling":
         # The developer's real key: `ps` would show it to every user of this machine.
         del options["kling-api-key"], options["kling-callback-secret"]
+    if environment["STRIPE_API_URL"] != f"{ports.simulators_url}/stripe":
+        del options["stripe-keys"], options["stripe-webhook-secrets"]
     for name, value in environment.items():
         if name.startswith(_SIMULATOR_PREFIX):
             options[name.removeprefix(_SIMULATOR_PREFIX).lower().replace("_", "-")] = value

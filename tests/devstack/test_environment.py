@@ -111,6 +111,21 @@ def test_the_simulators_accept_what_the_service_sends() -> None:
     assert "--port=8091" in options
 
 
+def test_the_simulated_stripe_has_the_services_key_and_webhook_secrets() -> None:
+    own = {"STRIPE_WEBHOOK_SECRETS": "whsec_new,whsec_old"}
+    reported = stack_environment(own, PORTS, new_keys())
+    assert reported["STRIPE_API_URL"] == "http://127.0.0.1:8091/stripe"
+    options = simulator_options(reported, PORTS)
+    assert f"--stripe-keys={reported['STRIPE_SECRET_KEY']}" in options
+    assert "--stripe-webhook-secrets=whsec_new,whsec_old" in options
+
+
+def test_a_key_for_the_real_stripe_is_not_put_on_a_command_line() -> None:
+    own = {"STRIPE_API_URL": "https://api.stripe.com", "STRIPE_SECRET_KEY": "sk_test_mine"}
+    options = simulator_options(stack_environment(own, PORTS, new_keys()), PORTS)
+    assert not [option for option in options if "stripe" in option or "sk_test" in option]
+
+
 def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
     reported = stack_environment(
         {"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys()
