@@ -95,7 +95,8 @@ class Account:
     line_items: dict[str, list[Wire]] = field(default_factory=dict)
     requests: dict[str, Wire] = field(default_factory=dict)
     pending_lines: dict[str, list[Wire]] = field(default_factory=dict)
-    watchers: dict[str, Ended] = field(default_factory=dict)
+    watchers: dict[str, list[Ended]] = field(default_factory=dict)
+    session_intents: dict[str, str] = field(default_factory=dict)
     planned: deque[Planned] = field(default_factory=deque)
 
     @classmethod
@@ -106,6 +107,10 @@ class Account:
 
     def now(self) -> int:
         return self.clock.now()
+
+    def watch(self, intent: Wire, ended: Ended) -> None:
+        """Calls `ended` once a payment ends that is under way."""
+        self.watchers.setdefault(intent["id"], []).append(ended)
 
     def planned_outcome(self, customer: str | None) -> str | None:
         """The outcome that was planned for this payment, which is used up by it."""

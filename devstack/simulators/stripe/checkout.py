@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from devstack.simulators.stripe import customers, intents, payment_methods
+from devstack.simulators.stripe import customers, intents, payment_methods, subscriptions
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.cards import Behavior
 from devstack.simulators.stripe.errors import StripeError
+from devstack.simulators.stripe.invoices import manual_invoice
+from devstack.simulators.stripe.payment_methods import attach
 from devstack.simulators.stripe.wire import Wire
 
 
@@ -24,10 +26,17 @@ def pay(account: Account, session: Wire, payer: Payer) -> Wire:
     if session["status"] != "open":
         raise StripeError(f"The checkout session is {session['status']}.")
     details = {**_known_details(account, session), **payer.details}
-    if session["mode"] != "payment":
-        raise StripeError("This simulator completes payments only.")
     method = payment_methods.create(account, payer.behavior, details)
-    _pay_once(account, session, method, payer)
+    if session["amount_total"] == 0:
+        _ensure_customer(account, session)
+        _subscribe(account, session, method, None)
+        return session
+    intent = _intent_of(account, session)
+    status = intents.attempt(account, intent, method, outcome=payer.outcome)
+    if status == "requires_action":
+        account.watch(intent, lambda ended: _after_action(account, session, ended))
+    elif status in ("succeeded", "processing"):
+        _finish(account, session, intent)
     return session
 
 
@@ -37,46 +46,65 @@ def _known_details(account: Account, session: Wire) -> Wire:
     return {"email": email, "name": customer.get("name")}
 
 
-def _pay_once(account: Account, session: Wire, method: Wire, payer: Payer) -> None:
-    intent = _intent_of(account, session)
-    status = intents.attempt(account, intent, method, outcome=payer.outcome)
-    if status == "requires_action":
-        account.watchers[intent["id"]] = lambda ended: _after_action(account, session, ended)
-    elif status in ("succeeded", "processing"):
-        _complete_payment(account, session, intent)
-
-
 def _intent_of(account: Account, session: Wire) -> Wire:
     """The session's payment intent. It is made with the first attempt and kept by the next."""
-    if session["payment_intent"] is not None:
-        return account.intents.get(session["payment_intent"])
-    data = account.requests[session["id"]].get("payment_intent_data", {})
-    if session["customer"] is None and (
-        session["customer_creation"] == "always" or "setup_future_usage" in data
+    known = account.session_intents.get(session["id"])
+    if known is not None:
+        return account.intents.get(known)
+    params = dict(account.requests[session["id"]].get("payment_intent_data", {}))
+    if session["mode"] == "subscription":
+        params = {"description": "Subscription creation", "setup_future_usage": "off_session"}
+    if (
+        session["mode"] == "subscription"
+        or session["customer_creation"] == "always"
+        or "setup_future_usage" in params
     ):
-        session["customer"] = customers.create(account, _email(session))["id"]
-    types = {"payment_method_types": session["payment_method_types"]}
-    params = {**data, **types, "customer": session["customer"]}
+        _ensure_customer(account, session)
+    params |= {
+        "payment_method_types": session["payment_method_types"],
+        "customer": session["customer"],
+    }
     intent = intents.new(account, session["amount_total"], session["currency"], params)
-    session["payment_intent"] = intent["id"]
+    account.session_intents[session["id"]] = intent["id"]
+    if session["mode"] == "payment":
+        session["payment_intent"] = intent["id"]
     return intent
 
 
-def _email(session: Wire) -> Wire:
-    email = session["customer_email"]
-    return {} if email is None else {"email": email}
+def _ensure_customer(account: Account, session: Wire) -> None:
+    if session["customer"] is None:
+        email = session["customer_email"]
+        params = {} if email is None else {"email": email}
+        session["customer"] = customers.create(account, params)["id"]
 
 
 def _after_action(account: Account, session: Wire, intent: Wire) -> None:
     if intent["status"] == "succeeded" and session["status"] == "open":
-        _complete_payment(account, session, intent)
+        _finish(account, session, intent)
 
 
-def _complete_payment(account: Account, session: Wire, intent: Wire) -> None:
-    paid = intent["status"] == "succeeded"
-    _complete(account, session, account.methods.get(intent["payment_method"]), paid=paid)
-    if not paid:
-        account.watchers[intent["id"]] = lambda ended: _after_delay(account, session, ended)
+def _finish(account: Account, session: Wire, intent: Wire) -> None:
+    """The payment has succeeded, or is under way."""
+    method = account.methods.get(intent["payment_method"])
+    if session["mode"] == "subscription":
+        _subscribe(account, session, method, intent)
+    else:
+        if session["invoice_creation"]["enabled"]:
+            lines = account.line_items[session["id"]]
+            session["invoice"] = manual_invoice(account, session, lines, intent)["id"]
+        _complete(account, session, method, paid=intent["status"] == "succeeded")
+    if intent["status"] != "succeeded":
+        account.watch(intent, lambda ended: _after_delay(account, session, ended))
+
+
+def _subscribe(account: Account, session: Wire, method: Wire, intent: Wire | None) -> None:
+    """The subscription is only created once its first payment succeeds or is under way; a trial
+    costs nothing."""
+    attach(account, method, account.customers.get(session["customer"]))
+    subscription = subscriptions.begin(account, session, method, intent)
+    session |= {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
+    paid = intent is None or intent["status"] == "succeeded"
+    _complete(account, session, method, paid=paid, free=intent is None)
 
 
 def _after_delay(account: Account, session: Wire, intent: Wire) -> None:

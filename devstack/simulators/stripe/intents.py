@@ -191,9 +191,8 @@ def settle(account: Account, intent: Wire, outcome: str) -> None:
 
 
 def _report_end(account: Account, intent: Wire) -> None:
-    watcher = account.watchers.pop(intent["id"], None)
-    if watcher is not None:
-        watcher(intent)
+    for ended in account.watchers.pop(intent["id"], ()):
+        ended(intent)
 
 
 def _succeed(account: Account, intent: Wire, charge: Wire) -> None:

@@ -10,14 +10,20 @@ from devstack.simulators.stripe import (
     customers,
     disputes,
     intents,
+    invoices,
+    listings,
     payment_methods,
+    portal,
     refunds,
+    renewals,
     sessions,
+    subscriptions,
 )
 from devstack.simulators.stripe import checkout_parameters as checkout_tables
 from devstack.simulators.stripe import parameter_tables as tables
 from devstack.simulators.stripe.account import Account
-from devstack.simulators.stripe.collection import Collection, list_of
+from devstack.simulators.stripe.collection import Collection
+from devstack.simulators.stripe.errors import StripeError
 from devstack.simulators.stripe.parameters import Fields
 from devstack.simulators.stripe.shapes import RETRIEVE
 from devstack.simulators.stripe.wire import Wire
@@ -54,6 +60,7 @@ class Resource:
     create: tuple[Fields, Act] | None = None
     changes: Mapping[str, tuple[Fields, Change]] = field(default_factory=dict)
     delete: tuple[Fields, Change] | None = None
+    delete_verb: str = "delete"
 
     def operations(self) -> Iterator[Operation]:
         """All of them; every object can be retrieved."""
@@ -70,7 +77,7 @@ class Resource:
             yield _operation(f"{verb or 'update'}_{self.name}", "POST", path, parameters, act)
         if self.delete is not None:
             act = self._changing(self.delete[1])
-            yield _operation(f"delete_{self.name}", "DELETE", one, self.delete[0], act)
+            yield _operation(f"{self.delete_verb}_{self.name}", "DELETE", one, self.delete[0], act)
 
     def _retrieve(self, account: Account, _params: Wire, identifier: str) -> Wire:
         return self.of(account).get(identifier)
@@ -99,46 +106,27 @@ def _of_live_customer(change: Change) -> Change:
 
 
 def _delete_customer(account: Account, customer: Wire, _params: Wire) -> Wire:
-    return customers.delete(account, customer, lambda *_: None)
+    return customers.delete(account, customer, subscriptions.cancel)
 
 
-def _prices(account: Account, params: Wire) -> Wire:
-    keys = params.get("lookup_keys")
-    names = ("active", "currency", "product", "type")
-    filters = {name: params[name] for name in names if name in params}
-
-    def accepted(price: Wire) -> bool:
-        return (keys is None or price["lookup_key"] in keys) and all(
-            price[name] == value for name, value in filters.items()
-        )
-
-    return account.prices.page(params, "/v1/prices", accepted)
-
-
-def _line_items(account: Account, params: Wire, identifier: str) -> Wire:
-    account.sessions.get(identifier)
-    url = f"/v1/checkout/sessions/{identifier}/line_items"
-    return list_of(account.line_items[identifier], url, params)
-
-
-def _sessions(account: Account, params: Wire) -> Wire:
-    email = params.pop("customer_details", {}).get("email")
-    names = ("customer", "payment_intent", "status", "subscription")
-    filters = {name: params[name] for name in names if name in params}
-
-    def accepted(session: Wire) -> bool:
-        found = (session["customer_details"] or {}).get("email")
-        return (email is None or found == email) and all(
-            session[name] == value for name, value in filters.items()
-        )
-
-    return account.sessions.page(params, "/v1/checkout/sessions", accepted)
-
-
-def _methods_of(account: Account, params: Wire, identifier: str) -> Wire:
-    intents.live_customer(account, identifier)
-    query = {**params, "customer": identifier}
-    return account.methods.page(query, f"/v1/customers/{identifier}/payment_methods")
+def _pay_invoice(account: Account, invoice: Wire, params: Wire) -> Wire:
+    subscription = invoices.subscription_of(account, invoice)
+    if invoice["status"] != "open":
+        raise StripeError("Invoice is not open and cannot be paid.", "invoice_not_editable")
+    named = params.get("payment_method") or (subscription or {}).get("default_payment_method")
+    method = payment_methods.method_of(account, named, "payment_method") if named else None
+    off_session = params.get("off_session", True)
+    invoices.collect(
+        account,
+        invoice,
+        method,
+        lambda _: renewals.after_attempt(account, invoice),
+        off_session=off_session,
+    )
+    intent = invoices.intent_of(account, invoice)
+    if intent is not None and intent["last_payment_error"] is not None:
+        raise intents.declined(intent)
+    return invoice
 
 
 def _attach(account: Account, params: Wire, identifier: str) -> Wire:
@@ -169,7 +157,7 @@ _RESOURCES = (
         "/v1/prices",
         lambda account: account.prices,
         tables.PRICE_LIST,
-        _prices,
+        listings.prices,
         create=(tables.PRICE_CREATE, catalog.create_price),
     ),
     Resource(
@@ -177,7 +165,7 @@ _RESOURCES = (
         "/v1/checkout/sessions",
         lambda account: account.sessions,
         checkout_tables.SESSION_LIST,
-        _sessions,
+        listings.sessions,
         create=(checkout_tables.SESSION_CREATE, sessions.create),
         changes={
             "expire": (RETRIEVE, lambda account, session, _: sessions.expire(account, session))
@@ -222,6 +210,7 @@ _RESOURCES = (
         "/v1/radar/early_fraud_warnings",
         lambda account: account.warnings,
         tables.WARNING_LIST,
+        listings.warnings,
     ),
     Resource(
         "balance_transaction",
@@ -241,8 +230,40 @@ _RESOURCES = (
             ),
         },
     ),
+    Resource(
+        "subscription",
+        "/v1/subscriptions",
+        lambda account: account.subscriptions,
+        tables.SUBSCRIPTION_LIST,
+        listings.subscriptions,
+        changes={"": (tables.SUBSCRIPTION_UPDATE, subscriptions.update)},
+        delete=(tables.SUBSCRIPTION_CANCEL, subscriptions.cancel),
+        delete_verb="cancel",
+    ),
+    Resource(
+        "invoice",
+        "/v1/invoices",
+        lambda account: account.invoices,
+        tables.INVOICE_LIST,
+        listings.invoices,
+        changes={"pay": (tables.INVOICE_PAY, _pay_invoice)},
+    ),
+    Resource(
+        "invoice_payment",
+        "/v1/invoice_payments",
+        lambda account: account.invoice_payments,
+        tables.INVOICE_PAYMENT_LIST,
+        listings.invoice_payments,
+    ),
 )
 _SINGLE = (
+    _operation(
+        "create_portal_session",
+        "POST",
+        "/v1/billing_portal/sessions",
+        checkout_tables.PORTAL_CREATE,
+        portal.create,
+    ),
     _operation(
         "list_events",
         "GET",
@@ -262,14 +283,14 @@ _SINGLE = (
         "GET",
         "/v1/checkout/sessions/([^/]+)/line_items",
         checkout_tables.LINE_ITEMS,
-        _line_items,
+        listings.line_items,
     ),
     _operation(
         "list_customer_payment_methods",
         "GET",
         "/v1/customers/([^/]+)/payment_methods",
         tables.METHOD_OF_CUSTOMER_LIST,
-        _methods_of,
+        listings.methods_of,
     ),
     _operation(
         "attach_payment_method",
