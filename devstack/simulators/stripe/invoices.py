@@ -45,13 +45,7 @@ def draft(account: Account, wanted: Draft) -> Wire:
         "amount_remaining": max(0, total),
         "attempted": False,
         "auto_advance": True,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
+        "automatic_tax": {"enabled": False, **dict.fromkeys(_NO_TAX)},
         "billing_reason": wanted.reason,
         "collection_method": "charge_automatically",
         "created": account.now(),
@@ -70,17 +64,11 @@ def draft(account: Account, wanted: Draft) -> Wire:
         "livemode": False,
         "metadata": wanted.metadata,
         "parent": _parent(owner),
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
+        "payment_settings": dict.fromkeys(_PAYMENT_SETTINGS),
         "period_end": wanted.end,
         "period_start": wanted.start,
         "status": "draft",
-        "status_transitions": dict.fromkeys(
-            ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
-        ),
+        "status_transitions": dict.fromkeys(_TRANSITIONS),
         "subtotal": total,
         "subtotal_excluding_tax": total,
         "total": total,
@@ -121,6 +109,9 @@ _NULL = (
     "test_clock",
     "webhooks_delivered_at",
 )
+_NO_TAX = ("disabled_reason", "liability", "provider", "status")
+_PAYMENT_SETTINGS = ("default_mandate", "payment_method_options", "payment_method_types")
+_TRANSITIONS = ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
 _ZERO = (
     "amount_overpaid",
     "amount_paid",

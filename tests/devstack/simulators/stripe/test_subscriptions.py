@@ -256,8 +256,8 @@ def test_a_delayed_first_payment_that_fails_makes_it_past_due(
     found = subscribed(account, client, method="sepa_debit")
     invoice = now(client, found).latest_invoice
     assert (found.status, invoice.status) == ("active", "open")
-    paid = client.v1.invoices.retrieve(invoice.id, {"expand": ["payments"]})
-    account.controls.settle(paid.payments.data[0].payment.payment_intent, "insufficient_funds")  # type: ignore[union-attr]
+    [payment] = client.v1.invoice_payments.list({"invoice": invoice.id}).data
+    account.controls.settle(payment.payment.payment_intent, "insufficient_funds")
     assert now(client, found).status == "past_due"
     assert "checkout.session.async_payment_failed" in account.types()
 
