@@ -110,7 +110,8 @@ def _webhooks(parts: Parts, webhooks: WebhookActions) -> Blueprint:
 
 def _reviews(core: Core, parts: Parts, actions: Actions, corrections: Corrections) -> Reviews:
     amount = amount_of(core.section(UsersSettings).welcome_credits)
-    return Reviews(parts.get(Users), actions, corrections, core.clock, amount)
+    directory = parts.get(UserDirectory)
+    return Reviews(parts.get(Users), directory, actions, corrections, core.clock, amount)
 
 
 def _timeline(core: Core, parts: Parts, log: OperatorLog) -> Timeline:

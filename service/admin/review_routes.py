@@ -17,8 +17,9 @@ from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
 
 _APPROVE = (
-    "The user gets the welcome credits and can spend. The device stays the other user's. Do it "
-    "where two people share a device, or where their devices have the same fingerprint."
+    "The user can spend, and gets the welcome credits unless their address is unverified or "
+    "disposable. The device stays the other user's. Do it where two people share a device, or "
+    "where their devices have the same fingerprint."
 )
 
 

@@ -14,7 +14,8 @@ from service.ledger.movements import thaw
 from service.ledger.opening import welcome_later
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.storage.codec import Item
-from service.users.entities import Review, is_open
+from service.users.directory import UserDirectory
+from service.users.entities import Review, ReviewDecision, is_open
 from service.users.operations import Users
 from service.users.sharing import review_from, review_key, reviewed_write
 
@@ -25,12 +26,14 @@ class Reviews:
     def __init__(
         self,
         users: Users,
+        directory: UserDirectory,
         actions: Actions,
         corrections: Corrections,
         clock: Clock,
         welcome_amount: Amount,
     ) -> None:
         self._users = users
+        self._directory = directory
         self._actions = actions
         self._corrections = corrections
         self._clock = clock
@@ -41,23 +44,28 @@ class Reviews:
         return self._users.waiting_reviews()
 
     def approve(self, action: Action) -> Corrected:
-        """Lets the user spend, with the welcome credits unless they have had them before an
-        erasure. Raises `NothingToReview`, and what `Corrections.correct` raises."""
+        """Lets the user spend, with the welcome credits if their address allows it and they have
+        not had them before an erasure. Raises `NothingToReview`, `DataKeyUnavailable`,
+        `DataUnreadable`, and what `Corrections.correct` raises."""
+        # The address may have been verified since the sign-up.
+        owns_mailbox = self._directory.owns_mailbox(action.subject or "")
 
         def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
-            wallet = _reviewed(snapshot, action)
-            decision = ConditionalWrite(
-                reviewed_write(wallet.user_id, approved=True, now=now), NothingToReview()
-            )
-            return Proposal(self._let_in(wallet, action, now, details), [decision])
+            wallet, review = _reviewed(snapshot, action)
+            write = reviewed_write(wallet.user_id, ReviewDecision.APPROVED, now)
+            is_welcome = not wallet.welcomed and (review.may_be_welcomed or owns_mailbox)
+            movement = self._let_in(wallet, action, now, details, is_welcome=is_welcome)
+            return Proposal(movement, [ConditionalWrite(write, NothingToReview())])
 
         return self._corrections.correct(action, propose, review_key(action.subject or ""))
 
-    def _let_in(self, wallet: Wallet, action: Action, now: int, details: Details) -> Movement:
+    def _let_in(
+        self, wallet: Wallet, action: Action, now: int, details: Details, *, is_welcome: bool
+    ) -> Movement:
         """The record names the last entry. A wallet that an operator has thawed meanwhile is
         thawed again, so that there is an entry to name."""
         welcomed = Movement(wallet)
-        if not wallet.welcomed:
+        if is_welcome:
             welcomed = welcome_later(wallet, self._welcome_amount, now, details=details)
         thawed = thaw(welcomed.wallet, f"{action.name}:{action.digest}", now, details=details)
         return Movement(thawed.wallet, welcomed.entries + thawed.entries)
@@ -68,18 +76,19 @@ class Reviews:
         now = self._clock.now()
 
         def change(snapshot: Snapshot) -> list[ConditionalWrite]:
-            wallet = _reviewed(snapshot, action)
-            write = reviewed_write(wallet.user_id, approved=False, now=now)
+            wallet, _ = _reviewed(snapshot, action)
+            write = reviewed_write(wallet.user_id, ReviewDecision.REJECTED, now)
             return [ConditionalWrite(write, NothingToReview())]
 
         return self._actions.perform(action, change, related=(review_key(action.subject or ""),))
 
 
-def _reviewed(snapshot: Snapshot, action: Action) -> Wallet:
+def _reviewed(snapshot: Snapshot, action: Action) -> tuple[Wallet, Review]:
     wallet = snapshot.wallet
     if wallet is None or not is_open(wallet):
         raise UserNotFound
     item: Item | None = snapshot.item(review_key(action.subject or ""))
-    if item is None or review_from(item).approved is not None:
+    review = review_from(item) if item else None
+    if review is None or review.decision is not None:
         raise NothingToReview
-    return wallet
+    return wallet, review

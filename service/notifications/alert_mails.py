@@ -27,7 +27,8 @@ class AlertMails:
         preferences: MailPreferences,
         email_of: Callable[[str], str | None],
     ) -> None:
-        """`email_of` returns the address of a user, None where none is known; it raises
+        """`email_of` returns the verified address of a user, None where there is none: a mail to
+        another would reach a stranger. It raises
         `StorageUnavailable`, `DataKeyUnavailable` and `DataUnreadable`."""
         self._box = box
         self._preferences = preferences

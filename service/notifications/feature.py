@@ -55,7 +55,7 @@ def build(core: Core, parts: Parts) -> Feature:
     preferences = MailPreferences(core.table, ledger)
     if core.section(NotificationsSettings).mail_from:
         directory = parts.get(UserDirectory)
-        outbox.register(AlertMails(mail_box, preferences, directory.email).publish)
+        outbox.register(AlertMails(mail_box, preferences, directory.verified_email).publish)
     interval_seconds = core.section(NotificationsSettings).outbox_interval_seconds
 
     def sweeps(background: Background) -> tuple[Sweep, ...]:

@@ -249,7 +249,7 @@ def review_check() -> ItemCheck:
         review = review_from(item)
         waits = keys.REVIEWS.index(review.user_id, review.created_at)
         index = {name: item[name] for name in DUE_INDEX_ATTRIBUTES if name in item}
-        if index != (waits if review.approved is None else {}):
+        if index != (waits if review.decision is None else {}):
             yield "its index attributes do not fit its state"
 
     return ItemCheck(keys.REVIEW, faults)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.core.keyring import Pepper
+from service.core.mailboxes import is_disposable
 from service.storage.codec import Item
 from service.storage.data_keys import DataKeys, DataUnreadable
 from service.storage.keys import Key
@@ -23,6 +24,7 @@ from service.users.entities import (
     device_digests,
     email_digests,
     is_digest,
+    is_verified,
 )
 
 
@@ -103,10 +105,18 @@ class UserDirectory:
         email = self._opened(user_id, stored.sealed)
         return replace(stored.profile, email=email, email_erased=email is None)
 
-    def email(self, user_id: str) -> str | None:
-        """The address of a user who has one that can still be read. Makes no data key."""
+    def verified_email(self, user_id: str) -> str | None:
+        """The address of a user who has proved it, and that can still be read. Makes no data
+        key."""
         profile = self.profile(user_id)
-        return None if profile is None else profile.email
+        if profile is None or not is_verified(self._peppers, profile):
+            return None
+        return profile.email
+
+    def owns_mailbox(self, user_id: str) -> bool:
+        """Whether the user has proved an address that is not disposable."""
+        email = self.verified_email(user_id)
+        return email is not None and not is_disposable(email)
 
     def _opened(self, user_id: str, email: str | bytes | None) -> str | None:
         """An address in clear; None if it is erased."""

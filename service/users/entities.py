@@ -166,13 +166,14 @@ class SignUpDigests:
     `device` is None only where the `use` is `NONE`; it is a claim of the user's only where that is
     `CLAIMED`.
     `mailbox` is None without a verified e-mail address, and for users who are older than the claims
-    of mailboxes."""
+    of mailboxes. `welcome_mailbox` is the one that later welcome credits rested on."""
 
     device: str | None
     identity: str
     use: DeviceUse = DeviceUse.CLAIMED
     mailbox: str | None = None
     linked: int = 0
+    welcome_mailbox: str | None = None
 
     @property
     def claimed_device(self) -> str | None:
@@ -233,15 +234,25 @@ class UserDevice:
     released_at: int | None = None
 
 
+class ReviewDecision(StrEnum):
+    """What has ended a review. `WITHDRAWN`: the user is being erased."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
 @dataclass(frozen=True)
 class Review:
-    """A sign-up with a device that was another's, as an operator is to decide on it. `approved` is
-    None until then. `created_at` is epoch milliseconds."""
+    """A sign-up with a device that was another's, as an operator is to decide on it. `decision` is
+    None until then. `may_be_welcomed` says what the sign-up's address and method allowed.
+    `created_at` is epoch milliseconds."""
 
     user_id: str
     device: str
     created_at: int
-    approved: bool | None = None
+    may_be_welcomed: bool
+    decision: ReviewDecision | None = None
 
 
 def device_digests(peppers: Sequence[Pepper], fingerprint: str) -> Digests:
@@ -263,6 +274,14 @@ def identity_digests(peppers: Sequence[Pepper], subject: str) -> Digests:
 def mailbox_digests(peppers: Sequence[Pepper], email: str) -> Digests:
     """The same for all addresses of one mailbox."""
     return digests(peppers, "mailbox", mailbox_of(email))
+
+
+def is_verified(peppers: Sequence[Pepper], profile: Profile) -> bool:
+    """Whether the address in the profile leads to a mailbox that the user has proved to be theirs:
+    they may have proved another one since the sign-up."""
+    if profile.email is None:
+        return False
+    return profile.digests.mailbox in mailbox_digests(peppers, profile.email).all
 
 
 def verified_email(principal: Principal) -> str | None:

@@ -45,7 +45,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.keyring.mac_key,
     )
     directory = UserDirectory(core.table, core.data_keys, core.keyring.peppers)
-    data = UserData(core.table, directory)
+    data = UserData(core.table, directory, core.clock)
     return Feature(
         operations={Users: users, Identities: identities, UserDirectory: directory},
         erasure=(

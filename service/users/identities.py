@@ -45,8 +45,13 @@ class StoredIdentity:
 
     @property
     def claims(self) -> tuple[Key, ...]:
+        return self.claims_without(None)
+
+    def claims_without(self, mailbox: str | None) -> tuple[Key, ...]:
+        """The claims, but for those of a mailbox that is known by that digest."""
         of_identity = map(keys.identity_claim, self.identity_digests)
-        return (*of_identity, *map(keys.mailbox_claim, self.mailbox_digests))
+        released = () if mailbox in self.mailbox_digests else self.mailbox_digests
+        return (*of_identity, *map(keys.mailbox_claim, released))
 
 
 def email_place(user_id: str, identity_id: str) -> tuple[Key, str]:
@@ -136,11 +141,17 @@ def forget_write(user_id: str, stored: StoredIdentity, now: int) -> Update:
     return Update(key, guard, set={"unlinkedAt": iso(now)}, remove=(EMAIL,))
 
 
-def unlink_writes(user_id: str, stored: StoredIdentity, now: int) -> list[Write]:
-    """As `forget_write`, and the claims are released."""
+def unlink_writes(
+    user_id: str, stored: StoredIdentity, welcome_mailbox: str | None, now: int
+) -> list[Write]:
+    """As `forget_write`, and the claims are released, but for the mailbox that the welcome credits
+    rested on: it would bring others once more."""
     released = {"releasedAt": iso(now), "releasedFrom": user_id}
     mine = When(equals={"userId": user_id})
     return [
         forget_write(user_id, stored, now),
-        *(Update(claim, mine, set=released, remove=("userId",)) for claim in stored.claims),
+        *(
+            Update(claim, mine, set=released, remove=("userId",))
+            for claim in stored.claims_without(welcome_mailbox)
+        ),
     ]

@@ -4,7 +4,7 @@ In a file of its own because no request but those of signing in and of `/me/iden
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -25,7 +25,7 @@ from service.storage.table import (
     Table,
 )
 from service.storage.writes import Write
-from service.users import identities, keys, store
+from service.users import identities, keys, later_profiles, store
 from service.users.entities import (
     MAX_LINKED_IDENTITIES,
     Digests,
@@ -36,8 +36,10 @@ from service.users.entities import (
     IdentityRequired,
     LinkedIdentity,
     belongs_to_another,
+    email_digests,
     identity_digests,
     is_digest,
+    is_verified,
     mailbox_digests,
     provider_of,
     verified_email,
@@ -106,11 +108,14 @@ class Identities:
         if names.mailbox is None or any(owners):
             return
         user_id, now = names.subject, self._clock.now()
-        writes: list[Write] = [
-            *store.mailbox_claim_writes(user_id, names.mailbox, owners, now),
-            store.mailbox_noted_write(user_id, names.mailbox),
-        ]
         try:
+            profile = self._table.get(keys.profile(user_id)) or {}
+            of_email = email_digests(self._peppers, names.email or "")
+            index = later_profiles.email_index(profile, user_id, of_email)
+            writes: list[Write] = [
+                *store.mailbox_claim_writes(user_id, names.mailbox, owners, now),
+                later_profiles.mailbox_noted_write(user_id, names.mailbox, index),
+            ]
             self._table.transact(writes)
         except (Cancelled, StorageUnavailable) as error:
             log.info("mailbox_not_claimed", user_id=user_id, reason=type(error).__name__)
@@ -122,14 +127,14 @@ class Identities:
         if stored is None:
             raise UserNotFound
         own = stored.profile
-        email = own.email
         if stored.sealed is not None:
             email = self._data_keys.open(user_id, *store.email_place(user_id), stored.sealed)
+            own = replace(own, email=email)
         first = LinkedIdentity(
             own.digests.identity,
             provider_of(user_id),
-            email,
-            own.digests.mailbox is not None,
+            own.email,
+            is_verified(self._peppers, own),
             own.created_at,
             is_first=True,
         )
@@ -196,9 +201,9 @@ class Identities:
         )
 
     def unlink(self, user_id: str, identity_id: str) -> list[LinkedIdentity]:
-        """Takes a linked identity from the user: it may open an account of its own then. Returns
-        what `all` does. Raises `IdentityNotFound`, `IdentityRequired`, `UserNotFound`,
-        `OutcomeUnknown`."""
+        """Takes a linked identity from the user: it may open an account of its own then. A mailbox
+        that the welcome credits rested on stays the user's. Returns what `all` does. Raises
+        `IdentityNotFound`, `IdentityRequired`, `UserNotFound`, `OutcomeUnknown`."""
         if not is_digest(identity_id):
             raise IdentityNotFound
         self._until_settled(lambda: self._unlink(user_id, identity_id))
@@ -210,15 +215,16 @@ class Identities:
         item, own = snapshot.related[item_key], snapshot.related[profile]
         if own is None or not _stays(snapshot.wallet):
             raise UserNotFound
-        if store.sign_up_digests(own).identity == identity_id:
+        digests = store.sign_up_digests(own)
+        if digests.identity == identity_id:
             raise IdentityRequired
         stored = identities.stored_from(item) if item else None
         if stored is None or stored.unlinked:
             raise IdentityNotFound
-        count = identities.count_of(own)
+        count, now = identities.count_of(own), self._clock.now()
         self._table.transact(
             [
-                *identities.unlink_writes(user_id, stored, self._clock.now()),
+                *identities.unlink_writes(user_id, stored, digests.welcome_mailbox, now),
                 identities.count_write(user_id, count, count - 1),
             ]
         )

@@ -172,7 +172,9 @@ class Users:
         wallet = snapshot.wallet
         if wallet is None or not is_due(wallet, device) or not may_be_welcomed(principal):
             return snapshot
-        who = principal.subject, device, self._mailbox(principal)
+        email = verified_email(principal)
+        of_email = None if email is None else email_digests(self._peppers, email)
+        who = principal.subject, device, self._mailbox(principal), of_email
         late = LateWelcome(*who, self._owners(device), self._rules)
         moved = self._ledger.move(
             principal.subject, late.propose, late.was_committed, related=(*late.keys, *related)

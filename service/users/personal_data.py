@@ -2,13 +2,17 @@
 
 Claims stay: they are keyed digests, and without them every erasure would bring new free credits."""
 
-from service.core.clock import iso
+from contextlib import suppress
+
+from service.core.clock import Clock, iso
 from service.core.erasure import ErasureStep, ExportPart, StepOutcome
 from service.storage.keys import user_item, user_partition
-from service.storage.table import Table
+from service.storage.table import ConditionFailed, Table
 from service.storage.writes import REPLACE, Delete
 from service.users import keys
 from service.users.directory import UserDirectory
+from service.users.entities import ReviewDecision
+from service.users.sharing import reviewed_write
 
 PAGE = 100
 
@@ -16,15 +20,17 @@ PAGE = 100
 class UserData:
     """The profile and the devices of a user."""
 
-    def __init__(self, table: Table, directory: UserDirectory) -> None:
+    def __init__(self, table: Table, directory: UserDirectory, clock: Clock) -> None:
         self._table = table
         self._directory = directory
+        self._clock = clock
 
     @property
     def steps(self) -> tuple[ErasureStep, ...]:
         return (
             ErasureStep("profile", self.remove_profile),
             ErasureStep("devices", self.remove_devices),
+            ErasureStep("review", self.withdraw_review),
         )
 
     @property
@@ -45,6 +51,16 @@ class UserData:
             for item in page.items:
                 self._table.write(Delete(user_item(user_id, str(item["SK"])), REPLACE))
             more = page.more
+        return StepOutcome.DONE
+
+    def withdraw_review(self, user_id: str) -> StepOutcome:
+        """No operator decides on someone who leaves. The item stays as a trace. Raises
+        `StorageUnavailable`."""
+        item = self._table.get(keys.review(user_id))
+        if item is not None and "decision" not in item:
+            write = reviewed_write(user_id, ReviewDecision.WITHDRAWN, self._clock.now())
+            with suppress(ConditionFailed):
+                self._table.write(write)
         return StepOutcome.DONE
 
     def profile(self, user_id: str) -> object:

@@ -10,9 +10,7 @@ from service.storage.keys import DUE_INDEX_ATTRIBUTES, GSI2, Key, user_of
 from service.storage.table import Table
 from service.storage.writes import REPLACE, Put, Update, When
 from service.users import keys
-from service.users.entities import Digests, Review
-
-_DECISIONS = {"approved": True, "rejected": False}
+from service.users.entities import Digests, Review, ReviewDecision
 
 
 def share_writes(
@@ -44,21 +42,21 @@ def review_key(user_id: str) -> Key:
     return keys.review(user_id)
 
 
-def review_write(user_id: str, device: Digests, now: int) -> Put:
+def review_write(user_id: str, device: Digests, now: int, *, may_be_welcomed: bool) -> Put:
     """A sign-up that is to be reviewed; again for one who returns."""
-    item = {
+    item: Item = {
         **keys.REVIEWS.index(user_id, now),
         "deviceDigest": device.newest,
+        "mayBeWelcomed": may_be_welcomed,
         "createdAt": iso(now),
     }
     return Put(keys.review(user_id), item, REPLACE)
 
 
-def reviewed_write(user_id: str, *, approved: bool, now: int) -> Update:
+def reviewed_write(user_id: str, decision: ReviewDecision, now: int) -> Update:
     """The decision on a sign-up that still waits for it."""
     key = keys.review(user_id)
-    decision = next(word for word, is_yes in _DECISIONS.items() if is_yes is approved)
-    decided = {"decision": decision, "decidedAt": iso(now)}
+    decided = {"decision": decision.value, "decidedAt": iso(now)}
     guard = When(equals={"PK": key.pk, "decision": None})
     return Update(key, guard, set=decided, remove=DUE_INDEX_ATTRIBUTES)
 
@@ -77,7 +75,8 @@ def review_from(item: Item) -> Review:
         user_id=user_of(text_of(item["PK"])),
         device=text_of(item["deviceDigest"]),
         created_at=from_iso(text_of(item["createdAt"])),
-        approved=None if decision is None else _DECISIONS[text_of(decision)],
+        may_be_welcomed=item.get("mayBeWelcomed") is True,
+        decision=None if decision is None else ReviewDecision(text_of(decision)),
     )
 
 

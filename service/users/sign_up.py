@@ -17,7 +17,7 @@ from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.storage.data_keys import NewDataKey
 from service.storage.keys import Key
 from service.storage.writes import Write
-from service.users import keys, sharing, store
+from service.users import keys, later_profiles, sharing, store
 from service.users.entities import (
     MAX_DEVICES_PER_USER,
     DeviceAlreadyUsed,
@@ -37,6 +37,7 @@ from service.users.entities import (
     with_device,
     with_item,
 )
+from service.users.later_profiles import LateMailbox
 
 # What else is to be written with a new user, at that time. Pure.
 Also = Callable[[int], Sequence[ConditionalWrite]]
@@ -210,7 +211,10 @@ class SignUp:
             # Without an item of it: the index must not keep its owner from signing up.
             return writes
         if standing is Standing.UNDER_REVIEW:
-            writes.append(sharing.review_write(self.user_id, device, now))
+            is_welcome = may_be_welcomed(self.principal)
+            writes.append(
+                sharing.review_write(self.user_id, device, now, may_be_welcomed=is_welcome)
+            )
         if not found.device.listed:
             writes.append(store.device_write(self.user_id, device, now))
         return writes
@@ -223,7 +227,9 @@ class SignUp:
             write, version = email.data_key.addition(snapshot.related[email.data_key.key], now)
             writes.append(write)
             place = store.email_place(self.user_id)
-            sealed = email.data_key.seal(version, *place, email.address), email.digests
+            # No operator is to take a stranger for the owner of an address.
+            indexed = email.digests if self.mailbox is not None else None
+            sealed = email.data_key.seal(version, *place, email.address), indexed
         digests = self._digests(standing)
         provider = provider_of(self.user_id)
         profile = store.profile_write(self.user_id, provider, sealed, digests, now)
@@ -252,11 +258,13 @@ _POLICIES = {
 
 @dataclass(frozen=True)
 class LateWelcome:
-    """A user who was made without welcome credits, on a device that they have not used before."""
+    """A user who was made without welcome credits, on a device that they have not used before.
+    `mailbox` and `email` are those of a verified address."""
 
     user_id: str
     device: Digests
     mailbox: Digests | None
+    email: Digests | None
     device_owners: Collection[str]
     rules: SignUpRules
 
@@ -298,14 +306,19 @@ class LateWelcome:
     def _mailbox_owners(self, snapshot: Snapshot) -> tuple[str | None, ...]:
         return store.owners(snapshot.related, store.mailbox_keys(self.mailbox))
 
+    def _noted(self, snapshot: Snapshot, owners: Sequence[str | None]) -> LateMailbox:
+        profile = snapshot.related[keys.profile(self.user_id)] or {}
+        index = later_profiles.email_index(profile, self.user_id, self.email)
+        return LateMailbox(self.mailbox, self.user_id not in owners, index)
+
     def _welcomed(
         self, wallet: Wallet, found: store.DeviceItems, snapshot: Snapshot, now: int
     ) -> Proposal:
         movement = welcome_later(wallet, self.rules.welcome_amount, now)
         at, owners = movement.wallet.updated_at, self._mailbox_owners(snapshot)
-        noted = self.mailbox if self.user_id not in owners else None
+        noted = self._noted(snapshot, owners)
         writes: list[Write] = [
-            store.welcomed_write(self.user_id, self.device, noted),
+            later_profiles.welcomed_write(self.user_id, self.device, noted),
             *store.device_claim_writes(self.user_id, self.device, found.claimed_by, at),
             *store.mailbox_claim_writes(self.user_id, self.mailbox, owners, at),
         ]
@@ -318,12 +331,13 @@ class LateWelcome:
         _check_places(self.user_id, shared, self.rules)
         movement = frozen_for_review(Movement(wallet), now, {REASON: REVIEW_REASON})
         at, owners = movement.wallet.updated_at, self._mailbox_owners(snapshot)
-        noted = self.mailbox if self.user_id not in owners else None
+        noted = self._noted(snapshot, owners)
         writes: list[Write] = [
-            store.shared_write(self.user_id, self.device, noted),
+            later_profiles.shared_write(self.user_id, self.device, noted),
             *store.mailbox_claim_writes(self.user_id, self.mailbox, owners, at),
             *sharing.share_writes(self.user_id, self.device, shared, at),
-            sharing.review_write(self.user_id, self.device, at),
+            # A late welcome is due only where the principal may be welcomed.
+            sharing.review_write(self.user_id, self.device, at, may_be_welcomed=True),
         ]
         return self._proposal(movement, found, writes, at)
 

@@ -17,6 +17,7 @@ MAX_INDEXED_USERS = 25
 EMAIL = "email"
 # How many identities are linked to the user; none without it.
 LINKED = "linkedIdentities"
+WELCOME_MAILBOX = "welcomeMailboxDigest"
 # More than `MAX_DEVICES_PER_USER`, for each can be there under several peppers.
 MAX_DEVICE_ITEMS = 100
 
@@ -241,13 +242,6 @@ def mailbox_claim_writes(
     return _claim_writes(mailbox_keys(mailbox), claimed_by, user_id, now)
 
 
-def mailbox_noted_write(user_id: str, mailbox: Digests) -> Update:
-    """The profile of a user whose mailbox is claimed only now."""
-    key = keys.profile(user_id)
-    guard = When(equals={"PK": key.pk, "mailboxDigest": None})
-    return Update(key, guard, set={"mailboxDigest": mailbox.newest})
-
-
 def identity_claim_writes(
     user_id: str, tag: str, digests: Digests, claimed_by: Sequence[str | None], now: int
 ) -> list[Put]:
@@ -262,35 +256,16 @@ def identity_claim_writes(
     ]
 
 
-def shared_write(user_id: str, device: Digests, mailbox: Digests | None) -> Update:
-    """The profile of a user whose device turned out to be another's; the mailbox is a new claim."""
-    key = keys.profile(user_id)
-    shared = {"deviceDigest": device.newest, "deviceUse": DeviceUse.SHARED.value}
-    if mailbox is not None:
-        shared["mailboxDigest"] = mailbox.newest
-    return Update(key, When(equals={"PK": key.pk}), set=shared)
-
-
-def welcomed_write(user_id: str, device: Digests, mailbox: Digests | None) -> Update:
-    """The profile of a user who gets the welcome credits with a device that they claim, and with a
-    mailbox that they claim just now."""
-    key = keys.profile(user_id)
-    claimed = {"deviceDigest": device.newest}
-    if mailbox is not None:
-        claimed["mailboxDigest"] = mailbox.newest
-    return Update(key, When(equals={"PK": key.pk}), set=claimed, remove=("deviceUse",))
-
-
 def profile_write(
     user_id: str,
     issuer: str,
-    email: tuple[bytes, Digests] | None,
+    email: tuple[bytes, Digests | None] | None,
     digests: SignUpDigests,
     now: int,
 ) -> Put:
     """The e-mail address is sealed for this item. The digests are kept so that the audit can find
-    the claims of a user; that of the address is in the index, so that an operator finds the user by
-    it."""
+    the claims of a user; those of the address (None: it is not verified) are in the index, so that
+    an operator finds the user by it."""
     address, of_email = email or (None, None)
     item = {
         "issuer": issuer,
@@ -300,6 +275,7 @@ def profile_write(
         "identityDigest": digests.identity,
         "mailboxDigest": digests.mailbox,
         LINKED: digests.linked or None,
+        WELCOME_MAILBOX: digests.welcome_mailbox,
         "createdAt": iso(now),
         **(keys.email_index(user_id, of_email.newest) if of_email else {}),
     }
@@ -310,8 +286,9 @@ def claims_of(digests: SignUpDigests) -> tuple[Key, ...]:
     """The claims that must be the user's own."""
     device = digests.claimed_device
     of_device = () if device is None else (keys.fingerprint_claim(device),)
-    of_mailbox = () if digests.mailbox is None else (keys.mailbox_claim(digests.mailbox),)
-    return (*of_device, keys.identity_claim(digests.identity), *of_mailbox)
+    mailboxes = {digests.mailbox, digests.welcome_mailbox} - {None}
+    of_mailboxes = map(keys.mailbox_claim, sorted(map(str, mailboxes)))
+    return (*of_device, keys.identity_claim(digests.identity), *of_mailboxes)
 
 
 def sign_up_digests(item: Item) -> SignUpDigests:
@@ -319,14 +296,18 @@ def sign_up_digests(item: Item) -> SignUpDigests:
     of this code wrote."""
     use = DeviceUse(str(item.get("deviceUse", DeviceUse.CLAIMED)))
     device = None if use is DeviceUse.NONE else text_of(item["deviceDigest"])
-    mailbox = item.get("mailboxDigest")
     return SignUpDigests(
         device,
         text_of(item["identityDigest"]),
         use,
-        None if mailbox is None else text_of(mailbox),
+        _text(item.get("mailboxDigest")),
         whole_number(item.get(LINKED, 0)),
+        _text(item.get(WELCOME_MAILBOX)),
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else text_of(value)
 
 
 def count_write(max_users: int) -> Update:

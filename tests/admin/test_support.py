@@ -11,6 +11,7 @@ from tests.admin.actions import action, record
 from tests.admin.admin_api import AdminApi
 from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
+from tests.doubles.people import google
 from tests.doubles.raw_client import RawClient
 from tests.doubles.service_harness import ServiceHarness, order
 from tests.jobs.test_force_release import overdue
@@ -41,6 +42,7 @@ def actions(api: AdminApi, user_id: str = "ann") -> list[Any]:
 def test_a_user_is_found_by_everything_that_has_an_index(
     world: ServiceHarness, api: AdminApi
 ) -> None:
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
     job_id = world.submit("ann", "phone").job.job_id
     sign_up(world, "bob", "laptop")
     ways = {"id": "ann", "email": "Ann@example.com", "device": "phone", "job": job_id}

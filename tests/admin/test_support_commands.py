@@ -10,6 +10,7 @@ from service.core.clock import SystemClock
 from service.providers.base import TaskStatus
 from tests.doubles.clock import FakeClock
 from tests.doubles.operator import operator_environment
+from tests.doubles.people import google
 from tests.doubles.service_harness import ServiceHarness
 from tests.faults.enumeration.tables import MemoryBehind
 
@@ -71,6 +72,7 @@ def test_a_stranger_has_none_and_the_exit_code_says_so(
 
 
 def test_a_user_is_found_and_shown(farebox: Any, world: ServiceHarness) -> None:
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
     job_id = world.submit("ann").job.job_id
     for by, value in (("email", "ann@example.com"), ("job", job_id), ("device", "phone")):
         code, out, _ = farebox("search", by, value)

@@ -14,6 +14,7 @@ from service.notifications.entities import Event, EventType, State, event
 from service.notifications.mail import MailTemplate
 from service.notifications.mail_entities import MailAttempt, MailResult
 from service.notifications.mail_preferences import MailPreferences
+from tests.doubles.people import CAT, cognito, google
 from tests.notifications.mailing import MailHarness, mail, stored
 
 FAILED = MailAttempt(MailResult.FAILED, "ReadTimeoutError")
@@ -22,6 +23,7 @@ FAILED = MailAttempt(MailResult.FAILED, "ReadTimeoutError")
 @pytest.fixture
 def world() -> MailHarness:
     world = MailHarness(mail_from="no-reply@example.com", app_url=Url("https://app.example.com"))
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
     world.finish()
     return world
 
@@ -45,6 +47,19 @@ def test_a_low_balance_is_mailed_to_the_address_of_the_sign_up(world: MailHarnes
     [sent] = world.postbox.mails
     assert sent.to == "ann@example.com"
     assert "You have 1 credit left, less than the 2 that you set" in " ".join(sent.text.split())
+
+
+def test_an_address_that_no_one_has_verified_receives_nothing(world: MailHarness) -> None:
+    """It may be a stranger's."""
+    who = cognito(CAT, "stranger@gmail.com", verified=False)
+    world.users.sign_up(who, world.users.digests("laptop"))
+    expiring(world, CAT)
+    world.hand_on()
+    assert world.postbox.mails == []
+    world.users.resolve(cognito(CAT, "cat@gmail.com"))
+    expiring(world, CAT)
+    world.hand_on()
+    assert world.postbox.mails == []
 
 
 def test_credits_that_will_expire_are_mailed_once_however_often_it_is_handed_on(

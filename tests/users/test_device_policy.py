@@ -16,6 +16,7 @@ from service.users.settings import _MAX_SHARING_USERS
 from tests.admin.admin_api import AdminApi
 from tests.doubles.people import CAT, cognito, google
 from tests.doubles.service_harness import ServiceHarness, memory_world, order
+from tests.erasure.lives import erased
 
 REASON = {"reason": "Two sisters, one tablet."}
 
@@ -144,6 +145,43 @@ def test_under_review_nothing_is_spent_until_an_operator_approves() -> None:
     job_id = world.submit("bob").job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.settlement.resolve("bob", job_id)
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize(
+    ("email", "is_verified"), [("cat@gmail.com", False), ("cat@mailinator.com", True)]
+)
+def test_an_approval_welcomes_no_one_without_a_mailbox_of_their_own(
+    email: str, is_verified: bool
+) -> None:
+    world = memory_world(device_policy="review")
+    sign_up(world, "ann")
+    who = cognito(CAT, email, verified=is_verified)
+    world.users.sign_up(who, world.users.digests("phone"))
+    status, response = AdminApi(world).post(f"/admin/users/{CAT}/review/approve", REASON)
+    assert (status, response["data"]["available"], response["data"]["status"]) == (200, 0, "open")
+    assert (world.wallet(CAT).welcomed, violations(world)) == (False, [])
+
+
+def test_an_approval_welcomes_who_has_verified_the_address_since() -> None:
+    world = memory_world(device_policy="review")
+    sign_up(world, "ann")
+    world.users.sign_up(cognito(CAT, "cat@gmail.com", verified=False), world.users.digests("phone"))
+    world.users.resolve(cognito(CAT, "cat@gmail.com"))
+    assert AdminApi(world).post(f"/admin/users/{CAT}/review/approve", REASON)[0] == 200
+    assert (world.wallet(CAT).granted, violations(world)) == (3 * SCALE, [])
+
+
+def test_a_review_of_someone_who_is_erased_waits_for_no_operator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = memory_world(device_policy="review")
+    sign_up(world, "ann")
+    sign_up(world, "bob")
+    erased(world, "bob")
+    assert [item for item in world.items() if "REVIEW" in str(item.get("GSI2PK"))] == []
+    sign_up(world, "bob", "laptop")
+    assert world.users.waiting_reviews() == []
     assert violations(world) == []
 
 

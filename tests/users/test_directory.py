@@ -17,7 +17,8 @@ from service.users.entities import (
     FingerprintRequired,
 )
 from tests.doubles.meter import Meter
-from tests.doubles.service_harness import PEPPERS, ServiceHarness, order
+from tests.doubles.people import CAT, cognito, google
+from tests.doubles.service_harness import PEPPERS, ServiceHarness
 
 ROTATED = (*PEPPERS, Pepper(2, b"q" * 32))
 
@@ -32,7 +33,7 @@ def directory(world: ServiceHarness) -> UserDirectory:
 
 
 def sign_up(world: ServiceHarness, user_id: str = "ann", device: str = "phone") -> None:
-    world.users.sign_up(order(user_id).principal, world.users.digests(device))
+    world.users.sign_up(google(user_id), world.users.digests(device))
 
 
 def use(world: ServiceHarness, user_id: str, device: str) -> None:
@@ -60,6 +61,23 @@ def test_a_user_is_found_by_the_address_of_the_sign_up(
     sign_up(world)
     sign_up(world, "bob", "laptop")
     assert directory(world).with_email(spelling) == ("ann",)
+
+
+def test_an_address_leads_to_a_user_only_once_it_is_verified(world: ServiceHarness) -> None:
+    """An operator must not take a stranger for its owner."""
+    world.users.sign_up(cognito(CAT, "cat@gmail.com", verified=False), world.users.digests("phone"))
+    assert directory(world).with_email("cat@gmail.com") == ()
+    world.users.resolve(cognito(CAT, "cat@gmail.com"))
+    assert directory(world).with_email("cat@gmail.com") == (CAT,)
+    assert world.audit().violations == ()
+
+
+def test_a_late_welcome_puts_the_address_into_the_index(world: ServiceHarness) -> None:
+    device = world.users.digests("phone")
+    world.users.sign_up(cognito(CAT, "cat@gmail.com", verified=False), device)
+    snapshot = world.ledger.read_snapshot(CAT)
+    world.users.welcomed(cognito(CAT, "cat@gmail.com"), device, snapshot)
+    assert directory(world).with_email("cat@gmail.com") == (CAT,)
 
 
 def test_an_address_that_nobody_signed_up_with_leads_to_nobody(world: ServiceHarness) -> None:

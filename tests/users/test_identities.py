@@ -1,6 +1,7 @@
 """One user, several identities: linked by the user's own act, and never without it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -250,3 +251,33 @@ def test_damage_to_a_linked_identity_is_found(
     }
     world.table.write(damage[what])
     assert violations(world) != []
+
+
+def test_a_mailbox_that_the_welcome_rested_on_outlives_the_unlinking(
+    world: ServiceHarness, identities: Identities
+) -> None:
+    """It would bring welcome credits to one account after the other."""
+    world.users.sign_up(cognito(CAT, "cat@work.example", verified=False), None)
+    other = google("cat's google", "cat@gmail.com")
+    _, linked = identities.link(CAT, other)
+    as_cat = replace(other, subject=CAT)
+    laptop = world.users.digests("laptop")
+    welcomed = world.users.welcomed(as_cat, laptop, world.ledger.read_snapshot(CAT)).wallet
+    assert welcomed is not None
+    assert welcomed.granted == 3 * SCALE
+    identities.unlink(CAT, linked.identity_id)
+    assert violations(world) == []
+    refused(world, EmailAlreadyUsed, lambda: sign_up(world, other, "tablet"))
+    again = identities.link(CAT, other)
+    assert (len(again), violations(world)) == (2, [])
+
+
+def test_an_address_is_shown_as_verified_only_if_it_is(
+    world: ServiceHarness, identities: Identities
+) -> None:
+    """Another one may have been verified since the sign-up."""
+    world.users.sign_up(cognito(CAT, "ann@work.example", verified=False), None)
+    world.users.resolve(cognito(CAT, "cat@gmail.com"))
+    (own,) = identities.all(CAT)
+    assert (own.email, own.email_verified) == ("ann@work.example", False)
+    assert violations(world) == []

@@ -14,6 +14,7 @@ from service.storage.writes import Update, When
 from service.users import keys as users_keys
 from service.users.directory import UserDirectory
 from service.users.entities import DeviceAlreadyUsed
+from tests.doubles.people import google
 from tests.doubles.service_harness import ServiceHarness, order
 
 
@@ -85,7 +86,7 @@ def test_an_erased_address_leads_to_nobody(world: ServiceHarness) -> None:
 
 
 def test_an_address_in_clear_still_leads_to_its_user(world: ServiceHarness) -> None:
-    sign_up(world)
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
     clear = {"email": "ann@example.com"}
     world.table.write(Update(users_keys.profile("ann"), When(equals={"PK": "USER#ann"}), set=clear))
     assert directory(world).with_email("ann@example.com") == ("ann",)
