@@ -13,6 +13,7 @@ from service.storage.keys import Key
 from service.storage.table import Table
 from tests.doubles.clock import FakeClock
 from tests.doubles.operator import operator_environment
+from tests.doubles.people import google
 from tests.doubles.service_harness import ServiceHarness
 
 LONG_AGO = 1_600_000_000_000
@@ -26,6 +27,7 @@ def world(client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch) -> Serv
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     world = ServiceHarness(client, table_name, clock=FakeClock(LONG_AGO))
+    world.users.sign_up(google("ann"), world.users.digests("phone"))
     delivered = world.submit().job.job_id
     world.provider.book(delivered, TaskStatus.SUCCEEDED)
     world.work_until(60)
