@@ -16,6 +16,8 @@ _STRIPE_WEBHOOK_SECRET = "whsec_farebox_local"
 _CLIENT_ID = "farebox-local.apps.example"
 _USER_POOL_ID = "us-east-1_Farebox01"
 _USER_POOL_CLIENT_ID = "fareboxlocal"
+_OPERATOR = "https://accounts.google.com|operator"
+_LOCALHOST = "localhost"
 _SIMULATOR_PREFIX = "SIMULATOR_"
 
 
@@ -83,6 +85,7 @@ def stack_environment(
         "PUBLIC_URL": ports.app_url,
         "CORS_ALLOWED_ORIGINS": ",".join(FRONTEND_ORIGINS),
         "SESSION_COOKIE_SECURE": "false",
+        **_operators(ports),
         "DRAIN_SECONDS": "0",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",
@@ -116,6 +119,16 @@ def stack_environment(
     }
     chosen = {name: value for name, value in own.items() if value}
     return defaults | chosen | {"PORT": str(ports.app)}
+
+
+def _operators(ports: Ports) -> dict[str, str]:
+    """Browsers make passkeys for localhost, and for no IP address."""
+    return {
+        "ADMIN_SUBJECTS": _OPERATOR,
+        "OPERATOR_SECOND_FACTOR": "false",
+        "PASSKEY_RP_ID": _LOCALHOST,
+        "PASSKEY_ORIGINS": ports.app_url.replace(LOOPBACK, _LOCALHOST),
+    }
 
 
 def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str, ...]:

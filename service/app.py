@@ -34,6 +34,8 @@ from service.ledger.entities import AccessTokenRevoked, AccountClosed
 from service.ledger.feature import LEDGER
 from service.notifications.feature import NOTIFICATIONS
 from service.outbound.trust import public_roots
+from service.passkeys.entities import PasskeysDamaged, SecondFactorRequired
+from service.passkeys.feature import PASSKEYS
 from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
@@ -67,6 +69,7 @@ SHARED_ERRORS = SharedErrors(
     signed_in=(*SIGN_IN_ERRORS, AccountClosed, AccessTokenRevoked, StorageUnavailable),
     operator=(*SIGN_IN_ERRORS, *OPERATOR_ERRORS, SecretUnavailable, StorageUnavailable),
     fresh=(SignInTooOld,),
+    second_factor=(SecondFactorRequired, PasskeysDamaged),
 )
 
 # In the order in which they are built: each may use what those before it publish.
@@ -74,6 +77,7 @@ FEATURES: tuple[Declaration, ...] = (
     ENCRYPTION,
     LEDGER,
     CATALOG,
+    PASSKEYS,
     IDENTITY,
     KLING,
     USERS,

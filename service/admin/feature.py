@@ -17,6 +17,9 @@ from service.admin.erasure_routes import erasures_blueprint
 from service.admin.log import OperatorLog
 from service.admin.lookup import Lookup
 from service.admin.operations import Actions
+from service.admin.passkey_commands import PASSKEY_COMMANDS
+from service.admin.passkey_routes import passkeys_blueprint
+from service.admin.passkeys import PasskeyActions
 from service.admin.personal_data import OperatorData
 from service.admin.price_commands import PRICE_COMMANDS
 from service.admin.price_routes import prices_blueprint
@@ -44,6 +47,7 @@ from service.ledger.operations import Ledger
 from service.notifications.dead_letters import DeadLetters
 from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
+from service.passkeys.operations import OperatorPasskeys
 from service.promo_codes.operations import PromoCodes
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
@@ -96,6 +100,7 @@ def build(core: Core, parts: Parts) -> Feature:
             _support(core, parts, log, actions),
             erasures_blueprint(corrections, parts.get(Erasures)),
             _webhooks(parts, webhooks),
+            _passkeys(parts, actions),
         ),
         exports=OperatorData(core.table).exports,
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
@@ -106,6 +111,11 @@ def _webhooks(parts: Parts, webhooks: WebhookActions) -> Blueprint:
     return webhooks_blueprint(
         webhooks, parts.get(Endpoints), parts.get(Deliveries), parts.get(DeadLetters)
     )
+
+
+def _passkeys(parts: Parts, actions: Actions) -> Blueprint:
+    passkeys = parts.get(OperatorPasskeys)
+    return passkeys_blueprint(PasskeyActions(actions, passkeys), passkeys)
 
 
 def _reviews(core: Core, parts: Parts, actions: Actions, corrections: Corrections) -> Reviews:
@@ -140,5 +150,6 @@ ADMIN = Declaration(
         "Prices": PRICE_COMMANDS,
         "Webhooks": WEBHOOK_COMMANDS,
         "Erasures": ERASURE_COMMANDS,
+        "Passkeys": PASSKEY_COMMANDS,
     },
 )

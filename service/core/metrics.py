@@ -22,6 +22,7 @@ class Metric(StrEnum):
     ACCESS_REFUSALS = "AccessRefusals"
     SIGN_UPS = "SignUps"
     REFRESH_TOKENS_REUSED = "RefreshTokensReused"
+    PASSKEY_COPIES = "PasskeyCopies"
     SIGN_UP_REVIEWS = "SignUpReviews"
     USER_CAP_REFUSALS = "UserCapRefusals"
     BULK_GRANTS = "BulkGrants"

@@ -46,7 +46,9 @@ class Principal:
     change and does not identify the user; `email_verified` says whether the issuer has verified
     it. `authenticated_at` is when the user signed in, in epoch milliseconds; None: nothing proves
     it. `issued_at` is when the token was issued, in epoch milliseconds; None without a token.
-    `session_id` and `scopes` are those of one of our own sessions."""
+    `session_id` and `scopes` are those of one of our own sessions. `hosted_domain` is the Google
+    Workspace that the account belongs to, `groups` are those of a Cognito user: what an issuer says
+    of whom it vouches for."""
 
     issuer: str
     subject: str
@@ -57,6 +59,8 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     authenticated_at: int | None = field(default=None, compare=False, repr=False)
     issued_at: int | None = field(default=None, compare=False, repr=False)
+    hosted_domain: str | None = field(default=None, compare=False, repr=False)
+    groups: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 
 class OperatorMethod(StrEnum):

@@ -7,6 +7,7 @@ from service.identity.entities import Rejection, TokenRejected
 
 LEEWAY_SECONDS = 60
 MAX_EMAIL = 320
+MAX_TEXT = 255
 END_OF_TIME = 10**12
 
 
@@ -42,6 +43,19 @@ def email_of(claims: Mapping[str, Any]) -> str | None:
     email = claims.get("email")
     well_formed = isinstance(email, str) and len(email) <= MAX_EMAIL and email.isprintable()
     return email if well_formed else None
+
+
+def text_of(claims: Mapping[str, Any], name: str) -> str | None:
+    """A claim that is a text of at most 255 characters, None otherwise."""
+    value = claims.get(name)
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT else None
+
+
+def texts_of(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """The members of a claim that is a list of texts; none otherwise."""
+    values = claims.get(name)
+    well_formed = isinstance(values, list) and all(isinstance(each, str) for each in values)
+    return frozenset(values) if isinstance(values, list) and well_formed else frozenset()
 
 
 def _is_time(value: object) -> TypeGuard[int | float]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from service.core.principal import Principal, SignInMethod, is_uuid
-from service.identity.claims import check_times, email_of, issued_at, signed_in_at
+from service.identity.claims import check_times, email_of, issued_at, signed_in_at, texts_of
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM, SigningKeys
 from service.identity.token_format import PLAIN_TYPES, key_id_of, signed_claims
@@ -82,4 +82,5 @@ def cognito_principal(
         method=SignInMethod.COGNITO,
         authenticated_at=signed_in_at(claims),
         issued_at=issued_at(claims),
+        groups=texts_of(claims, "cognito:groups"),
     )

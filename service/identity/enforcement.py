@@ -10,6 +10,7 @@ from flask import Flask, current_app, g, request
 
 from service.core.account_gate import AccountGate
 from service.core.principal import Operator, Principal
+from service.core.second_factor import SecondFactors
 from service.identity.entities import (
     AuthenticationRequired,
     SignatureFault,
@@ -19,7 +20,13 @@ from service.identity.freshness import FreshSignIns
 from service.identity.signatures import SignedRequest
 from service.web.body import peek_json_field, peek_raw
 from service.web.client_address import client_address
-from service.web.endpoint import Access, Endpoint, endpoint_of, is_operators
+from service.web.endpoint import (
+    SECOND_FACTOR_HEADER,
+    Access,
+    Endpoint,
+    endpoint_of,
+    is_operators,
+)
 from service.web.request_limits import RequestLimits
 
 BARE_HEADER = "X-Google-ID"
@@ -54,6 +61,7 @@ class Gate:
     identity: SignIn
     operators: AdmitOperators
     fresh_sign_ins: FreshSignIns
+    second_factors: SecondFactors
     accounts: AccountGate
     limits: RequestLimits
 
@@ -95,6 +103,8 @@ def _let_in(rule: str, declared: Endpoint, gate: Gate) -> None:
             g.operator = _admitted(gate, fresh=declared.fresh)
             _name_in_log(g.operator)
             gate.limits.check_caller(rule, declared, g.operator.operator_id)
+            if declared.second_factor:
+                gate.second_factors.check(g.operator, request.headers.get(SECOND_FACTOR_HEADER))
         case _:
             assert_never(declared.access)
 

@@ -8,6 +8,7 @@ from urllib3 import PoolManager
 
 from service.core.account_gate import AccountGate
 from service.core.clock import SystemClock
+from service.core.second_factor import SecondFactors
 from service.core.settings import SettingsError
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity import keys
@@ -26,7 +27,7 @@ from service.identity.google import GoogleTokens
 from service.identity.key_sets import KeySetAddress
 from service.identity.operations import Identity
 from service.identity.operator_keys import Keys, OperatorKeys, keys_of_secret, keys_of_setting
-from service.identity.operators import Operators
+from service.identity.operators import Operators, OperatorTerms
 from service.identity.settings import IdentitySettings
 from service.identity.signing_keys import SigningKeys
 from service.identity.tokens import BearerTokens, Verifier
@@ -69,17 +70,12 @@ def build(core: Core, parts: Parts) -> Feature:
     tokens = BearerTokens(verifiers, core.clock)
     identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
     fresh_sign_ins = FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS)
-    operators = Operators(
-        settings.admin_subjects,
-        OperatorKeys(_operator_keys(settings, core.read_secret), core.clock),
-        core.table,
-        core.clock,
-        fresh_sign_ins,
-    )
+    operators = _operators(core, settings, fresh_sign_ins)
     gate = Gate(
         identity=identity,
         operators=operators,
         fresh_sign_ins=fresh_sign_ins,
+        second_factors=parts.get(SecondFactors),
         accounts=parts.get(AccountGate),
         limits=_request_limits(core),
     )
@@ -89,6 +85,16 @@ def build(core: Core, parts: Parts) -> Feature:
         hooks=(lambda _: access_tokens.load(), lambda app: enforce(app, gate)),
         checks=(nonce_check(),),
     )
+
+
+def _operators(core: Core, settings: IdentitySettings, fresh_sign_ins: FreshSignIns) -> Operators:
+    terms = OperatorTerms(
+        subjects=frozenset(settings.admin_subjects),
+        google_domains=frozenset(settings.admin_google_domains),
+        cognito_groups=frozenset(settings.admin_cognito_groups),
+    )
+    keys = OperatorKeys(_operator_keys(settings, core.read_secret), core.clock)
+    return Operators(terms, keys, core.table, core.clock, fresh_sign_ins)
 
 
 def _access_token_keys(settings: IdentitySettings, core: Core) -> AccessTokenKeys:

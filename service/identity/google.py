@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from service.core.principal import Principal, SignInMethod, is_google_subject
-from service.identity.claims import check_times, email_of, issued_at, signed_in_at
+from service.identity.claims import check_times, email_of, issued_at, signed_in_at, text_of
 from service.identity.entities import GOOGLE, EmailNotVerified, Rejection, TokenRejected
 from service.identity.signing_keys import ALGORITHM, SigningKeys
 from service.identity.token_format import PLAIN_TYPES, key_id_of, signed_claims
@@ -57,4 +57,6 @@ def google_principal(
         method=SignInMethod.GOOGLE,
         authenticated_at=signed_in_at(claims),
         issued_at=issued_at(claims),
+        # Only accounts of a Google Workspace have it; a domain in an address proves nothing.
+        hosted_domain=text_of(claims, "hd"),
     )

@@ -15,6 +15,12 @@ _LOCAL_ISSUER = "farebox"
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _COGNITO_CLIENT_ID = re.compile(r"[A-Za-z0-9+_]{1,128}")
 
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+# Accounts of these belong to anybody, and their tokens have no hd.
+_CONSUMER_DOMAINS = ("gmail.com", "googlemail.com")
+# Cognito, API_CreateGroup: 1 to 128 characters, none of them blank; a comma separates ours.
+_GROUP = re.compile(r"[^\s,]{1,128}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class IdentitySettings(Section):
@@ -43,6 +49,15 @@ class IdentitySettings(Section):
         (),
         "identities that are operators, each issuer|subject, such as "
         "https://accounts.google.com|1102…, separated by commas",
+    )
+    admin_google_domains: tuple[str, ...] = setting(
+        (),
+        "Google Workspace domains (hd) whose every account is an operator, separated by commas; "
+        "name only one that is for operators",
+    )
+    admin_cognito_groups: tuple[str, ...] = setting(
+        (),
+        "groups of the user pool whose every member is an operator, separated by commas",
     )
     operator_keys_secret_name: str = setting(
         "",
@@ -78,6 +93,7 @@ class IdentitySettings(Section):
 
     def rules(self, settings: Sections) -> Iterator[str]:
         yield from self._operator_faults()
+        yield from self._membership_faults()
         yield from self._access_token_faults(settings)
         yield from self._cognito_faults()
         for client_id in self.google_client_ids:
@@ -126,6 +142,21 @@ class IdentitySettings(Section):
                 "OPERATOR_KEYS takes key id:algorithm:key triples: ed25519 with a public key in "
                 "base64, or hmac-sha256 with a secret of at least 32 characters"
             )
+
+    def _membership_faults(self) -> Iterator[str]:
+        for domain in self.admin_google_domains:
+            if not _DOMAIN.fullmatch(domain) or domain in _CONSUMER_DOMAINS:
+                yield (
+                    "ADMIN_GOOGLE_DOMAINS takes domains of Google Workspace in lower case, such as "
+                    f"ops.example.com, not {domain[:100]!r}"
+                )
+        if self.admin_google_domains and not self.google_client_ids:
+            yield "ADMIN_GOOGLE_DOMAINS is of no use without GOOGLE_CLIENT_IDS"
+        for group in self.admin_cognito_groups:
+            if not _GROUP.fullmatch(group):
+                yield f"ADMIN_COGNITO_GROUPS takes names of groups, not {group[:100]!r}"
+        if self.admin_cognito_groups and not self.cognito_user_pool_id:
+            yield "ADMIN_COGNITO_GROUPS is of no use without COGNITO_USER_POOL_ID"
 
     def issuer(self, core: CoreSettings) -> str:
         """The `iss` of our own access tokens."""

@@ -15,7 +15,9 @@ from service.identity.operations import Identity
 from service.web.endpoint import OPERATOR_PREFIX, Endpoint, declared_endpoints, is_operators
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import COVERED, LAPTOP, MACHINE, PUBLIC_KEY, Signer
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.identity.operators_app import Tokens
+from tests.passkeys.operator_browser import URL, OperatorBrowser
 
 BODY = b'{"reason": "for the matrix", "amount": 1}'
 REASON = b'{"reason": "for the matrix"}'
@@ -40,6 +42,12 @@ class Site:
     world: ServiceHarness
     routes: list[Route]
     client: FlaskClient
+    proof: str = ""
+
+    @property
+    def operator(self) -> Headers:
+        """Of an operator who signed in now, and has used a passkey."""
+        return bearer("boss-0") | {"X-Second-Factor": self.proof}
 
     @property
     def now_seconds(self) -> float:
@@ -59,6 +67,11 @@ class Site:
 
 
 @pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name, public_url=URL)
+
+
+@pytest.fixture
 def site(world: ServiceHarness) -> Site:
     world.submit("ann")
     world.parts.get(Identity)._tokens = Tokens(world.clock)
@@ -68,7 +81,9 @@ def site(world: ServiceHarness) -> Site:
         for rule, method, declared in declared_endpoints(app)
         if is_operators(rule)
     ]
-    return Site(world, routes, app.test_client())
+    boss = OperatorBrowser(world, app.test_client())
+    boss.enrol()
+    return Site(world, routes, boss.client, boss.prove())
 
 
 IDS = {"webhook_id": "whk", "event_id": "evt", "job_id": "job"}
@@ -147,13 +162,15 @@ def test_the_matrix_holds_routes_of_all_kinds(site: Site) -> None:
 
 
 def test_whatever_changes_anything_needs_a_fresh_sign_in_and_a_key(site: Site) -> None:
-    """A search sends what it searches for in the body, since addresses are kept in logs."""
+    """A search sends what it searches for in the body, since addresses are kept in logs. A proof
+    changes nothing but what its own challenge guards."""
+    keyless = ("/search", "/passkeys/proofs")
     wrong = [
         route.path
         for route in site.routes
-        if (changes := route.method != "GET" and not route.path.endswith("/search"))
-        != route.declared.fresh
-        or changes != ("Idempotency-Key" in (route.declared.headers or {}))
+        if (route.method != "GET" and not route.path.endswith(keyless))
+        != ("Idempotency-Key" in (route.declared.headers or {}))
+        or (route.method != "GET" and not route.path.endswith("/search")) != route.declared.fresh
     ]
     assert wrong == []
 
@@ -180,11 +197,22 @@ def test_an_operator_who_signed_in_long_ago_changes_nothing(site: Site) -> None:
     assert site.world.items() == before
 
 
+def test_a_sign_in_alone_opens_no_route_that_needs_a_second_factor(site: Site) -> None:
+    before = site.world.items()
+    strong = [route for route in site.routes if route.declared.second_factor]
+    assert len(strong) > 20
+    for proof in ({}, {"X-Second-Factor": ""}, {"X-Second-Factor": f"{site.proof}x"}):
+        found = {site.call(route, bearer("boss-0") | proof) for route in strong}
+        assert found == {(401, "SECOND_FACTOR_REQUIRED")}
+    assert site.world.items() == before
+
+
 def test_operators_reach_every_route(site: Site) -> None:
     """Or the refusals above would prove nothing."""
     closed = {"AUTHENTICATION_REQUIRED", "OPERATOR_REQUIRED", "SIGNATURE_REJECTED"}
+    closed |= {"SECOND_FACTOR_REQUIRED"}
     for route in site.routes:
-        for headers in (site.signed(route), site.signed(route, LAPTOP), bearer("boss-0")):
+        for headers in (site.signed(route), site.signed(route, LAPTOP), site.operator):
             status, code = site.call(route, headers)
             assert status < 500, f"{route.method} {route.path}: {code}"
             assert code not in closed, f"{route.method} {route.path}: {code}"
@@ -210,7 +238,7 @@ def test_ids_that_cannot_be_ours_are_not_found_and_change_nothing(site: Site, ba
             path = re.sub("<([a-z_]+)>", _well_formed, rule.replace(f"<{name}>", bad))
             for body in (BODY, REASON):
                 route = Route(method, path, declared)
-                status, code = site.call(route, bearer("boss-0"), body)
+                status, code = site.call(route, site.operator, body)
                 is_empty_page = status == 200 and rule.endswith("/failures")
                 if not (status in (400, 404) or is_empty_page) or code == "ROUTE_NOT_FOUND":
                     wrong.append(f"{method} {rule}, {name}: {status} {code}")

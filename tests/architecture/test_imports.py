@@ -34,7 +34,7 @@ LAYERS = [
     {"sessions"},
     {"notifications", "entitlements"},
     {"users"},
-    {"ledger", "catalog", "providers", "identity", "encryption"},
+    {"ledger", "catalog", "providers", "identity", "encryption", "passkeys"},
     {"feature"},
     {"web"},
     {"storage", "settings"},
@@ -58,6 +58,7 @@ DOORS = {
         "erasure/user_pool.py",
     },
     "stripe": {"billing/stripe_api.py", "billing/stripe_transport.py"},
+    "webauthn": {"passkeys/ceremonies.py"},
     "os": {"settings.py"},
     "time": {"core/clock.py"},
     "datetime": {"core/clock.py", "core/days.py"},
@@ -65,7 +66,7 @@ DOORS = {
     "click": {"cli.py", "feature.py"}
     | {
         f"admin/{name}_commands.py"
-        for name in ("campaign", "erasure", "price", "review", "support")
+        for name in ("campaign", "erasure", "passkey", "price", "review", "support")
     }
     | {"admin/webhook_commands.py"}
     | {f"{feature}/commands.py" for feature in ("admin", "audit", "encryption", "jobs")},

@@ -7,6 +7,8 @@ from tests.doubles.service_harness import memory_world
 # A route that moves credits or money, or changes who may do what, can have no place here.
 WITHOUT = {
     "POST /admin/search": "reads; what it searches for is in the body because addresses are logged",
+    "POST /admin/passkeys": "needs an enrolment code, which a second factor has made",
+    "POST /admin/passkeys/proofs": "makes the proof, of a passkey's signature",
     "POST /admin/users/<user_id>/notes": "adds a line to the operators' log and nothing else",
 }
 

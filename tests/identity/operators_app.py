@@ -11,7 +11,7 @@ from service.identity.entities import GOOGLE, Rejection, TokenRejected
 from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
 from service.identity.operator_keys import Keys, OperatorKeys, keys_of_setting
-from service.identity.operators import Operators
+from service.identity.operators import Operators, OperatorTerms
 from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS, Access, Endpoint, endpoint
 from service.web.errors import register_errors
 from service.web.request_limits import RequestLimits
@@ -19,11 +19,13 @@ from service.web.request_log import log_requests
 from service.web.responses import success
 from tests.doubles.accounts import Accounts
 from tests.doubles.clock import FakeClock
+from tests.doubles.second_factors import ProvedBy
 from tests.doubles.signer import MACHINE, PUBLIC_KEY, SHARED_SECRET, Signer
 from tests.web.small_app import Counts
 
 OPERATOR_KEYS = f"machine:hmac-sha256:{SHARED_SECRET},laptop:ed25519:{PUBLIC_KEY}"
 BOSS = f"{GOOGLE}|boss"
+BOSS_ALONE = OperatorTerms(subjects=frozenset({BOSS}))
 
 
 class Tokens:
@@ -49,8 +51,14 @@ class Tokens:
 class OperatorsApp:
     """`reached` names the operators whose requests came through."""
 
-    def __init__(self, table: Any, read_keys: Callable[[], Keys] | None = None) -> None:
+    def __init__(
+        self,
+        table: Any,
+        read_keys: Callable[[], Keys] | None = None,
+        terms: OperatorTerms = BOSS_ALONE,
+    ) -> None:
         self.clock = FakeClock()
+        self.second_factors = ProvedBy()
         self.reached: list[Operator] = []
         self.app = Flask("x", static_folder=None)
         self.app.register_blueprint(self._blueprint())
@@ -58,12 +66,13 @@ class OperatorsApp:
         register_errors(self.app, Counts())
         keys = OperatorKeys(read_keys or (lambda: keys_of_setting(OPERATOR_KEYS)), self.clock)
         fresh = FreshSignIns(self.clock, MAX_SIGN_IN_AGE_SECONDS)
-        operators = Operators([BOSS], keys, table, self.clock, fresh)
+        operators = Operators(terms, keys, table, self.clock, fresh)
         identity = Identity(Tokens(self.clock), trust_bare_google_id=True)
         gate = Gate(
             identity=identity,
             operators=operators,
             fresh_sign_ins=fresh,
+            second_factors=self.second_factors,
             accounts=Accounts(),
             limits=RequestLimits(self.clock, of_caller=0, of_address=0, of_sign_in=0),
         )
@@ -84,6 +93,12 @@ class OperatorsApp:
         def change(operator: Operator, user_id: str) -> Response:
             self.reached.append(operator)
             return success(request.get_data().decode())
+
+        @blueprint.post("/admin/users/<user_id>/credits")
+        @endpoint(Endpoint(access=Access.OPERATOR, summary="", fresh=True, second_factor=True))
+        def move(operator: Operator, user_id: str) -> Response:
+            self.reached.append(operator)
+            return success(user_id)
 
         @blueprint.get("/admin/mistake")
         @endpoint(Endpoint(access=Access.PUBLIC, summary=""))

@@ -12,6 +12,7 @@ from flask import Flask
 from service.core.account_gate import AccountGate
 from service.core.ids import text_of
 from service.core.principal import Principal, SignInMethod
+from service.core.second_factor import SecondFactors
 from service.core.settings import SettingsError
 from service.feature import Core, Feature, Parts
 from service.identity.access_token_keys import AccessTokenKeys, access_token_keys_of_setting
@@ -23,6 +24,7 @@ from service.settings import Settings
 from service.storage.table import Table
 from tests.doubles.clock import FakeClock
 from tests.doubles.memory_client import memory_client
+from tests.doubles.second_factors import ProvedBy
 from tests.doubles.service_harness import core_over, production_settings
 from tests.identity.issuer import segment
 
@@ -252,7 +254,8 @@ def test_unusable_keys_stop_the_start_with_a_sentence_that_quotes_none(
 def parts_below(core: Core) -> Parts:
     """What identity is built on."""
     parts = Parts(core)
-    parts.add("accounts", Feature(operations={AccountGate: WalletGate(core.table)}))
+    below: dict[type[Any], object] = {AccountGate: WalletGate(core.table)}
+    parts.add("below", Feature(operations={**below, SecondFactors: ProvedBy()}))
     return parts
 
 

@@ -178,3 +178,24 @@ def test_a_pool_s_id_says_who_issues_its_tokens() -> None:
 )
 def test_what_is_no_pool_s_id_is_refused(text: str) -> None:
     assert not is_pool_id(text)
+
+
+@pytest.mark.parametrize(
+    ("claim", "groups"),
+    [
+        (["operators", "readers"], {"operators", "readers"}),
+        ([], set()),
+        (REMOVE, set()),
+        ("operators", set()),
+        (["operators", 1], set()),
+        ({"operators": True}, set()),
+    ],
+    ids=repr,
+)
+def test_the_groups_of_a_user_are_what_either_token_lists(
+    pool_of: Callable[[str], UserPool], claim: object, groups: set[str]
+) -> None:
+    for use in ("id", "access"):
+        pool = pool_of(use)
+        token = pool.token(**{"cognito:groups": claim})
+        assert pool.tokens.verify(token).groups == groups

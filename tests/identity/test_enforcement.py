@@ -22,6 +22,7 @@ from service.web.responses import success
 from service.web.schemas import StrictSchema, Text
 from tests.doubles.accounts import Accounts
 from tests.doubles.clock import FakeClock
+from tests.doubles.second_factors import ProvedBy
 from tests.web.small_app import Counts
 
 SITE = "https://app.example.com"
@@ -69,6 +70,7 @@ class Stack:
         gate = Gate(
             identity=Identity(self.tokens, trust_bare_google_id=bare),
             operators=NoOperators(),
+            second_factors=ProvedBy(),
             fresh_sign_ins=FreshSignIns(self.clock, 900),
             accounts=self.accounts,
             limits=RequestLimits(

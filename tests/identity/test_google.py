@@ -163,3 +163,21 @@ def test_without_google_nothing_is_known(issuer: Issuer) -> None:
     with pytest.raises(IdentityUnavailable) as caught:
         issuer.tokens.verify(issuer.token())
     assert caught.value.retry_after_seconds
+
+
+@pytest.mark.parametrize(
+    ("claim", "domain"),
+    [
+        ("example.com", "example.com"),
+        (REMOVE, None),
+        ("", None),
+        (["example.com"], None),
+        (1, None),
+    ],
+    ids=repr,
+)
+def test_the_workspace_of_an_account_is_what_its_hd_says(
+    issuer: Issuer, claim: object, domain: str | None
+) -> None:
+    token = issuer.token(hd=claim, email="ann@example.com")
+    assert issuer.tokens.verify(token).hosted_domain == domain

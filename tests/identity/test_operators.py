@@ -96,6 +96,24 @@ def test_a_token_that_proves_no_sign_in_reads_and_changes_nothing(
     assert app.call("POST", PATH, bearer("ann-unknown"))[1] == "OPERATOR_REQUIRED"
 
 
+def test_what_needs_a_second_factor_is_closed_without_one(app: OperatorsApp, table: Table) -> None:
+    path = f"{PATH}/credits"
+    for headers in ({}, {"X-Second-Factor": "another"}):
+        found = app.call("POST", path, bearer("boss-1") | headers)
+        assert found == (401, "SECOND_FACTOR_REQUIRED", "missing")
+    assert (app.reached, items(table)) == ([], [])
+    assert app.call("POST", path, bearer("boss-1") | {"X-Second-Factor": "proof"})[0] == 200
+    assert [operator.operator_id for operator in app.second_factors.checked] == [BOSS] * 3
+
+
+def test_a_second_factor_comes_after_a_fresh_sign_in_of_an_operator(app: OperatorsApp) -> None:
+    path, proof = f"{PATH}/credits", {"X-Second-Factor": "proof"}
+    assert app.call("POST", path, bearer("ann-1") | proof)[1] == "OPERATOR_REQUIRED"
+    assert app.call("POST", path, bearer("boss-901") | proof)[1] == "SIGN_IN_TOO_OLD"
+    assert app.call("POST", PATH, bearer("boss-1"))[0] == 200
+    assert app.second_factors.checked == []
+
+
 def test_operators_find_out_what_is_not_there(app: OperatorsApp) -> None:
     assert app.call("GET", "/admin/nowhere", bearer("boss-1"))[:2] == (404, "ROUTE_NOT_FOUND")
 

@@ -38,3 +38,21 @@ def test_a_user_pool_alone_lets_users_sign_in() -> None:
     issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_A"
     assert identity.cognito_issuer == issuer
     assert identity.cognito_keys == f"{issuer}/.well-known/jwks.json"
+
+
+@pytest.mark.parametrize("group", ["a b", "a\tb", "x" * 129])
+def test_a_group_that_no_pool_could_have_is_refused(group: str) -> None:
+    change = POOL | {"ADMIN_COGNITO_GROUPS": f"ops,{group}"}
+    assert [fault.split()[0] for fault in faults(PRODUCTION | change)] == ["ADMIN_COGNITO_GROUPS"]
+
+
+def test_a_domain_of_google_is_of_no_use_without_google() -> None:
+    change = POOL | {"GOOGLE_CLIENT_IDS": "", "ADMIN_GOOGLE_DOMAINS": "ops.example.com"}
+    assert [fault.split()[0] for fault in faults(PRODUCTION | change)] == ["ADMIN_GOOGLE_DOMAINS"]
+
+
+def test_domains_and_groups_of_operators_are_read() -> None:
+    change = {"ADMIN_GOOGLE_DOMAINS": "ops.example.com", "ADMIN_COGNITO_GROUPS": "ops, on-call"}
+    identity = load_settings(PRODUCTION | POOL | change).section(IdentitySettings)
+    assert identity.admin_google_domains == ("ops.example.com",)
+    assert identity.admin_cognito_groups == ("ops", "on-call")

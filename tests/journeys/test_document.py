@@ -144,6 +144,8 @@ OPERATION_IDS = {
     "handlePostConfirmation",
     *("getEntitlements", "getSubscriptionStatus", "listPlans"),
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
+    *("listPasskeys", "getPasskeyOptions", "makeEnrolmentCode", "enrolPasskey"),
+    *("provePasskey", "renamePasskey", "removePasskey"),
     *("listReviews", "approveSignUp", "rejectSignUp"),
     "quoteCost",
     "thawWallet",

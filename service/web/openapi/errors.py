@@ -69,11 +69,13 @@ _NAMES = {
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
     """The errors that routes return without declaring them. What only signed-in callers and
-    operators can meet, and those whose sign-in must be fresh, is identity's to say."""
+    operators can meet, and those whose sign-in must be fresh or who need a second factor, is for
+    others to say."""
 
     signed_in: tuple[Kind, ...] = ()
     operator: tuple[Kind, ...] = ()
     fresh: tuple[Kind, ...] = ()
+    second_factor: tuple[Kind, ...] = ()
     any_route: tuple[Kind, ...] = ANY_ROUTE + ROUTING
     with_body: tuple[Kind, ...] = WITH_BODY
     with_query: tuple[Kind, ...] = WITH_QUERY
@@ -87,6 +89,8 @@ class SharedErrors:
             kinds += self.operator
         if endpoint.fresh:
             kinds += self.fresh
+        if endpoint.second_factor:
+            kinds += self.second_factor
         if endpoint.body is not None:
             kinds += self.with_body
         if endpoint.query is not None:

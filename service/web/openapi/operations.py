@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from service.web.endpoint import Access, Endpoint
+from service.web.endpoint import SECOND_FACTOR_HEADER, Access, Endpoint
 from service.web.openapi.errors import SharedErrors, by_status, codes, error_response
 
 SIGN_IN = "googleIdToken"
@@ -38,6 +38,10 @@ _HEADER_SCHEMAS: dict[str, dict[str, Any]] = {
     },
     # Without a cookie it is not read, so that whatever it holds is accepted.
     "x-csrf-protection": {"type": "string", "example": "1"},
+}
+_SECOND_FACTOR = {
+    SECOND_FACTOR_HEADER: "A proof of the operator's passkey, made within the last 15 minutes "
+    "(`/docs/operators`). Needed with a token; a signed request needs none.",
 }
 # OpenAPI 3.1, Parameter Object: header parameters of these names are ignored, other parts of the
 # document describe them.
@@ -104,7 +108,8 @@ def _parameters(rule: str, endpoint: Endpoint) -> list[dict[str, Any]]:
     in_query: list[dict[str, Any]] = (
         [{"in": "query", "schema": endpoint.query}] if endpoint.query else []
     )
-    return in_path + in_query + _header_parameters(endpoint.headers or {})
+    headers = {**(endpoint.headers or {}), **(_SECOND_FACTOR if endpoint.second_factor else {})}
+    return in_path + in_query + _header_parameters(headers)
 
 
 def _header_parameters(headers: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -42,6 +42,8 @@ OWN_SIZES = {
 # What an operator decides for a stage, without building another image.
 ADJUSTABLE = {
     "ADMIN_APPROVAL_CREDITS",
+    "ADMIN_COGNITO_GROUPS",
+    "ADMIN_GOOGLE_DOMAINS",
     "ADMIN_SUBJECTS",
     "APP_NAME",
     "APP_URL",

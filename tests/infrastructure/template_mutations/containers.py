@@ -22,6 +22,11 @@ CONTAINERS = (
     _web("no-init-process", "InitProcessEnabled: true", "InitProcessEnabled: false"),
     _web("temporary-files-of-root", "mode=1777, ", ""),
     _web("no-temporary-files", "ContainerPath: /tmp", "ContainerPath: /var/tmp"),
+    _web(
+        "group-of-operators-left-out",
+        "            - {Name: ADMIN_COGNITO_GROUPS, Value: !Ref AdminCognitoGroups}\n",
+        "",
+    ),
     _web("secret-in-the-clear", "KLING_API_KEY_SECRET_NAME", "KLING_API_KEY"),
     _web(
         "secret-key-that-is-not-there",

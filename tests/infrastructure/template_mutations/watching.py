@@ -34,6 +34,9 @@ WATCHING = (
         "#alarm-erasure-overdue",
         "#alarm-erasure-late",
     ),
+    on(
+        "copies-of-passkeys-unwatched", "PasskeyCopiedAlarm", "PasskeyCopies", "RefreshTokensReused"
+    ),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
     on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
     on("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
