@@ -4,6 +4,7 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.errors import API_ERROR, StripeError
@@ -13,6 +14,8 @@ from devstack.simulators.stripe.forms import parse_form
 from devstack.simulators.stripe.idempotency import IdempotencyKeys
 from devstack.simulators.stripe.operations import Operation, operation_of
 from devstack.simulators.stripe.wire import API_VERSION, Reply, Request, Wire
+
+Result = TypeVar("Result")
 
 _KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{1,200}")
 
@@ -74,7 +77,7 @@ class Api:
         error = StripeError("An unknown error occurred", status=500, type_=API_ERROR)
         return self._identified(error.reply())
 
-    def locked(self, act: Callable[[Account], object]) -> object:
+    def locked(self, act: Callable[[Account], Result]) -> Result:
         """Calls `act` with the account, when everything that is due was done."""
         with self.lock:
             self.account.clock.catch_up()

@@ -28,7 +28,6 @@ def create_product(account: Account, params: Wire) -> Wire:
         "shippable": None,
         "statement_descriptor": params.get("statement_descriptor"),
         "tax_code": params.get("tax_code"),
-        "type": "service",
         "unit_label": params.get("unit_label"),
         "updated": account.now(),
         "url": params.get("url"),
@@ -91,7 +90,6 @@ def _price(account: Account, params: Wire, product: Wire, amount: Decimal) -> Wi
             "interval": recurring["interval"],
             "interval_count": recurring.get("interval_count", 1),
             "meter": None,
-            "trial_period_days": None,
             "usage_type": recurring.get("usage_type", "licensed"),
         }
     return {

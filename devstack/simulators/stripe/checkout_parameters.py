@@ -8,6 +8,7 @@ from devstack.simulators.stripe.shapes import (
     CREATE_METADATA,
     CURRENCY,
     DECIMAL,
+    EXCLUDABLE,
     EXPAND,
     FLAG,
     FUTURE_USAGE,
@@ -71,7 +72,13 @@ _INVOICE = fields(
         metadata=CREATE_METADATA,
     ),
 )
-_SHIPPING = fields("address name", address=ADDRESS, name=TEXT, carrier=TEXT, phone=TEXT)
+_SHIPPING = fields(
+    "address name",
+    address=Fields(ADDRESS.kinds, frozenset({"line1"})),
+    name=TEXT,
+    carrier=TEXT,
+    phone=TEXT,
+)
 _PAYMENT = fields(
     capture_method=one_of("automatic automatic_async manual"),
     description=Text(1000),
@@ -144,7 +151,7 @@ SESSION_CREATE = fields(
     customer_creation=one_of("always if_required"),
     customer_email=EMAIL,
     customer_update=fields(address=_UPDATE, name=_UPDATE, shipping=_UPDATE),
-    excluded_payment_method_types=ListOf(METHOD),
+    excluded_payment_method_types=ListOf(EXCLUDABLE),
     expand=EXPAND,
     expires_at=TIME,
     invoice_creation=_INVOICE,
@@ -194,7 +201,8 @@ _FLOW = fields(
     subscription_cancel=fields("subscription", subscription=ID),
     subscription_update=fields("subscription", subscription=ID),
     type=one_of(
-        "payment_method_update subscription_cancel subscription_update subscription_update_confirm"
+        "customer_update payment_method_update subscription_cancel subscription_update "
+        "subscription_update_confirm"
     ),
 )
 PORTAL_CREATE = fields(

@@ -74,6 +74,7 @@ def open_dispute(
             "livemode": False,
             "metadata": {},
             "payment_intent": charge["payment_intent"],
+            "payment_method_details": _details(charge, inquiry=inquiry),
             "reason": reason,
             "status": "warning_needs_response" if inquiry else "needs_response",
         }
@@ -83,6 +84,22 @@ def open_dispute(
     if not inquiry:
         _withdraw(account, dispute)
     return dispute
+
+
+def _details(charge: Wire, *, inquiry: bool) -> Wire | None:
+    card = charge["payment_method_details"].get("card")
+    if card is None:
+        return None
+    case = "inquiry" if inquiry else "chargeback"
+    return {
+        "type": "card",
+        "card": {
+            "brand": card["brand"],
+            "case_type": case,
+            "network": card["network"],
+            "network_reason_code": "10.4",
+        },
+    }
 
 
 def _withdraw(account: Account, dispute: Wire) -> None:

@@ -23,7 +23,7 @@ from devstack.simulators.stripe import checkout_parameters as checkout_tables
 from devstack.simulators.stripe import parameter_tables as tables
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.collection import Collection
-from devstack.simulators.stripe.errors import StripeError
+from devstack.simulators.stripe.errors import StripeError, missing_parameter
 from devstack.simulators.stripe.parameters import Fields
 from devstack.simulators.stripe.shapes import RETRIEVE
 from devstack.simulators.stripe.wire import Wire
@@ -130,6 +130,8 @@ def _pay_invoice(account: Account, invoice: Wire, params: Wire) -> Wire:
 
 
 def _attach(account: Account, params: Wire, identifier: str) -> Wire:
+    if "customer" not in params:
+        raise missing_parameter("customer")
     customer = intents.live_customer(account, params["customer"], "customer")
     method = payment_methods.method_of(account, identifier, "payment_method")
     return payment_methods.attach(account, method, customer)
@@ -143,7 +145,7 @@ _RESOURCES = (
         tables.CUSTOMER_LIST,
         create=(tables.CUSTOMER_CREATE, customers.create),
         changes={"": (tables.CUSTOMER_UPDATE, _of_live_customer(customers.update))},
-        delete=(RETRIEVE, _of_live_customer(_delete_customer)),
+        delete=(Fields({}), _of_live_customer(_delete_customer)),
     ),
     Resource(
         "product",

@@ -4,6 +4,7 @@ version and this simulator understands."""
 from devstack.simulators.stripe.checkout_parameters import EMAIL, URL
 from devstack.simulators.stripe.parameters import (
     Either,
+    Fields,
     ListOf,
     Text,
     Whole,
@@ -25,8 +26,9 @@ from devstack.simulators.stripe.shapes import (
     ID,
     INTERVAL,
     METADATA,
-    METHOD,
+    PAGE,
     QUANTITY,
+    SAVED,
     TAX_BEHAVIOR,
     TEXT,
     TIME,
@@ -54,7 +56,10 @@ _CUSTOMER = fields(
     tax_exempt=one_of("exempt none reverse", clearable=True),
 )
 CUSTOMER_CREATE = merged(_CUSTOMER, fields(payment_method=ID))
-CUSTOMER_UPDATE = _CUSTOMER
+_LOCATION = one_of("auto deferred immediately")
+CUSTOMER_UPDATE = merged(
+    _CUSTOMER, fields(tax=fields(ip_address=_CLEARABLE, validate_location=_LOCATION))
+)
 CUSTOMER_LIST = page(email=Text(512))
 
 PRODUCT_CREATE = fields(
@@ -112,7 +117,7 @@ _CONFIRM = fields(
     expand=EXPAND,
     off_session=_OFF_SESSION,
     payment_method=ID,
-    payment_method_types=ListOf(METHOD),
+    payment_method_types=ListOf(TEXT),
     receipt_email=EMAIL,
     return_url=URL,
     setup_future_usage=FUTURE_USAGE,
@@ -135,7 +140,13 @@ INTENT_CREATE = merged(
         transfer_group=TEXT,
     ),
 )
-INTENT_CONFIRM = _CONFIRM
+INTENT_CONFIRM = merged(
+    _CONFIRM,
+    fields(
+        receipt_email=Text(format="email", clearable=True),
+        setup_future_usage=one_of("off_session on_session", clearable=True),
+    ),
+)
 INTENT_CANCEL = fields(
     cancellation_reason=one_of("abandoned duplicate fraudulent requested_by_customer"),
     expand=EXPAND,
@@ -165,9 +176,10 @@ WARNING_LIST = page(charge=ID, payment_intent=ID)
 BALANCE_LIST = page(currency=CURRENCY, payout=ID, source=ID, type=TEXT)
 EVENT_LIST = page(delivery_success=FLAG, type=TEXT, types=ListOf(TEXT, 20))
 
-METHOD_LIST = page(allow_redisplay=one_of("always limited unspecified"), customer=ID, type=METHOD)
-METHOD_ATTACH = fields("customer", customer=ID, expand=EXPAND)
-METHOD_OF_CUSTOMER_LIST = page(allow_redisplay=one_of("always limited unspecified"), type=METHOD)
+_REDISPLAY = one_of("always limited unspecified")
+METHOD_LIST = Fields({**PAGE, "allow_redisplay": _REDISPLAY, "customer": ID, "type": SAVED})
+METHOD_ATTACH = fields(customer=ID, expand=EXPAND)
+METHOD_OF_CUSTOMER_LIST = Fields({**PAGE, "allow_redisplay": _REDISPLAY, "type": SAVED})
 
 _CANCELLATION = fields(
     comment=_CLEARABLE,

@@ -17,6 +17,7 @@ from devstack.simulators.fault_injector import FaultInjector
 from devstack.simulators.faults import RESPONSE_FAULTS, Fault, FaultBoard, Operations
 from devstack.simulators.stripe.errors import StripeError, usual_error
 from devstack.simulators.stripe.operations import OPERATIONS, operation_of
+from devstack.simulators.stripe.pages import StripePages
 from devstack.simulators.stripe.simulator import StripeSimulator
 from devstack.simulators.stripe.webhooks import Message, signature_headers
 from devstack.simulators.stripe.wire import Reply, Request, Wire
@@ -63,10 +64,19 @@ class StripeRoutes:
 
     def blueprint(self) -> Blueprint:
         """All routes, without the `/stripe` prefix."""
-        routes = Blueprint("stripe", __name__)
+        routes = Blueprint(
+            "stripe",
+            __name__,
+            static_folder="static",
+            static_url_path="/static",
+            template_folder="templates",
+        )
+        StripePages(self._stripe).add_to(routes)
         routes.add_url_rule("/v1/<path:rest>", "api", self.api, methods=_METHODS)
         for name in CONTROLS:
-            routes.add_url_rule(f"/__{name}", name, self._control(name), methods=("POST",))
+            routes.add_url_rule(
+                f"/__{name}", f"control_{name}", self._control(name), methods=("POST",)
+            )
         routes.get("/__books")(self.books)
         routes.delete("/__books")(self.forget)
         routes.get("/__events")(self.events)

@@ -33,6 +33,8 @@ METHOD = one_of(
     "samsung_pay satispay scalapay sepa_debit sofort sunbit swish twint upi us_bank_account "
     "wechat_pay zip"
 )
+EXCLUDABLE = one_of(" ".join(word for word in METHOD.words if word != "link"))
+SAVED = one_of(" ".join((*METHOD.words, "custom")))
 LOCALE = one_of(
     "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl "
     "pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW"
