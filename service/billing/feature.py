@@ -2,6 +2,10 @@
 
 from flask import Flask
 
+from service.billing import purchase_keys
+from service.billing.payments import Payments
+from service.billing.purchase_checks import purchase_checks
+from service.billing.purchase_sweeps import WarnedPurchases
 from service.billing.settings import BillingSettings
 from service.billing.stripe_api import StripeApi
 from service.billing.stripe_client import Stripe
@@ -11,7 +15,10 @@ from service.billing.stripe_secrets import (
     parse_stripe_secrets,
 )
 from service.core.settings import SettingsError
+from service.core.sweep import Background, Sweep
 from service.feature import Core, Declaration, Feature, Parts
+from service.ledger.history import History
+from service.ledger.operations import Ledger
 from service.outbound.network import Network
 
 
@@ -24,7 +31,32 @@ def build(core: Core, parts: Parts) -> Feature:
         del app
         _require_secrets(core)
 
-    return Feature(operations={Stripe: stripe}, hooks=(require_secrets,))
+    payments = _payments(core, parts, stripe)
+
+    def sweeps(background: Background) -> tuple[Sweep, ...]:
+        if not stripe.configured:
+            return ()
+        return (WarnedPurchases(core.table, payments, core.clock, background.stopping),)
+
+    return Feature(
+        operations={Stripe: stripe, Payments: payments},
+        hooks=(require_secrets,),
+        sweeps=sweeps,
+        checks=purchase_checks(core.keyring.mac_key),
+    )
+
+
+def _payments(core: Core, parts: Parts, stripe: Stripe) -> Payments:
+    return Payments(
+        stripe,
+        parts.get(Ledger),
+        parts.get(History),
+        core.table,
+        core.clock,
+        core.metrics,
+        core.keyring.mac_key,
+        core.jitter,
+    )
 
 
 def _api(core: Core, keys: StripeKeys | None) -> StripeApi:
@@ -66,4 +98,10 @@ def _require_secrets(core: Core) -> None:
         raise SettingsError(["the secret of Stripe has a test key, which production refuses"])
 
 
-BILLING = Declaration(name="billing", build=build, settings=BillingSettings)
+BILLING = Declaration(
+    name="billing",
+    build=build,
+    settings=BillingSettings,
+    items=purchase_keys.PURCHASE_ITEMS,
+    due=purchase_keys.PURCHASE_DUE,
+)

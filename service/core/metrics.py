@@ -53,6 +53,8 @@ class Metric(StrEnum):
     ERASURE_AGE_SECONDS = "ErasureAgeSeconds"
     LEDGER_DAMAGED = "LedgerDamaged"
     GRANT_ALARMS = "GrantAlarms"
+    PAYMENT_ALARMS = "PaymentAlarms"
+    MONEY_BACK_DEBT = "MoneyBackDebtCredits"
     AUDIT_VIOLATIONS = "AuditViolations"
 
 

@@ -53,6 +53,9 @@ class GrantSource(StrEnum):
     TRIAL = "trial"
 
 
+PAID_SOURCES = (GrantSource.PURCHASE, GrantSource.INVOICE)
+
+
 @dataclass(frozen=True)
 class Grant:
     """Credits for a user, under a name that is used once. `details` are the entry's, besides source
@@ -114,15 +117,18 @@ def grant_proposal(
 ) -> Proposal:
     """What makes the grant; a scheduled one is made now and leaves the schedule. Pure.
 
-    Raises `UserNotFound` for an unknown or closed user, `ExpiryInvalid` for credits that would have
-    expired already, `GrantConflict` for a grant that was made before (whoever may meet one checks
-    `grant_of` first), and `ValueError` for a restriction that does not exist."""
+    Raises `UserNotFound` for an unknown or closed user (what was paid for is granted to a closed
+    wallet all the same: it is there when the person returns), `ExpiryInvalid` for credits that
+    would have expired already, `GrantConflict` for a grant that was made before (whoever may meet
+    one checks `grant_of` first), and `ValueError` for a restriction that does not exist."""
     wallet, before = snapshot.wallet, grant_of(snapshot, grant)
     if before is None:
         _require_restriction(grant)
     elif before.entry_version is not None:
         raise GrantConflict
-    if wallet is None or wallet.status is WalletStatus.CLOSED:
+    if wallet is None or (
+        wallet.status is WalletStatus.CLOSED and grant.source not in PAID_SOURCES
+    ):
         raise UserNotFound
     if grant.expires_at is not None and grant.expires_at <= max(now, wallet.updated_at):
         raise ExpiryInvalid

@@ -5,7 +5,7 @@ search over the versions: along a ledger, time never runs backwards.
 
 In a file of its own because nothing that moves credits needs it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from service.ledger import keys
@@ -96,6 +96,15 @@ class History:
             if entry.version < first_version:
                 return
             yield entry
+
+    def entries_at(self, user_id: str, versions: Collection[int]) -> list[Entry]:
+        """The entries at exactly these versions, in order, each in a read of its own. Raises
+        `LookupError` where there is none."""
+        found = [self._newest_below(user_id, version + 1) for version in sorted(versions)]
+        entries = [entry for entry in found if entry is not None]
+        if [entry.version for entry in entries] != sorted(versions):
+            raise LookupError("an entry that is named is not there")
+        return entries
 
     def version_at(self, user_id: str, at: int) -> int:
         """The version of the first entry at that moment or later; one more than the newest if

@@ -63,7 +63,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "closed-user-granted",
         GRANTS,
         "ledger.grants:grant_proposal",
-        "W is None or W.status is WalletStatus.CLOSED",
+        "W is None or (W.status is WalletStatus.CLOSED and P)",
         "W is None",
     ),
     breaks(

@@ -1,0 +1,198 @@
+"""Purchases: what a payment has brought to a user, and what has been taken back of it. Pure.
+
+In a file of its own because orders and subscriptions, which payments settle, have entities of
+their own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.billing.stripe_objects import Dispute, FraudWarning, Invoice, PaymentIntent, Refund
+from service.core.amounts import Amount
+from service.core.errors import NotFound, Unavailable
+from service.ledger.details import PAYMENT_ID, REASON
+from service.ledger.entities import OutcomeUnknown
+from service.ledger.grants import Grant, GrantSource
+from service.ledger.lots import LotKind
+from service.ledger.operations import ConditionalWrite
+
+
+class PurchaseNotFound(NotFound):
+    code = "PURCHASE_NOT_FOUND"
+    summary = "No credits have been granted for a payment with this id."
+
+
+class PaymentBusy(Unavailable):
+    """Others settled the same payment until the deadline: nothing of this attempt was written."""
+
+    code = "PAYMENT_BUSY"
+    summary = "This payment is being settled by others just now. Try again."
+    retry_after = 2
+
+
+class PaymentUnknown(OutcomeUnknown):
+    summary = (
+        "It is not yet known whether this payment was settled. Send the same request again: "
+        "nothing is granted or taken twice."
+    )
+    details_example: ClassVar[dict[str, object]] = {}
+
+
+class PurchaseDamaged(Exception):
+    """The purchase's item is not as this service wrote it. Nothing is settled on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentFacts:
+    """One payment as Stripe has it now: an intent (`pi_…`), or an invoice that was paid without one
+    (`in_…`), and everything that has taken money of it back."""
+
+    payment_id: str
+    intent: PaymentIntent | None = None
+    invoice: Invoice | None = None
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    warnings: tuple[FraudWarning, ...] = ()
+
+    @property
+    def _subject(self) -> PaymentIntent | Invoice:
+        subject = self.intent or self.invoice
+        if subject is None:
+            raise ValueError("a payment is an intent or an invoice")
+        return subject
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the whole amount has arrived. `processing` is not."""
+        return self._subject.status == ("succeeded" if self.intent else "paid")
+
+    @property
+    def received_cents(self) -> int:
+        """Taxes included."""
+        if self.intent is not None:
+            return self.intent.received_cents
+        return self.invoice.paid_cents if self.invoice else 0
+
+    @property
+    def currency(self) -> str:
+        return self._subject.currency
+
+    @property
+    def customer_id(self) -> str:
+        return self._subject.customer_id
+
+    @property
+    def livemode(self) -> bool:
+        return self._subject.livemode
+
+    @property
+    def created_at(self) -> int:
+        return self._subject.created_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bought:
+    """What a payment brings, as our own records of it say. `amount` includes any bonus;
+    `paid_cents`, taxes included, is what refunds are a part of. `order` are the writes that make
+    the order's own state say so, under the conditions of what was read; they are made in the
+    grant's transaction. `reference` names the order or the period of a subscription; `reason` is
+    shown to the user."""
+
+    user_id: str
+    amount: Amount
+    kind: LotKind
+    expires_at: int | None
+    grant_source: GrantSource
+    grant_id: str
+    paid_cents: int
+    currency: str
+    reference: str
+    reason: str = ""
+    order: tuple[ConditionalWrite, ...] = ()
+
+
+# What a payment bought, from our own records; None: nothing that this resolver knows. It is called
+# outside of any transaction, and only for payments that have succeeded and that no credits have
+# been granted for. One that finds a payment and a record that contradict each other alarms and
+# returns None.
+Resolver = Callable[[PaymentFacts], Bought | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """One payment for which credits were granted. Of `granted`, which includes any bonus,
+    `clawed_back` is what refunds, disputes and warnings have taken; it follows from the cents and
+    from `warned` by `billing.money_back`. `cleared` are the early fraud warnings that an operator
+    has set aside, `entries` the versions of the wallet's CLAWBACK and RESTORE entries of this
+    payment, `grant_entry` that of its grant. `recheck_at` is when a warning may count no more."""
+
+    payment_id: str
+    user_id: str
+    source: GrantSource
+    grant_id: str
+    reference: str
+    granted: Amount
+    kind: LotKind
+    lot_expires_at: int | None
+    paid_cents: int
+    currency: str
+    grant_entry: int = 0
+    version: int = 0
+    clawed_back: Amount = 0
+    refunded_cents: int = 0
+    disputed_cents: int = 0
+    warned: bool = False
+    cleared: tuple[str, ...] = ()
+    entries: tuple[int, ...] = ()
+    recheck_at: int | None = None
+    at: int = 0
+    updated_at: int = 0
+    mac: str = ""
+
+    @property
+    def ref(self) -> str:
+        """What the wallet's entries of this payment refer to: its grant."""
+        return f"{self.source}:{self.grant_id}"
+
+    def faults(self) -> list[str]:
+        """What is wrong with it by itself; empty for every purchase that the rules can make."""
+        checks = {
+            "clawedBack is not from 0 to granted": not 0 <= self.clawed_back <= self.granted,
+            "nothing was granted": self.granted <= 0 or self.grant_entry <= 0,
+            "an amount of money is negative": min(
+                self.paid_cents, self.refunded_cents, self.disputed_cents
+            )
+            < 0,
+            "its entries are not in order": list(self.entries) != sorted(set(self.entries)),
+            "is warned without a time to look again": self.warned and self.recheck_at is None,
+        }
+        return [fault for fault, found in checks.items() if found]
+
+
+def grant_of(bought: Bought, payment_id: str) -> Grant:
+    """The grant that a payment makes. Raises `ValueError` for an id or amount that no grant has."""
+    return Grant(
+        source=bought.grant_source,
+        grant_id=bought.grant_id,
+        user_id=bought.user_id,
+        amount=bought.amount,
+        kind=bought.kind,
+        expires_at=bought.expires_at,
+        details={PAYMENT_ID: payment_id, REASON: bought.reason},
+    )
+
+
+def purchase_of(bought: Bought, payment_id: str) -> Purchase:
+    """The purchase before anything of it is written: version 0."""
+    return Purchase(
+        payment_id=payment_id,
+        user_id=bought.user_id,
+        source=bought.grant_source,
+        grant_id=bought.grant_id,
+        reference=bought.reference,
+        granted=bought.amount,
+        kind=bought.kind,
+        lot_expires_at=bought.expires_at,
+        paid_cents=bought.paid_cents,
+        currency=bought.currency,
+    )
