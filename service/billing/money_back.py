@@ -69,13 +69,15 @@ def disputed_cents(dispute: Dispute, purchase: Purchase) -> int:
     """What a dispute has withdrawn and not reinstated. Its movements are in the currency of our
     balance, which need not be that of the payment, so the dispute's own amount counts, or the part
     of it that is still withdrawn. In another currency than the payment it counts as the whole."""
-    withdrawn = -sum(each.amount_cents for each in dispute.movements if each.amount_cents < 0)
-    reinstated = sum(each.amount_cents for each in dispute.movements if each.amount_cents > 0)
-    if not withdrawn or reinstated >= withdrawn or (reinstated and dispute.status == "won"):
+    withdrawals = [-each.amount_cents for each in dispute.movements if each.amount_cents < 0]
+    left = -sum(each.amount_cents for each in dispute.movements)
+    is_reinstated = any(each.amount_cents > 0 for each in dispute.movements)
+    if left <= 0 or (is_reinstated and dispute.status == "won"):
         return 0
     if dispute.currency != purchase.currency:
         return purchase.paid_cents
-    return -(-dispute.amount_cents * (withdrawn - reinstated) // withdrawn)
+    whole = max(withdrawals)
+    return -(-dispute.amount_cents * min(left, whole) // whole)
 
 
 def standing_warnings(

@@ -131,13 +131,24 @@ PARTS = (
     Part(
         "Money back",
         (
-            Rule("claw-back-order", "A claw-back takes the kind that was bought, what ends last first."),
+            Rule(
+                "claw-back-order",
+                "A claw-back takes the kind that was bought, what ends last first.",
+            ),
             Rule("claw-back-debt", "What a claw-back cannot take is debt; nothing falls below 0."),
             Rule("claw-back-any-status", "Claw-backs work in any wallet status; debt stays."),
             Rule("claw-back-replayed", "The audit replays claw-backs and restorations."),
             Rule("restoration", "A restoration pays debt, then returns to the lots it came from."),
             Rule("restoration-life", "What returns after its lot's end has the life it had left."),
             Rule("restoration-newest-first", "What was clawed back last returns first."),
+            Rule("payment-granted-once", "A payment is granted once, however often it is settled."),
+            Rule("one-settlement", "The missing grant and the claw-back are one transaction."),
+            Rule("facts-under-version", "Facts are written under the version read before them."),
+            Rule("money-back-target", "What is clawed back follows from Stripe's present object."),
+            Rule("fraud-warning", "A fraud warning counts as the whole until it is cleared."),
+            Rule("payment-conflict", "A grant's name of another payment alarms and moves nothing."),
+            Rule("purchase-sealed", "A purchase that this service did not write is not settled."),
+            Rule("purchase-proved", "Purchases, grants and entries prove one another."),
         ),
     ),
     Part(

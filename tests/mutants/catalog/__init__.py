@@ -19,6 +19,7 @@ from tests.mutants.catalog import (
     limits,
     mails,
     passwords,
+    payments,
     prices,
     providers,
     responses,
@@ -32,6 +33,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
     *claw_backs.MUTANTS,
+    *payments.MUTANTS,
     *limits.MUTANTS,
     *passwords.MUTANTS,
     *grants.MUTANTS,

@@ -1,0 +1,249 @@
+"""Settling payments: what is granted, and what follows money that went back."""
+
+from tests.mutants.mutant import ALWAYS, Mutant, breaks, mutant
+
+PAYMENTS = "tests/billing/test_payments.py"
+MONEY_BACK = "tests/billing/test_money_back.py"
+CHECKS = "tests/billing/test_purchase_checks.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    breaks(
+        "money-back-target",
+        "target-rounded-up",
+        "billing.money_back:target_of",
+        "A * B // C",
+        "-(-(A * B) // C)",
+    ),
+    breaks(
+        "money-back-target",
+        "loss-beyond-what-was-paid",
+        "billing.money_back:Loss.cents",
+        "min(P, S)",
+        "S",
+    ),
+    breaks(
+        "money-back-target",
+        "free-purchase-divides-by-zero",
+        "billing.money_back:target_of",
+        """
+        if P <= 0:
+            return 0
+        """,
+        "",
+    ),
+    breaks(
+        "money-back-target",
+        "failed-refund-counts",
+        "billing.money_back:refunded_cents",
+        "(E for E in R if C)",
+        "refunds",
+    ),
+    breaks(
+        "money-back-target",
+        "refund-in-another-currency-by-its-number",
+        "billing.money_back:refunded_cents",
+        "A if C else P",
+        "A",
+    ),
+    breaks(
+        "money-back-target",
+        "inquiry-divides-by-nothing",
+        "billing.money_back:disputed_cents",
+        "left <= 0 or W",
+        "left < 0 or W",
+    ),
+    breaks(
+        "money-back-target",
+        "reinstated-money-stays-lost",
+        "billing.money_back:disputed_cents",
+        "left = -sum(M)",
+        "left = sum(withdrawals)",
+    ),
+    breaks(
+        "money-back-target",
+        "won-dispute-stays-lost-by-its-exchange-rate",
+        "billing.money_back:disputed_cents",
+        "L or (is_reinstated and S)",
+        "L",
+    ),
+    breaks(
+        "money-back-target",
+        "dispute-in-another-currency-by-its-number",
+        "billing.money_back:disputed_cents",
+        """
+        if C != P:
+            return X
+        """,
+        "",
+    ),
+    breaks(
+        "money-back-target",
+        "dispute-not-counted",
+        "billing.money_back:loss_of",
+        "sum(disputed_cents(E, P) for E in D)",
+        "0",
+    ),
+    breaks(
+        "fraud-warning",
+        "warning-not-counted",
+        "billing.money_back:loss_of",
+        "bool(S)",
+        "False",
+    ),
+    breaks(
+        "fraud-warning",
+        "cleared-warning-counts",
+        "billing.money_back:standing_warnings",
+        "E not in C and (D or N)",
+        "D or N",
+    ),
+    breaks(
+        "fraud-warning",
+        "warning-forgotten-while-disputed",
+        "billing.money_back:standing_warnings",
+        "E not in C and (D or N)",
+        "E not in C and N",
+    ),
+    breaks(
+        "fraud-warning",
+        "warning-stands-for-ever",
+        "billing.money_back:standing_warnings",
+        "E not in C and (D or N)",
+        "E not in C",
+    ),
+    mutant(
+        "warned-purchase-not-looked-at-again",
+        PAYMENTS,
+        "billing.purchase_sweeps:WarnedPurchases._settle",
+        "self._payments.settle(P)",
+        "None",
+    ),
+    breaks(
+        "payment-granted-once",
+        "payment-granted-again",
+        "billing.payments:Payments._plan",
+        """
+        if before is not None:
+            return X
+        """,
+        "",
+    ),
+    breaks(
+        "one-settlement",
+        "claw-back-left-for-later",
+        "billing.settlement:Settlement.propose",
+        "self._money_back(A, M, N)",
+        """
+        self._money_back(A, M, N) if self._plan.bought is None else Movement(M)
+        """,
+    ),
+    breaks(
+        "facts-under-version",
+        "older-facts-overwrite",
+        "billing.settlement:Settlement.propose",
+        """
+        if not self._is_unchanged(S):
+            raise E
+        """,
+        "",
+    ),
+    breaks(
+        "facts-under-version",
+        "purchase-written-whatever-its-version",
+        "billing.purchase_store:purchase_write",
+        "Put(K, I, G)",
+        f"Put(K, I, {ALWAYS})",
+    ),
+    breaks(
+        "facts-under-version",
+        "version-kept-where-nothing-moves",
+        "billing.payments:Payments._touched",
+        "replace(A, version=V, updated_at=N)",
+        "replace(A, version=A.version, updated_at=A.updated_at)",
+    ),
+    breaks(
+        "facts-under-version",
+        "stripe-queried-before-the-purchase-is-read",
+        "billing.payments:Payments._attempt",
+        """
+        before = self.read(P)
+        facts = self.facts_of(P)
+        """,
+        """
+        facts = self.facts_of(P)
+        before = self.read(P)
+        """,
+    ),
+    breaks(
+        "payment-conflict",
+        "grant-of-another-payment-adopted",
+        "billing.payments:Payments._with_grant",
+        """
+        if X != F.payment_id:
+            raise GrantConflict
+        """,
+        "",
+    ),
+    breaks(
+        "purchase-sealed",
+        "edited-purchase-settled",
+        "billing.payments:Payments.read",
+        """
+        if not store.is_sealed(P, K):
+            raise E
+        """,
+        "",
+    ),
+    breaks(
+        "purchase-proved",
+        "adopted-without-its-claw-backs",
+        "billing.payments:Payments._adopted",
+        "clawed_back_by(B)",
+        "0",
+    ),
+    breaks(
+        "purchase-proved",
+        "entry-without-a-purchase-passes",
+        "billing.purchase_checks:_named_faults",
+        """
+        if I is None:
+            yield F
+            return
+        """,
+        """
+        if I is None:
+            return
+        """,
+    ),
+    breaks(
+        "purchase-proved",
+        "purchase-without-a-grant-passes",
+        "billing.purchase_checks:_grant_faults",
+        """
+        yield "its grant is missing"
+        return
+        """,
+        "return",
+    ),
+    breaks(
+        "purchase-proved",
+        "sum-of-entries-not-proved",
+        "billing.purchase_checks:_back_faults",
+        "T != P.clawed_back",
+        "False",
+    ),
+    mutant(
+        "credits-granted-late-are-expired",
+        PAYMENTS,
+        "billing.settlement:Settlement._living",
+        "replace(A, lot_expires_at=E)",
+        "A",
+    ),
+    mutant(
+        "order-in-another-currency-granted",
+        PAYMENTS,
+        "billing.payments:Payments._bought",
+        "B is not None and B.currency != F.currency",
+        "False",
+    ),
+)
