@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from service.billing import purchase_keys
+from service.billing import keys
+from service.billing.checks import purchase_checks
 from service.billing.payments import Payments
-from service.billing.purchase_checks import purchase_checks
 from service.billing.purchase_sweeps import WarnedPurchases
 from service.billing.settings import BillingSettings
 from service.billing.stripe_api import StripeApi
@@ -102,6 +102,6 @@ BILLING = Declaration(
     name="billing",
     build=build,
     settings=BillingSettings,
-    items=purchase_keys.PURCHASE_ITEMS,
-    due=purchase_keys.PURCHASE_DUE,
+    items=keys.ITEMS,
+    due=keys.DUE,
 )

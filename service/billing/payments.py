@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from service.billing import purchase_keys as keys
+from service.billing import keys
 from service.billing import purchase_store as store
 from service.billing.money_back import loss_of, target_of
 from service.billing.purchases import (

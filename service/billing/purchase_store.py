@@ -5,7 +5,7 @@ In a file of its own because orders and customers are stored by another."""
 from dataclasses import replace
 from typing import Any
 
-from service.billing import purchase_keys as keys
+from service.billing import keys
 from service.billing.purchases import Purchase
 from service.core.amounts import amount_of, credits_of
 from service.core.clock import from_iso, iso

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from service.billing import purchase_keys as keys
+from service.billing import keys
 from service.billing.payments import Payments
 from service.core.clock import Clock
 from service.core.errors import RateLimited, Unavailable

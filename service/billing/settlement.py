@@ -6,7 +6,7 @@ In a file of its own because it neither reads nor sends anything."""
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.billing import purchase_keys as keys
+from service.billing import keys
 from service.billing import purchase_store as store
 from service.billing.purchases import Bought, Purchase, grant_of
 from service.core.amounts import Amount

@@ -132,15 +132,13 @@ EXTRA = {
     ("audit", "proofs"): set(),
     ("billing", "money_back"): {"purchases", "stripe_objects"},
     ("billing", "payments"): {
-        *("money_back", "purchase_keys", "purchase_store", "purchases", "settlement"),
+        *("money_back", "keys", "purchase_store", "purchases", "settlement"),
         "stripe_client",
     },
-    ("billing", "purchase_checks"): {"purchase_keys", "purchase_store", "purchases", "settlement"},
-    ("billing", "purchase_keys"): set(),
-    ("billing", "purchase_store"): {"purchase_keys", "purchases"},
-    ("billing", "purchase_sweeps"): {"payments", "purchase_keys"},
+    ("billing", "purchase_store"): {"keys", "purchases"},
+    ("billing", "purchase_sweeps"): {"payments", "keys"},
     ("billing", "purchases"): {"stripe_objects"},
-    ("billing", "settlement"): {"purchase_keys", "purchase_store", "purchases"},
+    ("billing", "settlement"): {"keys", "purchase_store", "purchases"},
     ("billing", "stripe_objects"): set(),
     ("billing", "stripe_parsing"): {"stripe_objects"},
     ("billing", "stripe_secrets"): set(),
@@ -213,6 +211,7 @@ EXTRA = {
 }
 USES_EXTRA = {
     ("billing", "settings"): {"stripe_secrets"},
+    ("billing", "checks"): {"purchase_store", "purchases", "settlement"},
     ("entitlements", "settings"): {"plans"},
     ("entitlements", "personal_data"): {"schemas"},
     ("sessions", "operations"): {"refresh_tokens"},

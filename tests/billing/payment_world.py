@@ -83,7 +83,8 @@ class PaymentWorld:
         """Does `act` once, right after Stripe's next response to a request for that path: what the
         one who sent it knows is older than what follows."""
         http, simulator = self.account.http, self.account.simulator
-        http._simulator = _Interrupted(simulator, path, act, lambda: _restore(http, simulator))  # type: ignore[assignment]
+        interrupted: Any = _Interrupted(simulator, path, act, lambda: _restore(http, simulator))
+        http._simulator = interrupted
 
     @property
     def payments(self) -> Payments:

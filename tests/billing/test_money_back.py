@@ -143,7 +143,7 @@ def test_a_warning_that_an_operator_has_cleared_does_not_count() -> None:
     assert target(of=purchase(cleared=("issfr_2",)), warnings=(warning(),)) == 1_000
 
 
-def test_a_warning_is_looked_at_again_when_it_may_end() -> None:
+def test_the_time_to_settle_again_is_when_a_warning_may_end() -> None:
     facts = PaymentFacts(payment_id="pi_1", warnings=(warning(), warning(NOW - DAY)))
     assert loss_of(facts, purchase(), NOW).recheck_at == NOW + WARNING_LIFE
     disputed = PaymentFacts(payment_id="pi_1", warnings=(warning(),), disputes=(dispute(1, -1),))

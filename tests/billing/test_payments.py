@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.billing import purchase_keys as keys
+from service.billing import keys
 from service.billing.payments import Payments
 from service.billing.purchases import PurchaseDamaged
 from service.ledger.entities import EntryKind, GrantConflict, UserNotFound

@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from service.billing import purchase_keys as keys
+from service.billing import keys
 from service.billing import purchase_store as store
 from service.core.amounts import amount_of
 from service.ledger import keys as ledger_keys
+from service.ledger.claw_backs import claw_back
+from service.ledger.lots import LotKind
+from service.ledger.operations import Proposal, Snapshot
 from service.storage.keys import Key
 from service.storage.writes import REPLACE, Delete, Put, When
 from tests.billing.payment_world import PaymentWorld
@@ -56,11 +59,15 @@ def foreign_entry_named(world: PaymentWorld, payment_id: str) -> None:
 
 
 def missing_entry_named(world: PaymentWorld, payment_id: str) -> None:
-    rewrite(world, payment_id, entries=(3, 99))
+    rewrite(world, payment_id, entries=(2, 3))
 
 
 def another_amount_granted(world: PaymentWorld, payment_id: str) -> None:
     rewrite(world, payment_id, granted=amount_of(111))
+
+
+def another_grant_named(world: PaymentWorld, payment_id: str) -> None:
+    rewrite(world, payment_id, grant_entry=1)
 
 
 def another_user(world: PaymentWorld, payment_id: str) -> None:
@@ -74,11 +81,12 @@ def another_user(world: PaymentWorld, payment_id: str) -> None:
         (purchase_lost, "is missing, and entry 2 is of its payment"),
         (grant_lost, "its grant is missing"),
         (clawed_back_too_much, "clawedBack is 56, its entries say 55"),
-        (entry_not_named, "does not name entry 3, which is of its payment"),
-        (foreign_entry_named, "names an entry that is not its own"),
-        (missing_entry_named, "names an entry that is missing"),
+        (entry_not_named, "names the entries [], its payment has [3]"),
+        (foreign_entry_named, "names the entries [1], its payment has [3]"),
+        (missing_entry_named, "names the entries [2, 3], its payment has [3]"),
         (another_amount_granted, "is not as its grant says"),
-        (another_user, "does not name entry 2, which is of its payment"),
+        (another_grant_named, "names entry 1 as its grant, its payment has [2]"),
+        (another_user, "is of bob, its entries are of ann"),
     ],
 )
 def test_the_audit_names_what_contradicts(world: PaymentWorld, damage: Damage, said: str) -> None:
@@ -106,3 +114,14 @@ def test_a_purchase_that_a_restore_has_lost_is_written_again_with_what_was_clawe
     assert (before.clawed_back, after.clawed_back) == (amount_of(55), amount_of(66))
     assert len(after.entries) == 2
     world.assert_proved()
+
+
+@pytest.mark.protocol("purchase-proved")
+def test_an_entry_that_moves_credits_of_a_payment_names_it(world: PaymentWorld) -> None:
+    def unnamed(snapshot: Snapshot, now: int) -> Proposal:
+        assert snapshot.wallet is not None
+        return Proposal(claw_back(snapshot.wallet, 1, LotKind.PAID, None, "purchase:x", now))
+
+    world.harness.ledger.move("ann", unnamed, lambda snapshot: False)
+    (violation,) = world.audit().violations
+    assert violation.what == "moves credits of a payment, and names none"

@@ -204,32 +204,50 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "purchase-proved",
         "entry-without-a-purchase-passes",
-        "billing.purchase_checks:_named_faults",
+        "billing.checks:_account_faults",
         """
         if I is None:
             yield F
-            return
+            continue
         """,
         """
         if I is None:
-            return
+            continue
         """,
+    ),
+    breaks(
+        "purchase-proved",
+        "entry-that-names-no-payment-passes",
+        "billing.checks:_account_faults",
+        "P not in D and _is_of_payment(E)",
+        "False",
     ),
     breaks(
         "purchase-proved",
         "purchase-without-a-grant-passes",
-        "billing.purchase_checks:_grant_faults",
+        "billing.checks:_grant_faults",
         """
-        yield "its grant is missing"
-        return
+        if R is None or V != W:
+            yield F
+            return
         """,
-        "return",
+        """
+        if R is None or V != W:
+            return
+        """,
+    ),
+    breaks(
+        "purchase-proved",
+        "entries-of-a-purchase-not-proved",
+        "billing.checks:_entry_faults",
+        "R != [E.version for E in B]",
+        "False",
     ),
     breaks(
         "purchase-proved",
         "sum-of-entries-not-proved",
-        "billing.purchase_checks:_back_faults",
-        "T != P.clawed_back",
+        "billing.checks:_entry_faults",
+        "clawed_back_by(B) != P.clawed_back",
         "False",
     ),
     mutant(

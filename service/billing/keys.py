@@ -1,6 +1,4 @@
-"""The keys of purchases.
-
-In a file of its own because the keys of orders and customers are another concern."""
+"""The keys of billing: purchases."""
 
 from service.storage.keys import DUE_TIME_END, DueKind, ItemKind, Key, due_time
 
@@ -18,8 +16,8 @@ PURCHASE = ItemKind(
     "`DUE#PURCHASE#<shard>` / `<due, 13 digits of ms>` while a fraud warning stands",
 )
 DUE_PURCHASES = DueKind("PURCHASE", _OWNER, shards=1)
-PURCHASE_ITEMS = (PURCHASE,)
-PURCHASE_DUE = (DUE_PURCHASES,)
+ITEMS = (PURCHASE,)
+DUE = (DUE_PURCHASES,)
 
 
 def purchase(payment_id: str) -> Key:
