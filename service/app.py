@@ -106,6 +106,7 @@ TAGS = {
     "videos": "Turn an image into a short video: one paid job for each request.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
+    "stripe": "Buy credits and subscriptions through Stripe, and follow what you have bought.",
     "me": "Your account: what belongs to it, a copy of all of it, and its erasure.",
     "subscription": "What is sold as a subscription, and the one that you have.",
     "prompts": "The prompts that a video can be made with.",

@@ -13,7 +13,7 @@ from service.core.clock import from_iso, iso
 from service.core.errors import Conflict, Forbidden, NotFound
 from service.core.principal import Operator
 from service.core.seals import seal
-from service.jobs.entities import IdempotencyKeyReused
+from service.ledger.entities import IdempotencyKeyReused
 from service.ledger.lots import LotKind
 
 MAX_REASON = 150

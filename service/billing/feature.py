@@ -1,48 +1,93 @@
 """Billing: sells through Stripe. Off where no key of Stripe is configured."""
 
+from dataclasses import dataclass
+
 from flask import Flask
 
-from service.billing import keys
+from service.billing import keys, store
+from service.billing.checkout_params import CheckoutRules
+from service.billing.checkouts import Checkouts
 from service.billing.checks import purchase_checks
+from service.billing.customers import Customers
+from service.billing.offers import Offers
+from service.billing.order_checks import order_checks
+from service.billing.order_payments import OrderPayments
+from service.billing.order_records import OrderRecords
+from service.billing.orders import Orders
 from service.billing.payments import Payments
+from service.billing.personal_data import BillingData
+from service.billing.portal import Portal
 from service.billing.purchase_sweeps import WarnedPurchases
+from service.billing.routes import (
+    checkout_blueprint,
+    orders_blueprint,
+    packages_blueprint,
+    portal_blueprint,
+)
+from service.billing.schemas import order_body
 from service.billing.settings import BillingSettings
 from service.billing.stripe_api import StripeApi
 from service.billing.stripe_client import Stripe
-from service.billing.stripe_secrets import (
-    StripeKeys,
-    StripeSecrets,
-    parse_stripe_secrets,
-)
+from service.billing.stripe_secrets import StripeKeys, StripeSecrets, parse_stripe_secrets
 from service.core.settings import SettingsError
 from service.core.sweep import Background, Sweep
+from service.entitlements.entities import Plans
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.history import History
 from service.ledger.operations import Ledger
+from service.notifications.settings import NotificationsSettings
 from service.outbound.network import Network
+from service.storage.cursor import PageTokens
+
+
+@dataclass(frozen=True)
+class _Selling:
+    """What begins a purchase, and what ends it."""
+
+    customers: Customers
+    offers: Offers
+    checkouts: Checkouts
+    orders: Orders
+    portal: Portal
 
 
 def build(core: Core, parts: Parts) -> Feature:
-    keys = _keys(core)
-    stripe = parts.replacement_or(Stripe, lambda: Stripe(_api(core, keys)))
+    stripe = parts.replacement_or(Stripe, lambda: _stripe(core))
+    payments = _payments(core, parts, stripe)
+    selling = _selling(core, parts, stripe, payments)
+    data = BillingData(core.table, stripe, selling.customers, order_body)
 
     def require_secrets(app: Flask) -> None:
         """A web process that cannot verify Stripe's events must not serve."""
         del app
         _require_secrets(core)
 
-    payments = _payments(core, parts, stripe)
-
     def sweeps(background: Background) -> tuple[Sweep, ...]:
         if not stripe.configured:
             return ()
         return (WarnedPurchases(core.table, payments, core.clock, background.stopping),)
 
+    mac_key = core.keyring.mac_key
     return Feature(
-        operations={Stripe: stripe, Payments: payments},
+        operations={
+            Stripe: stripe,
+            Payments: payments,
+            Customers: selling.customers,
+            Offers: selling.offers,
+            Checkouts: selling.checkouts,
+            Orders: selling.orders,
+        },
+        blueprints=(
+            packages_blueprint(selling.offers),
+            checkout_blueprint(selling.checkouts, selling.offers),
+            portal_blueprint(selling.portal),
+            orders_blueprint(selling.orders),
+        ),
         hooks=(require_secrets,),
         sweeps=sweeps,
-        checks=purchase_checks(core.keyring.mac_key),
+        checks=(*order_checks(mac_key), *purchase_checks(mac_key)),
+        erasure=data.steps,
+        exports=data.exports,
     )
 
 
@@ -59,15 +104,57 @@ def _payments(core: Core, parts: Parts, stripe: Stripe) -> Payments:
     )
 
 
-def _api(core: Core, keys: StripeKeys | None) -> StripeApi:
+def _selling(core: Core, parts: Parts, stripe: Stripe, payments: Payments) -> _Selling:
     settings = core.section(BillingSettings)
-    return StripeApi.connect(
+    mac_key, ledger = core.keyring.mac_key, parts.get(Ledger)
+    tokens = PageTokens(core.keyring.token_keys)
+    records = OrderRecords(core.table, core.clock, core.metrics, tokens, mac_key)
+    customers = Customers(core.table, stripe, core.clock, core.ids)
+    payments.register(OrderPayments(stripe, records, customers, core.clock).resolve)
+    rules = _rules(core, settings)
+    checkouts = Checkouts(
+        table=core.table,
+        ledger=ledger,
+        stripe=stripe,
+        customers=customers,
+        records=records,
+        rules=rules,
+        clock=core.clock,
+        ids=core.ids,
+        mac_key=mac_key,
+        max_open=settings.max_open_orders,
+    )
+    back = f"{rules.app_url}{rules.cancel_path}"
+    return _Selling(
+        customers=customers,
+        offers=Offers(stripe, store.read_packages(), parts.get(Plans)),
+        checkouts=checkouts,
+        orders=Orders(stripe, records, core.clock, payments.settle),
+        portal=Portal(stripe, ledger, customers, back, core.clock, core.ids),
+    )
+
+
+def _rules(core: Core, settings: BillingSettings) -> CheckoutRules:
+    return CheckoutRules(
+        app_url=core.section(NotificationsSettings).app_url.rstrip("/"),
+        return_path=settings.stripe_return_path,
+        cancel_path=settings.stripe_cancel_path,
+        tax=settings.stripe_tax,
+        tax_ids=settings.stripe_tax_ids,
+        invoices=settings.stripe_invoices,
+    )
+
+
+def _stripe(core: Core) -> Stripe:
+    settings = core.section(BillingSettings)
+    api = StripeApi.connect(
         settings.stripe_api_url,
-        keys,
+        _keys(core),
         Network(core.clock),
         core.tls,
         settings.stripe_timeout_seconds,
     )
+    return Stripe(api)
 
 
 def _keys(core: Core) -> StripeKeys | None:

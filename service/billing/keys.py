@@ -1,9 +1,14 @@
-"""The keys of billing: purchases."""
+"""The keys of billing: purchases, orders and the names that lead to them, customers at Stripe."""
 
-from service.storage.keys import DUE_TIME_END, DueKind, ItemKind, Key, due_time
+import hashlib
+
+from service.storage.keys import DUE_TIME_END, DueKind, ItemKind, Key, due_time, user_partition
 
 PURCHASE_PREFIX = "PURCHASE#"
 PURCHASES_PREFIX = "PURCHASES#"
+ORDER_PREFIX = "ORDER#"
+ORDER_KEY_PREFIX = "ORDER_KEY#"
+CUSTOMER_PREFIX = "STRIPE_CUSTOMER#"
 _OWNER = "billing"
 
 PURCHASE = ItemKind(
@@ -15,8 +20,43 @@ PURCHASE = ItemKind(
     "GSI1 `PURCHASES#<user id>` / `<newest first>#<payment id>`; GSI2 "
     "`DUE#PURCHASE#<shard>` / `<due, 13 digits of ms>` while a fraud warning stands",
 )
+ORDER = ItemKind(
+    "order",
+    _OWNER,
+    "USER#<user id>",
+    "ORDER#<order id>",
+    "what a user wanted to buy: its terms, sealed, and what became of it",
+)
+ORDER_KEY = ItemKind(
+    "order key",
+    _OWNER,
+    "USER#<user id>",
+    "ORDER_KEY#<sha256>",
+    "the order that a client's idempotency key led to",
+)
+OPEN_ORDERS = ItemKind(
+    "open orders",
+    _OWNER,
+    "USER#<user id>",
+    "OPEN_ORDERS",
+    "which orders of a user may still wait for a payment",
+)
+USERS_CUSTOMER = ItemKind(
+    "user's Stripe customer",
+    _OWNER,
+    "USER#<user id>",
+    "STRIPE_CUSTOMER",
+    "the customer at Stripe, or the attempt to make one",
+)
+CUSTOMER = ItemKind(
+    "Stripe customer",
+    _OWNER,
+    "STRIPE_CUSTOMER#<customer id>",
+    "CUSTOMER",
+    "whose customer at Stripe it is",
+)
 DUE_PURCHASES = DueKind("PURCHASE", _OWNER, shards=1)
-ITEMS = (PURCHASE,)
+ITEMS = (PURCHASE, ORDER, ORDER_KEY, OPEN_ORDERS, USERS_CUSTOMER, CUSTOMER)
 DUE = (DUE_PURCHASES,)
 
 
@@ -44,3 +84,34 @@ def listing(user_id: str, at: int, payment_id: str) -> dict[str, str]:
         "GSI1PK": purchases_of(user_id),
         "GSI1SK": f"{due_time(DUE_TIME_END - 1 - at)}#{payment_id}",
     }
+
+
+def order(user_id: str, order_id: str) -> Key:
+    return Key(user_partition(user_id), f"{ORDER_PREFIX}{order_id}")
+
+
+def order_key(user_id: str, idempotency_key: str) -> Key:
+    """The client's key is hashed, so that it can hold anything."""
+    digest = hashlib.sha256(idempotency_key.encode()).hexdigest()
+    return Key(user_partition(user_id), f"{ORDER_KEY_PREFIX}{digest}")
+
+
+def open_orders(user_id: str) -> Key:
+    return Key(user_partition(user_id), OPEN_ORDERS.sk)
+
+
+def users_customer(user_id: str) -> Key:
+    return Key(user_partition(user_id), USERS_CUSTOMER.sk)
+
+
+def customer(customer_id: str) -> Key:
+    return Key(f"{CUSTOMER_PREFIX}{customer_id}", CUSTOMER.sk)
+
+
+def customer_in(pk: str) -> Key:
+    """The customer whose partition it is."""
+    return Key(pk, CUSTOMER.sk)
+
+
+def customer_id_of(key: Key) -> str:
+    return key.pk.removeprefix(CUSTOMER_PREFIX)

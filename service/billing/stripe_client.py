@@ -56,6 +56,10 @@ class Stripe:
     def retrieve_customer(self, customer_id: str) -> Customer:
         return self._api.get(f"/v1/customers/{_segment(customer_id)}", parsing.customer)
 
+    def update_customer(self, customer_id: str, params: Mapping[str, Any], key: str) -> Customer:
+        path = f"/v1/customers/{_segment(customer_id)}"
+        return self._api.post(path, parsing.customer, params, key)
+
     def delete_customer(self, customer_id: str) -> None:
         """Cancels the subscriptions of the customer at once. One that is gone already is no
         error."""
@@ -71,6 +75,16 @@ class Stripe:
     def retrieve_checkout_session(self, session_id: str) -> CheckoutSession:
         path = f"/v1/checkout/sessions/{_segment(session_id)}"
         return self._api.get(path, parsing.checkout_session)
+
+    def session_of_payment(self, intent_id: str) -> CheckoutSession | None:
+        """The checkout session in which a payment was made, if one was."""
+
+        def first(raw: Raw) -> CheckoutSession | None:
+            found, _ = parsing.listed(raw, parsing.checkout_session)
+            return found[0] if found else None
+
+        params = {"payment_intent": intent_id, "limit": 1}
+        return self._api.get("/v1/checkout/sessions", first, params)
 
     def create_portal_session(self, params: Mapping[str, Any], key: str) -> PortalSession:
         return self._api.post("/v1/billing_portal/sessions", parsing.portal_session, params, key)

@@ -53,6 +53,7 @@ class Metric(StrEnum):
     ERASURE_AGE_SECONDS = "ErasureAgeSeconds"
     LEDGER_DAMAGED = "LedgerDamaged"
     GRANT_ALARMS = "GrantAlarms"
+    ORDER_MISMATCHES = "OrderMismatches"
     PAYMENT_ALARMS = "PaymentAlarms"
     MONEY_BACK_DEBT = "MoneyBackDebtCredits"
     AUDIT_VIOLATIONS = "AuditViolations"

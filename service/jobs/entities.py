@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.core.amounts import Amount
-from service.core.errors import Conflict, NotFound, RateLimited, Unavailable, Unprocessable
+from service.core.errors import Conflict, NotFound, RateLimited, Unavailable
 from service.core.principal import Principal
 from service.ledger.details import OPERATION, REQUEST_ID, Details
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
@@ -94,12 +94,6 @@ class ProviderSaturated(Unavailable):
     code = "PROVIDER_SATURATED"
     summary = "Too many jobs wait for the provider to respond. Nothing was charged."
     retry_after = 5
-
-
-class IdempotencyKeyReused(Unprocessable):
-    code = "IDEMPOTENCY_KEY_REUSED"
-    summary = "This Idempotency-Key was used with another request. Use a new key for a new request."
-    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class JobDamaged(WalletFrozen):

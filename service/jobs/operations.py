@@ -19,7 +19,6 @@ from service.jobs import keys, store
 from service.jobs.entities import (
     MAX_PAYLOAD_BYTES,
     CallbackRefused,
-    IdempotencyKeyReused,
     Job,
     JobNotFound,
     JobRequest,
@@ -33,6 +32,7 @@ from service.jobs.waiting import OpenJobs
 from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations, Quote
 from service.ledger.details import OPERATION
 from service.ledger.entities import (
+    IdempotencyKeyReused,
     InsufficientCredits,
     StaleRead,
     Wallet,

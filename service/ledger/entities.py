@@ -17,6 +17,7 @@ from service.core.errors import (
     RateLimited,
     Unauthenticated,
     Unavailable,
+    Unprocessable,
 )
 from service.core.principal import Principal, SignInMethod
 from service.ledger.details import Details
@@ -92,6 +93,12 @@ class AccessTokenRevoked(Unauthenticated):
     challenge = 'Bearer error="invalid_token"'
 
 
+class AccountRequired(Forbidden):
+    code = "ACCOUNT_REQUIRED"
+    summary = "There is no account yet. The first paid request (POST /videos) makes it."
+    advice = "Let the user make a first request, then repeat this one."
+
+
 class AccountClosing(Forbidden):
     """Also for whoever comes back before the erasure has ended."""
 
@@ -101,6 +108,12 @@ class AccountClosing(Forbidden):
         "Show the user that the account is being erased. Once GET /me/account/erasure says "
         "`finished`, the same person can sign up again."
     )
+
+
+class IdempotencyKeyReused(Unprocessable):
+    code = "IDEMPOTENCY_KEY_REUSED"
+    summary = "This Idempotency-Key was used with another request. Use a new key for a new request."
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class GrantConflict(Conflict):

@@ -70,12 +70,6 @@ class PromoDeviceUsed(Forbidden):
     summary = "This promo code has been used on this device as often as it can be."
 
 
-class AccountRequired(Forbidden):
-    code = "ACCOUNT_REQUIRED"
-    summary = "There is no account yet. The first paid request (POST /videos) makes it."
-    advice = "Let the user make a first request, then repeat this one."
-
-
 class PromoCodeBusy(Unavailable):
     code = "PROMO_CODE_BUSY"
     summary = (

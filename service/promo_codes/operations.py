@@ -15,6 +15,7 @@ from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
 from service.ledger.entities import (
     AccountClosing,
+    AccountRequired,
     OutcomeUnknown,
     Wallet,
     WalletBusy,
@@ -25,7 +26,6 @@ from service.ledger.grants import grant_key, grant_proposal
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.promo_codes import keys, store
 from service.promo_codes.entities import (
-    AccountRequired,
     IdentityUses,
     NewPromoCode,
     PromoCode,

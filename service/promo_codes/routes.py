@@ -3,9 +3,14 @@
 from flask import Blueprint, Response
 
 from service.core.principal import Principal
-from service.ledger.entities import AccountClosing, OutcomeUnknown, TooManyWaiting, WalletFrozen
-from service.promo_codes.entities import (
+from service.ledger.entities import (
+    AccountClosing,
     AccountRequired,
+    OutcomeUnknown,
+    TooManyWaiting,
+    WalletFrozen,
+)
+from service.promo_codes.entities import (
     PromoAlreadyRedeemed,
     PromoCodeBusy,
     PromoDeviceUsed,

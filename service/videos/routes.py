@@ -7,7 +7,6 @@ from service.core.principal import Principal
 from service.entitlements.entities import SubscriptionRequired
 from service.identity.entities import check_google_id
 from service.jobs.entities import (
-    IdempotencyKeyReused,
     ProviderBusy,
     ProviderSaturated,
     ProviderUnavailable,
@@ -18,6 +17,7 @@ from service.jobs.schemas import job_body
 from service.jobs.work import Operations
 from service.ledger.entities import (
     AccountClosing,
+    IdempotencyKeyReused,
     InsufficientCredits,
     OutcomeUnknown,
     TooManyWaiting,

@@ -139,6 +139,28 @@ EXTRA = {
     ("billing", "purchase_sweeps"): {"payments", "keys"},
     ("billing", "purchases"): {"stripe_objects"},
     ("billing", "settlement"): {"keys", "purchase_store", "purchases"},
+    ("billing", "accounts"): set(),
+    ("billing", "checkout_params"): {"order_entities"},
+    ("billing", "checkouts"): {
+        *("accounts", "checkout_params", "customers", "entities", "keys", "order_entities"),
+        *("order_records", "store", "stripe_client", "stripe_objects"),
+    },
+    ("billing", "customers"): {"entities", "keys", "store", "stripe_client"},
+    ("billing", "offers"): {"order_entities", "stripe_client"},
+    ("billing", "order_entities"): {"stripe_objects"},
+    ("billing", "order_checks"): {"keys", "order_entities", "store"},
+    ("billing", "order_payments"): {
+        *("customers", "order_entities", "order_records", "purchases", "store", "stripe_client"),
+        "stripe_objects",
+    },
+    ("billing", "order_records"): {
+        *("keys", "order_entities", "store", "stripe_objects"),
+    },
+    ("billing", "orders"): {
+        *("entities", "order_entities", "order_records", "purchases", "stripe_client"),
+        "stripe_objects",
+    },
+    ("billing", "portal"): {"accounts", "customers", "stripe_client"},
     ("billing", "stripe_objects"): set(),
     ("billing", "stripe_parsing"): {"stripe_objects"},
     ("billing", "stripe_secrets"): set(),
@@ -210,10 +232,14 @@ EXTRA = {
     ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
 }
 USES_EXTRA = {
+    ("billing", "personal_data"): {"customers", "order_entities", "stripe_client"},
+    ("billing", "routes"): {"checkouts", "offers", "order_entities", "orders", "portal"},
+    ("billing", "schemas"): {"order_entities", "stripe_objects"},
     ("billing", "settings"): {"stripe_secrets"},
     ("billing", "checks"): {"purchase_store", "purchases", "settlement"},
     ("entitlements", "settings"): {"plans"},
     ("entitlements", "personal_data"): {"schemas"},
+    ("billing", "store"): {"order_entities"},
     ("sessions", "operations"): {"refresh_tokens"},
     ("sessions", "routes"): {"sign_ins"},
     ("sessions", "schemas"): {"refresh_tokens"},

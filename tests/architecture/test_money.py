@@ -29,12 +29,13 @@ def test_only_the_ledger_writes_wallets_and_entries() -> None:
 
 def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
     """Operators' actions that move none, what a bulk grant could not grant, the claims of linked
-    identities, the links that passwords are made and reset by, the use of a passkey, and the end of
-    an erasure that a restore has torn have their own; only the ledger writes wallets (above)."""
+    identities, the links that passwords are made and reset by, the use of a passkey, orders before
+    their payment, and the end of an erasure that a restore has torn have their own; only the ledger
+    writes wallets (above)."""
     senders = {place for place, text in _sources().items() if ".transact(" in text}
     assert senders == {
         *("admin/operations.py", "bulk_grants/part_runs.py", "ledger/operations.py"),
-        *("users/linking.py", "erasure/operations.py"),
+        *("users/linking.py", "erasure/operations.py", "billing/checkouts.py"),
         *("passkeys/operations.py", "passwords/operations.py", "passwords/resets.py"),
     }
 
@@ -49,7 +50,7 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
     plans = {"repair/repair_plan.py", "repair/bound_keys.py", "repair/granted.py"}
     erasures = {
         *("users/personal_data.py", "notifications/personal_data.py", "passwords/store.py"),
-        "entitlements/personal_data.py",
+        *("entitlements/personal_data.py", "billing/personal_data.py"),
     }
     assert deleting == {*plans, *erasures, "ledger/store.py"}
     repairing = {

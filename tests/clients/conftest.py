@@ -8,7 +8,7 @@ from service.app import build, create_app, sections
 from service.settings import make_settings
 from tests.clients.node import node_folder
 from tests.journeys.conftest import start
-from tests.stack.live_stack import SETTINGS
+from tests.stack.stack_settings import SETTINGS
 
 __all__ = ["start"]
 

@@ -76,6 +76,8 @@ TOKEN_KEY = "s" * 32
 OPERATORS_SECRET_NAME = "operators"
 ACCESS_TOKENS_SECRET_NAME = "access-tokens"
 ACCESS_TOKENS_SECRET = '{"keys": [{"kid": "one", "d": "%sdHQ"}]}' % ("dHR0" * 10)
+STRIPE_SECRET_NAME = "stripe"
+STRIPE_SECRET = '{"apiKey": "rk_live_of_tests", "webhookSecrets": ["whsec_of_tests"]}'
 BOSS = "https://accounts.google.com|boss"
 PEPPERS = (Pepper(1, b"p" * 32),)
 # Made once: each takes as long as a whole test.
@@ -111,8 +113,8 @@ def core_over(
     peppers: Sequence[Pepper] = PEPPERS,
     features: Sequence[Declaration] = FEATURES,
 ) -> Core:
-    """The core of a process over that table and clock. It reads no secret but those of
-    the operators' keys and of access tokens, and opens no bucket."""
+    """The core of a process over that table and clock. It reads no secret but those of the
+    operators' keys, of access tokens and of Stripe, and opens no bucket."""
     return Core(
         settings=settings,
         clock=clock,
@@ -133,6 +135,7 @@ def _secret(name: str) -> str:
     known = {
         OPERATORS_SECRET_NAME: OPERATORS_SECRET,
         ACCESS_TOKENS_SECRET_NAME: ACCESS_TOKENS_SECRET,
+        STRIPE_SECRET_NAME: STRIPE_SECRET,
     }
     return known.get(name) or str(_no_outside(name))
 

@@ -14,6 +14,7 @@ REMOVED = {
     "session": "sessions",
     "password": "password",
     "linked identity": "linked_identities",
+    "user's Stripe customer": "stripe_customer_id",
     "entitlement": "entitlement",
 }
 # Why it stays (docs/privacy.md, What stays).
@@ -27,6 +28,9 @@ KEPT = {
     "data key": "destroyed by the last step; says when",
     "review": "when someone signed up on a shared device, and who decided",
     "notification settings": "whether mails are wanted",
+    "order": "accounting record: what was bought, for how much",
+    "order key": "hashes: a repeated request finds its order for ever",
+    "open orders": "ids of orders",
     "erasure": "when it was requested and ended",
 }
 

@@ -31,6 +31,8 @@ BEYOND_SCHEMAS = {
     "Must be a number of credits with at most three decimals.",
     "Must be from 0.001 to 1000000000000.",
     "Must not be before `from`.",
+    "Send either packageId or priceId.",
+    "Is for packages only.",
     "Must be an e-mail address, with ASCII characters in front of the @.",
 }
 BY_SCHEMA = ("VALIDATION_FAILED", "MALFORMED_JSON")

@@ -22,6 +22,7 @@ from service.sessions.operations import Sessions
 from service.storage.writes import Update, When
 from service.users.linking import Identities
 from service.web.endpoint import Access, Endpoint, declared_endpoints
+from tests.billing.world import BillingWorld
 from tests.doubles.clock import FakeClock
 from tests.doubles.meter import Meter
 from tests.doubles.people import cognito
@@ -31,7 +32,7 @@ from tests.doubles.signer import MACHINE
 # Whoever adds a route for everybody adds it here: a decision of its own.
 PUBLIC = re.compile(
     r"/|/health(/(live|ready))?|/openapi\.json|/docs(/.*)?|/favicon\.ico|/auth/.*|/hooks/.*"
-    r"|/\.well-known/.*|/prompts|/subscription/plans"
+    r"|/\.well-known/.*|/prompts|/subscription/plans|/credits/packages"
 )
 QUERIES = {"/credits/quote": {"operation": IMAGE_TO_VIDEO}, "/credits/cost": {}}
 # They report an erasure to whoever requested it, until the token ends.
@@ -115,7 +116,8 @@ class Site:
 
 @pytest.fixture
 def site(client: Any, table_name: str) -> Site:
-    world = ServiceHarness(client, table_name)
+    selling = BillingWorld(client, table_name)
+    world = selling.harness
     world.submit("ann", device="of Ann")
     job_id = world.submit("bob", device="of Bob").job.job_id
     _, linked = world.parts.get(Identities).link("bob", cognito())
@@ -128,16 +130,23 @@ def site(client: Any, table_name: str) -> Site:
     )
     by_bob = Principal(GOOGLE, "bob", method=SignInMethod.GOOGLE)
     session = world.parts.get(Sessions).open("bob", by_bob, "Bob's phone", world.clock.now())
+    order = selling.begin("bob").order
     made_up = job_id[: -len(NEW_ID)] + NEW_ID
     return Site(
         world,
         app.test_client(),
         routes,
-        unknown={"job_id": made_up, "identity_id": "A" * 22, "session_id": f"ses_{NEW_ID}"},
+        unknown={
+            "job_id": made_up,
+            "identity_id": "A" * 22,
+            "session_id": f"ses_{NEW_ID}",
+            "order_id": f"ord_{NEW_ID}",
+        },
         of_bob={
             "job_id": job_id,
             "identity_id": linked.identity_id,
             "session_id": session.session_id,
+            "order_id": order.order_id,
         },
     )
 

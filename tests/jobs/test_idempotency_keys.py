@@ -8,11 +8,11 @@ from service.catalog.entities import IMAGE_TO_VIDEO, UnknownPromptKey
 from service.core.amounts import SCALE
 from service.jobs.entities import (
     Failure,
-    IdempotencyKeyReused,
     JobStatus,
     ProviderBusy,
     ProviderUnavailable,
 )
+from service.ledger.entities import IdempotencyKeyReused
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from service.videos.entities import ContentRejected, ImageRejected
 from tests.doubles.pictures import in_base64, jpeg, padded

@@ -20,7 +20,8 @@ from service.identity.settings import IdentitySettings
 from service.notifications.settings import NotificationsSettings
 from service.providers.kling.settings import KlingSettings
 from service.storage.settings import StorageSettings
-from tests.stack.live_stack import SETTINGS, LiveStack
+from tests.stack.live_stack import LiveStack
+from tests.stack.stack_settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 

@@ -157,17 +157,25 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
     stack.submitted("bob")
     sealed = stack.journal("create")[0]["body"]["callback_url"].rpartition("/")[2]
     session = stack.call("POST", "/auth/session", stack.token("ann")).json()["data"]["sessionId"]
-    there = {"jobId": job_id, "token": sealed, "sessionId": session}
+    bought = {"json": {"packageId": "credits-100"}}
+    checkout = stack.call("POST", "/stripe/checkout", stack.token("ann"), **bought).json()["data"]
+    order = checkout["orderId"]
+    there = {"jobId": job_id, "token": sealed, "sessionId": session, "orderId": order}
     absent = {
         "jobId": f"{job_id[:-4]}zzzz",
         "token": f"{sealed[:-4]}AAAA",
         "sessionId": f"{session[:-4]}zzzz",
+        "orderId": f"{order[:-4]}zzzz",
     }
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     for_users = {path for _, path in routes if not path.startswith("/admin/")}
     # An identity's id names its provider's subject, which only its user knows (the route matrix
     # holds it against others).
-    by_id = {"/jobs/{jobId}": "JOB_NOT_FOUND", "/me/sessions/{sessionId}": "SESSION_NOT_FOUND"}
+    by_id = {
+        "/jobs/{jobId}": "JOB_NOT_FOUND",
+        "/me/sessions/{sessionId}": "SESSION_NOT_FOUND",
+        "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
+    }
     others = {"/callbacks/kling/{token}", "/me/identities/{identityId}"}
     assert for_users == {*by_id, *others}
     for method, path in [(method, path) for method, path in routes if path in by_id]:

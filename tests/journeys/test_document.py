@@ -143,6 +143,7 @@ OPERATION_IDS = {
     "listApprovals",
     "handlePostConfirmation",
     *("getEntitlements", "getSubscriptionStatus", "listPlans"),
+    *("listPackages", "createCheckout", "listOrders", "getOrder", "openPortal"),
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
     *("listPasskeys", "getPasskeyOptions", "makeEnrolmentCode", "enrolPasskey"),
     *("provePasskey", "renamePasskey", "removePasskey"),

@@ -13,10 +13,13 @@ import pytest
 from service.core.amounts import SCALE
 from service.core.errors import FareboxError
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import WalletFrozen, WalletStatus
+from service.ledger.entities import (
+    AccountRequired,
+    WalletFrozen,
+    WalletStatus,
+)
 from service.ledger.lots import LotKind
 from service.promo_codes.entities import (
-    AccountRequired,
     PromoAlreadyRedeemed,
     PromoCodeBusy,
     PromoDeviceUsed,

@@ -20,7 +20,7 @@ from devstack.table import create_table
 from service.app import build, create_app, sections
 from service.audit.operations import Auditor
 from service.core.clock import Clock
-from service.core.settings import Secret, Url
+from service.core.settings import Url
 from service.core.token_cipher import TokenCipher
 from service.feature import Parts
 from service.settings import Settings, make_settings
@@ -28,37 +28,12 @@ from service.worker import background, run_all
 from tests.doubles.fast import FastClock
 from tests.doubles.locks import UntilLocked
 from tests.doubles.raw_client import RawClient
+from tests.stack.stack_settings import SETTINGS, SIMULATED
 
 SPEED = 10
-CLIENT_ID = "farebox-local.apps.example"
 IMAGE = "https://images.example.com/astronaut.jpg"
 WAIT_LIMIT_SECONDS = 90.0
 MAX_AT_ONCE = 100
-SIMULATED: dict[str, Any] = {"video_seconds": 0.3, "kling_concurrency": 10_000}
-
-SETTINGS: dict[str, Any] = {
-    "google_client_ids": (CLIENT_ID,),
-    "kling_api_key": Secret("kling-local-api-key"),
-    "fingerprint_peppers": Secret("1:" + "p" * 32),
-    "ledger_mac_key": Secret("m" * 32),
-    "callback_token_keys": Secret("t" * 32),
-    "access_token_keys": Secret("one:" + "dHR0" * 10 + "dHQ"),
-    "dynamodb_read_timeout_seconds": 5.0,
-    "submit_seconds": 28.0,
-    "quarantine_seconds": 30.0,
-    "not_found_gap_seconds": 5.0,
-    "poll_min_seconds": 1.0,
-    "poll_max_seconds": 5.0,
-    "callback_poll_min_seconds": 5.0,
-    "callback_poll_max_seconds": 10.0,
-    "watch_poll_seconds": 5.0,
-    "log_format": "pretty",
-    "worker_interval_seconds": 0.1,
-    "mail_from": "no-reply@farebox.example",
-    "user_submit_limit": 200,
-    "max_open_jobs_per_user": 0,
-    **{f"{kind}_request_limit": 0 for kind in ("caller", "address", "sign_in")},
-}
 
 # For a stack in real time whose tests make no job: its worker would query ten times a second.
 WITHOUT_JOBS: dict[str, Any] = {"worker_interval_seconds": 60.0}
@@ -138,6 +113,7 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "app_url": Url(f"{self.sim_url}/app"),
+                "stripe_api_url": Url(f"{self.sim_url}/stripe"),
             }
             | ({"public_url": self.url} if self._settings.pop("callbacks", True) else {})
             | self._local_pages()

@@ -17,8 +17,9 @@ from service.storage.settings import StorageSettings
 from service.worker import background
 from tests.doubles.raw_client import RawClient
 from tests.faults.library.proxy import Proxy
-from tests.stack.live_stack import CLIENT_ID, IMAGE
+from tests.stack.live_stack import IMAGE
 from tests.stack.processes import Processes, RunningProcess
+from tests.stack.stack_settings import CLIENT_ID
 from tests.stack.times import SHORT_TIMES
 
 UP_SECONDS = 60.0

@@ -1,0 +1,105 @@
+"""Customers at Stripe: one for each user, made when it is first needed.
+
+In a file of its own because payments, subscriptions and the erasure all need it, and it needs no
+order."""
+
+import structlog
+
+from service.billing import keys, store
+from service.billing.entities import StripeRefused, StripeUnavailable
+from service.billing.stripe_client import Stripe
+from service.core.clock import Clock, from_iso
+from service.core.ids import Ids
+from service.storage.codec import Item
+from service.storage.table import ConditionFailed, Table
+from service.storage.writes import Write
+
+log = structlog.get_logger()
+
+# Stripe forgets an idempotency key after 24 hours at the earliest.
+ATTEMPT_MILLISECONDS = 23 * 3600 * 1000
+MAX_TRIES = 4
+_ATTEMPT = "cat"
+
+
+class Customers:
+    """The attempt to make a customer is stored before Stripe is called, and its id is the
+    idempotency key: requests side by side, and one that goes on after a lost response, have the
+    same customer. The user's id would not do as a key: someone who comes back within a day of their
+    erasure would receive the customer that was deleted."""
+
+    def __init__(self, table: Table, stripe: Stripe, clock: Clock, ids: Ids) -> None:
+        self._table = table
+        self._stripe = stripe
+        self._clock = clock
+        self._ids = ids
+
+    def ensure(self, user_id: str, email: str | None) -> str:
+        """The id of the user's customer, which is made if there is none. Stripe sends receipts to
+        the `email`. Raises what `Stripe` raises, and `StorageUnavailable`."""
+        self._stripe.require_configured()
+        for _ in range(MAX_TRIES):
+            item = self._table.get(keys.users_customer(user_id))
+            if item is not None and "customerId" in item:
+                return str(item["customerId"])
+            attempt_id = self._attempt(user_id, item)
+            if attempt_id is not None and (found := self._made(user_id, attempt_id, email)):
+                return found
+        raise StripeUnavailable
+
+    def user_of(self, customer_id: str) -> str | None:
+        """Whose customer that is; None for one that we do not know, or no longer."""
+        item = self._table.get(keys.customer(customer_id))
+        return str(item["userId"]) if item else None
+
+    def of_user(self, user_id: str) -> str | None:
+        """The id of the user's customer, if there is one."""
+        item = self._table.get(keys.users_customer(user_id))
+        return str(item["customerId"]) if item and "customerId" in item else None
+
+    def replace(self, user_id: str, customer_id: str) -> None:
+        """Whoever needs a customer next makes another. Only for one that Stripe has no more: events
+        about it may still come, so its own item stays."""
+        item = self._table.get(keys.users_customer(user_id))
+        if item is not None and item.get("customerId") == customer_id:
+            now = self._clock.now()
+            attempt_id = self._ids.new(_ATTEMPT, now)
+            self._written(store.customer_replaced_write(user_id, item, attempt_id, now))
+
+    def _attempt(self, user_id: str, item: Item | None) -> str | None:
+        """The id of the attempt that goes on, or of a new one; None when another process has just
+        begun one."""
+        now = self._clock.now()
+        if item is not None and now < from_iso(str(item["createdAt"])) + ATTEMPT_MILLISECONDS:
+            return str(item["attemptId"])
+        attempt_id = self._ids.new(_ATTEMPT, now)
+        written = self._written(store.customer_attempt_write(user_id, attempt_id, now, item))
+        return attempt_id if written else None
+
+    def _made(self, user_id: str, attempt_id: str, email: str | None) -> str | None:
+        """The customer's id, once it is stored; None when another process has stored it first. All
+        parameters follow from the user's id: the same key with others would be refused."""
+        params = {"metadata": {"userId": user_id}}
+        customer = self._stripe.create_customer(params, f"customer-{attempt_id}")
+        by_id, by_user = store.customer_writes(user_id, attempt_id, customer.id, self._clock.now())
+        # A request at the same time may have stored the very same before.
+        self._written(by_id)
+        if not self._written(by_user):
+            return None
+        if email:
+            self._add_email(customer.id, email, attempt_id)
+        return customer.id
+
+    def _add_email(self, customer_id: str, email: str, attempt_id: str) -> None:
+        """Without it, the checkout requests an address from the buyer."""
+        try:
+            self._stripe.update_customer(customer_id, {"email": email}, f"email-{attempt_id}")
+        except (StripeUnavailable, StripeRefused) as error:
+            log.warning("customer_email_not_set", reason=error.code)
+
+    def _written(self, write: Write) -> bool:
+        try:
+            self._table.write(write)
+        except ConditionFailed:
+            return False
+        return True

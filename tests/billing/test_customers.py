@@ -1,0 +1,166 @@
+"""Customers at Stripe: one for each user, under any race and after any crash, and none after an
+erasure."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from service.billing import keys
+from service.billing.customers import Customers
+from service.billing.entities import StripeUnavailable
+from service.billing.personal_data import BillingData, CustomerNotDeleted
+from service.billing.stripe_client import Stripe
+from service.core.erasure import ErasureStep, StepOutcome
+from service.storage.writes import Update, When
+from tests.billing.world import BillingWorld
+from tests.doubles.service_harness import memory_world
+
+CUSTOMERS = "/v1/customers"
+HOUR = 3600
+
+
+@pytest.fixture
+def world() -> BillingWorld:
+    return BillingWorld()
+
+
+def at_stripe(world: BillingWorld) -> set[str]:
+    """Customers that Stripe has."""
+    listed = world.account.client().v1.customers.list({"limit": 100})
+    found = [world.stripe.retrieve_customer(customer.id) for customer in listed.data]
+    return {customer.id for customer in found if not customer.deleted}
+
+
+def step(world: BillingWorld, name: str) -> ErasureStep:
+    return next(each for each in world.harness.parts.erasure_steps() if each.name == name)
+
+
+def test_requests_at_once_have_one_customer(client: Any, table_name: str) -> None:
+    world = BillingWorld(client, table_name)
+    processes = [world.customers, world.process().parts.get(Customers)]
+    ready = threading.Barrier(6)
+
+    def ensure(number: int) -> str:
+        ready.wait(30)
+        return processes[number % 2].ensure("ann", "ann@example.com")
+
+    with ThreadPoolExecutor(6) as pool:
+        found = set(pool.map(ensure, range(6)))
+    assert found == at_stripe(world)
+    assert len(found) == 1
+
+
+def test_a_lost_response_leads_to_the_same_customer(world: BillingWorld) -> None:
+    world.account.http.lost = 3
+    with pytest.raises(StripeUnavailable):
+        world.customers.ensure("ann", None)
+    assert at_stripe(world) == {world.customers.ensure("ann", "ann@example.com")}
+
+
+@pytest.mark.parametrize("stored", ["nothing", "its own item"])
+def test_a_crash_behind_stripes_response_leads_to_the_same_customer(
+    world: BillingWorld, stored: str
+) -> None:
+    first = world.customers.ensure("ann", None)
+    table = world.harness.table
+    table.write(Update(keys.users_customer("ann"), When(), remove=("customerId",)))
+    if stored == "nothing":
+        table.write(Update(keys.customer(first), When(), set={"userId": "ann"}))
+    assert world.customers.ensure("ann", None) == first
+    assert at_stripe(world) == {first}
+
+
+def test_an_attempt_that_stripe_may_have_forgotten_is_not_gone_on_with(
+    world: BillingWorld,
+) -> None:
+    world.customers.ensure("ann", None)
+    key = keys.users_customer("ann")
+    world.harness.table.write(Update(key, When(), remove=("customerId",)))
+    world.clock.advance(23 * HOUR)
+    world.customers.ensure("ann", None)
+    used = [each.headers["idempotency-key"] for each in world.requests("POST", CUSTOMERS)]
+    assert len(set(used)) == 2
+
+
+def test_an_address_that_cannot_be_set_keeps_no_one_from_buying(world: BillingWorld) -> None:
+    customers = world.customers
+    sent = world.stripe.create_customer
+
+    def lose_the_next(*arguments: Any) -> Any:
+        made = sent(*arguments)
+        world.account.http.lost = 3
+        return made
+
+    world.stripe.create_customer = lose_the_next  # type: ignore[method-assign]
+    assert customers.ensure("ann", "ann@example.com") == customers.of_user("ann")
+
+
+def test_an_unknown_customer_is_no_ones(world: BillingWorld) -> None:
+    assert world.customers.user_of("cus_unknown") is None
+    assert world.customers.of_user("ann") is None
+
+
+def test_an_erasure_deletes_the_customer_and_then_what_leads_to_it(world: BillingWorld) -> None:
+    checkout = world.begin()
+    customer_id = checkout.session.customer_id
+    assert step(world, "stripe_customer").run("ann") is StepOutcome.DONE
+    assert at_stripe(world) == set()
+    assert world.customers.of_user("ann") == customer_id
+    assert step(world, "stripe_customer_id").run("ann") is StepOutcome.DONE
+    assert [item for item in world.items() if "STRIPE_CUSTOMER" in f"{item}"] == []
+    for again in ("stripe_customer", "stripe_customer_id"):
+        assert step(world, again).run("ann") is StepOutcome.DONE
+    assert world.order(checkout) == checkout.order
+
+
+def test_someone_who_comes_back_on_the_day_of_their_erasure_is_a_new_customer(
+    world: BillingWorld,
+) -> None:
+    first = world.customers.ensure("ann", None)
+    for name in ("stripe_customer", "stripe_customer_id"):
+        step(world, name).run("ann")
+    second = world.customers.ensure("ann", None)
+    assert second != first
+    assert at_stripe(world) == {second}
+
+
+def test_an_erasure_finishes_an_attempt_before_it_deletes(world: BillingWorld) -> None:
+    """Stripe has a customer that is not known here."""
+    world.customers.ensure("ann", "ann@example.com")
+    key = keys.users_customer("ann")
+    world.harness.table.write(Update(key, When(), remove=("customerId",)))
+    step(world, "stripe_customer").run("ann")
+    assert at_stripe(world) == set()
+
+
+def test_an_erasure_waits_for_stripe(world: BillingWorld) -> None:
+    customer_id = world.customers.ensure("ann", None)
+    world.account.http.lost = 3
+    with pytest.raises(CustomerNotDeleted):
+        step(world, "stripe_customer").run("ann")
+    assert world.customers.of_user("ann") == customer_id
+    assert step(world, "stripe_customer").run("ann") is StepOutcome.DONE
+
+
+def test_an_erasure_waits_for_a_key_of_stripe(world: BillingWorld) -> None:
+    world.customers.ensure("ann", None)
+    unconfigured = memory_world().parts.get(Stripe)
+    table = world.harness.table
+    data = BillingData(table, unconfigured, world.customers, lambda order: order.order_id)
+    with pytest.raises(CustomerNotDeleted):
+        data.delete_at_stripe("ann")
+    assert data.delete_at_stripe("bob") is StepOutcome.DONE
+
+
+def test_the_export_has_the_customer_and_every_order(world: BillingWorld) -> None:
+    checkout = world.begin()
+    parts = {part.name: part.read("ann") for part in world.harness.parts.export_parts()}
+    exported: Any = parts["stripeCustomer"]
+    assert exported["customerId"] == checkout.session.customer_id
+    (order,) = list(parts["orders"])  # type: ignore[call-overload]
+    assert order["orderId"] == checkout.order.order_id
+    assert "client" not in f"{order}".lower()
+    nobody = {part.name: part.read("bob") for part in world.harness.parts.export_parts()}
+    assert nobody["stripeCustomer"] is None
