@@ -43,7 +43,7 @@ reset: $(VENV)/local ## delete what `make run` has stored
 
 .PHONY: test
 test: $(VENV)/test ## run the tests (about 9 minutes on two cores)
-	@$(PYTEST) -m 'not sample and not tools and not browser and not clients'
+	@$(PYTEST) -m 'not sample and not tools and not browser and not clients and not go'
 
 .PHONY: sample
 sample: $(VENV)/test ## run a small sample of each proof
@@ -61,11 +61,16 @@ browser: $(VENV)/test ## test /docs, the start page and examples/react in a real
 clients: $(VENV)/test ## lint the OpenAPI document; compile and run clients generated from it (needs Node.js 20 or newer)
 	@$(RUN) -m pytest -q -m clients tests/clients
 
+.PHONY: stripe
+stripe: $(VENV)/test ## check the simulated Stripe, and what is sent to Stripe, against Stripe's own stripe-mock (needs Go 1.22 or newer)
+	@$(RUN) -m pytest -q -m go tests/stripe_mock
+
 .PHONY: check
-check: format-check lint types test ## format, lint, types, tests, samples, browser and clients: what .ci/run checks, without the image
+check: format-check lint types test ## format, lint, types, tests, samples, browser, clients and stripe: what .ci/run checks, without the image
 	@$(PYTEST) -m 'sample or tools'
 	@$(MAKE) browser
 	@$(MAKE) clients
+	@$(MAKE) stripe
 
 .PHONY: proof
 proof: $(VENV)/test ## run every proof in full, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)

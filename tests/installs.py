@@ -2,11 +2,13 @@
 version of the list that pins them, by one process at a time."""
 
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from devstack.locks import locked_file
@@ -64,14 +66,37 @@ def node_tools(folder: Path, package: Path) -> Path:
     return installed(folder, lock, install)
 
 
+def go_tool(folder: Path, pin: Path, kept: str) -> Path:
+    """A folder with the program of the Go module that `pin` names (module, version, checksum), and
+    the module's file `kept`. Raises `RuntimeError` when it cannot be built."""
+    module, version, checksum = pin.read_text().split()
+
+    def install() -> None:
+        go = shutil.which("go")
+        if go is None:
+            raise RuntimeError("This needs Go 1.22 or newer.")
+        folder.mkdir(exist_ok=True)
+        own = {"GOPATH": str(folder / "go"), "GOBIN": str(folder), "GOFLAGS": "-modcacherw"}
+        found = _run([go, "mod", "download", "-json", f"{module}@{version}"], folder, own)
+        described = json.loads(found)
+        if described["Sum"] != checksum:
+            raise RuntimeError(f"{module} {version} has another checksum than {pin.name} says.")
+        _run([go, "install", f"{module}@{version}"], folder, own)
+        shutil.copyfile(Path(described["Dir"]) / kept, folder / Path(kept).name)
+        shutil.rmtree(folder / "go")
+
+    return installed(folder, pin, install)
+
+
 def _stamped(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text() == wanted
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
     run = subprocess.run(
         command,
         cwd=folder,
+        env=os.environ | (environment or {}),
         capture_output=True,
         text=True,
         timeout=_INSTALL_SECONDS,
@@ -82,3 +107,4 @@ def _run(command: Sequence[str], folder: Path) -> None:
             f"{Path(command[0]).name} could not install into {folder.name} "
             f"(Python: {sys.executable}): {run.stderr[-2000:]}"
         )
+    return run.stdout

@@ -22,12 +22,13 @@ Ended = Callable[[Wire], object]
 class Policy:
     """What an account's owner sets in the dashboard. `after_retries` is the status of a
     subscription whose invoice failed for good; `processing_seconds` how long delayed payments
-    take."""
+    take; `tax_percent` what a checkout with automatic tax adds."""
 
     retry_days: tuple[int, ...] = RETRY_DAYS
     after_retries: str = "canceled"
     processing_seconds: int = 5
     dispute_fee_cents: int = 1_500
+    tax_percent: int = 0
 
 
 @dataclass(frozen=True)

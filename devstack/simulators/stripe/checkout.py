@@ -25,6 +25,8 @@ def pay(account: Account, session: Wire, payer: Payer) -> Wire:
     session that is not open."""
     if session["status"] != "open":
         raise StripeError(f"The checkout session is {session['status']}.")
+    if session["automatic_tax"]["enabled"] and session["mode"] == "payment":
+        _tax(account, session)
     details = {**_known_details(account, session), **payer.details}
     method = payment_methods.create(account, payer.behavior, details)
     if session["amount_total"] == 0:
@@ -38,6 +40,20 @@ def pay(account: Account, session: Wire, payer: Payer) -> Wire:
     elif status in ("succeeded", "processing"):
         _finish(account, session, intent)
     return session
+
+
+def _tax(account: Account, session: Wire) -> None:
+    """Adds the policy's tax once the payer has said where they live. Only payments have taxes
+    here."""
+    if session["automatic_tax"]["status"] == "complete":
+        return
+    session["automatic_tax"] = {**session["automatic_tax"], "status": "complete"}
+    for line in account.line_items[session["id"]]:
+        line["amount_tax"] = (line["amount_subtotal"] * account.policy.tax_percent + 50) // 100
+        line["amount_total"] = line["amount_subtotal"] + line["amount_tax"]
+        session["amount_total"] += line["amount_tax"]
+        taxes = session["total_details"]["amount_tax"] + line["amount_tax"]
+        session["total_details"] = {**session["total_details"], "amount_tax": taxes}
 
 
 def _known_details(account: Account, session: Wire) -> Wire:

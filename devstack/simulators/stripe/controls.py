@@ -201,23 +201,26 @@ class Controls:
         after_retries: str | None = None,
         processing_seconds: int | None = None,
         dispute_fee_cents: int | None = None,
+        tax_percent: int | None = None,
     ) -> Wire:
         """The dashboard's settings: when failed invoices are tried again, what becomes of the
         subscription afterwards (`canceled`, `unpaid` or `past_due`), how long delayed payments
-        take, and the fee of a dispute."""
+        take, the fee of a dispute, and the tax that checkouts with automatic tax add."""
         if after_retries not in (None, "canceled", "unpaid", "past_due"):
             raise StripeError("after_retries: canceled, unpaid or past_due.", param="after_retries")
 
+        chosen = {
+            "retry_days": None if retry_days is None else tuple(retry_days),
+            "after_retries": after_retries,
+            "processing_seconds": processing_seconds,
+            "dispute_fee_cents": dispute_fee_cents,
+            "tax_percent": tax_percent,
+        }
+        known: Wire = {name: value for name, value in chosen.items() if value is not None}
+
         def act(account: Account) -> Wire:
-            policy = account.policy
-            if retry_days is not None:
-                policy.retry_days = tuple(retry_days)
-            policy.after_retries = after_retries or policy.after_retries
-            if processing_seconds is not None:
-                policy.processing_seconds = processing_seconds
-            if dispute_fee_cents is not None:
-                policy.dispute_fee_cents = dispute_fee_cents
-            return {**vars(policy), "retry_days": list(policy.retry_days)}
+            account.policy = replace(account.policy, **known)
+            return {**vars(account.policy), "retry_days": list(account.policy.retry_days)}
 
         return self._locked(act)
 

@@ -65,8 +65,8 @@ def test_a_customer_cancels_resumes_and_changes_the_card_on_the_portal(stack: St
     page = stack.call("POST", path, data={"action": "card", "card": "4000000000000341"})
     assert "visa ending in 0341" in page.text
     found = client.v1.subscriptions.retrieve(subscription.id)
-    default = client.v1.customers.retrieve(customer).invoice_settings.default_payment_method  # type: ignore[union-attr]
-    assert found.default_payment_method == default
+    owner: Any = client.v1.customers.retrieve(customer)
+    assert found.default_payment_method == owner.invoice_settings.default_payment_method
 
 
 def test_the_links_of_receipts_and_invoices_lead_to_pages(stack: Stack) -> None:

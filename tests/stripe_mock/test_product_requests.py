@@ -1,0 +1,88 @@
+"""What this service sends to Stripe is valid for stripe-mock too."""
+
+from typing import Any
+
+import pytest
+
+from service.billing.stripe_api import StripeApi
+from service.billing.stripe_client import Stripe
+from service.billing.stripe_secrets import StripeKeys, stripe_secrets
+from tests.devstack.simulators.stripe.test_subscriptions import subscribed
+from tests.doubles.clock import FakeClock
+from tests.doubles.stripe_account import LOCAL_KEY, LOCAL_WEBHOOK_SECRET, StripeAccount
+from tests.stripe_mock.mock import Mock
+from tests.stripe_mock.world import START
+
+pytestmark = pytest.mark.go
+
+
+def adapter(account: StripeAccount) -> Stripe:
+    secrets = stripe_secrets(LOCAL_KEY, [LOCAL_WEBHOOK_SECRET])
+    keys = StripeKeys(lambda: secrets, FakeClock(), production=False)
+    return Stripe(StripeApi(account.client(), keys))
+
+
+def assert_valid(account: StripeAccount, mock: Mock) -> None:
+    """Every request so far."""
+    refused = []
+    for request in account.http.requests:
+        status, body = mock.send(request)
+        if status >= 300:
+            refused.append((request.method, request.path, request.body, body))
+    assert refused == []
+    assert account.http.requests
+
+
+def test_every_verb_of_the_adapter_sends_what_stripe_accepts(mock: Mock) -> None:
+    account = StripeAccount(FakeClock(START))
+    stripe = adapter(account)
+    customer = stripe.create_customer({"metadata": {"userId": "ann"}}, "customer-ann")
+    session = stripe.create_checkout_session(_session(customer.id), "order-1")
+    account.controls.pay(session.id)
+    payment_id: Any = stripe.retrieve_checkout_session(session.id).payment_intent_id
+    stripe.retrieve_payment_intent(payment_id)
+    stripe.create_refund({"payment_intent": payment_id, "amount": 100}, "refund-1")
+    for listed in (
+        stripe.charges_of,
+        stripe.refunds_of,
+        stripe.disputes_of,
+        stripe.fraud_warnings_of,
+    ):
+        listed(payment_id)
+    stripe.create_portal_session({"customer": customer.id}, "portal-1")
+    stripe.events_page(START, kinds=["checkout.session.completed"])
+    subscription = subscribed(account, account.client())
+    stripe.retrieve_subscription(subscription.id)
+    stripe.retrieve_invoice(subscription.latest_invoice)
+    stripe.retrieve_customer(customer.id)
+    stripe.delete_customer(customer.id)
+    assert_valid(account, mock)
+
+
+def _session(customer_id: str) -> dict[str, Any]:
+    return {
+        "mode": "payment",
+        "ui_mode": "embedded_page",
+        "customer": customer_id,
+        "client_reference_id": "ann",
+        "return_url": "https://app.example/return?session_id={CHECKOUT_SESSION_ID}",
+        "line_items": [
+            {
+                "price_data": {
+                    "currency": "usd",
+                    "unit_amount": 999,
+                    "product_data": {"name": "100 credits"},
+                },
+                "quantity": 1,
+            }
+        ],
+        "metadata": {"orderId": "ord_1"},
+        "payment_intent_data": {
+            "metadata": {"orderId": "ord_1"},
+            "setup_future_usage": "off_session",
+        },
+        "invoice_creation": {"enabled": True},
+        "automatic_tax": {"enabled": True},
+        "tax_id_collection": {"enabled": True},
+        "customer_update": {"address": "auto", "name": "auto"},
+    }
