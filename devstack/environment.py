@@ -16,7 +16,7 @@ _STRIPE_WEBHOOK_SECRET = "whsec_farebox_local"
 _CLIENT_ID = "farebox-local.apps.example"
 _USER_POOL_ID = "us-east-1_Farebox01"
 _USER_POOL_CLIENT_ID = "fareboxlocal"
-_OPERATOR = "https://accounts.google.com|operator"
+LOCAL_OPERATOR = "https://accounts.google.com|operator"
 _LOCALHOST = "localhost"
 _SIMULATOR_PREFIX = "SIMULATOR_"
 
@@ -124,7 +124,7 @@ def stack_environment(
 def _operators(ports: Ports) -> dict[str, str]:
     """Browsers make passkeys for localhost, and for no IP address."""
     return {
-        "ADMIN_SUBJECTS": _OPERATOR,
+        "ADMIN_SUBJECTS": LOCAL_OPERATOR,
         "OPERATOR_SECOND_FACTOR": "false",
         "PASSKEY_RP_ID": _LOCALHOST,
         "PASSKEY_ORIGINS": ports.app_url.replace(LOOPBACK, _LOCALHOST),

@@ -53,6 +53,7 @@ from service.storage.wrapping import LocalWrapping
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
 from service.web.cors import allow_origins
+from service.web.docs.operators_page import operators_page_blueprint
 from service.web.docs.routes import docs_blueprint
 from service.web.errors import register_errors
 from service.web.health import health_blueprint
@@ -206,6 +207,7 @@ def create_app(parts: Parts) -> Flask:
     app.extensions[DOCUMENT] = document
     app.register_blueprint(openapi_blueprint(document))
     app.register_blueprint(docs_blueprint(document, _local(settings, web.local_token_url)))
+    app.register_blueprint(operators_page_blueprint(_local(settings, web.local_token_url)))
     app.register_blueprint(root_blueprint(start_url))
     return app
 

@@ -127,13 +127,12 @@ class LiveStack:
         self._worker.start()
         return self
 
-    def _local_pages(self) -> dict[str, str]:
+    def _local_pages(self) -> dict[str, Any]:
         """With `local_pages`, /docs signs a simulated user in and / redirects to the start page, as
-        with `make run`."""
-        urls = {
-            "local_token_url": f"{self.sim_url}/google/__token",
-            "local_start_url": f"{self.sim_url}/",
-        }
+        with `make run`; passkeys are of localhost."""
+        urls: dict[str, Any] = {"local_token_url": f"{self.sim_url}/google/__token"}
+        urls |= {"local_start_url": f"{self.sim_url}/", "passkey_rp_id": "localhost"}
+        urls["passkey_origins"] = (self.url.replace("127.0.0.1", "localhost"),)
         return urls if self._settings.pop("local_pages", False) else {}
 
     def __exit__(

@@ -60,7 +60,7 @@ def content_security_policy(nonce: str, local_token_url: str = "") -> str:
     The reference creates `<style>` elements, to which our script adds the nonce. It also sets
     `style` attributes, which a nonce cannot allow (CSP 3, 6.7.3). Neither can load anything from
     another host: that is for the other directives to allow."""
-    token_origin = _origin(local_token_url)
+    token_origin = origin_of(local_token_url)
     return "; ".join(
         (
             "default-src 'none'",
@@ -106,7 +106,8 @@ def render_page(
     )
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
+    """The origin of an address; empty for none."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" if url else ""
 
