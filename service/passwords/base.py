@@ -37,6 +37,7 @@ class SignUps(Protocol):
         related: Sequence[Key] = (),
         *,
         also: Also = ...,
+        had_welcome: bool = ...,
     ) -> Snapshot: ...
 
     def mailbox_owner(self, email: str) -> str | None: ...

@@ -13,8 +13,10 @@ from service.passwords import keys
 from service.passwords.accounts import PasswordAccounts
 from service.passwords.base import Base
 from service.passwords.checks import password_checks
+from service.passwords.commands import COMMANDS
 from service.passwords.common_passwords import CommonPasswords
 from service.passwords.hashing import HashCost, Hashes
+from service.passwords.imports import AccountImport
 from service.passwords.operations import Passwords
 from service.passwords.pace import Pace
 from service.passwords.policy import PasswordPolicy
@@ -52,6 +54,7 @@ def build(core: Core, parts: Parts) -> Feature:
         sessions.end_all(user_id, SessionEnd.PASSWORD, keep)
 
     resets = PasswordResets(base, end_sessions, core.ids)
+    imports = AccountImport(base, core.ids)
     window = partial(Window, seconds=WINDOW_SECONDS, clock=core.clock)
     of_network = window(settings.password_requests_per_minute)
     of_sign_ins = window(settings.password_sign_ins_per_minute)
@@ -61,6 +64,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Passwords: passwords,
             PasswordSignIns: sign_ins,
             PasswordResets: resets,
+            AccountImport: imports,
         },
         blueprints=(
             registration_blueprint(passwords, of_network),
@@ -113,4 +117,10 @@ def _erasure(accounts: PasswordAccounts) -> ErasureStep:
     return ErasureStep("password", run, ErasurePhase.ACCESS)
 
 
-PASSWORDS = Declaration(name="passwords", build=build, settings=PasswordsSettings, items=keys.ITEMS)
+PASSWORDS = Declaration(
+    name="passwords",
+    build=build,
+    settings=PasswordsSettings,
+    items=keys.ITEMS,
+    commands={"Accounts with a password, straight on the table": COMMANDS},
+)

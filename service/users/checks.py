@@ -138,12 +138,14 @@ def _identity_faults(account: UserRecords) -> Iterator[Violation]:
 
 def _welcome_faults(account: UserRecords) -> Iterator[Violation]:
     """Only the welcomed claim a device, and all of them do, but for those whom an operator has
-    welcomed and those who have returned after an erasure."""
+    welcomed, those who have returned after an erasure, and those whom another system had welcomed,
+    with an entry of 0 credits."""
     wallet, digests = account.wallet, account.digests
     if wallet is None or digests is None or account.late:
         return
     excused = any(
-        entry.ref == RETURN or (entry.ref == WELCOME and OPERATOR_ID in entry.details)
+        entry.ref == RETURN
+        or (entry.ref == WELCOME and (OPERATOR_ID in entry.details or not entry.amount))
         for entry in account.entries
     )
     has_claim = digests.claimed_device is not None

@@ -89,18 +89,19 @@ class Users:
         related: Sequence[Key] = (),
         *,
         also: Also = nothing_else,
+        had_welcome: bool = False,
     ) -> Snapshot:
         """Makes the principal a user unless they are one. Returns their open wallet, and the
         `related` items as they were at that same moment. Without a `device` there are no welcome
-        credits yet (`welcomed`). `also` is written in the transaction that makes the user, or
-        not at all; what its failed conditions mean is raised.
+        credits yet (`welcomed`); for someone who `had_welcome` elsewhere there never are. `also` is
+        written in the transaction that makes the user, or not at all; what its failed conditions
+        mean is raised.
 
         Raises `SystemLimitReached`, `DeviceAlreadyUsed`, `EmailAlreadyUsed`, `IdentityLinked` or
         `AccountClosed` (nothing is written then, and none is raised for someone whose wallet is
-        open), `WalletMissing` for someone
-        whose claims stand without a wallet, `DataKeyUnavailable`, `DataUnreadable`, and what
-        `Ledger.move` raises."""
-        sign_up = self._prepared(principal, device, also)
+        open), `WalletMissing` for someone whose claims stand without a wallet,
+        `DataKeyUnavailable`, `DataUnreadable`, and what `Ledger.move` raises."""
+        sign_up = self._prepared(principal, device, also, had_welcome)
         try:
             moved = self._ledger.move(
                 principal.subject,
@@ -125,7 +126,9 @@ class Users:
         # Related items change only together with the wallet, so they are still as they were read.
         return Snapshot(moved.wallet, moved.snapshot.related)
 
-    def _prepared(self, principal: Principal, device: Digests | None, also: Also) -> SignUp:
+    def _prepared(
+        self, principal: Principal, device: Digests | None, also: Also, had_welcome: bool
+    ) -> SignUp:
         owners = self._owners(device)
         return SignUp(
             principal,
@@ -137,6 +140,7 @@ class Users:
             self._email(principal, owners),
             user_tag(principal.subject, self._mac_key),
             also,
+            had_welcome,
         )
 
     def _mailbox(self, principal: Principal) -> Digests | None:

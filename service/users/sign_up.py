@@ -94,7 +94,7 @@ class NewEmail:
 class SignUp:
     """Someone who may become a user, and everything that decides it. Without a `device` nothing is
     known of one yet; `device_owners` is what the index says of it. `mailbox` is that of a verified
-    e-mail address."""
+    e-mail address. Whoever `had_welcome` already counts as welcomed, without credits."""
 
     principal: Principal
     device: Digests | None
@@ -105,6 +105,7 @@ class SignUp:
     email: NewEmail | None
     tag: str
     also: Also
+    had_welcome: bool = False
 
     @property
     def user_id(self) -> str:
@@ -166,11 +167,13 @@ class SignUp:
     def _is_welcome(self, closed: Wallet | None) -> bool:
         if closed is not None:
             return closed.welcomed
-        return self.device is not None and may_be_welcomed(self.principal)
+        is_welcome = self.device is not None and may_be_welcomed(self.principal)
+        return is_welcome or self.had_welcome
 
     def _opened(self, closed: Wallet | None, standing: Standing, now: int) -> Movement:
         if closed is not None or standing is Standing.WELCOMED:
-            opened = welcome(closed, self.user_id, self.rules.welcome_amount, now)
+            amount = 0 if self.had_welcome else self.rules.welcome_amount
+            opened = welcome(closed, self.user_id, amount, now)
         else:
             opened = open_unwelcomed(self.user_id, now)
         if standing is Standing.UNDER_REVIEW:

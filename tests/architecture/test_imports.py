@@ -69,7 +69,10 @@ DOORS = {
         for name in ("campaign", "erasure", "passkey", "price", "review", "support")
     }
     | {"admin/webhook_commands.py"}
-    | {f"{feature}/commands.py" for feature in ("admin", "audit", "encryption", "jobs")},
+    | {
+        f"{feature}/commands.py"
+        for feature in ("admin", "audit", "encryption", "jobs", "passwords")
+    },
 }
 
 

@@ -98,14 +98,24 @@ def test_bcrypt_covers_72_bytes_as_it_did_in_the_earlier_system(hashes: Hashes) 
     assert hashes.verify("é" * 40, bcrypt_hash(("é" * 36).encode())).fits
 
 
-@pytest.mark.parametrize("stored", ["$2b$04$", "$2b$04$" + "!" * 53, "$2b$99$" + "a" * 53])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *("$2b$04$", "$2b$04$" + "!" * 53, "$2b$99$" + "a" * 53, "$2b$04$" + "." * 52),
+        "$2b$04$" + "." * 21 + "z" + "." * 31,
+    ],
+)
 def test_a_damaged_hash_of_bcrypt_fits_nothing(hashes: Hashes, stored: str) -> None:
     assert not hashes.verify("", stored).fits
     assert not is_bcrypt(stored)
 
 
 def test_hashes_of_bcrypt_are_recognised(hashes: Hashes) -> None:
-    assert is_bcrypt(bcrypt_hash(b"any"))
+    assert all(is_bcrypt(bcrypt_hash(b"any")) for _ in range(20))
+    assert all(is_bcrypt(f"$2{kind}$14$" + "." * 53) for kind in "aby")
+    assert not is_bcrypt("$2b$15$" + "." * 53)
+    assert not is_bcrypt("$2x$14$" + "." * 53)
+    assert not is_bcrypt("$2b$04$" + "." * 52 + "z")
     assert not is_bcrypt(hashes.hash(PASSWORD))
     assert not is_bcrypt("plain text")
 

@@ -1,6 +1,6 @@
 """Passwords, and what must not show who has an account."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import ALWAYS, Mutant, mutant
 
 POLICY = "tests/passwords/test_policy.py"
 HASHING = "tests/passwords/test_hashing.py"
@@ -9,6 +9,11 @@ REGISTER = "tests/passwords/test_operations.py"
 SIGN_INS = "tests/passwords/test_sign_ins.py"
 RESETS = "tests/passwords/test_resets.py"
 EQUAL_WORK = "tests/passwords/test_equal_work.py"
+RACES = "tests/passwords/test_races.py"
+CREDENTIALS = "tests/passwords/test_credentials.py"
+SETTINGS = "tests/passwords/test_settings.py"
+JOURNEY = "tests/journeys/test_passwords.py"
+ERASURE = "tests/erasure/test_what_remains.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -134,5 +139,242 @@ MUTANTS: tuple[Mutant, ...] = (
         "passwords.resets:PasswordResets._verify",
         "self._base.throttle.admit(name, FROM_ONE_NETWORK)",
         "pass",
+    ),
+    mutant(
+        "known-network-shown",
+        EQUAL_WORK,
+        "passwords.sign_ins:PasswordSignIns._admit",
+        "self._base.throttle.admit(K, FROM_KNOWN_NETWORKS)",
+        "pass",
+    ),
+    mutant(
+        "registration-shows-its-time",
+        EQUAL_WORK,
+        "passwords.operations:Passwords.register",
+        "self._base.pace.hold(began_at)",
+        "pass",
+    ),
+    mutant(
+        "reset-shows-its-time",
+        EQUAL_WORK,
+        "passwords.resets:PasswordResets.request",
+        "self._base.pace.hold(began_at)",
+        "pass",
+    ),
+    mutant(
+        "unknown-address-not-slowed",
+        SIGN_INS,
+        "passwords.sign_ins:PasswordSignIns._signed_in",
+        "self._admit(name, mailbox, is_known=K)",
+        "credentials is None or self._admit(name, mailbox, is_known=K)",
+    ),
+    mutant(
+        "failure-logs-the-network",
+        SIGN_INS,
+        "passwords.sign_ins:PasswordSignIns._log",
+        "digest('logged network', attempt.network)",
+        "attempt.network",
+    ),
+    mutant(
+        "failure-logs-the-mailbox",
+        SIGN_INS,
+        "passwords.sign_ins:PasswordSignIns._log",
+        "digest('logged mailbox', attempt.address.mailbox)",
+        "attempt.address.mailbox",
+    ),
+    mutant(
+        "success-keeps-the-count",
+        SIGN_INS,
+        "passwords.sign_ins:PasswordSignIns._signed_in",
+        "self._base.throttle.forget(name)",
+        "pass",
+    ),
+    mutant(
+        "replaced-password-signs-in",
+        SIGN_INS,
+        "passwords.store:login_write",
+        "When(equals={'userId': U, 'revision': R})",
+        ALWAYS,
+    ),
+    mutant(
+        "hash-moves-between-accounts",
+        SIGN_INS,
+        "passwords.sealing:Sealing._place",
+        "place_of(self._table_name, key, 'sealed')",
+        "b''",
+    ),
+    mutant(
+        "network-known-for-ever",
+        CREDENTIALS,
+        "passwords.entities:Credentials.networks_with",
+        "(*others, network)[-MAX_KNOWN_NETWORKS:]",
+        "(*others, network)",
+    ),
+    mutant(
+        "parallel-tries-counted-once",
+        RACES,
+        "passwords.throttle:_tries_write",
+        "When(equals=R)",
+        ALWAYS,
+    ),
+    mutant(
+        "delays-do-not-grow",
+        THROTTLE,
+        "passwords.throttle:Delays.wait_seconds",
+        "self.first_seconds << min(beyond, 32)",
+        "self.first_seconds",
+    ),
+    mutant(
+        "common-password-in-capitals",
+        POLICY,
+        "passwords.common_passwords:digest_of",
+        "unicodedata.normalize('NFKC', password).casefold()",
+        "unicodedata.normalize('NFKC', password)",
+    ),
+    mutant(
+        "address-as-password",
+        POLICY,
+        "passwords.policy:PasswordPolicy.weakness",
+        "any(normal.casefold() in _names(address) for address in addresses)",
+        "False",
+    ),
+    mutant(
+        "repeated-characters-accepted",
+        POLICY,
+        "passwords.policy:PasswordPolicy.weakness",
+        "is_repeated(normal)",
+        "False",
+    ),
+    mutant(
+        "long-bcrypt-password-refused",
+        HASHING,
+        "passwords.hashing:_fits_bcrypt",
+        "password.encode()[:BCRYPT_BYTES]",
+        "password.encode()",
+    ),
+    mutant(
+        "older-parameters-stay",
+        HASHING,
+        "passwords.hashing:Hashes._verify_argon2",
+        "self._argon2.check_needs_rehash(stored)",
+        "False",
+    ),
+    mutant(
+        "hashes-without-limit",
+        HASHING,
+        "passwords.hashing:Hashes.__init__",
+        "FifoGate(cost.at_once, cost.max_waiting)",
+        "FifoGate(10000, cost.max_waiting)",
+    ),
+    mutant(
+        "weak-hash-in-production",
+        SETTINGS,
+        "passwords.settings:PasswordsSettings.production_rules",
+        "self.password_hash_memory_kibibytes < MIN_MEMORY_KIBIBYTES or work < MIN_WORK",
+        "False",
+    ),
+    mutant(
+        "link-works-twice",
+        f"{REGISTER} {RESETS}",
+        "passwords.store:used_write",
+        "When(equals={'PK': K, 'usedAt': None})",
+        ALWAYS,
+    ),
+    mutant(
+        "used-link-keeps-what-it-was-for",
+        REGISTER,
+        "passwords.store:used_write",
+        "Update(key, unused, set=S, remove=('sealed',))",
+        "Update(key, unused, set=S)",
+    ),
+    mutant(
+        "erased-account-returns-as-another",
+        REGISTER,
+        "passwords.operations:Passwords._standing",
+        "return owner, None",
+        "return new_id, None",
+    ),
+    mutant(
+        "credentials-over-anothers",
+        RACES,
+        "passwords.store:new_credentials_writes",
+        "Put(keys.credentials(digest), item)",
+        f"Put(keys.credentials(digest), item, {ALWAYS})",
+    ),
+    mutant(
+        "erased-account-named-by-mail",
+        RESETS,
+        "passwords.resets:PasswordResets._owner",
+        "is_open(self._base.wallets.balance(owner or stand_in_id).wallet)",
+        "True",
+    ),
+    mutant(
+        "change-without-the-password",
+        RESETS,
+        "passwords.resets:PasswordResets._verify",
+        "not self._base.hashes.verify(password, H).fits",
+        "False",
+    ),
+    mutant(
+        "change-warns-one-address",
+        RESETS,
+        "passwords.resets:PasswordResets._replacing",
+        "enumerate(addresses, 1)",
+        "enumerate(addresses[:1], 1)",
+    ),
+    mutant(
+        "password-over-a-newer-one",
+        RACES,
+        "passwords.store:password_write",
+        "When(equals={'revision': revision})",
+        ALWAYS,
+    ),
+    mutant(
+        "sessions-outlive-the-password",
+        RESETS,
+        "passwords.resets:PasswordResets._replace",
+        """
+        self._base.table.transact(writes)
+        self._end_sessions(user_id, keep)
+        """,
+        "self._base.table.transact(writes)",
+    ),
+    mutant(
+        "crash-leaves-older-sessions",
+        RESETS,
+        "passwords.resets:PasswordResets._replace",
+        """
+        self._end_sessions(user_id, keep)
+        self._base.table.transact(writes)
+        """,
+        "self._base.table.transact(writes)",
+    ),
+    mutant(
+        "change-ends-its-own-session",
+        JOURNEY,
+        "passwords.resets:PasswordResets.change",
+        "self._replace(user_id, writes, principal.session_id)",
+        "self._replace(user_id, writes, None)",
+    ),
+    mutant(
+        "password-outlives-its-account",
+        ERASURE,
+        "passwords.accounts:PasswordAccounts.erase",
+        "self._table.write(write)",
+        "pass",
+    ),
+    mutant(
+        "erasure-removes-anothers-password",
+        CREDENTIALS,
+        "passwords.store:erasure_writes",
+        "When(equals={'userId': user_id})",
+        ALWAYS,
+    ),
+    mutant(
+        "credentials-of-no-one-pass",
+        CREDENTIALS,
+        "passwords.checks:_owner_faults",
+        "owned is None or store.owned_digest(owned) != credentials.digest",
+        "False",
     ),
 )

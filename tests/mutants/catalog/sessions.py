@@ -7,6 +7,7 @@ REFRESH_TOKENS = "tests/sessions/test_refresh_tokens.py"
 ACCESS_TOKENS = "tests/identity/test_access_tokens.py"
 COOKIE = "tests/web/test_page_cookie.py"
 SIGN_INS = "tests/sessions/test_sign_ins.py"
+ACCOUNTS = "tests/accounts/test_routes.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -173,5 +174,117 @@ MUTANTS: tuple[Mutant, ...] = (
         "identity.access_tokens:AccessTokens.verify",
         "key_id_of(T, ALGORITHM, TYPES)",
         'key_id_of(T, ALGORITHM, (*TYPES, "jwt", None))',
+    ),
+    mutant(
+        "log-out-of-the-newest-alone",
+        OPERATIONS,
+        "sessions.operations:Sessions.end_all",
+        "map(_readable, self._items(user_id))",
+        "map(_readable, store.read_newest(self._table, user_id))",
+    ),
+    mutant(
+        "log-out-ends-the-one-to-keep",
+        OPERATIONS,
+        "sessions.operations:Sessions.end_all",
+        "each.is_live(now) and each.session_id != keep",
+        "each.is_live(now)",
+    ),
+    mutant(
+        "access-tokens-outlive-log-out",
+        SIGN_INS,
+        "sessions.operations:Sessions.end_all",
+        "self._floor.raise_to(U, N)",
+        "",
+    ),
+    mutant(
+        "outage-of-addresses-costs-a-session",
+        OPERATIONS,
+        "sessions.operations:Sessions._exchanged",
+        """
+        email = self._opened(session)
+        if self._rotated(session, token, now):
+            return R
+        """,
+        """
+        if self._rotated(session, token, now):
+            email = self._opened(session)
+            return R
+        """,
+    ),
+    mutant(
+        "outage-of-the-wallet-costs-a-session",
+        SIGN_INS,
+        "sessions.sign_ins:SignIns.refresh",
+        """
+        wallet = self._wallet(self._sessions.user_of(token))
+        refreshed, session, email = self._sessions.refresh(token)
+        """,
+        """
+        refreshed, session, email = self._sessions.refresh(token)
+        wallet = self._wallet(self._sessions.user_of(token))
+        """,
+    ),
+    mutant(
+        "access-token-as-young-as-its-response",
+        OPERATIONS,
+        "sessions.operations:Sessions.refresh",
+        "self._issued(session, email, following, read_at)",
+        "self._issued(session, email, following, self._clock.now())",
+    ),
+    mutant(
+        "linked-identity-logs-out-no-one",
+        SIGN_INS,
+        "sessions.sign_ins:SignIns.end_all",
+        "self._users.resolve(principal) if is_sign_in else principal.subject",
+        "principal.subject",
+    ),
+    mutant(
+        "older-token-of-a-linked-identity",
+        SIGN_INS,
+        "sessions.sign_ins:SignIns.open",
+        "check_wallet(wallet, user)",
+        "check_wallet(self._wallet(principal.subject), principal)",
+    ),
+    mutant(
+        "session-of-an-account-that-is-erased",
+        SIGN_INS,
+        "sessions.sign_ins:SignIns.open",
+        "wallet is not None and wallet.status is WalletStatus.CLOSING",
+        "False",
+    ),
+    mutant(
+        "session-older-than-the-closing",
+        SIGN_INS,
+        "sessions.sign_ins:SignIns.refresh",
+        "check_account(wallet.status, wallet.updated_at, _opener(session))",
+        "pass",
+    ),
+    mutant(
+        "sessions-without-limit",
+        OPERATIONS,
+        "sessions.operations:Sessions._make_room",
+        "self._ended(session, SessionEnd.LIMIT, now)",
+        "pass",
+    ),
+    mutant(
+        "erasure-of-one-page",
+        OPERATIONS,
+        "sessions.operations:Sessions.erase",
+        "not page.more",
+        "True",
+    ),
+    mutant(
+        "unlinked-identity-stays-signed-in",
+        ACCOUNTS,
+        "accounts.operations:Accounts.unlink",
+        "self._sessions.end_all(U, R, keep=K)",
+        "pass",
+    ),
+    mutant(
+        "unlinking-ends-its-own-session",
+        ACCOUNTS,
+        "accounts.operations:Accounts.unlink",
+        "self._sessions.end_all(U, R, keep=K)",
+        "self._sessions.end_all(U, R)",
     ),
 )

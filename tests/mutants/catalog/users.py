@@ -341,12 +341,26 @@ MUTANTS: tuple[Mutant, ...] = (
         "not may_be_welcomed(principal)",
         "False",
     ),
-    mutant(
+    Mutant(
         "review-decided-twice",
         POLICY,
-        "admin.reviews:_reviewed",
-        "R is None or R.decision is not None",
-        "R is None",
+        (
+            Change(
+                "admin.reviews:_reviewed",
+                "R is None or R.decision is not None",
+                "R is None",
+            ),
+            Change(
+                "users.sharing:reviewed_write", 'When(equals={"PK": K, "decision": None})', ALWAYS
+            ),
+        ),
+    ),
+    mutant(
+        "review-decided-by-two-at-once",
+        POLICY,
+        "users.sharing:reviewed_write",
+        'When(equals={"PK": K, "decision": None})',
+        ALWAYS,
     ),
     breaks(
         "claim-at-capture",
