@@ -1,6 +1,8 @@
 """The objects of one kind in the order they were created, and pages of them."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from devstack.simulators.stripe.errors import invalid, missing_object
@@ -22,6 +24,7 @@ class Collection:
         self.path = path
         self._objects: dict[str, Wire] = {}
         self._places: dict[str, int] = {}
+        self._order: list[str] = []
         self._indexes: dict[str, dict[str, list[str]]] = {name: {} for name in indexed}
 
     def __len__(self) -> int:
@@ -31,7 +34,8 @@ class Collection:
         return iter(self._objects.values())
 
     def add(self, item: Wire) -> Wire:
-        self._places[item["id"]] = len(self._places)
+        self._places[item["id"]] = len(self._order)
+        self._order.append(item["id"])
         self._objects[item["id"]] = item
         for name, index in self._indexes.items():
             if (value := item.get(name)) is not None:
@@ -60,37 +64,57 @@ class Collection:
 
     def page(self, query: Wire, url: str, accepted: Accepted | None = None) -> Wire:
         """A page of the list, newest first, as the query's cursors, `created` and filters want.
-        Raises `StripeError` when a cursor names no object."""
+        Walks no further than the page needs. Raises `StripeError` when a cursor names no object."""
         filters = {name: value for name, value in query.items() if name not in PAGING}
-        if accepted is None:
-            found = self.where(**filters)
-        else:
-            found = [each for each in self._candidates(filters) if accepted(each)]
-        found = [each for each in found if _created(each, query.get("created"))]
-        return list_of(self._within(found[::-1], query), url, query)
+        limit = query.get("limit", DEFAULT_PAGE)
+        found = (
+            item
+            for item in self._walk(query, filters)
+            if (accepted(item) if accepted else _agrees(item, filters))
+            and _created(item, query.get("created"))
+        )
+        data = list(islice(found, limit + 1))
+        has_more = len(data) > limit
+        data = data[:limit][::-1] if "ending_before" in query else data[:limit]
+        return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
-    def _within(self, found: list[Wire], query: Wire) -> list[Wire]:
-        """What follows `starting_after`, or precedes `ending_before`."""
-        for cursor in ("starting_after", "ending_before"):
-            if cursor in query:
-                self.get(query[cursor], cursor)
-        if "starting_after" in query:
-            place = self._places[query["starting_after"]]
-            return [each for each in found if self._places[each["id"]] < place]
+    def _walk(self, query: Wire, filters: Mapping[str, Any]) -> Iterator[Wire]:
+        """From the newest, or what `starting_after` names, to the oldest; from what
+        `ending_before` names to the newest."""
+        check_cursors(query)
+        ids = self._order
+        for name, value in filters.items():
+            if name in self._indexes:
+                ids = self._indexes[name].get(value, [])
         if "ending_before" in query:
+            self.get(query["ending_before"], "ending_before")
             place = self._places[query["ending_before"]]
-            return [each for each in found if self._places[each["id"]] > place]
-        return found
+            chosen: Iterable[int] = range(self._after(ids, place), len(ids))
+        else:
+            end = len(ids)
+            if "starting_after" in query:
+                self.get(query["starting_after"], "starting_after")
+                end = self._after(ids, self._places[query["starting_after"]] - 1)
+            chosen = range(end - 1, -1, -1)
+        for index in chosen:
+            yield self._objects[ids[index]]
+
+    def _after(self, ids: list[str], place: int) -> int:
+        """How many of `ids`, which are in order, stand at or before that place."""
+        return bisect_right(ids, place, key=self._places.__getitem__)
 
 
-def list_of(found: list[Wire], url: str, query: Wire) -> Wire:
-    """The list object with the first of `found`, or the last before `ending_before`."""
+def check_cursors(query: Wire) -> None:
+    """Raises `StripeError` for both cursors at once."""
     if "starting_after" in query and "ending_before" in query:
         message = "You can only use one of starting_after and ending_before."
         raise invalid(message, "ending_before")
+
+
+def list_of(found: list[Wire], url: str, query: Wire) -> Wire:
+    """The list object with the first of `found`: a list that is part of an object."""
     limit = query.get("limit", DEFAULT_PAGE)
-    data = found[-limit:] if "ending_before" in query else found[:limit]
-    return {"object": "list", "data": data, "has_more": len(found) > limit, "url": url}
+    return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": url}
 
 
 def _agrees(item: Wire, values: Mapping[str, Any]) -> bool:

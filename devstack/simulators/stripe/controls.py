@@ -258,7 +258,7 @@ class Controls:
         """Sends these events once more, in this order."""
 
         def act(account: Account) -> Wire:
-            found = [account.events.get(each) for each in events]
+            found = [account.events.recorded(each) for each in events]
             for event in found:
                 self._webhooks.send(event)
             return {"sent": len(found)}

@@ -23,6 +23,19 @@ class Cause:
     idempotency_key: str | None = None
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """One event. `packed` is its compressed JSON, which is kept once however often it is sent."""
+
+    id: str
+    type: str
+    packed: bytes
+
+    @property
+    def body(self) -> bytes:
+        return zlib.decompress(self.packed)
+
+
 class Events:
     """Records events and passes each one on."""
 
@@ -32,9 +45,9 @@ class Events:
         self._heads = Collection("event", "/v1/events")
         self._bodies: dict[str, bytes] = {}
         self.cause = Cause()
-        self.listeners: list[Callable[[Wire], object]] = []
+        self.listeners: list[Callable[[Recorded], object]] = []
 
-    def emit(self, type_: str, item: Wire, previous: Wire | None = None) -> Wire:
+    def emit(self, type_: str, item: Wire, previous: Wire | None = None) -> None:
         """Records that the object changed; `previous` has the former values of what changed."""
         data: Wire = {"object": item}
         if previous is not None:
@@ -53,20 +66,23 @@ class Events:
             },
             "type": type_,
         }
-        text = json.dumps(event)
+        packed = zlib.compress(json.dumps(event).encode(), 1)
         self._heads.add({"id": event["id"], "created": event["created"], "type": type_})
-        self._bodies[str(event["id"])] = zlib.compress(text.encode(), 1)
-        snapshot: Wire = json.loads(text)
+        self._bodies[str(event["id"])] = packed
+        recorded = Recorded(str(event["id"]), type_, packed)
         for listener in self.listeners:
-            listener(snapshot)
-        return snapshot
+            listener(recorded)
 
     def get(self, identifier: str) -> Wire:
         """Raises `StripeError` 404, also for an event that is older than 30 days."""
+        return self._read(self.recorded(identifier).id)
+
+    def recorded(self, identifier: str) -> Recorded:
+        """The event as webhooks need it. Raises `StripeError` 404."""
         head = self._heads.find(identifier)
         if head is None or not self._kept(head):
             raise missing_object("event", identifier)
-        return self._read(identifier)
+        return Recorded(identifier, head["type"], self._bodies[identifier])
 
     def page(self, query: Wire) -> Wire:
         """A page of the events of the last 30 days, newest first."""

@@ -3,10 +3,10 @@ the switches say (https://docs.stripe.com/webhooks)."""
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from devstack.simulators.stripe.events import Recorded
 from devstack.simulators.stripe.wire import Wire
 
 UNTIL_CHANGED = -1
@@ -42,10 +42,16 @@ class Message:
     """One event for one endpoint. `headers()` signs it anew for each attempt."""
 
     endpoint: Endpoint
-    event: Wire
-    body: bytes
-    headers: Callable[[], Mapping[str, str]]
+    event: Recorded
+    now: Callable[[], int]
     delay_seconds: float = 0.0
+
+    @property
+    def body(self) -> bytes:
+        return self.event.body
+
+    def headers(self) -> Mapping[str, str]:
+        return signature_headers(self.endpoint.secrets, self.now(), self.body)
 
 
 Post = Callable[[Message], object]
@@ -61,9 +67,9 @@ class Webhooks:
     endpoints: tuple[Endpoint, ...] = ()
     switches: Switches = field(default_factory=Switches)
     dropped: int = 0
-    _held: list[Wire] = field(default_factory=list)
+    _held: list[Recorded] = field(default_factory=list)
 
-    def listen(self, event: Wire) -> None:
+    def listen(self, event: Recorded) -> None:
         """Sends the event as the switches say."""
         if self._is_dropped(event):
             self.dropped += 1
@@ -72,8 +78,8 @@ class Webhooks:
         if len(self._held) >= max(1, self.switches.reorder):
             self.flush()
 
-    def _is_dropped(self, event: Wire) -> bool:
-        if event["type"] in self.switches.drop_types:
+    def _is_dropped(self, event: Recorded) -> bool:
+        if event.type in self.switches.drop_types:
             return True
         if self.switches.drop == 0:
             return False
@@ -88,21 +94,13 @@ class Webhooks:
             for _ in range(self.switches.copies):
                 self.send(event)
 
-    def send(self, event: Wire) -> None:
+    def send(self, event: Recorded) -> None:
         """Sends the event to each endpoint that wants it, whatever the switches say but for the
         delay."""
         for endpoint in self.endpoints:
-            if endpoint.wants(event["type"]):
-                self.post(self.message(event, endpoint))
-
-    def message(self, event: Wire, endpoint: Endpoint) -> Message:
-        """The event as that endpoint receives it."""
-        body = json.dumps(event, indent=2).encode()
-
-        def headers() -> Mapping[str, str]:
-            return signature_headers(endpoint.secrets, self.now(), body)
-
-        return Message(endpoint, event, body, headers, self.switches.delay_seconds)
+            if endpoint.wants(event.type):
+                delay = self.switches.delay_seconds
+                self.post(Message(endpoint, event, self.now, delay))
 
     def shown(self) -> Wire:
         """Endpoints and switches as JSON."""
