@@ -24,6 +24,9 @@ from service.admin.personal_data import OperatorData
 from service.admin.price_commands import PRICE_COMMANDS
 from service.admin.price_routes import prices_blueprint
 from service.admin.prices import Prices
+from service.admin.purchase_commands import PURCHASE_COMMANDS
+from service.admin.purchase_routes import purchases_blueprint
+from service.admin.purchases import PurchaseActions
 from service.admin.review_commands import REVIEW_COMMANDS
 from service.admin.review_routes import reviews_blueprint
 from service.admin.reviews import Reviews
@@ -36,6 +39,8 @@ from service.admin.timeline import Timeline
 from service.admin.webhook_commands import WEBHOOK_COMMANDS
 from service.admin.webhook_routes import webhooks_blueprint
 from service.admin.webhooks import WebhookActions
+from service.billing.payments import Payments
+from service.billing.stripe_client import Stripe
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
 from service.core.amounts import amount_of
@@ -101,6 +106,7 @@ def build(core: Core, parts: Parts) -> Feature:
             erasures_blueprint(corrections, parts.get(Erasures)),
             _webhooks(parts, webhooks),
             _passkeys(parts, actions),
+            _purchases(parts, actions),
         ),
         exports=OperatorData(core.table).exports,
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
@@ -116,6 +122,11 @@ def _webhooks(parts: Parts, webhooks: WebhookActions) -> Blueprint:
 def _passkeys(parts: Parts, actions: Actions) -> Blueprint:
     passkeys = parts.get(OperatorPasskeys)
     return passkeys_blueprint(PasskeyActions(actions, passkeys), passkeys)
+
+
+def _purchases(parts: Parts, actions: Actions) -> Blueprint:
+    payments = parts.get(Payments)
+    return purchases_blueprint(PurchaseActions(actions, payments, parts.get(Stripe)), payments)
 
 
 def _reviews(core: Core, parts: Parts, actions: Actions, corrections: Corrections) -> Reviews:
@@ -148,6 +159,7 @@ ADMIN = Declaration(
         "Support": (*SUPPORT_COMMANDS, *REVIEW_COMMANDS),
         "Promo codes and bulk grants": CAMPAIGN_COMMANDS,
         "Prices": PRICE_COMMANDS,
+        "Purchases": PURCHASE_COMMANDS,
         "Webhooks": WEBHOOK_COMMANDS,
         "Erasures": ERASURE_COMMANDS,
         "Passkeys": PASSKEY_COMMANDS,

@@ -25,7 +25,13 @@ from service.billing.purchases import (
     grant_of,
     purchase_of,
 )
-from service.billing.settlement import MONEY_BACK_KINDS, Plan, Settlement, clawed_back_by
+from service.billing.settlement import (
+    MONEY_BACK_KINDS,
+    Clearing,
+    Plan,
+    Settlement,
+    clawed_back_by,
+)
 from service.billing.stripe_client import Stripe
 from service.core.amounts import SCALE, credits_text
 from service.core.clock import Clock
@@ -111,6 +117,11 @@ class Payments:
         hits = self._table.query_index(GSI1, keys.purchases_of(user_id), limit=MAX_LISTED)
         found = (self.read(keys.payment_of(hit.key)) for hit in hits)
         return [purchase for purchase in found if purchase is not None]
+
+    def clearing(self, payment_id: str, warnings: Sequence[str]) -> Clearing:
+        """What sets these early fraud warnings aside, for the transaction of an operator's
+        action."""
+        return Clearing(payment_id, tuple(warnings), self._clock.now(), self._mac_key)
 
     def facts_of(self, payment_id: str) -> PaymentFacts:
         """The payment as Stripe has it now. Raises what `Stripe` raises."""

@@ -3,13 +3,13 @@
 In a file of its own because orders and subscriptions, which payments settle, have entities of
 their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from service.billing.stripe_objects import Dispute, FraudWarning, Invoice, PaymentIntent, Refund
 from service.core.amounts import Amount
-from service.core.errors import NotFound, Unavailable
+from service.core.errors import Conflict, NotFound, Unavailable
 from service.ledger.details import PAYMENT_ID, REASON
 from service.ledger.entities import OutcomeUnknown
 from service.ledger.grants import Grant, GrantSource
@@ -35,11 +35,34 @@ class PaymentUnknown(OutcomeUnknown):
         "It is not yet known whether this payment was settled. Send the same request again: "
         "nothing is granted or taken twice."
     )
-    details_example: ClassVar[dict[str, object]] = {}
+    details_example: ClassVar[Mapping[str, object]] = {}
 
 
-class PurchaseDamaged(Exception):
-    """The purchase's item is not as this service wrote it. Nothing is settled on it."""
+class PurchaseDamaged(Conflict):
+    """Nothing is settled on what someone has edited: writing it again would hide the edit."""
+
+    code = "PURCHASE_DAMAGED"
+    summary = "The item of this purchase is not as this service wrote it. Nothing is settled on it."
+    advice = "Run the audit (docs/runbook.md, Payments)."
+
+
+class RefundTooLarge(Conflict):
+    code = "REFUND_TOO_LARGE"
+    summary = "There is less left of this payment than should be refunded."
+    details_example: ClassVar[Mapping[str, object]] = {"leftCents": 500, "currency": "usd"}
+
+
+class RefundRefused(Conflict):
+    """A definite refusal. That the refund was requested stays in the operators' log."""
+
+    code = "REFUND_REFUSED"
+    summary = "The payment provider refuses this refund; details.reason says why. Nothing moved."
+    details_example: ClassVar[Mapping[str, object]] = {"reason": "charge_disputed"}
+
+
+class NothingToClear(Conflict):
+    code = "NOTHING_TO_CLEAR"
+    summary = "No early fraud warning of this payment counts."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 
 from service.billing import keys
 from service.billing import purchase_store as store
-from service.billing.purchases import Bought, Purchase, grant_of
+from service.billing.purchases import (
+    Bought,
+    NothingToClear,
+    Purchase,
+    PurchaseDamaged,
+    grant_of,
+)
 from service.core.amounts import Amount
 from service.ledger.claw_backs import ClawBack, claw_back, restore
 from service.ledger.details import PAYMENT_ID
@@ -128,6 +134,39 @@ class Settlement:
             ),
             self._mac_key,
         )
+
+
+@dataclass(frozen=True)
+class Clearing:
+    """An operator trusts the buyer: these early fraud warnings of a payment do not count."""
+
+    payment_id: str
+    warnings: tuple[str, ...]
+    now: int
+    mac_key: bytes
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return (keys.purchase(self.payment_id),)
+
+    def change(self, snapshot: Snapshot) -> list[ConditionalWrite]:
+        """The purchase without them, under the version that was read. Raises `NothingToClear`, and
+        `PurchaseDamaged` for one that was edited."""
+        item = snapshot.item(keys.purchase(self.payment_id))
+        before = store.purchase_from(item) if item else None
+        if before is None or not store.is_sealed(before, self.mac_key):
+            raise PurchaseDamaged
+        new = tuple(each for each in self.warnings if each not in before.cleared)
+        if not new:
+            raise NothingToClear
+        after = replace(
+            before,
+            cleared=(*before.cleared, *new),
+            version=before.version + 1,
+            updated_at=max(self.now, before.updated_at),
+        )
+        write = store.purchase_write(before, store.sealed(after, self.mac_key))
+        return [ConditionalWrite(write)]
 
 
 def clawed_back_by(entries: Sequence[Entry]) -> Amount:

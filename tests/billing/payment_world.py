@@ -17,12 +17,12 @@ from service.ledger.grants import GrantSource
 from service.ledger.lots import LotKind
 from service.ledger.operations import ConditionalWrite
 from tests.doubles.clock import FakeClock
-from tests.doubles.service_harness import ServiceHarness
+from tests.doubles.service_harness import STRIPE_SECRET_NAME, ServiceHarness
 from tests.doubles.stripe_account import LOCAL_KEY, LOCAL_WEBHOOK_SECRET, StripeAccount
 from tests.faults.enumeration.tables import MemoryBehind
 
 SETTINGS: dict[str, Any] = {
-    "stripe_secrets_secret_name": "stripe",
+    "stripe_secrets_secret_name": STRIPE_SECRET_NAME,
     "app_url": "https://app.example.com",
 }
 PAID = 1_000
@@ -79,11 +79,13 @@ class PaymentWorld:
             order=self.orders,
         )
 
-    def interrupt(self, path: str, act: Callable[[], object]) -> None:
-        """Does `act` once, right after Stripe's next response to a request for that path: what the
-        one who sent it knows is older than what follows."""
+    def interrupt(self, path: str, act: Callable[[], object], method: str = "GET") -> None:
+        """Does `act` once, right after Stripe has made its next response to such a request: what
+        the one who sent it knows is older than what follows."""
         http, simulator = self.account.http, self.account.simulator
-        interrupted: Any = _Interrupted(simulator, path, act, lambda: _restore(http, simulator))
+        interrupted: Any = _Interrupted(
+            simulator, (method, path), act, lambda: _restore(http, simulator)
+        )
         http._simulator = interrupted
 
     @property
@@ -138,16 +140,20 @@ class PaymentWorld:
 
 class _Interrupted:
     def __init__(
-        self, simulator: Any, path: str, act: Callable[[], object], end: Callable[[], None]
+        self,
+        simulator: Any,
+        awaited: tuple[str, str],
+        act: Callable[[], object],
+        end: Callable[[], None],
     ) -> None:
         self._simulator = simulator
-        self._path = path
+        self._awaited = awaited
         self._act = act
         self._end = end
 
     def handle(self, request: Request) -> Reply:
         reply: Reply = self._simulator.handle(request)
-        if request.path == self._path:
+        if (request.method, request.path) == self._awaited:
             self._end()
             self._act()
         return reply

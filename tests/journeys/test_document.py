@@ -147,6 +147,8 @@ OPERATION_IDS = {
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
     *("listPasskeys", "getPasskeyOptions", "makeEnrolmentCode", "enrolPasskey"),
     *("provePasskey", "renamePasskey", "removePasskey"),
+    *("getPurchase", "listUserPurchases", "refundPurchase"),
+    *("clearFraudWarning", "settlePurchase"),
     *("listReviews", "approveSignUp", "rejectSignUp"),
     "quoteCost",
     "thawWallet",

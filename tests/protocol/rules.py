@@ -146,6 +146,7 @@ PARTS = (
             Rule("facts-under-version", "Facts are written under the version read before them."),
             Rule("money-back-target", "What is clawed back follows from Stripe's present object."),
             Rule("fraud-warning", "A fraud warning counts as the whole until it is cleared."),
+            Rule("refund-once", "An operator's refund is made once, and recorded before."),
             Rule("payment-conflict", "A grant's name of another payment alarms and moves nothing."),
             Rule("purchase-sealed", "A purchase that this service did not write is not settled."),
             Rule("purchase-proved", "Purchases, grants and entries prove one another."),

@@ -264,4 +264,32 @@ MUTANTS: tuple[Mutant, ...] = (
         "B is not None and B.currency != F.currency",
         "False",
     ),
+    breaks(
+        "refund-once",
+        "refund-made-again-after-a-day",
+        "admin.purchases:PurchaseActions.refund",
+        "_made_by(A, F)",
+        "None",
+    ),
+    breaks(
+        "refund-once",
+        "refund-key-of-each-request",
+        "admin.purchases:PurchaseActions._make",
+        "f'refund-{action.digest}'",
+        "f'refund-{action.request_id}'",
+    ),
+    mutant(
+        "refund-beyond-what-is-left",
+        "tests/admin/test_purchases.py",
+        "admin.purchases:PurchaseActions.refund",
+        "_require_refundable(F, P, C)",
+        "",
+    ),
+    mutant(
+        "credits-follow-the-wish",
+        "tests/admin/test_purchases.py",
+        "admin.purchases:PurchaseActions._settled",
+        "self._payments.settle(P)",
+        "None",
+    ),
 )
