@@ -66,7 +66,7 @@ DOORS = {
     "click": {"cli.py", "feature.py"}
     | {
         f"admin/{name}_commands.py"
-        for name in ("campaign", "erasure", "passkey", "price", "review", "support")
+        for name in ("campaign", "erasure", "passkey", "price", "purchase", "review", "support")
     }
     | {"admin/webhook_commands.py"}
     | {

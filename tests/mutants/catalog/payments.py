@@ -1,6 +1,7 @@
 """Settling payments: what is granted, and what follows money that went back."""
 
-from tests.mutants.mutant import ALWAYS, Mutant, breaks, mutant
+from tests.mutants.mutant import ALWAYS, Mutant, breaks, breaks_by, mutant
+from tests.mutants.rewriting import Change
 
 PAYMENTS = "tests/billing/test_payments.py"
 MONEY_BACK = "tests/billing/test_money_back.py"
@@ -137,15 +138,18 @@ MUTANTS: tuple[Mutant, ...] = (
         self._money_back(A, M, N) if self._plan.bought is None else Movement(M)
         """,
     ),
-    breaks(
+    breaks_by(
         "facts-under-version",
         "older-facts-overwrite",
-        "billing.settlement:Settlement.propose",
-        """
-        if not self._is_unchanged(S):
-            raise E
-        """,
-        "",
+        Change(
+            "billing.settlement:Settlement.propose",
+            """
+            if not self._is_unchanged(S):
+                raise E
+            """,
+            "",
+        ),
+        Change("billing.purchase_store:purchase_write", "Put(K, I, G)", f"Put(K, I, {ALWAYS})"),
     ),
     breaks(
         "facts-under-version",
