@@ -145,6 +145,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "kling-api-key": environment["KLING_API_KEY"],
         "stripe-keys": environment["STRIPE_SECRET_KEY"],
         "stripe-webhook-secrets": environment["STRIPE_WEBHOOK_SECRETS"],
+        "stripe-plan-prices": environment.get("PLAN_PRICES", ""),
     }
     if environment["KLING_BASE_URL"] != f"{ports.simulators_url}/kling":
         # The developer's real key: `ps` would show it to every user of this machine.

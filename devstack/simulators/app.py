@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Flask
 from flask_cors import CORS
@@ -24,6 +25,7 @@ from devstack.simulators.kling.task_store import TaskStore
 from devstack.simulators.ses.routes import Ses
 from devstack.simulators.start.routes import start_blueprint
 from devstack.simulators.stripe.routes import StripeRoutes, WebhookSender
+from devstack.simulators.stripe.seeds import price_ids, read_plans, seed
 from devstack.simulators.stripe.simulator import StripeSimulator
 from devstack.simulators.stripe.webhooks import Endpoint
 from devstack.simulators.time_scale import TimeScale
@@ -102,6 +104,7 @@ def _stripe(settings: SimulatorSettings, clock: Clock, sender: WebhookSender) ->
         keys=_listed(settings.stripe_keys),
         endpoints=(Endpoint(url, secrets),) if secrets else (),
         post=sender.post,
+        seed=partial(seed, plans=read_plans(), prices=price_ids(settings.stripe_plan_prices)),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from devstack.simulators.stripe.seeds import price_ids
+
 
 def _option(default: object, text: str) -> Any:
     return field(default=default, metadata={"help": text})
@@ -67,6 +69,9 @@ class SimulatorSettings:
         "secrets that sign Stripe's events; two with a comma: both sign, as in a rotation; empty: "
         "no events are sent",
     )
+    stripe_plan_prices: str = _option(
+        "", "plan:price pairs with commas: prices of plans that differ from the plans' file"
+    )
 
     def __post_init__(self) -> None:
         _in_range("port", self.port, 0, 65_535)
@@ -82,6 +87,7 @@ class SimulatorSettings:
             if url and not url.startswith(("http://", "https://")):
                 raise ValueError(f"{name} must be an http(s) address")
         _ = self.callback_keys
+        _ = price_ids(self.stripe_plan_prices)
 
     @property
     def address(self) -> str:

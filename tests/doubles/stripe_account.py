@@ -3,11 +3,13 @@ process."""
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
 
+from devstack.simulators.stripe.seeds import read_plans, seed
 from devstack.simulators.stripe.simulator import LOCAL_KEY, LOCAL_WEBHOOK_SECRET, StripeSimulator
 from devstack.simulators.stripe.webhooks import Endpoint, Message, signature_headers
 from devstack.simulators.stripe.wire import API_VERSION, Request
@@ -54,14 +56,17 @@ class InProcess(stripe.HTTPClient):
 
 
 class StripeAccount:
-    """The simulated account of a test. Events are only sent when the test does so: `signed` makes
-    the request that Stripe would send."""
+    """The simulated account of a test, with the prices of the plans. Events are only sent when the
+    test does so: `signed` makes the request that Stripe would send."""
 
     def __init__(self, clock: Clock, secrets: tuple[str, ...] = (LOCAL_WEBHOOK_SECRET,)) -> None:
         self._clock = clock
         self.sent: list[Message] = []
         self.simulator = StripeSimulator(
-            clock, endpoints=(Endpoint(WEBHOOK_URL, secrets),), post=self.sent.append
+            clock,
+            endpoints=(Endpoint(WEBHOOK_URL, secrets),),
+            post=self.sent.append,
+            seed=partial(seed, plans=read_plans(), prices={}),
         )
         self.http = InProcess(self.simulator)
 

@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 
+from devstack.simulators.stripe.seeds import read_plans
+from service.billing.checkouts import NewOrder
+from service.billing.offers import Offers
+from service.billing.order_entities import UiMode
 from service.billing.stripe_api import StripeApi
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_secrets import StripeKeys, stripe_secrets
+from tests.billing.world import BillingWorld
 from tests.devstack.simulators.stripe.test_subscriptions import subscribed
 from tests.doubles.clock import FakeClock
 from tests.doubles.stripe_account import LOCAL_KEY, LOCAL_WEBHOOK_SECRET, StripeAccount
@@ -57,6 +62,22 @@ def test_every_verb_of_the_adapter_sends_what_stripe_accepts(mock: Mock) -> None
     stripe.retrieve_customer(customer.id)
     stripe.delete_customer(customer.id)
     assert_valid(account, mock)
+
+
+@pytest.mark.parametrize("ui_mode", list(UiMode))
+@pytest.mark.parametrize("collects", [False, True])
+def test_every_checkout_of_ours_is_valid(mock: Mock, ui_mode: UiMode, collects: bool) -> None:
+    rules = {"stripe_tax": collects, "stripe_tax_ids": collects, "stripe_invoices": collects}
+    world = BillingWorld(**rules)
+    checkout = world.begin(ui_mode=ui_mode, saves_method=collects)
+    world.pay(checkout)
+    world.orders.reconcile(checkout.session.id)
+    offers = world.harness.parts.get(Offers)
+    for plan in read_plans().values():
+        terms = offers.plan_terms(plan["priceId"], ui_mode)
+        subscribing = world.checkouts.begin(world.principal(), NewOrder(terms))
+        world.pay(subscribing)
+    assert_valid(world.account, mock)
 
 
 def _session(customer_id: str) -> dict[str, Any]:

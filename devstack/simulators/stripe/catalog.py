@@ -7,12 +7,26 @@ from devstack.simulators.stripe.errors import StripeError, invalid, missing_para
 from devstack.simulators.stripe.wire import Wire
 
 
+def seed(account: Account, params: Wire, price_id: str) -> None:
+    """A product and its price, of that id, which were always there: without an event."""
+    product = account.products.add(_product(account, params["id"], params))
+    price = _price(account, params, product, Decimal(params["unit_amount"]))
+    account.prices.add(price | {"id": price_id, "lookup_key": params["lookup_key"]})
+
+
 def create_product(account: Account, params: Wire) -> Wire:
     """Emits `product.created`. Raises `StripeError` for an id that exists."""
     identifier = params.get("id") or account.ids.new("prod")
     if account.products.find(identifier) is not None:
         raise StripeError("Product already exists.", "resource_already_exists", "id")
-    product: Wire = {
+    product = _product(account, identifier, params)
+    changed_metadata(product, params)
+    account.events.emit("product.created", account.products.add(product))
+    return product
+
+
+def _product(account: Account, identifier: str, params: Wire) -> Wire:
+    return {
         "id": identifier,
         "object": "product",
         "active": params.get("active", True),
@@ -32,9 +46,6 @@ def create_product(account: Account, params: Wire) -> Wire:
         "updated": account.now(),
         "url": params.get("url"),
     }
-    changed_metadata(product, params)
-    account.events.emit("product.created", account.products.add(product))
-    return product
 
 
 def create_price(account: Account, params: Wire, name: str = "") -> Wire:

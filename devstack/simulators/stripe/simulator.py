@@ -12,11 +12,12 @@ from service.core.clock import Clock
 LOCAL_KEY = "sk_test_farebox_local"
 LOCAL_WEBHOOK_SECRET = "whsec_farebox_local"
 
-Seeds = Callable[[Account], object]
+Seed = Callable[[Account], object]
 
 
 class StripeSimulator:
-    """One account with its keys and webhook endpoints. `post` receives every signed event. Works
+    """One account with its keys and webhook endpoints. `post` receives every signed event, `seed`
+    the empty account. Works
     in process (`handle`, `controls`) and below `StripeRoutes`."""
 
     def __init__(
@@ -27,17 +28,20 @@ class StripeSimulator:
         keys: tuple[str, ...] = (LOCAL_KEY,),
         endpoints: tuple[Endpoint, ...] = (),
         post: Post = lambda _: None,
+        seed: Seed = lambda _: None,
     ) -> None:
         self._clock = clock
         self._address = address
         self._keys = keys
         self._endpoints = endpoints
         self._post = post
+        self._seed = seed
         self.reset()
 
     def reset(self) -> None:
         """Forgets everything, the switches and the moved clock included."""
         account = Account.of(self._clock, self._address)
+        self._seed(account)
         self.account = account
         self.api = Api(account, self._keys)
         self.webhooks = Webhooks(account.clock.wall_seconds, self._post, self._endpoints)
