@@ -3,6 +3,7 @@
 Patterns are described in `tests.mutants.rewriting`."""
 
 from tests.mutants.catalog import (
+    account_imports,
     admin,
     amounts,
     audit,
@@ -36,6 +37,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *payments.MUTANTS,
     *limits.MUTANTS,
     *passwords.MUTANTS,
+    *account_imports.MUTANTS,
     *grants.MUTANTS,
     *amounts.MUTANTS,
     *users.MUTANTS,

@@ -12,8 +12,7 @@ EQUAL_WORK = "tests/passwords/test_equal_work.py"
 RACES = "tests/passwords/test_races.py"
 CREDENTIALS = "tests/passwords/test_credentials.py"
 SETTINGS = "tests/passwords/test_settings.py"
-JOURNEY = "tests/journeys/test_passwords.py"
-ERASURE = "tests/erasure/test_what_remains.py"
+REPLACING = "tests/passwords/test_replacing.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -274,13 +273,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "False",
     ),
     mutant(
-        "link-works-twice",
-        f"{REGISTER} {RESETS}",
-        "passwords.store:used_write",
-        "When(equals={'PK': K, 'usedAt': None})",
-        ALWAYS,
-    ),
-    mutant(
         "used-link-keeps-what-it-was-for",
         REGISTER,
         "passwords.store:used_write",
@@ -289,21 +281,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "erased-account-returns-as-another",
-        REGISTER,
+        REPLACING,
         "passwords.operations:Passwords._standing",
         "return owner, None",
         "return new_id, None",
     ),
     mutant(
-        "credentials-over-anothers",
-        RACES,
-        "passwords.store:new_credentials_writes",
-        "Put(keys.credentials(digest), item)",
-        f"Put(keys.credentials(digest), item, {ALWAYS})",
-    ),
-    mutant(
         "erased-account-named-by-mail",
-        RESETS,
+        REPLACING,
         "passwords.resets:PasswordResets._owner",
         "is_open(self._base.wallets.balance(owner or stand_in_id).wallet)",
         "True",
@@ -324,14 +309,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "password-over-a-newer-one",
-        RACES,
+        REPLACING,
         "passwords.store:password_write",
         "When(equals={'revision': revision})",
         ALWAYS,
     ),
     mutant(
         "sessions-outlive-the-password",
-        RESETS,
+        REPLACING,
         "passwords.resets:PasswordResets._replace",
         """
         self._base.table.transact(writes)
@@ -341,7 +326,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "crash-leaves-older-sessions",
-        RESETS,
+        REPLACING,
         "passwords.resets:PasswordResets._replace",
         """
         self._end_sessions(user_id, keep)
@@ -351,14 +336,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "change-ends-its-own-session",
-        JOURNEY,
+        REPLACING,
         "passwords.resets:PasswordResets.change",
         "self._replace(user_id, writes, principal.session_id)",
         "self._replace(user_id, writes, None)",
     ),
     mutant(
         "password-outlives-its-account",
-        ERASURE,
+        RACES,
         "passwords.accounts:PasswordAccounts.erase",
         "self._table.write(write)",
         "pass",
