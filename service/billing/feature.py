@@ -9,6 +9,7 @@ from service.billing.checkout_params import CheckoutRules
 from service.billing.checkouts import Checkouts
 from service.billing.checks import purchase_checks
 from service.billing.customers import Customers
+from service.billing.new_users import NewUsers
 from service.billing.offers import Offers
 from service.billing.order_checks import order_checks
 from service.billing.order_payments import OrderPayments
@@ -35,9 +36,11 @@ from service.entitlements.entities import Plans
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.history import History
 from service.ledger.operations import Ledger
+from service.notifications.operations import Outbox
 from service.notifications.settings import NotificationsSettings
 from service.outbound.network import Network
 from service.storage.cursor import PageTokens
+from service.users.directory import UserDirectory
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ def build(core: Core, parts: Parts) -> Feature:
     payments = _payments(core, parts, stripe)
     selling = _selling(core, parts, stripe, payments)
     data = BillingData(core.table, stripe, selling.customers, order_body)
+
+    if stripe.configured:
+        verified_email = parts.get(UserDirectory).verified_email
+        new_users = NewUsers(selling.customers, parts.get(Ledger), verified_email)
+        parts.get(Outbox).register(new_users.publish)
 
     def require_secrets(app: Flask) -> None:
         """A web process that cannot verify Stripe's events must not serve."""

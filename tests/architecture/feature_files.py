@@ -152,6 +152,7 @@ EXTRA = {
         *("order_records", "store", "stripe_client", "stripe_objects"),
     },
     ("billing", "customers"): {"entities", "keys", "store", "stripe_client"},
+    ("billing", "new_users"): {"accounts", "customers", "entities"},
     ("billing", "offers"): {"order_entities", "stripe_client"},
     ("billing", "order_entities"): {"stripe_objects"},
     ("billing", "order_checks"): {"keys", "order_entities", "store"},

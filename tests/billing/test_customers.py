@@ -13,6 +13,8 @@ from service.billing.entities import StripeUnavailable
 from service.billing.personal_data import BillingData, CustomerNotDeleted
 from service.billing.stripe_client import Stripe
 from service.core.erasure import ErasureStep, StepOutcome
+from service.ledger import keys as ledger_keys
+from service.ledger.entities import WalletStatus
 from service.storage.writes import Update, When
 from tests.billing.world import BillingWorld
 from tests.doubles.service_harness import memory_world
@@ -164,3 +166,26 @@ def test_the_export_has_the_customer_and_every_order(world: BillingWorld) -> Non
     assert "client" not in f"{order}".lower()
     nobody = {part.name: part.read("bob") for part in world.harness.parts.export_parts()}
     assert nobody["stripeCustomer"] is None
+
+
+def test_a_new_user_is_a_customer_before_they_buy(world: BillingWorld) -> None:
+    world.harness.work()
+    customer_id = world.customers.of_user("ann")
+    assert customer_id is not None
+    assert world.stripe.retrieve_customer(customer_id).email == "ann@example.com"
+
+
+def test_an_event_of_a_new_user_waits_for_stripe(world: BillingWorld) -> None:
+    world.account.http.lost = 3
+    world.harness.work()
+    assert world.customers.of_user("ann") is None
+    world.clock.advance(HOUR)
+    world.harness.work()
+    assert at_stripe(world) == {world.customers.of_user("ann")}
+
+
+def test_a_user_who_was_erased_meanwhile_is_no_customer(world: BillingWorld) -> None:
+    closing = {"status": WalletStatus.CLOSING}
+    world.harness.table.write(Update(ledger_keys.wallet("ann"), When(), set=closing))
+    world.harness.work()
+    assert world.requests("POST", CUSTOMERS) == []

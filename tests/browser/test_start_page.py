@@ -112,3 +112,38 @@ def test_the_page_shows_the_users_of_other_apps_too(start: Callable[..., LiveSta
         )
         page.wait('document.getElementById("available").textContent === "2"')
         page.wait('document.querySelector("#job-list .SUCCEEDED")')
+
+
+def test_a_visitor_buys_credits_and_sees_them(start: Callable[..., LiveStack]) -> None:
+    stack = local_stack(start)
+    with Page() as page:
+        open_start(page, stack)
+        assert make_video(page) == "Done: 1 charged."
+        page.wait("""document.querySelector('[data-package="credits-500"]')""")
+        button = page.evaluate(
+            """document.querySelector('[data-package="credits-500"]').textContent"""
+        )
+        assert "525 credits for $44.90" in button
+        page.evaluate("""document.querySelector('[data-package="credits-500"]').click()""")
+        page.wait('document.readyState === "complete" && document.querySelector("#pay button")')
+        assert "44.90" in page.evaluate('document.querySelector("h1").textContent')
+        page.evaluate('document.querySelector("#pay button").click()')
+        page.wait('document.getElementById("order-status")?.textContent === "paid"')
+        assert page.evaluate("location.pathname") == "/app/billing/return"
+        page.wait('document.getElementById("balance")?.textContent === "527"')
+        assert "525 credits are in the wallet" in text(page, "order-text")
+        click(page, "back")
+        page.wait('document.getElementById("available")?.textContent === "527"')
+        expect_clean(page, stack)
+
+
+def test_a_return_page_that_was_made_up_brings_nothing(start: Callable[..., LiveStack]) -> None:
+    stack = local_stack(start)
+    with Page() as page:
+        open_start(page, stack)
+        assert make_video(page) == "Done: 1 charged."
+        forged = f"order_id=ord_{'0' * 26}&session_id=cs_test_forged"
+        page.go(f"{stack.sim_url}/app/billing/return?{forged}")
+        page.wait('document.getElementById("order-text")?.textContent.includes("ORDER_NOT_FOUND")')
+        open_start(page, stack)
+        assert text(page, "available") == "2"

@@ -1,3 +1,5 @@
+import { showPackages } from "./buy.js";
+
 const APP = document.body.dataset.appUrl;
 const SIMULATORS = location.origin;
 const TOKEN_SECONDS = 8 * 3600;
@@ -241,6 +243,7 @@ async function load() {
   byId("speed").value = String(speed);
   ({ accounts } = await simulators("/google/__accounts"));
   await signIn(localStorage.getItem(USER_KEY) ?? newSubject());
+  await showPackages(byId("packages"), call, guarded);
 }
 
 byId("own-code").open = matchMedia("(min-width: 62rem)").matches;
