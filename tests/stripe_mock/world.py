@@ -67,6 +67,9 @@ def _subscriptions(account: StripeAccount) -> None:
 def _customers(account: StripeAccount) -> None:
     client = account.client()
     client.v1.products.create({"name": "Book"})
+    setup = opened(client, mode="setup", currency="usd", line_items=None, payment_intent_data=None)
+    account.controls.pay(setup.id, card="4000000000000002")
+    account.controls.pay(setup.id)
     customer = client.v1.customers.create(
         {"email": "ann@mail.example", "payment_method": "pm_card_visa"}
     )
@@ -94,6 +97,7 @@ def objects(account: StripeAccount) -> list[Wire]:
         state.prices,
         state.methods,
         state.intents,
+        state.setups,
         state.charges,
         state.refunds,
         state.disputes,

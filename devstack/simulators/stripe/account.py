@@ -57,6 +57,9 @@ class Account:
     intents: Collection = field(
         default_factory=lambda: Collection("payment_intent", "/v1/payment_intents", "customer")
     )
+    setups: Collection = field(
+        default_factory=lambda: Collection("setup_intent", "/v1/setup_intents", "customer")
+    )
     charges: Collection = field(
         default_factory=lambda: Collection("charge", "/v1/charges", "payment_intent", "customer")
     )

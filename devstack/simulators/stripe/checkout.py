@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from devstack.simulators.stripe import customers, intents, payment_methods, subscriptions
+from devstack.simulators.stripe import (
+    customers,
+    intents,
+    payment_methods,
+    setup_intents,
+    subscriptions,
+)
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.cards import Behavior
 from devstack.simulators.stripe.errors import StripeError
@@ -29,6 +35,9 @@ def pay(account: Account, session: Wire, payer: Payer) -> Wire:
         _tax(account, session)
     details = {**_known_details(account, session), **payer.details}
     method = payment_methods.create(account, payer.behavior, details)
+    if session["mode"] == "setup":
+        _set_up(account, session, method, payer)
+        return session
     if session["amount_total"] == 0:
         _ensure_customer(account, session)
         _subscribe(account, session, method, None)
@@ -60,6 +69,17 @@ def _known_details(account: Account, session: Wire) -> Wire:
     customer = account.customers.find(session["customer"] or "") or {}
     email = session["customer_email"] or customer.get("email")
     return {"email": email, "name": customer.get("name")}
+
+
+def _set_up(account: Account, session: Wire, method: Wire, payer: Payer) -> None:
+    """Saves the method for later payments."""
+    _ensure_customer(account, session)
+    if session["setup_intent"] is None:
+        data = account.requests[session["id"]].get("setup_intent_data", {})
+        session["setup_intent"] = setup_intents.new(account, session, data)["id"]
+    intent = account.setups.get(session["setup_intent"])
+    if setup_intents.attempt(account, intent, method, payer.outcome):
+        _complete(account, session, method, paid=True, free=True)
 
 
 def _intent_of(account: Account, session: Wire) -> Wire:

@@ -59,7 +59,7 @@ class Expander:
             "subscription": (account.subscriptions,),
             "product": (account.products,),
             "source": (account.charges, account.refunds, account.disputes),
-            "setup_intent": (),
+            "setup_intent": (account.setups,),
             "pending_setup_intent": (),
             "review": (),
             "default_price": (account.prices,),

@@ -185,6 +185,12 @@ _RESOURCES = (
             "cancel": (tables.INTENT_CANCEL, intents.cancel),
         },
     ),
+    Resource(
+        "setup_intent",
+        "/v1/setup_intents",
+        lambda account: account.setups,
+        tables.SETUP_LIST,
+    ),
     Resource("charge", "/v1/charges", lambda account: account.charges, tables.CHARGE_LIST),
     Resource(
         "refund",

@@ -75,6 +75,7 @@ class StripePages:
                 "stripe_pay.html",
                 _FRAMES if embedded else "'none'",
                 session=session,
+                title=_title(session),
                 lines=account.line_items[session_id],
                 email=session["customer_email"] or customer.get("email") or "you@mail.example",
                 embedded=embedded,
@@ -201,6 +202,12 @@ class StripePages:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
+
+
+def _title(session: Wire) -> str:
+    if session["mode"] == "setup":
+        return "Save a card"
+    return f"Pay {money(session['amount_total'], session['currency'])}"
 
 
 def _outcome(account: Account, session: Wire) -> Wire:

@@ -160,6 +160,7 @@ INTENT_UPDATE = fields(
     receipt_email=Text(512, clearable=True),
 )
 INTENT_LIST = page(customer=ID)
+SETUP_LIST = page(customer=ID, payment_method=ID)
 CHARGE_LIST = page(customer=ID, payment_intent=ID)
 REFUND_CREATE = fields(
     amount=Whole(1),

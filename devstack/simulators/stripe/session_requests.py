@@ -28,13 +28,20 @@ def check(params: Wire, now: int) -> None:
         if name in params and mode != wanted:
             raise invalid(f"You can not pass `{name}` in `{mode}` mode.", name)
     if mode == "setup":
-        raise StripeError("This simulator has no checkout in setup mode.", param="mode")
-    if not params.get("line_items"):
+        _check_setup(params)
+    elif not params.get("line_items"):
         raise missing_parameter("line_items")
     _check_customer(params, mode)
     _check_pages(params)
     _check_expiry(params, now)
     _check_trial(params.get("subscription_data", {}), now)
+
+
+def _check_setup(params: Wire) -> None:
+    if "line_items" in params:
+        raise invalid("You can not pass `line_items` in `setup` mode.", "line_items")
+    if "currency" not in params and "payment_method_types" not in params:
+        raise missing_parameter("currency")
 
 
 def _check_customer(params: Wire, mode: str) -> None:

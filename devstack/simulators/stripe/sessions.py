@@ -17,7 +17,7 @@ def create(account: Account, params: Wire) -> Wire:
         live_customer(account, params["customer"], "customer")
     lines = [
         _line(account, line, f"line_items[{index}]")
-        for index, line in enumerate(params["line_items"])
+        for index, line in enumerate(params.get("line_items", []))
     ]
     session_requests.check_lines(params["mode"], lines)
     session = _session(account, params, lines)
@@ -66,20 +66,20 @@ def _session(account: Account, params: Wire, lines: list[Wire]) -> Wire:
     total = sum(
         line["amount_total"] for line in lines if not (trial and line["price"]["recurring"])
     )
-    recurring = params["mode"] == "subscription"
+    setup = params["mode"] == "setup"
     session = {
         "id": identifier,
         "object": "checkout.session",
-        "amount_subtotal": total,
-        "amount_total": total,
+        "amount_subtotal": None if setup else total,
+        "amount_total": None if setup else total,
         "client_secret": None if hosted else client_secret(identifier),
         "created": account.now(),
-        "currency": lines[0]["currency"],
+        "currency": params.get("currency") if setup else lines[0]["currency"],
         "expires_at": params.get("expires_at", account.now() + MAX_EXPIRY_SECONDS),
         "livemode": False,
         "mode": params["mode"],
         "payment_method_types": params.get("payment_method_types", ["card"]),
-        "payment_status": "unpaid",
+        "payment_status": "no_payment_required" if setup else "unpaid",
         "status": "open",
         "ui_mode": params.get("ui_mode", HOSTED),
         "url": f"{account.address}/pay/{identifier}" if hosted else None,
@@ -87,7 +87,7 @@ def _session(account: Account, params: Wire, lines: list[Wire]) -> Wire:
         **{name: params.get(name) for name in _AS_PASSED},
         "metadata": {},
         "payment_method_collection": params.get(
-            "payment_method_collection", "always" if recurring else "if_required"
+            "payment_method_collection", "if_required" if params["mode"] == "payment" else "always"
         ),
     }
     if params["mode"] == "payment" and "customer" not in params:

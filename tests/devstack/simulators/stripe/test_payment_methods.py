@@ -131,3 +131,28 @@ def test_a_payment_intent_is_changed_canceled_and_then_fixed(client: stripe.Stri
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
     assert refused.value.code == "payment_intent_unexpected_state"
+
+
+def test_a_checkout_in_setup_mode_saves_a_card_without_a_payment(
+    account: StripeAccount, client: stripe.StripeClient
+) -> None:
+    customer = client.v1.customers.create()
+    session = opened(
+        client,
+        mode="setup",
+        currency="usd",
+        customer=customer.id,
+        line_items=None,
+        payment_intent_data=None,
+        setup_intent_data={"metadata": {"userId": "ann"}},
+    )
+    assert (session.amount_total, session.payment_status) == (None, "no_payment_required")
+    account.controls.pay(session.id, card="4000000000000002")
+    assert client.v1.checkout.sessions.retrieve(session.id).status == "open"
+    account.controls.pay(session.id)
+    done: Any = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["setup_intent"]})
+    assert (done.status, done.setup_intent.metadata["userId"]) == ("complete", "ann")
+    [method] = client.v1.customers.payment_methods.list(customer.id).data
+    assert method.id == done.setup_intent.payment_method
+    assert client.v1.charges.list().data == []
+    assert pay(client, method).status == "succeeded"
