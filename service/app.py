@@ -30,7 +30,7 @@ from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInToo
 from service.identity.feature import IDENTITY
 from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
-from service.ledger.entities import AccessTokenRevoked, AccountClosed
+from service.ledger.entities import AccessTokenRevoked, AccountClosed, AccountDisabled
 from service.ledger.feature import LEDGER
 from service.notifications.feature import NOTIFICATIONS
 from service.outbound.trust import public_roots
@@ -67,7 +67,10 @@ VERSION = "0.1.0"
 # The name under which the application keeps what builds its document.
 DOCUMENT = "openapi-document"
 SHARED_ERRORS = SharedErrors(
-    signed_in=(*SIGN_IN_ERRORS, AccountClosed, AccessTokenRevoked, StorageUnavailable),
+    signed_in=(
+        *(*SIGN_IN_ERRORS, AccountClosed, AccountDisabled, AccessTokenRevoked),
+        StorageUnavailable,
+    ),
     operator=(*SIGN_IN_ERRORS, *OPERATOR_ERRORS, SecretUnavailable, StorageUnavailable),
     fresh=(SignInTooOld,),
     second_factor=(SecondFactorRequired, PasskeysDamaged),

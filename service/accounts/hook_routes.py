@@ -8,6 +8,7 @@ from service.accounts.hook_signatures import HEADER
 from service.accounts.post_confirmation import PostConfirmation
 from service.ledger.entities import (
     AccountClosed,
+    AccountDisabled,
     OutcomeUnknown,
     TooManyWaiting,
     WalletBusy,
@@ -46,7 +47,7 @@ def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
             body=ConfirmationRequestSchema,
             response=HandledSchema,
             errors=(
-                *(HookSignatureRejected, AccountClosed, SystemLimitReached),
+                *(HookSignatureRejected, AccountClosed, AccountDisabled, SystemLimitReached),
                 *(EmailAlreadyUsed, IdentityLinked),
                 *(WalletFrozen, WalletBusy, TooManyWaiting, OutcomeUnknown, SecretUnavailable),
                 *(StorageUnavailable, DataKeyUnavailable, DataUnreadable),

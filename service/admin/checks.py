@@ -21,7 +21,7 @@ UNSEALED = "is not as this service wrote it (its MAC does not hold)"
 _KINDS = ("record", "key", "log")
 _BY_OPERATORS = (
     *(EntryKind.ADJUST, EntryKind.VOID, EntryKind.EDIT),
-    *(EntryKind.FREEZE, EntryKind.THAW),
+    *(EntryKind.FREEZE, EntryKind.THAW, EntryKind.DISABLE, EntryKind.ENABLE),
 )
 
 

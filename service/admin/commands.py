@@ -276,6 +276,23 @@ def thaw(user_id: str) -> Request:
 
 
 @click.command(
+    short_help="refuse every request of a user; open jobs still settle",
+    help="Refuse every request of a user, and end their sessions. Open jobs still settle.",
+)
+@click.argument("user_id")
+@changes
+def disable(user_id: str) -> Request:
+    return user_path(user_id, "disable"), {}
+
+
+@click.command(short_help="admit a disabled user again", help="Admit a disabled user again.")
+@click.argument("user_id")
+@changes
+def enable(user_id: str) -> Request:
+    return user_path(user_id, "enable"), {}
+
+
+@click.command(
     short_help="note something about a user in the log",
     help="Note the reason in the log of a user; nothing else changes.",
 )
@@ -328,6 +345,6 @@ def reject(approval_id: str) -> Request:
 
 
 COMMANDS = (
-    *(grant, take, void, edit_lot, freeze, thaw, note, actions),
+    *(grant, take, void, edit_lot, freeze, thaw, disable, enable, note, actions),
     *(approvals, approve, reject),
 )

@@ -15,7 +15,14 @@ from service.admin.correction_schemas import (
     terms_of,
 )
 from service.admin.corrections import Corrected, Corrections
-from service.admin.entities import Action, WalletNotFrozen, WalletNotOpen, expiry_fact
+from service.admin.entities import (
+    Action,
+    UserDisabled,
+    UserNotDisabled,
+    WalletNotFrozen,
+    WalletNotOpen,
+    expiry_fact,
+)
 from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
 from service.admin.schemas import ActionSchema
 from service.core.errors import FareboxError
@@ -41,12 +48,15 @@ MOVE_ERRORS: tuple[type[FareboxError], ...] = (
     *ACTION_ERRORS,
 )
 
+_ACTION = ActionSchema()
+
 
 def corrections_blueprint(corrections: Corrections, approvals: Approvals) -> Blueprint:
     blueprint = Blueprint("corrections", __name__)
     _add_adjustments(blueprint, approvals)
     _add_lots(blueprint, corrections)
     _add_statuses(blueprint, corrections)
+    _add_disabling(blueprint, corrections)
     return blueprint
 
 
@@ -136,14 +146,14 @@ def _add_lots(blueprint: Blueprint, corrections: Corrections) -> None:
         return corrected_response(corrections.edit_lot(action, lot_id, expires_at))
 
 
+def _carried_out(
+    operator: Operator, user_id: str, name: str, act: Callable[[Action], Corrected]
+) -> Response:
+    body = read_body(_ACTION)
+    return corrected_response(act(action_of(operator, name, user_id, body)))
+
+
 def _add_statuses(blueprint: Blueprint, corrections: Corrections) -> None:
-    schema = ActionSchema()
-
-    def carried_out(
-        operator: Operator, user_id: str, name: str, act: Callable[[Action], Corrected]
-    ) -> Response:
-        return corrected_response(act(action_of(operator, name, user_id, read_body(schema))))
-
     @blueprint.post("/admin/users/<user_id>/freeze")
     @endpoint(
         _declared(
@@ -154,7 +164,7 @@ def _add_statuses(blueprint: Blueprint, corrections: Corrections) -> None:
         )
     )
     def post_freeze(operator: Operator, user_id: str) -> Response:
-        return carried_out(operator, user_id, "freeze", corrections.freeze)
+        return _carried_out(operator, user_id, "freeze", corrections.freeze)
 
     @blueprint.post("/admin/users/<user_id>/thaw")
     @endpoint(
@@ -166,4 +176,32 @@ def _add_statuses(blueprint: Blueprint, corrections: Corrections) -> None:
         )
     )
     def post_thaw(operator: Operator, user_id: str) -> Response:
-        return carried_out(operator, user_id, "thaw", corrections.thaw)
+        return _carried_out(operator, user_id, "thaw", corrections.thaw)
+
+
+def _add_disabling(blueprint: Blueprint, corrections: Corrections) -> None:
+    @blueprint.post("/admin/users/<user_id>/disable")
+    @endpoint(
+        _declared(
+            "Disable a user",
+            "disableUser",
+            "Every request of the user is refused from now on (`ACCOUNT_DISABLED`), whatever token "
+            "it has, and their sessions end. Open jobs still settle, and credits still come in. "
+            "Who is erased while disabled cannot sign up again.",
+            (UserDisabled,),
+        )
+    )
+    def post_disable(operator: Operator, user_id: str) -> Response:
+        return _carried_out(operator, user_id, "disable", corrections.disable)
+
+    @blueprint.post("/admin/users/<user_id>/enable")
+    @endpoint(
+        _declared(
+            "Enable a disabled user",
+            "enableUser",
+            "The user signs in anew. A wallet that is frozen stays so.",
+            (UserNotDisabled,),
+        )
+    )
+    def post_enable(operator: Operator, user_id: str) -> Response:
+        return _carried_out(operator, user_id, "enable", corrections.enable)

@@ -166,6 +166,10 @@ class CorrectedSchema(PerformedSchema):
         required=True,
         metadata={"description": "Of the wallet.", "example": "open"},
     )
+    disabled = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether every request of the user is refused."},
+    )
 
 
 class RejectedSchema(PerformedSchema):
@@ -207,6 +211,7 @@ def corrected_body(corrected: Corrected) -> dict[str, object]:
         "available": credits_number(corrected.available),
         "held": credits_number(corrected.wallet.held),
         "status": corrected.wallet.status.value,
+        "disabled": corrected.wallet.disabled,
     }
 
 

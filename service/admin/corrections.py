@@ -4,7 +4,15 @@ written in the same transaction."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from service.admin.entities import Action, Approval, Terms, WalletNotFrozen, WalletNotOpen
+from service.admin.entities import (
+    Action,
+    Approval,
+    Terms,
+    UserDisabled,
+    UserNotDisabled,
+    WalletNotFrozen,
+    WalletNotOpen,
+)
 from service.admin.log import OperatorLog
 from service.admin.operations import Performed
 from service.core.amounts import Amount
@@ -14,7 +22,7 @@ from service.erasure.operations import ErasureRequest
 from service.ledger.details import OPERATOR_ID, REASON, Details
 from service.ledger.entities import EntryKind, UserNotFound, Wallet, WalletStatus
 from service.ledger.grants import Grant, GrantSource, grant_key, grant_proposal
-from service.ledger.movements import adjust, edit_lot, freeze, thaw, void
+from service.ledger.movements import adjust, disable, edit_lot, enable, freeze, thaw, void
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
 
@@ -47,7 +55,15 @@ class Corrections:
     """Every method raises `UserNotFound`, `ActionKeyReused`, `LogDamaged` and what `Ledger.move`
     and `OperatorLog.sealed` raise. The same idempotency key again moves nothing twice."""
 
-    def __init__(self, ledger: Ledger, log: OperatorLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        log: OperatorLog,
+        clock: Clock,
+        end_sessions: Callable[[str], object],
+    ) -> None:
+        """`end_sessions` ends all sessions of a user, and can be repeated."""
+        self._end_sessions = end_sessions
         self._ledger = ledger
         self._log = log
         self._clock = clock
@@ -122,6 +138,32 @@ class Corrections:
             if wallet.status is not WalletStatus.FROZEN:
                 raise WalletNotFrozen
             return Proposal(thaw(wallet, _ref(action), now, details=details))
+
+        return self.correct(action, propose)
+
+    def disable(self, action: Action) -> Corrected:
+        """Refuses every request of the user from now on, and ends their sessions; open jobs still
+        settle. A process that dies in between leaves sessions that nothing accepts: the same action
+        again ends them. Raises `UserDisabled`."""
+
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            wallet = _known(snapshot)
+            if wallet.disabled:
+                raise UserDisabled
+            return Proposal(disable(wallet, _ref(action), now, details=details))
+
+        corrected = self.correct(action, propose)
+        self._end_sessions(action.subject or "")
+        return corrected
+
+    def enable(self, action: Action) -> Corrected:
+        """Admits a disabled user again, who signs in anew. Raises `UserNotDisabled`."""
+
+        def propose(snapshot: Snapshot, now: int, details: Details) -> Proposal:
+            wallet = _known(snapshot)
+            if not wallet.disabled:
+                raise UserNotDisabled
+            return Proposal(enable(wallet, _ref(action), now, details=details))
 
         return self.correct(action, propose)
 

@@ -98,6 +98,16 @@ class WalletNotFrozen(Conflict):
     summary = "Only a frozen wallet can be thawed. This one is not."
 
 
+class UserDisabled(Conflict):
+    code = "USER_DISABLED"
+    summary = "This user is disabled already."
+
+
+class UserNotDisabled(Conflict):
+    code = "USER_NOT_DISABLED"
+    summary = "This user is not disabled."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """What an operator wants to do, to a user (`subject` is the user's id) or to the house (None).

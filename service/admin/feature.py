@@ -54,6 +54,8 @@ from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
 from service.passkeys.operations import OperatorPasskeys
 from service.promo_codes.operations import PromoCodes
+from service.sessions.entities import SessionEnd
+from service.sessions.operations import Sessions
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
 from service.users.operations import Users
@@ -65,7 +67,12 @@ def build(core: Core, parts: Parts) -> Feature:
     page_tokens = PageTokens(core.keyring.token_keys)
     log = OperatorLog(core.table, mac_key, page_tokens, core.data_keys)
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
-    corrections = Corrections(parts.get(Ledger), log, core.clock)
+    sessions = parts.get(Sessions)
+
+    def end_sessions(user_id: str) -> int:
+        return sessions.end_all(user_id, SessionEnd.DISABLED)
+
+    corrections = Corrections(parts.get(Ledger), log, core.clock, end_sessions)
     threshold = amount_of(core.section(AdminSettings).admin_approval_credits)
     approvals = Approvals(
         core.table,

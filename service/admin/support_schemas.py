@@ -113,6 +113,10 @@ class AdminWalletSchema(StrictSchema):
     """Balances, and totals over all time."""
 
     status = _one_of(WalletStatus, "A frozen wallet takes no new jobs.", "open")
+    disabled = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether every request of the user is refused."},
+    )
     version = fields.Integer(
         required=True, metadata={"description": "How many entries there are.", "example": 12}
     )
@@ -315,6 +319,7 @@ def _entry_body(entry: Entry) -> dict[str, object]:
 def _wallet_body(wallet: Wallet, now: int) -> dict[str, object]:
     return {
         "status": wallet.status.value,
+        "disabled": wallet.disabled,
         "version": wallet.version,
         "available": credits_number(wallet.spendable(now)),
         "held": credits_number(wallet.held),

@@ -52,6 +52,8 @@ def _wallet_lines(wallet: Wallet) -> Iterator[str]:
     equals = "=" if total == wallet.granted else "is not"
     granted, sum_text = credits_text(wallet.granted), credits_text(total)
     yield f"{granted} granted {equals} {parts}" + (f" = {sum_text}" * (equals != "="))
+    if wallet.disabled:
+        yield "DISABLED: this user is refused until an operator enables them."
     if wallet.status is WalletStatus.FROZEN:
         yield "FROZEN: nothing can be spent until an operator has investigated."
     elif wallet.status is WalletStatus.CLOSING:

@@ -1,5 +1,5 @@
-"""Refuses callers whose account was closed. Whoever verifies callers knows no accounts; only the
-interface is defined here."""
+"""Refuses callers whose account was closed or disabled. Whoever verifies callers knows no accounts;
+only the interface is defined here."""
 
 from typing import Protocol
 

@@ -22,7 +22,7 @@ from service.erasure.entities import (
     step_names,
 )
 from service.ledger.details import REQUEST_ID, Details
-from service.ledger.entities import UserNotFound, WalletStatus
+from service.ledger.entities import UserNotFound, WalletStatus, check_enabled
 from service.ledger.movements import begin_closing, close
 from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
 from service.storage.data_keys import erasure_writes
@@ -55,10 +55,13 @@ class ErasureRequest:
         return keys.erasure(self.user_id)
 
     def propose(self, snapshot: Snapshot, now: int, details: Details) -> Proposal | None:
-        """What begins the erasure; None if it has begun before. Raises `UserNotFound`."""
+        """What begins the erasure; None if it has begun before. Raises `UserNotFound`,
+        and `AccountDisabled` where the user requests it."""
         wallet, before = snapshot.wallet, erasure_in(snapshot, self.user_id)
         if wallet is None:
             raise UserNotFound
+        if self.requested_by == BY_USER:
+            check_enabled(disabled=wallet.disabled)
         if wallet.status is WalletStatus.CLOSED:
             if before is None:
                 raise UserNotFound

@@ -8,6 +8,7 @@ from service.erasure.export import Export
 from service.erasure.operations import Erasures
 from service.erasure.schemas import ErasureSchema, ExportSchema, erasure_body
 from service.ledger.entities import (
+    AccountDisabled,
     OutcomeUnknown,
     TooManyWaiting,
     UserNotFound,
@@ -59,6 +60,7 @@ def erasure_blueprint(erasures: Erasures) -> Blueprint:
             statuses=(202,),
             errors=(
                 UserNotFound,
+                AccountDisabled,
                 WalletFrozen,
                 WalletBusy,
                 TooManyWaiting,

@@ -10,7 +10,7 @@ from service.ledger.entities import Entry, Wallet, WalletStatus, applied, deltas
 from service.ledger.grant_proofs import named_grant, proved_faults
 from service.ledger.grants import is_sealed, record_from
 from service.ledger.movements import WELCOME
-from service.ledger.replay import replayed, status_after
+from service.ledger.replay import disabled_after, replayed, status_after
 from service.ledger.store import entry_from, mac
 from service.storage.checks import (
     AccountCheck,
@@ -228,7 +228,7 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
         yield Violation(where, "was welcomed more than once")
     elif wallet.welcomed is not made.welcomed:
         yield Violation(where, f"welcomed is {wallet.welcomed}, its entries say {made.welcomed}")
-    elif fault := _status_fault(wallet.status, entries):
+    elif fault := _status_fault(wallet, entries):
         yield Violation(where, fault)
     elif wallet.lots != made.lots:
         yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
@@ -244,10 +244,12 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
         )
 
 
-def _status_fault(status: WalletStatus, entries: Sequence[Entry]) -> str | None:
-    """Whether the wallet has the status that its entries lead to. Damage freezes an open wallet
-    without an entry."""
-    proved = status_after(entries)
+def _status_fault(wallet: Wallet, entries: Sequence[Entry]) -> str | None:
+    """Whether the wallet has the status that its entries lead to, and its user is disabled exactly
+    if they say so. Damage freezes an open wallet without an entry."""
+    status, proved = wallet.status, status_after(entries)
+    if wallet.disabled is not disabled_after(entries):
+        return f"disabled is {wallet.disabled}, its entries say {disabled_after(entries)}"
     if status is proved or (status is WalletStatus.FROZEN and proved is WalletStatus.OPEN):
         return None
     if proved is WalletStatus.FROZEN and status is WalletStatus.OPEN:

@@ -44,6 +44,8 @@ class EntryKind(StrEnum):
     EDIT = "EDIT"
     FREEZE = "FREEZE"
     THAW = "THAW"
+    DISABLE = "DISABLE"
+    ENABLE = "ENABLE"
     CLOSING = "CLOSING"
     CLOSE = "CLOSE"
 
@@ -71,6 +73,12 @@ class InsufficientCredits(Forbidden):
 class WalletFrozen(Forbidden):
     code = "WALLET_FROZEN"
     summary = "This wallet is frozen until an operator has looked at it. No credit is lost."
+
+
+class AccountDisabled(Forbidden):
+    code = "ACCOUNT_DISABLED"
+    summary = "This account has been disabled by an operator: nothing can be requested of it."
+    advice = "Show the user whom to contact. Open jobs still settle, and no credit is lost."
 
 
 class AccountClosed(Unauthenticated):
@@ -181,7 +189,8 @@ class Wallet:
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
     their own yet. `device_count` is how many device items the user has. `low_balance` is the
     balance below which the user wants to be notified, 0 for never. `welcomed` says whether the
-    wallet was given the welcome credits. Access tokens of the user's sessions that were issued
+    wallet was given the welcome credits. While it is `disabled` its user is refused, whatever the
+    status, also after an erasure. Access tokens of the user's sessions that were issued
     before `sessions_valid_from` (epoch milliseconds) are refused."""
 
     user_id: str
@@ -206,6 +215,7 @@ class Wallet:
     low_balance: Amount = 0
     sessions_valid_from: int = 0
     welcomed: bool = True
+    disabled: bool = False
     created_at: int = 0
     updated_at: int = 0
 
@@ -256,11 +266,11 @@ class Balance:
 @dataclass(frozen=True)
 class Entry:
     """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
-    EDIT moves nothing, and its allocation is the lot with its new end; FREEZE, THAW and CLOSING
-    move nothing either; a RESTORE returns what a CLAWBACK took; a CLOSE writes off all that is
-    left. `returned` is the part of a hold that a capture returned; `debt_paid` the part of the
-    incoming credits that paid old debt; `credits` and `held` are the balances after it; `details`
-    say what it was for (`ledger.details`)."""
+    EDIT moves nothing, and its allocation is the lot with its new end; FREEZE, THAW, DISABLE,
+    ENABLE and CLOSING move nothing either; a RESTORE returns what a CLAWBACK took; a CLOSE
+    writes off all that is left. `returned` is the part of a hold that a capture returned;
+    `debt_paid` the part of the incoming credits that paid old debt; `credits` and `held` are the
+    balances after it; `details` say what it was for (`ledger.details`)."""
 
     version: int
     kind: EntryKind
@@ -328,7 +338,13 @@ def deltas(entry: Entry) -> Deltas:
             return _claw_back_deltas(entry)
         case EntryKind.ADJUST | EntryKind.VOID | EntryKind.EDIT:
             return _correction_deltas(entry)
-        case EntryKind.FREEZE | EntryKind.THAW | EntryKind.CLOSING:
+        case (
+            EntryKind.FREEZE
+            | EntryKind.THAW
+            | EntryKind.DISABLE
+            | EntryKind.ENABLE
+            | EntryKind.CLOSING
+        ):
             return Deltas()
 
 
@@ -370,8 +386,15 @@ def check_session(valid_from: int, principal: Principal) -> None:
         raise AccessTokenRevoked
 
 
+def check_enabled(*, disabled: bool) -> None:
+    """Refuses a disabled user. Raises `AccountDisabled`."""
+    if disabled:
+        raise AccountDisabled
+
+
 def check_wallet(wallet: Wallet | None, principal: Principal) -> None:
-    """As `check_account` and `check_session`, for who has read the wallet anyway."""
+    """As the three checks above, for who has read the wallet anyway."""
     if wallet is not None:
         check_account(wallet.status, wallet.updated_at, principal)
+        check_enabled(disabled=wallet.disabled)
         check_session(wallet.sessions_valid_from, principal)

@@ -21,6 +21,7 @@ from service.ledger.entities import (
     Wallet,
     WalletFrozen,
     WalletStatus,
+    check_enabled,
 )
 from service.ledger.limits import with_spent, with_unspent
 from service.ledger.lots import (
@@ -94,8 +95,9 @@ def hold(
     alone), after writing off what has lapsed. The last entry is the HOLD; its allocation says from
     which lots they came.
 
-    Raises `WalletFrozen`, `AccountClosing`, or `InsufficientCredits` with `required` and
-    `available`."""
+    Raises `AccountDisabled`, `WalletFrozen`, `AccountClosing`, or `InsufficientCredits` with
+    `required` and `available`."""
+    check_enabled(disabled=wallet.disabled)
     if wallet.status is WalletStatus.CLOSING:
         raise AccountClosing
     if wallet.status is not WalletStatus.OPEN:
@@ -291,6 +293,19 @@ def thaw(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -
     """Lets a frozen wallet spend again."""
     thawed = replace(wallet, status=WalletStatus.OPEN)
     return post(thawed, EntryKind.THAW, 0, ref, (), wallet.lots, now, details=details)
+
+
+def disable(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
+    """Refuses the user until the wallet is enabled; its status stays. Open jobs still settle, and
+    credits still come in."""
+    disabled = replace(wallet, disabled=True)
+    return post(disabled, EntryKind.DISABLE, 0, ref, (), wallet.lots, now, details=details)
+
+
+def enable(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
+    """Admits a disabled user again, to a wallet of the status that it has."""
+    enabled = replace(wallet, disabled=False)
+    return post(enabled, EntryKind.ENABLE, 0, ref, (), wallet.lots, now, details=details)
 
 
 def begin_closing(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:

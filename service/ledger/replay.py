@@ -22,7 +22,9 @@ from service.ledger.movements import (
     begin_closing,
     capture,
     close,
+    disable,
     edit_lot,
+    enable,
     expire,
     freeze,
     grant,
@@ -36,6 +38,8 @@ from service.ledger.store import sealed
 _SWITCHES = {
     EntryKind.FREEZE: freeze,
     EntryKind.THAW: thaw,
+    EntryKind.DISABLE: disable,
+    EntryKind.ENABLE: enable,
     EntryKind.CLOSING: begin_closing,
 }
 _STATUSES = {
@@ -89,6 +93,7 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
             again.wallet,
             created_at=wallet.created_at or entry.at,
             status=WalletStatus.OPEN,
+            disabled=False,
             welcomed=wallet.welcomed or entry.ref == WELCOME,
         )
         yield Moment(entry, wallet)
@@ -98,6 +103,13 @@ def status_after(entries: Sequence[Entry]) -> WalletStatus:
     """What the entries make of the wallet's status. A return after an erasure opens it again."""
     said = (_STATUSES[entry.kind] for entry in reversed(entries) if entry.kind in _STATUSES)
     return next(said, WalletStatus.OPEN)
+
+
+def disabled_after(entries: Sequence[Entry]) -> bool:
+    """Whether the entries leave the user disabled."""
+    switches = (EntryKind.DISABLE, EntryKind.ENABLE)
+    said = (entry.kind for entry in reversed(entries) if entry.kind in switches)
+    return next(said, EntryKind.ENABLE) is EntryKind.DISABLE
 
 
 def _again(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:
@@ -116,7 +128,13 @@ def _again(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:
             return _corrected(wallet, entry)
         case EntryKind.EXPIRE | EntryKind.CLOSE:
             return _written_off(wallet, entry)
-        case EntryKind.FREEZE | EntryKind.THAW | EntryKind.CLOSING:
+        case (
+            EntryKind.FREEZE
+            | EntryKind.THAW
+            | EntryKind.DISABLE
+            | EntryKind.ENABLE
+            | EntryKind.CLOSING
+        ):
             switch = _SWITCHES[entry.kind]
             return switch(wallet, entry.ref, entry.at, details=entry.details)
 

@@ -98,6 +98,7 @@ def wallet_from(item: Item) -> Wallet:
         low_balance=amount_of(fields.get("lowBalance", 0)),
         sessions_valid_from=whole_number(fields.get("sessionsValidFrom", 0)),
         welcomed=_flag(fields.get("welcomed", True)),
+        disabled=_flag(fields.get("disabled", False)),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )
@@ -235,6 +236,7 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "lowBalance": credits_of(wallet.low_balance) or None,
         "sessionsValidFrom": wallet.sessions_valid_from or None,
         "welcomed": None if wallet.welcomed else False,
+        "disabled": wallet.disabled or None,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),
     }

@@ -21,6 +21,7 @@ from service.ledger.entities import (
     WalletBusy,
     WalletFrozen,
     WalletStatus,
+    check_enabled,
 )
 from service.ledger.grants import grant_key, grant_proposal
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
@@ -134,9 +135,9 @@ class PromoCodes:
         wallet.
 
         Raises `AccountRequired`, `PromoNotFound`, `PromoUsedUp`, `PromoAlreadyRedeemed`,
-        `PromoDeviceUsed`, `AccountClosing` or `WalletFrozen` (nothing was written);
-        `PromoCodeBusy` when others kept redeeming the code, or the wallet is busy (nothing was
-        written); `RedemptionUnknown`; `TooManyWaiting`; `StorageUnavailable`."""
+        `PromoDeviceUsed`, `AccountDisabled`, `AccountClosing` or `WalletFrozen` (nothing was
+        written); `PromoCodeBusy` when others kept redeeming the code, or the wallet is busy
+        (nothing was written); `RedemptionUnknown`; `TooManyWaiting`; `StorageUnavailable`."""
         wallet = self._ledger.read_snapshot(principal.subject).wallet
         if wallet is None or not is_open(wallet):
             raise AccountRequired
@@ -298,6 +299,7 @@ class _Redemption:
         wallet = snapshot.wallet
         if wallet is None or not is_open(wallet):
             raise AccountRequired
+        check_enabled(disabled=wallet.disabled)
         if wallet.status is WalletStatus.CLOSING:
             raise AccountClosing
         if wallet.status is WalletStatus.FROZEN:

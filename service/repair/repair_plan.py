@@ -29,7 +29,7 @@ from service.ledger.entities import (
 )
 from service.ledger.limits import with_jobs
 from service.ledger.movements import hold
-from service.ledger.replay import Moment, replayed, status_after
+from service.ledger.replay import Moment, disabled_after, replayed, status_after
 from service.repair.account_records import (
     AccountRecords,
     DamagedAccount,
@@ -234,9 +234,10 @@ class _Mending:
             movement = ledger_store.sealed(movement, self._context.mac_key)
         if movement.wallet.status is WalletStatus.FROZEN:
             self._says.append("the wallet was frozen and is opened")
-        proved = status_after([*(moment.entry for moment in self._kept), *self._added])
+        said = [*(moment.entry for moment in self._kept), *self._added]
+        proved, disabled = status_after(said), disabled_after(said)
         status = WalletStatus.OPEN if proved is WalletStatus.FROZEN else proved
-        return replace(movement.wallet, status=status), list(movement.entries)
+        return replace(movement.wallet, status=status, disabled=disabled), list(movement.entries)
 
     def _report_entries(
         self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]

@@ -26,6 +26,7 @@ class SessionEnd(StrEnum):
     REUSE = "reuse"
     LIMIT = "limit"
     PASSWORD = "password"
+    DISABLED = "disabled"
     ERASURE = "erasure"
 
 

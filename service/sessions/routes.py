@@ -10,6 +10,7 @@ from service.identity.access_tokens import AccessTokens
 from service.ledger.entities import (
     AccountClosed,
     AccountClosing,
+    AccountDisabled,
     OutcomeUnknown,
     TooManyWaiting,
     WalletBusy,
@@ -102,6 +103,7 @@ REFRESH = Endpoint(
         CsrfRejected,
         RefreshTokenRejected,
         AccountClosed,
+        AccountDisabled,
         WalletBusy,
         *_STORAGE_ERRORS,
     ),

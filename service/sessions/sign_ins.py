@@ -10,6 +10,7 @@ from service.ledger.entities import (
     Wallet,
     WalletStatus,
     check_account,
+    check_enabled,
     check_wallet,
 )
 from service.ledger.operations import Ledger
@@ -60,9 +61,11 @@ class SignIns:
 
     def refresh(self, token: str) -> SignedIn:
         """The same session with new tokens. Raises what `Sessions.refresh` raises, and
-        `AccountClosed` for a session that is older than the closing of its account."""
+        `AccountClosed` for a session that is older than the closing of its account, and
+        `AccountDisabled`."""
         # Before the token is replaced: an outage of the wallet must not cost a session.
         wallet = self._wallet(self._sessions.user_of(token))
+        check_enabled(disabled=wallet is not None and wallet.disabled)
         refreshed, session, email = self._sessions.refresh(token)
         if wallet is not None:
             check_account(wallet.status, wallet.updated_at, _opener(session))

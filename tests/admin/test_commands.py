@@ -51,7 +51,7 @@ def test_credits_are_added_and_taken(
     code, out, _ = farebox("grant", "ann", "5.125", *REASON, "--kind", "paid")
     assert (code, last(out)) == (
         0,
-        "adjust is action 1 of the log: available 7.125, held 1, status open",
+        "adjust is action 1 of the log: available 7.125, held 1, status open, disabled False",
     )
     assert farebox("take", "ann", "0.125", *REASON)[0] == 0
     assert world.balance()[0] == 7
@@ -67,10 +67,13 @@ def test_every_command_reaches_its_route(farebox: Any, world: ServiceHarness) ->
     assert farebox("void", "ann", lot, *REASON)[0] == 0
     assert farebox("freeze", "ann", *REASON)[0] == 0
     assert farebox("thaw", "ann", *REASON)[0] == 0
+    assert farebox("disable", "ann", *REASON)[0] == 0
+    assert farebox("enable", "ann", *REASON)[0] == 0
     assert farebox("note", "ann", *REASON)[0] == 0
     code, out, _ = farebox("actions", "ann")
     assert code == 0
-    for name in ("adjust", "edit", "void", "freeze", "thaw", "note", "key:machine", "for a test"):
+    switches = "freeze", "thaw", "disable", "enable"
+    for name in ("adjust", "edit", "void", *switches, "note", "key:machine", "for a test"):
         assert name in out
     assert farebox("actions")[0] == 0
     assert world.audit().violations == ()

@@ -241,6 +241,7 @@ def test_a_frozen_user_spends_nothing_and_open_jobs_still_settle(api: AdminApi) 
     assert api.post(ADJUST, body(5))[1]["data"] | {"action": None} == {
         "approval": None,
         "action": None,
+        "disabled": False,
         "available": 7,
         "held": 0,
         "status": "frozen",

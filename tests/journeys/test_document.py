@@ -153,6 +153,7 @@ OPERATION_IDS = {
     "quoteCost",
     "thawWallet",
     "freezeWallet",
+    *("disableUser", "enableUser"),
     "editLot",
     "voidLot",
     "adjustCredits",

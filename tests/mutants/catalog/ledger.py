@@ -10,6 +10,27 @@ REPLAYS = "tests/jobs/test_idempotency_keys.py"
 FAULTS = "tests/jobs/test_submission_faults.py"
 
 MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "disabled-user-passes-the-gate",
+        "tests/admin/test_disabling.py",
+        "ledger.account_gate:WalletGate.check",
+        'bool(item.get("disabled", False))',
+        "False",
+    ),
+    mutant(
+        "disabled-user-spends",
+        "tests/admin/test_disabling.py",
+        "ledger.movements:hold",
+        "check_enabled(disabled=wallet.disabled)",
+        "pass",
+    ),
+    mutant(
+        "disabled-flag-edited-unnoticed",
+        "tests/admin/test_disabling.py",
+        "ledger.checks:_status_fault",
+        "wallet.disabled is not disabled_after(entries)",
+        "False",
+    ),
     breaks(
         "version-compared",
         "version-not-compared",
