@@ -67,12 +67,7 @@ def build(core: Core, parts: Parts) -> Feature:
     page_tokens = PageTokens(core.keyring.token_keys)
     log = OperatorLog(core.table, mac_key, page_tokens, core.data_keys)
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
-    sessions = parts.get(Sessions)
-
-    def end_sessions(user_id: str) -> int:
-        return sessions.end_all(user_id, SessionEnd.DISABLED)
-
-    corrections = Corrections(parts.get(Ledger), log, core.clock, end_sessions)
+    corrections = _corrections(core, parts, log)
     threshold = amount_of(core.section(AdminSettings).admin_approval_credits)
     approvals = Approvals(
         core.table,
@@ -134,6 +129,15 @@ def _passkeys(parts: Parts, actions: Actions) -> Blueprint:
 def _purchases(parts: Parts, actions: Actions) -> Blueprint:
     payments = parts.get(Payments)
     return purchases_blueprint(PurchaseActions(actions, payments, parts.get(Stripe)), payments)
+
+
+def _corrections(core: Core, parts: Parts, log: OperatorLog) -> Corrections:
+    sessions = parts.get(Sessions)
+
+    def end_sessions(user_id: str) -> int:
+        return sessions.end_all(user_id, SessionEnd.DISABLED)
+
+    return Corrections(parts.get(Ledger), log, core.clock, end_sessions)
 
 
 def _reviews(core: Core, parts: Parts, actions: Actions, corrections: Corrections) -> Reviews:

@@ -190,7 +190,7 @@ def test_an_item_of_a_user_without_a_wallet_is_an_orphan_shown_by_one_read_of_th
         f"{item}: belongs to a user without a wallet" for item in lost + claims
     )
     assert {sk.partition("/")[2].partition("#")[0] for sk in lost} == {
-        *("DATAKEY", "DEVICE", "ENTRY", "IDEMPOTENCY", "JOB", "PROFILE")
+        *("DATAKEY", "DEVICE", "ENTRY", "IDEMPOTENCY", "JOB", "OUTBOX", "PROFILE")
     }
     # Each prefix that a check names is a query for each user, but none for an orphan.
     assert len(wire.calls) < 40

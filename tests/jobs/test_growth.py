@@ -79,6 +79,9 @@ def test_a_settled_job_costs_the_worker_three_calls_and_seven_units_however_many
     users = [f"user-{number % 12}" for number in range(waiting)]
     for user_id in users:
         world.provider.book(world.submit(user_id, device=user_id).job.job_id, TaskStatus.SUCCEEDED)
+    # The events that the users were created.
+    while world.work():
+        pass
     with meter.watch() as idle:
         world.work()
     world.clock.advance(30)
