@@ -5,12 +5,14 @@ stored when the parameters were invalid or another request with the key was unde
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from devstack.simulators.stripe.errors import IDEMPOTENCY, StripeError
 from devstack.simulators.stripe.wire import Reply, Request
 
 MAX_KEY = 255
 KEPT_SECONDS = 24 * 3_600
+_FORGOTTEN_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,15 @@ class IdempotencyKeys:
         self._under_way.discard(key)
         if reply is not None:
             stored = Reply(reply.status, text=reply.body, headers=reply.headers)
+            self._forget()
+            self._stored.pop(key, None)
             self._stored[key] = _Stored(_fingerprint(request), stored, self._now())
+
+    def _forget(self) -> None:
+        """Drops what is older than 24 hours; the oldest come first."""
+        for key, stored in list(islice(self._stored.items(), _FORGOTTEN_AT_ONCE)):
+            if self._now() >= stored.at + KEPT_SECONDS:
+                del self._stored[key]
 
 
 def _key(request: Request) -> str | None:
