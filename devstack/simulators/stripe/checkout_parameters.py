@@ -56,7 +56,6 @@ _LINE = fields(
     price=ID,
     price_data=_PRICE,
     quantity=QUANTITY,
-    tax_rates=ListOf(ID),
 )
 _INVOICE = fields(
     "enabled",
@@ -91,9 +90,7 @@ _PAYMENT = fields(
     transfer_group=TEXT,
 )
 _SUBSCRIPTION = fields(
-    billing_cycle_anchor=TIME,
     billing_mode=fields("type", type=one_of("classic flexible")),
-    default_tax_rates=ListOf(ID),
     description=Text(500),
     invoice_settings=fields(issuer=ISSUER),
     metadata=CREATE_METADATA,

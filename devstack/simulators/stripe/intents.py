@@ -30,6 +30,7 @@ def create(account: Account, params: Wire) -> Wire:
     `StripeError`; 402 with the intent inside when the payment was declined."""
     if params["amount"] < MIN_CENTS:
         raise invalid("Amount must be at least $0.50 usd", "amount", "amount_too_small")
+    check_capture(params)
     if "customer" in params:
         live_customer(account, params["customer"], "customer")
     if "off_session" in params and not params.get("confirm"):
@@ -49,6 +50,12 @@ def live_customer(account: Account, identifier: str, param: str | None = None) -
     if customer.get("deleted"):
         raise missing_object("customer", identifier, param)
     return customer
+
+
+def check_capture(params: Wire) -> None:
+    """Raises `StripeError` for what this simulator cannot do."""
+    if params.get("capture_method") == "manual":
+        raise invalid("This simulator captures payments at once.", "capture_method")
 
 
 def new(account: Account, amount: int, currency: str, params: Wire) -> Wire:
@@ -257,9 +264,20 @@ def authenticate(account: Account, intent: Wire, *, passed: bool) -> None:
 
 
 def cancel(account: Account, intent: Wire, params: Wire) -> Wire:
-    """Emits `payment_intent.canceled`. Raises `StripeError` where it cannot be canceled."""
+    """Raises `StripeError` where it cannot be canceled: a checkout's ends with its session."""
     if intent["status"] not in PAYABLE:
         raise _wrong_state(intent, "cancel")
+    if intent["id"] in account.session_intents.values():
+        raise StripeError(
+            "You cannot cancel PaymentIntents created by Checkout Sessions. Expire the session "
+            "instead.",
+            "payment_intent_unexpected_state",
+        )
+    return end(account, intent, params)
+
+
+def end(account: Account, intent: Wire, params: Wire) -> Wire:
+    """Emits `payment_intent.canceled`."""
     intent |= {
         "status": "canceled",
         "canceled_at": account.now(),

@@ -193,7 +193,6 @@ _CANCELLATION = fields(
 _ITEM = fields(deleted=FLAG, id=ID, metadata=METADATA, price=ID, quantity=QUANTITY)
 SUBSCRIPTION_UPDATE = fields(
     automatic_tax=AUTOMATIC_TAX,
-    billing_cycle_anchor=one_of("now unchanged"),
     cancel_at=Either(Whole(0), fields()),
     cancel_at_period_end=FLAG,
     cancellation_details=_CANCELLATION,
@@ -203,11 +202,7 @@ SUBSCRIPTION_UPDATE = fields(
     items=ListOf(_ITEM, 20),
     metadata=METADATA,
     off_session=FLAG,
-    payment_behavior=one_of(
-        "allow_incomplete default_incomplete error_if_incomplete pending_if_incomplete"
-    ),
     proration_behavior=one_of("always_invoice create_prorations none"),
-    proration_date=TIME,
     trial_end=WordOr("now", TIME),
 )
 SUBSCRIPTION_CANCEL = fields(
@@ -227,9 +222,7 @@ INVOICE_LIST = page(
     status=one_of("draft open paid uncollectible void"),
     subscription=ID,
 )
-INVOICE_PAY = fields(
-    expand=EXPAND, forgive=FLAG, off_session=FLAG, paid_out_of_band=FLAG, payment_method=ID
-)
+INVOICE_PAY = fields(expand=EXPAND, off_session=FLAG, payment_method=ID)
 INVOICE_PAYMENT_LIST = page(
     invoice=ID,
     payment=fields("type", payment_intent=ID, type=one_of("payment_intent payment_record")),

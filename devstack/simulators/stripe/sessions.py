@@ -1,7 +1,7 @@
 """Checkout sessions: created, expired, listed (https://docs.stripe.com/api/checkout/sessions).
 How they are paid: `checkout.py`."""
 
-from devstack.simulators.stripe import catalog, session_requests
+from devstack.simulators.stripe import catalog, intents, session_requests
 from devstack.simulators.stripe.account import Account, changed_metadata
 from devstack.simulators.stripe.errors import StripeError, invalid, missing_parameter
 from devstack.simulators.stripe.ids import client_secret
@@ -13,6 +13,7 @@ from devstack.simulators.stripe.wire import Wire
 def create(account: Account, params: Wire) -> Wire:
     """An open session. Emits no event of its own, as Stripe does not. Raises `StripeError`."""
     session_requests.check(params, account.now())
+    intents.check_capture(params.get("payment_intent_data", {}))
     if "customer" in params:
         live_customer(account, params["customer"], "customer")
     lines = [
@@ -182,13 +183,17 @@ def _invoice_creation(params: Wire) -> Wire | None:
 
 
 def expire(account: Account, session: Wire) -> Wire:
-    """Emits `checkout.session.expired`. Raises `StripeError` for one that is not open."""
+    """Cancels the payment that was attempted, too. Emits `payment_intent.canceled` and
+    `checkout.session.expired`. Raises `StripeError` for one that is not open."""
     if session["status"] != "open":
         raise StripeError(
             f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout '
             f"Session has a status of `{session['status']}`."
         )
     session |= {"status": "expired", "url": None, "client_secret": None}
+    intent = account.intents.find(account.session_intents.get(session["id"], ""))
+    if intent is not None and intent["status"] in intents.PAYABLE:
+        intents.end(account, intent, {"cancellation_reason": "expired"})
     account.events.emit("checkout.session.expired", session)
     return session
 

@@ -144,6 +144,20 @@ def test_a_session_expires_by_itself_or_by_a_request(
         client.v1.checkout.sessions.expire(ended.id)
 
 
+def test_an_attempted_payment_is_canceled_with_its_session_alone(
+    account: StripeAccount, client: stripe.StripeClient
+) -> None:
+    session = opened(client)
+    account.controls.pay(session.id, card="4000000000000002")
+    intent: Any = client.v1.checkout.sessions.retrieve(session.id).payment_intent
+    with pytest.raises(stripe.InvalidRequestError, match="Expire the session"):
+        client.v1.payment_intents.cancel(intent)
+    client.v1.checkout.sessions.expire(session.id)
+    ended = client.v1.payment_intents.retrieve(intent)
+    assert (ended.status, ended.cancellation_reason) == ("canceled", "expired")
+    assert account.types()[-2:] == ["payment_intent.canceled", "checkout.session.expired"]
+
+
 @pytest.mark.parametrize(
     ("changes", "param", "code"),
     [
