@@ -32,6 +32,9 @@ from service.admin.review_routes import reviews_blueprint
 from service.admin.reviews import Reviews
 from service.admin.routes import log_blueprint
 from service.admin.settings import AdminSettings
+from service.admin.stripe_event_commands import STRIPE_EVENT_COMMANDS
+from service.admin.stripe_event_routes import stripe_events_blueprint
+from service.admin.stripe_events import StripeEventActions
 from service.admin.support import Support
 from service.admin.support_commands import SUPPORT_COMMANDS
 from service.admin.support_routes import support_blueprint
@@ -41,6 +44,7 @@ from service.admin.webhook_routes import webhooks_blueprint
 from service.admin.webhooks import WebhookActions
 from service.billing.payments import Payments
 from service.billing.stripe_client import Stripe
+from service.billing.inbox import Inbox
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
 from service.core.amounts import amount_of
@@ -108,7 +112,7 @@ def build(core: Core, parts: Parts) -> Feature:
             erasures_blueprint(corrections, parts.get(Erasures)),
             _webhooks(parts, webhooks),
             _passkeys(parts, actions),
-            _purchases(parts, actions),
+            *_billing(core, parts, actions),
         ),
         exports=OperatorData(core.table).exports,
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
@@ -126,9 +130,12 @@ def _passkeys(parts: Parts, actions: Actions) -> Blueprint:
     return passkeys_blueprint(PasskeyActions(actions, passkeys), passkeys)
 
 
-def _purchases(parts: Parts, actions: Actions) -> Blueprint:
+def _billing(core: Core, parts: Parts, actions: Actions) -> tuple[Blueprint, Blueprint]:
     payments = parts.get(Payments)
-    return purchases_blueprint(PurchaseActions(actions, payments, parts.get(Stripe)), payments)
+    return (
+        purchases_blueprint(PurchaseActions(actions, payments, parts.get(Stripe)), payments),
+        stripe_events_blueprint(StripeEventActions(actions, core.clock), parts.get(Inbox)),
+    )
 
 
 def _corrections(core: Core, parts: Parts, log: OperatorLog) -> Corrections:
@@ -170,7 +177,7 @@ ADMIN = Declaration(
         "Support": (*SUPPORT_COMMANDS, *REVIEW_COMMANDS),
         "Promo codes and bulk grants": CAMPAIGN_COMMANDS,
         "Prices": PRICE_COMMANDS,
-        "Purchases": PURCHASE_COMMANDS,
+        "Purchases": (*PURCHASE_COMMANDS, *STRIPE_EVENT_COMMANDS),
         "Webhooks": WEBHOOK_COMMANDS,
         "Erasures": ERASURE_COMMANDS,
         "Passkeys": PASSKEY_COMMANDS,

@@ -10,6 +10,11 @@ from service.billing.checkouts import Checkouts
 from service.billing.checks import purchase_checks
 from service.billing.customers import Customers
 from service.billing.new_users import NewUsers
+from service.billing.event_checks import event_checks
+from service.billing.event_feature import build_events
+from service.billing.event_routes import webhook_blueprint
+from service.billing.events import ObjectKind
+from service.billing.inbox import Inbox
 from service.billing.offers import Offers
 from service.billing.order_checks import order_checks
 from service.billing.order_payments import OrderPayments
@@ -58,6 +63,9 @@ def build(core: Core, parts: Parts) -> Feature:
     stripe = parts.replacement_or(Stripe, lambda: _stripe(core))
     payments = _payments(core, parts, stripe)
     selling = _selling(core, parts, stripe, payments)
+    events = build_events(core, parts, stripe)
+    events.reconciler.register(ObjectKind.PAYMENT, payments.settle)
+    events.reconciler.register(ObjectKind.CHECKOUT_SESSION, selling.orders.reconcile)
     data = BillingData(core.table, stripe, selling.customers, order_body)
 
     if stripe.configured:
@@ -73,7 +81,8 @@ def build(core: Core, parts: Parts) -> Feature:
     def sweeps(background: Background) -> tuple[Sweep, ...]:
         if not stripe.configured:
             return ()
-        return (WarnedPurchases(core.table, payments, core.clock, background.stopping),)
+        warned = WarnedPurchases(core.table, payments, core.clock, background.stopping)
+        return (warned, *events.sweeps(background))
 
     mac_key = core.keyring.mac_key
     return Feature(
@@ -84,16 +93,19 @@ def build(core: Core, parts: Parts) -> Feature:
             Offers: selling.offers,
             Checkouts: selling.checkouts,
             Orders: selling.orders,
+            Inbox: events.inbox,
         },
         blueprints=(
             packages_blueprint(selling.offers),
             checkout_blueprint(selling.checkouts, selling.offers),
             portal_blueprint(selling.portal),
             orders_blueprint(selling.orders),
+            webhook_blueprint(events.webhooks),
         ),
         hooks=(require_secrets,),
         sweeps=sweeps,
-        checks=(*order_checks(mac_key), *purchase_checks(mac_key)),
+        closing=(events.close,),
+        checks=(*order_checks(mac_key), *purchase_checks(mac_key), *event_checks()),
         erasure=data.steps,
         exports=data.exports,
     )

@@ -1,4 +1,5 @@
-"""The keys of billing: purchases, orders and the names that lead to them, customers at Stripe."""
+"""The keys of billing: purchases, orders and the names that lead to them, customers at Stripe,
+Stripe's events."""
 
 import hashlib
 
@@ -9,6 +10,7 @@ PURCHASES_PREFIX = "PURCHASES#"
 ORDER_PREFIX = "ORDER#"
 ORDER_KEY_PREFIX = "ORDER_KEY#"
 CUSTOMER_PREFIX = "STRIPE_CUSTOMER#"
+EVENT_PREFIX = "STRIPE_EVENT#"
 _OWNER = "billing"
 
 PURCHASE = ItemKind(
@@ -56,8 +58,32 @@ CUSTOMER = ItemKind(
     "whose customer at Stripe it is",
 )
 DUE_PURCHASES = DueKind("PURCHASE", _OWNER, shards=1)
-ITEMS = (PURCHASE, ORDER, ORDER_KEY, OPEN_ORDERS, USERS_CUSTOMER, CUSTOMER)
-DUE = (DUE_PURCHASES,)
+DUE_EVENTS = DueKind("STRIPE_EVENT", _OWNER, shards=4)
+# Due for an operator: no sweep takes these up.
+DEAD_EVENTS = DueKind("STRIPE_DEAD", _OWNER, shards=1)
+
+EVENT_ITEM = ItemKind(
+    "Stripe event",
+    _OWNER,
+    "STRIPE_EVENT#<event id>",
+    "EVENT",
+    "an event of Stripe's: its type, the object it names, how far it has been dealt with",
+    "GSI2 `DUE#STRIPE_EVENT#<shard>` / `<due, 13 digits of ms>`; dead: `DUE#STRIPE_DEAD#0`",
+)
+SWEEP_ITEM = ItemKind(
+    "Stripe event sweep",
+    _OWNER,
+    "SYSTEM",
+    "STRIPE_EVENT_SWEEP",
+    "how far the walk over Stripe's own list of events has come",
+)
+ITEMS = (
+    *(PURCHASE, ORDER, ORDER_KEY, OPEN_ORDERS, USERS_CUSTOMER, CUSTOMER),
+    *(EVENT_ITEM, SWEEP_ITEM),
+)
+DUE = (DUE_PURCHASES, DUE_EVENTS, DEAD_EVENTS)
+
+SWEEP = Key("SYSTEM", "STRIPE_EVENT_SWEEP")
 
 
 def purchase(payment_id: str) -> Key:
@@ -115,3 +141,12 @@ def customer_in(pk: str) -> Key:
 
 def customer_id_of(key: Key) -> str:
     return key.pk.removeprefix(CUSTOMER_PREFIX)
+
+
+def event(event_id: str) -> Key:
+    return Key(f"{EVENT_PREFIX}{event_id}", "EVENT")
+
+
+def event_id_of(key: Key) -> str:
+    """The inverse of `event`."""
+    return key.pk.removeprefix(EVENT_PREFIX)

@@ -42,6 +42,13 @@ class BillingSettings(Section):
     )
     max_open_orders: int = setting(5, "orders of one user that may wait for their payment at once")
 
+    stripe_events_interval_seconds: float = setting(
+        2.0, "pause between two runs of the sweep that deals with Stripe's events"
+    )
+    stripe_sweep_interval_seconds: float = setting(
+        4 * 3600.0, "how often Stripe's list of the last 7 days is searched for missed events"
+    )
+
     @property
     def configured(self) -> bool:
         return bool(self.stripe_secrets_secret_name or self.stripe_secret_key)

@@ -46,6 +46,11 @@ class Stripe:
     def webhook_secrets(self) -> tuple[str, ...]:
         return self._api.keys.current().webhook_secrets
 
+    def renew_secrets(self) -> bool:
+        """Reads API key and webhook secrets again, unless they were read a moment ago. Returns
+        whether they have changed. Raises `SecretUnavailable`."""
+        return self._api.keys.renew()
+
     def require_configured(self) -> None:
         """Raises `BillingNotConfigured`."""
         _ = self._api.keys
@@ -119,6 +124,31 @@ class Stripe:
         path = f"/v1/subscriptions/{_segment(subscription_id)}"
         return self._api.get(path, parsing.subscription)
 
+    def subscriptions_of(self, customer_id: str) -> tuple[Subscription, ...]:
+        """Those that have ended, too. None for a customer who is deleted. Raises `UnexpectedObject`
+        beyond `MAX_LISTED`."""
+        filters = {"customer": customer_id, "status": "all"}
+        try:
+            return self._whole("/v1/subscriptions", parsing.subscription, filters)
+        except StripeRefused as refusal:
+            if refusal.is_missing:
+                return ()
+            raise
+
+    def invoice_of(self, intent_id: str) -> Invoice | None:
+        """The invoice that a payment intent has paid; None for one without an invoice."""
+        filters = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
+        found = self._whole("/v1/invoice_payments", parsing.invoice_of_payment, filters)
+        return self.retrieve_invoice(found[0]) if found else None
+
+    def card_fingerprint(self, payment_method_id: str) -> str:
+        """The same for one card number, whoever pays with it; empty for what is no card."""
+        path = f"/v1/payment_methods/{_segment(payment_method_id)}"
+        return self._api.get(path, parsing.card_fingerprint)
+
+    def retrieve_charge(self, charge_id: str) -> Charge:
+        return self._api.get(f"/v1/charges/{_segment(charge_id)}", parsing.charge)
+
     def events_page(
         self, created_after: int, starting_after: str = "", kinds: Sequence[str] = ()
     ) -> tuple[tuple[StripeEvent, ...], bool]:
@@ -136,16 +166,22 @@ class Stripe:
         return self._api.get("/v1/events", parse, params)
 
     def _all(self, path: str, parse: Callable[[Raw], Parsed], intent_id: str) -> tuple[Parsed, ...]:
-        """Everything of one payment. Raises `UnexpectedObject` beyond `MAX_LISTED`: a sum of some
+        """Everything of one payment."""
+        return self._whole(path, parse, {"payment_intent": intent_id})
+
+    def _whole(
+        self, path: str, parse: Callable[[Raw], Parsed], filters: Mapping[str, Any]
+    ) -> tuple[Parsed, ...]:
+        """A list as a whole. Raises `UnexpectedObject` beyond `MAX_LISTED`: a sum of some
         of it would be wrong."""
 
         def whole(raw: Raw) -> tuple[Parsed, ...]:
             found, has_more = parsing.listed(raw, parse)
             if has_more:
-                raise parsing.UnexpectedObject(f"more than {MAX_LISTED} objects of one payment")
+                raise parsing.UnexpectedObject(f"more than {MAX_LISTED} objects in one list")
             return found
 
-        return self._api.get(path, whole, {"payment_intent": intent_id, "limit": MAX_LISTED})
+        return self._api.get(path, whole, {**filters, "limit": MAX_LISTED})
 
 
 def _segment(object_id: str) -> str:

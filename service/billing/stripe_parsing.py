@@ -241,6 +241,18 @@ def event(raw: Raw) -> StripeEvent:
     )
 
 
+def invoice_of_payment(raw: Raw) -> str:
+    """The id of the invoice that a payment belongs to."""
+    of_kind(raw, "invoice_payment")
+    return id_of(raw, "invoice")
+
+
+def card_fingerprint(raw: Raw) -> str:
+    """Empty for a payment method that is no card."""
+    of_kind(raw, "payment_method")
+    return maybe_text(part(raw, "card"), "fingerprint")
+
+
 def portal_session(raw: Raw) -> PortalSession:
     of_kind(raw, "billing_portal.session")
     return PortalSession(id=text(raw, "id"), url=text(raw, "url"))

@@ -168,6 +168,21 @@ EXTRA = {
         "stripe_objects",
     },
     ("billing", "portal"): {"accounts", "customers", "stripe_client"},
+    ("billing", "events"): {"stripe_objects"},
+    ("billing", "event_feature"): {
+        *("event_routes", "event_sweeps", "inbox", "reconciler", "settings", "stripe_client"),
+        "webhooks",
+    },
+    ("billing", "event_store"): {"events", "keys"},
+    ("billing", "event_checks"): {"event_store", "event_sweeps", "events", "keys"},
+    ("billing", "event_sweeps"): {"event_store", "events", "inbox", "keys", "stripe_client"},
+    ("billing", "event_routes"): {"entities", "events", "webhooks"},
+    ("billing", "inbox"): {"entities", "event_store", "events", "keys"},
+    ("billing", "reconciler"): {"events"},
+    ("billing", "signatures"): {"events"},
+    ("billing", "webhooks"): {
+        *("events", "inbox", "signatures", "stripe_client", "stripe_parsing"),
+    },
     ("billing", "stripe_objects"): set(),
     ("billing", "stripe_parsing"): {"stripe_objects"},
     ("billing", "stripe_secrets"): set(),
@@ -192,6 +207,12 @@ EXTRA = {
     ("identity", "token_format"): {"entities"},
     ("identity", "tokens"): {"entities", "claims", "token_format"},
     ("identity", "signing_keys"): {"entities"},
+    ("admin", "stripe_event_commands"): {"client", "commands"},
+    ("admin", "stripe_event_schemas"): set(),
+    ("admin", "stripe_events"): {"entities", "operations"},
+    ("admin", "stripe_event_routes"): {
+        *("routes", "schemas", "stripe_event_schemas", "stripe_events"),
+    },
     ("admin", "webhook_commands"): {"client", "commands"},
     ("admin", "webhook_schemas"): {"schemas"},
     ("admin", "webhook_routes"): {"routes", "schemas", "webhook_schemas", "webhooks"},
@@ -309,6 +330,7 @@ USES_EXTRA = {
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
+    *(("billing", "events"), ("billing", "inbox")),
     ("entitlements", "trials"),
     *(("sessions", "routes"), ("sessions", "schemas")),
     ("identity", "access_tokens"),

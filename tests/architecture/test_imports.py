@@ -66,7 +66,10 @@ DOORS = {
     "click": {"cli.py", "feature.py"}
     | {
         f"admin/{name}_commands.py"
-        for name in ("campaign", "erasure", "passkey", "price", "purchase", "review", "support")
+        for name in (
+            *("campaign", "erasure", "passkey", "price", "purchase", "review", "stripe_event"),
+            "support",
+        )
     }
     | {"admin/webhook_commands.py"}
     | {

@@ -33,6 +33,7 @@ from tests.doubles.signer import MACHINE
 PUBLIC = re.compile(
     r"/|/health(/(live|ready))?|/openapi\.json|/docs(/.*)?|/favicon\.ico|/auth/.*|/hooks/.*"
     r"|/\.well-known/.*|/prompts|/subscription/plans|/credits/packages"
+    r"|/stripe/webhook|/webhooks/stripe"
 )
 QUERIES = {"/credits/quote": {"operation": IMAGE_TO_VIDEO}, "/credits/cost": {}}
 # They report an erasure to whoever requested it, until the token ends.

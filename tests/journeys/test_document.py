@@ -142,6 +142,8 @@ OPERATION_IDS = {
     "approveAdjustment",
     "listApprovals",
     "handlePostConfirmation",
+    *("listDeadStripeEvents", "redriveStripeEvent"),
+    *("handleStripeWebhook", "handleStripeAliasWebhook"),
     *("getEntitlements", "getSubscriptionStatus", "listPlans"),
     *("listPackages", "createCheckout", "listOrders", "getOrder", "openPortal"),
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
@@ -215,6 +217,7 @@ def test_what_is_for_providers_and_balancers_is_marked_internal(api: ApiClient) 
     assert internal == {
         *("/callbacks/kling/{token}", "/health/live", "/health/ready"),
         "/hooks/cognito/post-confirmation",
+        *("/stripe/webhook", "/webhooks/stripe"),
     }
     tags = {tag["name"] for tag in api.document["tags"] if tag.get("x-internal")}
-    assert tags == {"callbacks", "hooks"}
+    assert tags == {"callbacks", "hooks", "webhooks"}
