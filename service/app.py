@@ -112,7 +112,6 @@ TAGS = {
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "stripe": "Buy credits and subscriptions through Stripe, and follow what you have bought.",
     "me": "Your account: what belongs to it, a copy of all of it, and its erasure.",
-    "stripe": "Buy credits and subscriptions; Stripe sends its events here.",
     "webhooks": "The other address of Stripe's events.",
     "subscription": "What is sold as a subscription, and the one that you have.",
     "prompts": "The prompts that a video can be made with.",

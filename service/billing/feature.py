@@ -24,6 +24,7 @@ from service.billing.payments import Payments
 from service.billing.personal_data import BillingData
 from service.billing.portal import Portal
 from service.billing.purchase_sweeps import WarnedPurchases
+from service.billing.reconciler import Reconciler
 from service.billing.routes import (
     checkout_blueprint,
     orders_blueprint,
@@ -35,9 +36,12 @@ from service.billing.settings import BillingSettings
 from service.billing.stripe_api import StripeApi
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_secrets import StripeKeys, StripeSecrets, parse_stripe_secrets
+from service.billing.subscriptions import Subscriptions
 from service.core.settings import SettingsError
 from service.core.sweep import Background, Sweep
 from service.entitlements.entities import Plans
+from service.entitlements.operations import Entitlements
+from service.entitlements.trials import Trials
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.history import History
 from service.ledger.operations import Ledger
@@ -64,8 +68,8 @@ def build(core: Core, parts: Parts) -> Feature:
     payments = _payments(core, parts, stripe)
     selling = _selling(core, parts, stripe, payments)
     events = build_events(core, parts, stripe)
-    events.reconciler.register(ObjectKind.PAYMENT, payments.settle)
-    events.reconciler.register(ObjectKind.CHECKOUT_SESSION, selling.orders.reconcile)
+    subscriptions = _subscriptions(core, parts, stripe, payments, selling)
+    _reconcile(events.reconciler, payments, selling, subscriptions)
     data = BillingData(core.table, stripe, selling.customers, order_body)
 
     if stripe.configured:
@@ -108,6 +112,34 @@ def build(core: Core, parts: Parts) -> Feature:
         checks=(*order_checks(mac_key), *purchase_checks(mac_key), *event_checks()),
         erasure=data.steps,
         exports=data.exports,
+    )
+
+
+def _reconcile(
+    reconciler: Reconciler, payments: Payments, selling: _Selling, subscriptions: Subscriptions
+) -> None:
+    """What each kind of Stripe's objects leads to, whether an event or a return page names it."""
+    selling.orders.follow_subscriptions(subscriptions.reconcile_session)
+    payments.register(subscriptions.bought)
+    reconciler.register(ObjectKind.PAYMENT, payments.settle)
+    reconciler.register(ObjectKind.CHARGE, subscriptions.reconcile_charge)
+    reconciler.register(ObjectKind.CHECKOUT_SESSION, selling.orders.reconcile)
+    reconciler.register(ObjectKind.INVOICE, subscriptions.reconcile_invoice)
+    reconciler.register(ObjectKind.SUBSCRIPTION, subscriptions.reconcile)
+    reconciler.register(ObjectKind.CUSTOMER, subscriptions.reconcile_customer)
+
+
+def _subscriptions(
+    core: Core, parts: Parts, stripe: Stripe, payments: Payments, selling: _Selling
+) -> Subscriptions:
+    return Subscriptions(
+        stripe=stripe,
+        customers=selling.customers,
+        entitlements=parts.get(Entitlements),
+        trials=parts.get(Trials),
+        ledger=parts.get(Ledger),
+        clock=core.clock,
+        settle_payment=payments.settle,
     )
 
 

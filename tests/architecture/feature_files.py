@@ -178,7 +178,12 @@ EXTRA = {
     ("billing", "event_sweeps"): {"event_store", "events", "inbox", "keys", "stripe_client"},
     ("billing", "event_routes"): {"entities", "events", "webhooks"},
     ("billing", "inbox"): {"entities", "event_store", "events", "keys"},
+    ("billing", "plan_credits"): {"stripe_objects"},
     ("billing", "reconciler"): {"events"},
+    ("billing", "subscriptions"): {
+        *("customers", "entities", "plan_credits", "purchases", "stripe_client"),
+        "stripe_objects",
+    },
     ("billing", "signatures"): {"events"},
     ("billing", "webhooks"): {
         *("events", "inbox", "signatures", "stripe_client", "stripe_parsing"),

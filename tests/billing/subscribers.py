@@ -1,0 +1,103 @@
+"""Someone who subscribes at the simulated Stripe, with the service's clock as Stripe's."""
+
+from typing import Any
+
+from service.billing.checkouts import Checkout, Checkouts, NewOrder
+from service.billing.offers import Offers
+from service.billing.order_entities import UiMode
+from service.core.amounts import SCALE
+from service.core.principal import Principal
+from service.entitlements.entities import Entitlement, Plan, Plans
+from service.entitlements.operations import Entitlements
+from service.ledger.lots import LotKind
+from tests.billing.billing_site import BillingSite
+from tests.doubles.clock import FakeClock
+from tests.doubles.stripe_account import StripeAccount
+
+DAY = 86_400
+CREDITS = 50
+
+
+def account_with_plan(clock: FakeClock, cents: int = 900) -> tuple[StripeAccount, str]:
+    """An account that has one monthly price, and the price's id."""
+    account = StripeAccount(clock)
+    price = account.client().v1.prices.create(
+        {
+            "currency": "usd",
+            "unit_amount": cents,
+            "recurring": {"interval": "month"},
+            "product_data": {"name": "Starter"},
+        }
+    )
+    return account, price.id
+
+
+def plan(price_id: str, **changes: Any) -> Plan:
+    usual: dict[str, Any] = {
+        "plan_id": "starter",
+        "name": "Starter",
+        "price_id": price_id,
+        "amount_cents": 900,
+        "currency": "usd",
+        "monthly_credits": CREDITS * SCALE,
+    }
+    return Plan(**usual | changes)
+
+
+class Subscribing(BillingSite):
+    """A site with one plan; Ann and Bob have accounts, and no credits of a welcome."""
+
+    def __init__(self, where: Any = None, table_name: str = "", **terms: Any) -> None:
+        clock = FakeClock()
+        account, self.price_id = account_with_plan(clock)
+        plans = Plans([plan(self.price_id, **terms)])
+        super().__init__(where, table_name, account, replacements={Plans: plans}, welcome_credits=0)
+        for user_id in ("ann", "bob"):
+            self.users.sign_up(principal(user_id), self.users.digests(f"device of {user_id}"))
+
+    def begin(self, user_id: str = "ann") -> Checkout:
+        terms = self.parts.get(Offers).plan_terms(self.price_id, UiMode.EMBEDDED)
+        new = NewOrder(terms, None)
+        return self.parts.get(Checkouts).begin(principal(user_id), new)
+
+    def subscribe(self, user_id: str = "ann", **paying: Any) -> str:
+        """Returns the id of the subscription; no event of it is delivered."""
+        session = self.begin(user_id).session.id
+        self.account.controls.pay(session, **paying)
+        found: str = self.session(session)["subscription"]
+        return found
+
+    def session(self, session_id: str) -> Any:
+        return self.account.simulator.account.sessions.get(session_id, "session")
+
+    def at_stripe(self, subscription_id: str) -> Any:
+        return self.account.client().v1.subscriptions.retrieve(subscription_id)
+
+    def pass_days(self, days: float) -> None:
+        """For both: Stripe does what is due by then."""
+        self.clock.advance(days * DAY)
+        self.account.simulator.catch_up()
+
+    def entitlement(self, user_id: str = "ann") -> Entitlement:
+        return self.parts.get(Entitlements).of(user_id)
+
+    def status(self, user_id: str = "ann") -> str:
+        return self.entitlement(user_id).status.value
+
+    def credits(self, user_id: str = "ann") -> list[int]:
+        """The credits of each lot of a subscription that has not expired."""
+        now = self.clock.now()
+        return [
+            lot.remaining // SCALE
+            for lot in self.wallet(user_id).lots
+            if lot.kind is LotKind.SUBSCRIPTION and (lot.expires_at or now + 1) > now
+        ]
+
+    def grants(self) -> int:
+        """How many grants were made."""
+        return sum(item["PK"]["S"].startswith("GRANT#") for item in self.items())
+
+
+def principal(user_id: str) -> Principal:
+    email = f"{user_id}@example.com"
+    return Principal("https://accounts.google.com", user_id, email, email_verified=True)
