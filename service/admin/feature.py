@@ -42,12 +42,12 @@ from service.admin.timeline import Timeline
 from service.admin.webhook_commands import WEBHOOK_COMMANDS
 from service.admin.webhook_routes import webhooks_blueprint
 from service.admin.webhooks import WebhookActions
+from service.billing.inbox import Inbox
 from service.billing.payments import Payments
 from service.billing.stripe_client import Stripe
-from service.billing.inbox import Inbox
 from service.bulk_grants.operations import BulkGrants
 from service.catalog.scheduling import PriceSchedule
-from service.core.amounts import amount_of
+from service.core.amounts import Amount, amount_of
 from service.erasure.operations import Erasures
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.search import JobSearch
@@ -73,18 +73,7 @@ def build(core: Core, parts: Parts) -> Feature:
     actions = Actions(core.table, parts.get(Ledger), log, core.clock, core.jitter)
     corrections = _corrections(core, parts, log)
     threshold = amount_of(core.section(AdminSettings).admin_approval_credits)
-    approvals = Approvals(
-        core.table,
-        parts.get(Ledger),
-        actions,
-        corrections,
-        core.clock,
-        core.ids,
-        mac_key,
-        page_tokens,
-        core.data_keys,
-        threshold,
-    )
+    approvals = _approvals(core, parts, actions, corrections, threshold)
     promo_codes, bulk_grants = parts.get(PromoCodes), parts.get(BulkGrants)
     campaigns = Campaigns(actions, promo_codes, bulk_grants, threshold)
     prices = Prices(actions, parts.get(PriceSchedule))
@@ -116,6 +105,23 @@ def build(core: Core, parts: Parts) -> Feature:
         ),
         exports=OperatorData(core.table).exports,
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
+    )
+
+
+def _approvals(
+    core: Core, parts: Parts, actions: Actions, corrections: Corrections, threshold: Amount
+) -> Approvals:
+    return Approvals(
+        core.table,
+        parts.get(Ledger),
+        actions,
+        corrections,
+        core.clock,
+        core.ids,
+        core.keyring.mac_key,
+        PageTokens(core.keyring.token_keys),
+        core.data_keys,
+        threshold,
     )
 
 

@@ -9,12 +9,12 @@ from service.billing.checkout_params import CheckoutRules
 from service.billing.checkouts import Checkouts
 from service.billing.checks import purchase_checks
 from service.billing.customers import Customers
-from service.billing.new_users import NewUsers
 from service.billing.event_checks import event_checks
 from service.billing.event_feature import build_events
 from service.billing.event_routes import webhook_blueprint
 from service.billing.events import ObjectKind
 from service.billing.inbox import Inbox
+from service.billing.new_users import NewUsers
 from service.billing.offers import Offers
 from service.billing.order_checks import order_checks
 from service.billing.order_payments import OrderPayments

@@ -1,4 +1,4 @@
-"""A subscription's life as Stripe tells it: in any order, doubled, late or not at all, what is
+"""A subscription's life as Stripe reports it: in any order, doubled, late or not at all, what is
 stored afterwards is what Stripe has, and each period's credits are granted once."""
 
 import random
