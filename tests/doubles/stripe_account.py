@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 
 import stripe
 
+from devstack.simulators.faults import FaultBoard
+from devstack.simulators.stripe.errors import usual_error
+from devstack.simulators.stripe.operations import operation_of
+from devstack.simulators.stripe.routes import StripeRoutes
 from devstack.simulators.stripe.seeds import read_plans, seed
 from devstack.simulators.stripe.simulator import LOCAL_KEY, LOCAL_WEBHOOK_SECRET, StripeSimulator
 from devstack.simulators.stripe.webhooks import Endpoint, Message, signature_headers
-from devstack.simulators.stripe.wire import API_VERSION, Request
+from devstack.simulators.stripe.wire import API_VERSION, Reply, Request
 from service.core.clock import Clock
 
 WEBHOOK_URL = "http://127.0.0.1:8080/stripe/webhook"
@@ -27,8 +31,14 @@ class InProcess(stripe.HTTPClient):
     def __init__(self, simulator: StripeSimulator) -> None:
         super().__init__()
         self._simulator = simulator
+        self._faults = FaultBoard({"stripe": StripeRoutes.faults})
         self.requests: list[Request] = []
         self.lost = 0
+
+    def arm(self, operation: str, fault: str, count: int = 1) -> None:
+        """The next `count` requests of that operation (`create_session`, …) meet the fault:
+        `status:<status>`, `html:<status>`, `reset`, `lost-answer` or `stored-error`."""
+        self._faults.arm("stripe", operation, fault, count)
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
@@ -42,17 +52,43 @@ class InProcess(stripe.HTTPClient):
             {name.lower(): value for name, value in (headers or {}).items()},
         )
         self.requests.append(request)
-        reply = self._simulator.handle(request)
+        reply = self._reply(request)
         if self.lost:
             self.lost -= 1
-            raise stripe.APIConnectionError("the response was lost", should_retry=True)
+            raise _lost()
         return reply.body, reply.status, dict(reply.headers)
+
+    def _reply(self, request: Request) -> Reply:
+        operation = operation_of(request.method, request.path)
+        fault = self._faults.take("stripe", operation[0].name) if operation else None
+        match fault.kind if fault else "":
+            case "status" | "html":
+                assert fault is not None
+                error = usual_error(fault.status, fault.code).reply()
+                return error if fault.kind == "status" else Reply(fault.status, text="<html>")
+            case "reset":
+                raise _lost()
+            case "stored-error":
+                return self._stored_error(request)
+            case "lost-answer":
+                self._simulator.handle(request)
+                raise _lost()
+            case _:
+                return self._simulator.handle(request)
+
+    def _stored_error(self, request: Request) -> Reply:
+        api = self._simulator.api
+        return api.begin(request) or api.end(request, api.internal_error())
 
     def close(self) -> None:
         return
 
     def _sleep_time_seconds(self, num_retries: int, response: Any = None) -> float:
         return 0.0
+
+
+def _lost() -> stripe.APIConnectionError:
+    return stripe.APIConnectionError("there was no response", should_retry=True)
 
 
 class StripeAccount:

@@ -196,3 +196,31 @@ def test_a_reset_forgets_everything(account: StripeAccount, client: stripe.Strip
     account.simulator.reset()
     assert client.v1.customers.list().data == []
     assert account.types() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "made"),
+    [
+        ("status:429", stripe.RateLimitError, 0),
+        ("status:500", stripe.APIError, 0),
+        ("html:502", stripe.APIError, 0),
+        ("reset", stripe.APIConnectionError, 0),
+        ("lost-answer", stripe.APIConnectionError, 1),
+        ("stored-error", stripe.APIError, 0),
+    ],
+)
+def test_faults_meet_requests_in_process_too(
+    account: StripeAccount, fault: str, error: type[stripe.StripeError], made: int
+) -> None:
+    client = account.client()
+    key: Any = {"idempotency_key": "k"}
+    account.http.arm("create_customer", fault)
+    with pytest.raises(error):
+        client.v1.customers.create({}, key)
+    assert len(account.events("customer.created")) == made
+    if fault == "stored-error":
+        with pytest.raises(error):
+            client.v1.customers.create({}, key)
+    else:
+        client.v1.customers.create({}, key)
+        assert len(account.events("customer.created")) == 1
