@@ -41,7 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "any-user-is-an-operator",
         SIGNATURES,
         "identity.operators:Operators.admit_signed_in",
-        "operator_id not in S",
+        "not self._terms.admit(principal)",
         "False",
     ),
     mutant(
