@@ -97,6 +97,7 @@ def stack_environment(
         "GOOGLE_CERTS_URL": f"{ports.simulators_url}/google/oauth2/v3/certs",
         "COGNITO_USER_POOL_ID": _USER_POOL_ID,
         "COGNITO_CLIENT_IDS": _USER_POOL_CLIENT_ID,
+        "COGNITO_ENDPOINT_URL": f"{ports.simulators_url}/cognito",
         "COGNITO_HOOK_SECRET": "cognito-local-hook-secret-of-32-characters",
         "COGNITO_JWKS_URL": (
             f"{ports.simulators_url}/cognito/{_USER_POOL_ID}/.well-known/jwks.json"

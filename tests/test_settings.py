@@ -79,6 +79,7 @@ def test_all_faults_are_named_at_once() -> None:
         ({"LOCAL_TOKEN_URL": "http://127.0.0.1:8090/google/__token"}, "LOCAL_TOKEN_URL"),
         ({"LOCAL_START_URL": "http://127.0.0.1:8090/"}, "LOCAL_START_URL"),
         ({"SES_ENDPOINT_URL": "https://x.example"}, "SES_ENDPOINT_URL"),
+        ({"COGNITO_ENDPOINT_URL": "https://x.example"}, "COGNITO_ENDPOINT_URL"),
         ({"APP_URL": "http://x.example"}, "APP_URL"),
         ({"KLING_API_KEY": "k"}, "KLING_API_KEY"),
         ({"KLING_ACCESS_KEY": "k"}, "KLING_ACCESS_KEY"),

@@ -1,10 +1,11 @@
 """A Cognito user pool, under `/cognito`: its signing keys, tokens on request, and the deletion of
 users (Amazon Cognito Developer Guide, "Verifying JSON web tokens"; Amazon Cognito User Pools API
-Reference, AdminDeleteUser)."""
+Reference, AdminDeleteUser and ListUsers)."""
 
 import hashlib
 import hmac
 import json
+import re
 import threading
 import uuid
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from service.core.clock import Clock
 
 MAX_USERS = 1_000
 _DEFAULT_LIFE_SECONDS = 3_600
+_FILTER = re.compile(r'sub\s*=\s*"([^"]*)"')
 _TARGET = "AWSCognitoIdentityProviderService."
 # Subjects made from an e-mail address, so that the same person is the same user.
 _PEOPLE = uuid.UUID("5f0c1a39-9d55-4d0b-8f5e-0a2a7b1c6d42")
@@ -61,6 +63,11 @@ class Pool:
                 self._deleted.append(name)
             return bool(found)
 
+    def with_subject(self, subject: str) -> list[str]:
+        """The user names under that subject."""
+        with self._lock:
+            return [name for name, user in self._users.items() if user["sub"] == subject]
+
     def shown(self) -> dict[str, object]:
         with self._lock:
             return {"users": list(self._users.values()), "deleted": list(self._deleted)}
@@ -70,7 +77,9 @@ class Cognito:
     """One user pool of one app client."""
 
     name = "cognito"
-    faults: ClassVar[Operations] = {"jwks": RESPONSE_FAULTS, "AdminDeleteUser": RESPONSE_FAULTS}
+    faults: ClassVar[Operations] = dict.fromkeys(
+        ("jwks", "AdminDeleteUser", "ListUsers"), RESPONSE_FAULTS
+    )
 
     def __init__(
         self,
@@ -116,10 +125,11 @@ class Cognito:
         """The JSON wire of `cognito-idp`: the operation is named in a header."""
         call = current_call()
         name = call.headers.get("X-Amz-Target", "").removeprefix(_TARGET)
-        if name != "AdminDeleteUser":
+        operations = {"AdminDeleteUser": self._deleted, "ListUsers": self._listed}
+        if name not in operations:
             return _error(400, "UnknownOperationException", "")
         endpoint = Endpoint(self.name, name, _error_response)
-        return self._injector.call(endpoint, call, lambda _: self._deleted(call))
+        return self._injector.call(endpoint, call, lambda _: operations[name](call))
 
     def token(self) -> Response:
         """Returns a token: the usual claims of its `token_use` ("id", which is the default, or
@@ -184,6 +194,20 @@ class Cognito:
     def _issuer(self) -> str:
         region = self._pool_id.partition("_")[0]
         return f"https://cognito-idp.{region}.amazonaws.com/{self._pool_id}"
+
+    def _listed(self, call: Call) -> Response:
+        """By the filter for a subject alone."""
+        try:
+            request: Any = json.loads(call.body)
+            pool_id, wanted = request["UserPoolId"], _FILTER.fullmatch(request["Filter"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return _error(400, "InvalidParameterException", "UserPoolId and Filter are needed.")
+        if pool_id != self._pool_id:
+            return _no_pool(400, pool_id)
+        if wanted is None:
+            return _error(400, "InvalidParameterException", "Only sub is filtered by here.")
+        names = self._pool.with_subject(wanted[1])
+        return _amazon_json({"Users": [{"Username": name} for name in names]}, 200)
 
     def _deleted(self, call: Call) -> Response:
         try:

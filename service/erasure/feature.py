@@ -12,10 +12,11 @@ from service.erasure.operations import Erasures
 from service.erasure.routes import erasure_blueprint, export_blueprint
 from service.erasure.settings import ErasureSettings
 from service.erasure.sweeps import DueErasures
-from service.erasure.user_pool import UserPool, UserPoolData, own_subject
+from service.erasure.user_pool import UserPool, UserPoolData
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.settings import IdentitySettings
 from service.ledger.operations import Ledger
+from service.users.linking import Identities
 from service.users.operations import Users
 
 
@@ -31,7 +32,7 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.erasure_steps,
     )
     export = Export(ledger, core.clock, parts.export_parts)
-    user_pool = UserPoolData(_user_pool(core), own_subject)
+    user_pool = UserPoolData(_user_pool(core), parts.get(Identities).pool_subjects)
 
     def sweeps(background: Background) -> tuple[DueErasures]:
         interval_seconds = core.section(ErasureSettings).erasure_interval_seconds
@@ -50,7 +51,8 @@ def _user_pool(core: Core) -> Callable[[], UserPool] | None:
     pool_id = core.section(IdentitySettings).cognito_user_pool_id
     if not pool_id:
         return None
-    return partial(UserPool.connect, core.settings.core.aws_region, pool_id)
+    endpoint_url = core.section(ErasureSettings).cognito_endpoint_url
+    return partial(UserPool.connect, core.settings.core.aws_region, endpoint_url, pool_id)
 
 
 ERASURE = Declaration(

@@ -9,21 +9,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from service.core.erasure import StepOutcome
-from service.core.principal import is_uuid
 from service.erasure.entities import UserPoolUnavailable
 
 _GONE = "UserNotFoundException"
 
 
 class Subjects(Protocol):
-    """Returns the subjects in the user pool that a user signs in as."""
+    """Returns the subjects in the user pool that a user signs in as, as
+    `Identities.pool_subjects`."""
 
     def __call__(self, user_id: str) -> tuple[str, ...]: ...
-
-
-def own_subject(user_id: str) -> tuple[str, ...]:
-    """A user who signed up through Cognito is known by the pool's own subject, a UUID."""
-    return (user_id,) if is_uuid(user_id) else ()
 
 
 class UserPool:
@@ -34,11 +29,14 @@ class UserPool:
         self._pool_id = pool_id
 
     @classmethod
-    def connect(cls, region: str, pool_id: str) -> "UserPool":
+    def connect(cls, region: str, endpoint_url: str, pool_id: str) -> "UserPool":
         config = Config(
             connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
         )
-        return cls(boto3.client("cognito-idp", region_name=region, config=config), pool_id)
+        client = boto3.client(
+            "cognito-idp", region_name=region, endpoint_url=endpoint_url or None, config=config
+        )
+        return cls(client, pool_id)
 
     def delete(self, subject: str) -> None:
         """Deletes the user with that subject; again without effect. Raises `UserPoolUnavailable`.

@@ -203,8 +203,8 @@ def linked_identity_check() -> ItemCheck:
         stored = stored_from(item)
         if stored.identity_id not in stored.identity_digests:
             yield "is not named by a digest of its identity"
-        if stored.unlinked and stored.email is not None:
-            yield "is unlinked, and its address is still there"
+        if stored.unlinked and (stored.email is not None or stored.subject is not None):
+            yield "is unlinked, and its address or subject is still there"
 
     return ItemCheck(keys.LINKED_IDENTITY, faults)
 

@@ -15,6 +15,7 @@ from service.users.entities import Digests
 from service.users.sharing import text_of
 
 EMAIL = "email"
+SUBJECT = "subject"
 _COUNT = "linkedIdentities"
 # More than `MAX_LINKED_IDENTITIES`: those that were unlinked stay as a trace.
 MAX_ITEMS = 100
@@ -23,12 +24,14 @@ MAX_ITEMS = 100
 @dataclass(frozen=True)
 class NewIdentity:
     """An identity to link, the mailbox that it claims for the user (None: no further one), and its
-    address, sealed for `email_place`."""
+    address, sealed for `email_place`. `subject` is that of a Cognito identity, sealed for
+    `subject_place`: an erasure deletes it from the user pool."""
 
     digests: Digests
     mailbox: Digests | None
     provider: str
     email: bytes | None = field(repr=False)
+    subject: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class StoredIdentity:
     mailbox_digests: tuple[str, ...]
     linked_at: int
     unlinked: bool
+    subject: bytes | None = field(default=None, repr=False)
 
     @property
     def claims(self) -> tuple[Key, ...]:
@@ -59,6 +63,11 @@ def email_place(user_id: str, identity_id: str) -> tuple[Key, str]:
     return keys.linked_identity(user_id, identity_id), EMAIL
 
 
+def subject_place(user_id: str, identity_id: str) -> tuple[Key, str]:
+    """The item and the attribute for which a subject is sealed."""
+    return keys.linked_identity(user_id, identity_id), SUBJECT
+
+
 def read_linked(table: Table, user_id: str) -> list[StoredIdentity]:
     """Those that are linked now, oldest first, in one call."""
     page = table.query(user_partition(user_id), keys.IDENTITY_PREFIX, limit=MAX_ITEMS)
@@ -71,9 +80,9 @@ def read_linked(table: Table, user_id: str) -> list[StoredIdentity]:
 
 def stored_from(item: Item) -> StoredIdentity:
     """Raises `KeyError`, `TypeError` or `ValueError` for one that no version of this code wrote."""
-    email = item.get(EMAIL)
-    if not isinstance(email, bytes | None):
-        raise TypeError("an e-mail address is sealed bytes")
+    email, subject = item.get(EMAIL), item.get(SUBJECT)
+    if not isinstance(email, bytes | None) or not isinstance(subject, bytes | None):
+        raise TypeError("an e-mail address and a subject are sealed bytes")
     return StoredIdentity(
         identity_id=text_of(item["SK"]).removeprefix(keys.IDENTITY_PREFIX),
         provider=text_of(item["provider"]),
@@ -82,6 +91,7 @@ def stored_from(item: Item) -> StoredIdentity:
         mailbox_digests=_texts(item.get("mailboxDigests", ())),
         linked_at=from_iso(text_of(item["linkedAt"])),
         unlinked="unlinkedAt" in item,
+        subject=subject,
     )
 
 
@@ -113,6 +123,7 @@ def link_writes(user_id: str, new: NewIdentity, before: Item | None, now: int) -
     item = {
         "provider": new.provider,
         EMAIL: new.email,
+        SUBJECT: new.subject,
         "identityDigests": new.digests.all,
         "mailboxDigests": new.mailbox.all if new.mailbox else None,
         "linkedAt": iso(now),
@@ -135,10 +146,10 @@ def claim_writes(
 
 
 def forget_write(user_id: str, stored: StoredIdentity, now: int) -> Update:
-    """The item stays as a trace without the address."""
+    """The item stays as a trace without the address and the subject."""
     key = keys.linked_identity(user_id, stored.identity_id)
     guard = When(equals={"PK": key.pk, "linkedAt": iso(stored.linked_at), "unlinkedAt": None})
-    return Update(key, guard, set={"unlinkedAt": iso(now)}, remove=(EMAIL,))
+    return Update(key, guard, set={"unlinkedAt": iso(now)}, remove=(EMAIL, SUBJECT))
 
 
 def unlink_writes(

@@ -27,6 +27,7 @@ from service.storage.table import (
 from service.storage.writes import Write
 from service.users import identities, keys, later_profiles, store
 from service.users.entities import (
+    COGNITO,
     MAX_LINKED_IDENTITIES,
     Digests,
     EmailAlreadyUsed,
@@ -184,13 +185,8 @@ class Identities:
         if count >= MAX_LINKED_IDENTITIES:
             raise IdentityLimitReached
         now = self._clock.now()
-        email = None
-        if names.email is not None:
-            email = self._data_keys.seal(user_id, item_key, store.EMAIL, names.email)
         is_new = names.mailbox is not None and user_id not in of_mailbox
-        new = identities.NewIdentity(
-            names.identity, names.mailbox if is_new else None, provider_of(names.subject), email
-        )
+        new = self._sealed(user_id, names, names.mailbox if is_new else None)
         self._table.transact(
             [
                 *identities.link_writes(user_id, new, item, now),
@@ -199,6 +195,32 @@ class Identities:
                 identities.count_write(user_id, count, count + 1),
             ]
         )
+
+    def _sealed(
+        self, user_id: str, names: _Names, mailbox: Digests | None
+    ) -> identities.NewIdentity:
+        key, email, subject = keys.linked_identity(user_id, names.identity.newest), None, None
+        provider = provider_of(names.subject)
+        if names.email is not None:
+            email = self._data_keys.seal(user_id, key, identities.EMAIL, names.email)
+        if provider == COGNITO:
+            subject = self._data_keys.seal(user_id, key, identities.SUBJECT, names.subject)
+        return identities.NewIdentity(names.identity, mailbox, provider, email, subject)
+
+    def pool_subjects(self, user_id: str) -> tuple[str, ...]:
+        """The subjects in the Cognito user pool that the user signs in as: their own, and those
+        that are linked. Raises `DataKeyUnavailable` and `DataUnreadable`."""
+        own = (user_id,) if provider_of(user_id) == COGNITO else ()
+        sealed = [
+            (each.identity_id, each.subject)
+            for each in identities.read_linked(self._table, user_id)
+            if each.subject is not None
+        ]
+        opened = (
+            self._data_keys.open(user_id, *identities.subject_place(user_id, name), subject)
+            for name, subject in sealed
+        )
+        return (*own, *(subject for subject in opened if subject is not None))
 
     def unlink(self, user_id: str, identity_id: str) -> list[LinkedIdentity]:
         """Takes a linked identity from the user: it may open an account of its own then. A mailbox

@@ -112,6 +112,7 @@ class LiveStack:
                 "google_certs_url": f"{self.sim_url}/google/oauth2/v3/certs",
                 "kling_base_url": f"{self.sim_url}/kling",
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
+                "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
                 "app_url": Url(f"{self.sim_url}/app"),
                 "stripe_api_url": Url(f"{self.sim_url}/stripe"),
             }

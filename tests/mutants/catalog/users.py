@@ -321,6 +321,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "self.mailbox_digests",
     ),
     mutant(
+        "linked-identity-stays-in-the-user-pool",
+        "tests/erasure/test_user_pool.py",
+        "users.linking:Identities.pool_subjects",
+        "(*own, *S)",
+        "own",
+    ),
+    mutant(
         "unverified-address-leads-to-a-user",
         "tests/users/test_directory.py",
         "users.sign_up:SignUp._profile_writes",
