@@ -54,6 +54,8 @@ def _own_faults(erasure: Erasure, item: Item, mac_key: bytes) -> Iterable[str]:
     if not erasure.is_sealed(mac_key):
         yield "is not as this service wrote it (its MAC does not hold)"
     index = {name: item[name] for name in DUE_INDEX_ATTRIBUTES if name in item}
+    if erasure.notice is not None and erasure.state is ErasureState.FINISHED:
+        yield "has ended, and still holds an address"
     due_at = erasure.due_at
     expected = {} if due_at is None else keys.DUE_ERASURES.index(erasure.user_id, due_at)
     if index != expected or (due_at is None) != (erasure.state is ErasureState.FINISHED):

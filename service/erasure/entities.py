@@ -55,7 +55,8 @@ class Erasure:
     """One user's erasure. `requested_by` is `user`, or the id of the operator who requested it;
     `entry` is the version of the wallet's CLOSING entry. `done` has the time at which each step was
     done, `held_up` why a step was not, at the last attempt. `due_at` is the time of the next
-    attempt (None: it has ended). `version` counts its changes; `mac` covers what was requested."""
+    attempt (None: it has ended). `notice` is the mail that reports the end, sealed until then.
+    `version` counts its changes; `mac` covers what was requested."""
 
     user_id: str
     requested_at: int
@@ -67,6 +68,7 @@ class Erasure:
     finished_at: int | None = None
     version: int = 1
     mac: str = ""
+    notice: bytes | None = field(default=None, repr=False)
 
     @property
     def state(self) -> ErasureState:
@@ -112,6 +114,7 @@ class Erasure:
             held_up={},
             due_at=None,
             finished_at=now,
+            notice=None,
             version=self.version + 1,
         )
 
@@ -124,8 +127,10 @@ class Erasure:
         return StepState.WAITING if why == StepOutcome.WAITING else StepState.FAILED
 
 
-def requested(user_id: str, by: str, entry: int, now: int, mac_key: bytes) -> Erasure:
-    return Erasure(user_id, now, by, entry, due_at=now).sealed(mac_key)
+def requested(
+    user_id: str, by: str, entry: int, now: int, mac_key: bytes, notice: bytes | None = None
+) -> Erasure:
+    return Erasure(user_id, now, by, entry, due_at=now, notice=notice).sealed(mac_key)
 
 
 def phases(steps: Sequence[ErasureStep]) -> Iterator[tuple[ErasureStep, ...]]:

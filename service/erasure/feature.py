@@ -8,6 +8,7 @@ from service.core.sweep import Background
 from service.erasure import keys
 from service.erasure.checks import erasure_check
 from service.erasure.export import Export
+from service.erasure.notices import Notice, Notices, no_notice
 from service.erasure.operations import Erasures
 from service.erasure.routes import erasure_blueprint, export_blueprint
 from service.erasure.settings import ErasureSettings
@@ -16,6 +17,9 @@ from service.erasure.user_pool import UserPool, UserPoolData
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.settings import IdentitySettings
 from service.ledger.operations import Ledger
+from service.notifications.mail import MailBox
+from service.notifications.settings import NotificationsSettings
+from service.users.directory import UserDirectory
 from service.users.linking import Identities
 from service.users.operations import Users
 
@@ -30,6 +34,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.metrics,
         mac_key,
         parts.erasure_steps,
+        _notice(core, parts),
     )
     export = Export(ledger, core.clock, parts.export_parts)
     user_pool = UserPoolData(_user_pool(core), parts.get(Identities).pool_subjects)
@@ -45,6 +50,12 @@ def build(core: Core, parts: Parts) -> Feature:
         checks=(erasure_check(mac_key),),
         erasure=(ErasureStep("user_pool", user_pool.remove),),
     )
+
+
+def _notice(core: Core, parts: Parts) -> Notice:
+    if not core.section(NotificationsSettings).mail_from:
+        return no_notice
+    return Notices(parts.get(MailBox), parts.get(UserDirectory).verified_email).sealed
 
 
 def _user_pool(core: Core) -> Callable[[], UserPool] | None:

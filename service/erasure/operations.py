@@ -1,7 +1,7 @@
 """Erasing a user: a durable sequence that goes on wherever it was interrupted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -21,6 +21,7 @@ from service.erasure.entities import (
     requested,
     step_names,
 )
+from service.erasure.notices import Notice, notice_write
 from service.ledger.details import REQUEST_ID, Details
 from service.ledger.entities import UserNotFound, WalletStatus, check_enabled
 from service.ledger.movements import begin_closing, close
@@ -48,6 +49,7 @@ class ErasureRequest:
     requested_by: str
     mac_key: bytes
     ref: str = _REF
+    notice: bytes | None = field(default=None, repr=False)
 
     @property
     def key(self) -> Key:
@@ -70,7 +72,9 @@ class ErasureRequest:
             return None
         movement = begin_closing(wallet, self.ref, now, details=details)
         entry = movement.entries[-1]
-        erasure = requested(self.user_id, self.requested_by, entry.version, entry.at, self.mac_key)
+        erasure = requested(
+            self.user_id, self.requested_by, entry.version, entry.at, self.mac_key, self.notice
+        )
         return Proposal(movement, [ConditionalWrite(store.request_write(before, erasure))])
 
 
@@ -86,9 +90,11 @@ class Erasures:
         metrics: Metrics,
         mac_key: bytes,
         steps: Steps,
+        notice: Notice,
     ) -> None:
         """`steps` are read when an erasure is carried on: features that are built later register
         theirs as well."""
+        self._notice = notice
         self._table = table
         self._ledger = ledger
         self._users = users
@@ -103,8 +109,9 @@ class Erasures:
         return step_names(self._steps())
 
     def request_of(self, user_id: str, requested_by: str, ref: str = _REF) -> ErasureRequest:
-        """For a transaction of the caller."""
-        return ErasureRequest(user_id, requested_by, self._mac_key, ref)
+        """For a transaction of the caller. Raises `StorageUnavailable`."""
+        notice = self._notice(user_id)
+        return ErasureRequest(user_id, requested_by, self._mac_key, ref, notice)
 
     def request(self, user_id: str, request_id: str) -> Erasure:
         """Begins the user's erasure: from here on nothing new is held, and nothing redeemed. Again
@@ -305,8 +312,9 @@ def is_running(erasure: Erasure | None) -> bool:
 
 
 def _end_writes(erasure: Erasure, snapshot: Snapshot, now: int) -> list[ConditionalWrite]:
-    """The end of the erasure, and of the user's data key."""
+    """The end of the erasure, and of the user's data key, and the mail that reports it."""
     user_id = erasure.user_id
     ended = store.change_write(erasure, erasure.finished(now))
     keys_gone = erasure_writes(user_id, snapshot.item(data_key(user_id)), now)
-    return list(map(ConditionalWrite, (ended, *keys_gone)))
+    mails = [] if erasure.notice is None else [notice_write(user_id, erasure.notice, now)]
+    return list(map(ConditionalWrite, (ended, *keys_gone, *mails)))

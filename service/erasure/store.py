@@ -9,6 +9,8 @@ from service.storage.codec import Item, Value, whole_number
 from service.storage.keys import DUE_INDEX_ATTRIBUTES, user_of
 from service.storage.writes import ABSENT, Put, Update, When
 
+NOTICE = "notice"
+
 
 def request_write(before: Erasure | None, erasure: Erasure) -> Put:
     """A new erasure over nothing, or over one as it was read that has ended."""
@@ -20,7 +22,7 @@ def request_write(before: Erasure | None, erasure: Erasure) -> Put:
 def change_write(before: Erasure, after: Erasure) -> Update:
     """What has become of an erasure that stands as it was read."""
     guard = When(equals={"version": before.version, "mac": before.mac})
-    gone = () if after.due_at is not None else DUE_INDEX_ATTRIBUTES
+    gone = () if after.due_at is not None else (*DUE_INDEX_ATTRIBUTES, NOTICE)
     changed = {name: value for name, value in _item(after).items() if value is not None}
     return Update(keys.erasure(after.user_id), guard, set={**changed, **_index(after)}, remove=gone)
 
@@ -40,6 +42,7 @@ def erasure_from(item: Item) -> Erasure:
         finished_at=from_iso(fields["finishedAt"]) if "finishedAt" in fields else None,
         version=whole_number(fields["version"]),
         mac=fields["mac"],
+        notice=fields.get(NOTICE),
     )
 
 
@@ -54,6 +57,7 @@ def _item(erasure: Erasure) -> dict[str, Value]:
         "finishedAt": None if ended is None else iso(ended),
         "version": erasure.version,
         "mac": erasure.mac,
+        NOTICE: erasure.notice,
     }
 
 

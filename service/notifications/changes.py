@@ -103,7 +103,7 @@ def resent(before: Delivery, now: int) -> ConditionalWrite:
 
 def redriven(item: Item | None, now: int) -> tuple[ConditionalWrite, ...]:
     """A message or mail that is a dead letter is due now, and tried for another three days; nothing
-    for one that is not dead. Raises `DeliveryNotFound`."""
+    for one that is not dead, or no longer says anything. Raises `DeliveryNotFound`."""
     if item is None:
         raise DeliveryNotFound
     if Key.of_item(item).sk.startswith(keys.MAIL_PREFIX):
@@ -115,7 +115,7 @@ def redriven(item: Item | None, now: int) -> tuple[ConditionalWrite, ...]:
 
 
 def _redriven_mail(stored: StoredMail, now: int) -> tuple[ConditionalWrite, ...]:
-    if stored.progress.state is not State.DEAD:
+    if stored.progress.state is not State.DEAD or stored.mail.content is None:
         return ()
     return (ConditionalWrite(mail_store.mail_redriven(stored, _anew(now), now)),)
 

@@ -59,8 +59,10 @@ def mail_from(item: Item) -> StoredMail:
 
 def mail_change(before: StoredMail, after: StoredMail, now: int) -> Update:
     """What has become of a mail that stands as it was read. What it says is kept only as long as
-    it may still be sent."""
-    if after.progress.state in (State.DELIVERED, State.CANCELLED):
+    it may still be sent; the address of someone who was erased no longer than it is tried."""
+    is_erased = before.mail.template is MailTemplate.ACCOUNT_ERASED
+    is_kept = {State.PENDING} if is_erased else {State.PENDING, State.DEAD}
+    if after.progress.state not in is_kept:
         after = replace(after, mail=replace(after.mail, content=None))
     key = keys.mail(before.mail.user_id, before.mail.mail_id)
     return progress_change(key, before.progress, _item(after, now), _CHANGING)
