@@ -7,6 +7,7 @@ from urllib.parse import quote
 from service.billing import stripe_parsing as parsing
 from service.billing.entities import StripeRefused
 from service.billing.stripe_api import StripeApi
+from service.billing.stripe_lists import Listed, everything
 from service.billing.stripe_objects import (
     Charge,
     CheckoutSession,
@@ -20,10 +21,10 @@ from service.billing.stripe_objects import (
     StripeEvent,
     Subscription,
 )
-from service.billing.stripe_parsing import Parsed, Raw
+from service.billing.stripe_parsing import Raw
 
-# Of one payment: more are not read, and a payment that has more is reported.
-MAX_LISTED = 100
+# Of one payment: one that has more is reported.
+MAX_LISTED = 2_000
 
 
 class Stripe:
@@ -165,23 +166,14 @@ class Stripe:
 
         return self._api.get("/v1/events", parse, params)
 
-    def _all(self, path: str, parse: Callable[[Raw], Parsed], intent_id: str) -> tuple[Parsed, ...]:
+    def _all(self, path: str, parse: Callable[[Raw], Listed], intent_id: str) -> tuple[Listed, ...]:
         """Everything of one payment."""
         return self._whole(path, parse, {"payment_intent": intent_id})
 
     def _whole(
-        self, path: str, parse: Callable[[Raw], Parsed], filters: Mapping[str, Any]
-    ) -> tuple[Parsed, ...]:
-        """A list as a whole. Raises `UnexpectedObject` beyond `MAX_LISTED`: a sum of some
-        of it would be wrong."""
-
-        def whole(raw: Raw) -> tuple[Parsed, ...]:
-            found, has_more = parsing.listed(raw, parse)
-            if has_more:
-                raise parsing.UnexpectedObject(f"more than {MAX_LISTED} objects in one list")
-            return found
-
-        return self._api.get(path, whole, {**filters, "limit": MAX_LISTED})
+        self, path: str, parse: Callable[[Raw], Listed], filters: Mapping[str, Any]
+    ) -> tuple[Listed, ...]:
+        return everything(self._api, path, parse, filters, MAX_LISTED)
 
 
 def _segment(object_id: str) -> str:

@@ -194,7 +194,10 @@ EXTRA = {
     ("billing", "stripe_secrets"): set(),
     ("billing", "stripe_transport"): set(),
     ("billing", "stripe_api"): {"entities", "stripe_parsing", "stripe_secrets", "stripe_transport"},
-    ("billing", "stripe_client"): {"entities", "stripe_api", "stripe_objects", "stripe_parsing"},
+    ("billing", "stripe_client"): {
+        *("entities", "stripe_api", "stripe_lists", "stripe_objects", "stripe_parsing"),
+    },
+    ("billing", "stripe_lists"): {"stripe_api", "stripe_parsing"},
     ("bulk_grants", "part_runs"): {"entities", "keys", "store"},
     ("ledger", "owners"): {"keys"},
     ("identity", "enforcement"): {"entities", "freshness", "signatures"},

@@ -213,3 +213,11 @@ def test_a_users_purchases_are_listed_newest_first(world: PaymentWorld) -> None:
     world.settle(second)
     assert [each.payment_id for each in world.payments.of_user("ann")] == [second, first]
     assert world.payments.of_user("bob") == []
+
+
+def test_every_page_of_a_payments_refunds_counts(world: PaymentWorld) -> None:
+    payment_id = world.pay()
+    world.settle(payment_id)
+    for _ in range(203):
+        world.refund(payment_id, 1)
+    assert world.settle(payment_id).refunded_cents == 203

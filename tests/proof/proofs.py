@@ -31,6 +31,7 @@ def proofs(day: date) -> tuple[Proof, ...]:
         _module("bulk-kills", 30, "bulk_grants", "--users", "2000", "--kills", "5", "--seed", seed),
         _module("erasure-kills", 20, "erasure", "--users", "60", "--kills", "20", "--seed", seed),
         _module("password-timing", 30, "passwords", "--tries", "1000"),
+        _module("billing-orders", 120, "billing"),
         _module("crowd", 20, "crowd", "--seed", seed),
         _module("drain", 120, "drain", "--replacements", "100", "--seconds", "6000"),
         _module("mutants", 120, "mutants"),
