@@ -65,6 +65,9 @@ class Life:
     def is_disputed(self, cents: int | None = None) -> None:
         self.dispute_id = self.world.dispute(self.payment_id, amount=cents)
 
+    def is_inquired(self) -> None:
+        self.dispute_id = self.world.dispute(self.payment_id, inquiry=True)
+
     def dispute_ends(self, action: str) -> None:
         self.world.step(self.dispute_id, action)
 
@@ -126,9 +129,14 @@ STORIES = (
         0,
     ),
     Story(
-        "a refund after a dispute in part",
-        (Life.pays, _refund(600), lambda life: life.is_disputed(300), _ends("won"), _refund(1)),
+        "refunds during and after an inquiry",
+        (Life.pays, Life.is_inquired, _refund(600), _ends("warning_closed"), _refund(1)),
         601,
+    ),
+    Story(
+        "a dispute of what a refund has left",
+        (Life.pays, _refund(600), _spend(1), lambda life: life.is_disputed(300), _ends("lost")),
+        900,
     ),
     Story(
         "warned, then disputed",
