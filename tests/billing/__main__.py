@@ -10,7 +10,7 @@ import time
 
 import structlog
 
-from tests.billing.stories import MAX_LENGTH, STORIES, Stories, arrivals
+from tests.billing.stories import MAX_LENGTH, STORIES, Stories, sequences
 
 # One table in memory holds so many runs: an audit walks all of it.
 RUNS_A_TABLE = 2_000
@@ -24,7 +24,7 @@ def main() -> int:
     began_at, runs = time.monotonic(), 0
     for story in STORIES:
         stories = Stories()
-        for number, sequence in enumerate(arrivals(story, given.length)):
+        for number, sequence in enumerate(sequences(story, given.length)):
             if number % RUNS_A_TABLE == RUNS_A_TABLE - 1:
                 stories.world.assert_proved()
                 stories = Stories()

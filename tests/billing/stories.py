@@ -157,7 +157,7 @@ class Stories:
         self.payments: Payments = payments
         self.runs = 0
 
-    def run(self, story: Story, arrivals: Sequence[int]) -> None:
+    def run(self, story: Story, events: Sequence[int]) -> None:
         """The events of these steps arrive in this order, each as early as it can: Stripe has done
         that step and those before, and no more. In the end every step is done, and one more event
         arrives. Raises `AssertionError` for any end but the story's."""
@@ -166,10 +166,10 @@ class Stories:
         users = self.world.harness.users
         users.sign_up(principal(life.user_id), users.digests(life.user_id))
         done = 0
-        for arrival in (*arrivals, len(story.steps) - 1):
-            for step in story.steps[done : arrival + 1]:
+        for event in (*events, len(story.steps) - 1):
+            for step in story.steps[done : event + 1]:
                 step(life)
-            done = max(done, arrival + 1)
+            done = max(done, event + 1)
             self.payments.settle(life.payment_id)
         self._check(story, life)
 
@@ -185,7 +185,7 @@ class Stories:
         assert wallet.faults() == []
 
 
-def arrivals(story: Story, max_length: int = MAX_LENGTH) -> Iterator[tuple[int, ...]]:
+def sequences(story: Story, max_length: int = MAX_LENGTH) -> Iterator[tuple[int, ...]]:
     """Every sequence of the story's events, repetitions included, up to that length."""
     for length in range(max_length + 1):
         yield from product(range(len(story.steps)), repeat=length)

@@ -24,7 +24,7 @@ def world(client: Any, table_name: str) -> PaymentWorld:
 
 
 def at_once(world: PaymentWorld, payment_id: str, job: str) -> None:
-    """Settlers in two processes, and jobs that hold credits meanwhile. Whoever gives way says so,
+    """Settlers in two processes, and jobs that hold credits meanwhile. Whoever stands back says so,
     and nothing else."""
     processes = [world.harness, world.process()]
 
