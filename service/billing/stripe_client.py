@@ -126,8 +126,7 @@ class Stripe:
         return self._api.get(path, parsing.subscription)
 
     def subscriptions_of(self, customer_id: str) -> tuple[Subscription, ...]:
-        """Those that have ended, too. None for a customer who is deleted. Raises `UnexpectedObject`
-        beyond `MAX_LISTED`."""
+        """Those that have ended, too. None for a customer who is deleted."""
         filters = {"customer": customer_id, "status": "all"}
         try:
             return self._whole("/v1/subscriptions", parsing.subscription, filters)
@@ -139,7 +138,11 @@ class Stripe:
     def invoice_of(self, intent_id: str) -> Invoice | None:
         """The invoice that a payment intent has paid; None for one without an invoice."""
         filters = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
-        found = self._whole("/v1/invoice_payments", parsing.invoice_of_payment, filters)
+
+        def first(raw: Raw) -> tuple[str, ...]:
+            return parsing.listed(raw, parsing.invoice_of_payment)[0]
+
+        found = self._api.get("/v1/invoice_payments", first, {**filters, "limit": 1})
         return self.retrieve_invoice(found[0]) if found else None
 
     def card_fingerprint(self, payment_method_id: str) -> str:
