@@ -180,7 +180,7 @@ MUTANTS: tuple[Mutant, ...] = (
         OPERATIONS,
         "sessions.operations:Sessions.end_all",
         "map(_readable, self._items(user_id))",
-        "map(_readable, store.read_newest(self._table, user_id))",
+        "map(_readable, list(store.read_newest(self._table, user_id))[: store.MAX_READ])",
     ),
     mutant(
         "log-out-ends-the-one-to-keep",
@@ -217,11 +217,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "sessions.sign_ins:SignIns.refresh",
         """
         wallet = self._wallet(self._sessions.user_of(token))
+        check_enabled(disabled=D)
         refreshed, session, email = self._sessions.refresh(token)
         """,
         """
         refreshed, session, email = self._sessions.refresh(token)
         wallet = self._wallet(self._sessions.user_of(token))
+        check_enabled(disabled=D)
         """,
     ),
     mutant(
