@@ -26,7 +26,13 @@ from service.encryption.feature import ENCRYPTION
 from service.entitlements.feature import ENTITLEMENTS
 from service.erasure.feature import ERASURE
 from service.feature import Core, Declaration, Parts, key_registry
-from service.identity.entities import OPERATOR_ERRORS, SIGN_IN_ERRORS, SignInTooOld
+from service.identity.entities import (
+    MINTED_ERRORS,
+    OPERATOR_ERRORS,
+    SERVER_ERRORS,
+    SIGN_IN_ERRORS,
+    SignInTooOld,
+)
 from service.identity.feature import IDENTITY
 from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
@@ -40,6 +46,7 @@ from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
+from service.server_keys.feature import SERVER_KEYS
 from service.sessions.feature import SESSIONS
 from service.settings import Settings, declared, read_settings
 from service.storage.data_keys import DataKeys
@@ -69,8 +76,10 @@ DOCUMENT = "openapi-document"
 SHARED_ERRORS = SharedErrors(
     signed_in=(
         *(*SIGN_IN_ERRORS, AccountClosed, AccountDisabled, AccessTokenRevoked),
+        *MINTED_ERRORS,
         StorageUnavailable,
     ),
+    server=(*SIGN_IN_ERRORS, *SERVER_ERRORS, StorageUnavailable),
     operator=(*SIGN_IN_ERRORS, *OPERATOR_ERRORS, SecretUnavailable, StorageUnavailable),
     fresh=(SignInTooOld,),
     second_factor=(SecondFactorRequired, PasskeysDamaged),
@@ -82,6 +91,7 @@ FEATURES: tuple[Declaration, ...] = (
     LEDGER,
     CATALOG,
     PASSKEYS,
+    SERVER_KEYS,
     IDENTITY,
     KLING,
     USERS,

@@ -12,6 +12,7 @@ from service.accounts.schemas import (
 )
 from service.core.errors import FareboxError
 from service.core.principal import Principal
+from service.core.scopes import SessionScope
 from service.ledger.entities import OutcomeUnknown, UserNotFound, WalletBusy
 from service.storage.data_keys import DataErased, DataUnreadable
 from service.storage.table import StorageUnavailable
@@ -61,6 +62,7 @@ def _add_me(blueprint: Blueprint, accounts: Accounts) -> None:
             access=Access.USER,
             summary="Get your account",
             operation_id="getMe",
+            scope=SessionScope.READ_ACCOUNT,
             description='A valid token without an account returns zeros and `"registered": false`.',
             response=MeSchema,
             checks_account=True,

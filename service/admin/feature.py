@@ -31,6 +31,9 @@ from service.admin.review_commands import REVIEW_COMMANDS
 from service.admin.review_routes import reviews_blueprint
 from service.admin.reviews import Reviews
 from service.admin.routes import log_blueprint
+from service.admin.server_key_commands import SERVER_KEY_COMMANDS
+from service.admin.server_key_routes import server_keys_blueprint
+from service.admin.server_keys import ServerKeyActions
 from service.admin.settings import AdminSettings
 from service.admin.stripe_event_commands import STRIPE_EVENT_COMMANDS
 from service.admin.stripe_event_routes import stripe_events_blueprint
@@ -58,6 +61,7 @@ from service.notifications.deliveries import Deliveries
 from service.notifications.endpoints import Endpoints
 from service.passkeys.operations import OperatorPasskeys
 from service.promo_codes.operations import PromoCodes
+from service.server_keys.operations import ServerKeys
 from service.sessions.entities import SessionEnd
 from service.sessions.operations import Sessions
 from service.storage.cursor import PageTokens
@@ -102,6 +106,7 @@ def build(core: Core, parts: Parts) -> Feature:
             _webhooks(parts, webhooks),
             _passkeys(parts, actions),
             *_billing(core, parts, actions),
+            _server_keys(parts, actions),
         ),
         exports=OperatorData(core.table).exports,
         checks=(user_log_check(mac_key), house_log_check(mac_key), approval_check(mac_key)),
@@ -123,6 +128,11 @@ def _approvals(
         core.data_keys,
         threshold,
     )
+
+
+def _server_keys(parts: Parts, actions: Actions) -> Blueprint:
+    server_keys = parts.get(ServerKeys)
+    return server_keys_blueprint(ServerKeyActions(actions, server_keys), server_keys)
 
 
 def _webhooks(parts: Parts, webhooks: WebhookActions) -> Blueprint:
@@ -185,6 +195,7 @@ ADMIN = Declaration(
         "Prices": PRICE_COMMANDS,
         "Purchases": (*PURCHASE_COMMANDS, *STRIPE_EVENT_COMMANDS),
         "Webhooks": WEBHOOK_COMMANDS,
+        "Server keys": SERVER_KEY_COMMANDS,
         "Erasures": ERASURE_COMMANDS,
         "Passkeys": PASSKEY_COMMANDS,
     },

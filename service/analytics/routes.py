@@ -11,6 +11,7 @@ from service.analytics.schemas import (
     usage_row,
 )
 from service.core.principal import Principal
+from service.core.scopes import SessionScope
 from service.storage.table import StorageUnavailable
 from service.web.body import read_query
 from service.web.csv_responses import csv_response, prefers_csv
@@ -35,6 +36,7 @@ def analytics_blueprint(analytics: Analytics) -> Blueprint:
             access=Access.USER,
             summary="Sum up what your credits did",
             operation_id="getCreditUsage",
+            scope=SessionScope.READ_CREDITS,
             description=_GET_USAGE,
             query=DaysSchema,
             response=CreditUsageSchema,

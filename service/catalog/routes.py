@@ -6,6 +6,7 @@ from service.catalog.entities import IMAGE_TO_VIDEO, PriceNotFound, PricesUnavai
 from service.catalog.operations import Catalog
 from service.catalog.schemas import CostQuerySchema, PriceSchema, PromptsSchema, price_body
 from service.core.principal import Principal
+from service.core.scopes import SessionScope
 from service.web.body import read_query
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
@@ -43,6 +44,7 @@ def catalog_blueprint(catalog: Catalog) -> Blueprint:
             access=Access.USER,
             summary="Get the price of an operation",
             operation_id="getOperationCost",
+            scope=SessionScope.READ_CREDITS,
             description="The price at this moment. A job costs what was quoted when it was "
             "requested, whatever the price becomes meanwhile.",
             query=CostQuerySchema,

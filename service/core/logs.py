@@ -31,6 +31,7 @@ _SECRET_NAME = re.compile(
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"  # a JSON Web Token
     r"|gAAAA[\w-]{20,}"  # a sealed token
+    r"|\bsk_[0-9a-z]{26}_[\w-]+"  # a server key
     r"|whsec_\S+|\b[rs]k_(?:live|test)_\w+|\bA(?:KI|SI)A[0-9A-Z]{16}\b"
     r"|\b(?:bearer|basic)\s+[\w.~+/=-]{8,}",
     re.I,

@@ -5,9 +5,13 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from service.core.scopes import Minted
+
 _SUBJECT = re.compile(r"[A-Za-z0-9._:@|~-]{1,255}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PASSWORD_PREFIX = "usr_"
+EXTERNAL_PREFIX = "ext_"
+"""Of the users whom a back end of the house names by an id of its own."""
 
 
 def is_subject(text: str) -> bool:
@@ -23,9 +27,11 @@ def is_uuid(text: str) -> bool:
 
 def is_google_subject(text: str) -> bool:
     """Whether the text can be Google's `sub`. User ids of all kinds share one namespace: those of
-    password accounts begin with `usr_`, those of Cognito users are UUIDs, and Google's are neither,
-    in whatever case."""
+    password accounts begin with `usr_`, those of a back end's own users with `ext_`, those of
+    Cognito users are UUIDs, and Google's are none of these, in whatever case."""
     lower = text.lower()
+    if lower.startswith(EXTERNAL_PREFIX):
+        return False
     return is_subject(text) and not is_uuid(lower) and not lower.startswith(PASSWORD_PREFIX)
 
 
@@ -46,9 +52,10 @@ class Principal:
     change and does not identify the user; `email_verified` says whether the issuer has verified
     it. `authenticated_at` is when the user signed in, in epoch milliseconds; None: nothing proves
     it. `issued_at` is when the token was issued, in epoch milliseconds; None without a token.
-    `session_id` and `scopes` are those of one of our own sessions. `hosted_domain` is the Google
-    Workspace that the account belongs to, `groups` are those of a Cognito user: what an issuer says
-    of whom it vouches for."""
+    `session_id` is that of one of our own sessions. `minted` says what binds one that a server key
+    minted (None: it is none), and `scopes` what it may do; of a server key, what the key may do.
+    `hosted_domain` is the Google Workspace that the account belongs to, `groups` are those of a
+    Cognito user: what an issuer says of whom it vouches for."""
 
     issuer: str
     subject: str
@@ -57,6 +64,7 @@ class Principal:
     method: SignInMethod = SignInMethod.BARE
     session_id: str | None = field(default=None, repr=False)
     scopes: frozenset[str] = frozenset()
+    minted: Minted | None = None
     authenticated_at: int | None = field(default=None, compare=False, repr=False)
     issued_at: int | None = field(default=None, compare=False, repr=False)
     hosted_domain: str | None = field(default=None, compare=False, repr=False)

@@ -11,6 +11,7 @@ import jwt
 
 from service.core.ids import is_id, time_of
 from service.core.principal import Principal, SignInMethod, is_subject
+from service.core.scopes import Minted
 from service.identity.access_token_keys import ALGORITHM, AccessTokenKeys
 from service.identity.claims import check_times, email_of, signed_in_at
 from service.identity.entities import Rejection, TokenRejected
@@ -30,7 +31,7 @@ MAX_SCOPE = 256
 class AccessClaims:
     """What an access token says of its user and session. `identity_issuer` is who vouches for the
     user id, such as Google; `authenticated_at` is when the user signed in, in epoch
-    milliseconds (None: nothing proves it)."""
+    milliseconds (None: nothing proves it). `minted` binds a session that a server key minted."""
 
     user_id: str
     session_id: str
@@ -39,6 +40,7 @@ class AccessClaims:
     email: str | None = field(default=None, repr=False)
     email_verified: bool = False
     scopes: frozenset[str] = frozenset()
+    minted: Minted | None = None
 
 
 class AccessTokens:
@@ -93,6 +95,8 @@ def payload(issuer: str, claims: AccessClaims, token_id: str, now: int) -> dict[
         "idp": claims.identity_issuer,
         "scope": " ".join(sorted(claims.scopes)),
     }
+    if claims.minted is not None:
+        content["minted"] = _minted_claim(claims.minted)
     if claims.authenticated_at is not None:
         content["auth_time"] = claims.authenticated_at // 1000
     if claims.email is not None:
@@ -120,9 +124,30 @@ def principal_of(claims: Mapping[str, Any], issuer: str, now_seconds: float) -> 
         method=SignInMethod.SESSION,
         session_id=_text(claims, "sid", MAX_ID),
         scopes=frozenset(_text(claims, "scope", MAX_SCOPE, min_length=0).split()),
+        minted=_minted(claims),
         authenticated_at=signed_in_at(claims),
         issued_at=_issued_at(claims),
     )
+
+
+def _minted_claim(minted: Minted) -> dict[str, object]:
+    return {
+        "key": minted.key_id,
+        "origins": sorted(minted.origins),
+        "ceiling": minted.has_ceiling,
+    }
+
+
+def _minted(claims: Mapping[str, Any]) -> Minted | None:
+    """What is malformed is refused: read as no binding it would free the token of all of them."""
+    if "minted" not in claims:
+        return None
+    match claims["minted"]:
+        case {"key": str(key_id), "origins": list(origins), "ceiling": bool(has_ceiling)} if all(
+            isinstance(origin, str) for origin in origins
+        ):
+            return Minted(key_id, frozenset(origins), has_ceiling)
+    raise TokenRejected(Rejection.CLAIMS)
 
 
 def _issued_at(claims: Mapping[str, Any]) -> int:

@@ -9,10 +9,15 @@ import structlog
 from flask import Flask, current_app, g, request
 
 from service.core.account_gate import AccountGate
-from service.core.principal import Operator, Principal
+from service.core.principal import Operator, Principal, SignInMethod
 from service.core.second_factor import SecondFactors
+from service.core.server_key_gate import ServerKeyGate
 from service.identity.entities import (
     AuthenticationRequired,
+    OriginNotAllowed,
+    ScopeMissing,
+    ServerKeyNotAllowed,
+    ServerKeyRequired,
     SignatureFault,
     SignatureRejected,
 )
@@ -63,12 +68,13 @@ class Gate:
     fresh_sign_ins: FreshSignIns
     second_factors: SecondFactors
     accounts: AccountGate
+    server_keys: ServerKeyGate
     limits: RequestLimits
 
 
 def enforce(app: Flask, gate: Gate) -> None:
-    """From here on a view is reached only if its route declares who may call it; one for users only
-    with `g.principal` set, one for operators only with `g.operator`.
+    """From here on a view is reached only if its route declares who may call it; one for users or
+    back ends only with `g.principal` set, one for operators only with `g.operator`.
 
     An undeclared route returns 500 (and keeps the app from starting, see `declared_endpoints`).
     Unknown addresses and browsers' preflights pass: they reach no view. Below `/admin` an unknown
@@ -99,6 +105,8 @@ def _let_in(rule: str, declared: Endpoint, gate: Gate) -> None:
             return
         case Access.USER:
             g.principal = _signed_in(rule, declared, gate)
+        case Access.SERVER:
+            g.principal = _back_end(rule, declared, gate)
         case Access.OPERATOR:
             g.operator = _admitted(gate, fresh=declared.fresh)
             _name_in_log(g.operator)
@@ -111,12 +119,38 @@ def _let_in(rule: str, declared: Endpoint, gate: Gate) -> None:
 
 def _signed_in(rule: str, declared: Endpoint, gate: Gate) -> Principal:
     principal = gate.identity.sign_in(_bearer(), _bare_google_id)
+    if principal.method is SignInMethod.SERVER_KEY:
+        raise ServerKeyNotAllowed
     gate.limits.check_caller(rule, declared, principal.subject)
+    _check_minted(principal, declared, gate)
     if declared.fresh:
         gate.fresh_sign_ins.check(principal.authenticated_at)
     if not declared.checks_account:
         gate.accounts.check(principal)
     return principal
+
+
+def _back_end(rule: str, declared: Endpoint, gate: Gate) -> Principal:
+    principal = gate.identity.sign_in(_bearer(), lambda: None)
+    if principal.method is not SignInMethod.SERVER_KEY:
+        raise ServerKeyRequired
+    if declared.key_scope not in principal.scopes:
+        raise ScopeMissing(declared.key_scope)
+    gate.limits.check_caller(rule, declared, principal.subject)
+    return principal
+
+
+def _check_minted(principal: Principal, declared: Endpoint, gate: Gate) -> None:
+    """A request without `Origin` comes from no page of another origin: browsers add it to all of
+    those."""
+    if principal.minted is None:
+        return
+    if declared.scope is None or declared.scope not in principal.scopes:
+        raise ScopeMissing(declared.scope)
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in principal.minted.origins:
+        raise OriginNotAllowed
+    gate.server_keys.check(principal.minted.key_id)
 
 
 def _admitted(gate: Gate, *, fresh: bool) -> Operator:

@@ -25,6 +25,7 @@ class Rejection(StrEnum):
     NOT_YET_VALID = "not_yet_valid"
     CLAIMS = "claims"
     SUBJECT = "subject"
+    SERVER_KEY = "server_key"
 
 
 _SENTENCES = {
@@ -43,6 +44,7 @@ _SENTENCES = {
     Rejection.NOT_YET_VALID: "The token is not valid yet.",
     Rejection.CLAIMS: "The token lacks iat or exp.",
     Rejection.SUBJECT: "The token's sub is missing or malformed.",
+    Rejection.SERVER_KEY: "The server key is unknown, revoked or malformed.",
 }
 
 
@@ -146,6 +148,50 @@ class OperatorRequired(Forbidden):
     summary = "Only operators may do this."
 
 
+class ServerKeyRequired(Forbidden):
+    code = "SERVER_KEY_REQUIRED"
+    denies_access = True
+    summary = "Only back ends may do this. Send a server key: Authorization: Bearer <key>."
+
+
+class ServerKeyNotAllowed(Forbidden):
+    """A server key is nobody's sign-in."""
+
+    code = "SERVER_KEY_NOT_ALLOWED"
+    denies_access = True
+    summary = "A server key cannot do this. Mint a session for the user, POST /auth/sessions."
+
+
+class ScopeMissing(Forbidden):
+    """`details.scope` is what the key or the session would need; null: no such session may."""
+
+    code = "SCOPE_MISSING"
+    denies_access = True
+    summary = "This server key, or the session that it minted, may not do this."
+    advice = (
+        "Use a key with the scope in `details.scope`, or mint the session with it. Where it is "
+        "null, the user has to sign in by themselves."
+    )
+    details_example: ClassVar[Mapping[str, object]] = {"scope": "jobs:create"}
+
+    def __init__(self, scope: str | None) -> None:
+        super().__init__(details={"scope": scope})
+
+
+class OriginNotAllowed(Forbidden):
+    code = "ORIGIN_NOT_ALLOWED"
+    denies_access = True
+    summary = "This session may not be used by pages of this origin."
+    advice = "Mint the session with the page's origin in `origins`."
+
+
+class ServerKeyRevoked(Unauthenticated):
+    code = "SERVER_KEY_REVOKED"
+    summary = "The server key that minted this session was revoked, which ended the session."
+    advice = "Get a new token from the app's back end."
+    challenge = 'Bearer error="invalid_token"'
+
+
 def check_google_id(claimed: str | None, principal: Principal) -> None:
     """For a request that may name its user besides. Raises `GoogleIdMismatch`."""
     if claimed not in (None, principal.subject):
@@ -161,4 +207,7 @@ class IdentityUnavailable(Unavailable):
 
 
 OPERATOR_ERRORS = (OperatorRequired, SignatureRejected)
+SERVER_ERRORS = (ServerKeyRequired, ScopeMissing)
+# What users' routes refuse back ends and minted sessions with.
+MINTED_ERRORS = (ServerKeyNotAllowed, ServerKeyRevoked, ScopeMissing, OriginNotAllowed)
 SIGN_IN_ERRORS = (AuthenticationRequired, TokenRejected, EmailNotVerified, IdentityUnavailable)

@@ -9,6 +9,7 @@ from urllib3 import PoolManager
 from service.core.account_gate import AccountGate
 from service.core.clock import SystemClock
 from service.core.second_factor import SecondFactors
+from service.core.server_key_gate import ServerKeyGate
 from service.core.settings import SettingsError
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity import keys
@@ -42,33 +43,12 @@ log = structlog.get_logger()
 
 def build(core: Core, parts: Parts) -> Feature:
     settings = core.section(IdentitySettings)
-    # How long a transfer takes is measured in real time, whatever clock the service runs on.
-    network = Network(SystemClock())
-
-    def connect() -> PoolManager:
-        """For each fetch: there is one an hour. A proxy of the host has no say in who may sign in,
-        because urllib3 reads none from the environment."""
-        return network.pool(core.tls, size=1)
-
-    def signing_keys(url: str) -> SigningKeys:
-        return SigningKeys(KeySetAddress(connect, url).fetch, core.clock)
-
-    google = GoogleTokens(signing_keys(settings.google_certs_url), settings.google_client_ids)
     access_tokens = AccessTokens(
         settings.issuer(core.settings.core), partial(_access_token_keys, settings, core)
     )
-    verifiers: dict[str, Verifier] = {
-        **dict.fromkeys(GOOGLE_ISSUERS, google),
-        access_tokens.issuer: access_tokens,
-    }
-    if settings.cognito_issuer:
-        pool_keys = signing_keys(settings.cognito_keys)
-        clients = settings.cognito_client_ids
-        verifiers[settings.cognito_issuer] = CognitoTokens(
-            pool_keys, settings.cognito_issuer, clients
-        )
-    tokens = BearerTokens(verifiers, core.clock)
-    identity = Identity(tokens, trust_bare_google_id=settings.trust_bare_google_id)
+    tokens = BearerTokens(_verifiers(settings, core, access_tokens), core.clock)
+    server_keys = parts.get(ServerKeyGate)
+    identity = Identity(tokens, server_keys, trust_bare_google_id=settings.trust_bare_google_id)
     fresh_sign_ins = FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS)
     operators = _operators(core, settings, fresh_sign_ins)
     gate = Gate(
@@ -77,6 +57,7 @@ def build(core: Core, parts: Parts) -> Feature:
         fresh_sign_ins=fresh_sign_ins,
         second_factors=parts.get(SecondFactors),
         accounts=parts.get(AccountGate),
+        server_keys=server_keys,
         limits=_request_limits(core),
     )
     return Feature(
@@ -95,6 +76,35 @@ def _operators(core: Core, settings: IdentitySettings, fresh_sign_ins: FreshSign
     )
     keys = OperatorKeys(_operator_keys(settings, core.read_secret), core.clock)
     return Operators(terms, keys, core.table, core.clock, fresh_sign_ins)
+
+
+def _verifiers(
+    settings: IdentitySettings, core: Core, access_tokens: AccessTokens
+) -> dict[str, Verifier]:
+    """By the `iss` of the tokens that each verifies."""
+    # How long a transfer takes is measured in real time, whatever clock the service runs on.
+    network = Network(SystemClock())
+
+    def connect() -> PoolManager:
+        """For each fetch: there is one an hour. A proxy of the host has no say in who may sign in,
+        because urllib3 reads none from the environment."""
+        return network.pool(core.tls, size=1)
+
+    def signing_keys(url: str) -> SigningKeys:
+        return SigningKeys(KeySetAddress(connect, url).fetch, core.clock)
+
+    google = GoogleTokens(signing_keys(settings.google_certs_url), settings.google_client_ids)
+    verifiers: dict[str, Verifier] = {
+        **dict.fromkeys(GOOGLE_ISSUERS, google),
+        access_tokens.issuer: access_tokens,
+    }
+    if settings.cognito_issuer:
+        pool_keys = signing_keys(settings.cognito_keys)
+        clients = settings.cognito_client_ids
+        verifiers[settings.cognito_issuer] = CognitoTokens(
+            pool_keys, settings.cognito_issuer, clients
+        )
+    return verifiers
 
 
 def _access_token_keys(settings: IdentitySettings, core: Core) -> AccessTokenKeys:

@@ -1,12 +1,13 @@
-"""One metered request for AI work: its states, and the pure rules of how it ends.
-Knows no kind of work.
+"""One metered request for AI work: what it is and what may be refused. How it goes on is in
+`state_machine`. Knows no kind of work.
 
 Times are epoch milliseconds."""
 
+import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -16,7 +17,6 @@ from service.core.principal import Principal
 from service.ledger.details import OPERATION, REQUEST_ID, Details
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
 from service.ledger.lots import Allocation
-from service.providers import base
 from service.storage.codec import Value
 
 MAX_PAYLOAD_BYTES = 200
@@ -124,6 +124,17 @@ class BoundKey:
     digest: str
     body_hash: str
 
+    @property
+    def packed(self) -> str:
+        """Both hashes in 64 characters."""
+        return base64.urlsafe_b64encode(bytes.fromhex(self.digest + self.body_hash)).decode()
+
+    @classmethod
+    def unpacked(cls, text: str) -> "BoundKey":
+        """Raises `ValueError` for what `packed` never returned."""
+        both = base64.b64decode(text, altchars=b"-_", validate=True).hex()
+        return cls(both[:64], both[64:])
+
 
 @dataclass(frozen=True)
 class JobRequest:
@@ -146,6 +157,12 @@ class JobRequest:
         return self.actor.subject
 
     @property
+    def bound_session(self) -> str:
+        """The session whose ceiling the request counts against ("": none)."""
+        bound = self.actor.minted
+        return (self.actor.session_id or "") if bound and bound.has_ceiling else ""
+
+    @property
     def body_hash(self) -> str:
         facts = json.dumps([self.actor.subject, *self.body_facts], separators=(",", ":"))
         return hashlib.sha256(facts.encode()).hexdigest()[:32]
@@ -158,7 +175,8 @@ class Job:
     `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
     charged; its end left the balance `balance_after` (None: not known). `price_terms` are those of
     the price that was quoted (empty: what is held). `request_id` is that of the HTTP request that
-    made it ("": none is known). `payload` is what the kind of work keeps of the request, `result`
+    made it ("": none is known), `session_id` that of the minted session whose ceiling it counts
+    against ("": none). `payload` is what the kind of work keeps of the request, `result`
     what it delivered, `facts` is the provider's own data; an erasure (at `erased_at`) empties these
     three. `due_at` is the time of the next look at the provider (None: none), `watch_until` the end
     of watching an unresolved job. `house_loss` credits were not charged for work delivered after
@@ -179,6 +197,7 @@ class Job:
     price_version: str = ""
     price_terms: str = ""
     request_id: str = ""
+    session_id: str = ""
     payload: Mapping[str, Value] = field(default_factory=dict)
     device: tuple[str, ...] = ()
     task_id: str | None = None
@@ -232,163 +251,3 @@ class Times:
     poll_min: int
     poll_max: int
     watch_poll: int
-
-
-@dataclass(frozen=True)
-class Record:
-    """The provider has it: store its id."""
-
-    task: base.Task
-
-
-@dataclass(frozen=True)
-class Capture:
-    """The provider has delivered: charge, and hand over the result."""
-
-    task: base.Task
-    result: Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Release:
-    """It will not be delivered, or no one can learn whether it was: return the credits."""
-
-    failure: str
-    task: base.Task | None = None
-
-
-@dataclass(frozen=True)
-class DeliverUncharged:
-    """Delivered after the credits went back: hand over the result without charge."""
-
-    task: base.Task
-    result: Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class StopMonitoring:
-    """Nothing more is expected."""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing certain yet: query the provider again at `due_at`. `alarm` names what an operator
-    should know of."""
-
-    due_at: int
-    not_found_at: int | None = None
-    alarm: str = ""
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """The job has ended and stays as it is."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What the provider said, and when that was true: at some moment from `requested_at` to
-    `received_at`."""
-
-    lookup: base.TaskLookup
-    requested_at: int
-    received_at: int
-
-
-Judge = Callable[[base.Task], Mapping[str, Value] | None]
-Transition = Record | Capture | Release | DeliverUncharged | StopMonitoring | Wait | Nothing
-
-
-def next_transition(job: Job, observation: Observation, times: Times, judge: Judge) -> Transition:
-    """What one fresh observation means for a job as it is stored. `judge` returns the result that a
-    succeeded task delivers, None for none. Pure, and the only place that decides.
-
-    What was observed of another task than the job's own says nothing about the job: it may have
-    been recorded by another process since the provider was queried."""
-    observation = _about(job, observation)
-    match job.status:
-        case JobStatus.SUBMITTING:
-            return _resolve_submitting(job, observation, times)
-        case JobStatus.SUBMITTED:
-            return _resolve_submitted(
-                job, observation.lookup, observation.requested_at, times, judge
-            )
-        case JobStatus.FAILED:
-            return _resolve_failed(job, observation.lookup, observation.requested_at, times, judge)
-        case JobStatus.SUCCEEDED:
-            return Nothing()
-
-
-def _about(job: Job, observation: Observation) -> Observation:
-    """The observation, an indeterminate one if it is of another task than the job's."""
-    lookup = observation.lookup
-    if isinstance(lookup, base.Found) and job.task_id not in (None, lookup.task.task_id):
-        return replace(observation, lookup=base.Indeterminate())
-    return observation
-
-
-def _resolve_submitting(job: Job, observation: Observation, times: Times) -> Transition:
-    """Two not-founds are far enough apart when the response to the first came long enough before
-    the second request."""
-    lookup, now = observation.lookup, observation.requested_at
-    if isinstance(lookup, base.Found):
-        return Record(lookup.task)
-    later = _next_due(job, now, times)
-    if isinstance(lookup, base.Indeterminate):
-        return Wait(later, job.not_found_at, _late(job, now))
-    if now < job.submit_until:
-        return Wait(job.submit_until)
-    if now >= job.hard_at:
-        return Release(Failure.PROVIDER_UNRESOLVED)
-    first = observation.received_at if job.not_found_at is None else job.not_found_at
-    releasable_at = max(first + times.not_found_gap, job.submit_until + times.quarantine)
-    if job.not_found_at is not None and now >= releasable_at:
-        return Release(Failure.PROVIDER_UNRESOLVED)
-    return Wait(min(later, max(releasable_at, now + 1)), first)
-
-
-def _resolve_submitted(
-    job: Job, lookup: base.TaskLookup, now: int, times: Times, judge: Judge
-) -> Transition:
-    wait = Wait(_next_due(job, now, times), job.not_found_at, _late(job, now))
-    match lookup:
-        case base.Found(task) if task.status is base.TaskStatus.SUCCEEDED:
-            result = judge(task)
-            if result is not None:
-                return Capture(task, result)
-            return Wait(wait.due_at, wait.not_found_at, "result_unusable")
-        case base.Found(task) if task.status is base.TaskStatus.FAILED:
-            return Release(Failure.GENERATION_FAILED, task)
-        case base.Found() | base.NotFound() if now >= job.hard_at:
-            return Release(Failure.PROVIDER_UNRESOLVED)
-        case base.NotFound():
-            return Wait(wait.due_at, wait.not_found_at, "task_not_found")
-    return wait
-
-
-def _resolve_failed(
-    job: Job, lookup: base.TaskLookup, now: int, times: Times, judge: Judge
-) -> Transition:
-    """A late success is delivered whatever the failure was; only a watched job is looked at again
-    without a callback."""
-    task = lookup.task if isinstance(lookup, base.Found) else None
-    if task and task.status is base.TaskStatus.SUCCEEDED:
-        result = judge(task)
-        if result is not None:
-            return Nothing() if job.result else DeliverUncharged(task, result)
-    if job.watch_until is None:
-        return Nothing()
-    if now >= job.watch_until or (task and task.status is base.TaskStatus.FAILED):
-        return StopMonitoring()
-    return Wait(min(now + times.watch_poll, job.watch_until))
-
-
-def _next_due(job: Job, now: int, times: Times) -> int:
-    """A quarter of the job's age later, within bounds, and not past the hard limit while that lies
-    ahead."""
-    interval = min(max((now - job.created_at) // 4, times.poll_min), times.poll_max)
-    return min(now + interval, job.hard_at) if now < job.hard_at else now + interval
-
-
-def _late(job: Job, now: int) -> str:
-    return "past_hard_limit" if now >= job.hard_at else ""

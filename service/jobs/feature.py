@@ -9,6 +9,7 @@ from service.core.token_cipher import TokenCipher
 from service.entitlements.operations import Entitlements
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
+from service.jobs.ceiling_checks import ceilings_check
 from service.jobs.checks import house_leases_check, job_check
 from service.jobs.commands import COMMANDS
 from service.jobs.entities import Job, Times
@@ -26,6 +27,7 @@ from service.jobs.sweeps import DueJobs
 from service.jobs.work import Operations
 from service.ledger.limits import UserLimits
 from service.ledger.operations import Ledger
+from service.storage.checks import Check
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
 from service.users.operations import Users
@@ -82,8 +84,13 @@ def build(core: Core, parts: Parts) -> Feature:
         closing=(house.close,),
         erasure=data.steps,
         exports=data.exports,
-        checks=(job_check(operations, core.keyring.mac_key), house_leases_check()),
+        checks=_checks(core, operations),
     )
+
+
+def _checks(core: Core, operations: Operations) -> tuple[Check, ...]:
+    jobs = job_check(operations, core.keyring.mac_key)
+    return (jobs, house_leases_check(), ceilings_check())
 
 
 def _data(core: Core, parts: Parts, operations: Operations) -> JobData:

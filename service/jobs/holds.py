@@ -4,8 +4,10 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from service.core.amounts import Amount
 from service.core.clock import Clock
 from service.core.errors import FareboxError
+from service.core.principal import Principal
 from service.entitlements.operations import Permission
 from service.jobs import keys, store
 from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
@@ -17,6 +19,8 @@ from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
 from service.ledger.limits import UserLimits, check_limits, day_of, with_job
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
+from service.sessions import ceilings
+from service.sessions.ceilings import ceiling_key
 from service.storage.keys import Key
 from service.users.entities import Digests, has_item, is_open, with_device
 
@@ -66,7 +70,8 @@ class Holds:
     ) -> Held:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
         read of the wallet and the items of `related_to`. Raises `StaleRead` when a twin took the
-        key meanwhile or no wallet is open, `SubscriptionRequired`, `TooManyOpenJobs`,
+        key meanwhile or no wallet is open, `SubscriptionRequired`, `SessionEnded`,
+        `SessionCeilingReached`, `TooManyOpenJobs`,
         `DailyLimitReached`, `HouseLimitReached`, and what `Ledger.move` raises; `OutcomeUnknown`
         names the job."""
         job_id = self._job_ids.new(request.payer, self._clock.now())
@@ -97,6 +102,27 @@ class Holds:
             raise
         self._house.note(job_id, charge)
         return self._held(terms, moved)
+
+    def check_ceiling(self, request: JobRequest, estimate: Estimate, snapshot: Snapshot) -> None:
+        """Whether the session's ceiling leaves room, as it was read: before anybody is signed up
+        for a request that the hold would refuse. Raises `SessionEnded` or
+        `SessionCeilingReached`."""
+        key = ceiling_key(request.actor)
+        if key is not None:
+            bound = ceilings.bound_by(snapshot.item(key), self._mac_key)
+            ceilings.with_held(bound, estimate.amount)
+
+    def read_limits(self, principal: Principal) -> Snapshot:
+        """The wallet, and the ceiling of the principal's session if it has one. Raises `WalletBusy`
+        and `StorageUnavailable`."""
+        key = ceiling_key(principal)
+        return self._ledger.read_snapshot(principal.subject, (key,) if key else ())
+
+    def left(self, principal: Principal, snapshot: Snapshot) -> Amount | None:
+        """What is left to the principal's session; None: all that the user has. Raises
+        `SessionEnded`."""
+        key = ceiling_key(principal)
+        return None if key is None else ceilings.bound_by(snapshot.item(key), self._mac_key).left
 
     def _charge(self, terms: "HoldTerms", snapshot: Snapshot) -> Charge | None:
         """The house's part for what would be held; none for what is going to be refused."""
@@ -170,6 +196,7 @@ class HoldTerms:
         counted = with_job(movement.wallet, job.operation, job.hard_at, now)
         movement = replace(movement, wallet=counted)
         writes = [ConditionalWrite(store.new_job_write(job))]
+        writes += self._ceiling_writes(snapshot)
         if self.key is not None:
             bound = store.key_write(job, self.predecessor_id, self.mac_key)
             writes.append(ConditionalWrite(bound))
@@ -184,6 +211,16 @@ class HoldTerms:
             terms.max_open_jobs or self.limits.max_open_jobs,
             terms.max_credits_per_day or self.limits.max_credits_per_day,
         )
+
+    def _ceiling_writes(self, snapshot: Snapshot) -> list[ConditionalWrite]:
+        """What the hold counts against the session's ceiling. The wallet's version guards it too:
+        whatever changes the ceiling moves the wallet, but for the end of the session."""
+        key = ceiling_key(self.request.actor)
+        if key is None:
+            return []
+        before = ceilings.bound_by(snapshot.item(key), self.mac_key)
+        after = ceilings.with_held(before, self.estimate.amount)
+        return [ConditionalWrite(ceilings.used_write(before, after))]
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         return snapshot.item(self.job_key) is not None
@@ -208,6 +245,7 @@ class HoldTerms:
             price_version=self.estimate.price_version,
             price_terms=self.estimate.price_terms,
             request_id=self.request.request_id,
+            session_id=self.request.bound_session,
             payload=self.payload,
             device=() if has_item(movement.wallet, self.device) else self.device.all,
             allocation=held.allocation,
@@ -234,6 +272,7 @@ def key_of(request: JobRequest) -> Key | None:
 
 
 def related_to(request: JobRequest, permission: Permission | None) -> tuple[Key, ...]:
-    """What is read together with the wallet."""
-    key = key_of(request)
-    return (*((key,) if key else ()), *((permission.key,) if permission else ()))
+    """What is read together with the wallet: the key's item, the session's ceiling, and what the
+    permission is decided from."""
+    keys = key_of(request), ceiling_key(request.actor), permission.key if permission else None
+    return tuple(key for key in keys if key is not None)

@@ -148,9 +148,10 @@ class Jobs:
         stored. A repeated key returns the same job.
 
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
-        refuses, `SubscriptionRequired`, `TooManyJobs`, `ProviderSaturated`, `AccountClosed`, what
-        `Users.sign_up` and `Users.welcomed` raise, `WalletFrozen`, `InsufficientCredits`,
-        `TooManyOpenJobs`, `DailyLimitReached`, `HouseLimitReached`, `WalletBusy`.
+        refuses, `SubscriptionRequired`, `SessionEnded`, `SessionCeilingReached`, `TooManyJobs`,
+        `ProviderSaturated`, `AccountClosed`, what `Users.sign_up` and `Users.welcomed` raise,
+        `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`,
+        `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
@@ -166,6 +167,7 @@ class Jobs:
             estimate, payload = _terms(work, request.body)
             if permission is not None:
                 permission.check(snapshot.item(permission.key))
+            self._holds.check_ceiling(request, estimate, snapshot)
             with self._submit_places.place(request.payer, work.provider):
                 placed, snapshot = self._placed(
                     work, request, HoldBasis(estimate, payload, earlier, snapshot, permission)
@@ -202,19 +204,22 @@ class Jobs:
     def quote(self, principal: Principal, operation: str, body: object) -> Quote:
         """What `submit` would hold for that request now, and whether it could; writes nothing.
         Raises `OperationNotFound`, whatever the kind of work refuses, `SubscriptionRequired`,
-        `AccountClosed`, `WalletFrozen` and `StorageUnavailable`."""
+        `AccountClosed`, `SessionEnded`, `WalletFrozen`, `WalletBusy` and `StorageUnavailable`."""
         work = self._operations.known(operation)
         estimate, _ = _terms(work, body)
         permission = self._entitlements.permission(operation, principal.subject)
         if permission is not None:
             permission.check(self._table.get(permission.key))
-        balance = self._ledger.balance(principal.subject)
-        wallet = balance.wallet
+        snapshot, now = self._holds.read_limits(principal), self._clock.now()
+        wallet = snapshot.wallet
         check_wallet(wallet, principal)
+        left = self._holds.left(principal, snapshot)
         if wallet is None or not is_open(wallet):
             return Quote(operation, estimate, 0, is_sufficient=False, registered=False)
-        available = wallet.spendable(balance.at, operation)
-        is_sufficient = _can_hold(wallet, operation, estimate.amount, balance.at)
+        spendable = wallet.spendable(now, operation)
+        available = spendable if left is None else min(spendable, left)
+        is_sufficient = _can_hold(wallet, operation, estimate.amount, now)
+        is_sufficient &= left is None or estimate.amount <= left
         return Quote(operation, estimate, available, is_sufficient, registered=True)
 
     def get(self, user_id: str, job_id: str) -> Job:

@@ -1,10 +1,12 @@
 """The job routes: load, call one operation, dump."""
 
 from flask import Blueprint, Response, request
+from marshmallow import Schema
 
 from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
 from service.core.rate_limits import Window
+from service.core.scopes import SessionScope
 from service.entitlements.entities import SubscriptionRequired
 from service.jobs.entities import CallbackRefused, JobNotFound
 from service.jobs.operations import CALLBACKS_PATH, Jobs, WaitedJob
@@ -27,6 +29,7 @@ from service.ledger.entities import (
     WalletBusy,
     WalletFrozen,
 )
+from service.sessions.ceilings import SessionEnded
 from service.storage.cursor import PageTokenInvalid
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
@@ -47,7 +50,7 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
     make us query the provider."""
     blueprint = Blueprint("jobs", __name__)
     schema = job_schema(operations)
-    wait_schema, page_schema = WaitSchema(), PageSchema()
+    wait_schema = WaitSchema()
 
     @blueprint.get("/jobs/<job_id>")
     @endpoint(
@@ -55,6 +58,7 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
             access=Access.USER,
             summary="Get a job",
             operation_id="getJob",
+            scope=SessionScope.READ_JOBS,
             description=_GET_JOB,
             query=WaitSchema,
             response=schema,
@@ -66,15 +70,25 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
         waited = jobs.wait_for(principal.subject, job_id, wait)
         return success(job_body(waited.job, operations), headers=_retry_header(waited))
 
+    _add_list(blueprint, jobs, operations, schema)
+    for provider in operations.providers():
+        _add_callback(blueprint, provider, jobs, callbacks)
+    return blueprint
+
+
+def _add_list(blueprint: Blueprint, jobs: Jobs, operations: Operations, job: type[Schema]) -> None:
+    page_schema = PageSchema()
+
     @blueprint.get("/jobs")
     @endpoint(
         Endpoint(
             access=Access.USER,
             summary="List your jobs, newest first",
             operation_id="listJobs",
+            scope=SessionScope.READ_JOBS,
             description="Pages through the jobs of the signed-in user.",
             query=PageSchema,
-            response=job_page_schema(schema),
+            response=job_page_schema(job),
             errors=(PageTokenInvalid, StorageUnavailable),
         )
     )
@@ -87,10 +101,6 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
                 "nextToken": page.next_token,
             }
         )
-
-    for provider in operations.providers():
-        _add_callback(blueprint, provider, jobs, callbacks)
-    return blueprint
 
 
 def _retry_header(waited: WaitedJob) -> dict[str, str]:
@@ -145,6 +155,7 @@ def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
             access=Access.USER,
             summary="Quote what a request would cost",
             operation_id="quoteCost",
+            scope=SessionScope.CREATE_JOBS,
             description="Takes the body of the operation's own route, and checks it as that does. "
             "Returns the most that it can cost and what of that you can afford. Holds nothing, and "
             "calls no provider.",
@@ -156,7 +167,9 @@ def quote_blueprint(jobs: Jobs, operations: Operations) -> Blueprint:
                 OperationNotFound,
                 *refusals,
                 SubscriptionRequired,
+                SessionEnded,
                 WalletFrozen,
+                WalletBusy,
                 AccountClosing,
                 PriceNotFound,
                 PricesUnavailable,

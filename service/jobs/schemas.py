@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 
-from marshmallow import fields, validate
+from marshmallow import Schema, fields, validate
 
 from service.core.amounts import Amount, credits_number
 from service.core.clock import iso
@@ -181,7 +181,7 @@ def quote_request_schema(operations: Operations) -> type[StrictSchema]:
     return _of_all(tuple(work.form.schema for work in operations), "AnyRequestSchema", StrictSchema)
 
 
-def job_page_schema(job: type[StrictSchema]) -> type[StrictSchema]:
+def job_page_schema(job: type[Schema]) -> type[StrictSchema]:
     page = {
         "jobs": fields.List(
             fields.Nested(job), required=True, metadata={"description": "Newest first."}

@@ -12,23 +12,13 @@ from service.core.clock import Clock, iso
 from service.core.metrics import Metric, Metrics
 from service.jobs import store
 from service.jobs.entities import (
-    Capture,
-    DeliverUncharged,
     Failure,
     Job,
     JobDamaged,
     JobNotFound,
     JobStatus,
-    Nothing,
-    Observation,
-    Record,
-    Release,
     ReleaseNotAllowed,
-    StopMonitoring,
     Times,
-    Transition,
-    Wait,
-    next_transition,
 )
 from service.jobs.judging import Bill, bill, failure_of, result_of
 from service.jobs.settlement_terms import (
@@ -38,6 +28,18 @@ from service.jobs.settlement_terms import (
     WriteEnd,
     charging,
     returning,
+)
+from service.jobs.state_machine import (
+    Capture,
+    DeliverUncharged,
+    Nothing,
+    Observation,
+    Record,
+    Release,
+    StopMonitoring,
+    Transition,
+    Wait,
+    next_transition,
 )
 from service.jobs.work import Facts, Operations
 from service.ledger.entities import StaleRead, WalletBusy

@@ -12,6 +12,7 @@ from service.ledger.entities import Entry, Movement, StaleRead, Wallet
 from service.ledger.limits import without_job
 from service.ledger.movements import capture, release
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
+from service.sessions import ceilings
 from service.storage.keys import Key
 from service.storage.writes import Update
 from service.users.entities import Digests
@@ -88,7 +89,15 @@ class SettlementTerms:
     def keys(self) -> tuple[Key, ...]:
         """What is read together with the wallet."""
         device = self.users.device_keys(self.job.payer, self.device) if self.device else ()
-        return (self._job_key, *device, *(self.addition.keys if self.addition else ()))
+        added = self.addition.keys if self.addition else ()
+        return (self._job_key, *self._ceiling_keys, *device, *added)
+
+    @property
+    def _ceiling_keys(self) -> tuple[Key, ...]:
+        """Not where nothing comes back: what was held counts on."""
+        if not self.job.session_id or not self.ended.returned:
+            return ()
+        return (ceilings.key_of_session(self.job.payer, self.job.session_id),)
 
     @property
     def _job_key(self) -> Key:
@@ -105,6 +114,7 @@ class SettlementTerms:
         movement = replace(movement, wallet=wallet)
         write = self.write_end(self.job, self.after(movement))
         writes = [ConditionalWrite(write, StaleRead("the job has changed"))]
+        writes += self._ceiling_writes(snapshot)
         if self.addition is not None:
             writes += self.addition.writes(snapshot, movement, now)
         if self.device is None:
@@ -113,6 +123,14 @@ class SettlementTerms:
             movement.wallet, self.device, snapshot.related, now
         )
         return Proposal(replace(movement, wallet=wallet), [*writes, *of_device])
+
+    def _ceiling_writes(self, snapshot: Snapshot) -> list[ConditionalWrite]:
+        """What came back counts no more against the session's ceiling, if that still stands."""
+        found = (
+            ceilings.returned_write(snapshot.item(key), self.ended.returned)
+            for key in self._ceiling_keys
+        )
+        return [ConditionalWrite(write) for write in found if write is not None]
 
     def after(self, movement: Movement) -> Job:
         """The job that this movement settles, sealed."""

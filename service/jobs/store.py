@@ -1,7 +1,6 @@
 """Jobs and idempotency keys as items. Each write names exactly the state it may leave, and what its
 refusal shows."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -239,7 +238,7 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
         "allocation": pack_allocation(after.allocation),
         "error": after.failure,
         "watchUntil": after.watch_until,
-        "key": _packed_key(after.bound_key),
+        "key": after.bound_key.packed if after.bound_key else None,
         "createdAt": iso(after.created_at),
         "balanceAfter": _credits(after.balance_after),
         "mac": after.mac,
@@ -266,6 +265,7 @@ def job_from(item: Item) -> Job:
         price_version=fields["priceVersion"],
         price_terms=fields.get("priceTerms", ""),
         request_id=fields.get("requestId", ""),
+        session_id=fields.get("session", ""),
         allocation=unpack_allocation(fields["allocation"]),
         status=JobStatus(fields["status"]),
         created_at=from_iso(fields["createdAt"]),
@@ -285,7 +285,7 @@ def job_from(item: Item) -> Job:
         failure=fields.get("error"),
         watch_until=_moment(fields.get("watchUntil")),
         house_loss=_amount(fields.get("houseLoss")),
-        bound_key=_unpacked_key(fields["key"]) if "key" in fields else None,
+        bound_key=BoundKey.unpacked(fields["key"]) if "key" in fields else None,
         erased_at=from_iso(fields["erasedAt"]) if "erasedAt" in fields else None,
         mac=fields.get("mac", ""),
     )
@@ -307,13 +307,14 @@ def _beginning(job: Job) -> dict[str, Value]:
         "priceVersion": job.price_version,
         "priceTerms": job.price_terms or None,
         "requestId": job.request_id or None,
+        "session": job.session_id or None,
         "allocation": pack_allocation(job.allocation),
         "payload": job.payload,
         "device": job.device or None,
         "createdAt": iso(job.created_at),
         "submitUntil": job.submit_until,
         "hardAt": job.hard_at,
-        "key": _packed_key(job.bound_key),
+        "key": job.bound_key.packed if job.bound_key else None,
     }
 
 
@@ -371,19 +372,6 @@ def _sealed_facts(job: Job) -> list[object]:
 
 def _key_facts(key: Key, use: KeyUse) -> list[object]:
     return ["key", str(key), use.job_id, use.body_hash]
-
-
-def _packed_key(bound: BoundKey | None) -> str | None:
-    """Both hashes in 64 characters."""
-    if bound is None:
-        return None
-    return base64.urlsafe_b64encode(bytes.fromhex(bound.digest + bound.body_hash)).decode()
-
-
-def _unpacked_key(text: str) -> BoundKey:
-    """Raises `ValueError` for what `_packed_key` never returned."""
-    both = base64.b64decode(text, altchars=b"-_", validate=True).hex()
-    return BoundKey(both[:64], both[64:])
 
 
 def _key(job: Job) -> Key:

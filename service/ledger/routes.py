@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from service.core.days import end_of, start_of
 from service.core.principal import Principal
+from service.core.scopes import SessionScope
 from service.ledger.entities import check_wallet
 from service.ledger.history import History, HistoryFilter
 from service.ledger.operations import Ledger
@@ -48,6 +49,7 @@ def _add_credits(blueprint: Blueprint, ledger: Ledger) -> None:
             access=Access.USER,
             summary="Get your credits",
             operation_id="getCredits",
+            scope=SessionScope.READ_CREDITS,
             description='A valid token without an account returns zeros and `"registered": false`.',
             response=CreditsSchema,
             checks_account=True,
@@ -70,6 +72,7 @@ def _add_history(blueprint: Blueprint, history: History) -> None:
             access=Access.USER,
             summary="List what changed your credits, newest first",
             operation_id="listCreditHistory",
+            scope=SessionScope.READ_CREDITS,
             description=_GET_HISTORY,
             query=HistoryQuerySchema,
             response=HistorySchema,

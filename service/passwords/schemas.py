@@ -2,32 +2,13 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import fields
 
-from service.core.mailboxes import MAX_ADDRESS, InvalidAddress, address_of
 from service.passwords.policy import MAX_PASSWORD_BYTES
-from service.web.schemas import DeviceFingerprint, Flag, StrictSchema, Text
+from service.web.schemas import DeviceFingerprint, EmailField, Flag, StrictSchema, Text
 
 MAX_FINGERPRINT = 256
 MAX_TOKEN = 128
-
-
-class EmailField(Text):
-    """An e-mail address that mail can be sent to (`address_of`)."""
-
-    def __init__(self, **options: Any) -> None:
-        about = {"description": "The person's e-mail address.", "example": "ann@example.org"}
-        super().__init__(max_length=MAX_ADDRESS, metadata=about, **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **options)
-        try:
-            address_of(text)
-        except InvalidAddress:
-            raise ValidationError(
-                "Must be an e-mail address, with ASCII characters in front of the @."
-            ) from None
-        return text
 
 
 class PasswordField(fields.String):

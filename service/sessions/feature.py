@@ -8,10 +8,12 @@ from service.identity.access_tokens import AccessTokens
 from service.ledger.operations import Ledger
 from service.ledger.session_floor import SessionFloor
 from service.sessions import keys
-from service.sessions.checks import session_check
+from service.sessions.checks import ceiling_check, session_check
+from service.sessions.mint_routes import minting_blueprint
+from service.sessions.minting import Minting
 from service.sessions.operations import Sessions
 from service.sessions.routes import COOKIE_NAME, COOKIE_PATH, sessions_blueprint
-from service.sessions.schemas import exported_session
+from service.sessions.schemas import exported_ceiling, exported_session
 from service.sessions.settings import SessionsSettings
 from service.sessions.sign_ins import SignIns
 from service.users.operations import Users
@@ -37,7 +39,7 @@ def build(core: Core, parts: Parts) -> Feature:
     def erase(user_id: str) -> StepOutcome:
         return StepOutcome.DONE if sessions.erase(user_id) else StepOutcome.WAITING
 
-    cookie = _cookie(core, settings)
+    cookie, minting = _cookie(core, settings), _minting(core, parts)
     sign_ins = SignIns(sessions, parts.get(Users), parts.get(Ledger), core.clock)
     blueprint = sessions_blueprint(
         sign_ins,
@@ -46,13 +48,27 @@ def build(core: Core, parts: Parts) -> Feature:
         cookie,
     )
     return Feature(
-        operations={Sessions: sessions, PageCookie: cookie},
-        blueprints=(blueprint,),
-        checks=(session_check(),),
+        operations={Sessions: sessions, PageCookie: cookie, Minting: minting},
+        blueprints=(blueprint, minting_blueprint(minting)),
+        checks=(session_check(), ceiling_check(core.keyring.mac_key)),
         erasure=(ErasureStep("sessions", erase, ErasurePhase.ACCESS),),
         exports=(
             ExportPart("sessions", lambda user_id: map(exported_session, sessions.live(user_id))),
+            ExportPart(
+                "mintedSessions", lambda user_id: map(exported_ceiling, sessions.ceilings(user_id))
+            ),
         ),
+    )
+
+
+def _minting(core: Core, parts: Parts) -> Minting:
+    return Minting(
+        core.table,
+        parts.get(AccessTokens),
+        parts.get(Ledger),
+        core.clock,
+        core.ids,
+        core.keyring.mac_key,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from service.identity.access_tokens import (
 )
 from service.ledger.session_floor import SessionFloor
 from service.sessions import keys, store
+from service.sessions.ceilings import Ceiling, ceiling_from, end_write
 from service.sessions.entities import (
     DAY_MILLISECONDS,
     MAX_DEVICE,
@@ -43,11 +45,14 @@ from service.sessions.refresh_tokens import (
 from service.storage.codec import Item
 from service.storage.data_keys import DataErased, DataKeys
 from service.storage.keys import Key
-from service.storage.table import ConditionFailed, MaybeApplied, StorageUnavailable, Table
+from service.storage.table import ConditionFailed, MaybeApplied, Page, StorageUnavailable, Table
+from service.storage.writes import Update
 
 # Each further try has lost against another request with the same session, or lost a response.
 MAX_TRIES = 4
 MAX_ERASED_PAGES = 20
+
+_ReadPage = Callable[[Table, str, str], Page]
 
 log = structlog.get_logger()
 
@@ -154,22 +159,34 @@ class Sessions:
         return ended
 
     def erase(self, user_id: str) -> bool:
-        """Ends every session of the user and takes out what they say of the user. Returns whether
-        that was all of them; if not, it is to be called again."""
-        now, after, done = self._clock.now(), "", True
+        """Ends every session of the user, minted ones too, and takes out what they say of the user.
+        Returns whether that was all of them; if not, it is to be called again."""
+        now = self._clock.now()
+        signed_in, minted = partial(store.erasure_write, now=now), partial(end_write, now=now)
+        return self._erase_all(user_id, store.read_page, signed_in) and self._erase_all(
+            user_id, store.read_minted, minted
+        )
+
+    def ceilings(self, user_id: str) -> Iterator[Ceiling]:
+        """What minted sessions of the user with a ceiling are stored, oldest first."""
+        for item in self._items(user_id, store.read_minted):
+            yield ceiling_from(item)
+
+    def _erase_all(self, user_id: str, read: _ReadPage, ending: Callable[[Item], Update]) -> bool:
+        after, done = "", True
         for _ in range(MAX_ERASED_PAGES):
-            page = store.read_page(self._table, user_id, after)
+            page = read(self._table, user_id, after)
             for item in page.items:
-                done &= self._erased(item, now)
+                done &= self._erased(ending(item))
                 after = str(item["SK"])
             if not page.more:
                 return done
         return False
 
-    def _erased(self, item: Item, now: int) -> bool:
+    def _erased(self, ending: Update) -> bool:
         """False for one that has ended, or disappeared, since it was read."""
         try:
-            self._table.write(store.erasure_write(item, now))
+            self._table.write(ending)
         except ConditionFailed:
             return False
         return True
@@ -188,12 +205,12 @@ class Sessions:
             raise RefreshTokenRejected(RefreshFault.MALFORMED)
         return token
 
-    def _items(self, user_id: str) -> Iterator[Item]:
+    def _items(self, user_id: str, read: _ReadPage = store.read_page) -> Iterator[Item]:
         """All sessions of the user, oldest first, page by page: a live one may stand behind any
         number of ended ones."""
         after, more = "", True
         while more:
-            page = store.read_page(self._table, user_id, after)
+            page = read(self._table, user_id, after)
             yield from page.items
             after, more = str(page.items[-1]["SK"]) if page.items else "", page.more
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from marshmallow import fields
 
+from service.core.amounts import credits_number
 from service.core.clock import iso
+from service.sessions.ceilings import Ceiling
 from service.sessions.entities import Session, SignedIn
 from service.sessions.refresh_tokens import MAX_TOKEN
 from service.web.schemas import DeviceFingerprint, Flag, StrictSchema, Text
@@ -214,4 +216,15 @@ def exported_session(session: Session) -> dict[str, object]:
         "createdAt": iso(session.created_at),
         "lastUsedAt": iso(session.last_used_at),
         "endsAt": iso(session.ends_at),
+    }
+
+
+def exported_ceiling(ceiling: Ceiling) -> dict[str, object]:
+    """A session that a back end minted, in the same document."""
+    return {
+        "sessionId": ceiling.session_id,
+        "createdAt": iso(ceiling.created_at),
+        "endsAt": iso(ceiling.ends_at),
+        "creditLimit": credits_number(ceiling.limit),
+        "creditsUsed": credits_number(ceiling.used),
     }

@@ -37,6 +37,12 @@ def read_page(table: Table, user_id: str, after: str) -> Page:
     return table.query(partition, keys.SESSION_PREFIX, limit=MAX_READ, after=after)
 
 
+def read_minted(table: Table, user_id: str, after: str) -> Page:
+    """The ceilings of minted sessions, as `read_page`."""
+    partition = user_partition(user_id)
+    return table.query(partition, keys.MINTED_PREFIX, limit=MAX_READ, after=after)
+
+
 def session_write(session: Session) -> Put:
     """A session that has just been opened."""
     item: Item = {
@@ -99,7 +105,7 @@ def session_from(item: Item) -> Session:
     end = fields.get("end")
     return Session(
         user_id=user_of(fields["PK"]),
-        session_id=fields["SK"].removeprefix(keys.SESSION_PREFIX),
+        session_id=keys.session_id_of(fields["SK"]),
         issuer=fields["issuer"],
         device=fields.get("device", ""),
         created_at=from_iso(fields["createdAt"]),

@@ -19,7 +19,13 @@ from service.core.errors import (
 )
 from service.core.keyring import Pepper
 from service.core.mailboxes import is_disposable, mailbox_of
-from service.core.principal import PASSWORD_PREFIX, Principal, SignInMethod, is_uuid
+from service.core.principal import (
+    EXTERNAL_PREFIX,
+    PASSWORD_PREFIX,
+    Principal,
+    SignInMethod,
+    is_uuid,
+)
 from service.identity.entities import GOOGLE
 from service.ledger.entities import Wallet, WalletFrozen, WalletStatus
 
@@ -30,6 +36,7 @@ MAX_LINKED_IDENTITIES = 10
 # Providers of identities other than Google, which is named by its issuer.
 COGNITO = "cognito"
 PASSWORD = "password"
+BACK_END = "back_end"
 _DIGEST_BYTES = 16
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -264,6 +271,8 @@ def provider_of(user_id: str) -> str:
     session's token names the same identity as the provider's own."""
     if user_id.startswith(PASSWORD_PREFIX):
         return PASSWORD
+    if user_id.startswith(EXTERNAL_PREFIX):
+        return BACK_END
     return COGNITO if is_uuid(user_id) else GOOGLE
 
 

@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
+from service.core.scopes import SessionScope
 from service.entitlements.entities import SubscriptionRequired
 from service.identity.entities import check_google_id
 from service.jobs.entities import (
@@ -25,6 +26,7 @@ from service.ledger.entities import (
     WalletFrozen,
 )
 from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
+from service.sessions.ceilings import SessionCeilingReached, SessionEnded
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
@@ -56,6 +58,7 @@ POST_VIDEO = Endpoint(
     access=Access.USER,
     summary="Turn an image into a video",
     operation_id="createVideo",
+    scope=SessionScope.CREATE_JOBS,
     description="Holds the price, sends one request to Kling, and returns the job. Credits are "
     "captured only when the video is delivered; a failure releases them. A repeated "
     "`Idempotency-Key` returns the same job.",
@@ -82,6 +85,8 @@ POST_VIDEO = Endpoint(
         TooManyOpenJobs,
         DailyLimitReached,
         HouseLimitReached,
+        SessionEnded,
+        SessionCeilingReached,
         TooManyWaiting,
         WalletBusy,
         OutcomeUnknown,

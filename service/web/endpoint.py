@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
 from service.core.errors import FareboxError
+from service.core.scopes import KeyScope, SessionScope
 
 SMALL_BODY_BYTES = 64 * 1024
 MAX_SIGN_IN_AGE_SECONDS = 900
@@ -31,6 +32,7 @@ class Access(Enum):
     USER = "a signed-in user"
     CALLBACK_TOKEN = "the holder of the token in the path"
     OPERATOR = "an operator"
+    SERVER = "a back end with a server key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,9 @@ class Endpoint:
     with `checks_account` the view refuses them by what it reads anyway, otherwise a read comes
     before it.
 
+    `scope` is what a session that a server key minted needs to call a user's route (None: it is
+    closed to them), `key_scope` what a server key needs to call a back end's.
+
     `caller_limit` and `address_limit` are how many requests one user or operator, and one address,
     may send in a minute to one process (None: as the settings say; 0: no limit)."""
 
@@ -61,6 +66,8 @@ class Endpoint:
     fresh: bool = False
     second_factor: bool = False
     checks_account: bool = False
+    scope: SessionScope | None = None
+    key_scope: KeyScope | None = None
     caller_limit: int | None = None
     address_limit: int | None = None
     operation_id: str = ""
@@ -80,13 +87,13 @@ class Endpoint:
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Declares a view. Its first argument is the principal with `Access.USER`, and the operator
-    with `Access.OPERATOR`."""
+    """Declares a view. Its first argument is the principal with `Access.USER` and `Access.SERVER`,
+    and the operator with `Access.OPERATOR`."""
 
     def declare(view: View) -> View:
         @wraps(view)
         def call(**arguments: Any) -> ResponseReturnValue:
-            if declaration.access is Access.USER:
+            if declaration.access in (Access.USER, Access.SERVER):
                 return view(g.principal, **arguments)
             if declaration.access is Access.OPERATOR:
                 return view(g.operator, **arguments)
@@ -110,12 +117,15 @@ def is_operators(path: str) -> bool:
 
 def declared_endpoints(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:
     """Yields each route as (path, method, declaration). Raises `LookupError` if a route has no
-    declaration, or if it is for operators and not below `/admin`, or the reverse."""
+    declaration, if it is for operators and not below `/admin`, or the reverse, and if it is for
+    back ends without a scope, or the reverse."""
     for rule in app.url_map.iter_rules():
         declaration = endpoint_of(app, rule.endpoint)
         if declaration is None:
             raise LookupError(f"{rule.rule} does not declare who may call it")
         if is_operators(rule.rule) != (declaration.access is Access.OPERATOR):
             raise LookupError(f"{rule.rule}: operators' routes lie below {OPERATOR_PREFIX}")
+        if (declaration.key_scope is not None) != (declaration.access is Access.SERVER):
+            raise LookupError(f"{rule.rule}: back ends' routes, and only they, need a key's scope")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield rule.rule, method, declaration

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from service.core.amounts import Amount, amount_of, credits_text
+from service.core.mailboxes import MAX_ADDRESS, InvalidAddress, address_of
 from service.core.placeholders import identifies_a_device
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -94,6 +95,24 @@ class DeviceFingerprint(Text):
                 "Must identify the device: a placeholder such as undefined, n/a or zeros would be "
                 "the same for everybody."
             )
+        return text
+
+
+class EmailField(Text):
+    """An e-mail address that mail can be sent to (`address_of`)."""
+
+    def __init__(self, **options: Any) -> None:
+        about = {"description": "The person's e-mail address.", "example": "ann@example.org"}
+        super().__init__(**{"max_length": MAX_ADDRESS, "metadata": about, **options})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            address_of(text)
+        except InvalidAddress:
+            raise ValidationError(
+                "Must be an e-mail address, with ASCII characters in front of the @."
+            ) from None
         return text
 
 

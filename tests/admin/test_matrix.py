@@ -18,6 +18,7 @@ from tests.doubles.signer import COVERED, LAPTOP, MACHINE, PUBLIC_KEY, Signer
 from tests.faults.enumeration.tables import MemoryBehind
 from tests.identity.operators_app import Tokens
 from tests.passkeys.operator_browser import URL, OperatorBrowser
+from tests.server_keys.stored import used_key
 
 BODY = b'{"reason": "for the matrix", "amount": 1}'
 REASON = b'{"reason": "for the matrix"}'
@@ -43,6 +44,7 @@ class Site:
     routes: list[Route]
     client: FlaskClient
     proof: str = ""
+    server_key: str = ""
 
     @property
     def operator(self) -> Headers:
@@ -83,10 +85,10 @@ def site(world: ServiceHarness) -> Site:
     ]
     boss = OperatorBrowser(world, app.test_client())
     boss.enrol()
-    return Site(world, routes, boss.client, boss.prove())
+    return Site(world, routes, boss.client, boss.prove(), used_key(world)[1])
 
 
-IDS = {"webhook_id": "whk", "event_id": "evt", "job_id": "job"}
+IDS = {"webhook_id": "whk", "key_id": "key", "event_id": "evt", "job_id": "job"}
 
 
 def _well_formed(part: re.Match[str]) -> str:
@@ -104,6 +106,8 @@ STRANGERS: dict[str, tuple[Case, tuple[int, str]]] = {
     "bare id": (lambda site, route: {"X-Google-ID": "boss"}, (401, "AUTHENTICATION_REQUIRED")),
     "bad token": (lambda site, route: bearer("bad"), (401, "TOKEN_REJECTED")),
     "user": (lambda site, route: bearer("ann-0"), (403, "OPERATOR_REQUIRED")),
+    "bad server key": (lambda site, route: bearer("sk_bad"), (401, "TOKEN_REJECTED")),
+    "server key": (lambda site, route: bearer(site.server_key), (403, "OPERATOR_REQUIRED")),
     "token and signature": (
         lambda site, route: site.signed(route) | bearer("boss-0"),
         REJECTED,

@@ -33,7 +33,7 @@ LAYERS = [
     {"passwords"},
     {"sessions"},
     {"notifications", "entitlements"},
-    {"users"},
+    {"users", "server_keys"},
     {"ledger", "catalog", "providers", "identity", "encryption", "passkeys"},
     {"feature"},
     {"web"},
@@ -71,7 +71,7 @@ DOORS = {
             "support",
         )
     }
-    | {"admin/webhook_commands.py"}
+    | {"admin/webhook_commands.py", "admin/server_key_commands.py"}
     | {
         f"{feature}/commands.py"
         for feature in ("admin", "audit", "encryption", "jobs", "passwords")

@@ -12,6 +12,7 @@ REMOVED = {
     "outbox message": "events",
     "expiry notice": "events",
     "session": "sessions",
+    "minted session": "sessions",
     "password": "password",
     "linked identity": "linked_identities",
     "user's Stripe customer": "stripe_customer_id",

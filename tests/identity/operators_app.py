@@ -18,6 +18,7 @@ from service.web.request_limits import RequestLimits
 from service.web.request_log import log_requests
 from service.web.responses import success
 from tests.doubles.accounts import Accounts
+from tests.doubles.back_ends import BackEnds
 from tests.doubles.clock import FakeClock
 from tests.doubles.second_factors import ProvedBy
 from tests.doubles.signer import MACHINE, PUBLIC_KEY, SHARED_SECRET, Signer
@@ -67,13 +68,14 @@ class OperatorsApp:
         keys = OperatorKeys(read_keys or (lambda: keys_of_setting(OPERATOR_KEYS)), self.clock)
         fresh = FreshSignIns(self.clock, MAX_SIGN_IN_AGE_SECONDS)
         operators = Operators(terms, keys, table, self.clock, fresh)
-        identity = Identity(Tokens(self.clock), trust_bare_google_id=True)
+        identity = Identity(Tokens(self.clock), BackEnds(), trust_bare_google_id=True)
         gate = Gate(
             identity=identity,
             operators=operators,
             fresh_sign_ins=fresh,
             second_factors=self.second_factors,
             accounts=Accounts(),
+            server_keys=BackEnds(),
             limits=RequestLimits(self.clock, of_caller=0, of_address=0, of_sign_in=0),
         )
         enforce(self.app, gate)

@@ -13,6 +13,7 @@ from service.core.account_gate import AccountGate
 from service.core.ids import text_of
 from service.core.principal import Principal, SignInMethod
 from service.core.second_factor import SecondFactors
+from service.core.server_key_gate import ServerKeyGate
 from service.core.settings import SettingsError
 from service.feature import Core, Feature, Parts
 from service.identity.access_token_keys import AccessTokenKeys, access_token_keys_of_setting
@@ -22,6 +23,7 @@ from service.identity.feature import IDENTITY
 from service.ledger.account_gate import WalletGate
 from service.settings import Settings
 from service.storage.table import Table
+from tests.doubles.back_ends import BackEnds
 from tests.doubles.clock import FakeClock
 from tests.doubles.memory_client import memory_client
 from tests.doubles.second_factors import ProvedBy
@@ -254,8 +256,12 @@ def test_unusable_keys_stop_the_start_with_a_sentence_that_quotes_none(
 def parts_below(core: Core) -> Parts:
     """What identity is built on."""
     parts = Parts(core)
-    below: dict[type[Any], object] = {AccountGate: WalletGate(core.table)}
-    parts.add("below", Feature(operations={**below, SecondFactors: ProvedBy()}))
+    below: dict[type[Any], object] = {
+        AccountGate: WalletGate(core.table),
+        ServerKeyGate: BackEnds(),
+        SecondFactors: ProvedBy(),
+    }
+    parts.add("below", Feature(operations=below))
     return parts
 
 

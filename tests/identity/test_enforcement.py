@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from service.core.metrics import Metric
 from service.core.principal import Operator, Principal
+from service.core.scopes import KeyScope, Minted, SessionScope
 from service.identity.enforcement import Gate, enforce
 from service.identity.entities import Rejection, TokenRejected
 from service.identity.freshness import FreshSignIns
@@ -21,6 +22,7 @@ from service.web.request_log import log_requests
 from service.web.responses import success
 from service.web.schemas import StrictSchema, Text
 from tests.doubles.accounts import Accounts
+from tests.doubles.back_ends import BackEnds
 from tests.doubles.clock import FakeClock
 from tests.doubles.second_factors import ProvedBy
 from tests.web.small_app import Counts
@@ -40,6 +42,11 @@ class Tokens:
 
     def verify(self, token: str) -> Principal:
         self.requested.append(token)
+        if token.startswith("minted-"):
+            _, key_id, *scopes = token.split("-")
+            bound = Minted(key_id, frozenset({SITE}), False)
+            granted = frozenset(scope.replace(".", ":") for scope in scopes)
+            return Principal("us", "110", scopes=granted, minted=bound)
         if not token.startswith("good-"):
             raise TokenRejected(Rejection.SIGNATURE)
         subject, _, at = token.removeprefix("good-").partition("-")
@@ -60,7 +67,7 @@ class NoOperators:
 class Stack:
     def __init__(self, *, bare: bool = False, limits: tuple[int, int] = (0, 0)) -> None:
         self.tokens, self.reached = Tokens(), 0
-        self.counts = Counts()
+        self.counts, self.back_ends = Counts(), BackEnds()
         self.clock, self.accounts = FakeClock(), Accounts("closed")
         self.app = Flask("x", static_folder=None)
         self.app.register_blueprint(self._blueprint())
@@ -68,11 +75,12 @@ class Stack:
         log_requests(self.app, self.clock, self.counts, production=False)
         register_errors(self.app, self.counts)
         gate = Gate(
-            identity=Identity(self.tokens, trust_bare_google_id=bare),
+            identity=Identity(self.tokens, self.back_ends, trust_bare_google_id=bare),
             operators=NoOperators(),
             second_factors=ProvedBy(),
             fresh_sign_ins=FreshSignIns(self.clock, 900),
             accounts=self.accounts,
+            server_keys=self.back_ends,
             limits=RequestLimits(
                 self.clock, of_caller=limits[0], of_address=limits[1], of_sign_in=0
             ),
@@ -109,6 +117,22 @@ class Stack:
             self.reached += 1
             return success(principal.subject)
 
+        @blueprint.get("/mine/jobs")
+        @endpoint(Endpoint(access=Access.USER, summary="", scope=SessionScope.READ_JOBS))
+        def jobs(principal: Principal) -> Response:
+            self.reached += 1
+            return success(principal.subject)
+
+        @blueprint.post("/sessions")
+        @endpoint(Endpoint(access=Access.SERVER, summary="", key_scope=KeyScope.SESSIONS))
+        def mint(principal: Principal) -> Response:
+            self.reached += 1
+            return success(principal.subject)
+
+        self._add_others(blueprint)
+        return blueprint
+
+    def _add_others(self, blueprint: Blueprint) -> None:
         @blueprint.get("/open")
         @endpoint(Endpoint(access=Access.PUBLIC, summary=""))
         def open_to_all() -> Response:
@@ -118,8 +142,6 @@ class Stack:
         @endpoint(Endpoint(access=Access.CALLBACK_TOKEN, summary=""))
         def sealed(token: str) -> Response:
             return success(token)
-
-        return blueprint
 
 
 def bearer(token: str) -> dict[str, str]:

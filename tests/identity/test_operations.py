@@ -3,6 +3,7 @@ import pytest
 from service.core.principal import Principal
 from service.identity.entities import AuthenticationRequired, Rejection, TokenRejected
 from service.identity.operations import Identity
+from tests.doubles.back_ends import BackEnds
 
 ME = Principal("https://accounts.google.com", "110", "cat@mail.example")
 
@@ -18,8 +19,8 @@ def never() -> str | None:
     raise AssertionError("requested for a bare GoogleID")
 
 
-STRICT = Identity(Tokens(), trust_bare_google_id=False)
-BARE = Identity(Tokens(), trust_bare_google_id=True)
+STRICT = Identity(Tokens(), BackEnds(), trust_bare_google_id=False)
+BARE = Identity(Tokens(), BackEnds(), trust_bare_google_id=True)
 
 
 @pytest.mark.parametrize("identity", [STRICT, BARE])

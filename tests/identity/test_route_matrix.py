@@ -14,6 +14,7 @@ from service.app import create_app
 from service.catalog.entities import IMAGE_TO_VIDEO
 from service.core.clock import iso
 from service.core.principal import Principal, SignInMethod
+from service.core.scopes import Minted, SessionScope
 from service.identity.entities import GOOGLE, Rejection, TokenRejected
 from service.identity.operations import Identity
 from service.ledger import keys
@@ -28,6 +29,7 @@ from tests.doubles.meter import Meter
 from tests.doubles.people import cognito
 from tests.doubles.service_harness import ServiceHarness
 from tests.doubles.signer import MACHINE
+from tests.server_keys.stored import used_key
 
 # Whoever adds a route for everybody adds it here: a decision of its own.
 PUBLIC = re.compile(
@@ -40,19 +42,24 @@ QUERIES = {"/credits/quote": {"operation": IMAGE_TO_VIDEO}, "/credits/cost": {}}
 OF_ERASURE = {"DELETE /me/account", "GET /me/account/erasure"}
 HOUR_MS = 3_600_000
 NEW_ID = "0" * 26
+PAGE = "https://app.example.com"
+ORIGINS = frozenset({PAGE})
 
 Headers = dict[str, str]
 
 
 class Tokens:
-    """Takes `<kind>-<subject>`; with the kind `old` the user signed in an hour ago."""
+    """Takes `<kind>-<subject>`; with the kind `old` the user signed in an hour ago. A server key
+    minted `minted` with every scope, and `bound` with none; it is `key_id`."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, key_id: str) -> None:
         self._clock = clock
+        self._key_id = key_id
 
     def verify(self, token: str) -> Principal:
         kind, _, subject = token.partition("-")
-        methods = {"session": SignInMethod.SESSION, "cognito": SignInMethod.COGNITO}
+        sessions = dict.fromkeys(("session", "minted", "bound"), SignInMethod.SESSION)
+        methods = {"cognito": SignInMethod.COGNITO, **sessions}
         if kind not in ("user", "old", *methods):
             raise TokenRejected(Rejection.SIGNATURE)
         now = self._clock.now()
@@ -60,7 +67,9 @@ class Tokens:
             GOOGLE,
             subject,
             method=methods.get(kind, SignInMethod.GOOGLE),
-            session_id="ses_1" if kind == "session" else None,
+            session_id="ses_1" if kind in sessions else None,
+            minted=Minted(self._key_id, ORIGINS, False) if kind in ("minted", "bound") else None,
+            scopes=frozenset(SessionScope) if kind == "minted" else frozenset(),
             authenticated_at=now - HOUR_MS if kind == "old" else now,
             issued_at=now,
         )
@@ -90,6 +99,7 @@ class Site:
     world: ServiceHarness
     client: FlaskClient
     routes: list[Route]
+    server_key: str
     unknown: dict[str, str] = field(default_factory=dict)
     of_bob: dict[str, str] = field(default_factory=dict)
 
@@ -122,7 +132,8 @@ def site(client: Any, table_name: str) -> Site:
     world.submit("ann", device="of Ann")
     job_id = world.submit("bob", device="of Bob").job.job_id
     _, linked = world.parts.get(Identities).link("bob", cognito())
-    world.parts.get(Identity)._tokens = Tokens(world.clock)
+    key, server_key = used_key(world)
+    world.parts.get(Identity)._tokens = Tokens(world.clock, key.key_id)
     app = create_app(world.parts)
     # Deletions last: one of them may end the account that the others need.
     routes = sorted(
@@ -137,6 +148,7 @@ def site(client: Any, table_name: str) -> Site:
         world,
         app.test_client(),
         routes,
+        server_key,
         unknown={
             "job_id": made_up,
             "identity_id": "A" * 22,
@@ -178,6 +190,15 @@ STRANGERS: dict[str, tuple[Case, tuple[int, str]]] = {
     "cookie": (lambda site, route: {"Cookie": "session=user-ann"}, REQUIRED),
     "operators' signature": (signed, REQUIRED),
     "bad token": (lambda site, route: bearer("bad-ann"), (401, "TOKEN_REJECTED")),
+    "bad server key": (lambda site, route: bearer("sk_bad"), (401, "TOKEN_REJECTED")),
+    "server key": (
+        lambda site, route: bearer(site.server_key),
+        (403, "SERVER_KEY_NOT_ALLOWED"),
+    ),
+    "session without the scope": (
+        lambda site, route: bearer("bound-ann"),
+        (403, "SCOPE_MISSING"),
+    ),
     "closed account": (lambda site, route: bearer("user-zoe"), (401, "ACCOUNT_CLOSED")),
     "session of a closed account": (
         lambda site, route: bearer("session-zoe"),
@@ -222,6 +243,34 @@ def test_users_routes_are_open_to_users_of_every_kind(site: Site, token: str) ->
         status, code = site.outcome(route, bearer(token))
         assert status < 500, f"{route}: {status} {code}"
         assert status not in (401, 405), f"{route}: {status} {code}"
+
+
+def test_back_ends_routes_refuse_everybody_else_and_write_nothing(site: Site) -> None:
+    before = site.world.items()
+    own = {"server key", "session without the scope", "closed account"}
+    cases = {name: case for name, case in STRANGERS.items() if name not in own}
+    for route in site.of(Access.SERVER):
+        for name, (case, expected) in cases.items():
+            if "closed" not in name:
+                assert site.outcome(route, case(site, route)) == expected, f"{route}, {name}"
+        for token in ("user-ann", "cognito-ann", "session-ann", "minted-ann", "old-ann"):
+            expected = (403, "SERVER_KEY_REQUIRED")
+            assert site.outcome(route, bearer(token)) == expected, f"{route}, {token}"
+    assert site.world.items() == before
+
+
+def test_a_minted_session_opens_the_routes_of_its_scopes_to_pages_of_its_origins(
+    site: Site,
+) -> None:
+    for route in site.of(Access.USER):
+        before, is_open = site.world.items(), route.declared.scope is not None
+        elsewhere = site.outcome(route, bearer("minted-ann") | {"Origin": "https://evil.example"})
+        refusal = "ORIGIN_NOT_ALLOWED" if is_open else "SCOPE_MISSING"
+        assert elsewhere == (403, refusal), str(route)
+        assert site.world.items() == before
+        for origin in ({}, {"Origin": PAGE}):
+            status, code = site.outcome(route, bearer("minted-ann") | origin)
+            assert (status in (401, 403)) is not is_open, f"{route}: {status} {code}"
 
 
 @pytest.mark.parametrize("token", ["user-ann", "cognito-ann", "session-ann", "session-boss"])

@@ -15,6 +15,7 @@ from tests.doubles.meter import Meter, size
 from tests.doubles.people import google
 from tests.doubles.provider import LikeKling
 from tests.doubles.service_harness import ServiceHarness
+from tests.sessions.minted import minted, submit
 
 
 @pytest.fixture
@@ -254,3 +255,26 @@ def test_no_path_scans(world: ServiceHarness, meter: Meter) -> None:
 
 def _principal(user_id: str) -> Any:
     return Principal("https://accounts.google.com", user_id, f"{user_id}@example.com")
+
+
+@pytest.mark.parametrize(("limit", "more"), [(None, 0), (5, 2)])
+@pytest.mark.protocol("fifteen-units")
+def test_a_session_s_ceiling_costs_two_more_and_two_where_something_comes_back(
+    world: ServiceHarness, meter: Meter, limit: int | None, more: int
+) -> None:
+    who = minted(world, limit)
+    submit(world, who, device="laptop")
+    for status, returns in ((TaskStatus.SUCCEEDED, False), (TaskStatus.FAILED, True)):
+        with meter.watch() as held:
+            job_id = submit(world, who, device="laptop").job.job_id
+        world.provider.book(job_id, status)
+        with meter.watch() as settled:
+            world.settlement.resolve(who.subject, job_id)
+        assert (held.writes, settled.writes) == (8 + more, 7 + more * returns)
+        assert held.calls == [
+            "TransactGetItems" if limit else "GetItem",
+            "TransactWriteItems",
+            "UpdateItem",
+        ]
+        assert settled.calls == ["GetItem", "TransactGetItems", "TransactWriteItems"]
+        assert max(held.max_bytes.values()) <= 1024

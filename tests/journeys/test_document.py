@@ -174,6 +174,7 @@ OPERATION_IDS = {
     *("getAlerts", "setAlerts", "getNotificationSettings", "setNotificationSettings"),
     *("addWebhook", "listWebhooks", "getWebhook", "editWebhook", "removeWebhook"),
     *("rotateWebhookSecret", "testWebhook"),
+    *("listServerKeys", "makeServerKey", "revokeServerKey", "mintSession"),
     *("listDeliveries", "getDelivery", "resendDelivery"),
     *("listDeadLetters", "redriveEvent"),
     *("createPromoCode", "listPromoCodes", "revokePromoCode"),

@@ -78,7 +78,7 @@ def test_a_token_in_the_query_or_the_body_is_no_sign_in(
     )
 
 
-def test_every_route_for_users_and_operators_refuses_strangers_and_every_other_serves_them(
+def test_every_route_for_known_callers_refuses_strangers_and_every_other_serves_them(
     own_issuer_stack: LiveStack,
 ) -> None:
     """Covers every future route too."""
@@ -88,7 +88,7 @@ def test_every_route_for_users_and_operators_refuses_strangers_and_every_other_s
         path = re.sub("<[a-z_]+>", "x", path)
         assert "<" not in path
         response = own_issuer_stack.call(method, path)
-        is_closed = declared.access in (Access.USER, Access.OPERATOR)
+        is_closed = declared.access in (Access.USER, Access.OPERATOR, Access.SERVER)
         # Others may require a credential of their own, such as a signature, under another code.
         is_refused = response.status_code == 401 and "AUTHENTICATION_REQUIRED" in response.text
         assert is_refused is is_closed, f"{method} {path}"

@@ -3,7 +3,7 @@ schemas when it is first read, and its address."""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -23,6 +23,7 @@ from service.web.openapi.errors import (
     error_example,
 )
 from service.web.openapi.operations import (
+    SERVER_KEY,
     SIGN_IN,
     SIGNATURE,
     document_path,
@@ -94,6 +95,12 @@ _SIGNATURE_SCHEME = {
     "`@method`, `@authority`, `@path`, `@query`, `content-digest` (RFC 9530, of an empty body too) "
     "and `idempotency-key`; parameters are `keyid`, `created`, `expires` (at most 60 seconds "
     "later) and `nonce`, which is accepted once.",
+}
+_SERVER_KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key of one of the house's own back ends, `sk_…`. It belongs on no device and "
+    "in no page.",
 }
 
 
@@ -193,7 +200,7 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
     for code, kind in sorted(broadest(kinds).items()):
         spec.components.example(code, error_example(kind))
     spec.components.schema(ERROR_CODE, code_schema(kinds))
-    _add_components(spec, has_operators=any(each.access is Access.OPERATOR for *_, each in routes))
+    _add_components(spec, {each.access for *_, each in routes})
     return spec
 
 
@@ -214,7 +221,7 @@ def _tags(about: About, routes: Sequence[Route]) -> list[dict[str, object]]:
     ]
 
 
-def _add_components(spec: APISpec, *, has_operators: bool) -> None:
+def _add_components(spec: APISpec, accesses: Collection[Access]) -> None:
     spec.components.schema(ENVELOPE, envelope_schema())
     for name, (text, schema) in _HEADERS.items():
         spec.components.header(name, {"description": text, "schema": dict(schema)})
@@ -224,5 +231,7 @@ def _add_components(spec: APISpec, *, has_operators: bool) -> None:
     )
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
     spec.components.security_scheme(SIGN_IN, scheme)
-    if has_operators:
+    if Access.OPERATOR in accesses:
         spec.components.security_scheme(SIGNATURE, dict(_SIGNATURE_SCHEME))
+    if Access.SERVER in accesses:
+        spec.components.security_scheme(SERVER_KEY, dict(_SERVER_KEY_SCHEME))

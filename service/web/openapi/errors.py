@@ -68,11 +68,12 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
-    """The errors that routes return without declaring them. What only signed-in callers and
-    operators can meet, and those whose sign-in must be fresh or who need a second factor, is for
-    others to say."""
+    """The errors that routes return without declaring them. What only signed-in callers, back ends
+    and operators can meet, and those whose sign-in must be fresh or who need a second factor, is
+    for others to say."""
 
     signed_in: tuple[Kind, ...] = ()
+    server: tuple[Kind, ...] = ()
     operator: tuple[Kind, ...] = ()
     fresh: tuple[Kind, ...] = ()
     second_factor: tuple[Kind, ...] = ()
@@ -85,6 +86,8 @@ class SharedErrors:
         kinds = list(self.any_route)
         if endpoint.access is Access.USER:
             kinds += self.signed_in
+        if endpoint.access is Access.SERVER:
+            kinds += self.server
         if endpoint.access is Access.OPERATOR:
             kinds += self.operator
         if endpoint.fresh:

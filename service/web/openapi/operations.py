@@ -10,6 +10,7 @@ from service.web.openapi.errors import SharedErrors, by_status, codes, error_res
 
 SIGN_IN = "googleIdToken"
 SIGNATURE = "operatorSignature"
+SERVER_KEY = "serverKey"
 RESPONSE_HEADERS = ("Location", "Idempotency-Replayed")
 
 # Any one of them does.
@@ -18,6 +19,7 @@ _SCHEMES: Mapping[Access, tuple[str, ...]] = {
     Access.CALLBACK_TOKEN: (),
     Access.USER: (SIGN_IN,),
     Access.OPERATOR: (SIGN_IN, SIGNATURE),
+    Access.SERVER: (SERVER_KEY,),
 }
 _VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
 _VARIABLE_SCHEMAS: dict[str, dict[str, Any]] = {

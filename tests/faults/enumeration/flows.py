@@ -14,8 +14,9 @@ from service.ledger.movements import grant
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.promo_codes.entities import NewPromoCode
 from service.promo_codes.operations import PromoCodes
+from service.sessions.ceilings import Ceiling, new_write, sealed
 from tests.doubles.service_harness import HOUR, MAC_KEY, ServiceHarness
-from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, USER, Habits, Scenario
+from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, LENT, USER, Habits, Scenario
 from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
@@ -56,6 +57,15 @@ class Flow:
 
 def _nobody(scenario: Scenario) -> None:
     """An empty table."""
+
+
+def _lent_session(scenario: Scenario) -> None:
+    """A ceiling of one job: whatever counts twice, or comes back twice, shows."""
+    _known_user(scenario)
+    now = scenario.clock.now()
+    key_id = LENT.minted.key_id if LENT.minted else ""
+    ceiling = Ceiling(USER, LENT.session_id or "", key_id, SCALE, now, now + HOUR)
+    scenario.process().table.write(new_write(sealed(ceiling, MAC_KEY)))
 
 
 def _lot_that_ends(scenario: Scenario) -> None:
@@ -221,6 +231,9 @@ FLOWS = (
     Flow("retry-when-all-is-over", _retried_when_all_is_over, keyed=True),
     Flow("new-device", _from_a_new_device),
     Flow("new-device-failed", _failing_on_a_new_device),
+    Flow("lent", _retried_at_once, _lent_session, Habits(lent=True), keyed=True),
+    Flow("lent-failed", _failing, _lent_session, Habits(lent=True)),
+    Flow("lent-busy", _busy_then_successor, _lent_session, Habits(lent=True), keyed=True),
     Flow("lapsed-lot", _once, _lapsed_lot, lapsing=1),
     Flow(
         "lot-ends-while-held",

@@ -12,7 +12,8 @@ from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
 from service.core.ids import RandomIds
 from service.core.metrics import NoMetrics
-from service.core.principal import Principal
+from service.core.principal import Principal, SignInMethod
+from service.core.scopes import Minted
 from service.core.settings import Secret
 from service.core.sweep import run_until
 from service.jobs.entities import OPEN
@@ -29,7 +30,15 @@ from service.users.linking import Identities
 from tests.doubles.clock import FakeClock
 from tests.doubles.memory_client import memory_client
 from tests.doubles.people import cognito
-from tests.doubles.service_harness import HOUR, IMAGE, MAC_KEY, SECOND, TIMES, ServiceHarness
+from tests.doubles.service_harness import (
+    HOUR,
+    IMAGE,
+    MAC_KEY,
+    SECOND,
+    TIMES,
+    ServiceHarness,
+    order,
+)
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import Items, TableBehind
@@ -54,6 +63,14 @@ MAX_ROUNDS = 60
 # Sweeps for which no flow leaves anything to do: each of their reads would be one more effect.
 WITHOUT_WORK = {"webhooks"}
 OTHER = cognito(email="ann@work.example")
+LENT = Principal(
+    "farebox:back-end",
+    USER,
+    f"{USER}@example.com",
+    method=SignInMethod.SESSION,
+    session_id=f"mint_{1:026d}",
+    minted=Minted(f"key_{1:026d}", frozenset(), has_ceiling=True),
+)
 PURCHASE = Grant(GrantSource.PURCHASE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
 
 
@@ -107,10 +124,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Habits:
-    """How one flow's service is set up."""
+    """How one flow's service is set up. With `lent`, requests come in the session `LENT`."""
 
     welcome_credits: int = 1
     callbacks: bool = False
+    lent: bool = False
     own: dict[Kind, Fault] = field(default_factory=dict)
 
 
@@ -247,7 +265,10 @@ class Scenario:
 
     def _submit(self, sent: SentRequest, device: str) -> None:
         try:
-            sent.response = self.process(sent.ids).submit(USER, device, sent.key, sent.image)
+            video = order(USER, device, sent.key, sent.image)
+            if self.habits.lent:
+                video = replace(video, principal=LENT)
+            sent.response = self.process(sent.ids).videos.create(video)
         except Exception as error:
             sent.response = error
 

@@ -47,7 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
         SETTLEMENT,
         (
             Change(
-                "jobs.entities:_resolve_submitted",
+                "jobs.state_machine:_resolve_submitted",
                 "T.status is S.SUCCEEDED",
                 "T.status is not S.FAILED",
             ),
@@ -64,21 +64,21 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "two-not-founds",
         "released-after-one-not-found",
-        "jobs.entities:_resolve_submitting",
+        "jobs.state_machine:_resolve_submitting",
         "J.not_found_at is not None and N >= R",
         "N >= J.submit_until + times.quarantine",
     ),
     mutant(
         "quarantine-skipped",
         SETTLEMENT,
-        "jobs.entities:_resolve_submitting",
+        "jobs.state_machine:_resolve_submitting",
         "max(F + T.not_found_gap, Q)",
         "F + T.not_found_gap",
     ),
     breaks(
         "early-not-found",
         "early-not-found-counts",
-        "jobs.entities:_resolve_submitting",
+        "jobs.state_machine:_resolve_submitting",
         """
         if N < J.submit_until:
             return Wait(J.submit_until)
@@ -88,7 +88,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "errors-never-count",
         "released-after-an-error",
-        "jobs.entities:_resolve_submitting",
+        "jobs.state_machine:_resolve_submitting",
         """
         if isinstance(L, base.Indeterminate):
             return W
@@ -98,7 +98,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "not-found-counted-from-its-question",
         SETTLEMENT,
-        "jobs.entities:_resolve_submitting",
+        "jobs.state_machine:_resolve_submitting",
         "X.received_at",
         "X.requested_at",
     ),
@@ -159,7 +159,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "settled-by-another-task",
         RACES,
-        "jobs.entities:_about",
+        "jobs.state_machine:_about",
         "isinstance(L, X) and J.task_id not in (None, L.task.task_id)",
         "False",
     ),
@@ -197,14 +197,14 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "failure-releases",
         "failed-task-is-waited-for",
-        "jobs.entities:_resolve_submitted",
+        "jobs.state_machine:_resolve_submitted",
         "T.status is base.TaskStatus.FAILED",
         "False",
     ),
     breaks(
         "polls-spread",
         "polls-without-pause",
-        "jobs.entities:_next_due",
+        "jobs.state_machine:_next_due",
         "min(max(A, T.poll_min), T.poll_max)",
         "T.poll_min",
     ),
@@ -218,21 +218,21 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "hard-limit",
         "no-hard-limit",
-        "jobs.entities:_resolve_submitted",
+        "jobs.state_machine:_resolve_submitted",
         "N >= J.hard_at",
         "False",
     ),
     breaks(
         "silence-waits",
         "silence-releases",
-        "jobs.entities:_resolve_submitted",
+        "jobs.state_machine:_resolve_submitted",
         "return wait",
         "return Release(Failure.PROVIDER_UNRESOLVED) if now >= job.hard_at else wait",
     ),
     breaks(
         "watched",
         "watch-never-ends",
-        "jobs.entities:_resolve_failed",
+        "jobs.state_machine:_resolve_failed",
         "N >= J.watch_until or F",
         "False",
     ),

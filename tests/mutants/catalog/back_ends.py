@@ -1,0 +1,223 @@
+"""Server keys, the sessions that they mint, and the ceilings of those."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+SERVER_KEYS = "tests/server_keys/test_operations.py"
+BOUND = "tests/identity/test_bound_callers.py"
+MINTING = "tests/sessions/test_minting.py"
+CEILINGS = "tests/jobs/test_ceilings.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "revoked-key-still-good",
+        SERVER_KEYS,
+        "server_keys.operations:ServerKeys._holds",
+        """
+        if K.revoked_at is not None:
+            return False
+        """,
+        "",
+    ),
+    mutant(
+        "edited-key-still-good",
+        SERVER_KEYS,
+        "server_keys.operations:ServerKeys._holds",
+        "not store.is_sealed(K, self._mac_key)",
+        "False",
+    ),
+    mutant(
+        "any-secret-of-a-key-s-id",
+        SERVER_KEYS,
+        "server_keys.operations:ServerKeys.verify",
+        "not is_digest_of(key.digest, T, self._mac_key)",
+        "False",
+    ),
+    mutant(
+        "key-stored-in-clear",
+        SERVER_KEYS,
+        "server_keys.key_texts:digest_of",
+        "seal([_DIGEST, T], M)",
+        "T",
+    ),
+    mutant(
+        "guess-at-a-key-is-read",
+        SERVER_KEYS,
+        "server_keys.key_texts:key_id_of",
+        "holds(M, [_MAC, H], K)",
+        "True",
+    ),
+    mutant(
+        "sessions-outlive-their-key",
+        SERVER_KEYS,
+        "server_keys.operations:ServerKeys.check",
+        "S is None or N >= S.until",
+        "S is None",
+    ),
+    mutant(
+        "write-for-each-use",
+        SERVER_KEYS,
+        "server_keys.operations:ServerKeys._note_use",
+        """
+        if N - self._noted.get(K.key_id, 0) < USE_NOTED_MILLISECONDS:
+            return
+        """,
+        "",
+    ),
+    mutant(
+        "server-key-is-a-user",
+        BOUND,
+        "identity.enforcement:_signed_in",
+        "P.method is SignInMethod.SERVER_KEY",
+        "False",
+    ),
+    mutant(
+        "user-is-a-back-end",
+        BOUND,
+        "identity.enforcement:_back_end",
+        "P.method is not SignInMethod.SERVER_KEY",
+        "False",
+    ),
+    mutant(
+        "key-without-scopes",
+        BOUND,
+        "identity.enforcement:_back_end",
+        "D.key_scope not in P.scopes",
+        "False",
+    ),
+    mutant(
+        "minted-session-everywhere",
+        BOUND,
+        "identity.enforcement:_check_minted",
+        "D.scope is None or D.scope not in P.scopes",
+        "False",
+    ),
+    mutant(
+        "minted-session-on-every-page",
+        BOUND,
+        "identity.enforcement:_check_minted",
+        "O is not None and O not in P.minted.origins",
+        "False",
+    ),
+    mutant(
+        "key-of-a-session-not-checked",
+        BOUND,
+        "identity.enforcement:_check_minted",
+        "gate.server_keys.check(P.minted.key_id)",
+        "pass",
+    ),
+    mutant(
+        "every-key-vouches-for-addresses",
+        MINTING,
+        "sessions.minting:_check_scopes",
+        "[KeyScope.VERIFIED_EMAILS] if W.email_verified else []",
+        "[]",
+    ),
+    mutant(
+        "every-key-acts-for-everybody",
+        MINTING,
+        "sessions.minting:_check_scopes",
+        "[KeyScope.EXISTING_USERS] if W.user_id is not None else []",
+        "[]",
+    ),
+    mutant(
+        "back-end-s-user-is-google-s",
+        MINTING,
+        "core.principal:is_google_subject",
+        """
+        if L.startswith(EXTERNAL_PREFIX):
+            return False
+        """,
+        "",
+    ),
+    mutant(
+        "ceiling-not-held",
+        CEILINGS,
+        "jobs.holds:HoldTerms.propose",
+        "writes += self._ceiling_writes(S)",
+        "self._ceiling_writes(S)",
+    ),
+    mutant(
+        "ceiling-exceeded-by-one",
+        CEILINGS,
+        "sessions.ceilings:with_held",
+        "A > C.left",
+        "A > C.left + 1000",
+    ),
+    mutant(
+        "ceiling-never-reached",
+        CEILINGS,
+        "sessions.ceilings:with_held",
+        "A > C.left",
+        "False",
+    ),
+    mutant(
+        "ceiling-refuses-its-last-credit",
+        CEILINGS,
+        "sessions.ceilings:with_held",
+        "A > C.left",
+        "A >= C.left",
+    ),
+    mutant(
+        "ceiling-checked-after-the-sign-up",
+        CEILINGS,
+        "jobs.operations:Jobs.submit",
+        "self._holds.check_ceiling(R, E, S)",
+        "pass",
+    ),
+    mutant(
+        "settlement-keeps-what-came-back",
+        CEILINGS,
+        "jobs.settlement_terms:SettlementTerms.propose",
+        "writes += self._ceiling_writes(S)",
+        "pass",
+    ),
+    mutant(
+        "everything-counts-as-returned",
+        CEILINGS,
+        "jobs.settlement_terms:SettlementTerms._ceiling_writes",
+        "self.ended.returned",
+        "self.job.held",
+    ),
+    mutant(
+        "settlement-fails-on-its-ceiling",
+        CEILINGS,
+        "sessions.ceilings:returned_write",
+        "_readable(I)",
+        "ceiling_from(I)",
+    ),
+    mutant(
+        "ceiling-below-nothing",
+        CEILINGS,
+        "sessions.ceilings:returned_write",
+        "max(0, F.used - A)",
+        "F.used - A",
+    ),
+    mutant(
+        "ended-session-still-holds",
+        CEILINGS,
+        "sessions.ceilings:bound_by",
+        "F.ended_at is not None",
+        "False",
+    ),
+    mutant(
+        "edited-ceiling-still-holds",
+        CEILINGS,
+        "sessions.ceilings:bound_by",
+        "not is_sealed(F, M)",
+        "False",
+    ),
+    mutant(
+        "audit-believes-a-ceiling",
+        CEILINGS,
+        "jobs.ceiling_checks:_faults",
+        "C.used != A",
+        "False",
+    ),
+    mutant(
+        "quote-ignores-the-ceiling",
+        CEILINGS,
+        "jobs.operations:Jobs.quote",
+        "A <= L",
+        "True",
+    ),
+)
