@@ -33,13 +33,17 @@ export function farebox({ url, cookie = false, store = memory() }) {
     return data.user;
   }
 
-  /** Takes the token of Google or Cognito once. `device` is the Fingerprint of `POST /videos`. */
-  async function signIn(idToken, device) {
-    const body = { Fingerprint: device, ...(cookie && { cookie }) };
-    const { status, content } = await post("/auth/session", body, idToken);
+  async function open(path, fields, token) {
+    const { status, content } = await post(path, { ...fields, ...(cookie && { cookie }) }, token);
     if (status !== 200) throw Object.assign(new Error(content.error), content);
     return accept(content.data);
   }
+
+  /** Takes the token of Google or Cognito once. `device` is the Fingerprint of `POST /videos`. */
+  const signIn = (idToken, device) => open("/auth/session", { Fingerprint: device }, idToken);
+
+  /** The same with a password; accounts are made as in passwords.js. */
+  const signInWithPassword = (email, password) => open("/auth/login", { email, password });
 
   /** Renews the access token; at the start of a page it also says who is signed in. */
   function resume() {
@@ -90,7 +94,7 @@ export function farebox({ url, cookie = false, store = memory() }) {
     if (!cookie) await store.save(null);
   }
 
-  return { signIn, resume, call, signOut };
+  return { signIn, signInWithPassword, resume, call, signOut };
 }
 
 function memory() {

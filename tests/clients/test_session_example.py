@@ -1,5 +1,6 @@
-"""The session examples of the front-end guide, run by Node.js against the service: with its own
-store as apps do, with the cookie as pages do, and minted by a back end."""
+"""The examples of the front-end guide, run by Node.js against the service: sessions with their own
+store as apps do, with the cookie as pages do, and minted by a back end; accounts with a password
+and their mails."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +15,22 @@ from tests.stack.live_stack import LiveStack
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "session.js"
-BACK_END_EXAMPLE = EXAMPLE.with_name("back-end-session.js")
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PAGE = "https://app.example.com"
+
+
+def copied(name: str, folder: Path) -> Path:
+    """The example as a module that Node.js imports."""
+    module = folder / f"{name}.mjs"
+    module.write_text((EXAMPLES / f"{name}.js").read_text("utf-8"), "utf-8")
+    return module
 
 
 def test_the_session_example_signs_in_renews_and_signs_out(
     start: Callable[..., LiveStack], tmp_path: Path
 ) -> None:
     stack = start(clock=SystemClock(), cors_allowed_origins=(PAGE,))
-    module = tmp_path / "session.mjs"
-    module.write_text(EXAMPLE.read_text("utf-8"), "utf-8")
+    module = copied("session", tmp_path)
     program = CLIENTS / "programs" / "session.mjs"
     run = run_node("node", program, module, stack.url, stack.token("ann"), PAGE, cwd=tmp_path)
     assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
@@ -37,8 +43,25 @@ def test_the_example_of_back_ends_lends_a_page_a_session(
     server_keys = stack.parts.get(ServerKeys)
     key, text = server_keys.new("Web shop", tuple(KeyScope))
     stack.parts.core.table.write(server_keys.creation(key).write)
-    module = tmp_path / "back-end-session.mjs"
-    module.write_text(BACK_END_EXAMPLE.read_text("utf-8"), "utf-8")
+    module = copied("back-end-session", tmp_path)
     program = CLIENTS / "programs" / "back-end-session.mjs"
     run = run_node("node", program, module, stack.url, text, PAGE, cwd=tmp_path)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
+
+
+def test_the_password_example_registers_signs_in_changes_and_resets(
+    start: Callable[..., LiveStack], tmp_path: Path
+) -> None:
+    stack = start(
+        clock=SystemClock(),
+        mail_from="no-reply@example.com",
+        app_url="https://app.example.com",
+        password_hash_memory_kibibytes=8,
+        password_hash_iterations=1,
+        password_response_seconds=0.0,
+    )
+    for name in ("session", "passwords"):
+        copied(name, tmp_path)
+    program = CLIENTS / "programs" / "passwords.mjs"
+    run = run_node("node", program, tmp_path, stack.url, stack.simulators.url, cwd=tmp_path)
     assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
