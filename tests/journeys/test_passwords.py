@@ -1,11 +1,13 @@
 """Accounts with a password over HTTP, with the mail that people receive."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
+from structlog.testing import capture_logs
 
 from service.sessions.operations import Sessions
 from tests.stack.live_stack import LiveStack
@@ -59,6 +61,24 @@ class Person:
         assert verified.status_code == 200, verified.text
         session: dict[str, Any] = self.login().json()["data"]
         return session
+
+
+@pytest.fixture(autouse=True)
+def _nothing_personal_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """In no line of the service or of its libraries. `urllib3` and `werkzeug` speak for this test's
+    own client, and for the simulators."""
+    caplog.set_level(logging.INFO)
+    with capture_logs() as lines:
+        yield
+    records = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.partition(".")[0] not in ("urllib3", "werkzeug")
+    ]
+    logged = "\n".join([*map(str, lines), *records]).casefold()
+    assert lines
+    private = (EMAIL, "ann@", "nobody@", "waiting@", PASSWORD, OTHER_PASSWORD, "not the password")
+    assert [text for text in (*private, "127.0.0.1", "device-4be1") if text in logged] == []
 
 
 @pytest.fixture
