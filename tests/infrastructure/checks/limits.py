@@ -9,6 +9,7 @@ from tests.infrastructure.statements import Request, aggregate_key, counted
 
 ORDER = Request("POST", "/videos", {"authorization": "Bearer x"})
 GUESS = Request("POST", "/credits/redeem", {"authorization": "Bearer x"})
+MINTED = Request("POST", "/auth/sessions", {"authorization": "Bearer sk_x"})
 PREFLIGHT = Request("OPTIONS", "/videos")
 CALLBACK = Request("POST", "/callbacks/kling/token")
 ANYTHING = (
@@ -122,6 +123,13 @@ def the_outermost_limit_leaves_room_for_the_others(deployment: Deployment) -> It
     inner = [int(rate["Limit"]) for rate in limits.values() if "ScopeDownStatement" in rate]
     if limits and not (outermost and min(outermost) > sum(inner)):
         yield f"the outermost limit {outermost} must exceed the sum of the others, {sum(inner)}"
+
+
+def a_back_end_is_not_limited_like_one_user(deployment: Deployment) -> Iterator[str]:
+    """It mints the sessions of all its users from one address."""
+    for name, rate in rates(deployment).items():
+        if counted(rate, MINTED) and counted(rate, GUESS) and int(rate["Limit"]) < 600:
+            yield f"{name} blocks back ends after {rate['Limit']} sessions: exclude /auth/sessions"
 
 
 def guesses_of_promo_codes_have_the_lowest_limit(deployment: Deployment) -> Iterator[str]:

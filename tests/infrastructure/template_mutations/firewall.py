@@ -118,6 +118,12 @@ FIREWALL = (
         "SearchString: /credits/redeemed",
     ),
     _rule(
+        "back-ends-limited-like-strangers",
+        "SignUpsByIp",
+        "SearchString: /auth/sessions",
+        "SearchString: /auth/session",
+    ),
+    _rule(
         "preflights-without-a-limit",
         "TotalByIp",
         "AggregateKeyType: IP",
