@@ -271,7 +271,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "erasure-of-one-page",
         OPERATIONS,
-        "sessions.operations:Sessions.erase",
+        "sessions.operations:Sessions._erase_all",
         "not page.more",
         "True",
     ),
