@@ -12,6 +12,7 @@ from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
 from service.identity.settings import IdentitySettings
 from service.ledger.operations import Ledger
+from service.passwords.accounts import PasswordAccounts
 from service.sessions.operations import Sessions
 from service.users.linking import Identities
 from service.users.operations import Users
@@ -25,6 +26,7 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.get(Sessions),
         parts.get(Identity),
         FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS),
+        parts.get(PasswordAccounts).last_login_at,
     )
     hook = _post_confirmation(core, parts)
     return Feature(

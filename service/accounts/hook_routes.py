@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from service.accounts.entities import HookSignatureRejected
+from service.accounts.entities import HookSignatureRejected, HookTooSlow
 from service.accounts.hook_schemas import ConfirmationRequestSchema, HandledSchema, confirmation_of
 from service.accounts.hook_signatures import HEADER
 from service.accounts.post_confirmation import PostConfirmation
@@ -50,7 +50,7 @@ def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
                 *(HookSignatureRejected, AccountClosed, AccountDisabled, SystemLimitReached),
                 *(EmailAlreadyUsed, IdentityLinked),
                 *(WalletFrozen, WalletBusy, TooManyWaiting, OutcomeUnknown, SecretUnavailable),
-                *(StorageUnavailable, DataKeyUnavailable, DataUnreadable),
+                *(HookTooSlow, StorageUnavailable, DataKeyUnavailable, DataUnreadable),
             ),
             headers={HEADER: "`t=<epoch seconds>,v1=<HMAC-SHA-256 of time, dot and body, in hex>`"},
             example={
@@ -67,8 +67,11 @@ def hook_blueprint(post_confirmation: PostConfirmation) -> Blueprint:
         )
     )
     def post_confirmed() -> Response:
-        signed_at = post_confirmation.check(request.headers.get(HEADER, ""), peek_raw())
+        until = post_confirmation.deadline()
+        header, body = request.headers.get(HEADER, ""), peek_raw()
+        signed_at = post_confirmation.check_in_time(header, body, until)
         confirmation = confirmation_of(read_body(schema))
-        return success({"handled": post_confirmation.handle(confirmation, signed_at)})
+        handled = post_confirmation.handle_in_time(confirmation, signed_at, until)
+        return success({"handled": handled})
 
     return blueprint

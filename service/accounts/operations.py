@@ -5,7 +5,7 @@ from typing import Protocol
 
 from service.accounts.entities import Account
 from service.core.errors import Unauthenticated
-from service.core.principal import Principal
+from service.core.principal import PASSWORD_PREFIX, Principal
 from service.identity.freshness import FreshSignIns
 from service.ledger.entities import check_wallet
 from service.ledger.operations import Ledger
@@ -33,7 +33,11 @@ class Accounts:
         sessions: Sessions,
         identity: SignIn,
         fresh_sign_ins: FreshSignIns,
+        password_login_of: Callable[[str], int | None],
     ) -> None:
+        """`password_login_of` returns when a user last signed in with a password; None: never. It
+        raises `StorageUnavailable`."""
+        self._password_login_of = password_login_of
         self._ledger = ledger
         self._identities = identities
         self._sessions = sessions
@@ -47,7 +51,9 @@ class Accounts:
         check_wallet(balance.wallet, principal)
         if balance.wallet is None or balance.wallet.is_leaving:
             return Account(principal, balance)
-        return Account(principal, balance, self._identities.all(principal.subject))
+        user_id = principal.subject
+        login_at = self._password_login_of(user_id) if user_id.startswith(PASSWORD_PREFIX) else None
+        return Account(principal, balance, self._identities.all(user_id), login_at)
 
     def identities(self, principal: Principal) -> list[LinkedIdentity]:
         """Raises what `Identities.all` raises."""

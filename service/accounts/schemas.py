@@ -87,7 +87,10 @@ class MeSchema(IdentitiesSchema):
         required=True,
         allow_none=True,
         data_key="lastLogin",
-        metadata={"description": "The sign-in of the present token (UTC), if it says when."},
+        metadata={
+            "description": "The last sign-in that is known (UTC): with the password, or that of "
+            "the present token, if it says when."
+        },
     )
     is_active = fields.Boolean(
         required=True,
@@ -130,7 +133,7 @@ def me_body(account: Account) -> dict[str, Any]:
     principal, wallet = account.principal, account.balance.wallet
     registered = is_open(wallet)
     shown = wallet if wallet is not None and registered else Wallet("", welcomed=False)
-    signed_in_at = principal.authenticated_at
+    signed_in_at = account.last_login_at
     return {
         "userId": principal.subject,
         "registered": registered,

@@ -64,6 +64,11 @@ class PasswordAccounts:
             return None
         return PasswordAccount(found.created_at, found.changed_at, found.last_login_at)
 
+    def last_login_at(self, user_id: str) -> int | None:
+        """When the user last signed in with their password; None: never, or they have none."""
+        found = self.of_user(user_id)
+        return None if found is None else found.last_login_at
+
     def export(self, user_id: str) -> dict[str, object] | None:
         """What is held on a user's password, but for its hash."""
         found = self.of_user(user_id)

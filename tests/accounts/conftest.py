@@ -39,12 +39,14 @@ class Api:
         self.world = world
         self.caller = ANN
         self.tokens = TokensByName()
+        self.password_logins: dict[str, int] = {}
         accounts = Accounts(
             world.parts.get(Ledger),
             world.parts.get(Identities),
             world.parts.get(Sessions),
             self.tokens,
             FreshSignIns(world.clock, MAX_AGE_SECONDS),
+            self.password_logins.get,
         )
         app = Flask("accounts")
         app.register_blueprint(accounts_blueprint(accounts))

@@ -1,11 +1,14 @@
 """The hook of a Cognito user pool: signed, once for each user, and nothing for a reset password."""
 
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from service.accounts.hook_signatures import TOLERANCE_SECONDS, signature
+from service.accounts.post_confirmation import PostConfirmation
 from service.app import create_app
 from service.core.amounts import SCALE
 from service.erasure.user_pool import UserPool
@@ -30,8 +33,9 @@ class Hook:
             **settings,
         )
         hook = self.world.parts.features["accounts"].operations
-        (post_confirmation,) = (part for kind, part in hook.items() if "Post" in kind.__name__)
-        post_confirmation._read_secret = lambda: SECRET  # type: ignore[attr-defined]
+        (found,) = (part for part in hook.values() if isinstance(part, PostConfirmation))
+        self.post_confirmation = found
+        found._read_secret = lambda: SECRET
         self._client = create_app(self.world.parts).test_client()
 
     def call(self, event: Any, *, header: str | None = None, late: int = 0) -> tuple[int, Any]:
@@ -155,12 +159,7 @@ def test_a_changed_body_is_refused(hook: Hook) -> None:
 
 def test_without_a_secret_nobody_is_let_in(hook: Hook) -> None:
     unset = Hook()
-    (part,) = (
-        each
-        for each in unset.world.parts.features["accounts"].operations.values()
-        if hasattr(each, "_read_secret")
-    )
-    part._read_secret = lambda: ""
+    unset.post_confirmation._read_secret = lambda: ""
     header = signature("", int(unset.world.clock.now() / 1000), json.dumps(event()).encode())
     assert unset.call(event(), header=header) == (401, "HOOK_SIGNATURE_REJECTED")
 
@@ -180,6 +179,38 @@ def test_without_a_secret_nobody_is_let_in(hook: Hook) -> None:
 def test_a_malformed_event_is_refused_and_writes_nothing(hook: Hook, content: Any) -> None:
     status, code = hook.call(content)
     assert (status, code) in {(400, "VALIDATION_FAILED"), (400, "MALFORMED_JSON")}
+    assert hook.world.items() == []
+
+
+def test_a_table_that_does_not_respond_keeps_no_sign_up_waiting(hook: Hook) -> None:
+    """The user is made all the same, once it responds."""
+    released, ended = threading.Event(), threading.Event()
+
+    def wait(operation: str) -> None:
+        if operation == "TransactWriteItems":
+            released.wait(10)
+            ended.set()
+
+    hook.world.wire().before(wait)
+    hook.post_confirmation._deadline_seconds = 0.3
+    began = time.monotonic()
+    assert hook.call(event()) == (503, "HOOK_TOO_SLOW")
+    assert time.monotonic() - began < 2
+    released.set()
+    assert ended.wait(10)
+    while hook.world.count() < 1:
+        time.sleep(0.01)
+    hook.post_confirmation._deadline_seconds = 5
+    assert hook.call(event()) == (200, {"handled": True})
+    assert hook.world.count() == 1
+
+
+def test_a_secret_that_is_not_read_in_time_keeps_no_sign_up_waiting(hook: Hook) -> None:
+    released = threading.Event()
+    hook.post_confirmation._read_secret = lambda: str(released.wait(10))
+    hook.post_confirmation._deadline_seconds = 0.1
+    assert hook.call(event()) == (503, "HOOK_TOO_SLOW")
+    released.set()
     assert hook.world.items() == []
 
 

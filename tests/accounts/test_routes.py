@@ -13,7 +13,7 @@ from service.sessions.entities import RefreshTokenRejected
 from service.sessions.operations import Sessions
 from service.storage.writes import Update, When
 from tests.accounts.conftest import ANN, MAX_AGE_SECONDS, Api
-from tests.doubles.people import CAT, cognito, google
+from tests.doubles.people import CAT, PAM, cognito, google, session
 
 UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -162,3 +162,22 @@ def test_refusals_have_codes_of_their_own(api: Api) -> None:
     eve = google("eve", "ann@gmail.com", at=api.world.clock.now())
     api.tokens.principals["eve"] = eve
     assert refused(api, "POST", "/me/identities", {"token": "eve"}) == (403, "EMAIL_ALREADY_USED")
+
+
+@pytest.mark.parametrize(
+    ("signed_in_at", "password_at", "shown"),
+    [
+        (1_790_000_000_000, 1_790_000_060_000, "2026-09-21T14:14:20.000Z"),
+        (1_790_000_060_000, 1_790_000_000_000, "2026-09-21T14:14:20.000Z"),
+        (None, 1_790_000_060_000, "2026-09-21T14:14:20.000Z"),
+        (None, None, None),
+    ],
+)
+def test_the_last_login_is_also_known_from_the_password(
+    api: Api, signed_in_at: int | None, password_at: int | None, shown: str | None
+) -> None:
+    api.caller = session(PAM, "pam@gmail.com", at=signed_in_at)
+    api.world.users.sign_up(api.caller, api.world.users.digests("phone"))
+    if password_at is not None:
+        api.password_logins[PAM] = password_at
+    assert api.send("GET", "/me")[1]["lastLogin"] == shown

@@ -359,6 +359,8 @@ EXTRA_ACROSS = {
     ("entitlements", "trials"),
     *(("sessions", "routes"), ("sessions", "schemas"), ("sessions", "ceilings")),
     ("identity", "access_tokens"),
+    *(("sessions", "routes"), ("sessions", "schemas")),
+    *(("identity", "access_tokens"), ("passwords", "accounts")),
     ("erasure", "schemas"),
     *(("catalog", "price_list"), ("catalog", "pricing"), ("catalog", "schemas")),
     *(("catalog", "scheduling"), ("ledger", "low_balance")),
