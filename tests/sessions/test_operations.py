@@ -175,20 +175,6 @@ def test_all_sessions_end_but_the_one_to_keep(opened: Opened) -> None:
     assert opened.sessions.end_all("ann", SessionEnd.PASSWORD, keep=kept.session_id) == 0
 
 
-def test_a_live_session_counts_behind_any_number_that_have_ended(opened: Opened) -> None:
-    first = opened.open()
-    for _ in range(store.MAX_READ + 5):
-        opened.clock.advance(1)
-        session_id = opened.open().session_id
-        opened.sessions.end("ann", session_id, SessionEnd.LOGOUT)
-    assert [each.session_id for each in opened.sessions.live("ann")] == [first.session_id]
-    for _ in range(MAX_SESSIONS):
-        opened.clock.advance(1)
-        opened.open()
-    live = [each.session_id for each in opened.sessions.live("ann")]
-    assert (len(live), first.session_id in live) == (MAX_SESSIONS, False)
-
-
 def test_beyond_the_limit_the_session_unused_for_longer_ends(opened: Opened) -> None:
     first, second = opened.open(), opened.open()
     for _ in range(MAX_SESSIONS - 2):

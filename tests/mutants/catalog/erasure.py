@@ -23,11 +23,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "[*_end_writes(F, S, N)]",
     ),
     mutant(
+        "whoever-is-erased-learns-nothing",
+        "tests/erasure/test_notices.py",
+        "erasure.operations:_end_writes",
+        "(E, *K, *M)",
+        "(E, *K)",
+    ),
+    mutant(
         "data-key-outlives-the-account",
         ERASURE,
         "erasure.operations:_end_writes",
-        "(E, *K)",
-        "(E,)",
+        "(E, *K, *M)",
+        "(E, *M)",
     ),
     Mutant(
         "open-jobs-not-waited-for",

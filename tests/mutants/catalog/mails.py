@@ -39,7 +39,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "sent-mail-keeps-its-words",
         MAIL,
         "notifications.mail_store:mail_change",
-        "after.progress.state in (State.DELIVERED, State.CANCELLED)",
+        "after.progress.state not in is_kept",
         "False",
     ),
     mutant(
