@@ -60,7 +60,10 @@ ADJUSTABLE = {
     "MAX_USERS",
     "MAX_USERS_PER_DEVICE",
     "PUBLIC_URL",
+    "PLAN_PRICES",
     "SESSION_COOKIE_SAME_SITE",
+    "STRIPE_SECRETS_SECRET_NAME",
+    "STRIPE_TAX",
     "VIDEO_PRICE_CREDITS",
     "WELCOME_CREDITS",
 }
@@ -122,6 +125,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "OPERATOR_KEYS_SECRET_NAME": parameters["OperatorKeysSecretArn"],
         "ACCESS_TOKEN_KEYS_SECRET_NAME": parameters["AccessTokenKeysSecretArn"],
         "SEALED_TABLE_NAME": parameters["SealedTableName"],
+        "STRIPE_SECRETS_SECRET_NAME": parameters["StripeSecretArn"],
         "LOG_FORMAT": "json",
     }
     for container in deployment.containers:

@@ -16,6 +16,9 @@ LOGGING = "WAFv2::LoggingConfiguration"
 IDENTITY = {"authorization", "cookie", "x-google-id"}
 # AWS WAF quotas: custom response headers in a web ACL (can be raised on request), headers in one
 # response, rate-based rules.
+# What inspects bodies, and where Stripe sends its events.
+BODY_GROUPS = {"AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet"}
+STRIPE_PATHS = ("/stripe/webhook", "/webhooks/stripe")
 MAX_HEADERS, MAX_HEADERS_OF_ONE, MAX_RATES = 100, 10, 10
 # AWS's published lists of the rules that block
 # (https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html).
@@ -173,6 +176,27 @@ def a_list_of_users_is_not_too_large_for_the_firewall(deployment: Deployment) ->
     for rule in rules(deployment):
         if rule["Name"] == "BodyTooLarge" and matches(rule["Statement"], wanted):
             yield "BodyTooLarge blocks the list of a bulk grant: exempt /admin/bulk-grants"
+
+
+def an_event_of_stripes_passes_the_firewall(deployment: Deployment) -> Iterator[str]:
+    """Its signature is checked over every byte, so no rule about bodies may keep one away; it may
+    have 256 KiB. Other spellings of the addresses have no such right."""
+    for path in STRIPE_PATHS:
+        wanted = Request("POST", path, {"content-length": "262144"})
+        huge = Request("POST", path, {"content-length": "1000000"})
+        for rule in rules(deployment):
+            group = rule["Statement"].get("ManagedRuleGroupStatement", {})
+            scope = group.get("ScopeDownStatement")
+            if rule["Name"] == "BodyTooLarge" and matches(rule["Statement"], wanted):
+                yield f"BodyTooLarge blocks events of Stripe's: exempt {path}"
+            if rule["Name"] == "BodyTooLarge" and not matches(rule["Statement"], huge):
+                yield f"BodyTooLarge lets bodies of any size pass to {path}"
+            if group.get("Name") not in BODY_GROUPS:
+                continue
+            if scope is None or matches(scope, wanted):
+                yield f"{rule['Name']} may block what buyers have entered: exempt {path}"
+            elif not matches(scope, Request("POST", f"{path}/x", {})):
+                yield f"{rule['Name']} exempts more than {path}"
 
 
 def the_log_of_the_firewall_is_named_as_it_must_be(deployment: Deployment) -> Iterator[str]:

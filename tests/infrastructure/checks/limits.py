@@ -12,7 +12,9 @@ GUESS = Request("POST", "/credits/redeem", {"authorization": "Bearer x"})
 MINTED = Request("POST", "/auth/sessions", {"authorization": "Bearer sk_x"})
 PREFLIGHT = Request("OPTIONS", "/videos")
 CALLBACK = Request("POST", "/callbacks/kling/token")
+EVENTS = (Request("POST", "/stripe/webhook"), Request("POST", "/webhooks/stripe"))
 ANYTHING = (
+    *EVENTS,
     ORDER,
     GUESS,
     PREFLIGHT,
@@ -92,13 +94,14 @@ def callbacks_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]
     """A provider sends many callbacks from few addresses: they need a limit, but not that of a
     user's address."""
     limits = rates(deployment)
-    if limits and not any(
-        counted(rate, CALLBACK) and not counted(rate, ORDER) for rate in limits.values()
-    ):
-        yield "no rate limit counts callbacks without counting orders"
-    for name, rate in limits.items():
-        if counted(rate, CALLBACK) and int(rate["Limit"]) < 3000:
-            yield f"{name} blocks callbacks after {rate['Limit']}: allow 3000 or more"
+    for callback in (CALLBACK, *EVENTS):
+        if limits and not any(
+            counted(rate, callback) and not counted(rate, ORDER) for rate in limits.values()
+        ):
+            yield f"no rate limit counts {callback.path} without counting orders"
+        for name, rate in limits.items():
+            if counted(rate, callback) and int(rate["Limit"]) < 3000:
+                yield f"{name} blocks {callback.path} after {rate['Limit']}: allow 3000 or more"
 
 
 def operators_routes_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]:

@@ -106,6 +106,36 @@ FIREWALL = (
         "SearchString: HEAD",
     ),
     _rule(
+        "events-of-stripes-too-large",
+        "BodyTooLarge",
+        "SearchString: /stripe/webhook",
+        "SearchString: /stripe/webhooks",
+    ),
+    _rule(
+        "events-of-stripes-of-any-size",
+        "BodyTooLarge",
+        'RegexString: "^0*[1-9][0-9]{6,}$"',
+        'RegexString: "^0*[1-9][0-9]{16,}$"',
+    ),
+    _rule(
+        "names-of-buyers-blocked",
+        "Common",
+        "SearchString: /webhooks/stripe",
+        "SearchString: /webhooks/stripes",
+    ),
+    _rule(
+        "everything-below-the-webhook-exempt",
+        "KnownBadInputs",
+        "PositionalConstraint: EXACTLY",
+        "PositionalConstraint: STARTS_WITH",
+    ),
+    _rule(
+        "events-of-stripes-counted-with-requests",
+        "RateByIp",
+        "SearchString: /webhooks/stripe",
+        "SearchString: /webhooks/stripes",
+    ),
+    _rule(
         "lists-of-bulk-grants-too-large",
         "BodyTooLarge",
         "SearchString: /admin/bulk-grants",

@@ -85,25 +85,30 @@ ROLES = (
     TemplateMutation(
         "worker-may-sign-access-tokens",
         SERVICE,
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn]",
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref AccessTokenKeysSecretArn]",
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn,",
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref AccessTokenKeysSecretArn,",
         "\n  WorkerRole:\n",
     ),
     TemplateMutation(
         "worker-reads-the-operators-keys",
         SERVICE,
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn]",
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn]",
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn,",
+        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn,",
         "\n  WorkerRole:\n",
     ),
     TemplateMutation(
         "worker-may-delete-anything",
         SERVICE,
-        'Condition: {"ForAllValues:StringLike": {dynamodb:LeadingKeys: ["USER#*", "WEBHOOK#*"]}}',
+        "                Condition:\n"
+        '                  "ForAllValues:StringLike":\n'
+        "                    dynamodb:LeadingKeys:\n"
+        "                      - USER#*\n"
+        "                      - WEBHOOK#*\n"
+        '                      - !If [HasStripe, "STRIPE_CUSTOMER#*", !Ref AWS::NoValue]\n',
         "",
         "\n  WorkerRole:\n",
     ),
-    TemplateMutation("worker-may-not-put", SERVICE, "dynamodb:PutItem, ", "", "\n  WorkerRole:\n"),
+    on("worker-may-not-put", "WorkerRole", "                  - dynamodb:PutItem\n", ""),
     TemplateMutation(
         "worker-may-not-use-the-key", SERVICE, "kms:Decrypt, ", "", "\n  WorkerRole:\n"
     ),

@@ -37,6 +37,15 @@ WATCHING = (
     on(
         "copies-of-passkeys-unwatched", "PasskeyCopiedAlarm", "PasskeyCopies", "RefreshTokensReused"
     ),
+    on("given-up-events-unwatched", "StripeEventsStuckAlarm", "StripeDeadEvents", "DeadLetters"),
+    on("late-events-unwatched", "StripeEventsLateAlarm", "StripeEventAgeSeconds", "DeadLetters"),
+    on(
+        "missed-events-unwatched",
+        "StripeEventsMissedAlarm",
+        "MetricName: StripeEventsMissed",
+        "MetricName: DeadLetters",
+    ),
+    on("refused-events-unwatched", "StripeWebhooksFailAlarm", "StripeWebhooksRefused", "Refusals"),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
     on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
     on("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
