@@ -2,9 +2,9 @@
 process."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import stripe
@@ -27,6 +27,8 @@ class InProcess(stripe.HTTPClient):
     requests are done, and their response is lost."""
 
     name = "in-process"
+    # Called with every request of every account.
+    watchers: ClassVar[list[Callable[[Request], object]]] = []
 
     def __init__(self, simulator: StripeSimulator) -> None:
         super().__init__()
@@ -52,6 +54,8 @@ class InProcess(stripe.HTTPClient):
             {name.lower(): value for name, value in (headers or {}).items()},
         )
         self.requests.append(request)
+        for watcher in self.watchers:
+            watcher(request)
         reply = self._reply(request)
         if self.lost:
             self.lost -= 1

@@ -1,10 +1,16 @@
 """What this service sends to Stripe is valid for stripe-mock too."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devstack.simulators.stripe.seeds import read_plans
+from devstack.simulators.stripe.wire import Request
 from service.billing.checkouts import NewOrder
 from service.billing.offers import Offers
 from service.billing.order_entities import UiMode
@@ -15,6 +21,7 @@ from tests.billing.world import BillingWorld
 from tests.devstack.simulators.stripe.test_subscriptions import subscribed
 from tests.doubles.clock import FakeClock
 from tests.doubles.stripe_account import LOCAL_KEY, LOCAL_WEBHOOK_SECRET, StripeAccount
+from tests.installs import ROOT
 from tests.stripe_mock.mock import Mock
 from tests.stripe_mock.world import START
 
@@ -107,3 +114,27 @@ def _session(customer_id: str) -> dict[str, Any]:
         "tax_id_collection": {"enabled": True},
         "customer_update": {"address": "auto", "name": "auto"},
     }
+
+
+@pytest.mark.timeout(600)
+def test_everything_that_the_tests_of_billing_send_is_valid(mock: Mock, tmp_path: Path) -> None:
+    """Whoever adds a request to Stripe with a test in process has it checked here."""
+    file = tmp_path / "requests"
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "tests.stripe_mock.recorder"),
+            # Faults and races send the same requests, many times over.
+            *("-m", "not sample and not go", "--ignore-glob=*faults*", "--ignore-glob=*races*"),
+            *("tests/billing", "tests/admin/test_purchases.py"),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"STRIPE_REQUESTS": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+    account = StripeAccount(FakeClock(START))
+    account.http.requests += [Request(**json.loads(line)) for line in file.read_text().splitlines()]
+    assert len(account.http.requests) > 20
+    assert_valid(account, mock)
