@@ -10,7 +10,7 @@ from typing import ClassVar
 from service.billing.stripe_objects import Dispute, FraudWarning, Invoice, PaymentIntent, Refund
 from service.core.amounts import Amount
 from service.core.errors import Conflict, NotFound, Unavailable
-from service.ledger.details import PAYMENT_ID, REASON
+from service.ledger.details import PAID, PAYMENT_ID, REASON
 from service.ledger.entities import OutcomeUnknown
 from service.ledger.grants import Grant, GrantSource
 from service.ledger.lots import LotKind
@@ -201,7 +201,11 @@ def grant_of(bought: Bought, payment_id: str) -> Grant:
         amount=bought.amount,
         kind=bought.kind,
         expires_at=bought.expires_at,
-        details={PAYMENT_ID: payment_id, REASON: bought.reason},
+        details={
+            PAYMENT_ID: payment_id,
+            PAID: f"{bought.paid_cents} {bought.currency}",
+            REASON: bought.reason,
+        },
     )
 
 

@@ -17,19 +17,20 @@ REASON = "reason"
 GRANT_SOURCE = "grantSource"
 GRANT_ID = "grantId"
 PAYMENT_ID = "paymentId"
+PAID = "paid"
 LOT_KIND = "lotKind"
 LOT_EXPIRES_AT = "lotExpiresAt"
 KNOWN_DETAILS = frozenset(
     {
         *(OPERATION, REQUEST_ID, OPERATOR_ID, REASON),
-        *(GRANT_SOURCE, GRANT_ID, PAYMENT_ID, LOT_KIND, LOT_EXPIRES_AT),
+        *(GRANT_SOURCE, GRANT_ID, PAYMENT_ID, PAID, LOT_KIND, LOT_EXPIRES_AT),
     }
 )
 
 Details = Mapping[str, str]
 """By name, from `KNOWN_DETAILS`. `requestId` is that of the request which made the job, `reason`
-is shown to the user. `paymentId` names the payment at Stripe, `lotKind` and `lotExpiresAt` are
-those of the lot that it brought, which a claw-back takes back."""
+is shown to the user. `paymentId` names the payment at Stripe, `paid` is its cents and
+currency, `lotKind` and `lotExpiresAt` are those of the lot that it brought."""
 
 NO_DETAILS: Details = MappingProxyType({})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from service.audit.entities import Account
 from service.audit.proofs import Checks
+from service.billing.purchases import Purchase
 from service.core.amounts import Amount
 from service.core.keyring import Pepper
 from service.jobs.entities import Times
@@ -35,13 +36,14 @@ class NotRepairable(Exception):
 @dataclass(frozen=True)
 class DamagedAccount:
     """What is left of one user: the account, the claims that name the user, whose the claims are
-    that the account needs (None: no one's), the grants whose items name the user, whether there
-    is a data key, and the messages of the outbox."""
+    that the account needs (None: no one's), the grants and purchases whose items name the
+    user, whether there is a data key, and the messages of the outbox."""
 
     account: Account
     claimed: tuple[Key, ...] = ()
     owners: Mapping[Key, str | None] = field(default_factory=dict)
     grants: tuple[GrantRecord, ...] = ()
+    purchases: tuple[Purchase, ...] = ()
     has_data_key: bool = False
     messages: tuple[Key, ...] = ()
 

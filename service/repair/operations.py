@@ -1,11 +1,14 @@
 """Repairs what a restore has torn, user by user (`service.repair.repair_plan` says how)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.audit import store
 from service.audit.entities import Account
 from service.audit.store import Findings, Reader
+from service.billing.keys import PURCHASE_PREFIX
+from service.billing.purchase_store import purchase_from
+from service.billing.purchases import Purchase
 from service.core.clock import Clock
 from service.ledger.grants import GrantRecord, record_from
 from service.ledger.keys import GRANT_PREFIX
@@ -31,11 +34,27 @@ def _is_open(account: Account) -> bool:
     return is_there and not account.closed
 
 
-def _collect(raw: RawItem, grants: dict[str, list[GrantRecord]]) -> None:
-    """One that cannot be read is named by the audit, and left to an operator."""
-    record = Findings().read(raw, record_from)
-    if record is not None:
-        grants.setdefault(record.grant.user_id, []).append(record)
+@dataclass
+class _Granted:
+    """What lies outside of the users' partitions, by user. What cannot be read is named by the
+    audit, and left to an operator."""
+
+    grants: dict[str, list[GrantRecord]] = field(default_factory=dict)
+    purchases: dict[str, list[Purchase]] = field(default_factory=dict)
+
+    def collect(self, key: Key, raw: RawItem) -> bool:
+        """Whether it was such an item."""
+        if key.pk.startswith(GRANT_PREFIX):
+            record = Findings().read(raw, record_from)
+            if record is not None:
+                self.grants.setdefault(record.grant.user_id, []).append(record)
+            return True
+        if key.pk.startswith(PURCHASE_PREFIX):
+            purchase = Findings().read(raw, purchase_from)
+            if purchase is not None:
+                self.purchases.setdefault(purchase.user_id, []).append(purchase)
+            return True
+        return False
 
 
 @dataclass(frozen=True)
@@ -98,11 +117,10 @@ class Repair:
 
     def _remains(self, reader: Reader) -> Iterator[DamagedAccount]:
         claims: dict[str, list[Key]] = {}
-        grants: dict[str, list[GrantRecord]] = {}
+        granted = _Granted()
         for raw in reader.scan(0, 1, None):
             key = store.key_of(raw)
-            if key.pk.startswith(GRANT_PREFIX):
-                _collect(raw, grants)
+            if granted.collect(key, raw):
                 continue
             owner = store.owner_of(key)
             claimant = Findings().read(raw, store.claimant) if store.is_claim(key) else None
@@ -120,13 +138,13 @@ class Repair:
             )
             if account is None:
                 continue
-            made = tuple(grants.get(user_id, ()))
             has_data_key = reader.one(data_key(user_id)) is not None
             messages = tuple(map(Key.of_item, account.items[OUTBOX_PREFIX]))
             damaged = DamagedAccount(
                 account,
                 tuple(claimed),
-                grants=made,
+                grants=tuple(granted.grants.get(user_id, ())),
+                purchases=tuple(granted.purchases.get(user_id, ())),
                 has_data_key=has_data_key,
                 messages=messages,
             )

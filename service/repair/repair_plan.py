@@ -2,9 +2,8 @@
 table).
 
 A table restored to a point in time may hold only a part of the transactions of that moment. The
-ledger decides: a user's wallet is what its intact entries, from the first one on, make it, and
-everything else follows. A plan is made in memory first, and discarded unless its result passes the
-audit; damage that no restore causes is left to an operator."""
+ledger decides: a wallet is what its intact entries, from the first one on, make it, and the rest
+follows. A plan is discarded unless its result passes the audit; other damage is an operator's."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +38,7 @@ from service.repair.account_records import (
     first_entry,
 )
 from service.repair.bound_keys import BoundKeys, bound_key_of
-from service.repair.granted import Granted, is_stray
+from service.repair.purchased import Purchased, has_strays, is_made_again
 from service.repair.sentences import balances, deletion, described
 from service.storage.codec import Item
 from service.storage.keys import Key, data_key, user_item, user_partition
@@ -49,14 +48,12 @@ from service.users.entities import MAX_DEVICES_PER_USER
 
 MAX_TORN = 20
 MAX_CHANGES = 90
-_OF_JOBS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE, EntryKind.EXPIRE)
 _ENDS = {EntryKind.CAPTURE: JobStatus.SUCCEEDED, EntryKind.RELEASE: JobStatus.FAILED}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done in one place, in words and in writes; `is_open` says whether an open
-    wallet is there afterwards."""
+    """What is to be done in one place; `is_open`: an open wallet is there afterwards."""
 
     where: str
     says: tuple[str, ...]
@@ -70,8 +67,11 @@ def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | No
     if account.unreadable:
         raise NotRepairable(f"{min(account.unreadable)} cannot be read")
     whole = not audit_account(account, context.checks.of_account) and account.wallet is not None
-    stray = any(is_stray(record, account.entries) for record in damaged.grants)
-    if whole and not stray and (account.leaving or None not in damaged.owners.values()):
+    if (
+        whole
+        and not has_strays(damaged)
+        and (account.leaving or None not in damaged.owners.values())
+    ):
         return None
     moments = list(replayed(account.user_id, (*account.entries, *account.late), context.mac_key))
     if _is_undone(damaged, moments, context):
@@ -192,7 +192,7 @@ class _Mending:
         )
         cut = next(charged, len(moments))
         torn = entries[cut:]
-        if len(torn) > MAX_TORN or any(entry.kind not in _OF_JOBS for entry in torn):
+        if len(torn) > MAX_TORN or not all(map(is_made_again, torn)):
             raise NotRepairable(f"{len(torn)} entries would have to go, from {cut + 1} on")
         if account.wallet is not None and account.wallet.version > len(entries) + MAX_TORN:
             raise NotRepairable(f"{account.wallet.version - len(entries)} entries are missing")
@@ -389,11 +389,11 @@ class _Mending:
         return uses
 
     def _mend_grants(self, entries: Sequence[Entry]) -> Mapping[Key, Item | None]:
-        granted = Granted(self._account.user_id, self._account.linked)
-        granted.put_right(entries, self._remains.grants)
-        self._says += granted.says
-        self._writes += granted.writes
-        return granted.linked
+        purchased = Purchased(self._remains, self._context.mac_key, self._now)
+        purchased.put_right(entries)
+        self._says += purchased.says
+        self._writes += purchased.writes
+        return purchased.linked
 
     def _held_version(self, job: Job) -> int:
         held = self._entry(job.job_id, EntryKind.HOLD)

@@ -84,6 +84,18 @@ def test_a_refund_whose_response_was_lost_goes_on_under_its_key(
     assert refunds(world) == [300]
 
 
+@pytest.mark.protocol("refund-once")
+def test_two_requests_with_one_key_at_once_refund_once(
+    world: PaymentWorld, api: AdminApi, payment_id: str
+) -> None:
+    """The first has read that nothing is refunded before the second has made the refund."""
+    twin = AdminApi(world.process())
+    world.interrupt("/v1/refunds", lambda: refund(twin, payment_id, 300, "key-1"))
+    assert refund(api, payment_id, 300, "key-1")[0] == 200
+    assert refunds(world) == [300]
+    world.assert_proved()
+
+
 @pytest.mark.parametrize("cents", [PAID + 1, 601])
 def test_more_than_is_left_is_not_refunded_and_not_recorded(
     world: PaymentWorld, api: AdminApi, payment_id: str, cents: int

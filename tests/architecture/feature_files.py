@@ -280,8 +280,9 @@ EXTRA = {
     ("repair", "account_records"): set(),
     ("repair", "bound_keys"): set(),
     ("repair", "granted"): set(),
+    ("repair", "purchased"): {"account_records", "granted"},
     ("repair", "sentences"): set(),
-    ("repair", "repair_plan"): {"account_records", "bound_keys", "granted", "sentences"},
+    ("repair", "repair_plan"): {"account_records", "bound_keys", "purchased", "sentences"},
 }
 USES_EXTRA = {
     ("billing", "personal_data"): {"customers", "order_entities", "stripe_client"},

@@ -75,7 +75,7 @@ def is_released_to_be_watched(world: ServiceHarness, user_id: str) -> None:
 
 def is_granted(world: ServiceHarness, user_id: str) -> None:
     signs_up(world, user_id)
-    grant = Grant(GrantSource.PURCHASE, f"pi-{user_id}", user_id, 5 * SCALE, LotKind.PAID)
+    grant = Grant(GrantSource.CODE, f"pi-{user_id}", user_id, 5 * SCALE, LotKind.PAID)
     assert world.parts.get(Grants).make(grant).made
 
 

@@ -81,7 +81,7 @@ class Office:
 
     def _is_done(self, planned: PlannedCorrection, memory: MemoryTable) -> bool:
         if planned.what in ("grant", "schedule"):
-            item = memory.items.get((f"GRANT#purchase#{planned.key}", "GRANT"), {})
+            item = memory.items.get((f"GRANT#code#{planned.key}", "GRANT"), {})
             return "entry" in item
         kind = _ENTRIES.get(planned.what, "ADJUST")
         return any(
@@ -177,7 +177,7 @@ def granted_since(memory: MemoryTable, pk: str) -> Any:
 
 def _grant(planned: PlannedCorrection) -> Grant:
     return Grant(
-        GrantSource.PURCHASE, planned.key, planned.user, planned.amount, LotKind.PAID, None
+        GrantSource.CODE, planned.key, planned.user, planned.amount, LotKind.PAID, None
     )
 
 

@@ -71,7 +71,7 @@ LENT = Principal(
     session_id=f"mint_{1:026d}",
     minted=Minted(f"key_{1:026d}", frozenset(), has_ceiling=True),
 )
-PURCHASE = Grant(GrantSource.PURCHASE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
+PURCHASE = Grant(GrantSource.CODE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
 
 
 class NumberedIds(JobIds):
