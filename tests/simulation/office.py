@@ -176,9 +176,7 @@ def granted_since(memory: MemoryTable, pk: str) -> Any:
 
 
 def _grant(planned: PlannedCorrection) -> Grant:
-    return Grant(
-        GrantSource.CODE, planned.key, planned.user, planned.amount, LotKind.PAID, None
-    )
+    return Grant(GrantSource.CODE, planned.key, planned.user, planned.amount, LotKind.PAID, None)
 
 
 def _action(planned: PlannedCorrection, amount: int | None, **facts: str) -> Action:
