@@ -37,6 +37,8 @@ from service.billing.stripe_api import StripeApi
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_secrets import StripeKeys, StripeSecrets, parse_stripe_secrets
 from service.billing.subscriptions import Subscriptions
+from service.billing.top_up_feature import build_top_ups
+from service.billing.top_ups import TopUps
 from service.core.settings import SettingsError
 from service.core.sweep import Background, Sweep
 from service.entitlements.entities import Plans
@@ -61,6 +63,8 @@ class _Selling:
     checkouts: Checkouts
     orders: Orders
     portal: Portal
+    records: OrderRecords
+    buy_page: str
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -70,6 +74,16 @@ def build(core: Core, parts: Parts) -> Feature:
     events = build_events(core, parts, stripe)
     subscriptions = _subscriptions(core, parts, stripe, payments, selling)
     _reconcile(events.reconciler, payments, selling, subscriptions)
+    top_ups = build_top_ups(
+        core,
+        parts,
+        stripe,
+        selling.customers,
+        selling.offers,
+        selling.records,
+        payments,
+        selling.buy_page,
+    )
     data = BillingData(core.table, stripe, selling.customers, order_body)
 
     if stripe.configured:
@@ -86,7 +100,7 @@ def build(core: Core, parts: Parts) -> Feature:
         if not stripe.configured:
             return ()
         warned = WarnedPurchases(core.table, payments, core.clock, background.stopping)
-        return (warned, *events.sweeps(background))
+        return (warned, *events.sweeps(background), *top_ups.sweeps(background))
 
     mac_key = core.keyring.mac_key
     return Feature(
@@ -98,6 +112,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Checkouts: selling.checkouts,
             Orders: selling.orders,
             Inbox: events.inbox,
+            TopUps: top_ups.top_ups,
         },
         blueprints=(
             packages_blueprint(selling.offers),
@@ -105,13 +120,14 @@ def build(core: Core, parts: Parts) -> Feature:
             portal_blueprint(selling.portal),
             orders_blueprint(selling.orders),
             webhook_blueprint(events.webhooks),
+            top_ups.blueprint,
         ),
-        hooks=(require_secrets,),
+        hooks=(require_secrets, top_ups.hook),
         sweeps=sweeps,
         closing=(events.close,),
-        checks=(*order_checks(mac_key), *purchase_checks(mac_key), *event_checks()),
-        erasure=data.steps,
-        exports=data.exports,
+        checks=(*order_checks(mac_key), *purchase_checks(mac_key), *event_checks(), top_ups.check),
+        erasure=(*data.steps, top_ups.erasure),
+        exports=(*data.exports, top_ups.export),
     )
 
 
@@ -183,6 +199,8 @@ def _selling(core: Core, parts: Parts, stripe: Stripe, payments: Payments) -> _S
         checkouts=checkouts,
         orders=Orders(stripe, records, core.clock, payments.settle),
         portal=Portal(stripe, ledger, customers, back, core.clock, core.ids),
+        records=records,
+        buy_page=back,
     )
 
 

@@ -57,6 +57,15 @@ CUSTOMER = ItemKind(
     "CUSTOMER",
     "whose customer at Stripe it is",
 )
+TOP_UP = ItemKind(
+    "top-up",
+    _OWNER,
+    "USER#<user id>",
+    "TOP_UP",
+    "what a user has chosen of automatic top-up, and the purchase under way",
+    "GSI2 `DUE#TOP_UP#<shard>` / `<due, 13 digits of ms>`",
+)
+DUE_TOP_UPS = DueKind("TOP_UP", _OWNER, shards=1)
 DUE_PURCHASES = DueKind("PURCHASE", _OWNER, shards=1)
 DUE_EVENTS = DueKind("STRIPE_EVENT", _OWNER, shards=4)
 # Due for an operator: no sweep takes these up.
@@ -79,9 +88,9 @@ SWEEP_ITEM = ItemKind(
 )
 ITEMS = (
     *(PURCHASE, ORDER, ORDER_KEY, OPEN_ORDERS, USERS_CUSTOMER, CUSTOMER),
-    *(EVENT_ITEM, SWEEP_ITEM),
+    *(EVENT_ITEM, SWEEP_ITEM, TOP_UP),
 )
-DUE = (DUE_PURCHASES, DUE_EVENTS, DEAD_EVENTS)
+DUE = (DUE_PURCHASES, DUE_EVENTS, DEAD_EVENTS, DUE_TOP_UPS)
 
 SWEEP = Key("SYSTEM", "STRIPE_EVENT_SWEEP")
 
@@ -150,3 +159,7 @@ def event(event_id: str) -> Key:
 def event_id_of(key: Key) -> str:
     """The inverse of `event`."""
     return key.pk.removeprefix(EVENT_PREFIX)
+
+
+def top_up(user_id: str) -> Key:
+    return Key(user_partition(user_id), TOP_UP.sk)

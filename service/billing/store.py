@@ -75,9 +75,15 @@ def new_order_writes(order: Order, open_ids: tuple[str, ...], version: int) -> l
     guard = When(equals={"version": version}) if version else ABSENT
     listed: Item = {"version": version + 1, "orderIds": open_ids}
     return [
-        Put(keys.order(order.user_id, order.order_id), {**_terms_item(order), **_state(order)}),
+        order_put(order),
         Update(keys.open_orders(order.user_id), guard, set=listed),
     ]
+
+
+def order_put(order: Order) -> Put:
+    """A new order."""
+    key = keys.order(order.user_id, order.order_id)
+    return Put(key, {**_terms_item(order), **_state(order)})
 
 
 def order_key_write(order: Order, idempotency_key: str, body_hash: str) -> Put:

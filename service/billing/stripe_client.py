@@ -75,6 +75,20 @@ class Stripe:
             if not refusal.is_missing:
                 raise
 
+    def payment_method_of(self, customer_id: str) -> str:
+        """The id of the method that a customer pays with when they are not there: the default, or
+        the one that was saved last; empty where there is none."""
+        customer = self.retrieve_customer(customer_id)
+        if customer.deleted or customer.payment_method_id:
+            return customer.payment_method_id
+        path = f"/v1/customers/{_segment(customer_id)}/payment_methods"
+
+        def newest(raw: Raw) -> str:
+            found, _ = parsing.listed(raw, lambda each: parsing.text(each, "id"))
+            return found[0] if found else ""
+
+        return self._api.get(path, newest, {"limit": 1})
+
     def create_checkout_session(self, params: Mapping[str, Any], key: str) -> CheckoutSession:
         return self._api.post("/v1/checkout/sessions", parsing.checkout_session, params, key)
 

@@ -13,8 +13,8 @@ from service.catalog.entities import (
     ProviderRates,
     unknown_prompt,
 )
-from service.catalog.pricing import Price, Usage, total
-from service.core.amounts import MICROS, Micros
+from service.catalog.pricing import Flat, Price, Usage, total
+from service.core.amounts import MICROS, Amount, Micros
 from service.core.clock import Clock
 
 MAX_SHOWN = 100
@@ -58,6 +58,18 @@ class Catalog:
         if known.default is None:
             raise price_not_found(operation)
         return Price(operation, known.default)
+
+    def max_hold(self) -> Amount:
+        """What the most expensive request holds now, as far as its price says it. Raises
+        `PricesUnavailable`."""
+        return max((self._hold(name) for name in self._operations), default=0)
+
+    def _hold(self, operation: str) -> Amount:
+        try:
+            terms = self.quote(operation).terms
+        except PriceNotFound:
+            return 0
+        return terms.amount if isinstance(terms, Flat) else terms.maximum or 0
 
     def provider_cost(
         self, operation: str, model: str, usage: Usage, units: Micros | None = None

@@ -17,9 +17,21 @@ from service.storage.data_keys import DataErased
 
 log = structlog.get_logger()
 
+_TO_CONFIRM = (
+    "Your bank wants you to confirm the payment of your automatic top-up. Nothing was charged: buy "
+    "the credits yourself, and you can confirm it."
+)
+_NOT_PAID = (
+    "The payment of your automatic top-up failed. Nothing was charged: check your saved payment "
+    "method, or buy credits yourself."
+)
+_STILL_ON = "Automatic top-up stays on, and is tried again when your credits run low."
+_NOW_OFF = "Automatic top-up is now switched off. You can switch it on again in your settings."
+
 
 class AlertMails:
-    """Makes mails of low balances and of credits that will expire, once each."""
+    """Makes mails of low balances, of credits that will expire and of top-ups that failed, once
+    each."""
 
     def __init__(
         self,
@@ -62,5 +74,10 @@ def _mail_of(happened: Event) -> tuple[MailTemplate, Mapping[str, str]] | None:
         case EventType.CREDITS_EXPIRING:
             fields = {"credits": data["credits"], "expires_at": data["expiresAt"]}
             return MailTemplate.CREDITS_EXPIRING, fields
+        case EventType.TOP_UP_FAILED:
+            return MailTemplate.TOP_UP_FAILED, {
+                "what_happened": _TO_CONFIRM if data["actionRequired"] else _NOT_PAID,
+                "what_follows": _STILL_ON if data["enabled"] else _NOW_OFF,
+            }
         case _:
             return None

@@ -40,6 +40,7 @@ class EventType(StrEnum):
     SPENDING_UNUSUAL = "spending.unusual"
     USER_CREATED = "user.created"
     USER_REFUSED_REPEATEDLY = "user.refused_repeatedly"
+    TOP_UP_FAILED = "top_up.failed"
     WEBHOOK_TEST = "webhook.test"
 
 

@@ -25,6 +25,7 @@ class MailTemplate(StrEnum):
     ACCOUNT_EXISTS = "account_exists"
     LOW_BALANCE = "low_balance"
     CREDITS_EXPIRING = "credits_expiring"
+    TOP_UP_FAILED = "top_up_failed"
     ACCOUNT_ERASED = "account_erased"
 
 
@@ -37,6 +38,7 @@ FIELDS: Mapping[MailTemplate, frozenset[str]] = {
     MailTemplate.ACCOUNT_EXISTS: frozenset(),
     MailTemplate.LOW_BALANCE: frozenset({"credits", "threshold"}),
     MailTemplate.CREDITS_EXPIRING: frozenset({"credits", "expires_at"}),
+    MailTemplate.TOP_UP_FAILED: frozenset({"what_happened", "what_follows"}),
     MailTemplate.ACCOUNT_ERASED: frozenset(),
 }
 # Sealed with the house's data key. The first three are caused by requests that must take equally

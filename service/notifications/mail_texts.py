@@ -22,6 +22,7 @@ SUBJECTS: Mapping[MailTemplate, str] = {
     MailTemplate.ACCOUNT_EXISTS: "You already have an account",
     MailTemplate.LOW_BALANCE: "Your credits are running low",
     MailTemplate.CREDITS_EXPIRING: "Some of your credits expire soon",
+    MailTemplate.TOP_UP_FAILED: "Your credits could not be topped up",
     MailTemplate.ACCOUNT_ERASED: "Your account has been deleted",
 }
 # Where in the app each template's link leads. A token stands in the fragment, which browsers send
@@ -33,6 +34,7 @@ _PATHS: Mapping[MailTemplate, str] = {
     MailTemplate.ACCOUNT_EXISTS: "/forgot-password",
     MailTemplate.LOW_BALANCE: "/",
     MailTemplate.CREDITS_EXPIRING: "/",
+    MailTemplate.TOP_UP_FAILED: "/billing",
     MailTemplate.ACCOUNT_ERASED: "",
 }
 

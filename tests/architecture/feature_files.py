@@ -155,6 +155,24 @@ EXTRA = {
     ("billing", "purchases"): {"stripe_objects"},
     ("billing", "settlement"): {"keys", "purchase_store", "purchases"},
     ("billing", "accounts"): set(),
+    ("billing", "top_up_entities"): set(),
+    ("billing", "top_up_store"): {"keys", "top_up_entities"},
+    ("billing", "top_ups"): {
+        *("accounts", "checkout_params", "customers", "entities", "keys", "offers"),
+        *("order_entities", "order_records", "payments", "store", "stripe_client"),
+        *("stripe_objects", "top_up_entities", "top_up_store"),
+    },
+    ("billing", "top_up_sweeps"): {"keys", "top_ups"},
+    ("billing", "top_up_schemas"): {"schemas", "top_up_entities"},
+    ("billing", "top_up_routes"): {
+        *("entities", "order_entities", "top_up_entities", "top_up_schemas", "top_up_sweeps"),
+        "top_ups",
+    },
+    ("billing", "top_up_feature"): {
+        *("customers", "keys", "offers", "order_records", "payments", "stripe_client"),
+        *("top_up_entities", "top_up_routes", "top_up_schemas", "top_up_store", "top_up_sweeps"),
+        "top_ups",
+    },
     ("billing", "checkout_params"): {"order_entities"},
     ("billing", "checkouts"): {
         *("accounts", "checkout_params", "customers", "entities", "keys", "order_entities"),

@@ -36,6 +36,7 @@ def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
     assert senders == {
         *("admin/operations.py", "bulk_grants/part_runs.py", "ledger/operations.py"),
         *("users/linking.py", "erasure/operations.py", "billing/checkouts.py"),
+        "billing/top_ups.py",
         *("passkeys/operations.py", "passwords/operations.py", "passwords/resets.py"),
     }
 
@@ -51,6 +52,7 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
     erasures = {
         *("users/personal_data.py", "notifications/personal_data.py", "passwords/store.py"),
         *("entitlements/personal_data.py", "billing/personal_data.py"),
+        "billing/top_up_feature.py",
     }
     assert deleting == {*plans, *erasures, "ledger/store.py"}
     repairing = {

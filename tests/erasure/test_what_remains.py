@@ -16,6 +16,7 @@ REMOVED = {
     "password": "password",
     "linked identity": "linked_identities",
     "user's Stripe customer": "stripe_customer_id",
+    "top-up": "top_up",
     "entitlement": "entitlement",
 }
 # Why it stays (docs/privacy.md, What stays).

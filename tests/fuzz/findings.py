@@ -33,6 +33,7 @@ BEYOND_SCHEMAS = {
     "Must not be before `from`.",
     "Send either packageId or priceId.",
     "Is for packages only.",
+    "Is required to switch it on.",
     "Must be an e-mail address, with ASCII characters in front of the @.",
 }
 # Otherwise nearly every request about passwords would end at the limit of its network.

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import requests
 
+from service.billing.top_ups import TopUps
 from service.core.clock import SystemClock
+from service.ledger.movements import adjust
+from service.ledger.operations import Ledger, Proposal, Snapshot
 from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import LiveStack, new_key
 
@@ -149,3 +152,49 @@ def test_without_a_key_of_stripe_nothing_is_sold(start: Callable[..., LiveStack]
         api.assert_refused(response, 404, "BILLING_NOT_CONFIGURED")
     assert len(api.stack.items()) == before
     assert api.stack.get("/stripe/orders").json()["data"]["orders"] == []
+
+
+def test_a_refusal_tops_up_by_itself_and_the_request_succeeds_then(
+    start: Callable[..., LiveStack],
+) -> None:
+    api = ApiClient(start(clock=SystemClock(), welcome_credits=1))
+    stack, token = api.stack, api.stack.token("ann")
+    stack.finish_videos()
+    stack.settled(stack.submitted("ann"))
+    agreement = {
+        "enabled": True,
+        "packageId": "credits-100",
+        "threshold": 1,
+        "monthlyCapCents": 1000,
+    }
+    without = stack.call("PUT", "/me/top-up", token, json=agreement)
+    api.assert_refused(without, 409, "PAYMENT_METHOD_REQUIRED")
+    saving = {"packageId": "credits-100", "savePaymentMethod": True}
+    data = checkout(api, **saving).json()["data"]
+    pay(api, data["sessionId"])
+    assert order(api, data["orderId"]).json()["data"]["status"] == "paid"
+    too_low = stack.call("PUT", "/me/top-up", token, json=agreement | {"threshold": 0.5})
+    assert api.assert_refused(too_low, 400, "TOP_UP_THRESHOLD_TOO_LOW") == {"minimum": 1}
+    agreed = stack.call("PUT", "/me/top-up", token, json=agreement).json()["data"]
+    assert (agreed["enabled"], agreed["spentCents"]) == (True, 0)
+    # Nothing but the refusal is to make it buy.
+    stack.until(lambda: stack.parts.get(TopUps).read("ann").due_at is None)
+    stack.call("PUT", "/me/alerts", token, json={"lowBalance": None})
+    stack.parts.get(Ledger).move("ann", _spend_all, lambda _: False)
+    key = new_key()
+    api.assert_refused(stack.post_video(key=key), 403, "INSUFFICIENT_CREDITS")
+    stack.until(lambda: stack.credits() == (100, 0))
+    assert stack.post_video(key=key).status_code == 200
+
+    def after() -> Any:
+        found = stack.call("GET", "/me/top-up", token).json()["data"]
+        return found if found["orderId"] is None else None
+
+    spent = stack.until(after)
+    assert (spent["spentCents"], spent["failures"], spent["enabled"]) == (990, 0, True)
+    assert len(stack.get("/stripe/orders").json()["data"]["orders"]) == 2
+
+
+def _spend_all(snapshot: Snapshot, now: int) -> Proposal:
+    assert snapshot.wallet is not None
+    return Proposal(adjust(snapshot.wallet, -snapshot.wallet.credits, "test", now))

@@ -146,6 +146,7 @@ OPERATION_IDS = {
     *("handleStripeWebhook", "handleStripeAliasWebhook"),
     *("getEntitlements", "getSubscriptionStatus", "listPlans"),
     *("listPackages", "createCheckout", "listOrders", "getOrder", "openPortal"),
+    *("getTopUp", "setTopUp"),
     *("getMe", "listIdentities", "linkIdentity", "unlinkIdentity"),
     *("listPasskeys", "getPasskeyOptions", "makeEnrolmentCode", "enrolPasskey"),
     *("provePasskey", "renamePasskey", "removePasskey"),

@@ -76,9 +76,30 @@ def test_credits_that_will_expire_are_mailed_once_however_often_it_is_handed_on(
     assert world.audit().violations == ()
 
 
+@pytest.mark.parametrize(
+    ("needs_buyer", "enabled", "words"),
+    [
+        (True, True, "bank wants you to confirm"),
+        (False, True, "check your saved payment method"),
+        (False, False, "switched off"),
+    ],
+)
+def test_a_top_up_that_failed_is_mailed_with_what_to_do(
+    world: MailHarness, needs_buyer: bool, enabled: bool, words: str
+) -> None:
+    data = {"actionRequired": needs_buyer, "enabled": enabled, "reason": "declined"}
+    world.outbox.put_once(event(EventType.TOP_UP_FAILED, "ann", "1", world.clock.now(), data))
+    world.hand_on()
+    [sent] = world.postbox.mails
+    assert words in sent.text
+    assert sent.text.count("/billing") == 1
+    assert ("switched off" in sent.text) is not enabled
+
+
 def test_other_events_are_for_the_house_alone(world: MailHarness) -> None:
+    mailed = (EventType.CREDITS_LOW, EventType.CREDITS_EXPIRING, EventType.TOP_UP_FAILED)
     for kind in EventType:
-        if kind not in (EventType.CREDITS_LOW, EventType.CREDITS_EXPIRING):
+        if kind not in mailed:
             world.outbox.put_once(event(kind, "ann", "1", world.clock.now(), {}))
     world.hand_on()
     assert world.postbox.mails == []

@@ -17,6 +17,8 @@ PLAIN = {
     "expires_at": TIME,
     "credits": "4.5",
     "threshold": "5",
+    "what_happened": "Nothing was charged",
+    "what_follows": "It is off",
 }
 
 

@@ -1,0 +1,143 @@
+"""What comes into and goes out of the routes of automatic top-up.
+
+In a file of its own because those of orders are long."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from service.billing.schemas import MAX_ID
+from service.billing.top_up_entities import MAX_CAP_CENTS, OffReason, TopUp
+from service.core.amounts import amount_of, credits_number
+from service.web.schemas import CreditsInput, Flag, StrictSchema, Text, credits_field
+
+MAX_THRESHOLD = amount_of(1_000_000)
+
+
+class Cents(fields.Integer):
+    """A whole number of the currency's smallest unit."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
+        "invalid": "Must be a whole number.",
+        "range": "Must be from 1 to 10000000.",
+    }
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        if not 1 <= value <= MAX_CAP_CENTS:
+            raise self.make_error("range")
+        return value
+
+
+class TopUpRequestSchema(StrictSchema):
+    enabled = Flag(
+        required=True,
+        metadata={"description": "Whether to buy by itself from now on.", "example": True},
+    )
+    package_id = Text(
+        data_key="packageId",
+        load_default=None,
+        max_length=MAX_ID,
+        metadata={
+            "description": "What to buy; required to switch it on.",
+            "example": "credits-500",
+        },
+    )
+    threshold = CreditsInput(
+        minimum=1,
+        maximum=MAX_THRESHOLD,
+        load_default=None,
+        metadata={
+            "description": "Buy when fewer credits are left; at least what the most expensive "
+            "request holds. It also becomes the low balance of `/me/alerts`. Required to switch it "
+            "on.",
+            "example": 10,
+        },
+    )
+    monthly_cap_cents = Cents(
+        data_key="monthlyCapCents",
+        load_default=None,
+        metadata={
+            "description": "What may be spent by itself in a calendar month (UTC). Required to "
+            "switch it on.",
+            "example": 20000,
+        },
+    )
+
+    @validates_schema
+    def complete(self, data: dict[str, Any], **_: object) -> None:
+        if not data["enabled"]:
+            return
+        for name, key in _REQUIRED.items():
+            if data[name] is None:
+                raise ValidationError("Is required to switch it on.", key)
+
+
+_REQUIRED = {
+    "package_id": "packageId",
+    "threshold": "threshold",
+    "monthly_cap_cents": "monthlyCapCents",
+}
+
+
+class TopUpSchema(StrictSchema):
+    enabled = fields.Boolean(
+        required=True, metadata={"description": "Whether it buys by itself.", "example": True}
+    )
+    package_id = fields.String(
+        required=True,
+        allow_none=True,
+        data_key="packageId",
+        metadata={"description": "What it buys.", "example": "credits-500"},
+    )
+    threshold = credits_field("Below what balance it buys.", example=10, allow_none=True)
+    monthly_cap_cents = fields.Integer(
+        required=True,
+        allow_none=True,
+        data_key="monthlyCapCents",
+        metadata={"description": "What it may spend in a month (UTC).", "example": 20000},
+    )
+    spent_cents = fields.Integer(
+        required=True,
+        data_key="spentCents",
+        metadata={"description": "What it has spent this month.", "example": 4490},
+    )
+    order_id = fields.String(
+        required=True,
+        allow_none=True,
+        data_key="orderId",
+        metadata={"description": "The purchase under way.", "example": None},
+    )
+    failures = fields.Integer(
+        required=True,
+        metadata={"description": "Failures in a row; after three it is off.", "example": 0},
+    )
+    off_reason = fields.Enum(
+        OffReason,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        data_key="offReason",
+        metadata={"description": "Why it has switched itself off.", "example": None},
+    )
+
+
+def top_up_body(top_up: TopUp | None, month: str) -> dict[str, object]:
+    if top_up is None:
+        return {
+            **dict.fromkeys(("packageId", "threshold", "monthlyCapCents", "orderId", "offReason")),
+            "enabled": False,
+            "spentCents": 0,
+            "failures": 0,
+        }
+    return {
+        "enabled": top_up.enabled,
+        "packageId": top_up.package_id,
+        "threshold": credits_number(top_up.threshold),
+        "monthlyCapCents": top_up.monthly_cap_cents,
+        "spentCents": top_up.spent_in(month),
+        "orderId": top_up.order_id or None,
+        "failures": top_up.failures,
+        "offReason": top_up.off_reason or None,
+    }
