@@ -362,13 +362,6 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    mutant(
-        "review-decided-by-two-at-once",
-        POLICY,
-        "users.sharing:reviewed_write",
-        'When(equals={"PK": K, "decision": None})',
-        ALWAYS,
-    ),
     breaks(
         "claim-at-capture",
         "capture-claims-no-device",
