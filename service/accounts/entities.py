@@ -31,12 +31,14 @@ class HookTooSlow(Unavailable):
 @dataclass(frozen=True)
 class Account:
     """`balance` and `identities` are empty for someone who has no account yet. `password_login_at`
-    is the last sign-in with the password (epoch milliseconds), None for a user without one."""
+    is the last sign-in with the password (epoch milliseconds), None for a user without one; `tier`
+    the plan that the user subscribes to, `none` without one."""
 
     principal: Principal
     balance: Balance
     identities: Sequence[LinkedIdentity] = field(default=())
     password_login_at: int | None = None
+    tier: str = "none"
 
     @property
     def last_login_at(self) -> int | None:

@@ -7,6 +7,7 @@ from service.accounts.operations import Accounts
 from service.accounts.post_confirmation import PostConfirmation
 from service.accounts.routes import accounts_blueprint
 from service.accounts.settings import AccountsSettings
+from service.entitlements.operations import Entitlements
 from service.feature import Core, Declaration, Feature, Parts
 from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
@@ -27,6 +28,7 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.get(Identity),
         FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS),
         parts.get(PasswordAccounts).last_login_at,
+        parts.get(Entitlements).tier,
     )
     hook = _post_confirmation(core, parts)
     return Feature(

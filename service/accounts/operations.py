@@ -34,9 +34,11 @@ class Accounts:
         identity: SignIn,
         fresh_sign_ins: FreshSignIns,
         password_login_of: Callable[[str], int | None],
+        tier_of: Callable[[str], str],
     ) -> None:
-        """`password_login_of` returns when a user last signed in with a password; None: never. It
-        raises `StorageUnavailable`."""
+        """`password_login_of` returns when a user last signed in with a password; None: never.
+        `tier_of` is `Entitlements.tier`. Both raise `StorageUnavailable`."""
+        self._tier_of = tier_of
         self._password_login_of = password_login_of
         self._ledger = ledger
         self._identities = identities
@@ -53,7 +55,8 @@ class Accounts:
             return Account(principal, balance)
         user_id = principal.subject
         login_at = self._password_login_of(user_id) if user_id.startswith(PASSWORD_PREFIX) else None
-        return Account(principal, balance, self._identities.all(user_id), login_at)
+        identities, tier = self._identities.all(user_id), self._tier_of(user_id)
+        return Account(principal, balance, identities, login_at, tier)
 
     def identities(self, principal: Principal) -> list[LinkedIdentity]:
         """Raises what `Identities.all` raises."""

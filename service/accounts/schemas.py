@@ -103,7 +103,11 @@ class MeSchema(IdentitiesSchema):
     subscription_tier = fields.String(
         required=True,
         data_key="subscriptionTier",
-        metadata={"description": "`none`: without a subscription.", "example": "none"},
+        metadata={
+            "description": "The plan that the user subscribes to, `none` without one; "
+            "`GET /subscription/status` has the rest.",
+            "example": "none",
+        },
     )
     credits_balance = credits_field("What can be spent now.", data_key="creditsBalance")
     credits_held = credits_field("What open jobs hold.", data_key="creditsHeld")
@@ -143,7 +147,7 @@ def me_body(account: Account) -> dict[str, Any]:
         "lastLogin": None if signed_in_at is None else iso(signed_in_at),
         "isActive": registered and shown.status is WalletStatus.OPEN,
         "welcomed": shown.welcomed,
-        "subscriptionTier": "none",
+        "subscriptionTier": account.tier,
         "creditsBalance": credits_number(shown.spendable(account.balance.at)),
         "creditsHeld": credits_number(shown.held),
         "totalCreditsGranted": credits_number(shown.granted),

@@ -8,6 +8,7 @@ from service.entitlements import keys, store
 from service.entitlements.entities import (
     Entitlement,
     EntitlementChanged,
+    EntitlementStatus,
     OperationTerms,
     Plans,
     SubscriptionFacts,
@@ -49,6 +50,13 @@ class Entitlements:
     def of(self, user_id: str) -> Entitlement:
         """Status `none` for everyone without a subscription. Raises `StorageUnavailable`."""
         return store.entitlement_from(user_id, self._table.get(keys.entitlement(user_id)))
+
+    def tier(self, user_id: str) -> str:
+        """The plan whose operations the user may request now, `none` without one. Raises
+        `StorageUnavailable`."""
+        found = self.of(user_id)
+        plan = self.plans.by_price(found.price_id or "") if found.permits else None
+        return plan.plan_id if plan else EntitlementStatus.NONE.value
 
     def permission(self, operation: str, user_id: str) -> "Permission | None":
         """What must be checked before that operation; None where it is for everyone."""

@@ -9,6 +9,7 @@ from flask import Flask, g
 from service.accounts.operations import Accounts
 from service.accounts.routes import accounts_blueprint
 from service.core.principal import Principal
+from service.entitlements.operations import Entitlements
 from service.identity.freshness import FreshSignIns
 from service.ledger.operations import Ledger
 from service.sessions.operations import Sessions
@@ -47,6 +48,7 @@ class Api:
             self.tokens,
             FreshSignIns(world.clock, MAX_AGE_SECONDS),
             self.password_logins.get,
+            self.world.parts.get(Entitlements).tier,
         )
         app = Flask("accounts")
         app.register_blueprint(accounts_blueprint(accounts))

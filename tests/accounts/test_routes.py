@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.core.principal import SignInMethod
+from service.entitlements.operations import Entitlements
 from service.identity.entities import Rejection, TokenRejected
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import WalletStatus
@@ -14,6 +15,7 @@ from service.sessions.operations import Sessions
 from service.storage.writes import Update, When
 from tests.accounts.conftest import ANN, MAX_AGE_SECONDS, Api
 from tests.doubles.people import CAT, PAM, cognito, google, session
+from tests.entitlements.test_entities import subscription
 
 UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -58,6 +60,15 @@ def test_an_account_is_shown_with_its_totals_and_identities(api: Api) -> None:
     )
     assert (identity["email"], identity["isFirst"]) == ("ann@gmail.com", True)
     assert identity["linkedAt"] == created_at
+
+
+@pytest.mark.parametrize(("state", "tier"), [("past_due", "pro"), ("canceled", "none")])
+def test_an_account_shows_the_plan_that_it_subscribes_to(api: Api, state: str, tier: str) -> None:
+    sign_up(api)
+    entitlements = api.world.parts.get(Entitlements)
+    facts = subscription(state, price_id="price_pro_monthly")
+    entitlements.apply(entitlements.of("ann"), [facts])
+    assert api.send("GET", "/me")[1]["subscriptionTier"] == tier
 
 
 def test_who_has_no_account_is_shown_zeros(api: Api) -> None:
