@@ -37,6 +37,12 @@ WATCHING = (
     on(
         "copies-of-passkeys-unwatched", "PasskeyCopiedAlarm", "PasskeyCopies", "RefreshTokensReused"
     ),
+    on(
+        "payments-without-a-section",
+        "PaymentsNeedAttentionAlarm",
+        "#alarm-payments-need-attention",
+        "#alarm-payments",
+    ),
     on("given-up-events-unwatched", "StripeEventsStuckAlarm", "StripeDeadEvents", "DeadLetters"),
     on("late-events-unwatched", "StripeEventsLateAlarm", "StripeEventAgeSeconds", "DeadLetters"),
     on(
