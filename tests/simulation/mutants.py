@@ -14,7 +14,8 @@ from service.jobs import entities as job_rules
 from service.jobs import operations as job_operations
 from service.jobs import settlement
 from service.jobs import store as job_store
-from service.jobs.entities import Failure, JobStatus, Release
+from service.jobs.entities import Failure, JobStatus
+from service.jobs.state_machine import Capture, Release
 from service.ledger import keys as ledger_keys
 from service.ledger import operations as ledger_operations
 from service.ledger import store as ledger_store
@@ -163,7 +164,7 @@ def charge_before_delivery() -> Iterator[None]:
         running = job.status is JobStatus.SUBMITTED and hasattr(observation.lookup, "task")
         link = "https://x.example.com/v.mp4"
         return (
-            job_rules.Capture(observation.lookup.task, {"videoUrl": link, "videoExpiresAt": 1})
+            Capture(observation.lookup.task, {"videoUrl": link, "videoExpiresAt": 1})
             if running
             else outcome
         )

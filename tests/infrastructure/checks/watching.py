@@ -71,6 +71,7 @@ MUST_BE_WATCHED = {
     Metric.HOUSE_LOSS,
     Metric.JOB_ALARMS,
     Metric.LEDGER_DAMAGED,
+    Metric.MONEY_BACK_DEBT,
     Metric.OLDEST_DUE_JOB_SECONDS,
     Metric.PASSKEY_COPIES,
     Metric.PROVIDER_ERRORS,

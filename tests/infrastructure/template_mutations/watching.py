@@ -43,6 +43,12 @@ WATCHING = (
         "#alarm-payments-need-attention",
         "#alarm-payments",
     ),
+    on(
+        "debt-of-money-back-unwatched",
+        "MoneyBackDebtAlarm",
+        "#alarm-money-back-debt",
+        "#alarm-money-back",
+    ),
     on("given-up-events-unwatched", "StripeEventsStuckAlarm", "StripeDeadEvents", "DeadLetters"),
     on("late-events-unwatched", "StripeEventsLateAlarm", "StripeEventAgeSeconds", "DeadLetters"),
     on(
