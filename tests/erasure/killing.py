@@ -1,8 +1,8 @@
 """Erasures whose workers are killed (`kill -9`) again and again: each ends, exactly once, and
-nothing personal is left."""
+nothing personal is left, neither in the table nor in what the workers have logged."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -40,13 +40,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the users. `left` are personal texts that were found in the table, `count` is
-    how many users are counted."""
+    """What became of the users. `left` are personal texts that were found in the table, `logged`
+    those in the `lines` that the workers logged; `count` is how many users are counted."""
 
     finished: int
     closed_once: int
     count: int
     left: tuple[str, ...]
+    logged: tuple[str, ...]
+    lines: int
     kills: int
     seconds: float
     violations: tuple[Any, ...]
@@ -57,6 +59,8 @@ class Outcome:
             f"{self.closed_once} wallets were closed once": self.closed_once != plan.users,
             f"{self.count} users are counted": self.count != 0,
             f"the table has {self.left[:3]}": bool(self.left),
+            f"the logs have {self.logged[:3]}": bool(self.logged),
+            f"only {self.lines} lines were logged": self.lines < plan.users,
             f"{self.kills} kills": self.kills != plan.kills,
             f"the audit found {self.violations[:3]}": bool(self.violations),
         }
@@ -73,13 +77,15 @@ def run(client: Any, table_name: str, plan: Plan, say: Say = lambda _: None) -> 
     say(f"{plan.users} users leave")
     began_at = time.monotonic()
     environment = operator_environment(client.meta.endpoint_url, table_name) | {
-        "ERASURE_INTERVAL_SECONDS": "0.1"
+        "ERASURE_INTERVAL_SECONDS": "0.1",
+        "LOG_LEVEL": "DEBUG",
     }
-    with Processes() as launcher, started(launcher, environment, WORKERS) as workers:
+    with Processes(log_lines=None) as launcher, started(launcher, environment, WORKERS) as workers:
         kills = _killed(world, plan, workers, say)
         while not _all_ended(world, plan) and time.monotonic() < began_at + MAX_SECONDS:
             time.sleep(10 * POLL_SECONDS)
-    return _outcome(world, plan, links, kills, time.monotonic() - began_at)
+        log = launcher.log()
+    return _outcome(world, plan, links, kills, log, time.monotonic() - began_at)
 
 
 def _lived(world: ServiceHarness, name: str) -> str:
@@ -91,9 +97,14 @@ def _lived(world: ServiceHarness, name: str) -> str:
 
 
 def _outcome(
-    world: ServiceHarness, plan: Plan, links: list[str], kills: int, seconds: float
+    world: ServiceHarness,
+    plan: Plan,
+    links: list[str],
+    kills: int,
+    log: Sequence[str],
+    seconds: float,
 ) -> Outcome:
-    text = dump(world)
+    text, logged = dump(world), "\n".join(log)
     personal = (*links, *(f"{name}@" for name in plan.names), "device-of-")
     closes = [_closes(world, name) for name in plan.names]
     return Outcome(
@@ -101,6 +112,8 @@ def _outcome(
         closed_once=closes.count(1),
         count=world.count(),
         left=tuple(each for each in personal if each in text),
+        logged=tuple(each for each in personal if each in logged),
+        lines=len(log),
         kills=kills,
         seconds=seconds,
         violations=world.audit().violations,

@@ -27,8 +27,12 @@ class Processes:
 
     kind = "processes"
 
+    def __init__(self, log_lines: int | None = LOG_LINES) -> None:
+        """Keeps so many lines of what they log; None: all of them."""
+        self._log_lines = log_lines
+
     def __enter__(self) -> Self:
-        self._lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._lines: deque[str] = deque(maxlen=self._log_lines)
         self._folder = tempfile.TemporaryDirectory()
         self._watchdog = Watchdog()
         return self
