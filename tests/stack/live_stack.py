@@ -39,6 +39,9 @@ MAX_AT_ONCE = 100
 # For a stack in real time whose tests make no job: its worker would query ten times a second.
 WITHOUT_JOBS: dict[str, Any] = {"worker_interval_seconds": 60.0}
 
+# The one that is simulated.
+USER_POOL = "us-east-1_Farebox01"
+
 
 class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -114,6 +117,7 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
+                "cognito_jwks_url": f"{self.sim_url}/cognito/{USER_POOL}/.well-known/jwks.json",
                 "app_url": Url(f"{self.sim_url}/app"),
                 "stripe_api_url": Url(f"{self.sim_url}/stripe"),
             }
