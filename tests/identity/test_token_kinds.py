@@ -101,6 +101,20 @@ OF_OURS: dict[str, tuple[Make, Rejection]] = {
     "sid a number": (lambda i: i.token(sid=1), Rejection.CLAIMS),
     "idp missing": (lambda i: i.token(idp=REMOVE), Rejection.CLAIMS),
     "scope a list": (lambda i: i.token(scope=["videos"]), Rejection.CLAIMS),
+    "minted a text": (lambda i: i.token(minted="key_1"), Rejection.CLAIMS),
+    "minted null": (lambda i: i.token(minted=None), Rejection.CLAIMS),
+    "minted without origins": (
+        lambda i: i.token(minted={"key": "key_1", "ceiling": False}),
+        Rejection.CLAIMS,
+    ),
+    "minted for an origin that is none": (
+        lambda i: i.token(minted={"key": "key_1", "origins": [1], "ceiling": False}),
+        Rejection.CLAIMS,
+    ),
+    "minted with a ceiling in words": (
+        lambda i: i.token(minted={"key": "key_1", "origins": [], "ceiling": "no"}),
+        Rejection.CLAIMS,
+    ),
     "ended this second": (lambda i: i.token(exp=i.now), Rejection.EXPIRED),
     "a refresh token": (lambda i: "ref_01kb7r3v6q8f2x0m4n5p6q7r8s", Rejection.MALFORMED),
 }
