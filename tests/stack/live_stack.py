@@ -117,12 +117,12 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
-                "cognito_jwks_url": f"{self.sim_url}/cognito/{USER_POOL}/.well-known/jwks.json",
                 "app_url": Url(f"{self.sim_url}/app"),
                 "stripe_api_url": Url(f"{self.sim_url}/stripe"),
             }
             | ({"public_url": self.url} if self._settings.pop("callbacks", True) else {})
             | self._local_pages()
+            | self._user_pool()
             | self._settings
         )
         self.settings = make_settings(sections(), self._values)
@@ -132,6 +132,11 @@ class LiveStack:
         self._worker = threading.Thread(target=self._work, daemon=True)
         self._worker.start()
         return self
+
+    def _user_pool(self) -> dict[str, Any]:
+        if "cognito_user_pool_id" not in self._settings:
+            return {}
+        return {"cognito_jwks_url": f"{self.sim_url}/cognito/{USER_POOL}/.well-known/jwks.json"}
 
     def _local_pages(self) -> dict[str, Any]:
         """With `local_pages`, /docs signs a simulated user in and / redirects to the start page, as
