@@ -1,6 +1,7 @@
 """Billing: sells through Stripe. Off where no key of Stripe is configured."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Flask
 
@@ -87,14 +88,7 @@ def build(core: Core, parts: Parts) -> Feature:
     data = BillingData(core.table, stripe, selling.customers, order_body)
 
     if stripe.configured:
-        verified_email = parts.get(UserDirectory).verified_email
-        new_users = NewUsers(selling.customers, parts.get(Ledger), verified_email)
-        parts.get(Outbox).register(new_users.publish)
-
-    def require_secrets(app: Flask) -> None:
-        """A web process that cannot verify Stripe's events must not serve."""
-        del app
-        _require_secrets(core)
+        _follow_new_users(parts, selling)
 
     def sweeps(background: Background) -> tuple[Sweep, ...]:
         if not stripe.configured:
@@ -122,13 +116,20 @@ def build(core: Core, parts: Parts) -> Feature:
             webhook_blueprint(events.webhooks),
             top_ups.blueprint,
         ),
-        hooks=(require_secrets, top_ups.hook),
+        hooks=(partial(_require_secrets, core), top_ups.hook),
         sweeps=sweeps,
         closing=(events.close,),
         checks=(*order_checks(mac_key), *purchase_checks(mac_key), *event_checks(), top_ups.check),
         erasure=(*data.steps, top_ups.erasure),
         exports=(*data.exports, top_ups.export),
     )
+
+
+def _follow_new_users(parts: Parts, selling: _Selling) -> None:
+    """Makes each a customer at Stripe."""
+    verified_email = parts.get(UserDirectory).verified_email
+    new_users = NewUsers(selling.customers, parts.get(Ledger), verified_email)
+    parts.get(Outbox).register(new_users.publish)
 
 
 def _reconcile(
@@ -242,9 +243,10 @@ def _read(core: Core) -> StripeSecrets:
     return settings.local_secrets
 
 
-def _require_secrets(core: Core) -> None:
-    """Raises `SettingsError` for secrets that cannot be used, `SecretUnavailable` for a secret
-    that cannot be read."""
+def _require_secrets(core: Core, app: Flask) -> None:
+    """A web process that cannot verify Stripe's events must not serve. Raises `SettingsError` for
+    secrets that cannot be used, `SecretUnavailable` for a secret that cannot be read."""
+    del app
     if not core.section(BillingSettings).configured:
         return
     try:

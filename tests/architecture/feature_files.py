@@ -187,9 +187,7 @@ EXTRA = {
         *("customers", "order_entities", "order_records", "purchases", "store", "stripe_client"),
         "stripe_objects",
     },
-    ("billing", "order_records"): {
-        *("keys", "order_entities", "store", "stripe_objects"),
-    },
+    ("billing", "order_records"): {"keys", "order_entities", "store", "stripe_objects"},
     ("billing", "orders"): {
         *("entities", "order_entities", "order_records", "purchases", "stripe_client"),
         "stripe_objects",
@@ -212,9 +210,7 @@ EXTRA = {
         "stripe_objects",
     },
     ("billing", "signatures"): {"events"},
-    ("billing", "webhooks"): {
-        *("events", "inbox", "signatures", "stripe_client", "stripe_parsing"),
-    },
+    ("billing", "webhooks"): {"events", "inbox", "signatures", "stripe_client", "stripe_parsing"},
     ("billing", "stripe_objects"): set(),
     ("billing", "stripe_parsing"): {"stripe_objects"},
     ("billing", "stripe_secrets"): set(),

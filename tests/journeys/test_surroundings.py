@@ -251,6 +251,7 @@ def test_the_commands_of_the_page_work(start: Callable[..., LiveStack]) -> None:
 _REFUSED = (
     *("LINK_INVALID", "OTHER_TOKEN_REJECTED", "SIGN_IN_TOO_OLD", "SERVER_KEY_REQUIRED"),
     *("REFRESH_TOKEN_REJECTED", "INVALID_CREDENTIALS", "HOOK_SIGNATURE_REJECTED"),
+    "STRIPE_WEBHOOK_REFUSED",
 )
 
 

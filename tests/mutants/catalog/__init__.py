@@ -29,6 +29,7 @@ from tests.mutants.catalog import (
     sessions,
     settlement,
     storage,
+    stripe_events,
     users,
 )
 from tests.mutants.mutant import Mutant
@@ -37,6 +38,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ledger.MUTANTS,
     *claw_backs.MUTANTS,
     *payments.MUTANTS,
+    *stripe_events.MUTANTS,
     *limits.MUTANTS,
     *passkeys.MUTANTS,
     *passwords.MUTANTS,
