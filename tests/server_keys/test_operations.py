@@ -14,11 +14,12 @@ from service.server_keys.entities import (
     ServerKeyLimitReached,
     ServerKeyNotFound,
 )
+from service.server_keys.key_texts import SECRET_BYTES, made
 from service.server_keys.operations import STANDING_SECONDS, ServerKeys
 from service.storage.table import StorageUnavailable
 from service.storage.writes import Update, When
 from tests.doubles.meter import Meter
-from tests.doubles.service_harness import ServiceHarness, memory_world
+from tests.doubles.service_harness import MAC_KEY, ServiceHarness, memory_world
 from tests.server_keys.corpus import CORPUS
 from tests.server_keys.stored import revoke, stored_key
 
@@ -71,6 +72,15 @@ def test_an_unknown_key_a_wrong_digest_and_a_revoked_key_are_refused_alike(
             server_keys.verify(text)
         refusals.add((caught.value.message, str(caught.value.details)))
     assert len(refusals) == 1
+
+
+def test_another_secret_of_the_same_key_is_refused(
+    world: ServiceHarness, server_keys: ServerKeys
+) -> None:
+    """One that this service made, and does not have any more."""
+    key, _ = stored_key(world)
+    with pytest.raises(TokenRejected):
+        server_keys.verify(made(key.key_id, b"x" * SECRET_BYTES, MAC_KEY))
 
 
 @pytest.mark.parametrize(
@@ -159,9 +169,9 @@ def test_an_outage_of_that_write_keeps_no_back_end_from_working(
 
 
 def test_a_fifty_first_key_is_refused(world: ServiceHarness, server_keys: ServerKeys) -> None:
-    made = [stored_key(world)[0] for _ in range(MAX_KEYS)]
+    keys_made = [stored_key(world)[0] for _ in range(MAX_KEYS)]
     with pytest.raises(ServerKeyLimitReached):
         server_keys.require_room()
-    revoke(world, made[0])
+    revoke(world, keys_made[0])
     server_keys.require_room()
-    assert set(server_keys.all()) == set(made[1:])
+    assert set(server_keys.all()) == set(keys_made[1:])
