@@ -196,7 +196,7 @@ def _selling(core: Core, parts: Parts, stripe: Stripe, payments: Payments) -> _S
     back = f"{rules.app_url}{rules.cancel_path}"
     return _Selling(
         customers=customers,
-        offers=Offers(stripe, store.read_packages(), parts.get(Plans)),
+        offers=Offers(stripe, store.read_packages(), parts.get(Plans), parts.get(Trials).had_one),
         checkouts=checkouts,
         orders=Orders(stripe, records, core.clock, payments.settle),
         portal=Portal(stripe, ledger, customers, back, core.clock, core.ids),

@@ -2,7 +2,7 @@
 
 In a file of its own because prices and credits of an order come from nowhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.billing.order_entities import (
     OrderKind,
@@ -20,10 +20,18 @@ from service.entitlements.entities import Plan, Plans
 class Offers:
     """Every method raises `BillingNotConfigured` where nothing is sold."""
 
-    def __init__(self, stripe: Stripe, packages: Sequence[Package], plans: Plans) -> None:
+    def __init__(
+        self,
+        stripe: Stripe,
+        packages: Sequence[Package],
+        plans: Plans,
+        had_trial: Callable[[str], bool],
+    ) -> None:
+        """`had_trial` says whether the person behind a user has had a trial."""
         self._stripe = stripe
         self._packages = {package.package_id: package for package in packages}
         self._plans = plans
+        self._had_trial = had_trial
 
     def packages(self) -> tuple[Package, ...]:
         """In the order of the file."""
@@ -38,16 +46,18 @@ class Offers:
             raise PackageNotFound
         return package_terms(package, ui_mode, saves_method=saves_method)
 
-    def plan_terms(self, price_id: str, ui_mode: UiMode) -> OrderTerms:
-        """Raises `PlanNotFound`, also for a price of Stripe's that is no plan of ours."""
+    def plan_terms(self, user_id: str, price_id: str, ui_mode: UiMode) -> OrderTerms:
+        """Without a trial for whoever has had one. Raises `PlanNotFound`, also for a price of
+        Stripe's that is no plan of ours, and `StorageUnavailable`."""
         self._stripe.require_configured()
         plan = self._plans.by_price(price_id)
         if plan is None:
             raise PlanNotFound
-        return _terms_of(plan, ui_mode)
+        tries = plan.trial_days > 0 and not self._had_trial(user_id)
+        return _terms_of(plan, ui_mode, plan.trial_days if tries else 0)
 
 
-def _terms_of(plan: Plan, ui_mode: UiMode) -> OrderTerms:
+def _terms_of(plan: Plan, ui_mode: UiMode, trial_days: int) -> OrderTerms:
     return OrderTerms(
         kind=OrderKind.SUBSCRIPTION,
         product_id=plan.price_id,
@@ -57,5 +67,5 @@ def _terms_of(plan: Plan, ui_mode: UiMode) -> OrderTerms:
         amount_cents=plan.amount_cents,
         currency=plan.currency,
         ui_mode=ui_mode,
-        trial_days=plan.trial_days,
+        trial_days=trial_days,
     )

@@ -124,7 +124,8 @@ def checkout_blueprint(checkouts: Checkouts, offers: Offers) -> Blueprint:
     )
     def post_checkout(principal: Principal) -> Response:
         body, key = read_body(schema), read_idempotency_key()
-        wanted = NewOrder(_terms(offers, body), key, body_hash(body))
+        terms = _terms(offers, principal.subject, body)
+        wanted = NewOrder(terms, key, body_hash(body))
         checkout = checkouts.begin(principal, wanted)
         return success(
             checkout_body(checkout.order, checkout.session, replayed=checkout.replayed),
@@ -156,12 +157,12 @@ def portal_blueprint(portal: Portal) -> Blueprint:
     return blueprint
 
 
-def _terms(offers: Offers, body: dict[str, Any]) -> OrderTerms:
+def _terms(offers: Offers, user_id: str, body: dict[str, Any]) -> OrderTerms:
     ui_mode = UI_MODES[body["ui_mode"]]
     if body["package_id"] is not None:
         saves = bool(body["save_payment_method"])
         return offers.package_terms(body["package_id"], ui_mode, saves_method=saves)
-    return offers.plan_terms(body["price_id"], ui_mode)
+    return offers.plan_terms(user_id, body["price_id"], ui_mode)
 
 
 def orders_blueprint(orders: Orders) -> Blueprint:

@@ -43,6 +43,13 @@ class Trials:
         log.info("trial_used_before", subscription_id=trial.subscription_id)
         return TrialOutcome.USED_BEFORE
 
+    def had_one(self, user_id: str) -> bool:
+        """Whether the person has had a trial, under this account or an earlier one."""
+        person = identity_digests(self._peppers, user_id).all
+        claims = tuple(map(keys.trial, person))
+        snapshot = self._ledger.read_snapshot(user_id, claims)
+        return any(snapshot.item(claim) is not None for claim in claims)
+
     def _claims(self, trial: Trial) -> tuple[Key, ...]:
         """Under every pepper: a process that knows fewer must meet one that it knows."""
         person = identity_digests(self._peppers, trial.user_id).all

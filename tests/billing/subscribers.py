@@ -56,13 +56,17 @@ class Subscribing(BillingSite):
             self.users.sign_up(principal(user_id), self.users.digests(f"device of {user_id}"))
 
     def begin(self, user_id: str = "ann") -> Checkout:
-        terms = self.parts.get(Offers).plan_terms(self.price_id, UiMode.EMBEDDED)
+        terms = self.parts.get(Offers).plan_terms(user_id, self.price_id, UiMode.EMBEDDED)
         new = NewOrder(terms, None)
         return self.parts.get(Checkouts).begin(principal(user_id), new)
 
     def subscribe(self, user_id: str = "ann", **paying: Any) -> str:
         """Returns the id of the subscription; no event of it is delivered."""
-        session = self.begin(user_id).session.id
+        return self.complete(self.begin(user_id), **paying)
+
+    def complete(self, checkout: Checkout, **paying: Any) -> str:
+        """The buyer goes through with it. Likewise."""
+        session = checkout.session.id
         self.account.controls.pay(session, **paying)
         found: str = self.session(session)["subscription"]
         return found

@@ -179,12 +179,24 @@ def test_a_second_trial_with_the_same_card_brings_no_credits_and_goes_on() -> No
     assert_sound(site)
 
 
-def test_another_trial_of_the_same_person_brings_no_credits() -> None:
+def test_whoever_has_had_a_trial_subscribes_without_one() -> None:
     site = trial_site()
     first = site.subscribe("ann")
     site.deliver_all()
     site.account.client().v1.subscriptions.cancel(first)
     site.subscribe("ann", card="5555555555554444")
+    site.deliver_all()
+    assert (site.status(), site.grants()) == ("active", 2)
+
+
+def test_another_trial_of_the_same_person_brings_no_credits() -> None:
+    """Both checkouts were begun before the first trial was."""
+    site = trial_site()
+    checkouts = site.begin("ann"), site.begin("ann")
+    first = site.complete(checkouts[0])
+    site.deliver_all()
+    site.account.client().v1.subscriptions.cancel(first)
+    site.complete(checkouts[1], card="5555555555554444")
     site.deliver_all()
     assert (site.status(), site.credits()) == ("trialing", [5])
     assert site.grants() == 1

@@ -81,7 +81,7 @@ def test_every_checkout_of_ours_is_valid(mock: Mock, ui_mode: UiMode, collects: 
     world.orders.reconcile(checkout.session.id)
     offers = world.harness.parts.get(Offers)
     for plan in read_plans().values():
-        terms = offers.plan_terms(plan["priceId"], ui_mode)
+        terms = offers.plan_terms("ann", plan["priceId"], ui_mode)
         subscribing = world.checkouts.begin(world.principal(), NewOrder(terms))
         world.pay(subscribing)
     assert_valid(world.account, mock)
