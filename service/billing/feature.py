@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from flask import Flask
 
@@ -11,7 +12,7 @@ from service.billing.checkouts import Checkouts
 from service.billing.checks import purchase_checks
 from service.billing.customers import Customers
 from service.billing.event_checks import event_checks
-from service.billing.event_feature import build_events
+from service.billing.event_feature import Events, build_events
 from service.billing.event_routes import webhook_blueprint
 from service.billing.events import ObjectKind
 from service.billing.inbox import Inbox
@@ -98,16 +99,7 @@ def build(core: Core, parts: Parts) -> Feature:
 
     mac_key = core.keyring.mac_key
     return Feature(
-        operations={
-            Stripe: stripe,
-            Payments: payments,
-            Customers: selling.customers,
-            Offers: selling.offers,
-            Checkouts: selling.checkouts,
-            Orders: selling.orders,
-            Inbox: events.inbox,
-            TopUps: top_ups.top_ups,
-        },
+        operations=_published(stripe, payments, selling, events, top_ups.top_ups),
         blueprints=(
             packages_blueprint(selling.offers),
             checkout_blueprint(selling.checkouts, selling.offers),
@@ -123,6 +115,22 @@ def build(core: Core, parts: Parts) -> Feature:
         erasure=(*data.steps, top_ups.erasure),
         exports=(*data.exports, top_ups.export),
     )
+
+
+def _published(
+    stripe: Stripe, payments: Payments, selling: _Selling, events: Events, top_ups: TopUps
+) -> dict[type[Any], object]:
+    """What later features find here."""
+    return {
+        Stripe: stripe,
+        Payments: payments,
+        Customers: selling.customers,
+        Offers: selling.offers,
+        Checkouts: selling.checkouts,
+        Orders: selling.orders,
+        Inbox: events.inbox,
+        TopUps: top_ups,
+    }
 
 
 def _follow_new_users(parts: Parts, selling: _Selling) -> None:
