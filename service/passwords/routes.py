@@ -5,7 +5,12 @@ from flask import Blueprint, Response
 from service.core.mailboxes import address_of
 from service.core.principal import Principal
 from service.core.rate_limits import Window
-from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
+from service.ledger.entities import (
+    AccountDisabled,
+    OutcomeUnknown,
+    TooManyWaiting,
+    WalletBusy,
+)
 from service.passwords.entities import (
     InvalidCredentials,
     LinkInvalid,
@@ -85,6 +90,7 @@ VERIFY = Endpoint(
         RegistrationPasswordWrong,
         PasswordsBusy,
         EmailAlreadyUsed,
+        AccountDisabled,
         DeviceAlreadyUsed,
         SystemLimitReached,
         TooManyPasswordRequests,
@@ -108,6 +114,7 @@ LOGIN = Endpoint(
     errors=(
         CsrfRejected,
         InvalidCredentials,
+        AccountDisabled,
         TooManyTries,
         TooManyPasswordRequests,
         PasswordsBusy,

@@ -9,6 +9,7 @@ import structlog
 
 from service.core.mailboxes import Address
 from service.core.principal import Principal, SignInMethod
+from service.ledger.entities import check_enabled
 from service.passwords import store
 from service.passwords.base import Base
 from service.passwords.entities import PASSWORD_ISSUER, Credentials, InvalidCredentials
@@ -45,7 +46,7 @@ class PasswordSignIns:
 
     def sign_in(self, attempt: Attempt) -> Principal:
         """The user, who has signed in just now. Raises `InvalidCredentials`, `TooManyTries`,
-        `PasswordsBusy`, `StorageUnavailable`."""
+        `PasswordsBusy`, `StorageUnavailable`, and `AccountDisabled` to who knows the password."""
         began_at = self._base.pace.begin()
         try:
             return self._signed_in(attempt)
@@ -78,6 +79,8 @@ class PasswordSignIns:
         verification = self._base.hashes.verify(attempt.password, stored)
         if credentials is None or not verification.fits:
             raise InvalidCredentials
+        wallet = self._base.wallets.balance(credentials.user_id).wallet
+        check_enabled(disabled=wallet is not None and wallet.disabled)
         renewed = self._renewed(credentials, attempt.password) if verification.outdated else None
         now = self._base.clock.now()
         self._record(credentials, network, renewed, now)

@@ -21,7 +21,7 @@ COSTS: dict[str, tuple[int, int, int]] = {
     "register": (202, 5, 5),
     "register, known": (202, 5, 5),
     "verify": (200, 5, 30),
-    "log in": (200, 10, 5),
+    "log in": (200, 11, 5),
     "log in, wrong password": (401, 5, 2),
     "log in, unknown address": (401, 5, 2),
     "forgot": (202, 5, 5),
@@ -32,7 +32,7 @@ COSTS: dict[str, tuple[int, int, int]] = {
     "refresh": (200, 4, 1),
     "log out": (200, 4, 2),
     "sessions": (200, 2, 0),
-    "me": (200, 4, 0),
+    "me": (200, 7, 0),
 }
 
 

@@ -6,10 +6,12 @@ import bcrypt
 import pytest
 from structlog.testing import capture_logs
 
+from service.ledger.entities import AccountDisabled
 from service.passwords import keys, store
 from service.passwords.entities import InvalidCredentials
 from service.passwords.throttle import TooManyTries
 from service.storage.writes import Update, When
+from tests.admin.admin_api import AdminApi
 from tests.doubles.service_harness import ServiceHarness
 from tests.passwords.people import CAFE, EMAIL, HOME, OTHER_PASSWORD, PASSWORD, People
 
@@ -36,6 +38,20 @@ def test_the_right_password_signs_in_and_that_is_recorded(
     account = people.accounts.account(verified.user_id)
     assert account is not None
     assert account.last_login_at == world.clock.now()
+
+
+def test_a_disabled_user_does_not_sign_in_and_only_the_password_shows_it(
+    people: People, world: ServiceHarness
+) -> None:
+    user_id = people.user().user_id
+    path = f"/admin/users/{user_id}/disable"
+    assert AdminApi(world).post(path, {"reason": "Sells the videos."})[0] == 200
+    before = people.accounts.account(user_id)
+    with pytest.raises(AccountDisabled):
+        people.sign_in()
+    assert people.accounts.account(user_id) == before
+    with pytest.raises(InvalidCredentials):
+        people.sign_in(EMAIL, WRONG)
 
 
 @pytest.mark.parametrize(
