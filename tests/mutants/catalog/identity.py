@@ -90,8 +90,15 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "closed-account-submits",
-        MATRIX,
+        "tests/jobs/test_account_gate.py",
         "jobs.operations:Jobs.submit",
+        "check_wallet(W, A)",
+        "None",
+    ),
+    mutant(
+        "closed-account-quotes",
+        "tests/jobs/test_account_gate.py",
+        "jobs.operations:Jobs.quote",
         "check_wallet(W, A)",
         "None",
     ),
