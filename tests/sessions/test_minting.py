@@ -16,10 +16,15 @@ from service.identity.entities import ScopeMissing
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import (
     AccessTokenRevoked,
+    AccountClosed,
     AccountClosing,
     AccountDisabled,
+    InsufficientCredits,
     UserNotFound,
+    WalletStatus,
 )
+from service.providers.base import TaskStatus
+from service.sessions.ceilings import SessionEnded
 from service.sessions.entities import SessionEnd
 from service.sessions.minting import Minting
 from service.sessions.operations import Sessions
@@ -28,6 +33,7 @@ from service.users.entities import BACK_END, DeviceAlreadyUsed, SystemLimitReach
 from tests.doubles.meter import Meter
 from tests.doubles.people import google
 from tests.doubles.service_harness import REQUEST_ID, ServiceHarness, memory_world
+from tests.erasure.lives import dump, erased
 from tests.sessions.minted import ANN, PAGE, WANTED, back_end, ceiling, minted, submit
 
 
@@ -175,3 +181,20 @@ def test_minting_costs_a_read_and_with_a_ceiling_a_write(client: Any, table_name
         with Meter(world.dynamodb, client).watch() as bill:
             minted(world, limit)
         assert bill.calls == calls
+
+
+def test_an_erasure_leaves_nothing_personal_and_no_session(world: ServiceHarness) -> None:
+    who = minted(world, 2)
+    job_id = submit(world, who).job.job_id
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.settlement.resolve(ANN, job_id)
+    erased(world, ANN)
+    assert "ann@example.com" not in dump(world)
+    assert world.audit().violations == ()
+    with pytest.raises(AccountClosed):
+        submit(world, who)
+    with pytest.raises(InsufficientCredits):
+        submit(world, minted(world))
+    assert world.wallet(ANN).status is WalletStatus.OPEN
+    with pytest.raises(SessionEnded):
+        submit(world, who)

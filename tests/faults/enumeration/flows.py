@@ -233,7 +233,6 @@ FLOWS = (
     Flow("new-device-failed", _failing_on_a_new_device),
     Flow("lent", _retried_at_once, _lent_session, Habits(lent=True), keyed=True),
     Flow("lent-failed", _failing, _lent_session, Habits(lent=True)),
-    Flow("lent-busy", _busy_then_successor, _lent_session, Habits(lent=True), keyed=True),
     Flow("lapsed-lot", _once, _lapsed_lot, lapsing=1),
     Flow(
         "lot-ends-while-held",
