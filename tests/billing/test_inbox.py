@@ -170,6 +170,23 @@ def test_while_an_attempt_is_made_no_other_process_makes_one() -> None:
     assert [world.inbox.dispatch(hit) for hit in hits] == [False]
 
 
+def test_of_two_processes_that_read_the_same_due_event_one_goes_on() -> None:
+    world = World(inline=lambda work: None)
+    world.inbox.receive(world.facts())
+    world.clock.advance(LEASE_MILLISECONDS / 1000)
+    (hit,) = world.hits()
+    wire, other = Wire(world.client), list[bool]()
+
+    def twin(operation: str) -> None:
+        if operation == "UpdateItem" and not other:
+            other.append(True)
+            other[0] = world.inbox.dispatch(hit)
+
+    wire.before(twin)
+    assert (world.inbox.dispatch(hit), other) == (False, [True])
+    assert world.reconciled.refs == [REF]
+
+
 def test_poison_is_dead_after_twenty_attempts_and_an_operator_tries_it_anew(world: World) -> None:
     world.reconciled.planned = [REFUSAL] * MAX_ATTEMPTS
     world.inbox.receive(world.facts())
