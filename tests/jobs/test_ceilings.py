@@ -203,6 +203,8 @@ def test_no_settlement_fails_on_its_ceiling(
     end(world, job_id, status)
     assert not world.job(job_id, ANN).is_open
     assert world.wallet(ANN).held == 0
+    item = world.table.get(keys.session(ANN, who.session_id or ""))
+    assert item is None or item["used"] in ("much", 0)
 
 
 @pytest.mark.parametrize(
