@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.billing.events import LEASE_MILLISECONDS
 from service.billing.orders import Orders
 from service.core.amounts import SCALE
 from tests.billing.billing_site import BillingSite
@@ -145,6 +146,50 @@ def test_ten_deliveries_at_once_and_the_return_page_make_one_grant(
     assert (site.grants(), site.status()) == (1, "active")
     assert site.wallet().granted == CREDITS * SCALE
     assert_sound(site)
+
+
+class Death(BaseException):
+    """The process is killed."""
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_process_that_is_killed_at_any_effect_loses_no_grant(applied: bool) -> None:
+    """At each request to the table, before or after it is done, while the event of a paid invoice
+    is dealt with; then Stripe delivers what was not acknowledged, and the worker does the rest."""
+    place, killed = 0, True
+    while killed:
+        site = Subscribing()
+        site.subscribe()
+        (paid,) = site.account.events("invoice.paid")
+        killed = _killed_at(site, paid, place, applied=applied)
+        if paid["id"] not in site.events_stored():
+            assert site.deliver(paid).status_code == 200
+        site.clock.advance(LEASE_MILLISECONDS / 1000)
+        site.of_sweep("stripe_events").run_once()
+        assert site.events_stored() == {paid["id"]: "done"}, place
+        assert (site.status(), site.grants(), site.credits()) == ("active", 1, [CREDITS]), place
+        place += 1
+    assert place > 6
+    assert_sound(site)
+
+
+def _killed_at(site: Subscribing, event: Any, place: int, *, applied: bool) -> bool:
+    """Whether there was such an effect to be killed at."""
+    wire, reached = site.wire(), list[object]()
+
+    def die(*about: object) -> None:
+        reached.append(about)
+        if len(reached) == place + 1:
+            raise Death
+
+    (wire.after if applied else wire.before)(die)
+    try:
+        site.deliver(event)
+    except Death:
+        return True
+    finally:
+        wire.leave()
+    return False
 
 
 # Trials.
