@@ -232,10 +232,11 @@ def test_an_order_that_was_edited_in_the_table_grants_nothing(
     world: BillingWorld, edit: dict[str, Any]
 ) -> None:
     checkout = world.begin()
-    world.pay(checkout)
+    payment = str(world.pay(checkout)["payment_intent"])
     key = keys.order("ann", checkout.order.order_id)
     world.harness.table.write(Update(key, When(), set=edit))
     world.orders.reconcile(checkout.session.id)
+    assert world.harness.parts.get(Payments).settle(payment) is None
     assert balance(world) == 3
     (violation,) = world.harness.audit().violations
     assert "MAC" in violation.what
