@@ -253,6 +253,8 @@ class TopUps:
             "payment_method": top_up.payment_method_id,
             "off_session": True,
             "confirm": True,
+            # Required, though no one is there, since some methods of the dashboard redirect.
+            "return_url": self._buy_page,
             "metadata": order_metadata(order),
         }
         return self._stripe.create_payment_intent(params, order.order_id)

@@ -83,6 +83,7 @@ def _customers(account: StripeAccount) -> None:
         "payment_method": "pm_card_visa",
         "confirm": True,
         "off_session": True,
+        "return_url": "https://app.example/billing",
     }
     client.v1.payment_intents.create(intent)
     client.v1.customers.delete(customer.id)

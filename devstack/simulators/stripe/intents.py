@@ -35,6 +35,8 @@ def create(account: Account, params: Wire) -> Wire:
         live_customer(account, params["customer"], "customer")
     if "off_session" in params and not params.get("confirm"):
         raise invalid("off_session can only be used with confirm=true.", "off_session")
+    if params.get("confirm"):
+        check_return(params)
     intent = new(account, params["amount"], params["currency"], params)
     if "payment_method" in params:
         method = method_of(account, params["payment_method"], "payment_method")
@@ -50,6 +52,15 @@ def live_customer(account: Account, identifier: str, param: str | None = None) -
     if customer.get("deleted"):
         raise missing_object("customer", identifier, param)
     return customer
+
+
+def check_return(params: Wire) -> None:
+    """A payment by the methods of the dashboard, which is the default, needs an address for those
+    that redirect, whichever method it is paid with. Raises `StripeError`."""
+    methods = params.get("automatic_payment_methods", {"enabled": True})
+    redirects = methods["enabled"] and methods.get("allow_redirects") != "never"
+    if redirects and not {"payment_method_types", "return_url"} & params.keys():
+        raise invalid("A return_url must be given: a payment method may redirect.", "return_url")
 
 
 def check_capture(params: Wire) -> None:

@@ -96,7 +96,10 @@ def test_a_refused_request_stores_nothing_and_a_declined_one_does(account: Strip
     bad = send(account, "POST", "/v1/customers", "colour=red", idempotency_key="k")
     good = send(account, "POST", "/v1/customers", "name=Ann", idempotency_key="k")
     assert (bad.status, good.status) == (400, 200)
-    body = "amount=100&currency=usd&confirm=true&payment_method=pm_card_visa_chargeDeclined"
+    body = (
+        "amount=100&currency=usd&confirm=true&payment_method=pm_card_visa_chargeDeclined"
+        "&payment_method_types[0]=card"
+    )
     declined = send(account, "POST", "/v1/payment_intents", body, idempotency_key="d")
     again = send(account, "POST", "/v1/payment_intents", body, idempotency_key="d")
     assert (declined.status, again.body) == (402, declined.body)

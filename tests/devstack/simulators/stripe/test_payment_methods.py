@@ -1,5 +1,6 @@
 """Saved payment methods, and payments with them while their owner is away."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import stripe
 from tests.devstack.simulators.stripe.test_checkout import opened
 from tests.doubles.stripe_account import StripeAccount
 
+RETURN = "https://app.example/billing"
 SAVING = {"payment_intent_data": {"setup_future_usage": "off_session"}}
 
 
@@ -31,6 +33,7 @@ def pay(client: stripe.StripeClient, method: Any) -> Any:
         "payment_method": method.id,
         "off_session": True,
         "confirm": True,
+        "return_url": RETURN,
     }
     return client.v1.payment_intents.create(params)
 
@@ -118,10 +121,29 @@ def test_a_method_belongs_to_one_customer_until_it_is_detached(
         client.v1.payment_methods.detach(method.id)
 
 
-@pytest.mark.parametrize("change", [{"off_session": True}, {"confirm": True}])
+@pytest.mark.parametrize("change", [{"off_session": True}, {"confirm": True, "return_url": RETURN}])
 def test_a_payment_that_cannot_begin_is_refused(client: stripe.StripeClient, change: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.payment_intents.create({"amount": 100, "currency": "usd", **change})
+
+
+@pytest.mark.parametrize(
+    ("methods", "accepted"),
+    [
+        ({}, False),
+        ({"automatic_payment_methods": {"enabled": True}}, False),
+        ({"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}, True),
+        ({"payment_method_types": ["card"]}, True),
+        ({"return_url": RETURN}, True),
+    ],
+)
+def test_methods_that_may_redirect_need_an_address(
+    account: StripeAccount, client: stripe.StripeClient, methods: Any, accepted: bool
+) -> None:
+    params: Any = {"amount": 100, "currency": "usd", "payment_method": "pm_card_visa"}
+    with nullcontext() if accepted else pytest.raises(stripe.InvalidRequestError, match="return"):
+        client.v1.payment_intents.create({**params, "confirm": True, **methods})
+    assert len(account.events("payment_intent.created")) == accepted
 
 
 def test_a_payment_intent_is_changed_canceled_and_then_fixed(client: stripe.StripeClient) -> None:
