@@ -82,19 +82,23 @@ def build_top_ups(
             return ()
         return (DueTopUps(core.table, top_ups, core.clock, background.stopping),)
 
-    def exported(user_id: str) -> object:
-        found = top_ups.read(user_id)
-        return top_up_body(found, found.month) if found else None
-
     return TopUpParts(
         top_ups=top_ups,
         blueprint=top_up_blueprint(top_ups, core.clock, parts.get(Catalog).max_hold),
         hook=hook,
         sweeps=sweeps,
         erasure=_erasure(core.table),
-        export=ExportPart("topUp", exported),
+        export=_export(top_ups),
         check=ItemCheck(keys.TOP_UP, _faults),
     )
+
+
+def _export(top_ups: TopUps) -> ExportPart:
+    def exported(user_id: str) -> object:
+        found = top_ups.read(user_id)
+        return top_up_body(found, found.month) if found else None
+
+    return ExportPart("topUp", exported)
 
 
 def _erasure(table: Table) -> ErasureStep:

@@ -41,6 +41,14 @@ _PUT = (
 )
 
 
+_PUT_ERRORS = (
+    *(BillingNotConfigured, SecretUnavailable, StripeUnavailable, StripeRefused),
+    *(PackageNotFound, TopUpTooLow, TopUpCapTooLow, PaymentMethodRequired, TopUpBusy),
+    *(AccountRequired, AccountClosing, WalletFrozen, UserNotFound),
+    *(PricesUnavailable, StorageUnavailable),
+)
+
+
 def top_up_blueprint(top_ups: TopUps, clock: Clock, max_hold: Callable[[], Amount]) -> Blueprint:
     """`max_hold` returns what the most expensive request holds now."""
     blueprint = Blueprint("top_up", __name__)
@@ -71,12 +79,7 @@ def top_up_blueprint(top_ups: TopUps, clock: Clock, max_hold: Callable[[], Amoun
             body=TopUpRequestSchema,
             response=TopUpSchema,
             caller_limit=CHANGES_PER_MINUTE,
-            errors=(
-                *(BillingNotConfigured, SecretUnavailable, StripeUnavailable, StripeRefused),
-                *(PackageNotFound, TopUpTooLow, TopUpCapTooLow, PaymentMethodRequired, TopUpBusy),
-                *(AccountRequired, AccountClosing, WalletFrozen, UserNotFound),
-                *(PricesUnavailable, StorageUnavailable),
-            ),
+            errors=_PUT_ERRORS,
             example={"enabled": False},
         )
     )
