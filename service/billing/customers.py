@@ -57,6 +57,10 @@ class Customers:
         item = self._table.get(keys.users_customer(user_id))
         return str(item["customerId"]) if item and "customerId" in item else None
 
+    def all_of_user(self, user_id: str) -> tuple[str, ...]:
+        """The ids of every customer that the user has been; the present one last."""
+        return store.customer_ids(self._table.get(keys.users_customer(user_id)))
+
     def replace(self, user_id: str, customer_id: str) -> None:
         """Whoever needs a customer next makes another. Only for one that Stripe has no more: events
         about it may still come, so its own item stays."""

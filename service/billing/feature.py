@@ -164,6 +164,7 @@ def _subscriptions(
         trials=parts.get(Trials),
         ledger=parts.get(Ledger),
         clock=core.clock,
+        metrics=core.metrics,
         settle_payment=payments.settle,
     )
 

@@ -36,10 +36,15 @@ class PlanPeriod:
         return until if until > now else now + self.ends_at - self.starts_at
 
 
+def begins_period(invoice: Invoice) -> bool:
+    """Whether it is paid, and for the beginning or the renewal of a subscription."""
+    return invoice.status == "paid" and invoice.billing_reason in _REASONS
+
+
 def paid_period(invoice: Invoice, plans: Plans) -> PlanPeriod | None:
     """The period that a paid invoice begins or renews; None for every other invoice. The plan's
     line must be there in full: a part of a period, and a trial, bring nothing."""
-    if invoice.status != "paid" or invoice.billing_reason not in _REASONS:
+    if not begins_period(invoice):
         return None
     found = (_of_line(invoice, line, plans) for line in invoice.lines)
     return next((period for period in found if period is not None), None)

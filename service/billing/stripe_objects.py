@@ -145,7 +145,8 @@ class InvoiceLine:
 @dataclass(frozen=True, kw_only=True)
 class Invoice:
     """`status` is draft, open, paid, uncollectible or void; `payment_intent_ids` those of its
-    payments; `metadata` the subscription's at the time. `all_lines`: no line is missing."""
+    payments that are not canceled, the paid ones first; `metadata` the subscription's at the time.
+    `all_lines`: no line is missing."""
 
     id: str
     status: str

@@ -148,12 +148,14 @@ def fraud_warning(raw: Raw) -> FraudWarning:
 
 
 def invoice(raw: Raw) -> Invoice:
-    """`payments` must have been expanded, or the ids of the payment intents are unknown."""
+    """`payments` must have been expanded, or the ids of the payment intents are unknown. One that
+    was canceled pays nothing."""
     of_kind(raw, "invoice")
     of_subscription = part(part(raw, "parent"), "subscription_details")
     lines = part(raw, "lines")
-    payments = [part(each, "payment") for each in rows(part(raw, "payments").get("data"))]
-    intents = [id_of(each, "payment_intent") for each in payments]
+    payments = [each for each in rows(part(raw, "payments").get("data")) if not _canceled(each)]
+    payments.sort(key=lambda each: each.get("status") != "paid")
+    intents = [id_of(part(each, "payment"), "payment_intent") for each in payments]
     return Invoice(
         id=text(raw, "id"),
         status=text(raw, "status"),
@@ -170,6 +172,10 @@ def invoice(raw: Raw) -> Invoice:
         created_at=time(raw, "created"),
         livemode=flag(raw, "livemode"),
     )
+
+
+def _canceled(payment: Raw) -> bool:
+    return payment.get("status") == "canceled"
 
 
 def _line(raw: Raw) -> InvoiceLine:

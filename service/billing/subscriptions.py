@@ -9,11 +9,12 @@ import structlog
 
 from service.billing.customers import Customers
 from service.billing.entities import StripeUnavailable
-from service.billing.plan_credits import paid_period
+from service.billing.plan_credits import begins_period, paid_period
 from service.billing.purchases import Bought, PaymentFacts
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import CheckoutSession, Invoice, Subscription
 from service.core.clock import Clock
+from service.core.metrics import Metric, Metrics
 from service.entitlements.entities import EntitlementChanged, SubscriptionFacts, Trial
 from service.entitlements.operations import Entitlements
 from service.entitlements.trials import Trials
@@ -42,6 +43,7 @@ class Subscriptions:
         trials: Trials,
         ledger: Ledger,
         clock: Clock,
+        metrics: Metrics,
         settle_payment: SettlePayment,
     ) -> None:
         self._stripe = stripe
@@ -50,6 +52,7 @@ class Subscriptions:
         self._trials = trials
         self._ledger = ledger
         self._clock = clock
+        self._metrics = metrics
         self._settle_payment = settle_payment
 
     def reconcile(self, subscription_id: str) -> None:
@@ -86,11 +89,17 @@ class Subscriptions:
             self._grant_trial(user_id, subscription)
 
     def bought(self, facts: PaymentFacts) -> Bought | None:
-        """What a payment of an invoice brings (a resolver of `Payments`)."""
+        """What a payment of an invoice brings (a resolver of `Payments`). None, after an alarm,
+        where one of our users has paid for a period that is no plan's in full."""
         invoice = self._invoice_of(facts)
-        period = paid_period(invoice, self._entitlements.plans) if invoice else None
-        user_id = self._customers.user_of(invoice.customer_id) if invoice and period else None
-        if period is None or user_id is None:
+        if invoice is None or not begins_period(invoice):
+            return None
+        user_id = self._customers.user_of(invoice.customer_id)
+        if user_id is None:
+            return None
+        period = paid_period(invoice, self._entitlements.plans)
+        if period is None:
+            self._alarm(facts, invoice)
             return None
         return Bought(
             user_id=user_id,
@@ -103,6 +112,17 @@ class Subscriptions:
             currency=facts.currency,
             reference=period.grant_id,
         )
+
+    def _alarm(self, facts: PaymentFacts, invoice: Invoice) -> None:
+        """A free invoice, such as a trial's, owes no one anything."""
+        if facts.received_cents:
+            log.error(
+                "payment_needs_attention",
+                payment_id=facts.payment_id,
+                invoice_id=invoice.id,
+                alarm="plan",
+            )
+            self._metrics.count(Metric.PAYMENT_ALARMS, alarm="plan")
 
     def _invoice_of(self, facts: PaymentFacts) -> Invoice | None:
         """A payment that names an order of ours has no subscription. Of an invoice that was paid in
@@ -123,11 +143,11 @@ class Subscriptions:
             self.reconcile_customer(invoice.customer_id)
 
     def _stored(self, user_id: str, customer_id: str) -> tuple[Subscription, ...]:
-        """The customer's subscriptions, once they are stored. The entitlement is read before Stripe
+        """The user's subscriptions, once they are stored. The entitlement is read before Stripe
         is queried and written under that version; whoever loses begins anew."""
         for _ in range(MAX_ROUNDS):
             before = self._entitlements.of(user_id)
-            found = self._stripe.subscriptions_of(customer_id)
+            found = self._at_stripe(user_id, customer_id)
             if not self._has_account(user_id):
                 return ()
             try:
@@ -136,6 +156,12 @@ class Subscriptions:
                 continue
             return found
         raise StripeUnavailable("Others kept changing this subscription.")
+
+    def _at_stripe(self, user_id: str, customer_id: str) -> tuple[Subscription, ...]:
+        """Those of every customer that the user has been: a late event may be of a former one."""
+        customer_ids = dict.fromkeys((*self._customers.all_of_user(user_id), customer_id))
+        found = map(self._stripe.subscriptions_of, customer_ids)
+        return tuple(each for subscriptions in found for each in subscriptions)
 
     def _has_account(self, user_id: str) -> bool:
         """Whether anything may be kept of the user: not while they are erased, and not after."""

@@ -2,11 +2,15 @@
 stored afterwards is what Stripe has, and each period's credits are granted once."""
 
 import random
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from service.billing.customers import Customers
+from service.billing.entities import StripeUnavailable
 from service.billing.events import LEASE_MILLISECONDS
 from service.billing.orders import Orders
 from service.core.amounts import SCALE
@@ -26,6 +30,10 @@ def deliver_new(site: Subscribing, delivered: set[str]) -> None:
         if event["id"] not in delivered:
             delivered.add(event["id"])
             assert site.deliver(event).status_code == 200
+
+
+def alarms(logs: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {each["alarm"] for each in logs if each["event"] == "payment_needs_attention"}
 
 
 def assert_sound(site: BillingSite) -> None:
@@ -192,6 +200,49 @@ def _killed_at(site: Subscribing, event: Any, place: int, *, applied: bool) -> b
     return False
 
 
+def test_a_late_event_of_a_former_customer_takes_nothing_from_the_present_one(
+    site: Subscribing,
+) -> None:
+    delivered: set[str] = set()
+    site.subscribe()
+    deliver_new(site, delivered)
+    former = site.parts.get(Customers).of_user("ann")
+    site.account.client().v1.customers.delete(str(former))
+    late = [event for event in site.account.events() if event["id"] not in delivered]
+    delivered |= {event["id"] for event in late}
+    with pytest.raises(StripeUnavailable):
+        site.begin()
+    subscription = site.subscribe()
+    deliver_new(site, delivered)
+    for event in late:
+        assert site.deliver(event).status_code == 200
+    entitlement = site.entitlement()
+    assert entitlement.status.value == "active"
+    assert entitlement.subscription_id == subscription
+    assert_sound(site)
+
+
+@pytest.mark.parametrize("age", [-60, 60])
+def test_a_payment_that_was_canceled_hides_not_the_one_that_paid(
+    site: Subscribing, age: int
+) -> None:
+    site.subscribe()
+    account = site.account.simulator.account
+    (paid,) = account.invoice_payments.where()
+    canceled = site.account.client().v1.payment_intents.create({"amount": 900, "currency": "usd"})
+    account.invoice_payments.add(
+        paid
+        | {
+            "id": "inpay_canceled",
+            "status": "canceled",
+            "created": paid["created"] + age,
+            "payment": {"payment_intent": canceled.id, "type": "payment_intent"},
+        }
+    )
+    site.deliver_all()
+    assert (site.credits(), site.grants()) == ([CREDITS], 1)
+
+
 # Trials.
 
 
@@ -290,8 +341,19 @@ def test_a_price_below_the_plans_brings_no_credits(cents: int) -> None:
     line = account.simulator.account.prices.get(site.price_id, "price")
     line["unit_amount"] = cents
     site.subscribe()
-    site.deliver_all()
+    with capture_logs() as logs:
+        site.deliver_all()
     assert (site.status(), site.grants()) == ("active", 0)
+    assert alarms(logs) == {"plan"}
+
+
+@pytest.mark.parametrize("trial", [{}, {"trial_days": 7, "trial_credits": 5 * SCALE}])
+def test_an_invoice_that_brings_what_it_must_raises_no_alarm(trial: dict[str, Any]) -> None:
+    site = Subscribing(**trial)
+    site.subscribe()
+    with capture_logs() as logs:
+        site.deliver_all()
+    assert alarms(logs) == set()
 
 
 def test_a_refund_of_the_period_takes_the_credits_back(site: Subscribing) -> None:
