@@ -48,7 +48,7 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
         for place, text in _sources().items()
         if re.search(r"\bDelete\(|delete_item|DeleteItem", text)
     }
-    plans = {"repair/repair_plan.py", "repair/bound_keys.py", "repair/granted.py"}
+    plans = {f"repair/{name}.py" for name in ("repair_plan", "bound_keys", "granted", "purchased")}
     erasures = {
         *("users/personal_data.py", "notifications/personal_data.py", "passwords/store.py"),
         *("entitlements/personal_data.py", "billing/personal_data.py"),
