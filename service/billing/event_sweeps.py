@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from service.billing import event_store, keys
+from service.billing.entities import StripeRefused
 from service.billing.events import DAY, SECOND, EventFacts, WebhookRefused, facts_of
 from service.billing.inbox import Inbox
 from service.billing.stripe_client import Stripe
@@ -142,12 +143,21 @@ class MissedEvents:
         self._interval_milliseconds = round(interval_seconds * SECOND)
 
     def run_once(self) -> bool:
-        """One page. Returns whether the walk goes on. Raises `StorageUnavailable` and
-        `StripeUnavailable`: the page is taken up again when its lease is over."""
+        """One page. Returns whether the walk goes on. Raises `StorageUnavailable`,
+        `StripeUnavailable` and `StripeRefused`: the page is taken up again when its lease is over.
+        Where Stripe does not know the last event any more, the walk begins anew."""
         walk = self._claimed()
         if walk is None:
             return False
-        events, after = self._list_events(walk.since, walk.after)
+        try:
+            events, after = self._list_events(walk.since, walk.after)
+        except StripeRefused as refusal:
+            if not (walk.after and refusal.is_missing):
+                raise
+            # The list is another account's now, or no longer goes back so far.
+            log.warning("stripe_walk_begins_anew", after=walk.after)
+            self._store(walk, Walk(ended_at=self._clock.now()))
+            return False
         missed = self._fed(events)
         now = self._clock.now()
         pages, found = walk.pages + 1, walk.found + missed

@@ -175,11 +175,16 @@ def is_event_id(text: str) -> bool:
 def object_of(event_type: str, content: Mapping[str, Any]) -> ObjectRef | None:
     """What is to be read because of an event of that type about that object; None for types that
     concern nothing here. Several types lead to one object: they are reconciled alike."""
+    if event_type in _WITHOUT_OBJECT:
+        return None
     for prefix, kind, field in _OBJECTS:
         if event_type.startswith(prefix):
             return _ref(kind, content.get(field)) or _of_charge(content)
     return None
 
+
+# Of these, there is no object to read: a draft that is gone, and one that is not made yet.
+_WITHOUT_OBJECT = ("invoice.deleted", "invoice.upcoming")
 
 # The beginning of an event's type, what is to be read, and where the event's object names it.
 _OBJECTS: tuple[tuple[str, ObjectKind, str], ...] = (

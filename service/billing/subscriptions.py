@@ -99,7 +99,9 @@ class Subscriptions:
             return None
         period = paid_period(invoice, self._entitlements.plans)
         if period is None:
-            self._alarm(facts, invoice)
+            # A free one, such as that of a trial, brings nothing rightly.
+            if facts.received_cents:
+                self._alarm(facts.payment_id, invoice, "plan")
             return None
         return Bought(
             user_id=user_id,
@@ -113,16 +115,11 @@ class Subscriptions:
             reference=period.grant_id,
         )
 
-    def _alarm(self, facts: PaymentFacts, invoice: Invoice) -> None:
-        """A free invoice, such as a trial's, owes no one anything."""
-        if facts.received_cents:
-            log.error(
-                "payment_needs_attention",
-                payment_id=facts.payment_id,
-                invoice_id=invoice.id,
-                alarm="plan",
-            )
-            self._metrics.count(Metric.PAYMENT_ALARMS, alarm="plan")
+    def _alarm(self, payment_id: str, invoice: Invoice, alarm: str) -> None:
+        log.error(
+            "payment_needs_attention", payment_id=payment_id, invoice_id=invoice.id, alarm=alarm
+        )
+        self._metrics.count(Metric.PAYMENT_ALARMS, alarm=alarm)
 
     def _invoice_of(self, facts: PaymentFacts) -> Invoice | None:
         """A payment that names an order of ours has no subscription. Of an invoice that was paid in
@@ -136,6 +133,9 @@ class Subscriptions:
         return invoice if is_first else None
 
     def _settle(self, invoice: Invoice) -> None:
+        if invoice.subscription_id and any(line.amount_cents < 0 for line in invoice.lines):
+            # Money back for unused time, which no refund of the payment shows.
+            self._alarm(next(iter(invoice.payment_intent_ids), invoice.id), invoice, "credit")
         if invoice.status == "paid":
             # Without a payment intent it was paid from the customer's balance, or was free.
             self._settle_payment(next(iter(invoice.payment_intent_ids), invoice.id))

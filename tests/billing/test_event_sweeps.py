@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.billing import keys
-from service.billing.entities import StripeUnavailable
+from service.billing.entities import StripeRefused, StripeUnavailable
 from service.billing.event_checks import event_checks
 from service.billing.event_sweeps import (
     GRACE_MILLISECONDS,
@@ -30,7 +30,7 @@ class Listed:
     def __init__(self) -> None:
         self.events: list[EventFacts] = []
         self.requests: list[tuple[int, str]] = []
-        self.broken = 0
+        self.broken = self.refusals = 0
 
     def add(self, world: World, event_id: str, age_seconds: float = 2 * HOURS, **ref: Any) -> None:
         at = world.clock.now() - round(age_seconds * 1000)
@@ -42,6 +42,9 @@ class Listed:
         if self.broken:
             self.broken -= 1
             raise StripeUnavailable
+        if self.refusals:
+            self.refusals -= 1
+            raise StripeRefused(kind="invalid_request_error", status=400, reason="resource_missing")
         newest = sorted(self.events, key=lambda each: each.created_at, reverse=True)
         kept = [each for each in newest if each.created_at >= since]
         ids = [each.event_id for each in kept]
@@ -134,6 +137,18 @@ def test_the_list_is_walked_every_few_hours_over_seven_days(world: Sweeping) -> 
     world.clock.advance(1)
     world.walk()
     assert world.listed.requests[1] == (world.clock.now() - SWEPT_MILLISECONDS, "")
+
+
+def test_a_walk_whose_place_stripe_no_longer_knows_begins_anew(world: Sweeping) -> None:
+    for number in range(7):
+        world.listed.add(world, f"evt_{number}", age_seconds=number * HOURS + 2 * HOURS)
+    assert world.sweep.run_once()
+    world.listed.refusals = 1
+    world.clock.advance(4 * HOURS)
+    assert not world.sweep.run_once()
+    world.walk()
+    assert world.listed.requests[-3] == (world.clock.now() - SWEPT_MILLISECONDS, "")
+    assert len(world.due()) == 7
 
 
 def test_an_interrupted_walk_is_gone_on_with_by_any_process(world: Sweeping) -> None:

@@ -70,6 +70,7 @@ def document(kind: str = "invoice.paid", **changes: Any) -> dict[str, Any]:
         ),
         ("payment_method.attached", {"id": "pm_1", "customer": None}, None),
         ("invoice.upcoming", {"object": "invoice"}, None),
+        ("invoice.deleted", {"object": "invoice", "id": "in_1"}, None),
         ("customer.created", {"id": "cus_1"}, None),
         ("balance.available", {"object": "balance"}, None),
         ("checkout.session.completed", {"id": 7}, None),

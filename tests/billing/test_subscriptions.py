@@ -356,6 +356,18 @@ def test_an_invoice_that_brings_what_it_must_raises_no_alarm(trial: dict[str, An
     assert alarms(logs) == set()
 
 
+def test_a_credit_for_unused_time_raises_an_alarm(site: Subscribing) -> None:
+    """It is money back that no refund of a payment shows."""
+    site.subscribe()
+    site.deliver_all()
+    (invoice,) = site.account.simulator.account.invoices.where()
+    (line,) = invoice["lines"]["data"]
+    invoice["lines"]["data"] = [line, line | {"id": "il_credit", "amount": -900}]
+    with capture_logs() as logs:
+        site.deliver(site.account.events("invoice.paid")[0] | {"id": "evt_later"})
+    assert alarms(logs) == {"credit"}
+
+
 def test_a_refund_of_the_period_takes_the_credits_back(site: Subscribing) -> None:
     site.subscribe()
     site.deliver_all()
