@@ -33,7 +33,7 @@ from service.billing.settlement import (
     clawed_back_by,
 )
 from service.billing.stripe_client import Stripe
-from service.core.amounts import SCALE, credits_text
+from service.core.amounts import credits_number, credits_text
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.ledger.claw_backs import ClawBack, standing_after
@@ -287,7 +287,7 @@ class Payments:
             )
             owed = entry.amount - total_taken(entry.allocation)
             if entry.kind is EntryKind.CLAWBACK and owed:
-                self._metrics.count(Metric.MONEY_BACK_DEBT, owed / SCALE)
+                self._metrics.count(Metric.MONEY_BACK_DEBT, credits_number(owed))
 
     def _damaged(self, payment_id: str) -> PurchaseDamaged:
         self._alarm(payment_id, "damaged")
