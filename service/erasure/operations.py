@@ -9,6 +9,7 @@ from service.core.clock import Clock
 from service.core.erasure import DependencyUnavailable, ErasureStep, StepOutcome
 from service.core.errors import FareboxError
 from service.core.metrics import Metric, Metrics
+from service.core.principal import Principal
 from service.erasure import keys, store
 from service.erasure.entities import (
     BY_USER,
@@ -23,7 +24,13 @@ from service.erasure.entities import (
 )
 from service.erasure.notices import Notice, notice_write
 from service.ledger.details import REQUEST_ID, Details
-from service.ledger.entities import UserNotFound, WalletStatus, check_enabled
+from service.ledger.entities import (
+    UserNotFound,
+    Wallet,
+    WalletStatus,
+    check_enabled,
+    check_session,
+)
 from service.ledger.movements import begin_closing, close
 from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
 from service.storage.data_keys import erasure_writes
@@ -113,12 +120,14 @@ class Erasures:
         notice = self._notice(user_id)
         return ErasureRequest(user_id, requested_by, self._mac_key, ref, notice)
 
-    def request(self, user_id: str, request_id: str) -> Erasure:
+    def request(self, user_id: str, request_id: str, caller: Principal | None = None) -> Erasure:
         """Begins the user's erasure: from here on nothing new is held, and nothing redeemed. Again
-        without effect. Raises `UserNotFound`, and what `Ledger.move` raises."""
+        without effect. `caller` is who requests it by a token. Raises `UserNotFound`,
+        `AccessTokenRevoked` for a token whose session was ended, and what `Ledger.move` raises."""
         wish = self.request_of(user_id, BY_USER)
 
         def propose(snapshot: Snapshot, now: int) -> Proposal | None:
+            _check_token(snapshot.wallet, caller)
             return wish.propose(snapshot, now, {REQUEST_ID: request_id})
 
         def was_committed(snapshot: Snapshot) -> bool:
@@ -137,10 +146,12 @@ class Erasures:
         entry = moved.movement.entries[-1]
         return requested(user_id, BY_USER, entry.version, entry.at, self._mac_key)
 
-    def read(self, user_id: str) -> Erasure:
-        """The user's erasure, running or ended. Raises `ErasureNotFound`, also for a user who has
-        come back since, and `StorageUnavailable`."""
+    def read(self, user_id: str, caller: Principal | None = None) -> Erasure:
+        """The user's erasure, running or ended. `caller` is who requests it by a token. Raises
+        `ErasureNotFound`, also for a user who has come back since, `AccessTokenRevoked`, and
+        `StorageUnavailable`."""
         snapshot = self._ledger.read_snapshot(user_id, (keys.erasure(user_id),))
+        _check_token(snapshot.wallet, caller)
         erasure = erasure_in(snapshot, user_id)
         if erasure is None or snapshot.wallet is None or not snapshot.wallet.is_leaving:
             raise ErasureNotFound
@@ -300,6 +311,13 @@ class _Closing:
 
     def was_committed(self, snapshot: Snapshot) -> bool:
         return not is_running(erasure_in(snapshot, self.erasure.user_id))
+
+
+def _check_token(wallet: Wallet | None, caller: Principal | None) -> None:
+    """A token that is older than the closing of the account may still follow the erasure, but not
+    one whose session was ended: it may be a thief's. Raises `AccessTokenRevoked`."""
+    if wallet is not None and caller is not None:
+        check_session(wallet.sessions_valid_from, caller)
 
 
 def erasure_in(snapshot: Snapshot, user_id: str) -> Erasure | None:

@@ -71,7 +71,7 @@ def erasure_blueprint(erasures: Erasures) -> Blueprint:
         )
     )
     def delete_account(principal: Principal) -> Response:
-        erasure = erasures.request(principal.subject, current_request_id())
+        erasure = erasures.request(principal.subject, current_request_id(), principal)
         body = {"success": True, "data": erasure_body(erasure, erasures.step_names)}
         return json_response(body, status=202, headers={"Location": LOCATION})
 
@@ -88,7 +88,8 @@ def erasure_blueprint(erasures: Erasures) -> Blueprint:
         )
     )
     def get_erasure(principal: Principal) -> Response:
-        return success(erasure_body(erasures.read(principal.subject), erasures.step_names))
+        erasure = erasures.read(principal.subject, principal)
+        return success(erasure_body(erasure, erasures.step_names))
 
     return blueprint
 

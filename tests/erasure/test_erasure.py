@@ -4,6 +4,7 @@ import pytest
 
 from service.core.amounts import SCALE
 from service.core.erasure import ErasurePhase, ErasureStep, StepOutcome
+from service.core.principal import Principal, SignInMethod
 from service.erasure import keys, store
 from service.erasure.entities import (
     Erasure,
@@ -15,11 +16,13 @@ from service.erasure.entities import (
 from service.feature import Feature
 from service.jobs.entities import JobStatus
 from service.ledger.entities import (
+    AccessTokenRevoked,
     AccountClosing,
     EntryKind,
     UserNotFound,
     WalletStatus,
 )
+from service.ledger.session_floor import SessionFloor
 from service.providers.base import TaskStatus
 from service.storage.codec import Item, decode_item
 from service.storage.data_keys import DataErased
@@ -133,6 +136,28 @@ def test_who_never_signed_up_cannot_be_erased(world: ServiceHarness) -> None:
     with pytest.raises(ErasureNotFound):
         erasures(world).read("nobody")
     assert world.items() == []
+
+
+def test_a_token_of_a_session_that_was_ended_neither_erases_nor_reports(
+    world: ServiceHarness,
+) -> None:
+    world.submit("ann")
+    stolen = Principal(
+        "https://accounts.google.com",
+        "ann",
+        method=SignInMethod.SESSION,
+        session_id="ses_01kb7r3v6q8f2x0m4n5p6q7r8s",
+        issued_at=world.clock.now(),
+    )
+    world.clock.advance(1)
+    SessionFloor(world.table, world.clock).raise_to("ann", world.clock.now())
+    before = world.items()
+    with pytest.raises(AccessTokenRevoked):
+        erasures(world).request("ann", REQUEST, stolen)
+    assert world.items() == before
+    erasures(world).request("ann", REQUEST)
+    with pytest.raises(AccessTokenRevoked):
+        erasures(world).read("ann", stolen)
 
 
 def test_a_running_job_settles_first(world: ServiceHarness) -> None:
