@@ -6,6 +6,7 @@ from service.core.mailboxes import address_of
 from service.core.principal import Principal
 from service.core.rate_limits import Window
 from service.ledger.entities import (
+    AccountClosing,
     AccountDisabled,
     OutcomeUnknown,
     TooManyWaiting,
@@ -115,6 +116,7 @@ LOGIN = Endpoint(
         CsrfRejected,
         InvalidCredentials,
         AccountDisabled,
+        AccountClosing,
         TooManyTries,
         TooManyPasswordRequests,
         PasswordsBusy,

@@ -9,7 +9,7 @@ import structlog
 
 from service.core.mailboxes import Address
 from service.core.principal import Principal, SignInMethod
-from service.ledger.entities import check_enabled
+from service.ledger.entities import AccountClosing, WalletStatus, check_enabled
 from service.passwords import store
 from service.passwords.base import Base
 from service.passwords.entities import PASSWORD_ISSUER, Credentials, InvalidCredentials
@@ -46,7 +46,8 @@ class PasswordSignIns:
 
     def sign_in(self, attempt: Attempt) -> Principal:
         """The user, who has signed in just now. Raises `InvalidCredentials`, `TooManyTries`,
-        `PasswordsBusy`, `StorageUnavailable`, and `AccountDisabled` to who knows the password."""
+        `PasswordsBusy`, `StorageUnavailable`; and to who knows the password `AccountDisabled`, and
+        `AccountClosing` while the account is being erased."""
         began_at = self._base.pace.begin()
         try:
             return self._signed_in(attempt)
@@ -81,6 +82,9 @@ class PasswordSignIns:
             raise InvalidCredentials
         wallet = self._base.wallets.balance(credentials.user_id).wallet
         check_enabled(disabled=wallet is not None and wallet.disabled)
+        if wallet is not None and wallet.status is WalletStatus.CLOSING:
+            # The sessions have been erased: a new one would be left over.
+            raise AccountClosing
         renewed = self._renewed(credentials, attempt.password) if verification.outdated else None
         now = self._base.clock.now()
         self._record(credentials, network, renewed, now)

@@ -6,7 +6,8 @@ import bcrypt
 import pytest
 from structlog.testing import capture_logs
 
-from service.ledger.entities import AccountDisabled
+from service.erasure.operations import Erasures
+from service.ledger.entities import AccountClosing, AccountDisabled
 from service.passwords import keys, store
 from service.passwords.entities import InvalidCredentials
 from service.passwords.throttle import TooManyTries
@@ -48,6 +49,19 @@ def test_a_disabled_user_does_not_sign_in_and_only_the_password_shows_it(
     assert AdminApi(world).post(path, {"reason": "Sells the videos."})[0] == 200
     before = people.accounts.account(user_id)
     with pytest.raises(AccountDisabled):
+        people.sign_in()
+    assert people.accounts.account(user_id) == before
+    with pytest.raises(InvalidCredentials):
+        people.sign_in(EMAIL, WRONG)
+
+
+def test_no_one_signs_in_while_their_account_is_being_erased(
+    people: People, world: ServiceHarness
+) -> None:
+    user_id = people.user().user_id
+    world.parts.get(Erasures).request(user_id, "req_01kb7r3v6q8f2x0m4n5p6q7r8s")
+    before = people.accounts.account(user_id)
+    with pytest.raises(AccountClosing):
         people.sign_in()
     assert people.accounts.account(user_id) == before
     with pytest.raises(InvalidCredentials):
