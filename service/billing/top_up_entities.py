@@ -98,10 +98,11 @@ def month_of(now: int) -> str:
 
 def is_needed(top_up: TopUp, wallet: Wallet, now: int) -> bool:
     """Whether credits are to be bought: they have run low, or a request was refused for lack of
-    them. Not while the user owes some: debt is a sign that something is wrong."""
+    them. Not while the user owes some: debt is a sign that something is wrong. Nor for a disabled
+    user, who could spend nothing of it."""
     if not top_up.enabled or top_up.order_id or wallet.status is not WalletStatus.OPEN:
         return False
-    if wallet.debt:
+    if wallet.debt or wallet.disabled:
         return False
     return top_up.wanted or wallet.spendable(now) < top_up.threshold
 

@@ -99,6 +99,13 @@ def test_a_balance_above_the_threshold_buys_nothing(world: TopUpWorld) -> None:
     assert world.setting().due_at is None
 
 
+def test_a_disabled_user_buys_nothing(world: TopUpWorld) -> None:
+    world.enable()
+    world.harness.table.write(Update(ledger_keys.wallet("ann"), When(), set={"disabled": True}))
+    world.top_ups.run("ann")
+    assert world.automatic() == []
+
+
 def test_a_refusal_buys_whatever_the_threshold(world: TopUpWorld) -> None:
     world.enable(threshold=2000)
     world.top_ups.run("ann")
