@@ -88,6 +88,8 @@ class Minting:
         erased."""
         _check_scopes(back_end, wanted)
         user_id = wanted.user_id or f"{EXTERNAL_PREFIX}{wanted.external_id}"
+        # Before the wallet is read: a token is refused that is no younger than an end it missed.
+        now = self._clock.now()
         wallet = self._ledger.balance(user_id).wallet
         check_enabled(disabled=wallet is not None and wallet.disabled)
         if wallet is not None and wallet.status is WalletStatus.CLOSING:
@@ -95,7 +97,6 @@ class Minting:
         registered = is_open(wallet)
         if wanted.user_id is not None and not registered:
             raise UserNotFound
-        now = self._clock.now()
         session_id = self._ids.new(MINTED_ID_PREFIX, now)
         if wanted.ceiling is not None:
             # Before the token is made: a token whose ceiling is not there is worth nothing.

@@ -19,10 +19,12 @@ from service.ledger.entities import (
     AccountClosed,
     AccountClosing,
     AccountDisabled,
+    Balance,
     InsufficientCredits,
     UserNotFound,
     WalletStatus,
 )
+from service.ledger.operations import Ledger
 from service.providers.base import TaskStatus
 from service.sessions.ceilings import SessionEnded
 from service.sessions.entities import SessionEnd
@@ -147,6 +149,26 @@ def test_ending_all_sessions_of_the_user_ends_minted_ones(world: ServiceHarness)
     with pytest.raises(AccessTokenRevoked):
         submit(world, who)
     submit(world, minted(world))
+
+
+def test_a_token_is_no_younger_than_what_was_read_of_its_user(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(world, minted(world))
+    read = Ledger.balance
+
+    def slow(ledger: Ledger, user_id: str) -> Balance:
+        """The user logs out everywhere right after the wallet was read."""
+        found = read(ledger, user_id)
+        world.clock.advance(1)
+        world.parts.get(Sessions).end_all(user_id, SessionEnd.LOGOUT)
+        world.clock.advance(1)
+        return found
+
+    monkeypatch.setattr(Ledger, "balance", slow)
+    who = minted(world)
+    with pytest.raises(AccessTokenRevoked):
+        submit(world, who)
 
 
 def test_minted_sessions_are_not_among_those_that_the_user_opened(world: ServiceHarness) -> None:
