@@ -210,6 +210,9 @@ class Inbox:
 
     def _failed(self, stored: InboxEvent, error: str, *, passes: bool) -> None:
         self._metrics.count(Metric.STRIPE_EVENTS, outcome="failed")
+        # Being due again later makes it no younger.
+        age_seconds = (self._clock.now() - stored.received_at) / 1000
+        self._metrics.gauge(Metric.STRIPE_EVENT_AGE_SECONDS, age_seconds)
         after = stored.handling.failed(self._clock.now(), self._jitter(), error, passes=passes)
         if self._changed(stored, after) is None:
             # Another process has it, or has dealt with it.

@@ -213,6 +213,15 @@ def test_a_refusal_of_stripes_is_poison_and_an_outage_is_not(world: World) -> No
     assert world.stored().handling.error == "PAYMENT_PROVIDER_REFUSED"
 
 
+def test_an_event_that_keeps_failing_is_late_however_soon_it_is_due_again(world: World) -> None:
+    """What passes by itself never ends among the dead: this alone reports it."""
+    world.reconciled.planned = [StripeUnavailable()] * 3
+    world.inbox.receive(world.facts())
+    world.clock.advance(1000)
+    world.work()
+    assert world.metrics.peak(Metric.STRIPE_EVENT_AGE_SECONDS) == 1000
+
+
 def test_a_dead_event_that_stripe_delivers_again_is_tried_again(world: World) -> None:
     world.reconciled.planned = [REFUSAL] * MAX_ATTEMPTS
     world.inbox.receive(world.facts())
