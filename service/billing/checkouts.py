@@ -90,7 +90,7 @@ class Checkouts:
         resolved by the same key, now or by the client's next request: there is never a second
         session.
 
-        Before anything is written, raises `BillingNotConfigured`, `OrderKeyReused`,
+        Before anything of this request is written, raises `BillingNotConfigured`, `OrderKeyReused`,
         `AccountRequired`, `AccountClosing`, `WalletFrozen` or `TooManyOpenOrders`. Afterwards
         `OrderEnded`, `StripeUnavailable` and `StripeRefused` name the order. Raises
         `StorageUnavailable` at any point."""
@@ -142,7 +142,8 @@ class Checkouts:
     def _stored(
         self, new: Order, wanted: NewOrder, snapshot: Snapshot
     ) -> tuple[Order, bool] | None:
-        """What the key stands for already, or this request has written. Raises `OrderKeyReused`."""
+        """What the key stands for already, or this request has written. Raises `OrderKeyReused`,
+        and what `require_buyer` raises where it has no session yet."""
         if wanted.idempotency_key is not None:
             named = snapshot.item(keys.order_key(new.user_id, wanted.idempotency_key))
             if named is not None:
@@ -151,7 +152,11 @@ class Checkouts:
                     raise OrderKeyReused(
                         details={"orderId": order_id}, location=f"/stripe/orders/{order_id}"
                     )
-                return self._records.read(new.user_id, order_id), order_id != new.order_id
+                order = self._records.read(new.user_id, order_id)
+                if order.status.is_open and not order.session_id:
+                    # It will begin a payment, which may make a customer of an erased user.
+                    require_buyer(snapshot.wallet)
+                return order, order_id != new.order_id
         if snapshot.item(keys.order(new.user_id, new.order_id)) is not None:
             return new, False
         return None

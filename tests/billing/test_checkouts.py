@@ -178,6 +178,25 @@ def test_who_cannot_spend_cannot_buy(
     assert world.account.http.requests == []
 
 
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [(WalletStatus.CLOSED, AccountRequired), (WalletStatus.FROZEN, WalletFrozen)],
+)
+def test_who_cannot_spend_any_more_begins_no_payment_by_a_repeated_request(
+    world: BillingWorld, status: WalletStatus, refusal: type[Exception]
+) -> None:
+    """Who has been erased meanwhile would be a customer again."""
+    world.account.http.lost = 3
+    with pytest.raises(StripeUnavailable):
+        world.begin(key="k")
+    set_status(world, status)
+    before = world.items()
+    with pytest.raises(refusal):
+        world.begin(key="k")
+    assert world.items() == before
+    assert world.requests("POST", SESSIONS) == []
+
+
 def test_someone_without_an_account_cannot_buy(world: BillingWorld) -> None:
     before = world.items()
     with pytest.raises(AccountRequired):
