@@ -79,7 +79,12 @@ class Accounts:
 
     def unlink(self, principal: Principal, identity_id: str) -> list[LinkedIdentity]:
         """Ends all sessions but the one of this request, too: the identity may have opened any of
-        them. Raises what `Identities.unlink` raises."""
-        left = self._identities.unlink(principal.subject, identity_id)
-        self._sessions.end_all(principal.subject, SessionEnd.REVOKED, keep=principal.session_id)
+        them. They end before, so that a crash leaves none, and afterwards, for those that it has
+        opened meanwhile. Raises what `Identities.unlink` raises."""
+
+        def end_sessions() -> None:
+            self._sessions.end_all(principal.subject, SessionEnd.REVOKED, keep=principal.session_id)
+
+        left = self._identities.unlink(principal.subject, identity_id, end_sessions)
+        end_sessions()
         return left

@@ -54,6 +54,10 @@ PAUSE_SECONDS = 0.05
 _NO_IDENTITIES = (SignInMethod.BARE, SignInMethod.SERVER_KEY)
 
 
+def _nothing_to_end() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class _Names:
     """A principal's identity and verified mailbox as the table knows them."""
@@ -222,16 +226,19 @@ class Identities:
         )
         return (*own, *(subject for subject in opened if subject is not None))
 
-    def unlink(self, user_id: str, identity_id: str) -> list[LinkedIdentity]:
+    def unlink(
+        self, user_id: str, identity_id: str, end_sessions: Callable[[], object] = _nothing_to_end
+    ) -> list[LinkedIdentity]:
         """Takes a linked identity from the user: it may open an account of its own then. A mailbox
-        that the welcome credits rested on stays the user's. Returns what `all` does. Raises
+        that the welcome credits rested on stays the user's. `end_sessions` is called just before,
+        so that a crash leaves none that the identity has opened. Returns what `all` does. Raises
         `IdentityNotFound`, `IdentityRequired`, `UserNotFound`, `OutcomeUnknown`."""
         if not is_digest(identity_id):
             raise IdentityNotFound
-        self._until_settled(lambda: self._unlink(user_id, identity_id))
+        self._until_settled(lambda: self._unlink(user_id, identity_id, end_sessions))
         return self.all(user_id)
 
-    def _unlink(self, user_id: str, identity_id: str) -> None:
+    def _unlink(self, user_id: str, identity_id: str, end_sessions: Callable[[], object]) -> None:
         item_key, profile = keys.linked_identity(user_id, identity_id), keys.profile(user_id)
         snapshot = self._ledger.read_snapshot(user_id, (profile, item_key))
         item, own = snapshot.related[item_key], snapshot.related[profile]
@@ -243,6 +250,7 @@ class Identities:
         stored = identities.stored_from(item) if item else None
         if stored is None or stored.unlinked:
             raise IdentityNotFound
+        end_sessions()
         count, now = identities.count_of(own), self._clock.now()
         self._table.transact(
             [

@@ -12,7 +12,9 @@ from service.ledger import keys as ledger_keys
 from service.ledger.entities import WalletStatus
 from service.sessions.entities import RefreshTokenRejected
 from service.sessions.operations import Sessions
+from service.storage.table import StorageUnavailable
 from service.storage.writes import Update, When
+from service.users.linking import Identities
 from tests.accounts.conftest import ANN, MAX_AGE_SECONDS, Api
 from tests.doubles.people import CAT, PAM, cognito, google, session
 from tests.entitlements.test_entities import subscription
@@ -129,6 +131,25 @@ def test_unlinking_ends_the_sessions_that_the_identity_may_have_opened(api: Api)
     assert [each.session_id for each in sessions.live("ann")] == [own.session_id]
     with pytest.raises(RefreshTokenRejected):
         sessions.refresh(foreign.refresh_token)
+
+
+def test_a_crash_behind_the_unlinking_leaves_no_session_of_the_identity(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_up(api)
+    sessions, now = api.world.parts.get(Sessions), api.world.clock.now()
+    _, body = api.send("POST", "/me/identities", {"token": other(api)})
+    sessions.open("ann", api.tokens.principals["token"], "", now)
+    unlink = Identities.unlink
+
+    def crashing(*given: Any) -> Any:
+        unlink(*given)
+        raise StorageUnavailable
+
+    monkeypatch.setattr(Identities, "unlink", crashing)
+    identity_id = body["identities"][1]["identityId"]
+    assert api.send("DELETE", f"/me/identities/{identity_id}")[0] == 503
+    assert sessions.live("ann") == []
 
 
 @pytest.mark.parametrize("seconds_ago", [MAX_AGE_SECONDS + 1, None])
