@@ -57,6 +57,10 @@ class SignIns:
             self._users.sign_up(user, self._users.digests(fingerprint))
             registered = True
         session = self._sessions.open(user_id, principal, device, self._clock.now())
+        if user_id != principal.subject and self._users.resolve(principal) != user_id:
+            # Unlinked meanwhile, which has ended all sessions but this one.
+            self._sessions.end(user_id, session.session_id, SessionEnd.REVOKED)
+            return self.open(principal, fingerprint, device)
         return SignedIn(session, user_id, principal.email, registered)
 
     def refresh(self, token: str) -> SignedIn:

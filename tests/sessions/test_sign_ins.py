@@ -22,6 +22,7 @@ from service.users.entities import DeviceAlreadyUsed
 from service.users.linking import Identities
 from service.users.operations import Users
 from tests.doubles.memory_client import memory_client
+from tests.doubles.people import cognito
 from tests.doubles.service_harness import ServiceHarness
 from tests.sessions.opened import GOOGLE, PHONE, signed_in
 
@@ -48,6 +49,27 @@ def test_only_a_provider_s_token_opens_a_session(
     with pytest.raises(ProviderTokenRequired):
         sign_ins.open(Principal(GOOGLE, "ann", method=method), "a-phone", PHONE)
     assert stored(world) == ()
+
+
+def test_an_identity_that_is_unlinked_meanwhile_opens_no_session_of_the_user(
+    world: ServiceHarness, sign_ins: SignIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit("ann")
+    identities, cat = world.parts.get(Identities), cognito()
+    linked = identities.link("ann", cat)[1]
+    resolve = Users.resolve
+
+    def slow(users: Users, principal: Principal) -> str:
+        """The user unlinks it right after it was resolved, and that ends all sessions."""
+        found = resolve(users, principal)
+        if found == "ann":
+            identities.unlink("ann", linked.identity_id)
+        return found
+
+    monkeypatch.setattr(Users, "resolve", slow)
+    signed_in = sign_ins.open(cat, None, PHONE)
+    assert (signed_in.user_id, signed_in.registered) == (cat.subject, False)
+    assert world.parts.get(Sessions).live("ann") == []
 
 
 def test_a_device_signs_a_stranger_up_once(world: ServiceHarness, sign_ins: SignIns) -> None:
