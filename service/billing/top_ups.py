@@ -261,8 +261,10 @@ class TopUps:
 
     def _follow(self, top_up: TopUp, order: Order, intent: PaymentIntent) -> None:
         if intent.status == "succeeded":
-            self._payments.settle(intent.id)
-            self._replace_if_first(top_up, succeeded(top_up))
+            if self._payments.settle(intent.id) is None:
+                self._stop(top_up, order)
+            else:
+                self._replace_if_first(top_up, succeeded(top_up))
         elif intent.status in _FAILED_INTENTS:
             reason = _NEEDS_BUYER if intent.status == "requires_action" else intent.error_code
             self._fail(top_up, order, reason or intent.status, returned=True)
@@ -278,6 +280,13 @@ class TopUps:
         self._report(top_up, order.order_id, reason, enabled=after.enabled)
         self._records.end(order, OrderStatus.FAILED)
         self._replace_if_first(top_up, after)
+
+    def _stop(self, top_up: TopUp, order: Order) -> None:
+        """The payment differs from its order, as an alarm says: whoever was charged for nothing
+        must not be charged again."""
+        self._report(top_up, order.order_id, "not_granted", enabled=False)
+        ended = failed(top_up, returned=False)
+        self._replace_if_first(top_up, switched_off(ended, OffReason.FAILURES))
 
     def _switch_off(self, top_up: TopUp, reason: OffReason) -> None:
         self._report(top_up, f"off-{top_up.version}", reason.value, enabled=False)

@@ -25,7 +25,7 @@ from service.core.amounts import credits_of
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import InsufficientCredits
 from service.providers.base import TaskStatus
-from service.storage.writes import Update, When
+from service.storage.writes import Delete, Update, When
 from tests.billing.world import BillingWorld
 
 HOUR = 3600
@@ -268,6 +268,19 @@ def test_a_lost_response_is_gone_on_with_under_the_same_key(world: TopUpWorld) -
     assert world.balance() == before + 100  # type: ignore[operator]
     used = {each.headers["idempotency-key"] for each in world.requests("POST", INTENTS)}
     assert len(used) == 1
+
+
+def test_whoever_was_charged_without_a_grant_is_charged_no_more(world: TopUpWorld) -> None:
+    world.enable()
+    before = world.balance()
+    customer_id = str(world.customers.of_user("ann"))
+    world.harness.table.write(Delete(keys.customer(customer_id), When()))
+    world.top_ups.run("ann")
+    setting = world.setting()
+    assert (setting.enabled, setting.off_reason, setting.order_id) == (False, "failures", "")
+    assert setting.spent_cents == PRICE
+    assert [each["reason"] for each in world.alerts()] == ["not_granted"]
+    assert (world.automatic(), world.balance()) == ([OrderStatus.CREATED], before)
 
 
 def test_an_outcome_that_no_one_can_learn_is_counted_against_the_cap(world: TopUpWorld) -> None:
