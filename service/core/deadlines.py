@@ -23,7 +23,7 @@ class Deadlines:
 
     def run(self, work: Callable[[], Result], seconds: float) -> Result:
         """What the work returns or raises. Raises `DeadlineExceeded` after so many seconds, and
-        `RuntimeError` when the system has no thread left."""
+        when the system has no thread left."""
         if seconds <= 0 or not self._places.acquire(blocking=False):
             raise DeadlineExceeded
         results, errors, ended = list[Result](), list[BaseException](), threading.Event()
@@ -38,7 +38,11 @@ class Deadlines:
                 self._places.release()
                 ended.set()
 
-        in_thread(apart)
+        try:
+            in_thread(apart)
+        except RuntimeError as error:
+            self._places.release()
+            raise DeadlineExceeded from error
         if not ended.wait(seconds):
             raise DeadlineExceeded
         if errors:

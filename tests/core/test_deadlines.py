@@ -1,6 +1,7 @@
 """Waiting for work ends in time, whatever the work does."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -35,3 +36,15 @@ def test_a_deadline_that_has_passed_begins_nothing() -> None:
     with pytest.raises(DeadlineExceeded):
         Deadlines(1).run(lambda: begun.append(1), 0)
     assert begun == []
+
+
+def test_a_thread_that_cannot_be_had_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    deadlines = Deadlines(1)
+    with monkeypatch.context() as patched:
+        patched.setattr("service.core.deadlines.in_thread", none_left)
+        with pytest.raises(DeadlineExceeded):
+            deadlines.run(lambda: 5, 10)
+    assert deadlines.run(lambda: 5, 10) == 5
