@@ -200,7 +200,9 @@ EXTRA = {
     },
     ("billing", "event_store"): {"events", "keys"},
     ("billing", "event_checks"): {"event_store", "event_sweeps", "events", "keys"},
-    ("billing", "event_sweeps"): {"event_store", "events", "inbox", "keys", "stripe_client"},
+    ("billing", "event_sweeps"): {
+        *("entities", "event_store", "events", "inbox", "keys", "stripe_client"),
+    },
     ("billing", "event_routes"): {"entities", "events", "webhooks"},
     ("billing", "inbox"): {"entities", "event_store", "events", "keys"},
     ("billing", "plan_credits"): {"stripe_objects"},
