@@ -12,6 +12,7 @@ from service.admin.support import JOB_ID, SETTLED_AS, SETTLED_BY
 from service.ledger import keys as ledger_keys
 from service.ledger.details import OPERATOR_ID, REASON
 from service.ledger.entities import Entry, EntryKind
+from service.ledger.movements import RETURN
 from service.ledger.opening import REVIEW
 from service.storage.checks import AccountCheck, ItemCheck, PartitionCheck, Violation
 from service.storage.codec import Item
@@ -23,6 +24,8 @@ _BY_OPERATORS = (
     *(EntryKind.ADJUST, EntryKind.VOID, EntryKind.EDIT),
     *(EntryKind.FREEZE, EntryKind.THAW, EntryKind.DISABLE, EntryKind.ENABLE),
 )
+# The FREEZE of a sign-up under review, and of a wallet that returns as it left.
+_OUR_OWN = (REVIEW, RETURN)
 
 
 class LogRecords(Protocol):
@@ -171,7 +174,7 @@ def _entry_faults(parts: _Parts, account: LogRecords) -> Iterator[Violation]:
     for entry in account.entries:
         record = by_entry.pop(str(entry.version), None)
         where = str(ledger_keys.entry(account.user_id, entry.version))
-        if record is None and entry.kind in _BY_OPERATORS and entry.ref != REVIEW:
+        if record is None and entry.kind in _BY_OPERATORS and entry.ref not in _OUR_OWN:
             yield Violation(where, "is an operator's, and no record of the log names it")
         elif record is not None and (
             entry.details.get(OPERATOR_ID) != record.operator_id

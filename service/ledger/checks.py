@@ -10,7 +10,7 @@ from service.ledger.entities import Entry, Wallet, WalletStatus, applied, deltas
 from service.ledger.grant_proofs import named_grant, proved_faults
 from service.ledger.grants import is_sealed, record_from
 from service.ledger.movements import WELCOME
-from service.ledger.replay import disabled_after, replayed, status_after
+from service.ledger.replay import disabled_after, replayed, returns_frozen_after, status_after
 from service.ledger.store import entry_from, mac
 from service.storage.checks import (
     AccountCheck,
@@ -245,11 +245,13 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
 
 
 def _status_fault(wallet: Wallet, entries: Sequence[Entry]) -> str | None:
-    """Whether the wallet has the status that its entries lead to, and its user is disabled exactly
-    if they say so. Damage freezes an open wallet without an entry."""
+    """Whether the wallet has the status that its entries lead to, its user is disabled exactly if
+    they say so, and no freeze was lost. Damage freezes an open wallet without an entry."""
     status, proved = wallet.status, status_after(entries)
     if wallet.disabled is not disabled_after(entries):
         return f"disabled is {wallet.disabled}, its entries say {disabled_after(entries)}"
+    if returns_frozen_after(entries) and not wallet.returns_frozen:
+        return "returnsFrozen is not set, although the wallet was frozen before it was closed"
     if status is proved or (status is WalletStatus.FROZEN and proved is WalletStatus.OPEN):
         return None
     if proved is WalletStatus.FROZEN and status is WalletStatus.OPEN:

@@ -190,8 +190,8 @@ class Wallet:
     their own yet. `device_count` is how many device items the user has. `low_balance` is the
     balance below which the user wants to be notified, 0 for never. `welcomed` says whether the
     wallet was given the welcome credits. While it is `disabled` its user is refused, whatever the
-    status, also after an erasure. Access tokens of the user's sessions that were issued
-    before `sessions_valid_from` (epoch milliseconds) are refused."""
+    status, also after an erasure; a wallet that was frozen when its user left `returns_frozen`.
+    Session tokens issued before `sessions_valid_from` (epoch milliseconds) are refused."""
 
     user_id: str
     version: int = 0
@@ -216,6 +216,7 @@ class Wallet:
     sessions_valid_from: int = 0
     welcomed: bool = True
     disabled: bool = False
+    returns_frozen: bool = False
     created_at: int = 0
     updated_at: int = 0
 
@@ -378,8 +379,7 @@ def check_account(status: WalletStatus, changed_at: int, principal: Principal) -
 
 
 def check_session(valid_from: int, principal: Principal) -> None:
-    """Refuses an access token of a session that was issued before that time. Raises
-    `AccessTokenRevoked`."""
+    """Refuses an older access token of a session. Raises `AccessTokenRevoked`."""
     issued_at = principal.issued_at
     is_session = principal.method is SignInMethod.SESSION
     if is_session and issued_at is not None and issued_at < valid_from:

@@ -46,19 +46,16 @@ RETURN = "return"
 
 def welcome(wallet: Wallet | None, user_id: str, amount: Amount, now: int) -> Movement:
     """Opens a wallet with its first credits. One that was closed is opened again, with none: one
-    welcome per person."""
+    welcome per person. One that was frozen before it is frozen again."""
     if wallet is None:
         fresh = Wallet(user_id=user_id, created_at=now, updated_at=now)
         return grant(fresh, LotKind.FREE, amount, None, WELCOME, now, EntryKind.INITIAL)
-    return grant(
-        replace(wallet, status=WalletStatus.OPEN),
-        LotKind.FREE,
-        0,
-        None,
-        RETURN,
-        now,
-        EntryKind.INITIAL,
-    )
+    opened = replace(wallet, status=WalletStatus.OPEN, returns_frozen=False)
+    returned = grant(opened, LotKind.FREE, 0, None, RETURN, now, EntryKind.INITIAL)
+    if not wallet.returns_frozen:
+        return returned
+    frozen = freeze(returned.wallet, RETURN, now)
+    return Movement(frozen.wallet, returned.entries + frozen.entries)
 
 
 def grant(
@@ -310,8 +307,9 @@ def enable(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS)
 
 def begin_closing(wallet: Wallet, ref: str, now: int, *, details: Details = NO_DETAILS) -> Movement:
     """Stops spending for good, whatever the wallet's status. Open jobs still settle, and credits
-    still come in."""
-    closing = replace(wallet, status=WalletStatus.CLOSING)
+    still come in. A frozen wallet keeps a mark, so that no erasure lifts a freeze."""
+    is_frozen = wallet.returns_frozen or wallet.status is WalletStatus.FROZEN
+    closing = replace(wallet, status=WalletStatus.CLOSING, returns_frozen=is_frozen)
     return post(closing, EntryKind.CLOSING, 0, ref, (), wallet.lots, now, details=details)
 
 

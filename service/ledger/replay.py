@@ -94,6 +94,7 @@ def replayed(user_id: str, entries: Iterable[Entry], mac_key: bytes | None) -> I
             created_at=wallet.created_at or entry.at,
             status=WalletStatus.OPEN,
             disabled=False,
+            returns_frozen=False,
             welcomed=wallet.welcomed or entry.ref == WELCOME,
         )
         yield Moment(entry, wallet)
@@ -110,6 +111,15 @@ def disabled_after(entries: Sequence[Entry]) -> bool:
     switches = (EntryKind.DISABLE, EntryKind.ENABLE)
     said = (entry.kind for entry in reversed(entries) if entry.kind in switches)
     return next(said, EntryKind.ENABLE) is EntryKind.DISABLE
+
+
+def returns_frozen_after(entries: Sequence[Entry]) -> bool:
+    """Whether the entries leave a wallet that was frozen when its user left."""
+    leaving = (EntryKind.CLOSING, EntryKind.CLOSE)
+    if status_after(entries) not in (WalletStatus.CLOSING, WalletStatus.CLOSED):
+        return False
+    before = [entry for entry in entries if entry.kind not in leaving]
+    return status_after(before) is WalletStatus.FROZEN
 
 
 def _again(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:

@@ -99,6 +99,7 @@ def wallet_from(item: Item) -> Wallet:
         sessions_valid_from=whole_number(fields.get("sessionsValidFrom", 0)),
         welcomed=_flag(fields.get("welcomed", True)),
         disabled=_flag(fields.get("disabled", False)),
+        returns_frozen=_flag(fields.get("returnsFrozen", False)),
         created_at=from_iso(fields["createdAt"]),
         updated_at=from_iso(fields["updatedAt"]),
     )
@@ -237,6 +238,7 @@ def _wallet_item(wallet: Wallet) -> dict[str, Value]:
         "sessionsValidFrom": wallet.sessions_valid_from or None,
         "welcomed": None if wallet.welcomed else False,
         "disabled": wallet.disabled or None,
+        "returnsFrozen": wallet.returns_frozen or None,
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),
     }

@@ -28,7 +28,13 @@ from service.ledger.entities import (
 )
 from service.ledger.limits import with_jobs
 from service.ledger.movements import hold
-from service.ledger.replay import Moment, disabled_after, replayed, status_after
+from service.ledger.replay import (
+    Moment,
+    disabled_after,
+    replayed,
+    returns_frozen_after,
+    status_after,
+)
 from service.repair.account_records import (
     AccountRecords,
     DamagedAccount,
@@ -237,7 +243,13 @@ class _Mending:
         said = [*(moment.entry for moment in self._kept), *self._added]
         proved, disabled = status_after(said), disabled_after(said)
         status = WalletStatus.OPEN if proved is WalletStatus.FROZEN else proved
-        return replace(movement.wallet, status=status, disabled=disabled), list(movement.entries)
+        wallet = replace(
+            movement.wallet,
+            status=status,
+            disabled=disabled,
+            returns_frozen=returns_frozen_after(said),
+        )
+        return wallet, list(movement.entries)
 
     def _report_entries(
         self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]

@@ -7,7 +7,8 @@ import structlog
 from service.core.keyring import Pepper
 from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
-from service.ledger.entities import Wallet, WalletStatus
+from service.ledger.entities import Movement, Wallet
+from service.ledger.opening import REVIEW
 from service.ledger.operations import ConditionalWrite, Ledger, Snapshot
 from service.storage.codec import Item
 from service.storage.data_keys import DataKeys
@@ -122,7 +123,7 @@ class Users:
             used = round(100 * users / self._rules.max_users, 1)
             self._metrics.gauge(Metric.USER_CAP_USED, used)
             self._metrics.count(Metric.SIGN_UPS)
-            self._report_review(moved.wallet)
+            self._report_review(moved.movement)
         # Related items change only together with the wallet, so they are still as they were read.
         return Snapshot(moved.wallet, moved.snapshot.related)
 
@@ -184,12 +185,12 @@ class Users:
             principal.subject, late.propose, late.was_committed, related=(*late.keys, *related)
         )
         if moved.movement is not None:
-            self._report_review(moved.wallet)
+            self._report_review(moved.movement)
         return Snapshot(moved.wallet, moved.snapshot.related)
 
-    def _report_review(self, wallet: Wallet) -> None:
-        if wallet.status is WalletStatus.FROZEN:
-            log.warning("sign_up_under_review", user_id=wallet.user_id)
+    def _report_review(self, movement: Movement) -> None:
+        if movement.entries[-1].ref == REVIEW:
+            log.warning("sign_up_under_review", user_id=movement.wallet.user_id)
             self._metrics.count(Metric.SIGN_UP_REVIEWS)
 
     def resolve(self, principal: Principal) -> str:

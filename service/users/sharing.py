@@ -80,6 +80,11 @@ def review_from(item: Item) -> Review:
     )
 
 
+def is_rejected(item: Item | None) -> bool:
+    """Whether that is a review (as stored) which ended with a rejection."""
+    return item is not None and item.get("decision") == ReviewDecision.REJECTED.value
+
+
 def text_of(value: object) -> str:
     """Raises `TypeError` for what is no text."""
     if not isinstance(value, str):

@@ -277,13 +277,17 @@ class LateWelcome:
             *store.device_keys(self.user_id, self.device),
             *map(keys.shares, self.device.all),
         )
-        return (*of_device, *store.mailbox_keys(self.mailbox), keys.profile(self.user_id))
+        of_user = keys.profile(self.user_id), keys.review(self.user_id)
+        return (*of_device, *store.mailbox_keys(self.mailbox), *of_user)
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal | None:
         """Nothing is proposed for a user who has had other credits and works on another's device:
-        known users may share one. Raises `DeviceAlreadyUsed` and `EmailAlreadyUsed`."""
+        known users may share one; nor for one whose sign-up an operator has rejected. Raises
+        `DeviceAlreadyUsed` and `EmailAlreadyUsed`."""
         wallet = snapshot.wallet
         if wallet is None or not is_due(wallet, self.device):
+            return None
+        if sharing.is_rejected(snapshot.related[keys.review(self.user_id)]):
             return None
         if wallet.device_count >= MAX_DEVICES_PER_USER or not self._has_profile(snapshot):
             return None

@@ -141,6 +141,38 @@ def test_who_is_erased_while_disabled_does_not_return(world: ServiceHarness, api
     assert (world.items(), violations(world)) == (before, [])
 
 
+def test_who_is_erased_while_frozen_returns_frozen_until_an_operator_thaws_them(
+    world: ServiceHarness, api: AdminApi
+) -> None:
+    assert api.post(f"{USER}/freeze", REASON)[0] == 200
+    for at in (60_000, 120_000):
+        assert api.post(f"{USER}/erasure", REASON)[0] in (200, 202)
+        world.work_until(at / 1000)
+        assert world.wallet("ann").status is WalletStatus.CLOSED
+        assert violations(world) == []
+        later = replace(ANN, issued_at=world.clock.now() + at)
+        world.users.sign_up(later, world.users.digests("phone"))
+        assert world.wallet("ann").status is WalletStatus.FROZEN
+        assert violations(world) == []
+    assert api.post(f"{USER}/thaw", REASON)[0] == 200
+    assert (world.wallet("ann").status, violations(world)) == (WalletStatus.OPEN, [])
+
+
+def test_a_freeze_that_was_edited_away_while_closed_is_found_and_repaired(
+    world: ServiceHarness, api: AdminApi
+) -> None:
+    assert api.post(f"{USER}/freeze", REASON)[0] == 200
+    assert api.post(f"{USER}/erasure", REASON)[0] in (200, 202)
+    world.work_until(60)
+    world.table.write(Update(ledger_keys.wallet("ann"), When(), remove=("returnsFrozen",)))
+    assert violations(world) == [
+        "USER#ann/METADATA: returnsFrozen is not set, although the wallet was frozen before it "
+        "was closed"
+    ]
+    world.repair.run(apply=True)
+    assert (world.wallet("ann").returns_frozen, violations(world)) == (True, [])
+
+
 def test_a_user_is_disabled_once_and_enabled_once(world: ServiceHarness, api: AdminApi) -> None:
     first, again = (api.post(f"{USER}/disable", REASON, "key-1") for _ in range(2))
     assert (first, api.replayed) == (again, True)

@@ -327,12 +327,13 @@ class LedgerLife(RuleBasedStateMachine):
     @rule()
     def is_erased_and_returns(self) -> None:
         """The credits are given up; what is owed stays."""
-        debt = self.wallet.debt
+        debt, is_frozen = self.wallet.debt, self.wallet.status is WalletStatus.FROZEN
         self.moved(begin_closing(self.wallet, "erasure", self.now))
         self.moved(close(self.wallet, "erasure", self.now))
         assert (self.wallet.credits, self.wallet.debt) == (0, debt)
         self.moved(welcome(self.wallet, "u", 20_000, self.now))
         assert (self.wallet.credits, self.wallet.debt) == (0, debt)
+        assert (self.wallet.status is WalletStatus.FROZEN) is is_frozen
 
     @invariant()
     def every_promise_holds(self) -> None:

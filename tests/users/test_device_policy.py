@@ -180,7 +180,7 @@ def test_a_review_of_someone_who_is_erased_waits_for_no_operator(
     sign_up(world, "bob")
     erased(world, "bob")
     assert [item for item in world.items() if "REVIEW" in str(item.get("GSI2PK"))] == []
-    sign_up(world, "bob", "laptop")
+    assert sign_up(world, "bob", "laptop").status is WalletStatus.FROZEN
     assert world.users.waiting_reviews() == []
     assert violations(world) == []
 
@@ -209,6 +209,23 @@ def test_a_rejected_user_stays_frozen_and_leaves_the_list() -> None:
     assert world.users.waiting_reviews() == []
     assert world.wallet("bob").status is WalletStatus.FROZEN
     assert violations(world) == []
+
+
+@pytest.mark.parametrize("is_thawed", [False, True])
+def test_whoever_was_rejected_is_never_welcomed_later(is_thawed: bool) -> None:
+    world = memory_world(device_policy="review")
+    sign_up(world, "ann")
+    sign_up(world, "bob")
+    api = AdminApi(world)
+    assert api.post("/admin/users/bob/review/reject", REASON)[0] == 200
+    erased(world, "bob")
+    assert sign_up(world, "bob", "laptop").status is WalletStatus.FROZEN
+    if is_thawed:
+        assert api.post("/admin/users/bob/thaw", REASON)[0] == 200
+    with pytest.raises(InsufficientCredits if is_thawed else WalletFrozen):
+        world.submit("bob", "tablet")
+    after = world.wallet("bob")
+    assert (after.granted, after.welcomed, violations(world)) == (0, False, [])
 
 
 @pytest.mark.parametrize("user_id", ["ann", "nobody"])

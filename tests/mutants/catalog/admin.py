@@ -104,7 +104,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "log-rolled-back",
         CORRECTIONS,
         "admin.checks:_entry_faults",
-        "record is None and entry.kind in K and entry.ref != REVIEW",
+        "record is None and entry.kind in K and entry.ref not in _OUR_OWN",
         "False",
     ),
     mutant(

@@ -31,6 +31,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "wallet.disabled is not disabled_after(entries)",
         "False",
     ),
+    mutant(
+        "erasure-sheds-a-freeze",
+        "tests/admin/test_disabling.py",
+        "ledger.movements:begin_closing",
+        "wallet.returns_frozen or wallet.status is WalletStatus.FROZEN",
+        "False",
+    ),
+    mutant(
+        "lost-freeze-unnoticed",
+        "tests/admin/test_disabling.py",
+        "ledger.checks:_status_fault",
+        "returns_frozen_after(entries) and not wallet.returns_frozen",
+        "False",
+    ),
     breaks(
         "version-compared",
         "version-not-compared",

@@ -300,6 +300,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "replace(W)",
     ),
     mutant(
+        "rejected-user-welcomed-late",
+        POLICY,
+        "users.sign_up:LateWelcome.propose",
+        "sharing.is_rejected(S)",
+        "False",
+    ),
+    mutant(
         "anothers-device-welcomed-late",
         POLICY,
         "users.sign_up:LateWelcome.propose",
