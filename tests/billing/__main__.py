@@ -1,6 +1,6 @@
-"""`python -m tests.billing [--length 5]`: every sequence of the events of a payment's story, with
-repetitions, up to that length, settled over the table in memory against the simulated Stripe; then
-an audit of all of it.
+"""`python -m tests.billing [--length 5]`: every sequence of the events of a payment's story and of a
+subscription's life, with repetitions, up to that length, over the table in memory against the
+simulated Stripe, with audits of it.
 
 Stops at the first that ends otherwise, with exit code 1."""
 
@@ -10,7 +10,8 @@ import time
 
 import structlog
 
-from tests.billing.stories import MAX_LENGTH, STORIES, Stories, sequences
+from tests.billing.lives import LIVES, Life, Lives
+from tests.billing.stories import MAX_LENGTH, STORIES, Stories, Story, sequences
 
 # One table in memory holds so many runs: an audit walks all of it.
 RUNS_A_TABLE = 2_000
@@ -19,24 +20,42 @@ RUNS_A_TABLE = 2_000
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.billing", description=__doc__)
     parser.add_argument("--length", type=int, default=MAX_LENGTH)
+    parser.add_argument("--only", choices=("payments", "subscriptions"))
     given = parser.parse_args()
     structlog.configure(processors=[_silent])
     began_at, runs = time.monotonic(), 0
-    for story in STORIES:
-        stories = Stories()
-        for number, sequence in enumerate(sequences(story, given.length)):
-            if number % RUNS_A_TABLE == RUNS_A_TABLE - 1:
-                stories.world.assert_proved()
-                stories = Stories()
-            stories.run(story, sequence)
-            runs += 1
-        stories.world.assert_proved()
-        _say(f"{story.name}: {runs} sequences so far")
+    if given.only != "subscriptions":
+        runs += sum(_all_of_payment(story, given.length) for story in STORIES)
+    if given.only != "payments":
+        runs += sum(_all_of_subscription(life, given.length) for life in LIVES)
     seconds = time.monotonic() - began_at
     _say(
-        f"billing-orders: {runs} sequences of {len(STORIES)} stories, one end each; {seconds:.0f} s"
+        f"billing-orders: {runs} sequences of {len(STORIES)} payments and {len(LIVES)} "
+        f"subscriptions, one end each; {seconds:.0f} s"
     )
     return 0
+
+
+def _all_of_payment(story: Story, max_length: int) -> int:
+    stories, runs = Stories(), 0
+    for sequence in sequences(len(story.steps), max_length):
+        if stories.runs == RUNS_A_TABLE:
+            stories.world.assert_proved()
+            stories = Stories()
+        stories.run(story, sequence)
+        runs += 1
+    stories.world.assert_proved()
+    _say(f"{story.name}: {runs} sequences")
+    return runs
+
+
+def _all_of_subscription(life: Life, max_length: int) -> int:
+    lives, runs = Lives(life), 0
+    for sequence in sequences(len(life.events), max_length):
+        lives.run(sequence)
+        runs += 1
+    _say(f"a subscription, {life.name}: {runs} sequences")
+    return runs
 
 
 def _silent(_: object, __: str, ___: object) -> str:

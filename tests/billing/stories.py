@@ -185,7 +185,7 @@ class Stories:
         assert wallet.faults() == []
 
 
-def sequences(story: Story, max_length: int = MAX_LENGTH) -> Iterator[tuple[int, ...]]:
-    """Every sequence of the story's events, repetitions included, up to that length."""
+def sequences(events: int, max_length: int = MAX_LENGTH) -> Iterator[tuple[int, ...]]:
+    """Every sequence of so many events, repetitions included, up to that length."""
     for length in range(max_length + 1):
-        yield from product(range(len(story.steps)), repeat=length)
+        yield from product(range(events), repeat=length)

@@ -18,14 +18,16 @@ DAY = 86_400
 CREDITS = 50
 
 
-def account_with_plan(clock: FakeClock, cents: int = 900) -> tuple[StripeAccount, str]:
-    """An account that has one monthly price, and the price's id."""
+def account_with_plan(
+    clock: FakeClock, cents: int = 900, interval: str = "month"
+) -> tuple[StripeAccount, str]:
+    """An account that has one recurring price, and the price's id."""
     account = StripeAccount(clock)
     price = account.client().v1.prices.create(
         {
             "currency": "usd",
             "unit_amount": cents,
-            "recurring": {"interval": "month"},
+            "recurring": {"interval": interval},
             "product_data": {"name": "Starter"},
         }
     )
@@ -47,9 +49,11 @@ def plan(price_id: str, **changes: Any) -> Plan:
 class Subscribing(BillingSite):
     """A site with one plan; Ann and Bob have accounts, and no credits of a welcome."""
 
-    def __init__(self, where: Any = None, table_name: str = "", **terms: Any) -> None:
+    def __init__(
+        self, where: Any = None, table_name: str = "", *, interval: str = "month", **terms: Any
+    ) -> None:
         clock = FakeClock()
-        account, self.price_id = account_with_plan(clock)
+        account, self.price_id = account_with_plan(clock, interval=interval)
         plans = Plans([plan(self.price_id, **terms)])
         super().__init__(where, table_name, account, replacements={Plans: plans}, welcome_credits=0)
         for user_id in ("ann", "bob"):

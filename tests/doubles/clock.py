@@ -22,3 +22,8 @@ class FakeClock:
         with self._guard:
             self._now += round(seconds * 1000)
             self._monotonic += seconds
+
+    def set(self, now: int) -> None:
+        """Back, too."""
+        with self._guard:
+            self._now = now
