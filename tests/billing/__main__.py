@@ -1,4 +1,4 @@
-"""`python -m tests.billing [--length 5]`: every sequence of the events of a payment's story and of a
+"""`python -m tests.billing [--length 5]`: every sequence of the events of a payment's story and a
 subscription's life, with repetitions, up to that length, over the table in memory against the
 simulated Stripe, with audits of it.
 
