@@ -19,6 +19,7 @@ from service.billing.order_entities import (
     Order,
     OrderEnded,
     OrderKeyReused,
+    OrderKind,
     OrderStatus,
     OrderTerms,
     TooManyOpenOrders,
@@ -26,6 +27,7 @@ from service.billing.order_entities import (
 from service.billing.order_records import OrderRecords
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import CheckoutSession
+from service.billing.subscribers import Subscribers
 from service.core.clock import Clock
 from service.core.ids import Ids
 from service.core.principal import Principal
@@ -68,6 +70,7 @@ class Checkouts:
         stripe: Stripe,
         customers: Customers,
         records: OrderRecords,
+        subscribers: Subscribers,
         rules: CheckoutRules,
         clock: Clock,
         ids: Ids,
@@ -79,6 +82,7 @@ class Checkouts:
         self._stripe = stripe
         self._customers = customers
         self._records = records
+        self._subscribers = subscribers
         self._rules = rules
         self._clock = clock
         self._ids = ids
@@ -91,7 +95,8 @@ class Checkouts:
         session.
 
         Before anything of this request is written, raises `BillingNotConfigured`, `OrderKeyReused`,
-        `AccountRequired`, `AccountClosing`, `WalletFrozen` or `TooManyOpenOrders`. Afterwards
+        `AccountRequired`, `AccountClosing`, `WalletFrozen`, `AlreadySubscribed` or
+        `TooManyOpenOrders`, and for a subscription what `Stripe` raises. Afterwards
         `OrderEnded`, `StripeUnavailable` and `StripeRefused` name the order. Raises
         `StorageUnavailable` at any point."""
         self._stripe.require_configured()
@@ -143,7 +148,7 @@ class Checkouts:
         self, new: Order, wanted: NewOrder, snapshot: Snapshot
     ) -> tuple[Order, bool] | None:
         """What the key stands for already, or this request has written. Raises `OrderKeyReused`,
-        and what `require_buyer` raises where it has no session yet."""
+        and what `_require_may_buy` raises where it has no session yet."""
         if wanted.idempotency_key is not None:
             named = snapshot.item(keys.order_key(new.user_id, wanted.idempotency_key))
             if named is not None:
@@ -155,14 +160,14 @@ class Checkouts:
                 order = self._records.read(new.user_id, order_id)
                 if order.status.is_open and not order.session_id:
                     # It will begin a payment, which may make a customer of an erased user.
-                    require_buyer(snapshot.wallet)
+                    self._require_may_buy(order, snapshot)
                 return order, order_id != new.order_id
         if snapshot.item(keys.order(new.user_id, new.order_id)) is not None:
             return new, False
         return None
 
     def _write(self, new: Order, wanted: NewOrder, snapshot: Snapshot) -> None:
-        require_buyer(snapshot.wallet)
+        self._require_may_buy(new, snapshot)
         listed, version = store.open_orders_from(snapshot.item(keys.open_orders(new.user_id)))
         still_open = self._records.still_open(new.user_id, listed)
         if len(still_open) >= self._max_open:
@@ -174,6 +179,12 @@ class Checkouts:
         if wanted.idempotency_key is not None:
             writes.append(store.order_key_write(new, wanted.idempotency_key, wanted.body_hash))
         self._table.transact(writes)
+
+    def _require_may_buy(self, order: Order, snapshot: Snapshot) -> None:
+        """Raises what `require_buyer` and `Subscribers.require_none` raise."""
+        require_buyer(snapshot.wallet)
+        if order.terms.kind is OrderKind.SUBSCRIPTION:
+            self._subscribers.require_none(order.user_id)
 
     def _opened(self, order: Order, principal: Principal, *, replayed: bool) -> Checkout:
         if order.status in (OrderStatus.EXPIRED, OrderStatus.FAILED):

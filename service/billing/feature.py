@@ -38,6 +38,7 @@ from service.billing.settings import BillingSettings
 from service.billing.stripe_api import StripeApi
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_secrets import StripeKeys, StripeSecrets, parse_stripe_secrets
+from service.billing.subscribers import Subscribers
 from service.billing.subscriptions import Subscriptions
 from service.billing.top_up_feature import build_top_ups
 from service.billing.top_ups import TopUps
@@ -189,13 +190,14 @@ def _selling(core: Core, parts: Parts, stripe: Stripe, payments: Payments) -> _S
     records = OrderRecords(core.table, core.clock, core.metrics, tokens, mac_key)
     customers = Customers(core.table, stripe, core.clock, core.ids)
     payments.register(OrderPayments(stripe, records, customers, core.clock).resolve)
-    rules = _rules(core, settings)
+    rules, subscribers = _rules(core, settings), Subscribers(stripe, customers)
     checkouts = Checkouts(
         table=core.table,
         ledger=ledger,
         stripe=stripe,
         customers=customers,
         records=records,
+        subscribers=subscribers,
         rules=rules,
         clock=core.clock,
         ids=core.ids,

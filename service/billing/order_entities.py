@@ -71,6 +71,15 @@ class OrderEnded(Conflict):
     details_example: ClassVar[Mapping[str, object]] = {"orderId": EXAMPLE_ORDER}
 
 
+class AlreadySubscribed(Conflict):
+    """Nothing was written, and an idempotency key stays free."""
+
+    code = "ALREADY_SUBSCRIBED"
+    summary = "You have a subscription already. Nothing was ordered."
+    advice = "Open the portal (POST /stripe/portal): it changes or cancels the subscription."
+    details_example: ClassVar[Mapping[str, object]] = {"status": "active"}
+
+
 class OrderKind(StrEnum):
     PACKAGE = "package"
     SUBSCRIPTION = "subscription"

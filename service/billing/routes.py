@@ -8,6 +8,7 @@ from service.billing.checkouts import Checkouts, NewOrder
 from service.billing.entities import BillingNotConfigured, StripeRefused, StripeUnavailable
 from service.billing.offers import Offers
 from service.billing.order_entities import (
+    AlreadySubscribed,
     OrderEnded,
     OrderKeyReused,
     OrderNotFound,
@@ -107,6 +108,7 @@ def checkout_blueprint(checkouts: Checkouts, offers: Offers) -> Blueprint:
                 OrderKeyReused,
                 PackageNotFound,
                 PlanNotFound,
+                AlreadySubscribed,
                 AccountRequired,
                 AccountClosing,
                 WalletFrozen,

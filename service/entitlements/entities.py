@@ -20,6 +20,11 @@ class EntitlementStatus(StrEnum):
     CANCELED = "canceled"
     NONE = "none"
 
+    @property
+    def permits(self) -> bool:
+        """Whether what the plan permits may be requested."""
+        return self in PERMITTING
+
 
 # Best first: of several subscriptions the first in this order counts.
 _RANKS = (
@@ -107,6 +112,12 @@ class Plans:
         return tuple(plan for plan in self.all if operation in plan.operations)
 
 
+def entitled_by(status: str) -> EntitlementStatus:
+    """What a subscription in that state at Stripe entitles to. A word that this release does not
+    know permits nothing."""
+    return _OF_STRIPE.get(status, EntitlementStatus.NONE)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionFacts:
     """A subscription as Stripe has it now. Times are epoch milliseconds, 0 where there is none."""
@@ -122,8 +133,7 @@ class SubscriptionFacts:
 
     @property
     def entitled(self) -> EntitlementStatus:
-        """A word that this release does not know permits nothing."""
-        return _OF_STRIPE.get(self.status, EntitlementStatus.NONE)
+        return entitled_by(self.status)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +156,7 @@ class Entitlement:
     @property
     def permits(self) -> bool:
         """Whether what the plan permits may be requested now."""
-        return self.status in PERMITTING
+        return self.status.permits
 
 
 @dataclass(frozen=True)

@@ -176,10 +176,11 @@ EXTRA = {
     ("billing", "checkout_params"): {"order_entities"},
     ("billing", "checkouts"): {
         *("accounts", "checkout_params", "customers", "entities", "keys", "order_entities"),
-        *("order_records", "store", "stripe_client", "stripe_objects"),
+        *("order_records", "store", "stripe_client", "stripe_objects", "subscribers"),
     },
     ("billing", "customers"): {"entities", "keys", "store", "stripe_client"},
     ("billing", "new_users"): {"accounts", "customers", "entities"},
+    ("billing", "subscribers"): {"customers", "order_entities", "stripe_client", "stripe_objects"},
     ("billing", "offers"): {"order_entities", "stripe_client"},
     ("billing", "order_entities"): {"stripe_objects"},
     ("billing", "order_checks"): {"keys", "order_entities", "store"},
