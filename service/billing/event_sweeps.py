@@ -54,7 +54,9 @@ def listed_events(stripe: Stripe, since: int, after: str) -> tuple[tuple[EventFa
 class Walk:
     """How far the walk over Stripe's list has come: `after` is the last event of the page before,
     `found` how many events that should have been delivered were not. Times are epoch milliseconds;
-    `ended_at` is None while it is under way, `leased_until` when another process may go on."""
+    `ended_at` is None while it is under way, `leased_until` when another process may go on;
+    `completed_at` is when a walk last came to the end of the list, and the beginning of the first
+    walk before any has."""
 
     started_at: int = 0
     since: int = 0
@@ -63,6 +65,7 @@ class Walk:
     found: int = 0
     ended_at: int | None = None
     leased_until: int = 0
+    completed_at: int = 0
     version: int = 0
 
 
@@ -145,8 +148,13 @@ class MissedEvents:
     def run_once(self) -> bool:
         """One page. Returns whether the walk goes on. Raises `StorageUnavailable`,
         `StripeUnavailable` and `StripeRefused`: the page is taken up again when its lease is over.
-        Where Stripe does not know the last event any more, the walk begins anew."""
-        walk = self._claimed()
+        Where Stripe does not know the last event any more, the walk begins anew. Measures before
+        anything can fail how long ago a walk was last completed."""
+        stored = walk_from(self._table.get(keys.SWEEP))
+        if stored.version:
+            age_seconds = (self._clock.now() - stored.completed_at) / 1000
+            self._metrics.gauge(Metric.STRIPE_SEARCH_AGE_SECONDS, age_seconds)
+        walk = self._claimed(stored)
         if walk is None:
             return False
         try:
@@ -156,7 +164,8 @@ class MissedEvents:
                 raise
             # The list is another account's now, or no longer goes back so far.
             log.warning("stripe_walk_begins_anew", after=walk.after)
-            self._store(walk, Walk(ended_at=self._clock.now()))
+            anew = Walk(ended_at=self._clock.now(), completed_at=walk.completed_at)
+            self._store(walk, anew)
             return False
         missed = self._fed(events)
         now = self._clock.now()
@@ -171,19 +180,24 @@ class MissedEvents:
                 found=found,
                 ended_at=now if is_over else None,
                 leased_until=0,
+                completed_at=now if not after else walk.completed_at,
             ),
         )
         return not is_over and not self._stopping()
 
-    def _claimed(self) -> Walk | None:
+    def _claimed(self, walk: Walk) -> Walk | None:
         """The walk, of which no other process reads a page until the lease ends; None when it is
         not time, or another process is at it."""
         now = self._clock.now()
-        walk = walk_from(self._table.get(keys.SWEEP))
         if walk.ended_at is not None or walk.version == 0:
             if walk.version and now < walk.started_at + self._interval_milliseconds:
                 return None
-            fresh = Walk(started_at=now, since=now - SWEPT_MILLISECONDS, version=walk.version)
+            fresh = Walk(
+                started_at=now,
+                since=now - SWEPT_MILLISECONDS,
+                completed_at=walk.completed_at or now,
+                version=walk.version,
+            )
         elif now < walk.leased_until:
             return None
         else:
@@ -230,6 +244,7 @@ def walk_from(item: Item | None) -> Walk:
         found=whole_number(fields["found"]),
         ended_at=None if ended_at is None else whole_number(ended_at),
         leased_until=whole_number(fields["leasedUntil"]),
+        completed_at=whole_number(fields.get("completedAt", ended_at or fields["startedAt"])),
         version=whole_number(fields["version"]),
     )
 
@@ -243,6 +258,7 @@ def _walk_write(before: Walk, after: Walk) -> Update:
         "found": after.found,
         "endedAt": after.ended_at,
         "leasedUntil": after.leased_until,
+        "completedAt": after.completed_at,
         "version": after.version,
     }
     guard = When(equals={"version": before.version or None})

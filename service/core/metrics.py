@@ -51,6 +51,7 @@ class Metric(StrEnum):
     MAILS = "Mails"
     STRIPE_EVENTS = "StripeEvents"
     STRIPE_EVENTS_MISSED = "StripeEventsMissed"
+    STRIPE_SEARCH_AGE_SECONDS = "StripeSearchAgeSeconds"
     STRIPE_DEAD_EVENTS = "StripeDeadEvents"
     STRIPE_EVENT_AGE_SECONDS = "StripeEventAgeSeconds"
     STRIPE_WEBHOOKS_REFUSED = "StripeWebhooksRefused"

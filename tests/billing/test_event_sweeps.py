@@ -19,6 +19,7 @@ from service.billing.event_sweeps import (
 from service.billing.events import EventFacts, EventSource, ObjectKind, ObjectRef
 from service.core.metrics import Metric
 from tests.billing.test_inbox import World
+from tests.doubles.alarms import Alarms
 
 HOURS = 3600
 PAGE = 3
@@ -80,6 +81,10 @@ class Sweeping(World):
     @property
     def missed(self) -> int:
         return self.metrics.of(Metric.STRIPE_EVENTS_MISSED)
+
+    @property
+    def search_age_seconds(self) -> float:
+        return self.metrics.peak(Metric.STRIPE_SEARCH_AGE_SECONDS)
 
     def due(self) -> set[str]:
         return {keys.event_id_of(hit.key) for hit in self.hits()}
@@ -200,3 +205,30 @@ def test_a_process_that_stops_begins_no_event(world: Sweeping) -> None:
     world.walk()
     DueEvents(world.inbox, world.clock, world.metrics, lambda: True, 2.0).run_once()
     assert world.state("evt_1") == "pending"
+
+
+def test_how_long_no_search_has_come_to_its_end_is_measured(world: Sweeping) -> None:
+    """Also where Stripe refuses each, as it refuses a key that may not read events."""
+    world.walk()
+    for _ in range(3):
+        world.clock.advance(4 * HOURS)
+        world.listed.refusals = 1
+        with pytest.raises(StripeRefused):
+            world.sweep.run_once()
+    assert world.search_age_seconds == 12 * HOURS
+    world.clock.advance(PAGE_LEASE_MILLISECONDS / 1000)
+    world.walk()
+    world.metrics = world.sweep._metrics = Alarms()
+    world.clock.advance(60)
+    world.sweep.run_once()
+    assert world.search_age_seconds == 60
+
+
+def test_a_search_that_has_never_come_to_its_end_is_measured_too(world: Sweeping) -> None:
+    for _ in range(3):
+        world.listed.refusals = 1
+        with pytest.raises(StripeRefused):
+            world.sweep.run_once()
+        world.clock.advance(4 * HOURS)
+    world.sweep.run_once()
+    assert world.search_age_seconds == 12 * HOURS

@@ -57,6 +57,7 @@ WATCHING = (
         "MetricName: StripeEventsMissed",
         "MetricName: DeadLetters",
     ),
+    on("search-unwatched", "StripeSearchStoppedAlarm", "StripeSearchAgeSeconds", "DeadLetters"),
     on("refused-events-unwatched", "StripeWebhooksFailAlarm", "StripeWebhooksRefused", "Refusals"),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
     on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
