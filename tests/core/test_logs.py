@@ -46,6 +46,7 @@ def _as_before() -> Iterator[None]:
 
 @pytest.fixture
 def out() -> io.StringIO:
+    structlog.contextvars.clear_contextvars()
     out = io.StringIO()
     configure("INFO", "json", out)
     return out

@@ -49,8 +49,8 @@ def grants(world: ServiceHarness) -> Grants:
     return world.parts.get(Grants)
 
 
-def purchase(**changes: Any) -> Grant:
-    usual = Grant(GrantSource.PURCHASE, "pi_1", "ann", FIVE, LotKind.PAID)
+def code_grant(**changes: Any) -> Grant:
+    usual = Grant(GrantSource.CODE, "SPRING:ann", "ann", FIVE, LotKind.PAID)
     return replace(usual, **changes)
 
 
@@ -60,13 +60,13 @@ def item(world: ServiceHarness, grant: Grant) -> Any:
 
 def test_a_grant_brings_its_lot_its_entry_and_its_item(world: ServiceHarness) -> None:
     end = world.clock.now() + HOUR
-    grant = purchase(expires_at=end, restriction="video", details={"reason": "a pack"})
+    grant = code_grant(expires_at=end, restriction="video", details={"reason": "a pack"})
     made = grants(world).make(grant)
     assert made.made
     assert made.wallet.lots[-1].terms == (LotKind.PAID, "video", end)
     entry = list(world.ledger.entries("ann"))[-1]
     assert (entry.kind, entry.amount, entry.version) == (EntryKind.GRANT, FIVE, made.entry_version)
-    assert entry.details == {"grantSource": "purchase", "grantId": "pi_1", "reason": "a pack"}
+    assert entry.details == {"grantSource": "code", "grantId": "SPRING:ann", "reason": "a pack"}
     record = record_from(item(world, grant))
     assert (record.grant, record.entry_version) == (grant, made.entry_version)
     assert world.audit().violations == ()
@@ -74,8 +74,8 @@ def test_a_grant_brings_its_lot_its_entry_and_its_item(world: ServiceHarness) ->
 
 @pytest.mark.protocol("grant-once")
 def test_the_same_grant_again_is_the_one_that_was_made(world: ServiceHarness) -> None:
-    first = grants(world).make(purchase())
-    again = grants(world).make(purchase(kind=LotKind.PROMO, details={"reason": "again"}))
+    first = grants(world).make(code_grant())
+    again = grants(world).make(code_grant(kind=LotKind.PROMO, details={"reason": "again"}))
     assert (again.made, again.entry_version) == (False, first.entry_version)
     assert again.wallet == first.wallet == world.wallet()
 
@@ -86,12 +86,12 @@ def test_a_name_that_stands_for_another_grant_is_refused_and_alarms(
     world: ServiceHarness, change: dict[str, Any]
 ) -> None:
     world.submit("bob", "laptop")
-    grants(world).make(purchase())
+    grants(world).make(code_grant())
     before, alarms = world.items(), Alarms()
     grants(world)._metrics = alarms
     for attempt in (grants(world).make, lambda grant: grants(world).schedule(grant, 1)):
         with pytest.raises(GrantConflict):
-            attempt(purchase(**change))
+            attempt(code_grant(**change))
     assert world.items() == before
     assert alarms.raised == ["conflict", "conflict"]
 
@@ -100,7 +100,7 @@ def test_a_grant_to_nobody_is_refused(world: ServiceHarness) -> None:
     before = world.items()
     for attempt in (grants(world).make, lambda grant: grants(world).schedule(grant, 1)):
         with pytest.raises(UserNotFound):
-            attempt(purchase(user_id="nobody"))
+            attempt(code_grant(user_id="nobody"))
     assert world.items() == before
 
 
@@ -109,9 +109,9 @@ def test_a_grant_to_a_closed_user_is_refused_and_to_a_frozen_one_made(
 ) -> None:
     set_status(world, WalletStatus.CLOSED)
     with pytest.raises(UserNotFound):
-        grants(world).make(purchase())
+        grants(world).make(code_grant())
     set_status(world, WalletStatus.FROZEN)
-    assert grants(world).make(purchase()).made
+    assert grants(world).make(code_grant()).made
 
 
 def set_status(world: ServiceHarness, status: WalletStatus) -> None:
@@ -122,9 +122,9 @@ def set_status(world: ServiceHarness, status: WalletStatus) -> None:
 def test_credits_that_have_expired_are_not_granted(world: ServiceHarness) -> None:
     now, before = world.clock.now(), world.items()
     with pytest.raises(ExpiryInvalid):
-        grants(world).make(purchase(expires_at=now))
+        grants(world).make(code_grant(expires_at=now))
     with pytest.raises(ExpiryInvalid):
-        grants(world).schedule(purchase(expires_at=now + 5), now + 5)
+        grants(world).schedule(code_grant(expires_at=now + 5), now + 5)
     assert world.items() == before
 
 
@@ -133,12 +133,12 @@ def test_credits_that_have_expired_are_not_granted(world: ServiceHarness) -> Non
 )
 def test_what_no_grant_has_is_a_mistake(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="grant"):
-        purchase(**change)
+        code_grant(**change)
 
 
 def test_a_restriction_that_does_not_exist_is_a_mistake(world: ServiceHarness) -> None:
     with pytest.raises(ValueError, match="restriction"):
-        grants(world).make(purchase(restriction="nothing"))
+        grants(world).make(code_grant(restriction="nothing"))
 
 
 @pytest.mark.protocol("grant-once")
@@ -147,7 +147,7 @@ def test_a_grant_that_many_processes_make_at_once_is_made_once(
 ) -> None:
     processes = [ServiceHarness(client, table_name, clock=world.clock) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda n: grants(processes[n % 4]).make(purchase()), range(24)))
+        made = list(pool.map(lambda n: grants(processes[n % 4]).make(code_grant()), range(24)))
     assert sum(each.made for each in made) == 1
     assert len({each.entry_version for each in made}) == 1
     assert world.wallet().granted == 8 * SCALE
@@ -165,18 +165,18 @@ def test_a_name_that_another_user_gets_at_that_moment_is_refused(
     def interfere(operation: str) -> None:
         calls.append(operation)
         if calls.count("TransactWriteItems") == 1 and operation == "TransactWriteItems":
-            grants(other).make(purchase())
+            grants(other).make(code_grant())
 
     world.wire().before(interfere)
     with pytest.raises(GrantConflict):
-        grants(world).make(purchase(user_id="bob"))
+        grants(world).make(code_grant(user_id="bob"))
     assert (world.wallet("bob").granted, world.wallet().granted) == (3 * SCALE, 8 * SCALE)
 
 
 @pytest.mark.protocol("grant-once")
 def test_a_grant_whose_response_is_lost_is_found(world: ServiceHarness) -> None:
     world.wire().plan("TransactWriteItems", "lost-answer")
-    granted = grants(world).make(purchase())
+    granted = grants(world).make(code_grant())
     assert world.wallet().granted == 8 * SCALE
     assert granted.entry_version == world.wallet().version
 
@@ -184,7 +184,7 @@ def test_a_grant_whose_response_is_lost_is_found(world: ServiceHarness) -> None:
 @pytest.mark.protocol("grant-at-its-time")
 def test_a_scheduled_grant_is_made_at_its_time_and_once(world: ServiceHarness) -> None:
     due_at = world.clock.now() + HOUR
-    grant = purchase(expires_at=due_at + HOUR)
+    grant = code_grant(expires_at=due_at + HOUR)
     assert grants(world).schedule(grant, due_at)
     assert not grants(world).schedule(grant, due_at)
     assert world.audit().violations == ()
@@ -203,7 +203,7 @@ def test_a_scheduled_grant_is_made_at_its_time_and_once(world: ServiceHarness) -
 
 def test_a_scheduled_grant_that_is_late_has_the_life_that_was_meant(world: ServiceHarness) -> None:
     due_at = world.clock.now() + HOUR
-    grants(world).schedule(purchase(expires_at=due_at + HOUR), due_at)
+    grants(world).schedule(code_grant(expires_at=due_at + HOUR), due_at)
     world.clock.advance(5 * HOUR / 1000)
     world.work()
     (lot,) = (lot for lot in world.wallet().lots if lot.kind is LotKind.PAID)
@@ -212,8 +212,8 @@ def test_a_scheduled_grant_that_is_late_has_the_life_that_was_meant(world: Servi
 
 @pytest.mark.protocol("grant-at-its-time")
 def test_a_scheduled_grant_can_be_made_before_its_time(world: ServiceHarness) -> None:
-    grants(world).schedule(purchase(), world.clock.now() + HOUR)
-    assert grants(world).make(purchase()).made
+    grants(world).schedule(code_grant(), world.clock.now() + HOUR)
+    assert grants(world).make(code_grant()).made
     world.clock.advance(2 * HOUR / 1000)
     world.work()
     assert world.wallet().granted == 8 * SCALE
@@ -222,12 +222,12 @@ def test_a_scheduled_grant_can_be_made_before_its_time(world: ServiceHarness) ->
 
 def test_a_scheduled_grant_of_a_user_who_is_gone_leaves_the_schedule(world: ServiceHarness) -> None:
     world.work_until(120)
-    grants(world).schedule(purchase(), world.clock.now())
+    grants(world).schedule(code_grant(), world.clock.now())
     set_status(world, WalletStatus.CLOSED)
     world.work()
     assert world.wallet().granted == 3 * SCALE
-    assert item(world, purchase())["refused"] == "USER_NOT_FOUND"
-    assert "GSI2PK" not in item(world, purchase())
+    assert item(world, code_grant())["refused"] == "USER_NOT_FOUND"
+    assert "GSI2PK" not in item(world, code_grant())
     assert [each for each in world.audit().violations if "GRANT" in each.item] == []
 
 
@@ -235,13 +235,13 @@ def test_a_scheduled_grant_of_a_user_who_is_gone_leaves_the_schedule(world: Serv
 def test_a_grant_that_was_refused_can_be_scheduled_anew(world: ServiceHarness) -> None:
     world.work_until(120)
     status = world.wallet().status
-    grants(world).schedule(purchase(), world.clock.now())
+    grants(world).schedule(code_grant(), world.clock.now())
     set_status(world, WalletStatus.CLOSED)
     world.work()
     set_status(world, status)
-    assert grants(world).schedule(purchase(), world.clock.now())
-    assert not grants(world).schedule(purchase(), world.clock.now())
-    assert "refused" not in item(world, purchase())
+    assert grants(world).schedule(code_grant(), world.clock.now())
+    assert not grants(world).schedule(code_grant(), world.clock.now())
+    assert "refused" not in item(world, code_grant())
     world.work()
     assert world.wallet().granted == 8 * SCALE
     assert world.audit().violations == ()
@@ -251,22 +251,22 @@ def test_a_scheduled_grant_that_is_made_on_other_terms_keeps_none_of_its_own(
     world: ServiceHarness,
 ) -> None:
     later, details = world.clock.now() + HOUR, {"reason": "a pack"}
-    grants(world).schedule(purchase(expires_at=2 * later, details=details), later)
-    grants(world).make(purchase())
-    assert record_from(item(world, purchase())).grant == purchase()
+    grants(world).schedule(code_grant(expires_at=2 * later, details=details), later)
+    grants(world).make(code_grant())
+    assert record_from(item(world, code_grant())).grant == code_grant()
     assert world.audit().violations == ()
 
 
 @pytest.mark.protocol("grant-at-its-time")
 def test_a_schedule_that_was_edited_makes_nothing_and_is_found(world: ServiceHarness) -> None:
-    grants(world).schedule(purchase(), world.clock.now())
-    edited = {**item(world, purchase()), "amount": 900}
+    grants(world).schedule(code_grant(), world.clock.now())
+    edited = {**item(world, code_grant()), "amount": 900}
     world.client.put_item(TableName=world.table._name, Item=encode_item(edited))
     alarms = Alarms()
     DueGrants(world.table, grants(world), world.clock, alarms).run_once()
     assert world.wallet().granted == 3 * SCALE
     assert alarms.raised == ["broken"]
-    postponed = int(item(world, purchase())["GSI2SK"])
+    postponed = int(item(world, code_grant())["GSI2SK"])
     assert postponed == world.clock.now() + POSTPONE_MILLISECONDS
     (violation,) = world.audit().violations
     assert violation.what == "is not as this service wrote it (its MAC does not hold)"
@@ -277,7 +277,7 @@ def test_sweeps_side_by_side_make_each_grant_once(
     world: ServiceHarness, client: Any, table_name: str
 ) -> None:
     for number in range(40):
-        grants(world).schedule(purchase(grant_id=f"pi_{number}"), world.clock.now())
+        grants(world).schedule(code_grant(grant_id=f"SPRING:{number}"), world.clock.now())
     processes = [ServiceHarness(client, table_name, clock=world.clock) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda process: [process.work() for _ in range(3)], processes))
@@ -288,14 +288,14 @@ def test_sweeps_side_by_side_make_each_grant_once(
 def test_a_grant_in_doubt_is_not_reported_as_refused(world: ServiceHarness) -> None:
     world.wire().plan("TransactWriteItems", "lost-request", times=1000)
     with pytest.raises(OutcomeUnknown):
-        grants(world).make(purchase())
+        grants(world).make(code_grant())
 
 
 @pytest.mark.protocol("grant-proved")
 def test_an_entry_whose_grant_is_gone_is_found_and_the_grant_put_back(
     world: ServiceHarness,
 ) -> None:
-    grant = purchase(expires_at=world.clock.now() + HOUR, details={"reason": "a pack"})
+    grant = code_grant(expires_at=world.clock.now() + HOUR, details={"reason": "a pack"})
     grants(world).make(grant)
     whole = item(world, grant)
     delete(world, grant)
@@ -329,17 +329,17 @@ def delete(world: ServiceHarness, grant: Grant) -> None:
 def test_a_made_grant_that_was_edited_is_found(
     world: ServiceHarness, change: dict[str, Any], what: str
 ) -> None:
-    grants(world).make(purchase())
-    edited = {**item(world, purchase()), **change}
+    grants(world).make(code_grant())
+    edited = {**item(world, code_grant()), **change}
     world.client.put_item(TableName=world.table._name, Item=encode_item(edited))
     assert what in [each.what for each in world.audit().violations]
 
 
 @pytest.mark.protocol("grant-proved")
 def test_a_grant_whose_entry_does_not_exist_is_found_and_taken_back(world: ServiceHarness) -> None:
-    grants(world).make(purchase())
-    forged = purchase(grant_id="pi_2")
-    copied = {**item(world, purchase()), **grant_key(forged).attributes()}
+    grants(world).make(code_grant())
+    forged = code_grant(grant_id="SPRING:bob")
+    copied = {**item(world, code_grant()), **grant_key(forged).attributes()}
     world.client.put_item(TableName=world.table._name, Item=encode_item(copied))
     (violation,) = world.audit().violations
     assert violation.item == str(grant_key(forged))

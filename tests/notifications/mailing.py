@@ -65,6 +65,8 @@ def mail(
         "expires_at": "2026-12-03T00:00:00.000Z",
         "credits": "4.5",
         "threshold": "5",
+        "what_happened": "Your card was not charged.",
+        "what_follows": "Automatic top-up is off now.",
     }
     fields = {name: values[name] for name in FIELDS[template]}
     return Mail(mail_id, user_id, to, template, fields)
