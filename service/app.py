@@ -26,6 +26,7 @@ from service.encryption.feature import ENCRYPTION
 from service.entitlements.feature import ENTITLEMENTS
 from service.erasure.feature import ERASURE
 from service.feature import Core, Declaration, Parts, key_registry
+from service.finance.feature import FINANCE
 from service.identity.entities import (
     MINTED_ERRORS,
     OPERATOR_ERRORS,
@@ -108,6 +109,7 @@ FEATURES: tuple[Declaration, ...] = (
     VIDEOS,
     ANALYTICS,
     AUDIT,
+    FINANCE,
     REPAIR,
     ADMIN,
 )

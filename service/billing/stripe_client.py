@@ -7,8 +7,10 @@ from urllib.parse import quote
 from service.billing import stripe_parsing as parsing
 from service.billing.entities import StripeRefused
 from service.billing.stripe_api import StripeApi
+from service.billing.stripe_balance import balance_transaction
 from service.billing.stripe_lists import Listed, everything
 from service.billing.stripe_objects import (
+    BalanceTransaction,
     Charge,
     CheckoutSession,
     Customer,
@@ -182,6 +184,18 @@ class Stripe:
             return parsing.listed(raw, parsing.event)
 
         return self._api.get("/v1/events", parse, params)
+
+    def balance_transactions(
+        self, from_at: int, before_at: int, max_objects: int
+    ) -> tuple[BalanceTransaction, ...]:
+        """Every movement of our balance that was made then (milliseconds), newest first. Raises
+        `StripeUnavailable` where there are more than `max_objects`."""
+        params = {
+            "created": {"gte": from_at // 1000, "lt": before_at // 1000},
+            "expand": ["data.source"],
+        }
+        path = "/v1/balance_transactions"
+        return everything(self._api, path, balance_transaction, params, max_objects)
 
     def _all(self, path: str, parse: Callable[[Raw], Listed], intent_id: str) -> tuple[Listed, ...]:
         """Everything of one payment."""

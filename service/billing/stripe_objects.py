@@ -217,3 +217,30 @@ class StripeEvent:
 class PortalSession:
     id: str
     url: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceTransaction:
+    """One movement of our balance at Stripe, in the currency of the balance and its smallest unit:
+    `net_cents` is `amount_cents` less `fee_cents`, and out of the balance is negative. `category`
+    is Stripe's reporting category. `source_cents` and `source_currency` are what the charge, refund
+    or dispute itself says, in the currency of the payment; `source_kind` is empty for what is none.
+    `customer_id` and `metadata` are those of a charge."""
+
+    id: str
+    kind: str
+    category: str
+    amount_cents: int
+    fee_cents: int
+    net_cents: int
+    currency: str
+    source_id: str
+    source_kind: str
+    source_cents: int
+    source_currency: str
+    payment_intent_id: str
+    charge_id: str
+    customer_id: str
+    metadata: Mapping[str, str]
+    livemode: bool | None
+    created_at: int

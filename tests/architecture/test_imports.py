@@ -26,7 +26,7 @@ LAYERS = [
     {"app"},
     {"admin"},
     {"repair"},
-    {"audit"},
+    {"audit", "finance"},
     {"videos", "analytics"},
     {"jobs", "billing", "promo_codes", "bulk_grants"},
     {"accounts", "erasure"},
@@ -74,7 +74,7 @@ DOORS = {
     | {"admin/webhook_commands.py", "admin/server_key_commands.py"}
     | {
         f"{feature}/commands.py"
-        for feature in ("admin", "audit", "encryption", "jobs", "passwords")
+        for feature in ("admin", "audit", "encryption", "finance", "jobs", "passwords")
     },
 }
 

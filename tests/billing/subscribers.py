@@ -50,12 +50,19 @@ class Subscribing(BillingSite):
     """A site with one plan; Ann and Bob have accounts, and no credits of a welcome."""
 
     def __init__(
-        self, where: Any = None, table_name: str = "", *, interval: str = "month", **terms: Any
+        self,
+        where: Any = None,
+        table_name: str = "",
+        *,
+        interval: str = "month",
+        max_users: int = 33,
+        **terms: Any,
     ) -> None:
         clock = FakeClock()
         account, self.price_id = account_with_plan(clock, interval=interval)
         plans = Plans([plan(self.price_id, **terms)])
-        super().__init__(where, table_name, account, replacements={Plans: plans}, welcome_credits=0)
+        options: dict[str, Any] = {"welcome_credits": 0, "max_users": max_users}
+        super().__init__(where, table_name, account, replacements={Plans: plans}, **options)
         for user_id in ("ann", "bob"):
             self.users.sign_up(principal(user_id), self.users.digests(f"device of {user_id}"))
 

@@ -124,7 +124,7 @@ OPERATION_IDS = {
     "createVideo",
     *("register", "verifyEmail", "login"),
     *("forgotPassword", "resetPassword", "changePassword"),
-    *("getAnalytics", "getCreditUsage"),
+    *("getAnalytics", "getCreditUsage", "getFinanceReport"),
     "getCredits",
     "getHealth",
     "getJob",

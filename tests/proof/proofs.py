@@ -32,6 +32,7 @@ def proofs(day: date) -> tuple[Proof, ...]:
         _module("erasure-kills", 20, "erasure", "--users", "60", "--kills", "20", "--seed", seed),
         _module("password-timing", 30, "passwords", "--tries", "1000"),
         _module("billing-orders", 120, "billing"),
+        _module("finance", 60, "finance", "--payments", "5000", "--seed", seed),
         _module("crowd", 20, "crowd", "--seed", seed),
         _module("drain", 120, "drain", "--replacements", "100", "--seconds", "6000"),
         _module("mutants", 120, "mutants"),

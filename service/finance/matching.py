@@ -1,0 +1,55 @@
+"""Whether a payment at Stripe and its purchase here say the same. Pure.
+
+In a file of its own because these rules decide what finance has to look into."""
+
+from collections.abc import Iterator
+
+from service.billing.money_back import Loss, disputed_cents, refunded_cents, target_of
+from service.billing.purchases import PaymentFacts, Purchase
+from service.billing.stripe_objects import BalanceTransaction
+from service.core.amounts import credits_text
+from service.finance.entities import Difference, Mismatch
+
+
+def charge_differences(charge: BalanceTransaction, purchase: Purchase) -> Iterator[Difference]:
+    """Where a charge is not what its purchase says was paid, in the currency of the payment."""
+    if charge.source_currency != purchase.currency:
+        yield _difference(purchase, Mismatch.CURRENCY, charge.source_currency, purchase.currency)
+    if charge.source_cents != purchase.paid_cents:
+        yield _difference(purchase, Mismatch.AMOUNT, charge.source_cents, purchase.paid_cents)
+
+
+def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[Difference]:
+    """Where refunds and disputes, as they stand at Stripe now, are not what the purchase follows,
+    or where its credits do not follow the purchase."""
+    refunded = refunded_cents(facts.refunds, purchase)
+    disputed = sum(disputed_cents(each, purchase) for each in facts.disputes)
+    if refunded != purchase.refunded_cents:
+        yield _difference(purchase, Mismatch.REFUND, refunded, purchase.refunded_cents)
+    if disputed != purchase.disputed_cents:
+        yield _difference(purchase, Mismatch.DISPUTE, disputed, purchase.disputed_cents)
+    target = target_of(purchase, Loss(refunded, disputed, purchase.warned))
+    if target != purchase.clawed_back:
+        here = credits_text(purchase.clawed_back)
+        yield _difference(purchase, Mismatch.CREDITS, credits_text(target), here)
+
+
+def is_returned(facts: PaymentFacts) -> bool:
+    """Whether nothing is left of a payment that brought nothing: its money went back."""
+    refunds = [each for each in facts.refunds if each.status not in ("failed", "canceled")]
+    return sum(each.amount_cents for each in refunds) >= facts.received_cents
+
+
+def not_granted(payment_id: str, cents: int, currency: str, user_id: str) -> Difference:
+    return Difference(payment_id, Mismatch.NOT_GRANTED, f"{cents} {currency}", "", user_id)
+
+
+def not_at_stripe(purchase: Purchase) -> Difference:
+    here = f"{purchase.paid_cents} {purchase.currency}"
+    return _difference(purchase, Mismatch.NOT_AT_STRIPE, "", here)
+
+
+def _difference(
+    purchase: Purchase, mismatch: Mismatch, at_stripe: object, here: object
+) -> Difference:
+    return Difference(purchase.payment_id, mismatch, str(at_stripe), str(here), purchase.user_id)

@@ -1,0 +1,14 @@
+"""The debt of a wallet, from its item alone. Pure.
+
+In a file of its own because a walk over the table sums up debts without the rest of a wallet."""
+
+from service.core.amounts import Amount, amount_of
+from service.ledger import keys
+from service.storage.codec import Item
+
+
+def debt_in(item: Item) -> Amount:
+    """What its user owes; 0 for an item that is no wallet. Raises `KeyError`, `TypeError` or
+    `ValueError` for a wallet that no version of this code wrote."""
+    fields: dict[str, object] = dict(item)
+    return amount_of(fields["debt"]) if item["SK"] == keys.wallet("").sk else 0  # type: ignore[arg-type]
