@@ -1,6 +1,5 @@
 """The keys of stored reports."""
 
-from service.finance.entities import Month
 from service.storage.keys import ItemKind, Key
 
 _PARTITION = "FINANCE"
@@ -16,5 +15,6 @@ REPORT = ItemKind(
 ITEMS = (REPORT,)
 
 
-def report(month: Month) -> Key:
+def report(month: str) -> Key:
+    """The report of a month as in `2026-11`."""
     return Key(_PARTITION, f"{MONTH_PREFIX}{month}")

@@ -28,7 +28,8 @@ def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[
         yield _difference(purchase, Mismatch.REFUND, refunded, purchase.refunded_cents)
     if disputed != purchase.disputed_cents:
         yield _difference(purchase, Mismatch.DISPUTE, disputed, purchase.disputed_cents)
-    target = target_of(purchase, Loss(refunded, disputed, purchase.warned))
+    lost = Loss(purchase.refunded_cents, purchase.disputed_cents, purchase.warned)
+    target = target_of(purchase, lost)
     if target != purchase.clawed_back:
         here = credits_text(purchase.clawed_back)
         yield _difference(purchase, Mismatch.CREDITS, credits_text(target), here)

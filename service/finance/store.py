@@ -19,11 +19,11 @@ def report_write(
     text = json.dumps(document, separators=(",", ":"))
     mac = seal(_facts(str(month), text), mac_key)
     guard = ABSENT if before is None else When({"mac": before["mac"]})
-    return Put(keys.report(month), {"report": text, "mac": mac}, guard)
+    return Put(keys.report(str(month)), {"report": text, "mac": mac}, guard)
 
 
 def read(table: Table, month: Month) -> Item | None:
-    return table.get(keys.report(month))
+    return table.get(keys.report(str(month)))
 
 
 def is_sealed(item: Item, mac_key: bytes) -> bool:

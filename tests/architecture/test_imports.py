@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.feature_files import (
-    ACROSS,
-    EXTRA,
-    EXTRA_ACROSS,
-    USES_EXTRA,
-    USUAL,
-    WIRING,
-)
+from tests.architecture.feature_files import EXTRA, USES_EXTRA, USUAL, WIRING
+from tests.architecture.files_across import ACROSS, EXTRA_ACROSS
 
 SERVICE = Path(__file__).parents[2] / "service"
 DEVSTACK = SERVICE.parent / "devstack"

@@ -196,7 +196,7 @@ def test_an_edited_report_is_not_shown(world: RandomMonth) -> None:
         if each["PK"]["S"] == "FINANCE" and "2026-11" in each["SK"]["S"]
     ]
     edited = {"report": item["report"]["S"].replace("usd", "eur"), "mac": item["mac"]["S"]}
-    world.table.write(Put(finance_keys.report(MONTH), edited, REPLACE))
+    world.table.write(Put(finance_keys.report(str(MONTH)), edited, REPLACE))
     try:
         assert AdminApi(world).get("/admin/finance?month=2026-11")[0] == 409
         assert [each.item for each in world.audit().violations] == ["FINANCE/MONTH#2026-11"]
@@ -221,7 +221,7 @@ def test_the_margin_counts_each_currency_by_its_own_decimals() -> None:
     assert margins == {"jpy": -3, "usd": 790_000}
 
 
-def test_a_stored_report_names_at_most_so_many_differences(world: RandomMonth) -> None:
+def test_a_stored_report_names_a_limited_number_of_differences(world: RandomMonth) -> None:
     report = world.report()
     many = tuple(
         Difference(f"pi_{number}", Mismatch.NOT_GRANTED) for number in range(MAX_DIFFERENCES + 1)
