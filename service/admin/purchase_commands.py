@@ -75,8 +75,9 @@ def clear_warning(payment_id: str) -> Request:
 
 @click.command(
     "settle-purchase",
-    short_help="settle a payment again by what Stripe says now",
-    help="Settle PAYMENT again by what Stripe says of it now. Safe at any time.",
+    short_help="settle a payment by what Stripe says now",
+    help="Settle PAYMENT (pi_… or in_…) by what Stripe says of it now, also one that has brought "
+    "nothing yet. Safe at any time.",
 )
 @click.argument("payment_id", metavar="PAYMENT")
 @changes

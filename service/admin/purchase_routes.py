@@ -14,6 +14,7 @@ from service.admin.purchase_schemas import (
     PurchasesSchema,
     RefundedSchema,
     RefundRequestSchema,
+    SettledSchema,
     purchase_body,
 )
 from service.admin.purchases import (
@@ -70,7 +71,9 @@ _CLEAR = (
 )
 _SETTLE = (
     "Queries Stripe, and grants, claws back or returns what follows, as every event of the payment "
-    "does: safe at any time."
+    "does: safe at any time. Takes any payment intent or invoice that Stripe knows. Before it has "
+    "brought anything, the action is in the log of the house; `purchase` stays null where there is "
+    "nothing to grant."
 )
 _ERRORS: tuple[type[FareboxError], ...] = (
     PurchaseNotFound,
@@ -102,13 +105,7 @@ def purchases_blueprint(actions: PurchaseActions, payments: Payments) -> Bluepri
         actions,
         actions.clear_warning,
     )
-    _add_action(
-        blueprint,
-        "settle",
-        _change("Settle a payment again", "settlePurchase", _SETTLE),
-        actions,
-        actions.settle,
-    )
+    _add_settle(blueprint, actions)
     return blueprint
 
 
@@ -196,6 +193,21 @@ def _add_refund(blueprint: Blueprint, actions: PurchaseActions) -> None:
         )
 
 
+def _add_settle(blueprint: Blueprint, actions: PurchaseActions) -> None:
+    schema = ActionSchema()
+
+    @blueprint.post(f"{_PATH}/settle")
+    @endpoint(_change("Settle a payment", "settlePurchase", _SETTLE, response=SettledSchema))
+    def post_settle(operator: Operator, payment_id: str) -> Response:
+        body = read_body(schema)
+        _require_payment_id(payment_id)
+        settled_id = actions.payment_of(payment_id)
+        buyer, facts = actions.buyer_of(settled_id), {PAYMENT_ID: payment_id}
+        action = action_of(operator, "settle-purchase", buyer, body, facts=facts)
+        performed, purchase = actions.settle(action, settled_id)
+        return performed_response(performed, purchase=purchase_body(purchase) if purchase else None)
+
+
 def _add_action(
     blueprint: Blueprint, verb: str, declared: Endpoint, actions: PurchaseActions, act: Act
 ) -> None:
@@ -213,7 +225,11 @@ def _add_action(
     blueprint.add_url_rule(f"{_PATH}/{verb}", verb, post_action, methods=("POST",))
 
 
-def _found(actions: PurchaseActions, payment_id: str) -> Purchase:
+def _require_payment_id(payment_id: str) -> None:
     if not _PAYMENT.fullmatch(payment_id):
         raise PurchaseNotFound
+
+
+def _found(actions: PurchaseActions, payment_id: str) -> Purchase:
+    _require_payment_id(payment_id)
     return actions.find(payment_id)

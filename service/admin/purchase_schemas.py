@@ -128,6 +128,15 @@ class PurchasePerformedSchema(PerformedSchema):
     )
 
 
+class SettledSchema(PerformedSchema):
+    purchase = fields.Nested(
+        PurchaseSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "The purchase as it is now; null: the payment brought nothing."},
+    )
+
+
 class RefundedSchema(PurchasePerformedSchema):
     refund_id = fields.String(
         required=True,

@@ -71,9 +71,28 @@ class PurchaseActions:
         performed = self._actions.perform(action, clearing.change, related=clearing.keys)
         return self._settled(performed, purchase)
 
-    def settle(self, action: Action, purchase: Purchase) -> PurchasePerformed:
-        """Settles the payment by what Stripe says now, as every event of it does."""
-        return self._settled(self._actions.perform(action), purchase)
+    def settle(self, action: Action, payment_id: str) -> tuple[Performed, Purchase | None]:
+        """Settles the payment by what Stripe says now, as every event of it does. Returns None for
+        the purchase where the payment has still brought nothing."""
+        performed = self._actions.perform(action)
+        return performed, self._payments.settle(payment_id)
+
+    def payment_of(self, named_id: str) -> str:
+        """The payment that is settled for that id, which Stripe must know: an invoice stands for
+        the payment intent that paid it first. Raises `PurchaseNotFound`."""
+        try:
+            facts = self._payments.facts_of(named_id)
+        except StripeRefused as refusal:
+            if refusal.is_missing:
+                raise PurchaseNotFound from refusal
+            raise
+        intents = facts.invoice.payment_intent_ids if facts.invoice else ()
+        return next(iter(intents), named_id)
+
+    def buyer_of(self, payment_id: str) -> str | None:
+        """None where the payment has brought nothing. Raises `PurchaseDamaged`."""
+        purchase = self._payments.read(payment_id)
+        return purchase.user_id if purchase else None
 
     def find(self, payment_id: str) -> Purchase:
         """Raises `PurchaseNotFound`, `PurchaseDamaged` and `StorageUnavailable`."""

@@ -152,6 +152,30 @@ def test_a_purchase_is_settled_by_hand(world: PaymentWorld, api: AdminApi, payme
     assert (status, body["data"]["purchase"]["clawedBack"]) == (200, 11)
 
 
+def test_a_payment_that_has_brought_nothing_yet_is_settled_by_hand(
+    world: PaymentWorld, api: AdminApi
+) -> None:
+    payment_id = world.pay()
+    path = f"/admin/purchases/{payment_id}/settle"
+    status, body = api.post(path, REASON, "key-1")
+    assert (status, body["data"]["purchase"]["granted"]) == (200, 110)
+    recorded = api.get("/admin/actions")[1]["data"]["actions"]
+    assert [each["details"] for each in recorded] == [{"paymentId": payment_id}]
+    assert api.post(path, REASON, "key-1")[0] == 200
+    assert world.wallet().credits == 3_000 + GRANTED
+    world.assert_proved()
+
+
+@pytest.mark.parametrize("payment_id", ["pi_unknown", "ann", "pi_" + "x" * 500, "in_1"])
+def test_what_stripe_does_not_know_is_not_settled_and_not_recorded(
+    world: PaymentWorld, api: AdminApi, payment_id: str
+) -> None:
+    before = world.wallet()
+    assert api.post(f"/admin/purchases/{payment_id}/settle", REASON)[0] == 404
+    assert world.wallet() == before
+    assert api.get("/admin/actions")[1]["data"]["actions"] == []
+
+
 def test_purchases_are_read_by_payment_and_by_user(
     world: PaymentWorld, api: AdminApi, payment_id: str
 ) -> None:
