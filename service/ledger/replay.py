@@ -122,6 +122,17 @@ def returns_frozen_after(entries: Sequence[Entry]) -> bool:
     return status_after(before) is WalletStatus.FROZEN
 
 
+def repaired_switches(wallet: Wallet, entries: Sequence[Entry]) -> Wallet:
+    """The wallet with the status and the flags that its entries say. A frozen one is opened."""
+    proved = status_after(entries)
+    return replace(
+        wallet,
+        status=WalletStatus.OPEN if proved is WalletStatus.FROZEN else proved,
+        disabled=disabled_after(entries),
+        returns_frozen=returns_frozen_after(entries),
+    )
+
+
 def _again(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:

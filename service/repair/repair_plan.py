@@ -28,13 +28,7 @@ from service.ledger.entities import (
 )
 from service.ledger.limits import with_jobs
 from service.ledger.movements import hold
-from service.ledger.replay import (
-    Moment,
-    disabled_after,
-    replayed,
-    returns_frozen_after,
-    status_after,
-)
+from service.ledger.replay import Moment, repaired_switches, replayed
 from service.repair.account_records import (
     AccountRecords,
     DamagedAccount,
@@ -241,15 +235,7 @@ class _Mending:
         if movement.wallet.status is WalletStatus.FROZEN:
             self._says.append("the wallet was frozen and is opened")
         said = [*(moment.entry for moment in self._kept), *self._added]
-        proved, disabled = status_after(said), disabled_after(said)
-        status = WalletStatus.OPEN if proved is WalletStatus.FROZEN else proved
-        wallet = replace(
-            movement.wallet,
-            status=status,
-            disabled=disabled,
-            returns_frozen=returns_frozen_after(said),
-        )
-        return wallet, list(movement.entries)
+        return repaired_switches(movement.wallet, said), list(movement.entries)
 
     def _report_entries(
         self, wallet: Wallet, gone: Iterable[Entry], added: Iterable[Entry]
