@@ -30,9 +30,7 @@ ISSUER = "farebox:server-key"
 STANDING_SECONDS = 10.0
 """How long a process may go on to accept sessions of a key that was revoked."""
 
-# Revoked keys stay for a while.
 PAGE_SIZE = 100
-MAX_PAGES = 20
 MAX_STANDINGS = 1000
 
 log = structlog.get_logger()
@@ -99,10 +97,10 @@ class ServerKeys:
             raise ServerKeyRevoked
 
     def all(self) -> tuple[ServerKey, ...]:
-        """Those that have not been revoked, oldest first. One that cannot be read is logged and
-        left out."""
+        """Those that have not been revoked, oldest first: every page is read, for revoked ones stay
+        for 90 days. One that cannot be read is logged and left out."""
         found, after = [], ""
-        for _ in range(MAX_PAGES):
+        while True:
             page = self._table.query(
                 keys.SYSTEM, keys.SERVER_KEY_PREFIX, limit=PAGE_SIZE, after=after
             )

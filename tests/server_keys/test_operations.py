@@ -176,3 +176,14 @@ def test_a_fifty_first_key_is_refused(world: ServiceHarness, server_keys: Server
     revoke(world, keys_made[0])
     server_keys.require_room()
     assert set(server_keys.all()) == set(keys_made[1:])
+
+
+def test_a_key_is_listed_behind_however_many_that_were_revoked(
+    world: ServiceHarness, server_keys: ServerKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.server_keys.operations.PAGE_SIZE", 1)
+    for _ in range(25):
+        revoke(world, stored_key(world)[0])
+    world.clock.advance(1)
+    key, _ = stored_key(world)
+    assert server_keys.all() == (key,)
