@@ -44,6 +44,11 @@ Show = Callable[[AdminClient, Reply, bool], int]
 """Prints a response, as JSON or for people, and returns the exit code."""
 
 
+STILL_CHARGED = (
+    "Stripe goes on charging a subscription of this user: cancel it in Stripe's dashboard."
+)
+
+
 class Credits(click.ParamType[int]):
     """An amount above 0, such as 5 or 0.125; as thousandths."""
 
@@ -275,12 +280,22 @@ def thaw(user_id: str) -> Request:
     return user_path(user_id, "thaw"), {}
 
 
+def _show_disabled(client: AdminClient, reply: Reply, as_json: bool) -> int:
+    code = _show_performed(client, reply, as_json)
+    if code == 0:
+        print_message(STILL_CHARGED)
+    return code
+
+
 @click.command(
     short_help="refuse every request of a user; open jobs still settle",
-    help="Refuse every request of a user, and end their sessions. Open jobs still settle.",
+    help=(
+        "Refuse every request of a user, and end their sessions. Open jobs still settle. A "
+        "subscription goes on: cancel it in Stripe."
+    ),
 )
 @click.argument("user_id")
-@changes
+@functools.partial(changes, show=_show_disabled)
 def disable(user_id: str) -> Request:
     return user_path(user_id, "disable"), {}
 

@@ -67,7 +67,8 @@ def test_every_command_reaches_its_route(farebox: Any, world: ServiceHarness) ->
     assert farebox("void", "ann", lot, *REASON)[0] == 0
     assert farebox("freeze", "ann", *REASON)[0] == 0
     assert farebox("thaw", "ann", *REASON)[0] == 0
-    assert farebox("disable", "ann", *REASON)[0] == 0
+    code, _, messages = farebox("disable", "ann", *REASON)
+    assert (code, "cancel it in Stripe" in messages) == (0, True)
     assert farebox("enable", "ann", *REASON)[0] == 0
     assert farebox("note", "ann", *REASON)[0] == 0
     code, out, _ = farebox("actions", "ann")
