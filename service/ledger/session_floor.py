@@ -20,7 +20,8 @@ class SessionFloor:
 
     def raise_to(self, user_id: str, at: int) -> None:
         """Access tokens that were issued before `at` (epoch milliseconds) are refused from now on.
-        Without effect for someone without an account. Raises `StorageUnavailable`."""
+        Without effect for someone without an account, whose tokens last to their end (at most 15
+        minutes). Raises `StorageUnavailable`."""
         for _ in range(MAX_TRIES):
             try:
                 self._table.write(store.sessions_write(user_id, at))

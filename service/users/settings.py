@@ -22,7 +22,8 @@ class UsersSettings(Section):
     max_users_per_device: int = setting(
         5,
         "how many users may sign up with one device: the one who gets the welcome credits, and "
-        "others where they get none or DEVICE_POLICY lets them in",
+        "others where they get none or DEVICE_POLICY lets them in. One place is kept for the "
+        "first: 1 refuses everyone else, also whoever has no verified address",
     )
 
     def rules(self, settings: Sections) -> Iterator[str]:
