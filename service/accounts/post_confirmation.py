@@ -2,6 +2,7 @@
 
 In a file of its own because the user pool calls it, and no user."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -59,6 +60,7 @@ class PostConfirmation:
         self._read_secret = read_secret
         self._deadlines = Deadlines(MAX_RUNNING)
         self._deadline_seconds = DEADLINE_SECONDS
+        self._refreshing = threading.Lock()
         self._secret = ""
         self._good_until = 0.0
 
@@ -90,11 +92,21 @@ class PostConfirmation:
         return signed_at * 1000
 
     def _current_secret(self) -> str:
-        """Read once a minute: whoever calls is not known yet, and a new secret needs no restart."""
-        if self._clock.monotonic() >= self._good_until:
+        """Read once a minute: whoever calls is not known yet, and a new secret needs no restart.
+        While one caller reads it again the others go on with the known one, so that a slow read
+        takes one place, and strangers cannot take the rest."""
+        known = self._secret
+        if self._clock.monotonic() < self._good_until:
+            return known
+        if known and not self._refreshing.acquire(blocking=False):
+            return known
+        try:
             self._secret = self._read_secret()
             self._good_until = self._clock.monotonic() + SECRET_SECONDS
-        return self._secret
+            return self._secret
+        finally:
+            if known:
+                self._refreshing.release()
 
     def handle(self, confirmation: Confirmation, signed_at: int) -> bool:
         """Makes the user unless there is one; whether it did anything. Welcome credits wait for

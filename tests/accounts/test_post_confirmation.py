@@ -3,12 +3,13 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from service.accounts.hook_signatures import TOLERANCE_SECONDS, signature
-from service.accounts.post_confirmation import PostConfirmation
+from service.accounts.post_confirmation import MAX_RUNNING, SECRET_SECONDS, PostConfirmation
 from service.app import create_app
 from service.core.amounts import SCALE
 from service.erasure.user_pool import UserPool
@@ -212,6 +213,27 @@ def test_a_secret_that_is_not_read_in_time_keeps_no_sign_up_waiting(hook: Hook) 
     assert hook.call(event()) == (503, "HOOK_TOO_SLOW")
     released.set()
     assert hook.world.items() == []
+
+
+def test_a_known_secret_serves_while_one_caller_reads_it_again(hook: Hook) -> None:
+    assert hook.call(event()) == (200, {"handled": True})
+    hook.world.clock.advance(SECRET_SECONDS)
+    reading, released = threading.Event(), threading.Event()
+
+    def read_slowly() -> str:
+        reading.set()
+        released.wait(10)
+        return SECRET
+
+    hook.post_confirmation._read_secret = read_slowly
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(hook.post_confirmation._current_secret)
+        assert reading.wait(10)
+        hook.post_confirmation._deadline_seconds = 5
+        for _ in range(MAX_RUNNING + 1):
+            assert hook.call(event()) == (200, {"handled": True})
+        released.set()
+        assert first.result(10) == SECRET
 
 
 def test_a_full_system_says_so(hook: Hook) -> None:
