@@ -33,11 +33,11 @@ CHANGES_PER_MINUTE = 20
 _REFUSED = 403
 _PUT = (
     "Off by default. Switched on, the package is bought with the user's saved payment method when "
-    "the balance falls below the threshold and when a request is refused for lack of credits: one "
-    "purchase at a time, one in an hour, never beyond the monthly cap, and not while the user owes "
-    "credits or a payment is disputed. After three failures in a row it switches itself off. Each "
-    "failure is a `top_up.failed` webhook; with `actionRequired` the bank wants its customer, who "
-    "buys at `url`."
+    "the balance falls below the threshold and when a request, but not one of a minted session, is "
+    "refused for lack of credits: one purchase at a time, one in an hour, never beyond the monthly "
+    "cap, and not while the user owes credits or a payment is disputed. After three failures in a "
+    "row it switches itself off. Each failure is a `top_up.failed` webhook; with `actionRequired` "
+    "the bank wants its customer, who buys at `url`."
 )
 
 
@@ -101,11 +101,14 @@ def top_up_blueprint(top_ups: TopUps, clock: Clock, max_hold: Callable[[], Amoun
 
 
 def buy_after_refusals(app: Flask, triggers: TopUpTriggers) -> None:
-    """Has requests that are refused for lack of credits reported, once their response is made."""
+    """Has requests that are refused for lack of credits reported, once their response is made. One
+    of a minted session is none: its ceiling may refuse it, and it is the back end that sent it."""
 
     def report(response: Response) -> Response:
         principal, code = g.get("principal"), g.get("error_code")
-        if response.status_code == _REFUSED and principal is not None and code:
+        if response.status_code != _REFUSED or principal is None or not code:
+            return response
+        if principal.minted is None:
             triggers.refused(principal.subject, code)
         return response
 

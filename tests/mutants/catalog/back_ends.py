@@ -9,6 +9,20 @@ CEILINGS = "tests/jobs/test_ceilings.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
+        "minted-session-has-the-card-charged",
+        "tests/billing/test_top_up_routes.py",
+        "billing.top_up_routes:buy_after_refusals",
+        "principal.minted is None",
+        "True",
+    ),
+    mutant(
+        "slow-secret-takes-every-place",
+        "tests/accounts/test_post_confirmation.py",
+        "accounts.post_confirmation:PostConfirmation._current_secret",
+        "known and not self._refreshing.acquire(blocking=False)",
+        "False",
+    ),
+    mutant(
         "revoked-key-still-good",
         SERVER_KEYS,
         "server_keys.operations:ServerKeys._holds",
