@@ -204,10 +204,15 @@ def _selling(core: Core, parts: Parts, stripe: Stripe, payments: Payments) -> _S
         mac_key=mac_key,
         max_open=settings.max_open_orders,
     )
-    back = f"{rules.app_url}{rules.cancel_path}"
+    back, trials = f"{rules.app_url}{rules.cancel_path}", parts.get(Trials)
+
+    def had_trial(user_id: str) -> bool:
+        """A trial without credits leaves no claim; Stripe knows it as long as the account lives."""
+        return trials.had_one(user_id) or subscribers.had_trial(user_id)
+
     return _Selling(
         customers=customers,
-        offers=Offers(stripe, store.read_packages(), parts.get(Plans), parts.get(Trials).had_one),
+        offers=Offers(stripe, store.read_packages(), parts.get(Plans), had_trial),
         checkouts=checkouts,
         orders=Orders(stripe, records, core.clock, payments.settle),
         portal=Portal(stripe, ledger, customers, back, core.clock, core.ids),

@@ -48,7 +48,7 @@ class Offers:
 
     def plan_terms(self, user_id: str, price_id: str, ui_mode: UiMode) -> OrderTerms:
         """Without a trial for whoever has had one. Raises `PlanNotFound`, also for a price of
-        Stripe's that is no plan of ours, and `StorageUnavailable`."""
+        Stripe's that is no plan of ours, what `Stripe` raises, and `StorageUnavailable`."""
         self._stripe.require_configured()
         plan = self._plans.by_price(price_id)
         if plan is None:
