@@ -2,6 +2,7 @@
 report of each month."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,7 @@ from service.finance.money import money_of, other_of
 from service.ledger.debts import debt_in
 from service.storage.codec import RawItem, decode_item
 from service.storage.keys import Key
-from service.storage.table import Table
+from service.storage.table import ConditionFailed, Table
 
 # A month with more is made in parts by nobody: 10,000 requests to Stripe.
 MAX_TRANSACTIONS = 1_000_000
@@ -128,7 +129,9 @@ class Finance:
     def _keep(self, report: Report) -> None:
         before = store.read(self._table, report.month)
         document = document_of(report)
-        self._table.write(store.report_write(before, report.month, document, self._mac_key))
+        # Whoever stored a report of this month meanwhile has read the same books.
+        with suppress(ConditionFailed):
+            self._table.write(store.report_write(before, report.month, document, self._mac_key))
 
     def _walk(
         self,

@@ -20,7 +20,8 @@ from service.repair.account_records import (
     RepairContext,
     needed_claims,
 )
-from service.repair.repair_plan import Plan, plan
+from service.repair.repair_plan import plan
+from service.repair.undone_sign_ups import Plan
 from service.storage.checks import Violation
 from service.storage.codec import RawItem
 from service.storage.keys import Key, data_key, user_partition

@@ -6,7 +6,7 @@ ledger decides: a wallet is what its intact entries, from the first one on, make
 follows. A plan is discarded unless its result passes the audit; other damage is an operator's."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from service.audit.entities import audit_account
 from service.jobs import keys as jobs_keys
@@ -15,7 +15,6 @@ from service.jobs.checks import ends_by_kind
 from service.jobs.entities import Failure, Job, JobStatus
 from service.jobs.settlement_terms import charging, returning, with_balance_of
 from service.jobs.store import KeyUse
-from service.ledger import keys as ledger_keys
 from service.ledger import store as ledger_store
 from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import (
@@ -34,31 +33,19 @@ from service.repair.account_records import (
     DamagedAccount,
     NotRepairable,
     RepairContext,
-    digests_of,
     first_entry,
 )
 from service.repair.bound_keys import BoundKeys, bound_key_of
 from service.repair.purchased import Purchased, has_strays, is_made_again
-from service.repair.sentences import balances, deletion, described
+from service.repair.sentences import balances, described
+from service.repair.undone_sign_ups import Plan, bounded, is_undone, undone
 from service.storage.codec import Item
-from service.storage.keys import Key, data_key, user_item, user_partition
+from service.storage.keys import Key, user_partition
 from service.storage.writes import Delete, When, Write
-from service.users import keys as users_keys
 from service.users.entities import MAX_DEVICES_PER_USER
 
 MAX_TORN = 20
-MAX_CHANGES = 90
 _ENDS = {EntryKind.CAPTURE: JobStatus.SUCCEEDED, EntryKind.RELEASE: JobStatus.FAILED}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done in one place; `is_open`: an open wallet is there afterwards."""
-
-    where: str
-    says: tuple[str, ...]
-    writes: tuple[Write, ...]
-    is_open: bool
 
 
 def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | None:
@@ -74,53 +61,9 @@ def plan(damaged: DamagedAccount, context: RepairContext, now: int) -> Plan | No
     ):
         return None
     moments = list(replayed(account.user_id, (*account.entries, *account.late), context.mac_key))
-    if _is_undone(damaged, moments, context):
-        return _undone(damaged, moments)
+    if is_undone(damaged, moments, context):
+        return undone(damaged, moments)
     return _Mending(damaged, moments, context, now).plan()
-
-
-def _is_undone(damaged: DamagedAccount, moments: Sequence[Moment], context: RepairContext) -> bool:
-    """Whether a sign-up is torn beyond repair before any of its credits were used: the person then
-    signs up again."""
-    account = damaged.account
-    entries = (*account.entries, *account.late)
-    used = (
-        account.jobs
-        or any(entry.version > 1 for entry in entries)
-        or (account.wallet and account.wallet.version > 1)
-    )
-    is_known = moments and digests_of(damaged, context)
-    return not used and not is_known and not account.closed
-
-
-def _undone(damaged: DamagedAccount, moments: Sequence[Moment]) -> Plan:
-    account, user_id = damaged.account, damaged.account.user_id
-    entries = [moment.entry for moment in moments]
-    if len((*account.entries, *account.late)) > len(entries):
-        raise NotRepairable("its first entry is not one that this ledger wrote")
-    writes: list[Write] = (
-        ledger_store.rebuilt_writes(account.wallet, None, entries, ()) if account.wallet else []
-    )
-    if account.wallet is None:
-        writes += [_gone(ledger_keys.entry(user_id, entry.version)) for entry in entries]
-    writes += [_gone(users_keys.profile(user_id))] if account.digests else []
-    writes += [_gone(data_key(user_id))] if damaged.has_data_key else []
-    writes += [_gone(users_keys.device(user_id, digest)) for digest in sorted(account.devices)]
-    writes += [_gone(user_item(user_id, sk)) for sk in account.keys]
-    writes += map(_gone, damaged.messages)
-    writes += [Delete(key, When(equals={"userId": user_id})) for key in damaged.claimed]
-    says = ["its sign-up is undone, so that the person can sign up again", *map(deletion, writes)]
-    return _bounded(Plan(user_partition(user_id), tuple(says), tuple(writes), is_open=False))
-
-
-def _gone(key: Key) -> Delete:
-    return Delete(key, When(equals={"PK": key.pk}))
-
-
-def _bounded(made: Plan) -> Plan:
-    if len(made.writes) > MAX_CHANGES:
-        raise NotRepairable(f"it takes {len(made.writes)} changes, and no restore tears that much")
-    return made
 
 
 class _Mending:
@@ -172,7 +115,7 @@ class _Mending:
         is_open = not mended.closed
         says = (*self._says, *self._account_records.says)
         writes = (*self._writes, *self._account_records.writes)
-        return _bounded(Plan(user_partition(account.user_id), says, writes, is_open))
+        return bounded(Plan(user_partition(account.user_id), says, writes, is_open))
 
     # The ledger.
 

@@ -309,7 +309,10 @@ EXTRA = {
     ("repair", "granted"): set(),
     ("repair", "purchased"): {"account_records", "granted"},
     ("repair", "sentences"): set(),
-    ("repair", "repair_plan"): {"account_records", "bound_keys", "purchased", "sentences"},
+    ("repair", "undone_sign_ups"): {"account_records", "sentences"},
+    ("repair", "repair_plan"): {
+        *("account_records", "bound_keys", "purchased", "sentences", "undone_sign_ups"),
+    },
 }
 USES_EXTRA = {
     ("billing", "personal_data"): {"customers", "order_entities", "stripe_client"},
@@ -381,7 +384,7 @@ USES_EXTRA = {
     ("finance", "operations"): {"credits", "documents", "line_matching", "money"},
     ("finance", "routes"): {"documents"},
     ("finance", "commands"): {"csv_files", "documents"},
-    ("repair", "operations"): {"repair_plan", "account_records"},
+    ("repair", "operations"): {"repair_plan", "account_records", "undone_sign_ups"},
 }
 # The only wiring: these may import every file of their own feature.
 WIRING = {"feature"}

@@ -48,13 +48,14 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
         for place, text in _sources().items()
         if re.search(r"\bDelete\(|delete_item|DeleteItem", text)
     }
-    plans = {"repair/repair_plan.py", "repair/bound_keys.py", "repair/granted.py"}
+    plans = {f"repair/{each}.py" for each in ("repair_plan", "bound_keys", "granted")}
+    undoing = {"repair/purchased.py", "repair/undone_sign_ups.py"}
     erasures = {
         *("users/personal_data.py", "notifications/personal_data.py", "passwords/store.py"),
         *("entitlements/personal_data.py", "billing/personal_data.py"),
         "billing/top_up_feature.py",
     }
-    assert deleting == {*plans, *erasures, "repair/purchased.py", "ledger/store.py"}
+    assert deleting == {*plans, *undoing, *erasures, "ledger/store.py"}
     repairing = {
         place
         for place, text in _sources().items()
@@ -64,7 +65,7 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
         )
     }
     assert repairing == {
-        *(*plans, "repair/operations.py", "ledger/grants.py"),
+        *(*plans, "repair/undone_sign_ups.py", "repair/operations.py", "ledger/grants.py"),
         *("ledger/store.py", "ledger/operations.py", "jobs/store.py", "users/store.py"),
     }
 
