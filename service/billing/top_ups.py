@@ -54,6 +54,8 @@ from service.storage.writes import Write
 log = structlog.get_logger()
 
 _CARD_ERROR = "card_error"
+# An earlier request with this key had other parameters, and may have been paid.
+_OTHER_PARAMETERS = "idempotency_error"
 _NEEDS_BUYER = "authentication_required"
 _FAILED_INTENTS = ("requires_payment_method", "requires_action", "canceled")
 
@@ -229,14 +231,15 @@ class TopUps:
         try:
             intent = self._intent(top_up, order)
         except StripeRefused as refusal:
+            if refusal.kind == _OTHER_PARAMETERS:
+                self._fail_unknown(top_up, order)
+                return
             if refusal.kind != _CARD_ERROR:
                 log.error("top_up_refused", user_id=top_up.user_id, reason=refusal.reason)
             self._fail(top_up, order, refusal.reason or refusal.kind, returned=True)
             return
         if intent is None:
-            # No one knows whether it was paid: an event would have said so since.
-            log.error("top_up_unknown", user_id=top_up.user_id, order_id=order.order_id)
-            self._fail(top_up, order, "unknown", returned=False)
+            self._fail_unknown(top_up, order)
             return
         self._follow(top_up, order, intent)
 
@@ -280,6 +283,11 @@ class TopUps:
         self._report(top_up, order.order_id, reason, enabled=after.enabled)
         self._records.end(order, OrderStatus.FAILED)
         self._replace_if_first(top_up, after)
+
+    def _fail_unknown(self, top_up: TopUp, order: Order) -> None:
+        """No one knows whether it was paid: its amount stays in the cap. An event settles it."""
+        log.error("top_up_unknown", user_id=top_up.user_id, order_id=order.order_id)
+        self._fail(top_up, order, "unknown", returned=False)
 
     def _stop(self, top_up: TopUp, order: Order) -> None:
         """The payment differs from its order, as an alarm says: whoever was charged for nothing
