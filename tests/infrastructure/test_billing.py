@@ -33,14 +33,14 @@ def test_every_container_has_the_name_of_the_secret_and_starts(selling: Deployme
     assert {each.environment["STRIPE_SECRETS_SECRET_NAME"] for each in off.containers} == {""}
 
 
-def test_only_web_and_worker_may_read_the_secret(selling: Deployment) -> None:
+def test_only_web_worker_and_operators_may_read_the_secret(selling: Deployment) -> None:
     readers = {
         role
         for role in selling.service.of("IAM::Role")
         for statement in statements(selling, role)
         if SECRET in listed(statement.get("Resource", []))
     }
-    assert readers == {"WebRole", "WorkerRole"}
+    assert readers == {"WebRole", "WorkerRole", "OperatorRole"}
 
 
 def test_the_worker_may_do_what_the_sweep_and_an_erasure_need(selling: Deployment) -> None:

@@ -360,5 +360,5 @@ def _stored(item: Item) -> Item:
 
 
 def _provable(wallet: Wallet) -> Wallet:
-    """What entries can prove: a freeze has none."""
-    return replace(wallet, status=WalletStatus.OPEN)
+    """What one moment of a replay says: status and its marks follow from all entries."""
+    return replace(wallet, status=WalletStatus.OPEN, returns_frozen=False)
