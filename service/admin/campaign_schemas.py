@@ -29,18 +29,11 @@ from service.promo_codes.entities import (
     NewPromoCode,
     PromoCode,
 )
-from service.web.schemas import CreditsInput, StrictSchema, Text, credits_field
+from service.web.schemas import CreditsInput, IntegerInput, StrictSchema, Text, credits_field
 
 MAX_BUDGET = 10**9 * SCALE
 _MAX_TEXT = 64
 _MAX_USER_ID = 255
-
-
-class _WholeNumber(fields.Integer):
-    """A JSON number without decimals."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(strict=True, **options)
 
 
 class GrantRequestSchema(ActionSchema):
@@ -71,7 +64,7 @@ class GrantRequestSchema(ActionSchema):
         load_default=None,
         metadata={"description": "When the granted credits expire. Left out: never."},
     )
-    lot_life_days = _WholeNumber(
+    lot_life_days = IntegerInput(
         data_key="lotLifeDays",
         load_default=None,
         validate=validate.Range(1, MAX_LIFE_DAYS),
@@ -108,13 +101,13 @@ class PromoRequestSchema(GrantRequestSchema):
             "nobody can guess."
         },
     )
-    max_uses = _WholeNumber(
+    max_uses = IntegerInput(
         required=True,
         data_key="maxUses",
         validate=validate.Range(1, MAX_USES),
         metadata={"description": "How often it can be redeemed in all.", "example": 100},
     )
-    max_uses_per_identity = _WholeNumber(
+    max_uses_per_identity = IntegerInput(
         load_default=1,
         data_key="maxUsesPerIdentity",
         validate=validate.Range(1, MAX_USES_PER_IDENTITY),

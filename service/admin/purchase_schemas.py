@@ -8,7 +8,7 @@ from service.core.amounts import credits_number
 from service.core.clock import iso
 from service.ledger.grants import GrantSource
 from service.ledger.lots import LotKind
-from service.web.schemas import StrictSchema, credits_field
+from service.web.schemas import IntegerInput, StrictSchema, credits_field
 
 MAX_CENTS = 10**10
 
@@ -16,8 +16,7 @@ MAX_CENTS = 10**10
 class RefundRequestSchema(ActionSchema):
     """How much goes back to the buyer."""
 
-    amount_cents = fields.Integer(
-        strict=True,
+    amount_cents = IntegerInput(
         data_key="amountCents",
         load_default=None,
         validate=validate.Range(1, MAX_CENTS),

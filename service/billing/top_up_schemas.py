@@ -4,30 +4,14 @@ In a file of its own because those of orders are long."""
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from service.billing.schemas import MAX_ID
 from service.billing.top_up_entities import MAX_CAP_CENTS, OffReason, TopUp
 from service.core.amounts import amount_of, credits_number
-from service.web.schemas import CreditsInput, Flag, StrictSchema, Text, credits_field
+from service.web.schemas import CreditsInput, Flag, IntegerInput, StrictSchema, Text, credits_field
 
 MAX_THRESHOLD = amount_of(1_000_000)
-
-
-class Cents(fields.Integer):
-    """A whole number of the currency's smallest unit."""
-
-    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
-        "invalid": "Must be a whole number.",
-        "range": "Must be from 1 to 10000000.",
-    }
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        if type(value) is not int:
-            raise self.make_error("invalid")
-        if not 1 <= value <= MAX_CAP_CENTS:
-            raise self.make_error("range")
-        return value
 
 
 class TopUpRequestSchema(StrictSchema):
@@ -55,9 +39,10 @@ class TopUpRequestSchema(StrictSchema):
             "example": 10,
         },
     )
-    monthly_cap_cents = Cents(
+    monthly_cap_cents = IntegerInput(
         data_key="monthlyCapCents",
         load_default=None,
+        validate=validate.Range(1, MAX_CAP_CENTS, error="Must be from {min} to {max}."),
         metadata={
             "description": "What may be spent by itself in a calendar month (UTC). Required to "
             "switch it on.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from service.core.amounts import Amount, amount_of, credits_text
+from service.core.amounts import Amount, amount_of, credits_number, credits_text
 from service.core.mailboxes import MAX_ADDRESS, InvalidAddress, address_of
 from service.core.placeholders import identifies_a_device
 
@@ -52,7 +52,8 @@ class CreditsInput(fields.Float):
 
     def __init__(self, *, minimum: Amount, maximum: Amount, **options: Any) -> None:
         self._minimum, self._maximum = minimum, maximum
-        super().__init__(**options)
+        limits = {"minimum": credits_number(minimum), "maximum": credits_number(maximum)}
+        super().__init__(**options | {"metadata": options.get("metadata", {}) | limits})
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if type(value) not in (int, float):
@@ -128,6 +129,22 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid")
         return value
+
+
+class IntegerInput(fields.Integer):
+    """A JSON number without a fraction. `5.0` is one, as JSON Schema has it (2020-12 validation,
+    6.1.1); other types are not converted."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
+        "required": "Is required.",
+        "null": "Must not be null.",
+        "invalid": "Must be a whole number.",
+    }
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if type(value) not in (int, float) or value != value // 1:
+            raise self.make_error("invalid")
+        return int(value)
 
 
 class WholeNumber(fields.Integer):

@@ -1,7 +1,7 @@
 import pytest
 from marshmallow import ValidationError, fields, validate
 
-from service.web.schemas import StrictSchema, Text
+from service.web.schemas import CreditsInput, IntegerInput, StrictSchema, Text
 
 
 class Inner(StrictSchema):
@@ -12,6 +12,8 @@ class Sample(StrictSchema):
     name = Text(data_key="theName", required=True, max_length=5)
     maybe = Text(max_length=5, min_length=0, allow_none=True)
     inner = fields.Nested(Inner)
+    count = IntegerInput()
+    paid = CreditsInput(minimum=1, maximum=2500, metadata={"example": 2})
 
 
 SAMPLE = Sample()
@@ -69,3 +71,16 @@ def test_the_bounds_can_be_read_by_the_document() -> None:
         rule for rule in SAMPLE.fields["name"].validators if isinstance(rule, validate.Length)
     ]
     assert (length.min, length.max) == (1, 5)
+    metadata = SAMPLE.fields["paid"].metadata
+    assert metadata == {"example": 2, "minimum": 0.001, "maximum": 2.5}
+
+
+@pytest.mark.parametrize("value", [5, 5.0])
+def test_a_number_without_a_fraction_is_whole_as_in_json_schema(value: object) -> None:
+    loaded = SAMPLE.load({"theName": "a", "count": value})
+    assert (loaded["count"], type(loaded["count"])) == (5, int)
+
+
+@pytest.mark.parametrize("value", [5.5, "5", True, [5], float("inf"), float("nan")])
+def test_nothing_else_is_a_whole_number(value: object) -> None:
+    assert faults({"theName": "a", "count": value}) == {"count": ["Must be a whole number."]}
