@@ -20,10 +20,12 @@ class TaskStatus(StrEnum):
 
 
 class RejectionReason(StrEnum):
-    """Why a provider declined for certain."""
+    """Why a provider declined for certain. `CONTEXT`: the request is longer than what the model
+    takes."""
 
     IMAGE = "image"
     CONTENT = "content"
+    CONTEXT = "context"
     BUSY = "busy"
     UNAVAILABLE = "unavailable"
 

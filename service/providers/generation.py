@@ -42,21 +42,25 @@ class GenerationRequest:
 class TokenUsage:
     """What a vendor reports. `cached_input_tokens` and `cache_write_tokens` are parts of
     `input_tokens`, `reasoning_tokens` a part of `output_tokens`, whatever the vendor's own sums
-    contain: each adapter converts. Unchecked: it may be a lie."""
+    contain: each adapter converts. `total_tokens` is what the vendor calls the sum of input and
+    output, None if it names none. Unchecked: it may be a lie."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    total_tokens: int | None = None
 
 
 class FinishReason(StrEnum):
-    """Why a response that counts as whole ended (`protocol.md` 10, 3)."""
+    """Why a response that counts as whole ended (`protocol.md` 10, 3). `OTHER`: for a reason that
+    is not in the reviewed list of the vendor's own faults."""
 
     STOP = "stop"
     LENGTH = "length"
     CONTENT = "content"
+    OTHER = "other"
 
 
 class VendorFault(StrEnum):
@@ -88,9 +92,13 @@ class Complete:
 
 @dataclass(frozen=True)
 class Refused:
-    """Definitely nothing was generated: refused at once, by the first event, or never sent."""
+    """Definitely nothing to deliver: refused at once, by the first event, or never sent.
+    `retry_after_seconds` is the vendor's own `Retry-After`. `usage` is what the vendor bills all
+    the same, where it says so (a guardrail that withholds the output): house loss."""
 
     reason: RejectionReason
+    retry_after_seconds: int | None = None
+    usage: TokenUsage | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ class Generation(Protocol):
     def __iter__(self) -> Iterator[GenerationEvent]: ...
 
     def cancel(self) -> None:
-        """Closes the connection, from any thread; iteration ends without a last event."""
+        """Closes the connection, from any thread, whatever the iteration waits for, and ends it
+        without a last event. Before the first step, nothing is sent."""
         ...
 
 
@@ -124,8 +133,9 @@ class TextProvider(Protocol):
     name: str
 
     def generate(self, request: GenerationRequest) -> AbstractContextManager[Generation]:
-        """Sends the request once, never again after an ambiguous send. Leaving the context closes
-        the connection."""
+        """The request is sent by the first step of the iteration, so that every wait can be
+        cancelled: once, never again after an ambiguous send, and never by a second iteration, which
+        is empty. Leaving the context closes the connection."""
         ...
 
     def count_input(self, request: GenerationRequest) -> int | None:
