@@ -18,6 +18,7 @@ from service.billing.events import ObjectKind
 from service.billing.inbox import Inbox
 from service.billing.new_users import NewUsers
 from service.billing.offers import Offers
+from service.billing.open_checkouts import OpenCheckouts
 from service.billing.order_checks import order_checks
 from service.billing.order_payments import OrderPayments
 from service.billing.order_records import OrderRecords
@@ -87,7 +88,8 @@ def build(core: Core, parts: Parts) -> Feature:
         payments,
         selling.buy_page,
     )
-    data = BillingData(core.table, stripe, selling.customers, order_body)
+    checkouts = OpenCheckouts(core.table, stripe, selling.customers, selling.orders.reconcile)
+    data = BillingData(core.table, stripe, selling.customers, checkouts, order_body)
 
     if stripe.configured:
         _follow_new_users(parts, selling)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from service.billing import keys, store
 from service.billing.customers import Customers
 from service.billing.entities import StripeRefused, StripeUnavailable
+from service.billing.open_checkouts import OpenCheckouts
 from service.billing.order_entities import Order
 from service.billing.stripe_client import Stripe
 from service.core.clock import from_iso, iso
@@ -35,12 +36,14 @@ class BillingData:
         table: Table,
         stripe: Stripe,
         customers: Customers,
+        checkouts: OpenCheckouts,
         render: Callable[[Order], object],
     ) -> None:
         """`render` makes JSON of an order as its owner sees it."""
         self._table = table
         self._stripe = stripe
         self._customers = customers
+        self._checkouts = checkouts
         self._render = render
 
     @property
@@ -58,15 +61,21 @@ class BillingData:
         )
 
     def delete_at_stripe(self, user_id: str) -> StepOutcome:
-        """Deletes the customer, which cancels their subscriptions at once and removes their name,
-        address and cards at Stripe. An attempt without an outcome is finished first: Stripe may
-        have the customer. Raises `CustomerNotDeleted` and `StorageUnavailable`."""
+        """Ends what could still be paid, settles what has been, and deletes the customer, which
+        cancels their subscriptions at once and removes their name, address and cards at Stripe. An
+        attempt without an outcome is finished first: Stripe may have the customer. Raises
+        `CustomerNotDeleted`, `StorageUnavailable` and what the settlement of a payment raises."""
         if self._table.get(keys.users_customer(user_id)) is None:
             return StepOutcome.DONE
         if not self._stripe.configured:
             raise CustomerNotDeleted("no key of Stripe is configured")
         try:
-            self._stripe.delete_customer(self._customers.ensure(user_id, None))
+            customer_id = self._customers.ensure(user_id, None)
+            self._checkouts.expire(user_id)
+            self._checkouts.settle(user_id)
+            self._stripe.delete_customer(customer_id)
+            # A request that began before the account was closed may have made one more.
+            self._checkouts.expire(user_id)
         except (StripeUnavailable, StripeRefused) as error:
             raise CustomerNotDeleted(error.code) from error
         return StepOutcome.DONE

@@ -20,6 +20,7 @@ from service.billing.stripe_objects import (
     PaymentIntent,
     PortalSession,
     Refund,
+    SessionName,
     StripeEvent,
     Subscription,
 )
@@ -98,6 +99,17 @@ class Stripe:
         path = f"/v1/checkout/sessions/{_segment(session_id)}"
         return self._api.get(path, parsing.checkout_session)
 
+    def open_sessions_of(self, customer_id: str) -> tuple[SessionName, ...]:
+        """The checkout sessions of any mode that this customer could still complete. None for one
+        who is deleted."""
+        filters = {"customer": customer_id, "status": "open"}
+        return self._of_customer("/v1/checkout/sessions", parsing.session_name, filters)
+
+    def expire_checkout_session(self, session_id: str) -> SessionName:
+        """It can no longer be completed afterwards. Refused for one that is not open."""
+        path = f"/v1/checkout/sessions/{_segment(session_id)}/expire"
+        return self._api.post(path, parsing.session_name, {}, f"expire-{session_id}")
+
     def session_of_payment(self, intent_id: str) -> CheckoutSession | None:
         """The checkout session in which a payment was made, if one was."""
 
@@ -144,12 +156,7 @@ class Stripe:
     def subscriptions_of(self, customer_id: str) -> tuple[Subscription, ...]:
         """Those that have ended, too. None for a customer who is deleted."""
         filters = {"customer": customer_id, "status": "all"}
-        try:
-            return self._whole("/v1/subscriptions", parsing.subscription, filters)
-        except StripeRefused as refusal:
-            if refusal.is_missing:
-                return ()
-            raise
+        return self._of_customer("/v1/subscriptions", parsing.subscription, filters)
 
     def invoice_of(self, intent_id: str) -> Invoice | None:
         """The invoice that a payment intent has paid; None for one without an invoice."""
@@ -196,6 +203,16 @@ class Stripe:
         }
         path = "/v1/balance_transactions"
         return everything(self._api, path, balance_transaction, params, max_objects)
+
+    def _of_customer(
+        self, path: str, parse: Callable[[Raw], Listed], filters: Mapping[str, Any]
+    ) -> tuple[Listed, ...]:
+        try:
+            return self._whole(path, parse, filters)
+        except StripeRefused as refusal:
+            if refusal.is_missing:
+                return ()
+            raise
 
     def _all(self, path: str, parse: Callable[[Raw], Listed], intent_id: str) -> tuple[Listed, ...]:
         """Everything of one payment."""

@@ -35,6 +35,13 @@ class CheckoutSession:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionName:
+    """A checkout session of any mode: one that saves a card has no amount."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PaymentIntent:
     """`status` is requires_payment_method, requires_confirmation, requires_action, processing,
     requires_capture, canceled or succeeded. `action_url` is where a person confirms a payment that

@@ -19,6 +19,7 @@ from service.billing.stripe_objects import (
     PaymentIntent,
     PortalSession,
     Refund,
+    SessionName,
     StripeEvent,
     Subscription,
 )
@@ -53,6 +54,11 @@ def checkout_session(raw: Raw) -> CheckoutSession:
         expires_at=time(raw, "expires_at"),
         livemode=flag(raw, "livemode"),
     )
+
+
+def session_name(raw: Raw) -> SessionName:
+    of_kind(raw, "checkout.session")
+    return SessionName(id=text(raw, "id"))
 
 
 def payment_intent(raw: Raw) -> PaymentIntent:

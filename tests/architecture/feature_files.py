@@ -189,6 +189,7 @@ EXTRA = {
     ("billing", "customers"): {"entities", "keys", "store", "stripe_client"},
     ("billing", "new_users"): {"accounts", "customers", "entities"},
     ("billing", "subscribers"): {"customers", "order_entities", "stripe_client", "stripe_objects"},
+    ("billing", "open_checkouts"): {"customers", "entities", "keys", "store", "stripe_client"},
     ("billing", "offers"): {"order_entities", "stripe_client"},
     ("billing", "order_entities"): {"stripe_objects"},
     ("billing", "order_checks"): {"keys", "order_entities", "store"},
@@ -315,7 +316,9 @@ EXTRA = {
     },
 }
 USES_EXTRA = {
-    ("billing", "personal_data"): {"customers", "order_entities", "stripe_client"},
+    ("billing", "personal_data"): {
+        *("customers", "open_checkouts", "order_entities", "stripe_client"),
+    },
     ("billing", "routes"): {"checkouts", "offers", "order_entities", "orders", "portal"},
     ("billing", "schemas"): {"order_entities", "stripe_objects"},
     ("billing", "settings"): {"stripe_secrets"},
