@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -41,6 +41,8 @@ class Failure(StrEnum):
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
     GENERATION_FAILED = "GENERATION_FAILED"
     PROVIDER_UNRESOLVED = "PROVIDER_UNRESOLVED"
+    INTERRUPTED = "INTERRUPTED"
+    CANCELLED = "CANCELLED"
 
 
 RETRYABLE = (Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE)
@@ -180,8 +182,8 @@ class Job:
     what it delivered, `facts` is the provider's own data; an erasure (at `erased_at`) empties these
     three. `due_at` is the time of the next look at the provider (None: none), `watch_until` the end
     of watching an unresolved job. `house_loss` credits were not charged for work delivered after
-    the release (None: none). An open job on a new device has its digests in `device`.
-    `mac` is its seal."""
+    the release (None: none). An open job on a new device has its digests in `device`; one that
+    its user wants to end says so in `cancel_requested_at`. `mac` is its seal."""
 
     payer: str
     actor: str
@@ -212,6 +214,7 @@ class Job:
     watch_until: int | None = None
     house_loss: Amount | None = None
     bound_key: BoundKey | None = None
+    cancel_requested_at: int | None = None
     erased_at: int | None = None
     mac: str = ""
 
@@ -251,3 +254,8 @@ class Times:
     poll_min: int
     poll_max: int
     watch_poll: int
+
+    def of_call(self, seconds: float) -> "Times":
+        """Those of a job whose call ends within so many seconds: until then only its owner may
+        settle it."""
+        return replace(self, submit=round(seconds * 1000), hard_limit=round(seconds * 1000))

@@ -9,6 +9,7 @@ from service.core.token_cipher import TokenCipher
 from service.entitlements.operations import Entitlements
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
+from service.jobs.admission import Admission
 from service.jobs.ceiling_checks import ceilings_check
 from service.jobs.checks import house_leases_check, job_check
 from service.jobs.commands import COMMANDS
@@ -125,19 +126,27 @@ def _jobs(
     ledger, users = parts.get(Ledger), parts.get(Users)
     settings = core.section(JobsSettings)
     limits = parts.replaced(UserLimits, _limits(settings))
+    admission = Admission(
+        core.table,
+        ledger,
+        users,
+        parts.get(Entitlements),
+        Holds(ledger, core.clock, job_ids, times, limits, house, core.keyring.mac_key),
+        operations,
+        settlement,
+        core.clock,
+        core.metrics,
+        times,
+    )
     return Jobs(
         table=core.table,
-        ledger=ledger,
-        users=users,
-        entitlements=parts.get(Entitlements),
-        holds=Holds(ledger, core.clock, job_ids, times, limits, house, core.keyring.mac_key),
+        admission=admission,
         house=house,
         operations=operations,
         settlement=settlement,
         token_cipher=TokenCipher(core.keyring.token_keys),
         page_tokens=PageTokens(core.keyring.token_keys),
         clock=core.clock,
-        metrics=core.metrics,
         limits=JobLimits(
             settings.long_poll_limit,
             settings.user_long_poll_limit,

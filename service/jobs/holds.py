@@ -67,10 +67,12 @@ class Holds:
         predecessor: Job | None,
         snapshot: Snapshot,
         permission: Permission | None = None,
+        times: Times | None = None,
     ) -> Held:
         """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
-        read of the wallet and the items of `related_to`. Raises `StaleRead` when a twin took the
-        key meanwhile or no wallet is open, `SubscriptionRequired`, `SessionEnded`,
+        read of the wallet and the items of `related_to`, `times` those of this job (None: the usual
+        ones). Raises `StaleRead` when a twin took the key meanwhile or no wallet is open,
+        `SubscriptionRequired`, `SessionEnded`,
         `SessionCeilingReached`, `TooManyOpenJobs`,
         `DailyLimitReached`, `HouseLimitReached`, and what `Ledger.move` raises; `OutcomeUnknown`
         names the job."""
@@ -83,7 +85,7 @@ class Holds:
             payload=payload,
             predecessor_id=predecessor.job_id if predecessor else None,
             job_id=job_id,
-            times=self._times,
+            times=times or self._times,
             limits=self._limits,
             permission=permission,
             mac_key=self._mac_key,

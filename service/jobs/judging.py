@@ -5,13 +5,14 @@ returns here has an outcome."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
 from service.core.amounts import Amount
 from service.jobs.entities import MAX_RESULT_BYTES, RETRYABLE, Failure, Job, ProviderCost
-from service.jobs.work import AsynchronousWork, Charge, Facts, Work
+from service.jobs.work import AsynchronousWork, Charge, Facts, Verdict
 from service.providers.base import Task
 from service.storage.codec import encode_item
 
@@ -33,7 +34,27 @@ class Bill:
     alarm: str = ""
 
 
-def result_of(work: Work, job: Job, task: Task) -> Facts | None:
+@dataclass(frozen=True)
+class Delivery:
+    """What was delivered, what is to be paid for it, and the provider's own `facts`."""
+
+    result: Facts
+    bill: Bill
+    facts: Facts = field(default_factory=dict)
+
+    @property
+    def uncharged(self) -> dict[str, Any]:
+        """What a job that is not charged for it records of it."""
+        charge = self.bill.charge
+        return {
+            "result": self.result,
+            "usage": charge.usage,
+            "provider_cost": charge.provider_cost,
+            "house_loss": charge.amount,
+        }
+
+
+def result_of(work: AsynchronousWork, job: Job, task: Task) -> Facts | None:
     """The result that the task delivers; None when there is none that can be stored."""
     try:
         result = work.judge(task)
@@ -61,21 +82,34 @@ def failure_of(work: AsynchronousWork, job: Job, task: Task) -> str:
     return failure if is_usable else Failure.GENERATION_FAILED
 
 
-def bill(work: Work, job: Job, task: Task) -> Bill:
+def bill(work: AsynchronousWork, job: Job, task: Task) -> Bill:
     """The bill for delivered work. What the vendor reports decides; where that cannot be priced,
     our own count does, and where even that breaks, nothing is charged."""
     cost, alarm = _possible(work.charge, job, task), ""
     if cost is None:
         cost = _possible(work.charge_by_own_count, job, task) or Charge(0)
         alarm = "charge_unusable"
+    return bill_within(job, cost, alarm)
+
+
+def bill_within(job: Job, cost: Charge, alarm: str = "") -> Bill:
+    """The bill for work that cost so much: what the job does not hold is not charged."""
     charge = replace(cost, amount=min(cost.amount, job.held))
     return Bill(charge, cost.amount - charge.amount, alarm)
+
+
+def bill_of_call(job: Job, verdict: Verdict) -> Bill:
+    """The bill for a call that came to that verdict. One that cannot be is no charge."""
+    if is_possible(verdict.charge):
+        return bill_within(job, verdict.charge, verdict.alarm)
+    log.error("charge_impossible", job_id=job.job_id)
+    return bill_within(job, Charge(0), "charge_unusable")
 
 
 def _possible(price: Price, job: Job, task: Task) -> Charge | None:
     try:
         charge = price(job, task)
-        if _is_possible(charge):
+        if is_possible(charge):
             return charge
         given = repr(charge.amount)[:40]
         log.error("charge_impossible", job_id=job.job_id, given_thousandths=given)
@@ -84,7 +118,7 @@ def _possible(price: Price, job: Job, task: Task) -> Charge | None:
     return None
 
 
-def _is_possible(charge: Charge) -> bool:
+def is_possible(charge: Charge) -> bool:
     counts = (charge.amount, *charge.usage.values())
     return (
         all(_is_count(count) for count in counts)

@@ -1,56 +1,40 @@
 """Every verb on jobs: submit, get, list, wait, handle a callback."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import structlog
 
-from service.core.amounts import Amount
 from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError
 from service.core.ids import is_id
-from service.core.metrics import Metric, Metrics
 from service.core.principal import Principal
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
-from service.entitlements.operations import Entitlements, Permission
 from service.jobs import keys, store
+from service.jobs.admission import Admission, Earlier, Place
 from service.jobs.entities import (
-    MAX_PAYLOAD_BYTES,
     CallbackRefused,
     Job,
     JobNotFound,
     JobRequest,
     JobStatus,
 )
-from service.jobs.holds import Held, Holds, key_of, related_to
+from service.jobs.holds import Held
 from service.jobs.house import HouseBudget
 from service.jobs.settlement import Settlement
 from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
-from service.jobs.work import AsynchronousWork, Estimate, Facts, Operations, Quote
-from service.ledger.details import OPERATION
-from service.ledger.entities import (
-    IdempotencyKeyReused,
-    InsufficientCredits,
-    StaleRead,
-    Wallet,
-    WalletBusy,
-    check_wallet,
-)
-from service.ledger.movements import hold
-from service.ledger.operations import Ledger, Snapshot
+from service.jobs.work import AsynchronousWork, Operations, Quote
 from service.providers.base import Accepted, Created, Indeterminate, Rejected
 from service.storage.cursor import PageTokens
 from service.storage.table import Table
-from service.users.entities import is_open
-from service.users.operations import Users
 
 log = structlog.get_logger()
 
 CALLBACKS_PATH = "/callbacks"
-MAX_ROUNDS = 5
 # DynamoDB's own limit for one BatchGetItem.
 MAX_TOGETHER = 100
 RETRY_AFTER_SECONDS = 5
@@ -64,6 +48,14 @@ class Submission:
     job: Job
     remaining: int
     replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A hold whose call is to be made now, by its owner alone, with that body."""
+
+    held: Held
+    body: Any
 
 
 @dataclass(frozen=True)
@@ -92,50 +84,30 @@ class JobLimits:
     max_submitting_of_user: int
 
 
-@dataclass(frozen=True)
-class HoldBasis:
-    """What a hold is decided from: what the work costs and keeps, the job that the key stood for so
-    far, what was read of the wallet, and what the user must be permitted."""
-
-    estimate: Estimate
-    payload: Facts
-    earlier: Job | None
-    snapshot: Snapshot
-    permission: Permission | None
-
-
 class Jobs:
     """Submits jobs and returns them as they stand."""
 
     def __init__(
         self,
         table: Table,
-        ledger: Ledger,
-        users: Users,
-        entitlements: Entitlements,
-        holds: Holds,
+        admission: Admission,
         house: HouseBudget,
         operations: Operations,
         settlement: Settlement,
         token_cipher: TokenCipher,
         page_tokens: PageTokens,
         clock: Clock,
-        metrics: Metrics,
         limits: JobLimits,
         public_url: str,
     ) -> None:
         self._table = table
-        self._ledger = ledger
-        self._users = users
-        self._entitlements = entitlements
-        self._holds = holds
+        self._admission = admission
         self._house = house
         self._operations = operations
         self._settlement = settlement
         self._token_cipher = token_cipher
         self._page_tokens = page_tokens
         self._clock = clock
-        self._metrics = metrics
         self._public_url = public_url.rstrip("/")
         self._places = Shares(limits.max_waiting, limits.max_waiting_of_user)
         self._open_jobs = OpenJobs(table, clock)
@@ -155,72 +127,30 @@ class Jobs:
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
-        permission = self._entitlements.permission(request.operation, request.payer)
-        related = related_to(request, permission)
-        snapshot: Snapshot | None = None
-        for _ in range(MAX_ROUNDS):
-            snapshot = snapshot or self._ledger.read_snapshot(request.payer, related)
-            check_wallet(snapshot.wallet, request.actor)
-            earlier = self._earlier(request, snapshot)
-            if earlier is not None and not earlier.retryable:
-                return self._replayed(earlier, snapshot.wallet)
-            estimate, payload = _terms(work, request.body)
-            if permission is not None:
-                permission.check(snapshot.item(permission.key))
-            self._holds.check_ceiling(request, estimate, snapshot)
-            with self._submit_places.place(request.payer, work.provider):
-                placed, snapshot = self._placed(
-                    work, request, HoldBasis(estimate, payload, earlier, snapshot, permission)
-                )
-            if placed is not None:
-                return placed
-        raise WalletBusy
+        place = partial(self._submit_places.place, request.payer, work.provider)
 
-    def _placed(
-        self, work: AsynchronousWork, request: JobRequest, basis: HoldBasis
-    ) -> tuple[Submission | None, Snapshot | None]:
-        """Takes the hold and sends the job. None for the submission when it has to be decided anew:
-        on the snapshot of a sign-up, or with none where what was read is stale."""
-        device = self._users.digests(request.fingerprint)
-        related = related_to(request, basis.permission)
-        if not is_open(basis.snapshot.wallet):
-            return None, self._users.sign_up(request.actor, device, related)
-        snapshot = self._users.welcomed(request.actor, device, basis.snapshot, related)
-        try:
-            held = self._holds.take(
-                request,
-                device,
-                basis.estimate,
-                basis.payload,
-                basis.earlier,
-                snapshot,
-                basis.permission,
-            )
-        except StaleRead:
-            return None, None
-        self._metrics.count(Metric.HOLDS)
-        return self._send(work, request, held), None
+        def send(held: Held, body: object) -> Submission:
+            return self._send(work, replace(request, body=body), held)
+
+        admitted = self._admission.admitted(work, request, place, send)
+        return self._replayed(admitted) if isinstance(admitted, Earlier) else admitted
+
+    def begin(self, request: JobRequest, place: Place) -> Begun | Submission:
+        """Holds the most that a call can cost. Whoever gets `Begun` is its owner, and makes the
+        call; a repeated key returns the earlier job. `place` is entered for the hold.
+
+        Raises what `submit` raises before anything is written, but for `TooManyJobs` and
+        `ProviderSaturated`: what `place` raises; and `OutcomeUnknown`, which names the job.
+        Raises `LookupError` for work that is no call."""
+        call = self._operations.call(request.operation)
+        if call is None:
+            raise LookupError(f"{request.operation} is no call")
+        admitted = self._admission.admitted(call, request, place, Begun)
+        return self._replayed(admitted) if isinstance(admitted, Earlier) else admitted
 
     def quote(self, principal: Principal, operation: str, body: object) -> Quote:
-        """What `submit` would hold for that request now, and whether it could; writes nothing.
-        Raises `OperationNotFound`, whatever the kind of work refuses, `SubscriptionRequired`,
-        `AccountClosed`, `SessionEnded`, `WalletFrozen`, `WalletBusy` and `StorageUnavailable`."""
-        work = self._operations.known(operation)
-        estimate, _ = _terms(work, body)
-        permission = self._entitlements.permission(operation, principal.subject)
-        if permission is not None:
-            permission.check(self._table.get(permission.key))
-        snapshot, now = self._holds.read_limits(principal), self._clock.now()
-        wallet = snapshot.wallet
-        check_wallet(wallet, principal)
-        left = self._holds.left(principal, snapshot)
-        if wallet is None or not is_open(wallet):
-            return Quote(operation, estimate, 0, is_sufficient=False, registered=False)
-        spendable = wallet.spendable(now, operation)
-        available = spendable if left is None else min(spendable, left)
-        is_sufficient = _can_hold(wallet, operation, estimate.amount, now)
-        is_sufficient &= left is None or estimate.amount <= left
-        return Quote(operation, estimate, available, is_sufficient, registered=True)
+        """See `Admission.quote`."""
+        return self._admission.quote(principal, operation, body)
 
     def get(self, user_id: str, job_id: str) -> Job:
         """Raises `JobNotFound`, for another user's job exactly as for one that does not exist."""
@@ -287,20 +217,8 @@ class Jobs:
         if event.final and allowed(job_id):
             self._house.settled(self._settlement.resolve(payer, job_id))
 
-    def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
-        """The job that the request's key stands for already. Raises `IdempotencyKeyReused`, which
-        names it."""
-        key = key_of(request)
-        use = store.key_use(snapshot.item(key)) if key else None
-        if use is None:
-            return None
-        if use.body_hash != request.body_hash:
-            raise IdempotencyKeyReused(
-                details={"jobId": use.job_id}, location=f"/jobs/{use.job_id}"
-            )
-        return self._settlement.read(request.payer, use.job_id)
-
-    def _replayed(self, job: Job, wallet: Wallet | None) -> Submission:
+    def _replayed(self, earlier: Earlier) -> Submission:
+        job, wallet = earlier.job, earlier.wallet
         structlog.contextvars.bind_contextvars(job_id=job.job_id)
         self._raise_refusal(job)
         remaining = wallet.spendable(self._clock.now(), job.operation) if wallet else 0
@@ -350,22 +268,3 @@ class Jobs:
             return None
         token = self._token_cipher.seal([job.payer, job.job_id])
         return f"{self._public_url}{CALLBACKS_PATH}/{work.provider}/{token}"
-
-
-def _can_hold(wallet: Wallet, operation: str, amount: Amount, now: int) -> bool:
-    """Whether the very rule that holds credits would. Raises `WalletFrozen`."""
-    try:
-        hold(wallet, amount, "quote", now, details={OPERATION: operation})
-    except InsufficientCredits:
-        return False
-    return True
-
-
-def _terms(work: AsynchronousWork, body: object) -> tuple[Estimate, Facts]:
-    """Everything that the kind of work may refuse, and what the hold needs of it. Must come before
-    any write, sign-up included. Raises what the kind of work raises."""
-    work.validate(body)
-    estimate, payload = work.estimate(body), work.payload(body)
-    if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"{work.operation} keeps too much of its request")
-    return estimate, payload

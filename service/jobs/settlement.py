@@ -1,34 +1,22 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
 worker, the callback and the operator alike."""
 
-from copy import copy
-from dataclasses import replace
-from typing import Any
-
 import structlog
 
-from service.core.amounts import credits_number
 from service.core.clock import Clock, iso
-from service.core.metrics import Metric, Metrics
+from service.core.metrics import Metrics
 from service.jobs import store
+from service.jobs.calls import Conclude, HandOver, Interrupt, next_of_call
+from service.jobs.endings import Endings
 from service.jobs.entities import (
     Failure,
     Job,
-    JobDamaged,
     JobNotFound,
     JobStatus,
     ReleaseNotAllowed,
     Times,
 )
-from service.jobs.judging import Bill, bill, failure_of, result_of
-from service.jobs.settlement_terms import (
-    Addition,
-    Decide,
-    SettlementTerms,
-    WriteEnd,
-    charging,
-    returning,
-)
+from service.jobs.judging import Delivery, bill, bill_of_call, failure_of, result_of
 from service.jobs.state_machine import (
     Capture,
     DeliverUncharged,
@@ -41,13 +29,11 @@ from service.jobs.state_machine import (
     Wait,
     next_transition,
 )
-from service.jobs.work import Facts, Operations
-from service.ledger.entities import StaleRead, WalletBusy
+from service.jobs.work import Facts, Operations, Verdict
+from service.ledger.entities import StaleRead
 from service.ledger.operations import Ledger
 from service.providers.base import Indeterminate, Task
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
-from service.storage.writes import Update
-from service.users.entities import Digests
 from service.users.operations import Users
 
 log = structlog.get_logger()
@@ -57,7 +43,7 @@ RECORD_TRIES = 3
 RECORD_PAUSE_SECONDS = 0.2
 
 
-class Settlement:
+class Settlement(Endings):
     """Settles each job exactly once. Safe to call at any time, any number of times, from any
     number of processes."""
 
@@ -72,22 +58,8 @@ class Settlement:
         times: Times,
         mac_key: bytes,
     ) -> None:
-        self._table = table
-        self._ledger = ledger
-        self._users = users
+        super().__init__(table, ledger, users, clock, metrics, times, mac_key)
         self._operations = operations
-        self._clock = clock
-        self._metrics = metrics
-        self._times = times
-        self._mac_key = mac_key
-        self._addition: Addition | None = None
-
-    def adding(self, addition: Addition) -> "Settlement":
-        """The same settlement, whose captures and releases write that as well, in their own
-        transaction."""
-        other = copy(self)
-        other._addition = addition
-        return other
 
     def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
         """Queries the provider once per round and does what follows from it. Returns the job as it
@@ -105,9 +77,8 @@ class Settlement:
             if due_by is not None and (job.due_at is None or job.due_at > due_by):
                 return job
             self._require_sealed(job)
-            observation = self._observe(job)
             try:
-                return self._take(*self._next(job, observation))
+                return self._advanced(job)
             except StaleRead:
                 continue
         return self.read(user_id, job_id)
@@ -126,13 +97,6 @@ class Settlement:
                 job = self.read(user_id, job_id)
                 if not job.is_open:
                     return job
-        return job
-
-    def read(self, user_id: str, job_id: str) -> Job:
-        """Raises `JobNotFound`."""
-        job = store.read(self._table, user_id, job_id)
-        if job is None:
-            raise JobNotFound
         return job
 
     def record(self, job: Job, task: Task) -> Job:
@@ -158,6 +122,51 @@ class Settlement:
         except StaleRead:
             return self.read(job.payer, job.job_id)
 
+    def conclude(self, job: Job, verdict: Verdict) -> Job:
+        """Ends a call by the verdict that its owner has just stored; one that was given up as
+        interrupted meanwhile gets its result for nothing. Returns the job as it stands afterwards.
+
+        Raises what `resolve` raises."""
+        for _ in range(MAX_ROUNDS):
+            try:
+                return self._take_of_call(job, verdict, is_owner=True)
+            except StaleRead:
+                job = self.read(job.payer, job.job_id)
+            if job.status is JobStatus.SUCCEEDED or job.result or job.erased_at is not None:
+                return job
+        return job
+
+    def _advanced(self, job: Job) -> Job:
+        call = self._operations.call(job.operation)
+        if call is not None:
+            return self._take_of_call(job, call.verdict(job), is_owner=False)
+        return self._take(*self._next(job, self._observe(job)))
+
+    def _take_of_call(self, job: Job, verdict: Verdict | None, *, is_owner: bool) -> Job:
+        now = self._clock.now()
+        transition = next_of_call(job, verdict, now, self._times, is_owner=is_owner)
+        match transition:
+            case Conclude(verdict):
+                return self._concluded(job, verdict)
+            case Interrupt():
+                self._alarm(job, "interrupted")
+                return self._release(job, Failure.INTERRUPTED)
+            case HandOver(verdict, result):
+                return self._deliver_uncharged(job, Delivery(result, bill_of_call(job, verdict)))
+            case StopMonitoring():
+                return self._stop_watching(job)
+            case Wait():
+                return self._wait(job, transition)
+        return job
+
+    def _concluded(self, job: Job, verdict: Verdict) -> Job:
+        billed, result = bill_of_call(job, verdict), verdict.result
+        delivery = Delivery(result, billed) if result else None
+        if verdict.failure is not None or delivery is None:
+            failure = verdict.failure or Failure.GENERATION_FAILED
+            return self._release(job, failure, part=delivery)
+        return self._capture(job, delivery)
+
     def _observe(self, job: Job) -> Observation:
         requested_at = self._clock.now()
         lookup = self._operations.work(job.operation).fetch_task(job)
@@ -178,21 +187,9 @@ class Settlement:
     def _judge(self, job: Job, task: Task) -> Facts | None:
         return result_of(self._operations.work(job.operation), job, task)
 
-    def _bill(self, job: Job, task: Task) -> Bill:
-        return bill(self._operations.work(job.operation), job, task)
-
-    def _note(self, job: Job, billed: Bill) -> None:
-        """Counts what was strange about a bill, once the write that it stands in is committed."""
-        if billed.alarm:
-            self._alarm(job, billed.alarm)
-        if billed.excess:
-            self._metrics.count(Metric.HOUSE_LOSS, credits_number(billed.excess))
-            log.error(
-                "job_cost_more_than_held",
-                job_id=job.job_id,
-                cost_credits=credits_number(billed.charge.amount + billed.excess),
-                held_credits=credits_number(job.held),
-            )
+    def _delivery(self, job: Job, task: Task, result: Facts) -> Delivery:
+        billed = bill(self._operations.work(job.operation), job, task)
+        return Delivery(result, billed, task.facts)
 
     def _overdue(self, user_id: str, job_id: str) -> Job:
         job = self.read(user_id, job_id)
@@ -205,6 +202,8 @@ class Settlement:
         return job
 
     def _forced(self, job: Job) -> Job:
+        if self._operations.call(job.operation) is not None:
+            return self._advanced(job)
         job, transition = self._next(job, self._last_observation(job))
         certain = isinstance(transition, Capture | Release)
         return self._take(job, transition if certain else Release(Failure.PROVIDER_UNRESOLVED))
@@ -221,136 +220,24 @@ class Settlement:
     def _take(self, job: Job, transition: Transition) -> Job:
         match transition:
             case Capture(task, result):
-                return self._capture(job, task, result)
+                return self._capture(job, self._delivery(job, task, result))
             case Release(Failure.GENERATION_FAILED, Task() as task):
                 work = self._operations.work(job.operation)
-                return self._release(job, failure_of(work, job, task), task)
-            case Release(failure, task):
-                return self._release(job, failure, task)
+                failure = failure_of(work, job, task)
+                return self._release(job, failure, task.facts, task.reason)
+            case Release(failure, Task() as task):
+                return self._release(job, failure, task.facts, task.reason)
+            case Release(failure):
+                return self._release(job, failure)
             case DeliverUncharged(task, result):
-                return self._deliver_uncharged(job, task, result)
+                delivery = self._delivery(job, task, result)
+                return self._deliver_uncharged(job, delivery, task.task_id)
             case StopMonitoring():
-                self._write(store.stop_watching_write(job))
-                return replace(job, watch_until=None, due_at=None)
+                return self._stop_watching(job)
             case Wait():
                 return self._wait(job, transition)
             case Record() | Nothing():
                 return job
-
-    def _capture(self, job: Job, task: Task, result: Facts) -> Job:
-        """T4: the charge and the result in one transaction; what it did not cost is returned."""
-        billed = self._bill(job, task)
-        charge = billed.charge
-        delivered = self._changed(
-            job,
-            status=JobStatus.SUCCEEDED,
-            result=result,
-            facts=task.facts,
-            captured=charge.amount,
-            usage=charge.usage,
-            provider_cost=charge.provider_cost,
-            due_at=None,
-            device=(),
-        )
-
-        def settle(device: Digests | None) -> Job:
-            decide = charging(job, charge.amount)
-            return self._settle(job, decide, delivered, store.capture_write, device)
-
-        try:
-            settled = settle(Digests(job.device) if job.device else None)
-        except WalletBusy:
-            if not job.device:
-                raise
-            # The claims are other users' items too: whoever keeps them busy must not keep the
-            # capture from happening.
-            settled = settle(None)
-        self._note(job, billed)
-        self._metrics.count(Metric.CAPTURES)
-        self._metrics.timing(Metric.JOB_DURATION, self._clock.now() - job.created_at)
-        log.info("job_captured", job_id=job.job_id, credits=credits_number(charge.amount))
-        return settled
-
-    def _release(self, job: Job, failure: str, task: Task | None = None) -> Job:
-        """T5: everything held goes back; an unresolved job is watched further."""
-        watched = failure == Failure.PROVIDER_UNRESOLVED
-        now = self._clock.now()
-        watch_until = now + self._times.watch if watched else None
-        released = self._changed(
-            job,
-            status=JobStatus.FAILED,
-            failure=failure,
-            facts=task.facts if task else job.facts,
-            watch_until=watch_until,
-            due_at=now + self._times.watch_poll if watched else None,
-            device=(),
-        )
-
-        settled = self._settle(job, returning(job), released, store.release_write)
-        self._metrics.count(Metric.RELEASES, reason=failure)
-        log.info(
-            "job_released",
-            job_id=job.job_id,
-            credits=credits_number(job.held),
-            reason=failure,
-            provider_reason=task.reason if task else "",
-        )
-        return settled
-
-    def _changed(self, job: Job, **changes: Any) -> Job:
-        """The job with those changes, sealed. Raises `JobDamaged`: to seal an edited job again
-        would hide the edit."""
-        self._require_sealed(job)
-        return store.sealed(replace(job, **changes), self._mac_key)
-
-    def _require_sealed(self, job: Job) -> None:
-        """Raises `JobDamaged` for a job that this service did not write so. Whatever a provider
-        says of an edited task id says nothing about the job."""
-        if not store.is_sealed(job, self._mac_key):
-            log.error("job_damaged", user_id=job.payer, job_id=job.job_id)
-            self._metrics.count(Metric.LEDGER_DAMAGED)
-            raise JobDamaged
-
-    def _settle(
-        self,
-        job: Job,
-        decide: Decide,
-        ended: Job,
-        write_end: WriteEnd,
-        device: Digests | None = None,
-    ) -> Job:
-        """Returns the job as it is stored, with the balance that its end left."""
-        if not job.is_open:
-            raise StaleRead("the job has ended")
-        terms = SettlementTerms(
-            job, decide, ended, write_end, device, self._users, self._mac_key, self._addition
-        )
-        moved = self._ledger.move(job.payer, terms.propose, terms.was_committed, related=terms.keys)
-        return terms.after(moved.movement) if moved.movement else terms.stored(moved.snapshot)
-
-    def _deliver_uncharged(self, job: Job, task: Task, result: Facts) -> Job:
-        billed = self._bill(job, task)
-        charge = billed.charge
-        delivered = self._changed(
-            job,
-            task_id=task.task_id,
-            result=result,
-            facts=task.facts,
-            usage=charge.usage,
-            provider_cost=charge.provider_cost,
-            house_loss=charge.amount,
-            watch_until=None,
-            due_at=None,
-        )
-        self._write(store.deliver_uncharged_write(job, delivered))
-        self._note(job, billed)
-        self._metrics.count(Metric.HOUSE_LOSS, credits_number(charge.amount))
-        log.warning(
-            "job_delivered_free",
-            job_id=job.job_id,
-            house_loss_credits=credits_number(charge.amount),
-        )
-        return delivered
 
     def _recorded(self, job: Job, task: Task) -> Job:
         recorded = self._changed(
@@ -378,19 +265,3 @@ class Settlement:
         except StaleRead:
             return self.read(stored.payer, stored.job_id)
         return found
-
-    def _wait(self, job: Job, wait: Wait) -> Job:
-        if wait.alarm:
-            self._alarm(job, wait.alarm)
-        self._write(store.due_write(job, wait.due_at, wait.not_found_at))
-        return replace(job, due_at=wait.due_at, not_found_at=wait.not_found_at)
-
-    def _alarm(self, job: Job, alarm: str) -> None:
-        log.error("job_needs_attention", user_id=job.payer, job_id=job.job_id, alarm=alarm)
-        self._metrics.count(Metric.JOB_ALARMS, alarm=alarm)
-
-    def _write(self, write: Update) -> None:
-        try:
-            self._table.write(write)
-        except ConditionFailed:
-            raise StaleRead from None

@@ -17,7 +17,10 @@ from service.storage.table import Table
 from service.storage.writes import Put, Update, When, Write
 
 _WATCH_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "watchUntil")
-_OPEN_ATTRIBUTES = (*DUE_INDEX_ATTRIBUTES, "submitUntil", "hardAt", "notFoundAt", "device")
+_OPEN_ATTRIBUTES = (
+    *DUE_INDEX_ATTRIBUTES,
+    *("submitUntil", "hardAt", "notFoundAt", "device", "cancelRequestedAt"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def key_use(item: Item | None) -> KeyUse | None:
 
 def sealed(job: Job, mac_key: bytes) -> Job:
     """The job with the MAC of what it is. It covers everything but what moves while nothing else
-    does: the next look, the first not-found, and the end of monitoring."""
+    does: the next look, the first not-found, the end of monitoring, and the wish to end it."""
     return replace(job, mac=seal(_sealed_facts(job), mac_key))
 
 
@@ -156,13 +159,16 @@ def capture_write(job: Job, delivered: Job) -> Update:
 
 
 def release_write(job: Job, released: Job) -> Update:
-    """T5: the failure; a job released as unresolved stays in the index to be watched."""
+    """T5: the failure, and the part that was delivered; a job that is watched further stays in the
+    index."""
     change: dict[str, Value] = {
         "status": JobStatus.FAILED,
         "error": released.failure,
         "mac": released.mac,
         **_balance(released),
     }
+    if released.result is not None:
+        change |= {"houseLoss": _credits(released.house_loss), **_delivery(released)}
     if released.facts != job.facts:
         change["provider"] = released.facts
     remove: Sequence[str] = _OPEN_ATTRIBUTES
@@ -177,12 +183,13 @@ def deliver_uncharged_write(job: Job, delivered: Job) -> Update:
     """A late success: handed over, counted as house loss, never charged."""
     equals = {"status": JobStatus.FAILED, "taskId": job.task_id, "result": None, "erasedAt": None}
     guard = When(equals=equals)
-    change: Item = {
-        "taskId": delivered.task_id,
+    change: dict[str, Value] = {
         "houseLoss": _credits(delivered.house_loss),
         "mac": delivered.mac,
         **_delivery(delivered),
     }
+    if delivered.task_id is not None:
+        change["taskId"] = delivered.task_id
     return Update(_key(job), guard, set=change, remove=_WATCH_ATTRIBUTES)
 
 
@@ -286,6 +293,7 @@ def job_from(item: Item) -> Job:
         watch_until=_moment(fields.get("watchUntil")),
         house_loss=_amount(fields.get("houseLoss")),
         bound_key=BoundKey.unpacked(fields["key"]) if "key" in fields else None,
+        cancel_requested_at=_moment(fields.get("cancelRequestedAt")),
         erased_at=from_iso(fields["erasedAt"]) if "erasedAt" in fields else None,
         mac=fields.get("mac", ""),
     )

@@ -127,27 +127,13 @@ class Work(Protocol):
         """What the job keeps of the request, at most `MAX_PAYLOAD_BYTES`."""
         ...
 
-    def judge(self, task: Task) -> Facts | None:
-        """The result that a finished task delivers, at most `MAX_RESULT_BYTES`; None when it is
-        none that a user can be charged for."""
-        ...
-
-    def charge(self, job: Job, task: Task) -> Charge:
-        """What the delivered task really cost, by what the vendor reports. Whatever it raises is a
-        vendor fault, and `charge_by_own_count` decides."""
-        ...
-
-    def charge_by_own_count(self, job: Job, task: Task) -> Charge:
-        """What the delivered task cost by our own count: believes no number of the vendor's."""
-        ...
-
     def payload_faults(self, payload: Facts) -> Iterable[str]:
         """For the audit: a sentence for each thing in a stored payload that `payload` never
         writes."""
         ...
 
     def result_faults(self, result: Facts) -> Iterable[str]:
-        """The same for a stored result and `judge`."""
+        """The same for a stored result."""
         ...
 
     def render(self, job: Job) -> Mapping[str, object]:
@@ -170,6 +156,20 @@ class AsynchronousWork(Work, Protocol):
         """The job's task as the provider has it now."""
         ...
 
+    def judge(self, task: Task) -> Facts | None:
+        """The result that a finished task delivers, at most `MAX_RESULT_BYTES`; None when it is
+        none that a user can be charged for."""
+        ...
+
+    def charge(self, job: Job, task: Task) -> Charge:
+        """What the delivered task really cost, by what the vendor reports. Whatever it raises is a
+        vendor fault, and `charge_by_own_count` decides."""
+        ...
+
+    def charge_by_own_count(self, job: Job, task: Task) -> Charge:
+        """What the delivered task cost by our own count: believes no number of the vendor's."""
+        ...
+
     def failure_of(self, reason: RejectionReason) -> str:
         """The failure that a definite rejection is, by a refused request or by a failed task."""
         ...
@@ -182,69 +182,136 @@ class AsynchronousWork(Work, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What one call came to, stored by its owner before the job is settled by it.
+
+    `charge` is what was delivered: charged, unless there is a `failure`, which makes it a loss of
+    the house. `result` is what the job keeps of it, at most `MAX_RESULT_BYTES`; None, only with a
+    failure: nothing was delivered. `alarm` names a vendor fault."""
+
+    charge: Charge
+    result: Facts | None
+    failure: str | None = None
+    alarm: str = ""
+
+
+class Call(Work, Protocol):
+    """Work that is one call to a provider: whoever made the hold makes it, once, and reads it to
+    its end; nothing more can come of it afterwards.
+
+    `limit_seconds` bounds the call and what comes before it; after that and `grace_seconds` more,
+    anybody may settle the job by what is stored. `is_cancellable` is whether closing the connection
+    ends what is billed."""
+
+    provider: str
+    limit_seconds: float
+    grace_seconds: float
+    is_cancellable: bool
+
+    def fitted(self, body: Any, affordable: Amount) -> Any:
+        """The request, with what it leaves open chosen so that it costs no more than that. Raises
+        `InsufficientCredits` where even the least that is useful costs more."""
+        ...
+
+    def verdict(self, job: Job) -> Verdict | None:
+        """What the call came to, as it is stored; None where nothing is."""
+        ...
+
+    def content(self, job: Job) -> Mapping[str, object]:
+        """The kind's fields of the job as JSON that are stored apart from it."""
+        ...
+
+
+AnyWork = AsynchronousWork | Call
+
+
 class Operations:
     """Every kind of work that this process offers, by its operation. Filled while the process is
     put together, and only read afterwards."""
 
     def __init__(self, *works: AsynchronousWork) -> None:
         self._works: dict[str, AsynchronousWork] = {}
+        self._calls: dict[str, Call] = {}
         for work in works:
             self.register(work)
 
-    def __iter__(self) -> Iterator[AsynchronousWork]:
-        return iter(self._works.values())
+    def __iter__(self) -> Iterator[AnyWork]:
+        return iter((*self._works.values(), *self._calls.values()))
 
     def register(self, work: AsynchronousWork) -> None:
         """Raises `ValueError` for an operation that is registered already."""
-        if work.operation in self._works:
-            raise ValueError(f"{work.operation} is registered twice")
+        self._require_new(work.operation)
         self._works[work.operation] = work
+
+    def register_call(self, call: Call) -> None:
+        """As `register`, for work that is one call."""
+        self._require_new(call.operation)
+        self._calls[call.operation] = call
 
     def work(self, operation: str) -> AsynchronousWork:
         """Raises `LookupError` for an operation that is not offered: a job of a release that knew
         more than this one."""
         return self._works[operation]
 
-    def known(self, operation: str) -> AsynchronousWork:
-        """As `work`, for a name that a client sent. Raises `OperationNotFound`."""
-        if operation not in self._works:
-            raise OperationNotFound(details={"knownOperations": sorted(self._works)})
-        return self._works[operation]
+    def call(self, operation: str) -> Call | None:
+        """As `offered`, for work that is one call."""
+        return self._calls.get(operation)
 
-    def offered(self, operation: str) -> AsynchronousWork | None:
-        """As `work`, None for an operation that is not offered."""
-        return self._works.get(operation)
+    def known(self, operation: str) -> AnyWork:
+        """The work of a name that a client sent. Raises `OperationNotFound`."""
+        work = self.offered(operation)
+        if work is None:
+            known = sorted({*self._works, *self._calls})
+            raise OperationNotFound(details={"knownOperations": known})
+        return work
+
+    def offered(self, operation: str) -> AnyWork | None:
+        """The work of an operation, None for one that is not offered."""
+        return self._works.get(operation) or self._calls.get(operation)
 
     def of_provider(self, name: str) -> AsynchronousWork | None:
         """Some work of that provider: enough to read its callbacks."""
-        return next((work for work in self if work.provider == name), None)
+        return next((work for work in self._works.values() if work.provider == name), None)
 
     def providers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(work.provider for work in self))
+        """Those that call back."""
+        return tuple(dict.fromkeys(work.provider for work in self._works.values()))
 
     def only(self) -> str | None:
         """The operation, if there is just one: what a job must have been whose item is lost."""
-        return next(iter(self._works)) if len(self._works) == 1 else None
+        known = [each.operation for each in self]
+        return known[0] if len(known) == 1 else None
 
     def render(self, job: Job) -> Mapping[str, object]:
         """The job's own fields as its kind shows them; none for a kind that is not offered."""
-        work = self._works.get(job.operation)
+        work = self.offered(job.operation)
         return work.render(job) if work else {}
+
+    def content(self, job: Job) -> Mapping[str, object]:
+        """The job's own fields that are stored apart from it. Raises what its kind of work
+        raises."""
+        call = self.call(job.operation)
+        return call.content(job) if call else {}
 
     def message(self, job: Job) -> str:
         """The sentence for a failed job's owner. A job of an operation that is not offered any more
         has only its code."""
-        work = self._works.get(job.operation)
-        text = work.failures.get(job.failure or "") if work else None
+        text = self._failure_text(job)
         return text.message if text else (job.failure or "")
 
     def refusal(self, job: Job) -> FareboxError | None:
-        """What a POST returns for a job that was turned down before it began; None for every other
-        job, one that the provider took and rejected later among them."""
-        if job.task_id is not None:
-            return None
-        work = self._works.get(job.operation)
-        text = work.failures.get(job.failure or "") if work else None
+        """What a POST returns for a job that was turned down before it began, or whose call broke
+        off; None for every other job, one that the provider took and rejected later among them."""
+        text = self._failure_text(job) if job.task_id is None else None
         if text is None or text.error is None:
             return None
         return text.error(details={"jobId": job.job_id}, location=job.location)
+
+    def _failure_text(self, job: Job) -> FailureText | None:
+        work = self.offered(job.operation)
+        return work.failures.get(job.failure or "") if work else None
+
+    def _require_new(self, operation: str) -> None:
+        if self.offered(operation) is not None:
+            raise ValueError(f"{operation} is registered twice")

@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "log-counts-thousandths",
         SHOWN,
-        "jobs.settlement:Settlement._capture",
+        "jobs.endings:Endings._capture",
         "credits_number(C)",
         "C",
     ),

@@ -174,7 +174,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "ceiling-checked-after-the-sign-up",
         CEILINGS,
-        "jobs.operations:Jobs.submit",
+        "jobs.admission:Admission.admitted",
         "self._holds.check_ceiling(R, E, S)",
         "pass",
     ),
@@ -230,7 +230,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "quote-ignores-the-ceiling",
         CEILINGS,
-        "jobs.operations:Jobs.quote",
+        "jobs.admission:Admission.quote",
         "A <= L",
         "True",
     ),

@@ -34,7 +34,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "watch-cost",
         "wait-written-twice",
-        "jobs.settlement:Settlement._wait",
+        "jobs.endings:Endings._wait",
         "self._write(W)",
         """
         self._write(W)

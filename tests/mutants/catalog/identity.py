@@ -91,14 +91,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "closed-account-submits",
         "tests/jobs/test_account_gate.py",
-        "jobs.operations:Jobs.submit",
+        "jobs.admission:Admission.admitted",
         "check_wallet(W, A)",
         "None",
     ),
     mutant(
         "closed-account-quotes",
         "tests/jobs/test_account_gate.py",
-        "jobs.operations:Jobs.quote",
+        "jobs.admission:Admission.quote",
         "check_wallet(W, A)",
         "None",
     ),

@@ -13,17 +13,17 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "only-the-holder-sends",
         "twin-sends",
-        "jobs.operations:Jobs.submit",
-        "return self._replayed(J, W)",
+        "jobs.admission:Admission.admitted",
+        "return Earlier(J, W)",
         """
         work.submit(J, request.body, None, 1e12)
-        return self._replayed(J, W)
+        return Earlier(J, W)
         """,
     ),
     breaks(
         "key-reused",
         "body-not-compared",
-        "jobs.operations:Jobs._earlier",
+        "jobs.admission:Admission._earlier",
         """
         if U.body_hash != R.body_hash:
             raise X
@@ -109,7 +109,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "replay-before-settings",
         "replay-needs-credits",
-        "jobs.operations:Jobs.submit",
+        "jobs.admission:Admission.admitted",
         "earlier = self._earlier(R, S)",
         """
         estimate = _terms(work, request.body)[0]
@@ -121,18 +121,18 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "replay-before-settings",
         "replay-is-priced-again",
-        "jobs.operations:Jobs.submit",
+        "jobs.admission:Admission.admitted",
         """
         earlier = self._earlier(R, S)
         if C:
-            return self._replayed(earlier, S.wallet)
+            return Earlier(earlier, S.wallet)
         estimate, payload = _terms(W, B)
         """,
         """
         estimate, payload = _terms(W, B)
         earlier = self._earlier(R, S)
         if C:
-            return self._replayed(earlier, S.wallet)
+            return Earlier(earlier, S.wallet)
         """,
     ),
     breaks(
@@ -145,7 +145,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "accepted",
         "key-of-an-open-job-makes-another",
-        "jobs.operations:Jobs.submit",
+        "jobs.admission:Admission.admitted",
         "E is not None and not E.retryable",
         "E is not None and not E.is_open",
     ),

@@ -15,7 +15,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "exact-settlement",
         "ended-job-settled-again",
-        "jobs.settlement:Settlement._settle",
+        "jobs.endings:Endings._settle",
         """
         if not J.is_open:
             raise E
@@ -105,14 +105,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "charged-more-than-it-cost",
         TOY,
-        "jobs.settlement:Settlement._capture",
+        "jobs.endings:Endings._capture",
         "charging(J, charge.amount)",
         "charging(J, job.held)",
     ),
     mutant(
         "charged-more-than-is-held",
         TOY,
-        "jobs.judging:bill",
+        "jobs.judging:bill_within",
         "min(C, H)",
         "C",
     ),
@@ -126,7 +126,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "unresolved-not-watched",
         SETTLEMENT,
-        "jobs.settlement:Settlement._release",
+        "jobs.endings:Endings._watch_of",
         "X == Failure.PROVIDER_UNRESOLVED",
         "False",
     ),
@@ -140,7 +140,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "edited-job-sealed-again",
         SETTLEMENT,
-        "jobs.settlement:Settlement._require_sealed",
+        "jobs.endings:Endings._require_sealed",
         "not X",
         "False",
     ),
@@ -246,8 +246,8 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "house-loss",
         "house-loss-not-counted",
-        "jobs.settlement:Settlement._deliver_uncharged",
-        "self._metrics.count(Metric.HOUSE_LOSS, credits_number(charge.amount))",
+        "jobs.endings:Endings._note_loss",
+        "self._metrics.count(Metric.HOUSE_LOSS, credits_number(L))",
         "pass",
     ),
     breaks(

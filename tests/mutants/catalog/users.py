@@ -63,7 +63,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "refused-claims-nothing",
         "device-claimed-by-a-release",
-        "jobs.settlement:Settlement._release",
+        "jobs.endings:Endings._release",
         "self._settle(J, D, W, I)",
         "self._settle(J, D, W, I, Digests(J.device) if J.device else None)",
     ),
@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "capture-waits-for-a-busy-claim",
         DEVICES,
-        "jobs.settlement:Settlement._capture",
+        "jobs.endings:Endings._capture",
         """
         except WalletBusy:
             if not J.device:
@@ -372,7 +372,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "claim-at-capture",
         "capture-claims-no-device",
-        "jobs.settlement:Settlement._capture",
+        "jobs.endings:Endings._capture",
         "settle(Digests(D) if D else None)",
         "settle(None)",
     ),
