@@ -47,6 +47,7 @@ from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
 from service.repair.feature import REPAIR
+from service.results.feature import RESULTS
 from service.server_keys.feature import SERVER_KEYS
 from service.sessions.feature import SESSIONS
 from service.settings import Settings, declared, read_settings
@@ -89,6 +90,7 @@ SHARED_ERRORS = SharedErrors(
 # In the order in which they are built: each may use what those before it publish.
 FEATURES: tuple[Declaration, ...] = (
     ENCRYPTION,
+    RESULTS,
     LEDGER,
     CATALOG,
     PASSKEYS,

@@ -4,7 +4,7 @@ lies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import structlog
 
@@ -14,12 +14,22 @@ from service.storage.codec import Item
 from service.storage.key_cache import KeyCache
 from service.storage.key_items import KeySet, key_set_from, key_set_write
 from service.storage.keys import HOUSE, Key, data_key
-from service.storage.sealed import NotOpened, key_version, open_text, place_of, seal_text
+from service.storage.sealed import (
+    NotOpened,
+    key_version,
+    open_bytes,
+    open_text,
+    place_of,
+    seal_bytes,
+    seal_text,
+)
 from service.storage.table import ConditionFailed, Conflicted, MaybeApplied, Table
 from service.storage.wrapping import Context, NewKey, NotUnwrapped, WrappedKey, Wrapping
 from service.storage.writes import Write
 
 log = structlog.get_logger()
+
+Plain = TypeVar("Plain", str, bytes)
 
 MAX_TRIES = 5
 # About 300 bytes each: the item stays within 4 KB, one read unit.
@@ -119,6 +129,17 @@ class DataKeys:
         plaintext = self._plaintext(user_id, keys, keys.latest)
         return seal_text(plaintext, keys.latest, place_of(self._table_name, key, attribute), text)
 
+    def seal_bytes(self, user_id: str, key: Key, attribute: str, plain: bytes) -> bytes:
+        """As `seal`, of up to 4 MB that are no text."""
+        keys = self._live(user_id)
+        plaintext = self._plaintext(user_id, keys, keys.latest)
+        return seal_bytes(plaintext, keys.latest, place_of(self._table_name, key, attribute), plain)
+
+    def open_bytes(self, user_id: str, key: Key, attribute: str, sealed: bytes) -> bytes | None:
+        """The inverse; None if it has been erased. Raises `DataUnreadable`."""
+        text = SealedText(key, attribute, sealed)
+        return self._opened(user_id, self._read(user_id), text, open_bytes)
+
     def open(self, user_id: str, key: Key, attribute: str, sealed: bytes) -> str | None:
         """The text; None if it has been erased. Raises `DataUnreadable`."""
         return self.open_all(user_id, [SealedText(key, attribute, sealed)])[0]
@@ -126,9 +147,15 @@ class DataKeys:
     def open_all(self, user_id: str, texts: Sequence[SealedText]) -> list[str | None]:
         """As `open`, each text in its place, with one read of the user's keys."""
         keys = self._read(user_id)
-        return [self._opened(user_id, keys, text) for text in texts]
+        return [self._opened(user_id, keys, text, open_text) for text in texts]
 
-    def _opened(self, user_id: str, keys: KeySet, text: SealedText) -> str | None:
+    def _opened(
+        self,
+        user_id: str,
+        keys: KeySet,
+        text: SealedText,
+        opened: Callable[[bytes, bytes, bytes], Plain],
+    ) -> Plain | None:
         sealed = text.sealed
         try:
             version = key_version(sealed)
@@ -138,7 +165,7 @@ class DataKeys:
                 _unreadable(user_id)
             plaintext = self._plaintext(user_id, keys, version)
             place = place_of(self._table_name, text.key, text.attribute)
-            return open_text(plaintext, place, sealed)
+            return opened(plaintext, place, sealed)
         except NotOpened:
             _unreadable(user_id)
 

@@ -1,5 +1,5 @@
-"""Text that is encrypted for one attribute of one item: AES-256-GCM (NIST SP 800-38D). Pure but for
-the random nonce.
+"""Text and bytes that are encrypted for one attribute of one item: AES-256-GCM (NIST SP 800-38D).
+Pure but for the random nonce.
 
 Sealed bytes: the form (1 byte), the version of the data key (2), the nonce (12), the ciphertext and
 its tag (16). A data key seals far fewer than the 2^32 texts that random nonces allow."""
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from service.storage.keys import Key
 
 MAX_TEXT_BYTES = 256 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 _FORM = 1
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -28,6 +29,13 @@ def seal_text(key: bytes, version: int, place: bytes, text: str) -> bytes:
     plain = text.encode()
     if len(plain) > MAX_TEXT_BYTES:
         raise ValueError(f"a sealed text has at most {MAX_TEXT_BYTES} bytes")
+    return seal_bytes(key, version, place, plain)
+
+
+def seal_bytes(key: bytes, version: int, place: bytes, plain: bytes) -> bytes:
+    """Raises `ValueError` for more than `MAX_BYTES`."""
+    if len(plain) > MAX_BYTES:
+        raise ValueError(f"at most {MAX_BYTES} bytes are sealed at once")
     head = bytes([_FORM]) + version.to_bytes(2, "big")
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return head + nonce + AESGCM(key).encrypt(nonce, plain, head + place)
@@ -35,11 +43,18 @@ def seal_text(key: bytes, version: int, place: bytes, text: str) -> bytes:
 
 def open_text(key: bytes, place: bytes, sealed: bytes) -> str:
     """Raises `NotOpened`."""
+    try:
+        return open_bytes(key, place, sealed).decode()
+    except ValueError:
+        raise NotOpened from None
+
+
+def open_bytes(key: bytes, place: bytes, sealed: bytes) -> bytes:
+    """Raises `NotOpened`."""
     key_version(sealed)
     head, rest = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES:]
     try:
-        plain = AESGCM(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], head + place)
-        return plain.decode()
+        return AESGCM(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], head + place)
     except (InvalidTag, ValueError):
         raise NotOpened from None
 

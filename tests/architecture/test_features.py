@@ -41,7 +41,7 @@ def test_its_sweep_runs_with_the_others(harness: ServiceHarness) -> None:
         sweeps = harness.parts.sweeps(lent)
     names = [sweep.name for sweep in sweeps]
     assert names == [
-        *("due_grants", "bulk_grants"),
+        *("unfinished_results", "due_grants", "bulk_grants"),
         *("outbox", "expiring_credits", "mail", "webhooks", "erasures"),
         *("due_jobs", "tidy_shelves"),
     ]

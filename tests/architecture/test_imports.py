@@ -28,7 +28,7 @@ LAYERS = [
     {"sessions"},
     {"notifications", "entitlements"},
     {"users", "server_keys"},
-    {"ledger", "catalog", "providers", "identity", "encryption", "passkeys"},
+    {"ledger", "catalog", "providers", "identity", "encryption", "passkeys", "results"},
     {"feature"},
     {"web"},
     {"storage", "settings"},

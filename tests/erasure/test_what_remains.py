@@ -9,6 +9,7 @@ REMOVED = {
     "profile": "profile",
     "device": "devices",
     "job": "job_content",
+    "result": "results",
     "outbox message": "events",
     "expiry notice": "events",
     "session": "sessions",
