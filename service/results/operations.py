@@ -153,8 +153,8 @@ class Results:
         return Head(owner, verdict, attempt, now, digest_of(content), sealed=content)
 
     def _store_chunks(self, head: Head, chunks: tuple[bytes, ...], until: float) -> Head:
-        """The record first, so that whoever dies anywhere leaves nothing for ever. The sweep takes it
-        away, and the chunks of whoever was not first: web processes may not delete."""
+        """The record first, so that whoever dies anywhere leaves nothing for ever. The sweep takes
+        it away, and the chunks of whoever was not first: web processes may not delete."""
         self._write(store.unfinished_write(self._unfinished(head, len(chunks))))
         for number, part in enumerate(chunks):
             self._write(store.chunk_write(head.owner, head.attempt, number, part))
