@@ -6,12 +6,14 @@ order."""
 import structlog
 
 from service.billing import keys, store
+from service.billing.accounts import require_account
 from service.billing.entities import StripeRefused, StripeUnavailable
 from service.billing.stripe_client import Stripe
 from service.core.clock import Clock, from_iso
 from service.core.ids import Ids
+from service.ledger.operations import Ledger
 from service.storage.codec import Item
-from service.storage.table import ConditionFailed, Table
+from service.storage.table import Cancelled, ConditionFailed, Table
 from service.storage.writes import Write
 
 log = structlog.get_logger()
@@ -26,26 +28,46 @@ class Customers:
     """The attempt to make a customer is stored before Stripe is called, and its id is the
     idempotency key: requests side by side, and one that goes on after a lost response, have the
     same customer. The user's id would not do as a key: someone who comes back within a day of their
-    erasure would receive the customer that was deleted."""
+    erasure would receive the customer that was deleted.
 
-    def __init__(self, table: Table, stripe: Stripe, clock: Clock, ids: Ids) -> None:
+    The account is read again after the attempt is stored: if its erasure has begun, no customer is
+    made; an erasure that begins later finds the attempt, and finishes it."""
+
+    def __init__(
+        self, table: Table, stripe: Stripe, ledger: Ledger, clock: Clock, ids: Ids
+    ) -> None:
         self._table = table
         self._stripe = stripe
+        self._ledger = ledger
         self._clock = clock
         self._ids = ids
 
     def ensure(self, user_id: str, email: str | None) -> str:
         """The id of the user's customer, which is made if there is none. Stripe sends receipts to
-        the `email`. Raises what `Stripe` raises, and `StorageUnavailable`."""
+        the `email`. Raises `AccountRequired` or `AccountClosing` where one would be made for a user
+        who is erased, what `Stripe` raises, and `StorageUnavailable`."""
         self._stripe.require_configured()
         for _ in range(MAX_TRIES):
             item = self._table.get(keys.users_customer(user_id))
             if item is not None and "customerId" in item:
                 return str(item["customerId"])
+            self._require_account(user_id)
             attempt_id = self._attempt(user_id, item)
-            if attempt_id is not None and (found := self._made(user_id, attempt_id, email)):
+            if attempt_id is None:
+                continue
+            self._require_account(user_id)
+            if found := self._made(user_id, attempt_id, email):
                 return found
         raise StripeUnavailable
+
+    def finished(self, user_id: str) -> str | None:
+        """The id of the customer of a user who is erased; an attempt without an outcome is finished
+        first. None where there is none, and where Stripe may have forgotten the attempt. Raises
+        what `Stripe` raises, and `StorageUnavailable`."""
+        item = self._table.get(keys.users_customer(user_id))
+        if item is not None and "customerId" not in item and self._is_young(item):
+            return self._made(user_id, str(item["attemptId"]), None) or self.of_user(user_id)
+        return self.of_user(user_id)
 
     def user_of(self, customer_id: str) -> str | None:
         """Whose customer that is; None for one that we do not know, or no longer."""
@@ -73,22 +95,28 @@ class Customers:
     def _attempt(self, user_id: str, item: Item | None) -> str | None:
         """The id of the attempt that goes on, or of a new one; None when another process has just
         begun one."""
-        now = self._clock.now()
-        if item is not None and now < from_iso(str(item["createdAt"])) + ATTEMPT_MILLISECONDS:
+        if item is not None and self._is_young(item):
             return str(item["attemptId"])
+        now = self._clock.now()
         attempt_id = self._ids.new(_ATTEMPT, now)
         written = self._written(store.customer_attempt_write(user_id, attempt_id, now, item))
         return attempt_id if written else None
+
+    def _is_young(self, item: Item) -> bool:
+        return self._clock.now() < from_iso(str(item["createdAt"])) + ATTEMPT_MILLISECONDS
+
+    def _require_account(self, user_id: str) -> None:
+        require_account(self._ledger.balance(user_id).wallet)
 
     def _made(self, user_id: str, attempt_id: str, email: str | None) -> str | None:
         """The customer's id, once it is stored; None when another process has stored it first. All
         parameters follow from the user's id: the same key with others would be refused."""
         params = {"metadata": {"userId": user_id}}
         customer = self._stripe.create_customer(params, f"customer-{attempt_id}")
-        by_id, by_user = store.customer_writes(user_id, attempt_id, customer.id, self._clock.now())
-        # A request at the same time may have stored the very same before.
-        self._written(by_id)
-        if not self._written(by_user):
+        try:
+            now = self._clock.now()
+            self._table.transact(store.customer_writes(user_id, attempt_id, customer.id, now))
+        except Cancelled:
             return None
         if email:
             self._add_email(customer.id, email, attempt_id)

@@ -70,10 +70,11 @@ class BillingData:
         if not self._stripe.configured:
             raise CustomerNotDeleted("no key of Stripe is configured")
         try:
-            customer_id = self._customers.ensure(user_id, None)
+            customer_id = self._customers.finished(user_id)
             self._checkouts.expire(user_id)
             self._checkouts.settle(user_id)
-            self._stripe.delete_customer(customer_id)
+            if customer_id is not None:
+                self._stripe.delete_customer(customer_id)
             # A request that began before the account was closed may have made one more.
             self._checkouts.expire(user_id)
         except (StripeUnavailable, StripeRefused) as error:

@@ -22,7 +22,7 @@ from service.core.seals import holds, seal
 from service.storage.codec import Item, Value, encode_item, whole_number
 from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
-from service.storage.writes import ABSENT, Put, Update, When, Write
+from service.storage.writes import ABSENT, REPLACE, Put, Update, When, Write
 
 
 def read_packages() -> tuple[Package, ...]:
@@ -139,7 +139,7 @@ def customer_writes(
     guard = When(equals={"attemptId": attempt_id, "customerId": None})
     found: Item = {"customerId": customer_id}
     by_user = Update(keys.users_customer(user_id), guard, set=found)
-    return Put(keys.customer(customer_id), named), by_user
+    return Put(keys.customer(customer_id), named, REPLACE), by_user
 
 
 def customer_replaced_write(user_id: str, item: Item, attempt_id: str, now: int) -> Update:

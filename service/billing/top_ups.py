@@ -247,12 +247,14 @@ class TopUps:
         """The payment, made or read again; None when it can be neither any more."""
         if top_up.payment_id:
             return self._stripe.retrieve_payment_intent(top_up.payment_id)
-        if self._clock.now() > order.created_at + RESUMABLE_MILLISECONDS:
+        customer_id = self._customers.of_user(top_up.user_id)
+        if customer_id is None or self._clock.now() > order.created_at + RESUMABLE_MILLISECONDS:
+            # The payment method was that customer's. None is made: the user may have been erased.
             return None
         params = {
             "amount": order.terms.amount_cents,
             "currency": order.terms.currency,
-            "customer": self._customers.ensure(top_up.user_id, None),
+            "customer": customer_id,
             "payment_method": top_up.payment_method_id,
             "off_session": True,
             "confirm": True,

@@ -191,7 +191,7 @@ EXTRA = {
         *("accounts", "checkout_params", "customers", "entities", "keys", "order_entities"),
         *("order_records", "store", "stripe_client", "stripe_objects", "subscribers"),
     },
-    ("billing", "customers"): {"entities", "keys", "store", "stripe_client"},
+    ("billing", "customers"): {"accounts", "entities", "keys", "store", "stripe_client"},
     ("billing", "new_users"): {"accounts", "customers", "entities"},
     ("billing", "subscribers"): {"customers", "order_entities", "stripe_client", "stripe_objects"},
     ("billing", "open_checkouts"): {"customers", "entities", "keys", "store", "stripe_client"},

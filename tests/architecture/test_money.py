@@ -29,14 +29,14 @@ def test_only_the_ledger_writes_wallets_and_entries() -> None:
 
 def test_only_the_ledger_sends_transactions_that_move_credits() -> None:
     """Operators' actions that move none, what a bulk grant could not grant, the claims of linked
-    identities, the links that passwords are made and reset by, the use of a passkey, orders before
-    their payment, and the end of an erasure that a restore has torn have their own; only the ledger
-    writes wallets (above)."""
+    identities, the links that passwords are made and reset by, the use of a passkey, customers
+    at Stripe, orders before their payment, and the end of an erasure that a restore has torn have
+    their own; only the ledger writes wallets (above)."""
     senders = {place for place, text in _sources().items() if ".transact(" in text}
     assert senders == {
         *("admin/operations.py", "bulk_grants/part_runs.py", "ledger/operations.py"),
         *("users/linking.py", "erasure/operations.py", "billing/checkouts.py"),
-        "billing/top_ups.py",
+        *("billing/customers.py", "billing/top_ups.py"),
         *("passkeys/operations.py", "passwords/operations.py", "passwords/resets.py"),
     }
 

@@ -16,7 +16,7 @@ from service.billing.personal_data import BillingData, CustomerNotDeleted
 from service.billing.stripe_client import Stripe
 from service.core.erasure import ErasureStep, StepOutcome
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import WalletStatus
+from service.ledger.entities import AccountClosing, WalletStatus
 from service.storage.writes import Update, When
 from tests.billing.world import BillingWorld
 from tests.doubles.service_harness import memory_world
@@ -161,6 +161,55 @@ def test_an_erasure_waits_for_a_key_of_stripe(world: BillingWorld) -> None:
     assert data.delete_at_stripe("bob") is StepOutcome.DONE
 
 
+def closing(world: BillingWorld) -> None:
+    status = {"status": WalletStatus.CLOSING}
+    world.harness.table.write(Update(ledger_keys.wallet("ann"), When(), set=status))
+
+
+def customer_items(world: BillingWorld) -> list[Any]:
+    return [item for item in world.items() if "STRIPE_CUSTOMER" in f"{item}"]
+
+
+def test_no_customer_is_made_of_a_user_who_is_being_erased(world: BillingWorld) -> None:
+    closing(world)
+    with pytest.raises(AccountClosing):
+        world.customers.ensure("ann", None)
+    assert world.requests("POST", CUSTOMERS) == []
+    assert customer_items(world) == []
+
+
+def test_an_erasure_finds_the_customer_that_a_request_is_just_making(world: BillingWorld) -> None:
+    """The request has found an open account, and sends only once the user is erased."""
+    create = world.stripe.create_customer
+
+    def erase_first(*arguments: Any) -> Any:
+        world.stripe.create_customer = create  # type: ignore[method-assign]
+        closing(world)
+        for name in ("stripe_customer", "stripe_customer_id"):
+            assert step(world, name).run("ann") is StepOutcome.DONE
+        return create(*arguments)
+
+    world.stripe.create_customer = erase_first  # type: ignore[method-assign]
+    with pytest.raises(AccountClosing):
+        world.customers.ensure("ann", None)
+    assert at_stripe(world) == set()
+    assert customer_items(world) == []
+
+
+def test_an_attempt_that_may_have_made_a_customer_stays_for_the_erasure(
+    world: BillingWorld,
+) -> None:
+    world.account.http.lost = 3
+    with pytest.raises(StripeUnavailable):
+        world.customers.ensure("ann", None)
+    closing(world)
+    with pytest.raises(AccountClosing):
+        world.customers.ensure("ann", None)
+    assert at_stripe(world) != set()
+    assert step(world, "stripe_customer").run("ann") is StepOutcome.DONE
+    assert at_stripe(world) == set()
+
+
 def test_the_export_has_the_customer_and_every_order(world: BillingWorld) -> None:
     checkout = world.begin()
     parts = {part.name: part.read("ann") for part in world.harness.parts.export_parts()}
@@ -190,7 +239,6 @@ def test_an_event_of_a_new_user_waits_for_stripe(world: BillingWorld) -> None:
 
 
 def test_a_user_who_was_erased_meanwhile_is_no_customer(world: BillingWorld) -> None:
-    closing = {"status": WalletStatus.CLOSING}
-    world.harness.table.write(Update(ledger_keys.wallet("ann"), When(), set=closing))
+    closing(world)
     world.harness.work()
     assert world.requests("POST", CUSTOMERS) == []
