@@ -12,7 +12,7 @@ from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
 SIMULATED_STRIPE_KEY = "sk_test_farebox_local"
-_STRIPE_WEBHOOK_SECRET = "whsec_farebox_local"
+_STRIPE_WEBHOOK_SECRET = "whsec_farebox_local_stack"
 _CLIENT_ID = "farebox-local.apps.example"
 _USER_POOL_ID = "us-east-1_Farebox01"
 _USER_POOL_CLIENT_ID = "fareboxlocal"

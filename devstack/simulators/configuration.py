@@ -65,7 +65,7 @@ class SimulatorSettings:
         "", "where Stripe sends its events; empty: /stripe/webhook of app_url"
     )
     stripe_webhook_secrets: str = _option(
-        "whsec_farebox_local",
+        "whsec_farebox_local_stack",
         "secrets that sign Stripe's events; two with a comma: both sign, as in a rotation; empty: "
         "no events are sent",
     )

@@ -22,8 +22,8 @@ class BillingSettings(Section):
     )
     stripe_webhook_secrets: Secret = setting(
         Secret(),
-        "secrets of the webhook endpoint (whsec_…), two with a comma during a rotation, outside "
-        "production",
+        "secrets of the webhook endpoint (whsec_… and at least 16 characters), two with a comma "
+        "during a rotation, outside production",
     )
     stripe_api_url: Url = setting(Url("https://api.stripe.com"), "Stripe's address")
     stripe_timeout_seconds: float = setting(

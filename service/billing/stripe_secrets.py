@@ -11,6 +11,9 @@ from service.core.settings import Secret
 from service.storage.secrets import SecretUnavailable
 
 MAX_WEBHOOK_SECRETS = 2
+WEBHOOK_PREFIX = "whsec_"
+# Stripe's have 32: a shorter one was made up, or cut off.
+MIN_WEBHOOK_CHARACTERS = 16
 MIN_SECONDS_BETWEEN_READS = 5.0
 # The secret's text is read again after so long, so that a rotation needs no restart.
 MAX_AGE_SECONDS = 300.0
@@ -53,8 +56,13 @@ def stripe_secrets(api_key: object, webhook_secrets: Sequence[object]) -> Stripe
     if not 1 <= len(webhook_secrets) <= MAX_WEBHOOK_SECRETS:
         raise ValueError(f"needs 1 to {MAX_WEBHOOK_SECRETS} webhook secrets")
     for each in webhook_secrets:
-        if not isinstance(each, str) or not each.startswith("whsec_") or len(each) <= len("whsec_"):
+        if not isinstance(each, str) or not each.startswith(WEBHOOK_PREFIX):
             raise ValueError("has a webhook secret that does not begin with whsec_")
+        if len(each) < len(WEBHOOK_PREFIX) + MIN_WEBHOOK_CHARACTERS:
+            raise ValueError(
+                f"has a webhook secret of less than {MIN_WEBHOOK_CHARACTERS} characters after "
+                f"{WEBHOOK_PREFIX}"
+            )
     return StripeSecrets(Secret(api_key), tuple(Secret(each) for each in webhook_secrets))
 
 

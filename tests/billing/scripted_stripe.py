@@ -15,7 +15,7 @@ from service.core.clock import SystemClock
 from service.outbound.network import Network
 from service.outbound.trust import public_roots
 
-SECRETS = stripe_secrets("sk_test_one", ["whsec_one"])
+SECRETS = stripe_secrets("sk_test_one", ["whsec_one_0123456789abcdef"])
 _TLS = public_roots()
 
 

@@ -13,7 +13,8 @@ from service.feature import Core, Parts
 from tests.doubles.service_harness import core_over, memory_world, production_settings
 from tests.test_settings import GOOD, PRODUCTION
 
-KEY = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRETS": "whsec_1, whsec_2"}
+ONE, TWO = "whsec_1_0123456789abcd", "whsec_2_0123456789abcd"
+KEY = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRETS": f"{ONE}, {TWO}"}
 APP = {"APP_URL": "https://app.example.com"}
 NAMED = {"STRIPE_SECRETS_SECRET_NAME": "farebox/stripe"}
 
@@ -34,7 +35,7 @@ def test_nothing_is_sold_by_default() -> None:
 def test_local_secrets_are_one_or_two_and_never_shown() -> None:
     billing = load_settings(GOOD | KEY | APP).section(BillingSettings)
     assert billing.configured
-    assert billing.local_secrets.webhook_secrets == ("whsec_1", "whsec_2")
+    assert billing.local_secrets.webhook_secrets == (ONE, TWO)
     assert "sk_test" not in repr(billing)
     assert "whsec" not in repr(billing)
 
@@ -43,8 +44,9 @@ def test_local_secrets_are_one_or_two_and_never_shown() -> None:
     ("change", "fault"),
     [
         ({"STRIPE_WEBHOOK_SECRETS": ""}, "STRIPE_WEBHOOK_SECRETS is missing"),
-        ({"STRIPE_WEBHOOK_SECRETS": "whsec_1,secret"}, "a webhook secret that does not begin"),
-        ({"STRIPE_WEBHOOK_SECRETS": "whsec_1,whsec_2,whsec_3"}, "1 to 2 webhook secrets"),
+        ({"STRIPE_WEBHOOK_SECRETS": f"{ONE},secret"}, "a webhook secret that does not begin"),
+        ({"STRIPE_WEBHOOK_SECRETS": f"{ONE},{TWO},{ONE}"}, "1 to 2 webhook secrets"),
+        ({"STRIPE_WEBHOOK_SECRETS": ONE[:21]}, "of less than 16 characters after whsec_"),
         ({"STRIPE_SECRET_KEY": "pk_test_1"}, "begins neither with sk_ nor with rk_"),
         (NAMED, "must not both be set"),
         ({"APP_URL": ""}, "APP_URL is missing"),
@@ -73,7 +75,8 @@ def test_production_reads_no_secret_of_stripe_from_the_environment() -> None:
     [
         ('{"apiKey": "sk_live_1"}', "needs webhookSecrets"),
         ('{"apiKey": "sk_live_1", "webhookSecrets": []}', "1 to 2 webhook secrets"),
-        ('{"apiKey": "sk_test_1", "webhookSecrets": ["whsec_1"]}', "a test key"),
+        (f'{{"apiKey": "sk_live_1", "webhookSecrets": ["{ONE[:21]}"]}}', "less than 16 characters"),
+        (f'{{"apiKey": "sk_test_1", "webhookSecrets": ["{ONE}"]}}', "a test key"),
     ],
 )
 def test_a_web_process_does_not_start_with_an_unusable_secret(secret: str, fault: str) -> None:
@@ -82,7 +85,7 @@ def test_a_web_process_does_not_start_with_an_unusable_secret(secret: str, fault
 
 
 def test_a_web_process_starts_with_a_usable_secret() -> None:
-    parts = _parts('{"apiKey": "rk_live_1", "webhookSecrets": ["whsec_1"]}')
+    parts = _parts(f'{{"apiKey": "rk_live_1", "webhookSecrets": ["{ONE}"]}}')
     create_app(parts)
     assert parts.get(Stripe).livemode
 

@@ -101,10 +101,10 @@ def test_a_slow_response_is_unavailable_within_the_limit_of_its_tries() -> None:
 
 
 def test_a_key_that_was_replaced_is_read_again() -> None:
-    new = stripe_secrets("sk_test_two", ["whsec_two"])
+    new = stripe_secrets("sk_test_two", ["whsec_two_0123456789abcdef"])
     with scripted((401, error("invalid_request_error")), (200, CUSTOMER)) as script:
         stripe = stripe_at(script.url, secrets=[SECRETS, new])
-        assert stripe.webhook_secrets == ("whsec_one",)
+        assert stripe.webhook_secrets == ("whsec_one_0123456789abcdef",)
         stripe._api.keys._read_at -= 10
         assert stripe.retrieve_customer("cus_1").id == "cus_1"
     sent_keys = [request.headers["authorization"] for request in script.received]

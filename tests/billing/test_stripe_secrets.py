@@ -11,19 +11,21 @@ from service.storage.secrets import SecretUnavailable
 from tests.doubles.clock import FakeClock
 
 TEST, LIVE = "sk_test_1", "rk_live_1"
+ONE, TWO, THREE = (f"whsec_{each}_0123456789abcd" for each in (1, 2, 3))
+SHORT = "whsec_0123456789abcde"
 
 
-def secret(api_key: object = TEST, hooks: object = ("whsec_1",)) -> str:
+def secret(api_key: object = TEST, hooks: object = (ONE,)) -> str:
     return json.dumps({"apiKey": api_key, "webhookSecrets": hooks})
 
 
 def test_a_secret_holds_a_key_and_one_or_two_webhook_secrets() -> None:
-    found = parse_stripe_secrets(secret(LIVE, ["whsec_new", "whsec_old"]))
-    assert (found.api_key, found.webhook_secrets) == (LIVE, ("whsec_new", "whsec_old"))
+    found = parse_stripe_secrets(secret(LIVE, [TWO, ONE]))
+    assert (found.api_key, found.webhook_secrets) == (LIVE, (TWO, ONE))
     assert found.livemode
     assert not parse_stripe_secrets(secret()).livemode
     assert "sk_" not in repr(found)
-    assert "whsec_n" not in repr(found)
+    assert TWO[:7] not in repr(found)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +34,13 @@ def test_a_secret_holds_a_key_and_one_or_two_webhook_secrets() -> None:
         "sk_test_1",
         "[]",
         secret(hooks=[]),
-        secret(hooks=["whsec_1", "whsec_2", "whsec_3"]),
+        secret(hooks=[ONE, TWO, THREE]),
         secret(hooks=["whsec_"]),
+        secret(hooks=[SHORT]),
+        secret(hooks=[ONE, SHORT]),
         secret(hooks=["secret"]),
         secret(hooks=[""]),
-        secret(hooks="whsec_1"),
+        secret(hooks=ONE),
         secret(hooks=None),
         secret(api_key="pk_test_1"),
         secret(api_key=""),
@@ -63,12 +67,12 @@ class Reads:
 
 
 def test_the_secrets_are_read_again_after_five_minutes() -> None:
-    clock, reads = FakeClock(), Reads(secret(), secret(hooks=["whsec_2"]))
+    clock, reads = FakeClock(), Reads(secret(), secret(hooks=[TWO]))
     keys = StripeKeys(reads, clock, production=False)
     assert keys.current() == keys.current()
     assert reads.count == 1
     clock.advance(301)
-    assert keys.current().webhook_secrets == ("whsec_2",)
+    assert keys.current().webhook_secrets == (TWO,)
 
 
 def test_what_was_read_stays_good_while_the_secret_cannot_be_read() -> None:

@@ -50,7 +50,7 @@ def test_an_event_is_acknowledged_once_it_is_stored(site: BillingSite, address: 
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        ({"secrets": ["whsec_made_up"]}, "signature"),
+        ({"secrets": ["whsec_made_up_by_someone"]}, "signature"),
         ({"body": json.dumps(EVENT | {"id": "evt_2"}).encode()}, "signature"),
         ({"body": b""}, "signature"),
         ({"age": 301}, "time"),
@@ -129,7 +129,7 @@ def test_a_webhook_that_is_sent_again_within_five_minutes_changes_nothing_more(
 
 
 def test_during_a_rotation_both_secrets_hold_and_a_new_one_is_noticed(site: BillingSite) -> None:
-    newer = "whsec_the_newer_one"
+    newer = "whsec_the_newer_one_of_two"
     assert site.deliver(EVENT).status_code == 200
     site.secrets.insert(0, newer)
     site.clock.advance(10)

@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "log_format": "pretty",
     "worker_interval_seconds": 0.1,
     "stripe_secret_key": Secret("sk_test_farebox_local"),
-    "stripe_webhook_secrets": Secret("whsec_farebox_local"),
+    "stripe_webhook_secrets": Secret("whsec_farebox_local_stack"),
     "mail_from": "no-reply@farebox.example",
     "user_submit_limit": 200,
     "max_open_jobs_per_user": 0,

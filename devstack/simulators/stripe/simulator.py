@@ -10,7 +10,7 @@ from devstack.simulators.stripe.wire import Reply, Request
 from service.core.clock import Clock
 
 LOCAL_KEY = "sk_test_farebox_local"
-LOCAL_WEBHOOK_SECRET = "whsec_farebox_local"
+LOCAL_WEBHOOK_SECRET = "whsec_farebox_local_stack"
 
 Seed = Callable[[Account], object]
 
