@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 WAIT_STEP_SECONDS = 1.0
 MAX_WAITING, MAX_WAITING_OF_USER = 100, 4
+_LOST_INVOICES = ("void", "uncollectible")
+_ENDED_SUBSCRIPTIONS = ("canceled", "incomplete_expired")
 
 SettlePayment = Callable[[str], Purchase | None]
 """Grants what a payment intent has bought, once, and takes back what was returned of it."""
@@ -193,12 +195,33 @@ class Orders:
         if order.terms.kind is OrderKind.SUBSCRIPTION:
             for follow in self._follow_subscription:
                 follow(session)
-            return self._records.paid(order, session.subscription_id)
+            return self._subscribed(order, session)
         if session.payment_status == "unpaid" and self._has_failed(session):
             return self._records.end(order, OrderStatus.FAILED)
         if session.payment_intent_id and session.payment_status == "paid":
             return self._settled(order, session.payment_intent_id)
         return order
+
+    def _subscribed(self, order: Order, session: CheckoutSession) -> Order:
+        """Paid once the first invoice is, or where a trial has none to pay. A payment on its way (a
+        bank debit), and one that Stripe tries again, leave the order open."""
+        status = "paid" if session.payment_status != "unpaid" else self._invoice_status(session)
+        if status == "paid":
+            return self._records.paid(order, session.subscription_id)
+        if status in _LOST_INVOICES or self._has_ended(session):
+            return self._records.end(order, OrderStatus.FAILED)
+        return order
+
+    def _invoice_status(self, session: CheckoutSession) -> str:
+        if not session.invoice_id:
+            return ""
+        return self._stripe.retrieve_invoice(session.invoice_id).status
+
+    def _has_ended(self, session: CheckoutSession) -> bool:
+        if not session.subscription_id:
+            return False
+        found = self._stripe.retrieve_subscription(session.subscription_id)
+        return found.status in _ENDED_SUBSCRIPTIONS
 
     def _settled(self, order: Order, payment_id: str) -> Order:
         """The grant's transaction makes the order paid. Where a restore has torn the two apart,
