@@ -11,6 +11,7 @@ from devstack.ports import LOOPBACK, Ports
 from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
+SIMULATED_OPENAI_KEY = "openai-local-api-key"
 SIMULATED_STRIPE_KEY = "sk_test_farebox_local"
 _STRIPE_WEBHOOK_SECRET = "whsec_farebox_local_stack"
 _CLIENT_ID = "farebox-local.apps.example"
@@ -107,6 +108,8 @@ def stack_environment(
         "LOCAL_START_URL": f"{ports.simulators_url}/",
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
+        "OPENAI_BASE_URL": f"{ports.simulators_url}/openai/v1",
+        "OPENAI_API_KEY": SIMULATED_OPENAI_KEY,
         "STRIPE_API_URL": f"{ports.simulators_url}/stripe",
         "STRIPE_SECRET_KEY": SIMULATED_STRIPE_KEY,
         "STRIPE_WEBHOOK_SECRETS": _STRIPE_WEBHOOK_SECRET,
@@ -144,6 +147,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "cognito-client-id": environment["COGNITO_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
         "kling-api-key": environment["KLING_API_KEY"],
+        "openai-api-key": environment["OPENAI_API_KEY"],
         "stripe-keys": environment["STRIPE_SECRET_KEY"],
         "stripe-webhook-secrets": environment["STRIPE_WEBHOOK_SECRETS"],
         "stripe-plan-prices": environment.get("PLAN_PRICES", ""),
@@ -151,6 +155,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
     if environment["KLING_BASE_URL"] != f"{ports.simulators_url}/kling":
         # The developer's real key: `ps` would show it to every user of this machine.
         del options["kling-api-key"], options["kling-callback-secret"]
+    if environment["OPENAI_BASE_URL"] != f"{ports.simulators_url}/openai/v1":
+        del options["openai-api-key"]
     if environment["STRIPE_API_URL"] != f"{ports.simulators_url}/stripe":
         del options["stripe-keys"], options["stripe-webhook-secrets"]
     for name, value in environment.items():

@@ -66,7 +66,7 @@ def welcome(
 
   start here  {ports.app_url}/    make videos in a browser, inject faults, watch the credits
   app         {ports.app_url}    API reference: {ports.app_url}/docs
-  simulators  {ports.simulators_url}    Google, Cognito, SES, Kling, Stripe; faults: POST /__faults
+  simulators  {ports.simulators_url}    Google, Kling, OpenAI, Stripe, …; faults: POST /__faults
   mailbox     {ports.simulators_url}/ses/__mailbox    every mail that the service sends
   DynamoDB    {ports.dynamodb_url}    DynamoDB Local, on loopback only
 

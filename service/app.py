@@ -46,6 +46,7 @@ from service.passkeys.feature import PASSKEYS
 from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.kling.feature import KLING
+from service.providers.openai.feature import OPENAI
 from service.repair.feature import REPAIR
 from service.results.feature import RESULTS
 from service.server_keys.feature import SERVER_KEYS
@@ -97,6 +98,7 @@ FEATURES: tuple[Declaration, ...] = (
     SERVER_KEYS,
     IDENTITY,
     KLING,
+    OPENAI,
     USERS,
     PROMO_CODES,
     BULK_GRANTS,

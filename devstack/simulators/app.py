@@ -22,6 +22,9 @@ from devstack.simulators.kling.access import Access
 from devstack.simulators.kling.callbacks import Callbacks
 from devstack.simulators.kling.routes import Kling
 from devstack.simulators.kling.task_store import TaskStore
+from devstack.simulators.language.scripts import Script
+from devstack.simulators.language.streaming import Pace
+from devstack.simulators.openai.routes import OpenAi
 from devstack.simulators.ses.routes import Ses
 from devstack.simulators.start.routes import start_blueprint
 from devstack.simulators.stripe.routes import StripeRoutes, WebhookSender
@@ -45,6 +48,7 @@ class Simulators:
     google: Google
     cognito: Cognito
     ses: Ses
+    openai: OpenAi
     stripe: StripeRoutes
     webhooks: Webhooks
     background: Background
@@ -64,7 +68,7 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, Google, Cognito, Ses, StripeRoutes, Webhooks)
+    vendors = (Kling, OpenAi, Google, Cognito, Ses, StripeRoutes, Webhooks)
     faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
@@ -75,12 +79,15 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
     sender = WebhookSender(faults, deliverer, background, settings.callback_address, clock)
     stripe = _stripe(settings, clock, sender)
     background.every_tick(stripe.catch_up)
+    usual = Script(settings.text_tokens, seconds_per_token=settings.text_seconds_per_token)
+    pace = Pace(clock, speed)
     return Simulators(
         control=Control(faults, journal, speed),
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
         cognito=_cognito(settings, injector, clock),
         ses=Ses(injector, clock),
+        openai=OpenAi(injector, pace, clock, settings.openai_api_key, usual),
         stripe=StripeRoutes(injector, stripe),
         webhooks=Webhooks(injector, clock),
         background=background,
@@ -129,6 +136,7 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
     app.register_blueprint(simulators.cognito.blueprint(), url_prefix="/cognito")
     app.register_blueprint(simulators.ses.blueprint(), url_prefix="/ses")
+    app.register_blueprint(simulators.openai.blueprint(), url_prefix="/openai")
     app.register_blueprint(simulators.stripe.blueprint(), url_prefix="/stripe")
     _register_error_handlers(app)
     app.register_blueprint(simulators.webhooks.blueprint(), url_prefix="/webhooks")

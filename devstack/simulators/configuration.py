@@ -57,6 +57,9 @@ class SimulatorSettings:
     kling_unique_external_ids: bool = _option(
         True, "refuse an external_task_id that was used before"
     )
+    openai_api_key: str = _option("openai-local-api-key", "API key that OpenAI accepts")
+    text_tokens: int = _option(40, "how many tokens a simulated model writes")
+    text_seconds_per_token: float = _option(0.02, "how long each of them takes at speed 1")
 
     stripe_keys: str = _option(
         "sk_test_farebox_local", "API keys that Stripe accepts, separated by commas"
@@ -77,6 +80,8 @@ class SimulatorSettings:
         _in_range("port", self.port, 0, 65_535)
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
         _in_range("kling_concurrency", self.kling_concurrency, 0, 10**9)
+        _in_range("text_tokens", self.text_tokens, 0, 200_000)
+        _in_range("text_seconds_per_token", self.text_seconds_per_token, 0, 60)
         _in_range("kling_units", self.kling_units, 0, 10**12)
         for name, url in (
             ("public_url", self.public_url),

@@ -18,6 +18,7 @@ Known = Mapping[str, Operations]
 
 _STATUS = re.compile(r"status:([2-5]\d\d)(?::([A-Za-z0-9_.-]{1,64}))?")
 _HTML = re.compile(r"html(?::([2-5]\d\d))?")
+_EVENT = re.compile(r"(error-event(?:-late)?)(?::([A-Za-z0-9_.-]{1,64}))?")
 _DEFAULT_SECONDS = 1.0
 
 
@@ -27,8 +28,8 @@ class FaultError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. `kind` is its name, `text` the fault as armed; `status` and `code` are only set
-    for the kinds `status` and `html`."""
+    """One fault. `kind` is its name, `text` the fault as armed; `status` is only set for the kinds
+    `status` and `html`, `code` for `status` and the errors inside of streams."""
 
     kind: str
     text: str
@@ -121,14 +122,16 @@ class FaultBoard:
 
 
 def parse(text: str, seconds: float) -> Fault:
-    """`status:<HTTP status>[:<vendor code>]`, `html[:<status>]` (502), or a plain name. Raises
-    `FaultError`."""
+    """`status:<HTTP status>[:<vendor code>]`, `html[:<status>]` (502), `error-event[:<code>]` (or
+    `error-event-late`), or a plain name. Raises `FaultError`."""
     if not 0 <= seconds <= MAX_SECONDS:
         raise FaultError(f"seconds must be from 0 to {MAX_SECONDS:.0f}")
     if matched := _STATUS.fullmatch(text):
         return Fault("status", text, seconds, int(matched[1]), matched[2])
     if matched := _HTML.fullmatch(text):
         return Fault("html", text, seconds, int(matched[1] or 502))
+    if matched := _EVENT.fullmatch(text):
+        return Fault(matched[1], text, seconds, code=matched[2])
     if text.startswith(("status", "html")):
         raise FaultError("write status:<200-599>[:<vendor code>] or html:<200-599>")
     return Fault(text, text, seconds)

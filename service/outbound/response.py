@@ -44,7 +44,7 @@ def read_response(receive: Callable[[int], bytes]) -> Response:
 
     A body whose length is not announced ends with the connection. Whether it is whole is not
     known."""
-    incoming = _Incoming()
+    incoming = Incoming()
     while not incoming.complete:
         received = receive(PIECE_BYTES)
         if received:
@@ -55,9 +55,9 @@ def read_response(receive: Callable[[int], bytes]) -> Response:
     return Response(incoming.status, incoming.headers, body, incoming.kept)
 
 
-class _Incoming:
-    """What has come in. The parser calls the methods that begin with `on`, and goes on to whatever
-    follows the response."""
+class Incoming:
+    """What has come in of one response. The parser calls the methods that begin with `on`, and goes
+    on to whatever follows the response."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -85,6 +85,14 @@ class _Incoming:
         if not self.status or _LENGTHS & self.headers.keys():
             raise BadResponse("the connection ended before the response did")
         self.complete = True
+
+    def take(self) -> bytes:
+        """The pieces of the body that have come in since the last call. What is between them counts
+        against the limit of a head anew."""
+        body = b"".join(self.pieces)
+        self.pieces.clear()
+        self._head_bytes = 0
+        return body
 
     def on_message_begin(self) -> None:
         self.kept = False

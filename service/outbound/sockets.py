@@ -6,6 +6,7 @@ socket here (urllib3's `SSLTransport`), the same with threads and with greenlets
 
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from urllib3.util.ssltransport import SSLTransport
@@ -56,6 +57,12 @@ class BoundedSocket(socket.socket):
             return False
         return False
 
+    def interrupt(self) -> None:
+        """Ends whatever another thread or greenlet waits for on it. The socket stays theirs to
+        close: its number could be another's by the time they use it."""
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+
     def recv(self, *arguments: Any) -> bytes:
         self._limit()
         received = super().recv(*arguments)
@@ -100,6 +107,10 @@ class TlsStream(SSLTransport):
         """As the socket's. What came together with the last response is here, not there."""
         unread = self.sslobj.pending() or self.incoming.pending
         return not unread and self._bounded.is_quiet()
+
+    def interrupt(self) -> None:
+        """As the socket's."""
+        self._bounded.interrupt()
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """In pieces: encrypting ten megabytes at once would keep every other greenlet waiting, and

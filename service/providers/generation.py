@@ -4,9 +4,9 @@ stream of events, whether or not our own client wants it as a stream.
 In a file of its own because a task that is polled (`base`) and a response that is read have nothing
 in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -141,3 +141,14 @@ class TextProvider(Protocol):
     def count_input(self, request: GenerationRequest) -> int | None:
         """How many tokens the vendor counts in the input; None when it does not say in time."""
         ...
+
+
+@dataclass(frozen=True)
+class TextProviders:
+    """The vendors of text that are configured, by name. A part of its own type, so that features
+    find it."""
+
+    by_name: Mapping[str, TextProvider] = field(default_factory=dict)
+
+    def adding(self, provider: TextProvider) -> "TextProviders":
+        return TextProviders({**self.by_name, provider.name: provider})

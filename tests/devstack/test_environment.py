@@ -126,6 +126,18 @@ def test_a_key_for_the_real_stripe_is_not_put_on_a_command_line() -> None:
     assert not [option for option in options if "stripe" in option or "sk_test" in option]
 
 
+def test_the_simulated_openai_has_the_services_key() -> None:
+    reported = stack_environment({"OPENAI_API_KEY": "mine"}, PORTS, new_keys())
+    assert reported["OPENAI_BASE_URL"] == "http://127.0.0.1:8091/openai/v1"
+    assert "--openai-api-key=mine" in simulator_options(reported, PORTS)
+
+
+def test_a_key_for_the_real_openai_is_not_put_on_a_command_line() -> None:
+    own = {"OPENAI_BASE_URL": "https://api.openai.com/v1", "OPENAI_API_KEY": "sk-mine"}
+    options = simulator_options(stack_environment(own, PORTS, new_keys()), PORTS)
+    assert not [option for option in options if "openai" in option or "sk-mine" in option]
+
+
 def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
     reported = stack_environment(
         {"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys()

@@ -75,6 +75,7 @@ def test_its_keys_are_refused_in_production() -> None:
         "CALLBACK_TOKEN_KEYS",
         "ACCESS_TOKEN_KEYS",
         "KLING_API_KEY",
+        "OPENAI_API_KEY",
         "TRUST_BARE_GOOGLE_ID",
         "LOCAL_TOKEN_URL",
         "LOCAL_START_URL",

@@ -59,6 +59,7 @@ ADJUSTABLE = {
     "MAX_OPEN_JOBS_PER_USER",
     "MAX_USERS",
     "MAX_USERS_PER_DEVICE",
+    "OPENAI_API_KEY_SECRET_NAME",
     "PUBLIC_URL",
     "PLAN_PRICES",
     "SESSION_COOKIE_SAME_SITE",
@@ -126,6 +127,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "ACCESS_TOKEN_KEYS_SECRET_NAME": parameters["AccessTokenKeysSecretArn"],
         "SEALED_TABLE_NAME": parameters["SealedTableName"],
         "STRIPE_SECRETS_SECRET_NAME": parameters["StripeSecretArn"],
+        "OPENAI_API_KEY_SECRET_NAME": parameters["OpenAiSecretArn"],
         "LOG_FORMAT": "json",
     }
     for container in deployment.containers:

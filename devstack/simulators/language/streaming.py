@@ -1,0 +1,101 @@
+"""Streams of a simulated model: at its pace, and broken as faults say."""
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from flask import Response as FlaskResponse
+
+from devstack.simulators.faults import Fault
+from devstack.simulators.language.books import Books, Entry
+from devstack.simulators.language.model import Plan
+from devstack.simulators.time_scale import TimeScale
+from devstack.simulators.wire import RESET_ON_CLOSE
+from service.core.clock import Clock
+
+STREAM_FAULTS = frozenset({"stall", "cut", "error-event", "error-event-late"})
+# The body is made only when it is read; these faults act without anyone reading it.
+_UNREAD = {"lost-answer", "garbage"}
+
+
+class Cut(Exception):
+    """The vendor drops the connection."""
+
+
+class Pace:
+    """When the next token comes."""
+
+    def __init__(self, clock: Clock, speed: TimeScale) -> None:
+        self._clock = clock
+        self._speed = speed
+
+    def wait(self, seconds: float) -> None:
+        """At the simulators' speed. At speed 0, not at all: a thread must not wait for ever."""
+        if seconds and self._speed.factor:
+            self._clock.sleep(seconds / self._speed.factor)
+
+    def stall(self, fault: Fault) -> None:
+        """In real seconds, as the fault says."""
+        self._clock.sleep(fault.seconds)
+
+
+def tokens(plan: Plan, seconds_per_token: float, fault: Fault | None, pace: Pace) -> Iterator[str]:
+    """The tokens of an output, at its pace. In the middle of it the fault comes true: `stall`
+    pauses, `cut` raises `Cut`, `error-event-late` ends the output."""
+    pace.wait(seconds_per_token * plan.reasoning_tokens)
+    middle = len(plan.pieces) // 2
+    for number, piece in enumerate(plan.pieces):
+        if fault and number == middle:
+            if fault.kind == "stall":
+                pace.stall(fault)
+            elif fault.kind == "cut":
+                raise Cut
+            elif fault.kind == "error-event-late":
+                return
+        pace.wait(seconds_per_token)
+        yield piece
+
+
+def billed(
+    make: Callable[[], Iterator[bytes]], books: Books, entry: Entry, fault: Fault | None
+) -> Iterator[bytes]:
+    """The body that `make` makes. Whatever ends it early is in the books."""
+    body = make()
+    if fault and fault.kind in _UNREAD:
+        # The model works, though no one reads what it writes.
+        return iter(list(body))
+    return _watched(body, books, entry)
+
+
+def _watched(body: Iterator[bytes], books: Books, entry: Entry) -> Iterator[bytes]:
+    try:
+        yield from body
+    except Cut:
+        books.close(entry, "cut")
+        raise
+    finally:
+        books.close(entry, "left")
+
+
+class Streamed(FlaskResponse):
+    """A response whose body may raise `Cut`: the connection is reset."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        connection = environ.get("werkzeug.socket")
+        body = self.response
+
+        def guarded() -> Iterator[bytes]:
+            try:
+                for piece in body:
+                    yield piece if isinstance(piece, bytes) else piece.encode()
+            except Cut:
+                if connection is not None:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                raise ConnectionResetError("a simulated loss of connection") from None
+            finally:
+                close = getattr(body, "close", None)
+                if close is not None:
+                    close()
+
+        self.response = guarded()
+        return super().__call__(environ, start_response)

@@ -1,0 +1,130 @@
+"""Whatever a vendor of text sends: reading it never raises, and ends in exactly one last event."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.core.metrics import NoMetrics
+from service.providers.generation import GenerationEvent, Output
+from service.providers.openai.client import EVENT_STREAM
+from service.providers.openai.events import ResponsesReading
+from service.providers.text_calls import Reading, Sent, TextCall
+from service.providers.text_reports import TextReports
+from tests.doubles.clock import FakeClock
+from tests.providers.scripted_connection import HEAD, cut_up, scripted_stream
+
+ENDS = [None, ConnectionResetError(), TimeoutError(), OSError("TLS")]
+NAMES = [
+    "response.output_text.delta",
+    "response.refusal.delta",
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+    "response.created",
+    "error",
+    "keepalive",
+    "",
+]
+FIELDS = (
+    *("type", "delta", "response", "usage", "error", "code", "reason", "incomplete_details"),
+    *("input_tokens", "output_tokens", "input_tokens_details", "total_tokens"),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+ODD = (
+    *(b"data: [DONE]\n\n", b": ping\n\n", b"\r", b"\r\n\r\n", b"data\n\n", b"\xef\xbb\xbf"),
+    *(b"data: [\n\n", b"data: " + b"[" * 5000 + b"\n\n", b"data: 1" + b"0" * 5000 + b"\n\n"),
+    b'data: {"type": "response.output_text.delta", "delta": "\\ud83d"}\n\n',
+    b"\xff\xfe\n\n",
+)
+
+
+def event(name: str, data: object) -> bytes:
+    typed = {"type": name, **data} if isinstance(data, dict) else data
+    return f"event: {name}\ndata: {json.dumps(typed)}\n\n".encode()
+
+
+DELTA = event("response.output_text.delta", {"delta": "word "})
+EVENTS = st.one_of(
+    st.just(DELTA),
+    st.builds(event, st.sampled_from(NAMES), JSON),
+    st.builds(event, st.just("response.output_text.delta"), st.fixed_dictionaries({"delta": JSON})),
+    st.builds(event, st.sampled_from(NAMES[2:5]), st.fixed_dictionaries({"response": JSON})),
+    st.sampled_from(ODD),
+    st.binary(max_size=40),
+)
+
+
+def openai_call(pieces: list[bytes], end: OSError | None) -> TextCall:
+    return call(pieces, end, ResponsesReading(0, lambda: None), EVENT_STREAM)
+
+
+def call(pieces: list[bytes], end: OSError | None, reading: Reading, content_type: str) -> TextCall:
+    return TextCall(
+        scripted_stream(pieces, end),
+        lambda: Sent({}, b"{}"),
+        reading,
+        content_type,
+        "x-request-id",
+        TextReports("vendor", NoMetrics(), FakeClock(), "job_1"),
+    )
+
+
+def ends_well(events: list[GenerationEvent]) -> None:
+    *outputs, last = events
+    assert not isinstance(last, Output)
+    for output in outputs:
+        assert isinstance(output, Output)
+        assert output.text.encode()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=st.lists(EVENTS, max_size=8),
+    places=st.lists(st.integers(0, 10_000), max_size=6),
+    end=st.sampled_from(ENDS),
+    status=st.sampled_from([200, 200, 200, 400, 429, 500]),
+)
+def test_a_malformed_stream_of_openai_ends_in_one_last_event(
+    events: list[bytes], places: list[int], end: OSError | None, status: int
+) -> None:
+    body = HEAD % (status, b"text/event-stream") + b"".join(events)
+    ends_well(list(openai_call(cut_up(body, places), end)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(body=st.binary(max_size=200), end=st.sampled_from(ENDS))
+def test_bytes_that_are_no_http_end_in_one_last_event(body: bytes, end: OSError | None) -> None:
+    ends_well(list(openai_call([body], end)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(error=JSON, status=st.integers(300, 599))
+def test_an_error_of_any_shape_ends_in_one_last_event(error: Any, status: int) -> None:
+    head = HEAD % (status, b"application/json")
+    ends_well(list(openai_call([head, json.dumps({"error": error}).encode()], None)))
+
+
+@pytest.mark.parametrize("make", [openai_call], ids=["openai"])
+def test_an_endless_event_ends_in_one_last_event(
+    make: Callable[[list[bytes], OSError | None], TextCall],
+) -> None:
+    endless = [HEAD % (200, b"text/event-stream"), *[b"data: " + b"x" * 1_000_000] * 9]
+    ends_well(list(make(endless, None)))
+
+
+def test_the_same_events_cut_anywhere_are_the_same() -> None:
+    body = HEAD % (200, b"text/event-stream") + (DELTA * 3).replace(b"\n", b"\r\n")
+    whole = list(openai_call([body], None))
+    assert len(whole) == 4
+    for place in range(len(body)):
+        assert list(openai_call([body[:place], body[place:]], None)) == whole
