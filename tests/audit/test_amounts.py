@@ -8,6 +8,7 @@ import pytest
 from service.providers.base import TaskStatus
 from tests.doubles.provider import LikeKling
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.repair.items import change, items_of
 
 NO_AMOUNT = {
@@ -37,9 +38,9 @@ WHOLE_NUMBERS = (
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
+def world(memory: MemoryBehind) -> ServiceHarness:
     """A delivered job: its wallet is at version 3."""
-    world = ServiceHarness(client, table_name, provider=LikeKling())
+    world = ServiceHarness(memory, memory.name, provider=LikeKling())
     job_id = world.submit().job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(60)

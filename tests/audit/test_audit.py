@@ -11,12 +11,15 @@ from service.ledger import movements
 from service.ledger.entities import Wallet
 from service.providers.base import Indeterminate, Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
+from tests.repair.items import set_within
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    """A delivered, a failed, a rejected and two open jobs of two users."""
-    world = ServiceHarness(client, table_name, welcome_credits=10)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    """A delivered, a failed, a rejected and two open jobs of two users. In memory: the audit of
+    DynamoDB Local is the subject of `test_walk`, `test_traffic` and `test_torn_views`."""
+    world = ServiceHarness(memory, memory.name, welcome_credits=10)
     delivered = world.submit(key="k1").job.job_id
     failed = world.submit().job.job_id
     world.provider.book(delivered, TaskStatus.SUCCEEDED)
@@ -199,7 +202,8 @@ def test_an_item_of_a_user_without_a_wallet_is_an_orphan_shown_by_one_read_of_th
 @pytest.mark.protocol("job-matches")
 def test_a_hold_from_other_lots_than_the_job_says_is_found(world: ServiceHarness) -> None:
     where = key(world, "JOB#", has="result")
-    change(world, where, "SET #allocation[0][0] = :n", n={"N": "7"})
+    job = next(item for item in world.items() if item["SK"] == where["SK"])
+    set_within(world, job, {"allocation[0][0]": {"N": "7"}})
     assert violations(world) == [
         f"USER#ann/{where['SK']['S']}: its HOLD took from other lots",
         f"USER#ann/{where['SK']['S']}: {UNSEALED}",
@@ -239,7 +243,7 @@ def test_a_missing_device_and_a_missing_profile_are_found(world: ServiceHarness)
 
 def test_an_entry_beyond_a_wallet_that_does_not_move_is_found(world: ServiceHarness) -> None:
     where = key(world, "ENTRY#000000000005")
-    last = world.client.get_item(TableName=world.table._name, Key=where)["Item"]
+    last = next(item for item in world.items() if item | where == item)
     item = {**last, "SK": {"S": "ENTRY#000000000006"}}
     world.client.put_item(TableName=world.table._name, Item=item)
     assert "USER#ann/ENTRY#000000000006: stands beyond the wallet's version" in violations(world)
@@ -326,11 +330,11 @@ def test_a_job_that_says_open_though_its_end_was_there_before_is_found(
 
 
 def test_damage_to_a_wallet_that_never_stands_still_is_found(
-    client: Any, table_name: str, world: ServiceHarness
+    world: ServiceHarness,
 ) -> None:
     change(world, key(world, "ENTRY#000000000002"), "SET amount = amount + :n", n={"N": "1"})
     change(world, key(world, "JOB#", has="result"), "REMOVE #result")
-    other = ServiceHarness(client, table_name, clock=world.clock, welcome_credits=10)
+    other = ServiceHarness(world.where, world.table._name, clock=world.clock, welcome_credits=10)
     moves = iter(range(8))
 
     def submit_another(_: str) -> None:

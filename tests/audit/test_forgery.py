@@ -12,6 +12,7 @@ from service.ledger.movements import grant
 from service.ledger.operations import Proposal
 from service.providers.base import Rejected, RejectionReason, TaskStatus
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.repair.items import change, items_of
 
 FIVE = 5 * SCALE
@@ -20,9 +21,9 @@ OTHER_LINK = {"S": "https://videos.example.com/another.mp4"}
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
+def world(memory: MemoryBehind) -> ServiceHarness:
     """A delivered job with a key."""
-    world = ServiceHarness(client, table_name)
+    world = ServiceHarness(memory, memory.name)
     job_id = world.submit(key="k").job.job_id
     world.provider.book(job_id, TaskStatus.SUCCEEDED)
     world.work_until(60)

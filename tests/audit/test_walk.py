@@ -12,13 +12,23 @@ from service.storage.keys import Key
 from service.storage.table import Table
 from tests.doubles.gauges import Gauges
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 USERS = 12
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    world = ServiceHarness(client, table_name)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return submitted(ServiceHarness(memory, memory.name))
+
+
+@pytest.fixture
+def stored(client: Any, table_name: str) -> ServiceHarness:
+    """The same on DynamoDB Local, for what is its own: segments, capacity, a missing table."""
+    return submitted(ServiceHarness(client, table_name))
+
+
+def submitted(world: ServiceHarness) -> ServiceHarness:
     for number in range(USERS):
         world.submit(f"user-{number}", f"device-{number}", key="k")
     return world
@@ -42,11 +52,11 @@ def together(audits: list[Audit]) -> Audit:
     return whole
 
 
-def test_the_segments_together_are_the_whole_table(world: ServiceHarness) -> None:
-    damaged(world, "user-3")
-    whole = world.auditor.audit()
-    pieces = [world.auditor.audit(ScanPlan(segments=4, only=segment)) for segment in range(4)]
-    all_at_once = world.auditor.audit(ScanPlan(segments=4))
+def test_the_segments_together_are_the_whole_table(stored: ServiceHarness) -> None:
+    damaged(stored, "user-3")
+    whole = stored.auditor.audit()
+    pieces = [stored.auditor.audit(ScanPlan(segments=4, only=segment)) for segment in range(4)]
+    all_at_once = stored.auditor.audit(ScanPlan(segments=4))
     assert sum(piece.users > 0 for piece in pieces) > 1
     assert whole.users == USERS
     for other in (together(pieces), all_at_once):
@@ -144,15 +154,15 @@ def test_a_long_trouble_stops_the_walk_within_about_a_minute_and_says_where(
     assert stopped.value.audit.plus(rest) == whole
 
 
-def test_a_table_that_refuses_stops_the_walk_at_once(world: ServiceHarness) -> None:
-    world.auditor._table = Table(world.dynamodb, "NoSuchTable")
-    began = world.clock.monotonic()
+def test_a_table_that_refuses_stops_the_walk_at_once(stored: ServiceHarness) -> None:
+    stored.auditor._table = Table(stored.dynamodb, "NoSuchTable")
+    began = stored.clock.monotonic()
     with pytest.raises(AuditStopped):
-        world.audit()
-    assert world.clock.monotonic() == began
+        stored.audit()
+    assert stored.clock.monotonic() == began
 
 
-def test_a_paced_walk_uses_no_more_read_units_a_second_than_allowed(world: ServiceHarness) -> None:
+def test_a_paced_walk_uses_no_more_read_units_a_second_than_allowed(stored: ServiceHarness) -> None:
     units: list[float] = []
 
     def count(operation: str, request: Any, reply: Any) -> None:
@@ -160,13 +170,13 @@ def test_a_paced_walk_uses_no_more_read_units_a_second_than_allowed(world: Servi
         consumed = content.get("ConsumedCapacity", {"CapacityUnits": SETTLE_UNITS})
         units.append(consumed["CapacityUnits"])
 
-    world.wire().after(count)
-    began = world.clock.monotonic()
-    assert world.auditor.audit(reads_per_second=5.0) == world.audit()
+    stored.wire().after(count)
+    began = stored.clock.monotonic()
+    assert stored.auditor.audit(reads_per_second=5.0) == stored.audit()
     half = sum(units) - sum(units[len(units) // 2 :])
     assert half > 60
-    assert (world.clock.monotonic() - began) * 5 >= half - max(units)
-    assert (world.clock.monotonic() - began) * 5 <= sum(units)
+    assert (stored.clock.monotonic() - began) * 5 >= half - max(units)
+    assert (stored.clock.monotonic() - began) * 5 <= sum(units)
 
 
 def test_a_walk_without_a_pace_waits_for_nothing(world: ServiceHarness) -> None:
