@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from devstack.dynamodb import DynamoDbLocal
 from devstack.table import create_table
+from tests.doubles.url_builders import keep_url_builders
 from tests.faults.enumeration.tables import MemoryBehind
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _SLOW_FILES = (
     "tests/release/test_deploy.py",
 )
 
+keep_url_builders()
 # Collection creates half a million objects that live until the end: to search them for garbage over
 # and over takes a third of its time.
 gc.disable()
