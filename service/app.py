@@ -211,7 +211,7 @@ def create_app(parts: Parts) -> Flask:
     web = settings.section(WebSettings)
     app = Flask("farebox", static_folder=None)
     for feature in parts.features.values():
-        for blueprint in feature.blueprints:
+        for blueprint in feature.blueprints():
             app.register_blueprint(blueprint)
     app.register_blueprint(health_blueprint(core.table.ready, web.drain_flag_path, core.clock))
     log_requests(app, core.clock, core.metrics, production=settings.production)

@@ -57,17 +57,22 @@ def no_sweeps(background: Background) -> Sequence[Sweep]:
     return ()
 
 
+def no_blueprints() -> tuple[Blueprint, ...]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Feature:
     """What a feature contributes to a process, built.
 
-    `operations` are found by later features under the type that they are published as; `hooks`
-    are applied to the web application before any route of it is served. `sweeps` run in the worker,
-    `web_sweeps` in every web process; `closing` when a process ends as it should. `erasure` and
-    `exports` are for everything that the feature holds of a user."""
+    `operations` are found by later features under the type that they are published as.
+    `blueprints` makes the routes: most of what building a process costs, so only one that serves
+    them calls it. `hooks` are applied to the web application before any route of it is served.
+    `sweeps` run in the worker, `web_sweeps` in every web process; `closing` when a process ends as
+    it should. `erasure` and `exports` are for everything that the feature holds of a user."""
 
     operations: Mapping[type[Any], object] = field(default_factory=dict)
-    blueprints: tuple[Blueprint, ...] = ()
+    blueprints: Callable[[], tuple[Blueprint, ...]] = no_blueprints
     hooks: tuple[Callable[[Flask], None], ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
     web_sweeps: tuple[Sweep, ...] = ()

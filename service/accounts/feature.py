@@ -33,7 +33,7 @@ def build(core: Core, parts: Parts) -> Feature:
     hook = _post_confirmation(core, parts)
     return Feature(
         operations={Accounts: accounts, PostConfirmation: hook},
-        blueprints=(accounts_blueprint(accounts), hook_blueprint(hook)),
+        blueprints=lambda: (accounts_blueprint(accounts), hook_blueprint(hook)),
     )
 
 

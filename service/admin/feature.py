@@ -93,7 +93,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Prices: prices,
             Timeline: _timeline(core, parts, log),
         },
-        blueprints=(
+        blueprints=lambda: (
             log_blueprint(log, actions),
             corrections_blueprint(corrections, approvals),
             approvals_blueprint(approvals, core.clock),

@@ -21,7 +21,7 @@ def build(core: Core, parts: Parts) -> Feature:
             HouseAnalytics: house,
             ClosedDays: ClosedDays(core.table, core.clock, mac_key),
         },
-        blueprints=(analytics_blueprint(analytics), house_blueprint(house)),
+        blueprints=lambda: (analytics_blueprint(analytics), house_blueprint(house)),
         checks=(closed_day_check(mac_key),),
     )
 

@@ -103,13 +103,13 @@ def build(core: Core, parts: Parts) -> Feature:
     mac_key = core.keyring.mac_key
     return Feature(
         operations=_published(stripe, payments, selling, events, top_ups.top_ups),
-        blueprints=(
+        blueprints=lambda: (
             packages_blueprint(selling.offers),
             checkout_blueprint(selling.checkouts, selling.offers),
             portal_blueprint(selling.portal),
             orders_blueprint(selling.orders),
             webhook_blueprint(events.webhooks),
-            top_ups.blueprint,
+            top_ups.make_blueprint(),
         ),
         hooks=(partial(_require_secrets, core), top_ups.hook),
         sweeps=sweeps,

@@ -36,7 +36,7 @@ class TopUpParts:
     """What automatic top-up contributes to billing."""
 
     top_ups: TopUps
-    blueprint: Blueprint
+    make_blueprint: Callable[[], Blueprint]
     hook: Callable[[Flask], None]
     sweeps: Callable[[Background], tuple[Sweep, ...]]
     erasure: ErasureStep
@@ -84,7 +84,7 @@ def build_top_ups(
 
     return TopUpParts(
         top_ups=top_ups,
-        blueprint=top_up_blueprint(top_ups, core.clock, parts.get(Catalog).max_hold),
+        make_blueprint=lambda: top_up_blueprint(top_ups, core.clock, parts.get(Catalog).max_hold),
         hook=hook,
         sweeps=sweeps,
         erasure=_erasure(core.table),

@@ -36,7 +36,7 @@ def build(core: Core, parts: Parts) -> Feature:
     )
     return Feature(
         operations={Catalog: catalog, PriceSchedule: schedule, CurrentPrices: current},
-        blueprints=(catalog_blueprint(catalog),),
+        blueprints=lambda: (catalog_blueprint(catalog),),
         web_sweeps=(PriceRefresh(current, settings.price_refresh_seconds),),
         checks=price_checks(core.table, core.clock, mac_key),
     )

@@ -24,7 +24,7 @@ def build(core: Core, parts: Parts) -> Feature:
             Entitlements: entitlements,
             Trials: Trials(parts.get(Ledger), core.keyring.peppers),
         },
-        blueprints=(entitlements_blueprint(entitlements),),
+        blueprints=lambda: (entitlements_blueprint(entitlements),),
         checks=entitlement_checks(),
         erasure=data.steps,
         exports=data.exports,

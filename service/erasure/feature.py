@@ -45,7 +45,7 @@ def build(core: Core, parts: Parts) -> Feature:
 
     return Feature(
         operations={Erasures: erasures, Export: export},
-        blueprints=(erasure_blueprint(erasures), export_blueprint(export)),
+        blueprints=lambda: (erasure_blueprint(erasures), export_blueprint(export)),
         sweeps=sweeps,
         checks=(erasure_check(mac_key),),
         erasure=(ErasureStep("user_pool", user_pool.remove),),

@@ -25,7 +25,7 @@ def build(core: Core, parts: Parts) -> Feature:
     )
     return Feature(
         operations={Finance: operations},
-        blueprints=(finance_blueprint(operations),),
+        blueprints=lambda: (finance_blueprint(operations),),
         checks=(report_check(mac_key),),
     )
 

@@ -52,7 +52,7 @@ def build(core: Core, parts: Parts) -> Feature:
             AccountGate: WalletGate(core.table),
             SessionFloor: SessionFloor(core.table, core.clock),
         },
-        blueprints=(ledger_blueprint(ledger, history),),
+        blueprints=lambda: (ledger_blueprint(ledger, history),),
         sweeps=sweeps,
         exports=LedgerData(ledger).exports,
         checks=(

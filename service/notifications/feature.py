@@ -80,7 +80,7 @@ def build(core: Core, parts: Parts) -> Feature:
             MailBox: mail_box,
             MailSending: mails,
         },
-        blueprints=(
+        blueprints=lambda: (
             alerts_blueprint(parts.get(LowBalance)),
             preferences_blueprint(preferences),
         ),

@@ -66,7 +66,7 @@ def build(core: Core, parts: Parts) -> Feature:
             PasswordResets: resets,
             AccountImport: imports,
         },
-        blueprints=(
+        blueprints=lambda: (
             registration_blueprint(passwords, of_network),
             login_blueprint(sign_ins, sessions, parts.get(PageCookie), of_sign_ins),
             resets_blueprint(resets, of_network),

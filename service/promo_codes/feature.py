@@ -29,7 +29,7 @@ def build(core: Core, parts: Parts) -> Feature:
     )
     return Feature(
         operations={PromoCodes: promo_codes},
-        blueprints=(promo_codes_blueprint(promo_codes, redeem),),
+        blueprints=lambda: (promo_codes_blueprint(promo_codes, redeem),),
         checks=promo_checks(core.keyring.mac_key),
     )
 

@@ -41,15 +41,12 @@ def build(core: Core, parts: Parts) -> Feature:
 
     cookie, minting = _cookie(core, settings), _minting(core, parts)
     sign_ins = SignIns(sessions, parts.get(Users), parts.get(Ledger), core.clock)
-    blueprint = sessions_blueprint(
-        sign_ins,
-        sessions,
-        parts.get(AccessTokens),
-        cookie,
-    )
     return Feature(
         operations={Sessions: sessions, PageCookie: cookie, Minting: minting},
-        blueprints=(blueprint, minting_blueprint(minting)),
+        blueprints=lambda: (
+            sessions_blueprint(sign_ins, sessions, parts.get(AccessTokens), cookie),
+            minting_blueprint(minting),
+        ),
         checks=(session_check(), ceiling_check(core.keyring.mac_key)),
         erasure=(ErasureStep("sessions", erase, ErasurePhase.ACCESS),),
         exports=(

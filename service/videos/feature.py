@@ -27,7 +27,9 @@ def build(core: Core, parts: Parts) -> Feature:
         )
     )
     videos = Videos(parts.get(Jobs))
-    return Feature(operations={Videos: videos}, blueprints=(videos_blueprint(videos, operations),))
+    return Feature(
+        operations={Videos: videos}, blueprints=lambda: (videos_blueprint(videos, operations),)
+    )
 
 
 VIDEOS = Declaration(name="videos", build=build)

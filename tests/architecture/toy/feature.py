@@ -70,7 +70,7 @@ def build(core: Core, parts: Parts) -> Feature:
 
     return Feature(
         operations={Toys: Toys(limit)},
-        blueprints=(_blueprint(limit),),
+        blueprints=lambda: (_blueprint(limit),),
         sweeps=_sweeps,
         checks=(ItemCheck(SHELF, too_many),),
         erasure=(ErasureStep("toys", _without_toys),),
