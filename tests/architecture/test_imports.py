@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,12 @@ def _files() -> list[Path]:
     return sorted(SERVICE.rglob("*.py"))
 
 
-def _imports(file: Path) -> Iterator[Import]:
+@cache
+def _imports(file: Path) -> tuple[Import, ...]:
+    return tuple(_imports_of(file))
+
+
+def _imports_of(file: Path) -> Iterator[Import]:
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:

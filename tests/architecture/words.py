@@ -9,7 +9,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -86,22 +86,23 @@ def uses(path: Path) -> Iterator[str]:
     """Each use in a Python file, as `file:line: word (write: …)`."""
     text = path.read_text(encoding="utf-8")
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    for line, word in sorted({*_in_names(text), *_in_prose(text)}):
+    nodes = list(ast.walk(ast.parse(text)))
+    for line, word in sorted({*_in_names(nodes), *_in_prose(text, nodes)}):
         instead = EVERYWHERE.get(word) or NAMES[word]
         yield f"{shown}:{line}: {word} (write: {instead})"
 
 
-def _in_names(text: str) -> Iterator[tuple[int, str]]:
+def _in_names(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Only names that the file itself binds: what it uses is another file's to rename."""
     banned = EVERYWHERE.keys() | NAMES.keys()
-    for line, name in _bound_names(ast.parse(text)):
+    for line, name in _bound_names(nodes):
         if name in FOREIGN:
             continue
         yield from ((line, part) for part in map(str.lower, _PARTS.findall(name)) if part in banned)
 
 
-def _bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def _bound_names(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.lineno, node.name
@@ -115,8 +116,8 @@ def _bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield getattr(node, "lineno", 0), name
 
 
-def _in_prose(text: str) -> Iterator[tuple[int, str]]:
-    for line, prose in (*_docstrings(text), *_comments(text)):
+def _in_prose(text: str, nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
+    for line, prose in (*_docstrings(nodes), *_comments(text)):
         for offset, row in enumerate(prose.splitlines()):
             # What stands in backticks or quotes is somebody's literal.
             plain = re.sub(r"`[^`]*`|\"[^\"]*\"", "", row)
@@ -124,8 +125,8 @@ def _in_prose(text: str) -> Iterator[tuple[int, str]]:
             yield from ((line + offset, word) for word in words if word in EVERYWHERE)
 
 
-def _docstrings(source: str) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(source)):
+def _docstrings(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             match node.body[:1]:
                 case [ast.Expr(value=ast.Constant(value=str() as text)) as first]:
