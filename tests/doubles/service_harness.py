@@ -77,7 +77,7 @@ OPERATORS_SECRET_NAME = "operators"
 ACCESS_TOKENS_SECRET_NAME = "access-tokens"
 ACCESS_TOKENS_SECRET = '{"keys": [{"kid": "one", "d": "%sdHQ"}]}' % ("dHR0" * 10)
 STRIPE_SECRET_NAME = "stripe"
-STRIPE_SECRET = '{"apiKey": "rk_live_of_tests", "webhookSecrets": ["whsec_of_these_tests"]}'
+STRIPE_SECRET = '{"apiKey": "rk_live_of_tests", "webhookSecrets": ["whsec_of_all_these_tests"]}'
 BOSS = "https://accounts.google.com|boss"
 PEPPERS = (Pepper(1, b"p" * 32),)
 # Made once: each takes as long as a whole test.
