@@ -2,7 +2,6 @@
 
 import base64
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from service.identity.key_sets import KeySetAddress
 from service.identity.signing_keys import SigningKeys
 from service.identity.tokens import BearerTokens
 from service.outbound.network import Network
+from service.outbound.trust import public_roots
 from tests.doubles.clock import FakeClock
 
 CLIENT = "farebox-web.apps.example"
@@ -140,7 +140,7 @@ class Issuer:
     def __init__(self, publisher: Publisher) -> None:
         self.publisher = publisher
         self.clock = FakeClock()
-        self.connections = Network(self.clock).pool(ssl.create_default_context(), 1)
+        self.connections = Network(self.clock).pool(public_roots(), 1)
         self.tokens = self.verifier(lambda work: work())
 
     def verifier(self, start: Callable[[Callable[[], None]], None]) -> BearerTokens:

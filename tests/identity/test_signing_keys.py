@@ -1,5 +1,4 @@
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from service.identity.signing_keys import (
     published_keys,
 )
 from service.outbound.network import Network
+from service.outbound.trust import public_roots
 from tests.doubles.slow_servers import (
     Serve,
     SlowServer,
@@ -312,7 +312,7 @@ def test_a_response_that_never_ends_is_an_outage_at_the_deadline(
 ) -> None:
     monkeypatch.setattr("service.identity.key_sets.FETCH_SECONDS", 0.3)
     issuer.clock = clock = SystemClock()  # type: ignore[assignment]
-    issuer.connections = Network(clock).pool(ssl.create_default_context(), 1)
+    issuer.connections = Network(clock).pool(public_roots(), 1)
     with SlowServer(serve) as server:
         issuer.publisher.url = server.url
         issuer.tokens = issuer.verifier(in_thread)

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from service.notifications.entities import SHOWN_RESPONSE_BYTES, Event, EventTyp
 from service.notifications.sender import WebhookSender, signed_headers
 from service.outbound.addresses import public_only
 from service.outbound.network import Address, Network
+from service.outbound.trust import public_roots
 from tests.doubles.certificate import make_certificate
 from tests.doubles.slow_servers import SlowServer, drip
 
@@ -30,7 +30,7 @@ HAPPENED = event(EventType.CREDITS_LOW, "ann", "7", 1_790_000_000_000, {"credits
 
 def sender(timeout_seconds: float = 5.0, network: Network | None = None) -> WebhookSender:
     clock = SystemClock()
-    tls = ssl.create_default_context()
+    tls = public_roots()
     return WebhookSender(network or Network(clock), tls, clock, timeout_seconds)
 
 

@@ -1,7 +1,6 @@
 """Requests to names that others have chosen reach public addresses only."""
 
 import socket
-import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from urllib3 import Timeout
 from service.core.clock import SystemClock
 from service.outbound.addresses import AddressRefused, is_public, public_only
 from service.outbound.network import Address, Network, NotConnected
+from service.outbound.trust import public_roots
 
 PUBLIC = "93.184.215.14"
 
@@ -149,7 +149,7 @@ def listener() -> Iterator[Listener]:
 
 
 def get(network: Network, url: str) -> None:
-    pool = network.pool(ssl.create_default_context(), 1)
+    pool = network.pool(public_roots(), 1)
     pool.request("GET", url, timeout=Timeout(total=2.0, connect=1.0), redirect=False)
 
 

@@ -15,6 +15,7 @@ from service.core.clock import SystemClock
 from service.outbound.exchange import Exchanges
 from service.outbound.network import Network, NotConnected
 from service.outbound.response import Response
+from service.outbound.trust import public_roots
 from tests.doubles.certificate import make_certificate
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -66,7 +67,7 @@ def serving(response: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Serv
 
 
 def exchanges(url: str, tls: ssl.SSLContext | None = None) -> Exchanges:
-    context = tls or ssl.create_default_context()
+    context = tls or public_roots()
     return Exchanges(Network(SystemClock()), url, context, 2, MAX_BYTES)
 
 

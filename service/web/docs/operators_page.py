@@ -3,6 +3,8 @@ factor.
 
 Everything on it is this service's own: no script of anybody else runs where a token is pasted."""
 
+from functools import cache
+
 from flask import Blueprint, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -55,6 +57,7 @@ def operators_policy(local_token_url: str = "") -> str:
     )
 
 
+@cache
 def render_operators_page(local_token_url: str = "") -> str:
     environment = Environment(
         loader=PackageLoader("service.web.docs"),
