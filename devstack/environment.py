@@ -14,6 +14,7 @@ SIMULATED_KLING_KEY = "kling-local-api-key"
 SIMULATED_OPENAI_KEY = "openai-local-api-key"
 SIMULATED_STRIPE_KEY = "sk_test_farebox_local"
 _STRIPE_WEBHOOK_SECRET = "whsec_farebox_local_stack"
+UPLOADS_BUCKET = "farebox-uploads-local"
 _CLIENT_ID = "farebox-local.apps.example"
 _USER_POOL_ID = "us-east-1_Farebox01"
 _USER_POOL_CLIENT_ID = "fareboxlocal"
@@ -116,6 +117,7 @@ def stack_environment(
         "WEBHOOK_ALLOW_PRIVATE": "true",
         "MAIL_FROM": "Farebox <no-reply@farebox.example>",
         "SES_ENDPOINT_URL": f"{ports.simulators_url}/ses",
+        **_uploads(ports),
         "APP_URL": f"{ports.simulators_url}/app",
         **_LIMITS,
         **_TIMES,
@@ -123,6 +125,10 @@ def stack_environment(
     }
     chosen = {name: value for name, value in own.items() if value}
     return defaults | chosen | {"PORT": str(ports.app)}
+
+
+def _uploads(ports: Ports) -> dict[str, str]:
+    return {"UPLOADS_BUCKET": UPLOADS_BUCKET, "UPLOADS_ENDPOINT_URL": f"{ports.simulators_url}/s3"}
 
 
 def _operators(ports: Ports) -> dict[str, str]:

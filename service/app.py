@@ -60,6 +60,7 @@ from service.storage.secrets import SecretsManager, SecretUnavailable
 from service.storage.settings import StorageSettings
 from service.storage.table import StorageUnavailable, Table
 from service.storage.wrapping import LocalWrapping
+from service.uploads.feature import UPLOADS
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
 from service.web.cors import allow_origins
@@ -100,6 +101,7 @@ FEATURES: tuple[Declaration, ...] = (
     KLING,
     OPENAI,
     USERS,
+    UPLOADS,
     PROMO_CODES,
     BULK_GRANTS,
     NOTIFICATIONS,
@@ -124,6 +126,8 @@ _CORE_SECTIONS = (CoreSettings, WebSettings, StorageSettings)
 TAGS = {
     "auth": "Sign in with Google or Cognito once; from then on, renew access here.",
     "videos": "Turn an image into a short video: one paid job for each request.",
+    "upload": "Send a file for paid work: first get a form, then post the file with it.",
+    "uploads": "Files that have been sent: what was found in them.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "stripe": "Buy credits and subscriptions through Stripe, and follow what you have bought.",

@@ -150,6 +150,7 @@ def compose_settings() -> str:
     local = stack_environment({}, _ComposePorts(), _COMPOSE_KEYS)
     for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL", "APP_URL"):
         local[name] = local[name].replace(_ComposePorts().simulators_url, _SIMULATORS_IN_BROWSER)
+    local["UPLOADS_PUBLIC_URL"] = f"{_SIMULATORS_IN_BROWSER}/s3"
     lines = []
     for kind in sections():
         names = [each.name.upper() for each in declared([kind])]

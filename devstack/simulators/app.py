@@ -25,6 +25,8 @@ from devstack.simulators.kling.task_store import TaskStore
 from devstack.simulators.language.scripts import Script
 from devstack.simulators.language.streaming import Pace
 from devstack.simulators.openai.routes import OpenAi
+from devstack.simulators.s3.routes import S3
+from devstack.simulators.s3.signatures import Keys
 from devstack.simulators.ses.routes import Ses
 from devstack.simulators.start.routes import start_blueprint
 from devstack.simulators.stripe.routes import StripeRoutes, WebhookSender
@@ -47,6 +49,7 @@ class Simulators:
     kling: Kling
     google: Google
     cognito: Cognito
+    s3: S3
     ses: Ses
     openai: OpenAi
     stripe: StripeRoutes
@@ -68,7 +71,7 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, OpenAi, Google, Cognito, Ses, StripeRoutes, Webhooks)
+    vendors = (Kling, OpenAi, Google, Cognito, S3, Ses, StripeRoutes, Webhooks)
     faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
@@ -86,6 +89,7 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
         cognito=_cognito(settings, injector, clock),
+        s3=S3(injector, clock, Keys(settings.s3_access_key, settings.s3_secret_key)),
         ses=Ses(injector, clock),
         openai=OpenAi(injector, pace, clock, settings.openai_api_key, usual),
         stripe=StripeRoutes(injector, stripe),
@@ -128,13 +132,14 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     # A front end in development gets its tokens from here, on whatever port its tools listen.
-    CORS(app, origins="*", send_wildcard=True)
+    CORS(app, origins="*", send_wildcard=True, expose_headers=["ETag", "x-amz-version-id"])
     simulators = build(settings, clock, app.logger)
     app.register_blueprint(start_blueprint(settings.address, settings.app_url))
     app.register_blueprint(simulators.control.blueprint())
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
     app.register_blueprint(simulators.cognito.blueprint(), url_prefix="/cognito")
+    app.register_blueprint(simulators.s3.blueprint(), url_prefix="/s3")
     app.register_blueprint(simulators.ses.blueprint(), url_prefix="/ses")
     app.register_blueprint(simulators.openai.blueprint(), url_prefix="/openai")
     app.register_blueprint(simulators.stripe.blueprint(), url_prefix="/stripe")

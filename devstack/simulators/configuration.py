@@ -61,6 +61,8 @@ class SimulatorSettings:
     text_tokens: int = _option(40, "how many tokens a simulated model writes")
     text_seconds_per_token: float = _option(0.02, "how long each of them takes at speed 1")
 
+    s3_access_key: str = _option("local", "access key that requests to S3 are signed with")
+    s3_secret_key: str = _option("local", "its secret key")
     stripe_keys: str = _option(
         "sk_test_farebox_local", "API keys that Stripe accepts, separated by commas"
     )

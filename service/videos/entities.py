@@ -13,22 +13,21 @@ from service.core.principal import Principal
 from service.jobs.entities import Failure, ProviderBusy, ProviderUnavailable
 from service.jobs.work import FailureText
 from service.ledger.entities import EXAMPLE_JOB
+from service.media.pictures import MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
 from service.providers.base import RejectionReason, Task
 
 MAX_RESULT_URL = 1024
 RESULT_MILLISECONDS = 30 * 24 * 3600 * 1000
-MAX_IMAGE_BYTES = 10 * 1024 * 1024
-MIN_SIDE_PIXELS = 300
-MAX_ASPECT_RATIO = Decimal("2.5")
 
 
 @dataclass(frozen=True)
 class VideoBody:
-    """What a client requests. `image` is an address or base64, normalised
-    (`service.videos.images`)."""
+    """What a client requests. `image` is an address, base64, or the name of an upload of `owner`,
+    normalised (`service.videos.images`)."""
 
     image: str
     prompt_key: str
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ class ImageUnusable(InvalidRequest):
 
     code = "IMAGE_UNUSABLE"
     summary = (
-        "imageUrl must be a public https address, or a JPEG or PNG in base64 with at least "
+        "imageUrl must be a public https address, an upload, or a JPEG or PNG in base64 with at "
+        "least "
         f"{MIN_SIDE_PIXELS} pixels on each side and an aspect ratio from 1:{MAX_ASPECT_RATIO} to "
         f"{MAX_ASPECT_RATIO}:1."
     )

@@ -6,6 +6,7 @@ from service.jobs.operations import Jobs
 from service.jobs.work import Operations
 from service.providers.base import Provider
 from service.providers.kling.settings import KlingSettings
+from service.uploads.operations import Uploads
 from service.videos.entities import VideoModel
 from service.videos.operations import Videos
 from service.videos.routes import videos_blueprint
@@ -17,6 +18,7 @@ def build(core: Core, parts: Parts) -> Feature:
     operations.register(
         ImageToVideo(
             parts.get(Catalog),
+            parts.get(Uploads),
             parts.get(Provider),
             core.clock,
             kling.kling_create_seconds,

@@ -1,7 +1,5 @@
-"""What a client may send as an image: a public https address, or the bytes themselves in base64.
-
-The rules for pictures are Kling's
-(https://klingai.com/document-api/api/video/3-0-omni/image-to-video)."""
+"""What a client may send as an image: a public https address, the name of an upload, or the bytes
+themselves in base64."""
 
 import base64
 import binascii
@@ -9,15 +7,10 @@ import re
 
 from service.core.public_urls import check_public_url
 from service.core.urls import in_lower_case
-from service.videos.entities import (
-    MAX_ASPECT_RATIO,
-    MAX_IMAGE_BYTES,
-    MIN_SIDE_PIXELS,
-    ImageTooLarge,
-    ImageUnusable,
-    VideoBody,
-)
-from service.videos.image_headers import HeaderUnreadable, Size, read_size
+from service.media.image_headers import HeaderUnreadable, read_size
+from service.media.pictures import MAX_IMAGE_BYTES, check_size
+from service.uploads.entities import is_reference
+from service.videos.entities import ImageTooLarge, ImageUnusable, VideoBody
 
 _MAX_BASE64 = MAX_IMAGE_BYTES * 4 // 3 + 4
 _WHITESPACE = "\r\n\t "
@@ -33,7 +26,7 @@ def is_address(image: str) -> bool:
 
 def without_whitespace(image: str) -> str:
     """Base64 as MIME and PEM tools break it into lines; an address is returned unchanged."""
-    if is_address(image):
+    if is_address(image) or is_reference(image):
         return image
     for each in _WHITESPACE:
         image = image.replace(each, "")
@@ -57,8 +50,9 @@ def check_address(image: str) -> None:
 
 
 def check_bytes(image: str) -> None:
-    """Raises `ImageUnusable` or `ImageTooLarge` for what is not an address."""
-    if is_address(image):
+    """Raises `ImageUnusable` or `ImageTooLarge` for what is neither an address nor the name of an
+    upload."""
+    if is_address(image) or is_reference(image):
         return
     if len(image) > _MAX_BASE64:
         raise ImageTooLarge
@@ -69,14 +63,14 @@ def check_bytes(image: str) -> None:
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageTooLarge
     try:
-        _check_size(read_size(data))
+        check_size(read_size(data))
     except HeaderUnreadable as error:
         raise ImageUnusable(str(error)) from None
 
 
-def checked(image: str, prompt_key: str) -> VideoBody:
+def checked(image: str, prompt_key: str, owner: str) -> VideoBody:
     """The request as it is held and sent. Raises `ImageUnusable` or `ImageTooLarge`."""
-    body = VideoBody(normalised(image), prompt_key)
+    body = VideoBody(normalised(image), prompt_key, owner)
     check_bytes(body.image)
     return body
 
@@ -97,17 +91,3 @@ def _without_prefix(text: str) -> str:
     if base64_text.startswith(_BEGINNINGS[other]):
         raise ImageUnusable(f"The data: URL says image/{kind}, but the image is a {other.upper()}.")
     return base64_text
-
-
-def _check_size(size: Size) -> None:
-    shorter, longer = sorted((size.width, size.height))
-    if shorter < MIN_SIDE_PIXELS:
-        raise ImageUnusable(
-            f"The image has {size.width} x {size.height} pixels; each side must have at least "
-            f"{MIN_SIDE_PIXELS}."
-        )
-    if longer > shorter * MAX_ASPECT_RATIO:
-        raise ImageUnusable(
-            f"The image has {size.width} x {size.height} pixels; its longer side may be at most "
-            f"{MAX_ASPECT_RATIO:f} times its shorter one."
-        )

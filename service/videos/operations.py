@@ -17,9 +17,10 @@ class Videos:
 
     def create(self, video: NewVideo) -> Submission:
         """Submits a job for the video. Raises `ImageUnusable` or `ImageTooLarge` before anything is
-        read, `UnknownPromptKey` or `AddressRefused` before anything is written, and what
-        `Jobs.submit` raises, `ImageRejected` and `ContentRejected` among it."""
-        body = checked(video.image, video.prompt_key)
+        read, `UnknownPromptKey`, `AddressRefused` or what `Uploads.source` raises before anything
+        of the job is written, and what `Jobs.submit` raises, `ImageRejected` and `ContentRejected`
+        among it."""
+        body = checked(video.image, video.prompt_key, video.principal.subject)
         return self._jobs.submit(
             JobRequest(
                 actor=video.principal,

@@ -7,7 +7,8 @@ from marshmallow import fields, validate
 from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
 from service.jobs.schemas import JobErrorFields, JobFields
-from service.videos.entities import FAILURES, MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
+from service.media.pictures import MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
+from service.videos.entities import FAILURES
 from service.videos.images import without_whitespace
 from service.web.schemas import DeviceFingerprint, StrictSchema, Text
 
@@ -54,7 +55,8 @@ class VideoRequestSchema(StrictSchema):
         max_length=MAX_IMAGE_CHARACTERS,
         metadata={
             "description": f"A public https address of a JPEG or PNG (up to {MAX_URL:,} "
-            "characters), or the image itself in base64 (up to 10 MB; line breaks and a `data:` "
+            "characters), a finished upload as `upload:<uploadId>`, or the image itself in base64 "
+            "(up to 10 MB; line breaks and a `data:` "
             f"prefix are removed). Each side must have at least {MIN_SIDE_PIXELS} pixels, and the "
             f"aspect ratio must be from 1:{MAX_ASPECT_RATIO} to {MAX_ASPECT_RATIO}:1.",
             "pattern": TEXT_OR_LINES,

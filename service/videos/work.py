@@ -7,9 +7,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
+
 from service.catalog.entities import IMAGE_TO_VIDEO, UnknownPromptKey
 from service.catalog.operations import Catalog
 from service.core.clock import Clock, iso
+from service.core.errors import FareboxError
 from service.core.principal import Principal
 from service.core.public_urls import AddressRefused
 from service.core.urls import in_lower_case
@@ -20,11 +23,23 @@ from service.providers.base import (
     CallbackEvent,
     Created,
     Provider,
+    Rejected,
     RejectionReason,
     Task,
     TaskLookup,
     VideoRequest,
 )
+from service.uploads.entities import (
+    UploadKind,
+    UploadNotFound,
+    UploadNotScanned,
+    UploadsNotConfigured,
+    UploadsUnavailable,
+    UploadUnusable,
+    is_reference,
+    upload_id_of,
+)
+from service.uploads.operations import Uploads
 from service.videos.checks import payload_faults, result_faults
 from service.videos.entities import (
     FAILURE_OF_REJECTION,
@@ -40,6 +55,8 @@ from service.videos.entities import (
 from service.videos.images import check_address, checked
 from service.videos.schemas import JobSchema, VideoRequestSchema
 
+log = structlog.get_logger()
+
 MAX_VIDEO_BODY_BYTES = 15 * 1024 * 1024
 
 
@@ -47,13 +64,17 @@ def read_video(principal: Principal, fields: Mapping[str, Any]) -> VideoBody:
     """The request of a body that `VideoRequestSchema` has loaded. Raises `GoogleIdMismatch`,
     `ImageUnusable` or `ImageTooLarge`."""
     check_google_id(fields["google_id"], principal)
-    return checked(fields["image"], fields["prompt_key"])
+    return checked(fields["image"], fields["prompt_key"], principal.subject)
 
 
 VIDEO_FORM = RequestForm(
     schema=VideoRequestSchema,
     read=read_video,
-    errors=(UnknownPromptKey, AddressRefused, ImageUnusable, ImageTooLarge, GoogleIdMismatch),
+    errors=(
+        *(UnknownPromptKey, AddressRefused, ImageUnusable, ImageTooLarge, GoogleIdMismatch),
+        *(UploadsNotConfigured, UploadNotFound, UploadUnusable, UploadNotScanned),
+        UploadsUnavailable,
+    ),
     example={
         "Fingerprint": "fp-4be1a2c09d",
         "imageUrl": "https://images.example.com/astronaut.jpg",
@@ -74,6 +95,7 @@ class ImageToVideo:
     def __init__(
         self,
         catalog: Catalog,
+        uploads: Uploads,
         kling: Provider,
         clock: Clock,
         submit_seconds: float,
@@ -81,6 +103,7 @@ class ImageToVideo:
         model: VideoModel,
     ) -> None:
         self._catalog = catalog
+        self._uploads = uploads
         self._kling = kling
         self._clock = clock
         self._plain_links = plain_links
@@ -89,9 +112,11 @@ class ImageToVideo:
         self.submit_seconds = submit_seconds
 
     def validate(self, body: VideoBody) -> None:
-        """Raises `UnknownPromptKey` or `AddressRefused`."""
+        """Raises `UnknownPromptKey`, `AddressRefused`, or what `Uploads.source` raises."""
         self._catalog.prompt(body.prompt_key)
         check_address(body.image)
+        if is_reference(body.image):
+            self._uploads.source(body.owner, upload_id_of(body.image), UploadKind.IMAGE)
 
     def estimate(self, body: VideoBody) -> Estimate:
         """Raises `PriceNotFound` or `PricesUnavailable`."""
@@ -107,9 +132,22 @@ class ImageToVideo:
         }
 
     def submit(self, job: Job, body: VideoBody, callback_url: str | None, until: float) -> Created:
+        """Whatever keeps an upload from being read happens before anything is sent."""
         prompt = self._catalog.prompt(body.prompt_key)
-        request = VideoRequest(job.job_id, body.image, prompt.text, callback_url)
-        return self._kling.create(request, until)
+        try:
+            image = self._image(body)
+        except FareboxError as error:
+            log.warning("upload_not_read", job_id=job.job_id, reason=error.code)
+            return Rejected(RejectionReason.UNAVAILABLE)
+        return self._kling.create(VideoRequest(job.job_id, image, prompt.text, callback_url), until)
+
+    def _image(self, body: VideoBody) -> str:
+        """What the provider receives: for an upload, a fresh link to the version that was
+        checked."""
+        if not is_reference(body.image):
+            return body.image
+        upload_id = upload_id_of(body.image)
+        return self._uploads.source(body.owner, upload_id, UploadKind.IMAGE).url
 
     def fetch_task(self, job: Job) -> TaskLookup:
         return self._kling.fetch_task(job.task_id, job.job_id)

@@ -28,12 +28,12 @@ LAYERS = [
     {"passwords"},
     {"sessions"},
     {"notifications", "entitlements"},
-    {"users", "server_keys"},
+    {"users", "server_keys", "uploads"},
     {"ledger", "catalog", "providers", "identity", "encryption", "passkeys", "results"},
     {"feature"},
     {"web"},
     {"storage", "settings"},
-    {"outbound"},
+    {"outbound", "media"},
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -43,12 +43,14 @@ FEATURES = {each for names in LAYERS[2:13] for each in names} - {"providers"}
 DOORS = {
     "boto3": {
         *("storage/secrets.py", "storage/objects.py", "storage/kms.py"),
+        "storage/media_bucket.py",
         "notifications/mail_sender.py",
         "erasure/user_pool.py",
     },
     "botocore": {
         *("storage/dynamodb.py", "storage/credentials.py", "storage/signing.py"),
         *("storage/secrets.py", "storage/objects.py", "storage/kms.py"),
+        "storage/media_bucket.py",
         "notifications/mail_sender.py",
         "erasure/user_pool.py",
     },

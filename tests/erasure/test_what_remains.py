@@ -19,6 +19,8 @@ REMOVED = {
     "user's Stripe customer": "stripe_customer_id",
     "top-up": "top_up",
     "entitlement": "entitlement",
+    "upload": "uploads",
+    "uploads begun": "uploads",
 }
 # Why it stays (docs/privacy.md, What stays).
 KEPT = {

@@ -21,6 +21,9 @@ from service.ledger import keys
 from service.ledger.entities import WalletStatus
 from service.sessions.operations import Sessions
 from service.storage.writes import Update, When
+from service.uploads.entities import Facts, Upload
+from service.uploads.operations import Uploads
+from service.uploads.store import outcome_write
 from service.users.linking import Identities
 from service.web.endpoint import Access, Endpoint, declared_endpoints
 from tests.billing.world import BillingWorld
@@ -127,7 +130,7 @@ class Site:
 
 @pytest.fixture
 def site(client: Any, table_name: str) -> Site:
-    selling = BillingWorld(client, table_name)
+    selling = BillingWorld(client, table_name, uploads_bucket="uploads-of-the-matrix")
     world = selling.harness
     world.submit("ann", device="of Ann")
     job_id = world.submit("bob", device="of Bob").job.job_id
@@ -144,6 +147,7 @@ def site(client: Any, table_name: str) -> Site:
     session = world.parts.get(Sessions).open("bob", by_bob, "Bob's phone", world.clock.now())
     order = selling.begin("bob").order
     made_up = job_id[: -len(NEW_ID)] + NEW_ID
+    upload = finished_upload(world)
     return Site(
         world,
         app.test_client(),
@@ -154,14 +158,24 @@ def site(client: Any, table_name: str) -> Site:
             "identity_id": "A" * 22,
             "session_id": f"ses_{NEW_ID}",
             "order_id": f"ord_{NEW_ID}",
+            "upload_id": f"upl_{NEW_ID}",
         },
         of_bob={
             "job_id": job_id,
             "identity_id": linked.identity_id,
             "session_id": session.session_id,
             "order_id": order.order_id,
+            "upload_id": upload.upload_id,
         },
     )
+
+
+def finished_upload(world: ServiceHarness) -> Upload:
+    """An upload of Bob's whose file was received: no request about it reaches the storage."""
+    begun = world.parts.get(Uploads).begin("bob", "image/png", 1000).upload
+    ready = begun.ready("version", 1000, Facts(width=320, height=320))
+    world.table.write(outcome_write(ready))
+    return ready
 
 
 def close_wallet(world: ServiceHarness, user_id: str) -> None:

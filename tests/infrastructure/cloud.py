@@ -36,7 +36,9 @@ def cloud() -> Iterator[None]:
 def deploy(stage: str) -> tuple[Deployed, Deployed]:
     """Deploys both stacks of a stage, in the order of the release. Works inside `cloud()` only."""
     given = stage_parameters(ROOT, stage)
-    data = _create(f"farebox-{stage}-data", "data", {"Stage": stage, **given["data"]})
+    data = _create(
+        f"farebox-{stage}-data", "data", {"Stage": stage, **filled(stage, given["data"])}
+    )
     known = read_template(_path("service"))["Parameters"]
     handed = {name: value for name, value in data.outputs.items() if name in known}
     parameters = {

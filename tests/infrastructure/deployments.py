@@ -28,6 +28,7 @@ FILLED = {
     "HostedZoneId": "Z0123456789ABCDEFGHIJ",
     "GoogleClientIds": "farebox.apps.example",
     "CorsAllowedOrigins": "https://app.example.com",
+    "UploadOrigins": "https://app.example.com",
     "MailFrom": "Example <no-reply@example.com>",
     "MailIdentity": "example.com",
     "AppUrl": "https://app.example.com",
@@ -162,6 +163,8 @@ def physical(data: Stack) -> dict[str, str]:
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
         "AccessLogsBucket": f"farebox-{stage}-accesslogs",
         "RecordsBucket": f"farebox-{stage}-records",
+        "UploadsBucket": f"farebox-{stage}-uploads",
+        "UploadDays": str(data.parameters["UploadDays"]),
     }
 
 
@@ -172,7 +175,9 @@ def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
     """
     folder, given = root / "cloudformation", stage_parameters(root, stage)
     data = render(
-        template(folder / "data.yaml"), {"Stage": stage, **given["data"]}, f"farebox-{stage}-data"
+        template(folder / "data.yaml"),
+        {"Stage": stage, **filled(stage, given["data"])},
+        f"farebox-{stage}-data",
     )
     service = template(folder / "service.yaml")
     outputs = {

@@ -20,7 +20,7 @@ RECORDED = Path(__file__).with_name("calls.json")
 @dataclass(frozen=True, order=True)
 class Call:
     """A recorded action of a container on a kind of resource: table, closed days (one partition of
-    it), index, key, data key, keys, kling or records."""
+    it), index, key, data key, keys, kling, records, uploads or uploads bucket."""
 
     container: str
     action: str
@@ -81,6 +81,8 @@ def arn(deployment: Deployment, resource: str) -> str:
         "mail configuration set": _SES.format(f"configuration-set/farebox-{deployment.stage}"),
         "data key": str(parameters["DataKeyArn"]),
     }
+    bucket = f"arn:aws:s3:::{parameters['UploadsBucket']}"
+    known |= {"uploads": f"{bucket}/uploads/digest/upl_1", "uploads bucket": bucket}
     return known[resource] if resource in known else _record(deployment)
 
 

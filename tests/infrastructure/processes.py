@@ -36,9 +36,12 @@ from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
 from service.settings import Settings
 from service.storage import dynamodb
+from service.uploads.entities import UploadKind
+from service.uploads.operations import Uploads
 from service.users.operations import Users
 from service.worker import background
 from tests.doubles.clock import FakeClock
+from tests.doubles.pictures import png
 from tests.doubles.signer import MACHINE
 from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
@@ -146,6 +149,8 @@ class Processes:
             )
             done = client.everything()
             _start_bulk_grant(parts)
+            for user in ("ann", "eve"):
+                _upload(parts, user)
             _leave(parts)
             _publish(parts)
             # Another process does not have the data key in memory.
@@ -169,6 +174,16 @@ class Processes:
     def command(self, container: str, *words: str, role: str = "") -> int:
         with self.inside(container, role):
             return cli.main(words)
+
+
+def _upload(parts: Parts, user: str) -> None:
+    """Begins an upload, sends the file as a browser would, and uses it."""
+    uploads, picture = parts.get(Uploads), png()
+    begun = uploads.begin(user, "image/png", len(picture))
+    place = {"Bucket": os.environ["UPLOADS_BUCKET"], "Key": begun.form.fields["key"]}
+    browser: Any = boto3.Session().client("s3", region_name=REGION)
+    browser.put_object(**place, Body=picture, ContentType="image/png")
+    uploads.source(user, begun.upload.upload_id, UploadKind.IMAGE)
 
 
 def _leave(parts: Parts) -> None:

@@ -25,6 +25,15 @@ READS = ("GetItem", "BatchGetItem", "Query", "Scan")
 FOR_READING = ("kms:Decrypt", "kms:DescribeKey")
 FOR_WRITING = ("kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
 FOR_OBJECTS = {"GetObject": ("kms:Decrypt",), "PutObject": ("kms:Decrypt", "kms:GenerateDataKey")}
+# The actions that IAM has for S3's calls on versions (Amazon S3, Required permissions for Amazon S3
+# API operations), and whether they concern the bucket itself.
+ON_VERSIONS = {
+    "HeadObject": ("GetObject", False),
+    "GetObject": ("GetObjectVersion", False),
+    "DeleteObjects": ("DeleteObjectVersion", False),
+    "ListObjectVersions": ("ListBucketVersions", True),
+}
+UPLOADS = "uploads"
 
 
 class Recorder:
@@ -73,9 +82,25 @@ class Recorder:
             for resource in ("mail identity", "mail configuration set"):
                 self._add("ses:SendEmail", resource)
             return
+        if service == "s3" and self._named.get(params["Bucket"]) == UPLOADS:
+            self._see_upload(model.name)
+            return
         name = params.get("Bucket" if service == "s3" else "SecretId", "")
         self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
         self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)
+
+    def _see_upload(self, operation: str) -> None:
+        if operation == "CreateBucket":
+            # What botocore takes for the model of a form: a browser writes by what it signs away.
+            self._add("s3:PutObject", UPLOADS)
+            self._add_key(FOR_OBJECTS["PutObject"])
+            return
+        action, is_of_bucket = ON_VERSIONS[operation]
+        self._add(f"s3:{action}", "uploads bucket" if is_of_bucket else UPLOADS)
+        if operation == "HeadObject":
+            # Otherwise S3 does not say that a file is not there.
+            self._add("s3:ListBucket", "uploads bucket")
+        self._add_key(FOR_OBJECTS["GetObject"] if action.startswith("Get") else ())
 
     def _add(self, action: str, resource: str) -> None:
         self.calls.add(Call(self._container, action, resource))

@@ -40,6 +40,7 @@ def test_the_renderer_and_the_deployment_agree_on_every_environment(
     template hold for the real one."""
     differing = {"KEYS_SECRET_NAME", "KLING_API_KEY_SECRET_NAME", "KMS_KEY_ID"}
     differing |= {"OPERATOR_KEYS_SECRET_NAME", "ACCESS_TOKEN_KEYS_SECRET_NAME"}
+    differing |= {"UPLOADS_BUCKET"}
     for container in deployment(stage).containers:
         found = boto3.client("ecs", region_name=REGION).describe_task_definition(
             taskDefinition=f"farebox-{stage}-{container.name}"
@@ -75,5 +76,6 @@ def test_stages_share_nothing(account: Account) -> None:
         "BalancerName",
         "AccessLogsBucket",
         "RecordsBucket",
+        "UploadsBucket",
     ):
         assert len({stack_outputs[name] for stack_outputs in outputs}) == len(STAGES), name

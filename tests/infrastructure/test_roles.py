@@ -23,7 +23,7 @@ from tests.infrastructure.cloud import cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.permissions import RECORDED, Call, faults, recorded_calls, written
 from tests.infrastructure.processes import Processes
-from tests.infrastructure.recording import Recorder
+from tests.infrastructure.recording import UPLOADS, Recorder
 from tests.infrastructure.render import REGION
 
 STAGE = "production"
@@ -53,6 +53,7 @@ def recorded(client: Any) -> Iterator[set[Call]]:
             )
         create_table(client, data.outputs["TableName"])
         named = {data.outputs["RecordsBucket"]: "records", data.outputs["DataKeyArn"]: "data key"}
+        named |= {data.outputs["UploadsBucket"]: UPLOADS}
         recorder = Recorder(secrets | named | {ALIAS: "data key"})
         processes = Processes(STAGE, recorder, client.meta.endpoint_url, simulator)
         user = _work(processes, client, data.outputs["TableName"])
@@ -145,6 +146,10 @@ def test_the_recorded_calls_are_those_in_the_file(recorded: set[Call]) -> None:
         Call("audit", "secretsmanager:GetSecretValue", "kling"),
         Call("audit", "s3:DeleteObject", "records"),
         Call("operator", "s3:PutObject", "records"),
+        Call("web", "s3:DeleteObjectVersion", "uploads"),
+        Call("web", "s3:ListBucketVersions", "uploads bucket"),
+        Call("worker", "s3:GetObjectVersion", "uploads"),
+        Call("worker", "s3:PutObject", "uploads"),
         Call("worker", "secretsmanager:PutSecretValue", "keys"),
         Call("audit", "kms:GenerateDataKey", "data key"),
         Call("audit", "kms:Decrypt", "data key"),

@@ -11,6 +11,7 @@ import requests
 from service.core.clock import SystemClock
 from service.web.openapi.schemas import operations
 from tests.doubles.pictures import in_base64, jpeg, padded, png
+from tests.doubles.upload_forms import post_form
 from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import IMAGE, LiveStack, new_key, video_body
 
@@ -161,11 +162,13 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
     checkout = stack.call("POST", "/stripe/checkout", stack.token("ann"), **bought).json()["data"]
     order = checkout["orderId"]
     there = {"jobId": job_id, "token": sealed, "sessionId": session, "orderId": order}
+    there["uploadId"] = finished_upload(stack)
     absent = {
         "jobId": f"{job_id[:-4]}zzzz",
         "token": f"{sealed[:-4]}AAAA",
         "sessionId": f"{session[:-4]}zzzz",
         "orderId": f"{order[:-4]}zzzz",
+        "uploadId": f"{there['uploadId'][:-4]}zzzz",
     }
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     for_users = {path for _, path in routes if not path.startswith("/admin/")}
@@ -175,6 +178,7 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
         "/jobs/{jobId}": "JOB_NOT_FOUND",
         "/me/sessions/{sessionId}": "SESSION_NOT_FOUND",
         "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
+        "/uploads/{uploadId}/complete": "UPLOAD_NOT_FOUND",
     }
     others = {"/callbacks/kling/{token}", "/me/identities/{identityId}"}
     assert for_users == {*by_id, *others}
@@ -190,11 +194,17 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
             assert without_unique_headers(known) == without_unique_headers(unknown)
         assert stack.call(method, path.format(**there), stack.token("ann")).status_code == 200
     before = stack.items()
-    unsealed = stack.call(
-        "POST", "/callbacks/kling/{token}".format(**absent), json={"task_status": "succeed"}
-    )
+    path = "/callbacks/kling/{token}".format(**absent)
+    unsealed = stack.call("POST", path, json={"task_status": "succeed"})
     slow.assert_refused(unsealed, 404, "CALLBACK_NOT_FOUND")
     assert stack.items() == before
+
+
+def finished_upload(stack: LiveStack) -> str:
+    about = {"filename": "a.png", "contentType": "image/png", "size": len(png())}
+    begun = stack.call("POST", "/upload/url", stack.token("ann"), json=about).json()["data"]
+    assert post_form(begun["url"], begun["fields"], png()).status_code == 204
+    return str(begun["uploadId"])
 
 
 def without_unique_headers(response: requests.Response) -> tuple[int, bytes, dict[str, str]]:

@@ -122,6 +122,7 @@ OPERATION_IDS = {
     *("eraseAccount", "getErasure", "exportAccount"),
     *("eraseUser", "listErasures"),
     "createVideo",
+    *("createUpload", "completeUpload"),
     *("register", "verifyEmail", "login"),
     *("forgotPassword", "resetPassword", "changePassword"),
     *("getAnalytics", "getCreditUsage", "getFinanceReport"),

@@ -118,6 +118,8 @@ class LiveStack:
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
                 "app_url": Url(f"{self.sim_url}/app"),
+                "uploads_bucket": "uploads-of-tests",
+                "uploads_endpoint_url": Url(f"{self.sim_url}/s3"),
                 "stripe_api_url": Url(f"{self.sim_url}/stripe"),
             }
             | ({"public_url": self.url} if self._settings.pop("callbacks", True) else {})

@@ -28,6 +28,7 @@ NEEDED = {
     "OPERATOR_KEYS_SECRET_NAME",
     "SEALED_TABLE_NAME",
     "STAGE",
+    "UPLOADS_BUCKET",
 }
 # Sizes that each kind of process may set for itself.
 OWN_SIZES = {
@@ -65,6 +66,10 @@ ADJUSTABLE = {
     "SESSION_COOKIE_SAME_SITE",
     "STRIPE_SECRETS_SECRET_NAME",
     "STRIPE_TAX",
+    "UPLOADS_DAILY_MEGABYTES",
+    "UPLOADS_DAYS",
+    "UPLOADS_MALWARE_SCAN",
+    "UPLOADS_MAX_AUDIO_MEGABYTES",
     "VIDEO_PRICE_CREDITS",
     "WELCOME_CREDITS",
 }
@@ -128,6 +133,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "SEALED_TABLE_NAME": parameters["SealedTableName"],
         "STRIPE_SECRETS_SECRET_NAME": parameters["StripeSecretArn"],
         "OPENAI_API_KEY_SECRET_NAME": parameters["OpenAiSecretArn"],
+        "UPLOADS_BUCKET": parameters["UploadsBucket"],
         "LOG_FORMAT": "json",
     }
     for container in deployment.containers:

@@ -13,6 +13,7 @@ WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
 FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 ERASABLE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "WEBHOOK#*"]}}
 CLOSED_DAYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ANALYTICS"]}}
+_ON_FILES = ("PutObject", "GetObject", "GetObjectVersion")
 WRITES = {
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
@@ -103,16 +104,26 @@ def only_the_table_of_the_stage_is_accessible(deployment: Deployment) -> Iterato
                         yield f"{name} reaches {resource}: name the table of the stage"
 
 
-def only_the_records_of_the_audit_are_accessible(deployment: Deployment) -> Iterator[str]:
-    """In their own bucket, and for the table of the stage alone."""
+def each_role_does_in_buckets_only_what_it_is_for(deployment: Deployment) -> Iterator[str]:
+    """The audit reads and writes its records, for the table of the stage alone; web processes let
+    files be sent and read below one prefix; the worker erases them."""
     parameters = deployment.service.parameters
     records = f"arn:aws:s3:::{parameters['RecordsBucket']}/audit/{parameters['TableName']}/*"
+    bucket = f"arn:aws:s3:::{parameters['UploadsBucket']}"
+    files = f"{bucket}/uploads/*"
+    allowed = {("AuditRole", action, records) for action in ("s3:GetObject", "s3:PutObject")}
+    allowed |= {("WebRole", f"s3:{action}", files) for action in _ON_FILES}
+    allowed |= {("WebRole", "s3:ListBucket", bucket)}
+    allowed |= {("WorkerRole", "s3:DeleteObjectVersion", files)}
+    allowed |= {("WorkerRole", "s3:ListBucketVersions", bucket)}
+    if str(parameters["UploadMalwareScan"]) == "true":
+        allowed |= {("WebRole", "s3:GetObjectVersionTagging", files)}
     for name, role in deployment.service.of("IAM::Role").items():
         for statement in statements(role):
-            if any(action.startswith("s3:") for action in listed(statement["Action"])):
+            for action in listed(statement["Action"]):
                 for resource in listed(statement["Resource"]):
-                    if (name, resource) != ("AuditRole", records):
-                        yield f"{name} reaches {resource} in S3: only AuditRole may, {records}"
+                    if action.startswith("s3:") and (name, action, resource) not in allowed:
+                        yield f"{name} may {action} on {resource}: it is not for that"
 
 
 def only_the_worker_mails_and_with_the_identity_of_the_stage(
@@ -163,8 +174,8 @@ def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
             if not (name == "worker" and _is_of_erasures(statement))
             for action in listed(statement["Action"])
         }
-        # Its own records, limited by only_the_records_of_the_audit_are_accessible.
-        own = {"s3:PutObject"} if name == "audit" else set()
+        # Limited by each_role_does_in_buckets_only_what_it_is_for.
+        own = {"s3:PutObject"} if name in ("audit", "web") else set()
         wrong = {
             action
             for action in actions - harmless - own
@@ -187,10 +198,12 @@ def each_role_may_use_our_key_through_every_service_it_uses(
             action.split(":")[0]
             for statement in statements(role)
             for action in listed(statement["Action"])
+            # What lists and deletes objects opens none.
+            if not action.startswith(("s3:List", "s3:Delete"))
         }
         for service in sorted(reached & set(wanted)):
             through = {
-                action
+                action.removesuffix("*")
                 for statement in statements(role)
                 if f"{service}.{REGION}.amazonaws.com"
                 in listed(
@@ -242,9 +255,11 @@ def data_keys_are_used_for_one_user_of_our_table_at_a_time(deployment: Deploymen
 
 
 def _is_of_erasures(statement: Mapping[str, Any]) -> bool:
-    """What the worker may delete: items in the partitions of users and of webhooks, and users of
-    the user pool."""
+    """What the worker may delete: items in the partitions of users and of webhooks, users of the
+    user pool, and versions of files, limited by each_role_does_in_buckets_only_what_it_is_for."""
     actions = set(listed(statement["Action"]))
+    if actions == {"s3:DeleteObjectVersion"}:
+        return True
     if actions == {"cognito-idp:ListUsers", "cognito-idp:AdminDeleteUser"}:
         return True
     return actions == {"dynamodb:DeleteItem"} and statement.get("Condition") == ERASABLE

@@ -13,6 +13,8 @@ HANDED_OVER |= {
     "AccessTokenKeysSecretArn",
     "AccessLogsBucket",
     "RecordsBucket",
+    "UploadsBucket",
+    "UploadDays",
     "DataKeyArn",
     "SealedTableName",
 }
@@ -70,6 +72,7 @@ def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
         "RepositoryArn": r"<Repository\.Arn>",
         "AccessLogsBucket": r"<AccessLogs>",
         "RecordsBucket": r"<Records>",
+        "UploadsBucket": r"<Uploads>",
     }
     for name, value in deployment.data.outputs.items():
         if name in wanted and not re.fullmatch(wanted[name], str(value)):

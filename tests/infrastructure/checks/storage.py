@@ -184,6 +184,50 @@ def the_audits_records_are_kept_as_evidence(deployment: Deployment) -> Iterator[
         yield "access to the records is not logged: set LoggingConfiguration"
 
 
+def the_files_of_users_are_versioned_and_expire(deployment: Deployment) -> Iterator[str]:
+    """The version that was checked is the one that is used; none is kept longer than promised."""
+    name = str(deployment.data.outputs["UploadsBucket"]).strip("<>")
+    bucket = deployment.data.of("S3::Bucket")[name]
+    if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
+        yield f"{name} is not versioned: a file could be replaced after it was checked"
+    days = str(deployment.data.parameters["UploadDays"])
+    rules = [
+        rule
+        for rule in bucket.get("LifecycleConfiguration", {}).get("Rules", [])
+        if rule["Status"] == "Enabled" and str(rule.get("ExpirationInDays")) == days
+    ]
+    if not any(
+        int(rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 99)) == 1
+        and int(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 99)) == 1
+        for rule in rules
+    ):
+        yield f"{name} keeps files longer than {days} days, or what was replaced beyond a day"
+    if str(deployment.service.parameters["UploadDays"]) != days:
+        yield "the service promises another time than the bucket keeps: hand UploadDays over"
+    encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0][
+        "ServerSideEncryptionByDefault"
+    ]
+    if encryption.get("KMSMasterKeyID") not in {"<Key.Arn>"}:
+        yield f"the files of users are encrypted by {encryption}: use our key"
+
+
+def pages_of_named_origins_alone_send_files(deployment: Deployment) -> Iterator[str]:
+    origins = deployment.data.parameters["UploadOrigins"]
+    listed = origins if isinstance(origins, list) else str(origins).split(",")
+    named = [origin for origin in listed if origin]
+    for name, bucket in deployment.of("S3::Bucket").items():
+        rules = bucket.get("CorsConfiguration", {}).get("CorsRules", [])
+        if name != "Uploads" and rules:
+            yield f"{name} is open to pages: only uploads are"
+        for rule in rules:
+            if (
+                rule["AllowedOrigins"] != named
+                or "*" in named
+                or rule["AllowedMethods"] != ["POST"]
+            ):
+                yield f"{name} lets pages of {rule['AllowedOrigins']} {rule['AllowedMethods']}"
+
+
 def every_access_log_may_be_written_where_it_goes(deployment: Deployment) -> Iterator[str]:
     """S3 silently drops log files that it may not write."""
     permitted = {

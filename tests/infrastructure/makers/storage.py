@@ -109,6 +109,9 @@ def _bucket(name: str, properties: dict[str, Any]) -> Made:
             **place,
             VersioningConfiguration=properties["VersioningConfiguration"],
         )
+    if "CorsConfiguration" in properties:
+        cors = [renamed(each, MaxAge="MaxAgeSeconds") for each in _cors(properties)]
+        call("s3", "PutBucketCors", **place, CORSConfiguration={"CORSRules": cors})
     if "LoggingConfiguration" in properties:
         # moto supports only ACLs as permission for this call, so the call is only checked.
         logging = renamed(
@@ -120,12 +123,23 @@ def _bucket(name: str, properties: dict[str, Any]) -> Made:
     return Made(place["Bucket"], {"Arn": f"arn:aws:s3:::{place['Bucket']}"})
 
 
+def _cors(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = properties["CorsConfiguration"]["CorsRules"]
+    return rules
+
+
 def _lifecycle(rule: dict[str, Any]) -> dict[str, Any]:
     """The rule of the API, which nests what CloudFormation has as one property."""
-    made = without(rule, "ExpirationInDays", "NoncurrentVersionExpiration", "Prefix")
+    made = without(
+        rule,
+        *("ExpirationInDays", "NoncurrentVersionExpiration", "Prefix"),
+        "ExpiredObjectDeleteMarker",
+    )
     made["Filter"] = {"Prefix": rule.get("Prefix", "")}
     if "ExpirationInDays" in rule:
-        made["Expiration"] = {"Days": rule["ExpirationInDays"]}
+        made["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if "ExpiredObjectDeleteMarker" in rule:
+        made["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
     if "NoncurrentVersionExpiration" in rule:
         made["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
     return made

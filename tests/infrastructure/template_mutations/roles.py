@@ -138,6 +138,41 @@ ROLES = (
         "audit-may-not-write-its-records", "[s3:GetObject, s3:PutObject]", "[s3:GetObject]"
     ),
     _audit_role("audit-may-not-read-its-records", "[s3:GetObject, s3:PutObject]", "[s3:PutObject]"),
+    TemplateMutation(
+        "uploads-anywhere-in-the-bucket",
+        SERVICE,
+        "${UploadsBucket}/uploads/*",
+        "${UploadsBucket}/*",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "uploads-deleted-by-requests",
+        SERVICE,
+        "[s3:PutObject, s3:GetObject, s3:GetObjectVersion]",
+        "[s3:PutObject, s3:GetObject, s3:GetObjectVersion, s3:DeleteObjectVersion]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "uploads-of-the-checked-version-unreadable",
+        SERVICE,
+        "[s3:PutObject, s3:GetObject, s3:GetObjectVersion]",
+        "[s3:PutObject, s3:GetObject]",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "uploads-without-the-key",
+        SERVICE,
+        '                      - !Sub "s3.${AWS::Region}.amazonaws.com"\n',
+        "",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "uploads-that-no-erasure-deletes",
+        SERVICE,
+        "Action: s3:DeleteObjectVersion",
+        "Action: s3:GetObjectVersion",
+        "\n  WorkerRole:\n",
+    ),
     _audit_role(
         "records-under-another-prefix", "${RecordsBucket}/audit/${", "${RecordsBucket}/audits/${"
     ),

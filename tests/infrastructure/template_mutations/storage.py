@@ -11,7 +11,40 @@ def _records(name: str, old: str, new: str) -> TemplateMutation:
     return TemplateMutation(name, DATA, old, new, "\n  Records:\n")
 
 
+def _uploads(name: str, old: str, new: str) -> TemplateMutation:
+    return TemplateMutation(name, DATA, old, new, "\n  Uploads:\n")
+
+
 STORAGE = (
+    _uploads("uploads-not-retained", "    DeletionPolicy: Retain\n", ""),
+    _uploads("uploads-open", "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
+    _uploads("uploads-swapped-after-the-check", "Status: Enabled}", "Status: Suspended}"),
+    _uploads("uploads-for-ever", "            ExpirationInDays: !Ref UploadDays\n", ""),
+    _uploads("replaced-uploads-for-a-month", "NoncurrentDays: 1}", "NoncurrentDays: 30}"),
+    _uploads(
+        "uploads-without-our-key",
+        "SSEAlgorithm: aws:kms, KMSMasterKeyID: !GetAtt Key.Arn",
+        "SSEAlgorithm: AES256",
+    ),
+    _uploads(
+        "uploads-from-any-page", "AllowedOrigins: !Ref UploadOrigins", 'AllowedOrigins: ["*"]'
+    ),
+    _uploads("uploads-read-by-pages", "AllowedMethods: [POST]", "AllowedMethods: [POST, GET]"),
+    _uploads("uploads-logged-nowhere", "LogFilePrefix: uploads/", "LogFilePrefix: upload/"),
+    TemplateMutation(
+        "uploads-in-the-clear",
+        DATA,
+        "aws:SecureTransport",
+        "aws:SecureTransports",
+        "\n  UploadsPolicy:\n",
+    ),
+    TemplateMutation(
+        "uploads-of-another-bucket",
+        DATA,
+        "Value: !Ref Uploads",
+        "Value: !Ref Templates",
+        "\n  UploadsBucket:\n",
+    ),
     _table(
         "index-attribute-unknown",
         "{AttributeName: GSI2SK, KeyType: RANGE}",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from devstack.simulators.kling.pictures import is_usable
-from service.videos.image_headers import MAX_PARTS, HeaderUnreadable, Size, read_size
+from service.media.image_headers import MAX_PARTS, HeaderUnreadable, Size, read_size
 from tests.doubles.pictures import (
     MEGABYTE,
     jpeg,

@@ -1,0 +1,39 @@
+"""Uploads: files of users for paid work."""
+
+from service.feature import Core, Declaration, Feature, Parts
+from service.storage.media_bucket import MediaBucket
+from service.uploads import keys
+from service.uploads.checks import upload_checks
+from service.uploads.operations import UploadKeys, Uploads
+from service.uploads.personal_data import UploadData
+from service.uploads.routes import uploads_blueprint
+from service.uploads.settings import UploadsSettings
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    del parts
+    settings, object_keys = core.section(UploadsSettings), UploadKeys(core.keyring.mac_key)
+    bucket = _bucket(core, settings)
+    uploads = Uploads(core.table, bucket, object_keys, settings.limits, core.clock, core.ids)
+    data = UploadData(core.table, bucket, object_keys, core.clock)
+    return Feature(
+        operations={Uploads: uploads},
+        blueprints=lambda: (uploads_blueprint(uploads),),
+        checks=upload_checks(),
+        erasure=data.steps,
+        exports=data.exports,
+    )
+
+
+def _bucket(core: Core, settings: UploadsSettings) -> MediaBucket | None:
+    if not settings.uploads_bucket:
+        return None
+    return MediaBucket.of(
+        core.settings.core.aws_region,
+        settings.uploads_bucket,
+        settings.uploads_endpoint_url,
+        settings.uploads_public_url,
+    )
+
+
+UPLOADS = Declaration(name="uploads", build=build, settings=UploadsSettings, items=keys.ITEMS)
