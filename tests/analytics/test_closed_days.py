@@ -31,6 +31,7 @@ from service.providers.base import Indeterminate, TaskStatus
 from tests.analytics.random_jobs import RandomJobs, sums_of, unspent_of
 from tests.doubles.history import write_movements
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.faults.library.wire import refusal
 from tests.ledger.life import NOW, LedgerLife
 
@@ -83,8 +84,8 @@ def test_what_returns_and_pays_debt_is_not_unspent(captured: int | None) -> None
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    world = ServiceHarness(client, table_name, welcome_credits=20)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    world = ServiceHarness(memory, memory.name, welcome_credits=20)
     go_to(world, start_of(FIRST))
     return world
 
@@ -159,7 +160,7 @@ def test_the_figures_equal_an_independent_sum_of_the_ledger(
 
 
 def test_a_walk_that_is_killed_and_resumed_finds_the_same(
-    world: ServiceHarness, client: Any
+    world: ServiceHarness, memory: MemoryBehind
 ) -> None:
     with_random_jobs(world, 3, jobs=12, days=3)
     go_to(world, end_of(date(2027, 3, 6)))

@@ -12,15 +12,16 @@ from service.core.days import end_of, start_of
 from service.providers.base import TaskStatus
 from tests.admin.admin_api import AdminApi
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 FIRST = date(2027, 3, 1)
 DAY = "2027-03-01"
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
+def world(memory: MemoryBehind) -> ServiceHarness:
     """One day on which ann had two videos and a failure, and bob one video; it is closed."""
-    world = ServiceHarness(client, table_name, welcome_credits=5)
+    world = ServiceHarness(memory, memory.name, welcome_credits=5)
     world.clock.advance((start_of(FIRST) - world.clock.now()) / 1000)
     delivered, failed = TaskStatus.SUCCEEDED, TaskStatus.FAILED
     for user_id, status in (

@@ -17,8 +17,11 @@ from service.ledger.lots import LotKind
 from service.ledger.movements import capture, grant, hold, release
 from service.providers.base import TaskStatus
 from tests.doubles.history import write_movements
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
+from tests.doubles.raw_client import RawClient
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 FIRST = date(2027, 3, 1)
 OPERATIONS = ("kling:image2video", "openai:text", "openai:image")
@@ -26,8 +29,8 @@ Step = Callable[[Wallet], Movement]
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    world = ServiceHarness(client, table_name, welcome_credits=100_000)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    world = ServiceHarness(memory, memory.name, welcome_credits=100_000)
     world.clock.advance((start_of(FIRST) - world.clock.now()) / 1000)
     world.provider.book(world.submit().job.job_id, TaskStatus.FAILED)
     world.work_until(60)
@@ -171,10 +174,13 @@ def test_without_days_the_last_thirty_are_summed_up() -> None:
 
 @pytest.mark.parametrize("days", [MAX_DAYS + 1, 5_000])
 def test_too_many_days_are_refused_before_anything_is_read(
-    world: ServiceHarness, analytics: Analytics, client: Any, days: int
+    world: ServiceHarness, analytics: Analytics, memory: MemoryBehind, days: int
 ) -> None:
     first = date.fromordinal(FIRST.toordinal() - days + 1)
-    with Meter(world.dynamodb, client).watch() as bill, pytest.raises(RangeTooLarge):
+    with (
+        Meter(world.dynamodb, RawClient(memory_client(memory))).watch() as bill,
+        pytest.raises(RangeTooLarge),
+    ):
         analytics.usage_of("ann", first, FIRST)
     assert bill.calls == []
 
@@ -182,11 +188,14 @@ def test_too_many_days_are_refused_before_anything_is_read(
 def test_too_many_entries_are_refused_before_they_are_read(
     world: ServiceHarness,
     analytics: Analytics,
-    client: Any,
+    memory: MemoryBehind,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.analytics.operations.MAX_ENTRIES", 2)
-    with Meter(world.dynamodb, client).watch() as bill, pytest.raises(RangeTooLarge) as refused:
+    with (
+        Meter(world.dynamodb, RawClient(memory_client(memory))).watch() as bill,
+        pytest.raises(RangeTooLarge) as refused,
+    ):
         analytics.usage_of("ann", FIRST, FIRST)
     assert refused.value.details == {"entries": 3, "maxEntries": 2}
     assert len(bill.calls) <= 10

@@ -18,6 +18,7 @@ from service.storage.codec import encode_item
 from service.storage.writes import Put
 from service.videos.entities import RESULT_MILLISECONDS, VideoBody
 from tests.doubles.service_harness import MAC_KEY, TIMES, ServiceHarness, order
+from tests.faults.enumeration.tables import MemoryBehind
 
 PRICE = 1 * SCALE
 MAX_IN_BATCH = 25
@@ -101,10 +102,13 @@ def _item(job: Job, task: Task, now: int) -> Put:
 
 
 def _put_all(world: ServiceHarness, puts: list[Put]) -> None:
-    requests: list[Any] = [
-        {"PutRequest": {"Item": encode_item({**put.key.attributes(), **put.item})}} for put in puts
-    ]
     table = world.table._name
+    items = [encode_item({**put.key.attributes(), **put.item}) for put in puts]
+    if isinstance(world.where, MemoryBehind):
+        for item in items:
+            world.client.put_item(TableName=table, Item=item)
+        return
+    requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
     for _ in range(MAX_BATCHES):
         if not requests:
             return

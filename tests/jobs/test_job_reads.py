@@ -1,13 +1,12 @@
 """Reading jobs: whose they are, pages of them, and waiting for the end of one."""
 
-from typing import Any
-
 import pytest
 
 from service.jobs.entities import JobNotFound, JobStatus
 from service.providers.base import TaskStatus
 from service.storage.cursor import PageTokenInvalid
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 
 def test_another_users_job_is_not_found_exactly_like_an_unknown_one(world: ServiceHarness) -> None:
@@ -25,8 +24,8 @@ def test_another_users_job_is_not_found_exactly_like_an_unknown_one(world: Servi
     assert errors.count(errors[0]) == 4
 
 
-def test_jobs_are_listed_newest_first_page_by_page(client: Any, table_name: str) -> None:
-    world = ServiceHarness(client, table_name, welcome_credits=10)
+def test_jobs_are_listed_newest_first_page_by_page(memory: MemoryBehind) -> None:
+    world = ServiceHarness(memory, memory.name, welcome_credits=10)
     placed = []
     for _ in range(5):
         placed.append(world.submit().job.job_id)
@@ -44,8 +43,8 @@ def test_a_foreign_page_token_is_refused(world: ServiceHarness, token: str) -> N
         world.jobs.page("ann", 3, token)
 
 
-def test_a_page_token_is_of_one_user_and_of_no_other(client: Any, table_name: str) -> None:
-    world = ServiceHarness(client, table_name, welcome_credits=10)
+def test_a_page_token_is_of_one_user_and_of_no_other(memory: MemoryBehind) -> None:
+    world = ServiceHarness(memory, memory.name, welcome_credits=10)
     for _ in range(2):
         world.submit()
         world.clock.advance(1)
@@ -93,8 +92,8 @@ def test_beyond_the_bounds_of_waiting_requests_the_response_comes_at_once_and_sa
     assert world.clock.monotonic() == pytest.approx(started + 10)
 
 
-def test_the_last_page_names_no_further_one(client: Any, table_name: str) -> None:
-    world = ServiceHarness(client, table_name, welcome_credits=10)
+def test_the_last_page_names_no_further_one(memory: MemoryBehind) -> None:
+    world = ServiceHarness(memory, memory.name, welcome_credits=10)
     for count in range(1, 5):
         world.submit()
         world.clock.advance(1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any
 
 import pytest
 
@@ -15,15 +14,18 @@ from service.ledger.movements import grant
 from service.providers.base import TaskStatus
 from service.storage.cursor import PageTokenInvalid
 from tests.doubles.history import write_finished_jobs, write_movements
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Bill, Meter
+from tests.doubles.raw_client import RawClient
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 ALL = HistoryFilter()
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    world = ServiceHarness(client, table_name, welcome_credits=100_000)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    world = ServiceHarness(memory, memory.name, welcome_credits=100_000)
     world.provider.book(world.submit().job.job_id, TaskStatus.SUCCEEDED)
     world.work_until(60)
     return world
@@ -125,7 +127,7 @@ def test_days_bound_the_lines_both_ends_included(world: ServiceHarness, history:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 8, 33])
 def test_the_version_at_a_moment_is_found_by_a_binary_search(
-    world: ServiceHarness, history: History, client: Any, count: int
+    world: ServiceHarness, history: History, memory: MemoryBehind, count: int
 ) -> None:
     base = world.wallet()
     moments = [world.clock.now() + 10 * (number // 2) for number in range(count)]
@@ -133,32 +135,32 @@ def test_the_version_at_a_moment_is_found_by_a_binary_search(
     entries = list(world.ledger.entries("ann"))
     for at in sorted({entry.at + step for entry in entries for step in (-1, 0, 1)}):
         expected = next((entry.version for entry in entries if entry.at >= at), len(entries) + 1)
-        with Meter(world.dynamodb, client).watch() as bill:
+        with Meter(world.dynamodb, RawClient(memory_client(memory))).watch() as bill:
             assert history.version_at("ann", at) == expected
         assert len(bill.calls) <= 2 + len(entries).bit_length()
     assert base.version + count == len(entries)
 
 
 def test_a_rare_type_is_searched_within_bounds_and_found_in_the_end(
-    world: ServiceHarness, history: History, client: Any
+    world: ServiceHarness, history: History, memory: MemoryBehind
 ) -> None:
     write_movements(world, "ann", [granting(world.clock.now())] * 1_100)
     found = list(pages(history, HistoryFilter(type=TransactionType.INITIAL), 10))
     assert [len(page.lines) for page in found] == [0, 1]
-    with Meter(world.dynamodb, client).watch() as bill:
+    with Meter(world.dynamodb, RawClient(memory_client(memory))).watch() as bill:
         history.page("ann", HistoryFilter(type=TransactionType.INITIAL), 10, None)
     assert bill.calls == ["Query"] * 5
 
 
 def test_page_one_and_page_one_thousand_cost_the_same(
-    world: ServiceHarness, history: History, client: Any
+    world: ServiceHarness, history: History, memory: MemoryBehind
 ) -> None:
     write_finished_jobs(world, "ann", 1_010)
     costs: list[Bill] = []
     token = None
     for number in range(1, 1_001):
         if number in (1, 2, 500, 1_000):
-            with Meter(world.dynamodb, client).watch() as bill:
+            with Meter(world.dynamodb, RawClient(memory_client(memory))).watch() as bill:
                 page = history.page("ann", ALL, 1, token)
             costs.append(bill)
         else:
@@ -168,9 +170,11 @@ def test_page_one_and_page_one_thousand_cost_the_same(
     assert {(tuple(bill.calls), bill.reads, bill.writes) for bill in costs} == {(("Query",), 1, 0)}
 
 
-def test_a_full_page_costs_one_query(world: ServiceHarness, history: History, client: Any) -> None:
+def test_a_full_page_costs_one_query(
+    world: ServiceHarness, history: History, memory: MemoryBehind
+) -> None:
     write_finished_jobs(world, "ann", 120)
-    with Meter(world.dynamodb, client).watch() as bill:
+    with Meter(world.dynamodb, RawClient(memory_client(memory))).watch() as bill:
         assert len(history.page("ann", ALL, 100, None).lines) == 100
     assert (bill.calls, bill.writes) == (["Query"], 0)
     assert bill.reads <= 16

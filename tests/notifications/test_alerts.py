@@ -11,8 +11,10 @@ from service.ledger.lots import LotKind
 from service.ledger.movements import adjust, grant
 from service.ledger.operations import Proposal, Snapshot
 from service.providers.base import TaskStatus
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
 from tests.doubles.people import CAT, PAM, cognito, google, session
+from tests.doubles.raw_client import RawClient
 from tests.erasure.lives import erased
 from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import NotifyingHarness
@@ -21,8 +23,8 @@ DAY = 24 * 3600 * 1000
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    world = NotifyingHarness(client, table_name, welcome_credits=5)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    world = NotifyingHarness(memory, memory.name, welcome_credits=5)
     world.endpoint()
     world.finish()
     return world
@@ -136,9 +138,9 @@ def test_a_threshold_that_is_taken_away_reports_nothing(world: NotifyingHarness)
 
 @pytest.mark.protocol("fifteen-units")
 def test_a_threshold_costs_nothing_until_it_is_crossed(
-    world: NotifyingHarness, client: Any
+    world: NotifyingHarness, memory: MemoryBehind
 ) -> None:
-    meter = Meter(world.dynamodb, client)
+    meter = Meter(world.dynamodb, RawClient(memory_client(memory)))
     world.low_balance.set("ann", 3 * SCALE)
     with meter.watch() as above:
         world.finish()
@@ -167,11 +169,13 @@ def test_a_lot_that_expires_leaves_one_notice_for_its_day(world: NotifyingHarnes
     ]
 
 
-def test_a_hold_and_its_release_leave_no_notice(world: NotifyingHarness, client: Any) -> None:
+def test_a_hold_and_its_release_leave_no_notice(
+    world: NotifyingHarness, memory: MemoryBehind
+) -> None:
     """The lot is the same one before and after."""
     end = world.clock.now() + 20 * DAY
     move(world, lambda wallet, now: grant(wallet, LotKind.FREE, SCALE, end, "g", now))
-    meter = Meter(world.dynamodb, client)
+    meter = Meter(world.dynamodb, RawClient(memory_client(memory)))
     with meter.watch() as bill:
         world.finish(TaskStatus.FAILED)
     assert bill.writes == 15
@@ -208,9 +212,9 @@ def test_an_operators_adjustment_is_an_event_and_a_purchase_is_none(
 
 
 @pytest.fixture
-def spender(client: Any, table_name: str) -> NotifyingHarness:
+def spender(memory: MemoryBehind) -> NotifyingHarness:
     """A user of two weeks who has spent one credit a day."""
-    world = NotifyingHarness(client, table_name, welcome_credits=1000, price=14)
+    world = NotifyingHarness(memory, memory.name, welcome_credits=1000, price=14)
     world.endpoint()
     world.finish()
     world.clock.advance(14 * DAY / 1000)
@@ -244,10 +248,8 @@ def test_a_hold_that_comes_back_and_is_taken_again_is_no_second_event(
     assert spender.audit().violations == ()
 
 
-def test_the_same_spending_is_usual_for_who_always_spends_as_much(
-    client: Any, table_name: str
-) -> None:
-    world = NotifyingHarness(client, table_name, welcome_credits=1000, price=14)
+def test_the_same_spending_is_usual_for_who_always_spends_as_much(memory: MemoryBehind) -> None:
+    world = NotifyingHarness(memory, memory.name, welcome_credits=1000, price=14)
     for _ in range(14):
         world.finish()
         world.clock.advance(DAY / 1000)
@@ -256,8 +258,8 @@ def test_the_same_spending_is_usual_for_who_always_spends_as_much(
     assert bodies(world) == []
 
 
-def test_a_new_user_has_no_past_to_compare_with(client: Any, table_name: str) -> None:
-    world = NotifyingHarness(client, table_name, welcome_credits=1000, price=14)
+def test_a_new_user_has_no_past_to_compare_with(memory: MemoryBehind) -> None:
+    world = NotifyingHarness(memory, memory.name, welcome_credits=1000, price=14)
     for _ in range(6):
         world.finish()
     assert bodies(world) == []

@@ -11,7 +11,10 @@ from service.ledger.movements import grant
 from service.ledger.operations import Proposal, Snapshot
 from service.notifications import keys
 from service.storage.keys import DUE_TIME_END
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
+from tests.doubles.raw_client import RawClient
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.notifications.conftest import NotifyingHarness
 
 DAY = 86_400
@@ -19,8 +22,8 @@ WEEK = 7 * DAY
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    world = NotifyingHarness(client, table_name)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    world = NotifyingHarness(memory, memory.name)
     world.endpoint()
     world.finish()
     return world
@@ -113,9 +116,9 @@ def test_a_process_that_dies_between_the_event_and_the_notice_reports_once(
 
 
 def test_a_notice_costs_three_units_with_the_grant_that_causes_it(
-    world: NotifyingHarness, client: Any
+    world: NotifyingHarness, memory: MemoryBehind
 ) -> None:
-    meter = Meter(world.dynamodb, client)
+    meter = Meter(world.dynamodb, RawClient(memory_client(memory)))
     with meter.watch() as bill:
         grant_until(world, 20 * DAY)
     with meter.watch() as without:

@@ -1,7 +1,6 @@
 """Refusals write nothing; their alerts are one item per user, kind and day at most."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,10 @@ from service.core.amounts import SCALE
 from service.core.metrics import NoMetrics
 from service.ledger.entities import InsufficientCredits
 from service.notifications.refusals import REPEATED_REFUSALS, Refusals
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
+from tests.doubles.raw_client import RawClient
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.faults.library.wire import Wire
 from tests.notifications.conftest import NotifyingHarness
 
@@ -18,8 +20,8 @@ DAY = 86_400
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> NotifyingHarness:
-    world = NotifyingHarness(client, table_name)
+def world(memory: MemoryBehind) -> NotifyingHarness:
+    world = NotifyingHarness(memory, memory.name)
     world.endpoint()
     world.finish()
     return world
@@ -31,9 +33,9 @@ def refusals(world: NotifyingHarness) -> Refusals:
 
 
 def test_a_user_without_a_threshold_costs_one_read_a_day_and_no_write(
-    world: NotifyingHarness, client: Any
+    world: NotifyingHarness, memory: MemoryBehind
 ) -> None:
-    meter, refused = Meter(world.dynamodb, client), refusals(world)
+    meter, refused = Meter(world.dynamodb, RawClient(memory_client(memory))), refusals(world)
     with meter.watch() as bill:
         for _ in range(REPEATED_REFUSALS - 1):
             refused.refused("ann", CODE)
@@ -41,10 +43,10 @@ def test_a_user_without_a_threshold_costs_one_read_a_day_and_no_write(
 
 
 def test_lack_of_credits_is_reported_once_a_day_to_who_wants_to_know(
-    world: NotifyingHarness, client: Any
+    world: NotifyingHarness, memory: MemoryBehind
 ) -> None:
     world.low_balance.set("ann", SCALE)
-    meter, refused = Meter(world.dynamodb, client), refusals(world)
+    meter, refused = Meter(world.dynamodb, RawClient(memory_client(memory))), refusals(world)
     with meter.watch() as bill:
         for _ in range(5):
             refused.refused("ann", CODE)

@@ -1,7 +1,5 @@
 """Finding users for an operator, and releasing a device for someone else to sign up with."""
 
-from typing import Any
-
 import pytest
 
 from service.core.keyring import Pepper
@@ -16,16 +14,19 @@ from service.users.entities import (
     Digests,
     FingerprintRequired,
 )
+from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
 from tests.doubles.people import CAT, cognito, google
+from tests.doubles.raw_client import RawClient
 from tests.doubles.service_harness import PEPPERS, ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 
 ROTATED = (*PEPPERS, Pepper(2, b"q" * 32))
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    return ServiceHarness(client, table_name)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name)
 
 
 def directory(world: ServiceHarness) -> UserDirectory:
@@ -92,9 +93,9 @@ def test_no_address_stands_in_the_index_as_it_is(world: ServiceHarness) -> None:
     assert "example.com" not in profile["GSI1PK"]["S"]
 
 
-def test_an_address_is_found_after_another_pepper_has_come(client: Any, table_name: str) -> None:
-    sign_up(ServiceHarness(client, table_name))
-    rotated = ServiceHarness(client, table_name, peppers=ROTATED)
+def test_an_address_is_found_after_another_pepper_has_come(memory: MemoryBehind) -> None:
+    sign_up(ServiceHarness(memory, memory.name))
+    rotated = ServiceHarness(memory, memory.name, peppers=ROTATED)
     sign_up(rotated, "bob", "laptop")
     assert directory(rotated).with_email("ann@example.com") == ("ann",)
     assert directory(rotated).with_email("bob@example.com") == ("bob",)
@@ -121,9 +122,9 @@ def test_a_device_leads_to_everybody_who_has_it_its_owner_first(world: ServiceHa
 
 
 def test_finding_somebody_costs_the_same_however_many_users_there_are(
-    client: Any, world: ServiceHarness
+    memory: MemoryBehind, world: ServiceHarness
 ) -> None:
-    meter = Meter(world.dynamodb, client)
+    meter = Meter(world.dynamodb, RawClient(memory_client(memory)))
     for user in range(20):
         sign_up(world, f"user-{user}", f"device-{user}")
     with meter.watch() as by_email:
@@ -190,19 +191,19 @@ def test_a_user_of_the_device_may_claim_it_once_it_is_released(world: ServiceHar
     assert world.audit().violations == ()
 
 
-def test_a_device_is_released_under_every_pepper(client: Any, table_name: str) -> None:
-    world = ServiceHarness(client, table_name, peppers=ROTATED)
+def test_a_device_is_released_under_every_pepper(memory: MemoryBehind) -> None:
+    world = ServiceHarness(memory, memory.name, peppers=ROTATED)
     sign_up(world)
     release(world, "ann")
     assert world.audit().violations == ()
     sign_up(world, "bob")
-    older = ServiceHarness(client, table_name)
+    older = ServiceHarness(memory, memory.name)
     with pytest.raises(DeviceAlreadyUsed):
         sign_up(older, "zoe")
 
 
-def test_with_several_peppers_a_digest_alone_releases_nothing(client: Any, table_name: str) -> None:
-    world = ServiceHarness(client, table_name, peppers=ROTATED)
+def test_with_several_peppers_a_digest_alone_releases_nothing(memory: MemoryBehind) -> None:
+    world = ServiceHarness(memory, memory.name, peppers=ROTATED)
     sign_up(world)
     digest = world.users.digests("phone").newest
     with pytest.raises(FingerprintRequired):

@@ -16,11 +16,12 @@ from service.users.directory import UserDirectory
 from service.users.entities import DeviceAlreadyUsed
 from tests.doubles.people import google
 from tests.doubles.service_harness import ServiceHarness, order
+from tests.faults.enumeration.tables import MemoryBehind
 
 
 @pytest.fixture
-def world(client: Any, table_name: str) -> ServiceHarness:
-    return ServiceHarness(client, table_name)
+def world(memory: MemoryBehind) -> ServiceHarness:
+    return ServiceHarness(memory, memory.name)
 
 
 def directory(world: ServiceHarness) -> UserDirectory:
@@ -105,7 +106,7 @@ def test_who_returns_after_an_erasure_has_their_new_e_mail_encrypted_anew(
     world: ServiceHarness,
 ) -> None:
     sign_up(world)
-    before = world.client.get_item(TableName=world.table._name, Key=profile_key())["Item"]
+    (before,) = (item for item in world.items() if item | profile_key() == item)
     erase(world)
     sign_up(world)
     profile = directory(world).profile("ann")
