@@ -11,8 +11,10 @@ from devstack.ports import LOOPBACK, Ports
 from service.app import setting_names
 
 SIMULATED_KLING_KEY = "kling-local-api-key"
+SIMULATED_ASSEMBLYAI_KEY = "assemblyai-local-api-key"
 SIMULATED_OPENAI_KEY = "openai-local-api-key"
 SIMULATED_STRIPE_KEY = "sk_test_farebox_local"
+_ASSEMBLYAI_CALLBACK_SECRET = "assemblyai-local-callback-secret"
 _STRIPE_WEBHOOK_SECRET = "whsec_farebox_local_stack"
 UPLOADS_BUCKET = "farebox-uploads-local"
 _CLIENT_ID = "farebox-local.apps.example"
@@ -39,6 +41,8 @@ _TIMES = {
     "DYNAMODB_READ_TIMEOUT_SECONDS": "2",
     "KLING_CREATE_SECONDS": "4",
     "KLING_QUERY_SECONDS": "3",
+    "ASSEMBLYAI_CREATE_SECONDS": "4",
+    "ASSEMBLYAI_QUERY_SECONDS": "5",
     "QUARANTINE_SECONDS": "20",
     "NOT_FOUND_GAP_SECONDS": "1",
     "POLL_MIN_SECONDS": "1",
@@ -107,10 +111,7 @@ def stack_environment(
         "TRUST_BARE_GOOGLE_ID": "true",
         "LOCAL_TOKEN_URL": f"{ports.simulators_url}/google/__token",
         "LOCAL_START_URL": f"{ports.simulators_url}/",
-        "KLING_BASE_URL": f"{ports.simulators_url}/kling",
-        "KLING_API_KEY": SIMULATED_KLING_KEY,
-        "OPENAI_BASE_URL": f"{ports.simulators_url}/openai/v1",
-        "OPENAI_API_KEY": SIMULATED_OPENAI_KEY,
+        **_ai_vendors(ports),
         "STRIPE_API_URL": f"{ports.simulators_url}/stripe",
         "STRIPE_SECRET_KEY": SIMULATED_STRIPE_KEY,
         "STRIPE_WEBHOOK_SECRETS": _STRIPE_WEBHOOK_SECRET,
@@ -128,6 +129,18 @@ def stack_environment(
 
 def _uploads(ports: Ports) -> dict[str, str]:
     return {"UPLOADS_BUCKET": UPLOADS_BUCKET, "UPLOADS_ENDPOINT_URL": f"{ports.simulators_url}/s3"}
+
+
+def _ai_vendors(ports: Ports) -> dict[str, str]:
+    return {
+        "KLING_BASE_URL": f"{ports.simulators_url}/kling",
+        "KLING_API_KEY": SIMULATED_KLING_KEY,
+        "ASSEMBLYAI_BASE_URL": f"{ports.simulators_url}/assemblyai",
+        "ASSEMBLYAI_API_KEY": SIMULATED_ASSEMBLYAI_KEY,
+        "ASSEMBLYAI_CALLBACK_SECRET": _ASSEMBLYAI_CALLBACK_SECRET,
+        "OPENAI_BASE_URL": f"{ports.simulators_url}/openai/v1",
+        "OPENAI_API_KEY": SIMULATED_OPENAI_KEY,
+    }
 
 
 def _operators(ports: Ports) -> dict[str, str]:
@@ -152,6 +165,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "cognito-client-id": environment["COGNITO_CLIENT_IDS"].split(",")[0].strip(),
         "kling-callback-secret": environment.get("KLING_CALLBACK_SECRET", ""),
         "kling-api-key": environment["KLING_API_KEY"],
+        "assemblyai-api-key": environment["ASSEMBLYAI_API_KEY"],
         "openai-api-key": environment["OPENAI_API_KEY"],
         "stripe-keys": environment["STRIPE_SECRET_KEY"],
         "stripe-webhook-secrets": environment["STRIPE_WEBHOOK_SECRETS"],
@@ -160,6 +174,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
     if environment["KLING_BASE_URL"] != f"{ports.simulators_url}/kling":
         # The developer's real key: `ps` would show it to every user of this machine.
         del options["kling-api-key"], options["kling-callback-secret"]
+    if environment["ASSEMBLYAI_BASE_URL"] != f"{ports.simulators_url}/assemblyai":
+        del options["assemblyai-api-key"]
     if environment["OPENAI_BASE_URL"] != f"{ports.simulators_url}/openai/v1":
         del options["openai-api-key"]
     if environment["STRIPE_API_URL"] != f"{ports.simulators_url}/stripe":

@@ -45,6 +45,7 @@ from service.passkeys.entities import PasskeysDamaged, SecondFactorRequired
 from service.passkeys.feature import PASSKEYS
 from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
+from service.providers.assemblyai.feature import ASSEMBLYAI
 from service.providers.kling.feature import KLING
 from service.providers.openai.feature import OPENAI
 from service.repair.feature import REPAIR
@@ -60,6 +61,7 @@ from service.storage.secrets import SecretsManager, SecretUnavailable
 from service.storage.settings import StorageSettings
 from service.storage.table import StorageUnavailable, Table
 from service.storage.wrapping import LocalWrapping
+from service.transcription.feature import TRANSCRIPTION
 from service.uploads.feature import UPLOADS
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
@@ -100,6 +102,7 @@ FEATURES: tuple[Declaration, ...] = (
     IDENTITY,
     KLING,
     OPENAI,
+    ASSEMBLYAI,
     USERS,
     UPLOADS,
     PROMO_CODES,
@@ -113,6 +116,7 @@ FEATURES: tuple[Declaration, ...] = (
     BILLING,
     JOBS,
     VIDEOS,
+    TRANSCRIPTION,
     ANALYTICS,
     AUDIT,
     FINANCE,
@@ -128,6 +132,7 @@ TAGS = {
     "videos": "Turn an image into a short video: one paid job for each request.",
     "upload": "Send a file for paid work: first get a form, then post the file with it.",
     "uploads": "Files that have been sent: what was found in them.",
+    "transcriptions": "Turn a recording into text, captions and words with their times.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "stripe": "Buy credits and subscriptions through Stripe, and follow what you have bought.",

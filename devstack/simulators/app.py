@@ -9,6 +9,9 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from devstack.simulators.assemblyai.routes import AssemblyAi
+from devstack.simulators.assemblyai.routes import Webhooks as TranscriptWebhooks
+from devstack.simulators.assemblyai.transcripts import Transcripts
 from devstack.simulators.background import Background
 from devstack.simulators.cognito import Cognito, Hook
 from devstack.simulators.configuration import SimulatorSettings
@@ -47,6 +50,7 @@ class Simulators:
 
     control: Control
     kling: Kling
+    assemblyai: AssemblyAi
     google: Google
     cognito: Cognito
     s3: S3
@@ -71,7 +75,7 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, OpenAi, Google, Cognito, S3, Ses, StripeRoutes, Webhooks)
+    vendors = (Kling, AssemblyAi, OpenAi, Google, Cognito, S3, Ses, StripeRoutes, Webhooks)
     faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
@@ -79,6 +83,16 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
     callbacks = Callbacks(settings, clock, faults, deliverer, background)
     task_store = TaskStore(settings, clock, speed, callbacks.changed)
     background.every_tick(task_store.catch_up)
+    hooks = TranscriptWebhooks(faults, deliverer, background, settings.callback_address)
+    transcripts = Transcripts(
+        clock,
+        speed,
+        settings.transcript_seconds,
+        settings.assemblyai_concurrency,
+        hooks.send,
+    )
+    hooks.ended = transcripts.webhook_ended
+    background.every_tick(transcripts.catch_up)
     sender = WebhookSender(faults, deliverer, background, settings.callback_address, clock)
     stripe = _stripe(settings, clock, sender)
     background.every_tick(stripe.catch_up)
@@ -87,6 +101,13 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
     return Simulators(
         control=Control(faults, journal, speed),
         kling=Kling(injector, task_store, Access(settings), clock, settings.address),
+        assemblyai=AssemblyAi(
+            injector,
+            transcripts,
+            settings.assemblyai_api_key,
+            settings.address,
+            settings.callback_address,
+        ),
         google=Google(injector, KeyRing(), clock, settings.google_client_id),
         cognito=_cognito(settings, injector, clock),
         s3=S3(injector, clock, Keys(settings.s3_access_key, settings.s3_secret_key)),
@@ -137,6 +158,7 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(start_blueprint(settings.address, settings.app_url))
     app.register_blueprint(simulators.control.blueprint())
     app.register_blueprint(simulators.kling.blueprint(), url_prefix="/kling")
+    app.register_blueprint(simulators.assemblyai.blueprint(), url_prefix="/assemblyai")
     app.register_blueprint(simulators.google.blueprint(), url_prefix="/google")
     app.register_blueprint(simulators.cognito.blueprint(), url_prefix="/cognito")
     app.register_blueprint(simulators.s3.blueprint(), url_prefix="/s3")

@@ -63,6 +63,13 @@ class SimulatorSettings:
 
     s3_access_key: str = _option("local", "access key that requests to S3 are signed with")
     s3_secret_key: str = _option("local", "its secret key")
+    assemblyai_api_key: str = _option("assemblyai-local-api-key", "API key that AssemblyAI accepts")
+    assemblyai_concurrency: int = _option(
+        200, "recordings that AssemblyAI transcribes at once; the others wait"
+    )
+    transcript_seconds: float = _option(
+        1.0, "how long one simulated transcription takes at speed 1"
+    )
     stripe_keys: str = _option(
         "sk_test_farebox_local", "API keys that Stripe accepts, separated by commas"
     )
@@ -81,6 +88,8 @@ class SimulatorSettings:
     def __post_init__(self) -> None:
         _in_range("port", self.port, 0, 65_535)
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
+        _in_range("transcript_seconds", self.transcript_seconds, 0, 86_400)
+        _in_range("assemblyai_concurrency", self.assemblyai_concurrency, 1, 10**9)
         _in_range("kling_concurrency", self.kling_concurrency, 0, 10**9)
         _in_range("text_tokens", self.text_tokens, 0, 200_000)
         _in_range("text_seconds_per_token", self.text_seconds_per_token, 0, 60)

@@ -27,7 +27,9 @@ Headers = Callable[[], Mapping[str, str]]
 class Delivery:
     """One webhook. `headers` is called for each attempt, so that each has its own timestamp and
     signature. Deliveries with the same `subject` are sent in the order they were queued. Each
-    entry of `retry_seconds` is a further attempt, so long after the one before."""
+    entry of `retry_seconds` is a further attempt, so long after the one before, unless the status
+    of the response `is_final`. `ended` receives the status of each attempt that had a
+    response."""
 
     service: str
     subject: str
@@ -38,6 +40,8 @@ class Delivery:
     attempt: int = 1
     operation: str = "callback"
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
+    is_final: Callable[[int], bool] = lambda _: False
+    ended: Callable[[int], None] = lambda _: None
 
 
 class Deliverer:
@@ -128,4 +132,7 @@ class Deliverer:
         except (HTTPError, OSError, UnicodeError):
             status = None
         self._journal.close(entry, status, delivery.fault)
-        return status is not None and 200 <= status < 300
+        if status is None:
+            return False
+        delivery.ended(status)
+        return 200 <= status < 300 or delivery.is_final(status)

@@ -9,6 +9,7 @@ from service.core.amounts import Micros
 from service.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 
 IMAGE_TO_VIDEO = "kling:image2video"
+TRANSCRIPTION = "assemblyai:transcription"
 MAX_PROMPT = 2500
 MAX_REASON = 150
 

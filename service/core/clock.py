@@ -53,6 +53,13 @@ def from_iso(text: str) -> int:
     return int(datetime.fromisoformat(text[:-5] + "Z").timestamp()) * 1000 + int(text[-4:-1])
 
 
+def from_foreign_iso(text: str) -> int:
+    """Milliseconds since the epoch of a time in any form of ISO 8601, in UTC unless it names a
+    zone: for what other systems write. Raises `ValueError`."""
+    moment = datetime.fromisoformat(text)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
 def utc(at: int) -> datetime:
     """Milliseconds since the epoch as a time in UTC, for libraries that want one."""
     return datetime.fromtimestamp(at / 1000, UTC)

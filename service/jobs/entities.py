@@ -103,6 +103,15 @@ class JobDamaged(WalletFrozen):
     investigated: a further write would seal the edit. A client sees a frozen wallet."""
 
 
+class CallbackDeferred(Unavailable):
+    """A callback that is ours and cannot be dealt with now. Never a 4xx: some vendors do not repeat
+    a callback after one, and the job would wait for the next look of the worker."""
+
+    code = "CALLBACK_DEFERRED"
+    summary = "This callback cannot be dealt with right now; send it again."
+    retry_after = 5
+
+
 class CallbackRefused(NotFound):
     """A forged token or signature. The response is that for an address that does not exist."""
 

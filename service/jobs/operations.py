@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from service.core.clock import Clock, from_iso
-from service.core.errors import FareboxError
+from service.core.errors import Conflict, FareboxError, Forbidden, RateLimited
 from service.core.ids import is_id
 from service.core.principal import Principal
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
@@ -16,6 +16,7 @@ from service.core.token_cipher import TokenCipher
 from service.jobs import keys, store
 from service.jobs.admission import Admission, Earlier, Place
 from service.jobs.entities import (
+    CallbackDeferred,
     CallbackRefused,
     Job,
     JobNotFound,
@@ -204,7 +205,8 @@ class Jobs:
     ) -> None:
         """Treats a callback only as a hint: when token and signature are valid and it names a
         final status, queries the provider, if `allowed` says that this job was not resolved a
-        moment ago. Raises `CallbackRefused`."""
+        moment ago. Raises `CallbackRefused`, `CallbackDeferred`, and what passes by itself of
+        `Settlement.resolve`."""
         names = self._token_cipher.open(token)
         work = self._operations.of_provider(provider)
         if names is None or len(names) != 2 or work is None:
@@ -215,7 +217,13 @@ class Jobs:
         payer, job_id = names
         structlog.contextvars.bind_contextvars(job_id=job_id)
         if event.final and allowed(job_id):
-            self._house.settled(self._settlement.resolve(payer, job_id))
+            self._house.settled(self._resolved(payer, job_id))
+
+    def _resolved(self, payer: str, job_id: str) -> Job:
+        try:
+            return self._settlement.resolve(payer, job_id)
+        except (Conflict, Forbidden, RateLimited) as error:
+            raise CallbackDeferred from error
 
     def _replayed(self, earlier: Earlier) -> Submission:
         job, wallet = earlier.job, earlier.wallet

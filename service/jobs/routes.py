@@ -8,7 +8,7 @@ from service.core.principal import Principal
 from service.core.rate_limits import Window
 from service.core.scopes import SessionScope
 from service.entitlements.entities import SubscriptionRequired
-from service.jobs.entities import CallbackRefused, JobNotFound
+from service.jobs.entities import CallbackDeferred, CallbackRefused, JobNotFound
 from service.jobs.operations import CALLBACKS_PATH, Jobs, WaitedJob
 from service.jobs.schemas import (
     PageSchema,
@@ -25,7 +25,6 @@ from service.jobs.work import OperationNotFound, Operations
 from service.ledger.entities import (
     AccountClosing,
     OutcomeUnknown,
-    TooManyWaiting,
     WalletBusy,
     WalletFrozen,
 )
@@ -124,9 +123,8 @@ def _add_callback(blueprint: Blueprint, provider: str, jobs: Jobs, callbacks: Wi
                 PayloadTooLarge,
                 UploadsBusy,
                 WalletBusy,
-                WalletFrozen,
                 OutcomeUnknown,
-                TooManyWaiting,
+                CallbackDeferred,
                 SecretUnavailable,
                 StorageUnavailable,
             ),

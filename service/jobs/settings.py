@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from service.core.settings import Section, Sections, more_than, setting
 from service.ledger.settings import LedgerSettings
+from service.providers.assemblyai.settings import AssemblyAiSettings
 from service.providers.kling.settings import KlingSettings
 from service.storage.settings import CALL_WAIT_SECONDS, StorageSettings
 from service.web.settings import WebSettings
@@ -100,14 +101,22 @@ class JobsSettings(Section):
         needed = (
             settings.section(LedgerSettings).transaction_deadline_seconds
             + 2 * call_seconds
-            + settings.section(KlingSettings).kling_create_seconds
+            + self._create_seconds(settings)
         )
         what = (
             "TRANSACTION_DEADLINE_SECONDS"
             f" + 2 (DYNAMODB_READ_TIMEOUT_SECONDS + {CALL_WAIT_SECONDS:g} s for a turn)"
-            " + KLING_CREATE_SECONDS"
+            " + KLING_CREATE_SECONDS, or ASSEMBLYAI_CREATE_SECONDS where that is longer"
         )
         return "SUBMIT_SECONDS", self.submit_seconds, what, needed
+
+    def _create_seconds(self, settings: Sections) -> float:
+        """The time for all sends of one job, with whichever vendor in use may take more."""
+        assemblyai = settings.section(AssemblyAiSettings)
+        kling_seconds = settings.section(KlingSettings).kling_create_seconds
+        if not assemblyai.is_configured:
+            return kling_seconds
+        return max(kling_seconds, assemblyai.assemblyai_create_seconds)
 
     def _order(self) -> list[tuple[str, float, str, float]]:
         quarantine = ("QUARANTINE_SECONDS", self.quarantine_seconds)

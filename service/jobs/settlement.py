@@ -220,6 +220,7 @@ class Settlement(Endings):
     def _take(self, job: Job, transition: Transition) -> Job:
         match transition:
             case Capture(task, result):
+                self._operations.work(job.operation).keep(job, task)
                 return self._capture(job, self._delivery(job, task, result))
             case Release(Failure.GENERATION_FAILED, Task() as task):
                 work = self._operations.work(job.operation)
@@ -230,6 +231,7 @@ class Settlement(Endings):
             case Release(failure):
                 return self._release(job, failure)
             case DeliverUncharged(task, result):
+                self._operations.work(job.operation).keep(job, task)
                 delivery = self._delivery(job, task, result)
                 return self._deliver_uncharged(job, delivery, task.task_id)
             case StopMonitoring():

@@ -161,6 +161,12 @@ class AsynchronousWork(Work, Protocol):
         none that a user can be charged for."""
         ...
 
+    def keep(self, job: Job, task: Task) -> None:
+        """Stores what the delivered task brought beyond that result. Called before the job is
+        settled by it, again each time that this has failed, and at once in several processes.
+        While it raises, the job stays open: what raises `StorageUnavailable` passes by itself."""
+        ...
+
     def charge(self, job: Job, task: Task) -> Charge:
         """What the delivered task really cost, by what the vendor reports. Whatever it raises is a
         vendor fault, and `charge_by_own_count` decides."""

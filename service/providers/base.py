@@ -4,10 +4,11 @@ needed.
 Results are either certain (`Accepted`, `Rejected`, `NotFound`) or not (`Indeterminate`). An
 implementation returns `Indeterminate` whenever it cannot prove a certain result."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from service.core.amounts import Micros
 from service.storage.codec import Value
@@ -24,6 +25,7 @@ class RejectionReason(StrEnum):
     takes."""
 
     IMAGE = "image"
+    AUDIO = "audio"
     CONTENT = "content"
     CONTEXT = "context"
     BUSY = "busy"
@@ -36,7 +38,7 @@ class Task:
     may be stored and shown; `result_url` is unchecked; `reason` is the provider's own text, for the
     log only. `rejection` is why a failed task failed, where the user's request is the reason.
     `units` is what it cost in the provider's own units, in millionths, where the provider reports
-    it."""
+    it. `document` is what was delivered where that is no link, unchecked."""
 
     task_id: str
     status: TaskStatus
@@ -45,6 +47,7 @@ class Task:
     reason: str = ""
     rejection: RejectionReason | None = None
     units: Micros | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,31 @@ class VideoRequest:
 
 
 @dataclass(frozen=True)
+class TranscriptionRequest:
+    """What a job requests. The vendor transcribes the first `max_seconds` of the audio at that
+    address. Without a `language` it detects it. `callback_url` is an address of ours that is unique
+    to the job, so that it can be found again."""
+
+    job_id: str
+    audio_url: str
+    max_seconds: int
+    callback_url: str
+    language: str | None = None
+    speaker_labels: bool = False
+
+
+@dataclass(frozen=True)
+class SoughtJob:
+    """What a job is found by at a vendor that does not know our ids: when it was sent (epoch
+    milliseconds), and the digest of its audio's address, as `audio_digest` makes it."""
+
+    job_id: str
+    sent_from: int
+    sent_until: int
+    audio_digest: str
+
+
+@dataclass(frozen=True)
 class CallbackEvent:
     """The content of a verified callback. None of it is trusted: it only makes us query the
     task."""
@@ -121,3 +149,22 @@ class Provider(Protocol):
         """What a callback says, or None when its signature does not hold or it is not a
         callback."""
         ...
+
+
+class TranscriptionProvider(Protocol):
+    """A vendor that transcribes recordings. Its methods promise what those of `Provider` do."""
+
+    name: str
+
+    def create(self, request: TranscriptionRequest, until: float) -> Created: ...
+
+    def fetch_task(self, task_id: str | None, job: SoughtJob) -> TaskLookup: ...
+
+    def read_callback(
+        self, headers: Mapping[str, str], body: bytes, now: int
+    ) -> CallbackEvent | None: ...
+
+
+def audio_digest(audio_url: str) -> str:
+    """22 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(audio_url.encode()).hexdigest()[:22]

@@ -82,8 +82,14 @@ class ProviderHttp:
                 raise NoResponse from error
             return Reply(response.status, _decoded(response))
 
-    def get(self, url: str, headers: Mapping[str, str], until: float) -> Reply:
-        """One GET. Raises `NoResponse`."""
+    def get(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        until: float,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> Reply:
+        """One GET. Raises `NoResponse`, also for a body of more than `max_bytes`."""
         left = self._left(until)
         if left <= 0:
             raise NoResponse
@@ -92,7 +98,7 @@ class ProviderHttp:
             with self._pool.request(
                 "GET", url, headers=headers, timeout=wait, redirect=False, preload_content=False
             ) as response:
-                return self._reply(response, until)
+                return self._reply(response, until, max_bytes)
         except _TROUBLES as error:
             raise NoResponse from error
 
@@ -108,14 +114,14 @@ class ProviderHttp:
         if connection.timeout <= 0:
             raise NeverSent
 
-    def _reply(self, response: BaseHTTPResponse, until: float) -> Reply:
+    def _reply(self, response: BaseHTTPResponse, until: float, max_bytes: int) -> Reply:
         """Returns the body. Refuses one that is too long or is not complete by the deadline."""
-        body = b""
+        body = bytearray()
         while chunk := response.read1(CHUNK_BYTES):
             body += chunk
-            if len(body) > MAX_RESPONSE_BYTES or self._left(until) <= 0:
+            if len(body) > max_bytes or self._left(until) <= 0:
                 raise NoResponse
-        return Reply(response.status, body)
+        return Reply(response.status, bytes(body))
 
     def _left(self, until: float) -> float:
         return until - self._clock.monotonic()

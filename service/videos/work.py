@@ -159,6 +159,9 @@ class ImageToVideo:
         expires_at = self._clock.now() + RESULT_MILLISECONDS
         return {"videoUrl": in_lower_case(task.result_url), "videoExpiresAt": expires_at}
 
+    def keep(self, job: Job, task: Task) -> None:
+        """A video stays with Kling: the link is all there is."""
+
     def charge(self, job: Job, task: Task) -> Charge:
         return Charge(job.held, usage_of(task), self._cost(task))
 

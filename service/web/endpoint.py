@@ -43,7 +43,8 @@ class Endpoint:
     `internal` route is for providers and balancers, not for apps. `body` and `query` are the
     schemas of the request (a body may be left out unless `body_required`), `response` that of
     `data` in the envelope (`bare`: of the whole body) under each of `statuses`; with `csv`, a
-    client that prefers `text/csv` receives that. `errors` are those that not every route has,
+    client that prefers `text/csv` receives that; `formats` are further media types that a client
+    can choose instead. `errors` are those that not every route has,
     `example` is a valid body, and `headers` the request headers that the route reads, with a
     sentence each.
 
@@ -80,6 +81,7 @@ class Endpoint:
     statuses: tuple[int, ...] = (200,)
     bare: bool = False
     csv: bool = False
+    formats: tuple[str, ...] = ()
     errors: tuple[type[FareboxError], ...] = ()
     example: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None

@@ -22,7 +22,7 @@ LAYERS = [
     {"admin"},
     {"repair"},
     {"audit", "finance"},
-    {"videos", "analytics"},
+    {"videos", "transcription", "analytics"},
     {"jobs", "billing", "promo_codes", "bulk_grants"},
     {"accounts", "erasure"},
     {"passwords"},
@@ -208,7 +208,7 @@ def test_across_features_only_operations_and_entities_are_used() -> None:
             continue
         allowed = {"base", "registry"} if there[0] == "providers" else set(ACROSS)
         if here[-1] in WIRING | {"settings"}:
-            allowed |= {"settings", "kling"}
+            allowed |= {"settings", "kling", "assemblyai"}
         if here[-1] == "checks":
             allowed |= {"checks", "keys"}
         if there[1] not in allowed and there[:2] not in EXTRA_ACROSS:

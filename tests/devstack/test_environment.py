@@ -138,6 +138,14 @@ def test_a_key_for_the_real_openai_is_not_put_on_a_command_line() -> None:
     assert not [option for option in options if "openai" in option or "sk-mine" in option]
 
 
+def test_a_key_for_the_real_assemblyai_is_not_put_on_a_command_line() -> None:
+    options = simulator_options(stack_environment({}, PORTS, new_keys()), PORTS)
+    assert "--assemblyai-api-key=assemblyai-local-api-key" in options
+    own = {"ASSEMBLYAI_BASE_URL": "https://api.assemblyai.com", "ASSEMBLYAI_API_KEY": "mine"}
+    options = simulator_options(stack_environment(own, PORTS, new_keys()), PORTS)
+    assert not [option for option in options if "assemblyai" in option or "mine" in option]
+
+
 def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
     reported = stack_environment(
         {"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys()

@@ -75,6 +75,8 @@ def test_its_keys_are_refused_in_production() -> None:
         "CALLBACK_TOKEN_KEYS",
         "ACCESS_TOKEN_KEYS",
         "KLING_API_KEY",
+        "ASSEMBLYAI_API_KEY",
+        "ASSEMBLYAI_CALLBACK_SECRET",
         "OPENAI_API_KEY",
         "TRUST_BARE_GOOGLE_ID",
         "LOCAL_TOKEN_URL",

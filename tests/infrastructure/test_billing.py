@@ -50,7 +50,7 @@ def test_the_worker_may_do_what_the_sweep_and_an_erasure_need(selling: Deploymen
         each for each in statements(selling, "WorkerRole") if each.get("Sid") == "Erasures"
     ]
     keys = erasures["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-    assert keys == ["USER#*", "WEBHOOK#*", "STRIPE_CUSTOMER#*"]
+    assert keys == ["USER#*", "RESULT#*", "WEBHOOK#*", "STRIPE_CUSTOMER#*"]
 
 
 def test_the_endpoint_for_secrets_lets_it_through() -> None:

@@ -35,7 +35,7 @@ from service.providers.kling.messages import (
     redacted,
     rejection_of,
 )
-from service.providers.kling.reports import Reports
+from service.providers.reports import Reports
 from service.providers.signatures import signature_holds
 from service.storage.codec import Value
 from service.storage.secrets import SecretUnavailable

@@ -176,6 +176,7 @@ def _body(endpoint: Endpoint, status: int, headers: dict[str, Any]) -> dict[str,
     media: dict[str, Any] = {"application/json": {"schema": schema}}
     if endpoint.csv:
         media["text/csv"] = {"schema": {"type": "string"}}
+    media |= {each: {"schema": {"type": "string"}} for each in endpoint.formats}
     return {**described, "content": media}
 
 

@@ -60,6 +60,7 @@ ADJUSTABLE = {
     "MAX_OPEN_JOBS_PER_USER",
     "MAX_USERS",
     "MAX_USERS_PER_DEVICE",
+    "ASSEMBLYAI_API_KEY_SECRET_NAME",
     "OPENAI_API_KEY_SECRET_NAME",
     "PUBLIC_URL",
     "PLAN_PRICES",
@@ -134,6 +135,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "STRIPE_SECRETS_SECRET_NAME": parameters["StripeSecretArn"],
         "OPENAI_API_KEY_SECRET_NAME": parameters["OpenAiSecretArn"],
         "UPLOADS_BUCKET": parameters["UploadsBucket"],
+        "ASSEMBLYAI_API_KEY_SECRET_NAME": parameters["AssemblyAiSecretArn"],
         "LOG_FORMAT": "json",
     }
     for container in deployment.containers:

@@ -11,7 +11,9 @@ from tests.infrastructure.render import ACCOUNT, REGION
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
 # KMS names families of actions like this, and AWS's examples for encrypted tables grant them so.
 FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
-ERASABLE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "WEBHOOK#*"]}}
+ERASABLE = {
+    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "RESULT#*", "WEBHOOK#*"]}
+}
 CLOSED_DAYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ANALYTICS"]}}
 _ON_FILES = ("PutObject", "GetObject", "GetObjectVersion")
 WRITES = {

@@ -103,6 +103,7 @@ ROLES = (
         '                  "ForAllValues:StringLike":\n'
         "                    dynamodb:LeadingKeys:\n"
         "                      - USER#*\n"
+        "                      - RESULT#*\n"
         "                      - WEBHOOK#*\n"
         '                      - !If [HasStripe, "STRIPE_CUSTOMER#*", !Ref AWS::NoValue]\n',
         "",

@@ -79,6 +79,7 @@ class Words:
     )
     said: dict[str, int | None] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     price: Terms = BY_THE_WORD
 
     def validate(self, body: int) -> None:
@@ -107,6 +108,9 @@ class Words:
 
     def judge(self, task: Task) -> Facts | None:
         return {"words": "word " * min(int(str(task.facts["words"])), 20)}
+
+    def keep(self, job: Job, task: Task) -> None:
+        self.kept.append(job.job_id)
 
     def charge(self, job: Job, task: Task) -> Charge:
         words = int(str(task.facts["words"]))

@@ -1,0 +1,51 @@
+"""AssemblyAI as a provider of transcripts, where a key is configured."""
+
+from service.core.token_cipher import TokenCipher
+from service.feature import Core, Declaration, Feature, Parts
+from service.providers.assemblyai.client import AssemblyAi, AssemblyAiCalls
+from service.providers.assemblyai.credentials import (
+    AssemblyAiCredentials,
+    AssemblyAiKeys,
+    parse_assemblyai_keys,
+)
+from service.providers.assemblyai.settings import AssemblyAiSettings
+from service.providers.base import TranscriptionProvider
+from service.providers.http import ProviderHttp
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    if not core.section(AssemblyAiSettings).is_configured:
+        return Feature()
+    provider = parts.replacement_or(TranscriptionProvider, lambda: _assemblyai(core))
+    return Feature(operations={TranscriptionProvider: provider})
+
+
+def _assemblyai(core: Core) -> AssemblyAi:
+    settings = core.section(AssemblyAiSettings)
+    cipher = TokenCipher(core.keyring.token_keys)
+
+    def read_keys() -> AssemblyAiKeys:
+        if settings.assemblyai_api_key_secret_name:
+            return parse_assemblyai_keys(core.read_secret(settings.assemblyai_api_key_secret_name))
+        return AssemblyAiKeys(settings.assemblyai_api_key, settings.assemblyai_callback_secret)
+
+    def job_of(callback_url: str) -> str | None:
+        """The job whose callback has that address (`Jobs` makes it)."""
+        names = cipher.open(callback_url.rpartition("/")[2])
+        return names[1] if names and len(names) == 2 else None
+
+    return AssemblyAi(
+        ProviderHttp(core.clock, core.tls),
+        AssemblyAiCredentials(read_keys, core.clock),
+        core.clock,
+        core.metrics,
+        AssemblyAiCalls(
+            settings.assemblyai_base_url,
+            settings.assemblyai_speech_model,
+            settings.assemblyai_query_seconds,
+        ),
+        job_of,
+    )
+
+
+ASSEMBLYAI = Declaration(name="assemblyai", build=build, settings=AssemblyAiSettings)
