@@ -140,6 +140,9 @@ def _ai_vendors(ports: Ports) -> dict[str, str]:
         "ASSEMBLYAI_CALLBACK_SECRET": _ASSEMBLYAI_CALLBACK_SECRET,
         "OPENAI_BASE_URL": f"{ports.simulators_url}/openai/v1",
         "OPENAI_API_KEY": SIMULATED_OPENAI_KEY,
+        "BEDROCK_REGION": "us-east-1",
+        "BEDROCK_ENDPOINT_URL": f"{ports.simulators_url}/bedrock",
+        "BEDROCK_API_KEY": "bedrock-local-api-key",
     }
 
 
@@ -167,6 +170,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "kling-api-key": environment["KLING_API_KEY"],
         "assemblyai-api-key": environment["ASSEMBLYAI_API_KEY"],
         "openai-api-key": environment["OPENAI_API_KEY"],
+        "bedrock-region": environment["BEDROCK_REGION"],
+        "bedrock-api-key": environment["BEDROCK_API_KEY"],
         "stripe-keys": environment["STRIPE_SECRET_KEY"],
         "stripe-webhook-secrets": environment["STRIPE_WEBHOOK_SECRETS"],
         "stripe-plan-prices": environment.get("PLAN_PRICES", ""),
@@ -178,6 +183,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         del options["assemblyai-api-key"]
     if environment["OPENAI_BASE_URL"] != f"{ports.simulators_url}/openai/v1":
         del options["openai-api-key"]
+    if environment["BEDROCK_ENDPOINT_URL"] != f"{ports.simulators_url}/bedrock":
+        del options["bedrock-api-key"]
     if environment["STRIPE_API_URL"] != f"{ports.simulators_url}/stripe":
         del options["stripe-keys"], options["stripe-webhook-secrets"]
     for name, value in environment.items():

@@ -46,6 +46,7 @@ from service.passkeys.feature import PASSKEYS
 from service.passwords.feature import PASSWORDS
 from service.promo_codes.feature import PROMO_CODES
 from service.providers.assemblyai.feature import ASSEMBLYAI
+from service.providers.bedrock.feature import BEDROCK
 from service.providers.kling.feature import KLING
 from service.providers.openai.feature import OPENAI
 from service.repair.feature import REPAIR
@@ -103,6 +104,7 @@ FEATURES: tuple[Declaration, ...] = (
     KLING,
     OPENAI,
     ASSEMBLYAI,
+    BEDROCK,
     USERS,
     UPLOADS,
     PROMO_CODES,

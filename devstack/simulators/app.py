@@ -13,6 +13,7 @@ from devstack.simulators.assemblyai.routes import AssemblyAi
 from devstack.simulators.assemblyai.routes import Webhooks as TranscriptWebhooks
 from devstack.simulators.assemblyai.transcripts import Transcripts
 from devstack.simulators.background import Background
+from devstack.simulators.bedrock.routes import Bedrock
 from devstack.simulators.cognito import Cognito, Hook
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.control import Control, ControlError
@@ -41,6 +42,7 @@ from devstack.simulators.webhooks import Webhooks
 from devstack.simulators.wire import json_response
 from service.core.clock import Clock
 
+BEDROCK_OPENAI = "bedrock-openai"
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
@@ -56,6 +58,8 @@ class Simulators:
     s3: S3
     ses: Ses
     openai: OpenAi
+    bedrock: Bedrock
+    bedrock_openai: OpenAi
     stripe: StripeRoutes
     webhooks: Webhooks
     background: Background
@@ -75,8 +79,10 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, AssemblyAi, OpenAi, Google, Cognito, S3, Ses, StripeRoutes, Webhooks)
-    faults = FaultBoard({vendor.name: vendor.faults for vendor in vendors})
+    vendors = (Kling, AssemblyAi, Bedrock, Google, Cognito, S3, Ses, StripeRoutes, Webhooks)
+    known = {vendor.name: vendor.faults for vendor in vendors}
+    speak_openai = dict.fromkeys(("openai", BEDROCK_OPENAI), OpenAi.faults)
+    faults = FaultBoard(known | speak_openai)
     background = Background(clock, logger)
     deliverer = Deliverer(journal, background, logger)
     injector = FaultInjector(faults, journal, background, clock)
@@ -113,6 +119,10 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         s3=S3(injector, clock, Keys(settings.s3_access_key, settings.s3_secret_key)),
         ses=Ses(injector, clock),
         openai=OpenAi(injector, pace, clock, settings.openai_api_key, usual),
+        bedrock=Bedrock(injector, pace, clock, settings.bedrock_keys, usual),
+        bedrock_openai=OpenAi(
+            injector, pace, clock, settings.bedrock_api_key, usual, BEDROCK_OPENAI
+        ),
         stripe=StripeRoutes(injector, stripe),
         webhooks=Webhooks(injector, clock),
         background=background,
@@ -164,6 +174,8 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(simulators.s3.blueprint(), url_prefix="/s3")
     app.register_blueprint(simulators.ses.blueprint(), url_prefix="/ses")
     app.register_blueprint(simulators.openai.blueprint(), url_prefix="/openai")
+    app.register_blueprint(simulators.bedrock.blueprint(), url_prefix="/bedrock")
+    app.register_blueprint(simulators.bedrock_openai.blueprint(), url_prefix="/bedrock/openai")
     app.register_blueprint(simulators.stripe.blueprint(), url_prefix="/stripe")
     _register_error_handlers(app)
     app.register_blueprint(simulators.webhooks.blueprint(), url_prefix="/webhooks")

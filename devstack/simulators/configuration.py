@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from devstack.simulators.bedrock.access import Keys
 from devstack.simulators.stripe.seeds import price_ids
 
 
@@ -58,6 +59,10 @@ class SimulatorSettings:
         True, "refuse an external_task_id that was used before"
     )
     openai_api_key: str = _option("openai-local-api-key", "API key that OpenAI accepts")
+    bedrock_region: str = _option("us-east-1", "region of Bedrock")
+    bedrock_access_key: str = _option("local", "access key whose signatures Bedrock accepts")
+    bedrock_secret_key: str = _option("local", "secret key of these signatures")
+    bedrock_api_key: str = _option("bedrock-local-api-key", "API key that Bedrock accepts")
     text_tokens: int = _option(40, "how many tokens a simulated model writes")
     text_seconds_per_token: float = _option(0.02, "how long each of them takes at speed 1")
 
@@ -109,6 +114,15 @@ class SimulatorSettings:
     def address(self) -> str:
         """Base of the result links, without a slash at the end."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def bedrock_keys(self) -> Keys:
+        return Keys(
+            self.bedrock_access_key,
+            self.bedrock_secret_key,
+            self.bedrock_region,
+            self.bedrock_api_key,
+        )
 
     def callback_address(self, url: str) -> str:
         """The URL to which a callback for `url` is sent: `callback_origin`, if set, with the same

@@ -68,6 +68,11 @@ class Reading(Protocol):
         """What a response without a stream means."""
         ...
 
+    def unfinished(self) -> Complete | None:
+        """How the output ended, if that is known although the stream ends without its last
+        event."""
+        ...
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -170,6 +175,8 @@ class TextCall:
 
     def _interrupted(self, cause: Interruption) -> GenerationEvent:
         self._reports.interrupted(cause)
+        if (complete := self._reading.unfinished()) is not None:
+            return self._ended(complete)
         if cause is Interruption.EXPIRED and self._wrote:
             return Complete(FinishReason.LENGTH, None)
         return BrokenOff(_FAULTS[cause])

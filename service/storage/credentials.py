@@ -120,3 +120,8 @@ class TaskCredentials:
         if current is None or self._ends_within(0):
             raise NoCredentials("they have ended")
         return current
+
+
+def task_credentials(clock: Clock) -> TaskCredentials:
+    """Those of this process."""
+    return TaskCredentials(Session(), clock)

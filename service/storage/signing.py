@@ -77,11 +77,17 @@ class Signer:
         """The key of a day; the latest is kept."""
         source, key = self._derived
         if source != (secret_key, day):
-            key = f"AWS4{secret_key}".encode()
-            for part in (day, self._region, "dynamodb", "aws4_request"):
-                key = _hmac(key, part)
+            key = signing_key(secret_key, day, self._region, "dynamodb")
             self._derived = ((secret_key, day), key)
         return key
+
+
+def signing_key(secret_key: str, day: str, region: str, service: str) -> bytes:
+    """The key that signs the requests of one day to one service of a region."""
+    key = f"AWS4{secret_key}".encode()
+    for part in (day, region, service, "aws4_request"):
+        key = _hmac(key, part)
+    return key
 
 
 def _host(url: str) -> str:

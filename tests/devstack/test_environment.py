@@ -146,6 +146,18 @@ def test_a_key_for_the_real_assemblyai_is_not_put_on_a_command_line() -> None:
     assert not [option for option in options if "assemblyai" in option or "mine" in option]
 
 
+def test_the_simulated_bedrock_has_the_services_region_and_key() -> None:
+    own = {"BEDROCK_REGION": "eu-west-1", "BEDROCK_API_KEY": "mine"}
+    options = simulator_options(stack_environment(own, PORTS, new_keys()), PORTS)
+    assert {"--bedrock-region=eu-west-1", "--bedrock-api-key=mine"} <= set(options)
+
+
+def test_a_key_for_the_real_bedrock_is_not_put_on_a_command_line() -> None:
+    own = {"BEDROCK_ENDPOINT_URL": "https://bedrock.example", "BEDROCK_API_KEY": "mine"}
+    options = simulator_options(stack_environment(own, PORTS, new_keys()), PORTS)
+    assert not [option for option in options if "mine" in option]
+
+
 def test_a_key_for_the_real_kling_is_not_put_on_a_command_line() -> None:
     reported = stack_environment(
         {"KLING_BASE_URL": "https://kling.example", "KLING_API_KEY": "real"}, PORTS, new_keys()

@@ -78,6 +78,8 @@ def test_its_keys_are_refused_in_production() -> None:
         "ASSEMBLYAI_API_KEY",
         "ASSEMBLYAI_CALLBACK_SECRET",
         "OPENAI_API_KEY",
+        "BEDROCK_API_KEY",
+        "BEDROCK_ENDPOINT_URL",
         "TRUST_BARE_GOOGLE_ID",
         "LOCAL_TOKEN_URL",
         "LOCAL_START_URL",

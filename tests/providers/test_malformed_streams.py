@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devstack.simulators.bedrock.event_stream import encoded, exception
+from devstack.simulators.bedrock.event_stream import event as event_message
 from service.core.metrics import NoMetrics
-from service.providers.generation import GenerationEvent, Output
+from service.providers.bedrock.events import ConverseReading
+from service.providers.generation import (
+    BrokenOff,
+    Complete,
+    FinishReason,
+    GenerationEvent,
+    Output,
+    TokenUsage,
+)
 from service.providers.openai.client import EVENT_STREAM
 from service.providers.openai.events import ResponsesReading
 from service.providers.text_calls import Reading, Sent, TextCall
@@ -128,3 +138,83 @@ def test_the_same_events_cut_anywhere_are_the_same() -> None:
     assert len(whole) == 4
     for place in range(len(body)):
         assert list(openai_call([body[:place], body[place:]], None)) == whole
+
+
+MESSAGES = st.one_of(
+    st.just(event_message("contentBlockDelta", {"delta": {"text": "word "}})),
+    st.just(event_message("messageStop", {"stopReason": "end_turn"})),
+    st.builds(
+        event_message,
+        st.sampled_from(["contentBlockDelta", "messageStop", "metadata", "messageStart", "x"]),
+        JSON,
+    ),
+    st.builds(
+        event_message,
+        st.sampled_from(["contentBlockDelta", "metadata"]),
+        st.fixed_dictionaries({"delta": JSON, "usage": JSON}),
+    ),
+    st.builds(exception, st.sampled_from(["ThrottlingException", "X", ""]), st.text(max_size=9)),
+    st.builds(
+        encoded,
+        st.dictionaries(
+            st.sampled_from([":message-type", ":event-type", "x"]), st.text(max_size=9)
+        ),
+        st.binary(max_size=20),
+    ),
+    st.binary(max_size=40),
+)
+
+
+def bedrock_call(pieces: list[bytes], end: OSError | None, guarded: bool = False) -> TextCall:
+    return call(pieces, end, ConverseReading(0, guarded), "application/vnd.amazon.eventstream")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    messages=st.lists(MESSAGES, max_size=8),
+    places=st.lists(st.integers(0, 10_000), max_size=6),
+    end=st.sampled_from(ENDS),
+    guarded=st.booleans(),
+    damaged=st.none() | st.integers(0, 2_000),
+)
+def test_a_malformed_stream_of_bedrock_ends_in_one_last_event(
+    messages: list[bytes],
+    places: list[int],
+    end: OSError | None,
+    guarded: bool,
+    damaged: int | None,
+) -> None:
+    sent = bytearray(b"".join(messages))
+    if damaged is not None and sent:
+        sent[damaged % len(sent)] ^= 0x40
+    body = HEAD % (200, b"application/vnd.amazon.eventstream") + bytes(sent)
+    ends_well(list(bedrock_call(cut_up(body, places), end, guarded)))
+
+
+@pytest.mark.parametrize("place", range(0, 120, 7))
+def test_a_message_with_one_wrong_bit_is_not_believed(place: int) -> None:
+    message = bytearray(event_message("contentBlockDelta", {"delta": {"text": "word "}}))
+    message[place % len(message)] ^= 1
+    body = HEAD % (200, b"application/vnd.amazon.eventstream") + bytes(message)
+    (last,) = bedrock_call([body], None)
+    assert isinstance(last, BrokenOff)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_stopped_is_whole_without_its_usage(end: OSError | None) -> None:
+    body = HEAD % (200, b"application/vnd.amazon.eventstream")
+    body += event_message("contentBlockDelta", {"delta": {"text": "word"}})
+    body += event_message("messageStop", {"stopReason": "max_tokens"})
+    events = list(bedrock_call([body], end))
+    assert events == [Output("word"), Complete(FinishReason.LENGTH, None)]
+
+
+def test_the_same_messages_cut_anywhere_are_the_same() -> None:
+    body = HEAD % (200, b"application/vnd.amazon.eventstream")
+    body += event_message("contentBlockDelta", {"delta": {"text": "word"}})
+    body += event_message("messageStop", {"stopReason": "end_turn"})
+    body += event_message("metadata", {"usage": {"inputTokens": 1, "outputTokens": 2}})
+    whole = list(bedrock_call([body], None))
+    assert whole == [Output("word"), Complete(FinishReason.STOP, TokenUsage(1, 2))]
+    for place in range(len(body)):
+        assert list(bedrock_call([body[:place], body[place:]], None)) == whole

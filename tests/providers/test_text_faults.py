@@ -20,7 +20,15 @@ from service.providers.generation import (
     VendorFault,
 )
 from service.providers.streams import Waits
-from tests.providers.text_harness import TextHarness, generated, openai, parts, request
+from tests.providers.text_harness import (
+    MODELS,
+    TextHarness,
+    bedrock,
+    generated,
+    openai,
+    parts,
+    request,
+)
 
 STALL_SECONDS = 0.3
 WAITS = Waits(first_byte_seconds=1.0, stall_seconds=STALL_SECONDS)
@@ -95,7 +103,38 @@ _OPENAI = [
     Case("error-event-late:bio_policy", Complete(FinishReason.CONTENT, None), wrote=True),
     Case("error-event-late:some_code_of_tomorrow", Complete(FinishReason.OTHER, None), wrote=True),
 ]
-CASES = [("openai", case) for case in (*_ANY, *_OPENAI)]
+_BEDROCK = [
+    Case("status:400", UNAVAILABLE, counted=_REFUSES_US),
+    Case("status:400:TooLong", CONTEXT),
+    Case("status:400:ServiceQuotaExceededException", UNAVAILABLE, counted=_REFUSES_US),
+    Case("status:400:ExceptionOfTomorrow", SERVER_ERROR),
+    Case("status:403", UNAVAILABLE, counted=_REFUSES_US),
+    Case("status:403:ExpiredTokenException", UNAVAILABLE, counted=_REFUSES_US),
+    Case("status:404", UNAVAILABLE, counted=_REFUSES_US),
+    Case("status:408", STALLED),
+    Case("status:424", SERVER_ERROR),
+    Case("status:429", BUSY),
+    Case("status:429:ModelNotReadyException", BUSY),
+    Case("status:500", SERVER_ERROR),
+    Case("status:502", SERVER_ERROR),
+    Case("status:503", OVERLOADED),
+    Case("error-event", UNAVAILABLE),
+    Case("error-event:ThrottlingException", BUSY),
+    Case("error-event:ServiceUnavailableException", BUSY),
+    Case("error-event:ModelStreamErrorException", UNAVAILABLE),
+    Case("error-event:ValidationException", UNAVAILABLE, counted=_REFUSES_US),
+    Case("error-event:TooLong", CONTEXT),
+    Case("error-event:ExceptionOfTomorrow", UNAVAILABLE),
+    Case("error-event-late", SERVER_ERROR, wrote=True),
+    Case("error-event-late:ThrottlingException", THROTTLED, wrote=True),
+    Case("error-event-late:ServiceUnavailableException", OVERLOADED, wrote=True),
+    Case("error-event-late:ModelStreamErrorException", SERVER_ERROR, wrote=True),
+    Case("error-event-late:ExceptionOfTomorrow", Complete(FinishReason.OTHER, None), wrote=True),
+]
+CASES = [
+    *(("openai", case) for case in (*_ANY, *_OPENAI)),
+    *(("bedrock", case) for case in (*_ANY, *_BEDROCK)),
+]
 
 
 @dataclass(frozen=True)
@@ -104,19 +143,25 @@ class Vendors:
 
     def provider(self, vendor: str) -> TextProvider:
         world = self.worlds[vendor]
+        if vendor == "bedrock":
+            return bedrock(f"{world.url}/bedrock", world.metrics, WAITS)
         return openai(f"{world.url}/openai/v1", world.metrics, WAITS)
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Vendors]:
     with SimulatorServer(SimulatorSettings(port=0, text_seconds_per_token=0.0)) as server:
-        yield Vendors({"openai": TextHarness("openai", "responses", server.url)})
+        yield Vendors(
+            {
+                "openai": TextHarness("openai", "responses", server.url),
+                "bedrock": TextHarness("bedrock", "converse-stream", server.url),
+            }
+        )
 
 
 @pytest.fixture
-def vendors(shared: Vendors) -> Vendors:
-    for world in shared.worlds.values():
-        world.reset()
+def vendors(shared: Vendors, vendor: str) -> Vendors:
+    shared.worlds[vendor].reset()
     return shared
 
 
@@ -131,7 +176,7 @@ def test_a_fault_ends_in_the_event_that_is_true_of_it(
     world = vendors.worlds[vendor]
     more = {} if case.seconds is None else {"seconds": case.seconds}
     world.arm(case.fault, **more)
-    text, last = parts(generated(vendors.provider(vendor), request()))
+    text, last = parts(generated(vendors.provider(vendor), request(model_id=MODELS[vendor])))
     if isinstance(case.last, Complete) and case.last.finish_reason is FinishReason.STOP:
         assert isinstance(last, Complete)
         assert last.finish_reason is FinishReason.STOP
@@ -144,29 +189,29 @@ def test_a_fault_ends_in_the_event_that_is_true_of_it(
     assert len(world.received()) == 1
 
 
-@pytest.mark.parametrize("vendor", ["openai"])
+@pytest.mark.parametrize("vendor", ["openai", "bedrock"])
 def test_a_time_limit_after_output_is_a_whole_response_cut_by_length(
     vendors: Vendors, vendor: str
 ) -> None:
     vendors.worlds[vendor].script(output_tokens=100, seconds_per_token=0.02)
-    text, last = parts(generated(vendors.provider(vendor), request(seconds=0.5)))
+    text, last = parts(generated(vendors.provider(vendor), request(0.5, model_id=MODELS[vendor])))
     assert text
     assert last == Complete(FinishReason.LENGTH, None)
 
 
-@pytest.mark.parametrize("vendor", ["openai"])
+@pytest.mark.parametrize("vendor", ["openai", "bedrock"])
 def test_a_time_limit_before_output_is_a_stall(vendors: Vendors, vendor: str) -> None:
     vendors.worlds[vendor].script(reasoning_tokens=50, seconds_per_token=0.02)
-    text, last = parts(generated(vendors.provider(vendor), request(seconds=0.25)))
+    text, last = parts(generated(vendors.provider(vendor), request(0.25, model_id=MODELS[vendor])))
     assert text == ""
     assert last == STALLED
 
 
-@pytest.mark.parametrize("vendor", ["openai"])
+@pytest.mark.parametrize("vendor", ["openai", "bedrock"])
 def test_the_vendors_books_have_what_was_lost_on_the_way(vendors: Vendors, vendor: str) -> None:
     world = vendors.worlds[vendor]
     world.arm("lost-answer")
-    generated(vendors.provider(vendor), request())
+    generated(vendors.provider(vendor), request(model_id=MODELS[vendor]))
     (call,) = world.calls()
     assert call["state"] == "completed"
     assert (call["output_tokens"], call["job_id"]) == (40, "job_1")

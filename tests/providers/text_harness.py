@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from botocore.credentials import ReadOnlyCredentials
 
 from service.core.metrics import Metric, NoMetrics
 from service.providers.api_key import ApiKey
+from service.providers.bedrock.client import Converse, Guardrail
+from service.providers.bedrock.signing import BedrockSigner
 from service.providers.generation import (
     GenerationEvent,
     GenerationRequest,
@@ -21,6 +24,7 @@ from service.providers.openai.client import ResponsesApi
 from service.providers.streams import Streams, Waits
 from tests.doubles.quick import QuickClock
 
+MODELS = {"openai": "gpt-5.2", "bedrock": "anthropic.claude-sonnet-5-20260901-v1:0"}
 MESSAGES = (
     Message(Role.SYSTEM, "You are brief."),
     Message(Role.USER, "Describe a river in winter."),
@@ -72,6 +76,27 @@ class TextHarness:
         ):  # fmt: skip
             requests.delete(f"{self.url}{path}", timeout=5)
         self.metrics.counts.clear()
+
+
+def bedrock(
+    url: str,
+    metrics: NoMetrics | None = None,
+    waits: Waits | None = None,
+    guardrail: Guardrail | None = None,
+    secret_key: str = "local",
+) -> Converse:
+    clock, keys = QuickClock(), ReadOnlyCredentials("local", secret_key, None)
+    return Converse(
+        base_url=url,
+        signer=BedrockSigner(lambda: keys, "us-east-1", clock),
+        guardrail=guardrail,
+        streams=Streams(clock),
+        http=ProviderHttp(clock),
+        waits=waits or Waits(5.0, 5.0),
+        count_seconds=2.0,
+        clock=clock,
+        metrics=metrics or NoMetrics(),
+    )
 
 
 def request(seconds: float = 10.0, **more: Any) -> GenerationRequest:

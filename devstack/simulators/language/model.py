@@ -72,14 +72,15 @@ def plan(script: Script, texts: tuple[str, ...], max_tokens: int | None) -> Plan
 
 def _pieces(script: Script, texts: tuple[str, ...]) -> Iterator[str]:
     if script.end == "refusal":
-        yield from _words_of(REFUSAL)
+        yield from words_of(REFUSAL)
     elif script.text:
-        yield from _words_of(script.text)
+        yield from words_of(script.text)
     else:
         yield from itertools.islice(_words("\0".join(texts)), script.output_tokens)
 
 
-def _words_of(text: str) -> Iterator[str]:
+def words_of(text: str) -> Iterator[str]:
+    """The tokens of a given text."""
     first, *others = text.split(" ")
     yield first
     yield from (f" {word}" for word in others)

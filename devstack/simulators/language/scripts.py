@@ -13,7 +13,7 @@ MAX_TOKENS = 200_000
 MAX_SECONDS = 60.0
 MAX_SCRIPTED = 1_000
 MAX_COUNT = 1_000_000
-ENDS = ("stop", "length", "content", "refusal")
+ENDS = ("stop", "length", "content", "refusal", "blocked-input", "blocked-output")
 
 _FAILED = re.compile(r"failed:[A-Za-z0-9_]{1,64}")
 
@@ -21,7 +21,8 @@ _FAILED = re.compile(r"failed:[A-Za-z0-9_]{1,64}")
 @dataclass(frozen=True)
 class Script:
     """One call. `end`: `stop`, `length` (cut at the maximum of the request), `content` (cut by a
-    content rule), `refusal` (the model declines in words), or `failed:<code>` after the output.
+    content rule), `refusal` (the model declines in words), `blocked-input` or `blocked-output` (by
+    a guardrail, where there is one), or `failed:<code>` after the output.
 
     `usage` replaces fields of what is reported, as a lie; None reports none at all."""
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from flask import Response as FlaskResponse
@@ -57,21 +58,34 @@ def tokens(plan: Plan, seconds_per_token: float, fault: Fault | None, pace: Pace
 
 
 def billed(
-    make: Callable[[], Iterator[bytes]], books: Books, entry: Entry, fault: Fault | None
+    make: Callable[[], Iterator[bytes]],
+    books: Books,
+    entry: Entry,
+    fault: Fault | None,
+    *,
+    bills_on: bool = False,
 ) -> Iterator[bytes]:
-    """The body that `make` makes. Whatever ends it early is in the books."""
+    """The body that `make` makes. Whatever ends it early is in the books; `bills_on`: the model
+    writes on when its client has left."""
     body = make()
     if fault and fault.kind in _UNREAD:
         # The model works, though no one reads what it writes.
         return iter(list(body))
-    return _watched(body, books, entry)
+    return _watched(body, books, entry, bills_on)
 
 
-def _watched(body: Iterator[bytes], books: Books, entry: Entry) -> Iterator[bytes]:
+def _watched(body: Iterator[bytes], books: Books, entry: Entry, bills_on: bool) -> Iterator[bytes]:
     try:
-        yield from body
+        # Not `yield from`, which would end the body before it could go on.
+        for piece in body:  # noqa: UP028
+            yield piece
     except Cut:
         books.close(entry, "cut")
+        raise
+    except GeneratorExit:
+        with suppress(Cut):
+            for _ in body if bills_on else ():
+                pass
         raise
     finally:
         books.close(entry, "left")

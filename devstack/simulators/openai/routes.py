@@ -40,9 +40,8 @@ _PREFIX = "Bearer "
 
 
 class OpenAi:
-    """The endpoints of one account."""
+    """The endpoints of one account, at OpenAI or at another vendor that speaks its API."""
 
-    name = "openai"
     faults: ClassVar[Operations] = {
         "responses": _GENERATE_FAULTS,
         "chat": _GENERATE_FAULTS,
@@ -51,8 +50,15 @@ class OpenAi:
     }
 
     def __init__(
-        self, injector: FaultInjector, pace: Pace, clock: Clock, key: str, usual: Script
+        self,
+        injector: FaultInjector,
+        pace: Pace,
+        clock: Clock,
+        key: str,
+        usual: Script,
+        name: str = "openai",
     ) -> None:
+        self.name = name
         self._injector = injector
         self._pace = pace
         self._clock = clock
@@ -62,8 +68,8 @@ class OpenAi:
         self._numbers = itertools.count(1)
 
     def blueprint(self) -> Blueprint:
-        """All routes, without the `/openai` prefix."""
-        routes = Blueprint("openai", __name__)
+        """All routes, without their prefix."""
+        routes = Blueprint(self.name, __name__)
         routes.post("/v1/responses")(self.responses)
         routes.post("/v1/responses/input_tokens")(self.count)
         routes.post("/v1/chat/completions")(self.chat)

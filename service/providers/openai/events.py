@@ -49,6 +49,9 @@ class ResponsesReading:
             self._renew_key()
         return error_in_response(reply, retry_after_seconds(headers, self._now))
 
+    def unfinished(self) -> None:
+        """Only the last event says how the output ended."""
+
 
 def _translated(event: ServerEvent) -> Iterator[VendorEvent]:
     if event.data == "[DONE]":

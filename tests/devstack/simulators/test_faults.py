@@ -206,7 +206,20 @@ def test_a_switch_that_does_not_exist_is_400_and_arms_nothing(
 
 def test_a_refusal_names_what_is_known(shared: Stack) -> None:
     known = shared.call("POST", "/__faults", json={"service": "nobody"}).json()["known"]
-    assert set(known) == {"cognito", "google", "kling", "ses", "stripe", "webhooks"}
+    assert set(known) == {
+        *(
+            "assemblyai",
+            "bedrock",
+            "bedrock-openai",
+            "cognito",
+            "google",
+            "kling",
+            "openai",
+            "s3",
+            "ses",
+        ),
+        *("stripe", "webhooks"),
+    }
     assert set(known["kling"]) == {"create", "query", "list", "video", "callback"}
     assert {"status", "html", "reset", "lost-answer", "slow", "late", "job-fails"} <= set(
         known["kling"]["create"]
