@@ -40,7 +40,7 @@ def test_every_object_has_the_shape_that_stripe_describes(everything: StripeAcco
         for fault in faults(item, schema_of(item["object"]), item["object"])
     }
     assert wrong == set()
-    assert len({item["object"] for item in found}) == 18
+    assert len({item["object"] for item in found}) == 21
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -78,6 +78,10 @@ BAD: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("post", "/v1/payment_intents", {"amount": "x", "currency": "usd"}),
     ("post", "/v1/refunds", {"payment_intent": "pi_1", "reason": "remorse"}),
     ("post", "/v1/billing_portal/sessions", {"return_page": "https://app.example/"}),
+    ("post", "/v1/credit_notes", {"amount": 1}),
+    ("post", "/v1/credit_notes", {"invoice": "in_1", "amount": "x"}),
+    ("post", "/v1/credit_notes", {"invoice": "in_1", "amount": 1, "reason": "remorse"}),
+    ("get", "/v1/credit_notes", {"colour": "red"}),
     ("get", "/v1/events", {"colour": "red"}),
     ("get", "/v1/events", {"limit": "x"}),
     ("get", "/v1/subscriptions", {"status": "tired"}),

@@ -16,6 +16,7 @@ def world() -> StripeAccount:
     account = StripeAccount(FakeClock(START))
     _payments(account)
     _subscriptions(account)
+    _credits(account)
     _customers(account)
     return account
 
@@ -64,6 +65,34 @@ def _subscriptions(account: StripeAccount) -> None:
     controls.fail_next(count=0)
 
 
+def _credits(account: StripeAccount) -> None:
+    client, controls = account.client(), account.controls
+    found = subscribed(account, client)
+    paid: Any = found.latest_invoice
+    line: Any = client.v1.invoices.line_items.list(paid).data[0].id
+    note: Any = {
+        "invoice": paid,
+        "lines": [{"type": "invoice_line_item", "invoice_line_item": line, "amount": 300}],
+        "credit_amount": 100,
+        "out_of_band_amount": 100,
+        "refund_amount": 100,
+        "memo": "Sorry",
+        "reason": "order_change",
+    }
+    made = client.v1.credit_notes.create(note)
+    client.v1.credit_notes.update(made.id, {"metadata": {"by": "eve"}})
+    client.v1.credit_notes.list({"invoice": paid})
+    client.v1.credit_notes.line_items.list(made.id)
+    client.v1.customers.balance_transactions.list(str(found.customer))
+    controls.fail_next()
+    controls.clock(days=32)
+    unpaid: Any = client.v1.subscriptions.retrieve(found.id).latest_invoice
+    taken: Any = client.v1.credit_notes.create({"invoice": unpaid, "amount": 100})
+    client.v1.credit_notes.void_credit_note(taken.id)
+    client.v1.invoices.void_invoice(unpaid)
+    client.v1.subscriptions.cancel(found.id, {"prorate": True, "invoice_now": True})
+
+
 def _customers(account: StripeAccount) -> None:
     client = account.client()
     client.v1.products.create({"name": "Book"})
@@ -108,9 +137,12 @@ def objects(account: StripeAccount) -> list[Wire]:
         state.subscriptions,
         state.invoices,
         state.invoice_payments,
+        state.credit_notes,
+        state.customer_balances,
         state.portals,
     )
     found = [item for collection in collections for item in collection]
     found += [line for lines in state.line_items.values() for line in lines]
+    found += [line for lines in state.lines.values() for line in lines]
     events = account.events()
     return [*found, *events, *(event["data"]["object"] for event in events)]

@@ -89,7 +89,17 @@ class Account:
         default_factory=lambda: Collection("invoice", "/v1/invoices", "customer")
     )
     invoice_payments: Collection = field(
-        default_factory=lambda: Collection("invoice_payment", "/v1/invoice_payments", "invoice")
+        default_factory=lambda: Collection(
+            "invoice_payment", "/v1/invoice_payments", "invoice", "payment.payment_intent"
+        )
+    )
+    credit_notes: Collection = field(
+        default_factory=lambda: Collection("credit_note", "/v1/credit_notes", "invoice")
+    )
+    customer_balances: Collection = field(
+        default_factory=lambda: Collection(
+            "customer_balance_transaction", "/v1/customers/balance_transactions", "customer"
+        )
     )
     portals: Collection = field(
         default_factory=lambda: Collection("billing_portal.session", "/v1/billing_portal/sessions")
@@ -99,6 +109,13 @@ class Account:
     line_items: dict[str, list[Wire]] = field(default_factory=dict)
     requests: dict[str, Wire] = field(default_factory=dict)
     pending_lines: dict[str, list[Wire]] = field(default_factory=dict)
+    # The line that billed a subscription's item last, and the line that a credit is of.
+    billed: dict[str, str] = field(default_factory=dict)
+    credited: dict[str, str] = field(default_factory=dict)
+    # All lines of each invoice; an invoice itself comes with the first ten.
+    lines: dict[str, list[Wire]] = field(default_factory=dict)
+    # The invoice of each line.
+    invoiced: dict[str, str] = field(default_factory=dict)
     watchers: dict[str, list[Ended]] = field(default_factory=dict)
     session_intents: dict[str, str] = field(default_factory=dict)
     planned: deque[Planned] = field(default_factory=deque)

@@ -22,6 +22,8 @@ def books(account: Account) -> Wire:
         "refunds": list(account.refunds),
         "disputes": list(account.disputes),
         "warnings": list(account.warnings),
+        "credit_notes": list(account.credit_notes),
+        "customer_balances": list(account.customer_balances),
         "invoices": [{name: each[name] for name in _INVOICE} for each in account.invoices],
         "balance_transactions": list(account.balance),
         "totals": _totals(account),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from devstack.simulators.stripe import (
+    customer_balance,
     customers,
     intents,
     payment_methods,
@@ -38,7 +39,7 @@ def pay(account: Account, session: Wire, payer: Payer) -> Wire:
     if session["mode"] == "setup":
         _set_up(account, session, method, payer)
         return session
-    if session["amount_total"] == 0:
+    if _left_to_pay(account, session) == 0:
         _ensure_customer(account, session)
         _subscribe(account, session, method, None)
         return session
@@ -100,11 +101,21 @@ def _intent_of(account: Account, session: Wire) -> Wire:
         "payment_method_types": session["payment_method_types"],
         "customer": session["customer"],
     }
-    intent = intents.new(account, session["amount_total"], session["currency"], params)
+    intent = intents.new(account, _left_to_pay(account, session), session["currency"], params)
     account.session_intents[session["id"]] = intent["id"]
     if session["mode"] == "payment":
         session["payment_intent"] = intent["id"]
     return intent
+
+
+def _left_to_pay(account: Account, session: Wire) -> int:
+    """A subscription's first invoice uses the customer's balance; the receipt of a payment does
+    not."""
+    customer = account.customers.find(session["customer"] or "")
+    total = int(session["amount_total"])
+    if session["mode"] != "subscription" or customer is None or not total:
+        return total
+    return customer_balance.left_to_pay(customer, total)[0]
 
 
 def _ensure_customer(account: Account, session: Wire) -> None:

@@ -16,8 +16,8 @@ Accepted = Callable[[Wire], bool]
 
 
 class Collection:
-    """Objects by their id, with indexes for `indexed` fields, which never change. Every object is
-    the dictionary that goes over the wire."""
+    """Objects by their id, with indexes for `indexed` fields, which never change; `payment.id` is
+    the `id` inside of `payment`. Every object is the dictionary that goes over the wire."""
 
     def __init__(self, kind: str, path: str, *indexed: str) -> None:
         self.kind = kind
@@ -38,7 +38,7 @@ class Collection:
         self._order.append(item["id"])
         self._objects[item["id"]] = item
         for name, index in self._indexes.items():
-            if (value := item.get(name)) is not None:
+            if (value := _inside(item, name)) is not None:
                 index.setdefault(value, []).append(item["id"])
         return item
 
@@ -117,8 +117,13 @@ def list_of(found: list[Wire], url: str, query: Wire) -> Wire:
     return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": url}
 
 
+def _inside(item: Wire, name: str) -> Any:
+    outer, _, inner = name.partition(".")
+    return item[outer].get(inner) if inner else item.get(name)
+
+
 def _agrees(item: Wire, values: Mapping[str, Any]) -> bool:
-    return all(item.get(name) == value for name, value in values.items())
+    return all(_inside(item, name) == value for name, value in values.items())
 
 
 def _created(item: Wire, wanted: Any) -> bool:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+from devstack.simulators.stripe import customer_balance
 from devstack.simulators.stripe.account import Account, changed_metadata
 from devstack.simulators.stripe.payment_methods import attach, method_of
 from devstack.simulators.stripe.wire import Wire
+
+DEFAULT_CURRENCY = "usd"
 
 CancelNow = Callable[[Account, Wire], object]
 
@@ -60,9 +63,14 @@ def update(account: Account, customer: Wire, params: Wire) -> Wire:
 
 
 def _change(account: Account, customer: Wire, params: Wire) -> None:
-    for name in (*_PLAIN, "balance"):
+    for name in _PLAIN:
         if name in params:
             customer[name] = params[name]
+    if (difference := params.get("balance", customer["balance"]) - customer["balance"]) != 0:
+        customer["currency"] = customer["currency"] or DEFAULT_CURRENCY
+        customer_balance.change(
+            account, customer, difference, "adjustment", currency=customer["currency"]
+        )
     if "tax_exempt" in params:
         customer["tax_exempt"] = params["tax_exempt"] or "none"
     for name, value in (params.get("invoice_settings") or {}).items():

@@ -57,6 +57,8 @@ class Expander:
             "invoice": (account.invoices,),
             "latest_invoice": (account.invoices,),
             "subscription": (account.subscriptions,),
+            "customer_balance_transaction": (account.customer_balances,),
+            "refund": (account.refunds,),
             "product": (account.products,),
             "source": (account.charges, account.refunds, account.disputes),
             "setup_intent": (account.setups,),

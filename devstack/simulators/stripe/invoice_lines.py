@@ -54,6 +54,28 @@ def new_line(account: Account, billed: Billed) -> Wire:
     }
 
 
+def invoiced_lines(account: Account, lines: list[Wire], invoice: str) -> list[Wire]:
+    """The lines as those of that invoice. A credit names the line that it is of, and the invoice of
+    that line, which may be the same one."""
+    for line in lines:
+        account.invoiced[line["id"]] = invoice
+    made = [_of_invoice(account, line, invoice) for line in lines]
+    account.lines[invoice] = made
+    return made
+
+
+def _of_invoice(account: Account, line: Wire, invoice: str) -> Wire:
+    line = {**line, "invoice": invoice}
+    debit = account.credited.get(line["id"])
+    if debit is None:
+        return line
+    parent = line["parent"]
+    details = parent["subscription_item_details"]
+    items = {"invoice": account.invoiced[debit], "invoice_line_items": [debit]}
+    details = {**details, "proration_details": {"credited_items": items}}
+    return {**line, "parent": {**parent, "subscription_item_details": details}}
+
+
 def _parent(account: Account, billed: Billed) -> Wire:
     proration: Wire = {"proration": billed.proration, "proration_details": {"credited_items": None}}
     if billed.subscription is None:

@@ -4,11 +4,12 @@ workflow-transitions). When they are due: `renewals.py`."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from devstack.simulators.stripe import intents
+from devstack.simulators.stripe import customer_balance, intents
 from devstack.simulators.stripe.account import Account
+from devstack.simulators.stripe.collection import list_of
 from devstack.simulators.stripe.errors import StripeError
 from devstack.simulators.stripe.ids import client_secret
-from devstack.simulators.stripe.invoice_lines import Billed, new_line
+from devstack.simulators.stripe.invoice_lines import Billed, invoiced_lines, new_line
 from devstack.simulators.stripe.wire import Wire
 
 Ended = Callable[[Wire], object]
@@ -33,6 +34,7 @@ def draft(account: Account, wanted: Draft) -> Wire:
     identifier = account.ids.new("in")
     total = sum(line["amount"] for line in wanted.lines)
     owner = wanted.subscription
+    lines = invoiced_lines(account, wanted.lines, identifier)
     invoice: Wire = {
         "id": identifier,
         "object": "invoice",
@@ -55,12 +57,7 @@ def draft(account: Account, wanted: Draft) -> Wire:
         "customer_name": customer.get("name"),
         "customer_tax_exempt": "none",
         "issuer": {"type": "self"},
-        "lines": {
-            "object": "list",
-            "data": [line | {"invoice": identifier} for line in wanted.lines],
-            "has_more": False,
-            "url": f"/v1/invoices/{identifier}/lines",
-        },
+        "lines": list_of(lines, f"/v1/invoices/{identifier}/lines", {}),
         "livemode": False,
         "metadata": wanted.metadata,
         "parent": _parent(owner),
@@ -153,27 +150,24 @@ def subscription_of(account: Account, invoice: Wire) -> Wire | None:
     return account.subscriptions.get(parent["subscription_details"]["subscription"])
 
 
-def finalize(account: Account, invoice: Wire) -> Wire:
-    """Fixes the amount: the customer's credit is used, and a negative total becomes credit. An
-    invoice of nothing is paid at once. Emits `invoice.finalized`."""
+def finalize(account: Account, invoice: Wire, *, is_receipt: bool = False) -> Wire:
+    """Fixes the amount: the customer's credit is used, and a negative total becomes credit, but not
+    for the receipt of a checkout. An invoice of nothing is paid at once. Emits
+    `invoice.finalized`."""
     if invoice["status"] != "draft":
         raise StripeError("This invoice is already finalized.", "invoice_not_editable")
-    customer = account.customers.find(invoice["customer"] or "") or {"balance": 0}
-    due = invoice["total"] + customer.get("balance", 0)
+    invoice["ending_balance"] = 0
+    due = invoice["total"] if is_receipt else customer_balance.apply(account, invoice)
     invoice |= {
         "status": "open",
         "number": f"FAREBOX-{len(account.invoices):06d}",
         "effective_at": account.now(),
-        "starting_balance": customer.get("balance", 0),
-        "ending_balance": min(0, due),
-        "amount_due": max(0, due),
-        "amount_remaining": max(0, due),
+        "amount_due": due,
+        "amount_remaining": due,
         "automatically_finalizes_at": None,
         "hosted_invoice_url": f"{account.address}/invoices/{invoice['id']}",
         "invoice_pdf": f"{account.address}/invoices/{invoice['id']}/pdf",
     }
-    if "id" in customer and not customer.get("deleted"):
-        customer["balance"] = min(0, due)
     _transition(account, invoice, "finalized_at")
     account.events.emit("invoice.finalized", invoice)
     if invoice["amount_due"] == 0:
@@ -196,7 +190,7 @@ def _paid(account: Account, invoice: Wire) -> None:
         "next_payment_attempt": None,
     }
     _transition(account, invoice, "paid_at")
-    for payment in account.invoice_payments.where(invoice=invoice["id"]):
+    for payment in account.invoice_payments.where(invoice=invoice["id"], status="open"):
         payment |= {"status": "paid", "amount_paid": payment["amount_requested"]}
         payment["status_transitions"] = {"canceled_at": None, "paid_at": account.now()}
         account.events.emit("invoice_payment.paid", payment)
@@ -284,18 +278,66 @@ def manual_invoice(account: Account, session: Wire, lines: list[Wire], intent: W
     wanted = Draft(session["customer"], "manual", made, now, now, metadata=metadata)
     invoice = draft(account, wanted)
     invoice |= {"description": data.get("description"), "footer": data.get("footer")}
-    finalize(account, invoice)
+    finalize(account, invoice, is_receipt=True)
     link(account, invoice, intent)
     if intent["status"] != "succeeded":
         account.watch(intent, lambda last: end_attempt(account, invoice, last, lambda _: None))
     return invoice
 
 
-def void(account: Account, invoice: Wire) -> None:
-    """Emits `invoice.voided`."""
+def void(account: Account, invoice: Wire) -> Wire:
+    """Nothing of it is to be paid any more, and its credits are worth nothing. Emits
+    `invoice.voided`. Raises `StripeError` for one that is not open, and while a payment of it is
+    under way."""
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise StripeError(
+            f"You can only pass in open or uncollectible invoices. This invoice is "
+            f"{invoice['status']}.",
+            "invoice_not_editable",
+        )
+    check_unpaid(account, invoice)
     invoice |= {"status": "void", "auto_advance": False, "next_payment_attempt": None}
+    _cancel_payments(account, invoice)
     _transition(account, invoice, "voided_at")
+    customer_balance.unapply(account, invoice)
     account.events.emit("invoice.voided", invoice)
+    return invoice
+
+
+def take_off(account: Account, invoice: Wire, amount: int) -> None:
+    """So much less is to be paid of an open invoice; more where negative. One of which nothing is
+    left is paid. Emits `invoice.updated` and what paying emits. Raises `StripeError` while a
+    payment of it is under way."""
+    check_unpaid(account, invoice)
+    invoice["amount_due"] -= amount
+    invoice["amount_remaining"] -= amount
+    invoice["pre_payment_credit_notes_amount"] += amount
+    for payment, intent in _open_payments(account, invoice):
+        payment["amount_requested"] -= amount
+        intent["amount"] -= amount
+    account.events.emit("invoice.updated", invoice)
+    if invoice["amount_remaining"] == 0:
+        _cancel_payments(account, invoice)
+        _paid(account, invoice)
+
+
+def _open_payments(account: Account, invoice: Wire) -> list[tuple[Wire, Wire]]:
+    """Those that wait for their payment intent, with it."""
+    found = account.invoice_payments.where(invoice=invoice["id"], status="open")
+    return [(each, account.intents.get(each["payment"]["payment_intent"])) for each in found]
+
+
+def check_unpaid(account: Account, invoice: Wire) -> None:
+    """Raises `StripeError` while a payment of it is under way."""
+    for _, intent in _open_payments(account, invoice):
+        if intent["status"] not in intents.PAYABLE:
+            raise StripeError("A payment of this invoice is under way.", "invoice_not_editable")
+
+
+def _cancel_payments(account: Account, invoice: Wire) -> None:
+    for payment, intent in _open_payments(account, invoice):
+        payment["status"] = "canceled"
+        intents.end(account, intent, {})
 
 
 def secret_of(account: Account, invoice: Wire) -> Wire | None:

@@ -1,7 +1,8 @@
 """Lists with filters of their own: what a plain comparison of fields cannot select."""
 
 from devstack.simulators.stripe.account import Account
-from devstack.simulators.stripe.collection import list_of
+from devstack.simulators.stripe.collection import check_cursors, list_of
+from devstack.simulators.stripe.errors import missing_object
 from devstack.simulators.stripe.intents import live_customer
 from devstack.simulators.stripe.renewals import ENDED
 from devstack.simulators.stripe.wire import Wire
@@ -95,14 +96,42 @@ def invoices(account: Account, params: Wire) -> Wire:
 
 def invoice_payments(account: Account, params: Wire) -> Wire:
     """By the payment intent besides the invoice."""
-    wanted = params.get("payment", {}).get("payment_intent")
-    filters = _chosen(params, "invoice", "status")
+    query = {name: value for name, value in params.items() if name != "payment"}
+    if (wanted := params.get("payment", {}).get("payment_intent")) is not None:
+        query["payment.payment_intent"] = wanted
+    return account.invoice_payments.page(query, "/v1/invoice_payments")
 
-    def accepted(payment: Wire) -> bool:
-        of_it = wanted is None or payment["payment"]["payment_intent"] == wanted
-        return of_it and _agrees(payment, filters)
 
-    return account.invoice_payments.page(params, "/v1/invoice_payments", accepted)
+def invoice_lines(account: Account, params: Wire, identifier: str) -> Wire:
+    """The lines of an invoice, those that it comes with and the rest."""
+    account.invoices.get(identifier)
+    return lines_page(account.lines[identifier], f"/v1/invoices/{identifier}/lines", params)
+
+
+def credit_note_lines(account: Account, params: Wire, identifier: str) -> Wire:
+    """The lines of a credit note."""
+    found = account.credit_notes.get(identifier)["lines"]
+    return lines_page(found["data"], found["url"], params)
+
+
+def lines_page(lines: list[Wire], url: str, params: Wire) -> Wire:
+    """A page of lines, which are listed in their own sequence."""
+    check_cursors(params)
+    after = params.get("starting_after")
+    ids = [line["id"] for line in lines]
+    if after is not None and after not in ids:
+        raise missing_object("line item", after, "starting_after")
+    left = lines if after is None else lines[ids.index(after) + 1 :]
+    return list_of(left, url, params)
+
+
+def customer_balances(account: Account, params: Wire, identifier: str) -> Wire:
+    """What has changed a customer's balance."""
+    account.customers.get(identifier)
+    url = f"/v1/customers/{identifier}/balance_transactions"
+    filters = _chosen(params, "invoice") | {"customer": identifier}
+    query = {name: value for name, value in params.items() if name != "invoice"}
+    return account.customer_balances.page(query | filters, url)
 
 
 def warnings(account: Account, params: Wire) -> Wire:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from devstack.simulators.stripe import (
     catalog,
+    credit_notes,
     customers,
     disputes,
     intents,
@@ -254,7 +255,21 @@ _RESOURCES = (
         lambda account: account.invoices,
         tables.INVOICE_LIST,
         listings.invoices,
-        changes={"pay": (tables.INVOICE_PAY, _pay_invoice)},
+        changes={
+            "pay": (tables.INVOICE_PAY, _pay_invoice),
+            "void": (RETRIEVE, lambda account, invoice, _: invoices.void(account, invoice)),
+        },
+    ),
+    Resource(
+        "credit_note",
+        "/v1/credit_notes",
+        lambda account: account.credit_notes,
+        tables.CREDIT_NOTE_LIST,
+        create=(tables.CREDIT_NOTE_CREATE, credit_notes.create),
+        changes={
+            "": (tables.CREDIT_NOTE_UPDATE, credit_notes.update),
+            "void": (RETRIEVE, lambda account, note, _: credit_notes.void(account, note)),
+        },
     ),
     Resource(
         "invoice_payment",
@@ -292,6 +307,27 @@ _SINGLE = (
         "/v1/checkout/sessions/([^/]+)/line_items",
         checkout_tables.LINE_ITEMS,
         listings.line_items,
+    ),
+    _operation(
+        "list_invoice_lines",
+        "GET",
+        "/v1/invoices/([^/]+)/lines",
+        tables.INVOICE_LINES,
+        listings.invoice_lines,
+    ),
+    _operation(
+        "list_credit_note_lines",
+        "GET",
+        "/v1/credit_notes/([^/]+)/lines",
+        tables.INVOICE_LINES,
+        listings.credit_note_lines,
+    ),
+    _operation(
+        "list_customer_balance_transactions",
+        "GET",
+        "/v1/customers/([^/]+)/balance_transactions",
+        tables.CUSTOMER_BALANCE_LIST,
+        listings.customer_balances,
     ),
     _operation(
         "list_customer_payment_methods",

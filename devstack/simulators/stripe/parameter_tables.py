@@ -223,6 +223,35 @@ INVOICE_LIST = page(
     subscription=ID,
 )
 INVOICE_PAY = fields(expand=EXPAND, off_session=FLAG, payment_method=ID)
+INVOICE_LINES = Fields(PAGE)
+_NOTE_LINE = fields(
+    "type",
+    amount=WHOLE,
+    description=TEXT,
+    invoice_line_item=ID,
+    quantity=WHOLE,
+    type=one_of("custom_line_item invoice_line_item"),
+    unit_amount=WHOLE,
+)
+CREDIT_NOTE_CREATE = fields(
+    "invoice",
+    amount=WHOLE,
+    credit_amount=WHOLE,
+    effective_at=WHOLE,
+    email_type=one_of("credit_note none"),
+    expand=EXPAND,
+    invoice=ID,
+    lines=ListOf(_NOTE_LINE),
+    memo=TEXT,
+    metadata=CREATE_METADATA,
+    out_of_band_amount=WHOLE,
+    reason=one_of("duplicate fraudulent order_change product_unsatisfactory"),
+    refund_amount=WHOLE,
+    refunds=ListOf(fields(amount_refunded=WHOLE, refund=ID)),
+)
+CREDIT_NOTE_UPDATE = fields(expand=EXPAND, memo=TEXT, metadata=METADATA)
+CREDIT_NOTE_LIST = page(customer=ID, invoice=ID)
+CUSTOMER_BALANCE_LIST = page(invoice=ID)
 INVOICE_PAYMENT_LIST = page(
     invoice=ID,
     payment=fields("type", payment_intent=ID, type=one_of("payment_intent payment_record")),

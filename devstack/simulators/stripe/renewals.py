@@ -35,7 +35,7 @@ def _notify(account: Account, subscription: Wire, end: int) -> None:
 
 def period_lines(account: Account, subscription: Wire, *, free: bool = False) -> list[Wire]:
     """A line for each item's present period; a trial's are free."""
-    return [
+    lines = [
         new_line(
             account,
             Billed(
@@ -50,6 +50,9 @@ def period_lines(account: Account, subscription: Wire, *, free: bool = False) ->
         )
         for item in subscription["items"]["data"]
     ]
+    for item, line in zip(subscription["items"]["data"], lines, strict=True):
+        account.billed[item["id"]] = line["id"]
+    return lines
 
 
 def _period_ends(account: Account, subscription: Wire, end: int) -> None:
@@ -100,7 +103,11 @@ def _renew(account: Account, subscription: Wire) -> None:
 
 
 def _pending(account: Account, subscription: Wire) -> list[Wire]:
-    return account.pending_lines.pop(subscription["id"], [])
+    """What waits for its next invoice, and what ended subscriptions of the customer have left."""
+    of_customer = account.subscriptions.where(customer=subscription["customer"])
+    ended = [each["id"] for each in of_customer if each["status"] in ENDED]
+    waiting = dict.fromkeys([*ended, subscription["id"]])
+    return [line for each in waiting for line in account.pending_lines.pop(each, [])]
 
 
 def bill_update(account: Account, subscription: Wire, *, whole_period: bool) -> None:

@@ -283,6 +283,10 @@ def _prorate(
             description=f"{word} time on {name}",
         ),
     )
+    if sign < 0:
+        account.credited[line["id"]] = account.billed[item["id"]]
+    else:
+        account.billed[item["id"]] = line["id"]
     account.pending_lines.setdefault(subscription["id"], []).append(line)
 
 

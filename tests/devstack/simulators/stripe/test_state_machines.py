@@ -49,7 +49,8 @@ PERMITTED: dict[str, Moves] = {
         unpaid="active canceled",
         canceled="",
     ),
-    "invoice": moves(draft="open paid", open="paid", paid=""),
+    "invoice": moves(draft="open paid", open="paid void", paid="", void=""),
+    "credit_note": moves(issued="void", void=""),
     "dispute": moves(
         warning_needs_response="needs_response warning_closed",
         needs_response="won lost",
@@ -71,6 +72,10 @@ ACTIONS = (
     "warn",
     "cancel",
     "plan",
+    "switch",
+    "credit",
+    "take_back_credit",
+    "void",
     "delete_customer",
     "hour",
     "month",
@@ -146,7 +151,35 @@ class World:
 
     def cancel(self, number: int) -> None:
         found = self._chosen(self._live(), number)
-        self.client.v1.subscriptions.cancel(found["id"])
+        params: Any = {"prorate": number % 2 == 0, "invoice_now": number % 3 == 0}
+        self.client.v1.subscriptions.cancel(found["id"], params)
+
+    def switch(self, number: int) -> None:
+        found = self._chosen(self._live(), number)
+        prices = [plan["priceId"] for plan in read_plans().values()]
+        params: Any = {
+            "items": [
+                {"id": found["items"]["data"][0]["id"], "price": prices[number % len(prices)]}
+            ],
+            "proration_behavior": ("create_prorations", "always_invoice", "none")[number % 3],
+        }
+        self.client.v1.subscriptions.update(found["id"], params)
+
+    def credit(self, number: int) -> None:
+        invoice = self._chosen(list(self.state.invoices), number)
+        part = ("credit_amount", "refund_amount", "out_of_band_amount")[number % 3]
+        params: Any = {"invoice": invoice["id"], "amount": 1 + number % 700}
+        if invoice["status"] == "paid":
+            params[part] = params["amount"]
+        self.client.v1.credit_notes.create(params)
+
+    def take_back_credit(self, number: int) -> None:
+        note = self._chosen(list(self.state.credit_notes), number)
+        self.client.v1.credit_notes.void_credit_note(note["id"])
+
+    def void(self, number: int) -> None:
+        invoice = self._chosen(list(self.state.invoices), number)
+        self.client.v1.invoices.void_invoice(invoice["id"])
 
     def plan(self, number: int) -> None:
         found = self._chosen(self._live(), number // 2)
@@ -205,10 +238,28 @@ def assert_books_add_up(world: World) -> None:
         assert (invoice["status"] == "paid") == (
             invoice["status_transitions"]["paid_at"] is not None
         )
+        assert_invoice_adds_up(world, invoice)
+    for customer in state.customers:
+        if not customer.get("deleted"):
+            changes = state.customer_balances.where(customer=customer["id"])
+            assert customer["balance"] == sum(each["amount"] for each in changes)
     books = world.account.controls.books()
     assert sum(each["net"] for each in books["payments"]) == sum(
         total["net"] for total in books["totals"].values()
     )
+
+
+def assert_invoice_adds_up(world: World, invoice: Wire) -> None:
+    notes = world.state.credit_notes.where(invoice=invoice["id"], status="issued")
+    before = sum(each["pre_payment_amount"] for each in notes)
+    after = sum(each["post_payment_amount"] for each in notes)
+    assert before == invoice["pre_payment_credit_notes_amount"]
+    assert after == invoice["post_payment_credit_notes_amount"] <= max(0, invoice["total"])
+    if invoice["status"] != "draft":
+        balance = invoice["ending_balance"] - invoice["starting_balance"]
+        assert invoice["amount_due"] == invoice["total"] - balance - before
+    payments = world.state.invoice_payments.where(invoice=invoice["id"], status="paid")
+    assert invoice["amount_paid"] == sum(each["amount_paid"] for each in payments)
 
 
 @settings(max_examples=60)
