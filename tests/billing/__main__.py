@@ -1,12 +1,14 @@
-"""`python -m tests.billing [--length 5]`: every sequence of the events of a payment's story and a
-subscription's life, with repetitions, up to that length, over the table in memory against the
-simulated Stripe, with audits of it.
+"""`python -m tests.billing [--length 5] [--only payments] [--named "a dispute won"]`: every
+sequence of the events of a payment's story and a subscription's life, with repetitions, up to that
+length, over the table in memory against the simulated Stripe, with audits of it.
 
 Stops at the first that ends otherwise, with exit code 1."""
 
 import argparse
 import sys
 import time
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -21,19 +23,41 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.billing", description=__doc__)
     parser.add_argument("--length", type=int, default=MAX_LENGTH)
     parser.add_argument("--only", choices=("payments", "subscriptions"))
+    parser.add_argument("--named", default="", help="one story or life alone, by its name")
     given = parser.parse_args()
     structlog.configure(processors=[_silent])
-    began_at, runs = time.monotonic(), 0
-    if given.only != "subscriptions":
-        runs += sum(_all_of_payment(story, given.length) for story in STORIES)
-    if given.only != "payments":
-        runs += sum(_all_of_subscription(life, given.length) for life in LIVES)
-    seconds = time.monotonic() - began_at
-    _say(
-        f"billing-orders: {runs} sequences of {len(STORIES)} payments and {len(LIVES)} "
-        f"subscriptions, one end each; {seconds:.0f} s"
-    )
+    began_at = time.monotonic()
+    stories = _chosen(STORIES if given.only != "subscriptions" else (), given.named)
+    lives = _chosen(LIVES if given.only != "payments" else (), given.named)
+    if not stories and not lives:
+        _say(f"billing-orders: no story is named {given.named!r}")
+        return 2
+    runs = sum(_all_of_payment(story, given.length) for story in stories)
+    runs += sum(_all_of_subscription(life, given.length) for life in lives)
+    _say(_summary(runs, len(stories), len(lives), time.monotonic() - began_at))
     return 0
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Chosen = TypeVar("Chosen", bound=Named)
+
+
+def _chosen(named: Sequence[Chosen], name: str) -> tuple[Chosen, ...]:
+    """All, or the one of that name."""
+    return tuple(each for each in named if name in ("", each.name))
+
+
+def _summary(runs: int, payments: int, subscriptions: int, seconds: float) -> str:
+    """What was run, and nothing else."""
+    counts = {"payments": payments, "subscriptions": subscriptions}
+    parts = [f"{count} {name}" for name, count in counts.items() if count]
+    return (
+        f"billing-orders: {runs} sequences of {' and '.join(parts)}, one end each; {seconds:.0f} s"
+    )
 
 
 def _all_of_payment(story: Story, max_length: int) -> int:
