@@ -87,6 +87,16 @@ class PurchaseSchema(StrictSchema):
         data_key="disputedCents",
         metadata={"description": "Withdrawn by disputes and not reinstated."},
     )
+    moved_cents = fields.Integer(
+        required=True,
+        data_key="movedCents",
+        metadata={"description": "Of its invoice, what was paid with credit of earlier payments."},
+    )
+    credited_cents = fields.Integer(
+        required=True,
+        data_key="creditedCents",
+        metadata={"description": "Of its invoice, what was credited for unused time or by notes."},
+    )
     warned = fields.Boolean(
         required=True,
         metadata={"description": "Whether an early fraud warning counts as the loss of the whole."},
@@ -158,6 +168,8 @@ def purchase_body(purchase: Purchase) -> dict[str, object]:
         "currency": purchase.currency,
         "refundedCents": purchase.refunded_cents,
         "disputedCents": purchase.disputed_cents,
+        "movedCents": purchase.moved_cents,
+        "creditedCents": purchase.credited_cents,
         "warned": purchase.warned,
         "recheckAt": _time(purchase.recheck_at),
         "clearedWarnings": list(purchase.cleared),

@@ -86,8 +86,9 @@ class PurchaseActions:
             if refusal.is_missing:
                 raise PurchaseNotFound from refusal
             raise
-        intents = facts.invoice.payment_intent_ids if facts.invoice else ()
-        return next(iter(intents), named_id)
+        if facts.intent is not None or facts.invoice is None:
+            return named_id
+        return next(iter(facts.invoice.payment_intent_ids), named_id)
 
     def buyer_of(self, payment_id: str) -> str | None:
         """None where the payment has brought nothing. Raises `PurchaseDamaged`."""

@@ -191,6 +191,7 @@ _OBJECTS: tuple[tuple[str, ObjectKind, str], ...] = (
     ("checkout.session.", ObjectKind.CHECKOUT_SESSION, "id"),
     ("customer.subscription.", ObjectKind.SUBSCRIPTION, "id"),
     ("invoice.", ObjectKind.INVOICE, "id"),
+    ("credit_note.", ObjectKind.INVOICE, "invoice"),
     ("payment_intent.", ObjectKind.PAYMENT, "id"),
     ("charge.", ObjectKind.PAYMENT, "payment_intent"),
     ("refund.", ObjectKind.PAYMENT, "payment_intent"),

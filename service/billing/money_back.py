@@ -4,11 +4,11 @@ back). Pure.
 In a file of its own because this is the rule of all money back: everything is a function of what
 Stripe says now, so that any sequence of events, and any repetition of them, ends the same."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from service.billing.purchases import PaymentFacts, Purchase
-from service.billing.stripe_objects import Dispute, FraudWarning, Refund
+from service.billing.stripe_objects import CreditNote, Dispute, FraudWarning, Invoice, Refund
 from service.core.amounts import Amount
 from service.core.days import DAY
 
@@ -17,23 +17,28 @@ WARNING_LIFE = 120 * DAY
 RECHECK_PAUSE = DAY
 # A refund counts from the moment it is made; one that fails returns the money.
 _UNDONE_REFUNDS = ("failed", "canceled")
+# A draft and its lines can still be deleted; what is void has credited nothing.
+_FINAL = ("open", "paid", "uncollectible")
 _OVER = ("won", "lost", "warning_closed", "prevented")
 
 
 @dataclass(frozen=True)
 class Loss:
     """What of a payment is lost. `warned`: an early fraud warning stands, which counts as the whole
-    payment; `recheck_at` is when it may count no more."""
+    payment; `recheck_at` is when it may count no more. `credited_cents` were returned as credit."""
 
     refunded_cents: int = 0
     disputed_cents: int = 0
+    credited_cents: int = 0
     warned: bool = False
     recheck_at: int | None = None
 
-    def cents(self, paid_cents: int) -> int:
-        """At most what was paid."""
-        warned_cents = paid_cents if self.warned else 0
-        return min(paid_cents, self.refunded_cents + self.disputed_cents + warned_cents)
+    def cents(self, purchase: Purchase) -> int:
+        """Of money at most what was paid; with credit at most what the purchase was worth."""
+        warned_cents = purchase.paid_cents if self.warned else 0
+        money = self.refunded_cents + self.disputed_cents + warned_cents
+        returned = min(purchase.paid_cents, money) + self.credited_cents
+        return min(purchase.worth_cents, returned)
 
 
 def loss_of(facts: PaymentFacts, purchase: Purchase, now: int) -> Loss:
@@ -43,6 +48,7 @@ def loss_of(facts: PaymentFacts, purchase: Purchase, now: int) -> Loss:
     return Loss(
         refunded_cents=refunded_cents(facts.refunds, purchase),
         disputed_cents=sum(disputed_cents(each, purchase) for each in facts.disputes),
+        credited_cents=credited_cents(facts, purchase),
         warned=bool(standing),
         recheck_at=max(*ends, now + RECHECK_PAUSE) if standing else None,
     )
@@ -50,10 +56,57 @@ def loss_of(facts: PaymentFacts, purchase: Purchase, now: int) -> Loss:
 
 def target_of(purchase: Purchase, loss: Loss) -> Amount:
     """How much of what was granted must be clawed back altogether: the part that is lost of what
-    was paid, rounded down. Of what cost nothing, nothing is lost."""
-    if purchase.paid_cents <= 0:
+    was paid for it, rounded down. Of what cost nothing, nothing is lost."""
+    if purchase.worth_cents <= 0:
         return 0
-    return purchase.granted * loss.cents(purchase.paid_cents) // purchase.paid_cents
+    return purchase.granted * loss.cents(purchase) // purchase.worth_cents
+
+
+def moved_cents(facts: PaymentFacts) -> int:
+    """What else than the payment has paid its invoice: the customer's balance, and credit for
+    unused time of other invoices. What credit notes took off it before it was paid counts here and
+    as credited: no one has paid for that part."""
+    if facts.invoice is None:
+        return 0
+    notes = sum(each.pre_payment_cents for each in _issued(facts.credit_notes))
+    carried = _credited_in(facts.invoice, lambda credited: credited not in ("", facts.invoice_id))
+    return max(0, facts.invoice.from_balance_cents + carried + notes)
+
+
+def credited_cents(facts: PaymentFacts, purchase: Purchase) -> int:
+    """What of the payment's invoice was credited: by credit notes, without what they returned as
+    refunds that count by themselves, and for unused time. A credit within the invoice itself is a
+    part of its total. One in another currency counts as the whole."""
+    counted = {each.id for each in facts.refunds}
+    notes = sum(
+        _less_refunds(each, counted) if each.currency == purchase.currency else purchase.worth_cents
+        for each in _issued(facts.credit_notes)
+    )
+    later = (each for each in facts.later_invoices if each.id != facts.invoice_id)
+    unused = (
+        _credited_in(each, lambda credited: credited == facts.invoice_id)
+        for each in later
+        if each.status in _FINAL
+    )
+    return notes + sum(unused)
+
+
+def _issued(notes: Iterable[CreditNote]) -> Iterator[CreditNote]:
+    return (each for each in notes if each.status != "void")
+
+
+def _less_refunds(note: CreditNote, counted: Set[str]) -> int:
+    refunds = sum(cents for refund_id, cents in note.refunds.items() if refund_id in counted)
+    return max(0, note.amount_cents - refunds)
+
+
+def _credited_in(invoice: Invoice, is_wanted: Callable[[str], bool]) -> int:
+    """What its lines credit of the invoices that are wanted."""
+    return -sum(
+        each.total_cents
+        for each in invoice.lines
+        if each.total_cents < 0 and is_wanted(each.credited_invoice_id)
+    )
 
 
 def refunded_cents(refunds: Iterable[Refund], purchase: Purchase) -> int:

@@ -18,7 +18,7 @@ from service.storage.table import ConditionFailed, StorageUnavailable, Table
 log = structlog.get_logger()
 
 MAX_CHANGES = 5
-_RETURNED = ("paidCents", "refundedCents", "disputedCents")
+_RETURNED = ("paidCents", "refundedCents", "disputedCents", "creditedCents")
 
 
 class OrderRecords:
@@ -163,5 +163,5 @@ class OrderRecords:
 
 
 def _returned(item: Item) -> int:
-    paid, refunded, disputed = (whole_number(item.get(name, 0)) for name in _RETURNED)
-    return min(paid, refunded + disputed)
+    paid, *returned = (whole_number(item.get(name, 0)) for name in _RETURNED)
+    return min(paid, sum(returned))

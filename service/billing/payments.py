@@ -13,7 +13,8 @@ import structlog
 
 from service.billing import keys
 from service.billing import purchase_store as store
-from service.billing.money_back import loss_of, target_of
+from service.billing.money_back import loss_of, moved_cents, target_of
+from service.billing.payment_facts import facts_of
 from service.billing.purchases import (
     Bought,
     PaymentBusy,
@@ -61,7 +62,6 @@ from service.storage.table import (
 
 log = structlog.get_logger()
 
-INVOICE_PREFIX = "in_"
 SETTLE_SECONDS = 8.0
 FIRST_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 0.5
@@ -125,20 +125,7 @@ class Payments:
 
     def facts_of(self, payment_id: str) -> PaymentFacts:
         """The payment as Stripe has it now. Raises what `Stripe` raises."""
-        if payment_id.startswith(INVOICE_PREFIX):
-            invoice = self._stripe.retrieve_invoice(payment_id)
-            return PaymentFacts(payment_id=payment_id, invoice=invoice)
-        facts = PaymentFacts(
-            payment_id=payment_id, intent=self._stripe.retrieve_payment_intent(payment_id)
-        )
-        if not facts.received_cents:
-            return facts
-        return replace(
-            facts,
-            refunds=self._stripe.refunds_of(payment_id),
-            disputes=self._stripe.disputes_of(payment_id),
-            warnings=self._stripe.fraud_warnings_of(payment_id),
-        )
+        return facts_of(self._stripe, payment_id)
 
     def settle(self, payment_id: str) -> Purchase | None:
         """Makes the wallet what the payment, as Stripe has it now, wants it to be: the credits that
@@ -199,12 +186,14 @@ class Payments:
 
     def _back_plan(self, before: Purchase | None, purchase: Purchase, facts: PaymentFacts) -> Plan:
         """How the purchase follows the money, whatever is yet to be granted."""
+        purchase = replace(purchase, moved_cents=moved_cents(facts))
         loss = loss_of(facts, purchase, self._clock.now())
         target = target_of(purchase, loss)
         after = replace(
             purchase,
             refunded_cents=loss.refunded_cents,
             disputed_cents=loss.disputed_cents,
+            credited_cents=loss.credited_cents,
             warned=loss.warned,
             recheck_at=loss.recheck_at,
         )

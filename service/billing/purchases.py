@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.billing.stripe_objects import Dispute, FraudWarning, Invoice, PaymentIntent, Refund
+from service.billing.stripe_objects import (
+    CreditNote,
+    Dispute,
+    FraudWarning,
+    Invoice,
+    PaymentIntent,
+    Refund,
+)
 from service.core.amounts import Amount
 from service.core.errors import Conflict, NotFound, Unavailable
 from service.ledger.details import PAID, PAYMENT_ID, REASON
@@ -68,7 +75,9 @@ class NothingToClear(Conflict):
 @dataclass(frozen=True, kw_only=True)
 class PaymentFacts:
     """One payment as Stripe has it now: an intent (`pi_…`), or an invoice that was paid without one
-    (`in_…`), and everything that has taken money of it back."""
+    (`in_…`), and everything that has taken money of it back. `invoice` is what the payment paid, if
+    it paid one; `credit_notes` are of it, and `later_invoices` those of the same customer in which
+    its unused time may be credited."""
 
     payment_id: str
     intent: PaymentIntent | None = None
@@ -76,6 +85,8 @@ class PaymentFacts:
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     warnings: tuple[FraudWarning, ...] = ()
+    credit_notes: tuple[CreditNote, ...] = ()
+    later_invoices: tuple[Invoice, ...] = ()
 
     @property
     def _subject(self) -> PaymentIntent | Invoice:
@@ -83,6 +94,11 @@ class PaymentFacts:
         if subject is None:
             raise ValueError("a payment is an intent or an invoice")
         return subject
+
+    @property
+    def invoice_id(self) -> str:
+        """Empty for a payment without an invoice."""
+        return self.invoice.id if self.invoice else ""
 
     @property
     def succeeded(self) -> bool:
@@ -144,10 +160,12 @@ Resolver = Callable[[PaymentFacts], Bought | None]
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
     """One payment for which credits were granted. Of `granted`, which includes any bonus,
-    `clawed_back` is what refunds, disputes and warnings have taken; it follows from the cents and
-    from `warned` by `billing.money_back`. `cleared` are the early fraud warnings that an operator
-    has set aside, `entries` the versions of the wallet's CLAWBACK and RESTORE entries of this
-    payment, `grant_entry` that of its grant. `recheck_at` is when a warning may count no more."""
+    `clawed_back` is what refunds, disputes, warnings and credits have taken; it follows from the
+    cents and from `warned` by `billing.money_back`. `moved_cents` is what credit, and not this
+    payment, has paid of its invoice; `credited_cents` what of the invoice was credited. `cleared`
+    are the early fraud warnings that an operator has set aside, `entries` the versions of the
+    wallet's CLAWBACK and RESTORE entries of this payment, `grant_entry` that of its grant.
+    `recheck_at` is when a warning may count no more."""
 
     payment_id: str
     user_id: str
@@ -164,6 +182,8 @@ class Purchase:
     clawed_back: Amount = 0
     refunded_cents: int = 0
     disputed_cents: int = 0
+    moved_cents: int = 0
+    credited_cents: int = 0
     warned: bool = False
     cleared: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
@@ -177,13 +197,22 @@ class Purchase:
         """What the wallet's entries of this payment refer to: its grant."""
         return f"{self.source}:{self.grant_id}"
 
+    @property
+    def worth_cents(self) -> int:
+        """What its credits were bought for, in money and in credit of earlier payments."""
+        return self.paid_cents + self.moved_cents
+
     def faults(self) -> list[str]:
         """What is wrong with it by itself; empty for every purchase that the rules can make."""
         checks = {
             "clawedBack is not from 0 to granted": not 0 <= self.clawed_back <= self.granted,
             "nothing was granted": self.granted <= 0 or self.grant_entry <= 0,
             "an amount of money is negative": min(
-                self.paid_cents, self.refunded_cents, self.disputed_cents
+                self.paid_cents,
+                self.refunded_cents,
+                self.disputed_cents,
+                self.moved_cents,
+                self.credited_cents,
             )
             < 0,
             "its entries are not in order": list(self.entries) != sorted(set(self.entries)),

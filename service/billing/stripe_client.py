@@ -1,6 +1,7 @@
 """What this service does at Stripe, verb by verb: the only way to it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -8,11 +9,18 @@ from service.billing import stripe_parsing as parsing
 from service.billing.entities import StripeRefused
 from service.billing.stripe_api import StripeApi
 from service.billing.stripe_balance import balance_transaction
+from service.billing.stripe_invoices import (
+    credit_note,
+    invoice,
+    invoice_line,
+    invoice_of_payment,
+)
 from service.billing.stripe_lists import Listed, everything
 from service.billing.stripe_objects import (
     BalanceTransaction,
     Charge,
     CheckoutSession,
+    CreditNote,
     Customer,
     Dispute,
     FraudWarning,
@@ -146,8 +154,45 @@ class Stripe:
         return self._api.post("/v1/refunds", parsing.refund, params, key)
 
     def retrieve_invoice(self, invoice_id: str) -> Invoice:
+        """With all its lines."""
         path = f"/v1/invoices/{_segment(invoice_id)}"
-        return self._api.get(path, parsing.invoice, {"expand": ["payments"]})
+        return self._with_all_lines(self._api.get(path, invoice, {"expand": ["payments"]}))
+
+    def invoices_since(self, first: Invoice) -> tuple[Invoice, ...]:
+        """The invoices of the same customer that were made since, each with all its lines: the
+        credit of a subscription that has ended comes with the next invoice of any other. Of a
+        customer who is deleted, those of the same subscription. Their payments stay unknown."""
+        since = {"created": {"gte": first.created_at // 1000}}
+        try:
+            found = self._whole("/v1/invoices", invoice, {"customer": first.customer_id, **since})
+        except StripeRefused as refusal:
+            if not refusal.is_missing:
+                raise
+            filters = {"subscription": first.subscription_id, **since}
+            found = self._whole("/v1/invoices", invoice, filters)
+        return tuple(map(self._with_all_lines, found))
+
+    def credit_notes_of(self, invoice_id: str) -> tuple[CreditNote, ...]:
+        return self._whole("/v1/credit_notes", credit_note, {"invoice": invoice_id})
+
+    def invoices_credited(self, from_at: int, before_at: int, max_objects: int) -> frozenset[str]:
+        """The ids of the invoices of which invoices or credit notes that were made then
+        (milliseconds) credit a part. Raises `StripeUnavailable` where more than `max_objects` of
+        either were made."""
+        made = {"created": {"gte": from_at // 1000, "lt": before_at // 1000}}
+        found = everything(self._api, "/v1/invoices", invoice, made, max_objects)
+        notes = everything(self._api, "/v1/credit_notes", credit_note, made, max_objects)
+        lines = (line for each in found for line in self._with_all_lines(each).lines)
+        credited = {line.credited_invoice_id for line in lines if line.total_cents < 0}
+        return frozenset(credited - {""}) | {note.invoice_id for note in notes}
+
+    def _with_all_lines(self, found: Invoice) -> Invoice:
+        """An invoice comes with its first ten lines."""
+        if found.all_lines:
+            return found
+        path = f"/v1/invoices/{_segment(found.id)}/lines"
+        lines = self._whole(path, invoice_line, {})
+        return replace(found, lines=lines, all_lines=True)
 
     def retrieve_subscription(self, subscription_id: str) -> Subscription:
         path = f"/v1/subscriptions/{_segment(subscription_id)}"
@@ -163,7 +208,7 @@ class Stripe:
         filters = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
 
         def first(raw: Raw) -> tuple[str, ...]:
-            return parsing.listed(raw, parsing.invoice_of_payment)[0]
+            return parsing.listed(raw, invoice_of_payment)[0]
 
         found = self._api.get("/v1/invoice_payments", first, {**filters, "limit": 1})
         return self.retrieve_invoice(found[0]) if found else None

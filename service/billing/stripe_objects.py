@@ -137,14 +137,37 @@ class FraudWarning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CreditNote:
+    """`status` is issued or void. `amount_cents` is all that it takes off its invoice, before or
+    after that was paid; `refunds` are the cents of it that were returned as refunds, by their
+    ids."""
+
+    id: str
+    status: str
+    amount_cents: int
+    pre_payment_cents: int
+    currency: str
+    invoice_id: str
+    refunds: Mapping[str, int]
+    created_at: int
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class InvoiceLine:
+    """`total_cents` is `amount_cents` less discounts, with the taxes that are not in it: negative
+    for a credit. `credited_invoice_id` is the invoice whose unused time it credits; empty for a
+    line that credits none."""
+
     id: str
     amount_cents: int
+    total_cents: int
     currency: str
     price_id: str
     subscription_id: str
     quantity: int
     is_proration: bool
+    credited_invoice_id: str
     period_start_at: int
     period_end_at: int
 
@@ -153,7 +176,9 @@ class InvoiceLine:
 class Invoice:
     """`status` is draft, open, paid, uncollectible or void; `payment_intent_ids` those of its
     payments that are not canceled, the paid ones first; `metadata` the subscription's at the time.
-    `all_lines`: no line is missing."""
+    `all_lines`: no line is missing. `from_balance_cents` is what the customer's balance has paid of
+    it, negative where it has added to the balance. `has_credit_notes`: a part of it was credited by
+    credit notes, void ones not counted."""
 
     id: str
     status: str
@@ -166,6 +191,8 @@ class Invoice:
     payment_intent_ids: tuple[str, ...]
     lines: tuple[InvoiceLine, ...]
     all_lines: bool
+    from_balance_cents: int
+    has_credit_notes: bool
     metadata: Mapping[str, str]
     created_at: int
     livemode: bool

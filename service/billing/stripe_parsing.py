@@ -14,8 +14,6 @@ from service.billing.stripe_objects import (
     Dispute,
     DisputeMovement,
     FraudWarning,
-    Invoice,
-    InvoiceLine,
     PaymentIntent,
     PortalSession,
     Refund,
@@ -153,54 +151,6 @@ def fraud_warning(raw: Raw) -> FraudWarning:
     )
 
 
-def invoice(raw: Raw) -> Invoice:
-    """`payments` must have been expanded, or the ids of the payment intents are unknown. One that
-    was canceled pays nothing."""
-    of_kind(raw, "invoice")
-    of_subscription = part(part(raw, "parent"), "subscription_details")
-    lines = part(raw, "lines")
-    payments = [each for each in rows(part(raw, "payments").get("data")) if not _canceled(each)]
-    payments.sort(key=lambda each: each.get("status") != "paid")
-    intents = [id_of(part(each, "payment"), "payment_intent") for each in payments]
-    return Invoice(
-        id=text(raw, "id"),
-        status=text(raw, "status"),
-        billing_reason=maybe_text(raw, "billing_reason"),
-        total_cents=number(raw, "total"),
-        paid_cents=number(raw, "amount_paid"),
-        currency=text(raw, "currency"),
-        customer_id=id_of(raw, "customer"),
-        subscription_id=id_of(of_subscription, "subscription"),
-        payment_intent_ids=tuple(each for each in intents if each),
-        lines=tuple(map(_line, rows(lines.get("data")))),
-        all_lines=not lines.get("has_more"),
-        metadata=metadata(of_subscription),
-        created_at=time(raw, "created"),
-        livemode=flag(raw, "livemode"),
-    )
-
-
-def _canceled(payment: Raw) -> bool:
-    return payment.get("status") == "canceled"
-
-
-def _line(raw: Raw) -> InvoiceLine:
-    parent, period = part(raw, "parent"), part(raw, "period")
-    item = part(parent, "subscription_item_details") or part(parent, "invoice_item_details")
-    quantity = raw.get("quantity")
-    return InvoiceLine(
-        id=text(raw, "id"),
-        amount_cents=number(raw, "amount"),
-        currency=text(raw, "currency"),
-        price_id=id_of(part(part(raw, "pricing"), "price_details"), "price"),
-        subscription_id=id_of(item, "subscription"),
-        quantity=1 if quantity is None else number(raw, "quantity"),
-        is_proration=bool(item.get("proration")),
-        period_start_at=time(period, "start"),
-        period_end_at=time(period, "end"),
-    )
-
-
 def subscription(raw: Raw) -> Subscription:
     """The period is that of the items, whose ends may differ: the last one counts."""
     of_kind(raw, "subscription")
@@ -251,12 +201,6 @@ def event(raw: Raw) -> StripeEvent:
         created_at=time(raw, "created"),
         livemode=flag(raw, "livemode"),
     )
-
-
-def invoice_of_payment(raw: Raw) -> str:
-    """The id of the invoice that a payment belongs to."""
-    of_kind(raw, "invoice_payment")
-    return id_of(raw, "invoice")
 
 
 def card_fingerprint(raw: Raw) -> str:

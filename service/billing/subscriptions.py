@@ -9,6 +9,7 @@ import structlog
 
 from service.billing.customers import Customers
 from service.billing.entities import StripeUnavailable
+from service.billing.money_back import moved_cents
 from service.billing.plan_credits import begins_period, paid_period
 from service.billing.purchases import Bought, PaymentFacts
 from service.billing.stripe_client import Stripe
@@ -100,7 +101,7 @@ class Subscriptions:
         period = paid_period(invoice, self._entitlements.plans)
         if period is None:
             # A free one, such as that of a trial, brings nothing rightly.
-            if facts.received_cents:
+            if facts.received_cents or moved_cents(facts):
                 self._alarm(facts.payment_id, invoice, "plan")
             return None
         return Bought(
@@ -124,23 +125,32 @@ class Subscriptions:
     def _invoice_of(self, facts: PaymentFacts) -> Invoice | None:
         """A payment that names an order of ours has no subscription. Of an invoice that was paid in
         parts, the first payment stands for it."""
-        if facts.invoice is not None:
+        if facts.intent is None:
             return facts.invoice
-        if facts.intent is None or facts.intent.metadata.get("orderId"):
+        if facts.invoice is None or facts.intent.metadata.get("orderId"):
             return None
-        invoice = self._stripe.invoice_of(facts.payment_id)
-        is_first = invoice is not None and invoice.payment_intent_ids[:1] == (facts.payment_id,)
-        return invoice if is_first else None
+        is_first = facts.invoice.payment_intent_ids[:1] == (facts.payment_id,)
+        return facts.invoice if is_first else None
 
     def _settle(self, invoice: Invoice) -> None:
-        if invoice.subscription_id and any(line.amount_cents < 0 for line in invoice.lines):
-            # Money back for unused time, which no refund of the payment shows.
-            self._alarm(next(iter(invoice.payment_intent_ids), invoice.id), invoice, "credit")
         if invoice.status == "paid":
-            # Without a payment intent it was paid from the customer's balance, or was free.
-            self._settle_payment(next(iter(invoice.payment_intent_ids), invoice.id))
+            self._settle_payment(_payment_of(invoice))
+        if invoice.subscription_id:
+            self._settle_credited(invoice)
         if invoice.subscription_id:
             self.reconcile_customer(invoice.customer_id)
+
+    def _settle_credited(self, invoice: Invoice) -> None:
+        """Settles the payments of the invoices whose unused time this one credits. Stripe credits
+        that of an invoice that no one has paid, too, and an operator can write a credit that names
+        none: both are money that no payment of a user loses, so they raise an alarm."""
+        credits_of = {each.credited_invoice_id for each in invoice.lines if each.total_cents < 0}
+        for invoice_id in sorted(credits_of - {invoice.id}):
+            credited = self._stripe.retrieve_invoice(invoice_id) if invoice_id else None
+            if credited is not None and credited.status == "paid":
+                self._settle_payment(_payment_of(credited))
+            elif invoice.status != "void":
+                self._alarm(_payment_of(invoice), invoice, "credit")
 
     def _stored(self, user_id: str, customer_id: str) -> tuple[Subscription, ...]:
         """The user's subscriptions, once they are stored. The entitlement is read before Stripe
@@ -195,6 +205,12 @@ class Subscriptions:
         if not method:
             method = self._stripe.retrieve_customer(subscription.customer_id).payment_method_id
         return self._stripe.card_fingerprint(method) if method else ""
+
+
+def _payment_of(invoice: Invoice) -> str:
+    """What is settled for an invoice. Without a payment intent it was paid from the customer's
+    balance, or was free."""
+    return next(iter(invoice.payment_intent_ids), invoice.id)
 
 
 def _facts(subscription: Subscription) -> SubscriptionFacts:

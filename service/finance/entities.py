@@ -71,6 +71,7 @@ class Mismatch(StrEnum):
     CURRENCY = "currency differs"
     REFUND = "refund not followed"
     DISPUTE = "dispute not followed"
+    CREDIT = "credit not followed"
     CREDITS = "clawed-back credits differ"
 
 

@@ -71,6 +71,21 @@ class LineMatching:
             if not succeeded:
                 self.differences.append(matching.not_at_stripe(purchase))
 
+    def require_followed(self, invoice_ids: Iterable[str]) -> None:
+        """Names the purchases that do not follow what was credited of these invoices: no line says
+        that it was. Raises `PurchaseDamaged`."""
+        for invoice_id in invoice_ids:
+            invoice = self._facts_of(invoice_id).invoice
+            paid_by = invoice.payment_intent_ids if invoice else ()
+            payment_id = next(iter(paid_by), invoice_id)
+            if payment_id in self._followed:
+                continue
+            purchase = self._purchases.get(payment_id) or self._payments.read(payment_id)
+            if purchase is not None:
+                self._followed.add(payment_id)
+                facts = self._facts_of(payment_id)
+                self.differences += matching.money_back_differences(facts, purchase)
+
     def _differences(self, line: BalanceTransaction, purchase: Purchase) -> Iterator[Difference]:
         if line.source_kind == "charge":
             yield from matching.charge_differences(line, purchase)

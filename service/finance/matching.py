@@ -4,7 +4,13 @@ In a file of its own because these rules decide what finance has to look into.""
 
 from collections.abc import Iterator
 
-from service.billing.money_back import Loss, disputed_cents, refunded_cents, target_of
+from service.billing.money_back import (
+    Loss,
+    credited_cents,
+    disputed_cents,
+    refunded_cents,
+    target_of,
+)
 from service.billing.purchases import PaymentFacts, Purchase
 from service.billing.stripe_objects import BalanceTransaction
 from service.core.amounts import credits_text
@@ -20,15 +26,23 @@ def charge_differences(charge: BalanceTransaction, purchase: Purchase) -> Iterat
 
 
 def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[Difference]:
-    """Where refunds and disputes, as they stand at Stripe now, are not what the purchase follows,
-    or where its credits do not follow the purchase."""
+    """Where refunds, disputes and credit, as they stand at Stripe now, are not what the purchase
+    follows, or where its credits do not follow the purchase."""
     refunded = refunded_cents(facts.refunds, purchase)
     disputed = sum(disputed_cents(each, purchase) for each in facts.disputes)
     if refunded != purchase.refunded_cents:
         yield _difference(purchase, Mismatch.REFUND, refunded, purchase.refunded_cents)
     if disputed != purchase.disputed_cents:
         yield _difference(purchase, Mismatch.DISPUTE, disputed, purchase.disputed_cents)
-    lost = Loss(purchase.refunded_cents, purchase.disputed_cents, purchase.warned)
+    credited = credited_cents(facts, purchase)
+    if credited != purchase.credited_cents:
+        yield _difference(purchase, Mismatch.CREDIT, credited, purchase.credited_cents)
+    lost = Loss(
+        refunded_cents=purchase.refunded_cents,
+        disputed_cents=purchase.disputed_cents,
+        credited_cents=purchase.credited_cents,
+        warned=purchase.warned,
+    )
     target = target_of(purchase, lost)
     if target != purchase.clawed_back:
         here = credits_text(purchase.clawed_back)

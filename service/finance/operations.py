@@ -75,8 +75,8 @@ class Finance:
         stopping: Callable[[], bool] = lambda: False,
     ) -> Report:
         """The report of a month as things stand now; stores it. Walks the whole table, strongly
-        consistent, at most so many read units per second. Raises `FinanceStopped`, and what
-        `Stripe` and `Table` raise."""
+        consistent, at most so many read units per second. Raises `FinanceStopped`,
+        `PurchaseDamaged`, and what `Stripe` and `Table` raise."""
         lines = self._stripe.balance_transactions(month.from_at, month.before_at, MAX_TRANSACTIONS)
         paid = {each.payment_intent_id for each in lines}
         # After Stripe's lines: what was granted for a payment may be newer, never older.
@@ -88,6 +88,8 @@ class Finance:
         ]
         charged = {each.payment_intent_id for each in lines if each.source_kind == "charge"}
         matched.require_at_stripe(each for each in granted if each.payment_id not in charged)
+        credited = self._stripe.invoices_credited(month.from_at, month.before_at, MAX_TRANSACTIONS)
+        matched.require_followed(sorted(credited))
         report = self._report(month, granted, walk.debt, found, matched.differences)
         self._keep(report)
         return report

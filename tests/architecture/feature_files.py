@@ -1,5 +1,7 @@
 """The files of a feature, and what each may import of its own and of other features."""
 
+from tests.architecture.billing_files import BILLING_FILES
+
 # The usual files of a feature, and which others of the same feature each may import.
 USUAL = {
     "entities": set(),
@@ -17,6 +19,7 @@ USUAL = {
 # Files for one concern each; their docstrings say why. What they may import of their feature, and
 # which usual files import them.
 EXTRA = {
+    **BILLING_FILES,
     ("entitlements", "plans"): {"entities"},
     ("entitlements", "trials"): {"entities", "keys", "store"},
     **{("erasure", name): set() for name in ("export", "notices")},
@@ -157,86 +160,6 @@ EXTRA = {
     ("audit", "ledger_report"): {"entities"},
     ("audit", "partitions"): {"proofs", "store"},
     ("audit", "proofs"): set(),
-    ("billing", "money_back"): {"purchases", "stripe_objects"},
-    ("billing", "payments"): {
-        *("money_back", "keys", "purchase_store", "purchases", "settlement"),
-        "stripe_client",
-    },
-    ("billing", "purchase_store"): {"keys", "purchases"},
-    ("billing", "purchase_records"): {"keys", "purchase_store", "purchases"},
-    ("billing", "purchase_sweeps"): {"payments", "keys"},
-    ("billing", "purchases"): {"stripe_objects"},
-    ("billing", "settlement"): {"keys", "purchase_store", "purchases"},
-    **{("billing", name): set() for name in ("accounts", "top_up_entities")},
-    ("billing", "top_up_store"): {"keys", "top_up_entities"},
-    ("billing", "top_ups"): {
-        *("accounts", "checkout_params", "customers", "entities", "keys", "offers"),
-        *("order_entities", "order_records", "payments", "store", "stripe_client"),
-        *("stripe_objects", "top_up_entities", "top_up_store"),
-    },
-    ("billing", "top_up_sweeps"): {"keys", "top_ups"},
-    ("billing", "top_up_schemas"): {"schemas", "top_up_entities"},
-    ("billing", "top_up_routes"): {
-        *("entities", "order_entities", "top_up_entities", "top_up_schemas", "top_up_sweeps"),
-        "top_ups",
-    },
-    ("billing", "top_up_feature"): {
-        *("customers", "keys", "offers", "order_records", "payments", "stripe_client"),
-        *("top_up_entities", "top_up_routes", "top_up_schemas", "top_up_store", "top_up_sweeps"),
-        "top_ups",
-    },
-    ("billing", "checkout_params"): {"order_entities"},
-    ("billing", "checkouts"): {
-        *("accounts", "checkout_params", "customers", "entities", "keys", "order_entities"),
-        *("order_records", "store", "stripe_client", "stripe_objects", "subscribers"),
-    },
-    ("billing", "customers"): {"accounts", "entities", "keys", "store", "stripe_client"},
-    ("billing", "new_users"): {"accounts", "customers", "entities"},
-    ("billing", "subscribers"): {"customers", "order_entities", "stripe_client", "stripe_objects"},
-    ("billing", "open_checkouts"): {"customers", "entities", "keys", "store", "stripe_client"},
-    ("billing", "offers"): {"order_entities", "stripe_client"},
-    ("billing", "order_entities"): {"stripe_objects"},
-    ("billing", "order_checks"): {"keys", "order_entities", "store"},
-    ("billing", "order_payments"): {
-        *("customers", "order_entities", "order_records", "purchases", "store", "stripe_client"),
-        "stripe_objects",
-    },
-    ("billing", "order_records"): {"keys", "order_entities", "store", "stripe_objects"},
-    ("billing", "orders"): {
-        *("entities", "order_entities", "order_records", "purchases", "stripe_client"),
-        "stripe_objects",
-    },
-    ("billing", "portal"): {"accounts", "customers", "stripe_client"},
-    ("billing", "events"): {"stripe_objects"},
-    ("billing", "event_feature"): {
-        *("event_routes", "event_sweeps", "inbox", "reconciler", "settings", "stripe_client"),
-        "webhooks",
-    },
-    ("billing", "event_store"): {"events", "keys"},
-    ("billing", "event_checks"): {"event_store", "event_sweeps", "events", "keys"},
-    ("billing", "event_sweeps"): {
-        *("entities", "event_store", "events", "inbox", "keys", "stripe_client"),
-    },
-    ("billing", "event_routes"): {"entities", "events", "webhooks"},
-    ("billing", "inbox"): {"entities", "event_store", "events", "keys"},
-    ("billing", "plan_credits"): {"stripe_objects"},
-    ("billing", "reconciler"): {"events"},
-    ("billing", "subscriptions"): {
-        *("customers", "entities", "plan_credits", "purchases", "stripe_client"),
-        "stripe_objects",
-    },
-    ("billing", "signatures"): {"events"},
-    ("billing", "webhooks"): {"events", "inbox", "signatures", "stripe_client", "stripe_parsing"},
-    ("billing", "stripe_objects"): set(),
-    ("billing", "stripe_parsing"): {"stripe_objects"},
-    **{("billing", name): set() for name in ("stripe_secrets", "stripe_transport")},
-    ("billing", "stripe_api"): {"entities", "stripe_parsing", "stripe_secrets", "stripe_transport"},
-    ("billing", "stripe_client"): {
-        *("entities", "stripe_api", "stripe_balance", "stripe_lists", "stripe_objects"),
-        "stripe_parsing",
-    },
-    ("billing", "stripe_balance"): {"stripe_objects", "stripe_parsing"},
-    ("billing", "stripe_lists"): {"stripe_api", "stripe_parsing"},
     ("bulk_grants", "part_runs"): {"entities", "keys", "store"},
     ("ledger", "owners"): {"keys"},
     ("identity", "enforcement"): {"entities", "freshness", "signatures"},

@@ -14,7 +14,7 @@ from service.billing.stripe_client import Stripe
 from service.core.amounts import SCALE
 from service.ledger.grants import GrantSource
 from tests.billing.moments import Moment, Moments
-from tests.billing.subscribers import CREDITS, Subscribing
+from tests.billing.subscribers import CREDITS, LOWER_CREDITS, Subscribing, new_price
 
 TRIAL_CREDITS = 5
 # An audit reads the whole table, and the whole of Stripe's list is six times as long.
@@ -30,6 +30,7 @@ class Subscriber:
 
     site: Subscribing
     subscription_id: str = ""
+    first_invoice: str = ""
 
     def subscribes(self) -> None:
         self.subscription_id = self.site.subscribe()
@@ -54,12 +55,47 @@ class Subscriber:
     def cancels(self) -> None:
         self.site.account.client().v1.subscriptions.cancel(self.subscription_id)
 
+    def changes_down_at_noon(self) -> None:
+        """Half of what was paid is credited, and a third of that pays for the rest of the day."""
+        self.first_invoice = self.site.latest_invoice(self.subscription_id)
+        self.site.pass_days(0.5)
+        self.site.change(self.subscription_id, self.site.lower_price_id)
+
+    def changes_up_at_noon_unpaid(self) -> None:
+        self.first_invoice = self.site.latest_invoice(self.subscription_id)
+        self.site.pass_days(0.5)
+        self.site.account.controls.fail_next("generic_decline")
+        self.site.change(self.subscription_id, new_price(self.site.account, 9_000, "day"))
+
+    def has_the_change_voided(self) -> None:
+        invoice = self.site.latest_invoice(self.subscription_id)
+        self.site.account.client().v1.invoices.void_invoice(invoice)
+
+    def is_credited(self) -> None:
+        self.site.credit_note(self.first_invoice, 180, credit_amount=180)
+
+    def is_refunded_by_a_note(self) -> None:
+        self.site.credit_note(self.first_invoice, 450, refund_amount=450)
+
+    def has_the_refund_fail(self) -> None:
+        (refund,) = self.site.account.simulator.account.refunds
+        self.site.account.controls.refund(refund=refund["id"], outcome="failed")
+
+    def lives_until_the_night(self) -> None:
+        self.site.pass_days(0.55)
+
+    def cancels_at_noon(self) -> None:
+        self.site.pass_days(0.45)
+        self.site.cancel_at_once(self.subscription_id)
+
 
 @dataclass(frozen=True)
 class Life:
     """What happens at Stripe, step by step. `events` are those that may be delivered, each by its
     step and its type; of several the last. `periods` is how many of them are paid for in the end;
-    `trial_ends` is the step with which the trial is over, None where there is none."""
+    `trial_ends` is the step with which the trial is over, None where there is none; `lower_periods`
+    how many of the periods are of the lower plan; `lost` the credits that are clawed back in the
+    end."""
 
     name: str
     steps: tuple[Step, ...]
@@ -67,6 +103,14 @@ class Life:
     status: str
     periods: int
     trial_ends: int | None = None
+    lower_periods: int = 0
+    lost: int = 0
+
+    @property
+    def brought(self) -> int:
+        """The credits of the periods that are paid for."""
+        lower = self.lower_periods * LOWER_CREDITS
+        return (self.periods - self.lower_periods) * CREDITS + lower
 
 
 LIVES = (
@@ -148,6 +192,46 @@ LIVES = (
         periods=0,
         trial_ends=2,
     ),
+    Life(
+        "credited for half a day and by a note, renewed by credit, canceled with credit",
+        (
+            Subscriber.subscribes,
+            Subscriber.changes_down_at_noon,
+            Subscriber.is_credited,
+            Subscriber.lives_until_the_night,
+            Subscriber.cancels_at_noon,
+        ),
+        (
+            (0, "invoice.paid"),
+            (1, "invoice.finalized"),
+            (2, "credit_note.created"),
+            (3, "invoice.paid"),
+            (4, "invoice.paid"),
+        ),
+        status="canceled",
+        periods=2,
+        lower_periods=1,
+        lost=CREDITS * (450 + 180) // 900 + LOWER_CREDITS // 2,
+    ),
+    Life(
+        "credit that is voided, a note whose refund fails",
+        (
+            Subscriber.subscribes,
+            Subscriber.changes_up_at_noon_unpaid,
+            Subscriber.has_the_change_voided,
+            Subscriber.is_refunded_by_a_note,
+            Subscriber.has_the_refund_fail,
+        ),
+        (
+            (0, "invoice.paid"),
+            (1, "invoice.payment_failed"),
+            (2, "invoice.voided"),
+            (3, "credit_note.created"),
+            (4, "refund.failed"),
+        ),
+        status="past_due",
+        periods=1,
+    ),
 )
 
 
@@ -225,7 +309,7 @@ class Lives:
             entitlement.cancels_at_period_end,
         ) == (
             at_stripe.id,
-            self._site.price_id,
+            at_stripe.price_ids[0],
             at_stripe.period_start_at,
             at_stripe.period_end_at,
             at_stripe.trial_ends_at,
@@ -235,8 +319,9 @@ class Lives:
         assert self._grants(GrantSource.INVOICE) == self._life.periods
         assert self._grants(GrantSource.TRIAL) == trials
         wallet = self._site.wallet()
-        expected = self._life.periods * CREDITS + trials * TRIAL_CREDITS
+        expected = self._life.brought + trials * TRIAL_CREDITS
         assert (wallet.granted, wallet.debt) == (expected * SCALE, 0)
+        assert wallet.credits == (expected - self._life.lost) * SCALE - wallet.expired
         assert wallet.faults() == []
 
     def _trials(self, events: Sequence[int]) -> int:
@@ -271,7 +356,7 @@ def _key(item: dict[str, Any]) -> str:
 def _lived(life: Life, moments: Moments) -> tuple[Subscribing, str]:
     """The site after a whole life of which nothing has arrived, and the subscription's id."""
     trial: dict[str, Any] = {"trial_days": 1, "trial_credits": TRIAL_CREDITS * SCALE}
-    site = Subscribing(interval="day", **({} if life.trial_ends is None else trial))
+    site = Subscribing(interval="day", lower=True, **({} if life.trial_ends is None else trial))
     subscriber = Subscriber(site)
     for step in life.steps:
         step(subscriber)

@@ -53,7 +53,7 @@ class Moments:
         parse: Callable[[Mapping[str, Any]], Any],
         params: Mapping[str, Any] | None = None,
     ) -> Any:
-        query = urlencode(_flat(params or {}))
+        query = urlencode(form_of(params or {}))
         found = self.all[self.present].get(f"{path}?{query}")
         if path == "/v1/events" and self.listed is not None:
             kept = [event for event in found["data"] if event["id"] in self.listed]
@@ -73,12 +73,12 @@ def _frozen(account: Account, now: int) -> Account:
     return copy.deepcopy(account, kept)
 
 
-def _flat(params: Mapping[str, Any], inside: str = "") -> dict[str, Any]:
+def form_of(params: Mapping[str, Any], inside: str = "") -> dict[str, Any]:
     """Stripe's form of nested parameters: `payment[type]=…`, `expand[0]=…`."""
     flat: dict[str, Any] = {}
     for name, value in params.items():
         key = f"{inside}[{name}]" if inside else name
         if isinstance(value, list):
             value = dict(enumerate(value))
-        flat |= _flat(value, key) if isinstance(value, Mapping) else {key: value}
+        flat |= form_of(value, key) if isinstance(value, Mapping) else {key: value}
     return flat

@@ -14,6 +14,7 @@ from service.billing.payments import Payments
 from service.billing.stripe_client import Stripe
 from service.ledger.entities import EntryKind, InsufficientCredits
 from service.providers.base import TaskStatus
+from tests.billing.moments import form_of
 from tests.billing.payment_world import PaymentWorld, principal
 from tests.doubles.stripe_account import LOCAL_KEY
 
@@ -39,7 +40,7 @@ class DirectApi:
         params: Mapping[str, Any] | None = None,
     ) -> Any:
         headers = {"authorization": f"Bearer {LOCAL_KEY}"}
-        request = Request("GET", path, urlencode(params or {}), "", headers)
+        request = Request("GET", path, urlencode(form_of(params or {})), "", headers)
         return parse(json.loads(self._simulator.handle(request).body))
 
 

@@ -16,6 +16,7 @@ from tests.doubles.stripe_account import StripeAccount
 
 DAY = 86_400
 CREDITS = 50
+LOWER_CENTS, LOWER_CREDITS = 300, 10
 
 
 def account_with_plan(
@@ -23,15 +24,30 @@ def account_with_plan(
 ) -> tuple[StripeAccount, str]:
     """An account that has one recurring price, and the price's id."""
     account = StripeAccount(clock)
-    price = account.client().v1.prices.create(
+    return account, new_price(account, cents, interval)
+
+
+def new_price(account: StripeAccount, cents: int, interval: str) -> str:
+    recurring: Any = {"interval": interval}
+    made = account.client().v1.prices.create(
         {
             "currency": "usd",
             "unit_amount": cents,
-            "recurring": {"interval": interval},
+            "recurring": recurring,
             "product_data": {"name": "Starter"},
         }
     )
-    return account, price.id
+    return str(made.id)
+
+
+def lower_plan(price_id: str) -> Plan:
+    return plan(
+        price_id,
+        plan_id="lower",
+        name="Lower",
+        amount_cents=LOWER_CENTS,
+        monthly_credits=LOWER_CREDITS * SCALE,
+    )
 
 
 def plan(price_id: str, **changes: Any) -> Plan:
@@ -47,7 +63,8 @@ def plan(price_id: str, **changes: Any) -> Plan:
 
 
 class Subscribing(BillingSite):
-    """A site with one plan; Ann and Bob have accounts, and no credits of a welcome."""
+    """A site with one plan; Ann and Bob have accounts, and no credits of a welcome. `lower` has a
+    plan of a third of the price and a fifth of the credits on sale, too."""
 
     def __init__(
         self,
@@ -56,11 +73,16 @@ class Subscribing(BillingSite):
         *,
         interval: str = "month",
         max_users: int = 33,
+        lower: bool = False,
         **terms: Any,
     ) -> None:
         clock = FakeClock()
         account, self.price_id = account_with_plan(clock, interval=interval)
-        plans = Plans([plan(self.price_id, **terms)])
+        self.lower_price_id = new_price(account, LOWER_CENTS, interval) if lower else ""
+        offered = [plan(self.price_id, **terms)]
+        if lower:
+            offered.append(lower_plan(self.lower_price_id))
+        plans = Plans(offered)
         options: dict[str, Any] = {"welcome_credits": 0, "max_users": max_users}
         super().__init__(where, table_name, account, replacements={Plans: plans}, **options)
         for user_id in ("ann", "bob"):
@@ -81,6 +103,29 @@ class Subscribing(BillingSite):
         self.account.controls.pay(session, **paying)
         found: str = self.session(session)["subscription"]
         return found
+
+    def change(
+        self, subscription_id: str, price_id: str, proration: str = "always_invoice"
+    ) -> None:
+        """To another price, with credit for the time that is left of the period."""
+        item = self.at_stripe(subscription_id)["items"]["data"][0]["id"]
+        params: Any = {
+            "items": [{"id": item, "price": price_id}],
+            "proration_behavior": proration,
+        }
+        self.account.client().v1.subscriptions.update(subscription_id, params)
+
+    def cancel_at_once(self, subscription_id: str) -> None:
+        """With credit for the time that is left of the period."""
+        params: Any = {"prorate": True, "invoice_now": True}
+        self.account.client().v1.subscriptions.cancel(subscription_id, params)
+
+    def latest_invoice(self, subscription_id: str) -> str:
+        return str(self.at_stripe(subscription_id)["latest_invoice"])
+
+    def credit_note(self, invoice_id: str, amount: int, **parts: int) -> str:
+        params: Any = {"invoice": invoice_id, "amount": amount, **parts}
+        return str(self.account.client().v1.credit_notes.create(params).id)
 
     def session(self, session_id: str) -> Any:
         return self.account.simulator.account.sessions.get(session_id, "session")

@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
-from service.billing.money_back import WARNING_LIFE, loss_of, target_of
+from service.billing.money_back import WARNING_LIFE, loss_of, moved_cents, target_of
 from service.billing.purchases import PaymentFacts, Purchase
-from service.billing.stripe_objects import Dispute, DisputeMovement, FraudWarning, Refund
+from service.billing.stripe_objects import (
+    CreditNote,
+    Dispute,
+    DisputeMovement,
+    FraudWarning,
+    Invoice,
+    InvoiceLine,
+    Refund,
+)
 from service.core.days import DAY
 from service.ledger.grants import GrantSource
 from service.ledger.lots import LotKind
@@ -75,6 +83,68 @@ def warning(created_at: int = NOW) -> FraudWarning:
     )
 
 
+def note(
+    cents: int,
+    pre: int = 0,
+    status: str = "issued",
+    currency: str = "usd",
+    refunds: dict[str, int] | None = None,
+) -> CreditNote:
+    return CreditNote(
+        id="cn_1",
+        status=status,
+        amount_cents=cents,
+        pre_payment_cents=pre,
+        currency=currency,
+        invoice_id="in_1",
+        refunds=refunds or {},
+        created_at=NOW,
+        livemode=False,
+    )
+
+
+def line(cents: int, credited: str = "", before_tax: int | None = None) -> InvoiceLine:
+    return InvoiceLine(
+        id="il_1",
+        amount_cents=cents if before_tax is None else before_tax,
+        total_cents=cents,
+        currency="usd",
+        price_id="price_1",
+        subscription_id="sub_1",
+        quantity=1,
+        is_proration=cents < 0,
+        credited_invoice_id=credited,
+        period_start_at=NOW,
+        period_end_at=NOW + DAY,
+    )
+
+
+def invoice(
+    *lines: InvoiceLine, invoice_id: str = "in_2", status: str = "paid", from_balance: int = 0
+) -> Invoice:
+    return Invoice(
+        id=invoice_id,
+        status=status,
+        billing_reason="subscription_cycle",
+        total_cents=sum(each.total_cents for each in lines),
+        paid_cents=300,
+        currency="usd",
+        customer_id="cus_1",
+        subscription_id="sub_1",
+        payment_intent_ids=("pi_1",),
+        lines=lines,
+        all_lines=True,
+        from_balance_cents=from_balance,
+        has_credit_notes=False,
+        metadata={},
+        created_at=NOW,
+        livemode=False,
+    )
+
+
+FIRST = invoice(line(300), invoice_id="in_1")
+
+
 def target(now: int = NOW, of: Purchase | None = None, **facts: Any) -> int:
     bought = of or purchase()
     return target_of(bought, loss_of(PaymentFacts(payment_id="pi_1", **facts), bought, now))
@@ -116,6 +186,101 @@ def test_the_target_is_the_part_that_is_lost_rounded_down(
 def test_of_what_cost_nothing_nothing_is_lost() -> None:
     free = purchase(paid_cents=0)
     assert target(of=free, refunds=(refund(5),), warnings=(warning(),)) == 0
+
+
+@pytest.mark.protocol("credit-is-money-back")
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"later_invoices": (invoice(line(-150, "in_1")),)}, 500),
+        ({"later_invoices": (invoice(line(-150, "in_1"), line(900)),)}, 500),
+        ({"later_invoices": (invoice(line(-150, "in_1", before_tax=-120)),)}, 500),
+        ({"later_invoices": (invoice(line(-75, "in_1")), invoice(line(-75, "in_1")))}, 500),
+        ({"later_invoices": (invoice(line(-75, "in_1"), line(-75, "in_1")),)}, 500),
+        ({"later_invoices": (invoice(line(-600, "in_1")),)}, 1_000),
+        ({"later_invoices": (invoice(line(-150, "in_9")),)}, 0),
+        ({"later_invoices": (invoice(line(-150)),)}, 0),
+        ({"later_invoices": (invoice(line(-150, "in_1"), invoice_id="in_1"),)}, 0),
+        ({"later_invoices": (invoice(line(-150, "in_1"), status="open"),)}, 500),
+        ({"later_invoices": (invoice(line(-150, "in_1"), status="uncollectible"),)}, 500),
+        ({"later_invoices": (invoice(line(-150, "in_1"), status="draft"),)}, 0),
+        ({"later_invoices": (invoice(line(-150, "in_1"), status="void"),)}, 0),
+        ({"credit_notes": (note(150),)}, 500),
+        ({"credit_notes": (note(100), note(50))}, 500),
+        ({"credit_notes": (note(150, status="void"),)}, 0),
+        ({"credit_notes": (note(1, currency="eur"),)}, 1_000),
+        ({"credit_notes": (note(150, refunds={"re_1": 150}),), "refunds": (refund(150),)}, 500),
+        ({"credit_notes": (note(150, refunds={"re_1": 50}),), "refunds": (refund(50),)}, 500),
+        (
+            {
+                "credit_notes": (note(150, refunds={"re_1": 150}),),
+                "refunds": (refund(150, "failed"),),
+            },
+            0,
+        ),
+        ({"credit_notes": (note(150, refunds={"re_other": 150}),)}, 500),
+        (
+            {
+                "credit_notes": (note(90),),
+                "refunds": (refund(90),),
+                "later_invoices": (invoice(line(-90, "in_1")),),
+            },
+            900,
+        ),
+        ({"credit_notes": (note(200),), "disputes": (dispute(300, -300),)}, 1_000),
+    ],
+)
+def test_credit_counts_as_a_refund_does(facts: dict[str, Any], wanted: int) -> None:
+    assert target(**facts, invoice=FIRST) == wanted
+
+
+@pytest.mark.protocol("credit-is-money-back")
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"invoice": FIRST}, 0),
+        ({}, 0),
+        ({"invoice": invoice(line(900), invoice_id="in_1", from_balance=600)}, 600),
+        ({"invoice": invoice(line(900), line(-600, "in_0"), invoice_id="in_1")}, 600),
+        ({"invoice": invoice(line(900), line(-600, "in_1"), invoice_id="in_1")}, 0),
+        ({"invoice": invoice(line(900), line(-600), invoice_id="in_1")}, 0),
+        (
+            {
+                "invoice": invoice(
+                    line(150), line(-810, "in_0"), invoice_id="in_1", from_balance=-660
+                )
+            },
+            150,
+        ),
+        ({"invoice": invoice(line(300), invoice_id="in_1", from_balance=-100)}, 0),
+        ({"invoice": FIRST, "credit_notes": (note(200, pre=200),)}, 200),
+        ({"invoice": FIRST, "credit_notes": (note(200, pre=200, status="void"),)}, 0),
+    ],
+)
+def test_what_credit_has_paid_of_an_invoice_is_a_part_of_its_worth(
+    facts: dict[str, Any], wanted: int
+) -> None:
+    assert moved_cents(PaymentFacts(payment_id="pi_1", **facts)) == wanted
+
+
+@pytest.mark.protocol("credit-is-money-back")
+@pytest.mark.parametrize(
+    ("paid", "moved", "facts", "wanted"),
+    [
+        (300, 600, {"refunds": (refund(300),)}, 333),
+        (300, 600, {"refunds": (refund(300),), "disputes": (dispute(300, -300),)}, 333),
+        (300, 600, {"warnings": (warning(),)}, 333),
+        (300, 600, {"credit_notes": (note(450),)}, 500),
+        (300, 600, {"credit_notes": (note(900),), "refunds": (refund(300),)}, 1_000),
+        (0, 900, {"later_invoices": (invoice(line(-300, "in_1")),)}, 333),
+        (0, 900, {"later_invoices": (invoice(line(-900, "in_1")),)}, 1_000),
+    ],
+)
+def test_what_was_paid_with_credit_is_lost_with_credit_only(
+    paid: int, moved: int, facts: dict[str, Any], wanted: int
+) -> None:
+    bought = purchase(paid_cents=paid, moved_cents=moved)
+    assert target(of=bought, **facts, invoice=FIRST) == wanted
 
 
 @pytest.mark.protocol("fraud-warning")

@@ -1,11 +1,21 @@
 """Random payments over two months at the simulated Stripe, settled here as they happen: packages
-and subscriptions, refused cards, refunds (partial, failed), disputes won and lost."""
+and subscriptions, refused cards, refunds (partial, failed), disputes won and lost, credit for
+unused time and credit notes."""
 
+import json
 import random
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
+import stripe
+
+from devstack.simulators.stripe.events import Recorded
 from service.analytics.closed_days import ClosedDays
+from service.billing import stripe_parsing
 from service.billing.checkouts import Checkout, Checkouts, NewOrder
+from service.billing.events import facts_of
+from service.billing.inbox import Inbox
 from service.billing.offers import Offers
 from service.billing.order_entities import UiMode
 from service.billing.payments import Payments
@@ -19,6 +29,7 @@ BEFORE, MONTH = (
     Month(Day(2026, 10, 1), Day(2026, 10, 31)),
     Month(Day(2026, 11, 1), Day(2026, 11, 30)),
 )
+CREDITING = ("invoice.finalized", "invoice.paid", "credit_note.created")
 PACKAGES = ("credits-100", "credits-500")
 
 
@@ -26,11 +37,13 @@ class RandomMonth(Subscribing):
     """`users` people buy `payments` times, a tenth of it in the month before."""
 
     def __init__(self, payments: int, seed: int, users: int = 20) -> None:
-        super().__init__(max_users=users + 2)
+        super().__init__(max_users=users + 2, lower=True)
         self._random = random.Random(seed)
         self._names = [f"user-{number}" for number in range(users)]
         self._open: list[str] = []
         self._subscribers: set[str] = set()
+        self._unread: deque[Recorded] = deque()
+        self.money_account.events.listeners.append(self._keep)
         self.paid: list[str] = []
         start = end_of(Day(2026, 10, 28))
         self.clock.advance((start - self.clock.now()) / 1000)
@@ -58,6 +71,8 @@ class RandomMonth(Subscribing):
             self._someone_pays()
             if self.paid and self._random.random() < 0.3:
                 self._money_goes_back()
+            if self._random.random() < 0.1:
+                self._credit_goes_back()
         self.clock.advance((end - self.clock.now()) / 1000)
         self._settle_renewals()
 
@@ -69,6 +84,45 @@ class RandomMonth(Subscribing):
             if charge["status"] == "succeeded" and charge["payment_intent"] not in known:
                 self.paid.append(charge["payment_intent"])
                 self.settle(charge["payment_intent"])
+        self._follow_credit()
+
+    def _credit_goes_back(self) -> None:
+        """By a note of any invoice, or by the change or the end of a subscription."""
+        note = self._random.random() < 0.5
+        act = self._write_note if note else self._change_subscription
+        with suppress(stripe.InvalidRequestError):
+            act()
+        self._follow_credit()
+
+    def _write_note(self) -> None:
+        paid = self.money_account.invoices.where(status="paid")
+        if paid:
+            invoice = self._random.choice(paid[-40:])
+            part = self._random.choice(("credit_amount", "refund_amount", "out_of_band_amount"))
+            cents = self._random.randint(1, 500)
+            self.credit_note(invoice["id"], cents, **{part: cents})
+
+    def _change_subscription(self) -> None:
+        active = self.money_account.subscriptions.where(status="active")
+        if not active:
+            return
+        chosen = self._random.choice(active)
+        if chosen["items"]["data"][0]["price"]["id"] == self.lower_price_id:
+            self.cancel_at_once(chosen["id"])
+            return
+        behavior = self._random.choice(("always_invoice", "create_prorations"))
+        self.change(chosen["id"], self.lower_price_id, behavior)
+
+    def _follow_credit(self) -> None:
+        """What Stripe says of invoices and notes since."""
+        self.account.simulator.catch_up()
+        while self._unread:
+            event = json.loads(self._unread.popleft().body)
+            self.parts.get(Inbox).receive(facts_of(stripe_parsing.event(event)))
+
+    def _keep(self, event: Recorded) -> None:
+        if event.type in CREDITING:
+            self._unread.append(event)
 
     def _someone_pays(self) -> None:
         user_id = self._random.choice(self._names)

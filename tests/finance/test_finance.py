@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from service.finance.commands import finance
 from service.finance.documents import MAX_DIFFERENCES, document_of
 from service.finance.entities import Difference, Mismatch, Money, Month, Report
 from service.finance.money import margins_of, micros_of
+from service.finance.operations import Finance
 from service.storage.writes import REPLACE, Delete, Put
 from tests.admin.admin_api import AdminApi
+from tests.billing.subscribers import Subscribing
 from tests.finance.random_month import BEFORE, MONTH, RandomMonth, totals_of, totals_reported
 
 
@@ -81,6 +84,26 @@ def test_a_refund_that_was_not_followed_is_named() -> None:
     assert (refund.at_stripe, refund.here) == ("7", "0")
     world.settle(payment_id)
     assert world.report(later).differences == ()
+
+
+@pytest.mark.parametrize("by_note", [True, False])
+def test_credit_that_was_not_followed_is_named(by_note: bool) -> None:
+    """No line of Stripe's says that an invoice was credited."""
+    world = Subscribing(lower=True)
+    subscription = world.subscribe()
+    world.deliver_all("invoice.paid")
+    invoice = world.latest_invoice(subscription)
+    world.pass_days(15)
+    if by_note:
+        world.credit_note(invoice, 90, credit_amount=90)
+    else:
+        world.change(subscription, world.lower_price_id)
+    month = Month.from_text(f"{datetime.fromtimestamp(world.clock.now() / 1000, UTC):%Y-%m}")
+    report = world.parts.get(Finance).make
+    [difference] = report(month).differences
+    assert (difference.mismatch, difference.here) == (Mismatch.CREDIT, "0")
+    world.deliver_all("credit_note.created", "invoice.finalized")
+    assert report(month).differences == ()
 
 
 @pytest.mark.parametrize(

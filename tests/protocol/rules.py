@@ -145,6 +145,7 @@ PARTS = (
             Rule("one-settlement", "The missing grant and the claw-back are one transaction."),
             Rule("facts-under-version", "Facts are written under the version read before them."),
             Rule("money-back-target", "What is clawed back follows from Stripe's present object."),
+            Rule("credit-is-money-back", "Credit counts once, for the invoice that it credits."),
             Rule("fraud-warning", "A fraud warning counts as the whole until it is cleared."),
             Rule("refund-once", "An operator's refund is made once, and recorded before."),
             Rule("payment-conflict", "A grant's name of another payment alarms and moves nothing."),

@@ -1,0 +1,38 @@
+"""Reads what Stripe says of a payment now: how it stands, and all that has taken money of it back.
+
+In a file of its own because it only reads: what follows from it is decided by `money_back`."""
+
+from dataclasses import replace
+
+from service.billing.purchases import PaymentFacts
+from service.billing.stripe_client import Stripe
+from service.billing.stripe_objects import Invoice
+
+INVOICE_PREFIX = "in_"
+
+
+def facts_of(stripe: Stripe, payment_id: str) -> PaymentFacts:
+    """An intent, or an invoice that was paid without one, as Stripe has it now. Raises what
+    `Stripe` raises."""
+    if payment_id.startswith(INVOICE_PREFIX):
+        invoice = stripe.retrieve_invoice(payment_id)
+        return _with_credits(stripe, PaymentFacts(payment_id=payment_id, invoice=invoice), invoice)
+    facts = PaymentFacts(payment_id=payment_id, intent=stripe.retrieve_payment_intent(payment_id))
+    if not facts.received_cents:
+        return facts
+    facts = replace(
+        facts,
+        refunds=stripe.refunds_of(payment_id),
+        disputes=stripe.disputes_of(payment_id),
+        warnings=stripe.fraud_warnings_of(payment_id),
+    )
+    return _with_credits(stripe, facts, stripe.invoice_of(payment_id))
+
+
+def _with_credits(stripe: Stripe, facts: PaymentFacts, invoice: Invoice | None) -> PaymentFacts:
+    """Only the time of a subscription can be credited in a later invoice."""
+    if invoice is None:
+        return facts
+    notes = stripe.credit_notes_of(invoice.id) if invoice.has_credit_notes else ()
+    later = stripe.invoices_since(invoice) if invoice.subscription_id else ()
+    return replace(facts, invoice=invoice, credit_notes=notes, later_invoices=later)
