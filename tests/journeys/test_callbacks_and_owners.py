@@ -19,6 +19,11 @@ MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
+@pytest.fixture
 def slow(start: Callable[..., LiveStack]) -> ApiClient:
     """A stack in real time in which no video finishes."""
     return ApiClient(start(clock=SystemClock(), simulator={"video_seconds": 600.0}))

@@ -9,7 +9,8 @@ from service.core.clock import SystemClock
 from tests.identity.issuer import REMOVE, publishing
 from tests.identity.user_pool import COGNITO_SUBJECT, UserPool
 from tests.journeys.issuers import assert_refused
-from tests.stack.live_stack import LiveStack, separate_stack, video_body
+from tests.stack.live_stack import LiveStack, video_body
+from tests.stack.memory_stack import stack_in_memory
 
 APP = "1example23456789"
 
@@ -33,9 +34,8 @@ def pools() -> Iterator[dict[str, RealTimePool]]:
 
 
 @pytest.fixture(scope="module")
-def stack(client: object, pools: dict[str, RealTimePool]) -> Iterator[LiveStack]:
-    with separate_stack(
-        client,
+def stack(pools: dict[str, RealTimePool]) -> Iterator[LiveStack]:
+    with stack_in_memory(
         clock=SystemClock(),
         google_client_ids=(),
         cognito_user_pool_id="eu-central-1_AbCdEf123",

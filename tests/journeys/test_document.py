@@ -16,8 +16,9 @@ from tests.stack.live_stack import LiveStack
 
 
 def test_the_document_is_valid_and_served_for_caches(api: ApiClient) -> None:
-    OpenAPIV31SpecValidator(api.document).validate()
     response = api.stack.call("GET", "/openapi.json")
+    OpenAPIV31SpecValidator(response.json()).validate()
+    assert response.json()["paths"] == api.document["paths"]
     assert response.headers["Content-Type"] == "application/json"
     again = api.stack.call(
         "GET", "/openapi.json", headers={"If-None-Match": response.headers["ETag"]}

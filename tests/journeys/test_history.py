@@ -14,6 +14,11 @@ from tests.stack.live_stack import LiveStack
 CSV = {"Accept": "text/csv"}
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 def history(stack: LiveStack, query: str = "", sub: str = "ann") -> dict[str, Any]:
     response = stack.get(f"/credits/history{query}", sub)
     assert response.status_code == 200, response.text

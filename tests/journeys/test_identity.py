@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -11,13 +10,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from service.web.endpoint import Access, declared_endpoints
 from tests.identity.issuer import CLIENT, REMOVE, published, publishing, rsa_key, segment
 from tests.journeys.issuers import USER, RealTimeIssuer, assert_refused, trusting_issuer
-from tests.stack.live_stack import LiveStack, separate_stack, video_body
+from tests.stack.live_stack import LiveStack, video_body
+from tests.stack.memory_stack import stack_in_memory
 
 
 @pytest.fixture(scope="module")
-def own_issuer_stack(client: Any, issuer: RealTimeIssuer) -> Iterator[LiveStack]:
+def own_issuer_stack(issuer: RealTimeIssuer) -> Iterator[LiveStack]:
     """A stack that trusts `issuer`. Every request is refused, so that its table stays empty."""
-    with separate_stack(client, **trusting_issuer(issuer)) as stack:
+    with stack_in_memory(**trusting_issuer(issuer)) as stack:
         yield stack
 
 

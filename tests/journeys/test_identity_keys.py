@@ -13,6 +13,11 @@ from tests.stack.live_stack import LiveStack, video_body
 # Google's keys.
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 def frozen_clock() -> FakeClock:
     """A clock that starts at the real time and stands still."""
     return FakeClock(SystemClock().now())

@@ -16,6 +16,11 @@ EMAIL = "ann@example.com"
 
 
 @pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
+@pytest.fixture
 def stack(start: Callable[..., LiveStack]) -> LiveStack:
     """In real time: a token says in seconds whether it is older than the end of the account."""
     return start(

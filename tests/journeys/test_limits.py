@@ -8,6 +8,11 @@ import pytest
 from tests.stack.live_stack import LiveStack, new_key
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 def test_a_user_has_no_more_jobs_in_flight_than_the_limit(start: Callable[..., LiveStack]) -> None:
     stack = start(max_open_jobs_per_user=2, simulator={"video_seconds": 3600})
     for _ in range(2):

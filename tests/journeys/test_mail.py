@@ -10,6 +10,11 @@ import requests
 from tests.stack.live_stack import LiveStack
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 class Reader:
     """A user with five credits, and their mailbox."""
 

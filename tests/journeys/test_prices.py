@@ -19,6 +19,11 @@ QUOTE = f"/credits/quote?operation={IMAGE_TO_VIDEO}"
 LEAD_SECONDS = 300
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 class LaterClock(SystemClock):
     """The system's clock, and as much later as a test says."""
 

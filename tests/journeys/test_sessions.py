@@ -20,6 +20,11 @@ DEVICE = {"Fingerprint": "fp-of-a-phone"}
 
 
 @pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
+@pytest.fixture
 def stack(start: Callable[..., LiveStack]) -> LiveStack:
     return start(clock=SystemClock(), cors_allowed_origins=(PAGE,), welcome_credits=5)
 

@@ -14,6 +14,11 @@ REASON = {"reason": "wrote in the app"}
 
 
 @pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
+@pytest.fixture
 def stack(start: Callable[..., LiveStack]) -> LiveStack:
     return start(operator_keys=f"machine:hmac-sha256:{SHARED_SECRET}")
 

@@ -18,15 +18,16 @@ import requests
 from service.web.openapi.operations import document_path
 from service.web.openapi.schemas import operations
 from tests.journeys.api_client import ApiClient
-from tests.stack.live_stack import LiveStack, separate_stack, video_body
+from tests.stack.live_stack import LiveStack, video_body
+from tests.stack.memory_stack import stack_in_memory
 
 PAGE = "https://app.example.com"
 EXTENSION = "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"
 
 
 @pytest.fixture(scope="module")
-def api(client: Any) -> Iterator[ApiClient]:
-    with separate_stack(client, cors_allowed_origins=(PAGE, EXTENSION)) as stack:
+def api() -> Iterator[ApiClient]:
+    with stack_in_memory(cors_allowed_origins=(PAGE, EXTENSION)) as stack:
         yield ApiClient(stack)
 
 

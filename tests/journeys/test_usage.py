@@ -10,6 +10,11 @@ from tests.stack.live_stack import LiveStack
 CSV = {"Accept": "text/csv"}
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 def test_usage_is_summed_up_by_day_and_operation(start: Callable[..., LiveStack]) -> None:
     stack = start()
     stack.settled(stack.submitted())

@@ -16,6 +16,11 @@ from tests.stack.live_stack import LiveStack
 PARTS = ("id", "timestamp", "signature")
 
 
+@pytest.fixture
+def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]:
+    return start_in_memory
+
+
 class House:
     """A stack with one endpoint, at the simulators' mailbox, for all but sign-ups."""
 

@@ -29,6 +29,7 @@ from service.worker import background, run_all
 from tests.doubles.fast import FastClock
 from tests.doubles.locks import UntilLocked
 from tests.doubles.raw_client import RawClient
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.stack.stack_settings import SETTINGS, SIMULATED
 
 SPEED = 10
@@ -79,18 +80,21 @@ class LiveStack:
     """Web server, worker and simulators for the duration of a `with` block.
 
     `open_app` adds web servers over the same table. They and the worker share `clock`; by default
-    it runs ten times as fast as real time, and the simulators' in real time."""
+    it runs ten times as fast as real time, and the simulators' in real time. With a table in
+    `memory`, nothing is sent to DynamoDB."""
 
     def __init__(
         self,
         dynamodb_url: str,
         table_name: str,
+        memory: MemoryBehind | None = None,
         simulator: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
         simulator_clock: Clock | None = None,
         **settings: Any,
     ) -> None:
         self._dynamodb_url, self._table_name = dynamodb_url, table_name
+        self._memory = memory
         self._clock = clock or FastClock(SPEED)
         self._simulator_clock = simulator_clock
         self._simulator_settings = SIMULATED | dict(simulator or {})
@@ -172,7 +176,10 @@ class LiveStack:
 
     def _build(self, settings: Settings) -> Parts:
         parts = build(settings, "test", self._clock)
-        UntilLocked(parts.core.table._client)
+        if self._memory:
+            parts.core.table._client.wire = self._memory
+        else:
+            UntilLocked(parts.core.table._client)
         return parts
 
     def _work(self) -> None:
