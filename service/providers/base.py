@@ -109,12 +109,13 @@ class TranscriptionRequest:
 @dataclass(frozen=True)
 class SoughtJob:
     """What a job is found by at a vendor that does not know our ids: when it was sent (epoch
-    milliseconds), and the digest of its audio's address, as `audio_digest` makes it."""
+    milliseconds), and the digest of its audio's address, as `audio_digest` makes it (None: it was
+    sent an address that is not known any more)."""
 
     job_id: str
     sent_from: int
     sent_until: int
-    audio_digest: str
+    audio_digest: str | None
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,13 @@ _MAX_SPEAKER = 16
 @dataclass(frozen=True)
 class TranscriptionBody:
     """What a client requests: the first `max_minutes` of the recording at that address, in one form
-    (`in_lower_case`). Without a `language` the vendor detects it."""
+    (`in_lower_case`), or of that upload of `owner`. Without a `language` the vendor detects it."""
 
     audio_url: str
     max_minutes: int
     language: str | None = None
     speaker_labels: bool = False
+    owner: str = ""
 
     @property
     def max_seconds(self) -> int:
@@ -89,8 +90,8 @@ class AudioRejected(InvalidRequest):
 class AudioUrlRefused(InvalidRequest):
     code = "AUDIO_URL_REFUSED"
     summary = (
-        "audioUrl must be a public https address: a full domain name on port 443, without "
-        "credentials."
+        "audioUrl must be a finished upload, or a public https address: a full domain name on port "
+        "443, without credentials."
     )
 
 

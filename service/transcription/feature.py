@@ -10,6 +10,7 @@ from service.results.operations import Results
 from service.transcription.operations import Transcriptions
 from service.transcription.routes import transcription_blueprint
 from service.transcription.work import Transcribing
+from service.uploads.operations import Uploads
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -22,6 +23,7 @@ def build(core: Core, parts: Parts) -> Feature:
             parts.get(Catalog),
             parts.get(TranscriptionProvider),
             results,
+            parts.get(Uploads),
             settings.assemblyai_create_seconds,
             settings.assemblyai_speech_model,
         )

@@ -59,7 +59,8 @@ class TranscriptionRequestSchema(StrictSchema):
         max_length=MAX_URL,
         metadata={
             "description": "A public https address of audio or video with sound, which can be "
-            "downloaded without a sign-in: at most 5 GB and ten hours.",
+            "downloaded without a sign-in: at most 5 GB and ten hours. Or a finished upload, as "
+            "`upload:<uploadId>`.",
             "example": EXAMPLE_REQUEST["audioUrl"],
         },
     )

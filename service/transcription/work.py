@@ -11,6 +11,7 @@ import structlog
 from service.catalog.entities import TRANSCRIPTION
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Counter
+from service.core.errors import FareboxError
 from service.core.principal import Principal
 from service.core.public_urls import AddressRefused, check_public_url
 from service.core.urls import in_lower_case
@@ -49,6 +50,17 @@ from service.transcription.schemas import (
     TranscriptionJobSchema,
     TranscriptionRequestSchema,
 )
+from service.uploads.entities import (
+    UploadKind,
+    UploadNotFound,
+    UploadNotScanned,
+    UploadsNotConfigured,
+    UploadsUnavailable,
+    UploadUnusable,
+    is_reference,
+    upload_id_of,
+)
+from service.uploads.operations import Uploads
 
 log = structlog.get_logger()
 
@@ -64,13 +76,17 @@ def read_transcription(principal: Principal, fields: Mapping[str, Any]) -> Trans
         fields["max_minutes"],
         fields["language"],
         fields["speaker_labels"],
+        principal.subject,
     )
 
 
 TRANSCRIPTION_FORM = RequestForm(
     schema=TranscriptionRequestSchema,
     read=read_transcription,
-    errors=(AudioUrlRefused, GoogleIdMismatch),
+    errors=(
+        *(AudioUrlRefused, GoogleIdMismatch, UploadsNotConfigured, UploadNotFound, UploadUnusable),
+        *(UploadNotScanned, UploadsUnavailable),
+    ),
     example=EXAMPLE_REQUEST,
     max_body_bytes=MAX_BODY_BYTES,
 )
@@ -89,19 +105,24 @@ class Transcribing:
         catalog: Catalog,
         vendor: TranscriptionProvider,
         results: Results,
+        uploads: Uploads,
         submit_seconds: float,
         speech_model: str,
     ) -> None:
         self._catalog = catalog
         self._vendor = vendor
         self._results = results
+        self._uploads = uploads
         self._speech_model = speech_model
         self.provider = vendor.name
         self.submit_seconds = submit_seconds
 
     def validate(self, body: TranscriptionBody) -> None:
         """The address is checked, never fetched: the vendor fetches it. Raises
-        `AudioUrlRefused`."""
+        `AudioUrlRefused`, or what `Uploads.source` raises."""
+        if is_reference(body.audio_url):
+            self._uploaded(body)
+            return
         try:
             check_public_url(body.audio_url)
         except AddressRefused:
@@ -119,17 +140,24 @@ class Transcribing:
             "maxMinutes": body.max_minutes,
             "speakerLabels": body.speaker_labels,
         }
+        facts |= {"isUpload": True} if is_reference(body.audio_url) else {}
         return facts | ({"language": body.language} if body.language else {})
 
     def submit(
         self, job: Job, body: TranscriptionBody, callback_url: str | None, until: float
     ) -> Created:
-        """Nothing is sent without an address of the job's own: it could not be found again."""
+        """Nothing is sent without an address of the job's own, by which it is found again; and
+        whatever keeps an upload from being read happens before anything is sent."""
         if callback_url is None:
+            return Rejected(RejectionReason.UNAVAILABLE)
+        try:
+            audio_url = self._audio(body)
+        except FareboxError as error:
+            log.warning("upload_not_read", job_id=job.job_id, reason=error.code)
             return Rejected(RejectionReason.UNAVAILABLE)
         request = TranscriptionRequest(
             job.job_id,
-            body.audio_url,
+            audio_url,
             body.max_seconds,
             callback_url,
             body.language,
@@ -138,7 +166,9 @@ class Transcribing:
         return self._vendor.create(request, until)
 
     def fetch_task(self, job: Job) -> TaskLookup:
-        digest = str(job.payload.get("audioHash", ""))
+        """An upload was sent as a link that is not stored."""
+        is_upload = bool(job.payload.get("isUpload"))
+        digest = None if is_upload else str(job.payload.get("audioHash", ""))
         sought = SoughtJob(job.job_id, job.created_at, job.submit_until or job.created_at, digest)
         return self._vendor.fetch_task(job.task_id, sought)
 
@@ -200,6 +230,14 @@ class Transcribing:
         self, headers: Mapping[str, str], body: bytes, now: int
     ) -> CallbackEvent | None:
         return self._vendor.read_callback(headers, body, now)
+
+    def _audio(self, body: TranscriptionBody) -> str:
+        """What the vendor fetches: for an upload, a fresh link to the version that was checked."""
+        return self._uploaded(body) if is_reference(body.audio_url) else body.audio_url
+
+    def _uploaded(self, body: TranscriptionBody) -> str:
+        upload_id = upload_id_of(body.audio_url)
+        return self._uploads.source(body.owner, upload_id, UploadKind.AUDIO).url
 
     def _milliseconds(self, job: Job, task: Task, transcript: Transcript) -> int:
         """What is going to be charged for."""

@@ -235,11 +235,11 @@ def test_a_round_of_the_worker_with_nothing_due_costs_a_query_for_each_shard_wha
     world.work()
     with meter.watch() as bill:
         world.work()
-    jobs, grants, bulk_grants, erasures = 4, 1, 4, 1
+    jobs, grants, bulk_grants, erasures, results = 4, 1, 4, 1, 1
     events, notices, mails, webhooks, dead_letters = 4, 1, 4, 4, 1
     shards = (
         jobs + grants + bulk_grants + erasures + events + notices + mails + webhooks + dead_letters
-    )
+    ) + results
     assert bill.calls == ["Query"] * shards
 
 

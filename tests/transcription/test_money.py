@@ -15,6 +15,7 @@ from service.transcription.entities import (
     AudioUrlRefused,
     TranscriptionFailure,
 )
+from service.uploads.entities import UploadNotFound, UploadsNotConfigured
 from tests.transcription.conftest import A_MINUTE, AUDIO, World, spoken
 
 
@@ -189,7 +190,7 @@ def test_a_late_transcript_of_a_released_job_is_given_and_stored(world: World) -
         "https://127.0.0.1/a.mp3",
         "https://user@audio.example.com/",
         "ftp://a.example.com",
-        "upload",
+        "uploads",
     ],
 )
 def test_an_address_that_is_not_public_is_refused_and_nothing_is_written(
@@ -223,3 +224,12 @@ def test_an_erasure_removes_what_was_said(world: World) -> None:
     world.harness.table.get(keys.head("ann", job.job_id))
     assert world.results.erase_content("ann", job.job_id)
     assert world.violations() == []
+
+
+def test_an_upload_that_is_not_there_is_refused_and_nothing_is_written(world: World) -> None:
+    before = world.harness.items()
+    with pytest.raises(UploadsNotConfigured):
+        world.transcribe(audio="upload:upl_00000000000000000000000000")
+    with pytest.raises(UploadNotFound):
+        world.transcribe(audio="upload:none")
+    assert (world.harness.items(), world.vendor.requests) == (before, [])

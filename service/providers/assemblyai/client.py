@@ -52,7 +52,7 @@ MAX_TRANSCRIPT_BYTES = 24 * 1024 * 1024
 PAGE = 200
 MAX_PAGES = 10
 # Of transcripts that were created at about the time of the sought one, and are of other audio.
-MAX_OTHERS = 20
+MAX_OTHERS = 100
 CLOCK_SKEW_MILLISECONDS = 120_000
 
 
@@ -205,6 +205,8 @@ class AssemblyAi:
             is_same_audio = audio_digest(str(entry.get("audio_url"))) == job.audio_digest
             others += not is_same_audio
             if not is_same_audio and others > MAX_OTHERS:
+                if job.audio_digest is None:
+                    raise _Unusable
                 continue
             url = f"{self._url}/{quote(str(entry.get('id')), safe='')}"
             reply = self._get(url, job.job_id, until)
