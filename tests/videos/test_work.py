@@ -8,10 +8,14 @@ import pytest
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Counter
 from service.catalog.store import read_operations, read_provider_rates
-from service.jobs.entities import Job, ProviderCost
+from service.core.errors import FareboxError
+from service.jobs.entities import Job, JobStatus, ProviderCost, ProviderUnavailable
 from service.jobs.work import AsynchronousWork
 from service.providers.base import Task, TaskStatus
 from service.providers.kling.models import MODELS
+from service.storage.table import StorageUnavailable
+from service.uploads.entities import Facts, UploadKind, UploadNotFound, UploadSource
+from service.uploads.operations import Uploads
 from service.videos.entities import VideoBody, VideoModel
 from tests.doubles.meter import Meter
 from tests.doubles.provider import LikeKling
@@ -127,3 +131,54 @@ def test_a_job_with_another_price_than_its_version_names_is_found(
 def test_a_quote_for_a_body_is_its_price(world: ServiceHarness) -> None:
     estimate = work(world).estimate(VideoBody(IMAGE, "foo_prompt"))
     assert (estimate.amount, estimate.price_terms) == (1000, "")
+
+
+class Files:
+    """Uploads that are there, and then are not."""
+
+    def __init__(self, *outcomes: UploadSource | FareboxError) -> None:
+        self.outcomes = list(outcomes)
+
+    def source(self, user_id: str, upload_id: str, kind: UploadKind) -> UploadSource:
+        assert (user_id, upload_id, kind) == (ANN, UPLOAD, UploadKind.IMAGE)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, FareboxError):
+            raise outcome
+        return outcome
+
+
+UPLOAD = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
+SOURCE = UploadSource("https://b.s3.example/x?s", UploadKind.IMAGE, "image/png", 9, Facts(320, 320))
+
+
+def with_files(client: Any, table_name: str, *outcomes: UploadSource | FareboxError) -> Any:
+    files = {Uploads: Files(*outcomes)}
+    return ServiceHarness(client, table_name, provider=LikeKling(), replacements=files)
+
+
+def test_the_provider_receives_a_link_to_an_upload(client: Any, table_name: str) -> None:
+    # A sign-up in between has the request validated twice.
+    world = with_files(client, table_name, SOURCE, SOURCE, SOURCE)
+    job = world.submit(ANN, image=f"upload:{UPLOAD}").job
+    assert [request.image for request in world.provider.sent] == [SOURCE.url]
+    assert SOURCE.url not in str(world.items())
+    assert job.status is JobStatus.SUBMITTED
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable(), UploadNotFound()], ids=type)
+def test_an_upload_that_is_gone_by_then_is_never_sent_and_costs_nothing(
+    client: Any, table_name: str, error: FareboxError
+) -> None:
+    world = with_files(client, table_name, SOURCE, SOURCE, error)
+    with pytest.raises(ProviderUnavailable):
+        world.submit(ANN, image=f"upload:{UPLOAD}")
+    assert world.provider.sent == []
+    assert world.balance(ANN) == (3, 0, 0)
+
+
+def test_an_upload_that_is_refused_signs_nobody_up(client: Any, table_name: str) -> None:
+    world = with_files(client, table_name, UploadNotFound())
+    with pytest.raises(UploadNotFound):
+        world.submit(ANN, image=f"upload:{UPLOAD}")
+    assert world.items() == []
+    assert world.provider.sent == []
