@@ -90,14 +90,7 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
     task_store = TaskStore(settings, clock, speed, callbacks.changed)
     background.every_tick(task_store.catch_up)
     hooks = TranscriptWebhooks(faults, deliverer, background, settings.callback_address)
-    transcripts = Transcripts(
-        clock,
-        speed,
-        settings.transcript_seconds,
-        settings.assemblyai_concurrency,
-        hooks.send,
-    )
-    hooks.ended = transcripts.webhook_ended
+    transcripts = _transcripts(settings, clock, speed, hooks)
     background.every_tick(transcripts.catch_up)
     sender = WebhookSender(faults, deliverer, background, settings.callback_address, clock)
     stripe = _stripe(settings, clock, sender)
@@ -128,6 +121,16 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         background=background,
         deliverer=deliverer,
     )
+
+
+def _transcripts(
+    settings: SimulatorSettings, clock: Clock, speed: TimeScale, hooks: TranscriptWebhooks
+) -> Transcripts:
+    transcripts = Transcripts(
+        clock, speed, settings.transcript_seconds, settings.assemblyai_concurrency, hooks.send
+    )
+    hooks.ended = transcripts.webhook_ended
+    return transcripts
 
 
 def _cognito(settings: SimulatorSettings, injector: FaultInjector, clock: Clock) -> Cognito:

@@ -31,6 +31,7 @@ from tests.mutants.catalog import (
     settlement,
     storage,
     stripe_events,
+    transcription,
     users,
 )
 from tests.mutants.mutant import Mutant
@@ -54,6 +55,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *identity.MUTANTS,
     *jobs.MUTANTS,
     *settlement.MUTANTS,
+    *transcription.MUTANTS,
     *providers.MUTANTS,
     *storage.MUTANTS,
     *responses.MUTANTS,
