@@ -62,6 +62,7 @@ from service.storage.secrets import SecretsManager, SecretUnavailable
 from service.storage.settings import StorageSettings
 from service.storage.table import StorageUnavailable, Table
 from service.storage.wrapping import LocalWrapping
+from service.text.feature import TEXT
 from service.transcription.feature import TRANSCRIPTION
 from service.uploads.feature import UPLOADS
 from service.users.feature import USERS
@@ -119,6 +120,7 @@ FEATURES: tuple[Declaration, ...] = (
     JOBS,
     VIDEOS,
     TRANSCRIPTION,
+    TEXT,
     ANALYTICS,
     AUDIT,
     FINANCE,
@@ -135,6 +137,7 @@ TAGS = {
     "upload": "Send a file for paid work: first get a form, then post the file with it.",
     "uploads": "Files that have been sent: what was found in them.",
     "transcriptions": "Turn a recording into text, captions and words with their times.",
+    "ai": "Have texts written, all at once or as a stream, and find them again.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "stripe": "Buy credits and subscriptions through Stripe, and follow what you have bought.",

@@ -123,11 +123,13 @@ class Admission:
     ) -> tuple[Outcome | None, Snapshot | None]:
         """Takes the hold, and proceeds. None for the outcome when it has to be decided anew: on the
         snapshot of a sign-up, or with none where what was read is stale."""
-        device = self._users.digests(request.fingerprint)
+        device = self._users.digests(request.fingerprint) if request.fingerprint else None
         related = related_to(request, basis.permission)
         if not is_open(basis.snapshot.wallet):
             return None, self._users.sign_up(request.actor, device, related)
-        snapshot = self._users.welcomed(request.actor, device, basis.snapshot, related)
+        snapshot = basis.snapshot
+        if device is not None:
+            snapshot = self._users.welcomed(request.actor, device, snapshot, related)
         basis = self._fitted(request, replace(basis, snapshot=snapshot))
         try:
             held = self._holds.take(

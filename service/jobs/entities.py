@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from service.core.amounts import Amount
-from service.core.errors import Conflict, NotFound, RateLimited, Unavailable
+from service.core.errors import Conflict, InvalidRequest, NotFound, RateLimited, Unavailable
 from service.core.principal import Principal
 from service.ledger.details import OPERATION, REQUEST_ID, Details
 from service.ledger.entities import EXAMPLE_JOB, WalletFrozen
@@ -59,6 +59,12 @@ class ReleaseNotAllowed(Conflict):
 class JobNotFound(NotFound):
     code = "JOB_NOT_FOUND"
     summary = "There is no such job."
+
+
+class ContentRejected(InvalidRequest):
+    code = "CONTENT_REJECTED"
+    summary = "The provider's content policy does not allow this request. Nothing was charged."
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 
 class ProviderBusy(Unavailable):
@@ -151,7 +157,8 @@ class BoundKey:
 class JobRequest:
     """A request for one job. `body` is the kind's own request; `body_facts` is everything requested
     but the device, and must be the same for the same idempotency key. `actor` is who requests;
-    `request_id` is the id of the HTTP request ("": none)."""
+    `request_id` is the id of the HTTP request ("": none), `fingerprint` that of the device ("":
+    unknown)."""
 
     actor: Principal
     operation: str

@@ -61,7 +61,7 @@ class Holds:
     def take(
         self,
         request: JobRequest,
-        device: Digests,
+        device: Digests | None,
         estimate: Estimate,
         payload: Facts,
         predecessor: Job | None,
@@ -164,7 +164,7 @@ class HoldTerms:
 
     request: JobRequest
     key: Key | None
-    device: Digests
+    device: Digests | None
     estimate: Estimate
     payload: Facts
     predecessor_id: str | None
@@ -188,7 +188,7 @@ class HoldTerms:
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
         limits = self._limits_in(snapshot)
-        wallet = with_device(snapshot.wallet, self.device)
+        wallet = with_device(snapshot.wallet, self.device) if self.device else snapshot.wallet
         details = {OPERATION: self.request.operation, REQUEST_ID: self.request.request_id}
         movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
         job = self.job(movement, now)
@@ -249,7 +249,7 @@ class HoldTerms:
             request_id=self.request.request_id,
             session_id=self.request.bound_session,
             payload=self.payload,
-            device=() if has_item(movement.wallet, self.device) else self.device.all,
+            device=self._new_device(movement),
             allocation=held.allocation,
             status=JobStatus.SUBMITTING,
             created_at=held.at,
@@ -259,6 +259,11 @@ class HoldTerms:
             bound_key=self._bound_key(),
         )
         return store.sealed(job, self.mac_key)
+
+    def _new_device(self, movement: Movement) -> tuple[str, ...]:
+        if self.device is None or has_item(movement.wallet, self.device):
+            return ()
+        return self.device.all
 
     def _bound_key(self) -> BoundKey | None:
         if self.key is None:

@@ -1,6 +1,6 @@
 """Every verb on jobs: submit, get, list, wait, handle a callback."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,7 +14,14 @@ from service.core.principal import Principal
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.core.token_cipher import TokenCipher
 from service.jobs import keys, store
-from service.jobs.admission import Admission, Earlier, Place
+from service.jobs.admission import Admission, Earlier, Outcome, Place
+from service.jobs.cancellation import (
+    Cancellation,
+    Cancelled,
+    cancel_request_write,
+    outcome_of,
+    read_cancelled,
+)
 from service.jobs.entities import (
     CallbackDeferred,
     CallbackRefused,
@@ -28,10 +35,10 @@ from service.jobs.house import HouseBudget
 from service.jobs.settlement import Settlement
 from service.jobs.submit_places import SubmitPlaces
 from service.jobs.waiting import OpenJobs
-from service.jobs.work import AsynchronousWork, Operations, Quote
+from service.jobs.work import AsynchronousWork, Operations, Quote, Verdict
 from service.providers.base import Accepted, Created, Indeterminate, Rejected
 from service.storage.cursor import PageTokens
-from service.storage.table import Table
+from service.storage.table import ConditionFailed, Table
 
 log = structlog.get_logger()
 
@@ -39,6 +46,8 @@ CALLBACKS_PATH = "/callbacks"
 # DynamoDB's own limit for one BatchGetItem.
 MAX_TOGETHER = 100
 RETRY_AFTER_SECONDS = 5
+# Five minutes of 15 seconds each.
+MAX_WAITS = 20
 
 
 @dataclass(frozen=True)
@@ -136,9 +145,11 @@ class Jobs:
         admitted = self._admission.admitted(work, request, place, send)
         return self._replayed(admitted) if isinstance(admitted, Earlier) else admitted
 
-    def begin(self, request: JobRequest, place: Place) -> Begun | Submission:
-        """Holds the most that a call can cost. Whoever gets `Begun` is its owner, and makes the
-        call; a repeated key returns the earlier job. `place` is entered for the hold.
+    def begin(
+        self, request: JobRequest, place: Place, proceed: Callable[[Begun], Outcome]
+    ) -> Outcome | Submission:
+        """Holds the most that a call can cost. `proceed` is its owner's part, and makes the call;
+        a repeated key returns the earlier job. `place` is entered for both.
 
         Raises what `submit` raises before anything is written, but for `TooManyJobs` and
         `ProviderSaturated`: what `place` raises; and `OutcomeUnknown`, which names the job.
@@ -146,8 +157,47 @@ class Jobs:
         call = self._operations.call(request.operation)
         if call is None:
             raise LookupError(f"{request.operation} is no call")
-        admitted = self._admission.admitted(call, request, place, Begun)
+
+        def begun(held: Held, body: object) -> Outcome:
+            return proceed(Begun(held, body))
+
+        admitted = self._admission.admitted(call, request, place, begun)
         return self._replayed(admitted) if isinstance(admitted, Earlier) else admitted
+
+    def conclude(self, job: Job, verdict: Verdict) -> Job:
+        """For the owner of a call whose verdict is stored: see `Settlement.conclude`."""
+        ended = self._settlement.conclude(job, verdict)
+        self._house.settled(ended)
+        return ended
+
+    def decline(self, job: Job, failure: str) -> Job:
+        """For the owner of a call that delivered nothing: see `Settlement.decline`."""
+        ended = self._settlement.decline(job, failure)
+        self._house.settled(ended)
+        return ended
+
+    def cancelled(self, jobs: Sequence[Job]) -> set[str]:
+        """The ids of those among the open calls that their users want to end, as far as it can be
+        read now."""
+        found: set[str] = set()
+        for start in range(0, len(jobs), MAX_TOGETHER):
+            wanted = [keys.job(job.payer, job.job_id) for job in jobs[start : start + MAX_TOGETHER]]
+            found |= {keys.id_of(key) for key in read_cancelled(self._table, wanted)}
+        return found
+
+    def cancel(self, user_id: str, job_id: str) -> Cancelled:
+        """Has an open call ended by its owner, soon; again without effect. Raises `JobNotFound`
+        and `StorageUnavailable`."""
+        job = self.get(user_id, job_id)
+        call = self._operations.call(job.operation)
+        if not job.is_open or call is None or not call.is_cancellable:
+            return Cancelled(job, outcome_of(job))
+        try:
+            self._table.write(cancel_request_write(job, self._clock.now()))
+        except ConditionFailed:
+            job = self.get(user_id, job_id)
+            return Cancelled(job, outcome_of(job))
+        return Cancelled(job, Cancellation.REQUESTED)
 
     def quote(self, principal: Principal, operation: str, body: object) -> Quote:
         """See `Admission.quote`."""
@@ -176,6 +226,19 @@ class Jobs:
         finally:
             self._places.put_back(user_id)
         return WaitedJob(self.get(user_id, job_id))
+
+    def waits(self, user_id: str, job: Job, step_seconds: float) -> Iterator[Job]:
+        """The job as it stands after each step of waiting, until it has ended, `MAX_WAITS` of them
+        are over, or there is no place to wait in."""
+        yield job
+        for _ in range(MAX_WAITS):
+            if not job.is_open:
+                return
+            waited = self.wait_for(user_id, job.job_id, step_seconds)
+            job = waited.job
+            yield job
+            if waited.retry_after_seconds is not None:
+                return
 
     def page(self, user_id: str, limit: int, token: str | None) -> JobPage:
         """The user's jobs, newest first. Raises `PageTokenInvalid`."""

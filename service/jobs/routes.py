@@ -8,18 +8,21 @@ from service.core.principal import Principal
 from service.core.rate_limits import Window
 from service.core.scopes import SessionScope
 from service.entitlements.entities import SubscriptionRequired
-from service.jobs.entities import CallbackDeferred, CallbackRefused, JobNotFound
+from service.jobs.entities import CallbackDeferred, CallbackRefused, Job, JobNotFound
+from service.jobs.event_schemas import job_events
 from service.jobs.operations import CALLBACKS_PATH, Jobs, WaitedJob
 from service.jobs.schemas import (
     PageSchema,
     QuoteQuerySchema,
     QuoteSchema,
     WaitSchema,
+    cancelled_schema,
     job_body,
     job_page_schema,
     job_schema,
     quote_body,
     quote_request_schema,
+    whole_job_body,
 )
 from service.jobs.work import OperationNotFound, Operations
 from service.ledger.entities import (
@@ -30,13 +33,17 @@ from service.ledger.entities import (
 )
 from service.sessions.ceilings import SessionEnded
 from service.storage.cursor import PageTokenInvalid
+from service.storage.data_keys import DataUnreadable
 from service.storage.secrets import SecretUnavailable
 from service.storage.table import StorageUnavailable
+from service.storage.wrapping import DataKeyUnavailable
 from service.web.body import read_body, read_query, read_raw
 from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.event_streams import KEEP_ALIVE_SECONDS, event_stream
 from service.web.request_errors import PayloadTooLarge, UploadsBusy
 from service.web.responses import success
 
+_UNREADABLE = (StorageUnavailable, DataKeyUnavailable, DataUnreadable)
 _GET_JOB = (
     "With `wait`, responds when the job ends or the time is up. When too many requests wait "
     "already, of this user or of all, it responds at once with the job as it stands and a "
@@ -61,15 +68,17 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
             description=_GET_JOB,
             query=WaitSchema,
             response=schema,
-            errors=(JobNotFound, StorageUnavailable),
+            errors=(JobNotFound, *_UNREADABLE),
         )
     )
     def get_job(principal: Principal, job_id: str) -> Response:
         wait = read_query(wait_schema)["wait"]
         waited = jobs.wait_for(principal.subject, job_id, wait)
-        return success(job_body(waited.job, operations), headers=_retry_header(waited))
+        return success(whole_job_body(waited.job, operations), headers=_retry_header(waited))
 
     _add_list(blueprint, jobs, operations, schema)
+    _add_stream(blueprint, jobs, operations)
+    _add_cancel(blueprint, jobs, operations, schema)
     for provider in operations.providers():
         _add_callback(blueprint, provider, jobs, callbacks)
     return blueprint
@@ -100,6 +109,53 @@ def _add_list(blueprint: Blueprint, jobs: Jobs, operations: Operations, job: typ
                 "nextToken": page.next_token,
             }
         )
+
+
+def _add_stream(blueprint: Blueprint, jobs: Jobs, operations: Operations) -> None:
+    @blueprint.get("/jobs/<job_id>/stream")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="Wait for a job as a stream",
+            operation_id="streamJob",
+            scope=SessionScope.READ_JOBS,
+            description="Server-Sent Events: comments keep the connection alive while the job is "
+            "open, then `delta` brings its text, whole, `usage` what was used, and "
+            "`done` the job, or `error` why it failed. When too many requests wait already, or it "
+            "takes too long, `waiting` ends the stream with the job as it stands.",
+            errors=(JobNotFound, *_UNREADABLE),
+        )
+    )
+    def stream_job(principal: Principal, job_id: str) -> Response:
+        job = jobs.get(principal.subject, job_id)
+        waits = jobs.waits(principal.subject, job, KEEP_ALIVE_SECONDS)
+
+        def body(job: Job) -> dict[str, object]:
+            return whole_job_body(job, operations)
+
+        return event_stream(job_events(waits, body), {"Location": job.location})
+
+
+def _add_cancel(
+    blueprint: Blueprint, jobs: Jobs, operations: Operations, job_fields: type[Schema]
+) -> None:
+    @blueprint.post("/jobs/<job_id>/cancel")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="Cancel a job",
+            operation_id="cancelJob",
+            scope=SessionScope.CREATE_JOBS,
+            description="Ends a job that is being worked on, where its provider can be stopped: "
+            "what was delivered until then is charged, and nothing else. Again without effect.",
+            response=cancelled_schema(job_fields),
+            errors=(JobNotFound, *_UNREADABLE),
+        )
+    )
+    def cancel_job(principal: Principal, job_id: str) -> Response:
+        cancelled = jobs.cancel(principal.subject, job_id)
+        shown = whole_job_body(cancelled.job, operations)
+        return success({"cancellation": cancelled.outcome.value, "job": shown})
 
 
 def _retry_header(waited: WaitedJob) -> dict[str, str]:

@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from service.core.amounts import Amount, credits_number
 from service.core.clock import iso
+from service.jobs.cancellation import Cancellation
 from service.jobs.entities import Job, JobStatus
 from service.jobs.work import Operations, Quote
 from service.ledger.entities import EXAMPLE_JOB
@@ -122,6 +123,10 @@ class JobErrorFields(StrictSchema):
     message = fields.String(required=True, metadata={"description": "The same for people."})
 
 
+class AnyJobErrorSchema(JobErrorFields):
+    """Why a job of any kind failed."""
+
+
 class JobFields(StrictSchema):
     """What every job has, whatever its kind. A kind of work adds its own fields, and `error` with
     its own codes."""
@@ -172,7 +177,16 @@ class JobFields(StrictSchema):
 def job_schema(operations: Operations) -> type[StrictSchema]:
     """The shape of any job: with the fields of every kind of work that is offered. Where there are
     several kinds, a field that one of them lacks is not required."""
-    return _of_all(tuple(work.schema for work in operations), "AnyJobSchema", JobFields)
+    several = _of_all(tuple(work.schema for work in operations), "AnyJobSchema", JobFields)
+    if "error" in several._declared_fields and several.__name__ == "AnyJobSchema":
+        # Each kind names its own codes.
+        several._declared_fields["error"] = fields.Nested(
+            AnyJobErrorSchema,
+            required=True,
+            allow_none=True,
+            metadata={"description": "Why a FAILED job failed, in our words."},
+        )
+    return several
 
 
 def quote_request_schema(operations: Operations) -> type[StrictSchema]:
@@ -194,6 +208,24 @@ def job_page_schema(job: type[Schema]) -> type[StrictSchema]:
         ),
     }
     return type("JobPageSchema", (StrictSchema,), page)
+
+
+def cancelled_schema(job: type[Schema]) -> type[StrictSchema]:
+    """What became of the wish to cancel a job."""
+    wish = {
+        "cancellation": fields.Enum(
+            Cancellation,
+            by_value=True,
+            required=True,
+            metadata={
+                "description": "`REQUESTED`: it ends within seconds. `CONFIRMED`: it has ended so. "
+                "`NOT_POSSIBLE`: it goes on, or has ended otherwise.",
+                "example": "REQUESTED",
+            },
+        ),
+        "job": fields.Nested(job, required=True, metadata={"description": "As it stands."}),
+    }
+    return type("CancelledJobSchema", (StrictSchema,), wish)
 
 
 def _of_all(
@@ -247,6 +279,13 @@ def job_body(
         **operations.render(job),
         "error": error,
     }
+
+
+def whole_job_body(
+    job: Job, operations: Operations, remaining: Amount | None = None
+) -> dict[str, object]:
+    """As `job_body`, with what its kind of work stores apart from it. Raises what that raises."""
+    return {**job_body(job, operations, remaining), **operations.content(job)}
 
 
 def _receipt_body(job: Job) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Storing, reading and removing results."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import structlog
@@ -23,8 +23,9 @@ from service.results.entities import (
     packed,
     unpacked,
 )
+from service.storage.codec import Item
 from service.storage.data_keys import DataKeys, DataUnreadable
-from service.storage.keys import GSI2, Key, due_time, user_partition
+from service.storage.keys import GSI2, Key, due_time, user_of, user_partition
 from service.storage.table import (
     ConditionFailed,
     NotApplied,
@@ -43,6 +44,15 @@ WRITE_TRIES = 3
 STORE_SECONDS = 120.0
 UNFINISHED_MILLISECONDS = 60 * 60 * 1000
 PAGE = 25
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """Some of a user's results by job id, and before which job the next page begins (None: that was
+    all)."""
+
+    results: list[tuple[str, Result]]
+    next_before: str | None
 
 
 class Results:
@@ -127,6 +137,23 @@ class Results:
         heads = [store.head_from(item) for item in page.items]
         return heads, str(page.items[-1]["SK"]) if page.more and page.items else None
 
+    def newest(self, user_id: str, limit: int, before: str = "") -> "ResultPage":
+        """A user's results before that job ("": all), newest first: one call, and those that open
+        them."""
+        page = self._table.query(
+            user_partition(user_id),
+            keys.RESULT_PREFIX,
+            limit=limit,
+            after=keys.head(user_id, before or "~").sk,
+            ascending=False,
+        )
+        results = []
+        for item in page.items:
+            head = self._read_head(item)
+            content = None if head.erased_at is not None else self._content(head)
+            results.append((head.owner.job_id, Result(head.verdict, head.created_at, content)))
+        return ResultPage(results, results[-1][0] if page.more and results else None)
+
     def due(self, partition: str, limit: int) -> list[Key]:
         """Unfinished results whose time is over, oldest first: hints, the index lags."""
         now = due_time(self._clock.now())
@@ -198,14 +225,16 @@ class Results:
 
     def _read(self, payer: str, job_id: str) -> Head | None:
         item = self._table.get(keys.head(payer, job_id))
-        if item is None:
-            return None
+        return None if item is None else self._read_head(item)
+
+    def _read_head(self, item: Item) -> Head:
+        key = Key.of_item(item)
         try:
             head = store.head_from(item)
         except (KeyError, TypeError, ValueError, AttributeError):
-            _damaged(payer, job_id)
+            _damaged(user_of(key.pk), keys.job_of(key))
         if not store.is_sealed(head, self._mac_key):
-            _damaged(payer, job_id)
+            _damaged(user_of(key.pk), keys.job_of(key))
         return head
 
     def _content(self, head: Head) -> Content | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from service.catalog.pricing import Counter
 from service.core.errors import InvalidRequest, TooLarge
 from service.core.principal import Principal
-from service.jobs.entities import Failure, ProviderBusy, ProviderUnavailable
+from service.jobs.entities import ContentRejected, Failure, ProviderBusy, ProviderUnavailable
 from service.jobs.work import FailureText
 from service.ledger.entities import EXAMPLE_JOB
 from service.media.pictures import MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
@@ -65,12 +65,6 @@ class VideoFailure(StrEnum):
 class ImageRejected(InvalidRequest):
     code = VideoFailure.IMAGE_REJECTED.value
     summary = "The provider cannot use this image. Nothing was charged."
-    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
-
-
-class ContentRejected(InvalidRequest):
-    code = VideoFailure.CONTENT_REJECTED.value
-    summary = "The provider's content policy does not allow this image. Nothing was charged."
     details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
 
 

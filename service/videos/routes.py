@@ -8,6 +8,7 @@ from service.core.scopes import SessionScope
 from service.entitlements.entities import SubscriptionRequired
 from service.identity.entities import check_google_id
 from service.jobs.entities import (
+    ContentRejected,
     ProviderBusy,
     ProviderSaturated,
     ProviderUnavailable,
@@ -36,11 +37,7 @@ from service.users.entities import (
     IdentityLinked,
     SystemLimitReached,
 )
-from service.videos.entities import (
-    ContentRejected,
-    ImageRejected,
-    NewVideo,
-)
+from service.videos.entities import ImageRejected, NewVideo
 from service.videos.operations import Videos
 from service.videos.schemas import JobSchema, VideoRequestSchema
 from service.videos.work import VIDEO_FORM

@@ -13,6 +13,9 @@ from service.core.placeholders import identifies_a_device
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# JSON Schema's patterns know no surrogates.
+_PROSE = "^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+
 _DIGITS = re.compile("[0-9]{1,9}")
 
 
@@ -84,6 +87,20 @@ class Text(fields.String):
             min_length, max_length, error="Must have {min} to {max} characters."
         )
         super().__init__(validate=[length, _no_control_characters], **options)
+
+
+class Prose(fields.String):
+    """A JSON string of `min_length` to `max_length` characters, with line breaks and tabs, but
+    without other control characters. Other types are not converted."""
+
+    default_error_messages = Text.default_error_messages
+
+    def __init__(self, *, max_length: int, min_length: int = 1, **options: Any) -> None:
+        length = validate.Length(
+            min_length, max_length, error="Must have {min} to {max} characters."
+        )
+        lines = validate.Regexp(_PROSE, error="Must not contain control characters.")
+        super().__init__(validate=[length, lines], **options)
 
 
 class DeviceFingerprint(Text):

@@ -1,6 +1,7 @@
 """The files of a feature, and what each may import of its own and of other features."""
 
 from tests.architecture.billing_files import BILLING_FILES
+from tests.architecture.work_files import EXTRA_OF_WORK
 
 # The usual files of a feature, and which others of the same feature each may import.
 USUAL = {
@@ -20,27 +21,11 @@ USUAL = {
 # which usual files import them.
 EXTRA = {
     **BILLING_FILES,
+    **EXTRA_OF_WORK,
     ("entitlements", "plans"): {"entities"},
     ("entitlements", "trials"): {"entities", "keys", "store"},
     **{("erasure", name): set() for name in ("export", "notices")},
     ("erasure", "user_pool"): {"entities"},
-    ("jobs", "admission"): {"entities", "holds", "settlement", "store", "work"},
-    ("jobs", "calls"): {"entities", "state_machine", "work"},
-    ("jobs", "endings"): {
-        *("entities", "judging", "settlement_terms", "state_machine", "store", "work"),
-    },
-    ("jobs", "house"): {"entities", "keys"},
-    ("jobs", "holds"): {"entities", "house", "job_ids", "keys", "store", "work"},
-    ("jobs", "job_ids"): set(),
-    ("jobs", "judging"): {"entities", "work"},
-    ("jobs", "settlement"): {
-        *("calls", "endings", "entities", "judging", "state_machine", "store", "work"),
-    },
-    ("jobs", "state_machine"): {"entities"},
-    ("jobs", "ceiling_checks"): {"entities"},
-    ("jobs", "settlement_terms"): {"entities", "keys", "store"},
-    ("jobs", "submit_places"): {"entities"},
-    ("jobs", "work"): {"entities"},
     ("sessions", "refresh_tokens"): set(),
     ("sessions", "ceilings"): {"entities", "keys"},
     ("sessions", "minting"): {"ceilings", "entities"},
@@ -65,13 +50,6 @@ EXTRA = {
     ("catalog", "current_prices"): {"entities", "price_list", "store"},
     ("catalog", "scheduling"): {"entities", "keys", "price_list", "pricing", "store"},
     ("uploads", "inspection"): {"entities"},
-    ("videos", "images"): {"entities"},
-    ("transcription", "subtitles"): {"entities"},
-    ("transcription", "work"): {"checks", "entities", "schemas"},
-    ("videos", "work"): {"checks", "entities", "images", "schemas"},
-    ("jobs", "waiting"): {"keys", "store"},
-    ("jobs", "search"): {"entities", "job_ids", "keys", "store"},
-    ("jobs", "report"): {"entities", "search"},
     ("ledger", "account_gate"): {"entities", "keys"},
     **{("ledger", name): set() for name in ("details", "restrictions")},
     ("ledger", "grant_proofs"): {"details", "entities", "grants", "keys", "lots"},
@@ -279,14 +257,20 @@ USES_EXTRA = {
     ("catalog", "sweeps"): {"current_prices"},
     ("catalog", "checks"): {"price_list"},
     ("jobs", "operations"): {
-        *("admission", "holds", "house", "settlement", "submit_places", "waiting", "work"),
+        *("admission", "cancellation", "holds", "house", "settlement", "submit_places"),
+        *("waiting", "work"),
     },
     ("jobs", "checks"): {"work"},
-    ("jobs", "routes"): {"work"},
-    ("jobs", "schemas"): {"work"},
     ("uploads", "operations"): {"inspection"},
     ("uploads", "schemas"): {"operations"},
     ("uploads", "settings"): {"entities"},
+    ("jobs", "routes"): {"event_schemas", "work"},
+    ("jobs", "schemas"): {"cancellation", "work"},
+    ("text", "operations"): {"calling", "runs"},
+    ("text", "routes"): {"event_schemas", "history", "runs", "work"},
+    ("text", "schemas"): {"models", "verdicts"},
+    ("text", "settings"): {"models"},
+    ("text", "sweeps"): {"runs", "verdicts"},
     ("videos", "operations"): {"images"},
     ("transcription", "routes"): {"subtitles", "work"},
     ("transcription", "schemas"): {"subtitles"},

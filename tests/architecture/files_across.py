@@ -24,6 +24,6 @@ EXTRA_ACROSS = {
     *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits"), ("jobs", "house")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("identity", "freshness"), ("users", "linking"), ("users", "sharing"), ("ledger", "opening")),
-    *(("jobs", "settlement"), ("jobs", "settlement_terms")),
+    *(("jobs", "settlement"), ("jobs", "settlement_terms"), ("jobs", "event_schemas")),
     *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),
 }

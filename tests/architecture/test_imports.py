@@ -22,7 +22,7 @@ LAYERS = [
     {"admin"},
     {"repair"},
     {"audit", "finance"},
-    {"videos", "transcription", "analytics"},
+    {"videos", "transcription", "text", "analytics"},
     {"jobs", "billing", "promo_codes", "bulk_grants"},
     {"accounts", "erasure"},
     {"passwords"},
@@ -206,7 +206,7 @@ def test_across_features_only_operations_and_entities_are_used() -> None:
             continue
         if there[0] not in FEATURES | {"providers"}:
             continue
-        allowed = {"base", "registry"} if there[0] == "providers" else set(ACROSS)
+        allowed = {"base", "generation", "registry"} if there[0] == "providers" else set(ACROSS)
         if here[-1] in WIRING | {"settings"}:
             allowed |= {"settings", "kling", "assemblyai"}
         if here[-1] == "checks":

@@ -111,12 +111,15 @@ def test_every_field_of_a_response_is_required_but_the_one_that_only_a_post_retu
     api: ApiClient,
 ) -> None:
     optional = set()
+    # Kinds of work differ, and lists of texts are without them.
+    of_one_kind = {"AnyJob", "TextJob.text"}
     for name, schema in api.document["components"]["schemas"].items():
         of_request = name.endswith("Request")
         if schema["type"] == "object" and not of_request and name != "ErrorResponse":
             missing = set(schema["properties"]) - set(schema["required"])
             optional |= {f"{name}.{each}" for each in missing}
-    assert optional == {"JobCredits.remaining"}
+    others = {each for each in optional if not {each, each.partition(".")[0]} & of_one_kind}
+    assert others == {"JobCredits.remaining"}
 
 
 OPERATION_IDS = {
@@ -124,6 +127,7 @@ OPERATION_IDS = {
     *("eraseUser", "listErasures"),
     "createVideo",
     *("createUpload", "completeUpload"),
+    *("generateText", "listTexts", "deleteText", "streamJob", "cancelJob"),
     *("register", "verifyEmail", "login"),
     *("forgotPassword", "resetPassword", "changePassword"),
     *("getAnalytics", "getCreditUsage", "getFinanceReport"),

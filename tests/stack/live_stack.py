@@ -14,6 +14,7 @@ import requests
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from devstack.environment import SIMULATED_OPENAI_KEY
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
@@ -21,7 +22,7 @@ from service.app import build, create_app, sections
 from service.audit.operations import Auditor
 from service.billing import keys
 from service.core.clock import Clock
-from service.core.settings import Url
+from service.core.settings import Secret, Url
 from service.core.token_cipher import TokenCipher
 from service.feature import Parts
 from service.settings import Settings, make_settings
@@ -119,6 +120,8 @@ class LiveStack:
                 "dynamodb_table_name": self._table_name,
                 "google_certs_url": f"{self.sim_url}/google/oauth2/v3/certs",
                 "kling_base_url": f"{self.sim_url}/kling",
+                "openai_base_url": f"{self.sim_url}/openai/v1",
+                "openai_api_key": Secret(SIMULATED_OPENAI_KEY),
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
                 "app_url": Url(f"{self.sim_url}/app"),

@@ -1,0 +1,200 @@
+"""The routes of text: load, call one operation, dump."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response
+
+from service.catalog.entities import PriceNotFound, PricesUnavailable
+from service.core.clock import Clock
+from service.core.principal import Principal
+from service.core.scopes import SessionScope
+from service.entitlements.entities import SubscriptionRequired
+from service.jobs.entities import ContentRejected, Job, ProviderBusy, ProviderUnavailable
+from service.jobs.event_schemas import job_events
+from service.jobs.house import HouseLimitReached
+from service.jobs.operations import Submission
+from service.jobs.schemas import whole_job_body
+from service.jobs.work import Operations
+from service.ledger.entities import (
+    AccountClosing,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    OutcomeUnknown,
+    TooManyWaiting,
+    WalletBusy,
+    WalletFrozen,
+)
+from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
+from service.sessions.ceilings import SessionCeilingReached, SessionEnded
+from service.storage.cursor import PageTokenInvalid
+from service.storage.data_keys import DataUnreadable
+from service.storage.table import StorageUnavailable
+from service.storage.wrapping import DataKeyUnavailable
+from service.text.entities import (
+    NewText,
+    NoResponse,
+    ProviderBrokeOff,
+    TextNotFound,
+    TextSaturated,
+    TooManyTexts,
+)
+from service.text.event_schemas import has_begun, run_events
+from service.text.history import History
+from service.text.operations import Text
+from service.text.schemas import (
+    TextHistoryQuerySchema,
+    TextHistorySchema,
+    TextJobSchema,
+    TextRequestSchema,
+    history_body,
+)
+from service.text.work import text_form
+from service.users.entities import (
+    DeviceAlreadyUsed,
+    EmailAlreadyUsed,
+    IdentityLinked,
+    SystemLimitReached,
+)
+from service.web.body import read_body, read_query
+from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.event_streams import event_stream
+from service.web.idempotency_key import (
+    IDEMPOTENCY_HEADER,
+    IdempotencyKeyMalformed,
+    read_idempotency_key,
+)
+from service.web.request_log import current_request_id
+from service.web.responses import success
+
+_FORM = text_form("")
+POST_TEXT = Endpoint(
+    access=Access.USER,
+    summary="Write a text",
+    operation_id="generateText",
+    scope=SessionScope.CREATE_JOBS,
+    description="Holds the most that the text can cost, has it written, and captures what it did "
+    "cost. With `stream` the response is `text/event-stream`: `start` with the job's id, any "
+    "number of `delta` with `text`, then `usage` and `done` with the job, or `error`; comments "
+    "keep the connection alive. A client that leaves ends nothing: `GET /jobs/{id}` has the text. "
+    "A repeated `Idempotency-Key` returns the same job.",
+    body=TextRequestSchema,
+    response=TextJobSchema,
+    checks_account=True,
+    errors=(
+        *_FORM.errors,
+        PriceNotFound,
+        PricesUnavailable,
+        ContentRejected,
+        IdempotencyKeyMalformed,
+        IdempotencyKeyReused,
+        InsufficientCredits,
+        SystemLimitReached,
+        DeviceAlreadyUsed,
+        EmailAlreadyUsed,
+        IdentityLinked,
+        WalletFrozen,
+        AccountClosing,
+        TooManyTexts,
+        SubscriptionRequired,
+        TooManyOpenJobs,
+        DailyLimitReached,
+        HouseLimitReached,
+        SessionEnded,
+        SessionCeilingReached,
+        TooManyWaiting,
+        WalletBusy,
+        OutcomeUnknown,
+        TextSaturated,
+        NoResponse,
+        ProviderBrokeOff,
+        ProviderBusy,
+        ProviderUnavailable,
+        StorageUnavailable,
+        DataKeyUnavailable,
+        DataUnreadable,
+    ),
+    example=_FORM.example,
+    headers={
+        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
+        "Location": "The address of the job.",
+        "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
+    },
+    max_body_bytes=_FORM.max_body_bytes,
+)
+
+
+def text_blueprint(
+    text: Text, history: History, operations: Operations, clock: Clock, default_model: str
+) -> Blueprint:
+    blueprint = Blueprint("text", __name__)
+    schema, form = TextRequestSchema(), text_form(default_model)
+
+    def body_of(job: Job) -> Mapping[str, object]:
+        return whole_job_body(job, operations)
+
+    @blueprint.post("/ai/generate")
+    @endpoint(POST_TEXT)
+    def post_text(principal: Principal) -> Response:
+        given = read_body(schema)
+        new = NewText(
+            principal,
+            given["fingerprint"] or "",
+            form.read(principal, given),
+            read_idempotency_key(),
+            current_request_id(),
+        )
+        begun = text.generate(new)
+        headers = {"Location": begun.job.location}
+        if isinstance(begun, Submission):
+            job = text.checked(begun.job)
+            headers["Idempotency-Replayed"] = "true"
+            if given["stream"]:
+                return event_stream(job_events(iter((job,)), body_of), headers)
+            return _whole(job, begun.remaining, headers)
+        if given["stream"] and has_begun(begun):
+            return event_stream(run_events(begun, clock, body_of), headers)
+        job = text.finished(begun)
+        return _whole(job, begun.remaining, headers)
+
+    def _whole(job: Job, remaining: int, headers: Mapping[str, str]) -> Response:
+        return success(whole_job_body(job, operations, remaining), headers=headers)
+
+    _add_history(blueprint, history)
+    return blueprint
+
+
+def _add_history(blueprint: Blueprint, history: History) -> None:
+    query_schema = TextHistoryQuerySchema()
+    unreadable = (StorageUnavailable, DataKeyUnavailable, DataUnreadable)
+
+    @blueprint.get("/ai/history")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="List your texts, newest first",
+            operation_id="listTexts",
+            scope=SessionScope.READ_JOBS,
+            description="Pages through the texts that were written for you, with their prompts.",
+            query=TextHistoryQuerySchema,
+            response=TextHistorySchema,
+            errors=(PageTokenInvalid, *unreadable),
+        )
+    )
+    def get_history(principal: Principal) -> Response:
+        query = read_query(query_schema)
+        page = history.page(principal.subject, query["limit"], query["next_token"])
+        return success(history_body(page.entries, page.next_token))
+
+    @blueprint.delete("/ai/history/<job_id>")
+    @endpoint(
+        Endpoint(
+            access=Access.USER,
+            summary="Delete one of your texts",
+            operation_id="deleteText",
+            description="Deletes the prompt and the text. What it cost stays with its job.",
+            errors=(TextNotFound, StorageUnavailable),
+        )
+    )
+    def delete_text(principal: Principal, job_id: str) -> Response:
+        history.delete(principal.subject, job_id)
+        return success(None)
