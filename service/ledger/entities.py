@@ -4,7 +4,7 @@ move is in `ledger.movements`.
 Credits are counted in thousandths (`core.amounts`), times are epoch milliseconds."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -365,7 +365,7 @@ def _correction_deltas(entry: Entry) -> Deltas:
 
 def applied(wallet: Wallet, change: Deltas) -> Wallet:
     """The wallet with those amounts added; nothing else about it changes."""
-    sums = {name: amount + getattr(wallet, name) for name, amount in asdict(change).items()}
+    sums = {name: amount + getattr(wallet, name) for name, amount in vars(change).items()}
     return replace(wallet, **sums)
 
 
