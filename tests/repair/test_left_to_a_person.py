@@ -1,5 +1,7 @@
 """Damage that the repair reports and does not touch."""
 
+import pytest
+
 from service.core.amounts import SCALE
 from service.ledger.lots import LotKind
 from service.ledger.movements import grant
@@ -7,10 +9,17 @@ from service.ledger.operations import Proposal
 from service.providers.base import TaskStatus
 from tests.doubles.seals import seal_again
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.repair.items import change, items_of
 from tests.repair.lives import holds_what_never_arrives, is_charged, is_released, settles
 
 FIVE = 5 * SCALE
+
+
+@pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    """Over a table in memory; `test_repair` repairs DynamoDB Local."""
+    return ServiceHarness(memory, memory.name, max_users=1000)
 
 
 def left(world: ServiceHarness) -> str:

@@ -2,12 +2,21 @@
 
 from itertools import combinations
 
+import pytest
+
 from service.ledger.entities import EntryKind
 from tests.admin.admin_api import AdminApi
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration.tables import MemoryBehind
 from tests.repair.torn import Recorder
 
 BODY = {"amount": -1, "reason": "Granted by mistake."}
+
+
+@pytest.fixture
+def world(memory: MemoryBehind) -> ServiceHarness:
+    """Over a table in memory; `test_repair` repairs DynamoDB Local."""
+    return ServiceHarness(memory, memory.name, max_users=1000)
 
 
 def test_a_torn_correction_is_named_by_the_audit_and_never_made_up_by_the_repair(
