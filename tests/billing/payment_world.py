@@ -82,11 +82,7 @@ class PaymentWorld:
     def interrupt(self, path: str, act: Callable[[], object], method: str = "GET") -> None:
         """Does `act` once, right after Stripe has made its next response to such a request: what
         the one who sent it knows is older than what follows."""
-        http, simulator = self.account.http, self.account.simulator
-        interrupted: Any = _Interrupted(
-            simulator, (method, path), act, lambda: _restore(http, simulator)
-        )
-        http._simulator = interrupted
+        interrupt(self.account, path, act, method)
 
     @property
     def payments(self) -> Payments:
@@ -136,6 +132,17 @@ class PaymentWorld:
     def assert_proved(self) -> None:
         """The audit finds nothing."""
         assert sorted(self.audit().violations) == []
+
+
+def interrupt(
+    account: StripeAccount, path: str, act: Callable[[], object], method: str = "GET"
+) -> None:
+    """As `PaymentWorld.interrupt`, for any account."""
+    http, simulator = account.http, account.simulator
+    interrupted: Any = _Interrupted(
+        simulator, (method, path), act, lambda: _restore(http, simulator)
+    )
+    http._simulator = interrupted
 
 
 class _Interrupted:

@@ -1,6 +1,7 @@
 """Credit for unused time and credit notes are money back: the plan's credits follow them as they
 follow a refund."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from service.billing.purchases import Bought, PaymentFacts, Purchase
 from service.core.amounts import SCALE
 from service.ledger.grants import GrantSource
 from service.ledger.lots import LotKind
+from tests.billing.payment_world import interrupt
 from tests.billing.subscribers import CREDITS, LOWER_CREDITS, Subscribing, new_price
 
 HALF = CREDITS // 2
@@ -238,6 +240,53 @@ def test_any_event_of_either_invoice_is_enough(site: Subscribing, kinds: tuple[s
     site.change(subscription, site.lower_price_id)
     site.deliver(site.account.events(*kinds)[-1])
     assert (lost(site, first), site.credits()) == (HALF, [HALF])
+    assert_sound(site)
+
+
+def test_ten_deliveries_at_once_of_credit_and_payment_have_one_end(
+    client: Any, table_name: str
+) -> None:
+    """On DynamoDB Local, where conditions and races are real. Nothing was settled before."""
+    site = Subscribing(client, table_name, interval="day", lower=True)
+    subscription = site.subscribe()
+    first = site.latest_invoice(subscription)
+    site.pass_days(HALF_A_DAY)
+    site.change(subscription, site.lower_price_id)
+    site.credit_note(first, 180, credit_amount=180)
+    events = site.account.events("invoice.paid", "invoice.finalized", "credit_note.created")
+    with ThreadPoolExecutor(10) as pool:
+        sent = [pool.submit(site.deliver, event) for event in events * 2]
+    assert {each.result().status_code for each in sent} == {200}
+    for _ in range(10):
+        if set(site.events_stored().values()) == {"done"}:
+            break
+        site.clock.advance(4000)
+        site.of_sweep("stripe_events").run_once()
+    assert (lost(site, first), site.grants(), site.wallet().debt) == (HALF + 10, 1, 0)
+    assert_sound(site)
+
+
+@pytest.mark.parametrize("meanwhile", ["note", "void"])
+def test_credit_that_came_or_went_while_stripe_was_read_has_the_last_word(
+    site: Subscribing, meanwhile: str
+) -> None:
+    """One process reads the later invoices; before it writes, another knows more."""
+    delivered: set[str] = set()
+    subscription, first = begun(site, delivered)
+    site.account.controls.fail_next("generic_decline")
+    site.change(subscription, new_price(site.account, 9_000, "day"))
+    change = site.latest_invoice(subscription)
+
+    def happens() -> None:
+        if meanwhile == "note":
+            site.credit_note(first, 90, credit_amount=90)
+        else:
+            site.account.client().v1.invoices.void_invoice(change)
+        site.parts.get(Payments).settle(purchase(site, first).payment_id)
+
+    interrupt(site.account, "/v1/invoices", happens)
+    site.parts.get(Payments).settle(purchase(site, first).payment_id)
+    assert lost(site, first) == (HALF + 5 if meanwhile == "note" else 0)
     assert_sound(site)
 
 

@@ -20,6 +20,7 @@ from service.billing.events import (
 )
 from service.billing.stripe_parsing import event
 
+INVOICE = ObjectRef(ObjectKind.INVOICE, "in_1")
 PAYMENT = ObjectRef(ObjectKind.PAYMENT, "pi_1")
 CHARGE = ObjectRef(ObjectKind.CHARGE, "ch_1")
 
@@ -61,6 +62,11 @@ def document(kind: str = "invoice.paid", **changes: Any) -> dict[str, Any]:
         ("charge.refunded", {"id": "ch_1", "object": "charge", "payment_intent": None}, CHARGE),
         ("charge.dispute.created", {"id": "du_1", "payment_intent": "pi_1"}, PAYMENT),
         ("charge.dispute.closed", {"id": "du_1", "charge": {"id": "ch_1"}}, CHARGE),
+        *(
+            (f"credit_note.{what}", {"id": "cn_1", "invoice": "in_1"}, INVOICE)
+            for what in ("created", "updated", "voided")
+        ),
+        ("credit_note.created", {"id": "cn_1", "invoice": {"id": "in_1"}}, INVOICE),
         ("refund.failed", {"id": "re_1", "payment_intent": {"id": "pi_1"}}, PAYMENT),
         ("radar.early_fraud_warning.created", {"id": "issfr_1", "charge": "ch_1"}, CHARGE),
         (
