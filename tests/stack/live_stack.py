@@ -122,6 +122,7 @@ class LiveStack:
                 "kling_base_url": f"{self.sim_url}/kling",
                 "openai_base_url": f"{self.sim_url}/openai/v1",
                 "openai_api_key": Secret(SIMULATED_OPENAI_KEY),
+                "assemblyai_base_url": Url(f"{self.sim_url}/assemblyai"),
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
                 "app_url": Url(f"{self.sim_url}/app"),

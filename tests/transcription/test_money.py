@@ -43,6 +43,7 @@ def test_the_minutes_that_were_requested_are_held_and_imposed(world: World) -> N
         # What cannot be: our own count.
         (None, [120_000], 2 * A_MINUTE, {"milliseconds": 120_000, "estimated": 1}),
         (0, [120_000], 2 * A_MINUTE, {"milliseconds": 120_000, "estimated": 1}),
+        (0, [], 0, {"milliseconds": 0, "estimated": 1}),
         (-5, [120_000], 2 * A_MINUTE, {"milliseconds": 120_000, "estimated": 1}),
         (60, [61_000], 11, {"milliseconds": 61_000, "estimated": 1}),
         (1, [1_200_000], 20 * A_MINUTE, {"milliseconds": 1_200_000, "estimated": 1}),
