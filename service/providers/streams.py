@@ -92,6 +92,10 @@ class ByteStream:
         """By name in lower case."""
         return self._incoming.headers
 
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
     def send(self, headers: Mapping[str, str], body: bytes) -> None:
         """Sends the request and reads the head of the response. Raises `NeverSent` or
         `Interrupted`."""

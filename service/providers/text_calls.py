@@ -148,6 +148,8 @@ class TextCall:
         for piece in self._stream.pieces():
             try:
                 for event in self._reading.events(piece):
+                    if self._stream.cancelled:
+                        return
                     if not isinstance(event, Output):
                         yield self._ended(event)
                         return
@@ -174,7 +176,10 @@ class TextCall:
         return BrokenOff(error.fault, error.usage)
 
     def _interrupted(self, cause: Interruption) -> GenerationEvent:
-        self._reports.interrupted(cause)
+        if cause is Interruption.EXPIRED and self._wrote:
+            self._reports.cut_short()
+        else:
+            self._reports.interrupted(cause)
         if (complete := self._reading.unfinished()) is not None:
             return self._ended(complete)
         if cause is Interruption.EXPIRED and self._wrote:

@@ -53,6 +53,14 @@ class TextReports:
         )
         self._metrics.count(Metric.PROVIDER_SILENT, provider=self._provider, operation="generate")
 
+    def cut_short(self) -> None:
+        """Our own time limit ended an output."""
+        self._log.info(
+            "provider_cut_short",
+            seconds=self._seconds(),
+            provider_request_id=self._request_id,
+        )
+
     def not_reached(self, error: Exception) -> None:
         """Nothing was sent."""
         self._log.warning("provider_not_reached", reason=type(error).__name__)

@@ -19,6 +19,7 @@ from service.providers.generation import (
     GenerationEvent,
     Output,
     TokenUsage,
+    VendorFault,
 )
 from service.providers.openai.client import EVENT_STREAM
 from service.providers.openai.events import ResponsesReading
@@ -218,3 +219,23 @@ def test_the_same_messages_cut_anywhere_are_the_same() -> None:
     assert whole == [Output("word"), Complete(FinishReason.STOP, TokenUsage(1, 2))]
     for place in range(len(body)):
         assert list(bedrock_call([body[:place], body[place:]], None)) == whole
+
+
+@pytest.mark.parametrize(
+    ("make", "head", "piece"),
+    [
+        (openai_call, b"text/event-stream", DELTA),
+        (
+            bedrock_call,
+            b"application/vnd.amazon.eventstream",
+            event_message("contentBlockDelta", {"delta": {"text": "word "}}),
+        ),
+    ],
+    ids=["openai", "bedrock"],
+)
+def test_a_body_that_ends_without_its_last_event_is_cut(
+    make: Callable[[list[bytes], OSError | None], TextCall], head: bytes, piece: bytes
+) -> None:
+    """Where no length is announced, the end of a connection looks like the end of a body."""
+    events = list(make([HEAD % (200, head), piece], None))
+    assert events == [Output("word "), BrokenOff(VendorFault.CONNECTION_CUT)]

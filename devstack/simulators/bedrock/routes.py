@@ -18,7 +18,7 @@ from devstack.simulators.faults import RESPONSE_FAULTS, Fault, Operations
 from devstack.simulators.language.books import Books, Entry
 from devstack.simulators.language.model import count_tokens, plan
 from devstack.simulators.language.scripts import Script, ScriptBoard
-from devstack.simulators.language.streaming import STREAM_FAULTS, Pace, Streamed, billed, tokens
+from devstack.simulators.language.streaming import STREAM_FAULTS, Pace, billed, tokens
 from devstack.simulators.wire import Call, Endpoint, current_call, json_response
 from service.core.clock import Clock
 
@@ -170,4 +170,4 @@ class Bedrock:
             self._books.close(entry, "failed")
 
         stream = billed(body, self._books, entry, fault, bills_on=True)
-        return Streamed(stream, content_type=EVENT_STREAM)
+        return Response(stream, content_type=EVENT_STREAM)

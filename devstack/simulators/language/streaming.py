@@ -1,17 +1,12 @@
 """Streams of a simulated model: at its pace, and broken as faults say."""
 
-import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
-
-from flask import Response as FlaskResponse
 
 from devstack.simulators.faults import Fault
 from devstack.simulators.language.books import Books, Entry
 from devstack.simulators.language.model import Plan
 from devstack.simulators.time_scale import TimeScale
-from devstack.simulators.wire import RESET_ON_CLOSE
 from service.core.clock import Clock
 
 STREAM_FAULTS = frozenset({"stall", "cut", "error-event", "error-event-late"})
@@ -19,8 +14,9 @@ STREAM_FAULTS = frozenset({"stall", "cut", "error-event", "error-event-late"})
 _UNREAD = {"lost-answer", "garbage"}
 
 
-class Cut(Exception):
-    """The vendor drops the connection."""
+class Cut(ConnectionError):
+    """The vendor drops the connection, which the server does with it. Not by a reset, as `reset`
+    and `lost-answer`: that would take back what was sent and not read yet."""
 
 
 class Pace:
@@ -89,27 +85,3 @@ def _watched(body: Iterator[bytes], books: Books, entry: Entry, bills_on: bool) 
         raise
     finally:
         books.close(entry, "left")
-
-
-class Streamed(FlaskResponse):
-    """A response whose body may raise `Cut`: the connection is reset."""
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        connection = environ.get("werkzeug.socket")
-        body = self.response
-
-        def guarded() -> Iterator[bytes]:
-            try:
-                for piece in body:
-                    yield piece if isinstance(piece, bytes) else piece.encode()
-            except Cut:
-                if connection is not None:
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-                raise ConnectionResetError("a simulated loss of connection") from None
-            finally:
-                close = getattr(body, "close", None)
-                if close is not None:
-                    close()
-
-        self.response = guarded()
-        return super().__call__(environ, start_response)

@@ -17,7 +17,6 @@ from devstack.simulators.language.scripts import Script, ScriptBoard
 from devstack.simulators.language.streaming import (
     STREAM_FAULTS,
     Pace,
-    Streamed,
     billed,
     tokens,
 )
@@ -221,7 +220,7 @@ class OpenAi:
             yield from form(job, written(), error, late)
             self._books.close(entry, "failed")
 
-        return Streamed(
+        return Response(
             billed(body, self._books, entry, fault), content_type="text/event-stream; charset=utf-8"
         )
 

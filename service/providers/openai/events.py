@@ -20,6 +20,8 @@ UNAUTHORIZED = 401
 # What is passed on: a refusal in the model's own words is output too.
 _DELTAS = {"response.output_text.delta", "response.refusal.delta"}
 _ENDS = {"response.completed", "response.incomplete", "response.failed", "error"}
+# Whatever else comes repeats what has come already, at length: it is not even parsed.
+_READ = {"", *_DELTAS, *_ENDS}
 _FINISH = {
     "max_output_tokens": FinishReason.LENGTH,
     "content_filter": FinishReason.CONTENT,
@@ -38,8 +40,7 @@ class ResponsesReading:
     def events(self, piece: bytes) -> Iterator[VendorEvent]:
         try:
             for event in self._reader.feed(piece):
-                # Most events repeat what has come already, at length: they are not even parsed.
-                if event.name in _DELTAS | _ENDS or not event.name:
+                if event.name in _READ:
                     yield from _translated(event)
         except EventTooLong as error:
             raise Malformed from error

@@ -31,6 +31,7 @@ from tests.mutants.catalog import (
     settlement,
     storage,
     stripe_events,
+    text_vendors,
     transcription,
     users,
 )
@@ -42,6 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *payments.MUTANTS,
     *selling.MUTANTS,
     *stripe_events.MUTANTS,
+    *text_vendors.MUTANTS,
     *limits.MUTANTS,
     *passkeys.MUTANTS,
     *passwords.MUTANTS,
