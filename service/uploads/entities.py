@@ -1,11 +1,19 @@
 """Uploads, what may be uploaded, how much of it, and what may go wrong. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.errors import Conflict, InvalidRequest, NotFound, RateLimited, Unavailable
+from service.core.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unavailable,
+)
 from service.core.ids import is_id
 from service.media.audio import Container
 from service.media.pictures import MAX_IMAGE_BYTES
@@ -15,6 +23,8 @@ REFERENCE_PREFIX = "upload:"
 DAY = 24 * 3600 * 1000
 MEGABYTE = 1024 * 1024
 MAX_FILE_NAME = 255
+# No separator of any system, no control character, and more than dots and blanks.
+FILE_NAME = re.compile("^(?=.*[^ .])[^/\\\\\\x00-\\x1f\\x7f-\\x9f]*$")
 # Amazon S3 takes no more in one POST.
 MAX_POST_BYTES = 5 * 1024 * MEGABYTE
 
@@ -75,7 +85,7 @@ class UploadUnusable(InvalidRequest):
     advice = "Upload a file as the message says, under a new id."
 
 
-class UploadTooBig(InvalidRequest):
+class UploadTooBig(TooLarge):
     code = "UPLOAD_TOO_BIG"
     summary = "Files of this type must be smaller."
     details_example: ClassVar[Mapping[str, object]] = {"maxBytes": MAX_IMAGE_BYTES}
@@ -239,8 +249,4 @@ def upload_id_of(reference: str) -> str:
 def file_name_fault(name: str) -> str | None:
     """What keeps a text from being the name of a file: it never becomes part of a key or a path,
     but whoever sends a path has something else in mind."""
-    if any(character in name for character in '/\\:*?"<>|'):
-        return "Must be the name of a file, without a path."
-    if not name.strip(" .") or not name.isprintable():
-        return "Must be the name of a file."
-    return None
+    return None if FILE_NAME.fullmatch(name) else "Must be the name of a file, without a path."

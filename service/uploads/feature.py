@@ -1,6 +1,8 @@
 """Uploads: files of users for paid work."""
 
 from service.feature import Core, Declaration, Feature, Parts
+from service.ledger.entities import WalletStatus
+from service.ledger.operations import Ledger
 from service.storage.media_bucket import MediaBucket
 from service.uploads import keys
 from service.uploads.checks import upload_checks
@@ -11,10 +13,17 @@ from service.uploads.settings import UploadsSettings
 
 
 def build(core: Core, parts: Parts) -> Feature:
-    del parts
+    ledger = parts.get(Ledger)
+
+    def is_closing(user_id: str) -> bool:
+        wallet = ledger.read_snapshot(user_id).wallet
+        return wallet is not None and wallet.status is WalletStatus.CLOSING
+
     settings, object_keys = core.section(UploadsSettings), UploadKeys(core.keyring.mac_key)
     bucket = _bucket(core, settings)
-    uploads = Uploads(core.table, bucket, object_keys, settings.limits, core.clock, core.ids)
+    uploads = Uploads(
+        core.table, bucket, object_keys, settings.limits, core.clock, core.ids, is_closing
+    )
     data = UploadData(core.table, bucket, object_keys, core.clock)
     return Feature(
         operations={Uploads: uploads},

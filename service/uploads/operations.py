@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from service.core.clock import Clock
 from service.core.ids import Ids, is_id
+from service.ledger.entities import AccountClosing
 from service.storage.media_bucket import (
     MediaBucket,
     MediaGone,
@@ -74,23 +76,29 @@ class Uploads:
         limits: UploadLimits,
         clock: Clock,
         ids: Ids,
+        is_closing: Callable[[str], bool],
     ) -> None:
+        """`is_closing` says whether the account of a user is being erased."""
         self._table = table
         self._maybe_bucket = bucket
         self._object_keys = object_keys
         self._limits = limits
         self._clock = clock
         self._ids = ids
+        self._is_closing = is_closing
         self._inspection = Inspection(bucket, limits.waits_for_scan) if bucket else None
 
     def begin(self, user_id: str, content_type: str, size: int) -> Begun:
         """A form for one file of that type and of at most that size. Raises `UploadTooBig`,
-        `TooManyOpenUploads`, `UploadDailyLimit` and `UploadsUnavailable`; a user without an account
-        may upload too, since the first paid request makes the account."""
+        `AccountClosing`, `WalletBusy`, `TooManyOpenUploads`, `UploadDailyLimit` and
+        `UploadsUnavailable`; a user without an account may upload too, since the first paid request
+        makes the account."""
         bucket, now = self._bucket(), self._clock.now()
         max_bytes = self._limits.max_bytes(kind_of(content_type))
         if size > max_bytes:
             raise UploadTooBig(details={"maxBytes": max_bytes})
+        if self._is_closing(user_id):
+            raise AccountClosing
         upload = Upload(
             user_id=user_id,
             upload_id=self._ids.new(ID_PREFIX, now),

@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from service.core.principal import Principal
 from service.core.scopes import SessionScope
+from service.ledger.entities import AccountClosing, WalletBusy
 from service.storage.table import StorageUnavailable
 from service.uploads.entities import (
     TooManyOpenUploads,
@@ -41,7 +42,7 @@ POST_URL = Endpoint(
     caller_limit=UPLOADS_PER_MINUTE,
     errors=(
         *(UploadsNotConfigured, UploadTooBig, TooManyOpenUploads, UploadDailyLimit),
-        *(UploadsUnavailable, StorageUnavailable),
+        *(AccountClosing, WalletBusy, UploadsUnavailable, StorageUnavailable),
     ),
     example={"filename": "astronaut.jpg", "contentType": "image/jpeg", "size": 482113},
 )

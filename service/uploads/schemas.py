@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validate
 from service.core.clock import iso
 from service.uploads.entities import (
     CONTENT_TYPES,
+    FILE_NAME,
     MAX_FILE_NAME,
     MAX_POST_BYTES,
     Upload,
@@ -17,8 +18,6 @@ from service.uploads.operations import Begun
 from service.web.schemas import IntegerInput, StrictSchema, Text
 
 EXAMPLE_ID = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
-# As `file_name_fault` has it, for programs.
-FILE_NAME = '^(?=.*[^ .])[^/\\\\:*?"<>|\\x00-\\x1f\\x7f-\\x9f]*$'
 
 
 class FileName(Text):
@@ -40,7 +39,7 @@ class UploadRequestSchema(StrictSchema):
         max_length=MAX_FILE_NAME,
         metadata={
             "description": "The file's own name, without a path. It is checked and not kept.",
-            "pattern": FILE_NAME,
+            "pattern": FILE_NAME.pattern,
             "example": "astronaut.jpg",
         },
     )

@@ -29,6 +29,8 @@ LIMITS = UploadLimits(
     waits_for_scan=False,
 )
 PNG = png()
+# Users whose accounts are being erased.
+CLOSING = frozenset({"leaving"})
 
 
 @dataclass
@@ -91,7 +93,7 @@ def world(
     object_keys = UploadKeys(MAC_KEY)
     limits: UploadLimits = getattr(request, "param", LIMITS)
     return World(
-        Uploads(table, bucket, object_keys, limits, clock, RandomIds()),
+        Uploads(table, bucket, object_keys, limits, clock, RandomIds(), CLOSING.__contains__),
         UploadData(table, bucket, object_keys, clock),
         bucket,
         table,

@@ -179,7 +179,7 @@ def test_what_is_announced_must_be_a_plain_file(stack: LiveStack, change: dict[s
 def test_an_image_of_more_than_ten_megabytes_gets_no_form(stack: LiveStack) -> None:
     before = stack.items()
     refused = begin(stack, 10 * MEGABYTE + 1, user="eve")
-    details = ApiClient(stack).assert_refused(refused, 400, "UPLOAD_TOO_BIG")
+    details = ApiClient(stack).assert_refused(refused, 413, "UPLOAD_TOO_BIG")
     assert details == {"maxBytes": 10 * MEGABYTE}
     assert stack.items() == before
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.core.ids import RandomIds
+from service.ledger.entities import AccountClosing
 from service.uploads import keys, store
 from service.uploads.entities import (
     DAY,
@@ -120,6 +121,12 @@ def test_nothing_is_written_for_what_is_too_big(world: World) -> None:
     assert world.table.query("USER#ann", "U", limit=5).items == ()
 
 
+def test_nobody_begins_an_upload_while_being_erased(world: World) -> None:
+    with pytest.raises(AccountClosing):
+        world.uploads.begin("leaving", "image/png", 1000)
+    assert world.table.query("USER#leaving", "U", limit=9).items == ()
+
+
 def test_limits_are_refused_with_nothing_written(world: World) -> None:
     for _ in range(3):
         world.uploads.begin("ann", "image/png", 1000)
@@ -210,7 +217,11 @@ def scanned(world: World, result: str) -> None:
 
 
 def test_without_a_bucket_nothing_can_be_uploaded(world: World) -> None:
-    uploads = Uploads(world.table, None, UploadKeys(MAC_KEY), LIMITS, world.clock, RandomIds())
+    nobody: frozenset[str] = frozenset()
+    uploads = Uploads(
+        *(world.table, None, UploadKeys(MAC_KEY), LIMITS, world.clock, RandomIds()),
+        is_closing=nobody.__contains__,
+    )
     with pytest.raises(UploadsNotConfigured):
         uploads.begin("ann", "image/png", 1)
     with pytest.raises(UploadsNotConfigured):
