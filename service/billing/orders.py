@@ -20,6 +20,7 @@ from service.billing.order_entities import (
 )
 from service.billing.order_records import OrderRecords
 from service.billing.purchases import Purchase, PurchaseDamaged
+from service.billing.second_subscriptions import is_second
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import CheckoutSession
 from service.core.clock import Clock
@@ -204,11 +205,15 @@ class Orders:
 
     def _subscribed(self, order: Order, session: CheckoutSession) -> Order:
         """Paid once the first invoice is, or where a trial has none to pay. A payment on its way (a
-        bank debit), and one that Stripe tries again, leave the order open."""
+        bank debit), and one that Stripe tries again, leave the order open. A second subscription
+        has been ended and paid back: its order has failed."""
+        subscription = self._stripe.retrieve_subscription(session.subscription_id)
+        if is_second(subscription):
+            return self._records.end(order, OrderStatus.FAILED)
         status = "paid" if session.payment_status != "unpaid" else self._invoice_status(session)
         if status == "paid":
             return self._records.paid(order, session.subscription_id)
-        if status in _LOST_INVOICES or self._has_ended(session):
+        if status in _LOST_INVOICES or subscription.status in _ENDED_SUBSCRIPTIONS:
             return self._records.end(order, OrderStatus.FAILED)
         return order
 
@@ -216,12 +221,6 @@ class Orders:
         if not session.invoice_id:
             return ""
         return self._stripe.retrieve_invoice(session.invoice_id).status
-
-    def _has_ended(self, session: CheckoutSession) -> bool:
-        if not session.subscription_id:
-            return False
-        found = self._stripe.retrieve_subscription(session.subscription_id)
-        return found.status in _ENDED_SUBSCRIPTIONS
 
     def _settled(self, order: Order, payment_id: str) -> Order:
         """The grant's transaction makes the order paid. Where a restore has torn the two apart,

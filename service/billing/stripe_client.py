@@ -198,6 +198,21 @@ class Stripe:
         path = f"/v1/subscriptions/{_segment(subscription_id)}"
         return self._api.get(path, parsing.subscription)
 
+    def update_subscription(
+        self, subscription_id: str, params: Mapping[str, Any], key: str
+    ) -> Subscription:
+        path = f"/v1/subscriptions/{_segment(subscription_id)}"
+        return self._api.post(path, parsing.subscription, params, key)
+
+    def cancel_subscription(self, subscription_id: str) -> None:
+        """At once, and without a credit for unused time. One that has ended is no error."""
+        path = f"/v1/subscriptions/{_segment(subscription_id)}"
+        try:
+            self._api.delete(path, parsing.subscription)
+        except StripeRefused as refusal:
+            if not refusal.is_missing:
+                raise
+
     def subscriptions_of(self, customer_id: str) -> tuple[Subscription, ...]:
         """Those that have ended, too. None for a customer who is deleted."""
         filters = {"customer": customer_id, "status": "all"}

@@ -12,11 +12,17 @@ from service.billing.entities import StripeUnavailable
 from service.billing.money_back import moved_cents
 from service.billing.plan_credits import begins_period, paid_period
 from service.billing.purchases import Bought, PaymentFacts
+from service.billing.second_subscriptions import SecondSubscriptions
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import CheckoutSession, Invoice, Subscription
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
-from service.entitlements.entities import EntitlementChanged, SubscriptionFacts, Trial
+from service.entitlements.entities import (
+    EntitlementChanged,
+    SubscriptionFacts,
+    Trial,
+    entitled_by,
+)
 from service.entitlements.operations import Entitlements
 from service.entitlements.trials import Trials
 from service.ledger.entities import UserNotFound
@@ -55,6 +61,7 @@ class Subscriptions:
         self._clock = clock
         self._metrics = metrics
         self._settle_payment = settle_payment
+        self._seconds = SecondSubscriptions(stripe, metrics)
 
     def reconcile(self, subscription_id: str) -> None:
         """Brings what the user of that subscription is entitled to up to date."""
@@ -96,7 +103,7 @@ class Subscriptions:
         if invoice is None or not begins_period(invoice):
             return None
         user_id = self._customers.user_of(invoice.customer_id)
-        if user_id is None:
+        if user_id is None or self._is_second(user_id, invoice, facts):
             return None
         period = paid_period(invoice, self._entitlements.plans)
         if period is None:
@@ -115,6 +122,18 @@ class Subscriptions:
             currency=facts.currency,
             reference=period.grant_id,
         )
+
+    def _is_second(self, user_id: str, invoice: Invoice, facts: PaymentFacts) -> bool:
+        """Whether it has begun a second subscription: that brings nothing, and its payment goes
+        back."""
+        if invoice.billing_reason != "subscription_create":
+            return False
+        found = self._at_stripe(user_id, invoice.customer_id)
+        if invoice.subscription_id not in self._seconds.end(found):
+            return False
+        if facts.intent is not None:
+            self._seconds.refund(facts.payment_id)
+        return True
 
     def _alarm(self, payment_id: str, invoice: Invoice, alarm: str) -> None:
         log.error(
@@ -160,6 +179,10 @@ class Subscriptions:
             found = self._at_stripe(user_id, customer_id)
             if not self._has_account(user_id):
                 return ()
+            seconds = self._seconds.end(found)
+            if any(each.id in seconds and _is_in_force(each) for each in found):
+                # They have just been ended.
+                continue
             try:
                 self._entitlements.apply(before, [_facts(each) for each in found])
             except EntitlementChanged:
@@ -211,6 +234,10 @@ def _payment_of(invoice: Invoice) -> str:
     """What is settled for an invoice. Without a payment intent it was paid from the customer's
     balance, or was free."""
     return next(iter(invoice.payment_intent_ids), invoice.id)
+
+
+def _is_in_force(subscription: Subscription) -> bool:
+    return entitled_by(subscription.status).permits
 
 
 def _facts(subscription: Subscription) -> SubscriptionFacts:

@@ -49,8 +49,8 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     },
     ("billing", "order_records"): {"keys", "order_entities", "store", "stripe_objects"},
     ("billing", "orders"): {
-        *("entities", "order_entities", "order_records", "purchases", "stripe_client"),
-        "stripe_objects",
+        *("entities", "order_entities", "order_records", "purchases", "second_subscriptions"),
+        *("stripe_client", "stripe_objects"),
     },
     ("billing", "portal"): {"accounts", "customers", "stripe_client"},
     ("billing", "events"): {"stripe_objects"},
@@ -67,9 +67,10 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "inbox"): {"entities", "event_store", "events", "keys"},
     ("billing", "plan_credits"): {"stripe_objects"},
     ("billing", "reconciler"): {"events"},
+    ("billing", "second_subscriptions"): {"entities", "stripe_client", "stripe_objects"},
     ("billing", "subscriptions"): {
-        *("customers", "entities", "money_back", "plan_credits", "purchases", "stripe_client"),
-        "stripe_objects",
+        *("customers", "entities", "money_back", "plan_credits", "purchases"),
+        *("second_subscriptions", "stripe_client", "stripe_objects"),
     },
     ("billing", "signatures"): {"events"},
     ("billing", "webhooks"): {"events", "inbox", "signatures", "stripe_client", "stripe_parsing"},

@@ -1,13 +1,19 @@
 """No one is sold a second subscription, nor a second trial."""
 
+import contextlib
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.billing.checkouts import Checkout
-from service.billing.order_entities import AlreadySubscribed
+from service.billing.entities import StripeUnavailable
+from service.billing.order_entities import AlreadySubscribed, OrderStatus
+from service.billing.orders import Orders
+from service.billing.payments import Payments
+from service.billing.stripe_client import Stripe
 from service.core.amounts import SCALE
-from tests.billing.subscribers import Subscribing
+from tests.billing.subscribers import CREDITS, Subscribing
 
 TRIAL: dict[str, Any] = {"trial_days": 7, "trial_credits": 5 * SCALE}
 DECLINED = "4000000000000341"
@@ -65,3 +71,113 @@ def made_by_hand(site: Subscribing, checkout: Checkout) -> str:
         "success_url": "https://app.example.com",
     }
     return site.account.client().v1.checkout.sessions.create(params).id
+
+
+def second_of_two(site: Subscribing, **paying: Any) -> tuple[str, Checkout, str]:
+    """Two checkouts are open before one is paid; then both are. No event has been delivered."""
+    older, newer = site.begin(), site.begin()
+    first = site.complete(older)
+    site.clock.advance(60)
+    second = site.complete(newer, **paying)
+    return first, newer, second
+
+
+def payment_of(site: Subscribing, checkout: Checkout) -> str:
+    found: str = site.account.simulator.account.session_intents[checkout.session.id]
+    return found
+
+
+def refunded(site: Subscribing, payment: str) -> int:
+    return sum(each.amount_cents for each in site.parts.get(Stripe).refunds_of(payment))
+
+
+def orders(site: Subscribing) -> Orders:
+    return site.parts.get(Orders)
+
+
+@pytest.mark.parametrize(
+    "first_event",
+    [
+        "payment_intent.succeeded",
+        "invoice.paid",
+        "checkout.session.completed",
+        "customer.subscription.created",
+    ],
+)
+def test_a_second_subscription_is_ended_and_paid_back_whatever_comes_first(
+    first_event: str,
+) -> None:
+    site = Subscribing()
+    first, newer, second = second_of_two(site)
+    payment = payment_of(site, newer)
+    site.deliver_all(first_event)
+    site.deliver_all()
+    assert site.at_stripe(first)["status"] == "active"
+    assert site.at_stripe(second)["status"] == "canceled"
+    assert refunded(site, payment) == 900
+    assert (site.status(), site.credits(), site.grants()) == ("active", [CREDITS], 1)
+    order = orders(site).get("ann", newer.order.order_id).order
+    assert order.status is OrderStatus.FAILED
+    assert site.audit().violations == ()
+
+
+def test_a_bank_debit_for_a_second_subscription_is_paid_back_when_it_arrives() -> None:
+    site = Subscribing()
+    _, newer, second = second_of_two(site, outcome="processing")
+    payment = payment_of(site, newer)
+    orders(site).get("ann", newer.order.order_id)
+    assert (site.at_stripe(second)["status"], refunded(site, payment)) == ("canceled", 0)
+    site.account.controls.settle(payment)
+    assert site.parts.get(Payments).settle(payment) is None
+    assert refunded(site, payment) == 900
+    assert site.credits() == []
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost-answer"])
+@pytest.mark.parametrize(
+    "operation", ["update_subscription", "cancel_subscription", "create_refund"]
+)
+def test_ending_a_second_subscription_goes_on_where_it_was_interrupted(
+    operation: str, fault: str
+) -> None:
+    site = Subscribing()
+    _, newer, second = second_of_two(site)
+    site.account.http.arm(operation, fault, 3)
+    with contextlib.suppress(StripeUnavailable):
+        orders(site).reconcile(newer.session.id)
+    orders(site).reconcile(newer.session.id)
+    assert site.at_stripe(second)["status"] == "canceled"
+    assert refunded(site, payment_of(site, newer)) == 900
+
+
+def test_a_refund_that_stripe_refuses_calls_an_operator() -> None:
+    site = Subscribing()
+    _, newer, second = second_of_two(site)
+    site.account.controls.dispute(payment_of(site, newer))
+    with capture_logs() as logs:
+        orders(site).get("ann", newer.order.order_id)
+    assert site.at_stripe(second)["status"] == "canceled"
+    assert [each["alarm"] for each in logs if "alarm" in each][:1] == ["second_subscription"]
+
+
+def test_a_subscription_that_an_operator_has_made_stays() -> None:
+    site = Subscribing()
+    checkout = site.begin()
+    session_id = made_by_hand(site, checkout)
+    first = site.complete(checkout)
+    site.clock.advance(60)
+    site.account.controls.pay(session_id)
+    second = site.session(session_id)["subscription"]
+    site.deliver_all("customer.subscription.created")
+    assert site.at_stripe(first)["status"] == "active"
+    assert site.at_stripe(second)["status"] == "trialing"
+
+
+def test_one_that_was_renewed_before_it_was_found_is_left_to_an_operator() -> None:
+    site = Subscribing()
+    _, newer, second = second_of_two(site)
+    site.pass_days(32)
+    with capture_logs() as logs:
+        orders(site).get("ann", newer.order.order_id)
+    assert site.at_stripe(second)["status"] == "active"
+    assert "second_subscription" in [each.get("alarm") for each in logs]
