@@ -11,6 +11,7 @@ from service.billing.entities import StripeRefused, StripeUnavailable
 from service.billing.stripe_client import Stripe
 from service.core.clock import Clock, from_iso
 from service.core.ids import Ids
+from service.core.metrics import Metric, Metrics
 from service.ledger.operations import Ledger
 from service.storage.codec import Item
 from service.storage.table import Cancelled, ConditionFailed, Table
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 ATTEMPT_MILLISECONDS = 23 * 3600 * 1000
 MAX_TRIES = 4
 _ATTEMPT = "cat"
+_ALARM = "customer"
 
 
 class Customers:
@@ -34,11 +36,18 @@ class Customers:
     made; an erasure that begins later finds the attempt, and finishes it."""
 
     def __init__(
-        self, table: Table, stripe: Stripe, ledger: Ledger, clock: Clock, ids: Ids
+        self,
+        table: Table,
+        stripe: Stripe,
+        ledger: Ledger,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
     ) -> None:
         self._table = table
         self._stripe = stripe
         self._ledger = ledger
+        self._metrics = metrics
         self._clock = clock
         self._ids = ids
 
@@ -70,9 +79,13 @@ class Customers:
         return self.of_user(user_id)
 
     def user_of(self, customer_id: str) -> str | None:
-        """Whose customer that is; None for one that we do not know, or no longer."""
-        item = self._table.get(keys.customer(customer_id))
-        return str(item["userId"]) if item else None
+        """Whose customer that is; None for one that we do not know, or no longer. Where a restored
+        table has lost it, Stripe says whose it is: it is stored again, after an alarm. Raises what
+        `Stripe` raises, and `StorageUnavailable`."""
+        item = self._table.get(keys.customer(customer_id)) if customer_id else None
+        if item is not None:
+            return str(item["userId"])
+        return self._restored(customer_id) if customer_id else None
 
     def of_user(self, user_id: str) -> str | None:
         """The id of the user's customer, if there is one."""
@@ -91,6 +104,44 @@ class Customers:
             now = self._clock.now()
             attempt_id = self._ids.new(_ATTEMPT, now)
             self._written(store.customer_replaced_write(user_id, item, attempt_id, now))
+
+    def _restored(self, customer_id: str) -> str | None:
+        """Whose customer it is by Stripe's metadata, which our key alone writes, if the user's own
+        item agrees or is lost as well. Never an erased user's: theirs is deleted."""
+        user_id = self._user_at_stripe(customer_id)
+        if not user_id or not self._has_account(user_id):
+            return None
+        item, now = self._table.get(keys.users_customer(user_id)), self._clock.now()
+        if item is not None and customer_id not in store.customer_ids(item):
+            log.error("stripe_customer_contradicts", customer_id=customer_id, user_id=user_id)
+            self._metrics.count(Metric.PAYMENT_ALARMS, alarm=_ALARM)
+            return None
+        writes: list[Write] = [store.customer_claim_write(user_id, customer_id, now)]
+        if item is None:
+            attempt_id = self._ids.new(_ATTEMPT, now)
+            writes.append(store.customer_restored_write(user_id, attempt_id, customer_id, now))
+        try:
+            self._table.transact(writes)
+        except Cancelled as cancelled:
+            # A customer is being made at this moment.
+            raise StripeUnavailable from cancelled
+        log.error("stripe_customer_restored", customer_id=customer_id, user_id=user_id)
+        self._metrics.count(Metric.PAYMENT_ALARMS, alarm=_ALARM)
+        return user_id
+
+    def _user_at_stripe(self, customer_id: str) -> str:
+        try:
+            customer = self._stripe.retrieve_customer(customer_id)
+        except StripeRefused as refusal:
+            if refusal.is_missing:
+                return ""
+            raise
+        is_ours = not customer.deleted and customer.livemode is self._stripe.livemode
+        return customer.metadata.get("userId", "") if is_ours else ""
+
+    def _has_account(self, user_id: str) -> bool:
+        wallet = self._ledger.balance(user_id).wallet
+        return wallet is not None and not wallet.is_leaving
 
     def _attempt(self, user_id: str, item: Item | None) -> str | None:
         """The id of the attempt that goes on, or of a new one; None when another process has just

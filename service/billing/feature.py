@@ -190,7 +190,7 @@ def _selling(core: Core, parts: Parts, stripe: Stripe, payments: Payments) -> _S
     mac_key, ledger = core.keyring.mac_key, parts.get(Ledger)
     tokens = PageTokens(core.keyring.token_keys)
     records = OrderRecords(core.table, core.clock, core.metrics, tokens, mac_key)
-    customers = Customers(core.table, stripe, ledger, core.clock, core.ids)
+    customers = Customers(core.table, stripe, ledger, core.clock, core.ids, core.metrics)
     payments.register(OrderPayments(stripe, records, customers, core.clock).resolve)
     rules, subscribers = _rules(core, settings), Subscribers(stripe, customers)
     checkouts = Checkouts(

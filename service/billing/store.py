@@ -135,11 +135,22 @@ def customer_writes(
     user_id: str, attempt_id: str, customer_id: str, now: int
 ) -> tuple[Put, Update]:
     """The customer that came of an attempt, by its own id and by the user's."""
-    named: Item = {"userId": user_id, "createdAt": iso(now)}
     guard = When(equals={"attemptId": attempt_id, "customerId": None})
     found: Item = {"customerId": customer_id}
     by_user = Update(keys.users_customer(user_id), guard, set=found)
-    return Put(keys.customer(customer_id), named, REPLACE), by_user
+    return customer_claim_write(user_id, customer_id, now), by_user
+
+
+def customer_claim_write(user_id: str, customer_id: str, now: int) -> Put:
+    """Whose customer that is. Written again it says the same."""
+    named: Item = {"userId": user_id, "createdAt": iso(now)}
+    return Put(keys.customer(customer_id), named, REPLACE)
+
+
+def customer_restored_write(user_id: str, attempt_id: str, customer_id: str, now: int) -> Put:
+    """The customer of a user whose own item is lost."""
+    found: Item = {"attemptId": attempt_id, "createdAt": iso(now), "customerId": customer_id}
+    return Put(keys.users_customer(user_id), found)
 
 
 def customer_replaced_write(user_id: str, item: Item, attempt_id: str, now: int) -> Update:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.billing import keys
 from service.billing.customers import Customers
@@ -17,7 +18,7 @@ from service.billing.stripe_client import Stripe
 from service.core.erasure import ErasureStep, StepOutcome
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import AccountClosing, WalletStatus
-from service.storage.writes import Update, When
+from service.storage.writes import Delete, Update, When
 from tests.billing.world import BillingWorld
 from tests.doubles.service_harness import memory_world
 
@@ -159,6 +160,64 @@ def test_an_erasure_waits_for_a_key_of_stripe(world: BillingWorld) -> None:
     with pytest.raises(CustomerNotDeleted):
         data.delete_at_stripe("ann")
     assert data.delete_at_stripe("bob") is StepOutcome.DONE
+
+
+def lose(world: BillingWorld, customer_id: str, *, with_users: bool = False) -> None:
+    """As a restored table may have lost it."""
+    world.harness.table.write(Delete(keys.customer(customer_id), When()))
+    if with_users:
+        world.harness.table.write(Delete(keys.users_customer("ann"), When()))
+
+
+@pytest.mark.parametrize("with_users", [False, True])
+def test_a_customer_whom_a_restore_has_lost_is_known_again(
+    world: BillingWorld, with_users: bool
+) -> None:
+    customer_id = world.customers.ensure("ann", None)
+    lose(world, customer_id, with_users=with_users)
+    with capture_logs() as logs:
+        assert world.customers.user_of(customer_id) == "ann"
+        assert world.customers.user_of(customer_id) == "ann"
+    assert [each["event"] for each in logs].count("stripe_customer_restored") == 1
+    assert world.customers.of_user("ann") == customer_id
+    assert world.harness.audit().violations == ()
+
+
+def test_what_a_lost_customer_has_paid_is_granted(world: BillingWorld) -> None:
+    checkout = world.begin()
+    world.pay(checkout)
+    lose(world, checkout.session.customer_id)
+    assert world.orders.get("ann", checkout.order.order_id).order.status is OrderStatus.PAID
+
+
+def made_by_hand(world: BillingWorld, user_id: str) -> str:
+    api = world.account.client().v1.customers
+    return api.create({"metadata": {"userId": user_id}}).id
+
+
+def test_a_customer_who_contradicts_the_users_own_item_is_no_ones(world: BillingWorld) -> None:
+    world.customers.ensure("ann", None)
+    before = world.items()
+    with capture_logs() as logs:
+        assert world.customers.user_of(made_by_hand(world, "ann")) is None
+    assert "stripe_customer_contradicts" in [each["event"] for each in logs]
+    assert world.items() == before
+
+
+@pytest.mark.parametrize("user_id", ["", "bob"])
+def test_a_customer_without_an_account_here_is_no_ones(world: BillingWorld, user_id: str) -> None:
+    before = world.items()
+    assert world.customers.user_of(made_by_hand(world, user_id)) is None
+    assert world.items() == before
+
+
+def test_the_customer_of_a_user_who_is_being_erased_is_not_restored(world: BillingWorld) -> None:
+    customer_id = world.customers.ensure("ann", None)
+    lose(world, customer_id)
+    closing(world)
+    before = world.items()
+    assert world.customers.user_of(customer_id) is None
+    assert world.items() == before
 
 
 def closing(world: BillingWorld) -> None:

@@ -309,6 +309,9 @@ def test_a_subscription_of_a_customer_who_is_not_ours_is_left_alone(site: Subscr
         site.client.delete_item(
             TableName=site.table._name, Key={"PK": item["PK"], "SK": item["SK"]}
         )
+    site.account.client().v1.customers.update(
+        checkout.session.customer_id, {"metadata": {"userId": ""}}
+    )
     for event in site.account.events("customer.subscription.created", "invoice.paid"):
         assert site.deliver(event).status_code == 200
     assert (site.status(), site.grants()) == ("none", 0)

@@ -25,7 +25,7 @@ from service.core.amounts import credits_of
 from service.ledger import keys as ledger_keys
 from service.ledger.entities import InsufficientCredits
 from service.providers.base import TaskStatus
-from service.storage.writes import Delete, Update, When
+from service.storage.writes import Update, When
 from tests.billing.world import BillingWorld
 
 HOUR = 3600
@@ -273,8 +273,8 @@ def test_a_lost_response_is_gone_on_with_under_the_same_key(world: TopUpWorld) -
 def test_whoever_was_charged_without_a_grant_is_charged_no_more(world: TopUpWorld) -> None:
     world.enable()
     before = world.balance()
-    customer_id = str(world.customers.of_user("ann"))
-    world.harness.table.write(Delete(keys.customer(customer_id), When()))
+    customer = keys.customer(str(world.customers.of_user("ann")))
+    world.harness.table.write(Update(customer, When(), set={"userId": "eve"}))
     world.top_ups.run("ann")
     setting = world.setting()
     assert (setting.enabled, setting.off_reason, setting.order_id) == (False, "failures", "")
