@@ -20,6 +20,7 @@ from service.billing.order_entities import (
     OrderEnded,
     OrderKeyReused,
     OrderKind,
+    OrderNotFound,
     OrderStatus,
     OrderTerms,
     TooManyOpenOrders,
@@ -157,7 +158,11 @@ class Checkouts:
                     raise OrderKeyReused(
                         details={"orderId": order_id}, location=f"/stripe/orders/{order_id}"
                     )
-                order = self._records.read(new.user_id, order_id)
+                try:
+                    order = self._records.read(new.user_id, order_id)
+                except OrderNotFound:
+                    # Never paid, and deleted since. The key is free.
+                    return None
                 if order.status.is_open and not order.session_id:
                     # It will begin a payment, which may make a customer of an erased user.
                     self._require_may_buy(order, snapshot)
@@ -177,7 +182,9 @@ class Checkouts:
             )
         writes = store.new_order_writes(new, (*still_open, new.order_id), version)
         if wanted.idempotency_key is not None:
-            writes.append(store.order_key_write(new, wanted.idempotency_key, wanted.body_hash))
+            named = snapshot.item(keys.order_key(new.user_id, wanted.idempotency_key))
+            key, body_hash = wanted.idempotency_key, wanted.body_hash
+            writes.append(store.order_key_write(new, key, body_hash, named))
         self._table.transact(writes)
 
     def _require_may_buy(self, order: Order, snapshot: Snapshot) -> None:

@@ -27,14 +27,15 @@ ORDER = ItemKind(
     _OWNER,
     "USER#<user id>",
     "ORDER#<order id>",
-    "what a user wanted to buy: its terms, sealed, and what became of it",
+    "what a user wanted to buy: its terms, sealed, and what became of it; TTL 30 days after its "
+    "checkout unless it is paid",
 )
 ORDER_KEY = ItemKind(
     "order key",
     _OWNER,
     "USER#<user id>",
     "ORDER_KEY#<sha256>",
-    "the order that a client's idempotency key led to",
+    "the order that a client's idempotency key led to; TTL 30 days after its checkout",
 )
 OPEN_ORDERS = ItemKind(
     "open orders",

@@ -19,6 +19,8 @@ def order_checks(mac_key: bytes) -> tuple[ItemCheck | PrefixCheck, ...]:
         if not store.is_sealed(order, mac_key):
             yield UNSEALED
         yield from _state_faults(order)
+        if order.status is OrderStatus.PAID and store.EXPIRES_AT in item:
+            yield "is paid, and would be deleted"
 
     return (
         ItemCheck(keys.ORDER, order_faults),

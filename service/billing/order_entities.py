@@ -23,6 +23,8 @@ MAX_NAME = 100
 # A checkout is open for an hour; Stripe takes 30 minutes to 24 hours from now.
 SESSION_MILLISECONDS = 3600 * 1000
 MIN_SESSION_MILLISECONDS = 31 * 60 * 1000
+# An order that is not paid is kept for so long after its checkout: a bank debit takes two weeks.
+KEPT_MILLISECONDS = 30 * 24 * 3600 * 1000
 EXAMPLE_ORDER = "ord_01kb7r3v6q8f2x0m4n5p6q7r8s"
 
 _PACKAGE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
@@ -186,6 +188,11 @@ class Order:
     completed_at: int | None = None
     version: int = 1
     mac: str = ""
+
+    @property
+    def kept_until(self) -> int:
+        """When an order that was never paid may be deleted."""
+        return self.expires_at + KEPT_MILLISECONDS
 
     def is_open(self, now: int) -> bool:
         """Whether it may still be paid through its checkout, or by a payment on its way."""

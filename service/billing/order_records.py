@@ -81,18 +81,15 @@ class OrderRecords:
         if not order_ids:
             return ()
         wanted = [keys.order(user_id, order_id) for order_id in order_ids]
-        found = self._table.get_many(wanted, ("status", "paidUntil"))
+        found = dict(self._table.get_many(wanted, ("status", "paidUntil")))
+        for key in set(wanted) - found.keys():
+            # DynamoDB did not get to it, or has deleted it: it was not paid in time.
+            found[key] = self._table.get(key) or {}
         now = self._clock.now()
-        open_keys = {
-            key
-            for key, item in found.items()
-            if OrderStatus(str(item["status"])).is_open and now < from_iso(str(item["paidUntil"]))
-        }
-        # What DynamoDB did not get to may be open.
         return tuple(
             order_id
             for order_id, key in zip(order_ids, wanted, strict=True)
-            if key in open_keys or key not in found
+            if _may_be_paid(found[key], now)
         )
 
     def bind(self, order: Order, session: CheckoutSession) -> Order:
@@ -160,6 +157,12 @@ class OrderRecords:
             else:
                 return after
         raise StorageUnavailable
+
+
+def _may_be_paid(item: Item, now: int) -> bool:
+    if not item:
+        return False
+    return OrderStatus(str(item["status"])).is_open and now < from_iso(str(item["paidUntil"]))
 
 
 def _returned(item: Item) -> int:

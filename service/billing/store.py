@@ -24,6 +24,9 @@ from service.storage.keys import user_of, user_partition
 from service.storage.table import Table
 from service.storage.writes import ABSENT, REPLACE, Put, Update, When, Write
 
+# DynamoDB deletes an item some time after this, in seconds.
+EXPIRES_AT = "expiresAt"
+
 
 def read_packages() -> tuple[Package, ...]:
     """Every package in the order of the file. Raises `ValueError` if the file is invalid."""
@@ -83,19 +86,29 @@ def new_order_writes(order: Order, open_ids: tuple[str, ...], version: int) -> l
 def order_put(order: Order) -> Put:
     """A new order."""
     key = keys.order(order.user_id, order.order_id)
-    return Put(key, {**_terms_item(order), **_state(order)})
+    return Put(key, {**_terms_item(order), **_state(order), EXPIRES_AT: order.kept_until // 1000})
 
 
-def order_key_write(order: Order, idempotency_key: str, body_hash: str) -> Put:
-    named: Item = {"orderId": order.order_id, "bodyHash": body_hash}
-    return Put(keys.order_key(order.user_id, idempotency_key), named)
+def order_key_write(
+    order: Order, idempotency_key: str, body_hash: str, before: Item | None = None
+) -> Put:
+    """In the place of `before`, whose order is gone."""
+    named: Item = {
+        "orderId": order.order_id,
+        "bodyHash": body_hash,
+        EXPIRES_AT: order.kept_until // 1000,
+    }
+    guard = When(equals={"orderId": before["orderId"]}) if before else ABSENT
+    return Put(keys.order_key(order.user_id, idempotency_key), named, guard)
 
 
 def order_change(before: Order, after: Order) -> Update:
-    """The next state of an order, behind exactly the version that was read."""
+    """The next state of an order, behind exactly the version that was read. One that is paid is an
+    accounting record, and stays."""
     guard = When(equals={"version": before.version})
     state = {name: value for name, value in _state(after).items() if value is not None}
-    return Update(keys.order(before.user_id, before.order_id), guard, set=state)
+    stays = (EXPIRES_AT,) if after.status is OrderStatus.PAID else ()
+    return Update(keys.order(before.user_id, before.order_id), guard, set=state, remove=stays)
 
 
 def open_orders_from(item: Item | None) -> tuple[tuple[str, ...], int]:

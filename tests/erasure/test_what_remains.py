@@ -34,7 +34,7 @@ KEPT = {
     "review": "when someone signed up on a shared device, and who decided",
     "notification settings": "whether mails are wanted",
     "order": "accounting record: what was bought, for how much",
-    "order key": "hashes: a repeated request finds its order for ever",
+    "order key": "hashes: a repeated request finds its order; TTL",
     "open orders": "ids of orders",
     "erasure": "when it was requested and ended",
 }
