@@ -70,7 +70,7 @@ def free_port() -> int:
     """A port of 127.0.0.1 on which nothing listens.
 
     It is not reserved. But this process returns another one each time, and other processes choose
-    theirs from other ranges, so that nobody takes it before its server listens. Raises
+    theirs from other ranges, so that no one takes it before its server listens. Raises
     `LocalSetupError` if all are in use.
     """
     first = _FIRST_FREE + os.getpid() % _PROCESSES * _PROCESS_PORTS

@@ -56,7 +56,7 @@ keepalive = 75
 graceful_timeout = 30
 # With one connection more, the one that has waited the most time for its client is closed.
 worker_connections = int(os.environ.get("WEB_CONNECTIONS") or "2000")
-# Nobody in front of us speaks for a client in headers that we read.
+# No one in front of us speaks for a client in headers that we read.
 forwarded_allow_ips = ""
 # The one parser that our worker knows.
 http_parser = "python"

@@ -50,7 +50,7 @@ output() { outputs "$1" | pick "$2"; }
 
 confirm() {
     [ "${YES:-}" = 1 ] && return 0
-    [ -t 0 ] || fail "$1 Nobody can confirm here; set YES=1 to confirm in advance."
+    [ -t 0 ] || fail "$1 No one can confirm here; set YES=1 to confirm in advance."
     local reply
     read -r -p "$1 [y/N] " reply
     [ "$reply" = y ] || fail "Nothing was changed."

@@ -169,7 +169,7 @@ def test_times_that_contradict_each_other_are_refused(change: dict[str, str]) ->
         ("OPERATOR_KEYS", f"a key:hmac-sha256:{MAC}"),
     ],
 )
-def test_operators_that_nobody_could_be_are_refused(name: str, text: str) -> None:
+def test_operators_that_no_one_could_be_are_refused(name: str, text: str) -> None:
     (fault,) = faults(GOOD | {name: text})
     assert fault.split()[0] == name
     assert MAC not in fault

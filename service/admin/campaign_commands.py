@@ -77,7 +77,7 @@ def _show_promo(client: AdminClient, reply: Reply, as_json: bool) -> int:
 @click.option("--uses-per-user", type=int, help="How often by one user. Usually once.")
 @click.option("--starts", help="From when it can be redeemed: 2027-01-31T12:00:00Z.")
 @click.option("--ends", help="Until when it can be redeemed.")
-@click.option("--code", help="Its text. Left out: one that nobody can guess.")
+@click.option("--code", help="Its text. Left out: one that no one can guess.")
 @partial(changes, show=_show_promo)
 def promo_code(
     name: str, amount: int, uses: int, uses_per_user: int | None, **given: Any
@@ -89,8 +89,8 @@ def promo_code(
 
 @click.command(
     "revoke-promo-code",
-    short_help="let nobody redeem a promo code any more",
-    help="Let nobody redeem a promo code any more. What was redeemed stays.",
+    short_help="let no one redeem a promo code any more",
+    help="Let no one redeem a promo code any more. What was redeemed stays.",
 )
 @click.argument("promo_id")
 @partial(changes, show=_show_promo)
@@ -136,7 +136,7 @@ def _bar() -> Progress:
 
 
 def _so_far(bulk: Any) -> dict[str, Any]:
-    """Of a list: the users. How many all users are nobody has counted: the parts."""
+    """Of a list: the users. How many all users are no one has counted: the parts."""
     if bulk["users"] is None:
         return {"completed": bulk["finishedParts"], "total": bulk["parts"]}
     return {"completed": bulk["grantedUsers"] + bulk["failedUsers"], "total": bulk["users"]}

@@ -98,7 +98,7 @@ class PromoRequestSchema(GrantRequestSchema):
         max_length=_MAX_TEXT,
         metadata={
             "description": "Its text, 8 to 32 letters and digits. Left out: one is generated that "
-            "nobody can guess."
+            "no one can guess."
         },
     )
     max_uses = IntegerInput(

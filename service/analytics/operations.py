@@ -53,7 +53,7 @@ class Analytics:
 
 @dataclass(frozen=True)
 class HouseReport:
-    """What is known of those days. `missing` are over, and no audit has closed them, or nobody had
+    """What is known of those days. `missing` are over, and no audit has closed them, or no one had
     a wallet yet; `today` is not over."""
 
     days: Days

@@ -176,7 +176,7 @@ def _progress_from(document: dict[str, Any]) -> Progress:
         before,
         HouseFigures.from_document(figures) if figures is not None else None,
     )
-    # Raises where nobody could walk on from there.
+    # Raises where no one could walk on from there.
     _ = progress.rest
     return progress
 

@@ -1,4 +1,4 @@
-"""The prices as this process knows them. Nobody who requests work waits for them to be read.
+"""The prices as this process knows them. No one who requests work waits for them to be read.
 
 In a file of its own because it is the only state of the catalog that changes."""
 

@@ -23,7 +23,7 @@ class ReportNotFound(NotFound):
 
 
 class ReportDamaged(Conflict):
-    """Nobody should book what someone has edited."""
+    """No one should book what someone has edited."""
 
     code = "FINANCE_REPORT_DAMAGED"
     summary = "The stored report of this month is not as this service wrote it. Make it again."

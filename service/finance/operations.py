@@ -34,7 +34,7 @@ from service.storage.codec import RawItem, decode_item
 from service.storage.keys import Key
 from service.storage.table import ConditionFailed, Table
 
-# A month with more is made in parts by nobody: 10,000 requests to Stripe.
+# A month with more is made in parts by no one: 10,000 requests to Stripe.
 MAX_TRANSACTIONS = 1_000_000
 _PAGE = 500
 

@@ -155,7 +155,7 @@ class ServerKeyRequired(Forbidden):
 
 
 class ServerKeyNotAllowed(Forbidden):
-    """A server key is nobody's sign-in."""
+    """A server key is no one's sign-in."""
 
     code = "SERVER_KEY_NOT_ALLOWED"
     denies_access = True

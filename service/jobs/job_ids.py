@@ -29,7 +29,7 @@ class JobIds:
 
     def tag(self, job_id: str) -> str | None:
         """The tag of the user whose job it is; None for a text that is no job id. An id that was
-        made otherwise has a tag too, which most likely is nobody's."""
+        made otherwise has a tag too, which most likely is no one's."""
         if not is_id(PREFIX, job_id):
             return None
         number = number_of(PREFIX, job_id)

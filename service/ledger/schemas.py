@@ -77,7 +77,7 @@ class CreditsSchema(StrictSchema):
     credits = credits_field("What can be spent now.", example=3)
     balance = credits_field("The same as `credits`.", example=3)
     free_credits = credits_field(
-        "The part of it that nobody paid for: lots of kind `free` and `promo`.",
+        "The part of it that no one paid for: lots of kind `free` and `promo`.",
         example=3,
         data_key="freeCredits",
     )

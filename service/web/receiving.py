@@ -1,7 +1,7 @@
 """What a client may cost while we wait for it: time, a connection, memory. Knows sockets and no
 server.
 
-Each connection has a greenlet of its own, so waiting costs nobody a thread. What remains to be
+Each connection has a greenlet of its own, so waiting costs no one a thread. What remains to be
 bounded is how long a request may take to arrive, how many connections are open, and how much of
 large bodies is held."""
 

@@ -139,7 +139,7 @@ def test_an_old_or_future_signature_is_refused(hook: Hook, late: int) -> None:
     assert hook.call(event(), late=late // 2)[0] == 200
 
 
-def test_an_event_that_is_repeated_after_its_user_was_erased_brings_nobody_back(
+def test_an_event_that_is_repeated_after_its_user_was_erased_brings_no_one_back(
     hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deleted: list[str] = []
@@ -158,7 +158,7 @@ def test_a_changed_body_is_refused(hook: Hook) -> None:
     assert hook.world.items() == []
 
 
-def test_without_a_secret_nobody_is_let_in(hook: Hook) -> None:
+def test_without_a_secret_no_one_is_let_in(hook: Hook) -> None:
     unset = Hook()
     unset.post_confirmation._read_secret = lambda: ""
     header = signature("", int(unset.world.clock.now() / 1000), json.dumps(event()).encode())

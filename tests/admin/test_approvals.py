@@ -97,7 +97,7 @@ def test_whoever_requested_it_does_not_approve_it(first: AdminApi) -> None:
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_a_key_that_belongs_to_nobody_decides_nothing_of_another(
+def test_a_key_that_belongs_to_no_one_decides_nothing_of_another(
     first: AdminApi, second: AdminApi, decision: str
 ) -> None:
     approval = requested(second)

@@ -157,7 +157,7 @@ def test_a_code_whose_text_exists_is_refused(api: AdminApi) -> None:
 @pytest.mark.parametrize(
     ("path", "content"), [(PROMOS, PROMO), (BULKS, BULK | {"userIds": ["ann"]})]
 )
-def test_nobody_hands_out_more_than_they_may_adjust_alone(
+def test_no_one_hands_out_more_than_they_may_adjust_alone(
     api: AdminApi, handout: Handout, path: str, content: dict[str, Any]
 ) -> None:
     handout.users(["ann"])

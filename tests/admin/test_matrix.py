@@ -179,7 +179,7 @@ def test_whatever_changes_anything_needs_a_fresh_sign_in_and_a_key(site: Site) -
     assert wrong == []
 
 
-def test_nobody_but_an_operator_gets_anywhere_and_nothing_changes(site: Site) -> None:
+def test_no_one_but_an_operator_gets_anywhere_and_nothing_changes(site: Site) -> None:
     before = site.world.items()
     wrong = []
     for route in site.routes:

@@ -62,7 +62,7 @@ def test_a_user_is_found_by_everything_that_has_an_index(
         ("job", "job_" + "z" * 26),
     ],
 )
-def test_what_nobody_is_known_by_finds_nobody(
+def test_what_no_one_is_known_by_finds_no_one(
     world: ServiceHarness, api: AdminApi, by: str, value: str
 ) -> None:
     sign_up(world)

@@ -81,7 +81,7 @@ def test_today_and_refusals_say_where_they_are_counted(api: AdminApi) -> None:
     assert analytics(api, f"?from={DAY}&to={DAY}")["today"] is None
 
 
-def test_a_day_that_nobody_has_closed_is_missing(api: AdminApi) -> None:
+def test_a_day_that_no_one_has_closed_is_missing(api: AdminApi) -> None:
     assert analytics(api, "?from=2027-02-27&to=2027-03-01")["missing"] == [
         "2027-02-27",
         "2027-02-28",
@@ -123,7 +123,7 @@ def test_the_rows_come_as_a_file(api: AdminApi, world: ServiceHarness) -> None:
     assert row["houseLoss"] == "0"
 
 
-def test_nobody_else_may_read_it(api: AdminApi) -> None:
+def test_no_one_else_may_read_it(api: AdminApi) -> None:
     before = api.world.items()
     response = api.client.get("/admin/analytics")
     assert response.status_code == 401

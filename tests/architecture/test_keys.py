@@ -72,7 +72,7 @@ def test_a_key_belongs_to_the_kind_that_declares_it(key: Key, name: str) -> None
 @pytest.mark.parametrize(
     "key", [user_item("ann", "SHELF#1"), user_item("ann", "JOB#"), user_item("", "PROFILE")]
 )
-def test_a_key_that_nobody_declares_has_no_kind(key: Key) -> None:
+def test_a_key_that_no_one_declares_has_no_kind(key: Key) -> None:
     assert registry().kind_of(key) is None
 
 

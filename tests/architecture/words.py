@@ -38,6 +38,7 @@ EVERYWHERE = {
     "largest": "max",
     "longest": "max",
     "misfit": "type mismatch",
+    "nobody": "no one",
     "patience": "timeout, wait limit",
     "spoilt": "invalid",
     "tell": "report, return",

@@ -109,7 +109,7 @@ class Site:
         return len(listed.get("Versions", []))
 
     def later(self) -> None:
-        """So much later that a record that nobody writes is stale."""
+        """So much later that a record that no one writes is stale."""
         self.world.clock.advance(STALE_MILLISECONDS / 1000)
 
 

@@ -285,7 +285,7 @@ def test_a_balance_that_was_negative_on_the_way_is_found(
         ("DEVICE#", "SET createdAt = :v", {"NULL": True}),
     ],
 )
-def test_an_item_nobody_can_read_is_one_violation_and_hides_nothing_else(
+def test_an_item_no_one_can_read_is_one_violation_and_hides_nothing_else(
     world: ServiceHarness, sk: str, expression: str, value: Any
 ) -> None:
     where = key(world, sk)
@@ -311,7 +311,7 @@ def test_an_item_nobody_can_read_is_one_violation_and_hides_nothing_else(
         {"PK": {"S": "SYSTEM"}, "SK": {"S": "USERS"}, "count": {"S": "2"}},
     ],
 )
-def test_a_claim_or_count_nobody_can_read_is_one_violation(
+def test_a_claim_or_count_no_one_can_read_is_one_violation(
     world: ServiceHarness, item: Any
 ) -> None:
     world.client.put_item(TableName=world.table._name, Item=item)

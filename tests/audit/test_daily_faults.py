@@ -15,7 +15,7 @@ from tests.audit.daily_site import DAY_SECONDS, SEGMENTS, Site, alike
 def test_a_lost_call_at_the_start_costs_the_place_and_not_the_audit(
     site: Site, left: str, method: str, fault: str
 ) -> None:
-    """What it meets later is nobody's: it goes on, and the record becomes its own."""
+    """What it meets later is no one's: it goes on, and the record becomes its own."""
     whole = site.whole()
     if left == "damaged":
         site.put(b"junk")

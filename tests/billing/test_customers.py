@@ -277,8 +277,8 @@ def test_the_export_has_the_customer_and_every_order(world: BillingWorld) -> Non
     (order,) = list(parts["orders"])  # type: ignore[call-overload]
     assert order["orderId"] == checkout.order.order_id
     assert "client" not in f"{order}".lower()
-    nobody = {part.name: part.read("bob") for part in world.harness.parts.export_parts()}
-    assert nobody["stripeCustomer"] is None
+    strangers = {part.name: part.read("bob") for part in world.harness.parts.export_parts()}
+    assert strangers["stripeCustomer"] is None
 
 
 def test_a_new_user_is_a_customer_before_they_buy(world: BillingWorld) -> None:

@@ -50,7 +50,7 @@ def test_who_cannot_be_granted_anything_is_listed_with_the_reason(handout: Hando
     assert found.granted_amount == 4 * SCALE
 
 
-def test_a_user_whose_wallet_is_damaged_stops_nobody_else(handout: Handout) -> None:
+def test_a_user_whose_wallet_is_damaged_stops_no_one_else(handout: Handout) -> None:
     handout.users(("ann", "bob", "cid"))
     damaged = Update(ledger_keys.wallet("bob"), When(), set={"credits": "many"})
     handout.world.table.write(damaged)

@@ -135,7 +135,7 @@ def verdict_of(error: ClientError) -> Verdict:
     code = response["Error"]["Code"]
     kind = "POSSIBLY_APPLIED"
     if status < 500:
-        assert code in REFUSALS_OF_BOTO3, f"an error that nobody has classified: {error}"
+        assert code in REFUSALS_OF_BOTO3, f"an error that no one has classified: {error}"
         kind = REFUSALS_OF_BOTO3[code].name
     message = response["Error"]["Message"]
     return Verdict(kind, status, code, message, _carried(_without_bytes(response)))

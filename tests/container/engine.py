@@ -38,7 +38,7 @@ events_logger = "file"
 [network]
 network_backend = "netavark"
 """
-# Podman makes more writable than Docker, and without systemd it has nobody to wake its health
+# Podman makes more writable than Docker, and without systemd it has no one to wake its health
 # checks.
 _PODMAN_OPTIONS = ("--no-healthcheck", "--read-only-tmpfs=false")
 # A build reaches the package index as this machine does.

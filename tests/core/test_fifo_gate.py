@@ -66,7 +66,7 @@ def test_a_newcomer_does_not_take_the_place_of_a_waiter_that_has_yet_to_wake() -
     assert waiter.get(timeout=10) is True
 
 
-def test_beyond_the_bound_nobody_waits() -> None:
+def test_beyond_the_bound_no_one_waits() -> None:
     gate = FifoGate(1, max_waiting=1)
     gate.enter(0)
     waiter = queued(gate)

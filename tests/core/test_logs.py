@@ -329,7 +329,7 @@ def test_lines_of_many_threads_stay_whole(out: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("style", ["json", "pretty"])
-def test_a_stream_that_cannot_be_written_stops_nobody(style: str) -> None:
+def test_a_stream_that_cannot_be_written_stops_no_one(style: str) -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""Bounds on how often, and tokens nobody can read or make."""
+"""Bounds on how often, and tokens no one can read or make."""
 
 import pytest
 

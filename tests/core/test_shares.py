@@ -3,7 +3,7 @@ import pytest
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 
 
-def test_nobody_takes_more_than_a_share_however_much_is_left() -> None:
+def test_no_one_takes_more_than_a_share_however_much_is_left() -> None:
     shares = Shares(total=10, each=3)
     for _ in range(3):
         shares.take("ann")

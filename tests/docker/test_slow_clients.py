@@ -135,7 +135,7 @@ def wait_until_up(url: str) -> None:
 
 @pytest.mark.parametrize("number", [2, MANY])
 @pytest.mark.parametrize("kind", SLOW)
-def test_slow_clients_are_cut_in_time_and_nobody_else_notices(
+def test_slow_clients_are_cut_in_time_and_no_one_else_notices(
     url: str, kind: str, number: int
 ) -> None:
     with visited(url) as visitors, slow_clients(url, number, *SLOW[kind]) as clients:
@@ -201,7 +201,7 @@ def test_probes_and_orders_are_served_while_many_requests_are_at_work(tmp_path: 
 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["and takes the answers", "and takes none"])
-def test_a_client_that_keeps_sending_requests_stops_nobody(url: str, reads: bool) -> None:
+def test_a_client_that_keeps_sending_requests_stops_no_one(url: str, reads: bool) -> None:
     """Its bytes are always there, so that nothing would make its greenlet pause."""
     requests_bytes = b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n" * 2_000
     with (
@@ -213,7 +213,7 @@ def test_a_client_that_keeps_sending_requests_stops_nobody(url: str, reads: bool
         visitor.assert_served()
 
 
-def test_all_kinds_together_stop_nobody(url: str) -> None:
+def test_all_kinds_together_stop_no_one(url: str) -> None:
     with visited(url) as visitors, ExitStack() as stack:
         clients = [
             each
@@ -233,7 +233,7 @@ def test_clients_that_read_no_responses_are_cut(url: str) -> None:
         visitor.assert_served()
 
 
-def test_clients_that_do_not_leave_after_their_response_stop_nobody(url: str) -> None:
+def test_clients_that_do_not_leave_after_their_response_stop_no_one(url: str) -> None:
     requests_bytes = b"GET /page HTTP/1.0\r\n\r\n"
     with visited(url) as visitors, slow_clients(url, MANY, requests_bytes, b"", reads=False):
         time.sleep(3)
@@ -242,7 +242,7 @@ def test_clients_that_do_not_leave_after_their_response_stop_nobody(url: str) ->
 
 
 @pytest.mark.parametrize("first", [b"", b"G"], ids=["silent", "one letter"])
-def test_more_connections_than_there_is_room_for_shut_nobody_out(url: str, first: bytes) -> None:
+def test_more_connections_than_there_is_room_for_shut_no_one_out(url: str, first: bytes) -> None:
     with visited(url) as visitors, slow_clients(url, CONNECTIONS * 2, first, b"") as clients:
         suffered(clients, CUT_SECONDS)
         assert [client for client in clients if client.ended_after is None] == []

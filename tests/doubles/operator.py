@@ -3,7 +3,7 @@
 
 def operator_environment(dynamodb_url: str, table_name: str) -> dict[str, str]:
     """Keys as those of `tests.doubles.service_harness`, logs as in production, and a provider that
-    nobody can reach."""
+    no one can reach."""
     return {
         "DYNAMODB_TABLE_NAME": table_name,
         "DYNAMODB_ENDPOINT_URL": dynamodb_url,

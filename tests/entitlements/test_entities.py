@@ -17,7 +17,7 @@ from service.entitlements.entities import (
 )
 
 VIDEO = "kling:image-to-video"
-NOBODY = Entitlement(user_id="ann")
+NO_ONE = Entitlement(user_id="ann")
 
 
 def subscription(status: str = "active", **changes: object) -> SubscriptionFacts:
@@ -58,7 +58,7 @@ def plan(plan_id: str = "pro", **changes: object) -> Plan:
     ],
 )
 def test_each_of_stripes_words_has_one_of_ours(word: str, status: str, permits: bool) -> None:
-    after = entitlement_after(NOBODY, [subscription(word)], 5)
+    after = entitlement_after(NO_ONE, [subscription(word)], 5)
     assert (after.status.value, after.permits) == (status, permits)
     assert (after.subscription_id is None) == (status == "none")
 
@@ -82,7 +82,7 @@ def test_the_best_of_several_subscriptions_counts() -> None:
 
 
 def test_without_a_subscription_the_status_is_none_and_the_version_counts_on() -> None:
-    before = entitlement_after(NOBODY, [subscription()], 5)
+    before = entitlement_after(NO_ONE, [subscription()], 5)
     after = entitlement_after(before, [], 6)
     assert after == Entitlement(user_id="ann", updated_at=6, version=2)
     assert after.status is EntitlementStatus.NONE
@@ -98,7 +98,7 @@ def test_an_operation_that_any_plan_lists_is_for_subscribers_of_such_a_plan_only
     )
     assert terms_of(plans, VIDEO, subscribed) == OperationTerms(7, 9 * SCALE)
     for refused in (
-        NOBODY,
+        NO_ONE,
         Entitlement(user_id="ann", status=EntitlementStatus.ACTIVE, price_id="price_starter"),
         Entitlement(user_id="ann", status=EntitlementStatus.ACTIVE, price_id="price_gone"),
         Entitlement(user_id="ann", status=EntitlementStatus.CANCELED, price_id="price_pro"),

@@ -244,7 +244,7 @@ def test_who_returns_before_the_end_is_refused_for_that(world: ServiceHarness) -
         world.submit("ann", "other phone")
 
 
-def test_an_erasure_that_this_service_did_not_write_erases_nobody(world: ServiceHarness) -> None:
+def test_an_erasure_that_this_service_did_not_write_erases_no_one(world: ServiceHarness) -> None:
     lived(world)
     erasures(world).request("ann", REQUEST)
     forged = Update(keys.erasure("ann"), When(), set={"requestedBy": "someone"})

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.sample
 
 
 @pytest.mark.timeout(200)
-def test_workers_killed_amid_erasures_leave_nobody_half_erased(
+def test_workers_killed_amid_erasures_leave_no_one_half_erased(
     client: Any, table_name: str
 ) -> None:
     plan = Plan(users=6, kills=3, seed=1)

@@ -94,7 +94,7 @@ def test_for_who_never_came_through_the_pool_it_is_not_called() -> None:
     assert UserPoolData(None, only()).remove("ann") is StepOutcome.DONE
 
 
-def test_without_a_pool_nobody_is_said_to_be_deleted_from_it() -> None:
+def test_without_a_pool_no_one_is_said_to_be_deleted_from_it() -> None:
     with pytest.raises(UserPoolUnavailable, match="COGNITO_USER_POOL_ID is not set"):
         UserPoolData(None, only(SUBJECT)).remove(SUBJECT)
 

@@ -1,7 +1,7 @@
 """`kill -9` at every effect of a job's life: the job settles, the audit is clean, the user paid for
 what was delivered.
 
-The effects come from a recording of a run that nobody disturbs, so a new write is covered the day
+The effects come from a recording of a run that no one disturbs, so a new write is covered the day
 it is written."""
 
 from collections import Counter

@@ -154,7 +154,7 @@ def test_a_user_s_route_is_called_with_who_calls(header: str) -> None:
     assert (response.status_code, response.get_json()["data"]) == (200, "110")
 
 
-def test_without_credentials_nobody_gets_in() -> None:
+def test_without_credentials_no_one_gets_in() -> None:
     stack = Stack()
     for response in (
         stack.client.get("/mine"),
@@ -246,7 +246,7 @@ def test_where_it_is_trusted_the_id_comes_from_the_header_or_else_the_body() -> 
         (b" " * 501, 413, "PAYLOAD_TOO_LARGE"),
     ],
 )
-def test_where_it_is_trusted_a_bad_body_names_nobody(body: bytes, status: int, code: str) -> None:
+def test_where_it_is_trusted_a_bad_body_names_no_one(body: bytes, status: int, code: str) -> None:
     stack = Stack(bare=True)
     response = stack.client.post("/mine", data=body, content_type="application/json")
     assert (response.status_code, response.get_json()["code"], stack.reached) == (status, code, 0)

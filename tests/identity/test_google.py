@@ -42,7 +42,7 @@ def test_a_token_that_does_not_hold_is_rejected(
 
 
 @pytest.mark.parametrize("value", [False, None, "true", "True", 1, REMOVE, [True]], ids=repr)
-def test_an_address_that_google_has_not_verified_proves_nobody(
+def test_an_address_that_google_has_not_verified_proves_no_one(
     issuer: Issuer, value: object
 ) -> None:
     with pytest.raises(EmailNotVerified):
@@ -141,7 +141,7 @@ def test_any_text_is_rejected_without_a_request_to_google(text: str) -> None:
 
 
 def publishing_nothing() -> Any:
-    class Nobody:
+    class NoOne:
         def __enter__(self) -> Issuer:
             publisher: Any = type("Publisher", (), {"url": "http://127.0.0.1:9/certs"})()
             return Issuer(publisher)
@@ -149,7 +149,7 @@ def publishing_nothing() -> Any:
         def __exit__(self, *_: object) -> None:
             return None
 
-    return Nobody()
+    return NoOne()
 
 
 def test_no_warning_is_given_for_google_s_keys(issuer: Issuer) -> None:

@@ -1,4 +1,4 @@
-"""Who gets to an operator's route: a configured identity, a machine that signs, and nobody else."""
+"""Who gets to an operator's route: a configured identity, a machine that signs, and no one else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -332,7 +332,7 @@ def test_a_key_that_was_taken_out_stops_working_within_a_minute(table: Table) ->
     assert app.call("GET", PATH, app.signed("GET", PATH, b""))[2] == "signature"
 
 
-def test_keys_that_cannot_be_read_let_nobody_in_and_are_read_again_soon(table: Table) -> None:
+def test_keys_that_cannot_be_read_let_no_one_in_and_are_read_again_soon(table: Table) -> None:
     reads: list[int] = []
 
     def read() -> Any:

@@ -1,5 +1,5 @@
 """Every route of the service, those of the future too, lets in exactly the callers that it is for,
-and shows nobody another user's data."""
+and shows no one another user's data."""
 
 import re
 from collections.abc import Callable, Mapping

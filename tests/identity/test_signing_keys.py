@@ -165,7 +165,7 @@ def test_many_threads_at_the_start_fetch_once(issuer: Issuer) -> None:
     assert issuer.publisher.requested == 1
 
 
-def test_while_one_thread_refreshes_nobody_else_waits(issuer: Issuer) -> None:
+def test_while_one_thread_refreshes_no_one_else_waits(issuer: Issuer) -> None:
     assert outcome(issuer) == SUBJECT
     issuer.clock.advance(3601)
     requested, response = threading.Event(), threading.Event()
@@ -211,7 +211,7 @@ def test_a_known_key_never_waits_for_a_fetch(issuer: Issuer) -> None:
         assert time.monotonic() - started < 1
 
 
-def test_a_flood_of_unknown_keys_while_google_hangs_delays_nobody(issuer: Issuer) -> None:
+def test_a_flood_of_unknown_keys_while_google_hangs_delays_no_one(issuer: Issuer) -> None:
     """A few of them wait for the keys that may be theirs, the rest are refused at once, and whose
     key is known does not notice."""
     issuer.tokens = issuer.verifier(in_thread)
@@ -291,7 +291,7 @@ def test_any_status_but_200_is_an_outage_and_no_redirect_is_followed(
     assert issuer.publisher.requested == 1
 
 
-def test_nobody_there_is_an_outage(issuer: Issuer) -> None:
+def test_no_one_there_is_an_outage(issuer: Issuer) -> None:
     issuer.publisher.before = lambda: (_ for _ in ()).throw(ConnectionResetError)
     assert outcome(issuer) == "unavailable"
 

@@ -244,8 +244,8 @@ def test_a_release_is_deployed_replaced_rolled_back_when_broken_and_on_demand(
     assert releasing.images("dev") == {second["ImageUri"]}
     after = releasing.running("dev", second)
 
-    nobody_listens = "1"
-    broken = release("deploy", _BROKEN, nobody_listens)
+    no_one_listens = "1"
+    broken = release("deploy", _BROKEN, no_one_listens)
     assert (broken.returncode, "was rolled back" in broken.stderr) == (1, True), broken.stderr
     kept = releasing.described("farebox-dev", "UPDATE_COMPLETE")
     assert (kept["ImageUri"], kept["PreviousImageUri"]) == (second["ImageUri"], first["ImageUri"])

@@ -120,8 +120,8 @@ def _tear(client: Any, table: str) -> None:
     client.put_item(TableName=table, Item=job | due)
     device = next(item["SK"] for item in items if item["SK"]["S"].startswith("DEVICE#"))
     client.delete_item(TableName=table, Key={"PK": job["PK"], "SK": device})
-    nobody = claim | {"PK": {"S": "FINGERPRINT#" + "x" * 22}, "userId": {"S": "nobody"}}
-    client.put_item(TableName=table, Item=nobody)
+    unclaimed = claim | {"PK": {"S": "FINGERPRINT#" + "x" * 22}, "userId": {"S": "nobody"}}
+    client.put_item(TableName=table, Item=unclaimed)
 
 
 @pytest.mark.timeout(300)

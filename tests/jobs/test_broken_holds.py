@@ -1,4 +1,4 @@
-"""Holds that fail in a way nobody foresaw."""
+"""Holds that fail in a way no one foresaw."""
 
 from typing import Any
 

@@ -221,7 +221,7 @@ def refused(world: ServiceHarness, error: type[FareboxError], *who: str) -> None
     assert world.items() == before
 
 
-def test_beyond_the_budget_nobody_holds_and_nothing_is_written(
+def test_beyond_the_budget_no_one_holds_and_nothing_is_written(
     client: Any, table_name: str
 ) -> None:
     world = harness(client, table_name)

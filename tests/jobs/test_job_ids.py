@@ -64,7 +64,7 @@ def test_a_job_s_id_leads_to_its_user_in_two_calls(client: Any, world: ServiceHa
         assert bill.calls == ["Query", "BatchGetItem"]
 
 
-def test_an_id_of_a_job_that_does_not_exist_leads_to_nobody(world: ServiceHarness) -> None:
+def test_an_id_of_a_job_that_does_not_exist_leads_to_no_one(world: ServiceHarness) -> None:
     world.submit("ann")
     job_id = JobIds(RandomIds(), world.parts.core.keyring.mac_key).new("ann", NOW)
     assert world.search.payer_of(job_id) is None

@@ -58,7 +58,7 @@ def places(world: ServiceHarness, begins: str) -> list[str]:
 
 
 @pytest.mark.protocol("refused-claims-nothing")
-def test_refused_requests_with_other_peoples_devices_lock_nobody_out(world: ServiceHarness) -> None:
+def test_refused_requests_with_other_peoples_devices_lock_no_one_out(world: ServiceHarness) -> None:
     world.provider.creates = [Rejected(RejectionReason.IMAGE)] * 100
     for number in range(100):
         with pytest.raises(FareboxError):

@@ -174,7 +174,7 @@ def test_an_address_of_the_max_length_keeps_the_job_small(world: ServiceHarness)
 
 
 @pytest.mark.protocol("refused-before-hold")
-def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_nobody_up(
+def test_an_unknown_prompt_is_refused_with_the_known_ones_and_signs_no_one_up(
     world: ServiceHarness,
 ) -> None:
     wrong = replace(order(), prompt_key="no_such_prompt")

@@ -49,7 +49,7 @@ SHAPES: dict[str, tuple[bytes, int]] = {
     "a huge number": (b'{"task_status": "processing", "x": 1' + b"0" * 4_000 + b"}", 200),
     "a name twice": (b'{"task_status": "failed", "task_status": "succeed"}', 200),
     "anothers task": (b'{"task_id": "1", "external_task_id": "x", "task_status": "succeed"}', 200),
-    "a failure nobody had": (b'{"task_status": "failed", "task_status_msg": "no"}', 200),
+    "a failure no one had": (b'{"task_status": "failed", "task_status_msg": "no"}', 200),
     "a link elsewhere": (
         b'{"task_status": "succeed", "task_result": {"videos": [{"url": "https://evil.example"}]}}',
         200,
@@ -108,7 +108,7 @@ def test_a_callback_with_an_unknown_token_reads_no_secret(
     assert api.assert_refused(response, 404, "CALLBACK_NOT_FOUND") == {}
 
 
-def test_a_callback_for_a_job_that_is_not_there_harms_nobody(slow: ApiClient) -> None:
+def test_a_callback_for_a_job_that_is_not_there_harms_no_one(slow: ApiClient) -> None:
     """If the write of a hold failed although its request was lost, no job has that token."""
     for words in (
         ("ann", "job_01kb7r3v6q8f2x0m4n5p6q7r8s"),

@@ -211,7 +211,7 @@ def faults(recorder: Recorder, stack: LiveStack, token: str) -> None:
 
 
 def strangers(recorder: Recorder, stack: LiveStack, token: str) -> None:
-    """Tokens that do not hold, callbacks that nobody sealed."""
+    """Tokens that do not hold, callbacks that no one sealed."""
     recorder.tokens.append(f"{token}x")
     recorder.prepared_post(stack, f"{token}x")
     recorder.prepared_post(stack, recorder.sign_in(stack, email_verified=False))
@@ -245,7 +245,7 @@ def strangers(recorder: Recorder, stack: LiveStack, token: str) -> None:
 
 
 def broken(recorder: Recorder, stack: LiveStack, gone: LiveStack) -> None:
-    """Google gone, the table gone, and damage that nobody foresaw."""
+    """Google gone, the table gone, and damage that no one foresaw."""
     gone.fault("certs", "reset", service="google")
     token = recorder.sign_in(gone)
     assert recorder.prepared_post(gone, token).json()["code"] == "IDENTITY_UNAVAILABLE"

@@ -43,7 +43,7 @@ def own_issuer_stack(issuer: RealTimeIssuer) -> Iterator[LiveStack]:
     ],
     ids=repr,
 )
-def test_without_one_bearer_token_nobody_is_let_in(
+def test_without_one_bearer_token_no_one_is_let_in(
     own_issuer_stack: LiveStack, headers: dict[str, str]
 ) -> None:
     assert_refused(own_issuer_stack, 401, "AUTHENTICATION_REQUIRED", headers)
@@ -163,7 +163,7 @@ BAD = {
     ),
     "typ of an access token": Bad(lambda i: i.token(header={"typ": "at+jwt"}), "type"),
     "typ of a logout token": Bad(lambda i: i.token(header={"typ": "logout+jwt"}), "type"),
-    "a kid that nobody knows": Bad(lambda i: i.token(header={"kid": "nobody"}), "key"),
+    "a kid that no one knows": Bad(lambda i: i.token(header={"kid": "nobody"}), "key"),
     "a kid that climbs": Bad(
         lambda i: i.token(header={"kid": "../../../../../../dev/null"}), "key"
     ),

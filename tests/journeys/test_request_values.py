@@ -125,7 +125,7 @@ def test_an_address_over_8_kb_is_refused_by_its_bound(api: ApiClient) -> None:
 @pytest.mark.parametrize(
     "key", ["nothing", "FOO_PROMPT", "foo_prompt ", "../foo_prompt", "__class__", "0"]
 )
-def test_a_prompt_that_nobody_wrote_is_refused(api: ApiClient, key: str) -> None:
+def test_a_prompt_that_no_one_wrote_is_refused(api: ApiClient, key: str) -> None:
     api.assert_refused(api.post_fields(body(promptKey=key)), 400, "UNKNOWN_PROMPT_KEY")
 
 
@@ -161,7 +161,7 @@ def test_a_query_that_is_out_of_bounds_or_repeated_is_refused_by_its_name(
 @pytest.mark.parametrize(
     "query", ["_=1700000000000", "user=bob", "limit[]=0", "Limit=0", "status=FAILED&status=OPEN"]
 )
-def test_parameters_that_nobody_knows_are_ignored_on_every_route(
+def test_parameters_that_no_one_knows_are_ignored_on_every_route(
     api: ApiClient, query: str
 ) -> None:
     for rule, method, _ in declared_endpoints(api.stack.app):

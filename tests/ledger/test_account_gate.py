@@ -1,4 +1,4 @@
-"""A token that was issued before its user was erased proves nobody."""
+"""A token that was issued before its user was erased proves no one."""
 
 from dataclasses import replace
 from functools import partial

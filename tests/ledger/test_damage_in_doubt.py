@@ -1,4 +1,4 @@
-"""What a write means whose end nobody foresaw: unknown if it may have happened, else none."""
+"""What a write means whose end no one foresaw: unknown if it may have happened, else none."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_damage_found_when_nothing_was_written_is_raised_as_it_is(
 
 
 @pytest.mark.protocol("doubt-kept")
-def test_a_write_that_ends_in_a_way_nobody_foresaw_is_an_unknown_outcome(
+def test_a_write_that_ends_in_a_way_no_one_foresaw_is_an_unknown_outcome(
     world: ServiceHarness, wire: Wire
 ) -> None:
     def fail(operation: str, request: object, reply: object) -> None:

@@ -96,7 +96,7 @@ def test_a_name_that_stands_for_another_grant_is_refused_and_alarms(
     assert alarms.raised == ["conflict", "conflict"]
 
 
-def test_a_grant_to_nobody_is_refused(world: ServiceHarness) -> None:
+def test_a_grant_to_no_one_is_refused(world: ServiceHarness) -> None:
     before = world.items()
     for attempt in (grants(world).make, lambda grant: grants(world).schedule(grant, 1)):
         with pytest.raises(UserNotFound):

@@ -58,7 +58,7 @@ def test_locks_are_taken_in_the_order_of_the_requests() -> None:
 
 
 @pytest.mark.protocol("fair-lock")
-def test_beyond_the_bound_nobody_waits() -> None:
+def test_beyond_the_bound_no_one_waits() -> None:
     wallet_locks = WalletLocks(1)
     with wallet_locks.locked("u"):
         thread = start(lambda: wallet_locks.locked("u").__enter__())

@@ -111,7 +111,7 @@ def test_a_receiver_that_names_a_pause_is_left_alone_so_long(world: NotifyingHar
     assert len(world.receivers.sent) == 2
 
 
-def test_what_nobody_accepts_for_three_days_is_a_dead_letter(world: NotifyingHarness) -> None:
+def test_what_no_one_accepts_for_three_days_is_a_dead_letter(world: NotifyingHarness) -> None:
     endpoint = world.endpoint()
     world.receivers.plan(*[500] * 100)
     one = publish(world)

@@ -181,7 +181,7 @@ def test_an_endless_head_is_no_response() -> None:
         assert sender().send(server.url, HAPPENED, [SECRET]).status is None
 
 
-def test_what_nobody_listens_on_is_no_connection() -> None:
+def test_what_no_one_listens_on_is_no_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     attempt = sender().send(f"http://127.0.0.1:{port}/", HAPPENED, [SECRET])

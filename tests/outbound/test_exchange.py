@@ -136,7 +136,7 @@ def test_a_response_that_does_not_come_is_given_up_and_may_have_arrived() -> Non
     assert len(server.pieces) == 1
 
 
-def test_where_nobody_listens_nothing_is_sent() -> None:
+def test_where_no_one_listens_nothing_is_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(NotConnected):
@@ -144,8 +144,8 @@ def test_where_nobody_listens_nothing_is_sent() -> None:
 
 
 def test_a_certificate_that_is_not_trusted_is_never_sent_anything(tmp_path: Path) -> None:
-    trusted_by_nobody = make_certificate(tmp_path).serving()
-    with serving(OK, trusted_by_nobody) as server, pytest.raises(NotConnected):
+    trusted_by_no_one = make_certificate(tmp_path).serving()
+    with serving(OK, trusted_by_no_one) as server, pytest.raises(NotConnected):
         post(exchanges(server.url))
     assert server.pieces == []
 

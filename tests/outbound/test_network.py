@@ -96,7 +96,7 @@ def test_a_name_without_addresses_is_an_error_of_the_network() -> None:
         Network(SystemClock(), addresses()).connected("vendor.example.com", 443, SECONDS, ())
 
 
-def test_an_address_where_nobody_listens_leaves_the_others_to_try() -> None:
+def test_an_address_where_no_one_listens_leaves_the_others_to_try() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         port = listener.getsockname()[1]
 

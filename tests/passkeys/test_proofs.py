@@ -211,7 +211,7 @@ def test_a_counter_that_falls_back_is_refused_and_alarms(
     assert written(world) == before
 
 
-def test_a_made_up_count_alarms_nobody(boss: OperatorBrowser, world: ServiceHarness) -> None:
+def test_a_made_up_count_alarms_no_one(boss: OperatorBrowser, world: ServiceHarness) -> None:
     counts = world.parts.get(OperatorPasskeys)._metrics = Counts()
     boss.enrol()
     boss.prove()

@@ -14,7 +14,7 @@ from tests.passwords.people import EMAIL, OTHER_PASSWORD, PASSWORD, People
 DAY = 24 * 3600
 
 
-def test_a_registration_mails_a_link_and_makes_nobody_a_user(
+def test_a_registration_mails_a_link_and_makes_no_one_a_user(
     people: People, world: ServiceHarness
 ) -> None:
     people.register()

@@ -196,7 +196,7 @@ def test_after_that_all_of_a_long_password_counts(people: People, world: Service
     assert people.sign_in(password="x" * 72 + "tail")
 
 
-def test_a_password_that_is_replaced_meanwhile_signs_nobody_in(
+def test_a_password_that_is_replaced_meanwhile_signs_no_one_in(
     people: People, world: ServiceHarness
 ) -> None:
     people.user()
@@ -211,7 +211,7 @@ def test_a_password_that_is_replaced_meanwhile_signs_nobody_in(
         people.sign_ins._record(found, "network", None, world.clock.now())
 
 
-def test_a_hash_that_was_copied_from_another_account_signs_nobody_in(
+def test_a_hash_that_was_copied_from_another_account_signs_no_one_in(
     people: People, world: ServiceHarness
 ) -> None:
     people.user()

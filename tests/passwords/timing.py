@@ -93,7 +93,7 @@ class Requests:
 
 
 def measured(send: Callable[[str], float], emails: Sequence[str], tries: int) -> Timings:
-    """That many requests for each address, after some that nobody counts."""
+    """That many requests for each address, after some that no one counts."""
     order = random.Random(1)
     for email in emails * WARM_UP:
         send(email)

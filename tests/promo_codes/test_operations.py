@@ -196,7 +196,7 @@ def test_a_code_is_made_once(campaign: Campaign) -> None:
     assert {type(each.refusal) for each in prepared.writes} == {PromoExists}
 
 
-def test_a_text_that_nobody_could_redeem_is_refused(campaign: Campaign) -> None:
+def test_a_text_that_no_one_could_redeem_is_refused(campaign: Campaign) -> None:
     with pytest.raises(PromoTextUnusable):
         campaign.make(text="Ärger-2027")
 
@@ -264,7 +264,7 @@ def test_who_waits_too_long_for_a_code_is_busy_and_nothing_is_written(campaign: 
         pass
 
 
-def test_a_user_whose_wallet_is_busy_delays_nobody_else(campaign: Campaign) -> None:
+def test_a_user_whose_wallet_is_busy_delays_no_one_else(campaign: Campaign) -> None:
     campaign.make()
     ann, bob = campaign.user("ann"), campaign.user("bob")
     with ThreadPoolExecutor(1) as others, campaign.world.ledger._wallet_locks.locked("ann"):

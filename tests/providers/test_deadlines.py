@@ -121,7 +121,7 @@ def test_a_body_that_is_taken_slowly_is_given_up_and_may_have_arrived(
 
 
 @pytest.mark.protocol("one-deadline")
-def test_a_connection_that_nobody_accepts_is_given_up_and_nothing_was_sent(call: Timed) -> None:
+def test_a_connection_that_no_one_accepts_is_given_up_and_nothing_was_sent(call: Timed) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         # One more than the backlog: the next one's handshake of TCP is never finished.
         waiting = [socket.create_connection(full.getsockname()[:2]) for _ in range(1)]

@@ -56,7 +56,7 @@ def test_a_forged_job_is_left_to_a_person(world: ServiceHarness) -> None:
     assert left(world) == f"needs a person: {name} is not as this service wrote it"
 
 
-def test_an_item_nobody_can_read_is_left_to_a_person(world: ServiceHarness) -> None:
+def test_an_item_no_one_can_read_is_left_to_a_person(world: ServiceHarness) -> None:
     is_charged(world, "ann")
     change(world, "ann", "JOB#", "SET #held = :n", n={"S": "1"})
     assert "cannot be read" in left(world)

@@ -251,7 +251,7 @@ def test_an_access_token_is_no_younger_than_the_reading_of_its_session(
     assert verified.principal.issued_at == read_at
 
 
-def test_a_damaged_session_keeps_nobody_from_signing_in(opened: Opened) -> None:
+def test_a_damaged_session_keeps_no_one_from_signing_in(opened: Opened) -> None:
     new = opened.open()
     place = keys.session("ann", new.session_id)
     opened.table.write(Update(place, When(equals={"PK": place.pk}), set={"endsAt": "soon"}))

@@ -47,7 +47,7 @@ def test_the_same_token_always_has_the_same_successor_and_each_another() -> None
     assert (second.user_id, second.session_id) == ("ann", SESSION)
 
 
-def test_nobody_without_our_key_knows_a_successor_or_a_digest() -> None:
+def test_no_one_without_our_key_knows_a_successor_or_a_digest() -> None:
     assert successor(TOKEN, OTHER).text.split(".")[2] != successor(TOKEN, KEY).text.split(".")[2]
     assert digest(TOKEN, OTHER) != digest(TOKEN, KEY)
 

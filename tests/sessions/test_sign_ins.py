@@ -89,7 +89,7 @@ def test_a_refused_sign_up_opens_no_session(world: ServiceHarness, sign_ins: Sig
     assert stored(world) == before
 
 
-def test_without_a_device_nobody_is_signed_up(sign_ins: SignIns, world: ServiceHarness) -> None:
+def test_without_a_device_no_one_is_signed_up(sign_ins: SignIns, world: ServiceHarness) -> None:
     signed = sign_ins.open(signed_in(), None, PHONE)
     assert not signed.registered
     assert world.ledger.read_snapshot("ann").wallet is None
@@ -180,7 +180,7 @@ def test_a_linked_identity_s_token_is_not_older_than_the_closing_either(
     assert stored(world) == before
 
 
-def test_nobody_signs_in_to_an_account_that_is_being_erased(
+def test_no_one_signs_in_to_an_account_that_is_being_erased(
     sign_ins: SignIns, world: ServiceHarness
 ) -> None:
     """The erasure has taken the sessions away by then: a new one would outlive it."""

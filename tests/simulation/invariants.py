@@ -96,7 +96,7 @@ def _job(job_id: str, job: Attributes, task_store: TaskStore) -> None:
 def _work(
     work: Work, job: Attributes | None, witness: Witness, plan: Plan, journal: Journal
 ) -> None:
-    """Every success is charged, given as house loss, or came to light only when nobody looked any
+    """Every success is charged, given as house loss, or came to light only when no one looked any
     more."""
     require(job is not None, f"{work.task_id} belongs to no job")
     if job is None or not work.succeeds or work.ends_at > 10**11:
@@ -147,7 +147,7 @@ def _response(
         owned = any(
             sk.startswith("DEVICE#") and pk != f"USER#{planned.user}" for pk, sk in memory.items
         )
-        require(owned, f"{planned.device} was refused and is nobody's")
+        require(owned, f"{planned.device} was refused and is no one's")
 
 
 def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) -> None:

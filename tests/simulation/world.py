@@ -274,7 +274,7 @@ class ServiceHarness:
 
 
 class _Breaks:
-    """A worker's pause between rounds: as long as nothing is due, nobody looks."""
+    """A worker's pause between rounds: as long as nothing is due, no one looks."""
 
     def __init__(self, world: ServiceHarness, process: Process) -> None:
         self._world = world

@@ -203,8 +203,8 @@ def client_error(status: int, code: str) -> ClientError:
     return ClientError(response, "PutItem")
 
 
-def test_an_error_of_boto3_that_nobody_classified_fails_the_comparison() -> None:
-    with pytest.raises(AssertionError, match="nobody has classified"):
+def test_an_error_of_boto3_that_no_one_classified_fails_the_comparison() -> None:
+    with pytest.raises(AssertionError, match="no one has classified"):
         verdict_of(client_error(400, "SomethingNewException"))
 
 

@@ -130,7 +130,7 @@ def test_nothing_else_that_dynamodb_says_sets_the_clock(response: HttpResponse) 
 
 
 @pytest.mark.parametrize("missing", ["x-amzn-requestid", "content-type"])
-def test_nobody_else_sets_the_clock(missing: str) -> None:
+def test_no_one_else_sets_the_clock(missing: str) -> None:
     """A proxy could otherwise have us sign requests that are valid later."""
     late = refusal(400, "InvalidSignatureException", **LATE)
     foreign = {name: value for name, value in late.headers.items() if name != missing}

@@ -126,7 +126,7 @@ def test_requests_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_header_but_the_signature_is_signed() -> None:
-    """Nobody on the way can change the operation or the credentials that a request is for."""
+    """No one on the way can change the operation or the credentials that a request is for."""
     headers = Signers().signed(Generated(Random(2)))
     assert sorted(headers.keys() - {"authorization"}) == signed_headers(headers["authorization"])
 

@@ -95,7 +95,7 @@ def charged_means_delivered(evidence: Evidence) -> Iterator[str]:
 
 
 def delivered_is_charged_or_lost_to_the_house(evidence: Evidence) -> Iterator[str]:
-    """Uncharged though delivered: only what nobody could learn in time, given to the user and
+    """Uncharged though delivered: only what no one could learn in time, given to the user and
     counted."""
     for job in evidence.jobs:
         if job.status is not JobStatus.FAILED:
@@ -132,7 +132,7 @@ def balances(evidence: Evidence) -> Iterator[str]:
     owners = {wallet.user_id for wallet in evidence.wallets}
     for job in evidence.jobs:
         if job.payer not in owners:
-            yield f"{job.job_id} belongs to nobody"
+            yield f"{job.job_id} belongs to no one"
 
 
 def one_key_one_job(evidence: Evidence) -> Iterator[str]:

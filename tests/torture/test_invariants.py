@@ -124,7 +124,7 @@ BROKEN = {
     "were delivered and": evidence(replace(LOST, house_loss=2 * SCALE)),
     "1 held": evidence(wallets=[wallet(2, 1, 0)]),
     "ann has 1 credits": evidence(wallets=[wallet(1, 0, 2)]),
-    "belongs to nobody": evidence(wallets=[]),
+    "belongs to no one": evidence(wallets=[]),
     "which stands for job_2": evidence(DONE, job_response(), bound={("ann", "k"): "job_2"}),
     "2 jobs without a key, but sent 1": evidence(
         jobs=[DONE, OTHER], bound={}, notes=Notes(keyless=Counter({"ann": 1}))

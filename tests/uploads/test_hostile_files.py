@@ -1,5 +1,5 @@
 """What is not what it says is refused, by its upload and by the paid request that names it; nothing
-of it reaches a provider, and nobody pays."""
+of it reaches a provider, and no one pays."""
 
 import base64
 import json

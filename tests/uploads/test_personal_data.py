@@ -12,7 +12,7 @@ from tests.doubles.upload_forms import post_form
 from tests.uploads.conftest import PNG, World
 
 
-def test_every_version_and_every_item_goes_and_nobody_elses(world: World) -> None:
+def test_every_version_and_every_item_goes_and_no_one_elses(world: World) -> None:
     begun = world.uploads.begin("ann", "image/png", 10_000)
     for _ in range(3):
         post_form(begun.form.url, begun.form.fields, PNG)

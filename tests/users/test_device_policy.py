@@ -310,7 +310,7 @@ def test_a_user_with_other_credits_may_work_on_a_shared_device() -> None:
     assert violations(world) == []
 
 
-def test_a_forged_flag_gets_nobody_a_second_welcome_past_the_audit() -> None:
+def test_a_forged_flag_gets_no_one_a_second_welcome_past_the_audit() -> None:
     world = memory_world()
     sign_up(world, "ann")
     forged = Update(ledger_keys.wallet("ann"), When(), set={"welcomed": False})

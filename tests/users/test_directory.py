@@ -81,7 +81,7 @@ def test_a_late_welcome_puts_the_address_into_the_index(world: ServiceHarness) -
     assert directory(world).with_email("cat@gmail.com") == (CAT,)
 
 
-def test_an_address_that_nobody_signed_up_with_leads_to_nobody(world: ServiceHarness) -> None:
+def test_an_address_that_no_one_signed_up_with_leads_to_no_one(world: ServiceHarness) -> None:
     sign_up(world)
     assert directory(world).with_email("bob@example.com") == ()
 
@@ -102,7 +102,7 @@ def test_an_address_is_found_after_another_pepper_has_come(memory: MemoryBehind)
     assert rotated.audit().violations == ()
 
 
-def test_a_forged_index_leads_to_nobody(world: ServiceHarness) -> None:
+def test_a_forged_index_leads_to_no_one(world: ServiceHarness) -> None:
     sign_up(world)
     world.client.update_item(
         TableName=world.table._name,

@@ -1,4 +1,4 @@
-"""A verified mailbox belongs to one user, and nobody is welcomed without one."""
+"""A verified mailbox belongs to one user, and no one is welcomed without one."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def test_the_limit_is_named_before_the_mailbox() -> None:
     ],
     ids=["without an address", "unverified", "disposable", "of a session without one"],
 )
-def test_nobody_is_welcomed_without_a_lasting_verified_mailbox(who: Principal) -> None:
+def test_no_one_is_welcomed_without_a_lasting_verified_mailbox(who: Principal) -> None:
     world = memory_world()
     wallet = sign_up(world, who)
     assert (wallet.status, wallet.granted, wallet.welcomed) == (WalletStatus.OPEN, 0, False)

@@ -87,7 +87,7 @@ def test_a_request_of_a_linked_identity_says_to_open_a_session(
     assert "POST /auth/session" in linked.value.advice
 
 
-def test_who_is_nobody_yet_resolves_to_themselves(world: ServiceHarness) -> None:
+def test_who_is_no_one_yet_resolves_to_themselves(world: ServiceHarness) -> None:
     before = world.items()
     assert world.users.resolve(cognito(email="cat@example.com")) == CAT
     assert world.users.resolve(session(PAM)) == PAM
@@ -186,7 +186,7 @@ def test_the_identity_of_the_account_itself_is_never_unlinked(
     refused(world, IdentityRequired, lambda: identities.unlink("ann", first.identity_id))
 
 
-@pytest.mark.parametrize("whose", ["nobody's", "another's", "unlinked"])
+@pytest.mark.parametrize("whose", ["no one's", "another's", "unlinked"])
 def test_what_is_not_linked_is_not_found(
     world: ServiceHarness, identities: Identities, whose: str
 ) -> None:

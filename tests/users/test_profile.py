@@ -80,7 +80,7 @@ def test_an_e_mail_that_was_stored_in_clear_is_still_read(world: ServiceHarness)
     assert world.audit().violations == ()
 
 
-def test_an_erased_address_leads_to_nobody(world: ServiceHarness) -> None:
+def test_an_erased_address_leads_to_no_one(world: ServiceHarness) -> None:
     sign_up(world)
     world.parts.core.data_keys.erase("ann")
     assert directory(world).with_email("ann@example.com") == ()
@@ -133,7 +133,7 @@ class NoKms(LocalWrapping):
         raise DataKeyUnavailable
 
 
-def test_without_kms_nobody_new_is_signed_up_and_nothing_is_written(world: ServiceHarness) -> None:
+def test_without_kms_no_one_new_is_signed_up_and_nothing_is_written(world: ServiceHarness) -> None:
     world.users._data_keys._wrapping = NoKms(b"m" * 32)
     before = world.items()
     with pytest.raises(DataKeyUnavailable):

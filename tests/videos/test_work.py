@@ -176,7 +176,7 @@ def test_an_upload_that_is_gone_by_then_is_never_sent_and_costs_nothing(
     assert world.balance(ANN) == (3, 0, 0)
 
 
-def test_an_upload_that_is_refused_signs_nobody_up(client: Any, table_name: str) -> None:
+def test_an_upload_that_is_refused_signs_no_one_up(client: Any, table_name: str) -> None:
     world = with_files(client, table_name, UploadNotFound())
     with pytest.raises(UploadNotFound):
         world.submit(ANN, image=f"upload:{UPLOAD}")

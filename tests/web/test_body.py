@@ -155,7 +155,7 @@ def test_a_wrong_query_is_refused(client: FlaskClient, query: str, fields: objec
 
 
 @pytest.mark.parametrize("more", ["_=1700000000000", "utm_source=x&fbclid=y", "x=1&x=2", "%00=a"])
-def test_parameters_that_nobody_knows_are_ignored(client: FlaskClient, more: str) -> None:
+def test_parameters_that_no_one_knows_are_ignored(client: FlaskClient, more: str) -> None:
     assert client.get(f"/notes?theNote=hi&{more}").get_json()["data"]["note"] == "hi"
     assert client.get(f"/misbehave?{more}").status_code == 200
 

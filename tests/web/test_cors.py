@@ -121,7 +121,7 @@ def test_who_names_no_origin_gets_no_leave() -> None:
     assert cors_headers(call(None)) == {}
 
 
-def test_without_configured_origins_nobody_gets_leave() -> None:
+def test_without_configured_origins_no_one_gets_leave() -> None:
     for origin in (*ALLOWED, *STRANGERS):
         assert cors_headers(call(origin, origins=())) == {}
 

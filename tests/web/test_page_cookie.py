@@ -58,7 +58,7 @@ def test_an_allowed_page_is_read(origin: str) -> None:
         {"Origin": f"{PAGE}.evil.example", CSRF_HEADER: "1"},
     ],
 )
-def test_nobody_else_is(headers: dict[str, str]) -> None:
+def test_no_one_else_is(headers: dict[str, str]) -> None:
     assert read(headers) == (403, "CSRF_REJECTED")
 
 

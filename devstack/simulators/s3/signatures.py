@@ -53,7 +53,7 @@ class SignedRequest:
 
 
 def check_request(request: SignedRequest, keys: Keys, now: int) -> None:
-    """Raises `S3Error` for a request that nobody who has the secret has signed, for this moment."""
+    """Raises `S3Error` for a request that no one who has the secret has signed, for this moment."""
     given = dict(parse_qsl(request.query, keep_blank_values=True))
     if "X-Amz-Signature" in given:
         _check_link(request, given, keys, now)

@@ -36,7 +36,7 @@ def make_video(client: AuthenticatedClient, user: str) -> Job:
 def main(url: str, token: str, user: str) -> None:
     with AuthenticatedClient(url, token, timeout=60) as client:
         job = make_video(client, user)
-        refused = get_job.sync(client=client, job_id="job_of_nobody")
+        refused = get_job.sync(client=client, job_id="job_of_no_one")
     returned = typing.get_args(typing.get_type_hints(create_video.sync)["return"])
     report = {
         "jobId": job.job_id,

@@ -194,7 +194,7 @@ def test_a_refused_callback_is_tried_again_a_few_times_only(
     ]
 
 
-def test_an_address_where_nobody_listens_never_holds_up_the_api(stack: Stack) -> None:
+def test_an_address_where_no_one_listens_never_holds_up_the_api(stack: Stack) -> None:
     task_id = stack.created(callback_url="http://127.0.0.1:9/nobody")["task_id"]
     stack.clock.sleep(2)
     assert stack.query(task_id)["task_status"] == "succeed"

@@ -1,4 +1,4 @@
-"""Many callers share one pool, whose server disturbs every other request: nobody gets the response
+"""Many callers share one pool, whose server disturbs every other request: no one gets the response
 to another's request."""
 
 import random
@@ -26,7 +26,7 @@ from tests.faults.connections.server import Request, Server, Truth
 LIMIT_SECONDS = 0.3
 CALLERS = 16
 CONNECTIONS = 4
-# The server cannot know whom it refused; and HTTP/1.1 does not distinguish a response that nobody
+# The server cannot know whom it refused; and HTTP/1.1 does not distinguish a response that no one
 # requested and that is sent while the next request is under way, from the response to that one.
 UNDECIDABLE = {
     "refused before all came",
@@ -80,7 +80,7 @@ class CrowdServer(Server):
     def next_truth(self) -> Truth:
         disturb = self._random.choice(self._disturbs) if self._random.random() < 0.5 else None
         truth = Truth("", random.Random(self._random.random()), 2 * LIMIT_SECONDS, disturb)
-        # Nobody can say when the call of a request that came in part has returned.
+        # No one can say when the call of a request that came in part has returned.
         truth.returned.set()
         return truth
 

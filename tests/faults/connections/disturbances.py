@@ -54,8 +54,8 @@ def _served(
 
 
 DISTURBANCES: tuple[Disturbance, ...] = (
-    Disturbance("nobody listens", NEVER, unreachable="refused"),
-    Disturbance("nobody accepts", NEVER, unreachable="hangs", slow=True),
+    Disturbance("no one listens", NEVER, unreachable="refused"),
+    Disturbance("no one accepts", NEVER, unreachable="hangs", slow=True),
     Disturbance("an idle connection closes as it is used", HASTY, serve, race=True),
     *_greetings(greetings.ENDING, NEVER, "https"),
     *_greetings(greetings.HANGING, NEVER, "https"),

@@ -138,7 +138,7 @@ class Lane:
 
     def _settled(self, truth: Truth, how: Disturbance) -> bool:
         """Waits until the server is done with it. Nothing has to come of a call whose limit was
-        short, on a connection that ended, or that nobody took."""
+        short, on a connection that ended, or that no one took."""
         if how.unreachable or how.race or truth.over.wait(MARGIN_SECONDS):
             return True
         return (how.slow and not truth.received_bytes) or truth.over.wait(2 * CALM_SECONDS)

@@ -289,7 +289,7 @@ BROKEN: Mapping[str, Disturb] = {
     "chunks that are cut": _changed(lambda request, text: _chunked(text)[:-20]),
     "chunks without an end": _changed(lambda request, text: _chunked(text, b"")),
     "a chunk of no size": _changed(lambda request, text: _chunked(text, b"xyz\r\n\r\n")),
-    "gzip that nobody wants": _changed(_gzipped, close=False),
+    "gzip that no one wants": _changed(_gzipped, close=False),
     "a wrong CRC": _changed(lambda request, text: _with(text, x_amz_crc32="7"), close=False),
     "a page of 502": _instead(_html(502)),
     "a page of 503, and the end": _instead(_html(503), close=True),

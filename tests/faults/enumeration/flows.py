@@ -55,7 +55,7 @@ class Flow:
     made_by_the_worker: bool = False
 
 
-def _nobody(scenario: Scenario) -> None:
+def _no_one(scenario: Scenario) -> None:
     """An empty table."""
 
 
@@ -221,7 +221,7 @@ def _unheard(name: str) -> Habits:
 MAIN = Flow("delivered", _once)
 FLOWS = (
     MAIN,
-    Flow("sign-up", _retried_at_once, _nobody, keyed=True),
+    Flow("sign-up", _retried_at_once, _no_one, keyed=True),
     Flow("failed", _failing),
     Flow("refused", _refused, keyed=True),
     Flow("busy-once", _busy_once),

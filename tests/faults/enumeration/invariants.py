@@ -87,7 +87,7 @@ class Verdict:
     def _credits(self) -> None:
         wallet = self.wallet
         if not wallet:
-            require(not self.jobs, "jobs of nobody")
+            require(not self.jobs, "jobs of no one")
             return
         delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in self.jobs.values())
         granted = self.before.get("granted", self.scenario.habits.welcome_credits)
@@ -134,7 +134,7 @@ class Verdict:
         require(status in ("SUCCEEDED", "FAILED"), f"{job_id} is {status} for ever")
         require("GSI2SK" not in job and "watchUntil" not in job, f"{job_id} is looked at for ever")
         require(
-            any(job_id in sent.ids.made for sent in self.scenario.sent), f"{job_id} is nobody's"
+            any(job_id in sent.ids.made for sent in self.scenario.sent), f"{job_id} is no one's"
         )
         task = self.tasks.get(job_id)
         if status == "SUCCEEDED":

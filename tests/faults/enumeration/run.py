@@ -154,4 +154,4 @@ class Run:
 
 
 def _nothing() -> None:
-    """Nobody else does anything."""
+    """No one else does anything."""

@@ -226,7 +226,7 @@ class Scenario:
             if due is None:
                 return
             self._round(due)
-        require(False, "jobs that nobody can settle")
+        require(False, "jobs that no one can settle")
 
     def settle_open(self) -> None:
         """The worker, round after round, until every job has ended."""
@@ -235,7 +235,7 @@ class Scenario:
             if not open_jobs or due is None:
                 return
             self._round(due)
-        require(False, "jobs that nobody can settle")
+        require(False, "jobs that no one can settle")
 
     def read_items(self) -> Items:
         """The table as it is. Every look compares each job with what was seen of it before."""

@@ -105,7 +105,7 @@ def callbacks_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]
 
 
 def operators_routes_have_a_limit_of_their_own(deployment: Deployment) -> Iterator[str]:
-    """Lower than that of users, however the path is spelled: whoever guesses there is nobody's
+    """Lower than that of users, however the path is spelled: whoever guesses there is no one's
     operator."""
     limits = rates(deployment)
     users = [int(rate["Limit"]) for rate in limits.values() if counted(rate, ORDER)]

@@ -27,7 +27,7 @@ TROUBLES: Mapping[str, Counts] = {
     "the provider refused a poll": {"ProviderRefusesUs worker": ONCE},
     "no submission reaches the provider": {"ProviderNotReached web": SELDOM},
 }
-# What must page nobody.
+# What must page no one.
 ODD: Mapping[str, Counts] = {
     "one request of many ended in 5xx": {"RequestCount": BUSY, "HTTPCode_Target_5XX_Count": ONCE},
     "one request of few ended in 5xx": {"RequestCount": SELDOM, "HTTPCode_Target_5XX_Count": ONCE},
@@ -48,7 +48,7 @@ def little_traffic_that_all_fails_pages_within_a_quarter_of_an_hour(
             yield f"no alarm pages when {trouble}: lower its threshold or its period"
 
 
-def one_odd_failure_pages_nobody(deployment: Deployment) -> Iterator[str]:
+def one_odd_failure_pages_no_one(deployment: Deployment) -> Iterator[str]:
     for odd, counts in ODD.items():
         yield from (
             f"{name} pages although only {odd}: raise its threshold"

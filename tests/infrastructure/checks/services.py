@@ -187,7 +187,7 @@ def requests_are_counted_on_the_target_group_they_go_to(deployment: Deployment) 
             yield f"{name} counts requests of {label}: it must be {wanted}"
 
 
-def nobody_logs_in_to_a_task_in_production(deployment: Deployment) -> Iterator[str]:
+def no_one_logs_in_to_a_task_in_production(deployment: Deployment) -> Iterator[str]:
     for name, service in deployment.service.of(SERVICE).items():
         if deployment.production and service.get("EnableExecuteCommand"):
             yield f"{name} allows a shell in its tasks: set EnableExecuteCommand to false"

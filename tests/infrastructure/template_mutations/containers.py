@@ -40,7 +40,7 @@ CONTAINERS = (
     _web(
         "log-without-anybody-to-write-it", "      ExecutionRoleArn: !GetAtt ExecutionRole.Arn\n", ""
     ),
-    _web("log-group-of-nobody", "/farebox/${Stage}/web", "/farebox/${Stage}/webs"),
+    _web("log-group-of-no-one", "/farebox/${Stage}/web", "/farebox/${Stage}/webs"),
     _web("log-that-blocks", "mode: non-blocking", "mode: blocking"),
     _web("log-without-prefix", "              awslogs-stream-prefix: web\n", ""),
     _web(

@@ -220,7 +220,7 @@ FIREWALL = (
         "",
     ),
     TemplateMutation(
-        "refusal-with-a-code-of-nobody", SERVICE, '"code": "REQUEST_REFUSED"', '"code": "FORBIDDEN"'
+        "refusal-with-a-code-of-no-one", SERVICE, '"code": "REQUEST_REFUSED"', '"code": "FORBIDDEN"'
     ),
     _rule(
         "headers-beyond-the-quota",

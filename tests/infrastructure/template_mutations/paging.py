@@ -76,7 +76,7 @@ PAGING = (
         "errors >= 3, 100 * errors + 0 *",
     ),
     on(
-        "few-errors-page-nobody",
+        "few-errors-page-no-one",
         "PageAvailabilityAlarm",
         '        OR ALARM("${FewTargetErrorsAlarm}")\n',
         "",
@@ -94,7 +94,7 @@ PAGING = (
         'ALARM("${AuditViolationsAlarm}")' + _OR_LEDGER,
     ),
     on(
-        "page-that-wakes-nobody",
+        "page-that-wakes-no-one",
         "PageLedgerAlarm",
         "AlarmActions: [!Ref PageTopic]",
         "AlarmActions: [!Ref NoticeTopic]",

@@ -194,7 +194,7 @@ ROLES = (
         "\n  WebRole:\n",
     ),
     TemplateMutation(
-        "data-keys-of-nobody",
+        "data-keys-of-no-one",
         SERVICE,
         '"Null": {kms:EncryptionContext:user: "false"}',
         '"Null": {kms:EncryptionContext:user: "true"}',
@@ -214,7 +214,7 @@ ROLES = (
         'StringNotEquals: {kms:EncryptionContext:tables: !Sub "${TableName}-${Stage}"}',
     ),
     TemplateMutation(
-        "data-key-of-nobody-by-policy",
+        "data-key-of-no-one-by-policy",
         DATA,
         '"Null": {kms:EncryptionContext:user: "true"}',
         '"Null": {kms:EncryptionContext:user: "false"}',

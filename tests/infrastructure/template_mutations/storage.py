@@ -155,7 +155,7 @@ STORAGE = (
     ),
     _records("records-open", "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
     _records(
-        "records-touched-by-nobody-knows-whom", "LogFilePrefix: records/", "LogFilePrefix: record/"
+        "records-touched-by-no-one-knows-whom", "LogFilePrefix: records/", "LogFilePrefix: record/"
     ),
     TemplateMutation(
         "records-in-the-clear",

@@ -4,7 +4,7 @@ from tests.infrastructure.template_mutations.mutation import on
 
 WATCHING = (
     on("bounces-misspelt", "MailBouncesAlarm", "Reputation.BounceRate", "Reputation.Bounces"),
-    on("complaints-of-nobody", "MailComplaintsAlarm", "!Ref MailConfigurationSet", "farebox"),
+    on("complaints-of-no-one", "MailComplaintsAlarm", "!Ref MailConfigurationSet", "farebox"),
     on(
         "statistic-twice",
         "TargetLatencyAlarm",
@@ -12,7 +12,7 @@ WATCHING = (
         "      ExtendedStatistic: p99\n      Statistic: Average\n",
     ),
     on(
-        "metric-of-nobody",
+        "metric-of-no-one",
         "OldestDueJobAlarm",
         "MetricName: OldestDueJobSeconds",
         "MetricName: OldestJobSeconds",
@@ -61,7 +61,7 @@ WATCHING = (
     on("refused-events-unwatched", "StripeWebhooksFailAlarm", "StripeWebhooksRefused", "Refusals"),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
     on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
-    on("alarm-nobody-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
+    on("alarm-no-one-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
     on(
         "alarm-without-a-section",
         "LedgerDamagedAlarm",

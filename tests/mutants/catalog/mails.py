@@ -71,7 +71,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "self.user_id",
     ),
     mutant(
-        "alert-nobody-wants",
+        "alert-no-one-wants",
         ALERTS,
         "notifications.alert_mails:AlertMails.publish",
         "found is None or not self._preferences.wants_mail(happened.user_id)",

@@ -100,7 +100,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "self._credentials.renew()",
     ),
     mutant(
-        "refused-look-wakes-nobody",
+        "refused-look-wakes-no-one",
         REFUSALS,
         "providers.kling.client:Kling._lookup",
         "self._count_refusal(R)",

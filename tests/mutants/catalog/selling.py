@@ -67,7 +67,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "False",
     ),
     mutant(
-        "top-up-beside-another",
+        "two-top-ups-at-once",
         TOP_UPS,
         "billing.top_up_store:top_up_write",
         "ABSENT if B else W",

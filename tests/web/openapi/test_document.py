@@ -96,7 +96,7 @@ def test_every_error_of_a_route_stands_under_its_status(document: Document) -> N
             assert error.code in documented[str(status_of(error))]
 
 
-def test_errors_that_nobody_declares_stand_where_they_can_happen_and_nowhere_else(
+def test_errors_that_no_one_declares_stand_where_they_can_happen_and_nowhere_else(
     document: Document,
 ) -> None:
     posting = codes_of(document, "/videos", "post")
@@ -141,7 +141,7 @@ def test_every_example_in_the_document_fits_its_schema(document: Document) -> No
     assert checked > 20
 
 
-def test_a_response_with_a_code_that_nobody_names_breaks_the_schema(document: Document) -> None:
+def test_a_response_with_a_code_that_no_one_names_breaks_the_schema(document: Document) -> None:
     schema = Draft202012Validator(
         resolved(document["components"]["schemas"]["ErrorResponse"], document)
     )
