@@ -30,8 +30,8 @@ _NOW_OFF = "Automatic top-up is now switched off. You can switch it on again in 
 
 
 class AlertMails:
-    """Makes mails of low balances, of credits that will expire and of top-ups that failed, once
-    each."""
+    """Makes mails of low balances, of credits that will expire or were taken back, and of
+    top-ups that failed, once each."""
 
     def __init__(
         self,
@@ -79,5 +79,19 @@ def _mail_of(happened: Event) -> tuple[MailTemplate, Mapping[str, str]] | None:
                 "what_happened": _TO_CONFIRM if data["actionRequired"] else _NOT_PAID,
                 "what_follows": _STILL_ON if data["enabled"] else _NOW_OFF,
             }
+        case EventType.CREDITS_CLAWED_BACK:
+            return MailTemplate.CREDITS_CLAWED_BACK, {
+                "credits": data["amount"],
+                "what_follows": _after_claw_back(data["debt"]),
+            }
         case _:
             return None
+
+
+def _after_claw_back(debt: str) -> str:
+    if debt == "0":
+        return "All other credits stay yours."
+    return (
+        f"You had spent some of them, so you owe {debt} credits: the next credits that you buy or "
+        "receive pay them first."
+    )

@@ -5,7 +5,7 @@ In a file of its own because it is no verb of the outbox: it only knows wallets.
 from collections.abc import Iterator, Sequence
 
 from service.core.amounts import SCALE, Amount, credits_number
-from service.ledger.details import OPERATOR_ID
+from service.ledger.details import OPERATOR_ID, PAYMENT_ID
 from service.ledger.entities import Entry, EntryKind, Movement, Wallet, WalletStatus
 from service.ledger.limits import spent_on
 from service.notifications import store
@@ -46,6 +46,8 @@ def _events(before: Wallet | None, movement: Movement, now: int) -> Iterator[Eve
     for entry in movement.entries:
         if entry.kind is EntryKind.ADJUST:
             yield _adjusted(after.user_id, entry, now)
+        if entry.kind is EntryKind.CLAWBACK:
+            yield _clawed_back(after, entry, now)
     if before is None or before.status is WalletStatus.CLOSED:
         yield _created(before, after, now)
         return
@@ -84,6 +86,16 @@ def _adjusted(user_id: str, entry: Entry, now: int) -> Event:
         "operatorId": entry.details.get(OPERATOR_ID),
     }
     return event(EventType.CREDITS_ADJUSTED, user_id, str(entry.version), now, data)
+
+
+def _clawed_back(after: Wallet, entry: Entry, now: int) -> Event:
+    data: dict[str, object] = {
+        "amount": credits_number(entry.amount),
+        "balance": credits_number(entry.credits),
+        "debt": credits_number(after.debt),
+        "paymentId": entry.details.get(PAYMENT_ID),
+    }
+    return event(EventType.CREDITS_CLAWED_BACK, after.user_id, str(entry.version), now, data)
 
 
 def usual_per_day(wallet: Wallet, now: int) -> Amount | None:

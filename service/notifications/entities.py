@@ -37,6 +37,7 @@ class EventType(StrEnum):
     CREDITS_INSUFFICIENT = "credits.insufficient"
     CREDITS_EXPIRING = "credits.expiring"
     CREDITS_ADJUSTED = "credits.adjusted"
+    CREDITS_CLAWED_BACK = "credits.clawed_back"
     SPENDING_UNUSUAL = "spending.unusual"
     USER_CREATED = "user.created"
     USER_REFUSED_REPEATEDLY = "user.refused_repeatedly"

@@ -26,6 +26,7 @@ class MailTemplate(StrEnum):
     LOW_BALANCE = "low_balance"
     CREDITS_EXPIRING = "credits_expiring"
     TOP_UP_FAILED = "top_up_failed"
+    CREDITS_CLAWED_BACK = "credits_clawed_back"
     ACCOUNT_ERASED = "account_erased"
 
 
@@ -39,6 +40,7 @@ FIELDS: Mapping[MailTemplate, frozenset[str]] = {
     MailTemplate.LOW_BALANCE: frozenset({"credits", "threshold"}),
     MailTemplate.CREDITS_EXPIRING: frozenset({"credits", "expires_at"}),
     MailTemplate.TOP_UP_FAILED: frozenset({"what_happened", "what_follows"}),
+    MailTemplate.CREDITS_CLAWED_BACK: frozenset({"credits", "what_follows"}),
     MailTemplate.ACCOUNT_ERASED: frozenset(),
 }
 # Sealed with the house's data key. The first three are caused by requests that must take equally

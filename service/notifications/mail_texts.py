@@ -23,6 +23,7 @@ SUBJECTS: Mapping[MailTemplate, str] = {
     MailTemplate.LOW_BALANCE: "Your credits are running low",
     MailTemplate.CREDITS_EXPIRING: "Some of your credits expire soon",
     MailTemplate.TOP_UP_FAILED: "Your credits could not be topped up",
+    MailTemplate.CREDITS_CLAWED_BACK: "Some of your credits were taken back",
     MailTemplate.ACCOUNT_ERASED: "Your account has been deleted",
 }
 # Where in the app each template's link leads. A token stands in the fragment, which browsers send
@@ -35,6 +36,7 @@ _PATHS: Mapping[MailTemplate, str] = {
     MailTemplate.LOW_BALANCE: "/",
     MailTemplate.CREDITS_EXPIRING: "/",
     MailTemplate.TOP_UP_FAILED: "/billing",
+    MailTemplate.CREDITS_CLAWED_BACK: "/billing",
     MailTemplate.ACCOUNT_ERASED: "",
 }
 

@@ -96,8 +96,25 @@ def test_a_top_up_that_failed_is_mailed_with_what_to_do(
     assert ("switched off" in sent.text) is not enabled
 
 
+@pytest.mark.parametrize(
+    ("debt", "words"), [("0", "All other credits stay yours"), ("0.5", "you owe 0.5 credits")]
+)
+def test_credits_that_were_taken_back_are_mailed_with_what_is_owed(
+    world: MailHarness, debt: str, words: str
+) -> None:
+    data = {"amount": 110.125, "debt": float(debt) if "." in debt else int(debt)}
+    world.outbox.put_once(event(EventType.CREDITS_CLAWED_BACK, "ann", "1", world.clock.now(), data))
+    world.hand_on()
+    [sent] = world.postbox.mails
+    assert "110.125 credits" in sent.text
+    assert words in sent.text
+
+
 def test_other_events_are_for_the_house_alone(world: MailHarness) -> None:
-    mailed = (EventType.CREDITS_LOW, EventType.CREDITS_EXPIRING, EventType.TOP_UP_FAILED)
+    mailed = (
+        *(EventType.CREDITS_LOW, EventType.CREDITS_EXPIRING, EventType.TOP_UP_FAILED),
+        EventType.CREDITS_CLAWED_BACK,
+    )
     for kind in EventType:
         if kind not in mailed:
             world.outbox.put_once(event(kind, "ann", "1", world.clock.now(), {}))

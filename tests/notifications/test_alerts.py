@@ -125,7 +125,29 @@ def test_each_crossing_is_an_event_of_its_own(world: NotifyingHarness) -> None:
 def test_credits_that_are_taken_back_cross_it_too(world: NotifyingHarness) -> None:
     world.low_balance.set("ann", 4 * SCALE)
     move(world, lambda wallet, now: claw_back(wallet, 2 * SCALE, LotKind.PAID, None, "pay_1", now))
-    assert [body["type"] for body in bodies(world)] == ["credits.low"]
+    assert {body["type"] for body in bodies(world)} == {"credits.clawed_back", "credits.low"}
+
+
+@pytest.mark.parametrize(("taken", "balance", "debt"), [(2, 2, 0), (7, 0, 3)])
+def test_a_claw_back_is_an_event_that_names_its_payment_and_the_debt(
+    world: NotifyingHarness, taken: int, balance: int, debt: int
+) -> None:
+    details = {"paymentId": "pi_1"}
+    move(
+        world,
+        lambda wallet, now: claw_back(
+            wallet, taken * SCALE, LotKind.PAID, None, "purchase:1", now, details=details
+        ),
+    )
+    [body] = bodies(world)
+    assert body["type"] == "credits.clawed_back"
+    assert body["data"] == {
+        "userId": "ann",
+        "amount": taken,
+        "balance": balance,
+        "debt": debt,
+        "paymentId": "pi_1",
+    }
 
 
 def test_a_threshold_that_is_taken_away_reports_nothing(world: NotifyingHarness) -> None:
