@@ -10,10 +10,12 @@ import click
 
 from service.core.console import print_message, print_result, stop_on_signal
 from service.feature import Parts
-from service.finance.csv_files import write_files
+from service.finance.csv_files import printed_lines, write_files
 from service.finance.documents import document_of, sum_rows
 from service.finance.entities import FinanceStopped, Month, Report
 from service.finance.operations import Finance
+
+_PRINTED = Path("-")
 
 
 class _MonthType(click.ParamType[Month]):
@@ -38,9 +40,9 @@ class _MonthType(click.ParamType[Month]):
 @click.option(
     "--csv",
     "directory",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path, allow_dash=True),
     metavar="DIR",
-    help="Write lines and sums as CSV files to this directory.",
+    help="Write lines and sums as CSV files to this directory; - prints them instead.",
 )
 @click.option(
     "--reads-per-second",
@@ -48,7 +50,7 @@ class _MonthType(click.ParamType[Month]):
     metavar="R",
     help="Maximum read units per second.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; not with --csv -.")
 @click.pass_obj
 def finance(
     parts: Callable[[], Parts],
@@ -61,6 +63,10 @@ def finance(
     try:
         with stop_on_signal() as stopping:
             report = operations.make(month, reads_per_second, stopping)
+        if directory == _PRINTED:
+            for line in printed_lines(report):
+                print_result(line)
+            return 0 if report.matches else 1
         if directory is not None:
             for path in write_files(report, directory):
                 print_message(f"Wrote {path}")

@@ -175,6 +175,22 @@ def test_the_files_have_a_line_for_each_transaction_and_the_sums_of_the_report(
     assert all(row["userId"] and row["reference"] for row in rows)
 
 
+def test_the_files_can_be_printed_and_taken_from_the_output(
+    world: RandomMonth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(world, "--csv", str(tmp_path)) == 0
+    capsys.readouterr()
+    assert run(world, "--csv", "-") == 0
+    printed = ("a line of a log\n" + capsys.readouterr().out + "another\n").splitlines()
+    taken: dict[str, list[str]] = {}
+    for line in printed[: printed.index("# end")]:
+        if line.startswith("# finance-"):
+            taken[line[2:]] = []
+        elif taken:
+            taken[[*taken][-1]].append(line)
+    assert {each.name: each.read_text().splitlines() for each in tmp_path.iterdir()} == taken
+
+
 def test_the_command_exits_1_and_names_what_differs(
     world: RandomMonth, capsys: pytest.CaptureFixture[str]
 ) -> None:
