@@ -1,0 +1,90 @@
+"""Subscriptions, customers and orders: no one pays twice, no one's money goes to an erased account,
+and nothing that was paid for is deleted."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+SECONDS = "tests/billing/test_second_subscriptions.py"
+ORDERS = "tests/billing/test_subscription_orders.py"
+UNPAID = "tests/billing/test_unpaid_orders.py"
+CUSTOMERS = "tests/billing/test_customers.py"
+CHECKOUTS = "tests/billing/test_open_checkouts.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "second-subscription-kept-its-money",
+        SECONDS,
+        "billing.second_subscriptions:SecondSubscriptions.refund",
+        "intent.received_cents <= refunded",
+        "True",
+    ),
+    mutant(
+        "older-subscription-ended",
+        SECONDS,
+        "billing.second_subscriptions:seconds_of",
+        "(each.created_at, each.id)",
+        "(-each.created_at, each.id)",
+    ),
+    mutant(
+        "subscription-of-an-operator-ended",
+        SECONDS,
+        "billing.second_subscriptions:seconds_of",
+        'each.metadata.get("orderId")',
+        "True",
+    ),
+    mutant(
+        "renewed-subscription-ended",
+        SECONDS,
+        "billing.second_subscriptions:SecondSubscriptions._end",
+        'invoice is not None and invoice.billing_reason != "subscription_create"',
+        "False",
+    ),
+    mutant(
+        "second-subscription-brings-credits",
+        SECONDS,
+        "billing.subscriptions:Subscriptions._is_second",
+        "invoice.subscription_id not in S",
+        "S is not None",
+    ),
+    mutant(
+        "subscription-ordered-is-paid",
+        ORDERS,
+        "billing.orders:Orders._subscribed",
+        'session.payment_status != "unpaid"',
+        "True",
+    ),
+    mutant(
+        "paid-order-deleted",
+        UNPAID,
+        "billing.store:order_change",
+        "after.status is OrderStatus.PAID",
+        "False",
+    ),
+    mutant(
+        "deleted-order-counts-as-open",
+        UNPAID,
+        "billing.order_records:_may_be_paid",
+        "not item",
+        "False",
+    ),
+    mutant(
+        "customer-restored-against-the-users-own-item",
+        CUSTOMERS,
+        "billing.customers:Customers._restored",
+        "customer_id not in store.customer_ids(item)",
+        "False",
+    ),
+    mutant(
+        "customer-of-an-erased-user-restored",
+        CUSTOMERS,
+        "billing.customers:Customers._restored",
+        "not self._has_account(user_id)",
+        "False",
+    ),
+    mutant(
+        "open-checkout-outlives-its-account",
+        CHECKOUTS,
+        "billing.open_checkouts:OpenCheckouts.expire",
+        "self._expire(session.id)",
+        "None",
+    ),
+)
