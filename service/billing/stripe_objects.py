@@ -58,6 +58,7 @@ class PaymentIntent:
     metadata: Mapping[str, str]
     error_code: str
     action_url: str
+    client_secret: str = field(repr=False, default="")
     created_at: int
     livemode: bool
 

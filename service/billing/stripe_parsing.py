@@ -73,6 +73,7 @@ def payment_intent(raw: Raw) -> PaymentIntent:
         metadata=metadata(raw),
         error_code=maybe_text(part(raw, "last_payment_error"), "code"),
         action_url=maybe_text(part(part(raw, "next_action"), "redirect_to_url"), "url"),
+        client_secret=maybe_text(raw, "client_secret"),
         created_at=time(raw, "created"),
         livemode=flag(raw, "livemode"),
     )

@@ -3,7 +3,7 @@
 In a file of its own because orders and purchases have entities of their own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -21,6 +21,8 @@ ORDER_MILLISECONDS = 14 * 24 * 3600 * 1000
 # When another process may go on with a purchase that was begun.
 LEASE_MILLISECONDS = 60 * 1000
 PROCESSING_PAUSE_MILLISECONDS = 3600 * 1000
+# How long a buyer may confirm a payment that their bank did not let pass.
+CONFIRMABLE_MILLISECONDS = 7 * 24 * 3600 * 1000
 MAX_CAP_CENTS = 10_000_000
 _MONTH = len("2026-11")
 
@@ -65,7 +67,8 @@ class OffReason(StrEnum):
 class TopUp:
     """What a user has chosen, and how far the purchase under way has come: at most one, named by
     `order_id`. `wanted`: a request was refused for lack of credits. No purchase before `next_at`;
-    `spent_cents` are those of `month` (`2026-11`, UTC). `due_at` is when the worker looks at it."""
+    `spent_cents` are those of `month` (`2026-11`, UTC). `due_at` is when the worker looks at it.
+    `confirm_payment_id` is the last payment if it waits for its buyer to confirm it."""
 
     user_id: str
     enabled: bool
@@ -83,6 +86,7 @@ class TopUp:
     month: str = ""
     spent_cents: int = 0
     due_at: int | None = None
+    confirm_payment_id: str = ""
     version: int = 0
 
     def changed(self, **fields: object) -> "TopUp":
@@ -90,6 +94,18 @@ class TopUp:
 
     def spent_in(self, month: str) -> int:
         return self.spent_cents if self.month == month else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """A payment that its buyer's bank wants confirmed. Whoever has the `client_secret` can do that,
+    and nothing else."""
+
+    order_id: str
+    amount_cents: int
+    currency: str
+    payment_method_id: str
+    client_secret: str = field(repr=False)
 
 
 def month_of(now: int) -> str:
@@ -118,6 +134,7 @@ def begun(top_up: TopUp, order_id: str, method_id: str, price_cents: int, now: i
         order_id=order_id,
         payment_method_id=method_id,
         payment_id="",
+        confirm_payment_id="",
         price_cents=price_cents,
         next_at=now + COOL_DOWN_MILLISECONDS,
         month=month,
@@ -130,15 +147,16 @@ def succeeded(top_up: TopUp) -> TopUp:
     return _ended(top_up, failures=0)
 
 
-def failed(top_up: TopUp, *, returned: bool) -> TopUp:
+def failed(top_up: TopUp, *, returned: bool, confirm_payment_id: str = "") -> TopUp:
     """After the third failure in a row it switches itself off. `returned`: nothing was paid, so the
-    amount leaves the cap."""
+    amount leaves the cap; `confirm_payment_id`: the buyer may yet confirm that payment."""
     failures = top_up.failures + 1
     off = failures >= MAX_FAILURES
     spent = top_up.spent_cents - (top_up.price_cents if returned else 0)
     return _ended(
         top_up,
         failures=failures,
+        confirm_payment_id=confirm_payment_id,
         spent_cents=max(0, spent),
         enabled=top_up.enabled and not off,
         off_reason=OffReason.FAILURES.value if off else top_up.off_reason,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask
 
 from service.billing import keys, top_up_store
+from service.billing.confirmations import Confirmations
 from service.billing.customers import Customers
 from service.billing.offers import Offers
 from service.billing.order_records import OrderRecords
@@ -67,6 +68,7 @@ def build_top_ups(
         clock=core.clock,
         ids=core.ids,
         mac_key=core.keyring.mac_key,
+        confirmations=Confirmations(stripe, payments, core.clock),
         buy_page=buy_page,
     )
     triggers = TopUpTriggers(top_ups, core.clock)
@@ -87,7 +89,7 @@ def build_top_ups(
         make_blueprint=lambda: top_up_blueprint(top_ups, core.clock, parts.get(Catalog).max_hold),
         hook=hook,
         sweeps=sweeps,
-        erasure=_erasure(core.table),
+        erasure=_erasure(core.table, top_ups),
         export=_export(top_ups),
         check=ItemCheck(keys.TOP_UP, _faults),
     )
@@ -101,10 +103,11 @@ def _export(top_ups: TopUps) -> ExportPart:
     return ExportPart("topUp", exported)
 
 
-def _erasure(table: Table) -> ErasureStep:
-    """Nothing more is bought for whoever leaves."""
+def _erasure(table: Table, top_ups: TopUps) -> ErasureStep:
+    """Nothing more is bought for whoever leaves, nor can they pay what waited for their bank."""
 
     def run(user_id: str) -> StepOutcome:
+        top_ups.withdraw(user_id)
         table.write(Delete(keys.top_up(user_id), REPLACE))
         return StepOutcome.DONE
 

@@ -31,16 +31,24 @@ from service.web.responses import success
 
 CHANGES_PER_MINUTE = 20
 _REFUSED = 403
+_GET = (
+    "What was chosen, what has been spent this month, and the payment that the user's bank wants "
+    "confirmed. One that has been confirmed is settled before this responds."
+)
 _PUT = (
     "Off by default. Switched on, the package is bought with the user's saved payment method when "
     "the balance falls below the threshold and when a request, but not one of a minted session, is "
     "refused for lack of credits: one purchase at a time, one in an hour, never beyond the monthly "
     "cap, and not while the user owes credits or a payment is disputed. After three failures in a "
     "row it switches itself off. Each failure is a `top_up.failed` webhook; with `actionRequired` "
-    "the bank wants its customer, who buys at `url`."
+    "the bank wants its customer, who confirms the payment at `url` (`confirmation` of GET)."
 )
 
 
+_GET_ERRORS = (
+    *(BillingNotConfigured, SecretUnavailable, StripeUnavailable, StripeRefused),
+    StorageUnavailable,
+)
 _PUT_ERRORS = (
     *(BillingNotConfigured, SecretUnavailable, StripeUnavailable, StripeRefused),
     *(PackageNotFound, TopUpTooLow, TopUpCapTooLow, PaymentMethodRequired, TopUpBusy),
@@ -60,14 +68,15 @@ def top_up_blueprint(top_ups: TopUps, clock: Clock, max_hold: Callable[[], Amoun
             access=Access.USER,
             summary="Get your automatic top-up",
             operation_id="getTopUp",
-            description="What was chosen, and what has been spent this month.",
+            description=_GET,
             response=TopUpSchema,
-            errors=(StorageUnavailable,),
+            errors=_GET_ERRORS,
         )
     )
     def get_top_up(principal: Principal) -> Response:
         found = top_ups.read(principal.subject)
-        return success(top_up_body(found, month_of(clock.now())))
+        confirmation = top_ups.confirmation(found)
+        return success(top_up_body(found, month_of(clock.now()), confirmation))
 
     @blueprint.put("/me/top-up")
     @endpoint(

@@ -6,8 +6,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from service.billing.order_entities import EXAMPLE_ORDER
 from service.billing.schemas import MAX_ID
-from service.billing.top_up_entities import MAX_CAP_CENTS, OffReason, TopUp
+from service.billing.top_up_entities import MAX_CAP_CENTS, Confirmation, OffReason, TopUp
 from service.core.amounts import amount_of, credits_number
 from service.web.schemas import CreditsInput, Flag, IntegerInput, StrictSchema, Text, credits_field
 
@@ -66,6 +67,35 @@ _REQUIRED = {
 }
 
 
+class ConfirmationSchema(StrictSchema):
+    order_id = fields.String(
+        required=True,
+        data_key="orderId",
+        metadata={"description": "Whose payment it is.", "example": EXAMPLE_ORDER},
+    )
+    client_secret = fields.String(
+        required=True,
+        data_key="clientSecret",
+        metadata={
+            "description": "What Stripe.js confirms the payment with (`confirmCardPayment`).",
+            "example": "pi_3Q…_secret_…",
+        },
+    )
+    payment_method_id = fields.String(
+        required=True,
+        data_key="paymentMethodId",
+        metadata={"description": "The saved payment method.", "example": "pm_1Q…"},
+    )
+    amount_cents = fields.Integer(
+        required=True,
+        data_key="amountCents",
+        metadata={"description": "What will be paid.", "example": 4490},
+    )
+    currency = fields.String(
+        required=True, metadata={"description": "In lower case.", "example": "usd"}
+    )
+
+
 class TopUpSchema(StrictSchema):
     enabled = fields.Boolean(
         required=True, metadata={"description": "Whether it buys by itself.", "example": True}
@@ -106,9 +136,37 @@ class TopUpSchema(StrictSchema):
         data_key="offReason",
         metadata={"description": "Why it has switched itself off.", "example": None},
     )
+    confirmation = fields.Nested(
+        ConfirmationSchema,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The last payment, if the bank wants the user to confirm it: for 7 "
+            "days, and until the next purchase begins. Null in the response to PUT.",
+            "example": None,
+        },
+    )
 
 
-def top_up_body(top_up: TopUp | None, month: str) -> dict[str, object]:
+def top_up_body(
+    top_up: TopUp | None, month: str, confirmation: Confirmation | None = None
+) -> dict[str, object]:
+    return {**_chosen(top_up, month), "confirmation": _confirmation_body(confirmation)}
+
+
+def _confirmation_body(confirmation: Confirmation | None) -> dict[str, object] | None:
+    if confirmation is None:
+        return None
+    return {
+        "orderId": confirmation.order_id,
+        "clientSecret": confirmation.client_secret,
+        "paymentMethodId": confirmation.payment_method_id,
+        "amountCents": confirmation.amount_cents,
+        "currency": confirmation.currency,
+    }
+
+
+def _chosen(top_up: TopUp | None, month: str) -> dict[str, object]:
     if top_up is None:
         return {
             **dict.fromkeys(("packageId", "threshold", "monthlyCapCents", "orderId", "offReason")),

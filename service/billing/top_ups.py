@@ -9,6 +9,7 @@ import structlog
 from service.billing import keys, store, top_up_store
 from service.billing.accounts import require_buyer
 from service.billing.checkout_params import order_metadata
+from service.billing.confirmations import Confirmations
 from service.billing.customers import Customers
 from service.billing.entities import StripeRefused
 from service.billing.offers import Offers
@@ -24,10 +25,12 @@ from service.billing.payments import Payments
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import PaymentIntent
 from service.billing.top_up_entities import (
+    COOL_DOWN_MILLISECONDS,
     LEASE_MILLISECONDS,
     ORDER_MILLISECONDS,
     PROCESSING_PAUSE_MILLISECONDS,
     RESUMABLE_MILLISECONDS,
+    Confirmation,
     OffReason,
     PaymentMethodRequired,
     TopUp,
@@ -77,10 +80,11 @@ class TopUps:
         clock: Clock,
         ids: Ids,
         mac_key: bytes,
+        confirmations: Confirmations,
         buy_page: str,
     ) -> None:
-        """`buy_page` is where the app sells credits: a payment that its buyer must confirm is made
-        there."""
+        """`buy_page` is where the app sells credits: a payment that its buyer must confirm is
+        confirmed there."""
         self._table = table
         self._ledger = ledger
         self._low_balance = low_balance
@@ -93,11 +97,29 @@ class TopUps:
         self._clock = clock
         self._ids = ids
         self._mac_key = mac_key
+        self._confirmations = confirmations
         self._buy_page = buy_page
 
     def read(self, user_id: str) -> TopUp | None:
         item = self._table.get(keys.top_up(user_id))
         return top_up_store.top_up_from(item) if item else None
+
+    def confirmation(self, top_up: TopUp | None) -> Confirmation | None:
+        """The payment that the user's bank wants confirmed, if there is one. One that has been
+        confirmed since is settled. Raises what `Stripe` raises, and `StorageUnavailable`."""
+        if top_up is None or not top_up.confirm_payment_id:
+            return None
+        found, has_ended = self._confirmations.of(top_up)
+        if has_ended:
+            self._replace_if_first(top_up, top_up.changed(confirm_payment_id=""))
+        return found
+
+    def withdraw(self, user_id: str) -> None:
+        """The user can confirm no payment any more; one that they have confirmed is settled. Raises
+        what `Stripe` and the settlement raise, and `StorageUnavailable`."""
+        top_up = self.read(user_id)
+        if top_up is not None and top_up.confirm_payment_id:
+            self._confirmations.withdraw(top_up)
 
     def enable(
         self, user_id: str, package_id: str, threshold: Amount, cap_cents: int, minimum: Amount
@@ -188,6 +210,9 @@ class TopUps:
         if not method_id:
             self._switch_off(top_up, OffReason.NO_PAYMENT_METHOD)
             return None
+        if top_up.confirm_payment_id and not self._confirmations.withdraw(top_up):
+            self._replace_if_first(top_up, top_up.changed(due_at=now + COOL_DOWN_MILLISECONDS))
+            return None
         try:
             order = self._order(top_up, now)
         except PackageNotFound:
@@ -236,7 +261,9 @@ class TopUps:
                 return
             if refusal.kind != _CARD_ERROR:
                 log.error("top_up_refused", user_id=top_up.user_id, reason=refusal.reason)
-            self._fail(top_up, order, refusal.reason or refusal.kind, returned=True)
+            confirm = refusal.payment_intent_id if refusal.reason == _NEEDS_BUYER else ""
+            reason = refusal.reason or refusal.kind
+            self._fail(top_up, order, reason, returned=True, confirm=confirm)
             return
         if intent is None:
             self._fail_unknown(top_up, order)
@@ -272,16 +299,19 @@ class TopUps:
                 self._replace_if_first(top_up, succeeded(top_up))
         elif intent.status in _FAILED_INTENTS:
             reason = _NEEDS_BUYER if intent.status == "requires_action" else intent.error_code
-            self._fail(top_up, order, reason or intent.status, returned=True)
+            confirm = intent.id if reason == _NEEDS_BUYER else ""
+            self._fail(top_up, order, reason or intent.status, returned=True, confirm=confirm)
         else:
             # `processing` is no success. An event settles it, or the next look.
             due_at = self._clock.now() + PROCESSING_PAUSE_MILLISECONDS
             self._replace_if_first(top_up, top_up.changed(payment_id=intent.id, due_at=due_at))
 
-    def _fail(self, top_up: TopUp, order: Order, reason: str, *, returned: bool) -> None:
+    def _fail(
+        self, top_up: TopUp, order: Order, reason: str, *, returned: bool, confirm: str = ""
+    ) -> None:
         """Moves nothing. The alert comes first: it is one for each order, however often this is
         run."""
-        after = failed(top_up, returned=returned)
+        after = failed(top_up, returned=returned, confirm_payment_id=confirm)
         self._report(top_up, order.order_id, reason, enabled=after.enabled)
         self._records.end(order, OrderStatus.FAILED)
         self._replace_if_first(top_up, after)

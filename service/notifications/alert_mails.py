@@ -18,8 +18,8 @@ from service.storage.data_keys import DataErased
 log = structlog.get_logger()
 
 _TO_CONFIRM = (
-    "Your bank wants you to confirm the payment of your automatic top-up. Nothing was charged: buy "
-    "the credits yourself, and you can confirm it."
+    "Your bank wants you to confirm the payment of your automatic top-up. Nothing was charged yet: "
+    "open the page below within 7 days, and confirm it there."
 )
 _NOT_PAID = (
     "The payment of your automatic top-up failed. Nothing was charged: check your saved payment "

@@ -16,20 +16,23 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "top_up_entities"): set(),
     ("billing", "top_up_store"): {"keys", "top_up_entities"},
     ("billing", "top_ups"): {
-        *("accounts", "checkout_params", "customers", "entities", "keys", "offers"),
-        *("order_entities", "order_records", "payments", "store", "stripe_client"),
+        *("accounts", "checkout_params", "confirmations", "customers", "entities", "keys"),
+        *("offers", "order_entities", "order_records", "payments", "store", "stripe_client"),
         *("stripe_objects", "top_up_entities", "top_up_store"),
     },
     ("billing", "top_up_sweeps"): {"keys", "top_ups"},
-    ("billing", "top_up_schemas"): {"schemas", "top_up_entities"},
+    ("billing", "confirmations"): {
+        *("entities", "payments", "stripe_client", "stripe_objects", "top_up_entities"),
+    },
+    ("billing", "top_up_schemas"): {"order_entities", "schemas", "top_up_entities"},
     ("billing", "top_up_routes"): {
         *("entities", "order_entities", "top_up_entities", "top_up_schemas", "top_up_sweeps"),
         "top_ups",
     },
     ("billing", "top_up_feature"): {
-        *("customers", "keys", "offers", "order_records", "payments", "stripe_client"),
-        *("top_up_entities", "top_up_routes", "top_up_schemas", "top_up_store", "top_up_sweeps"),
-        "top_ups",
+        *("confirmations", "customers", "keys", "offers", "order_records", "payments"),
+        *("stripe_client", "top_up_entities", "top_up_routes", "top_up_schemas", "top_up_store"),
+        *("top_up_sweeps", "top_ups"),
     },
     ("billing", "checkout_params"): {"order_entities"},
     ("billing", "checkouts"): {

@@ -274,6 +274,20 @@ def authenticate(account: Account, intent: Wire, *, passed: bool) -> None:
     _report_end(account, intent)
 
 
+def respond_to_bank(account: Account, intent: Wire, method_id: str, *, passed: bool) -> None:
+    """The payer confirms a payment with a saved method, whose bank wants to know whether it is
+    them. Raises `StripeError` for a payment that cannot be confirmed."""
+    if intent["status"] == ACTION:
+        authenticate(account, intent, passed=passed)
+        return
+    if intent["status"] not in PAYABLE:
+        raise _wrong_state(intent, "confirm")
+    method = method_of(account, method_id, "payment_method")
+    if method["customer"] != intent["customer"]:
+        raise invalid("The payment method belongs to another customer.", "payment_method")
+    attempt(account, intent, method, outcome=SUCCEEDED if passed else AUTHENTICATION)
+
+
 def cancel(account: Account, intent: Wire, params: Wire) -> Wire:
     """Raises `StripeError` where it cannot be canceled: a checkout's ends with its session."""
     if intent["status"] not in PAYABLE:

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from devstack.simulators.control import ControlError, control_body
-from devstack.simulators.stripe import portal, subscriptions
+from devstack.simulators.stripe import intents, portal, subscriptions
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.cards import ACTION
 from devstack.simulators.stripe.errors import StripeError
@@ -56,6 +56,7 @@ class StripePages:
         routes.get("/pay/<session_id>")(self.pay_page)
         routes.post("/pay/<session_id>")(self.pay)
         routes.post("/pay/<session_id>/authenticate")(self.authenticate)
+        routes.post("/confirm/<intent_id>")(self.confirm)
         routes.get("/portal/<portal_id>")(self.portal_page)
         routes.post("/portal/<portal_id>")(self.portal_action)
         routes.get("/invoices/<identifier>")(self.invoice)
@@ -100,6 +101,26 @@ class StripePages:
         outcome = "succeeded" if self._body(session_id).get("passed") else "authentication_required"
         intent = self._stripe.account.session_intents.get(session_id) or abort(404)
         return self._done(session_id, lambda: self._stripe.controls.settle(intent, outcome))
+
+    def confirm(self, intent_id: str) -> Response:
+        """The payer confirms a payment of theirs, or not: what Stripe.js does with the client
+        secret of a payment."""
+        body = control_body()
+
+        def act(account: Account) -> Response:
+            intent = account.intents.find(intent_id) or abort(404)
+            if body.get("secret") != intent["client_secret"]:
+                raise ControlError("the client secret is wrong")
+            try:
+                method = str(body.get("method", ""))
+                intents.respond_to_bank(account, intent, method, passed=bool(body.get("passed")))
+            except StripeError as error:
+                return json_response({"message": f"{error}"}, error.status)
+            failed = intent["last_payment_error"]
+            content = {"message": failed["message"]} if failed else {"status": intent["status"]}
+            return json_response(content, 402 if failed else 200)
+
+        return self._stripe.api.locked(act)
 
     def _body(self, session_id: str) -> Wire:
         """The JSON of the page's script; in a frame it must know the session's client secret."""

@@ -6,7 +6,38 @@ const money = (cents, currency) =>
 /** Fills the list. `call` calls the service as the current user, `guarded` shows what goes wrong. */
 export async function showPackages(list, call, guarded) {
   const { packages } = await call("/credits/packages");
-  list.replaceChildren(...packages.map((each) => packageButton(each, call, guarded)));
+  const { confirmation } = await call("/me/top-up");
+  const buttons = packages.map((each) => packageButton(each, call, guarded));
+  if (confirmation) buttons.unshift(confirmButton(confirmation, list, call, guarded));
+  list.replaceChildren(...buttons);
+}
+
+/** The bank did not let an automatic top-up pass: its buyer goes on with that payment. */
+function confirmButton({ clientSecret, paymentMethodId, amountCents, currency }, list, call, guarded) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.confirm = "";
+  button.append(`Confirm your top-up of ${money(amountCents, currency)}`);
+  button.addEventListener("click", guarded(async () => {
+    const stripe = await loadStripe();
+    const { error } = await stripe.confirmCardPayment(clientSecret, { payment_method: paymentMethodId });
+    if (error) throw new Error(error.message);
+    // This settles the payment: the credits are in the wallet afterwards.
+    await showPackages(list, call, guarded);
+  }));
+  const item = document.createElement("li");
+  item.append(button);
+  return item;
+}
+
+function loadStripe() {
+  return new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = "/stripe/js";
+    script.onload = () => done(window.Stripe("pk_test_local"));
+    script.onerror = () => failed(new Error("Stripe.js cannot be loaded."));
+    document.head.append(script);
+  });
 }
 
 function packageButton({ packageId, totalCredits, bonusCredits, amountCents, currency }, call, guarded) {

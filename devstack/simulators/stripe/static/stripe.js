@@ -1,6 +1,8 @@
-// Stands in for Stripe.js on a local stack, as far as an embedded checkout page needs it:
+// Stands in for Stripe.js on a local stack, as far as an embedded checkout page and the confirmation of a
+// payment need it:
 //   const checkout = await Stripe("pk_test_…").createEmbeddedCheckoutPage({ fetchClientSecret, onComplete });
 //   checkout.mount("#checkout");
+//   const { error } = await Stripe("pk_test_…").confirmCardPayment(clientSecret, { payment_method });
 // In production the page loads https://js.stripe.com instead.
 (() => {
   const base = document.currentScript.src.replace(/\/js(\?.*)?$/, "");
@@ -43,8 +45,20 @@
     };
   };
 
+  const confirmCardPayment = async (clientSecret, { payment_method: method } = {}) => {
+    const [id] = clientSecret.split("_secret_");
+    const passed = window.confirm("Simulated bank: is it you who pays?");
+    const response = await fetch(`${base}/confirm/${id}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ secret: clientSecret, method, passed }),
+    });
+    const content = await response.json();
+    return response.ok ? { paymentIntent: { id, ...content } } : { error: content };
+  };
+
   window.Stripe = (key) => {
     if (!/^pk_test_/.test(key ?? "")) throw new Error("The simulated Stripe takes keys pk_test_… only.");
-    return { createEmbeddedCheckoutPage };
+    return { createEmbeddedCheckoutPage, confirmCardPayment };
   };
 })();

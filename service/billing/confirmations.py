@@ -1,0 +1,74 @@
+"""Payments of automatic top-up that the buyer's bank wants confirmed (strong customer
+authentication).
+
+In a file of its own because their buyer pays them, and the worker takes them away before it pays
+another."""
+
+import structlog
+
+from service.billing.entities import StripeRefused, StripeUnavailable
+from service.billing.payments import Payments
+from service.billing.stripe_client import Stripe
+from service.billing.stripe_objects import PaymentIntent
+from service.billing.top_up_entities import CONFIRMABLE_MILLISECONDS, Confirmation, TopUp
+from service.core.clock import Clock
+from service.core.errors import FareboxError
+
+log = structlog.get_logger()
+
+_CONFIRMABLE = ("requires_action", "requires_confirmation", "requires_payment_method")
+
+
+class Confirmations:
+    """Each verb raises what `Stripe` raises."""
+
+    def __init__(self, stripe: Stripe, payments: Payments, clock: Clock) -> None:
+        self._stripe = stripe
+        self._payments = payments
+        self._clock = clock
+
+    def of(self, top_up: TopUp) -> tuple[Confirmation | None, bool]:
+        """What the user may confirm now, if anything, and whether the payment has ended: one that
+        has been confirmed is settled."""
+        intent = self._stripe.retrieve_payment_intent(top_up.confirm_payment_id)
+        if intent.metadata.get("userId") != top_up.user_id:
+            return None, True
+        if intent.status == "succeeded":
+            return None, self._is_settled(intent)
+        is_young = self._clock.now() < intent.created_at + CONFIRMABLE_MILLISECONDS
+        if intent.status not in _CONFIRMABLE or not is_young:
+            return None, intent.status == "canceled"
+        return _confirmation(intent, top_up), False
+
+    def withdraw(self, top_up: TopUp) -> bool:
+        """Makes sure that the payment is not made any more, so that the user does not pay it and
+        another. False where it is made or on its way: it is settled instead of another."""
+        intent = self._stripe.retrieve_payment_intent(top_up.confirm_payment_id)
+        if intent.status in _CONFIRMABLE:
+            try:
+                intent = self._stripe.cancel_payment_intent(intent.id)
+            except StripeRefused as refusal:
+                # The user has confirmed it at this moment.
+                raise StripeUnavailable from refusal
+        if intent.status == "succeeded":
+            self._payments.settle(intent.id)
+        return intent.status == "canceled"
+
+    def _is_settled(self, intent: PaymentIntent) -> bool:
+        try:
+            self._payments.settle(intent.id)
+        except FareboxError as error:
+            # An event settles it, or the next request.
+            log.warning("confirmed_top_up_not_settled", payment_id=intent.id, reason=error.code)
+            return False
+        return True
+
+
+def _confirmation(intent: PaymentIntent, top_up: TopUp) -> Confirmation:
+    return Confirmation(
+        order_id=intent.metadata.get("orderId", ""),
+        amount_cents=intent.amount_cents,
+        currency=intent.currency,
+        payment_method_id=intent.payment_method_id or top_up.payment_method_id,
+        client_secret=intent.client_secret,
+    )
