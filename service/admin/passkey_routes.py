@@ -1,9 +1,6 @@
 """Operators' routes of passkeys: enrol, list, name and remove them, and prove a second factor."""
 
-from typing import Any
-
 from flask import Blueprint, Response
-from marshmallow import Schema
 
 from service.admin.passkey_schemas import (
     ENROL,
@@ -25,9 +22,8 @@ from service.admin.passkey_schemas import (
     proof_body,
 )
 from service.admin.passkeys import OPERATOR_ID, PASSKEY_ID, PasskeyActions
-from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
+from service.admin.routes import action_of, change, performed_response
 from service.admin.schemas import PerformedSchema
-from service.core.errors import FareboxError
 from service.core.principal import Operator
 from service.passkeys.entities import (
     EnrolmentCodeRefused,
@@ -58,31 +54,6 @@ def passkeys_blueprint(actions: PasskeyActions, passkeys: OperatorPasskeys) -> B
     _add_proofs(blueprint, passkeys)
     _add_changes(blueprint, actions)
     return blueprint
-
-
-def _change(
-    summary: str,
-    operation_id: str,
-    description: str,
-    body: type[Schema],
-    response: type[Schema],
-    *errors: type[FareboxError],
-    second_factor: bool = True,
-    **more: Any,
-) -> Endpoint:
-    return Endpoint(
-        access=Access.OPERATOR,
-        fresh=True,
-        second_factor=second_factor,
-        summary=summary,
-        operation_id=operation_id,
-        description=description,
-        body=body,
-        response=response,
-        errors=(*errors, *ACTION_ERRORS),
-        headers=ACTION_HEADERS,
-        **more,
-    )
 
 
 def _add_reads(blueprint: Blueprint, passkeys: OperatorPasskeys) -> None:
@@ -129,13 +100,13 @@ def _add_codes(blueprint: Blueprint, actions: PasskeyActions) -> None:
 
     @blueprint.post("/admin/passkeys/codes")
     @endpoint(
-        _change(
+        change(
             "Make an enrolment code",
             "makeEnrolmentCode",
             "With it that operator, freshly signed in, enrols one passkey within an hour. A "
             "sign-in alone enrols none: it may be stolen.",
-            CodeRequestSchema,
-            CodeMadeSchema,
+            body=CodeRequestSchema,
+            response=CodeMadeSchema,
             example={"operatorId": EXAMPLE_OPERATOR, "reason": "Anna has a new laptop."},
         )
     )
@@ -158,14 +129,14 @@ def _add_enrolment(
 
     @blueprint.post("/admin/passkeys")
     @endpoint(
-        _change(
+        change(
             "Enrol a passkey",
             "enrolPasskey",
             "What the browser made of the options, with an enrolment code.",
-            EnrolmentRequestSchema,
-            PasskeyPerformedSchema,
             *(EnrolmentCodeRefused, PasskeyRefused, PasskeyLimitReached, PasskeyKnown),
             *_OF_PEOPLE,
+            body=EnrolmentRequestSchema,
+            response=PasskeyPerformedSchema,
             # The code stands for it: whoever enrols the first one has no proof yet.
             second_factor=False,
         )
@@ -213,13 +184,13 @@ def _add_changes(blueprint: Blueprint, actions: PasskeyActions) -> None:
 
     @blueprint.post(f"{_PATH}/rename")
     @endpoint(
-        _change(
+        change(
             "Rename a passkey",
             "renamePasskey",
             "Nothing else changes.",
-            PasskeyNameRequestSchema,
-            PasskeyPerformedSchema,
             *(PasskeyNotFound, PasskeysDamaged),
+            body=PasskeyNameRequestSchema,
+            response=PasskeyPerformedSchema,
         )
     )
     def post_name(operator: Operator, passkey_id: str) -> Response:
@@ -232,14 +203,14 @@ def _add_changes(blueprint: Blueprint, actions: PasskeyActions) -> None:
 
     @blueprint.post(f"{_PATH}/remove")
     @endpoint(
-        _change(
+        change(
             "Remove a passkey",
             "removePasskey",
             "Its proofs end at once. Your own last one only a signed request removes, or another "
             "operator.",
-            PasskeyRemovalRequestSchema,
-            PerformedSchema,
             *(PasskeyNotFound, LastPasskey, PasskeysDamaged),
+            body=PasskeyRemovalRequestSchema,
+            response=PerformedSchema,
         )
     )
     def post_removal(operator: Operator, passkey_id: str) -> Response:

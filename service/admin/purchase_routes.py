@@ -1,11 +1,9 @@
 """Operators' routes about purchases: read them, refund one, clear a fraud warning."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from flask import Blueprint, Response
-from marshmallow import Schema
 
 from service.admin.entities import Action
 from service.admin.purchase_schemas import (
@@ -24,13 +22,7 @@ from service.admin.purchases import (
     PurchaseActions,
     PurchasePerformed,
 )
-from service.admin.routes import (
-    ACTION_ERRORS,
-    ACTION_HEADERS,
-    action_of,
-    performed_response,
-    require_user_id,
-)
+from service.admin.routes import action_of, change, performed_response, require_user_id
 from service.admin.schemas import ActionSchema
 from service.billing.entities import BillingNotConfigured, StripeRefused, StripeUnavailable
 from service.billing.payments import Payments
@@ -88,7 +80,6 @@ _ERRORS: tuple[type[FareboxError], ...] = (
     WalletFrozen,
     WalletBusy,
     TooManyWaiting,
-    *ACTION_ERRORS,
 )
 
 Act = Callable[[Action, Purchase], PurchasePerformed]
@@ -101,36 +92,19 @@ def purchases_blueprint(actions: PurchaseActions, payments: Payments) -> Bluepri
     _add_action(
         blueprint,
         "clear-warning",
-        _change("Clear a fraud warning", "clearFraudWarning", _CLEAR, NothingToClear),
+        change(
+            "Clear a fraud warning",
+            "clearFraudWarning",
+            _CLEAR,
+            NothingToClear,
+            *_ERRORS,
+            response=PurchasePerformedSchema,
+        ),
         actions,
         actions.clear_warning,
     )
     _add_settle(blueprint, actions)
     return blueprint
-
-
-def _change(
-    summary: str,
-    operation_id: str,
-    description: str,
-    *errors: type[FareboxError],
-    body: type[Schema] = ActionSchema,
-    response: type[Schema] = PurchasePerformedSchema,
-    example: Mapping[str, Any] | None = None,
-) -> Endpoint:
-    return Endpoint(
-        access=Access.OPERATOR,
-        fresh=True,
-        second_factor=True,
-        summary=summary,
-        operation_id=operation_id,
-        description=description,
-        body=body,
-        response=response,
-        errors=(*errors, *_ERRORS),
-        headers=ACTION_HEADERS,
-        example=example,
-    )
 
 
 def _add_reads(blueprint: Blueprint, actions: PurchaseActions, payments: Payments) -> None:
@@ -171,12 +145,13 @@ def _add_refund(blueprint: Blueprint, actions: PurchaseActions) -> None:
 
     @blueprint.post(f"{_PATH}/refund")
     @endpoint(
-        _change(
+        change(
             "Refund a purchase",
             "refundPurchase",
             _REFUND,
             RefundTooLarge,
             RefundRefused,
+            *_ERRORS,
             body=RefundRequestSchema,
             response=RefundedSchema,
             example={"amountCents": 500, "reason": "Half of the videos were broken."},
@@ -197,7 +172,9 @@ def _add_settle(blueprint: Blueprint, actions: PurchaseActions) -> None:
     schema = ActionSchema()
 
     @blueprint.post(f"{_PATH}/settle")
-    @endpoint(_change("Settle a payment", "settlePurchase", _SETTLE, response=SettledSchema))
+    @endpoint(
+        change("Settle a payment", "settlePurchase", _SETTLE, *_ERRORS, response=SettledSchema)
+    )
     def post_settle(operator: Operator, payment_id: str) -> Response:
         body = read_body(schema)
         _require_payment_id(payment_id)

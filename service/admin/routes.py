@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response
+from marshmallow import Schema
 
 from service.admin.entities import Action, ActionKeyReused, LogDamaged
 from service.admin.log import OperatorLog
@@ -54,6 +55,32 @@ ACTION_ERRORS: tuple[type[FareboxError], ...] = (
     OutcomeUnknown,
     *PRIVATE_ERRORS,
 )
+
+
+def change(
+    summary: str,
+    operation_id: str,
+    description: str,
+    *errors: type[FareboxError],
+    body: type[Schema] = ActionSchema,
+    response: type[Schema] = PerformedSchema,
+    second_factor: bool = True,
+    **more: Any,
+) -> Endpoint:
+    """How a route is declared that changes something, under the operators' log."""
+    return Endpoint(
+        access=Access.OPERATOR,
+        fresh=True,
+        second_factor=second_factor,
+        summary=summary,
+        operation_id=operation_id,
+        description=description,
+        body=body,
+        response=response,
+        errors=(*errors, *ACTION_ERRORS),
+        headers=ACTION_HEADERS,
+        **more,
+    )
 
 
 def action_of(

@@ -1,13 +1,10 @@
 """Operators' routes about webhook endpoints, deliveries and dead letters."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Blueprint, Response
 from marshmallow import Schema
 
-from service.admin.routes import ACTION_ERRORS, ACTION_HEADERS, action_of, performed_response
-from service.admin.schemas import ActionSchema, PerformedSchema
+from service.admin.routes import action_of, change, performed_response
+from service.admin.schemas import ActionSchema
 from service.admin.webhook_schemas import (
     DeadLetterListSchema,
     DeliveryPageRequestSchema,
@@ -82,30 +79,6 @@ def _read(
     )
 
 
-def _change(
-    summary: str,
-    operation_id: str,
-    description: str,
-    *errors: type[FareboxError],
-    body: type[Schema] = ActionSchema,
-    response: type[Schema] = PerformedSchema,
-    example: Mapping[str, Any] | None = None,
-) -> Endpoint:
-    return Endpoint(
-        access=Access.OPERATOR,
-        fresh=True,
-        second_factor=True,
-        summary=summary,
-        operation_id=operation_id,
-        description=description,
-        body=body,
-        response=response,
-        errors=(*errors, *ACTION_ERRORS),
-        headers=ACTION_HEADERS,
-        example=example,
-    )
-
-
 def _response(changed: EndpointPerformed, **more: object) -> Response:
     return performed_response(changed.performed, webhook=webhook_body(changed.endpoint), **more)
 
@@ -144,7 +117,7 @@ def _add_endpoint_changes(blueprint: Blueprint, actions: WebhookActions) -> None
 
     @blueprint.post("/admin/webhooks")
     @endpoint(
-        _change(
+        change(
             "Add a webhook endpoint",
             "addWebhook",
             "Events that happen from now on are sent to it.",
@@ -164,7 +137,7 @@ def _add_endpoint_changes(blueprint: Blueprint, actions: WebhookActions) -> None
 
     @blueprint.post(f"{_PATH}/edit")
     @endpoint(
-        _change(
+        change(
             "Change a webhook endpoint",
             "editWebhook",
             "Changes what is given. Enabling forgets earlier failures.",
@@ -187,7 +160,7 @@ def _add_other_changes(blueprint: Blueprint, actions: WebhookActions) -> None:
 
     @blueprint.post(f"{_PATH}/rotate")
     @endpoint(
-        _change(
+        change(
             "Give a webhook endpoint another secret",
             "rotateWebhookSecret",
             "For a day the previous one signs as well.",
@@ -204,7 +177,7 @@ def _add_other_changes(blueprint: Blueprint, actions: WebhookActions) -> None:
 
     @blueprint.post(f"{_PATH}/remove")
     @endpoint(
-        _change(
+        change(
             "Remove a webhook endpoint",
             "removeWebhook",
             "What is on its way to it becomes a dead letter.",
@@ -218,7 +191,7 @@ def _add_other_changes(blueprint: Blueprint, actions: WebhookActions) -> None:
 
     @blueprint.post(f"{_PATH}/test")
     @endpoint(
-        _change(
+        change(
             "Send a test event to a webhook endpoint",
             "testWebhook",
             "The event has the type `webhook.test`.",
@@ -274,7 +247,7 @@ def _add_resends(blueprint: Blueprint, actions: WebhookActions) -> None:
 
     @blueprint.post(f"{_PATH}/deliveries/<event_id>/resend")
     @endpoint(
-        _change(
+        change(
             "Send an event to a webhook endpoint again",
             "resendDelivery",
             "Whatever became of it, dead letters included. It is tried for three days.",
@@ -309,7 +282,7 @@ def _add_dead_letters(
 
     @blueprint.post("/admin/users/<user_id>/events/<event_id>/redrive")
     @endpoint(
-        _change(
+        change(
             "Hand on an event that is a dead letter, or send such a mail",
             "redriveEvent",
             "For a mail, and for an event that was not even handed on to the endpoints; resend a "

@@ -9,16 +9,16 @@ from collections.abc import Callable
 import structlog
 
 from service.billing import keys
+from service.billing.due_items import DueItems
 from service.billing.payments import Payments
 from service.core.clock import Clock
 from service.core.errors import RateLimited, Unavailable
-from service.storage.keys import GSI2, due_time
+from service.storage.keys import due_time
 from service.storage.table import ConditionFailed, IndexHit, StorageUnavailable, Table
 from service.storage.writes import Update, When
 
 log = structlog.get_logger()
 
-BATCH = 25
 INTERVAL_SECONDS = 600.0
 POSTPONE_MILLISECONDS = 3_600_000
 
@@ -37,20 +37,14 @@ class WarnedPurchases:
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self.interval_seconds = interval_seconds
+        self._due = DueItems(table, keys.DUE_PURCHASES, clock, stopping)
         self._table = table
         self._payments = payments
         self._clock = clock
-        self._stopping = stopping
 
     def run_once(self) -> bool:
         """One batch. Returns whether there may be more. Raises `StorageUnavailable`."""
-        more = False
-        for partition in keys.DUE_PURCHASES.partitions:
-            up_to = due_time(self._clock.now())
-            hits = self._table.query_index(GSI2, partition, limit=BATCH, up_to=up_to)
-            settled = [self._settle(hit) for hit in hits if not self._stopping()]
-            more |= len(hits) == BATCH and all(settled)
-        return more
+        return self._due.run(self._settle)
 
     def _settle(self, hit: IndexHit) -> bool:
         """One that cannot be settled must not stop the others: it is tried again in an hour."""

@@ -8,18 +8,18 @@ from collections.abc import Callable
 import structlog
 
 from service.billing import keys
+from service.billing.due_items import DueItems
 from service.billing.top_ups import TopUps
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.rate_limits import Window
 from service.ledger.entities import InsufficientCredits
 from service.notifications.entities import Event, EventType
-from service.storage.keys import GSI2, due_time, user_of
+from service.storage.keys import user_of
 from service.storage.table import IndexHit, Table
 
 log = structlog.get_logger()
 
-BATCH = 25
 INTERVAL_SECONDS = 2.0
 # A client that repeats a refused request must not cost a read each time.
 REFUSAL_SECONDS = 30.0
@@ -61,20 +61,12 @@ class DueTopUps:
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self.interval_seconds = interval_seconds
-        self._table = table
+        self._due = DueItems(table, keys.DUE_TOP_UPS, clock, stopping)
         self._top_ups = top_ups
-        self._clock = clock
-        self._stopping = stopping
 
     def run_once(self) -> bool:
         """One batch. Returns whether there may be more. Raises `StorageUnavailable`."""
-        more = False
-        for partition in keys.DUE_TOP_UPS.partitions:
-            up_to = due_time(self._clock.now())
-            hits = self._table.query_index(GSI2, partition, limit=BATCH, up_to=up_to)
-            done = [self._run(hit) for hit in hits if not self._stopping()]
-            more |= len(hits) == BATCH and all(done)
-        return more
+        return self._due.run(self._run)
 
     def _run(self, hit: IndexHit) -> bool:
         """One that cannot be run must not stop the others: it is due again in a minute."""

@@ -9,7 +9,8 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "payment_facts"): {"purchases", "stripe_client", "stripe_objects"},
     ("billing", "purchase_store"): {"keys", "purchases"},
     ("billing", "purchase_records"): {"keys", "purchase_store", "purchases"},
-    ("billing", "purchase_sweeps"): {"payments", "keys"},
+    ("billing", "due_items"): set(),
+    ("billing", "purchase_sweeps"): {"due_items", "keys", "payments"},
     ("billing", "purchases"): {"stripe_objects"},
     ("billing", "settlement"): {"keys", "purchase_store", "purchases"},
     ("billing", "accounts"): set(),
@@ -20,7 +21,7 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
         *("offers", "order_entities", "order_records", "payments", "store", "stripe_client"),
         *("stripe_objects", "top_up_entities", "top_up_store"),
     },
-    ("billing", "top_up_sweeps"): {"keys", "top_ups"},
+    ("billing", "top_up_sweeps"): {"due_items", "keys", "top_ups"},
     ("billing", "confirmations"): {
         *("entities", "payments", "stripe_client", "stripe_objects", "top_up_entities"),
     },
