@@ -101,17 +101,19 @@ def when_ready(server: Arbiter) -> None:
     before the doors close.
 
     Without it new and idle connections break the moment the signal arrives, and not every platform
-    takes a task out of its balancer first. A second SIGTERM stops at once."""
+    takes a task out of its balancer first. A second SIGTERM stops at once. The flag is also how the
+    web processes know that what they stream has to end (`service.text.sweeps`)."""
     del server
     stop = signal.getsignal(signal.SIGTERM)
-    if _DRAIN_SECONDS <= 0 or not callable(stop):
+    if not callable(stop):
         return
 
     def drain(number: int, frame: FrameType | None) -> None:
-        if _DRAIN_FLAG.exists():
+        is_second = _DRAIN_FLAG.exists()
+        _DRAIN_FLAG.touch()
+        if is_second or _DRAIN_SECONDS <= 0:
             stop(number, frame)
             return
-        _DRAIN_FLAG.touch()
         timer = Timer(_DRAIN_SECONDS, stop, (number, None))
         timer.daemon = True
         timer.start()
