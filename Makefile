@@ -47,11 +47,13 @@ test: $(VENV)/test ## run the tests (about 9 minutes on two cores)
 
 .PHONY: sample
 sample: $(VENV)/test ## run a small sample of each proof
-	@$(PYTEST) -m sample
+	@$(PYTEST) -m sample $(SAMPLES)
 
 # One more than two cores: some tests wait. Files begin in the order of tests/conftest.py.
 TEST_PROCESSES ?= 3
 PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# Each process would import all other tests too, only to leave them out.
+SAMPLES = $$(grep -rlE 'pytest\.mark\.(sample|tools|browser|clients|go)\b' --include='test_*.py' tests)
 
 .PHONY: browser
 browser: $(VENV)/test ## test /docs, the start page and examples/react in a real Chromium (needs Node.js)
@@ -67,10 +69,7 @@ stripe: $(VENV)/test ## check the simulated Stripe, and what is sent to Stripe, 
 
 .PHONY: check
 check: format-check lint types test ## format, lint, types, tests, samples, browser, clients and stripe: what .ci/run checks, without the image
-	@$(PYTEST) -m 'sample or tools'
-	@$(MAKE) browser
-	@$(MAKE) clients
-	@$(MAKE) stripe
+	@$(PYTEST) -m 'sample or tools or browser or clients or go' $(SAMPLES)
 
 .PHONY: proof
 proof: $(VENV)/test ## run every proof in full, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)

@@ -28,11 +28,25 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", settings.get_profile("explore"), derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore"))
 
-# `make test` begins with these: a slow file that begins last leaves a core idle.
+# Each run begins with these: a slow file that begins last leaves a core idle.
 _SLOW_FILES = (
     "tests/infrastructure/test_release.py",
+    "tests/stripe_mock/test_product_requests.py",
+    "tests/journeys/test_fuzz.py",
     "tests/faults/test_enumeration.py",
+    "tests/torture/test_torture.py",
     "tests/faults/test_kills.py",
+    "tests/drain/test_drain.py",
+    "tests/billing/test_stories.py",
+    "tests/simulation/test_simulation.py",
+    "tests/finance/test_finance.py",
+    "tests/browser/test_react_example.py",
+    "tests/clients/test_typescript.py",
+    "tests/browser/test_start_page.py",
+    "tests/browser/test_docs_page.py",
+    "tests/test_bench.py",
+    "tests/bulk_grants/test_kills.py",
+    "tests/crowd/test_crowd.py",
     "tests/devstack/test_stack.py",
     "tests/repair/test_torn_transactions.py",
     "tests/audit/test_daily_faults.py",

@@ -1,5 +1,5 @@
 """Tools that are no packages of this project, in folders of their own: installed once for each
-version of the list that pins them, by one process at a time."""
+version of the list that pins them, by one process at a time; and packages of Debian."""
 
 import hashlib
 import json
@@ -86,6 +86,25 @@ def go_tool(folder: Path, pin: Path, kept: str) -> Path:
         shutil.rmtree(folder / "go")
 
     return installed(folder, pin, install)
+
+
+def debian_package(name: str, find: Callable[[], str | None]) -> str | None:
+    """What `find` finds, such as the path of a program. Where it finds nothing, root first gets the
+    package from Debian. None: it cannot be had here."""
+    if find() is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        lock = ROOT / ".cache" / "debian.lock"
+        lock.parent.mkdir(exist_ok=True)
+        with locked_file(lock, "Another process is still installing packages.", _INSTALL_SECONDS):
+            if find() is None:
+                _apt("update")
+                _apt("install", "-y", "--no-install-recommends", name)
+    return find()
+
+
+def _apt(*arguments: str) -> None:
+    subprocess.run(
+        ["apt-get", "-qq", *arguments], capture_output=True, timeout=_INSTALL_SECONDS, check=False
+    )
 
 
 def _stamped(stamp: Path, wanted: str) -> bool:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from tests.installs import debian_package
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No network but this machine's, and none of the browser's own conversations with its vendor.
 FLAGS = (
@@ -35,7 +37,6 @@ VIOLATIONS = """
 """
 STEP_SECONDS = 0.2
 STOP_SECONDS = 10
-INSTALL_SECONDS = 300
 
 
 class BrowserMissing(Exception):
@@ -44,15 +45,7 @@ class BrowserMissing(Exception):
 
 def find_chromium() -> str:
     """The first Chromium on the path; root gets Debian's. Raises `BrowserMissing`."""
-    if not _installed() and os.geteuid() == 0 and shutil.which("apt-get"):
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(
-                ["apt-get", "-qq", *arguments],
-                timeout=INSTALL_SECONDS,
-                capture_output=True,
-                check=False,
-            )
-    if found := _installed():
+    if found := debian_package("chromium", _installed):
         return found
     raise BrowserMissing(f"Install one of {', '.join(NAMES)} to test pages in a real browser.")
 

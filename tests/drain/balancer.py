@@ -8,7 +8,6 @@ import csv
 import io
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from devstack.child import Child, Program
 from devstack.ports import LOOPBACK, free_port
 from devstack.watchdog import Watchdog
 from service.settings import process_environment
+from tests.installs import debian_package
 
-INSTALL_SECONDS = 180.0
 _STOP_SECONDS = 2.0
 _CONFIGURATION = """
 global
@@ -52,15 +51,7 @@ def haproxy() -> str | None:
     """The program; installed first where it is absent, we are root and `apt-get` can. None: it
     cannot be had here."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    if not shutil.which("haproxy", path=path) and os.geteuid() == 0 and shutil.which("apt-get"):
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", "haproxy"]):
-            subprocess.run(
-                ["apt-get", "-qq", *arguments],
-                capture_output=True,
-                timeout=INSTALL_SECONDS,
-                check=False,
-            )
-    return shutil.which("haproxy", path=path)
+    return debian_package("haproxy", lambda: shutil.which("haproxy", path=path))
 
 
 class Balancer:

@@ -1,5 +1,5 @@
-"""Every effect of every flow with every fault, a sample of pairs, and the proof that a broken rule
-is noticed.
+"""Every effect of the main flow with every fault, every effect of the others with some of them, a
+sample of pairs, and the proof that a broken rule is noticed.
 
 The table is the simulation's, behind botocore's own wire protocol, which is what makes thousands of
 runs affordable; that flows go the same way on DynamoDB Local, and a sample of faults with them, is
@@ -25,7 +25,9 @@ from tests.faults.enumeration.tables import LocalTable, MemoryBehind
 pytestmark = pytest.mark.sample
 
 SEED = 1
-PAIRS = 120
+PAIRS = 60
+# No kind of effect has fewer faults, so each effect meets at least one.
+ONE_IN = 4
 ON_DYNAMODB = 40
 
 
@@ -43,19 +45,22 @@ def broken(replays: list[Replay]) -> str:
     return "\n".join(str(replay) for replay in replays if replay.violation)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("each", FLOWS, ids=lambda each: each.name)
 def test_a_fault_at_any_effect_breaks_no_promise(memory: Enumeration, each: Flow) -> None:
-    assert broken([memory.play(each, hits) for hits in memory.singles(each, thorough=False)]) == ""
+    hits = list(memory.singles(each, thorough=False))
+    chosen = hits if each is MAIN else hits[FLOWS.index(each) % ONE_IN :: ONE_IN]
+    assert {hit.effect for (hit,) in chosen} == {hit.effect for (hit,) in hits}
+    assert broken([memory.play(each, hit) for hit in chosen]) == ""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_two_faults_in_one_job_break_no_promise(memory: Enumeration) -> None:
     pairs = memory.some_pairs(MAIN, PAIRS, random.Random(SEED))
     assert broken([memory.play(MAIN, hits) for hits in pairs]) == ""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_flows_go_the_same_way_on_dynamodb_local(
     memory: Enumeration, dynamodb_local: Enumeration
 ) -> None:
@@ -63,7 +68,7 @@ def test_flows_go_the_same_way_on_dynamodb_local(
         assert dynamodb_local.record(each).effects == memory.record(each).effects
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_faults_break_no_promise_on_dynamodb_local_either(dynamodb_local: Enumeration) -> None:
     each = flow("retry-at-once")
     hits = random.Random(SEED).sample(list(dynamodb_local.singles(each)), ON_DYNAMODB)
