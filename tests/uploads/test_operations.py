@@ -121,7 +121,7 @@ def test_nothing_is_written_for_what_is_too_big(world: World) -> None:
     assert world.table.query("USER#ann", "U", limit=5).items == ()
 
 
-def test_nobody_begins_an_upload_while_being_erased(world: World) -> None:
+def test_no_one_begins_an_upload_while_being_erased(world: World) -> None:
     with pytest.raises(AccountClosing):
         world.uploads.begin("leaving", "image/png", 1000)
     assert world.table.query("USER#leaving", "U", limit=9).items == ()

@@ -150,7 +150,7 @@ def test_a_webhook_is_repeated_until_a_2xx_or_a_4xx(
         ("status:500", 500, "devel"),
     ],
 )
-def test_faults_look_like_the_vendors(stack: Stack, fault: str, status: int, text: str) -> None:
+def test_faults_are_like_the_vendors(stack: Stack, fault: str, status: int, text: str) -> None:
     stack.arm("assemblyai", "create", fault)
     response = call(stack, "POST", json={"audio_url": AUDIO})
     assert (response.status_code, text in response.text) == (status, True)
