@@ -217,7 +217,7 @@ def scanned(world: World, result: str) -> None:
 
 
 def test_without_a_bucket_nothing_can_be_uploaded(world: World) -> None:
-    nobody: frozenset[str] = frozenset()
+    no one: frozenset[str] = frozenset()
     uploads = Uploads(
         *(world.table, None, UploadKeys(MAC_KEY), LIMITS, world.clock, RandomIds()),
         is_closing=nobody.__contains__,
