@@ -61,6 +61,8 @@ _ANY = [
     Case("html:429", SERVER_ERROR),
     Case("html:200", SERVER_ERROR, counted=Metric.PROVIDER_SILENT),
     Case("html:503", OVERLOADED),
+    Case("status:302", SERVER_ERROR),
+    Case("status:200", SERVER_ERROR, counted=Metric.PROVIDER_SILENT),
     Case("reset", CUT, counted=Metric.PROVIDER_SILENT),
     Case("lost-answer", CUT, counted=Metric.PROVIDER_SILENT),
     Case("garbage", SERVER_ERROR, counted=Metric.PROVIDER_SILENT),
@@ -191,6 +193,20 @@ def test_a_fault_ends_in_the_event_that_is_true_of_it(
     assert world.metrics.counts.keys() - {Metric.PROVIDER_ERRORS} <= counted
     assert counted <= world.metrics.counts.keys()
     assert len(world.received()) == 1
+
+
+@pytest.mark.parametrize("vendor", ["openai", "bedrock"])
+@pytest.mark.parametrize("fault", ["", "status:400", "error-event-late", "cut"])
+def test_neither_prompts_nor_outputs_are_logged(
+    vendors: Vendors, vendor: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vendors.worlds[vendor].script(text="A canary sings." * 20)
+    if fault:
+        vendors.worlds[vendor].arm(fault)
+    generated(vendors.provider(vendor), request(model_id=MODELS[vendor]))
+    logged = capsys.readouterr().out
+    assert "job_1" in logged
+    assert not [word for word in ("canary", "river", "brief") if word in logged]
 
 
 @pytest.mark.parametrize("vendor", ["openai", "bedrock"])
