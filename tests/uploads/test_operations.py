@@ -217,10 +217,10 @@ def scanned(world: World, result: str) -> None:
 
 
 def test_without_a_bucket_nothing_can_be_uploaded(world: World) -> None:
-    no one: frozenset[str] = frozenset()
+    no_one: frozenset[str] = frozenset()
     uploads = Uploads(
         *(world.table, None, UploadKeys(MAC_KEY), LIMITS, world.clock, RandomIds()),
-        is_closing=nobody.__contains__,
+        is_closing=no_one.__contains__,
     )
     with pytest.raises(UploadsNotConfigured):
         uploads.begin("ann", "image/png", 1)
