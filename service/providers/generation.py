@@ -123,7 +123,8 @@ class Generation(Protocol):
 
     def cancel(self) -> None:
         """Closes the connection, from any thread, whatever the iteration waits for, and ends it
-        without a last event. Before the first step, nothing is sent."""
+        without a last event. Before the first step, nothing is sent; nor on a connection that is
+        being opened, which is given up when it is, within seconds."""
         ...
 
 
