@@ -177,15 +177,15 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
     }
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     for_users = {path for _, path in routes if not path.startswith("/admin/")}
-    # An identity's id names its provider's subject, which only its user knows (the route matrix
-    # holds it against others); this job is no text (tests/text holds texts against others).
+    # The route matrix holds identities against others, tests/text texts and streams, which wait.
     by_id = {
-        **{f"/jobs/{{jobId}}{part}": "JOB_NOT_FOUND" for part in ("", "/stream", "/cancel")},
+        **{f"/jobs/{{jobId}}{part}": "JOB_NOT_FOUND" for part in ("", "/cancel")},
         "/me/sessions/{sessionId}": "SESSION_NOT_FOUND",
         "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
         "/uploads/{uploadId}/complete": "UPLOAD_NOT_FOUND",
     }
-    others = {"/callbacks/kling/{token}", "/me/identities/{identityId}", "/ai/history/{jobId}"}
+    others = {"/callbacks/kling/{token}", "/me/identities/{identityId}"}
+    others |= {"/ai/history/{jobId}", "/jobs/{jobId}/stream"}
     assert for_users == {*by_id, *others}
     for method, path in [(method, path) for method, path in routes if path in by_id]:
         for token, status, code in (

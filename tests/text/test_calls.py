@@ -261,6 +261,15 @@ class TestDeath:
         assert world.job(job.job_id).watch_until is None
         assert world.audit().violations == ()
 
+    @pytest.mark.parametrize("after_storing", [False, True])
+    def test_no_one_but_its_owner_settles_it_before(
+        self, world: ServiceHarness, after_storing: bool
+    ) -> None:
+        job = self.died(world, after_storing)
+        world.clock.advance(419)
+        assert world.settlement.resolve("ann", job.job_id).is_open
+        assert world.job(job.job_id).is_open
+
     def test_a_stored_result_is_executed_by_the_worker(self, world: ServiceHarness) -> None:
         job = self.died(world, after_storing=True)
         world.clock.advance(421)
