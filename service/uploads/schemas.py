@@ -74,7 +74,7 @@ class UploadFormSchema(StrictSchema):
     reference = fields.String(
         required=True,
         metadata={
-            "description": "What to send as `imageUrl` of a paid request.",
+            "description": "What to send as `imageUrl` or `audioUrl` of a paid request.",
             "example": f"upload:{EXAMPLE_ID}",
         },
     )
@@ -118,7 +118,7 @@ class UploadSchema(StrictSchema):
     reference = fields.String(
         required=True,
         metadata={
-            "description": "What to send as `imageUrl` of a paid request.",
+            "description": "What to send as `imageUrl` or `audioUrl` of a paid request.",
             "example": f"upload:{EXAMPLE_ID}",
         },
     )
