@@ -91,7 +91,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "edited-verdict-believed",
         RESULTS,
-        "results.operations:Results._read",
+        "results.operations:Results._read_head",
         "not store.is_sealed(H, K)",
         "False",
     ),
