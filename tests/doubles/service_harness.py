@@ -4,6 +4,7 @@ reaches outside is replaced: clock and provider."""
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +49,7 @@ from service.users.operations import Users
 from service.videos.entities import NewVideo
 from service.videos.operations import Videos
 from tests.doubles.clock import FakeClock
+from tests.doubles.due_entries import DueEntries
 from tests.doubles.locks import UntilLocked
 from tests.doubles.memory_client import memory_client
 from tests.doubles.provider import ScriptedProvider
@@ -177,6 +179,7 @@ class ServiceHarness:
         self.provider: Any = provider or ScriptedProvider()
         self.where = client
         self.dynamodb = connected or _connected(client)
+        self._due = None if connected else _due_entries(client, self.dynamodb)
         self.client = RawClient(self.dynamodb)
         self.table = Table(self.dynamodb, table_name)
         settings = production_settings(
@@ -239,7 +242,8 @@ class ServiceHarness:
 
     def work(self) -> bool:
         """One round of the worker."""
-        with ThreadPoolExecutor(1) as executor:
+        known = self._due.known(self.table._name) if self._due else nullcontext()
+        with known, ThreadPoolExecutor(1) as executor:
             more = [sweep.run_once() for sweep in self.sweeps(executor)]
         return any(more)
 
@@ -284,6 +288,11 @@ def _connected(where: Any) -> DynamoDb:
     if isinstance(where, MemoryBehind):
         return memory_client(where)
     return local_client(where.meta.endpoint_url)
+
+
+def _due_entries(where: Any, client: DynamoDb) -> DueEntries | None:
+    """A table in memory needs none."""
+    return None if isinstance(where, MemoryBehind) else DueEntries(client)
 
 
 def local_client(url: str) -> DynamoDb:
