@@ -177,14 +177,16 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
     }
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     for_users = {path for _, path in routes if not path.startswith("/admin/")}
-    # The route matrix holds identities against others, tests/text texts and streams, which wait.
+    # The route matrix holds identities against others; tests/text texts and streams, which wait;
+    # tests/transcription transcripts.
     by_id = {
         **{f"/jobs/{{jobId}}{part}": "JOB_NOT_FOUND" for part in ("", "/cancel")},
         "/me/sessions/{sessionId}": "SESSION_NOT_FOUND",
         "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
         "/uploads/{uploadId}/complete": "UPLOAD_NOT_FOUND",
     }
-    others = {"/callbacks/kling/{token}", "/me/identities/{identityId}"}
+    others = {f"/callbacks/{vendor}/{{token}}" for vendor in ("assemblyai", "kling")}
+    others |= {"/me/identities/{identityId}", "/transcriptions/{jobId}"}
     others |= {"/ai/history/{jobId}", "/jobs/{jobId}/stream"}
     assert for_users == {*by_id, *others}
     for method, path in [(method, path) for method, path in routes if path in by_id]:

@@ -125,6 +125,7 @@ def test_every_field_of_a_response_is_required_but_the_one_that_only_a_post_retu
 OPERATION_IDS = {
     *("eraseAccount", "getErasure", "exportAccount"),
     *("eraseUser", "listErasures"),
+    "createTranscription",
     "createVideo",
     *("createUpload", "completeUpload"),
     *("generateText", "listTexts", "deleteText", "streamJob", "cancelJob"),
@@ -137,6 +138,8 @@ OPERATION_IDS = {
     "getLiveness",
     "getOperationCost",
     "getReadiness",
+    "getTranscription",
+    "handleAssemblyaiCallback",
     "handleKlingCallback",
     "listCreditHistory",
     "listHouseActions",
@@ -223,7 +226,8 @@ def test_what_is_for_providers_and_balancers_is_marked_internal(api: ApiClient) 
         path for path, _, described in operations(api.document) if described.get("x-internal")
     }
     assert internal == {
-        *("/callbacks/kling/{token}", "/health/live", "/health/ready"),
+        *("/callbacks/assemblyai/{token}", "/callbacks/kling/{token}"),
+        *("/health/live", "/health/ready"),
         "/hooks/cognito/post-confirmation",
         *("/stripe/webhook", "/webhooks/stripe"),
     }

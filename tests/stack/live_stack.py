@@ -14,7 +14,7 @@ import requests
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from devstack.environment import SIMULATED_OPENAI_KEY
+from devstack.environment import SIMULATED_ASSEMBLYAI_KEY, SIMULATED_OPENAI_KEY
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
@@ -130,7 +130,7 @@ class LiveStack:
                 "uploads_endpoint_url": Url(f"{self.sim_url}/s3"),
                 "stripe_api_url": Url(f"{self.sim_url}/stripe"),
             }
-            | ({"public_url": self.url} if self._settings.pop("callbacks", True) else {})
+            | (self._callbacks() if self._settings.pop("callbacks", True) else {})
             | self._local_pages()
             | self._user_pool()
             | self._settings
@@ -142,6 +142,14 @@ class LiveStack:
         self._worker = threading.Thread(target=self._work, daemon=True)
         self._worker.start()
         return self
+
+    def _callbacks(self) -> dict[str, Any]:
+        """Without callbacks there is no transcription."""
+        return {
+            "public_url": self.url,
+            "assemblyai_api_key": Secret(SIMULATED_ASSEMBLYAI_KEY),
+            "assemblyai_callback_secret": Secret("secret-of-callbacks"),
+        }
 
     def _user_pool(self) -> dict[str, Any]:
         if "cognito_user_pool_id" not in self._settings:

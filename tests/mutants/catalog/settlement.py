@@ -253,7 +253,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "callback-polls",
         "callback-believed",
-        "jobs.operations:Jobs.handle_callback",
+        "jobs.operations:Jobs._resolved",
         "self._settlement.resolve(P, J)",
         'self._settlement.decline(self._settlement.read(P, J), "GENERATION_FAILED")',
     ),

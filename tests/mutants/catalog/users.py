@@ -70,7 +70,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "device-forgotten-by-its-job",
         DEVICES,
-        "jobs.holds:HoldTerms.job",
+        "jobs.holds:HoldTerms._new_device",
         "has_item(W, D)",
         "D.newest in W.fingerprints",
     ),
