@@ -151,6 +151,18 @@ def test_the_job_of_another_user_is_not_found_with_any_query(slow: ApiClient) ->
 
 
 PER_RESPONSE = {"Date", "X-Request-Id"}
+BY_ID = {
+    **{f"/jobs/{{jobId}}{part}": "JOB_NOT_FOUND" for part in ("", "/cancel")},
+    "/me/sessions/{sessionId}": "SESSION_NOT_FOUND",
+    "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
+    "/uploads/{uploadId}/complete": "UPLOAD_NOT_FOUND",
+}
+# By the route matrix, tests/text and tests/transcription: streams wait, a job is of one kind.
+HELD_ELSEWHERE = {
+    *(f"/callbacks/{vendor}/{{token}}" for vendor in ("assemblyai", "kling")),
+    *("/me/identities/{identityId}", "/transcriptions/{jobId}"),
+    *("/ai/history/{jobId}", "/jobs/{jobId}/stream"),
+}
 
 
 def test_no_route_with_an_id_shows_others_whether_it_exists(
@@ -177,21 +189,10 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
     }
     routes = [(method, path) for path, method, _ in operations(slow.document) if "{" in path]
     for_users = {path for _, path in routes if not path.startswith("/admin/")}
-    # The route matrix holds identities against others; tests/text texts and streams, which wait;
-    # tests/transcription transcripts.
-    by_id = {
-        **{f"/jobs/{{jobId}}{part}": "JOB_NOT_FOUND" for part in ("", "/cancel")},
-        "/me/sessions/{sessionId}": "SESSION_NOT_FOUND",
-        "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
-        "/uploads/{uploadId}/complete": "UPLOAD_NOT_FOUND",
-    }
-    others = {f"/callbacks/{vendor}/{{token}}" for vendor in ("assemblyai", "kling")}
-    others |= {"/me/identities/{identityId}", "/transcriptions/{jobId}"}
-    others |= {"/ai/history/{jobId}", "/jobs/{jobId}/stream"}
-    assert for_users == {*by_id, *others}
-    for method, path in [(method, path) for method, path in routes if path in by_id]:
+    assert for_users == {*BY_ID, *HELD_ELSEWHERE}
+    for method, path in [(method, path) for method, path in routes if path in BY_ID]:
         for token, status, code in (
-            (stack.token("bob"), 404, by_id[path]),
+            (stack.token("bob"), 404, BY_ID[path]),
             (None, 401, "AUTHENTICATION_REQUIRED"),
         ):
             known, unknown = (

@@ -131,7 +131,8 @@ def test_a_quote_of_an_unknown_operation_names_those_there_are(api: ApiClient) -
     path, body = "/credits/quote?operation=kling:other", video_body("ann")
     response = api.stack.call("POST", path, api.stack.token("ann"), json=body)
     details = api.assert_refused(response, 404, "OPERATION_NOT_FOUND")
-    assert details == {"knownOperations": [IMAGE_TO_VIDEO]}
+    assert details["knownOperations"] == sorted(details["knownOperations"])
+    assert IMAGE_TO_VIDEO in details["knownOperations"]
     unnamed = api.stack.call("POST", "/credits/quote", api.stack.token("ann"), json=body)
     api.assert_refused(unnamed, 400, "VALIDATION_FAILED")
 

@@ -21,6 +21,7 @@ TIMES = {
     "transaction_deadline_seconds": 40.0,
     "kling_create_seconds": 40.0,
     "submit_seconds": 200.0,
+    "text_grace_seconds": 200.0,
     "quarantine_seconds": 600.0,
 }
 

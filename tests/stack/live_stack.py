@@ -11,8 +11,6 @@ from types import TracebackType
 from typing import Any
 
 import requests
-from flask import Flask
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from devstack.environment import SIMULATED_ASSEMBLYAI_KEY, SIMULATED_OPENAI_KEY
 from devstack.simulators.configuration import SimulatorSettings
@@ -32,6 +30,7 @@ from tests.doubles.locks import UntilLocked
 from tests.doubles.raw_client import RawClient
 from tests.faults.enumeration.tables import MemoryBehind
 from tests.stack.stack_settings import SETTINGS, SIMULATED
+from tests.stack.web_server import WebServer
 
 SPEED = 10
 IMAGE = "https://images.example.com/astronaut.jpg"
@@ -43,38 +42,6 @@ WITHOUT_JOBS: dict[str, Any] = {"worker_interval_seconds": 60.0}
 
 # The one that is simulated.
 USER_POOL = "us-east-1_Farebox01"
-
-
-class _Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-
-class _Server(ThreadedWSGIServer):
-    request_queue_size = 512
-    daemon_threads = True
-
-
-class _Web:
-    """One web server: it has its address before it has its application."""
-
-    def __init__(self) -> None:
-        self._server = _Server("127.0.0.1", 0, Flask("not ready"), _Quiet)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True
-        )
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def serve(self, app: Flask) -> None:
-        self._server.app = app
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
 
 
 class LiveStack:
@@ -105,7 +72,7 @@ class LiveStack:
         self._http.trust_env = False
 
     def __enter__(self) -> "LiveStack":
-        first = _Web()
+        first = WebServer()
         self._webs = [first]
         self.url = first.url
         self.simulators = SimulatorServer(
@@ -180,7 +147,7 @@ class LiveStack:
     def open_app(self, **settings: Any) -> str:
         """Starts one more web server with its own parts over the same table, and with the stack's
         settings but for those; returns its URL."""
-        web = _Web()
+        web = WebServer()
         values = self._values | settings
         web.serve(create_app(self._build(make_settings(sections(), values))))
         self._webs.append(web)

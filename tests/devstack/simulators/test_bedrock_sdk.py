@@ -16,7 +16,7 @@ from devstack.simulators.bedrock.responses import BLOCKED
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.language.model import count_tokens
 from devstack.simulators.server import SimulatorServer
-from tests.devstack.simulators.stack import Stack
+from tests.devstack.simulators.stack import Stack, eventually
 from tests.doubles.clock import FakeClock
 
 MODEL = "anthropic.claude-sonnet-5-20260901-v1:0"
@@ -233,10 +233,8 @@ def test_a_client_that_leaves_is_billed_for_everything(server: Stack) -> None:
         url, json={"messages": MESSAGES}, headers=BEARER, stream=True, timeout=10
     ) as response:
         next(response.iter_content(10))
-    for _ in range(200):
-        (call,) = calls(server)
-        if call["state"] != "running":
-            break
+    eventually(lambda: calls(server)[0]["state"] != "running")
+    (call,) = calls(server)
     assert (call["state"], call["output_tokens"]) == ("completed", 400)
 
 
