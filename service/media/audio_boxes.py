@@ -109,9 +109,10 @@ def _webm_info(source: Source, start: int, end: int) -> int | None:
             layout = ">f" if stop - content == 4 else ">d"
             duration = struct.unpack(layout, required(source, content, stop - content))[0]
         position = stop
-    if not math.isfinite(duration) or duration < 0:
+    milliseconds = duration * scale / 1_000_000
+    if not math.isfinite(milliseconds) or milliseconds < 0:
         raise damaged()
-    return int(duration * scale / 1_000_000) or None
+    return int(milliseconds) or None
 
 
 def _element(source: Source, position: int) -> tuple[int, tuple[int, int]]:

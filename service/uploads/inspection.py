@@ -3,12 +3,16 @@ what a file's maker wrote decides neither how many bytes are read nor for how lo
 
 In a file of its own because it is all that looks inside files."""
 
+import struct
+
+import structlog
+
 from service.core.fifo_gate import FifoGate, WaitedTooLong
 from service.media.audio import read_audio
 from service.media.foreign import check_is_alone
 from service.media.image_headers import HeaderUnreadable, read_size
 from service.media.pictures import check_file, check_size
-from service.media.reading import PAGE_BYTES, Pages
+from service.media.reading import PAGE_BYTES, Pages, damaged
 from service.storage.media_bucket import MediaBucket, StoredMedia
 from service.uploads.entities import (
     AUDIO_TYPES,
@@ -20,11 +24,14 @@ from service.uploads.entities import (
     UploadUnusable,
 )
 
+log = structlog.get_logger()
+
 # An image is read whole, up to 10 MB of memory each.
 MAX_INSPECTIONS = 4
 MAX_WAIT_SECONDS = 5.0
 _SCAN_TAG = "GuardDutyMalwareScanStatus"
 _CLEAN = "NO_THREATS_FOUND"
+_PARSERS_MISS = (OverflowError, ValueError, struct.error, IndexError)
 _BEGINNINGS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
@@ -53,6 +60,11 @@ class Inspection:
             return self._read(key, upload, stored)
         except HeaderUnreadable as error:
             raise UploadUnusable(str(error)) from None
+        except _PARSERS_MISS as error:
+            # Whoever made the file found what a parser does not expect: the file is at fault, and
+            # the log shows that the parser is, too.
+            log.exception("upload_parser_failed", upload_id=upload.upload_id)
+            raise UploadUnusable(str(damaged())) from error
         finally:
             self._gate.leave()
 

@@ -121,6 +121,7 @@ _SOUNDS: Mapping[str, tuple[bytes, str, str]] = {
     ),
     "an MP4 for a month": (mp4(10**6), "audio/mp4", "damaged"),
     "a WebM of endless length": (webm(float("inf")), "audio/webm", "damaged"),
+    "a WebM whose length overflows": (webm(1e305), "audio/webm", "damaged"),
     "a WebM without a segment": (element(0x1A45DFA3, b"webm"), "video/webm", "cut off"),
     "an MP3 and an archive": (mp3() + archive(), "audio/mpeg", _BESIDES),
     "an MP3 that is a page": (mp3(tag=HTML), "audio/mpeg", _BESIDES),

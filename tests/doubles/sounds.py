@@ -64,8 +64,8 @@ def box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content) + 8, kind) + content
 
 
-def webm(seconds: float | None = 2.0) -> bytes:
-    info = element(0x2AD7B1, (1_000_000).to_bytes(3))
+def webm(seconds: float | None = 2.0, scale: int = 1_000_000) -> bytes:
+    info = element(0x2AD7B1, scale.to_bytes((scale.bit_length() + 7) // 8))
     if seconds is not None:
         info += element(0x4489, struct.pack(">d", seconds * 1000))
     content = element(0x1549A966, info) + element(0x1F43B675, bytes(50))

@@ -98,6 +98,8 @@ def test_a_file_that_is_cut_off_in_its_headers_is_refused(name: str) -> None:
         webm(float("nan")),
         webm(-1.0),
         webm(1e30),
+        webm(1e305),
+        webm(1e305, scale=2**64 - 1),
     ],
 )
 def test_what_contradicts_itself_is_refused(content: bytes) -> None:

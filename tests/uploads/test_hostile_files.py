@@ -3,6 +3,7 @@ of it reaches a provider, and no one pays."""
 
 import base64
 import json
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +13,9 @@ import pytest
 import requests
 
 from service.core.clock import SystemClock
+from service.uploads.entities import UploadUnusable
 from tests.doubles.hostile_files import HOSTILE, HTML, PNG
+from tests.doubles.sounds import wav
 from tests.doubles.upload_forms import post_form
 from tests.journeys.api_client import ApiClient
 from tests.stack.live_stack import WITHOUT_JOBS, LiveStack, separate_stack
@@ -60,6 +63,21 @@ def test_a_file_that_is_not_what_it_says_is_refused(world: World, name: str) -> 
     with pytest.raises(Exception, match=hostile.sentence) as refused:
         world.uploads.complete("ann", upload_id)
     assert type(refused.value).__name__ == "UploadUnusable"
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError(), ValueError("x"), struct.error("x"), IndexError()]
+)
+def test_a_case_that_a_parser_misses_is_the_files_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def missed(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("service.uploads.inspection.read_audio", missed)
+    upload_id = world.sent(wav(), "audio/wav")
+    with pytest.raises(UploadUnusable, match="damaged"):
+        world.uploads.complete("ann", upload_id)
 
 
 @pytest.mark.parametrize("name", ["a drawing as PNG", "a JPEG and an archive", "too long"])
