@@ -3,6 +3,7 @@ object."""
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +15,12 @@ MAX_LEVELS = 32
 MAX_DELIMITERS = 10_000
 MAX_INTEGER = 20
 
+# A text, or what is left of one that never ends: so each byte is read once. No byte of a longer
+# UTF-8 sequence looks like a quote or a backslash.
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# Before each stands a delimiter, or the name that stands behind one.
+_MAX_TEXTS = 2 * MAX_DELIMITERS
+_DELIMITERS = (b",", b"[", b"{")
 
 BOMS = {
     b"\xef\xbb\xbf": "The body begins with a byte order mark (BOM). Send UTF-8 without it.",
@@ -50,9 +57,9 @@ def parse(raw: bytes) -> Parsed:
 
     Raises `MalformedJson` for anything but UTF-8 without a byte order mark, NaN and infinities,
     a repeated name in one object, a lone surrogate, more than 32 levels, more than 10,000 commas
-    and opening brackets (inside text too), and anything but an object at the top. Where the syntax
-    breaks, `details` has `line` and `column`, counted from 1."""
-    if sum(raw.count(delimiter) for delimiter in (b",", b"[", b"{")) > MAX_DELIMITERS:
+    and opening brackets (those inside text aside), and anything but an object at the top. Where the
+    syntax breaks, `details` has `line` and `column`, counted from 1."""
+    if _has_too_many(raw) and _has_too_many(_TEXT.sub(b"", raw, _MAX_TEXTS)):
         raise MalformedJson("The body holds too many values.")
     numbers = _Numbers()
     try:
@@ -75,6 +82,10 @@ def parse(raw: bytes) -> Parsed:
         raise MalformedJson("The body must be a JSON object.")
     _check_inside(value)
     return Parsed(value, MalformedJson("A number is too large.") if numbers.too_large else None)
+
+
+def _has_too_many(raw: bytes) -> bool:
+    return sum(raw.count(delimiter) for delimiter in _DELIMITERS) > MAX_DELIMITERS
 
 
 def _text(raw: bytes) -> str:

@@ -65,6 +65,8 @@ BAD = {
     "levels beyond the recursion limit": b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}",
     "levels never closed": b"[" * 9000,
     "too many values": b'{"a":[' + b"[]," * MAX_DELIMITERS + b"1]}",
+    "too many values among texts": b'{"a":[' + b'"\\\\","\\"",' * MAX_DELIMITERS + b"1]}",
+    "too many values before a text that never ends": b'{"a":[' + b"1," * MAX_DELIMITERS + b'"',
     "too many names": json.dumps({str(number): 1 for number in range(MAX_DELIMITERS + 1)}).encode(),
 }
 
@@ -88,6 +90,18 @@ def test_what_is_not_a_modest_json_object_is_refused(raw: bytes) -> None:
 )
 def test_good_json_is_read_as_it_stands(raw: bytes, value: object) -> None:
     assert parse_object(raw) == value
+
+
+def test_as_many_texts_as_values_allow_are_read() -> None:
+    value = {str(number): f",{number}" for number in range(MAX_DELIMITERS)}
+    assert parse_object(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("escaped", ["", '"', "\\", '\\"', "\\\\", '[{"'])
+def test_a_text_may_hold_any_number_of_commas_and_brackets(escaped: str) -> None:
+    value = {"a": f",[{{{escaped}" * MAX_DELIMITERS, "é,": [escaped, ","]}
+    assert parse_object(json.dumps(value).encode()) == value
+    assert parse_object(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
 def test_the_deepest_allowed_nesting_is_read() -> None:
