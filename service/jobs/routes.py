@@ -123,6 +123,7 @@ def _add_stream(blueprint: Blueprint, jobs: Jobs, operations: Operations) -> Non
             "open, then `delta` brings its text, whole, `usage` what was used, and "
             "`done` the job, or `error` why it failed. When too many requests wait already, or it "
             "takes too long, `waiting` ends the stream with the job as it stands.",
+            events=True,
             errors=(JobNotFound, *_UNREADABLE),
         )
     )

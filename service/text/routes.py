@@ -76,9 +76,11 @@ POST_TEXT = Endpoint(
     "cost. With `stream` the response is `text/event-stream`: `start` with the job's id, any "
     "number of `delta` with `text`, then `usage` and `done` with the job, or `error`; comments "
     "keep the connection alive. A client that leaves ends nothing: `GET /jobs/{id}` has the text. "
-    "A repeated `Idempotency-Key` returns the same job.",
+    "A repeated `Idempotency-Key` returns the same job; while that is open, a stream of it is "
+    "`waiting` alone, with the job as it stands.",
     body=TextRequestSchema,
     response=TextJobSchema,
+    events=True,
     checks_account=True,
     errors=(
         *_FORM.errors,

@@ -44,7 +44,8 @@ class Endpoint:
     schemas of the request (a body may be left out unless `body_required`), `response` that of
     `data` in the envelope (`bare`: of the whole body) under each of `statuses`; with `csv`, a
     client that prefers `text/csv` receives that; `formats` are further media types that a client
-    can choose instead. `errors` are those that not every route has,
+    can choose instead. With `events` a success can be Server-Sent Events, and is nothing else where
+    there is no `response`. `errors` are those that not every route has,
     `example` is a valid body, and `headers` the request headers that the route reads, with a
     sentence each.
 
@@ -82,6 +83,7 @@ class Endpoint:
     bare: bool = False
     csv: bool = False
     formats: tuple[str, ...] = ()
+    events: bool = False
     errors: tuple[type[FareboxError], ...] = ()
     example: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None

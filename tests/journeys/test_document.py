@@ -122,6 +122,19 @@ def test_every_field_of_a_response_is_required_but_the_one_that_only_a_post_retu
     assert others == {"JobCredits.remaining"}
 
 
+def test_streams_of_events_are_named_as_such(api: ApiClient) -> None:
+    streams = {
+        described["operationId"]: list(described["responses"]["200"]["content"])
+        for methods in api.document["paths"].values()
+        for described in methods.values()
+        if "text/event-stream" in described["responses"].get("200", {}).get("content", {})
+    }
+    assert streams == {
+        "generateText": ["application/json", "text/event-stream"],
+        "streamJob": ["text/event-stream"],
+    }
+
+
 OPERATION_IDS = {
     *("eraseAccount", "getErasure", "exportAccount"),
     *("eraseUser", "listErasures"),

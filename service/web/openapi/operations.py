@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.web.endpoint import SECOND_FACTOR_HEADER, Access, Endpoint
+from service.web.event_streams import MIMETYPE as EVENTS
 from service.web.openapi.errors import SharedErrors, by_status, codes, error_response
 
 SIGN_IN = "googleIdToken"
@@ -172,12 +173,17 @@ def _body(endpoint: Endpoint, status: int, headers: dict[str, Any]) -> dict[str,
     described: dict[str, Any] = {"description": text, "headers": headers}
     if endpoint.bare and endpoint.response is None:
         return described
+    return {**described, "content": _media(endpoint)}
+
+
+def _media(endpoint: Endpoint) -> dict[str, Any]:
     schema: Any = endpoint.response if endpoint.bare else _enveloped(endpoint)
-    media: dict[str, Any] = {"application/json": {"schema": schema}}
-    if endpoint.csv:
-        media["text/csv"] = {"schema": {"type": "string"}}
-    media |= {each: {"schema": {"type": "string"}} for each in endpoint.formats}
-    return {**described, "content": media}
+    others = ["text/csv"] if endpoint.csv else []
+    others += [*endpoint.formats, *([EVENTS] if endpoint.events else [])]
+    media: dict[str, Any] = {each: {"schema": {"type": "string"}} for each in others}
+    if endpoint.events and endpoint.response is None:
+        return media
+    return {"application/json": {"schema": schema}} | media
 
 
 def _enveloped(endpoint: Endpoint) -> dict[str, Any]:

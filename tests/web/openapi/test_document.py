@@ -208,6 +208,18 @@ def test_a_route_may_have_several_statuses_with_its_body() -> None:
     assert responses["503"]["content"] == responses["200"]["content"]
 
 
+@pytest.mark.parametrize(
+    ("response", "media"),
+    [(None, ["text/event-stream"]), (VideoSchema, ["application/json", "text/event-stream"])],
+)
+def test_a_route_of_events_names_their_media_type(response: Any, media: list[str]) -> None:
+    streamed = Endpoint(access=Access.PUBLIC, summary="Watch", response=response, events=True)
+    responses = document_of(app_with(streamed))["paths"]["/things"]["get"]["responses"]
+    assert list(responses["200"]["content"]) == media
+    described = responses["200"]["content"]["text/event-stream"]
+    assert described["schema"] == {"type": "string"}
+
+
 def test_an_operation_has_the_name_that_its_route_declares() -> None:
     named = Endpoint(access=Access.PUBLIC, summary="Named", operation_id="listThings")
     internal = Endpoint(access=Access.PUBLIC, summary="Internal", internal=True)
