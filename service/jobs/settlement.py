@@ -29,10 +29,11 @@ from service.jobs.state_machine import (
     Wait,
     next_transition,
 )
-from service.jobs.work import Facts, Operations, Verdict
+from service.jobs.work import Call, Facts, Operations, Verdict
 from service.ledger.entities import StaleRead
 from service.ledger.operations import Ledger
 from service.providers.base import Indeterminate, Task
+from service.storage.data_keys import DataUnreadable
 from service.storage.table import ConditionFailed, MaybeApplied, NotApplied, Table
 from service.users.operations import Users
 
@@ -86,7 +87,8 @@ class Settlement(Endings):
     def force_release(self, user_id: str, job_id: str) -> Job:
         """Lets an operator release a job past its hard limit that nothing settles. The provider is
         queried once more: a certain outcome is settled as usual, and anything else releases the
-        job as unresolved, which stays monitored.
+        job as unresolved, which stays monitored. A call ends by its stored verdict, and without a
+        readable one as interrupted.
 
         Raises `ReleaseNotAllowed` (nothing is written), and what `resolve` raises."""
         job = self._overdue(user_id, job_id)
@@ -139,7 +141,9 @@ class Settlement(Endings):
     def _advanced(self, job: Job) -> Job:
         call = self._operations.call(job.operation)
         if call is not None:
-            return self._take_of_call(job, call.verdict(job), is_owner=False)
+            is_over = job.watch_until is not None and self._clock.now() >= job.watch_until
+            verdict = _readable(call, job) if is_over else call.verdict(job)
+            return self._take_of_call(job, verdict, is_owner=False)
         return self._take(*self._next(job, self._observe(job)))
 
     def _take_of_call(self, job: Job, verdict: Verdict | None, *, is_owner: bool) -> Job:
@@ -202,8 +206,9 @@ class Settlement(Endings):
         return job
 
     def _forced(self, job: Job) -> Job:
-        if self._operations.call(job.operation) is not None:
-            return self._advanced(job)
+        call = self._operations.call(job.operation)
+        if call is not None:
+            return self._take_of_call(job, _readable(call, job), is_owner=False)
         job, transition = self._next(job, self._last_observation(job))
         certain = isinstance(transition, Capture | Release)
         return self._take(job, transition if certain else Release(Failure.PROVIDER_UNRESOLVED))
@@ -267,3 +272,13 @@ class Settlement(Endings):
         except StaleRead:
             return self.read(stored.payer, stored.job_id)
         return found
+
+
+def _readable(call: Call, job: Job) -> Verdict | None:
+    """The verdict on a call, if there is one that can be read: where damage is not to keep a job
+    for ever. The audit reports it."""
+    try:
+        return call.verdict(job)
+    except DataUnreadable:
+        log.error("verdict_unreadable", user_id=job.payer, job_id=job.job_id)
+        return None

@@ -13,6 +13,7 @@ from service.core.errors import FareboxError, RateLimited, Unavailable
 from service.core.metrics import Metric, Metrics
 from service.jobs import keys, store
 from service.jobs.settlement import Settlement
+from service.storage.data_keys import DataUnreadable
 from service.storage.table import ConditionFailed, StorageUnavailable, Table
 
 log = structlog.get_logger()
@@ -133,17 +134,17 @@ class DueJobs:
         """A job that cannot be resolved must stop neither the others nor those behind it: it is
         resolved again later, and an operator is alarmed. What passes by itself (no table, a busy
         wallet, an unknown outcome) is simply tried in the next round, and so is what is left when
-        the process is to stop. Returns whether it was resolved."""
+        the process is to stop; damage does not pass. Returns whether it was resolved."""
         if self._stopping():
             return False
         user_id, job_id, due_at = due
         try:
             self._settlement.resolve(user_id, job_id, due_by=self._clock.now())
             return True
-        except (Unavailable, RateLimited) as error:
-            log.warning("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
-            return False
         except FareboxError as error:
+            if _passes(error):
+                log.warning("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
+                return False
             log.error("job_not_resolved", user_id=user_id, job_id=job_id, reason=error.code)
             self._metrics.count(Metric.JOB_ALARMS, alarm="unresolvable")
         except Exception:
@@ -156,3 +157,7 @@ class DueJobs:
         later = self._clock.now() + POSTPONE_MILLISECONDS
         with contextlib.suppress(ConditionFailed, StorageUnavailable):
             self._table.write(store.postpone_write(user_id, job_id, due_at, later))
+
+
+def _passes(error: FareboxError) -> bool:
+    return isinstance(error, Unavailable | RateLimited) and not isinstance(error, DataUnreadable)
