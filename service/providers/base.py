@@ -22,10 +22,11 @@ class TaskStatus(StrEnum):
 
 class RejectionReason(StrEnum):
     """Why a provider declined for certain. `CONTEXT`: the request is longer than what the model
-    takes."""
+    takes. `LANGUAGE`: the provider does not offer what was requested in that language."""
 
     IMAGE = "image"
     AUDIO = "audio"
+    LANGUAGE = "language"
     CONTENT = "content"
     CONTEXT = "context"
     BUSY = "busy"

@@ -110,6 +110,7 @@ FAILURES: Mapping[str, FailureText] = {
 FAILURE_OF_REJECTION: Mapping[RejectionReason, str] = {
     RejectionReason.IMAGE: Failure.PROVIDER_UNAVAILABLE,
     RejectionReason.AUDIO: Failure.PROVIDER_UNAVAILABLE,
+    RejectionReason.LANGUAGE: Failure.PROVIDER_UNAVAILABLE,
     RejectionReason.CONTENT: TextFailure.CONTENT_REJECTED,
     RejectionReason.CONTEXT: TextFailure.PROMPT_TOO_LONG,
     RejectionReason.BUSY: Failure.PROVIDER_BUSY,

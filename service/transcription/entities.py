@@ -19,6 +19,19 @@ MAX_WORDS = 250_000
 _MAX_MILLISECONDS = 7 * 24 * 3600 * 1000
 _MAX_SPEAKER = 16
 
+_ENGLISH = "en en_au en_uk en_us"
+# The codes that AssemblyAI takes, all of which Universal-2 knows
+# (https://www.assemblyai.com/docs/concepts/supported-languages).
+LANGUAGES: tuple[str, ...] = tuple(
+    sorted(
+        f"{_ENGLISH} af am ar as az ba be bg bn bo br bs ca cs cy da de el es et eu fa fi fo fr gl"
+        " gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml"
+        " mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te"
+        " tg th tk tl tr tt uk ur uz vi yi yo zh".split()
+    )
+)
+_OF_MODEL = {"universal-3-pro": frozenset(f"{_ENGLISH} de es fr it pt".split())}
+
 
 @dataclass(frozen=True)
 class TranscriptionBody:
@@ -75,6 +88,7 @@ class TranscriptionFailure(StrEnum):
     """Why a transcription's job ended without being charged, beyond what can happen to any job."""
 
     AUDIO_REJECTED = "AUDIO_REJECTED"
+    LANGUAGE_NOT_OFFERED = "LANGUAGE_NOT_OFFERED"
 
 
 class AudioRejected(InvalidRequest):
@@ -85,6 +99,16 @@ class AudioRejected(InvalidRequest):
         "The address must lead to audio or video with sound that can be downloaded without a "
         "sign-in, of at least 160 milliseconds."
     )
+
+
+class LanguageNotOffered(InvalidRequest):
+    code = TranscriptionFailure.LANGUAGE_NOT_OFFERED.value
+    summary = (
+        "The provider does not offer this language, or not together with speaker labels. Nothing "
+        "was charged."
+    )
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
+    advice = "Leave out `language`, which is then detected, or `speakerLabels`."
 
 
 class AudioUrlRefused(InvalidRequest):
@@ -107,6 +131,9 @@ class NoTranscript(Conflict):
 
 FAILURES: Mapping[str, FailureText] = {
     TranscriptionFailure.AUDIO_REJECTED: FailureText(AudioRejected.summary, AudioRejected),
+    TranscriptionFailure.LANGUAGE_NOT_OFFERED: FailureText(
+        LanguageNotOffered.summary, LanguageNotOffered
+    ),
     Failure.PROVIDER_BUSY: FailureText(ProviderBusy.summary, ProviderBusy),
     Failure.PROVIDER_UNAVAILABLE: FailureText(ProviderUnavailable.summary, ProviderUnavailable),
     Failure.GENERATION_FAILED: FailureText(
@@ -120,6 +147,7 @@ FAILURES: Mapping[str, FailureText] = {
 
 FAILURE_OF_REJECTION: Mapping[RejectionReason, str] = {
     RejectionReason.AUDIO: TranscriptionFailure.AUDIO_REJECTED,
+    RejectionReason.LANGUAGE: TranscriptionFailure.LANGUAGE_NOT_OFFERED,
     RejectionReason.BUSY: Failure.PROVIDER_BUSY,
 }
 
@@ -211,3 +239,8 @@ def _fits(caption: list[Word], word: Word) -> bool:
         and word.start - caption[-1].end < 2000
         and word.speaker == caption[0].speaker
     )
+
+
+def languages_of(speech_model: str) -> frozenset[str]:
+    """Those of `LANGUAGES` that the model transcribes."""
+    return _OF_MODEL.get(speech_model, frozenset(LANGUAGES))

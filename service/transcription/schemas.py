@@ -7,11 +7,16 @@ from marshmallow import fields, validate
 from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
 from service.jobs.schemas import JobErrorFields, JobFields
-from service.transcription.entities import DEFAULT_MINUTES, FAILURES, MAX_MINUTES, Transcript
+from service.transcription.entities import (
+    DEFAULT_MINUTES,
+    FAILURES,
+    LANGUAGES,
+    MAX_MINUTES,
+    Transcript,
+)
 from service.transcription.subtitles import Format
 from service.web.schemas import DeviceFingerprint, Flag, IntegerInput, StrictSchema, Text
 
-LANGUAGE = "^[a-z]{2}(_[a-z]{2})?$"
 EXAMPLE_REQUEST = {
     "Fingerprint": "fp-4be1a2c09d",
     "audioUrl": "https://audio.example.com/interview.mp3",
@@ -26,7 +31,8 @@ class LanguageText(Text):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_length=2, max_length=5, **options)
-        self.validators.append(validate.Regexp(LANGUAGE, error="Must be a code such as en or pt."))
+        error = "Must be one of the listed codes, such as en or pt."
+        self.validators.append(validate.OneOf(LANGUAGES, error=error))
 
 
 class TranscriptionRequestSchema(StrictSchema):

@@ -38,10 +38,12 @@ from service.transcription.entities import (
     FAILURE_OF_REJECTION,
     FAILURES,
     AudioUrlRefused,
+    LanguageNotOffered,
     Transcript,
     TranscriptionBody,
     billed_milliseconds,
     content_of,
+    languages_of,
     own_count,
     transcript_from,
 )
@@ -84,8 +86,8 @@ TRANSCRIPTION_FORM = RequestForm(
     schema=TranscriptionRequestSchema,
     read=read_transcription,
     errors=(
-        *(AudioUrlRefused, GoogleIdMismatch, UploadsNotConfigured, UploadNotFound, UploadUnusable),
-        *(UploadNotScanned, UploadsUnavailable),
+        *(AudioUrlRefused, LanguageNotOffered, GoogleIdMismatch, UploadsNotConfigured),
+        *(UploadNotFound, UploadUnusable, UploadNotScanned, UploadsUnavailable),
     ),
     example=EXAMPLE_REQUEST,
     max_body_bytes=MAX_BODY_BYTES,
@@ -119,7 +121,9 @@ class Transcribing:
 
     def validate(self, body: TranscriptionBody) -> None:
         """The address is checked, never fetched: the vendor fetches it. Raises
-        `AudioUrlRefused`, or what `Uploads.source` raises."""
+        `LanguageNotOffered`, `AudioUrlRefused`, or what `Uploads.source` raises."""
+        if body.language and body.language not in languages_of(self._speech_model):
+            raise LanguageNotOffered
         if is_reference(body.audio_url):
             self._uploaded(body)
             return

@@ -103,6 +103,7 @@ FAILURES: Mapping[str, FailureText] = {
 FAILURE_OF_REJECTION: Mapping[RejectionReason, str] = {
     RejectionReason.IMAGE: VideoFailure.IMAGE_REJECTED,
     RejectionReason.AUDIO: Failure.PROVIDER_UNAVAILABLE,
+    RejectionReason.LANGUAGE: Failure.PROVIDER_UNAVAILABLE,
     RejectionReason.CONTENT: VideoFailure.CONTENT_REJECTED,
     RejectionReason.CONTEXT: Failure.PROVIDER_UNAVAILABLE,
     RejectionReason.BUSY: Failure.PROVIDER_BUSY,

@@ -13,10 +13,11 @@ from service.storage.table import StorageUnavailable
 from service.transcription.entities import (
     AudioRejected,
     AudioUrlRefused,
+    LanguageNotOffered,
     TranscriptionFailure,
 )
 from service.uploads.entities import UploadNotFound, UploadsNotConfigured
-from tests.transcription.conftest import A_MINUTE, AUDIO, World, spoken
+from tests.transcription.conftest import A_MINUTE, AUDIO, World, spoken, world_of
 
 
 def test_the_minutes_that_were_requested_are_held_and_imposed(world: World) -> None:
@@ -96,7 +97,11 @@ def test_what_is_no_transcript_charges_nothing_and_the_job_waits(
 
 @pytest.mark.parametrize(
     ("reason", "failure"),
-    [(RejectionReason.AUDIO, "AUDIO_REJECTED"), (None, "GENERATION_FAILED")],
+    [
+        (RejectionReason.AUDIO, "AUDIO_REJECTED"),
+        (RejectionReason.LANGUAGE, "LANGUAGE_NOT_OFFERED"),
+        (None, "GENERATION_FAILED"),
+    ],
 )
 def test_a_failed_transcription_is_free(
     world: World, reason: RejectionReason | None, failure: str
@@ -116,6 +121,25 @@ def test_a_refusal_at_once_is_free_and_names_the_job(world: World) -> None:
     job = world.harness.job(str(refused.value.details["jobId"]))
     assert job.failure == TranscriptionFailure.AUDIO_REJECTED
     assert world.harness.wallet().credits == 3 * SCALE
+
+
+def test_a_language_that_is_not_offered_is_the_requests_fault(world: World) -> None:
+    world.vendor.refusal = Rejected(RejectionReason.LANGUAGE)
+    with pytest.raises(LanguageNotOffered) as refused:
+        world.transcribe(language="haw", speaker_labels=True)
+    job = world.harness.job(str(refused.value.details["jobId"]))
+    assert job.failure == TranscriptionFailure.LANGUAGE_NOT_OFFERED
+    assert world.harness.wallet().credits == 3 * SCALE
+
+
+def test_a_language_that_the_model_does_not_know_is_refused_before_anything_is_written() -> None:
+    world = world_of(assemblyai_speech_model="universal-3-pro")
+    before = world.harness.items()
+    with pytest.raises(LanguageNotOffered):
+        world.transcribe(language="haw")
+    assert world.harness.items() == before
+    assert world.vendor.requests == []
+    world.transcribe(language="pt")
 
 
 def test_an_unknown_outcome_is_found_out_by_the_worker(world: World) -> None:

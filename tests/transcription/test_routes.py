@@ -68,6 +68,8 @@ def test_a_request_returns_its_job(site: FlaskClient) -> None:
         {"maxMinutes": "5"},
         {"language": "English"},
         {"language": None},
+        {"language": "pt_br"},
+        {"language": "qq"},
         {"speakerLabels": "yes"},
         {"audioUrl": ""},
         {"audioUrl": "https://localhost/a.mp3"},

@@ -6,6 +6,12 @@ from urllib.parse import urlsplit
 
 from devstack.simulators.assemblyai.transcripts import AssemblyAiError, TranscriptRequest
 
+_LANGUAGES = """
+    en en_au en_uk en_us af am ar as az ba be bg bn bo br bs ca cs cy da de el es et eu fa fi fo fr
+    gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr
+    ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl
+    tr tt uk ur uz vi yi yo zh
+"""
 _KNOWN = {
     "audio_url": str,
     "audio_end_at": int,
@@ -35,6 +41,8 @@ def parse_request(body: bytes) -> TranscriptRequest:
         raise AssemblyAiError(400, "audio_end_at must be after audio_start_from")
     if fields.get("webhook_url") and not _is_address(fields["webhook_url"]):
         raise AssemblyAiError(400, "webhook_url should start with http")
+    if fields.get("language_code", "en") not in _LANGUAGES.split():
+        raise AssemblyAiError(400, "language_code is not a supported language")
     models = fields.get("speech_models") or ["universal-2"]
     return TranscriptRequest(
         audio_url=fields["audio_url"],

@@ -48,6 +48,9 @@ def error_response(status: int, code: str | None) -> Response:
     if code == "balance":
         message = "Your current account balance is negative. Please top up to continue."
         return json_response({"error": message}, status)
+    if code == "language":
+        message = "The following models are not available in this language: speaker_labels"
+        return json_response({"error": message}, status)
     return json_response({"error": _USUAL.get(status, "Simulated error")}, status)
 
 

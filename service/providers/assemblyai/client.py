@@ -21,6 +21,7 @@ from service.providers.assemblyai.mapping import (
     is_not_found,
     redacted,
     refusal_of,
+    refuses_us,
     task_of,
     transcript_of,
 )
@@ -111,7 +112,8 @@ class AssemblyAi:
             outcome = self._created(reply, request, until)
             if reply.status == 401 and sends_left and self._credentials.renew():
                 continue
-            self._count_refusal(outcome)
+            if outcome == Rejected(RejectionReason.UNAVAILABLE) and refuses_us(reply):
+                self._count_refusal()
             if outcome != Rejected(RejectionReason.BUSY) or not sends_left:
                 return outcome
             self._clock.sleep(BUSY_PAUSE_SECONDS)
@@ -266,7 +268,7 @@ class AssemblyAi:
             if last or reply.status != 401 or not self._credentials.renew():
                 break
         if reply.status == 401:
-            self._count_refusal(Rejected(RejectionReason.UNAVAILABLE))
+            self._count_refusal()
         return reply
 
     def _is_of_another(self, transcript: Mapping[str, Any], job_id: str) -> bool:
@@ -292,10 +294,9 @@ class AssemblyAi:
         code = str(reply.status) if error_of(reply) else "other"
         self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=code)
 
-    def _count_refusal(self, outcome: Created) -> None:
-        """Counts refusals of our key or balance: one is enough to wake somebody."""
-        if outcome == Rejected(RejectionReason.UNAVAILABLE):
-            self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
+    def _count_refusal(self) -> None:
+        """Of our key or balance: one is enough to wake somebody."""
+        self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
     def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:
         started = self._clock.monotonic()

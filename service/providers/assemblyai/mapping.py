@@ -36,6 +36,11 @@ _AUDIO = re.compile(
     r"|upload(?:ed)? file (?:is )?not accessible\b",
     re.IGNORECASE,
 )
+_LANGUAGE = re.compile(r"the following models are not available in this language\b", re.IGNORECASE)
+_ACCOUNT = re.compile(
+    r"your current account balance is negative\b|this feature is paid-only\b", re.IGNORECASE
+)
+_OF_OUR_ACCOUNT = frozenset({401, 402, 403})
 
 
 def body_of(
@@ -102,8 +107,19 @@ def refusal_of(reply: Reply) -> RejectionReason | None:
 
 
 def rejection_of(error: str) -> RejectionReason | None:
-    """`AUDIO` for a text that is about the recording, else None."""
-    return RejectionReason.AUDIO if _AUDIO.match(redacted(error).strip()) else None
+    """`AUDIO` for a text that is about the recording, `LANGUAGE` for one that is about what can be
+    had in its language, else None."""
+    text = redacted(error).strip()
+    if _LANGUAGE.match(text):
+        return RejectionReason.LANGUAGE
+    return RejectionReason.AUDIO if _AUDIO.match(text) else None
+
+
+def refuses_us(reply: Reply) -> bool:
+    """Whether a refusal that is not the request's fault is about our key or our balance. Any other
+    may be about what a user wrote, in words that are not reviewed."""
+    text = redacted(error_of(reply) or "").strip()
+    return reply.status in _OF_OUR_ACCOUNT or bool(_ACCOUNT.match(text))
 
 
 def is_from_a_proxy(reply: Reply) -> bool:

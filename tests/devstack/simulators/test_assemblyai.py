@@ -57,6 +57,7 @@ def test_what_lies_beyond_the_end_is_not_transcribed_and_not_billed(stack: Stack
         ({"audio_url": AUDIO, "unknown": 1}, 400),
         ({"audio_url": AUDIO, "audio_end_at": 0}, 400),
         ({"audio_url": AUDIO, "speaker_labels": "yes"}, 400),
+        ({"audio_url": AUDIO, "language_code": "pt_br"}, 400),
     ],
 )
 def test_a_request_against_the_description_is_refused(
@@ -151,6 +152,7 @@ def test_a_webhook_is_repeated_until_a_2xx_or_a_4xx(
     [
         ("status:429", 429, "Too Many"),
         ("status:503", 503, "upstream"),
+        ("status:400:language", 400, "not available in this language"),
         ("status:500", 500, "devel"),
     ],
 )

@@ -31,7 +31,7 @@ def create(world: AssemblyAiHarness, job_id: str = "job_1", audio: str = AUDIO) 
 def test_a_request_carries_the_bare_key_and_the_bound_of_what_is_transcribed(
     world: AssemblyAiHarness,
 ) -> None:
-    request = request_of(language="pt_br", speaker_labels=True)
+    request = request_of(language="pt", speaker_labels=True)
     assert isinstance(world.client().create(request, world.soon()), Accepted)
     sent = world.journal("create")[0]
     assert sent["headers"]["Authorization"] == "assemblyai-local-api-key"
@@ -41,7 +41,7 @@ def test_a_request_carries_the_bare_key_and_the_bound_of_what_is_transcribed(
         "audio_end_at": 3_600_000,
         "speech_models": ["universal-2"],
         "speaker_labels": True,
-        "language_code": "pt_br",
+        "language_code": "pt",
         "webhook_url": "https://farebox.example/callbacks/assemblyai/job_1",
         "webhook_auth_header_name": "X-Farebox-Callback",
         "webhook_auth_header_value": "callback-secret",
@@ -62,7 +62,9 @@ def test_a_finished_transcript_is_found_with_its_words(world: AssemblyAiHarness)
     ("fault", "outcome"),
     [
         ("status:400", UNAVAILABLE),
+        ("status:400:language", Rejected(RejectionReason.LANGUAGE)),
         ("status:400:balance", UNAVAILABLE),
+        ("status:402", UNAVAILABLE),
         ("status:403", UNAVAILABLE),
         ("status:429", BUSY),
         ("status:408", Indeterminate()),
@@ -83,7 +85,7 @@ def test_an_outcome_is_a_refusal_only_where_that_is_proved(
     assert world.client().create(request_of(), world.soon()) == outcome
     sent = len(world.journal("create"))
     assert sent == (3 if outcome == BUSY else 1)
-    is_counted = outcome == UNAVAILABLE
+    is_counted = outcome == UNAVAILABLE and fault != "status:400"
     assert world.metrics.counts[Metric.PROVIDER_REFUSES_US] == is_counted
 
 
