@@ -169,6 +169,7 @@ def _subscriptions(
         clock=core.clock,
         metrics=core.metrics,
         settle_payment=payments.settle,
+        has_brought=lambda payment_id: payments.read(payment_id) is not None,
     )
 
 

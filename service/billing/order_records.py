@@ -105,15 +105,16 @@ class OrderRecords:
 
         return self._changed(order, bound)
 
-    def end(self, order: Order, status: OrderStatus) -> Order:
-        """The order as expired or failed, unless it has ended already."""
+    def end(self, order: Order, status: OrderStatus, *, was_paid: bool = False) -> Order:
+        """The order as expired or failed, unless it has ended already. One that `was_paid` stays,
+        though its money was returned."""
 
         def ended(current: Order) -> Order | None:
             if not current.status.is_open:
                 return None
             return current.changed(status=status, completed_at=self._clock.now())
 
-        return self._changed(order, ended)
+        return self._changed(order, ended, was_paid=was_paid)
 
     def paid(self, order: Order, payment_id: str) -> Order:
         """The order as paid, whatever it was before."""
@@ -144,14 +145,16 @@ class OrderRecords:
         log.error("order_unknown", order_id=order_id, **facts)
         self._metrics.count(Metric.ORDER_MISMATCHES)
 
-    def _changed(self, order: Order, change: Callable[[Order], Order | None]) -> Order:
+    def _changed(
+        self, order: Order, change: Callable[[Order], Order | None], *, was_paid: bool = False
+    ) -> Order:
         """Raises `StorageUnavailable`, also when other processes keep being first."""
         for _ in range(MAX_CHANGES):
             after = change(order)
             if after is None:
                 return order
             try:
-                self._table.write(store.order_change(order, after))
+                self._table.write(store.order_change(order, after, was_paid=was_paid))
             except ConditionFailed:
                 order = self.read(order.user_id, order.order_id)
             else:

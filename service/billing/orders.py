@@ -209,7 +209,7 @@ class Orders:
         has been ended and paid back: its order has failed."""
         subscription = self._stripe.retrieve_subscription(session.subscription_id)
         if is_second(subscription):
-            return self._records.end(order, OrderStatus.FAILED)
+            return self._records.end(order, OrderStatus.FAILED, was_paid=True)
         status = "paid" if session.payment_status != "unpaid" else self._invoice_status(session)
         if status == "paid":
             return self._records.paid(order, session.subscription_id)

@@ -12,7 +12,7 @@ from service.billing.entities import StripeUnavailable
 from service.billing.money_back import moved_cents
 from service.billing.plan_credits import begins_period, paid_period
 from service.billing.purchases import Bought, PaymentFacts
-from service.billing.second_subscriptions import SecondSubscriptions
+from service.billing.second_subscriptions import HasBrought, SecondSubscriptions
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import CheckoutSession, Invoice, Subscription
 from service.core.clock import Clock
@@ -52,6 +52,7 @@ class Subscriptions:
         clock: Clock,
         metrics: Metrics,
         settle_payment: SettlePayment,
+        has_brought: HasBrought,
     ) -> None:
         self._stripe = stripe
         self._customers = customers
@@ -61,7 +62,7 @@ class Subscriptions:
         self._clock = clock
         self._metrics = metrics
         self._settle_payment = settle_payment
-        self._seconds = SecondSubscriptions(stripe, metrics)
+        self._seconds = SecondSubscriptions(stripe, metrics, has_brought)
 
     def reconcile(self, subscription_id: str) -> None:
         """Brings what the user of that subscription is entitled to up to date."""

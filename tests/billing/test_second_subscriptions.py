@@ -13,7 +13,7 @@ from service.billing.orders import Orders
 from service.billing.payments import Payments
 from service.billing.stripe_client import Stripe
 from service.core.amounts import SCALE
-from tests.billing.subscribers import CREDITS, Subscribing
+from tests.billing.subscribers import CREDITS, DAY, Subscribing
 
 TRIAL: dict[str, Any] = {"trial_days": 7, "trial_credits": 5 * SCALE}
 DECLINED = "4000000000000341"
@@ -181,3 +181,86 @@ def test_one_that_was_renewed_before_it_was_found_is_left_to_an_operator() -> No
         orders(site).get("ann", newer.order.order_id)
     assert site.at_stripe(second)["status"] == "active"
     assert "second_subscription" in [each.get("alarm") for each in logs]
+
+
+def alarms(logs: Any) -> list[str]:
+    return [each["reason"] for each in logs if each.get("alarm") == "second_subscription"]
+
+
+def unpaid_and_newer(site: Subscribing) -> tuple[str, Checkout, str]:
+    """A subscription whose renewal was never paid, and one that was begun two weeks later. No event
+    of the newer one has been delivered."""
+    site.account.controls.settings(after_retries="unpaid")
+    older = site.subscribe(card=DECLINED)
+    site.pass_days(31.1)
+    site.pass_days(15)
+    assert site.at_stripe(older)["status"] == "unpaid"
+    newer = site.begin()
+    return older, newer, site.complete(newer)
+
+
+def pay_again(site: Subscribing, subscription: str) -> None:
+    params: Any = {"payment_method": "pm_card_visa"}
+    site.account.client().v1.invoices.pay(site.latest_invoice(subscription), params)
+    assert site.at_stripe(subscription)["status"] == "active"
+
+
+def test_one_in_use_stays_where_an_older_one_is_paid_weeks_later() -> None:
+    site = Subscribing()
+    older, newer, second = unpaid_and_newer(site)
+    assert orders(site).get("ann", newer.order.order_id).order.status is OrderStatus.PAID
+    site.submit("ann", device="device of ann")
+    site.clock.advance(7 * DAY)
+    pay_again(site, older)
+    with capture_logs() as logs:
+        site.deliver_all("invoice.paid")
+        site.deliver_all("customer.subscription.updated")
+    assert site.at_stripe(second)["status"] == "active"
+    assert refunded(site, payment_of(site, newer)) == 0
+    assert alarms(logs) == ["in use"]
+
+
+def test_one_that_has_brought_nothing_ends_where_an_older_one_is_paid_again() -> None:
+    site = Subscribing()
+    older, newer, second = unpaid_and_newer(site)
+    pay_again(site, older)
+    assert orders(site).get("ann", newer.order.order_id).order.status is OrderStatus.FAILED
+    assert site.at_stripe(second)["status"] == "canceled"
+    assert refunded(site, payment_of(site, newer)) == 900
+
+
+def test_what_came_from_the_balance_calls_an_operator_once() -> None:
+    site = Subscribing()
+    _, newer, second = second_of_two(site)
+    invoice = site.account.simulator.account.invoices.get(site.latest_invoice(second))
+    invoice |= {"starting_balance": -400, "ending_balance": 0}
+    with capture_logs() as logs:
+        for _ in range(2):
+            orders(site).reconcile(newer.session.id)
+    assert alarms(logs) == ["paid from the balance"]
+    assert refunded(site, payment_of(site, newer)) == 900
+
+
+def test_a_refund_is_made_again_until_three_have_failed() -> None:
+    site = Subscribing()
+    _, newer, _ = second_of_two(site)
+    payment = payment_of(site, newer)
+    made = site.parts.get(Stripe).refunds_of
+    with capture_logs() as logs:
+        for _ in range(5):
+            orders(site).reconcile(newer.session.id)
+            for each in made(payment):
+                if each.status != "failed":
+                    site.account.controls.refund(refund=each.id, outcome="failed")
+    assert [each.status for each in made(payment)] == ["failed"] * 3
+    assert set(alarms(logs)) == {"refunds failed"}
+
+
+def test_the_order_of_a_second_subscription_stays() -> None:
+    """It was paid, and refunded."""
+    site = Subscribing()
+    _, newer, _ = second_of_two(site)
+    orders(site).get("ann", newer.order.order_id)
+    (item,) = [each for each in site.items() if each["SK"]["S"] == f"ORDER#{newer.order.order_id}"]
+    assert item["status"]["S"] == "failed"
+    assert "expiresAt" not in item

@@ -34,9 +34,37 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "renewed-subscription-ended",
         SECONDS,
-        "billing.second_subscriptions:SecondSubscriptions._end",
+        "billing.second_subscriptions:SecondSubscriptions._reason_to_leave",
         'invoice is not None and invoice.billing_reason != "subscription_create"',
         "False",
+    ),
+    mutant(
+        "subscription-in-use-ended",
+        SECONDS,
+        "billing.second_subscriptions:SecondSubscriptions._reason_to_leave",
+        "self._is_used(subscription, invoice)",
+        "False",
+    ),
+    mutant(
+        "subscriptions-weeks-apart-taken-for-overlapping",
+        SECONDS,
+        "billing.second_subscriptions:may_overlap",
+        "0 <= subscription.created_at - each.created_at <= OVERLAP_MILLISECONDS",
+        "True",
+    ),
+    mutant(
+        "failed-refund-repeated-by-its-key",
+        SECONDS,
+        "billing.second_subscriptions:SecondSubscriptions.refund",
+        'f"second-{intent_id}-{len(refunds)}"',
+        'f"second-{intent_id}"',
+    ),
+    mutant(
+        "order-of-second-subscription-deleted",
+        SECONDS,
+        "billing.store:order_change",
+        "after.status is OrderStatus.PAID or was_paid",
+        "after.status is OrderStatus.PAID",
     ),
     mutant(
         "second-subscription-brings-credits",
@@ -56,7 +84,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "paid-order-deleted",
         UNPAID,
         "billing.store:order_change",
-        "after.status is OrderStatus.PAID",
+        "after.status is OrderStatus.PAID or was_paid",
         "False",
     ),
     mutant(
