@@ -84,10 +84,11 @@ class Output:
 @dataclass(frozen=True)
 class Complete:
     """The response's end. `usage` is None where the vendor reported none, or nothing that can be
-    read as numbers."""
+    read as numbers; `cut_by_us`: because our own time limit came before its report."""
 
     finish_reason: FinishReason
     usage: TokenUsage | None
+    cut_by_us: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ the events of `generation`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from service.providers.base import RejectionReason
@@ -180,8 +180,9 @@ class TextCall:
             self._reports.cut_short()
         else:
             self._reports.interrupted(cause)
+        is_ours = cause is Interruption.EXPIRED
         if (complete := self._reading.unfinished()) is not None:
-            return self._ended(complete)
-        if cause is Interruption.EXPIRED and self._wrote:
-            return Complete(FinishReason.LENGTH, None)
+            return self._ended(replace(complete, cut_by_us=is_ours))
+        if is_ours and self._wrote:
+            return Complete(FinishReason.LENGTH, None, cut_by_us=True)
         return BrokenOff(_FAULTS[cause])

@@ -38,10 +38,20 @@ class PromptTooLong(InvalidRequest):
 
 
 class PromptUnusable(InvalidRequest):
-    """Neither a prompt nor messages, both, or more than we take. The message says which."""
+    """Neither a prompt nor messages, both, more than we take, or a conversation that no user
+    begins. The message says which."""
 
     code = "PROMPT_UNUSABLE"
     summary = f"Send `prompt` or `messages`, of at most {MAX_PROMPT_BYTES:,} bytes in all."
+
+
+class MaxTokensTooLow(InvalidRequest):
+    """Less than the model's vendor takes, or than the model needs to write anything."""
+
+    code = "MAX_TOKENS_TOO_LOW"
+    summary = "The model needs more `maxTokens` than that. Nothing was charged."
+    details_example: ClassVar[Mapping[str, object]] = {"minimum": 1024}
+    advice = "Request at least `details.minimum`, leave `maxTokens` out, or choose another `model`."
 
 
 class UnknownModel(InvalidRequest):
@@ -120,12 +130,12 @@ FAILURE_OF_REJECTION: Mapping[RejectionReason, str] = {
 
 @dataclass(frozen=True)
 class TextBody:
-    """What a client requests. `max_tokens` is None where it leaves that to us. Once it is `fitted`,
-    `output_tokens` bounds the response, `input_tokens` the prompt, and `is_limited` says that the
-    balance did."""
+    """What a client requests. `model` is the name as sent, None where it names none, and
+    `max_tokens` is None where it leaves that to us. Once it is `fitted`, `output_tokens` bounds the
+    response, `input_tokens` the prompt, and `is_limited` says that the balance did."""
 
     messages: tuple[Message, ...]
-    model: str
+    model: str | None = None
     max_tokens: int | None = None
     output_tokens: int = 0
     input_tokens: int = 0
@@ -135,7 +145,7 @@ class TextBody:
     def facts(self) -> tuple[str, ...]:
         """What must be the same for the same idempotency key."""
         said = (part for each in self.messages for part in (each.role.value, each.text))
-        return (self.model, str(self.max_tokens), *said)
+        return (self.model or "", str(self.max_tokens), *said)
 
 
 @dataclass(frozen=True)

@@ -54,12 +54,12 @@ def build(core: Core, parts: Parts) -> Feature:
     )
     jobs, operations = parts.get(Jobs), parts.get(Operations)
     starter = parts.replaced(Starter, Starter())
-    text = Text(jobs, operations, callers, runs, core.clock, limits, starter.start)
-    history = History(parts.get(Results), PageTokens(core.keyring.token_keys))
     default = _default_model(settings, models)
+    text = Text(jobs, operations, callers, default, runs, core.clock, limits, starter.start)
+    history = History(parts.get(Results), PageTokens(core.keyring.token_keys))
     return Feature(
         operations={Text: text, History: history, Runs: runs},
-        blueprints=lambda: (text_blueprint(text, history, operations, core.clock, default),),
+        blueprints=lambda: (text_blueprint(text, history, operations, core.clock),),
         web_sweeps=(_cancellations(core, jobs, runs),),
         closing=(partial(_close, runs),),
     )
@@ -78,7 +78,7 @@ def _caller(
 
     work = TextGeneration(
         model,
-        text_form(settings.text_default_model),
+        text_form(),
         parts.get(Catalog),
         texts,
         count_input,

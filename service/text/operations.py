@@ -19,8 +19,11 @@ from service.text.runs import Run, RunPlace, Runs
 log = structlog.get_logger()
 
 ROUTE = "POST /ai/generate"
-# Between the end of a call's own time and its hard limit, its owner may still be settling it.
-WAIT_SECONDS = 30.0
+# How long a request without a stream waits for its text: less than the balancer lets a connection
+# be silent, 60 seconds.
+SILENT_SECONDS = 45.0
+# When to fetch a text that took longer.
+RETRY_SECONDS = 2
 
 Start = Callable[[Callable[[], None]], None]
 
@@ -28,11 +31,12 @@ Start = Callable[[Callable[[], None]], None]
 @dataclass(frozen=True)
 class TextLimits:
     """How many calls this process makes at once, and how many for one user; one may take
-    `limit_seconds`."""
+    `limit_seconds`, and keep a request without a stream waiting for `silent_seconds`."""
 
     places: int
     places_of_user: int
     limit_seconds: float
+    silent_seconds: float = SILENT_SECONDS
 
 
 class Text:
@@ -43,15 +47,18 @@ class Text:
         jobs: Jobs,
         operations: Operations,
         callers: Mapping[str, Caller],
+        default_model: str,
         runs: Runs,
         clock: Clock,
         limits: TextLimits,
         start: Start,
     ) -> None:
-        """`callers` are by the name of their model. `start` runs a call in a thread of its own."""
+        """`callers` are by the name of their model; `default_model`, one of them, is meant by a
+        request that names none. `start` runs a call in a thread of its own."""
         self._jobs = jobs
         self._operations = operations
         self._callers = dict(callers)
+        self._default_model = default_model
         self._runs = runs
         self._clock = clock
         self._limits = limits
@@ -60,12 +67,21 @@ class Text:
 
     def generate(self, new: NewText) -> Run | Submission:
         """Holds the most that the text can cost and begins to have it written: the run can be read
-        while it is. A repeated key returns the earlier job as it stands.
+        while it is. A repeated key returns the earlier job as it stands, also where its model is no
+        longer offered.
 
-        Raises, before anything is written: `UnknownModel`, `PromptTooLong`, `TextSaturated`,
+        Raises, before anything is written: what `TextGeneration.validate` raises, `TextSaturated`,
         `TooManyTexts`, and what `Jobs.begin` raises."""
+        try:
+            return self._begin(new)
+        except UnknownModel:
+            raise UnknownModel(details={"knownModels": sorted(self._callers)}) from None
+
+    def _begin(self, new: NewText) -> Run | Submission:
         until = self._clock.monotonic() + self._limits.limit_seconds
-        caller = self._caller(new.body.model)
+        # Another model's work refuses a name that is not offered, but first `jobs` reads the key.
+        default = self._callers[self._default_model]
+        caller = self._callers.get(new.body.model or "", default)
         place = RunPlace(self._shares, new.principal.subject, self._limits.places_of_user)
         request = JobRequest(
             actor=new.principal,
@@ -80,10 +96,9 @@ class Text:
         return self._jobs.begin(request, lambda: place, partial(self._began, caller, place, until))
 
     def finished(self, run: Run) -> Job:
-        """Waits for the call to end. Returns its job as stored. Raises the refusal that it is, if
-        it is one."""
-        left = run.until - self._clock.monotonic() + WAIT_SECONDS
-        run.wait(max(0.0, left))
+        """Waits for the call to end, as long as a connection may be silent. Returns its job as
+        stored, open if it has not. Raises the refusal that it is, if it is one."""
+        run.wait(self._limits.silent_seconds)
         return self.checked(run.job)
 
     def checked(self, job: Job) -> Job:
@@ -92,11 +107,6 @@ class Text:
         if refusal is not None:
             raise refusal
         return job
-
-    def _caller(self, model: str) -> Caller:
-        if model not in self._callers:
-            raise UnknownModel(details={"knownModels": sorted(self._callers)})
-        return self._callers[model]
 
     def _began(self, caller: Caller, place: RunPlace, until: float, begun: Begun) -> Run:
         """From here on the call goes on whatever becomes of the request."""

@@ -40,7 +40,7 @@ from service.text.entities import (
 )
 from service.text.event_schemas import has_begun, run_events
 from service.text.history import History
-from service.text.operations import Text
+from service.text.operations import RETRY_SECONDS, Text
 from service.text.schemas import (
     TextHistoryQuerySchema,
     TextHistorySchema,
@@ -66,7 +66,7 @@ from service.web.idempotency_key import (
 from service.web.request_log import current_request_id
 from service.web.responses import success
 
-_FORM = text_form("")
+_FORM = text_form()
 POST_TEXT = Endpoint(
     access=Access.USER,
     summary="Write a text",
@@ -76,6 +76,8 @@ POST_TEXT = Endpoint(
     "cost. With `stream` the response is `text/event-stream`: `start` with the job's id, any "
     "number of `delta` with `text`, then `usage` and `done` with the job, or `error`; comments "
     "keep the connection alive. A client that leaves ends nothing: `GET /jobs/{id}` has the text. "
+    "Without `stream`, a text that takes longer than a connection may be silent is returned as the "
+    "job it is, still open, with `Retry-After`. "
     "A repeated `Idempotency-Key` returns the same job; while that is open, a stream of it is "
     "`waiting` alone, with the job as it stands.",
     body=TextRequestSchema,
@@ -125,11 +127,9 @@ POST_TEXT = Endpoint(
 )
 
 
-def text_blueprint(
-    text: Text, history: History, operations: Operations, clock: Clock, default_model: str
-) -> Blueprint:
+def text_blueprint(text: Text, history: History, operations: Operations, clock: Clock) -> Blueprint:
     blueprint = Blueprint("text", __name__)
-    schema, form = TextRequestSchema(), text_form(default_model)
+    schema = TextRequestSchema()
 
     def body_of(job: Job) -> Mapping[str, object]:
         return whole_job_body(job, operations)
@@ -141,7 +141,7 @@ def text_blueprint(
         new = NewText(
             principal,
             given["fingerprint"] or "",
-            form.read(principal, given),
+            _FORM.read(principal, given),
             read_idempotency_key(),
             current_request_id(),
         )
@@ -159,7 +159,9 @@ def text_blueprint(
         return _whole(job, begun.remaining, headers)
 
     def _whole(job: Job, remaining: int, headers: Mapping[str, str]) -> Response:
-        return success(whole_job_body(job, operations, remaining), headers=headers)
+        open_yet = {"Retry-After": str(RETRY_SECONDS)} if job.is_open else {}
+        body = whole_job_body(job, operations, remaining)
+        return success(body, headers={**headers, **open_yet})
 
     _add_history(blueprint, history)
     return blueprint

@@ -3,6 +3,7 @@ vendor's pace, whether or not anyone reads along.
 
 In a file of its own because a call outlives the request that made it."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,11 +14,22 @@ from service.core.amounts import Amount
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.jobs.entities import Job
 from service.providers.generation import Generation
-from service.text.entities import TextSaturated, TooManyTexts
+from service.results.entities import MAX_CONTENT_BYTES
+from service.text.entities import (
+    MAX_MESSAGES,
+    MAX_PROMPT_BYTES,
+    TextSaturated,
+    TooManyTexts,
+)
 from service.text.verdicts import Stop
 
-# More than this, and a vendor ignores the bound that it was sent.
-MAX_OUTPUT_CHARACTERS = 1_000_000
+# In a stored result every message has its role and punctuation, and any byte may be escaped by
+# another. A prompt has no control character, which would take more.
+_ROOM_OF_PROMPT = 2 * MAX_PROMPT_BYTES + 64 * MAX_MESSAGES + 1024
+# As stored. More than this, and a vendor ignores the bound that it was sent.
+MAX_OUTPUT_BYTES = MAX_CONTENT_BYTES - _ROOM_OF_PROMPT
+# A control character as JSON, `\u0000`; what has UTF-8 of its own takes at most four.
+_BYTES_A_CHARACTER = 6
 # A reader that is further behind takes the text from where it is stored.
 MAX_BEHIND_CHARACTERS = 64 * 1024
 
@@ -29,6 +41,11 @@ class News:
     text: str
     position: int
     is_over: bool
+
+
+def stored_bytes(text: str) -> int:
+    """How many bytes that text takes in a stored result (`results.entities.packed`)."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - len('""')
 
 
 class FellBehind(Exception):
@@ -48,7 +65,7 @@ class Run:
         self.stop: Stop | None = None
         self._changed = threading.Condition()
         self._pieces: list[str] = []
-        self._length = 0
+        self._bytes = 0
         self._is_over = False
         self._generation: Generation | None = None
 
@@ -74,13 +91,19 @@ class Run:
             return self.stop is None
 
     def add(self, text: str) -> None:
-        """Raises `OverflowError` for more than any model writes."""
+        """Raises `OverflowError` for more than can be stored with its prompt, which is more than
+        any model writes; what surely fits of it is added."""
+        room = MAX_OUTPUT_BYTES - self._bytes
+        is_too_much = (size := stored_bytes(text)) > room
+        if is_too_much:
+            text = text[: room // _BYTES_A_CHARACTER]
         with self._changed:
-            self._pieces.append(text)
-            self._length += len(text)
+            if text:
+                self._pieces.append(text)
+            self._bytes += room if is_too_much else size
             self._changed.notify_all()
-            if self._length > MAX_OUTPUT_CHARACTERS:
-                raise OverflowError
+        if is_too_much:
+            raise OverflowError
 
     def end(self, stop: Stop) -> None:
         """Closes the connection to the vendor, for that reason; the first one counts."""

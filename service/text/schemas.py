@@ -31,11 +31,29 @@ from service.web.schemas import (
 )
 
 MAX_OUTPUT_TOKENS = max(model.max_output_tokens for model in MODELS.values())
+MIN_OUTPUT_TOKENS = min(model.min_output_tokens for model in MODELS.values())
 MAX_PROMPT = 100_000
 ENTRIES_A_PAGE = 20
 MAX_ENTRIES_A_PAGE = 50
 EXAMPLE_MODEL = "gpt-4.1-mini"
+# Blanks, a character that is neither blank nor a control character, and whatever is no control
+# character: read once from left to right, whatever is sent.
+_BLANKS = "\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+_CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_NOT_BLANK = f"^[{_BLANKS}]*[^{_BLANKS}{_CONTROLS}][^{_CONTROLS}]*$"
 FINISH_REASONS = tuple(dict.fromkeys((*map(str, FinishReason), *map(str, Stop))))
+
+
+class Saying(Prose):
+    """Prose that is not blank: vendors refuse what is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_PROMPT, **options)
+        length = validate.Length(1, MAX_PROMPT, error="Must have {min} to {max} characters.")
+        words = validate.Regexp(
+            _NOT_BLANK, error="Must not be blank, nor contain control characters."
+        )
+        self.validators = [length, words]
 
 
 class MessageSchema(StrictSchema):
@@ -46,9 +64,8 @@ class MessageSchema(StrictSchema):
         validate=validate.OneOf([role.value for role in Role]),
         metadata={"description": "Whose message it is.", "example": "user"},
     )
-    content = Prose(
+    content = Saying(
         required=True,
-        max_length=MAX_PROMPT,
         metadata={"description": "What it says.", "example": "Describe a lighthouse."},
     )
 
@@ -56,10 +73,9 @@ class MessageSchema(StrictSchema):
 class TextRequestSchema(StrictSchema):
     """The body of `POST /ai/generate`: either `prompt` or `messages`."""
 
-    prompt = Prose(
+    prompt = Saying(
         load_default=None,
         allow_none=False,
-        max_length=MAX_PROMPT,
         metadata={
             "description": "What is to be written. The same as one message of the user's.",
             "example": "Describe a lighthouse in one sentence.",
@@ -70,7 +86,10 @@ class TextRequestSchema(StrictSchema):
         load_default=None,
         allow_none=False,
         validate=validate.Length(1, MAX_MESSAGES),
-        metadata={"description": "A conversation, instead of `prompt`; the newest message last."},
+        metadata={
+            "description": "A conversation, instead of `prompt`; the newest message last. But for "
+            "those of the system, the first one is the user's."
+        },
     )
     model = Text(
         load_default=None,
@@ -85,10 +104,10 @@ class TextRequestSchema(StrictSchema):
         data_key="maxTokens",
         load_default=None,
         allow_none=False,
-        validate=validate.Range(1, MAX_OUTPUT_TOKENS),
+        validate=validate.Range(MIN_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS),
         metadata={
-            "description": "How long it may be at most, in tokens. Left out: as long as is usual, "
-            "or as your balance affords.",
+            "description": "How long it may be at most, in tokens; models that reason need more "
+            "than others. Left out: as long as is usual, or as your balance affords.",
             "example": 200,
         },
     )
@@ -241,7 +260,7 @@ class TextHistorySchema(StrictSchema):
     )
 
 
-def body_of(given: Mapping[str, Any], default_model: str) -> TextBody:
+def body_of(given: Mapping[str, Any]) -> TextBody:
     """The request of a body that `TextRequestSchema` has loaded. Raises `PromptUnusable`."""
     prompt, messages = given["prompt"], given["messages"]
     if (prompt is None) == (messages is None):
@@ -254,7 +273,7 @@ def body_of(given: Mapping[str, Any], default_model: str) -> TextBody:
         raise PromptUnusable("A lone surrogate is no character.") from None
     if size > MAX_PROMPT_BYTES:
         raise PromptUnusable
-    return TextBody(loaded, given["model"] or default_model, given["max_tokens"])
+    return TextBody(loaded, given["model"], given["max_tokens"])
 
 
 def history_body(entries: list[HistoryEntry], next_token: str | None) -> dict[str, object]:

@@ -74,7 +74,8 @@ def verdict_of(
     if stop is not None and not isinstance(last, Complete):
         return TextVerdict(stop.value, usage, bool(fault))
     if isinstance(last, Complete):
-        return TextVerdict(last.finish_reason.value, usage, bool(fault), fault)
+        alarming = "" if last.cut_by_us else fault
+        return TextVerdict(last.finish_reason.value, usage, bool(fault), alarming)
     # What is not charged is worth what we counted ourselves.
     return TextVerdict(
         FinishReason.OTHER.value,

@@ -13,10 +13,12 @@ from service.core.principal import Principal
 from service.jobs.entities import Job, ProviderCost
 from service.jobs.work import Charge, Estimate, Facts, RequestForm, Verdict, estimate_by, price_of
 from service.ledger.entities import GET_MORE, InsufficientCredits
+from service.providers.generation import Role
 from service.text.checks import payload_faults, result_faults
 from service.text.entities import (
     FAILURES,
     FRAMING_TOKENS,
+    MaxTokensTooLow,
     PromptTooLong,
     PromptUnusable,
     TextBody,
@@ -34,17 +36,17 @@ MAX_FAULT_CHARACTERS = 40
 CountInput = Callable[[TextBody], int | None]
 
 
-def text_form(default_model: str) -> RequestForm:
-    """The body of the route. One that names no model means the default one."""
+def text_form() -> RequestForm:
+    """The body of the route."""
 
     def read(principal: Principal, fields: Mapping[str, Any]) -> TextBody:
         del principal
-        return body_of(fields, default_model)
+        return body_of(fields)
 
     return RequestForm(
         schema=TextRequestSchema,
         read=read,
-        errors=(UnknownModel, PromptUnusable, PromptTooLong),
+        errors=(UnknownModel, PromptUnusable, PromptTooLong, MaxTokensTooLow),
         example={"prompt": "Describe a lighthouse in one sentence.", "maxTokens": 200},
         max_body_bytes=MAX_BODY_BYTES,
     )
@@ -79,8 +81,17 @@ class TextGeneration:
         self._count_input = count_input
 
     def validate(self, body: TextBody) -> None:
-        """Raises `PromptTooLong` for what surely does not fit: a token is rarely less than a byte,
-        but often more, so the vendor has the last word."""
+        """What every vendor would refuse. Raises `UnknownModel` for another model's name,
+        `PromptUnusable` for a conversation that no user begins, `MaxTokensTooLow` for what leaves
+        no room for a word, and `PromptTooLong` for what surely does not fit: a token is rarely less
+        than a byte, but often more, so the vendor has the last word."""
+        if body.model not in (None, self.model.name):
+            raise UnknownModel(details={"knownModels": [self.model.name]})
+        said = [each.role for each in body.messages if each.role is not Role.SYSTEM]
+        if not said or said[0] is not Role.USER:
+            raise PromptUnusable("But for those of the system, the first message is the user's.")
+        if body.max_tokens is not None and body.max_tokens < self.model.min_output_tokens:
+            raise MaxTokensTooLow(details={"minimum": self.model.min_output_tokens})
         characters = sum(len(each.text) for each in body.messages)
         fewest = characters // (4 * self.model.bytes_per_token)
         if fewest + (body.max_tokens or self.model.min_output_tokens) > self.model.context_tokens:

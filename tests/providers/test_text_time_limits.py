@@ -54,7 +54,7 @@ def test_a_limit_after_output_is_a_whole_response_that_length_cut(vendor: str) -
     metrics = Counting()
     *outputs, last = call(vendor, metrics, wrote=True)
     assert outputs == [Output("word")] * 6
-    assert last == Complete(FinishReason.LENGTH, None)
+    assert last == Complete(FinishReason.LENGTH, None, cut_by_us=True)
     assert not metrics.counts
 
 

@@ -47,7 +47,7 @@ def new_text(
     prompt: str = PROMPT,
     *,
     user_id: str = "ann",
-    model: str = MODEL,
+    model: str | None = MODEL,
     max_tokens: int | None = 100,
     key: str | None = None,
     device: str = "phone",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.jobs.entities import Failure, Job, JobStatus
 from service.ledger.entities import InsufficientCredits
@@ -96,6 +97,26 @@ def test_every_ending_that_is_not_the_vendor_s_fault_is_charged(
 ) -> None:
     job = ended(world, Output(TEXT), Complete(reason, USAGE))
     assert (job.captured, job.result and job.result["finishReason"]) == (COST, reason.value)
+
+
+def test_our_own_time_limit_is_estimated_and_no_alarm(world: ServiceHarness) -> None:
+    with capture_logs() as logs:
+        job = ended(world, Output(TEXT), Complete(FinishReason.LENGTH, None, cut_by_us=True))
+    assert (job.captured, job.result) == (
+        OWN_COST,
+        {"finishReason": "length", "estimated": True, "partial": False},
+    )
+    assert "job_needs_attention" not in {each["event"] for each in logs}
+
+
+@pytest.mark.parametrize("piece", ["\u2500" * 700_001, "\n" * 1_000_001])
+def test_more_than_can_be_stored_is_cut_and_charged(world: ServiceHarness, piece: str) -> None:
+    job = ended(world, Output(piece), Output("more"), prompt="\n" * 99_999 + "a")
+    assert (job.status, job.captured > 0) == (JobStatus.SUCCEEDED, True)
+    assert (job.result or {})["finishReason"] == "length"
+    text = str(world.operations.content(job)["text"])
+    assert text
+    assert piece.startswith(text)
 
 
 @pytest.mark.parametrize("fault", list(VendorFault))

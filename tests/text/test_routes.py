@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from service.providers.generation import (
     TokenUsage,
     VendorFault,
 )
+from service.text.operations import Text
 from service.text.runs import Runs
 from service.text.sweeps import Cancellations
 from tests.doubles.service_harness import ServiceHarness
@@ -154,7 +156,15 @@ def test_the_same_key_returns_the_same_text(browser: FlaskClient) -> None:
         ({"prompt": "\u20ac" * 70_000}, "PROMPT_UNUSABLE"),
         ({"prompt": "a", "model": "gpt-0"}, "UNKNOWN_MODEL"),
         ({"prompt": "a", "maxTokens": 40_000}, "PROMPT_TOO_LONG"),
-        ({"prompt": "a", "maxTokens": 0}, "VALIDATION_FAILED"),
+        ({"prompt": "a", "maxTokens": 15}, "VALIDATION_FAILED"),
+        ({"prompt": "a", "model": "gpt-5-mini", "maxTokens": 1023}, "MAX_TOKENS_TOO_LOW"),
+        ({"prompt": " \u3000\ufeff\n"}, "VALIDATION_FAILED"),
+        ({"messages": [{"role": "user", "content": "\t"}]}, "VALIDATION_FAILED"),
+        ({"messages": [{"role": "system", "content": "a"}]}, "PROMPT_UNUSABLE"),
+        (
+            {"messages": [{"role": each, "content": "a"} for each in ("assistant", "user")]},
+            "PROMPT_UNUSABLE",
+        ),
         ({"prompt": "a\x00"}, "VALIDATION_FAILED"),
         ({"messages": []}, "VALIDATION_FAILED"),
         ({"messages": [{"role": "tool", "content": "b"}]}, "VALIDATION_FAILED"),
@@ -164,10 +174,30 @@ def test_the_same_key_returns_the_same_text(browser: FlaskClient) -> None:
 def test_what_cannot_be_written_is_refused_and_writes_nothing(
     world: ServiceHarness, browser: FlaskClient, body: dict[str, Any], code: str
 ) -> None:
-    response = browser.post("/ai/generate", json=body, headers={"X-Google-ID": "ann"})
+    response: Any = browser.post("/ai/generate", json=body, headers={"X-Google-ID": "ann"})
     assert (response.status_code, response.json["code"]) == (400, code)
     assert world.items() == []
     assert world.vendor.sent == []  # type: ignore[attr-defined]
+
+
+def test_too_few_tokens_are_refused_with_the_fewest(browser: FlaskClient) -> None:
+    response: Any = post(browser, model="gpt-5-mini", maxTokens=1023)
+    assert response.json["details"] == {"minimum": 1024}
+    assert post(browser, model="gpt-5-mini", maxTokens=1024).status_code == 200
+
+
+def test_a_text_that_takes_longer_than_a_connection_may_be_silent_is_returned_open(
+    world: ServiceHarness, browser: FlaskClient
+) -> None:
+    text = world.parts.get(Text)
+    text._limits, text._start = replace(text._limits, silent_seconds=0.0), lambda work: None
+    response = post(browser, key="k")
+    data = response.json["data"]
+    assert (response.status_code, data["status"], data["text"]) == (200, "SUBMITTING", None)
+    assert response.headers["Location"] == f"/jobs/{data['jobId']}"
+    assert response.headers["Retry-After"] == "2"
+    again = post(browser, key="k")
+    assert (again.json["data"]["status"], again.headers["Retry-After"]) == ("SUBMITTING", "2")
 
 
 def test_a_full_process_refuses_before_the_hold(
@@ -339,6 +369,18 @@ def test_a_quote_calls_no_vendor_and_is_what_is_held(
     before = world.items()
     headers = {"X-Google-ID": "ann"}
     path = "/credits/quote?operation=openai-gpt-4-1-mini:text"
-    quote = browser.post(path, json={"prompt": "x" * 900, "maxTokens": 5000}, headers=headers)
+    quote: Any = browser.post(path, json={"prompt": "x" * 900, "maxTokens": 5000}, headers=headers)
     assert quote.json["data"]["credits"] == 0.042
     assert world.items() == before
+
+
+def test_a_quote_for_another_model_than_its_operation_s_is_refused(browser: FlaskClient) -> None:
+    def quote(**fields: str) -> Any:
+        path = "/credits/quote?operation=openai-gpt-5-mini:text"
+        body = {"prompt": "a"} | fields
+        return browser.post(path, json=body, headers={"X-Google-ID": "ann"})
+
+    response = quote(model="gpt-4.1-mini")
+    assert (response.status_code, response.json["code"]) == (400, "UNKNOWN_MODEL")
+    assert response.json["details"] == {"knownModels": ["gpt-5-mini"]}
+    assert quote(model="gpt-5-mini").json == quote().json

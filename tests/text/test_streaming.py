@@ -8,7 +8,7 @@ import pytest
 
 from service.jobs.entities import Job
 from service.text.event_schemas import WRITE_PAUSE_SECONDS, run_events
-from service.text.runs import MAX_BEHIND_CHARACTERS, MAX_OUTPUT_CHARACTERS, Run, Runs
+from service.text.runs import MAX_BEHIND_CHARACTERS, MAX_OUTPUT_BYTES, Run, Runs
 from service.text.sweeps import Cancellations
 from service.text.verdicts import Stop
 from tests.doubles.clock import FakeClock
@@ -66,7 +66,7 @@ def test_a_client_that_falls_behind_is_cut_off(run: Run) -> None:
 
 
 def test_a_vendor_that_never_stops_is_stopped(run: Run) -> None:
-    run.add("a" * MAX_OUTPUT_CHARACTERS)
+    run.add("a" * MAX_OUTPUT_BYTES)
     with pytest.raises(OverflowError):
         run.add("b")
 

@@ -76,7 +76,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "our-own-limit-is-the-vendors-fault",
         "tests/providers/test_text_time_limits.py",
         "providers.text_calls:TextCall._interrupted",
-        "return Complete(FinishReason.LENGTH, None)",
+        "return Complete(FinishReason.LENGTH, None, cut_by_us=True)",
         "pass",
     ),
     mutant(
