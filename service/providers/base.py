@@ -162,6 +162,11 @@ class TranscriptionProvider(Protocol):
 
     def fetch_task(self, task_id: str | None, job: SoughtJob) -> TaskLookup: ...
 
+    def delete(self, task_id: str) -> bool:
+        """Deletes what the vendor keeps of a task. Returns whether it is gone for certain; a task
+        that is not there is."""
+        ...
+
     def read_callback(
         self, headers: Mapping[str, str], body: bytes, now: int
     ) -> CallbackEvent | None: ...

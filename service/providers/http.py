@@ -52,9 +52,9 @@ class Reply:
 
 
 class ProviderHttp:
-    """Sends POSTs and GETs. Proxies and credentials of the environment are not used, redirects are
-    not followed, nothing is retried. The deadline of a call holds for connecting, the handshake,
-    the request and the response together, however slowly a server sends or takes it.
+    """Sends POSTs, GETs and DELETEs. Proxies and credentials of the environment are not used,
+    redirects are not followed, nothing is retried. The deadline of a call holds for connecting, the
+    handshake, the request and the response together, however slowly a server sends or takes it.
 
     `tls` says whom to trust; without it, the public roots. All connections share it: loading the
     roots takes longer than a whole request does."""
@@ -90,13 +90,28 @@ class ProviderHttp:
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> Reply:
         """One GET. Raises `NoResponse`, also for a body of more than `max_bytes`."""
+        return self._pooled("GET", url, headers, until, max_bytes)
+
+    def delete(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        until: float,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> Reply:
+        """One DELETE. Raises `NoResponse`: it may have arrived."""
+        return self._pooled("DELETE", url, headers, until, max_bytes)
+
+    def _pooled(
+        self, method: str, url: str, headers: Mapping[str, str], until: float, max_bytes: int
+    ) -> Reply:
         left = self._left(until)
         if left <= 0:
             raise NoResponse
         wait = Timeout(total=left, connect=min(CONNECT_SECONDS, left))
         try:
             with self._pool.request(
-                "GET", url, headers=headers, timeout=wait, redirect=False, preload_content=False
+                method, url, headers=headers, timeout=wait, redirect=False, preload_content=False
             ) as response:
                 return self._reply(response, until, max_bytes)
         except _TROUBLES as error:

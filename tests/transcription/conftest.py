@@ -51,6 +51,8 @@ class Vendor:
     requests: list[TranscriptionRequest] = field(default_factory=list)
     ended: dict[str, Task] = field(default_factory=dict)
     refusal: Created | None = None
+    deleted: list[str] = field(default_factory=list)
+    is_down: bool = False
 
     def create(self, request: TranscriptionRequest, until: float) -> Created:
         self.requests.append(request)
@@ -61,6 +63,11 @@ class Vendor:
             return NotFound()
         running = Task(f"t_{job.job_id}", TaskStatus.RUNNING)
         return Found(self.ended.get(job.job_id, running))
+
+    def delete(self, task_id: str) -> bool:
+        if not self.is_down:
+            self.deleted.append(task_id)
+        return not self.is_down
 
     def read_callback(
         self, headers: Mapping[str, str], body: bytes, now: int

@@ -130,6 +130,26 @@ class AssemblyAi:
         except _Unusable:
             return Indeterminate()
 
+    def delete(self, task_id: str) -> bool:
+        """AssemblyAI's response is the transcript, which may be long; one that is deleted already
+        may be shown, too, or is not found."""
+        until = self._clock.monotonic() + self._calls.query_seconds
+        url = f"{self._url}/{quote(task_id, safe='')}"
+        try:
+            reply = self._timed(
+                "delete",
+                lambda: self._http.delete(url, self._headers(), until, MAX_TRANSCRIPT_BYTES),
+            )
+        except (NoResponse, SecretUnavailable):
+            log.warning("transcript_not_deleted", provider=self.name, transcript_id=task_id)
+            return False
+        if transcript_of(reply) is not None or is_not_found(reply):
+            return True
+        self._report("delete", reply, "")
+        if reply.status == 401:
+            self._credentials.renew()
+        return False
+
     def read_callback(
         self, headers: Mapping[str, str], body: bytes, now: int
     ) -> CallbackEvent | None:

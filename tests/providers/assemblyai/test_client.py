@@ -132,6 +132,23 @@ def test_a_transcript_is_found_by_the_address_of_its_callback(world: AssemblyAiH
     assert found.task.task_id not in others
 
 
+def test_a_transcript_is_deleted_and_may_be_deleted_again(world: AssemblyAiHarness) -> None:
+    task_id = create(world)
+    client = world.client()
+    assert client.delete(task_id)
+    assert client.fetch_task(task_id, world.sought()) == NotFound()
+    assert client.delete(task_id)
+    assert client.delete("unknown")
+
+
+@pytest.mark.parametrize("fault", ["status:500", "garbage", "html:502", "reset", "status:401"])
+def test_a_deletion_without_proof_is_not_done(world: AssemblyAiHarness, fault: str) -> None:
+    task_id = create(world)
+    world.fault("delete", fault)
+    assert not world.client().delete(task_id)
+    assert world.client().delete(task_id)
+
+
 def test_what_was_never_created_is_not_found(world: AssemblyAiHarness) -> None:
     create(world, "job_2")
     assert world.client().fetch_task(None, world.sought()) == NotFound()
