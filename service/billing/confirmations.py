@@ -4,13 +4,20 @@ authentication).
 In a file of its own because their buyer pays them, and the worker takes them away before it pays
 another."""
 
+from dataclasses import replace
+
 import structlog
 
 from service.billing.entities import StripeRefused, StripeUnavailable
 from service.billing.payments import Payments
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import PaymentIntent
-from service.billing.top_up_entities import CONFIRMABLE_MILLISECONDS, Confirmation, TopUp
+from service.billing.top_up_entities import (
+    CONFIRMABLE_MILLISECONDS,
+    Confirmation,
+    TopUp,
+    confirmed,
+)
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 
@@ -27,22 +34,24 @@ class Confirmations:
         self._payments = payments
         self._clock = clock
 
-    def of(self, top_up: TopUp) -> tuple[Confirmation | None, bool]:
-        """What the user may confirm now, if anything, and whether the payment has ended: one that
-        has been confirmed is settled."""
+    def of(self, top_up: TopUp) -> tuple[Confirmation | None, TopUp]:
+        """What the user may confirm now, if anything, and the top-up as that leaves it: without a
+        payment that has ended. One that has been confirmed is settled."""
         intent = self._stripe.retrieve_payment_intent(top_up.confirm_payment_id)
-        if intent.metadata.get("userId") != top_up.user_id:
-            return None, True
+        if intent.metadata.get("userId") != top_up.user_id or intent.status == "canceled":
+            return None, top_up.changed(confirm_payment_id="")
         if intent.status == "succeeded":
-            return None, self._is_settled(intent)
+            is_settled = self._is_settled(intent)
+            return None, confirmed(top_up, intent.amount_cents) if is_settled else top_up
         is_young = self._clock.now() < intent.created_at + CONFIRMABLE_MILLISECONDS
         if intent.status not in _CONFIRMABLE or not is_young:
-            return None, intent.status == "canceled"
-        return _confirmation(intent, top_up), False
+            return None, top_up
+        return _confirmation(intent, top_up), top_up
 
-    def withdraw(self, top_up: TopUp) -> bool:
+    def withdraw(self, top_up: TopUp) -> TopUp | None:
         """Makes sure that the payment is not made any more, so that the user does not pay it and
-        another. False where it is made or on its way: it is settled instead of another."""
+        another: None. Where it is made or on its way, the top-up as that leaves it: it is settled
+        instead of another. Raises what the settlement raises."""
         intent = self._stripe.retrieve_payment_intent(top_up.confirm_payment_id)
         if intent.status in _CONFIRMABLE:
             try:
@@ -50,9 +59,13 @@ class Confirmations:
             except StripeRefused as refusal:
                 # The user has confirmed it at this moment.
                 raise StripeUnavailable from refusal
-        if intent.status == "succeeded":
-            self._payments.settle(intent.id)
-        return intent.status == "canceled"
+        if intent.status == "canceled":
+            return None
+        if intent.status != "succeeded":
+            return top_up.changed()
+        self._payments.settle(intent.id)
+        # What was refused before is no reason for another: these credits have come since.
+        return replace(confirmed(top_up, intent.amount_cents), wanted=False)
 
     def _is_settled(self, intent: PaymentIntent) -> bool:
         try:

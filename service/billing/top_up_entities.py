@@ -163,6 +163,14 @@ def failed(top_up: TopUp, *, returned: bool, confirm_payment_id: str = "") -> To
     )
 
 
+def confirmed(top_up: TopUp, paid_cents: int) -> TopUp:
+    """The payment that waited for its buyer is made. Its amount counts towards the cap of the month
+    in which it was begun: none has been begun since."""
+    return top_up.changed(
+        confirm_payment_id="", failures=0, spent_cents=top_up.spent_cents + paid_cents
+    )
+
+
 def switched_off(top_up: TopUp, reason: OffReason) -> TopUp:
     return top_up.changed(enabled=False, off_reason=reason.value, wanted=False, due_at=None)
 

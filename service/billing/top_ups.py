@@ -4,6 +4,8 @@ In a file of its own because it begins payments without their buyer. A purchase 
 order before Stripe is called, under the order's id: whoever goes on with it repeats the same
 request. What is paid is granted as every payment is."""
 
+from dataclasses import replace
+
 import structlog
 
 from service.billing import keys, store, top_up_store
@@ -109,9 +111,9 @@ class TopUps:
         confirmed since is settled. Raises what `Stripe` raises, and `StorageUnavailable`."""
         if top_up is None or not top_up.confirm_payment_id:
             return None
-        found, has_ended = self._confirmations.of(top_up)
-        if has_ended:
-            self._replace_if_first(top_up, top_up.changed(confirm_payment_id=""))
+        found, after = self._confirmations.of(top_up)
+        if after != top_up:
+            self._replace_if_first(top_up, after)
         return found
 
     def withdraw(self, user_id: str) -> None:
@@ -210,9 +212,12 @@ class TopUps:
         if not method_id:
             self._switch_off(top_up, OffReason.NO_PAYMENT_METHOD)
             return None
-        if top_up.confirm_payment_id and not self._confirmations.withdraw(top_up):
-            self._replace_if_first(top_up, top_up.changed(due_at=now + COOL_DOWN_MILLISECONDS))
-            return None
+        if top_up.confirm_payment_id:
+            paid = self._confirmations.withdraw(top_up)
+            if paid is not None:
+                due_at = now + COOL_DOWN_MILLISECONDS
+                self._replace_if_first(top_up, replace(paid, due_at=due_at))
+                return None
         try:
             order = self._order(top_up, now)
         except PackageNotFound:

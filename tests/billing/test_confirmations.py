@@ -11,14 +11,18 @@ from tests.billing.test_top_ups import HOUR, INTENTS, PRICE, TopUpWorld
 DAY = 24 * HOUR
 
 
-@pytest.fixture
-def world() -> TopUpWorld:
-    """A top-up has just been refused by the bank."""
+def refused_by_the_bank(cap_cents: int) -> TopUpWorld:
     world = TopUpWorld()
-    world.enable()
+    world.enable(cap_cents=cap_cents)
     world.account.controls.fail_next("authentication_required")
     world.top_ups.run("ann")
     return world
+
+
+@pytest.fixture
+def world() -> TopUpWorld:
+    """A top-up has just been refused by the bank."""
+    return refused_by_the_bank(100_000)
 
 
 def offered(world: TopUpWorld) -> Confirmation | None:
@@ -73,6 +77,59 @@ def test_no_other_is_bought_where_it_was_confirmed_unnoticed(world: TopUpWorld) 
     world.top_ups.want("ann", refused=True)
     world.top_ups.run("ann")
     assert world.automatic() == [OrderStatus.PAID]
+
+
+def needed_again(world: TopUpWorld) -> None:
+    world.later()
+    world.top_ups.want("ann", refused=True)
+    world.top_ups.run("ann")
+
+
+def confirmed_unnoticed(cap_cents: int) -> TopUpWorld:
+    """The worker has found the confirmed payment, and no one has read it before."""
+    world = refused_by_the_bank(cap_cents)
+    found = offered(world)
+    assert found is not None
+    confirm(world, found)
+    needed_again(world)
+    return world
+
+
+def test_credits_are_bought_again_after_a_payment_that_was_confirmed_unnoticed() -> None:
+    world = confirmed_unnoticed(2 * PRICE)
+    setting = world.setting()
+    assert (setting.confirm_payment_id, setting.failures, setting.wanted) == ("", 0, False)
+    assert setting.due_at == world.clock.now() + HOUR * 1000
+    needed_again(world)
+    assert world.automatic() == [OrderStatus.PAID] * 2
+    needed_again(world)
+    assert world.automatic() == [OrderStatus.PAID] * 2
+    assert world.setting().spent_cents == 2 * PRICE
+    assert world.harness.audit().violations == ()
+
+
+@pytest.mark.parametrize("is_read_first", [False, True])
+def test_a_confirmed_payment_counts_towards_the_cap(is_read_first: bool) -> None:
+    """Once, whoever finds it."""
+    world = refused_by_the_bank(PRICE)
+    found = offered(world)
+    assert found is not None
+    confirm(world, found)
+    if is_read_first:
+        assert (offered(world), offered(world)) == (None, None)
+    needed_again(world)
+    needed_again(world)
+    setting = world.setting()
+    assert (setting.spent_cents, setting.failures, setting.due_at) == (PRICE, 0, None)
+    assert world.automatic() == [OrderStatus.PAID]
+
+
+def test_a_confirmed_payment_counts_in_its_own_month() -> None:
+    world = confirmed_unnoticed(PRICE)
+    world.clock.advance(31 * DAY)
+    needed_again(world)
+    assert world.automatic() == [OrderStatus.PAID] * 2
+    assert world.setting().spent_cents == PRICE
 
 
 def test_it_is_offered_for_a_week(world: TopUpWorld) -> None:

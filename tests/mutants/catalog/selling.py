@@ -8,6 +8,7 @@ CUSTOMERS = "tests/billing/test_customers.py"
 ORDERS = "tests/billing/test_orders.py"
 RULES = "tests/billing/test_order_entities.py"
 TOP_UPS = "tests/billing/test_top_ups.py"
+CONFIRMATIONS = "tests/billing/test_confirmations.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -107,5 +108,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "billing.top_ups:TopUps._intent",
         "self._stripe.create_payment_intent(P, order.order_id)",
         "self._stripe.create_payment_intent(P, self._ids.new('x', self._clock.now()))",
+    ),
+    mutant(
+        "confirmed-top-up-outside-the-cap",
+        CONFIRMATIONS,
+        "billing.top_up_entities:confirmed",
+        "top_up.spent_cents + paid_cents",
+        "top_up.spent_cents",
+    ),
+    mutant(
+        "confirmed-top-up-found-for-ever",
+        CONFIRMATIONS,
+        "billing.confirmations:Confirmations.withdraw",
+        "replace(confirmed(top_up, intent.amount_cents), wanted=False)",
+        "top_up.changed()",
     ),
 )
