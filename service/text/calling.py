@@ -23,7 +23,7 @@ from service.providers.generation import (
 from service.text.entities import TextBody
 from service.text.runs import Run
 from service.text.stored import StoredText, Texts
-from service.text.verdicts import Stop, TextVerdict, failure_without_output, verdict_of
+from service.text.verdicts import Stop, TextVerdict, failure_without_output, loss_of, verdict_of
 from service.text.work import TextGeneration
 
 log = structlog.get_logger()
@@ -55,8 +55,7 @@ class Caller:
         last = self._last_event(run, body)
         text = run.text
         if not text:
-            failure = failure_without_output(last, run.stop)
-            return self._until_settled(run.job, lambda: self._jobs.decline(run.job, failure))
+            return self._until_settled(run.job, lambda: self._without_output(run, last))
         verdict = verdict_of(last, run.stop, text, self._work.bounds(run.job))
         return self._until_settled(run.job, lambda: self._stored(run.job, body, text, verdict))
 
@@ -89,6 +88,14 @@ class Caller:
                     case Complete() | Refused() | BrokenOff():
                         return event
         return None if run.stop else BrokenOff(VendorFault.CONNECTION_CUT)
+
+    def _without_output(self, run: Run, last: GenerationEvent | None) -> Job:
+        """What the vendor bills all the same is a loss of the house."""
+        failure = failure_without_output(last, run.stop)
+        loss = loss_of(last, failure, self._work.bounds(run.job))
+        if loss is None:
+            return self._jobs.decline(run.job, failure)
+        return self._jobs.conclude(run.job, self._work.judged(run.job, loss))
 
     def _stored(self, job: Job, body: TextBody, text: str, verdict: TextVerdict) -> Job:
         """The result comes first: a capture makes it visible, and whoever settles later finds it.

@@ -63,6 +63,16 @@ def failure_without_output(last: GenerationEvent | None, stop: Stop | None) -> s
     return "CANCELLED" if stop is Stop.CANCELLED else TextFailure.NO_RESPONSE
 
 
+def loss_of(last: GenerationEvent | None, failure: str, bounds: Bounds) -> TextVerdict | None:
+    """The verdict on a call that delivered nothing for that failure although its vendor bills it,
+    by a report that can be used; None where there is none."""
+    reported = last.usage if isinstance(last, Complete | BrokenOff | Refused) else None
+    if reported is None or usage_fault(reported, bounds):
+        return None
+    finish = last.finish_reason if isinstance(last, Complete) else FinishReason.OTHER
+    return TextVerdict(finish.value, counted(reported), failure=failure)
+
+
 def verdict_of(
     last: GenerationEvent | None, stop: Stop | None, text: str, bounds: Bounds
 ) -> TextVerdict:

@@ -137,8 +137,31 @@ def test_without_output_nothing_is_charged_and_the_key_ends(
     assert (job.failure, job.retryable, job.house_loss) == ("NO_RESPONSE", False, None)
 
 
-def test_a_call_that_ends_without_a_word_is_not_charged(world: ServiceHarness) -> None:
-    assert ended(world, Complete(FinishReason.STOP, USAGE)).failure == "NO_RESPONSE"
+@pytest.mark.parametrize(
+    ("last", "failure"),
+    [
+        (Complete(FinishReason.STOP, USAGE), "NO_RESPONSE"),
+        (BrokenOff(VendorFault.STALLED, USAGE), "NO_RESPONSE"),
+        (Refused(RejectionReason.CONTENT, usage=USAGE), "CONTENT_REJECTED"),
+        (Refused(RejectionReason.BUSY, usage=USAGE), "PROVIDER_BUSY"),
+    ],
+)
+def test_what_a_vendor_bills_without_a_word_is_a_loss_of_the_house(
+    world: ServiceHarness, last: Any, failure: str
+) -> None:
+    job = ended(world, last)
+    assert (job.failure, job.captured, job.house_loss) == (failure, 0, COST)
+    assert job.usage == {"inputTokens": 30, "outputTokens": 5000}
+    assert (job.provider_cost and job.provider_cost.micros) == 8012
+    assert world.operations.content(job) == {"text": None}
+
+
+@pytest.mark.parametrize("usage", [None, replace(USAGE, total_tokens=1)])
+def test_a_report_that_cannot_be_used_is_no_loss(
+    world: ServiceHarness, usage: TokenUsage | None
+) -> None:
+    job = ended(world, Complete(FinishReason.STOP, usage))
+    assert (job.failure, job.house_loss) == ("NO_RESPONSE", None)
 
 
 @pytest.mark.parametrize(
