@@ -35,6 +35,7 @@ from service.providers.base import (
     Rejected,
     RejectionReason,
     SoughtJob,
+    Task,
     TaskLookup,
     TranscriptionRequest,
     audio_digest,
@@ -220,26 +221,34 @@ class AssemblyAi:
 
     def _searched(self, job: SoughtJob, until: float) -> TaskLookup:
         """The transcript whose callback is the job's. The list shows no callbacks: those of the
-        job's own audio are fetched, and a few others of that time, should the address of the audio
-        be shown in another form than it was sent. Raises `_Unusable`."""
-        others = 0
+        job's own audio are fetched first, since whole transcripts take time, then a few others of
+        that time, should the address of the audio be shown in another form than it was sent. Raises
+        `_Unusable`."""
+        others: list[Mapping[str, Any]] = []
         for entry in self._listed(job, until):
-            is_same_audio = audio_digest(str(entry.get("audio_url"))) == job.audio_digest
-            others += not is_same_audio
-            if not is_same_audio and others > MAX_OTHERS:
-                if job.audio_digest is None:
-                    raise _Unusable
-                continue
-            url = f"{self._url}/{quote(str(entry.get('id')), safe='')}"
-            reply = self._get(url, job.job_id, until)
-            transcript = transcript_of(reply)
-            if transcript is None and not is_not_found(reply):
-                # Which job it is of cannot be known: it may be the sought one.
-                self._report("query", reply, job.job_id)
-                raise _Unusable
-            if transcript and self._job_of(str(transcript.get("webhook_url"))) == job.job_id:
-                return Found(task_of(transcript))
+            if audio_digest(str(entry.get("audio_url"))) != job.audio_digest:
+                others.append(entry)
+            elif task := self._task_of_job(entry, job, until):
+                return Found(task)
+        for entry in others[:MAX_OTHERS]:
+            if task := self._task_of_job(entry, job, until):
+                return Found(task)
+        if len(others) > MAX_OTHERS and job.audio_digest is None:
+            raise _Unusable
         return NotFound()
+
+    def _task_of_job(self, entry: Mapping[str, Any], job: SoughtJob, until: float) -> Task | None:
+        """The entry's task; None where it is not the job's. Raises `_Unusable`."""
+        url = f"{self._url}/{quote(str(entry.get('id')), safe='')}"
+        reply = self._get(url, job.job_id, until)
+        transcript = transcript_of(reply)
+        if transcript is None and not is_not_found(reply):
+            # Which job it is of cannot be known: it may be the sought one.
+            self._report("query", reply, job.job_id)
+            raise _Unusable
+        if transcript and self._job_of(str(transcript.get("webhook_url"))) == job.job_id:
+            return task_of(transcript)
+        return None
 
     def _listed(self, job: SoughtJob, until: float) -> Iterator[Mapping[str, Any]]:
         """Newest first, what may have been created by the job's request. Raises `_Unusable` when

@@ -149,6 +149,16 @@ def test_a_deletion_without_proof_is_not_done(world: AssemblyAiHarness, fault: s
     assert world.client().delete(task_id)
 
 
+def test_transcripts_of_its_own_audio_are_fetched_first(world: AssemblyAiHarness) -> None:
+    mine = create(world)
+    for number in range(2, 5):
+        create(world, f"job_{number}", f"https://audio.example.com/other-{number}.mp3")
+    found = world.client().fetch_task(None, world.sought())
+    assert isinstance(found, Found)
+    assert found.task.task_id == mine
+    assert len(world.journal("query")) == 1
+
+
 def test_what_was_never_created_is_not_found(world: AssemblyAiHarness) -> None:
     create(world, "job_2")
     assert world.client().fetch_task(None, world.sought()) == NotFound()
