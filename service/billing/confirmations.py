@@ -14,6 +14,7 @@ from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import PaymentIntent
 from service.billing.top_up_entities import (
     CONFIRMABLE_MILLISECONDS,
+    COOL_DOWN_MILLISECONDS,
     Confirmation,
     TopUp,
     confirmed,
@@ -55,7 +56,7 @@ class Confirmations:
         intent = self._stripe.retrieve_payment_intent(top_up.confirm_payment_id)
         if intent.status in _CONFIRMABLE:
             try:
-                intent = self._stripe.cancel_payment_intent(intent.id)
+                intent = self._stripe.cancel_payment_intent(intent.id, self._key_of(intent))
             except StripeRefused as refusal:
                 # The user has confirmed it at this moment.
                 raise StripeUnavailable from refusal
@@ -66,6 +67,11 @@ class Confirmations:
         self._payments.settle(intent.id)
         # What was refused before is no reason for another: these credits have come since.
         return replace(confirmed(top_up, intent.amount_cents), wanted=False)
+
+    def _key_of(self, intent: PaymentIntent) -> str:
+        """Another one in each hour: Stripe repeats its response to a key for a day, a failure too,
+        and whoever cancels twice cancels once."""
+        return f"cancel-{intent.id}-{self._clock.now() // COOL_DOWN_MILLISECONDS}"
 
     def _is_settled(self, intent: PaymentIntent) -> bool:
         try:

@@ -137,10 +137,10 @@ class Stripe:
     def retrieve_payment_intent(self, intent_id: str) -> PaymentIntent:
         return self._api.get(f"/v1/payment_intents/{_segment(intent_id)}", parsing.payment_intent)
 
-    def cancel_payment_intent(self, intent_id: str) -> PaymentIntent:
+    def cancel_payment_intent(self, intent_id: str, key: str) -> PaymentIntent:
         """It can no longer be paid afterwards. Refused for one that has succeeded."""
         path = f"/v1/payment_intents/{_segment(intent_id)}/cancel"
-        return self._api.post(path, parsing.payment_intent, {}, f"cancel-{intent_id}")
+        return self._api.post(path, parsing.payment_intent, {}, key)
 
     def charges_of(self, intent_id: str) -> tuple[Charge, ...]:
         return self._all("/v1/charges", parsing.charge, intent_id)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.billing.entities import StripeUnavailable
 from service.billing.order_entities import OrderStatus
 from service.billing.top_up_entities import Confirmation
 from tests.billing.test_top_ups import HOUR, INTENTS, PRICE, TopUpWorld
@@ -67,6 +68,18 @@ def test_the_next_purchase_withdraws_it_first(world: TopUpWorld) -> None:
     assert world.automatic() == [OrderStatus.PAID, OrderStatus.FAILED]
     with pytest.raises(Exception, match="cancel"):
         confirm(world, found)
+
+
+def test_a_failure_to_withdraw_it_is_not_repeated_for_a_day(world: TopUpWorld) -> None:
+    """Stripe stores its failure under the key of the request."""
+    world.account.http.arm("cancel_payment_intent", "stored-error", 1)
+    world.later()
+    world.top_ups.want("ann", refused=True)
+    with pytest.raises(StripeUnavailable):
+        world.top_ups.run("ann")
+    world.later()
+    world.top_ups.run("ann")
+    assert world.automatic() == [OrderStatus.PAID, OrderStatus.FAILED]
 
 
 def test_no_other_is_bought_where_it_was_confirmed_unnoticed(world: TopUpWorld) -> None:
