@@ -1,6 +1,6 @@
 """Storing, reading and removing results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -137,9 +137,12 @@ class Results:
         heads = [store.head_from(item) for item in page.items]
         return heads, str(page.items[-1]["SK"]) if page.more and page.items else None
 
-    def newest(self, user_id: str, limit: int, before: str = "") -> "ResultPage":
-        """A user's results before that job ("": all), newest first: one call, and those that open
-        them."""
+    def newest(
+        self, user_id: str, limit: int, before: str, wanted: Callable[[Verdict], bool]
+    ) -> "ResultPage":
+        """The wanted ones among that many of a user's results before that job ("": all), newest
+        first: one call, and those that open them. Damaged ones are passed over, which the log
+        says."""
         page = self._table.query(
             user_partition(user_id),
             keys.RESULT_PREFIX,
@@ -147,12 +150,9 @@ class Results:
             after=keys.head(user_id, before or "~").sk,
             ascending=False,
         )
-        results = []
-        for item in page.items:
-            head = self._read_head(item)
-            content = None if head.erased_at is not None else self._content(head)
-            results.append((head.owner.job_id, Result(head.verdict, head.created_at, content)))
-        return ResultPage(results, results[-1][0] if page.more and results else None)
+        results = [found for item in page.items for found in self._opened(item, wanted)]
+        last = keys.job_of(Key.of_item(page.items[-1])) if page.more and page.items else None
+        return ResultPage(results, last)
 
     def due(self, partition: str, limit: int) -> list[Key]:
         """Unfinished results whose time is over, oldest first: hints, the index lags."""
@@ -236,6 +236,19 @@ class Results:
         if not store.is_sealed(head, self._mac_key):
             _damaged(user_of(key.pk), keys.job_of(key))
         return head
+
+    def _opened(
+        self, item: Item, wanted: Callable[[Verdict], bool]
+    ) -> Iterator[tuple[str, Result]]:
+        """The result with its job's id, if it is wanted and can be read."""
+        try:
+            head = self._read_head(item)
+            if wanted(head.verdict):
+                content = None if head.erased_at is not None else self._content(head)
+                yield head.owner.job_id, Result(head.verdict, head.created_at, content)
+        except DataUnreadable:
+            key = Key.of_item(item)
+            log.warning("result_passed_over", user_id=user_of(key.pk), job_id=keys.job_of(key))
 
     def _content(self, head: Head) -> Content | None:
         """None if the user's data key has been destroyed."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from service.core.ids import is_id
 from service.providers.generation import Message
-from service.results.entities import Result
+from service.results.entities import Content, Result, Verdict
 from service.results.operations import Results
 from service.storage.cursor import PageTokens
 from service.text.entities import HistoryEntry, TextNotFound
 from service.text.stored import is_text, text_from, verdict_from
 
-# Results of other kinds, and deleted ones, are passed over: so many pages of them at most.
+# Other kinds of results, failures and deleted ones are passed over: at most so many pages of them.
 MAX_PAGES = 20
 
 
@@ -36,12 +36,13 @@ class History:
         entries: list[HistoryEntry] = []
         for _ in range(MAX_PAGES):
             # One more than the page: it says whether another follows.
-            found = self._results.newest(user_id, limit + 1, before)
+            found = self._results.newest(user_id, limit + 1, before, _is_shown)
             for job_id, result in found.results:
-                if len(entries) == limit and _is_shown(result):
+                if result.content is None:
+                    continue
+                if len(entries) == limit:
                     return HistoryPage(entries, self._page_tokens.seal(scope, entries[-1].job_id))
-                if _is_shown(result):
-                    entries.append(_entry(job_id, result))
+                entries.append(_entry(job_id, result.content, result))
             if found.next_before is None:
                 return HistoryPage(entries, None)
             before = found.next_before
@@ -49,8 +50,8 @@ class History:
 
     def delete(self, user_id: str, job_id: str) -> None:
         """Deletes prompt and text; what they cost stays with the job. Again without effect. Raises
-        `TextNotFound`, for another user's exactly as for one that does not exist, and
-        `StorageUnavailable`."""
+        `TextNotFound`, for another user's exactly as for one that does not exist,
+        `DataUnreadable` for a damaged one, and `StorageUnavailable`."""
         if not is_id("job", job_id):
             raise TextNotFound
         verdict = self._results.verdict(user_id, job_id)
@@ -59,12 +60,13 @@ class History:
         self._results.erase_content(user_id, job_id)
 
 
-def _is_shown(result: Result) -> bool:
-    return is_text(result.verdict) and result.content is not None
+def _is_shown(verdict: Verdict) -> bool:
+    """Not what came of a job that failed: no one paid for it."""
+    return is_text(verdict) and not verdict.reason
 
 
-def _entry(job_id: str, result: Result) -> HistoryEntry:
-    stored, verdict = text_from(result.content or {}), verdict_from(result.verdict)
+def _entry(job_id: str, content: Content, result: Result) -> HistoryEntry:
+    stored, verdict = text_from(content), verdict_from(result.verdict)
     newest: Message = stored.messages[-1]
     tokens = sum(verdict.usage.values())
     return HistoryEntry(job_id, newest.text, stored.text, stored.model, tokens, result.created_at)

@@ -169,7 +169,6 @@ def text_blueprint(text: Text, history: History, operations: Operations, clock: 
 
 def _add_history(blueprint: Blueprint, history: History) -> None:
     query_schema = TextHistoryQuerySchema()
-    unreadable = (StorageUnavailable, DataKeyUnavailable, DataUnreadable)
 
     @blueprint.get("/ai/history")
     @endpoint(
@@ -178,10 +177,11 @@ def _add_history(blueprint: Blueprint, history: History) -> None:
             summary="List your texts, newest first",
             operation_id="listTexts",
             scope=SessionScope.READ_JOBS,
-            description="Pages through the texts that were written for you, with their prompts.",
+            description="Pages through the texts that were written for you, with their prompts. "
+            "What a failed job delivered in part is with its job alone.",
             query=TextHistoryQuerySchema,
             response=TextHistorySchema,
-            errors=(PageTokenInvalid, *unreadable),
+            errors=(PageTokenInvalid, StorageUnavailable, DataKeyUnavailable),
         )
     )
     def get_history(principal: Principal) -> Response:
@@ -196,7 +196,7 @@ def _add_history(blueprint: Blueprint, history: History) -> None:
             summary="Delete one of your texts",
             operation_id="deleteText",
             description="Deletes the prompt and the text. What it cost stays with its job.",
-            errors=(TextNotFound, StorageUnavailable),
+            errors=(TextNotFound, StorageUnavailable, DataUnreadable),
         )
     )
     def delete_text(principal: Principal, job_id: str) -> Response:

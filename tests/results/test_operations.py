@@ -202,3 +202,21 @@ def metered(world: World, content: dict[str, Any]) -> Bill:
 
 def _edit(world: World, key: Key, change: dict[str, Any]) -> None:
     world.table.write(Update(key, When(), set=change))
+
+
+class TestNewest:
+    def test_what_is_not_wanted_is_not_opened(self, world: World) -> None:
+        for number in range(3):
+            world.results.store(Owner("ann", "ann", f"job_{number}"), VERDICT, LARGE)
+        wire = world.wire()
+        page = world.results.newest("ann", 2, "", lambda _: False)
+        assert (page.results, page.next_before, wire.calls) == ([], "job_1", ["Query"])
+        assert world.results.newest("ann", 2, "job_1", lambda _: False).next_before is None
+
+    def test_a_damaged_one_is_passed_over(self, world: World) -> None:
+        for number in range(3):
+            world.results.store(Owner("ann", "ann", f"job_{number}"), VERDICT, SMALL)
+        world.table.write(Update(keys.head("ann", "job_2"), When(), {"mac": "x"}))
+        world.table.write(Update(keys.head("ann", "job_0"), When(), {"content": b"x"}))
+        page = world.results.newest("ann", 3, "", lambda _: True)
+        assert [job_id for job_id, _ in page.results] == ["job_1"]

@@ -20,6 +20,8 @@ from service.providers.generation import (
     TokenUsage,
     VendorFault,
 )
+from service.results.keys import head
+from service.storage.writes import REPLACE, Update
 from service.text.operations import Text
 from service.text.runs import Runs
 from service.text.sweeps import Cancellations
@@ -321,6 +323,18 @@ class TestHistory:
         assert [each["id"] for each in rest["history"]] == [ids[0]]
         assert rest["nextToken"] is None
         assert get(browser, "/ai/history?limit=4").json["data"]["nextToken"] is None
+
+    def test_it_passes_over_damage_and_what_no_one_paid_for(
+        self, world: ServiceHarness, browser: FlaskClient
+    ) -> None:
+        whole, damaged = (post(browser).json["data"]["jobId"] for _ in range(2))
+        script(world, Output("A light"), BrokenOff(VendorFault.CONNECTION_CUT))
+        assert post(browser).status_code == 502
+        world.table.write(Update(head("ann", damaged), REPLACE, {"mac": "x"}))
+        response = get(browser, "/ai/history")
+        assert [each["id"] for each in response.json["data"]["history"]] == [whole]
+        refused = get(browser, f"/ai/history/{damaged}", method="DELETE")
+        assert (refused.status_code, refused.json["code"]) == (503, "DATA_UNREADABLE")
 
     def test_a_deleted_text_is_gone_and_its_job_stays(
         self, world: ServiceHarness, browser: FlaskClient
