@@ -136,8 +136,9 @@ class Parts:
         )
 
     def close(self) -> None:
-        """Returns what the process holds for itself. A process that is killed never does."""
-        for feature in self.features.values():
+        """Returns what the process holds for itself, the last feature first: it uses earlier ones
+        until its end. A process that is killed never does."""
+        for feature in reversed(self.features.values()):
             for closing in feature.closing:
                 closing()
 

@@ -1,5 +1,7 @@
 """Jobs: the life of a metered request, its routes and the sweep that settles what is due."""
 
+from collections.abc import Callable
+
 from flask import Flask
 
 from service.core.amounts import amount_of
@@ -32,6 +34,8 @@ from service.storage.checks import Check
 from service.storage.cursor import PageTokens
 from service.users.directory import UserDirectory
 from service.users.operations import Users
+from service.web.health import drain_check
+from service.web.settings import WebSettings
 
 CALLBACKS_PER_WINDOW = 6
 CALLBACK_WINDOW_SECONDS = 10.0
@@ -67,7 +71,7 @@ def build(core: Core, parts: Parts) -> Feature:
     def add_routes(app: Flask) -> None:
         """Later than other features' routes: the kinds of work, which are built after this feature,
         say what a job looks like."""
-        app.register_blueprint(jobs_blueprint(jobs, operations, window))
+        app.register_blueprint(jobs_blueprint(jobs, operations, window, _is_draining(core)))
         app.register_blueprint(quote_blueprint(jobs, operations))
 
     return Feature(
@@ -87,6 +91,10 @@ def build(core: Core, parts: Parts) -> Feature:
         exports=data.exports,
         checks=_checks(core, operations),
     )
+
+
+def _is_draining(core: Core) -> Callable[[], bool]:
+    return drain_check(core.section(WebSettings).drain_flag_path)
 
 
 def _checks(core: Core, operations: Operations) -> tuple[Check, ...]:

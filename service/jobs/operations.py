@@ -227,12 +227,14 @@ class Jobs:
             self._places.put_back(user_id)
         return WaitedJob(self.get(user_id, job_id))
 
-    def waits(self, user_id: str, job: Job, step_seconds: float) -> Iterator[Job]:
+    def waits(
+        self, user_id: str, job: Job, step_seconds: float, is_draining: Callable[[], bool]
+    ) -> Iterator[Job]:
         """The job as it stands after each step of waiting, until it has ended, `MAX_WAITS` of them
-        are over, or there is no place to wait in."""
+        are over, there is no place to wait in, or the process drains."""
         yield job
         for _ in range(MAX_WAITS):
-            if not job.is_open:
+            if not job.is_open or is_draining():
                 return
             waited = self.wait_for(user_id, job.job_id, step_seconds)
             job = waited.job

@@ -1,5 +1,7 @@
 """The job routes: load, call one operation, dump."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, request
 from marshmallow import Schema
 
@@ -51,9 +53,11 @@ _GET_JOB = (
 )
 
 
-def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blueprint:
+def jobs_blueprint(
+    jobs: Jobs, operations: Operations, callbacks: Window, is_draining: Callable[[], bool]
+) -> Blueprint:
     """`operations` must be complete by now. `callbacks` bounds how often one job's callbacks may
-    make us query the provider."""
+    make us query the provider. Streams end while `is_draining`."""
     blueprint = Blueprint("jobs", __name__)
     schema = job_schema(operations)
     wait_schema = WaitSchema()
@@ -77,7 +81,7 @@ def jobs_blueprint(jobs: Jobs, operations: Operations, callbacks: Window) -> Blu
         return success(whole_job_body(waited.job, operations), headers=_retry_header(waited))
 
     _add_list(blueprint, jobs, operations, schema)
-    _add_stream(blueprint, jobs, operations)
+    _add_stream(blueprint, jobs, operations, is_draining)
     _add_cancel(blueprint, jobs, operations, schema)
     for provider in operations.providers():
         _add_callback(blueprint, provider, jobs, callbacks)
@@ -111,7 +115,9 @@ def _add_list(blueprint: Blueprint, jobs: Jobs, operations: Operations, job: typ
         )
 
 
-def _add_stream(blueprint: Blueprint, jobs: Jobs, operations: Operations) -> None:
+def _add_stream(
+    blueprint: Blueprint, jobs: Jobs, operations: Operations, is_draining: Callable[[], bool]
+) -> None:
     @blueprint.get("/jobs/<job_id>/stream")
     @endpoint(
         Endpoint(
@@ -121,15 +127,16 @@ def _add_stream(blueprint: Blueprint, jobs: Jobs, operations: Operations) -> Non
             scope=SessionScope.READ_JOBS,
             description="Server-Sent Events: comments keep the connection alive while the job is "
             "open, then `delta` brings its text, whole, `usage` what was used, and "
-            "`done` the job, or `error` why it failed. When too many requests wait already, or it "
-            "takes too long, `waiting` ends the stream with the job as it stands.",
+            "`done` the job, or `error` why it failed. When too many requests wait already, it "
+            "takes too long, or the process is replaced, `waiting` ends the stream with the job as "
+            "it stands: request it again.",
             events=True,
             errors=(JobNotFound, *_UNREADABLE),
         )
     )
     def stream_job(principal: Principal, job_id: str) -> Response:
         job = jobs.get(principal.subject, job_id)
-        waits = jobs.waits(principal.subject, job, KEEP_ALIVE_SECONDS)
+        waits = jobs.waits(principal.subject, job, KEEP_ALIVE_SECONDS, is_draining)
 
         def body(job: Job) -> dict[str, object]:
             return whole_job_body(job, operations)

@@ -115,6 +115,12 @@ GET_READY = Endpoint(
 )
 
 
+def drain_check(flag_path: str) -> Callable[[], bool]:
+    """Says whether the process drains: as long as there is a file at that path ("": never)."""
+    flag = Path(flag_path) if flag_path else None
+    return lambda: flag is not None and flag.exists()
+
+
 def health_blueprint(
     check: Callable[[], bool], drain_flag_path: str, clock: Clock | None = None
 ) -> Blueprint:
@@ -122,7 +128,7 @@ def health_blueprint(
     process is not ready, because it drains."""
     blueprint = Blueprint("health", __name__)
     table = CachedCheck(check, clock or SystemClock())
-    drain_flag = Path(drain_flag_path) if drain_flag_path else None
+    is_draining = drain_check(drain_flag_path)
 
     @blueprint.get("/health")
     @endpoint(GET_HEALTH)
@@ -143,7 +149,7 @@ def health_blueprint(
     @blueprint.get("/health/ready")
     @endpoint(GET_READY)
     def get_ready() -> Response:
-        if drain_flag is not None and drain_flag.exists():
+        if is_draining():
             raise NotReady(details={"reason": "draining"})
         if not table.has_passed and not table.passes():
             raise NotReady(details={"reason": "dynamodb"})

@@ -76,6 +76,17 @@ def test_waiting_ends_with_the_time(world: ServiceHarness) -> None:
     assert world.clock.monotonic() - started == pytest.approx(10)
 
 
+def test_a_stream_ends_at_the_step_after_the_process_begins_to_drain(
+    memory: MemoryBehind,
+) -> None:
+    world = ServiceHarness(memory, memory.name)
+    job, draining = world.submit().job, [False, False, True]
+    started = world.clock.monotonic()
+    waits = list(world.jobs.waits("ann", job, 15, lambda: draining.pop(0)))
+    assert [each.is_open for each in waits] == [True] * 3
+    assert world.clock.monotonic() - started == pytest.approx(30)
+
+
 @pytest.mark.parametrize("held_by", [("ann", "ann"), ("bob", "cat")])
 def test_beyond_the_bounds_of_waiting_requests_the_response_comes_at_once_and_says_so(
     world: ServiceHarness, held_by: tuple[str, ...]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,6 +295,17 @@ class TestStreamOfAJob:
         job_id = world.submit("ann").job.job_id
         ((name, data),) = events(get(browser, f"/jobs/{job_id}/stream"))
         assert (name, data["job"]["status"]) == ("waiting", "SUBMITTED")
+
+    def test_it_ends_at_once_where_the_process_drains(self, tmp_path: Path) -> None:
+        flag = tmp_path / "draining"
+        flag.touch()
+        world = text_world(MemoryBehind(), MemoryBehind.name, drain_flag_path=str(flag))
+        world.parts.get(Identity)._trust_bare = True
+        job_id, started = world.submit("ann").job.job_id, world.clock.monotonic()
+        browser = create_app(world.parts).test_client()
+        ((name, data),) = events(get(browser, f"/jobs/{job_id}/stream"))
+        assert (name, data["job"]["status"]) == ("waiting", "SUBMITTED")
+        assert world.clock.monotonic() == started
 
     def test_another_s_is_unknown(self, browser: FlaskClient) -> None:
         job_id = post(browser).json["data"]["jobId"]
