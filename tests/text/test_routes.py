@@ -21,8 +21,6 @@ from service.providers.generation import (
     TokenUsage,
     VendorFault,
 )
-from service.results.keys import head
-from service.storage.writes import REPLACE, Update
 from service.text.operations import Text
 from service.text.runs import Runs
 from service.text.sweeps import Cancellations
@@ -310,66 +308,6 @@ class TestStreamOfAJob:
     def test_another_s_is_unknown(self, browser: FlaskClient) -> None:
         job_id = post(browser).json["data"]["jobId"]
         assert get(browser, f"/jobs/{job_id}/stream", "bob").json["code"] == "JOB_NOT_FOUND"
-
-
-class TestHistory:
-    def test_it_pages_newest_first_and_passes_over_what_is_no_text(
-        self, world: ServiceHarness, browser: FlaskClient
-    ) -> None:
-        ids = []
-        for number in range(5):
-            ids.append(post(browser, prompt=f"Prompt {number}").json["data"]["jobId"])
-            world.clock.advance(1)
-        get(browser, f"/ai/history/{ids[2]}", method="DELETE")
-        first = get(browser, "/ai/history?limit=3").json["data"]
-        assert [each["id"] for each in first["history"]] == [ids[4], ids[3], ids[1]]
-        assert first["history"][0] == {
-            "id": ids[4],
-            "prompt": "Prompt 4",
-            "response": "A lighthouse.",
-            "model": MODEL,
-            "tokensUsed": 30,
-            "createdAt": first["history"][0]["createdAt"],
-        }
-        rest = get(browser, f"/ai/history?limit=3&nextToken={first['nextToken']}").json["data"]
-        assert [each["id"] for each in rest["history"]] == [ids[0]]
-        assert rest["nextToken"] is None
-        assert get(browser, "/ai/history?limit=4").json["data"]["nextToken"] is None
-
-    def test_it_passes_over_damage_and_what_no_one_paid_for(
-        self, world: ServiceHarness, browser: FlaskClient
-    ) -> None:
-        whole, damaged = (post(browser).json["data"]["jobId"] for _ in range(2))
-        script(world, Output("A light"), BrokenOff(VendorFault.CONNECTION_CUT))
-        assert post(browser).status_code == 502
-        world.table.write(Update(head("ann", damaged), REPLACE, {"mac": "x"}))
-        response = get(browser, "/ai/history")
-        assert [each["id"] for each in response.json["data"]["history"]] == [whole]
-        refused = get(browser, f"/ai/history/{damaged}", method="DELETE")
-        assert (refused.status_code, refused.json["code"]) == (503, "DATA_UNREADABLE")
-
-    def test_a_deleted_text_is_gone_and_its_job_stays(
-        self, world: ServiceHarness, browser: FlaskClient
-    ) -> None:
-        job_id = post(browser, key="k").json["data"]["jobId"]
-        for _ in range(2):
-            assert get(browser, f"/ai/history/{job_id}", method="DELETE").status_code == 200
-        job = get(browser, f"/jobs/{job_id}").json["data"]
-        assert (job["text"], job["status"]) == (None, "SUCCEEDED")
-        assert post(browser, key="k").json["data"]["text"] is None
-        assert world.audit().violations == ()
-
-    def test_another_s_text_is_as_unknown_as_any(
-        self, world: ServiceHarness, browser: FlaskClient
-    ) -> None:
-        job_id = post(browser).json["data"]["jobId"]
-        video = world.submit("bob", device="tablet").job.job_id
-        before = world.items()
-        for each in (job_id, f"{job_id[:-4]}zzzz", "x", video):
-            response = get(browser, f"/ai/history/{each}", "bob", "DELETE")
-            assert (response.status_code, response.json["code"]) == (404, "TEXT_NOT_FOUND")
-        assert world.items() == before
-        assert get(browser, "/ai/history", "bob").json["data"] == {"history": [], "nextToken": None}
 
 
 def test_without_a_vendor_there_are_no_routes(world: ServiceHarness) -> None:
