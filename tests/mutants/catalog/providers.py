@@ -176,11 +176,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "no-redirect",
         "redirect-followed",
         Change(
-            "providers.http:ProviderHttp.get",
+            "providers.http:ProviderHttp._pooled",
             """self._pool.request(
-                "GET", U, headers=H, timeout=T, redirect=False, preload_content=False
+                M, U, headers=H, timeout=T, redirect=False, preload_content=False
             )""",
-            'self._pool.request("GET", U, headers=H, timeout=T, preload_content=False)',
+            "self._pool.request(M, U, headers=H, timeout=T, preload_content=False)",
         ),
         Change(
             "outbound.network:Network.pool",

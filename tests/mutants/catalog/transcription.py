@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "absent-while-the-search-breaks",
         VENDOR,
-        "providers.assemblyai.client:AssemblyAi._searched",
+        "providers.assemblyai.client:AssemblyAi._task_of_job",
         "T is None and not is_not_found(R)",
         "False",
     ),
