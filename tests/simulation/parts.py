@@ -72,6 +72,7 @@ def build(
         welcome_credits=plan.welcome,
         video_price_credits=plan.price,
         web_connections=64,
+        text_places=16,
         long_poll_limit=4,
         user_submit_limit=50,
         submit_limit=50,

@@ -179,8 +179,11 @@ def _body(endpoint: Endpoint, status: int, headers: dict[str, Any]) -> dict[str,
 def _media(endpoint: Endpoint) -> dict[str, Any]:
     schema: Any = endpoint.response if endpoint.bare else _enveloped(endpoint)
     others = ["text/csv"] if endpoint.csv else []
-    others += [*endpoint.formats, *([EVENTS] if endpoint.events else [])]
+    others += endpoint.formats
     media: dict[str, Any] = {each: {"schema": {"type": "string"}} for each in others}
+    if endpoint.events:
+        # Of each event, as tools read it. OpenAPI 3.1 has no schema for a stream of them.
+        media[EVENTS] = {"schema": {}}
     if endpoint.events and endpoint.response is None:
         return media
     return {"application/json": {"schema": schema}} | media
