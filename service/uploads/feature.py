@@ -24,7 +24,7 @@ def build(core: Core, parts: Parts) -> Feature:
     uploads = Uploads(
         core.table, bucket, object_keys, settings.limits, core.clock, core.ids, is_closing
     )
-    data = UploadData(core.table, bucket, object_keys, core.clock)
+    data = UploadData(core.table, bucket, object_keys, core.clock, settings.uploads_post_seconds)
     return Feature(
         operations={Uploads: uploads},
         blueprints=lambda: (uploads_blueprint(uploads),),

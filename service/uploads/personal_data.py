@@ -12,9 +12,6 @@ from service.uploads import keys, store
 from service.uploads.entities import Upload
 from service.uploads.operations import UploadKeys
 
-# S3 checks a form when a request begins: one that began in time may take minutes to arrive.
-MARGIN_MILLISECONDS = 15 * 60 * 1000
-
 
 class FilesUnavailable(DependencyUnavailable):
     """The bucket did not respond as expected."""
@@ -24,12 +21,20 @@ class UploadData:
     """A user's files and uploads."""
 
     def __init__(
-        self, table: Table, bucket: MediaBucket | None, object_keys: UploadKeys, clock: Clock
+        self,
+        table: Table,
+        bucket: MediaBucket | None,
+        object_keys: UploadKeys,
+        clock: Clock,
+        post_seconds: int,
     ) -> None:
+        """`post_seconds`: S3 checks a form when a request begins, and one that began in time may
+        take as long to arrive."""
         self._table = table
         self._bucket = bucket
         self._object_keys = object_keys
         self._clock = clock
+        self._post_milliseconds = post_seconds * 1000
 
     @property
     def steps(self) -> tuple[ErasureStep, ...]:
@@ -43,7 +48,7 @@ class UploadData:
         """The files before the items, which say until when more may come: as long as a form can be
         used, or what it sent may still arrive, the step waits. Raises `FilesUnavailable` and
         `StorageUnavailable`."""
-        latest = self._clock.now() - MARGIN_MILLISECONDS
+        latest = self._clock.now() - self._post_milliseconds
         if any(upload.closes_at > latest for upload in self._uploads(user_id)):
             return StepOutcome.WAITING
         try:

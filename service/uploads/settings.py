@@ -36,6 +36,11 @@ class UploadsSettings(Section):
         2048, "what one user may upload in a day (UTC), by the sizes announced"
     )
     uploads_form_seconds: int = setting(300, "how long a form may be used to upload, at most 3600")
+    uploads_post_seconds: int = setting(
+        900,
+        "how long a file that was posted in time may take to arrive, at most 3600; an erasure "
+        "waits for it",
+    )
     uploads_link_seconds: int = setting(
         3600,
         "how long a provider may fetch a file; the link ends earlier if the credentials that "
@@ -58,6 +63,7 @@ class UploadsSettings(Section):
             ("UPLOADS_MAX_AUDIO_MEGABYTES", self.uploads_max_audio_megabytes, _MAX_MEGABYTES),
             ("UPLOADS_OPEN_LIMIT", self.uploads_open_limit, MAX_OPEN),
             ("UPLOADS_FORM_SECONDS", self.uploads_form_seconds, MAX_FORM_SECONDS),
+            ("UPLOADS_POST_SECONDS", self.uploads_post_seconds, MAX_FORM_SECONDS),
             ("UPLOADS_LINK_SECONDS", self.uploads_link_seconds, MAX_LINK_SECONDS),
             ("UPLOADS_DAYS", self.uploads_days, MAX_KEEP_DAYS),
         ):

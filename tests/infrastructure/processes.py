@@ -47,7 +47,7 @@ from tests.infrastructure.recording import Recorder
 from tests.infrastructure.render import REGION
 from tests.stack.live_stack import IMAGE
 
-LATER_SECONDS = 300
+LATER_SECONDS = 1300
 # What a container has besides its task definition: credentials, and in tests the table's address.
 _AROUND = {
     "AWS_ACCESS_KEY_ID": "local",

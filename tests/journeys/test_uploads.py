@@ -17,7 +17,7 @@ PICTURE = png(640, 480)
 
 @pytest.fixture
 def api(start: Callable[..., LiveStack]) -> ApiClient:
-    return ApiClient(start(uploads_form_seconds=60))
+    return ApiClient(start(uploads_form_seconds=60, uploads_post_seconds=1))
 
 
 def uploaded(api: ApiClient, file: bytes, kind: str) -> dict[str, Any]:

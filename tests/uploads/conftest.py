@@ -94,7 +94,7 @@ def world(
     limits: UploadLimits = getattr(request, "param", LIMITS)
     return World(
         Uploads(table, bucket, object_keys, limits, clock, RandomIds(), CLOSING.__contains__),
-        UploadData(table, bucket, object_keys, clock),
+        UploadData(table, bucket, object_keys, clock, post_seconds=900),
         bucket,
         table,
         clock,
