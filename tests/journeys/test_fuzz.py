@@ -43,7 +43,7 @@ def test_a_user_s_requests_meet_no_5xx_and_nothing_undocumented(stack: LiveStack
     assert set(findings.statuses) == {
         f"{method} {path}" for path, method, _ in operations(document)
     }
-    assert set(findings.statuses["POST /videos"]) >= {200, 400, 403, 415}
+    assert set(findings.statuses["POST /videos"]) >= {200, 400, 415}
     assert set(findings.statuses["GET /jobs/{jobId}"]) >= {200, 400, 404}
     assert findings.calls > 300
     stack.finish_videos()

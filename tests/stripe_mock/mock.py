@@ -20,7 +20,8 @@ from tests.installs import ROOT, go_tool
 FOLDER = ROOT / ".cache" / "stripe-mock"
 PIN = Path(__file__).parent / "go.pin"
 _DESCRIPTION = "embedded/openapi/spec3.json"
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
+_PORTS = 3
 
 
 def folder() -> Path:
@@ -66,29 +67,40 @@ class Mock:
 @contextmanager
 def running() -> Iterator[Mock]:
     """Starts it on a free port of this machine, and stops it."""
-    program = folder() / "stripe-mock"
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    process = subprocess.Popen(
-        [program, "-http-addr", f"127.0.0.1:{port}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process, port = _started()
     try:
-        _wait_for(port)
         yield Mock(port)
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait_for(port: int) -> None:
+def _started() -> tuple[subprocess.Popen[bytes], int]:
+    """It chooses no port by itself, and another process may take the one that was free."""
+    program = folder() / "stripe-mock"
+    for _ in range(_PORTS):
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            port = reserved.getsockname()[1]
+        process = subprocess.Popen(
+            [program, "-http-addr", f"127.0.0.1:{port}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if _responds(process, port):
+            return process, port
+        process.kill()
+        process.wait(10)
+    raise AssertionError("stripe-mock did not start")
+
+
+def _responds(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Waits until it does. False once it has ended, or does not in time."""
     deadline = time.monotonic() + _START_SECONDS
-    while True:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            assert time.monotonic() < deadline, "stripe-mock did not start"
             time.sleep(0.05)
         else:
-            return
+            return True
+    return False
