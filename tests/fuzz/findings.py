@@ -14,7 +14,9 @@ from schemathesis.engine import Status, events, from_schema
 from service.core.placeholders import identifies_a_device
 from tests.stack.live_stack import LiveStack, video_body
 
-POST_VIDEO = "POST /videos"
+PAID = ("POST /videos", "POST /ai/generate", "POST /transcriptions")
+# In JSON, or in an event of a stream.
+JOB_ID = re.compile('"jobId": ?"(job_[0-9a-z]{26})"')
 READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")
 
 # A request that fits the document may still be refused for what no schema can say: whether there is
@@ -82,13 +84,8 @@ class Findings:
             self.statuses[label][response.status_code] += 1
             if response.status_code >= 500:
                 self.failures[label, str(response.status_code)] = response.text
-            if label == POST_VIDEO:
-                self._placed(response.json())
-
-    def _placed(self, response: dict[str, Any]) -> None:
-        named = response.get("data") or response.get("details") or {}
-        if "jobId" in named:
-            self.jobs.add(named["jobId"])
+            if label in PAID:
+                self.jobs.update(JOB_ID.findall(response.text))
 
     def _judged(self, label: str, checks: list[Any]) -> None:
         for check in checks:
