@@ -324,7 +324,7 @@ class AssemblyAi:
         self._metrics.count(Metric.PROVIDER_ERRORS, provider=self.name, provider_code=code)
 
     def _count_refusal(self) -> None:
-        """Of our key or balance: one is enough to wake somebody."""
+        """Of our key or balance: one is enough to wake an operator."""
         self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)
 
     def _timed(self, operation: str, send: Callable[[], Reply]) -> Reply:
