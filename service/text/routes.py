@@ -4,28 +4,15 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response
 
-from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.clock import Clock
 from service.core.principal import Principal
 from service.core.scopes import SessionScope
-from service.entitlements.entities import SubscriptionRequired
-from service.jobs.entities import ContentRejected, Job, ProviderBusy, ProviderUnavailable
+from service.jobs.entities import ContentRejected, Job
 from service.jobs.event_schemas import job_events
-from service.jobs.house import HouseLimitReached
 from service.jobs.operations import Submission
+from service.jobs.paid_routes import PAID_ERRORS, PAID_HEADERS, paid_headers
 from service.jobs.schemas import whole_job_body
 from service.jobs.work import Operations
-from service.ledger.entities import (
-    AccountClosing,
-    IdempotencyKeyReused,
-    InsufficientCredits,
-    OutcomeUnknown,
-    TooManyWaiting,
-    WalletBusy,
-    WalletFrozen,
-)
-from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
-from service.sessions.ceilings import SessionCeilingReached, SessionEnded
 from service.storage.cursor import PageTokenInvalid
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
@@ -49,18 +36,10 @@ from service.text.schemas import (
     history_body,
 )
 from service.text.work import text_form
-from service.users.entities import (
-    DeviceAlreadyUsed,
-    EmailAlreadyUsed,
-    IdentityLinked,
-    SystemLimitReached,
-)
 from service.web.body import read_body, read_query
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.event_streams import event_stream
 from service.web.idempotency_key import (
-    IDEMPOTENCY_HEADER,
-    IdempotencyKeyMalformed,
     read_idempotency_key,
 )
 from service.web.request_log import current_request_id
@@ -86,43 +65,15 @@ POST_TEXT = Endpoint(
     checks_account=True,
     errors=(
         *_FORM.errors,
-        PriceNotFound,
-        PricesUnavailable,
         ContentRejected,
-        IdempotencyKeyMalformed,
-        IdempotencyKeyReused,
-        InsufficientCredits,
-        SystemLimitReached,
-        DeviceAlreadyUsed,
-        EmailAlreadyUsed,
-        IdentityLinked,
-        WalletFrozen,
-        AccountClosing,
         TooManyTexts,
-        SubscriptionRequired,
-        TooManyOpenJobs,
-        DailyLimitReached,
-        HouseLimitReached,
-        SessionEnded,
-        SessionCeilingReached,
-        TooManyWaiting,
-        WalletBusy,
-        OutcomeUnknown,
         TextSaturated,
         NoResponse,
         ProviderBrokeOff,
-        ProviderBusy,
-        ProviderUnavailable,
-        StorageUnavailable,
-        DataKeyUnavailable,
-        DataUnreadable,
+        *PAID_ERRORS,
     ),
     example=_FORM.example,
-    headers={
-        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
-        "Location": "The address of the job.",
-        "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
-    },
+    headers=PAID_HEADERS,
     max_body_bytes=_FORM.max_body_bytes,
 )
 
@@ -146,10 +97,9 @@ def text_blueprint(text: Text, history: History, operations: Operations, clock: 
             current_request_id(),
         )
         begun = text.generate(new)
-        headers = {"Location": begun.job.location}
+        headers = paid_headers(begun.job, replayed=isinstance(begun, Submission))
         if isinstance(begun, Submission):
             job = text.checked(begun.job)
-            headers["Idempotency-Replayed"] = "true"
             if given["stream"]:
                 return event_stream(job_events(iter((job,)), body_of), headers)
             return _whole(job, begun.remaining, headers)

@@ -2,31 +2,16 @@
 
 from flask import Blueprint, Response, request
 
-from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
 from service.core.scopes import SessionScope
-from service.entitlements.entities import SubscriptionRequired
 from service.jobs.entities import (
     JobNotFound,
-    ProviderBusy,
     ProviderSaturated,
-    ProviderUnavailable,
     TooManyJobs,
 )
-from service.jobs.house import HouseLimitReached
+from service.jobs.paid_routes import PAID_ERRORS, PAID_HEADERS, paid_headers
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
-from service.ledger.entities import (
-    AccountClosing,
-    IdempotencyKeyReused,
-    InsufficientCredits,
-    OutcomeUnknown,
-    TooManyWaiting,
-    WalletBusy,
-    WalletFrozen,
-)
-from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
-from service.sessions.ceilings import SessionCeilingReached, SessionEnded
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
@@ -41,17 +26,9 @@ from service.transcription.schemas import (
 )
 from service.transcription.subtitles import MEDIA_TYPES, Format, rendered
 from service.transcription.work import TRANSCRIPTION_FORM
-from service.users.entities import (
-    DeviceAlreadyUsed,
-    EmailAlreadyUsed,
-    IdentityLinked,
-    SystemLimitReached,
-)
 from service.web.body import read_body, read_query
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.idempotency_key import (
-    IDEMPOTENCY_HEADER,
-    IdempotencyKeyMalformed,
     read_idempotency_key,
 )
 from service.web.request_log import current_request_id
@@ -70,41 +47,13 @@ POST_TRANSCRIPTION = Endpoint(
     checks_account=True,
     errors=(
         *TRANSCRIPTION_FORM.errors,
-        PriceNotFound,
-        PricesUnavailable,
         AudioRejected,
-        IdempotencyKeyMalformed,
-        IdempotencyKeyReused,
-        InsufficientCredits,
-        SystemLimitReached,
-        DeviceAlreadyUsed,
-        EmailAlreadyUsed,
-        IdentityLinked,
-        WalletFrozen,
-        AccountClosing,
         TooManyJobs,
-        SubscriptionRequired,
-        TooManyOpenJobs,
-        DailyLimitReached,
-        HouseLimitReached,
-        SessionEnded,
-        SessionCeilingReached,
-        TooManyWaiting,
-        WalletBusy,
-        OutcomeUnknown,
         ProviderSaturated,
-        ProviderBusy,
-        ProviderUnavailable,
-        StorageUnavailable,
-        DataKeyUnavailable,
-        DataUnreadable,
+        *PAID_ERRORS,
     ),
     example=TRANSCRIPTION_FORM.example,
-    headers={
-        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
-        "Location": "The address of the job.",
-        "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
-    },
+    headers=PAID_HEADERS,
     max_body_bytes=TRANSCRIPTION_FORM.max_body_bytes,
 )
 GET_TRANSCRIPTION = Endpoint(
@@ -144,9 +93,7 @@ def transcription_blueprint(transcriptions: Transcriptions, operations: Operatio
                 current_request_id(),
             )
         )
-        headers = {"Location": placed.job.location} | (
-            {"Idempotency-Replayed": "true"} if placed.replayed else {}
-        )
+        headers = paid_headers(placed.job, replayed=placed.replayed)
         return success(job_body(placed.job, operations, placed.remaining), headers=headers)
 
     @blueprint.get("/transcriptions/<job_id>")

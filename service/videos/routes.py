@@ -2,41 +2,17 @@
 
 from flask import Blueprint, Response
 
-from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.principal import Principal
 from service.core.scopes import SessionScope
-from service.entitlements.entities import SubscriptionRequired
 from service.identity.entities import check_google_id
 from service.jobs.entities import (
     ContentRejected,
-    ProviderBusy,
     ProviderSaturated,
-    ProviderUnavailable,
     TooManyJobs,
 )
-from service.jobs.house import HouseLimitReached
+from service.jobs.paid_routes import PAID_ERRORS, PAID_HEADERS, paid_headers
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
-from service.ledger.entities import (
-    AccountClosing,
-    IdempotencyKeyReused,
-    InsufficientCredits,
-    OutcomeUnknown,
-    TooManyWaiting,
-    WalletBusy,
-    WalletFrozen,
-)
-from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
-from service.sessions.ceilings import SessionCeilingReached, SessionEnded
-from service.storage.data_keys import DataUnreadable
-from service.storage.table import StorageUnavailable
-from service.storage.wrapping import DataKeyUnavailable
-from service.users.entities import (
-    DeviceAlreadyUsed,
-    EmailAlreadyUsed,
-    IdentityLinked,
-    SystemLimitReached,
-)
 from service.videos.entities import ImageRejected, NewVideo
 from service.videos.operations import Videos
 from service.videos.schemas import JobSchema, VideoRequestSchema
@@ -44,8 +20,6 @@ from service.videos.work import VIDEO_FORM
 from service.web.body import read_body
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.idempotency_key import (
-    IDEMPOTENCY_HEADER,
-    IdempotencyKeyMalformed,
     read_idempotency_key,
 )
 from service.web.request_log import current_request_id
@@ -64,42 +38,14 @@ POST_VIDEO = Endpoint(
     checks_account=True,
     errors=(
         *VIDEO_FORM.errors,
-        PriceNotFound,
-        PricesUnavailable,
         ImageRejected,
         ContentRejected,
-        IdempotencyKeyMalformed,
-        IdempotencyKeyReused,
-        InsufficientCredits,
-        SystemLimitReached,
-        DeviceAlreadyUsed,
-        EmailAlreadyUsed,
-        IdentityLinked,
-        WalletFrozen,
-        AccountClosing,
         TooManyJobs,
-        SubscriptionRequired,
-        TooManyOpenJobs,
-        DailyLimitReached,
-        HouseLimitReached,
-        SessionEnded,
-        SessionCeilingReached,
-        TooManyWaiting,
-        WalletBusy,
-        OutcomeUnknown,
         ProviderSaturated,
-        ProviderBusy,
-        ProviderUnavailable,
-        StorageUnavailable,
-        DataKeyUnavailable,
-        DataUnreadable,
+        *PAID_ERRORS,
     ),
     example=VIDEO_FORM.example,
-    headers={
-        IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
-        "Location": "The address of the job.",
-        "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
-    },
+    headers=PAID_HEADERS,
     max_body_bytes=VIDEO_FORM.max_body_bytes,
 )
 
@@ -123,9 +69,7 @@ def videos_blueprint(videos: Videos, operations: Operations) -> Blueprint:
                 current_request_id(),
             )
         )
-        headers = {"Location": placed.job.location} | (
-            {"Idempotency-Replayed": "true"} if placed.replayed else {}
-        )
+        headers = paid_headers(placed.job, replayed=placed.replayed)
         return success(job_body(placed.job, operations, placed.remaining), headers=headers)
 
     return blueprint

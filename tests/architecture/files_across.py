@@ -25,5 +25,6 @@ EXTRA_ACROSS = {
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("identity", "freshness"), ("users", "linking"), ("users", "sharing"), ("ledger", "opening")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms"), ("jobs", "event_schemas")),
+    ("jobs", "paid_routes"),
     *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),
 }

@@ -13,6 +13,7 @@ EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
     ("jobs", "holds"): {"entities", "house", "job_ids", "keys", "store", "work"},
     ("jobs", "job_ids"): set(),
     ("jobs", "judging"): {"entities", "work"},
+    ("jobs", "paid_routes"): {"entities", "house"},
     ("jobs", "settlement"): {
         *("calls", "endings", "entities", "judging", "state_machine", "store", "work"),
     },
