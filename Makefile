@@ -42,7 +42,7 @@ reset: $(VENV)/local ## delete what `make run` has stored
 	@$(RUN) -m devstack reset
 
 .PHONY: test
-test: $(VENV)/test ## run the tests (about 9 minutes on two cores)
+test: $(VENV)/test ## run the tests (about 8 minutes on two cores)
 	@$(PYTEST) -m 'not sample and not tools and not browser and not clients and not go'
 
 .PHONY: sample
