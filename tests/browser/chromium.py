@@ -115,9 +115,11 @@ class Page:
         return result["result"].get("value")
 
     def wait(self, condition: str, seconds: float = 90) -> None:
-        """Until the expression is true. Raises `AssertionError` with what the console said."""
+        """Until the expression is true: one that throws is not yet, since a page that loads has no
+        elements. Raises `AssertionError` with what the console said."""
         end = time.monotonic() + seconds
-        while not self.evaluate(f"Boolean({condition})"):
+        checked = f"(() => {{ try {{ return Boolean({condition}) }} catch {{ return false }} }})()"
+        while not self.evaluate(checked):
             assert time.monotonic() < end, f"not within {seconds} s: {condition}; {self.console}"
             time.sleep(STEP_SECONDS)
 

@@ -123,7 +123,7 @@ def test_a_person_pays_in_a_frame_and_confirms_at_the_bank() -> None:
         page.go(f"{app}/?secret={session.client_secret}")
         page.wait('document.querySelector("iframe")?.style.height')
         in_frame(page, choose("4000002500003155"))
-        eventually(lambda: in_frame(page, '!document.getElementById("bank").hidden'))
+        eventually(lambda: in_frame(page, 'document.getElementById("bank")?.hidden === false'))
         in_frame(page, 'document.querySelector("#bank button").click()')
         page.wait(f'location.href === "{app}/back?session={session.id}"')
         assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"

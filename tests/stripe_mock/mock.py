@@ -3,10 +3,8 @@ every request against Stripe's published description of the API, which comes wit
 
 import json
 import re
-import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,8 +18,7 @@ from tests.installs import ROOT, go_tool
 FOLDER = ROOT / ".cache" / "stripe-mock"
 PIN = Path(__file__).parent / "go.pin"
 _DESCRIPTION = "embedded/openapi/spec3.json"
-_START_SECONDS = 60.0
-_PORTS = 3
+_LISTENING = re.compile(r"Listening for HTTP at address: 127\.0\.0\.1:(\d+)")
 
 
 def folder() -> Path:
@@ -66,41 +63,28 @@ class Mock:
 
 @contextmanager
 def running() -> Iterator[Mock]:
-    """Starts it on a free port of this machine, and stops it."""
-    process, port = _started()
+    """Starts it on a free port of this machine, and stops it. Without an address for HTTPS it would
+    take port 12112 of every network, so that no two could run."""
+    free = "127.0.0.1:0"
+    process = subprocess.Popen(
+        [folder() / "stripe-mock", "-http-addr", free, "-https-addr", free],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
-        yield Mock(port)
+        assert process.stdout is not None
+        yield Mock(_port(process.stdout))
     finally:
         process.terminate()
-        process.wait(10)
+        process.communicate(timeout=10)
 
 
-def _started() -> tuple[subprocess.Popen[bytes], int]:
-    """It chooses no port by itself, and another process may take the one that was free."""
-    program = folder() / "stripe-mock"
-    for _ in range(_PORTS):
-        with socket.create_server(("127.0.0.1", 0)) as reserved:
-            port = reserved.getsockname()[1]
-        process = subprocess.Popen(
-            [program, "-http-addr", f"127.0.0.1:{port}"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        if _responds(process, port):
-            return process, port
-        process.kill()
-        process.wait(10)
-    raise AssertionError("stripe-mock did not start")
-
-
-def _responds(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Waits until it does. False once it has ended, or does not in time."""
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return True
-    return False
+def _port(lines: Iterable[str]) -> int:
+    """As it reports it, once it listens there."""
+    said = []
+    for line in lines:
+        said.append(line)
+        if found := _LISTENING.search(line):
+            return int(found[1])
+    raise AssertionError(f"stripe-mock did not start: {said}")
