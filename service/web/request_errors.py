@@ -113,12 +113,12 @@ class RequestRefused(Forbidden):
 
     code = "REQUEST_REFUSED"
     summary = (
-        "Refused in front of the service: "
-        "the request looks like an attack, or its IP address is known for attacks."
+        "Refused in front of the service: the address or a header of the request looks like an "
+        "attack, or its IP address is known for attacks."
     )
     advice = (
-        "Send it without what looks like an attack (markup, paths, commands), "
-        "or from another network."
+        "Send it without what looks like an attack (markup, paths, commands) in its address and "
+        "headers, or from another network. Bodies are never judged by their text."
     )
 
 

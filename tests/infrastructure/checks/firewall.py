@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service.admin.campaign_routes import MAX_BULK_BODY_BYTES
+from service.billing.event_routes import MAX_EVENT_BYTES
+from service.text.work import MAX_BODY_BYTES as MAX_TEXT_BODY_BYTES
+from service.videos.work import MAX_VIDEO_BODY_BYTES
 from service.web.errors import status_of
 from tests.documents import errors
 from tests.infrastructure.deployments import Deployment
@@ -16,10 +20,22 @@ LOGGING = "WAFv2::LoggingConfiguration"
 IDENTITY = {"authorization", "cookie", "x-google-id"}
 # AWS WAF quotas: custom response headers in a web ACL (can be raised on request), headers in one
 # response, rate-based rules.
+MAX_HEADERS, MAX_HEADERS_OF_ONE, MAX_RATES = 100, 10, 10
 # What inspects bodies, and where Stripe sends its events.
 BODY_GROUPS = {"AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet"}
 STRIPE_PATHS = ("/stripe/webhook", "/webhooks/stripe")
-MAX_HEADERS, MAX_HEADERS_OF_ONE, MAX_RATES = 100, 10, 10
+# Where the service accepts more than the 64 KiB of most routes, and how much
+# (tests/journeys/test_body_sizes.py); and from where on the firewall refuses it.
+LARGE_BODIES = {
+    "/videos": MAX_VIDEO_BODY_BYTES,
+    "/videos/generate": MAX_VIDEO_BODY_BYTES,
+    "/credits/quote": MAX_VIDEO_BODY_BYTES,
+    "/ai/generate": MAX_TEXT_BODY_BYTES,
+    "/v1/chat/completions": MAX_TEXT_BODY_BYTES,
+    "/admin/bulk-grants": MAX_BULK_BODY_BYTES,
+    **dict.fromkeys(STRIPE_PATHS, MAX_EVENT_BYTES),
+}
+MAX_SIZES_AT_ALL = dict.fromkeys(("/videos", "/videos/generate", "/credits/quote"), 16_000_000)
 # AWS's published lists of the rules that block
 # (https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html).
 PUBLISHED = {
@@ -153,44 +169,53 @@ def every_response_of_the_firewall_has_the_error_shape(deployment: Deployment) -
                 yield f"the body {key} is not the error envelope of the API"
 
 
-def an_inline_image_is_not_too_large_for_the_firewall(deployment: Deployment) -> Iterator[str]:
-    """The common rules block bodies over 8 KB; a request may carry an image of 10 MB."""
+def no_text_of_a_user_is_refused_for_its_content(deployment: Deployment) -> Iterator[str]:
+    """A prompt may hold a link to an address, a path or a piece of code. No rule that reads bodies
+    may block, and none may show what it has read."""
     for rule in rules(deployment):
         group = rule["Statement"].get("ManagedRuleGroupStatement", {})
-        if (
-            group.get("Name") == "AWSManagedRulesCommonRuleSet"
-            and "Count" not in rule["OverrideAction"]
-        ):
-            counted = {
-                part["Name"]
-                for part in group.get("RuleActionOverrides", [])
-                if "Count" in part["ActionToUse"]
-            }
-            if "SizeRestrictions_BODY" not in counted:
-                yield f"{rule['Name']} blocks every image: count SizeRestrictions_BODY instead"
+        counted = {
+            part["Name"]
+            for part in group.get("RuleActionOverrides", [])
+            if part["ActionToUse"] == {"Count": {}}
+        }
+        reading = {name for name in PUBLISHED.get(group.get("Name"), ()) if name.endswith("_BODY")}
+        yield from (
+            f"{name} blocks prompts for their content: count it instead"
+            for name in sorted(reading - counted)
+        )
+    for name, acl in deployment.service.of(ACL).items():
+        protections = acl.get("DataProtectionConfig", {}).get("DataProtections", [])
+        if {"Field": {"FieldType": "BODY"}, "Action": "SUBSTITUTION"} not in protections:
+            yield f"{name} logs what it has matched in a body: add BODY to DataProtections"
 
 
-def a_list_of_users_is_not_too_large_for_the_firewall(deployment: Deployment) -> Iterator[str]:
-    """An operator's bulk grant may have 512 KiB, while most bodies have 64."""
-    wanted = Request("POST", "/admin/bulk-grants", {"content-length": "524288"})
-    for rule in rules(deployment):
-        if rule["Name"] == "BodyTooLarge" and matches(rule["Statement"], wanted):
-            yield "BodyTooLarge blocks the list of a bulk grant: exempt /admin/bulk-grants"
+def no_body_that_the_service_accepts_is_too_large_for_the_firewall(
+    deployment: Deployment,
+) -> Iterator[str]:
+    for path, size in LARGE_BODIES.items():
+        for rule in rules(deployment):
+            if rule["Name"] == "BodyTooLarge" and matches(rule["Statement"], _sent(path, size)):
+                yield f"BodyTooLarge blocks {size} bytes at {path}: exempt it up to a higher limit"
+    for path in ("/credits", *LARGE_BODIES):
+        for rule in rules(deployment):
+            over = MAX_SIZES_AT_ALL.get(path, 1_000_000)
+            if rule["Name"] == "BodyTooLarge" and not matches(rule["Statement"], _sent(path, over)):
+                yield f"BodyTooLarge lets {over} bytes pass to {path}"
+
+
+def _sent(path: str, size: int) -> Request:
+    return Request("POST", path, {"content-length": str(size)})
 
 
 def an_event_of_stripes_passes_the_firewall(deployment: Deployment) -> Iterator[str]:
-    """Its signature is checked over every byte, so no rule about bodies may keep one away; it may
-    have 256 KiB. Other spellings of the addresses have no such right."""
+    """Its signature is checked over every byte, so no group of rules that reads bodies may keep one
+    away. Other spellings of the addresses have no such right."""
     for path in STRIPE_PATHS:
-        wanted = Request("POST", path, {"content-length": "262144"})
-        huge = Request("POST", path, {"content-length": "1000000"})
+        wanted = Request("POST", path, {})
         for rule in rules(deployment):
             group = rule["Statement"].get("ManagedRuleGroupStatement", {})
             scope = group.get("ScopeDownStatement")
-            if rule["Name"] == "BodyTooLarge" and matches(rule["Statement"], wanted):
-                yield f"BodyTooLarge blocks events of Stripe's: exempt {path}"
-            if rule["Name"] == "BodyTooLarge" and not matches(rule["Statement"], huge):
-                yield f"BodyTooLarge lets bodies of any size pass to {path}"
             if group.get("Name") not in BODY_GROUPS:
                 continue
             if scope is None or matches(scope, wanted):

@@ -112,10 +112,29 @@ FIREWALL = (
         "SearchString: /stripe/webhooks",
     ),
     _rule(
-        "events-of-stripes-of-any-size",
+        "bodies-of-any-size",
         "BodyTooLarge",
         'RegexString: "^0*[1-9][0-9]{6,}$"',
         'RegexString: "^0*[1-9][0-9]{16,}$"',
+    ),
+    _rule("long-prompts-refused", "BodyTooLarge", "SearchString: /ai/", "SearchString: /ai/jobs"),
+    _rule("sdk-prompts-refused", "BodyTooLarge", "SearchString: /v1/", "SearchString: /v2/"),
+    _rule(
+        "prompts-with-an-address-refused",
+        "Common",
+        "{Name: EC2MetaDataSSRF_BODY, ActionToUse: {Count: {}}}",
+        "{Name: EC2MetaDataSSRF_BODY, ActionToUse: {Block: {}}}",
+    ),
+    _rule(
+        "prompts-with-code-refused",
+        "KnownBadInputs",
+        "{Name: Log4JRCE_BODY, ActionToUse: {Count: {}}}",
+        "{Name: Log4JRCE_BODY, ActionToUse: {Captcha: {}}}",
+    ),
+    _firewall(
+        "prompts-in-the-firewalls-log",
+        "          - Field: {FieldType: BODY}\n            Action: SUBSTITUTION\n",
+        "",
     ),
     _rule(
         "names-of-buyers-blocked",
