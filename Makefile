@@ -100,6 +100,10 @@ infrastructure: $(VENV)/test ## check templates, roles, image and release script
 template-mutations: $(VENV)/test ## mutate the templates one named way at a time; each must be caught (MUTATION=name for one)
 	@$(RUN) -m tests.infrastructure.template_mutations $(MUTATION)
 
+.PHONY: template-mistakes
+template-mistakes: $(VENV)/test ## apply a list of mistakes one at a time; each must be noticed (LIST=file, a JSON array)
+	@$(RUN) -m tests.infrastructure.template_mutations.listed $(LIST)
+
 # The release needs the AWS CLI, Docker, curl and Python. Account and region come from the AWS CLI's own settings.
 .PHONY: image
 image: ## build this commit's image and push it (STAGE=dev|staging|production)

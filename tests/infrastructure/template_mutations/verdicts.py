@@ -23,15 +23,28 @@ _STAGED: tuple[tuple[str, dict[str, str]], ...] = (
     ("staging", {"InterfaceEndpoints": "true"}),
 )
 _UNREADABLE = (
-    KeyError,
+    LookupError,
+    NameError,
+    OSError,
+    SyntaxError,
     ValueError,
     TypeError,
     AttributeError,
     RenderError,
-    IndexError,
     ArithmeticError,
 )
-_COPIED = ("cloudformation", "docker", "docs")
+_COPIED = (
+    ".ci",
+    ".dockerignore",
+    ".env.example",
+    ".github",
+    "Makefile",
+    "cloudformation",
+    "docker",
+    "docker-compose.yml",
+    "docs",
+    "release",
+)
 
 
 def copy_sources(folder: Path) -> Path:
@@ -40,6 +53,8 @@ def copy_sources(folder: Path) -> Path:
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
             )
+        else:
+            shutil.copy2(ROOT / name, folder / name)
     for name in ("service/cli.py", "service/wsgi.py", "service/worker.py"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
