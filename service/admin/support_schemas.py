@@ -11,6 +11,7 @@ from service.core.amounts import credits_number
 from service.core.clock import iso
 from service.jobs.entities import Job, JobStatus
 from service.ledger.entities import EXAMPLE_JOB, Entry, EntryKind, Wallet, WalletStatus
+from service.ledger.limits import loss_on
 from service.ledger.lots import Lot, LotKind
 from service.users.directory import OwnedDevice
 from service.users.entities import UserDevice
@@ -128,6 +129,11 @@ class AdminWalletSchema(StrictSchema):
     expired = credits_field("Ever expired.", example=0)
     clawed_back = credits_field("Ever clawed back.", example=0, data_key="clawedBack")
     removed = credits_field("Ever taken by operators.", example=0)
+    house_loss_today = credits_field(
+        "What vendors bill for work of this UTC day that no one pays.",
+        example=0,
+        data_key="houseLossToday",
+    )
     lots = _list(AdminLotSchema, "Where the credits came from.")
     created_at = _moment("When the user signed up", key="createdAt")
     updated_at = _moment("When a credit last moved", key="updatedAt")
@@ -329,6 +335,7 @@ def _wallet_body(wallet: Wallet, now: int) -> dict[str, object]:
         "expired": credits_number(wallet.expired),
         "clawedBack": credits_number(wallet.clawed_back),
         "removed": credits_number(wallet.removed),
+        "houseLossToday": credits_number(loss_on(wallet, now)),
         "lots": [_lot_body(lot) for lot in wallet.lots],
         "createdAt": iso(wallet.created_at),
         "updatedAt": iso(wallet.updated_at),

@@ -104,7 +104,7 @@ class Endings:
         )
 
         def settle(device: Digests | None) -> Job:
-            decide = charging(job, charge.amount)
+            decide = charging(job, charge.amount, delivery.bill.excess)
             return self._settle(job, decide, delivered, store.capture_write, device)
 
         try:
@@ -144,7 +144,8 @@ class Endings:
             **(part.uncharged if part else {}),
         )
 
-        settled = self._settle(job, returning(job), released, store.release_write)
+        decide = returning(job, part.cost if part else 0)
+        settled = self._settle(job, decide, released, store.release_write)
         self._metrics.count(Metric.RELEASES, reason=failure)
         log.info(
             "job_released",

@@ -166,7 +166,11 @@ def _jobs(
 
 
 def _limits(settings: JobsSettings) -> UserLimits:
-    return UserLimits(settings.max_open_jobs_per_user, amount_of(settings.max_credits_per_user_day))
+    return UserLimits(
+        settings.max_open_jobs_per_user,
+        amount_of(settings.max_credits_per_user_day),
+        amount_of(settings.house_loss_per_user_day),
+    )
 
 
 def job_times(settings: JobsSettings, *, has_callbacks: bool) -> Times:

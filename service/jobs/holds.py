@@ -74,8 +74,8 @@ class Holds:
         ones). Raises `StaleRead` when a twin took the key meanwhile or no wallet is open,
         `SubscriptionRequired`, `SessionEnded`,
         `SessionCeilingReached`, `TooManyOpenJobs`,
-        `DailyLimitReached`, `HouseLimitReached`, and what `Ledger.move` raises; `OutcomeUnknown`
-        names the job."""
+        `DailyLimitReached`, `LossLimitReached`, `HouseLimitReached`, and what `Ledger.move` raises;
+        `OutcomeUnknown` names the job."""
         job_id = self._job_ids.new(request.payer, self._clock.now())
         terms = HoldTerms(
             request=request,
@@ -212,6 +212,7 @@ class HoldTerms:
         return UserLimits(
             terms.max_open_jobs or self.limits.max_open_jobs,
             terms.max_credits_per_day or self.limits.max_credits_per_day,
+            self.limits.max_loss_per_day,
         )
 
     def _ceiling_writes(self, snapshot: Snapshot) -> list[ConditionalWrite]:

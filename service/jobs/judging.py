@@ -43,6 +43,11 @@ class Delivery:
     facts: Facts = field(default_factory=dict)
 
     @property
+    def cost(self) -> Amount:
+        """What it is worth, whoever pays."""
+        return self.bill.charge.amount + self.bill.excess
+
+    @property
     def uncharged(self) -> dict[str, Any]:
         """What a job that is not charged for it records of it."""
         charge = self.bill.charge

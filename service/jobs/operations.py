@@ -133,7 +133,7 @@ class Jobs:
         refuses, `SubscriptionRequired`, `SessionEnded`, `SessionCeilingReached`, `TooManyJobs`,
         `ProviderSaturated`, `AccountClosed`, what `Users.sign_up` and `Users.welcomed` raise,
         `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`,
-        `HouseLimitReached`, `WalletBusy`.
+        `LossLimitReached`, `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)

@@ -19,7 +19,7 @@ from service.ledger.entities import (
     WalletBusy,
     WalletFrozen,
 )
-from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
+from service.ledger.limits import DailyLimitReached, LossLimitReached, TooManyOpenJobs
 from service.sessions.ceilings import SessionCeilingReached, SessionEnded
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
@@ -47,6 +47,7 @@ PAID_ERRORS: tuple[type[FareboxError], ...] = (
     SubscriptionRequired,
     TooManyOpenJobs,
     DailyLimitReached,
+    LossLimitReached,
     HouseLimitReached,
     SessionEnded,
     SessionCeilingReached,

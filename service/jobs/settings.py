@@ -62,6 +62,12 @@ class JobsSettings(Section):
         "credits that a user may spend in a UTC day, open jobs included; more get 429, 0: no limit",
         minimum=0,
     )
+    house_loss_per_user_day: Decimal = setting(
+        Decimal(10),
+        "credits' worth of uncharged work that vendors bill for one user in a UTC day; from then "
+        "on paid requests get 429 until the day ends, 0: no limit",
+        minimum=0,
+    )
     house_credits_per_day: Decimal = setting(
         Decimal(0),
         "credits that all users together may spend in a UTC day; more get 503, 0: no limit",

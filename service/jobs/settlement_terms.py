@@ -5,9 +5,10 @@ In a file of its own, as a hold's terms are next to the code that takes them."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from service.core.amounts import Amount
+from service.core.amounts import Amount, credits_text
 from service.jobs import keys, store
 from service.jobs.entities import Job, JobStatus
+from service.ledger.details import HOUSE_LOSS, Details
 from service.ledger.entities import Entry, Movement, StaleRead, Wallet
 from service.ledger.limits import without_job
 from service.ledger.movements import capture, release
@@ -33,8 +34,9 @@ class Addition:
     writes: Callable[[Snapshot, Movement, int], Sequence[ConditionalWrite]]
 
 
-def charging(job: Job, amount: Amount) -> Decide:
-    """T4's movement: spends `amount` of what the job holds and returns the rest."""
+def charging(job: Job, amount: Amount, loss: Amount = 0) -> Decide:
+    """T4's movement: spends `amount` of what the job holds and returns the rest. `loss` is what the
+    work cost beyond that."""
 
     def decide(wallet: Wallet, now: int) -> Movement:
         return capture(
@@ -44,21 +46,26 @@ def charging(job: Job, amount: Amount) -> Decide:
             job.job_id,
             job.created_at,
             now,
-            details=job.entry_details,
+            details=_details(job, loss),
         )
 
     return decide
 
 
-def returning(job: Job) -> Decide:
-    """T5's movement: returns everything that the job holds."""
+def returning(job: Job, loss: Amount = 0) -> Decide:
+    """T5's movement: returns everything that the job holds. `loss` is what the work cost all the
+    same."""
 
     def decide(wallet: Wallet, now: int) -> Movement:
         return release(
-            wallet, job.allocation, job.job_id, job.created_at, now, details=job.entry_details
+            wallet, job.allocation, job.job_id, job.created_at, now, details=_details(job, loss)
         )
 
     return decide
+
+
+def _details(job: Job, loss: Amount) -> Details:
+    return {**job.entry_details, HOUSE_LOSS: credits_text(loss)} if loss else job.entry_details
 
 
 def with_balance_of(job: Job, end: Entry | None) -> Job:

@@ -234,14 +234,25 @@ def _lot_faults(wallet: Wallet, entries: Sequence[Entry]) -> Iterator[Violation]
         yield Violation(where, f"lots are {_lots(wallet)}, its entries say {_lots(made)}")
     elif wallet.updated_at != made.updated_at:
         yield Violation(where, "updatedAt is not the time of its last entry")
-    elif (wallet.day, wallet.spent_today) not in ((made.day, made.spent_today), (0, 0)):
-        # No day: no hold of this wallet has been counted.
+    elif fault := _day_fault(wallet, made):
+        yield Violation(where, fault)
+
+
+def _day_fault(wallet: Wallet, made: Wallet) -> str | None:
+    """Whether the sums of a day are those of the entries. No day: no hold has been counted."""
+    if (wallet.day, wallet.spent_today) not in ((made.day, made.spent_today), (0, 0)):
         spent = credits_text(wallet.spent_today), credits_text(made.spent_today)
-        yield Violation(
-            where,
+        return (
             f"spentToday is {spent[0]} on day {wallet.day}, "
-            f"its entries say {spent[1]} on day {made.day}",
+            f"its entries say {spent[1]} on day {made.day}"
         )
+    if (wallet.loss_day, wallet.loss_today) != (made.loss_day, made.loss_today):
+        loss = credits_text(wallet.loss_today), credits_text(made.loss_today)
+        return (
+            f"lossToday is {loss[0]} on day {wallet.loss_day}, "
+            f"its entries say {loss[1]} on day {made.loss_day}"
+        )
+    return None
 
 
 def _status_fault(wallet: Wallet, entries: Sequence[Entry]) -> str | None:

@@ -20,17 +20,20 @@ PAYMENT_ID = "paymentId"
 PAID = "paid"
 LOT_KIND = "lotKind"
 LOT_EXPIRES_AT = "lotExpiresAt"
+HOUSE_LOSS = "houseLoss"
 KNOWN_DETAILS = frozenset(
     {
         *(OPERATION, REQUEST_ID, OPERATOR_ID, REASON),
         *(GRANT_SOURCE, GRANT_ID, PAYMENT_ID, PAID, LOT_KIND, LOT_EXPIRES_AT),
+        HOUSE_LOSS,
     }
 )
 
 Details = Mapping[str, str]
 """By name, from `KNOWN_DETAILS`. `requestId` is that of the request which made the job, `reason`
 is shown to the user. `paymentId` names the payment at Stripe, `paid` is its cents and
-currency, `lotKind` and `lotExpiresAt` are those of the lot that it brought."""
+currency, `lotKind` and `lotExpiresAt` are those of the lot that it brought. `houseLoss` is what a
+job cost in credits and its user does not pay."""
 
 NO_DETAILS: Details = MappingProxyType({})
 

@@ -125,8 +125,7 @@ class IdempotencyKeyReused(Unprocessable):
 
 
 class GrantConflict(Conflict):
-    """A name that stands for one grant was used for another: nothing is written, an operator is
-    called."""
+    """A name that stands for one grant was used for another: an operator is called."""
 
     code = "GRANT_CONFLICT"
     summary = "Another grant was made under this name, for another user or amount."
@@ -184,8 +183,7 @@ class Wallet:
 
     `open_jobs` are the hard limits of jobs in flight in epoch seconds, by kind of work;
     `spent_today` is what holds of the UTC day `day` (days since 1970-01-01) took, less what came
-    back (`ledger.limits`).
-
+    back; `loss_today` is the house loss of jobs that ended on `loss_day` (`ledger.limits`).
     `fingerprints` are the devices that the user works on; those in `new_devices` have no item of
     their own yet. `device_count` is how many device items the user has. `low_balance` is the
     balance below which the user wants to be notified, 0 for never. `welcomed` says whether the
@@ -209,6 +207,8 @@ class Wallet:
     open_jobs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     day: int = 0
     spent_today: Amount = 0
+    loss_day: int = 0
+    loss_today: Amount = 0
     fingerprints: frozenset[str] = frozenset()
     new_devices: frozenset[str] = frozenset()
     device_count: int = 0

@@ -1,5 +1,5 @@
-"""Limits that ride along with the wallet: jobs in flight by kind of work, and credits per day.
-Pure.
+"""Limits that ride along with the wallet: jobs in flight by kind of work, credits per day, and what
+the house may lose by a user in a day. Pure.
 
 In a file of its own because they move no credit. They change in the transactions of a hold and of a
 settlement alone, so they are exact under any race and cost nothing."""
@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from service.core.amounts import Amount, credits_number, credits_text
+from service.core.amounts import Amount, credits_number, credits_text, parse_credits
 from service.core.clock import iso
 from service.core.days import DAY
 from service.core.errors import RateLimited
+from service.ledger.details import HOUSE_LOSS, Details
 from service.ledger.entities import Wallet
 
 SECOND = 1000
@@ -25,6 +26,7 @@ class UserLimits:
 
     max_open_jobs: int = 0
     max_credits_per_day: Amount = 0
+    max_loss_per_day: Amount = 0
 
 
 class TooManyOpenJobs(RateLimited):
@@ -58,6 +60,26 @@ class DailyLimitReached(RateLimited):
     retry_after = 3600
 
 
+class LossLimitReached(RateLimited):
+    """What vendors billed for this user's jobs of the day and no one pays. Nothing was written, and
+    an idempotency key stays free."""
+
+    code = "LOSS_LIMIT_REACHED"
+    summary = (
+        "Too much was generated for you today that you were not charged for. Nothing was charged."
+    )
+    details_example: ClassVar[Mapping[str, object]] = {
+        "limit": 10,
+        "uncharged": 10.25,
+        "resetsAt": "2026-11-22T00:00:00.000Z",
+    }
+    advice = (
+        "Repeat after `details.resetsAt`, with the same `Idempotency-Key` if you sent one. Cancel "
+        "fewer requests before their first output."
+    )
+    retry_after = 3600
+
+
 def day_of(at: int) -> int:
     """The UTC day of a moment, in days since 1970-01-01."""
     return at // DAY
@@ -79,11 +101,16 @@ def spent_on(wallet: Wallet, now: int) -> Amount:
     return wallet.spent_today if wallet.day == day_of(now) else 0
 
 
+def loss_on(wallet: Wallet, now: int) -> Amount:
+    """What the house lost by this user's jobs that ended on the day of that moment."""
+    return wallet.loss_today if wallet.loss_day == day_of(now) else 0
+
+
 def check_limits(
     wallet: Wallet, operation: str, amount: Amount, now: int, limits: UserLimits
 ) -> None:
-    """Whether another job of that operation may hold that amount now. Raises `TooManyOpenJobs` or
-    `DailyLimitReached`."""
+    """Whether another job of that operation may hold that amount now. Raises `TooManyOpenJobs`,
+    `DailyLimitReached` or `LossLimitReached`."""
     kind, now = kind_of(operation), max(now, wallet.updated_at)
     found = in_flight(wallet, now).get(kind, 0)
     if 0 < limits.max_open_jobs <= found:
@@ -94,6 +121,9 @@ def check_limits(
     spent, limit = spent_on(wallet, now), limits.max_credits_per_day
     if limit and spent + amount > limit:
         raise _beyond_the_day(spent, amount, limit, now)
+    loss = loss_on(wallet, now)
+    if 0 < limits.max_loss_per_day <= loss:
+        raise _beyond_the_loss(loss, limits.max_loss_per_day, now)
 
 
 def with_job(wallet: Wallet, operation: str, hard_at: int, now: int) -> Wallet:
@@ -134,6 +164,15 @@ def with_unspent(wallet: Wallet, amount: Amount, held_at: int) -> Wallet:
     return replace(wallet, spent_today=max(0, wallet.spent_today - amount))
 
 
+def with_loss(wallet: Wallet, details: Details, at: int) -> Wallet:
+    """After the end of a job at that time, whose entry has these details. The loss has a day of its
+    own: it counts when a job ends, and what is spent counts when it begins."""
+    if HOUSE_LOSS not in details:
+        return wallet
+    loss = loss_on(wallet, at) + parse_credits(details[HOUSE_LOSS])
+    return replace(wallet, loss_day=day_of(at), loss_today=loss)
+
+
 def missing_jobs(wallet: Wallet, kind: str, hard_limits: list[int]) -> tuple[list[int], list[int]]:
     """What the wallet's list and those open jobs do not have in common: the ends that no job has,
     and the ends of jobs that the list lacks."""
@@ -160,7 +199,7 @@ def _until_one_ends(wallet: Wallet, kind: str, now: int) -> int:
 
 
 def _beyond_the_day(spent: Amount, amount: Amount, limit: Amount, now: int) -> DailyLimitReached:
-    midnight = (day_of(now) + 1) * DAY
+    midnight = _midnight_after(now)
     return DailyLimitReached(
         f"This costs {credits_text(amount)}; {credits_text(spent)} of the {credits_text(limit)} "
         "credits of today are spent.",
@@ -172,3 +211,19 @@ def _beyond_the_day(spent: Amount, amount: Amount, limit: Amount, now: int) -> D
         },
         retry_after_seconds=-(-(midnight - now) // SECOND),
     )
+
+
+def _beyond_the_loss(loss: Amount, limit: Amount, now: int) -> LossLimitReached:
+    midnight = _midnight_after(now)
+    return LossLimitReached(
+        details={
+            "limit": credits_number(limit),
+            "uncharged": credits_number(loss),
+            "resetsAt": iso(midnight),
+        },
+        retry_after_seconds=-(-(midnight - now) // SECOND),
+    )
+
+
+def _midnight_after(now: int) -> int:
+    return (day_of(now) + 1) * DAY

@@ -23,7 +23,7 @@ from service.ledger.entities import (
     WalletStatus,
     check_enabled,
 )
-from service.ledger.limits import with_spent, with_unspent
+from service.ledger.limits import with_loss, with_spent, with_unspent
 from service.ledger.lots import (
     Allocation,
     Lot,
@@ -155,7 +155,7 @@ def capture(
     paid = min(wallet.debt, returned)
     lots = _with_returned(wallet, rest, paid, held_at, now)
     return post(
-        with_unspent(wallet, returned, held_at),
+        with_loss(with_unspent(wallet, returned, held_at), details, now),
         EntryKind.CAPTURE,
         amount,
         ref,
@@ -184,7 +184,7 @@ def release(
     paid = min(wallet.debt, amount)
     lots = _with_returned(wallet, allocation, paid, held_at, now)
     return post(
-        with_unspent(wallet, amount, held_at),
+        with_loss(with_unspent(wallet, amount, held_at), details, now),
         EntryKind.RELEASE,
         amount,
         ref,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from service.catalog.pricing import Counter
+from service.jobs.entities import Failure
 from service.providers.generation import (
     BrokenOff,
     Complete,
@@ -60,15 +61,19 @@ def failure_without_output(last: GenerationEvent | None, stop: Stop | None) -> s
     was sent and not refused may have been billed."""
     if isinstance(last, Refused):
         return FAILURE_OF_REJECTION[last.reason]
-    return "CANCELLED" if stop is Stop.CANCELLED else TextFailure.NO_RESPONSE
+    return Failure.CANCELLED if stop is Stop.CANCELLED else TextFailure.NO_RESPONSE
 
 
 def loss_of(last: GenerationEvent | None, failure: str, bounds: Bounds) -> TextVerdict | None:
-    """The verdict on a call that delivered nothing for that failure although its vendor bills it,
-    by a report that can be used; None where there is none."""
+    """The verdict on a call that delivered nothing for that failure although its vendor bills it:
+    by a report that can be used, or, where its user cancelled it, by the input, which was read.
+    None where neither is known."""
     reported = last.usage if isinstance(last, Complete | BrokenOff | Refused) else None
     if reported is None or usage_fault(reported, bounds):
-        return None
+        if failure != Failure.CANCELLED:
+            return None
+        usage = own_count("", bounds)
+        return TextVerdict(Stop.CANCELLED.value, usage, estimated=True, failure=failure)
     finish = last.finish_reason if isinstance(last, Complete) else FinishReason.OTHER
     return TextVerdict(finish.value, counted(reported), failure=failure)
 

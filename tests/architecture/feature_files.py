@@ -59,7 +59,7 @@ EXTRA = {
     ("ledger", "claw_backs"): {"details", "entities", "lots", "posting"},
     ("ledger", "movements"): {"details", "entities", "limits", "lots", "posting", "restrictions"},
     ("ledger", "posting"): {"details", "entities", "lots"},
-    ("ledger", "limits"): {"entities"},
+    ("ledger", "limits"): {"details", "entities"},
     ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
     ("ledger", "history_lines"): {"entities", "lots"},
     ("ledger", "low_balance"): {"entities", "keys", "store"},

@@ -9,7 +9,14 @@ from service.core.amounts import SCALE
 from service.core.errors import FareboxError
 from service.entitlements.entities import Plans, SubscriptionRequired
 from service.entitlements.operations import Entitlements
-from service.ledger.limits import DailyLimitReached, TooManyOpenJobs
+from service.jobs.work import Charge
+from service.ledger.limits import (
+    DailyLimitReached,
+    LossLimitReached,
+    TooManyOpenJobs,
+    UserLimits,
+)
+from service.providers.base import TaskStatus
 from tests.doubles.meter import Meter
 from tests.doubles.service_harness import ServiceHarness, order
 from tests.entitlements.test_entities import plan, subscription
@@ -75,6 +82,20 @@ def test_the_plans_credits_per_day_hold(memory: MemoryBehind) -> None:
     subscribe(world)
     world.submit()
     assert refused(world, DailyLimitReached).details["limit"] == 100
+
+
+def test_a_plan_does_not_lift_the_limit_of_what_the_house_may_lose(
+    memory: MemoryBehind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {Plans: Plans([PRO]), UserLimits: UserLimits(max_loss_per_day=1)}
+    world = ServiceHarness(memory, memory.name, replacements=kept)
+    subscribe(world)
+    job_id = world.submit().job.job_id
+    work = world.operations.work(IMAGE_TO_VIDEO)
+    monkeypatch.setattr(work, "charge", lambda job, task: Charge(job.held + 1))
+    world.provider.book(job_id, TaskStatus.SUCCEEDED)
+    world.settlement.resolve("ann", job_id)
+    refused(world, LossLimitReached)
 
 
 def test_a_repeated_key_returns_its_job_after_the_subscription_has_ended(

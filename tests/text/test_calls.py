@@ -201,6 +201,8 @@ def test_a_cancelled_call_costs_what_came(world: ServiceHarness) -> None:
     assert job.result == {"finishReason": "cancelled", "estimated": True, "partial": True}
     job = ended_after(world, cancel)
     assert (job.failure, job.captured) == (Failure.CANCELLED, 0)
+    # 102 x 2 millionths, rounded up: the vendor has read its input.
+    assert (job.house_loss, job.usage) == (1, {"inputTokens": 102})
 
 
 def ended_after(world: ServiceHarness, *steps: Any) -> Job:

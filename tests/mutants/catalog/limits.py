@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant, mutant
 
 USERS = "tests/jobs/test_user_limits.py"
+LOSSES = "tests/text/test_losses.py"
 HOUSE = "tests/jobs/test_house.py"
 KEYS = "tests/storage/test_data_keys.py tests/storage/test_key_changes.py"
 PROFILES = "tests/users/test_profile.py"
@@ -49,6 +50,55 @@ MUTANTS: tuple[Mutant, ...] = (
         "ledger.limits:with_unspent",
         "max(0, wallet.spent_today - A)",
         "wallet.spent_today - A",
+    ),
+    mutant(
+        "one-more-at-the-limit-of-loss",
+        LOSSES,
+        "ledger.limits:check_limits",
+        "0 < limits.max_loss_per_day <= L",
+        "0 < limits.max_loss_per_day < L",
+    ),
+    mutant(
+        "loss-of-another-day-counts",
+        LOSSES,
+        "ledger.limits:loss_on",
+        "wallet.loss_today if wallet.loss_day == day_of(now) else 0",
+        "wallet.loss_today",
+    ),
+    mutant(
+        "loss-of-the-day-before-forgets",
+        LOSSES,
+        "ledger.limits:with_loss",
+        "loss_on(wallet, at) + parse_credits(D)",
+        "parse_credits(D)",
+    ),
+    mutant(
+        "loss-of-a-release-not-counted",
+        LOSSES,
+        "jobs.endings:Endings._release",
+        "returning(job, part.cost if part else 0)",
+        "returning(job)",
+    ),
+    mutant(
+        "loss-beyond-the-hold-not-counted",
+        LOSSES,
+        "jobs.endings:Endings._capture",
+        "charging(job, charge.amount, E)",
+        "charging(job, charge.amount)",
+    ),
+    mutant(
+        "loss-of-a-subscriber-unlimited",
+        "tests/jobs/test_subscribers.py",
+        "jobs.holds:HoldTerms._limits_in",
+        "UserLimits(A, B, C)",
+        "UserLimits(A, B)",
+    ),
+    mutant(
+        "cancelled-input-is-no-loss",
+        LOSSES,
+        "text.verdicts:loss_of",
+        "failure != Failure.CANCELLED",
+        "True",
     ),
     mutant(
         "house-lease-without-a-condition",

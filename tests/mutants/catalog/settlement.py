@@ -106,8 +106,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "charged-more-than-it-cost",
         TOY,
         "jobs.endings:Endings._capture",
-        "charging(J, charge.amount)",
-        "charging(J, job.held)",
+        "charging(J, charge.amount, E)",
+        "charging(J, job.held, E)",
     ),
     mutant(
         "charged-more-than-is-held",
