@@ -96,9 +96,8 @@ def settings_table() -> str:
 def env_example() -> str:
     lines = [
         "# Every setting of the service with its default. See docs/settings.md.",
-        "# Copy it to `.env` and uncomment what you change; `make run` and `docker compose up` "
-        "read it,",
-        "# with other defaults, which suit one machine.",
+        "# Copy it to `.env` and uncomment what you change: a copy alone changes nothing.",
+        "# `make run` and `docker compose up` read it, with other defaults, which suit one machine.",
         "",
     ]
     for name, default, text in _settings():

@@ -88,13 +88,17 @@ def _check(engine: Engine, folder: Path, report: Report) -> None:
 
 
 def _check_stack(engine: Engine, stack: ComposeStack, report: Report) -> None:
+    before = time.monotonic()
     with stack.up():
-        report.figure(f"stack up in {until(stack.ready, 'the web process is ready'):.0f} s")
+        report.figure(f"stack up in {time.monotonic() - before:.0f} s")
+        until(lambda: not stack.state("welcome")["Running"], "the welcome is shown")
+        report.add(
+            "each service waits for what it needs, and is healthy", checks.started_in_order(stack)
+        )
         report.add(
             "the stack's containers are hardened likewise", checks.inside_the_stack(engine, stack)
         )
         report.add("the main job, over HTTP", checks.main_job(stack))
-        until(lambda: "Prove every balance" in stack.logs("welcome"), "the welcome is shown")
         report.add("the welcome says what to open", checks.welcome(stack))
         report.add("the health check can pass and fail", checks.healthy(engine, stack))
         faults, requests = checks.drain(engine, stack)

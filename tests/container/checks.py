@@ -17,6 +17,7 @@ from tests.drain.load import Client
 _PROBE = Path(__file__).with_name("probe.py")
 WELCOME_CREDITS = 100
 _WORKER_STOP_SECONDS = 15
+_HEALTHY, _ENDED = ("web", "simulators", "dynamodb"), ("table", "welcome")
 
 
 def image(engine: Engine) -> list[str]:
@@ -50,15 +51,46 @@ def inside(engine: Engine) -> list[str]:
 
 
 def inside_the_stack(engine: Engine, stack: ComposeStack) -> list[str]:
-    """The same of the containers that the compose file makes of it."""
+    """The same of the containers that the compose file makes of the local image, which has the
+    simulators besides."""
+    local = {
+        "app": ["cloudformation", "devstack", "docker", "service"],
+        "strangers": ["devstack", "devstack.simulators", "yaml"],
+    }
     return [
-        fault
+        f"{service}: {fault}"
         for service in ("web", "worker")
-        for fault in _probed(engine, "exec", "-i", stack.container(service))
+        for fault in _probed(engine, "exec", "-i", stack.container(service), **local)
     ]
 
 
-def _probed(engine: Engine, *command: str) -> list[str]:
+def started_in_order(stack: ComposeStack) -> list[str]:
+    """Whether each container has waited for what it needs, and is as it should be. The engine's
+    times are all of one clock, and texts of one form."""
+    states = {name: stack.state(name) for name in (*_HEALTHY, *_ENDED, "worker")}
+    faults = [f"{name} is not healthy" for name in _HEALTHY if _health(states[name]) != "healthy"]
+    faults += [
+        f"{name} ended with exit code {states[name]['ExitCode']}"
+        for name in _ENDED
+        if states[name]["Running"] or states[name]["ExitCode"]
+    ]
+    table = states["table"]["FinishedAt"]
+    faults += [
+        f"{name} started before the table was made"
+        for name in ("web", "worker")
+        if states[name]["StartedAt"] < table
+    ]
+    if states["welcome"]["StartedAt"] < states["web"]["StartedAt"]:
+        faults.append("the welcome was shown before the web process had started")
+    return faults
+
+
+def _health(state: dict[str, Any]) -> str:
+    """Podman and Docker name it differently."""
+    return str((state.get("Health") or state.get("Healthcheck") or {}).get("Status", ""))
+
+
+def _probed(engine: Engine, *command: str, **others: list[str]) -> list[str]:
     done = engine.call(*command, "python", "-", stdin=_PROBE.read_text())
     found: dict[str, Any] = json.loads(done.stdout)
     wanted = {
@@ -74,6 +106,7 @@ def _probed(engine: Engine, *command: str) -> list[str]:
         "strangers": [],
         "farebox": "/usr/local/bin/farebox",
         "app": ["docker", "service"],
+        **others,
     }
     return [
         f"inside, {name} is {found[name]}" for name, right in wanted.items() if found[name] != right

@@ -4,7 +4,8 @@ Podman, installed if need be."""
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,8 @@ INSTALL_SECONDS = 300.0
 BUILD_SECONDS = 900.0
 COMMAND_SECONDS = 120.0
 PRODUCTION = "localhost/farebox:check"
-LOCAL = "localhost/farebox:check-local"
+# What the compose file builds, by the name that it has with Docker.
+LOCAL = "docker.io/library/farebox:local"
 # Podman requests more open files than a container on this machine may have, crun wants other
 # control groups than are here, and names of services are resolved by netavark alone.
 _PODMAN_CONFIGURATION = """
@@ -185,3 +187,13 @@ def run(
             f"{' '.join(command[:6])} … failed:\n{(done.stdout + done.stderr)[-2000:]}"
         )
     return done
+
+
+def until_true(happens: Callable[[], bool], seconds: float) -> bool:
+    """Whether it happened in time."""
+    deadline = time.monotonic() + seconds
+    while not happens():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
