@@ -97,7 +97,7 @@ def env_example() -> str:
     lines = [
         "# Every setting of the service with its default. See docs/settings.md.",
         "# Copy it to `.env` and uncomment what you change: a copy alone changes nothing.",
-        "# `make run` and `docker compose up` read it, with other defaults, which suit one machine.",
+        "# `make run` and `docker compose up` read it, with other defaults, for one machine.",
         "",
     ]
     for name, default, text in _settings():
